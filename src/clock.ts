@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+
+/** An instant: whole milliseconds since 1970-01-01T00:00:00Z. The database, the API's internals and all rules use it. */
+export type Instant = number;
+
+export const SECOND = 1_000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+/** The only source of time. It is passed in; nothing but this file asks the machine what time it is. */
+export interface Clock {
+  now(): Instant;
+  /** Resolves after `ms` of this clock, or at once when `signal` aborts. Never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** setTimeout takes a signed 32-bit number of milliseconds; what is longer would fire at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const done = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, Math.min(Math.max(ms, 0), LONGEST_TIMER));
+      signal?.addEventListener('abort', done, { once: true });
+    }),
+};
+
+/** A clock that stands still until it is moved; for the demonstration and for tests. */
+export interface MovingClock extends Clock {
+  /** Moves to `instant` (also backwards) and wakes every sleeper whose time has come. */
+  moveTo(instant: Instant): void;
+}
+
+export function movingClock(start: Instant): MovingClock {
+  let now = start;
+  const sleepers = new Set<{ until: Instant; wake: () => void }>();
+  return {
+    now: () => now,
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted || ms <= 0) return resolve();
+        const sleeper = {
+          until: now + ms,
+          wake: () => {
+            sleepers.delete(sleeper);
+            signal?.removeEventListener('abort', sleeper.wake);
+            resolve();
+          },
+        };
+        sleepers.add(sleeper);
+        signal?.addEventListener('abort', sleeper.wake, { once: true });
+      }),
+    moveTo: (instant) => {
+      now = instant;
+      for (const sleeper of [...sleepers]) if (sleeper.until <= now) sleeper.wake();
+    },
+  };
+}
+
+/** `2026-09-22T16:00:00.000Z`: how an instant is shown to people and programs. */
+export function toIso(instant: Instant): string {
+  return new Date(instant).toISOString();
+}
+
+/** Crockford's base 32 in lower case: no letter that is misread, and safe in the local part of an address. */
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+
+function base32(bytes: Uint8Array): string {
+  let bits = 0n;
+  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
+  let text = '';
+  for (let i = Math.ceil((bytes.length * 8) / 5); i > 0; i--) {
+    text = ALPHABET[Number(bits & 31n)] + text;
+    bits >>= 5n;
+  }
+  return text;
+}
+
+/** A row's id: 26 characters, sorted by the time of making (48 bits of milliseconds, 80 random bits). */
+export function newId(clock: Clock): string {
+  const time = Buffer.alloc(6);
+  time.writeUIntBE(clock.now(), 0, 6);
+  return base32(Buffer.concat([time, randomBytes(10)]));
+}
+
+/** An unguessable token of `bytes` random bytes, in lower-case base 32. */
+export function newToken(bytes = 20): string {
+  return base32(randomBytes(bytes));
+}

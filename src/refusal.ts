@@ -1,0 +1,122 @@
+/**
+ * Every way in which Curfew says no, in one table.
+ *
+ * `code` are the last two digits of the SMTP reply (RFC 5321 §4.2.3), `enhanced` is subject.detail of the enhanced
+ * status code (RFC 3463); the class of both comes from `temporary`. `text` is said to whoever asked, a stranger
+ * too: it tells what to do and never how the refusal was found.
+ */
+interface Row {
+  readonly temporary: boolean;
+  readonly code: string;
+  readonly enhanced: string;
+  readonly http: number;
+  readonly text: string;
+}
+
+const no = (code: string, enhanced: string, http: number, text: string): Row => ({
+  temporary: false,
+  code,
+  enhanced,
+  http,
+  text,
+});
+const later = (code: string, enhanced: string, http: number, text: string): Row => ({
+  temporary: true,
+  code,
+  enhanced,
+  http,
+  text,
+});
+
+const table = {
+  // Addresses and envelopes
+  'no-such-address': no('50', '1.1', 404, 'No such address here'),
+  'relay-denied': no('50', '7.1', 403, 'This server relays for nobody'),
+  'bad-address': no('53', '1.3', 422, 'That is not an address this server can use'),
+  'one-list-a-transaction': later('52', '5.3', 409, 'One list a transaction: send again for this recipient'),
+
+  // The mail as it arrives
+  'too-large': no('52', '3.4', 413, 'The mail is larger than this server takes'),
+  'bare-line-end': no('54', '5.2', 400, 'Lines must end in CRLF; a bare CR, a bare LF or a NUL was sent'),
+  'malformed-mail': no('54', '6.0', 422, 'The mail is malformed'),
+  'too-complex': no('54', '6.0', 422, 'The mail has too many parts, headers or layers'),
+  'mail-loop': no('54', '4.6', 422, 'This mail was here before'),
+  'too-slow': later('21', '4.2', 408, 'The mail came too slowly; try again'),
+  busy: later('21', '3.2', 503, 'Too busy just now; try again'),
+  'storage-unavailable': later('52', '3.1', 507, 'The mail could not be stored; try again'),
+  'internal-error': later('51', '3.0', 500, 'Something went wrong here; try again'),
+
+  // What the list takes
+  'cannot-open': no('50', '7.0', 422, 'The mail could not be opened. Encrypt it to the current key of this list'),
+  'members-only': no('50', '7.1', 403, 'This list takes signed posts from its members only'),
+  'not-released': no('50', '7.1', 403, 'This list takes announcements of its own server only'),
+
+  // The API and the command line
+  unauthenticated: no('30', '7.0', 401, 'A valid bearer token is needed'),
+  forbidden: no('50', '7.1', 403, 'The role of this token does not allow that'),
+  'needs-person': no('50', '7.1', 403, 'Only a person may do that: use a token that belongs to a team contact'),
+  'not-found': no('50', '1.1', 404, 'There is no such thing'),
+  invalid: no('01', '5.4', 422, 'The request is not valid'),
+  conflict: no('50', '5.0', 409, 'That is not possible in the present state'),
+  stale: no('50', '5.0', 412, 'It was changed meanwhile: read it again'),
+  'past-instant': no('50', '5.0', 422, 'The release instant has passed already'),
+  'no-utc-offset': no('50', '5.0', 422, 'The instant needs its offset from UTC, as in 2026-09-22T16:00:00Z'),
+  'approved-already': no('50', '5.0', 409, 'This person approved this already; another one must'),
+  'approval-voided': no('50', '5.0', 409, 'What was approved is not what stands there now: look again and approve that'),
+  'not-approved': no('50', '5.0', 409, 'Two different people must approve first'),
+  'already-released': no('50', '5.0', 409, 'The case is released; nothing about it can be changed'),
+  'unusable-certificate': no('50', '7.0', 422, 'The certificate cannot be used'),
+} as const satisfies Record<string, Row>;
+
+export type Reason = keyof typeof table;
+
+export interface RefusalRow {
+  reason: Reason;
+  temporary: boolean;
+  /** SMTP reply code, 400 to 599. */
+  code: number;
+  /** Enhanced status code `class.subject.detail` (RFC 3463). */
+  enhanced: string;
+  /** HTTP status. */
+  http: number;
+  text: string;
+}
+
+export const reasons = Object.keys(table) as Reason[];
+
+export function refusalRow(reason: Reason): RefusalRow {
+  const row: Row = table[reason];
+  const digit = row.temporary ? 4 : 5;
+  return {
+    reason,
+    temporary: row.temporary,
+    code: Number(`${digit}${row.code}`),
+    enhanced: `${digit}.${row.enhanced}`,
+    http: row.http,
+    text: row.text,
+  };
+}
+
+/**
+ * What the world did wrong, as opposed to a bug. Thrown by moves, translated at the doors.
+ * `hint` may be shown to whoever asked (it must not quote decrypted content); `detail` is for the log alone.
+ */
+export class Refusal extends Error {
+  readonly reason: Reason;
+  readonly hint: string | undefined;
+  readonly detail: string | undefined;
+
+  constructor(reason: Reason, hint?: string, detail?: string) {
+    super(hint ?? table[reason].text);
+    this.name = 'Refusal';
+    this.reason = reason;
+    this.hint = hint;
+    this.detail = detail;
+  }
+}
+
+/** The refusal in an unknown thrown value; what is no Refusal is our own fault and reads `internal-error`. */
+export function asRefusal(thrown: unknown): Refusal {
+  if (thrown instanceof Refusal) return thrown;
+  return new Refusal('internal-error', undefined, thrown instanceof Error ? thrown.message : String(thrown));
+}

@@ -1,0 +1,49 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { Kysely, PostgresDialect, SqliteDialect, type Transaction } from 'kysely';
+import pg from 'pg';
+import type { Schema } from './schema.ts';
+
+export type Database = Kysely<Schema>;
+/** What a store verb takes: the database, or the transaction that a move has open. */
+export type Db = Database | Transaction<Schema>;
+
+export type DatabaseConfig = { sqlite: string } | { postgres: string };
+
+/** Opens the database; no migration is run. Throws what the engine throws, with the path where there is one. */
+export function openDatabase(config: DatabaseConfig): Database {
+  return 'sqlite' in config ? openSqlite(config.sqlite) : openPostgres(config.postgres);
+}
+
+function openSqlite(path: string): Database {
+  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const database = new Sqlite(path);
+  database.pragma('journal_mode = WAL');
+  // A commit is on the disk before it returns: NORMAL loses acknowledged rows when the power goes.
+  database.pragma('synchronous = FULL');
+  database.pragma('foreign_keys = ON');
+  // Freed pages are overwritten, sorting stays in memory: nothing lingers beside the rows.
+  database.pragma('secure_delete = ON');
+  database.pragma('temp_store = MEMORY');
+  // The command line may write while the server runs.
+  database.pragma('busy_timeout = 10000');
+  return new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
+}
+
+/** int8 arrives as text; all of ours are instants and counts, far below 2^53. */
+const INT8 = 20;
+
+function openPostgres(connectionString: string): Database {
+  const pool = new pg.Pool({
+    connectionString,
+    max: 10,
+    types: {
+      getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+        oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text'),
+    } as pg.CustomTypesConfig,
+  });
+  // A broken idle connection is replaced at the next query; without a listener it would end the process.
+  pool.on('error', () => {});
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+}

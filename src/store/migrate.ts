@@ -1,0 +1,19 @@
+import { type Migration, Migrator } from 'kysely';
+import * as initial from '../../migrations/0001_initial.ts';
+import type { Database } from './database.ts';
+
+/** In order; a name that has shipped never changes. */
+const migrations: Record<string, Migration> = {
+  '0001_initial': initial,
+};
+
+/** Brings the schema up to date, under the migrator's lock. Throws with the name of the migration that failed. */
+export async function migrate(db: Database): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+  const { error, results } = await migrator.migrateToLatest();
+  if (!error) return;
+  const failed = results?.find((result) => result.status === 'Error')?.migrationName;
+  throw new Error(`migration ${failed ?? ''} failed: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });
+}

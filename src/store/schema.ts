@@ -1,0 +1,224 @@
+import type { Insertable, Selectable } from 'kysely';
+import type { Instant } from '../clock.ts';
+
+/** The tables as they stand after the last migration. Columns keep the names of the database. */
+export interface Schema {
+  lists: ListTable;
+  members: MemberTable;
+  member_lists: { member_id: string; list_id: string };
+  contacts: ContactTable;
+  certificates: CertificateTable;
+  certificate_keys: { certificate_id: string; fingerprint: string; key_id: string };
+  recipients: RecipientTable;
+  tokens: TokenTable;
+  cases: CaseTable;
+  posts: PostTable;
+  patches: PatchTable;
+  approvals: ApprovalTable;
+  deliveries: DeliveryTable;
+}
+
+export type ListRole = 'intake' | 'private' | 'public';
+export type MemberState =
+  | 'applied'
+  | 'vouched'
+  | 'vetted'
+  | 'key_proved'
+  | 'active'
+  | 'key_hold'
+  | 'suspended'
+  | 'removed'
+  | 'rejected';
+export type TokenRole = 'admin' | 'team' | 'auditor';
+export type CaseState = 'received' | 'scheduled' | 'armed' | 'released';
+export type DeliveryState = 'queued' | 'leased' | 'deferred' | 'held' | 'delivered' | 'failed';
+/** Who a copy is for: a contact and a reporter get it sealed, a stranger nothing but fixed words, the public what is released. */
+export type Audience = 'contact' | 'reporter' | 'stranger' | 'public';
+
+/** What a post is; the kinds below the line are written by Curfew itself. */
+export type PostKind =
+  | 'report'
+  | 'post'
+  | 'owner'
+  // ---
+  | 'receipt'
+  | 'receipt-clear'
+  | 'draft'
+  | 'dispatch'
+  | 'public'
+  | 'lifted'
+  | 'news'
+  | 'news-clear'
+  | 'alert';
+
+interface ListTable {
+  id: string;
+  /** Lower case. */
+  address: string;
+  role: ListRole;
+  name: string;
+  /** Of the list's OpenPGP key, upper-case hex. */
+  fingerprint: string;
+  created_at: Instant;
+}
+
+interface MemberTable {
+  id: string;
+  organisation: string;
+  product: string | null;
+  state: MemberState;
+  reason: string | null;
+  created_at: Instant;
+  updated_at: Instant;
+}
+
+interface ContactTable {
+  id: string;
+  member_id: string;
+  /** Lower case. */
+  address: string;
+  name: string | null;
+  active: number;
+  created_at: Instant;
+}
+
+interface CertificateTable {
+  id: string;
+  contact_id: string | null;
+  /** Of the primary key, upper-case hex. */
+  fingerprint: string;
+  /** Transferable public key, binary (RFC 9580 §10.1). */
+  data: Uint8Array;
+  state: 'current' | 'proposed' | 'retired' | 'mail';
+  created_at: Instant;
+}
+
+interface RecipientTable {
+  id: string;
+  list_id: string;
+  address: string;
+  kind: 'subscriber' | 'external';
+  created_at: Instant;
+}
+
+interface TokenTable {
+  id: string;
+  name: string;
+  role: TokenRole;
+  /** SHA-256 of the token, hex. */
+  hash: string;
+  person_id: string | null;
+  created_at: Instant;
+  expires_at: Instant | null;
+  revoked_at: Instant | null;
+}
+
+interface CaseTable {
+  /** `PREFIX-YYYY-NNNN`. */
+  id: string;
+  year: number;
+  number: number;
+  state: CaseState;
+  /** The intake list that opened it. */
+  list_id: string;
+  thread_token: string;
+  received_at: Instant;
+  reporter_address: string | null;
+  reporter_certificate_id: string | null;
+  /** Goes up with every change of instant, text or patches. */
+  revision: number;
+  release_at: Instant | null;
+  /** The post of kind `draft` that holds the subject and text for the public. */
+  draft_post_id: string | null;
+  /** SHA-256 over what people approve (see embargo/bundle.ts), hex. */
+  bundle_hash: string | null;
+  public_post_id: string | null;
+  dispatched_at: Instant | null;
+  overdue_told_at: Instant | null;
+  released_at: Instant | null;
+  updated_at: Instant;
+}
+
+interface PostTable {
+  id: string;
+  list_id: string;
+  case_id: string | null;
+  kind: PostKind;
+  /** SHA-256 of the mail as it was accepted, or as Curfew wrote it, hex. */
+  digest: string;
+  /** SHA-256 of the valid signature's packet, hex: the same signature is never distributed twice. */
+  signature_digest: string | null;
+  /** SHA-256 of the Message-ID, hex: the id itself is the sender's words. */
+  message_id_digest: string | null;
+  /** Envelope sender; null for the null sender and for Curfew's own posts. */
+  sender: string | null;
+  signer_contact_id: string | null;
+  signer_fingerprint: string | null;
+  encrypted: number;
+  received_at: Instant;
+  /** Octets of the mail in clear. */
+  size: number;
+  /** The whole mail as accepted (RFC 5322, CRLF), as an OpenPGP message for the key of list_id, binary. */
+  content: Uint8Array;
+}
+
+interface PatchTable {
+  id: string;
+  case_id: string;
+  /** Of the patch's octets, hex. */
+  sha256: string;
+  size: number;
+  /** A MIME entity (name and octets), as an OpenPGP message for the key of the case's intake list. */
+  content: Uint8Array;
+  created_at: Instant;
+  withdrawn_at: Instant | null;
+}
+
+interface ApprovalTable {
+  case_id: string;
+  hash: string;
+  person_id: string;
+  token_id: string;
+  approved_at: Instant;
+}
+
+interface DeliveryTable {
+  id: string;
+  post_id: string;
+  list_id: string;
+  case_id: string | null;
+  audience: Audience;
+  address: string;
+  contact_id: string | null;
+  certificate_id: string | null;
+  /** With its angle brackets; the same at every attempt. */
+  message_id: string;
+  state: DeliveryState;
+  /** Smaller goes first. */
+  priority: number;
+  due_at: Instant;
+  attempts: number;
+  lease: string | null;
+  lease_until: Instant | null;
+  /** Why it is held, deferred or failed; a word for programs. */
+  reason: string | null;
+  /** The relay's last answer. */
+  response: string | null;
+  created_at: Instant;
+  settled_at: Instant | null;
+  /** When the team was told that it is held or failed. */
+  told_at: Instant | null;
+}
+
+export type List = Selectable<ListTable>;
+export type Member = Selectable<MemberTable>;
+export type Contact = Selectable<ContactTable>;
+export type Certificate = Selectable<CertificateTable>;
+export type Recipient = Selectable<RecipientTable>;
+export type Token = Selectable<TokenTable>;
+export type Case = Selectable<CaseTable>;
+export type Post = Selectable<PostTable>;
+export type Patch = Selectable<PatchTable>;
+export type Delivery = Selectable<DeliveryTable>;
+export type NewPost = Insertable<PostTable>;
+export type NewDelivery = Insertable<DeliveryTable>;
