@@ -1,0 +1,125 @@
+import { Refusal } from '../refusal.ts';
+import type { Db } from './database.ts';
+import type { Certificate, MemberState } from './schema.ts';
+
+/** A key of a certificate: the primary one or a subkey. Upper-case hex. */
+export interface CertificateKey {
+  fingerprint: string;
+  keyId: string;
+}
+
+/**
+ * Writes a certificate with all its keys, in the caller's transaction.
+ * Throws Refusal('conflict') where the contact has this certificate, or has a current one and this is to be current.
+ */
+export async function insert(db: Db, certificate: Certificate, keys: readonly CertificateKey[]): Promise<void> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('certificates')
+    .values(certificate)
+    .onConflict((oc) => oc.doNothing())
+    .executeTakeFirst();
+  if (!numInsertedOrUpdatedRows)
+    throw new Refusal('conflict', `The contact has the certificate ${certificate.fingerprint}, or another current one`);
+  await insertKeys(db, certificate.id, keys);
+}
+
+/**
+ * Keeps a certificate that came with a mail: it can be written to, and proves nobody.
+ * The returned row is the one that was there where the same octets came before.
+ */
+export async function insertFromMail(
+  db: Db,
+  certificate: Omit<Certificate, 'state' | 'contact_id'>,
+  keys: readonly CertificateKey[],
+): Promise<Certificate> {
+  const known = await db
+    .selectFrom('certificates')
+    .selectAll()
+    .where('fingerprint', '=', certificate.fingerprint)
+    .where('state', '=', 'mail')
+    .where('data', '=', certificate.data)
+    .executeTakeFirst();
+  if (known) return known;
+  const row: Certificate = { ...certificate, contact_id: null, state: 'mail' };
+  await insert(db, row, keys);
+  return row;
+}
+
+async function insertKeys(db: Db, certificateId: string, keys: readonly CertificateKey[]): Promise<void> {
+  if (keys.length === 0) return;
+  await db
+    .insertInto('certificate_keys')
+    .values(
+      keys.map(({ fingerprint, keyId }) => ({
+        certificate_id: certificateId,
+        fingerprint: fingerprint.toUpperCase(),
+        key_id: keyId.toUpperCase(),
+      })),
+    )
+    .execute();
+}
+
+export async function byId(db: Db, id: string): Promise<Certificate | undefined> {
+  return await db.selectFrom('certificates').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** The one certificate of a contact that copies are sealed to and that credits him with his signatures. */
+export async function current(db: Db, contactId: string): Promise<Certificate | undefined> {
+  return await db
+    .selectFrom('certificates')
+    .selectAll()
+    .where('contact_id', '=', contactId)
+    .where('state', '=', 'current')
+    .executeTakeFirst();
+}
+
+export async function allCurrent(db: Db): Promise<Certificate[]> {
+  return await db.selectFrom('certificates').selectAll().where('state', '=', 'current').execute();
+}
+
+/** A certificate on the roster and whose it is. Whether he may still act is for the rules to say: nothing is left out here. */
+export interface RosterCertificate {
+  id: string;
+  fingerprint: string;
+  data: Uint8Array;
+  contact: { id: string; address: string; name: string | null; active: boolean };
+  member: { id: string; organisation: string; state: MemberState };
+  /** Ids of the member's lists. */
+  lists: string[];
+}
+
+/** The current certificates of contacts that hold a key with one of `keyIds` (hex): who may have signed. */
+export async function byKeyIds(db: Db, keyIds: readonly string[]): Promise<RosterCertificate[]> {
+  if (keyIds.length === 0) return [];
+  const wanted = keyIds.map((keyId) => keyId.toUpperCase());
+  const rows = await db
+    .selectFrom('certificates')
+    .innerJoin('contacts', 'contacts.id', 'certificates.contact_id')
+    .innerJoin('members', 'members.id', 'contacts.member_id')
+    .leftJoin('member_lists', 'member_lists.member_id', 'members.id')
+    .select(['certificates.id', 'certificates.fingerprint', 'certificates.data'])
+    .select(['contacts.id as contactId', 'contacts.address', 'contacts.name', 'contacts.active'])
+    .select(['members.id as memberId', 'members.organisation', 'members.state', 'member_lists.list_id as listId'])
+    .where('certificates.state', '=', 'current')
+    .where('certificates.id', 'in', (eb) =>
+      eb.selectFrom('certificate_keys').select('certificate_id').where('key_id', 'in', wanted),
+    )
+    .orderBy('certificates.id')
+    .orderBy('member_lists.list_id')
+    .execute();
+
+  const found = new Map<string, RosterCertificate>();
+  for (const row of rows) {
+    const certificate = found.get(row.id) ?? {
+      id: row.id,
+      fingerprint: row.fingerprint,
+      data: row.data,
+      contact: { id: row.contactId, address: row.address, name: row.name, active: row.active === 1 },
+      member: { id: row.memberId, organisation: row.organisation, state: row.state },
+      lists: [],
+    };
+    if (row.listId) certificate.lists.push(row.listId);
+    found.set(row.id, certificate);
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,73 @@
+import { Refusal } from '../refusal.ts';
+import type { Db } from './database.ts';
+import type { Contact } from './schema.ts';
+
+/** Throws Refusal('conflict') where a contact with this address is there, of whichever member. */
+export async function insert(db: Db, contact: Contact): Promise<void> {
+  const address = contact.address.toLowerCase();
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('contacts')
+    .values({ ...contact, address })
+    .onConflict((oc) => oc.doNothing())
+    .executeTakeFirst();
+  if (!numInsertedOrUpdatedRows) throw new Refusal('conflict', `The contact ${address} is there already`);
+}
+
+/** `address` in any case. */
+export async function byAddress(db: Db, address: string): Promise<Contact | undefined> {
+  return await db.selectFrom('contacts').selectAll().where('address', '=', address.toLowerCase()).executeTakeFirst();
+}
+
+export async function byId(db: Db, id: string): Promise<Contact | undefined> {
+  return await db.selectFrom('contacts').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** By address, active or not. */
+export async function all(db: Db): Promise<Contact[]> {
+  return await db.selectFrom('contacts').selectAll().orderBy('address').execute();
+}
+
+/** A contact who gets what his list distributes. */
+export interface ListContact {
+  id: string;
+  /** Lower case. */
+  address: string;
+  name: string | null;
+  memberId: string;
+  organisation: string;
+  /** The current one; null where he has none, and then his copies are held. */
+  certificate: { id: string; fingerprint: string; data: Uint8Array } | null;
+}
+
+/** The active contacts of the *active* members of a list, by address. */
+export async function activeOfList(db: Db, listId: string): Promise<ListContact[]> {
+  const rows = await db
+    .selectFrom('member_lists')
+    .innerJoin('members', 'members.id', 'member_lists.member_id')
+    .innerJoin('contacts', 'contacts.member_id', 'members.id')
+    .leftJoin('certificates', (join) =>
+      join.onRef('certificates.contact_id', '=', 'contacts.id').on('certificates.state', '=', 'current'),
+    )
+    .select(['contacts.id', 'contacts.address', 'contacts.name', 'members.id as memberId', 'members.organisation'])
+    .select(['certificates.id as certificateId', 'certificates.fingerprint', 'certificates.data'])
+    .where('member_lists.list_id', '=', listId)
+    .where('members.state', '=', 'active')
+    .where('contacts.active', '=', 1)
+    .orderBy('contacts.address')
+    .execute();
+  return rows.map(({ certificateId, fingerprint, data, ...contact }) => ({
+    ...contact,
+    certificate: certificateId && fingerprint && data ? { id: certificateId, fingerprint, data } : null,
+  }));
+}
+
+/** False where there is no such contact, or nothing was to change. */
+export async function setActive(db: Db, id: string, active: boolean): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('contacts')
+    .set({ active: active ? 1 : 0 })
+    .where('id', '=', id)
+    .where('active', '=', active ? 0 : 1)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}

@@ -1,0 +1,86 @@
+import type { Instant } from '../clock.ts';
+import { Refusal } from '../refusal.ts';
+import * as certificates from './certificates.ts';
+import * as contacts from './contacts.ts';
+import type { Db } from './database.ts';
+import type { Certificate, Contact, Member, MemberState } from './schema.ts';
+
+export interface ContactWithCertificate extends Contact {
+  /** The current one. */
+  certificate: Certificate | null;
+}
+
+export interface MemberWithContacts extends Member {
+  /** By address, active or not. */
+  contacts: ContactWithCertificate[];
+  /** Ids. */
+  lists: string[];
+}
+
+/** Throws Refusal('conflict') where a member of this organisation is there. */
+export async function insert(db: Db, member: Member): Promise<void> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('members')
+    .values(member)
+    .onConflict((oc) => oc.doNothing())
+    .executeTakeFirst();
+  if (!numInsertedOrUpdatedRows) throw new Refusal('conflict', `The member "${member.organisation}" is there already`);
+}
+
+/** The organisation's name as it is written, to the letter. */
+export async function byOrganisation(db: Db, organisation: string): Promise<Member | undefined> {
+  return await db.selectFrom('members').selectAll().where('organisation', '=', organisation).executeTakeFirst();
+}
+
+export async function byId(db: Db, id: string): Promise<Member | undefined> {
+  return await db.selectFrom('members').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** Every member in every state, by organisation, in four queries however many there are. */
+export async function all(db: Db): Promise<MemberWithContacts[]> {
+  const members = await db.selectFrom('members').selectAll().orderBy('organisation').execute();
+  const memberships = await db.selectFrom('member_lists').selectAll().orderBy('list_id').execute();
+  const people = await contacts.all(db);
+  const current = new Map((await certificates.allCurrent(db)).map((certificate) => [certificate.contact_id, certificate]));
+
+  const found = new Map<string, MemberWithContacts>(members.map((member) => [member.id, { ...member, contacts: [], lists: [] }]));
+  for (const { member_id, list_id } of memberships) found.get(member_id)?.lists.push(list_id);
+  for (const contact of people)
+    found.get(contact.member_id)?.contacts.push({ ...contact, certificate: current.get(contact.id) ?? null });
+  return [...found.values()];
+}
+
+/** Ids of the lists that a member belongs to. */
+export async function listsOf(db: Db, memberId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('member_lists')
+    .select('list_id')
+    .where('member_id', '=', memberId)
+    .orderBy('list_id')
+    .execute();
+  return rows.map((row) => row.list_id);
+}
+
+/** Puts a member on a list; does nothing where he is on it. */
+export async function addToList(db: Db, memberId: string, listId: string): Promise<void> {
+  await db
+    .insertInto('member_lists')
+    .values({ member_id: memberId, list_id: listId })
+    .onConflict((oc) => oc.doNothing())
+    .execute();
+}
+
+/** False where the member was not in state `from`: somebody else was there first. */
+export async function setState(
+  db: Db,
+  id: string,
+  change: { from: MemberState; to: MemberState; reason: string | null; now: Instant },
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('members')
+    .set({ state: change.to, reason: change.reason, updated_at: change.now })
+    .where('id', '=', id)
+    .where('state', '=', change.from)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}

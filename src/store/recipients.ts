@@ -1,0 +1,35 @@
+import { Refusal } from '../refusal.ts';
+import type { Db } from './database.ts';
+import type { Recipient } from './schema.ts';
+
+/** Throws Refusal('conflict') where the address gets this list already, as a subscriber or as an external address. */
+export async function insert(db: Db, recipient: Recipient): Promise<void> {
+  const address = recipient.address.toLowerCase();
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('recipients')
+    .values({ ...recipient, address })
+    .onConflict((oc) => oc.doNothing())
+    .executeTakeFirst();
+  if (!numInsertedOrUpdatedRows) throw new Refusal('conflict', `${address} gets this list already`);
+}
+
+/** False where the address did not get the list. */
+export async function remove(db: Db, listId: string, address: string): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('recipients')
+    .where('list_id', '=', listId)
+    .where('address', '=', address.toLowerCase())
+    .executeTakeFirst();
+  return numDeletedRows === 1n;
+}
+
+/** By address. */
+export async function ofList(db: Db, listId: string): Promise<Recipient[]> {
+  return await db.selectFrom('recipients').selectAll().where('list_id', '=', listId).orderBy('address').execute();
+}
+
+/** The external addresses of all lists: nothing but what is released may be addressed to them. Lower case. */
+export async function externalAddresses(db: Db): Promise<string[]> {
+  const rows = await db.selectFrom('recipients').select('address').distinct().where('kind', '=', 'external').execute();
+  return rows.map((row) => row.address);
+}

@@ -1,0 +1,47 @@
+import type { Instant } from '../clock.ts';
+import { Refusal } from '../refusal.ts';
+import type { Db } from './database.ts';
+import type { Token } from './schema.ts';
+
+/** Throws Refusal('conflict') where a token of this name is there; one that was revoked keeps its name. */
+export async function insert(db: Db, token: Token): Promise<void> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('tokens')
+    .values(token)
+    .onConflict((oc) => oc.doNothing())
+    .executeTakeFirst();
+  if (!numInsertedOrUpdatedRows)
+    throw new Refusal('conflict', `A token named "${token.name}" is there already (a revoked one keeps its name)`);
+}
+
+/** `hash`: SHA-256 of the token, hex. Revoked and expired ones are found too: the caller decides. */
+export async function byHash(db: Db, hash: string): Promise<Token | undefined> {
+  return await db.selectFrom('tokens').selectAll().where('hash', '=', hash).executeTakeFirst();
+}
+
+export async function byNameOrId(db: Db, nameOrId: string): Promise<Token | undefined> {
+  return await db
+    .selectFrom('tokens')
+    .selectAll()
+    .where((eb) => eb.or([eb('id', '=', nameOrId), eb('name', '=', nameOrId)]))
+    // An id wins over a token that somebody named like it.
+    .orderBy((eb) => eb.case().when('id', '=', nameOrId).then(0).else(1).end())
+    .limit(1)
+    .executeTakeFirst();
+}
+
+/** In the order of their making. */
+export async function all(db: Db): Promise<Token[]> {
+  return await db.selectFrom('tokens').selectAll().orderBy('id').execute();
+}
+
+/** False where it was revoked before, or there is none. */
+export async function revoke(db: Db, id: string, now: Instant): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('tokens')
+    .set({ revoked_at: now })
+    .where('id', '=', id)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
