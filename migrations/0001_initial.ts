@@ -8,26 +8,31 @@ export async function up(db: AnyDatabase): Promise<void> {
   const postgres = db.getExecutor().adapter instanceof PostgresAdapter;
   const bytes = postgres ? sql`bytea` : sql`blob`;
   const instant = postgres ? sql`bigint` : sql`integer`;
+  // Without STRICT, SQLite takes a text for an instant, and any text is later than any number.
+  const createTable = (name: string) => {
+    const table = db.schema.createTable(name);
+    return postgres ? table : table.modifyEnd(sql`strict`);
+  };
 
-  await db.schema
-    .createTable('lists')
+  await createTable('lists')
     .addColumn('id', 'text', (c) => c.primaryKey())
-    .addColumn('address', 'text', (c) => c.notNull().unique())
+    .addColumn('address', 'text', (c) => c.notNull().unique().check(sql`address = lower(address)`))
     .addColumn('role', 'text', (c) => c.notNull().check(sql`role in ('intake', 'private', 'public')`))
     .addColumn('name', 'text', (c) => c.notNull())
     .addColumn('fingerprint', 'text', (c) => c.notNull())
     .addColumn('created_at', instant, (c) => c.notNull())
     .execute();
 
-  await db.schema
-    .createTable('members')
+  await createTable('members')
     .addColumn('id', 'text', (c) => c.primaryKey())
     .addColumn('organisation', 'text', (c) => c.notNull().unique())
     .addColumn('product', 'text')
     .addColumn('state', 'text', (c) =>
       c
         .notNull()
-        .check(sql`state in ('applied', 'vouched', 'vetted', 'key_proved', 'active', 'key_hold', 'suspended', 'removed', 'rejected')`),
+        .check(
+          sql`state in ('applied', 'vouched', 'vetted', 'key_proved', 'active', 'key_hold', 'suspended', 'removed', 'rejected')`,
+        ),
     )
     .addColumn('reason', 'text')
     .addColumn('created_at', instant, (c) => c.notNull())
@@ -35,19 +40,17 @@ export async function up(db: AnyDatabase): Promise<void> {
     .execute();
 
   // Which lists a member belongs to. Who is on an intake list is the response team.
-  await db.schema
-    .createTable('member_lists')
+  await createTable('member_lists')
     .addColumn('member_id', 'text', (c) => c.notNull().references('members.id'))
     .addColumn('list_id', 'text', (c) => c.notNull().references('lists.id'))
     .addPrimaryKeyConstraint('member_lists_pk', ['member_id', 'list_id'])
     .execute();
   await db.schema.createIndex('member_lists_list').on('member_lists').column('list_id').execute();
 
-  await db.schema
-    .createTable('contacts')
+  await createTable('contacts')
     .addColumn('id', 'text', (c) => c.primaryKey())
     .addColumn('member_id', 'text', (c) => c.notNull().references('members.id'))
-    .addColumn('address', 'text', (c) => c.notNull().unique())
+    .addColumn('address', 'text', (c) => c.notNull().unique().check(sql`address = lower(address)`))
     .addColumn('name', 'text')
     .addColumn('active', 'integer', (c) => c.notNull().defaultTo(1).check(sql`active in (0, 1)`))
     .addColumn('created_at', instant, (c) => c.notNull())
@@ -55,8 +58,7 @@ export async function up(db: AnyDatabase): Promise<void> {
   await db.schema.createIndex('contacts_member').on('contacts').column('member_id').execute();
 
   // A certificate without a contact came with a mail: it can be written to, and proves nobody.
-  await db.schema
-    .createTable('certificates')
+  await createTable('certificates')
     .addColumn('id', 'text', (c) => c.primaryKey())
     .addColumn('contact_id', 'text', (c) => c.references('contacts.id'))
     .addColumn('fingerprint', 'text', (c) => c.notNull())
@@ -75,8 +77,7 @@ export async function up(db: AnyDatabase): Promise<void> {
     .execute();
 
   // Every key of a certificate that may have made a signature, by fingerprint and by key id (its last or first 8 octets).
-  await db.schema
-    .createTable('certificate_keys')
+  await createTable('certificate_keys')
     .addColumn('certificate_id', 'text', (c) => c.notNull().references('certificates.id').onDelete('cascade'))
     .addColumn('fingerprint', 'text', (c) => c.notNull())
     .addColumn('key_id', 'text', (c) => c.notNull())
@@ -85,18 +86,17 @@ export async function up(db: AnyDatabase): Promise<void> {
   await db.schema.createIndex('certificate_keys_key_id').on('certificate_keys').column('key_id').execute();
 
   // Who gets what a public list publishes: subscribers, and external addresses (another project's list).
-  await db.schema
-    .createTable('recipients')
+  await createTable('recipients')
     .addColumn('id', 'text', (c) => c.primaryKey())
     .addColumn('list_id', 'text', (c) => c.notNull().references('lists.id'))
-    .addColumn('address', 'text', (c) => c.notNull())
+    .addColumn('address', 'text', (c) => c.notNull().check(sql`address = lower(address)`))
     .addColumn('kind', 'text', (c) => c.notNull().check(sql`kind in ('subscriber', 'external')`))
     .addColumn('created_at', instant, (c) => c.notNull())
     .addUniqueConstraint('recipients_once', ['list_id', 'address'])
     .execute();
+  await db.schema.createIndex('recipients_address').on('recipients').column('address').execute();
 
-  await db.schema
-    .createTable('tokens')
+  await createTable('tokens')
     .addColumn('id', 'text', (c) => c.primaryKey())
     .addColumn('name', 'text', (c) => c.notNull().unique())
     .addColumn('role', 'text', (c) => c.notNull().check(sql`role in ('admin', 'team', 'auditor')`))
@@ -105,10 +105,10 @@ export async function up(db: AnyDatabase): Promise<void> {
     .addColumn('created_at', instant, (c) => c.notNull())
     .addColumn('expires_at', instant)
     .addColumn('revoked_at', instant)
+    .addUniqueConstraint('tokens_person', ['id', 'person_id'])
     .execute();
 
-  await db.schema
-    .createTable('cases')
+  await createTable('cases')
     .addColumn('id', 'text', (c) => c.primaryKey())
     .addColumn('year', 'integer', (c) => c.notNull())
     .addColumn('number', 'integer', (c) => c.notNull())
@@ -120,6 +120,7 @@ export async function up(db: AnyDatabase): Promise<void> {
     .addColumn('reporter_certificate_id', 'text', (c) => c.references('certificates.id'))
     .addColumn('revision', 'integer', (c) => c.notNull())
     .addColumn('release_at', instant)
+    .addColumn('channels', 'text')
     .addColumn('draft_post_id', 'text')
     .addColumn('bundle_hash', 'text')
     .addColumn('public_post_id', 'text')
@@ -139,8 +140,7 @@ export async function up(db: AnyDatabase): Promise<void> {
     .execute();
   await db.schema.createIndex('cases_due').on('cases').columns(['state', 'release_at']).execute();
 
-  await db.schema
-    .createTable('posts')
+  await createTable('posts')
     .addColumn('id', 'text', (c) => c.primaryKey())
     .addColumn('list_id', 'text', (c) => c.notNull().references('lists.id'))
     .addColumn('case_id', 'text', (c) => c.references('cases.id'))
@@ -167,8 +167,7 @@ export async function up(db: AnyDatabase): Promise<void> {
   await db.schema.createIndex('posts_message_id').on('posts').columns(['list_id', 'message_id_digest']).execute();
 
   // The name of a patch tells what it mends, so it is inside the sealed content.
-  await db.schema
-    .createTable('patches')
+  await createTable('patches')
     .addColumn('id', 'text', (c) => c.primaryKey())
     .addColumn('case_id', 'text', (c) => c.notNull().references('cases.id'))
     .addColumn('sha256', 'text', (c) => c.notNull())
@@ -179,18 +178,18 @@ export async function up(db: AnyDatabase): Promise<void> {
     .execute();
   await db.schema.createIndex('patches_case').on('patches').column('case_id').execute();
 
-  await db.schema
-    .createTable('approvals')
+  await createTable('approvals')
     .addColumn('case_id', 'text', (c) => c.notNull().references('cases.id'))
     .addColumn('hash', 'text', (c) => c.notNull())
     .addColumn('person_id', 'text', (c) => c.notNull().references('contacts.id'))
-    .addColumn('token_id', 'text', (c) => c.notNull().references('tokens.id'))
+    .addColumn('token_id', 'text', (c) => c.notNull())
     .addColumn('approved_at', instant, (c) => c.notNull())
     .addPrimaryKeyConstraint('approvals_pk', ['case_id', 'hash', 'person_id'])
+    // A token approves for the person it belongs to, and for nobody else.
+    .addForeignKeyConstraint('approvals_own_token', ['token_id', 'person_id'], 'tokens', ['id', 'person_id'])
     .execute();
 
-  await db.schema
-    .createTable('deliveries')
+  await createTable('deliveries')
     .addColumn('id', 'text', (c) => c.primaryKey())
     .addColumn('post_id', 'text', (c) => c.notNull().references('posts.id'))
     .addColumn('list_id', 'text', (c) => c.notNull().references('lists.id'))
@@ -225,62 +224,4 @@ export async function up(db: AnyDatabase): Promise<void> {
   await db.schema.createIndex('deliveries_post').on('deliveries').column('post_id').execute();
   await db.schema.createIndex('deliveries_case').on('deliveries').column('case_id').execute();
   await db.schema.createIndex('deliveries_address').on('deliveries').columns(['address', 'created_at']).execute();
-
-  await (postgres ? guardPostgres(db) : guardSqlite(db));
-}
-
-/**
- * The second lock of the gate, in the database itself: whatever the code believes,
- *  - nothing is addressed to a public recipient but the one public post of a case that is released;
- *  - no case is released without the approvals of two different people over the very bundle that stands there.
- */
-const PUBLIC_RECIPIENT = `(new.audience = 'public'
-      or exists (select 1 from lists where address = new.address)
-      or exists (select 1 from recipients where address = new.address and kind = 'external')
-      or exists (select 1 from lists where id = new.list_id and role = 'public'))`;
-const RELEASED = `exists (select 1 from cases
-      where id = new.case_id and state = 'released' and public_post_id = new.post_id)`;
-const TWO_APPROVALS = `(select count(distinct person_id) from approvals
-      where case_id = new.id and hash = new.bundle_hash) >= 2`;
-const NOT_RELEASED = 'a public delivery needs a released case and its public post';
-const NOT_APPROVED = 'a case is released only with the approvals of two different people';
-
-async function guardSqlite(db: AnyDatabase): Promise<void> {
-  for (const event of ['insert', 'update'])
-    await sql
-      .raw(
-        `create trigger deliveries_gate_${event} before ${event} on deliveries
-         when ${PUBLIC_RECIPIENT} and not ${RELEASED}
-         begin select raise(abort, '${NOT_RELEASED}'); end`,
-      )
-      .execute(db);
-  for (const event of ['insert', 'update'])
-    await sql
-      .raw(
-        `create trigger cases_gate_${event} before ${event} on cases
-         when new.state = 'released' and not ${TWO_APPROVALS}
-         begin select raise(abort, '${NOT_APPROVED}'); end`,
-      )
-      .execute(db);
-}
-
-async function guardPostgres(db: AnyDatabase): Promise<void> {
-  const guards = [
-    { table: 'deliveries', refuse: `${PUBLIC_RECIPIENT} and not ${RELEASED}`, message: NOT_RELEASED },
-    { table: 'cases', refuse: `new.state = 'released' and not ${TWO_APPROVALS}`, message: NOT_APPROVED },
-  ];
-  for (const { table, refuse, message } of guards) {
-    await sql
-      .raw(
-        `create function ${table}_gate() returns trigger language plpgsql as $$
-         begin
-           if ${refuse} then raise exception '${message}' using errcode = 'check_violation'; end if;
-           return new;
-         end $$`,
-      )
-      .execute(db);
-    await sql
-      .raw(`create trigger ${table}_gate before insert or update on ${table} for each row execute function ${table}_gate()`)
-      .execute(db);
-  }
 }

@@ -1,0 +1,271 @@
+import { type RawBuilder, sql } from 'kysely';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Database } from '../../src/store/database.ts';
+import { eachEngine } from '../support/dialects.ts';
+
+/** Every statement here is written by hand: the database must refuse whatever the code believes. */
+const RELEASE_AT = 1_790_092_800_000;
+const NEEDS_RELEASE = /a public delivery needs a released case and its public post/;
+const NEEDS_APPROVALS = /only with the approvals of two different people/;
+const AS_APPROVED = /a release changes nothing of what was approved/;
+const FINAL = /a released case stays as it was released/;
+
+eachEngine((engine) => {
+  let db: Database;
+  const run = (statement: RawBuilder<unknown>) => statement.execute(db);
+
+  beforeEach(async () => {
+    db = (await engine.open()).db;
+    for (const statement of FIXTURE) await run(statement);
+  });
+
+  describe('a public delivery', () => {
+    test.each(['received', 'scheduled', 'armed'])('of a case that is %s is refused', async (state) => {
+      await run(sql`update cases set state = ${state}, public_post_id = 'public' where id = 'ORBIT-1'`);
+      await expect(run(delivery())).rejects.toThrow(NEEDS_RELEASE);
+    });
+
+    test('of no case, and of a case that does not exist, is refused', async () => {
+      await expect(run(delivery({ case_id: null }))).rejects.toThrow(NEEDS_RELEASE);
+      await expect(run(delivery({ case_id: 'ORBIT-9' }))).rejects.toThrow(NEEDS_RELEASE);
+    });
+
+    test('of the public post of a released case is taken', async () => {
+      await release();
+      await run(delivery());
+      await run(delivery({ id: 'd2', message_id: '<2@x>', address: 'oss@public.example' }));
+      expect(await db.selectFrom('deliveries').select('address').orderBy('id').execute()).toEqual([
+        { address: 'reader@example.org' },
+        { address: 'oss@public.example' },
+      ]);
+    });
+
+    test.each(['report', 'draft'])('of the %s of a released case is refused', async (post_id) => {
+      await release();
+      await expect(run(delivery({ post_id }))).rejects.toThrow(NEEDS_RELEASE);
+    });
+
+    test('of the public post of another, unreleased case is refused', async () => {
+      await release();
+      await expect(run(delivery({ post_id: 'other-public' }))).rejects.toThrow(NEEDS_RELEASE);
+      await expect(run(delivery({ post_id: 'other-public', case_id: 'ORBIT-2' }))).rejects.toThrow(NEEDS_RELEASE);
+    });
+
+    test.each([
+      ['an external recipient', 'oss@public.example'],
+      ['an external recipient in other letters', 'OSS@Public.Example'],
+      ['a public list', 'announce@orbit.example'],
+      ['a public list in other letters', 'Announce@ORBIT.example'],
+      ['a private list', 'distributors@orbit.example'],
+    ])('that says it is for a contact, but goes to %s, is refused', async (_, address) => {
+      await expect(run(delivery({ ...toContact, address }))).rejects.toThrow(NEEDS_RELEASE);
+    });
+
+    test('that says it is for a contact, but goes out through a public list, is refused', async () => {
+      await expect(run(delivery({ ...toContact, list_id: 'announce' }))).rejects.toThrow(NEEDS_RELEASE);
+    });
+
+    test.each([
+      sql`update deliveries set audience = 'public'`,
+      sql`update deliveries set address = 'OSS@public.example'`,
+      sql`update deliveries set list_id = 'announce'`,
+      sql`update deliveries set address = 'announce@orbit.example', state = 'queued'`,
+    ])('is not made out of a harmless one (%#)', async (change) => {
+      await run(delivery(toContact));
+      await expect(run(change)).rejects.toThrow(NEEDS_RELEASE);
+    });
+
+    test('is not made through a conflict', async () => {
+      await run(delivery(toContact));
+      const upsert = sql`${delivery()} on conflict (id) do update set audience = 'public', address = 'reader@example.org'`;
+      await expect(run(upsert)).rejects.toThrow(NEEDS_RELEASE);
+      if (engine.name === 'postgres') return;
+      for (const word of ['replace', 'ignore']) await expect(run(delivery({}, word))).rejects.toThrow(NEEDS_RELEASE);
+    });
+
+    test('is not turned into another post afterwards', async () => {
+      await release();
+      await run(delivery());
+      await expect(run(sql`update deliveries set post_id = 'draft'`)).rejects.toThrow(NEEDS_RELEASE);
+      await run(sql`update deliveries set state = 'delivered', settled_at = ${RELEASE_AT}`);
+    });
+  });
+
+  test('a contact copy is taken, leased and settled while the case is closed', async () => {
+    await run(delivery(toContact));
+    await run(sql`update deliveries set state = 'leased', lease = 'x', attempts = attempts + 1`);
+    const { numAffectedRows } = await run(sql`update deliveries set state = 'delivered' where lease = 'x'`);
+    expect(Number(numAffectedRows)).toBe(1);
+  });
+
+  test.each(['report', 'draft', 'public'])('a stranger is never written the %s', async (post_id) => {
+    await release();
+    const copy = delivery({ audience: 'stranger', address: 'stranger@example.org', list_id: 'security', post_id });
+    await expect(run(copy)).rejects.toThrow(/a stranger is sent nothing but fixed words/);
+  });
+
+  test('a stranger is written fixed words', async () => {
+    await run(delivery({ audience: 'stranger', address: 'stranger@example.org', list_id: 'security', post_id: 'receipt' }));
+  });
+
+  describe('a release', () => {
+    test('without any approval is refused', async () => {
+      await expect(run(releaseCase)).rejects.toThrow(NEEDS_APPROVALS);
+    });
+
+    test('with the approval of one person is refused', async () => {
+      await run(approval('lead'));
+      await expect(run(releaseCase)).rejects.toThrow(NEEDS_APPROVALS);
+    });
+
+    test('with one person under two tokens is refused', async () => {
+      await run(approval('lead'));
+      await expect(run(approval('lead', { token: 'lead-second' }))).rejects.toThrow(/unique|duplicate/i);
+      await expect(run(approval('deputy', { token: 'lead-second' }))).rejects.toThrow(/foreign key/i);
+      await expect(run(releaseCase)).rejects.toThrow(NEEDS_APPROVALS);
+    });
+
+    test('with approvals of what stood there before is refused', async () => {
+      await run(approval('lead', { hash: 'old' }));
+      await run(approval('deputy', { hash: 'old' }));
+      await run(approval('deputy'));
+      await expect(run(releaseCase)).rejects.toThrow(NEEDS_APPROVALS);
+      await expect(run(sql`update approvals set hash = 'bundle'`)).rejects.toThrow(/an approval is never changed/);
+    });
+
+    test('with approvals of another case is refused', async () => {
+      await run(approval('lead', { case: 'ORBIT-2' }));
+      await run(approval('deputy', { case: 'ORBIT-2' }));
+      await expect(run(releaseCase)).rejects.toThrow(NEEDS_APPROVALS);
+    });
+
+    test('before the instant is refused', async () => {
+      await approve();
+      const early = sql`update cases set state = 'released', public_post_id = 'public', released_at = ${RELEASE_AT - 1} where id = 'ORBIT-1'`;
+      await expect(run(early)).rejects.toThrow(/cases_not_early/);
+    });
+
+    test.each([sql`release_at = ${RELEASE_AT - 1}`, sql`bundle_hash = 'old'`, sql`draft_post_id = 'report'`])(
+      'that changes what was approved in the same breath is refused (%#)',
+      async (change) => {
+        await approve();
+        await run(approval('lead', { hash: 'old' }));
+        await run(approval('deputy', { hash: 'old' }));
+        const sly = sql`update cases set state = 'released', public_post_id = 'public', released_at = ${RELEASE_AT}, ${change} where id = 'ORBIT-1'`;
+        await expect(run(sly)).rejects.toThrow(AS_APPROVED);
+      },
+    );
+
+    test.each(['report', 'draft', 'other-public', 'none'])('that would publish the post "%s" is refused', async (post) => {
+      await approve();
+      const wrong = sql`update cases set state = 'released', public_post_id = ${post}, released_at = ${RELEASE_AT} where id = 'ORBIT-1'`;
+      await expect(run(wrong)).rejects.toThrow(/a case is released with a public post of its own/);
+    });
+
+    test('is not there from the beginning', async () => {
+      const born = (verb: string) => sql`${sql.raw(verb)} into cases
+        (id, year, number, state, list_id, thread_token, received_at, revision, release_at, draft_post_id, bundle_hash, public_post_id, released_at, updated_at)
+        values ('ORBIT-1', 2026, 1, 'released', 'security', 't1', 1, 1, 1, 'draft', 'bundle', 'public', 1, 1)`;
+      await approve();
+      await expect(run(born('insert'))).rejects.toThrow(/no case begins released/);
+      if (engine.name === 'sqlite') await expect(run(born('replace'))).rejects.toThrow(/no case begins released/);
+    });
+
+    test('with two approvals, at the instant, is taken', async () => {
+      await release();
+      expect(await db.selectFrom('cases').select('state').where('id', '=', 'ORBIT-1').execute()).toEqual([{ state: 'released' }]);
+    });
+
+    test.each([
+      sql`state = 'armed'`,
+      sql`public_post_id = 'draft'`,
+      sql`bundle_hash = 'old'`,
+      sql`draft_post_id = 'report'`,
+      sql`released_at = ${RELEASE_AT + 1}`,
+    ])('is final (%#)', async (change) => {
+      await release();
+      await expect(run(sql`update cases set ${change} where id = 'ORBIT-1'`)).rejects.toThrow(FINAL);
+      await run(sql`update cases set overdue_told_at = 5, updated_at = 5 where id = 'ORBIT-1'`);
+    });
+  });
+
+  test('the instant does not move under an approved bundle', async () => {
+    await approve();
+    const move = (hash: string) =>
+      sql`update cases set release_at = ${RELEASE_AT - 1}, bundle_hash = ${hash} where id = 'ORBIT-1'`;
+    await expect(run(move('bundle'))).rejects.toThrow(/another instant is another bundle/);
+    await run(move('another'));
+  });
+
+  if (engine.name === 'sqlite')
+    test('an instant is a number: a text would be later than any', async () => {
+      await approve();
+      const late = sql`update cases set state = 'released', public_post_id = 'public', released_at = 'z' where id = 'ORBIT-1'`;
+      await expect(run(late)).rejects.toThrow(/cannot store TEXT value in INTEGER column cases.released_at/);
+    });
+
+  test.each(['lists', 'contacts', 'recipients'])('an address of %s is kept in lower case', async (table) => {
+    const shout = sql`update ${sql.table(table)} set address = upper(address)`;
+    await expect(run(shout)).rejects.toThrow(/check constraint/i);
+  });
+
+  async function approve(): Promise<void> {
+    for (const person of ['lead', 'deputy']) await run(approval(person));
+  }
+
+  async function release(): Promise<void> {
+    await approve();
+    await run(releaseCase);
+  }
+});
+
+const releaseCase = sql`update cases set state = 'released', public_post_id = 'public', released_at = ${RELEASE_AT} where id = 'ORBIT-1'`;
+
+function approval(person: string, { token = person, hash = 'bundle', case: id = 'ORBIT-1' } = {}): RawBuilder<unknown> {
+  return sql`insert into approvals values (${id}, ${hash}, ${person}, ${token}, 1)`;
+}
+
+/** A public delivery of the public post, unless told otherwise; `or` is SQLite's conflict clause. */
+function delivery(change: Record<string, string | null> = {}, or?: string): RawBuilder<unknown> {
+  const row = { id: 'd1', post_id: 'public', list_id: 'announce', case_id: 'ORBIT-1', audience: 'public', ...change };
+  const whole = { address: 'reader@example.org', contact_id: null, message_id: '<1@x>', state: 'queued', ...row };
+  const columns = sql.join(Object.keys(whole).map((name) => sql.ref(name)));
+  return sql`insert ${sql.raw(or ? `or ${or}` : '')} into deliveries (${columns}, priority, due_at, created_at)
+    values (${sql.join(Object.values(whole))}, 1, 1, 1)`;
+}
+
+const toContact = {
+  audience: 'contact',
+  contact_id: 'lead',
+  address: 'lead@orbit.example',
+  list_id: 'distributors',
+  post_id: 'report',
+};
+
+const post = (id: string, kind: string, of: string) =>
+  sql`insert into posts (id, list_id, case_id, kind, digest, encrypted, received_at, size, content)
+   values (${id}, 'security', ${of}, ${kind}, '-', 1, 1, 1, ${Buffer.alloc(0)})`;
+const armedCase = (id: string, number: number) =>
+  sql`insert into cases (id, year, number, state, list_id, thread_token, received_at, revision, release_at, draft_post_id, bundle_hash, updated_at)
+   values (${id}, 2026, ${number}, 'armed', 'security', ${`t${number}`}, 1, 1, ${RELEASE_AT}, 'draft', 'bundle', 1)`;
+const person = (name: string) => [
+  sql`insert into contacts (id, member_id, address, created_at) values (${name}, 'team', ${`${name}@orbit.example`}, 1)`,
+  sql`insert into tokens (id, name, role, hash, person_id, created_at) values (${name}, ${name}, 'team', ${`h-${name}`}, ${name}, 1)`,
+];
+
+const FIXTURE = [
+  sql`insert into lists values ('security', 'security@orbit.example', 'intake', 's', 'F', 1),
+    ('distributors', 'distributors@orbit.example', 'private', 'd', 'F', 1), ('announce', 'announce@orbit.example', 'public', 'a', 'F', 1)`,
+  sql`insert into members (id, organisation, state, created_at, updated_at) values ('team', 'Orbit', 'active', 1, 1)`,
+  ...person('lead'),
+  ...person('deputy'),
+  sql`insert into tokens (id, name, role, hash, person_id, created_at) values ('lead-second', 'lead-second', 'team', 'h', 'lead', 1)`,
+  sql`insert into recipients values ('r1', 'announce', 'reader@example.org', 'subscriber', 1), ('r2', 'announce', 'oss@public.example', 'external', 1)`,
+  armedCase('ORBIT-1', 1),
+  armedCase('ORBIT-2', 2),
+  post('report', 'report', 'ORBIT-1'),
+  post('draft', 'draft', 'ORBIT-1'),
+  post('public', 'public', 'ORBIT-1'),
+  post('receipt', 'receipt-clear', 'ORBIT-1'),
+  post('other-public', 'public', 'ORBIT-2'),
+];
