@@ -108,6 +108,11 @@ export async function up(db: AnyDatabase): Promise<void> {
     .addUniqueConstraint('tokens_person', ['id', 'person_id'])
     .execute();
 
+  await createTable('case_numbers')
+    .addColumn('year', 'integer', (c) => c.primaryKey())
+    .addColumn('last', 'integer', (c) => c.notNull())
+    .execute();
+
   await createTable('cases')
     .addColumn('id', 'text', (c) => c.primaryKey())
     .addColumn('year', 'integer', (c) => c.notNull())

@@ -2,7 +2,8 @@ import { type Kysely, PostgresAdapter, sql } from 'kysely';
 
 /**
  * The second lock of the gate, in the database itself. Whatever the code believes:
- *  - nothing is addressed to a public recipient but the one public post of a case that is released;
+ *  - nothing is addressed to a public recipient, or goes out through a public list, but the one public post of a case
+ *    that is released (mail to the people behind a public list is sealed to them like any other);
  *  - a stranger, whose copy is not sealed, is written nothing but fixed words;
  *  - no case is released without the approvals of two different people over the very bundle that stands there;
  *  - what is released stays released, as it was approved.
@@ -27,7 +28,9 @@ const guards: readonly Guard[] = [
     refuse: `(new.audience = 'public'
         or exists (select 1 from lists where address = lower(new.address))
         or exists (select 1 from recipients where address = lower(new.address) and kind = 'external')
-        or exists (select 1 from lists where id = new.list_id and role = 'public'))
+        or (exists (select 1 from lists where id = new.list_id and role = 'public')
+          and not (new.audience = 'contact'
+            and exists (select 1 from posts where id = new.post_id and kind in ('owner', 'alert')))))
       and not exists (select 1 from cases
         where id = new.case_id and state = 'released' and public_post_id = new.post_id)`,
     message: 'a public delivery needs a released case and its public post',
@@ -65,10 +68,11 @@ const guards: readonly Guard[] = [
   },
   {
     table: 'cases',
-    name: 'cases_instant',
+    name: 'cases_rebundled',
     on: ['update'],
-    refuse: 'new.release_at is distinct from old.release_at and new.bundle_hash = old.bundle_hash',
-    message: 'another instant is another bundle, to be approved anew',
+    refuse: `new.bundle_hash = old.bundle_hash
+      and (new.release_at is distinct from old.release_at or new.channels is distinct from old.channels)`,
+    message: 'another instant or channel is another bundle, to be approved anew',
   },
   {
     table: 'cases',
@@ -76,6 +80,7 @@ const guards: readonly Guard[] = [
     on: ['update'],
     refuse: `new.state = 'released' and old.state <> 'released'
       and (new.release_at is distinct from old.release_at
+        or new.channels is distinct from old.channels
         or new.bundle_hash is distinct from old.bundle_hash
         or new.draft_post_id is distinct from old.draft_post_id)`,
     message: 'a release changes nothing of what was approved',
@@ -87,6 +92,7 @@ const guards: readonly Guard[] = [
     refuse: `old.state = 'released'
       and (new.id <> old.id
         or new.state <> old.state
+        or new.channels is distinct from old.channels
         or new.bundle_hash is distinct from old.bundle_hash
         or new.draft_post_id is distinct from old.draft_post_id
         or new.public_post_id is distinct from old.public_post_id

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import type { Database } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
 import { eachEngine } from '../support/dialects.ts';
 
 /** 2026-09-22T16:00:00Z: above 2^32, so a 32-bit column would lose it. */
@@ -49,7 +50,6 @@ eachEngine((engine) => {
 
   test('a second migration of a migrated database changes nothing', async () => {
     const { db } = await engine.open();
-    const { migrate } = await import('../../src/store/migrate.ts');
     await migrate(db);
     expect(await db.selectFrom('lists').selectAll().execute()).toEqual([]);
   });

@@ -65,6 +65,12 @@ eachEngine((engine) => {
       await expect(run(delivery({ ...toContact, list_id: 'announce' }))).rejects.toThrow(NEEDS_RELEASE);
     });
 
+    test('is not what the people behind a public list are sent', async () => {
+      await run(delivery({ ...toContact, list_id: 'announce', post_id: 'owner' }));
+      await expect(run(sql`update deliveries set post_id = 'report'`)).rejects.toThrow(NEEDS_RELEASE);
+      await expect(run(sql`update deliveries set audience = 'reporter'`)).rejects.toThrow(NEEDS_RELEASE);
+    });
+
     test.each([
       sql`update deliveries set audience = 'public'`,
       sql`update deliveries set address = 'OSS@public.example'`,
@@ -182,6 +188,7 @@ eachEngine((engine) => {
       sql`bundle_hash = 'old'`,
       sql`draft_post_id = 'report'`,
       sql`released_at = ${RELEASE_AT + 1}`,
+      sql`channels = 'evil@example.org'`,
     ])('is final (%#)', async (change) => {
       await release();
       await expect(run(sql`update cases set ${change} where id = 'ORBIT-1'`)).rejects.toThrow(FINAL);
@@ -189,12 +196,14 @@ eachEngine((engine) => {
     });
   });
 
-  test('the instant does not move under an approved bundle', async () => {
+  test.each([
+    ['instant', sql`release_at = ${RELEASE_AT - 1}`],
+    ['channels', sql`channels = 'oss@public.example'`],
+  ])('the %s of an approved bundle cannot change under it', async (_, change) => {
     await approve();
-    const move = (hash: string) =>
-      sql`update cases set release_at = ${RELEASE_AT - 1}, bundle_hash = ${hash} where id = 'ORBIT-1'`;
-    await expect(run(move('bundle'))).rejects.toThrow(/another instant is another bundle/);
-    await run(move('another'));
+    await expect(run(sql`update cases set ${change} where id = 'ORBIT-1'`)).rejects.toThrow(/is another bundle/);
+    await run(sql`update cases set ${change}, bundle_hash = 'another' where id = 'ORBIT-1'`);
+    await expect(run(releaseCase)).rejects.toThrow(NEEDS_APPROVALS);
   });
 
   if (engine.name === 'sqlite')
@@ -267,5 +276,6 @@ const FIXTURE = [
   post('draft', 'draft', 'ORBIT-1'),
   post('public', 'public', 'ORBIT-1'),
   post('receipt', 'receipt-clear', 'ORBIT-1'),
+  post('owner', 'owner', 'ORBIT-1'),
   post('other-public', 'public', 'ORBIT-2'),
 ];

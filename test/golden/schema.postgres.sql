@@ -1,0 +1,407 @@
+create table approvals (case_id text not null,
+  hash text not null,
+  person_id text not null,
+  token_id text not null,
+  approved_at bigint not null);
+
+alter table approvals add constraint approvals_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table approvals add constraint approvals_own_token FOREIGN KEY (token_id, person_id) REFERENCES tokens(id, person_id);
+
+alter table approvals add constraint approvals_person_id_fkey FOREIGN KEY (person_id) REFERENCES contacts(id);
+
+alter table approvals add constraint approvals_pk PRIMARY KEY (case_id, hash, person_id);
+
+CREATE OR REPLACE FUNCTION public.approvals_final()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if true then raise exception 'an approval is never changed: approve again' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE TRIGGER approvals_final BEFORE UPDATE ON public.approvals FOR EACH ROW EXECUTE FUNCTION approvals_final();
+
+create table case_numbers (year integer not null,
+  last integer not null);
+
+alter table case_numbers add constraint case_numbers_pkey PRIMARY KEY (year);
+
+create table cases (id text not null,
+  year integer not null,
+  number integer not null,
+  state text not null,
+  list_id text not null,
+  thread_token text not null,
+  received_at bigint not null,
+  reporter_address text,
+  reporter_certificate_id text,
+  revision integer not null,
+  release_at bigint,
+  channels text,
+  draft_post_id text,
+  bundle_hash text,
+  public_post_id text,
+  dispatched_at bigint,
+  overdue_told_at bigint,
+  released_at bigint,
+  updated_at bigint not null);
+
+alter table cases add constraint cases_bundle CHECK (((state = 'received'::text) OR ((release_at IS NOT NULL) AND (draft_post_id IS NOT NULL) AND (bundle_hash IS NOT NULL))));
+
+alter table cases add constraint cases_list_id_fkey FOREIGN KEY (list_id) REFERENCES lists(id);
+
+alter table cases add constraint cases_not_early CHECK (((state <> 'released'::text) OR ((released_at IS NOT NULL) AND (public_post_id IS NOT NULL) AND (released_at >= release_at))));
+
+alter table cases add constraint cases_number UNIQUE (year, number);
+
+alter table cases add constraint cases_pkey PRIMARY KEY (id);
+
+alter table cases add constraint cases_reporter_certificate_id_fkey FOREIGN KEY (reporter_certificate_id) REFERENCES certificates(id);
+
+alter table cases add constraint cases_state_check CHECK ((state = ANY (ARRAY['received'::text, 'scheduled'::text, 'armed'::text, 'released'::text])));
+
+alter table cases add constraint cases_thread_token_key UNIQUE (thread_token);
+
+CREATE INDEX cases_due ON public.cases USING btree (state, release_at);
+
+CREATE OR REPLACE FUNCTION public.cases_approved()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.state = 'released' and old.state <> 'released'
+      and (select count(distinct person_id) from approvals where case_id = new.id and hash = new.bundle_hash) < 2 then raise exception 'a case is released only with the approvals of two different people' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.cases_as_approved()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.state = 'released' and old.state <> 'released'
+      and (new.release_at is distinct from old.release_at
+        or new.channels is distinct from old.channels
+        or new.bundle_hash is distinct from old.bundle_hash
+        or new.draft_post_id is distinct from old.draft_post_id) then raise exception 'a release changes nothing of what was approved' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.cases_born()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.state = 'released' then raise exception 'no case begins released' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.cases_final()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if old.state = 'released'
+      and (new.id <> old.id
+        or new.state <> old.state
+        or new.channels is distinct from old.channels
+        or new.bundle_hash is distinct from old.bundle_hash
+        or new.draft_post_id is distinct from old.draft_post_id
+        or new.public_post_id is distinct from old.public_post_id
+        or new.released_at is distinct from old.released_at) then raise exception 'a released case stays as it was released' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.cases_public_post()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.state = 'released' and old.state <> 'released'
+      and not exists (select 1 from posts where id = new.public_post_id and case_id = new.id and kind = 'public') then raise exception 'a case is released with a public post of its own' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.cases_rebundled()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.bundle_hash = old.bundle_hash
+      and (new.release_at is distinct from old.release_at or new.channels is distinct from old.channels) then raise exception 'another instant or channel is another bundle, to be approved anew' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE TRIGGER cases_approved BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_approved();
+
+CREATE TRIGGER cases_as_approved BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_as_approved();
+
+CREATE TRIGGER cases_born BEFORE INSERT ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_born();
+
+CREATE TRIGGER cases_final BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_final();
+
+CREATE TRIGGER cases_public_post BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_public_post();
+
+CREATE TRIGGER cases_rebundled BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_rebundled();
+
+create table certificate_keys (certificate_id text not null,
+  fingerprint text not null,
+  key_id text not null);
+
+alter table certificate_keys add constraint certificate_keys_certificate_id_fkey FOREIGN KEY (certificate_id) REFERENCES certificates(id) ON DELETE CASCADE;
+
+alter table certificate_keys add constraint certificate_keys_pk PRIMARY KEY (certificate_id, fingerprint);
+
+CREATE INDEX certificate_keys_key_id ON public.certificate_keys USING btree (key_id);
+
+create table certificates (id text not null,
+  contact_id text,
+  fingerprint text not null,
+  data bytea not null,
+  state text not null,
+  created_at bigint not null);
+
+alter table certificates add constraint certificates_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES contacts(id);
+
+alter table certificates add constraint certificates_once UNIQUE (contact_id, fingerprint);
+
+alter table certificates add constraint certificates_owner CHECK (((state = 'mail'::text) = (contact_id IS NULL)));
+
+alter table certificates add constraint certificates_pkey PRIMARY KEY (id);
+
+alter table certificates add constraint certificates_state_check CHECK ((state = ANY (ARRAY['current'::text, 'proposed'::text, 'retired'::text, 'mail'::text])));
+
+CREATE UNIQUE INDEX certificates_current ON public.certificates USING btree (contact_id) WHERE (state = 'current'::text);
+
+create table contacts (id text not null,
+  member_id text not null,
+  address text not null,
+  name text,
+  active integer not null default 1,
+  created_at bigint not null);
+
+alter table contacts add constraint contacts_active_check CHECK ((active = ANY (ARRAY[0, 1])));
+
+alter table contacts add constraint contacts_address_check CHECK ((address = lower(address)));
+
+alter table contacts add constraint contacts_address_key UNIQUE (address);
+
+alter table contacts add constraint contacts_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id);
+
+alter table contacts add constraint contacts_pkey PRIMARY KEY (id);
+
+CREATE INDEX contacts_member ON public.contacts USING btree (member_id);
+
+create table deliveries (id text not null,
+  post_id text not null,
+  list_id text not null,
+  case_id text,
+  audience text not null,
+  address text not null,
+  contact_id text,
+  certificate_id text,
+  message_id text not null,
+  state text not null,
+  priority integer not null,
+  due_at bigint not null,
+  attempts integer not null default 0,
+  lease text,
+  lease_until bigint,
+  reason text,
+  response text,
+  created_at bigint not null,
+  settled_at bigint,
+  told_at bigint);
+
+alter table deliveries add constraint deliveries_audience CHECK ((((audience = 'contact'::text) AND (contact_id IS NOT NULL)) OR ((audience = 'reporter'::text) AND (certificate_id IS NOT NULL)) OR (audience = 'stranger'::text) OR ((audience = 'public'::text) AND (case_id IS NOT NULL))));
+
+alter table deliveries add constraint deliveries_audience_check CHECK ((audience = ANY (ARRAY['contact'::text, 'reporter'::text, 'stranger'::text, 'public'::text])));
+
+alter table deliveries add constraint deliveries_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table deliveries add constraint deliveries_certificate_id_fkey FOREIGN KEY (certificate_id) REFERENCES certificates(id);
+
+alter table deliveries add constraint deliveries_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES contacts(id);
+
+alter table deliveries add constraint deliveries_list_id_fkey FOREIGN KEY (list_id) REFERENCES lists(id);
+
+alter table deliveries add constraint deliveries_message_id_key UNIQUE (message_id);
+
+alter table deliveries add constraint deliveries_pkey PRIMARY KEY (id);
+
+alter table deliveries add constraint deliveries_post_id_fkey FOREIGN KEY (post_id) REFERENCES posts(id);
+
+alter table deliveries add constraint deliveries_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'leased'::text, 'deferred'::text, 'held'::text, 'delivered'::text, 'failed'::text])));
+
+CREATE INDEX deliveries_address ON public.deliveries USING btree (address, created_at);
+
+CREATE INDEX deliveries_case ON public.deliveries USING btree (case_id);
+
+CREATE INDEX deliveries_due ON public.deliveries USING btree (state, due_at);
+
+CREATE INDEX deliveries_post ON public.deliveries USING btree (post_id);
+
+CREATE OR REPLACE FUNCTION public.deliveries_public()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if (new.audience = 'public'
+        or exists (select 1 from lists where address = lower(new.address))
+        or exists (select 1 from recipients where address = lower(new.address) and kind = 'external')
+        or (exists (select 1 from lists where id = new.list_id and role = 'public')
+          and not (new.audience = 'contact'
+            and exists (select 1 from posts where id = new.post_id and kind in ('owner', 'alert')))))
+      and not exists (select 1 from cases
+        where id = new.case_id and state = 'released' and public_post_id = new.post_id) then raise exception 'a public delivery needs a released case and its public post' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.deliveries_stranger()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.audience = 'stranger'
+      and not exists (select 1 from posts where id = new.post_id and kind in ('receipt-clear', 'news-clear')) then raise exception 'a stranger is sent nothing but fixed words' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE TRIGGER deliveries_public BEFORE INSERT OR UPDATE OF post_id, list_id, case_id, audience, address ON public.deliveries FOR EACH ROW EXECUTE FUNCTION deliveries_public();
+
+CREATE TRIGGER deliveries_stranger BEFORE INSERT OR UPDATE OF post_id, list_id, case_id, audience, address ON public.deliveries FOR EACH ROW EXECUTE FUNCTION deliveries_stranger();
+
+create table lists (id text not null,
+  address text not null,
+  role text not null,
+  name text not null,
+  fingerprint text not null,
+  created_at bigint not null);
+
+alter table lists add constraint lists_address_check CHECK ((address = lower(address)));
+
+alter table lists add constraint lists_address_key UNIQUE (address);
+
+alter table lists add constraint lists_pkey PRIMARY KEY (id);
+
+alter table lists add constraint lists_role_check CHECK ((role = ANY (ARRAY['intake'::text, 'private'::text, 'public'::text])));
+
+create table member_lists (member_id text not null,
+  list_id text not null);
+
+alter table member_lists add constraint member_lists_list_id_fkey FOREIGN KEY (list_id) REFERENCES lists(id);
+
+alter table member_lists add constraint member_lists_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id);
+
+alter table member_lists add constraint member_lists_pk PRIMARY KEY (member_id, list_id);
+
+CREATE INDEX member_lists_list ON public.member_lists USING btree (list_id);
+
+create table members (id text not null,
+  organisation text not null,
+  product text,
+  state text not null,
+  reason text,
+  created_at bigint not null,
+  updated_at bigint not null);
+
+alter table members add constraint members_organisation_key UNIQUE (organisation);
+
+alter table members add constraint members_pkey PRIMARY KEY (id);
+
+alter table members add constraint members_state_check CHECK ((state = ANY (ARRAY['applied'::text, 'vouched'::text, 'vetted'::text, 'key_proved'::text, 'active'::text, 'key_hold'::text, 'suspended'::text, 'removed'::text, 'rejected'::text])));
+
+create table patches (id text not null,
+  case_id text not null,
+  sha256 text not null,
+  size integer not null,
+  content bytea not null,
+  created_at bigint not null,
+  withdrawn_at bigint);
+
+alter table patches add constraint patches_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table patches add constraint patches_pkey PRIMARY KEY (id);
+
+CREATE INDEX patches_case ON public.patches USING btree (case_id);
+
+create table posts (id text not null,
+  list_id text not null,
+  case_id text,
+  kind text not null,
+  digest text not null,
+  signature_digest text,
+  message_id_digest text,
+  sender text,
+  signer_contact_id text,
+  signer_fingerprint text,
+  encrypted integer not null,
+  received_at bigint not null,
+  size integer not null,
+  content bytea not null);
+
+alter table posts add constraint posts_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table posts add constraint posts_encrypted_check CHECK ((encrypted = ANY (ARRAY[0, 1])));
+
+alter table posts add constraint posts_list_id_fkey FOREIGN KEY (list_id) REFERENCES lists(id);
+
+alter table posts add constraint posts_pkey PRIMARY KEY (id);
+
+alter table posts add constraint posts_signer_contact_id_fkey FOREIGN KEY (signer_contact_id) REFERENCES contacts(id);
+
+CREATE INDEX posts_case ON public.posts USING btree (case_id);
+
+CREATE INDEX posts_message_id ON public.posts USING btree (list_id, message_id_digest);
+
+CREATE UNIQUE INDEX posts_signature ON public.posts USING btree (list_id, signature_digest) WHERE (signature_digest IS NOT NULL);
+
+create table recipients (id text not null,
+  list_id text not null,
+  address text not null,
+  kind text not null,
+  created_at bigint not null);
+
+alter table recipients add constraint recipients_address_check CHECK ((address = lower(address)));
+
+alter table recipients add constraint recipients_kind_check CHECK ((kind = ANY (ARRAY['subscriber'::text, 'external'::text])));
+
+alter table recipients add constraint recipients_list_id_fkey FOREIGN KEY (list_id) REFERENCES lists(id);
+
+alter table recipients add constraint recipients_once UNIQUE (list_id, address);
+
+alter table recipients add constraint recipients_pkey PRIMARY KEY (id);
+
+CREATE INDEX recipients_address ON public.recipients USING btree (address);
+
+create table tokens (id text not null,
+  name text not null,
+  role text not null,
+  hash text not null,
+  person_id text,
+  created_at bigint not null,
+  expires_at bigint,
+  revoked_at bigint);
+
+alter table tokens add constraint tokens_hash_key UNIQUE (hash);
+
+alter table tokens add constraint tokens_name_key UNIQUE (name);
+
+alter table tokens add constraint tokens_person UNIQUE (id, person_id);
+
+alter table tokens add constraint tokens_person_id_fkey FOREIGN KEY (person_id) REFERENCES contacts(id);
+
+alter table tokens add constraint tokens_pkey PRIMARY KEY (id);
+
+alter table tokens add constraint tokens_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'team'::text, 'auditor'::text])));
