@@ -1,100 +1,176 @@
-import { readFileSync } from 'node:fs';
-import { dirname, isAbsolute, resolve } from 'node:path';
-import { type Static, Type } from 'typebox';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
+import { dirname, resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import type { Static } from 'typebox';
 import { Value } from 'typebox/value';
+import { ConfigFile } from './config-schema.ts';
+import { jsonFault } from './json-fault.ts';
+import { type Problem, problemsOf } from './schema-problems.ts';
 
-const Host = Type.String({ minLength: 1, description: 'a host name or an address' });
-const Port = Type.Integer({ minimum: 0, maximum: 65535, description: 'a port, 0 to 65535 (0: any free one)' });
-const Path = Type.String({ minLength: 1, description: 'a path, from the folder of the configuration file if not absolute' });
-const seconds = (what: string, initial: number) =>
-  Type.Integer({ minimum: 1, default: initial, description: `${what}, in seconds` });
-const count = (what: string, initial: number) => Type.Integer({ minimum: 1, default: initial, description: what });
+type Frozen<T> = { readonly [K in keyof T]: Frozen<T[K]> };
 
-/** A closed object whose members all have defaults may itself be left out. */
-const strict = { additionalProperties: false } as const;
+/** Complete (defaults filled in), frozen throughout, all its paths absolute. */
+export type Config = Frozen<Static<typeof ConfigFile>>;
 
-const File = Type.Object(
-  {
-    project: Type.String({
-      pattern: '^[A-Za-z][A-Za-z0-9-]{0,30}$',
-      description: 'the name of the project: a letter, then letters, digits, hyphens; case ids begin with it',
-    }),
-    domain: Type.String({
-      pattern: '^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z0-9-]{2,63}$',
-      description: 'the domain of the list addresses, lower case, as in orbit.example',
-    }),
-    keys: Type.Optional(Type.String({ ...Path, default: 'keys' })),
-    passphrase: Type.Union(
-      [
-        Type.Object({ file: Path }, strict),
-        Type.Object({ env: Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }) }, strict),
-        Type.Literal('prompt'),
-      ],
-      { description: 'where the passphrase of the list keys is: {"file": path}, {"env": name} or "prompt"' },
-    ),
-    database: Type.Union(
-      [
-        Type.Object({ sqlite: Path }, strict),
-        Type.Object({ postgres: Type.String({ pattern: '^postgres(ql)?://' }) }, strict),
-      ],
-      { description: '{"sqlite": path} or {"postgres": "postgres://..."}' },
-    ),
-    smtp: Type.Object(
-      {
-        host: Host,
-        port: Port,
-        protocol: Type.Union([Type.Literal('smtp'), Type.Literal('lmtp')], {
-          default: 'smtp',
-          description: '"smtp", or "lmtp" where an MTA in front hands mail over',
-        }),
-        tls: Type.Union([Type.Object({ certificate: Path, key: Path }, strict), Type.Null()], {
-          default: null,
-          description: '{"certificate": PEM file, "key": PEM file} to offer STARTTLS, or null to offer none',
-        }),
-        limits: Type.Object(
-          {
-            size: Type.Integer({ minimum: 1024, maximum: 26214400, default: 26214400, description: 'octets of one mail, at most 26214400' }),
-            connections: count('connections at a time', 100),
-            connectionsPerHost: count('connections at a time from one host', 20),
-            recipients: count('RCPT commands a transaction', 100),
-            idle: seconds('silence before a connection is closed', 60),
-            data: seconds('from DATA to its end', 600),
-            minimumRate: Type.Integer({ minimum: 0, default: 512, description: 'octets a second that DATA must keep on the average after its first 30 seconds; 0 for no limit' }),
-          },
-          { ...strict, default: {} },
-        ),
-      },
-      strict,
-    ),
-    http: Type.Object({ host: Host, port: Port }, strict),
-    relay: Type.Object(
-      {
-        host: Host,
-        port: Port,
-        tls: Type.Union([Type.Literal('starttls'), Type.Literal('implicit'), Type.Literal('none')], {
-          default: 'starttls',
-          description: '"starttls" (required and verified), "implicit", or "none" (to loopback only)',
-        }),
-        user: Type.Union([Type.String({ minLength: 1 }), Type.Null()], { default: null, description: 'a user name, or null' }),
-        passwordFile: Type.Union([Path, Type.Null()], { default: null, description: 'a path, or null' }),
-        connections: count('connections at a time', 5),
-        timeout: seconds('silence of the relay before a connection is given up', 60),
-      },
-      strict,
-    ),
-    delivery: Type.Object(
-      {
-        batch: count('copies leased at a time', 50),
-        lease: seconds('how long a lease holds', 300),
-        giveUp: seconds('how long a copy is tried before it fails', 432000),
-      },
-      { ...strict, default: {} },
-    ),
-    workers: count('threads that open and seal mail', 2),
-    log: Type.Union(
-      (['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const).map((level) => Type.Literal(level)),
-      { default: 'info', description: '"trace", "debug", "info", "warn", "error" or "silent"' },
-    ),
-  },
-  strict,
-);
+/** Everything that is wrong with a configuration, not only the first of it; never with a secret value. */
+export class ConfigError extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('\n'));
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** Somebody may have written the secret itself where its place was asked for. */
+const SECRET: ReadonlySet<string> = new Set(['passphrase', 'database', 'relay.passwordFile']);
+
+/** Reads and checks the file at `path`. Throws ConfigError with every problem. */
+export function loadConfig(path: string): Config {
+  return checkConfig(parseJson(path), dirname(resolve(path)));
+}
+
+/** The configuration in a parsed file (or a literal) that lies in `folder`. Throws ConfigError with every problem. */
+export function checkConfig(parsed: unknown, folder: string): Config {
+  const written = Value.Default(ConfigFile, Value.Clone(parsed));
+  const problems = [...problemsOf(ConfigFile, written, SECRET), ...crossProblems(written, folder)];
+  if (problems.length > 0 || !Value.Check(ConfigFile, written)) throw new ConfigError(problems);
+  const config = absolute(written, folder);
+  freeze(config);
+  return config;
+}
+
+function parseJson(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
+  } catch (error) {
+    throw new ConfigError([{ path: '', message: `${path} cannot be read (${codeOf(error)})` }]);
+  }
+  const fault = jsonFault(text);
+  if (fault) {
+    const message = `${path} is not JSON: line ${fault.line}, column ${fault.column}`;
+    throw new ConfigError([{ path: '', message }]);
+  }
+  return JSON.parse(text);
+}
+
+type Written = Static<typeof ConfigFile>;
+
+/** Paths are meant from the folder of the file, wherever the command was started. */
+function absolute(config: Written, folder: string): Written {
+  const from = (path: string) => resolve(folder, path);
+  const { passphrase, database, smtp, relay } = config;
+  return {
+    ...config,
+    keys: from(config.keys),
+    passphrase: typeof passphrase === 'object' && 'file' in passphrase ? { file: from(passphrase.file) } : passphrase,
+    database: 'sqlite' in database ? { sqlite: from(database.sqlite) } : database,
+    smtp: { ...smtp, tls: smtp.tls && { certificate: from(smtp.tls.certificate), key: from(smtp.tls.key) } },
+    relay: { ...relay, passwordFile: relay.passwordFile && from(relay.passwordFile) },
+  };
+}
+
+/** 127.0.0.0/8, ::1 and `localhost`: what is said there does not leave the machine. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/** What the schema cannot say. Each section is looked at as soon as it is well formed, whatever the others are. */
+function crossProblems(written: unknown, folder: string): Problem[] {
+  if (typeof written !== 'object' || written === null) return [];
+  const { smtp, http, relay } = written as Record<string, unknown>;
+  const form = ConfigFile.properties;
+  const problems: Problem[] = [];
+  if (Value.Check(form.relay, relay)) problems.push(...relayProblems(relay, folder));
+  if (Value.Check(form.smtp, smtp)) {
+    problems.push(...tlsProblems(smtp, folder));
+    if (Value.Check(form.http, http)) problems.push(...sharedPort(smtp, http));
+    if (Value.Check(form.relay, relay)) problems.push(...relayLoop(smtp, relay));
+  }
+  return problems;
+}
+
+function relayProblems(relay: Written['relay'], folder: string): Problem[] {
+  const problems: Problem[] = [];
+  if (relay.tls === 'none' && !isLoopback(relay.host))
+    problems.push({
+      path: 'relay.tls',
+      message: `is "none" for ${relay.host}; allowed to loopback only, else "starttls" or "implicit"`,
+    });
+  if (relay.user !== null && relay.passwordFile === null)
+    problems.push({ path: 'relay.passwordFile', message: 'is null; must be a path where relay.user is given' });
+  if (relay.user === null && relay.passwordFile !== null)
+    problems.push({ path: 'relay.user', message: 'is null; must be a user name where relay.passwordFile is given' });
+  if (relay.passwordFile !== null) problems.push(...unreadable('relay.passwordFile', resolve(folder, relay.passwordFile)));
+  return problems;
+}
+
+function sharedPort(smtp: Written['smtp'], http: Written['http']): Problem[] {
+  if (http.port === 0 || http.port !== smtp.port || !sameHost(http.host, smtp.host)) return [];
+  return [{ path: 'http.port', message: `is ${http.port}; must not be that of smtp (${smtp.host}:${smtp.port})` }];
+}
+
+function relayLoop(smtp: Written['smtp'], relay: Written['relay']): Problem[] {
+  if (relay.port !== smtp.port || !sameHost(relay.host, smtp.host)) return [];
+  return [{ path: 'relay.port', message: `is ${relay.port}; must not lead to Curfew itself (${smtp.host}:${smtp.port})` }];
+}
+
+const anyHost = (host: string) => host === '0.0.0.0' || host === '::';
+/** Whether a connection to `a` may reach what listens at `b`; a name is not looked up. */
+const sameHost = (a: string, b: string) =>
+  a === b || (isLoopback(a) && isLoopback(b)) || (anyHost(a) && (anyHost(b) || isLoopback(b))) || (anyHost(b) && isLoopback(a));
+
+function tlsProblems({ tls }: Written['smtp'], folder: string): Problem[] {
+  if (!tls) return [];
+  const certificate = resolve(folder, tls.certificate);
+  const key = resolve(folder, tls.key);
+  const problems = [...unreadable('smtp.tls.certificate', certificate), ...unreadable('smtp.tls.key', key)];
+  if (problems.length > 0) return problems;
+  try {
+    createSecureContext({ cert: readFileSync(certificate), key: readFileSync(key) });
+    return [];
+  } catch (error) {
+    return [{ path: 'smtp.tls', message: `cannot be used (${codeOf(error)}); must be a PEM certificate and its own PEM key` }];
+  }
+}
+
+function unreadable(path: string, file: string): Problem[] {
+  try {
+    accessSync(file, constants.R_OK);
+    return statSync(file).isDirectory() ? [{ path, message: 'names a folder; must name a file' }] : [];
+  } catch (error) {
+    return [{ path, message: `names a file that cannot be read (${codeOf(error)})` }];
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+}
+
+function freeze(value: object): void {
+  for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) freeze(member);
+  Object.freeze(value);
+}
+
+/**
+ * The passphrase of the list keys, from where the configuration says it is. A file loses one newline at its end.
+ * Throws ConfigError where there is none, or where others than the file's owner may read or change it.
+ */
+export async function readPassphrase(config: Config, prompt: (question: string) => Promise<string>): Promise<string> {
+  const from = config.passphrase;
+  if (from === 'prompt') return filled(await prompt('Passphrase of the list keys: '), 'passphrase');
+  if ('env' in from) return filled(process.env[from.env] ?? '', 'passphrase.env');
+  const problems = unreadable('passphrase.file', from.file);
+  if (problems.length > 0) throw new ConfigError(problems);
+  if ((statSync(from.file).mode & 0o077) !== 0)
+    throw new ConfigError([{ path: 'passphrase.file', message: 'can be read by others; allow its owner alone (chmod 600)' }]);
+  return filled(readFileSync(from.file, 'utf8').replace(/\r?\n$/, ''), 'passphrase.file');
+}
+
+function filled(passphrase: string, path: string): string {
+  if (passphrase === '') throw new ConfigError([{ path, message: 'gives an empty passphrase' }]);
+  return passphrase;
+}

@@ -1,0 +1,125 @@
+import { Type } from 'typebox';
+
+const Host = Type.String({ pattern: '^[A-Za-z0-9.:%_-]+$', description: 'a host name or an IP address' });
+const Port = Type.Integer({ minimum: 0, maximum: 65535, description: 'a port, 0 to 65535 (0: any free one)' });
+const Path = Type.String({
+  minLength: 1,
+  description: 'a path, from the folder of the configuration file if not absolute',
+});
+const seconds = (what: string, initial: number) =>
+  Type.Integer({ minimum: 1, default: initial, description: `${what}, in whole seconds, 1 or more` });
+const count = (what: string, initial: number) =>
+  Type.Integer({ minimum: 1, default: initial, description: `${what}, a whole number, 1 or more` });
+
+const strict = { additionalProperties: false } as const;
+/** An object whose members all have defaults may itself be left out. */
+const optional = { ...strict, default: {} } as const;
+
+const Limits = Type.Object(
+  {
+    size: Type.Integer({
+      minimum: 1024,
+      maximum: 26214400,
+      default: 26214400,
+      description: 'octets of one mail, 1024 to 26214400',
+    }),
+    connections: count('connections at a time', 100),
+    connectionsPerHost: count('connections at a time from one host', 20),
+    recipients: count('RCPT commands a transaction', 100),
+    idle: seconds('silence before a connection is closed', 60),
+    data: seconds('from DATA to its end', 600),
+    minimumRate: Type.Integer({
+      minimum: 0,
+      default: 512,
+      description: 'octets a second that DATA must keep on the average after its first 30 seconds; 0 for no limit',
+    }),
+  },
+  optional,
+);
+
+const Smtp = Type.Object(
+  {
+    host: Host,
+    port: Port,
+    protocol: Type.Union([Type.Literal('smtp'), Type.Literal('lmtp')], {
+      default: 'smtp',
+      description: '"smtp", or "lmtp" where an MTA in front hands mail over',
+    }),
+    tls: Type.Union([Type.Object({ certificate: Path, key: Path }, strict), Type.Null()], {
+      default: null,
+      description: '{"certificate": PEM file, "key": PEM file} to offer STARTTLS, or null to offer none',
+    }),
+    limits: Limits,
+  },
+  strict,
+);
+
+const Relay = Type.Object(
+  {
+    host: Host,
+    port: Type.Integer({ minimum: 1, maximum: 65535, description: 'a port, 1 to 65535' }),
+    tls: Type.Union([Type.Literal('starttls'), Type.Literal('implicit'), Type.Literal('none')], {
+      default: 'starttls',
+      description: '"starttls" (required and verified), "implicit", or "none" (to loopback only)',
+    }),
+    user: Type.Union([Type.String({ minLength: 1 }), Type.Null()], { default: null, description: 'a user name, or null' }),
+    passwordFile: Type.Union([Path, Type.Null()], {
+      default: null,
+      description: 'the path of a file with the password of "user", or null',
+    }),
+    connections: count('connections at a time', 5),
+    timeout: seconds('silence of the relay before a connection is given up', 60),
+  },
+  strict,
+);
+
+/** The file as it is written. Every option has a description: an error quotes it. */
+export const ConfigFile = Type.Object(
+  {
+    project: Type.String({
+      pattern: '^[A-Za-z][A-Za-z0-9-]{0,30}$',
+      description: 'the name of the project: a letter, then up to 30 letters, digits, hyphens; case ids begin with it',
+    }),
+    domain: Type.String({
+      pattern: '^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$',
+      description: 'the domain of the list addresses, lower case, as in orbit.example',
+    }),
+    keys: Type.String({ minLength: 1, default: 'keys', description: 'the path of the folder of the list keys' }),
+    passphrase: Type.Union(
+      [
+        Type.Object({ file: Path }, strict),
+        Type.Object({ env: Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }) }, strict),
+        Type.Literal('prompt'),
+      ],
+      { description: 'where the passphrase of the list keys is: {"file": path}, {"env": name} or "prompt"' },
+    ),
+    database: Type.Union(
+      [Type.Object({ sqlite: Path }, strict), Type.Object({ postgres: Type.String({ pattern: '^postgres(ql)?://' }) }, strict)],
+      { description: '{"sqlite": path} or {"postgres": "postgres://..."}' },
+    ),
+    smtp: Smtp,
+    http: Type.Object({ host: Host, port: Port }, strict),
+    relay: Relay,
+    delivery: Type.Object(
+      {
+        batch: count('copies leased at a time', 50),
+        lease: seconds('how long a lease holds', 300),
+        giveUp: seconds('how long a copy is tried before it fails', 432000),
+      },
+      optional,
+    ),
+    workers: count('threads that open and seal mail', 2),
+    log: Type.Union(
+      [
+        Type.Literal('trace'),
+        Type.Literal('debug'),
+        Type.Literal('info'),
+        Type.Literal('warn'),
+        Type.Literal('error'),
+        Type.Literal('silent'),
+      ],
+      { default: 'info', description: '"trace", "debug", "info", "warn", "error" or "silent"' },
+    ),
+  },
+  strict,
+);

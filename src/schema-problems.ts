@@ -1,0 +1,79 @@
+import { type TSchema, Type } from 'typebox';
+import { Value } from 'typebox/value';
+
+export interface Problem {
+  /** `smtp.limits.size`, `contacts[1].address`; empty where the value as a whole is meant. */
+  path: string;
+  /** What is wrong and what is allowed. */
+  message: string;
+}
+
+/**
+ * Everything in `value` that `schema` does not allow, said by the schema's own descriptions.
+ * Texts at the paths of `secret` are not quoted, nor are long ones.
+ */
+export function problemsOf(schema: TSchema, value: unknown, secret: ReadonlySet<string> = new Set(), path = ''): Problem[] {
+  if (Type.IsObject(schema)) {
+    if (value === undefined || isRecord(value)) return inObject(schema.properties, value ?? {}, secret, path);
+    const members = Object.keys(schema.properties).join(', ');
+    return [{ path, message: `is ${shown(value, secret.has(path))}; must be an object with ${members}` }];
+  }
+  if (Type.IsArray(schema) && Array.isArray(value))
+    return value.flatMap((item: unknown, i) => problemsOf(schema.items, item, secret, `${path}[${i}]`));
+  // A union is a leaf: its description names all forms, which says more than why each of them did not match.
+  if (Value.Check(schema, value)) return [];
+  const allowed = 'description' in schema ? String(schema.description) : 'something else';
+  const is = value === undefined ? 'is missing' : `is ${shown(value, secret.has(path))}`;
+  return [{ path, message: `${is}; must be ${allowed}` }];
+}
+
+function inObject(
+  properties: Record<string, TSchema>,
+  members: Record<string, unknown>,
+  secret: ReadonlySet<string>,
+  path: string,
+): Problem[] {
+  const at = (name: string) => (path ? `${path}.${name}` : name);
+  const allowed = Object.keys(properties);
+  const unknown = Object.keys(members).filter((name) => !allowed.includes(name));
+  const known = Object.entries(properties).filter(([name, member]) => members[name] !== undefined || !Type.IsOptional(member));
+  return [
+    ...unknown.map((name) => ({ path: at(name), message: `is no option; ${suggestion(name, allowed)}` })),
+    ...known.flatMap(([name, member]) => problemsOf(member, members[name], secret, at(name))),
+  ];
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const LONGEST_QUOTE = 60;
+
+function shown(value: unknown, secret: boolean): string {
+  if (Array.isArray(value)) return 'an array';
+  if (isRecord(value)) return 'an object of another form';
+  if (typeof value === 'string' && (secret || value.length > LONGEST_QUOTE)) return 'a text';
+  return JSON.stringify(value);
+}
+
+/** The nearest allowed names, and all of them where none is near. */
+function suggestion(name: string, allowed: readonly string[]): string {
+  const near = allowed
+    .map((candidate) => ({ candidate, distance: distance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .filter((found) => found.distance <= Math.max(2, name.length / 3))
+    .sort((a, b) => a.distance - b.distance)
+    .map((found) => `"${found.candidate}"`);
+  return near.length > 0 ? `did you mean ${near.slice(0, 2).join(' or ')}?` : `allowed: ${allowed.join(', ')}`;
+}
+
+/** Levenshtein's: how many letters must be put in, left out or changed. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...b].entries())
+      next.push(Math.min((row[j] ?? 0) + (letter === other ? 0 : 1), (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
