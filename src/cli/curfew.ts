@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { failureOf } from './failure.ts';
+import * as init from './init.ts';
+import * as keys from './keys.ts';
+import * as recipient from './recipient.ts';
+import * as roster from './roster.ts';
+import * as token from './token.ts';
+
+/** In the order of `curfew --help`: one file a command, each with `register(program)`. */
+const commands = [init, roster, recipient, keys, token];
+
+/** Exit codes, of every command: 0 done, 1 refused or broken (one line says why), 2 usage or a bad configuration. */
+async function run(argv: readonly string[]): Promise<number> {
+  const program = new Command('curfew')
+    .description('Encrypted mailing lists and embargo distribution: nothing leaves before its time, nothing stays late.')
+    .version(version())
+    .showHelpAfterError('(curfew --help, curfew COMMAND --help)')
+    // Before the commands are made: they inherit it.
+    .exitOverride();
+  for (const command of commands) command.register(program);
+  try {
+    await program.parseAsync(argv);
+    return process.exitCode === undefined ? 0 : Number(process.exitCode);
+  } catch (error) {
+    // Commander has said already what it has to say.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const { exit, lines } = failureOf(error);
+    for (const line of lines) process.stderr.write(`curfew: ${line}\n`);
+    const { CURFEW_DEBUG } = process.env;
+    if (exit === 1 && CURFEW_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    return exit;
+  }
+}
+
+/** Of the package: this file runs as dist/src/cli/curfew.js. */
+function version(): string {
+  const about: unknown = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+  return typeof about === 'object' && about !== null && 'version' in about ? String(about.version) : 'unknown';
+}
+
+// `curfew roster export | head`: the reader has gone, and that is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+process.exitCode = await run(process.argv);

@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type Clock, systemClock } from '../clock.ts';
+import { type Config, loadConfig } from '../config.ts';
+import { Refusal } from '../refusal.ts';
+import { type Database, openDatabase } from '../store/database.ts';
+
+/** What a command that works on the database directly has, whether the server runs or not. */
+export interface Local {
+  config: Config;
+  db: Database;
+  clock: Clock;
+}
+
+export interface LocalOptions {
+  config: string;
+  json?: true;
+}
+
+/** Gives a command the options that all local ones have. */
+export function localCommand(parent: Command, name: string, description: string): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .option('--config <file>', 'the configuration', './config.json')
+    .option('--json', 'print JSON');
+}
+
+/** Opens what the configuration names, and closes it after `act`, however that ends. */
+export async function withLocal<T>(options: LocalOptions, act: (local: Local) => Promise<T>): Promise<T> {
+  const config = loadConfig(options.config);
+  if ('sqlite' in config.database && !existsSync(config.database.sqlite))
+    throw new Refusal(
+      'not-found',
+      `There is no database ${config.database.sqlite}: \`curfew init\` or \`curfew serve\` makes it`,
+    );
+  const db = openDatabase(config.database);
+  try {
+    return await act({ config, db, clock: systemClock });
+  } finally {
+    await db.destroy();
+  }
+}
+
+/** To standard output: JSON for programs, the lines for people. */
+export function print({ json }: { json?: true }, value: unknown, lines: readonly string[]): void {
+  process.stdout.write(json ? `${JSON.stringify(value, null, 2)}\n` : lines.map((line) => `${line}\n`).join(''));
+}
+
+/** Lines whose columns stand below each other. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows.reduce<number[]>((all, row) => row.map((cell, i) => Math.max(all[i] ?? 0, cell.length)), []);
+  return rows.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** `2026-09-22`, or a dash. */
+export function day(instant: number | null): string {
+  return instant === null ? '-' : new Date(instant).toISOString().slice(0, 10);
+}
+
+/** For an option that takes a whole number of days, from 1 to about a hundred years. */
+export function days(text: string): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < 1 || number > 36_500) throw new InvalidArgumentError('A whole number of days, 1 to 36500.');
+  return number;
+}

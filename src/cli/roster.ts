@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Command } from 'commander';
+import { jsonFault } from '../json-fault.ts';
+import { Refusal } from '../refusal.ts';
+import { certificateFolder, entriesFromCsv } from '../roster/csv.ts';
+import type { RosterProblem } from '../roster/entries.ts';
+import { exportRoster } from '../roster/export.ts';
+import { type ImportReport, importRoster } from '../roster/import.ts';
+import { type LocalOptions, localCommand, print, withLocal } from './local.ts';
+
+interface ImportCommand extends LocalOptions {
+  certificates?: string;
+  activate?: true;
+  reason?: string;
+  dryRun?: true;
+}
+
+export function register(program: Command): void {
+  const roster = program.command('roster').description('members, their contacts and certificates, as a whole');
+  const take = localCommand(roster, 'import', 'take over members from JSON, or from CSV with a folder of certificates')
+    .argument('<file>', 'JSON, or CSV where the name ends in .csv')
+    .option('--certificates <folder>', 'where the certificate files of a CSV are (default: the folder of the CSV)')
+    .option('--activate', 'make the members active at once (needs --reason)')
+    .option('--reason <reason>', 'why they are vouched for; recorded with each member')
+    .option('--dry-run', 'check everything, write nothing')
+    .action(async (file: string, options: ImportCommand) => {
+      if (Boolean(options.activate) !== (options.reason !== undefined))
+        take.error('error: --activate and --reason belong together');
+      await importFile(file, options);
+    });
+  localCommand(roster, 'export', 'print the roster as JSON, in the form that import reads').action(
+    async (options: LocalOptions) => {
+      const entries = await withLocal(options, ({ db }) => exportRoster(db));
+      print({ json: true }, entries, []);
+    },
+  );
+}
+
+async function importFile(file: string, options: ImportCommand): Promise<void> {
+  const read = readRoster(file, options.certificates);
+  const report = await withLocal(options, (local) =>
+    importRoster(local, read.entries, {
+      activate: options.reason === undefined ? null : { reason: options.reason },
+      dryRun: options.dryRun === true,
+      problems: read.problems,
+    }),
+  );
+  if (report.problems.length === 0) return print(options, report, [summary(report)]);
+  if (options.json) print(options, report, []);
+  const count = report.problems.length === 1 ? '1 problem' : `${report.problems.length} problems`;
+  throw new Refusal('invalid', [`Nothing was imported: ${count} in ${file}`, ...report.problems.map(line)].join('\n'));
+}
+
+function readRoster(file: string, folder: string | undefined): { entries: unknown; problems: RosterProblem[] } {
+  const text = readFileSync(file, 'utf8');
+  if (file.toLowerCase().endsWith('.csv')) return entriesFromCsv(text, certificateFolder(folder ?? dirname(file)));
+  const fault = jsonFault(text);
+  if (fault) throw new Refusal('invalid', `${file} is not JSON: line ${fault.line}, column ${fault.column}`);
+  return { entries: JSON.parse(text), problems: [] };
+}
+
+function line({ entry, address, problem }: RosterProblem): string {
+  const where = entry === null ? '' : `  entry ${entry}${address === null ? '' : `, ${address}`}: `;
+  return `${where}${problem}`;
+}
+
+function summary({ written, members, contacts, activated, unchanged }: ImportReport): string {
+  const counts = `${members} new members, ${contacts} new contacts, ${activated} activated, ${unchanged} unchanged`;
+  return written ? `Imported: ${counts}` : `Would import: ${counts}`;
+}

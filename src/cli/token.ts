@@ -1,0 +1,63 @@
+import { type Command, Option } from 'commander';
+import { toIso } from '../clock.ts';
+import { issueToken, revokeToken } from '../roster/tokens.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Token, TokenRole } from '../store/schema.ts';
+import * as tokens from '../store/tokens.ts';
+import { columns, day, days, type LocalOptions, localCommand, print, withLocal } from './local.ts';
+
+interface CreateOptions extends LocalOptions {
+  name: string;
+  role: TokenRole;
+  person?: string;
+  expires?: number;
+}
+
+export function register(program: Command): void {
+  const token = program.command('token').description('bearer tokens of the API');
+  localCommand(token, 'create', 'make a token; it is shown once')
+    .requiredOption('--name <name>', 'what it is for')
+    .addOption(new Option('--role <role>', 'what it may do').choices(['admin', 'team', 'auditor']).makeOptionMandatory())
+    .option('--person <address>', 'the contact of the response team who acts with it')
+    .option('--expires <days>', 'days until it ends; without this it does not', days)
+    .action(create);
+  localCommand(token, 'list', 'list the tokens').action(list);
+  localCommand(token, 'revoke', 'end a token now').argument('<token>', 'its name or id').action(revoke);
+}
+
+async function create(options: CreateOptions): Promise<void> {
+  const { name, role, person = null, expires = null } = options;
+  const { token } = await withLocal(options, (local) => issueToken(local, { name, role, person, days: expires }));
+  print(options, { token }, [token]);
+  if (!options.json) process.stderr.write('Keep it now: it is stored as a hash and cannot be shown again.\n');
+}
+
+async function list(options: LocalOptions): Promise<void> {
+  const rows = await withLocal(options, async ({ db, clock }) => {
+    const people = new Map((await contacts.all(db)).map(({ id, address }) => [id, address]));
+    return (await tokens.all(db)).map((token) => shown(token, people.get(token.person_id ?? '') ?? null, clock.now()));
+  });
+  const table = rows.map((row) => [row.id, row.name, row.role, row.person ?? '-', row.state, row.expires?.slice(0, 10) ?? '-']);
+  print(options, rows, columns([['ID', 'NAME', 'ROLE', 'PERSON', 'STATE', 'EXPIRES'], ...table]));
+}
+
+function shown(token: Token, person: string | null, now: number) {
+  const expired = token.expires_at !== null && token.expires_at <= now;
+  return {
+    id: token.id,
+    name: token.name,
+    role: token.role,
+    person,
+    state: token.revoked_at !== null ? 'revoked' : expired ? 'expired' : 'valid',
+    created: toIso(token.created_at),
+    expires: token.expires_at === null ? null : toIso(token.expires_at),
+    revoked: token.revoked_at === null ? null : toIso(token.revoked_at),
+  };
+}
+
+async function revoke(nameOrId: string, options: LocalOptions): Promise<void> {
+  const { id, name, revoked_at } = await withLocal(options, (local) => revokeToken(local, nameOrId));
+  print(options, { id, name, revoked: revoked_at === null ? null : toIso(revoked_at) }, [
+    `"${name}" is revoked since ${day(revoked_at)}`,
+  ]);
+}

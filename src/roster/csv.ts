@@ -1,0 +1,100 @@
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { basename, join, sep } from 'node:path';
+import { CsvError, parse } from 'csv-parse/sync';
+import { Refusal } from '../refusal.ts';
+import type { RosterEntry, RosterProblem } from './entries.ts';
+
+const COLUMNS = ['organisation', 'product', 'lists', 'address', 'name', 'certificate'] as const;
+type Row = Record<(typeof COLUMNS)[number], string>;
+
+/**
+ * A roster in CSV (RFC 4180, with a header row), one contact a row, as the entries of the JSON form.
+ * Rows of one organisation become one entry. `certificate` gives the armored text in the file of that name.
+ * Contacts whose certificate cannot be read are left out and told of. Throws Refusal('invalid') where it is no such CSV.
+ */
+export function entriesFromCsv(
+  csv: string,
+  certificate: (file: string) => string,
+): { entries: RosterEntry[]; problems: RosterProblem[] } {
+  const entries = new Map<string, RosterEntry>();
+  const problems: RosterProblem[] = [];
+  for (const { row, line } of readRows(csv)) {
+    const entry = entries.get(row.organisation) ?? { organisation: row.organisation, lists: [], contacts: [] };
+    entries.set(row.organisation, entry);
+    const tell = (problem: string) =>
+      problems.push({
+        entry: [...entries.keys()].indexOf(row.organisation),
+        address: row.address,
+        problem: `Line ${line}: ${problem}`,
+      });
+
+    entry.lists.push(...row.lists.split(/[\s;]+/).filter((list) => list !== '' && !entry.lists.includes(list)));
+    if (row.product !== '' && entry.product !== undefined && entry.product !== row.product)
+      tell(`the product is "${row.product}" here and "${entry.product}" above`);
+    else if (row.product !== '') entry.product = row.product;
+    try {
+      const name = row.name === '' ? {} : { name: row.name };
+      entry.contacts.push({ address: row.address, ...name, certificate: certificate(row.certificate) });
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      tell(error.message);
+    }
+  }
+  return { entries: [...entries.values()], problems };
+}
+
+function readRows(csv: string): { row: Row; line: number }[] {
+  try {
+    const rows = parse<{ record: Row; info: { lines: number } }>(csv, {
+      bom: true,
+      columns: checkHeader,
+      info: true,
+      skip_empty_lines: true,
+      trim: true,
+    });
+    return rows.map(({ record, info }) => ({ row: record, line: info.lines }));
+  } catch (error) {
+    if (error instanceof CsvError) throw new Refusal('invalid', `Not the CSV of a roster: ${error.message}`);
+    throw error;
+  }
+}
+
+function checkHeader(header: string[]): string[] {
+  const names = header.map((name) => name.toLowerCase());
+  const missing = COLUMNS.filter((column) => !names.includes(column));
+  const unknown = names.filter((name) => !COLUMNS.some((column) => column === name));
+  const twice = names.filter((name, i) => names.indexOf(name) !== i);
+  if (missing.length + unknown.length + twice.length === 0) return names;
+  const named = (what: string, list: readonly string[]) => (list.length > 0 ? `; ${what}: ${list.join(', ')}` : '');
+  throw new Refusal(
+    'invalid',
+    `The first line must name the columns ${COLUMNS.join(', ')}${named('missing', missing)}${named('unknown', unknown)}${named('twice', twice)}`,
+  );
+}
+
+const LARGEST_CERTIFICATE = 1024 * 1024;
+
+/** Reads files of one folder by name. What leads out of the folder, by its name or as a link, is refused. */
+export function certificateFolder(folder: string): (file: string) => string {
+  const real = realpathSync(folder);
+  return (file) => {
+    const no = (why: string) => new Refusal('invalid', `the certificate "${file}" ${why}`);
+    if (file === '') throw new Refusal('invalid', 'the name of the certificate file is missing');
+    if (basename(file) !== file || file === '..' || file === '.' || file.includes('\0'))
+      throw no('must be the name of a file in the certificate folder');
+    const path = realpath(join(real, file));
+    if (path === undefined) throw no('is not in the certificate folder');
+    if (!path.startsWith(real + sep)) throw no('leads out of the certificate folder');
+    const { size } = statSync(path);
+    if (!statSync(path).isFile() || size > LARGEST_CERTIFICATE) throw no('is no file of at most 1 MiB');
+    return readFileSync(path, 'utf8');
+  };
+}
+
+function realpath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,88 @@
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { problemsOf } from '../schema-problems.ts';
+
+const Words = Type.String({
+  pattern: '^[^\\u0000-\\u001f\\u007f]{1,200}$',
+  description: 'a text of 1 to 200 characters without control characters',
+});
+
+/** What can stand in an envelope and a header without any quoting: dot-atom and domain of RFC 5321 §4.1.2, ASCII alone. */
+const ADDRESS =
+  "^(?=.{3,254}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@([A-Za-z0-9-]{1,63}\\.)*[A-Za-z0-9-]{1,63}$";
+export const Address = Type.String({ pattern: ADDRESS, description: 'a mail address, as in security@alpha.example' });
+
+const Contact = Type.Object(
+  {
+    address: Address,
+    name: Type.Optional(Words),
+    certificate: Type.Optional(
+      Type.String({ minLength: 1, description: 'an armored OpenPGP certificate ("-----BEGIN PGP PUBLIC KEY BLOCK-----")' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** A member as it is imported and exported. Contacts need a certificate to be imported; exported ones may lack it. */
+export const Entry = Type.Object(
+  {
+    organisation: Words,
+    product: Type.Optional(Words),
+    lists: Type.Array(Address, { description: 'an array of list addresses' }),
+    contacts: Type.Array(Contact, { description: 'an array of {address, name?, certificate}' }),
+  },
+  { additionalProperties: false },
+);
+
+export type RosterEntry = Static<typeof Entry>;
+
+export interface RosterProblem {
+  /** Index of the entry, from 0; null where the whole is meant. */
+  entry: number | null;
+  /** Of the contact that it is about; null where it is about the entry. */
+  address: string | null;
+  problem: string;
+}
+
+/** An entry and the place where it stood. Addresses are in lower case. */
+export interface PlacedEntry extends RosterEntry {
+  index: number;
+}
+
+/** The well-formed entries, and everything that is wrong with the others. */
+export function readEntries(value: unknown): { entries: PlacedEntry[]; problems: RosterProblem[] } {
+  if (!Array.isArray(value))
+    return { entries: [], problems: [{ entry: null, address: null, problem: 'A roster is a JSON array of members' }] };
+  const entries: PlacedEntry[] = [];
+  const problems: RosterProblem[] = [];
+  for (const [index, item] of value.entries()) {
+    if (Value.Check(Entry, item)) entries.push(placed(item, index));
+    else problems.push(...malformed(item, index));
+  }
+  return { entries, problems };
+}
+
+function placed(entry: RosterEntry, index: number): PlacedEntry {
+  return {
+    ...entry,
+    index,
+    lists: [...new Set(entry.lists.map((list) => list.toLowerCase()))],
+    contacts: entry.contacts.map((contact) => ({ ...contact, address: contact.address.toLowerCase() })),
+  };
+}
+
+function malformed(item: unknown, index: number): RosterProblem[] {
+  return problemsOf(Entry, item).map(({ path, message }) => ({
+    entry: index,
+    address: addressAt(item, path),
+    problem: path ? `${path} ${message}` : message,
+  }));
+}
+
+/** The address of the contact that a path like `contacts[1].name` leads to. */
+function addressAt(item: unknown, path: string): string | null {
+  const contact = /^contacts\[(\d+)\]/.exec(path)?.[1];
+  if (contact === undefined) return null;
+  const address = Value.Pointer.Get(item, `/contacts/${contact}/address`);
+  return typeof address === 'string' && address.length <= 254 ? address : null;
+}

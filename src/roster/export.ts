@@ -1,0 +1,26 @@
+import { armorCertificate } from '../pgp/certificate.ts';
+import type { Db } from '../store/database.ts';
+import * as lists from '../store/lists.ts';
+import * as members from '../store/members.ts';
+import type { RosterEntry } from './entries.ts';
+
+/**
+ * The roster in the shape that import reads, by organisation. Who was removed or rejected is not on it, nor are
+ * contacts that are not active. A contact without a certificate has no `certificate`, and cannot be imported so.
+ */
+export async function exportRoster(db: Db): Promise<RosterEntry[]> {
+  const addresses = new Map((await lists.all(db)).map(({ id, address }) => [id, address]));
+  const standing = (await members.all(db)).filter(({ state }) => state !== 'removed' && state !== 'rejected');
+  return standing.map((member) => ({
+    organisation: member.organisation,
+    ...(member.product === null ? {} : { product: member.product }),
+    lists: member.lists.flatMap((id) => addresses.get(id) ?? []).sort(),
+    contacts: member.contacts
+      .filter(({ active }) => active === 1)
+      .map(({ address, name, certificate }) => ({
+        address,
+        ...(name === null ? {} : { name }),
+        ...(certificate === null ? {} : { certificate: armorCertificate(certificate.data) }),
+      })),
+  }));
+}

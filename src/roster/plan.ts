@@ -1,0 +1,164 @@
+import { readListAddress } from '../mail/address.ts';
+import type { MemberWithContacts } from '../store/members.ts';
+import type { List, MemberState } from '../store/schema.ts';
+import type { RosterProblem } from './entries.ts';
+import { isCandidate } from './state.ts';
+
+/** A certificate that was read and is usable. */
+export interface ReadCertificate {
+  fingerprint: string;
+  data: Uint8Array;
+  keys: { fingerprint: string; keyId: string }[];
+}
+
+export interface NewContact {
+  address: string;
+  name: string | null;
+  certificate: ReadCertificate;
+}
+
+/** An entry after its certificates were read; contacts with a bad one are not in it. */
+export interface PreparedEntry {
+  index: number;
+  organisation: string;
+  product: string | null;
+  lists: string[];
+  contacts: NewContact[];
+}
+
+/** The roster before the import. */
+export interface Standing {
+  lists: List[];
+  members: MemberWithContacts[];
+  /** Public external addresses. */
+  external: string[];
+}
+
+/** What one entry changes. Nothing to do where `member` is there and the rest is empty. */
+export interface Step {
+  organisation: string;
+  product: string | null;
+  /** The member that is there. */
+  member: { id: string; state: MemberState } | null;
+  /** Ids. */
+  lists: string[];
+  contacts: NewContact[];
+  activate: boolean;
+}
+
+/**
+ * What an import would do, and why it may not. It adds; it never changes or removes what is there: names and products
+ * stay, another certificate for a contact is refused, and so is touching a member who is on hold, suspended or out.
+ */
+export function planImport(
+  standing: Standing,
+  entries: readonly PreparedEntry[],
+  activate: boolean,
+): { steps: Step[]; problems: RosterProblem[] } {
+  const problems = [...repeated(entries)];
+  const steps = entries.map((entry) => {
+    const found = planEntry(standing, entry, activate);
+    problems.push(...found.problems);
+    return found.step;
+  });
+  return { steps, problems };
+}
+
+/** What stands twice in the file itself. */
+function repeated(entries: readonly PreparedEntry[]): RosterProblem[] {
+  const problems: RosterProblem[] = [];
+  const organisations = new Set<string>();
+  const addresses = new Set<string>();
+  const certificates = new Map<string, string>();
+  for (const { index, organisation, contacts } of entries) {
+    if (organisations.has(organisation))
+      problems.push({ entry: index, address: null, problem: `"${organisation}" is twice in this roster` });
+    organisations.add(organisation);
+    for (const { address, certificate } of contacts) {
+      const tell = (problem: string) => problems.push({ entry: index, address, problem });
+      if (addresses.has(address)) tell('The address is twice in this roster');
+      addresses.add(address);
+      const owner = certificates.get(certificate.fingerprint);
+      if (owner !== undefined && owner !== address) tell(`The certificate ${certificate.fingerprint} is that of ${owner} too`);
+      certificates.set(certificate.fingerprint, owner ?? address);
+    }
+  }
+  return problems;
+}
+
+function planEntry(standing: Standing, entry: PreparedEntry, activate: boolean): { step: Step; problems: RosterProblem[] } {
+  const member = standing.members.find(({ organisation }) => organisation === entry.organisation);
+  const lists = planLists(standing, entry);
+  const contacts = planContacts(standing, entry, member);
+  const fresh = { lists: lists.ids.filter((id) => !member?.lists.includes(id)), contacts: contacts.fresh };
+  const adds = fresh.lists.length + fresh.contacts.length > 0;
+  const state = member?.state ?? 'applied';
+  const problems = [...lists.problems, ...contacts.problems];
+  const tell = (problem: string) => problems.push({ entry: entry.index, address: null, problem });
+  if (state === 'active' && adds && !activate)
+    tell(`"${entry.organisation}" is active: what is added counts at once, so it needs activation with a reason`);
+  if (state !== 'active' && !isCandidate(state) && (adds || activate))
+    tell(`"${entry.organisation}" is in the state ${state}: an import changes nothing about that`);
+  return {
+    step: {
+      organisation: entry.organisation,
+      product: entry.product,
+      member: member ? { id: member.id, state: member.state } : null,
+      ...fresh,
+      activate: activate && (state !== 'active' || adds),
+    },
+    problems,
+  };
+}
+
+function planLists({ lists }: Standing, entry: PreparedEntry): { ids: string[]; problems: RosterProblem[] } {
+  const ids: string[] = [];
+  const problems: RosterProblem[] = [];
+  for (const address of entry.lists) {
+    const list = lists.find((candidate) => candidate.address === address);
+    const tell = (problem: string) => problems.push({ entry: entry.index, address: null, problem });
+    if (!list) tell(`There is no list ${address}; there are ${lists.map((known) => known.address).join(', ')}`);
+    else if (list.role === 'public') tell(`${address} is public: it has recipients, no members`);
+    else ids.push(list.id);
+  }
+  return { ids, problems };
+}
+
+function planContacts(
+  standing: Standing,
+  entry: PreparedEntry,
+  member: MemberWithContacts | undefined,
+): { fresh: NewContact[]; problems: RosterProblem[] } {
+  const fresh: NewContact[] = [];
+  const problems: RosterProblem[] = [];
+  for (const contact of entry.contacts) {
+    const known = member?.contacts.find(({ address }) => address === contact.address);
+    const problem = known
+      ? otherCertificate(known.certificate?.fingerprint, contact)
+      : (unfitAddress(standing, contact.address) ?? takenCertificate(standing, contact.certificate.fingerprint));
+    if (problem !== undefined) problems.push({ entry: entry.index, address: contact.address, problem });
+    else if (!known) fresh.push(contact);
+  }
+  return { fresh, problems };
+}
+
+function otherCertificate(current: string | undefined, { address, certificate }: NewContact): string | undefined {
+  if (current === certificate.fingerprint) return undefined;
+  const has = current === undefined ? 'is there without a certificate' : `has the certificate ${current}`;
+  return `${address} ${has}; ${certificate.fingerprint} is another one, and changing it is not an import's to do`;
+}
+
+/** A copy to an own list would go round, and one to a public address would tell the world. */
+function unfitAddress({ lists, external, members }: Standing, address: string): string | undefined {
+  const own = readListAddress(address).list;
+  if (lists.some((list) => list.address === own || list.address === address)) return 'The address is that of a list here';
+  if (external.includes(address)) return 'The address is an external public address';
+  const owner = members.find(({ contacts }) => contacts.some((contact) => contact.address === address));
+  return owner && `The address is a contact of "${owner.organisation}" already`;
+}
+
+/** A signature must lead to one person. */
+function takenCertificate({ members }: Standing, fingerprint: string): string | undefined {
+  const owner = members.flatMap(({ contacts }) => contacts).find((contact) => contact.certificate?.fingerprint === fingerprint);
+  return owner && `The certificate ${fingerprint} is that of ${owner.address} already`;
+}

@@ -1,0 +1,44 @@
+import { Value } from 'typebox/value';
+import { type Clock, newId } from '../clock.ts';
+import { readListAddress } from '../mail/address.ts';
+import { Refusal } from '../refusal.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Database, Db } from '../store/database.ts';
+import * as lists from '../store/lists.ts';
+import * as recipients from '../store/recipients.ts';
+import type { List, Recipient } from '../store/schema.ts';
+import { Address } from './entries.ts';
+
+/**
+ * Puts an address on a public list. `external` marks another's list or archive, to which nothing but what is
+ * released may ever be addressed: so it cannot be a contact of a member.
+ * Throws Refusal: not-found, bad-address, conflict.
+ */
+export async function addRecipient(
+  { db, clock }: { db: Database; clock: Clock },
+  { list, address, kind }: { list: string; address: string; kind: Recipient['kind'] },
+): Promise<Recipient> {
+  const { id: listId } = await publicList(db, list);
+  if (!Value.Check(Address, address)) throw new Refusal('bad-address', `"${address}" is no mail address`);
+  if (await lists.byAddress(db, readListAddress(address).list))
+    throw new Refusal('conflict', `${address} is an address of a list here`);
+  if (kind === 'external' && (await contacts.byAddress(db, address)))
+    throw new Refusal('conflict', `${address} is a contact of a member, so it cannot be an external public address`);
+  const row = { id: newId(clock), list_id: listId, address: address.toLowerCase(), kind, created_at: clock.now() };
+  await recipients.insert(db, row);
+  return row;
+}
+
+/** Throws Refusal('not-found') where the list is not public or the address does not get it. */
+export async function removeRecipient(db: Database, list: string, address: string): Promise<void> {
+  const { id } = await publicList(db, list);
+  if (!(await recipients.remove(db, id, address))) throw new Refusal('not-found', `${address} does not get ${list}`);
+}
+
+/** Throws Refusal('not-found') where there is no such public list. */
+export async function publicList(db: Db, address: string): Promise<List> {
+  const list = await lists.byAddress(db, address);
+  if (!list) throw new Refusal('not-found', `There is no list ${address}`);
+  if (list.role !== 'public') throw new Refusal('not-found', `${address} is ${list.role}: who gets it is its members`);
+  return list;
+}

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import { type Clock, DAY, newId, newToken } from '../clock.ts';
+import { Refusal } from '../refusal.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Database, Db } from '../store/database.ts';
+import * as lists from '../store/lists.ts';
+import type { Token, TokenRole } from '../store/schema.ts';
+import * as tokens from '../store/tokens.ts';
+
+/** So that a token is known for what it is where it turns up: in a paste, a log, a repository. */
+const PREFIX = 'curfew_';
+
+/** What is stored of a token: SHA-256, hex. 32 random bytes need no salt and no slow hash. */
+export function hashToken(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
+
+export interface NewToken {
+  name: string;
+  role: TokenRole;
+  /** The address of a contact of the response team: who acts with this token. */
+  person: string | null;
+  /** From now; null for ever. */
+  days: number | null;
+}
+
+/**
+ * Makes a bearer token. The returned `token` is the only copy.
+ * Throws Refusal('not-found') where the person is nobody of the team, Refusal('conflict') where the name is taken.
+ */
+export async function issueToken(
+  { db, clock }: { db: Database; clock: Clock },
+  { name, role, person, days }: NewToken,
+): Promise<{ id: string; token: string }> {
+  if (!/^[\x20-\x7e]{1,100}$/.test(name) || name.trim() !== name)
+    throw new Refusal('invalid', 'The name of a token is 1 to 100 printable ASCII characters');
+  const token = PREFIX + newToken(32);
+  const now = clock.now();
+  const row: Token = {
+    id: newId(clock),
+    name,
+    role,
+    hash: hashToken(token),
+    person_id: person === null ? null : await teamContact(db, person),
+    created_at: now,
+    expires_at: days === null ? null : now + days * DAY,
+    revoked_at: null,
+  };
+  await tokens.insert(db, row);
+  return { id: row.id, token };
+}
+
+/** The id of an active contact on an intake list: who is there is the response team. */
+async function teamContact(db: Db, address: string): Promise<string> {
+  for (const list of await lists.all(db)) {
+    if (list.role !== 'intake') continue;
+    const team = await contacts.activeOfList(db, list.id);
+    const found = team.find((contact) => contact.address === address.toLowerCase());
+    if (found) return found.id;
+  }
+  throw new Refusal('not-found', `${address} is no active contact of an active member on an intake list`);
+}
+
+/** Throws Refusal('not-found') where there is no such token, Refusal('conflict') where it was revoked before. */
+export async function revokeToken({ db, clock }: { db: Database; clock: Clock }, nameOrId: string): Promise<Token> {
+  const token = await tokens.byNameOrId(db, nameOrId);
+  if (!token) throw new Refusal('not-found', `There is no token "${nameOrId}"`);
+  const now = clock.now();
+  if (!(await tokens.revoke(db, token.id, now))) throw new Refusal('conflict', `The token "${token.name}" is revoked already`);
+  return { ...token, revoked_at: now };
+}
