@@ -36,7 +36,8 @@ function inObject(
   const at = (name: string) => (path ? `${path}.${name}` : name);
   const allowed = Object.keys(properties);
   const unknown = Object.keys(members).filter((name) => !allowed.includes(name));
-  const known = Object.entries(properties).filter(([name, member]) => members[name] !== undefined || !Type.IsOptional(member));
+  const needed = (member: TSchema) => !Type.IsOptional(member) && !('default' in member);
+  const known = Object.entries(properties).filter(([name, member]) => members[name] !== undefined || needed(member));
   return [
     ...unknown.map((name) => ({ path: at(name), message: `is no option; ${suggestion(name, allowed)}` })),
     ...known.flatMap(([name, member]) => problemsOf(member, members[name], secret, at(name))),
