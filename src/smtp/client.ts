@@ -1,0 +1,144 @@
+import { readFileSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
+import { createTransport } from 'nodemailer';
+import { type Outcome, outcomeOfFailure, outcomeOfReply } from '../delivery/outcome.ts';
+import type { Log } from '../log.ts';
+import { envelopeAddress } from './address.ts';
+
+export interface RelayOptions {
+  host: string;
+  port: number;
+  /** 'starttls' is required and verified; 'none' is for loopback only. */
+  tls: 'starttls' | 'implicit' | 'none';
+  /** With `passwordFile`, or null for no authentication. */
+  user: string | null;
+  passwordFile: string | null;
+  /** Connections at a time. */
+  connections: number;
+  /** Seconds of silence before a connection is given up. */
+  timeout: number;
+  /** PEM file of the authority that signs the relay's certificate; the system's authorities if null or absent. */
+  authorityFile?: string | null;
+}
+
+export interface Relay {
+  /**
+   * One copy to one address. `from`: null for `<>`. `raw`: the whole mail in CRLF lines, ending in one; it is sent octet for
+   * octet, and not at all where a bare CR or LF would have to be changed. Never rejects: every failure is an outcome.
+   */
+  send(mail: { from: string | null; to: string; raw: Uint8Array }): Promise<Outcome>;
+  /** Copies under way get their outcome; those that wait for a connection are deferred. */
+  close(): void;
+}
+
+/** A relay that answers, but by a line a minute, is given up after so many timeouts. */
+const PATIENCE = 5;
+
+/** Throws one clear line where the options are unsafe or a file cannot be read. */
+export function createRelay({ relay, hostname, log }: { relay: RelayOptions; hostname: string; log: Log }): Relay {
+  if (relay.tls === 'none' && !isLoopback(relay.host))
+    throw new Error(`relay ${relay.host}:${relay.port}: only a relay on loopback may go without TLS`);
+  const transport = createTransport({ ...connectionOptions(relay, hostname), ...securityOptions(relay) });
+  const patienceMs = relay.timeout * 1000 * PATIENCE;
+  const watch = troubleLog(log, relay);
+
+  async function send({ from, to, raw }: Parameters<Relay['send']>[0]): Promise<Outcome> {
+    const recipient = envelopeAddress(to);
+    const sender = from === null ? '' : envelopeAddress(from);
+    if (recipient === null || sender === null) return { state: 'failed', reason: 'bad-address', response: '' };
+    const octets = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
+    if (!isCrlf(octets)) return { state: 'failed', reason: 'not-crlf', response: '' };
+    // `size` and `use8BitMime` become SIZE= (RFC 1870) and BODY=8BITMIME (RFC 6152) where the relay offers them.
+    const envelope = { from: sender, to: [recipient], size: octets.length, use8BitMime: octets.some((octet) => octet > 0x7f) };
+    try {
+      const sent = await transport.sendMail({ envelope, raw: octets, signal: AbortSignal.timeout(patienceMs) });
+      return outcomeOfReply(sent.response);
+    } catch (thrown) {
+      return outcomeOfFailure(thrown);
+    }
+  }
+  return {
+    send: async (mail) => {
+      const outcome = await send(mail);
+      watch(outcome);
+      return outcome;
+    },
+    close: () => transport.close(),
+  };
+}
+
+function connectionOptions(relay: RelayOptions, hostname: string) {
+  const timeout = relay.timeout * 1000;
+  return {
+    pool: true as const,
+    // A name is looked up in DNS first; what must not leave the machine is not left to an answer from there.
+    host: relay.tls === 'none' && relay.host.toLowerCase() === 'localhost' ? '127.0.0.1' : relay.host,
+    port: relay.port,
+    name: hostname,
+    maxConnections: relay.connections,
+    // Once, for the idle connection that the relay closed meanwhile; everything else is for the queue to retry.
+    maxRequeues: 1,
+    connectionTimeout: timeout,
+    greetingTimeout: timeout,
+    socketTimeout: timeout,
+    dnsTimeout: timeout,
+    logger: false,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  };
+}
+
+function securityOptions(relay: RelayOptions) {
+  const authority = relay.authorityFile ? { ca: readSecret(relay.authorityFile, 'authority') } : {};
+  return {
+    secure: relay.tls === 'implicit',
+    requireTLS: relay.tls === 'starttls',
+    ignoreTLS: relay.tls === 'none',
+    // Said in so many words, because NODE_TLS_REJECT_UNAUTHORIZED=0 would change the default.
+    tls: { minVersion: 'TLSv1.2' as const, rejectUnauthorized: true, ...authority },
+    ...(relay.user === null ? {} : { auth: { user: relay.user, pass: password(relay) }, forceAuth: true }),
+  };
+}
+
+function password(relay: RelayOptions): string {
+  if (relay.passwordFile === null) throw new Error(`relay ${relay.host}:${relay.port}: a user without a password file`);
+  return readSecret(relay.passwordFile, 'password').trimEnd();
+}
+
+function readSecret(path: string, what: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : 'unknown error';
+    throw new Error(`the ${what} file of the relay cannot be read: ${path} (${code})`);
+  }
+}
+
+/** 127.0.0.0/8 (RFC 1122 §3.2.1.3), ::1 (RFC 4291 §2.5.3), localhost (RFC 6761 §6.3). */
+function isLoopback(host: string): boolean {
+  return (isIPv4(host) && host.startsWith('127.')) || host === '::1' || host.toLowerCase() === 'localhost';
+}
+
+/** nodemailer would turn a bare CR or LF into CRLF, and a signature over the mail would not verify any more. */
+function isCrlf(raw: Uint8Array): boolean {
+  let before = 0;
+  for (const octet of raw) {
+    if ((octet === 0x0a) !== (before === 0x0d)) return false;
+    before = octet;
+  }
+  return before === 0x0a;
+}
+
+/** One line when the relay begins to make trouble or changes it, and one when it works again: not one a copy. */
+function troubleLog(log: Log, { host, port }: RelayOptions): (outcome: Outcome) => void {
+  let trouble: string | null = null;
+  return (outcome) => {
+    if (outcome.state === 'failed') return;
+    const now = outcome.state === 'delivered' ? null : outcome.reason;
+    if (now !== trouble && outcome.state === 'deferred' && now !== 'try-later')
+      log.warn({ relay: `${host}:${port}`, reason: now, response: outcome.response }, 'the relay makes trouble');
+    if (now === null && trouble !== null && trouble !== 'try-later')
+      log.info({ relay: `${host}:${port}` }, 'the relay works again');
+    trouble = now;
+  };
+}
