@@ -1,0 +1,101 @@
+import type { Instant } from '../clock.ts';
+import { instantOf, newest } from './parse.ts';
+import { dateAt, openpgp } from './settings.ts';
+
+/** Why a certificate may not be encrypted to. */
+export type WhyNot = 'unreadable' | 'not-yet-valid' | 'expired' | 'revoked' | 'no-encryption-subkey' | 'weak';
+
+export interface Recipient {
+  /** The one key to encrypt to; said to OpenPGP.js, so that it does not choose another. */
+  keyId: openpgp.KeyID;
+  /** When it or the primary key expires, the earlier of the two. */
+  until: Instant | null;
+}
+
+const { hash } = openpgp.enums;
+
+/** For saying why not: what a certificate means, however weak the mathematics. */
+const lenient: openpgp.Config = {
+  ...openpgp.config,
+  rejectHashAlgorithms: new Set(),
+  rejectPublicKeyAlgorithms: new Set(),
+  rejectCurves: new Set(),
+  minRSABits: 0,
+};
+/** For encrypting: self-signatures by SHA-1 can be forged (SHAttered), and with them a subkey whose secret is another's. */
+const strict: openpgp.Config = { ...openpgp.config, rejectHashAlgorithms: new Set([hash.md5, hash.ripemd, hash.sha1]) };
+
+/** Chooses the key of `certificate` that may be encrypted to at `at`, or says why there is none. */
+export async function recipientAt(certificate: openpgp.PublicKey, at: Instant): Promise<Recipient | WhyNot> {
+  const date = dateAt(at);
+  if (await revoke(certificate, date)) return 'revoked';
+  if (!(await encryptionKey(certificate, date, lenient))) return whyNot(certificate, date);
+  const key = await encryptionKey(certificate, date, strict);
+  if (!key) return 'weak';
+  const expiries = [await certificate.getExpirationTime(), 'mainKey' in key ? await key.getExpirationTime(date) : null];
+  const until = Math.min(...expiries.map((expiry) => instantOf(expiry) ?? Number.POSITIVE_INFINITY));
+  return { keyId: key.getKeyID(), until: Number.isFinite(until) ? until : null };
+}
+
+function encryptionKey(certificate: openpgp.PublicKey, date: Date, config: openpgp.Config) {
+  return certificate.getEncryptionKey(undefined, date, undefined, config).catch(() => null);
+}
+
+/**
+ * Whether the primary key is revoked at `date`; what else is revoked is marked. A revocation counts whatever its hash, while
+ * OpenPGP.js would pass over one by SHA-1 where it rejects SHA-1, and use the revoked key: hence the marks, which it obeys.
+ */
+async function revoke(certificate: openpgp.PublicKey, date: Date): Promise<boolean> {
+  const primary = certificate.keyPacket;
+  for (const subkey of certificate.subkeys) {
+    const own = subkey.bindingSignatures.filter(({ issuerKeyID }) => issuerKeyID.equals(certificate.getKeyID()));
+    await mark(own, (signature) => subkey.isRevoked(signature, primary, date, lenient));
+  }
+  for (const user of certificate.users)
+    await mark(user.selfCertifications, (signature) => user.isRevoked(signature, primary, date, lenient));
+  return certificate.isRevoked(undefined, undefined, date, lenient);
+}
+
+/** One question for all of them: OpenPGP.js revokes what the primary key signed, not one signature of it. */
+async function mark(own: openpgp.SignaturePacket[], isRevoked: (signature: openpgp.SignaturePacket) => Promise<boolean>) {
+  const [any] = own;
+  if (!any) return;
+  any.revoked = null; // OpenPGP.js never takes its own mark back, not even for an earlier date.
+  const revoked = await isRevoked(any);
+  for (const signature of own) signature.revoked = revoked;
+}
+
+/** The reason that a person can act on, of a certificate that has no key to encrypt to at `date`. */
+async function whyNot(certificate: openpgp.PublicKey, date: Date): Promise<WhyNot> {
+  if (certificate.getCreationTime() > date) return 'not-yet-valid';
+  const holds = await certificate.verifyPrimaryKey(date, undefined, lenient).then(
+    () => true,
+    () => false,
+  );
+  if (!holds) return whyNotPrimary(certificate, date);
+  const [subkey] = certificate.subkeys
+    .filter(isForEncryption)
+    .sort((a, b) => b.getCreationTime().getTime() - a.getCreationTime().getTime());
+  return subkey ? whyNotSubkey(subkey, date) : 'no-encryption-subkey';
+}
+
+async function whyNotPrimary(certificate: openpgp.PublicKey, date: Date): Promise<WhyNot> {
+  const signatures = certificate.users.flatMap((user) => user.selfCertifications);
+  if (signatures.length > 0 && signatures.every(({ revoked }) => revoked)) return 'revoked';
+  const expiry = instantOf(await certificate.getExpirationTime(undefined, lenient));
+  if (expiry !== null && expiry <= date.getTime()) return 'expired';
+  return signatures.some(({ created }) => created && created > date) ? 'not-yet-valid' : 'unreadable';
+}
+
+async function whyNotSubkey(subkey: openpgp.Subkey, date: Date): Promise<WhyNot> {
+  if (subkey.bindingSignatures.some(({ revoked }) => revoked)) return 'revoked';
+  if (subkey.getCreationTime() > date) return 'not-yet-valid';
+  const expiry = instantOf(await subkey.getExpirationTime(newest(subkey.bindingSignatures), lenient));
+  return expiry !== null && expiry <= date.getTime() ? 'expired' : 'unreadable';
+}
+
+const { encryptCommunication, encryptStorage } = openpgp.enums.keyFlags;
+
+function isForEncryption({ bindingSignatures }: openpgp.Subkey): boolean {
+  return bindingSignatures.some(({ keyFlags }) => ((keyFlags?.[0] ?? 0) & (encryptCommunication | encryptStorage)) !== 0);
+}

@@ -1,0 +1,135 @@
+/** Sealing and signing: pure functions over bytes, to be called in worker threads. */
+import type { Instant } from '../clock.ts';
+import { Refusal } from '../refusal.ts';
+import { packetsOf } from './packets.ts';
+import { fingerprintOf, lastSigned, parseCertificate, parseSecret, remembering } from './parse.ts';
+import { recipientAt, type WhyNot } from './recipient.ts';
+import { dateAt, openpgp } from './settings.ts';
+
+/** Keys that are parsed already, in each thread: a roster's certificates, and the few secret keys of the lists. */
+const certificateOf = remembering(parseCertificate, 1_000);
+const secretOf = remembering(parseSecret, 20);
+
+/** The literal's date field: none (RFC 9580 §5.9). When a post was made is nobody's business but the signature's. */
+const NO_DATE = new Date(0);
+
+/**
+ * For keeping: encrypted to a list's own certificate, unsigned, binary. Works with an expired list key too, as what came in
+ * must not be lost over it; then the key counts as it stood when it was last renewed.
+ * @throws Error where the list's certificate is revoked or has no encryption subkey.
+ */
+export async function sealForKeeping(plaintext: Uint8Array, certificate: Uint8Array, at: Instant): Promise<Uint8Array> {
+  const key = await certificateOf(certificate);
+  const valid = await key.getEncryptionKey(undefined, dateAt(at)).catch(() => null);
+  const date = valid ? dateAt(at) : lastSigned(key);
+  return openpgp.encrypt({ message: await literal(plaintext), encryptionKeys: key, date, format: 'binary' });
+}
+
+/**
+ * Opens what `sealForKeeping` made, with the list's unlocked transferable secret key.
+ * @throws Error on any integrity failure, or where it was sealed to another key; nothing is returned then.
+ */
+export async function openKept(content: Uint8Array, secret: Uint8Array): Promise<Uint8Array> {
+  const key = await secretOf(secret);
+  const message = await openpgp.readMessage({ binaryMessage: content });
+  const { data } = await openpgp.decrypt({ message, decryptionKeys: key, date: lastSigned(key), format: 'binary' });
+  return data;
+}
+
+/** One-pass-signed message (RFC 9580 §10.3), not encrypted, binary: signed once, then sealed for each recipient. */
+export async function signOnce(entity: Uint8Array, secret: Uint8Array, at: Instant): Promise<Uint8Array> {
+  const signingKeys = await signer(secret, at);
+  return openpgp.sign({ message: await literal(entity), signingKeys, date: dateAt(at), format: 'binary' });
+}
+
+/**
+ * Seals what `signOnce` made to exactly this one certificate: ASCII armor (LF line ends), one session key packet, SEIPDv1,
+ * or SEIPDv2 where the certificate asks for it; never compressed.
+ * @throws Refusal `unusable-certificate` where the certificate may not be encrypted to at `at`.
+ */
+export async function sealTo(signed: Uint8Array, certificate: Uint8Array, at: Instant): Promise<string> {
+  const key = await certificateOf(certificate).catch(() => {
+    throw unusable('unreadable');
+  });
+  const recipient = await recipientAt(key, at);
+  if (typeof recipient === 'string') throw unusable(recipient);
+  return openpgp.encrypt({
+    ...(await takenApart(signed)),
+    encryptionKeys: key,
+    encryptionKeyIDs: recipient.keyId,
+    sessionKey: await sessionKeyFor(key, dateAt(at)),
+    date: dateAt(at),
+  });
+}
+
+/**
+ * Detached signature for multipart/signed (RFC 3156 §5), ASCII armor (LF line ends), over an entity as it goes over the wire:
+ * lines end in CRLF and not in blanks. `micalg` is the parameter of that name, such as `pgp-sha512`.
+ */
+export async function signDetached(
+  entity: Uint8Array,
+  secret: Uint8Array,
+  at: Instant,
+): Promise<{ armored: string; micalg: string }> {
+  if (/(?<!\r)\n|\r(?!\n)/.test(Buffer.from(entity).toString('latin1')))
+    throw new Error('an entity to sign has line ends other than CRLF');
+  const signingKeys = await signer(secret, at);
+  const armored = await openpgp.sign({ message: await literal(entity), signingKeys, date: dateAt(at), detached: true });
+  const [signature] = (await openpgp.readSignature({ armoredSignature: armored })).packets;
+  if (!signature?.hashAlgorithm) throw new Error('a signature without a hash algorithm was made');
+  return { armored, micalg: `pgp-${openpgp.enums.read(openpgp.enums.hash, signature.hashAlgorithm)}` };
+}
+
+/** Binary (`b`), no file name, no date. */
+function literal(binary: Uint8Array) {
+  return openpgp.createMessage({ binary, date: NO_DATE });
+}
+
+async function signer(secret: Uint8Array, at: Instant): Promise<openpgp.PrivateKey> {
+  const key = await secretOf(secret);
+  await key.getSigningKey(undefined, dateAt(at)).catch((error: Error) => {
+    throw new Error(`list key ${fingerprintOf(key)} cannot sign: ${error.message}. Renew it: curfew keys renew`);
+  });
+  return key;
+}
+
+/** One-pass signature, literal data, signature: packet type ids 4, 11, 2. */
+const ONE_PASS_SIGNED = '4,11,2';
+
+/**
+ * The literal and its signature, for OpenPGP.js to put together again: given the signed message as it is, it encrypts
+ * without the signature (6.3.2 reads packets up to the literal only, and leaves the rest in a stream that encrypt never asks).
+ */
+async function takenApart(signed: Uint8Array) {
+  const packets = [...packetsOf(signed)];
+  const [, body, signature] = packets;
+  if (!body || !signature || packets.map(({ tag }) => tag).join() !== ONE_PASS_SIGNED)
+    throw new Error('what is to be sealed is not a message signed once');
+  return {
+    message: await openpgp.readMessage({ binaryMessage: signed.subarray(body.start, body.end) }),
+    signature: await openpgp.readSignature({ binarySignature: signed.subarray(signature.start, signature.end) }),
+  };
+}
+
+/**
+ * SEIPDv2 with GCM where the certificate lists it. Who only takes OCB, which is JavaScript here (5 MB/s), gets SEIPDv1 as long
+ * as the certificate is a v4 one: that reads both. A v6 certificate gets what it asks for.
+ */
+async function sessionKeyFor(key: openpgp.PublicKey, date: Date): Promise<openpgp.SessionKey> {
+  const sessionKey = await openpgp.generateSessionKey({ encryptionKeys: key, date });
+  if (sessionKey.aeadAlgorithm !== 'ocb' || key.keyPacket.version !== 4) return sessionKey;
+  return { data: sessionKey.data, algorithm: sessionKey.algorithm };
+}
+
+const hints: Record<WhyNot, string> = {
+  unreadable: 'The certificate cannot be read, or says nothing that is valid now',
+  'not-yet-valid': 'The certificate is not valid yet: it was made in the future',
+  expired: 'The certificate has expired: extend its expiry and send it again',
+  revoked: 'The certificate is revoked: send the one that replaces it',
+  'no-encryption-subkey': 'The certificate has no key to encrypt to: add an encryption subkey and send it again',
+  weak: 'The certificate is too weak (SHA-1 self-signature, short RSA, DSA or ElGamal): renew its signatures or make a new one',
+};
+
+function unusable(reason: WhyNot): Refusal {
+  return new Refusal('unusable-certificate', hints[reason], reason);
+}

@@ -1,0 +1,284 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DAY, systemClock } from '../../src/clock.ts';
+import { armorCertificate, readCertificate, usable } from '../../src/pgp/certificate.ts';
+import { openpgp } from '../../src/pgp/settings.ts';
+import { absent, corpus, type GnuPG, type NewKey, openGnuPG } from '../support/gnupg.ts';
+
+const now = Math.floor((systemClock.now() - 10 * DAY) / 1000) * 1000;
+type Options = Parameters<typeof openpgp.generateKey>[0];
+
+async function made(options: Partial<Options> = {}): Promise<openpgp.PrivateKey> {
+  const { privateKey } = await openpgp.generateKey({
+    userIDs: { name: 'Alice', email: 'Alice@Member.Example' },
+    date: new Date(now),
+    ...options,
+    format: 'object',
+  });
+  return privateKey;
+}
+
+/** A packet with a five-octet length (RFC 9580 §4.2.1.3). */
+function packet(tag: number, body: Uint8Array): Buffer {
+  const header = Buffer.from([0xc0 | tag, 255, 0, 0, 0, 0]);
+  header.writeUInt32BE(body.length, 2);
+  return Buffer.concat([header, body]);
+}
+
+async function refusalOf(input: Uint8Array | string): Promise<string> {
+  const error = await readCertificate(input).then(
+    () => 'read',
+    (thrown) => thrown,
+  );
+  expect(error).toMatchObject({ name: 'Refusal', reason: 'unusable-certificate' });
+  return String(error.hint);
+}
+
+describe('a certificate is read', () => {
+  test('armored, binary and as armored bytes, to the same facts', async () => {
+    const key = await made({ keyExpirationTime: 86_400 * 30 });
+    const data = key.toPublic().write();
+    const facts = await readCertificate(data);
+    expect(facts).toMatchObject({
+      fingerprint: key.getFingerprint().toUpperCase(),
+      userIds: ['Alice <Alice@Member.Example>'],
+      addresses: ['alice@member.example'],
+      createdAt: now,
+      expiresAt: now + 30 * DAY,
+    });
+    expect(facts.keys.map(({ fingerprint, keyId }) => fingerprint.endsWith(keyId))).toEqual([true, true]);
+    for (const armored of [key.toPublic().armor(), armorCertificate(data), `Hi,\n\n${armorCertificate(data)}\nbye`]) {
+      expect(await readCertificate(armored)).toEqual(facts);
+      expect(await readCertificate(Buffer.from(armored.replaceAll('\n', '\r\n')))).toEqual(facts);
+    }
+  });
+
+  test('without what others signed, without pictures, without subkeys that it does not vouch for', async () => {
+    const [alice, bob] = await Promise.all([made(), made({ userIDs: { email: 'bob@member.example' } })]);
+    const certified = (await alice.toPublic().signAllUsers([bob], new Date(now))).write();
+    const clean = alice.toPublic().write();
+    expect(certified.length).toBeGreaterThan(clean.length);
+    const [bobsSubkey] = bob.toPublic().subkeys;
+    const strangers = packet(14, bobsSubkey?.keyPacket.write() ?? Buffer.of());
+    const picture = packet(17, Buffer.alloc(50_000, 1));
+    const facts = await readCertificate(Buffer.concat([certified, strangers, picture]));
+    expect(Buffer.from(facts.data)).toEqual(Buffer.from(clean));
+    expect(facts.keys).toHaveLength(2);
+  });
+
+  test('with its revocation, which is kept', async () => {
+    const { publicKey } = await openpgp.revokeKey({ key: await made(), date: new Date(now), format: 'object' });
+    const { data } = await readCertificate(publicKey.write());
+    expect(await usable(data, now)).toEqual({ usable: false, reason: 'revoked' });
+  });
+
+  test('with a user id that is no UTF-8, byte for byte, so that its signature still holds', async () => {
+    const key = await made();
+    const [user] = key.users;
+    const [signature] = user?.selfCertifications ?? [];
+    if (!user?.userID || !signature) throw new Error('no user id');
+    const latin1 = Buffer.from('B\xfcro <buero@member.example>', 'latin1');
+    Object.assign(user.userID, { write: () => latin1 });
+    Object.assign(signature, { rawNotations: [] });
+    // The types leave out the last two parameters (detached, config).
+    const signed = { userID: user.userID, key: key.keyPacket };
+    await Reflect.apply(signature.sign, signature, [key.keyPacket, signed, new Date(now), false, openpgp.config]);
+    const facts = await readCertificate(key.toPublic().write());
+    expect(facts.addresses).toEqual(['buero@member.example']);
+    expect(Buffer.from(facts.data).includes(latin1)).toBe(true);
+    expect(await usable(facts.data, now)).toEqual({ usable: true, until: null });
+  });
+});
+
+describe('what is no single certificate is refused, saying what to send', () => {
+  test('a secret key, armored or not', async () => {
+    const key = await made();
+    expect(await refusalOf(key.armor())).toMatch(/^That is a secret key: it must never be given away/);
+    expect(await refusalOf(key.write())).toMatch(/^That is a secret key/);
+  });
+
+  test('none, several, damaged, cut off', async () => {
+    const [one, two] = await Promise.all([made(), made()]);
+    const armored = one.toPublic().armor();
+    const message = await openpgp.encrypt({
+      message: await openpgp.createMessage({ text: 'x' }),
+      encryptionKeys: one,
+      date: new Date(now),
+    });
+    for (const none of ['', 'hello', message, new Uint8Array(), Buffer.from(message)])
+      expect(await refusalOf(none)).toMatch(/^There is no OpenPGP/);
+    expect(await refusalOf(armored + two.toPublic().armor())).toMatch(/^There are several/);
+    expect(await refusalOf(Buffer.concat([one.toPublic().write(), two.toPublic().write()]))).toMatch(/^There are several/);
+    expect(await refusalOf(one.toPublic().write().subarray(0, -3))).toMatch(/damaged or cut off/);
+    expect(await refusalOf(armored.slice(0, 200))).toMatch(/END line is missing/);
+    expect(await refusalOf(packet(6, Buffer.alloc(300, 3)))).toMatch(/cannot be read/);
+  });
+
+  test('one whose user ids nobody signed', async () => {
+    const key = (await made()).toPublic();
+    for (const user of key.users) user.selfCertifications = [];
+    expect(await refusalOf(key.write())).toMatch(/^No user ID of the certificate can be verified/);
+  });
+
+  test('one with 50,000 signatures, in under a second', async () => {
+    const certificate = (await made()).toPublic().write();
+    const small = packet(2, Buffer.alloc(10, 4));
+    const started = performance.now();
+    expect(await refusalOf(Buffer.concat([certificate, ...Array<Buffer>(50_000).fill(small)]))).toMatch(
+      /more than 1000 packets.*export-minimal/,
+    );
+    const real = packet(2, Buffer.alloc(100, 4));
+    expect(await refusalOf(Buffer.concat([certificate, ...Array<Buffer>(50_000).fill(real)]))).toMatch(
+      /larger than 1 MiB.*export-minimal/,
+    );
+    expect(await refusalOf('-----BEGIN PGP PUBLIC KEY BLOCK-----\n'.repeat(28_000))).toMatch(/several/);
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+
+  test('one whose signatures multiply: 490 self-signatures, 490 revocations, none of them valid', async () => {
+    const key = await made();
+    const [user] = key.users;
+    const revoked = await user?.revoke(key.keyPacket as openpgp.SecretKeyPacket, undefined, new Date(now));
+    const signatures = [user?.selfCertifications[0], revoked?.revocationSignatures[0]].flatMap((signature) => {
+      const bytes = signature?.write() ?? new Uint8Array();
+      return Array.from({ length: 490 }, (_, i) =>
+        packet(
+          2,
+          bytes.map((byte, at) => (at === bytes.length - 1 ? byte ^ (1 + (i % 255)) : byte)),
+        ),
+      );
+    });
+    const [primary, userId] = [key.toPublic().keyPacket.write(), user?.userID?.write() ?? new Uint8Array()];
+    const certificate = Buffer.concat([packet(6, primary), packet(13, userId), ...signatures]);
+    const started = performance.now();
+    expect(await refusalOf(certificate)).toMatch(/^No user ID/);
+    expect(await usable(certificate, now)).toEqual({ usable: false, reason: 'unreadable' });
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  test('one with a modulus of 500,000 bits', async () => {
+    const certificate = (await made()).toPublic().write();
+    expect(await refusalOf(Buffer.concat([certificate, packet(14, Buffer.alloc(62_500, 4))]))).toMatch(/too long/);
+  });
+});
+
+describe('may it be encrypted to', () => {
+  const judged = async (key: openpgp.PrivateKey, at = now) => usable((await readCertificate(key.toPublic().write())).data, at);
+
+  test('only from its making to its expiry; the earlier one of primary key and subkey counts', async () => {
+    const key = await made({ keyExpirationTime: 86_400 * 30, subkeys: [{ keyExpirationTime: 86_400 * 10 }] });
+    expect(await judged(key, now - 1000)).toEqual({ usable: false, reason: 'not-yet-valid' });
+    expect(await judged(key)).toEqual({ usable: true, until: now + 10 * DAY });
+    expect(await judged(key, now + 10 * DAY - 1)).toEqual({ usable: true, until: now + 10 * DAY });
+    expect(await judged(key, now + 10 * DAY)).toEqual({ usable: false, reason: 'expired' });
+    expect(await judged(key, now + 30 * DAY)).toEqual({ usable: false, reason: 'expired' });
+  });
+
+  test('not where it can only sign', async () => {
+    expect(await judged(await made({ subkeys: [] }))).toEqual({ usable: false, reason: 'no-encryption-subkey' });
+    expect(await judged(await made({ subkeys: [{ sign: true }] }))).toEqual({ usable: false, reason: 'no-encryption-subkey' });
+  });
+
+  test('not where the only encryption subkey is revoked, and again where another one was added', async () => {
+    const key = await made();
+    const [subkey] = key.subkeys;
+    if (!subkey) throw new Error('no subkey');
+    key.subkeys = [await subkey.revoke(key.keyPacket as openpgp.SecretKeyPacket, undefined, new Date(now))];
+    expect(await judged(key)).toEqual({ usable: false, reason: 'revoked' });
+    expect(await judged(await key.addSubkey({ date: new Date(now) }))).toEqual({ usable: true, until: null });
+  });
+
+  test.each([
+    ['that it is superseded counts from then on', 1, { usable: true, until: null }],
+    ['that it was compromised counts for the past too', 2, { usable: false, reason: 'revoked' }],
+  ])('a revocation saying %s', async (_, flag, before) => {
+    const key = await made();
+    const options = { key, reasonForRevocation: { flag }, date: new Date(now + DAY), format: 'object' } as const;
+    const { privateKey } = await openpgp.revokeKey(options);
+    expect(await judged(privateKey, now)).toEqual(before);
+    expect(await judged(privateKey, now + DAY)).toEqual({ usable: false, reason: 'revoked' });
+    expect(await judged(privateKey, now)).toEqual(before);
+  });
+
+  test('not by its SHA-1 self-signatures, yet a revocation by SHA-1 counts', async () => {
+    const sha1 = { preferredHashAlgorithm: openpgp.enums.hash.sha1, nonDeterministicSignaturesViaNotation: false };
+    const rsa = { type: 'rsa', rsaBits: 2048 } as const;
+    expect(await judged(await made({ ...rsa, config: sha1 }))).toEqual({ usable: false, reason: 'weak' });
+    const sound = await made(rsa);
+    expect(await judged(sound)).toEqual({ usable: true, until: null });
+    const [subkey] = sound.subkeys;
+    const config = { ...openpgp.config, ...sha1 };
+    const { privateKey } = await openpgp.revokeKey({ key: sound, date: new Date(now), format: 'object', config: sha1 });
+    expect(privateKey.revocationSignatures[0]?.hashAlgorithm).toBe(openpgp.enums.hash.sha1);
+    expect(await judged(privateKey)).toEqual({ usable: false, reason: 'revoked' });
+    if (!subkey) throw new Error('no subkey');
+    sound.subkeys = [await subkey.revoke(sound.keyPacket as openpgp.SecretKeyPacket, undefined, new Date(now), config)];
+    expect(sound.subkeys[0]?.revocationSignatures[0]?.hashAlgorithm).toBe(openpgp.enums.hash.sha1);
+    expect(await judged(sound)).toEqual({ usable: false, reason: 'revoked' });
+  });
+
+  test('not what cannot be read', async () => {
+    expect(await usable(Buffer.from('nothing'), now)).toEqual({ usable: false, reason: 'unreadable' });
+  });
+});
+
+describe.skipIf(absent.gpg)(`certificates made by GnuPG (${absent.gpg ?? 'here'})`, () => {
+  let gpg: GnuPG;
+  beforeAll(() => {
+    gpg = openGnuPG();
+  });
+  afterAll(() => gpg.close());
+
+  const userId = 'Bob <bob@member.example>';
+  const cases: [string, NewKey, object][] = [
+    ['a common one', { userId }, { usable: true, until: null }],
+    ['an RSA one', { userId, algorithm: 'rsa2048', encryption: 'rsa2048' }, { usable: true, until: null }],
+    ['an expired one', { userId, at: '20200101T000000', expires: '30d' }, { usable: false, reason: 'expired' }],
+    ['one whose subkey expired', { userId, at: '20200101T000000', subkeyExpires: '30d' }, { usable: false, reason: 'expired' }],
+    ['one that only signs', { userId, encryption: null }, { usable: false, reason: 'no-encryption-subkey' }],
+    ['one for DSA and ElGamal', { userId, algorithm: 'dsa2048', encryption: 'elg2048' }, { usable: false, reason: 'weak' }],
+    ['a short RSA one', { userId, algorithm: 'rsa1024', encryption: 'rsa1024' }, { usable: false, reason: 'weak' }],
+  ];
+  test.each(cases)('%s', async (_, key, expected) => {
+    const { data, addresses } = await readCertificate(await gpg.certificate(await gpg.generate(key)));
+    expect(addresses).toEqual(['bob@member.example']);
+    expect(await usable(data, systemClock.now())).toEqual(expected);
+  });
+
+  test('one that was revoked', async () => {
+    const fingerprint = await gpg.generate({ userId });
+    await gpg.revoke(fingerprint);
+    const { data } = await readCertificate(await gpg.certificate(fingerprint));
+    expect(await usable(data, systemClock.now())).toEqual({ usable: false, reason: 'revoked' });
+  });
+});
+
+const keys = corpus('schleuder/keys');
+describe.skipIf(keys.absent)(`certificates of real life (${keys.absent ?? 'here'})`, () => {
+  const at = Date.parse('2026-03-01T00:00:00Z');
+  const verdicts: Record<string, object> = {
+    'FB18AE292FCEEBCE3BB3FBA14286EE574B92FA0A-abcde_example_org.pub': { usable: true, until: 1_794_755_803_000 },
+    'bla_foo_key.txt': { usable: false, reason: 'weak' },
+    'broken_utf8_uid_key.txt': { usable: false, reason: 'weak' },
+    'encapsulated-sender.pub': { usable: false, reason: 'weak' },
+    'example_key_binary.pgp': { usable: false, reason: 'weak' },
+    'expired_key.txt': { usable: false, reason: 'expired' },
+    'expired_key_extended.txt': { usable: false, reason: 'expired' },
+    'expiring_key.txt': { usable: true, until: 2_132_462_209_000 },
+    'olduid_key_with_newuid.txt': { usable: true, until: null },
+    'openpgpkey_52507B0163A8D9F0094FFE03B1A36F08069E55DE.asc': { usable: true, until: null },
+    'partially_expired_key.txt': { usable: false, reason: 'expired' },
+    'revoked_key.txt': { usable: false, reason: 'revoked' },
+    'signonly_key.txt': { usable: false, reason: 'no-encryption-subkey' },
+  };
+  test.each(Object.entries(verdicts))('%s', async (name, verdict) => {
+    const { data } = await readCertificate(readFileSync(join(keys.dir, name)));
+    expect(await usable(data, at)).toEqual(verdict);
+  });
+
+  test('a secret key is never taken for a certificate', async () => {
+    const secret = readFileSync(join(keys.dir, 'encapsulated-list.sec.pgp'));
+    expect(await refusalOf(secret)).toMatch(/^That is a secret key/);
+  });
+});
