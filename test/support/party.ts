@@ -20,11 +20,9 @@ const parties = new Map<string, Promise<Party>>();
 
 /** The party of that address: the same key again within a test file. The key is one that GnuPG takes as well. */
 export function makeParty(address: string, name = address.split('@', 1)[0] ?? address): Promise<Party> {
-  const known = parties.get(address);
-  if (known) return known;
-  const made = generate(address, name, {});
-  parties.set(address, made);
-  return made;
+  const party = parties.get(address) ?? generate(address, name, {});
+  parties.set(address, party);
+  return party;
 }
 
 /** A fresh key each time, for those that expire (`lifetime` in seconds from `born`). */
