@@ -1,0 +1,63 @@
+import libmime from 'libmime';
+import addressparser from 'nodemailer/lib/addressparser';
+
+/** One mailbox of an address header. */
+export interface Mailbox {
+  /** addr-spec, the domain in lower case. */
+  address: string;
+  /** Display name; empty where there is none. */
+  name: string;
+}
+
+/**
+ * The mailboxes of an address field's value as it stands, groups laid flat; what has no `@` is left out. Encoded words are
+ * decoded after the addresses are taken apart, so that none can smuggle an address in (RFC 2047 §5).
+ */
+export function parseMailboxes(value: string): Mailbox[] {
+  return addressparser(value, { flatten: true }).flatMap(({ address, name }) =>
+    address?.includes('@') ? [{ address: normalise(address), name: libmime.decodeWords(name ?? '') }] : [],
+  );
+}
+
+/** The local part keeps its case (RFC 5321 §2.4), the domain has none. */
+function normalise(address: string): string {
+  const at = address.lastIndexOf('@');
+  return address.slice(0, at) + address.slice(at).toLowerCase();
+}
+
+/** `local-part@domain` taken apart at the last `@`. */
+export function splitAddress(address: string): { local: string; domain: string } {
+  const at = address.lastIndexOf('@');
+  return at < 0 ? { local: address, domain: '' } : { local: address.slice(0, at), domain: address.slice(at + 1).toLowerCase() };
+}
+
+/** An address of this server, taken apart. `list` is the list's own address; nothing is looked up. */
+export type ListAddress =
+  | { purpose: 'post' | 'owner' | 'request'; list: string }
+  | { purpose: 'thread'; list: string; caseId: string; token: string };
+
+/**
+ * `security@`, `security-owner@`, `security-request@`, `security+ORBIT-2026-0001.TOKEN@` (RFC 5233 sub-address).
+ * Local parts of lists have no case. Whether the list exists is the caller's to find out: `ops-owner@` may itself be a list.
+ */
+export function readListAddress(address: string): ListAddress {
+  const { local, domain } = splitAddress(address.toLowerCase());
+  const thread = /^([^+]+)\+([a-z0-9-]+)\.([a-z0-9]+)$/.exec(local);
+  if (thread?.[1] && thread[2] && thread[3])
+    return { purpose: 'thread', list: `${thread[1]}@${domain}`, caseId: thread[2].toUpperCase(), token: thread[3] };
+  for (const purpose of ['owner', 'request'] as const)
+    if (local.endsWith(`-${purpose}`)) return { purpose, list: `${local.slice(0, -purpose.length - 1)}@${domain}` };
+  return { purpose: 'post', list: `${local}@${domain}` };
+}
+
+/** `list-owner@domain` and the like. */
+export function roleAddress(list: string, purpose: 'owner' | 'request'): string {
+  const { local, domain } = splitAddress(list);
+  return `${local}-${purpose}@${domain}`;
+}
+
+/** `list+CASE.TOKEN@domain`: whoever knows it writes into the case's thread. */
+export function threadAddress(list: string, caseId: string, token: string): string {
+  const { local, domain } = splitAddress(list);
+  return `${local}+${caseId}.${token}@${domain}`;
+}

@@ -1,0 +1,196 @@
+import libmime from 'libmime';
+import { decode as decodeQuotedPrintable } from 'libqp';
+import { Refusal } from '../refusal.ts';
+
+/** A header field as it stands: the name with its case, the value unfolded but not decoded. */
+export interface Field {
+  name: string;
+  value: string;
+}
+
+/** A MIME entity (RFC 2045 §2.4): a whole message or one of its parts. Byte arrays are views into what was parsed. */
+export interface Entity {
+  fields: readonly Field[];
+  /** `type/subtype`, lower case; `text/plain` where none or nonsense is given (RFC 2045 §5.2). */
+  mediaType: string;
+  /** Of Content-Type, names in lower case. */
+  parameters: Readonly<Record<string, string>>;
+  /** Header section, empty line and body, as they came. */
+  raw: Uint8Array;
+  /** The body as it came, transfer encoding still on. */
+  body: Uint8Array;
+  /** Of a multipart; empty otherwise. */
+  parts: readonly Entity[];
+}
+
+/** A mail has to stay within these; people's mail is far below. */
+const LIMITS = { headerOctets: 256 * 1024, fields: 1000, parts: 1000, depth: 20 };
+
+/** Fields that may stand once: a second one is a way to show one thing and mean another (RFC 5322 §3.6). */
+const ONCE = [
+  'from',
+  'sender',
+  'reply-to',
+  'to',
+  'cc',
+  'subject',
+  'message-id',
+  'date',
+  'in-reply-to',
+  'references',
+  'content-type',
+];
+
+/** Parses a whole mail. Throws `malformed-mail` or `too-complex`; accepts CRLF and bare LF line ends. */
+export function parseMessage(raw: Uint8Array): Entity {
+  const entity = parseEntity(raw);
+  for (const name of ONCE)
+    if (fieldsNamed(entity, name).length > 1) throw new Refusal('malformed-mail', `The field ${name} stands more than once`);
+  return entity;
+}
+
+/** Parses an entity that is no mail of its own, as a decrypted payload is. Throws as `parseMessage` does. */
+export function parseEntity(raw: Uint8Array): Entity {
+  return parse(raw, 0, { parts: 0 });
+}
+
+function parse(raw: Uint8Array, depth: number, seen: { parts: number }): Entity {
+  if (++seen.parts > LIMITS.parts || depth > LIMITS.depth) throw new Refusal('too-complex');
+  const { header, body } = splitHeader(raw);
+  const fields = parseFields(header);
+  const { mediaType, parameters } = contentType(fields);
+  const boundary = mediaType.startsWith('multipart/') ? parameters['boundary'] : undefined;
+  const parts = boundary ? splitParts(body, boundary).map((part) => parse(part, depth + 1, seen)) : [];
+  return { fields, mediaType, parameters, raw, body, parts };
+}
+
+const CR = 13;
+const LF = 10;
+
+/** The header section ends at the first empty line; a first empty line means that there is none. */
+function splitHeader(raw: Uint8Array): { header: Uint8Array; body: Uint8Array } {
+  let lineStart = 0;
+  for (let at = raw.indexOf(LF); at >= 0; at = raw.indexOf(LF, lineStart)) {
+    const empty = at === lineStart || (at === lineStart + 1 && raw[lineStart] === CR);
+    if (empty) return { header: raw.subarray(0, lineStart), body: raw.subarray(at + 1) };
+    lineStart = at + 1;
+    if (lineStart > LIMITS.headerOctets) throw new Refusal('too-complex', 'The header section is too long');
+  }
+  return { header: raw, body: raw.subarray(raw.length) };
+}
+
+function parseFields(header: Uint8Array): Field[] {
+  if (header.length > LIMITS.headerOctets) throw new Refusal('too-complex', 'The header section is too long');
+  const lines = decodeText(header)
+    .split(/\r?\n/)
+    .filter((line) => line !== '');
+  const fields: Field[] = [];
+  for (const line of lines) {
+    const last = fields.at(-1);
+    if (/^[ \t]/.test(line)) {
+      if (last) last.value += ` ${line.trim()}`;
+      continue;
+    }
+    const named = /^([!-9;-~]+)[ \t]*:(.*)$/.exec(line);
+    // What is no field ("From alice Mon Sep ..." of an mbox) carries nothing that anybody may rely on.
+    if (named?.[1] !== undefined) fields.push({ name: named[1], value: (named[2] ?? '').trim() });
+    if (fields.length > LIMITS.fields) throw new Refusal('too-complex', 'There are too many header fields');
+  }
+  return fields;
+}
+
+function contentType(fields: readonly Field[]): { mediaType: string; parameters: Record<string, string> } {
+  const value = fields.find((field) => field.name.toLowerCase() === 'content-type')?.value;
+  const parsed = libmime.parseHeaderValue(value ?? 'text/plain');
+  const mediaType = parsed.value.trim().toLowerCase();
+  return {
+    mediaType: /^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+$/.test(mediaType) ? mediaType : 'text/plain',
+    parameters: Object.fromEntries(Object.entries(parsed.params).map(([name, text]) => [name.toLowerCase(), String(text)])),
+  };
+}
+
+/**
+ * The parts between delimiter lines (RFC 2046 §5.1.1). The line end before a delimiter belongs to the delimiter, so that
+ * a part's bytes are those that were signed. Preamble and epilogue are dropped; a missing close-delimiter ends at the end.
+ */
+function splitParts(body: Uint8Array, boundary: string): Uint8Array[] {
+  const delimiter = Buffer.from(`--${boundary}`, 'latin1');
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  const parts: Uint8Array[] = [];
+  let partStart: number | undefined;
+  for (let at = bytes.indexOf(delimiter); at >= 0; at = bytes.indexOf(delimiter, at + 1)) {
+    if (at > 0 && bytes[at - 1] !== LF) continue;
+    const lineEnd = bytes.indexOf(LF, at);
+    const rest = bytes.toString('latin1', at + delimiter.length, lineEnd < 0 ? bytes.length : lineEnd).trimEnd();
+    if (rest !== '' && rest !== '--') continue;
+    if (partStart !== undefined) parts.push(body.subarray(partStart, Math.max(partStart, beforeLineEnd(bytes, at))));
+    partStart = rest === '--' || lineEnd < 0 ? undefined : lineEnd + 1;
+    if (partStart === undefined) return parts;
+  }
+  if (partStart !== undefined) parts.push(body.subarray(partStart));
+  return parts;
+}
+
+function beforeLineEnd(bytes: Uint8Array, at: number): number {
+  return at - (bytes[at - 2] === CR ? 2 : 1);
+}
+
+/** All fields of that name, in their order. */
+export function fieldsNamed(entity: Pick<Entity, 'fields'>, name: string): Field[] {
+  return entity.fields.filter((field) => field.name.toLowerCase() === name.toLowerCase());
+}
+
+/** The first field's value, encoded words decoded (RFC 2047), or undefined. */
+export function fieldText(entity: Pick<Entity, 'fields'>, name: string): string | undefined {
+  const value = fieldsNamed(entity, name)[0]?.value;
+  return value === undefined ? undefined : libmime.decodeWords(value);
+}
+
+/** The body with its transfer encoding taken off (RFC 2045 §6). An unknown encoding leaves the bytes alone. */
+export function decodedBody(entity: Entity): Uint8Array {
+  const encoding = fieldsNamed(entity, 'content-transfer-encoding')[0]?.value.trim().toLowerCase();
+  if (encoding === 'base64') return Buffer.from(Buffer.from(entity.body).toString('latin1'), 'base64');
+  if (encoding === 'quoted-printable') return decodeQuotedPrintable(entity.body);
+  return entity.body;
+}
+
+/** A text part's words. An unknown or broken charset never throws: UTF-8 if it is that, Windows-1252 otherwise. */
+export function entityText(entity: Entity): string {
+  return decodeText(decodedBody(entity), entity.parameters['charset']);
+}
+
+export function decodeText(bytes: Uint8Array, charset?: string): string {
+  const declared = charset && decoderFor(charset);
+  if (declared) return declared.decode(bytes);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder('windows-1252').decode(bytes);
+  }
+}
+
+function decoderFor(charset: string): InstanceType<typeof TextDecoder> | undefined {
+  try {
+    return new TextDecoder(charset.trim());
+  } catch {
+    return undefined;
+  }
+}
+
+/** The name that a part gives to its file, decoded, or undefined. It is the sender's words: never a path. */
+export function fileName(entity: Entity): string | undefined {
+  const disposition = fieldsNamed(entity, 'content-disposition')[0]?.value;
+  const name = disposition ? libmime.parseHeaderValue(disposition).params['filename'] : undefined;
+  const text = name ?? entity.parameters['name'];
+  return text === undefined || text === '' ? undefined : libmime.decodeWords(String(text));
+}
+
+export function isAttachment(entity: Entity): boolean {
+  const disposition = fieldsNamed(entity, 'content-disposition')[0]?.value ?? '';
+  return /^\s*attachment\b/i.test(disposition) || (!entity.mediaType.startsWith('text/') && entity.parts.length === 0);
+}
+
+/** The leaves of the tree, in reading order. */
+export function leaves(entity: Entity): Entity[] {
+  return entity.parts.length > 0 ? entity.parts.flatMap(leaves) : [entity];
+}

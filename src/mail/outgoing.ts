@@ -1,0 +1,217 @@
+import libmime from 'libmime';
+import { encode as encodeQuotedPrintable, wrap as wrapQuotedPrintable } from 'libqp';
+import { type Instant, newToken } from '../clock.ts';
+
+/** A field to be written: a name, and a value that is already encoded (see `words`, `mailbox`). */
+export type NewField = readonly [name: string, value: string];
+
+const CRLF = '\r\n';
+
+/**
+ * Header lines, folded at 76. A CR, LF or NUL in a value would start another field: it throws, because only a bug could
+ * have let it come this far.
+ */
+function headerLines(fields: readonly NewField[]): string {
+  return fields
+    .map(([name, value]) => {
+      if (/[\r\n\0]/.test(name + value)) throw new Error(`a line end in the header field ${name}`);
+      return libmime.foldLines(`${name}: ${value}`, 76) + CRLF;
+    })
+    .join('');
+}
+
+/** An entity: its fields, an empty line, its body. All bytes are CRLF-canonical if the body is. */
+export function entity(fields: readonly NewField[], body: Uint8Array | string): Buffer {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  return Buffer.concat([Buffer.from(headerLines(fields) + CRLF), bytes]);
+}
+
+/** Text for an unstructured field: encoded words where it is not ASCII (RFC 2047), control characters turned to spaces. */
+export function words(text: string): string {
+  return libmime.encodeWords(text.replace(/\p{Cc}+/gu, ' ').trim(), 'Q', 52);
+}
+
+/** `Name <address>`, the name quoted or encoded as it needs. */
+export function mailbox(name: string, address: string): string {
+  const shown = name.replace(/\p{Cc}+/gu, ' ').trim();
+  if (shown === '') return address;
+  const atom = /^[A-Za-z0-9 _-]+$/.test(shown);
+  const ascii = /^[ -~]*$/.test(shown);
+  return `${atom ? shown : ascii ? `"${shown.replace(/["\\]/g, '\\$&')}"` : words(shown)} <${address}>`;
+}
+
+/** RFC 5322 §3.3, always in UTC. */
+export function dateValue(at: Instant): string {
+  return new Date(at).toUTCString().replace('GMT', '+0000');
+}
+
+/** Text as a `text/plain` part: UTF-8, and 7bit on the wire so that no relay has a reason to touch signed bytes. */
+export function textPart(text: string): Buffer {
+  const canonical = text.replace(/\r\n|\r|\n/g, CRLF).replace(/(?:\r\n)*$/, CRLF);
+  const plain =
+    /^[\t\r\n -~]*$/.test(canonical) && canonical.split(CRLF).every((line) => line.length <= 76 && !/[ \t]$/.test(line));
+  if (plain)
+    return entity(
+      [
+        ['Content-Type', 'text/plain; charset=utf-8'],
+        ['Content-Transfer-Encoding', '7bit'],
+      ],
+      canonical,
+    );
+  return entity(
+    [
+      ['Content-Type', 'text/plain; charset=utf-8'],
+      ['Content-Transfer-Encoding', 'quoted-printable'],
+    ],
+    wrapQuotedPrintable(encodeQuotedPrintable(canonical)),
+  );
+}
+
+/** A file, byte-identical after decoding (base64). The name is encoded, its directories are cut off. */
+export function filePart(name: string, mediaType: string, bytes: Uint8Array): Buffer {
+  const encoded = Buffer.from(bytes).toString('base64').replace(/.{76}/g, `$&${CRLF}`);
+  const parameter = libmime
+    .buildHeaderParam('filename', baseName(name), 60)
+    .map(
+      ({ key, value }) =>
+        `${key}=${/^[\w.-]+$/.test(value) || key.endsWith('*') ? value : `"${value.replace(/["\\]/g, '\\$&')}"`}`,
+    )
+    .join('; ');
+  return entity(
+    [
+      ['Content-Type', mediaType],
+      ['Content-Transfer-Encoding', 'base64'],
+      ['Content-Disposition', `attachment; ${parameter}`],
+    ],
+    encoded.endsWith(CRLF) ? encoded : encoded + CRLF,
+  );
+}
+
+/** The last segment of whatever path somebody gave as a name. */
+export function baseName(name: string): string {
+  return (
+    name
+      .split(/[/\\]/)
+      .at(-1)
+      ?.replace(/\p{Cc}/gu, '') || 'unnamed'
+  );
+}
+
+/** A multipart of finished entities. The boundary is random, so that no content can contain it. */
+export function multipart(type: string, parts: readonly Uint8Array[], fields: readonly NewField[] = []): Buffer {
+  const boundary = `=_${newToken()}`;
+  const delimiter = Buffer.from(`--${boundary}${CRLF}`);
+  const body = parts.flatMap((part) => [delimiter, part, Buffer.from(CRLF)]);
+
+  return Buffer.concat([
+    entity([...fields, ['Content-Type', `multipart/${type}; boundary="${boundary}"`]], ''),
+    ...body,
+    Buffer.from(`--${boundary}--${CRLF}`),
+  ]);
+}
+
+/** What the outside of a sealed mail says for a subject (RFC 9788 §3.2.1). */
+export const NEUTRAL_SUBJECT = '[...]';
+
+/** The fields of a mail that its receiver should be able to trust; all of them but the subject also stand outside. */
+export interface TrustedFields {
+  from: string;
+  to: string;
+  /** As people wrote it; encoded here. */
+  subject: string;
+  date: Instant;
+  replyTo?: string;
+}
+
+function trusted(fields: TrustedFields): NewField[] {
+  return [
+    ['From', fields.from],
+    ['To', fields.to],
+    ['Date', dateValue(fields.date)],
+    ...(fields.replyTo ? [['Reply-To', fields.replyTo] as const] : []),
+  ];
+}
+
+/**
+ * The payload to be signed and encrypted: the content with its header fields inside it, `hp="cipher"`, and in `HP-Outer`
+ * what is shown outside (RFC 9788 §2.2, §5.2). `protected-headers` is for the clients of the drafts before it.
+ */
+export function protectedPayload(fields: TrustedFields, content: Uint8Array): Buffer {
+  const outside = trusted(fields);
+  const head = headerLines([
+    ...outside,
+    ['Subject', words(fields.subject)],
+    ...outside.map(([name, value]) => ['HP-Outer', `${name}: ${value}`] as const),
+    ['HP-Outer', `Subject: ${NEUTRAL_SUBJECT}`],
+  ]);
+  return Buffer.concat([Buffer.from(head), markProtected(content, 'cipher')]);
+}
+
+/** The same for a mail that is signed only: nothing is hidden, everything is covered (RFC 9788 §5.1). */
+export function signedPayload(fields: TrustedFields, content: Uint8Array): Buffer {
+  const head = headerLines([...trusted(fields), ['Subject', words(fields.subject)]]);
+  return Buffer.concat([Buffer.from(head), markProtected(content, 'clear')]);
+}
+
+/** Adds the parameters to the Content-Type of an entity that this file wrote: it always begins with that field. */
+function markProtected(content: Uint8Array, mode: 'cipher' | 'clear'): Buffer {
+  const bytes = Buffer.from(content);
+  const prefix = 'Content-Type: ';
+  const end = fieldEnd(bytes);
+  if (bytes.toString('latin1', 0, prefix.length) !== prefix) throw new Error('a payload must begin with its Content-Type');
+  const folded = bytes.toString('latin1', 0, end);
+  return Buffer.concat([Buffer.from(`${folded};${CRLF} hp="${mode}"; protected-headers="v1"`, 'latin1'), bytes.subarray(end)]);
+}
+
+/** Where the first header field ends, folded lines included; without its line end. */
+function fieldEnd(bytes: Buffer): number {
+  for (let at = bytes.indexOf(CRLF); at >= 0; at = bytes.indexOf(CRLF, at + 2))
+    if (bytes[at + 2] !== 32 && bytes[at + 2] !== 9) return at;
+  throw new Error('an entity has no end of its first field');
+}
+
+/** A sealed mail (RFC 3156 §4): the outside says nothing of the content. `extra` are list fields and the like. */
+export function sealedMail(fields: TrustedFields, messageId: string, extra: readonly NewField[], armored: string): Buffer {
+  const control = entity(
+    [
+      ['Content-Type', 'application/pgp-encrypted'],
+      ['Content-Description', 'PGP/MIME version identification'],
+    ],
+    `Version: 1${CRLF}`,
+  );
+  const data = entity(
+    [
+      ['Content-Type', 'application/octet-stream; name="encrypted.asc"'],
+      ['Content-Description', 'OpenPGP encrypted message'],
+      ['Content-Disposition', 'inline; filename="encrypted.asc"'],
+    ],
+    armored.replace(/\r?\n/g, CRLF),
+  );
+  return multipart(
+    'encrypted; protocol="application/pgp-encrypted"',
+    [control, data],
+    [...trusted(fields), ['Subject', NEUTRAL_SUBJECT], ['Message-ID', messageId], ...extra, ['MIME-Version', '1.0']],
+  );
+}
+
+/** A signed mail in clear (RFC 3156 §5), for the public and for words without content. */
+export function signedMail(
+  fields: TrustedFields,
+  messageId: string,
+  extra: readonly NewField[],
+  payload: Uint8Array,
+  signature: { armored: string; micalg: string },
+): Buffer {
+  const part = entity(
+    [
+      ['Content-Type', 'application/pgp-signature; name="signature.asc"'],
+      ['Content-Description', 'OpenPGP digital signature'],
+    ],
+    signature.armored.replace(/\r?\n/g, CRLF),
+  );
+  return multipart(
+    `signed; micalg="${signature.micalg}"; protocol="application/pgp-signature"`,
+    [payload, part],
+    [...trusted(fields), ['Subject', words(fields.subject)], ['Message-ID', messageId], ...extra, ['MIME-Version', '1.0']],
+  );
+}

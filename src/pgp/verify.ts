@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto';
+import type { Instant } from '../clock.ts';
+import { MINUTE } from '../clock.ts';
+import { Refusal } from '../refusal.ts';
+import { type CertificateFacts, readCertificate } from './certificate.ts';
+import { openpgp } from './settings.ts';
+
+/** What is known of one signature. */
+export interface SignatureVerdict {
+  /** Issuer key id, upper-case hex; all zeros where the signature names none. */
+  keyId: string;
+  /** Of the certificate (its primary key) that the signature verified with, upper-case hex; null if it did with none. */
+  fingerprint: string | null;
+  valid: boolean;
+  /** Why it is not valid. */
+  reason: 'no-certificate' | 'invalid' | null;
+  /** The certificate is on the roster; a valid signature by one that merely came with the mail proves no name. */
+  certificateKnown: boolean;
+  /** SHA-256 of the signature packet, hex: the same signature again is the same statement again. */
+  digest: string;
+  /** Nothing that a reader sees stands outside of what was signed. */
+  coversWholeContent: boolean;
+}
+
+/** Certificates of the roster that hold any of these keys, binary. Key ids are upper-case hex. */
+export type Lookup = (keyIds: string[]) => Promise<Uint8Array[]>;
+
+/** A sender's clock may be ahead of ours by this much before his signature counts as made in the future. */
+const CLOCK_SKEW = 5 * MINUTE;
+const MOST_SIGNATURES = 10;
+const MOST_OFFERED = 3;
+
+type VerificationResult = openpgp.VerifyMessageResult['signatures'][number];
+
+interface Candidate {
+  facts: CertificateFacts;
+  known: boolean;
+}
+
+interface Verifiable {
+  keyIds: string[];
+  verifyWith(certificates: openpgp.PublicKey[], at: Date): Promise<VerificationResult[]>;
+}
+
+/** The signatures inside a decrypted (or merely signed) OpenPGP message, over its literal data. */
+export function ofMessage(message: openpgp.Message<Uint8Array>): Verifiable {
+  return {
+    keyIds: message.getSigningKeyIDs().map(hexId),
+    verifyWith: (certificates, at) => message.verify(certificates, at),
+  };
+}
+
+/** A detached signature (armored or binary) over bytes. Throws `cannot-open` when it is none. */
+export async function ofDetached(content: Uint8Array, signature: Uint8Array): Promise<Verifiable> {
+  const read = await readSignature(signature);
+  const message = await openpgp.createMessage({ binary: canonical(content) });
+  return {
+    keyIds: read.getSigningKeyIDs().map(hexId),
+    verifyWith: async (verificationKeys, date) =>
+      (await openpgp.verify({ message, signature: read, verificationKeys, date, format: 'binary' })).signatures,
+  };
+}
+
+async function readSignature(bytes: Uint8Array): Promise<openpgp.Signature> {
+  const armored = Buffer.from(bytes).toString('latin1');
+  try {
+    return armored.includes('-----BEGIN PGP')
+      ? await openpgp.readSignature({ armoredSignature: armored })
+      : await openpgp.readSignature({ binarySignature: bytes });
+  } catch (error) {
+    throw new Refusal('malformed-mail', 'The signature part holds no OpenPGP signature', String(error));
+  }
+}
+
+/** Signed parts have CRLF line ends when they are hashed, however they were stored on the way (RFC 3156 §5). */
+function canonical(content: Uint8Array): Uint8Array {
+  const text = Buffer.from(content).toString('latin1');
+  return /(?<!\r)\n/.test(text) ? Buffer.from(text.replace(/(?<!\r)\n/g, '\r\n'), 'latin1') : content;
+}
+
+/** The framework of a cleartext-signed text (RFC 9580 §7). */
+export function ofCleartext(message: openpgp.CleartextMessage): Verifiable {
+  return {
+    keyIds: message.getSigningKeyIDs().map(hexId),
+    verifyWith: (certificates, at) => message.verify(certificates, at),
+  };
+}
+
+/**
+ * Checks every signature with every certificate that may have made it: those of the roster first, then those that came
+ * with the mail. A verdict a signature, in the order of the message.
+ */
+export async function verify(
+  signed: Verifiable,
+  offered: readonly Uint8Array[],
+  lookup: Lookup,
+  at: Instant,
+): Promise<SignatureVerdict[]> {
+  const { keyIds } = signed;
+  if (keyIds.length === 0) return [];
+  if (keyIds.length > MOST_SIGNATURES) throw new Refusal('too-complex', 'There are too many signatures');
+  const candidates = await gather(keyIds, offered, lookup);
+  const verdicts: SignatureVerdict[] = [];
+  for (const candidate of candidates) {
+    const certificate = await openpgp.readKey({ binaryKey: candidate.facts.data });
+    const results = await signed.verifyWith([certificate], new Date(at + CLOCK_SKEW));
+    for (const [index, result] of results.entries()) verdicts[index] = better(verdicts[index], await judge(result, candidate));
+  }
+  if (candidates.length === 0)
+    for (const result of await signed.verifyWith([], new Date(at + CLOCK_SKEW))) verdicts.push(await judge(result, null));
+  return verdicts;
+}
+
+async function gather(keyIds: string[], offered: readonly Uint8Array[], lookup: Lookup): Promise<Candidate[]> {
+  const known = await Promise.all((await lookup([...new Set(keyIds)])).map((data) => readCertificate(data)));
+  const candidates: Candidate[] = known.map((facts) => ({ facts, known: true }));
+  for (const data of offered.slice(0, MOST_OFFERED)) {
+    // What came with the mail may be anything; what is no usable certificate is no candidate.
+    const facts = await readCertificate(data).catch(() => null);
+    const relevant = facts?.keys.some((key) => keyIds.includes(key.keyId));
+    if (facts && relevant && !candidates.some((one) => one.facts.fingerprint === facts.fingerprint))
+      candidates.push({ facts, known: false });
+  }
+  return candidates;
+}
+
+async function judge(result: VerificationResult, candidate: Candidate | null): Promise<SignatureVerdict> {
+  // The promise is awaited here and nowhere else: openpgp hands out the content whether it holds or not.
+  const valid = await result.verified.then(
+    () => true,
+    () => false,
+  );
+  const keyId = hexId(result.keyID);
+  const madeByCandidate = candidate?.facts.keys.some((key) => key.keyId === keyId) ?? false;
+  return {
+    keyId,
+    fingerprint: valid && candidate ? candidate.facts.fingerprint : null,
+    valid: valid && candidate !== null,
+    reason: valid ? null : madeByCandidate ? 'invalid' : 'no-certificate',
+    certificateKnown: valid && candidate !== null && candidate.known,
+    digest: createHash('sha256')
+      .update((await result.signature).write())
+      .digest('hex'),
+    coversWholeContent: false,
+  };
+}
+
+/** Of two verdicts on one signature: valid beats invalid, and invalid beats not knowing the certificate. */
+function better(one: SignatureVerdict | undefined, other: SignatureVerdict): SignatureVerdict {
+  const rank = (verdict: SignatureVerdict) => (verdict.valid ? 2 : verdict.reason === 'invalid' ? 1 : 0);
+  return one && rank(one) >= rank(other) ? one : other;
+}
+
+function hexId(id: openpgp.KeyID): string {
+  return id.toHex().toUpperCase();
+}
