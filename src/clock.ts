@@ -95,3 +95,31 @@ export function newId(clock: Clock): string {
 export function newToken(bytes = 20): string {
   return base32(randomBytes(bytes));
 }
+
+/** A number from 0 (inclusive) to 1 (exclusive). */
+export function randomFraction(): number {
+  return randomBytes(6).readUIntBE(0, 6) / 2 ** 48;
+}
+
+/** What a loop sleeps with: `ring` ends the present sleep, or the next one if nobody sleeps. */
+export interface Alarm {
+  ring(): void;
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export function createAlarm(clock: Clock): Alarm {
+  let rung = false;
+  let wake = () => {};
+  return {
+    ring() {
+      rung = true;
+      wake();
+    },
+    async sleep(ms, signal) {
+      const bell = new AbortController();
+      wake = () => bell.abort();
+      if (!rung) await clock.sleep(ms, AbortSignal.any([signal, bell.signal]));
+      rung = false;
+    },
+  };
+}

@@ -12,6 +12,8 @@ export interface Schema {
   recipients: RecipientTable;
   tokens: TokenTable;
   cases: CaseTable;
+  /** The last number given in a year. */
+  case_numbers: { year: number; last: number };
   posts: PostTable;
   patches: PatchTable;
   approvals: ApprovalTable;
@@ -128,6 +130,8 @@ interface CaseTable {
   /** Goes up with every change of instant, text or patches. */
   revision: number;
   release_at: Instant | null;
+  /** Addresses of the public lists it will be published on, sorted, separated by spaces. */
+  channels: string | null;
   /** The post of kind `draft` that holds the subject and text for the public. */
   draft_post_id: string | null;
   /** SHA-256 over what people approve (see embargo/bundle.ts), hex. */

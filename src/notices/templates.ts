@@ -1,0 +1,145 @@
+import { type Instant, toIso } from '../clock.ts';
+
+/** The words of a notice: a subject, and lines of text. */
+export interface Notice {
+  subject: string;
+  text: string;
+}
+
+const notice = (subject: string, lines: readonly string[]): Notice => ({ subject, text: `${lines.join('\n')}\n` });
+
+/** An instant as people read it, to the second, in UTC. */
+export function when(instant: Instant): string {
+  return `${toIso(instant).slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+/** To a reporter whose certificate is known: sealed, so it may speak of the case. */
+export function receipt(facts: {
+  project: string;
+  caseId: string;
+  receivedAt: Instant;
+  thread: string;
+  answerBy: Instant;
+}): Notice {
+  return notice(`[${facts.caseId}] We have your report`, [
+    `${facts.project} has your report. It is case ${facts.caseId}.`,
+    '',
+    `Accepted:            ${when(facts.receivedAt)}`,
+    `A person answers by: ${when(facts.answerBy)}`,
+    '',
+    'To add to the report, answer this mail, or write to',
+    `  ${facts.thread}`,
+    'Whoever knows that address can write into the case: please keep it to yourself.',
+    'Encrypt to the key that signed this mail.',
+  ]);
+}
+
+/** To an address that proved nothing: no word of what it wrote, or that it was a report at all. */
+export function clearReceipt(facts: { project: string; list: string }): Notice {
+  return notice(`Your mail to ${facts.list}`, [
+    `Your mail to ${facts.list} has arrived. A person of ${facts.project} will read it.`,
+    '',
+    'This answer is automatic and says nothing of what you wrote, because it cannot be',
+    'encrypted to you. If you send again, sign your mail and attach your OpenPGP',
+    'certificate: the answers will then be encrypted to it. Encrypt to the key that',
+    'signed this mail.',
+  ]);
+}
+
+/** The words before the patches of a dispatch; the team's own text comes between. */
+export function dispatch(facts: {
+  caseId: string;
+  subject: string;
+  text: string;
+  releaseAt: Instant;
+  patches: readonly PatchLine[];
+}): Notice {
+  return notice(`[EMBARGOED] [${facts.caseId}] ${facts.subject}`, [
+    `EMBARGOED until ${when(facts.releaseAt)}.`,
+    'Until then, tell nobody outside the people of your organisation who need it to fix this.',
+    '',
+    `Case: ${facts.caseId}`,
+    ...patchLines(facts.patches),
+    '',
+    'What will be published at that instant:',
+    '',
+    ...facts.text
+      .trimEnd()
+      .split('\n')
+      .map((line) => `> ${line}`.trimEnd()),
+    '',
+    'Answer this mail to speak with the other members and the team about this case.',
+  ]);
+}
+
+export interface PatchLine {
+  name: string;
+  sha256: string;
+}
+
+function patchLines(patches: readonly PatchLine[]): string[] {
+  return patches.length === 0
+    ? ['Patches: none']
+    : ['Patches (SHA-256):', ...patches.map(({ name, sha256 }) => `  ${sha256}  ${name}`)];
+}
+
+/** To the members who had the patch: it is public now. */
+export function lifted(facts: { caseId: string; releaseAt: Instant; releasedAt: Instant; channels: readonly string[] }): Notice {
+  return notice(`[${facts.caseId}] Embargo lifted`, [
+    `The embargo of case ${facts.caseId} ended at ${when(facts.releaseAt)}.`,
+    `It was released at ${when(facts.releasedAt)} to ${facts.channels.join(', ')}.`,
+    '',
+    'You may publish your own advisory and packages now.',
+  ]);
+}
+
+/** To the reporter, sealed. */
+export function news(facts: { caseId: string; releasedAt: Instant; channels: readonly string[] }): Notice {
+  return notice(`[${facts.caseId}] Your report is public`, [
+    `What you reported as case ${facts.caseId} was released at ${when(facts.releasedAt)} to ${facts.channels.join(', ')}.`,
+    '',
+    'Thank you for telling us first.',
+  ]);
+}
+
+/** To a reporter without a certificate: whoever reads this on the way learns nothing of who reported what. */
+export function clearNews(facts: { project: string; list: string; channels: readonly string[] }): Notice {
+  return notice(`Your mail to ${facts.list}`, [
+    `There is news on what you wrote to ${facts.list}. Please look at what ${facts.project} has published`,
+    `lately (${facts.channels.join(', ')}).`,
+  ]);
+}
+
+/** One copy that did not go out, as the team reads it. */
+export interface StuckCopy {
+  address: string;
+  state: 'held' | 'failed';
+  reason: string;
+  response: string | null;
+  about: string;
+}
+
+/** To the team: copies that wait for a person, or will never arrive. */
+export function stuckCopies(copies: readonly StuckCopy[]): Notice {
+  return notice(`${copies.length} ${copies.length === 1 ? 'copy was' : 'copies were'} not delivered`, [
+    'These copies did not go out. What is held waits for a usable certificate and can be',
+    'sent again then; what failed was refused by the mail server behind the address.',
+    '',
+    ...copies.flatMap(({ address, state, reason, response, about }) => [
+      `${state}: ${address}`,
+      `  ${about}`,
+      `  reason: ${reason}`,
+      ...(response ? [`  answer: ${response}`] : []),
+    ]),
+  ]);
+}
+
+/** To the team: the instant has come and the case cannot go out. */
+export function overdue(facts: { caseId: string; releaseAt: Instant; why: string }): Notice {
+  return notice(`[${facts.caseId}] OVERDUE: the release instant has passed`, [
+    `Case ${facts.caseId} was to be released at ${when(facts.releaseAt)} and is not.`,
+    '',
+    facts.why,
+    'It is released as soon as that is mended.',
+  ]);
+}

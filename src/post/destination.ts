@@ -1,0 +1,48 @@
+import { readListAddress, splitAddress } from '../mail/address.ts';
+import { Refusal } from '../refusal.ts';
+import * as cases from '../store/cases.ts';
+import type { Db } from '../store/database.ts';
+import * as lists from '../store/lists.ts';
+import type { Case, List } from '../store/schema.ts';
+
+/** What an address of this server leads to. */
+export interface Destination {
+  list: List;
+  purpose: 'post' | 'owner' | 'request' | 'thread';
+  /** Of a thread. */
+  case: Case | null;
+}
+
+/**
+ * Finds it, or throws: `relay-denied` for another domain, `no-such-address`, and `not-released` for a public list, which
+ * takes nothing by mail: what is refused here never travels.
+ */
+export async function destination(db: Db, domain: string, address: string): Promise<Destination> {
+  if (splitAddress(address).domain !== domain.toLowerCase()) throw new Refusal('relay-denied');
+  const found = (await exactly(db, address)) ?? (await derived(db, address)) ?? (await postmaster(db, address));
+  if (!found) throw new Refusal('no-such-address');
+  if (found.list.role === 'public' && found.purpose === 'post') throw new Refusal('not-released');
+  return found;
+}
+
+async function exactly(db: Db, address: string): Promise<Destination | null> {
+  const list = await lists.byAddress(db, address);
+  return list ? { list, purpose: 'post', case: null } : null;
+}
+
+/** RFC 5321 §4.5.1: somebody always reads what is sent to the postmaster. */
+async function postmaster(db: Db, address: string): Promise<Destination | null> {
+  if (splitAddress(address).local.toLowerCase() !== 'postmaster') return null;
+  const list = (await lists.all(db)).find(({ role }) => role === 'intake');
+  return list ? { list, purpose: 'owner', case: null } : null;
+}
+
+async function derived(db: Db, address: string): Promise<Destination | null> {
+  const read = readListAddress(address);
+  const list = read.purpose === 'post' ? undefined : await lists.byAddress(db, read.list);
+  if (!list) return null;
+  if (read.purpose !== 'thread') return { list, purpose: read.purpose, case: null };
+  const found = await cases.byId(db, read.caseId);
+  // The token is what makes the address: without it a case is as unknown as one that does not exist.
+  return found && list.role !== 'public' && found.thread_token === read.token ? { list, purpose: 'thread', case: found } : null;
+}

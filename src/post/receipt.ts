@@ -1,0 +1,80 @@
+import { DAY, type Instant, newId } from '../clock.ts';
+import { threadAddress } from '../mail/address.ts';
+import { clearReceipt, receipt } from '../notices/templates.ts';
+import { noticeEntity, writeNotice } from '../notices/write.ts';
+import type { CertificateFacts } from '../pgp/certificate.ts';
+import type { OpenedMail } from '../pgp/open.ts';
+import type { Seams } from '../seams.ts';
+import type { RosterCertificate } from '../store/certificates.ts';
+import * as certificates from '../store/certificates.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import type { List, NewPost } from '../store/schema.ts';
+
+/** The answer to a report, ready to be written with its case. */
+export interface Receipt {
+  address: string;
+  /** What it is sealed to; null: it says nothing and goes in clear. */
+  certificate: { id: string } | CertificateFacts | null;
+  /** The address was proved by a certificate on the roster; to any other, one receipt a day is the most. */
+  proved: boolean;
+  post: NewPost;
+}
+
+export interface ReportFacts {
+  project: string;
+  caseId: string;
+  threadToken: string;
+  answerBy: Instant;
+  receivedAt: Instant;
+  list: List;
+  /** Envelope sender, where the answer to a stranger goes (RFC 3834 §4). */
+  sender: string;
+  opened: OpenedMail | null;
+  roster: RosterCertificate | undefined;
+}
+
+/** Writes the receipt: sealed where the mail's signature verified with a certificate that can be encrypted to, else without content. */
+export async function prepareReceipt(seams: Seams, report: ReportFacts): Promise<Receipt> {
+  const certificate = await certificateOf(seams, report);
+  const { project, caseId, list } = report;
+  const sealed = receipt({
+    project,
+    caseId,
+    receivedAt: report.receivedAt,
+    thread: threadAddress(list.address, caseId, report.threadToken),
+    answerBy: report.answerBy,
+  });
+  const words = certificate ? sealed : clearReceipt({ project, list: list.address });
+  const kind = certificate ? 'receipt' : 'receipt-clear';
+  return {
+    address: report.roster?.contact.address ?? report.sender,
+    certificate,
+    proved: report.roster !== undefined,
+    post: await writeNotice(seams, list, { kind, caseId }, noticeEntity(words)),
+  };
+}
+
+async function certificateOf({ pgp, clock }: Seams, { roster, opened }: ReportFacts): Promise<Receipt['certificate']> {
+  const signer = opened?.signer;
+  if (!opened || !signer) return null;
+  if (roster) return (await pgp.usable(roster.data, clock.now())).usable ? { id: roster.id } : null;
+  for (const offered of opened.offered) {
+    const facts = await pgp.readCertificate(offered).catch(() => null);
+    if (facts?.fingerprint === signer.fingerprint) return (await pgp.usable(facts.data, clock.now())).usable ? facts : null;
+  }
+  return null;
+}
+
+/** The row of the certificate that the reporter is written to with, or null. */
+export async function keepCertificate(trx: Db, clock: Seams['clock'], { certificate }: Receipt): Promise<string | null> {
+  if (certificate === null) return null;
+  if ('id' in certificate) return certificate.id;
+  const { fingerprint, data, keys } = certificate;
+  return (await certificates.insertFromMail(trx, { id: newId(clock), fingerprint, data, created_at: clock.now() }, keys)).id;
+}
+
+/** At most one a day to an address that proved nothing: a forged sender must not be flooded through us (RFC 3834 §2). */
+export async function mayAnswer(trx: Db, clock: Seams['clock'], { proved, address }: Receipt): Promise<boolean> {
+  return proved || !(await deliveries.wroteTo(trx, address, ['receipt', 'receipt-clear'], clock.now() - DAY));
+}

@@ -1,0 +1,221 @@
+import { DAY, type Instant, newId, newToken } from '../clock.ts';
+import { type Addressee, copyFor, readers, toContact } from '../delivery/copies.ts';
+import { sha256 } from '../embargo/bundle.ts';
+import { type Automatic, automatic, isLoop, listId } from '../mail/automatic.ts';
+import { parseMessage } from '../mail/message.ts';
+import type { OpenedMail } from '../pgp/open.ts';
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
+import type { RosterCertificate } from '../store/certificates.ts';
+import * as certificates from '../store/certificates.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
+import type { NewPost, PostKind } from '../store/schema.ts';
+import { admit } from './admit.ts';
+import type { Destination } from './destination.ts';
+import { keepCertificate, mayAnswer, prepareReceipt, type Receipt } from './receipt.ts';
+
+export interface Received {
+  /** Envelope sender; null for the null sender. */
+  sender: string | null;
+  receivedAt: Instant;
+  raw: Uint8Array;
+}
+
+export interface Accepted {
+  /** Of the post; of the earlier one where the mail was here before. */
+  id: string;
+  caseId: string | null;
+}
+
+/** The names that a case and its texts carry. */
+export interface Identity {
+  project: string;
+  domain: string;
+}
+
+/**
+ * Takes one mail for one list. When it resolves, the mail is committed with its case, its copies and its receipt; when
+ * it throws a Refusal, nothing was kept. All OpenPGP is done before the transaction, and before anything acts on it.
+ */
+export async function receive(seams: Seams, identity: Identity, to: Destination, mail: Received): Promise<Accepted> {
+  const { db, pgp, keyring } = seams;
+  const listKey = keyring.find(to.list.fingerprint);
+  if (!listKey) throw new Refusal('storage-unavailable', undefined, `no key for ${to.list.address}`);
+  const outside = parseMessage(mail.raw);
+  const everyList = await lists.all(db);
+  const loop = isLoop(
+    outside,
+    everyList.map(({ address }) => listId(address)),
+  );
+  const origin = automatic(outside, mail.sender);
+
+  const known = new Map<string, RosterCertificate>();
+  const opened = await open(seams, to, mail, listKey.secret, known);
+  const roster = opened?.signer?.certificateKnown ? known.get(opened.signer.fingerprint) : undefined;
+  const marks = marksOf(mail.raw, opened);
+  const earlier = await posts.like(db, to.list.id, marks);
+  const verdict = admit({
+    list: to.list,
+    purpose: to.purpose,
+    loop,
+    automatic: origin,
+    repeated: earlier !== undefined,
+    signer: roster
+      ? { contactId: roster.contact.id, active: roster.contact.active, memberState: roster.member.state, lists: roster.lists }
+      : null,
+    intakeLists: everyList.filter(({ role }) => role === 'intake').map(({ id }) => id),
+  });
+  if (verdict.verdict === 'reject') throw new Refusal(verdict.reason);
+  if (verdict.verdict === 'discard') return { id: earlier?.id ?? '', caseId: null };
+
+  const kind = kindOf(to, origin);
+  const post: NewPost = {
+    id: newId(seams.clock),
+    list_id: to.list.id,
+    case_id: to.case?.id ?? null,
+    kind,
+    ...marks,
+    sender: mail.sender,
+    signer_contact_id: roster?.contact.id ?? null,
+    signer_fingerprint: opened?.signer?.fingerprint ?? null,
+    encrypted: opened?.encrypted ? 1 : 0,
+    received_at: mail.receivedAt,
+    size: mail.raw.length,
+    content: await pgp.keep(mail.raw, listKey.certificate, mail.receivedAt),
+  };
+  if (kind !== 'report') return db.transaction().execute((trx) => commitPost(trx, seams, to, post));
+
+  const opening = await openCase(seams, identity, post);
+  const receipt =
+    origin === null && mail.sender !== null
+      ? await prepareReceipt(seams, {
+          ...opening,
+          project: identity.project,
+          list: to.list,
+          receivedAt: mail.receivedAt,
+          sender: mail.sender,
+          opened,
+          roster,
+        })
+      : null;
+  return db.transaction().execute((trx) => commitReport(trx, seams, to, post, opening, receipt));
+}
+
+/** Opens the mail with the list's key. To the people behind a list goes also what cannot be opened: they may know why. */
+async function open(
+  { pgp, db }: Seams,
+  to: Destination,
+  mail: Received,
+  secret: Uint8Array,
+  known: Map<string, RosterCertificate>,
+): Promise<OpenedMail | null> {
+  const lookup = async (keyIds: string[]) => {
+    const found = await certificates.byKeyIds(db, keyIds);
+    for (const certificate of found) known.set(certificate.fingerprint, certificate);
+    return found.map(({ data }) => data);
+  };
+  try {
+    return await pgp.open({ raw: mail.raw, secrets: [secret], at: mail.receivedAt }, lookup);
+  } catch (error) {
+    const forPeople = to.purpose === 'owner' || to.purpose === 'request';
+    if (forPeople && error instanceof Refusal && error.reason === 'cannot-open') return null;
+    throw error;
+  }
+}
+
+function marksOf(raw: Uint8Array, opened: OpenedMail | null): posts.Marks {
+  const messageId = opened?.messageId;
+  return {
+    digest: sha256(raw),
+    signature_digest: opened?.signer?.signatureDigest ?? null,
+    message_id_digest: messageId ? sha256(Buffer.from(messageId)) : null,
+  };
+}
+
+/** A bounce or a vacation note at the intake address is for people to see, and opens no case. */
+function kindOf(to: Destination, origin: Automatic): PostKind {
+  if (to.purpose === 'owner' || to.purpose === 'request' || origin === 'reply') return 'owner';
+  return to.purpose === 'post' && to.list.role === 'intake' ? 'report' : 'post';
+}
+
+async function commitPost(trx: Db, { clock }: Seams, to: Destination, post: NewPost): Promise<Accepted> {
+  await posts.insert(trx, post);
+  await fanOut(trx, clock, to, post);
+  return { id: post.id, caseId: post.case_id ?? null };
+}
+
+async function fanOut(trx: Db, clock: Seams['clock'], to: Destination, post: NewPost): Promise<void> {
+  const recipients = await readers(trx, to.list, post.kind, to.case !== null);
+  const about = { id: post.id, case_id: post.case_id ?? null, list: to.list };
+  await deliveries.insertMany(
+    trx,
+    recipients.map((contact) => copyFor(clock, about, toContact(contact))),
+  );
+}
+
+interface Opening {
+  caseId: string;
+  year: number;
+  number: number;
+  threadToken: string;
+  answerBy: Instant;
+}
+
+/** How soon a person answers a report (PROCESS: 24 h). */
+const ANSWER_WITHIN = DAY;
+
+/** The number is taken at once, so that the receipt can be sealed before the transaction; a failure leaves a gap. */
+async function openCase({ db }: Seams, { project }: Identity, post: NewPost): Promise<Opening> {
+  const year = new Date(post.received_at).getUTCFullYear();
+  const number = await cases.nextNumber(db, year);
+  return {
+    caseId: `${project.toUpperCase()}-${year}-${String(number).padStart(4, '0')}`,
+    year,
+    number,
+    threadToken: newToken(),
+    answerBy: post.received_at + ANSWER_WITHIN,
+  };
+}
+
+async function commitReport(
+  trx: Db,
+  { clock }: Seams,
+  to: Destination,
+  post: NewPost,
+  opening: Opening,
+  receipt: Receipt | null,
+): Promise<Accepted> {
+  const { caseId, year, number, threadToken } = opening;
+  const certificateId = receipt ? await keepCertificate(trx, clock, receipt) : null;
+  await cases.insert(trx, {
+    id: caseId,
+    year,
+    number,
+    state: 'received',
+    list_id: to.list.id,
+    thread_token: threadToken,
+    received_at: post.received_at,
+    reporter_address: receipt?.address ?? post.sender ?? null,
+    reporter_certificate_id: certificateId,
+    revision: 1,
+    updated_at: clock.now(),
+  });
+  const filed: NewPost = { ...post, case_id: caseId };
+  await posts.insert(trx, filed);
+  await fanOut(trx, clock, to, filed);
+  if (receipt && (await mayAnswer(trx, clock, receipt))) await sendReceipt(trx, clock, to, receipt, certificateId);
+  return { id: post.id, caseId };
+}
+
+async function sendReceipt(trx: Db, clock: Seams['clock'], to: Destination, receipt: Receipt, certificateId: string | null) {
+  const { address, post } = receipt;
+  await posts.insert(trx, post);
+  const addressee: Addressee = certificateId
+    ? { audience: 'reporter', address, certificateId }
+    : { audience: 'stranger', address };
+  await deliveries.insertMany(trx, [copyFor(clock, { id: post.id, case_id: post.case_id ?? null, list: to.list }, addressee)]);
+}

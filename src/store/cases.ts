@@ -1,0 +1,130 @@
+import type { Insertable, Updateable } from 'kysely';
+import type { Instant } from '../clock.ts';
+import type { Db } from './database.ts';
+import type { Case, CaseState, Patch, Schema } from './schema.ts';
+
+/** The next number of that year, 1 first. Two at once get two numbers. */
+export async function nextNumber(db: Db, year: number): Promise<number> {
+  const { last } = await db
+    .insertInto('case_numbers')
+    .values({ year, last: 1 })
+    .onConflict((oc) => oc.column('year').doUpdateSet((eb) => ({ last: eb('case_numbers.last', '+', 1) })))
+    .returning('last')
+    .executeTakeFirstOrThrow();
+  return last;
+}
+
+export async function insert(db: Db, row: Insertable<Schema['cases']>): Promise<void> {
+  await db.insertInto('cases').values(row).execute();
+}
+
+export async function byId(db: Db, id: string): Promise<Case | undefined> {
+  return db.selectFrom('cases').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** Newest first. `before` is the id of the last one on the page before. */
+export async function page(db: Db, of: { limit: number; before?: { year: number; number: number } }): Promise<Case[]> {
+  let query = db.selectFrom('cases').selectAll().orderBy('year', 'desc').orderBy('number', 'desc').limit(of.limit);
+  const { before } = of;
+  if (before)
+    query = query.where((eb) =>
+      eb.or([eb('year', '<', before.year), eb.and([eb('year', '=', before.year), eb('number', '<', before.number)])]),
+    );
+  return query.execute();
+}
+
+/** Changes the case only if nobody else did since it was read. Says whether it was changed; the caller sets the new revision. */
+export async function change(
+  db: Db,
+  seen: Pick<Case, 'id' | 'state' | 'revision'>,
+  to: Updateable<Schema['cases']>,
+): Promise<boolean> {
+  const result = await db
+    .updateTable('cases')
+    .set(to)
+    .where('id', '=', seen.id)
+    .where('state', '=', seen.state)
+    .where('revision', '=', seen.revision)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** The case in that state whose instant comes first, or undefined. */
+export async function firstDue(db: Db, state: CaseState): Promise<{ id: string; release_at: Instant | null } | undefined> {
+  return db
+    .selectFrom('cases')
+    .select(['id', 'release_at'])
+    .where('state', '=', state)
+    .where('release_at', 'is not', null)
+    .orderBy('release_at')
+    .executeTakeFirst();
+}
+
+/** Armed cases whose instant has come, the earliest first. */
+export async function dueCases(db: Db, now: Instant): Promise<Case[]> {
+  return db
+    .selectFrom('cases')
+    .selectAll()
+    .where('state', '=', 'armed')
+    .where('release_at', '<=', now)
+    .orderBy('release_at')
+    .execute();
+}
+
+/** Cases whose instant has passed without two approvals, and about which nobody was told yet. */
+export async function untoldOverdue(db: Db, now: Instant): Promise<Case[]> {
+  return db
+    .selectFrom('cases')
+    .selectAll()
+    .where('state', '=', 'scheduled')
+    .where('release_at', '<=', now)
+    .where('overdue_told_at', 'is', null)
+    .execute();
+}
+
+export async function insertPatch(db: Db, patch: Insertable<Schema['patches']>): Promise<void> {
+  await db.insertInto('patches').values(patch).execute();
+}
+
+/** Those that are not withdrawn, in the order in which they were added. */
+export async function patches(db: Db, caseId: string): Promise<Patch[]> {
+  return db
+    .selectFrom('patches')
+    .selectAll()
+    .where('case_id', '=', caseId)
+    .where('withdrawn_at', 'is', null)
+    .orderBy('id')
+    .execute();
+}
+
+export async function withdrawPatch(db: Db, id: string, now: Instant): Promise<boolean> {
+  const result = await db
+    .updateTable('patches')
+    .set({ withdrawn_at: now })
+    .where('id', '=', id)
+    .where('withdrawn_at', 'is', null)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Says whether it was new: the same person approves the same thing once. */
+export async function insertApproval(db: Db, approval: Insertable<Schema['approvals']>): Promise<boolean> {
+  const result = await db
+    .insertInto('approvals')
+    .values(approval)
+    .onConflict((oc) => oc.doNothing())
+    .executeTakeFirst();
+  return (result.numInsertedOrUpdatedRows ?? 0n) === 1n;
+}
+
+export type ApprovalRow = { person_id: string; hash: string; approved_at: Instant };
+
+/** All approvals that the case ever got, those of superseded bundles too. */
+export async function approvals(db: Db, caseId: string): Promise<ApprovalRow[]> {
+  return db
+    .selectFrom('approvals')
+    .select(['person_id', 'hash', 'approved_at'])
+    .where('case_id', '=', caseId)
+    .orderBy('approved_at')
+    .execute();
+}

@@ -1,0 +1,224 @@
+import type { Instant } from '../clock.ts';
+import type { Db } from './database.ts';
+import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery } from './schema.ts';
+
+/*
+ * The states of a delivery, and who changes them:
+ *
+ *   queued ----> leased ----> delivered          the relay took it (terminal)
+ *     ^            |  |-----> failed             the relay refused it for good, or it was tried too long (terminal)
+ *     |            |  |-----> held               there is no usable certificate: waits for a person
+ *     |            v
+ *     |         deferred ---> leased             tried again when due
+ *     +---------------------- held, deferred     a person says: send it now
+ *
+ * A lease that ran out is deferred again: whoever had it died, or was too slow to be believed.
+ */
+
+const WAITING = ['queued', 'deferred'] as const;
+/** Rows of one statement stay below the engines' limit of bound parameters. */
+const ROWS_A_STATEMENT = 500;
+
+export async function insertMany(db: Db, deliveries: NewDelivery[]): Promise<void> {
+  for (let start = 0; start < deliveries.length; start += ROWS_A_STATEMENT)
+    await db
+      .insertInto('deliveries')
+      .values(deliveries.slice(start, start + ROWS_A_STATEMENT))
+      .execute();
+}
+
+export async function byId(db: Db, id: string): Promise<Delivery | undefined> {
+  return db.selectFrom('deliveries').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export interface Lease {
+  id: string;
+  until: Instant;
+}
+
+/** Leases due copies of the one post that is most urgent, in the order in which they should go; none is an empty array. */
+export async function lease(db: Db, by: Lease, now: Instant, most: number): Promise<Delivery[]> {
+  const first = await db
+    .selectFrom('deliveries')
+    .select('post_id')
+    .where('state', 'in', WAITING)
+    .where('due_at', '<=', now)
+    .orderBy('priority')
+    .orderBy('due_at')
+    .orderBy('id')
+    .executeTakeFirst();
+  if (!first) return [];
+  const leased = await db
+    .updateTable('deliveries')
+    .set((eb) => ({ state: 'leased' as const, lease: by.id, lease_until: by.until, attempts: eb('attempts', '+', 1) }))
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('deliveries')
+        .select('id')
+        .where('post_id', '=', first.post_id)
+        .where('state', 'in', WAITING)
+        .where('due_at', '<=', now)
+        .orderBy('priority')
+        .orderBy('id')
+        .limit(most),
+    )
+    .where('state', 'in', WAITING)
+    .returningAll()
+    .execute();
+  return leased.sort((a, b) => a.priority - b.priority || (a.id < b.id ? -1 : 1));
+}
+
+/** How a leased copy ends, or waits. */
+export type Settlement =
+  | { state: 'delivered'; response: string }
+  | { state: 'failed'; reason: string; response: string | null }
+  | { state: 'held'; reason: string; response: string | null }
+  | { state: 'deferred'; reason: string; response: string | null; until: Instant };
+
+/** Settles a copy under its lease. False: the lease was lost meanwhile, and whoever has it now decides. */
+export async function settle(db: Db, id: string, lease: string, settlement: Settlement, now: Instant): Promise<boolean> {
+  const result = await db
+    .updateTable('deliveries')
+    .set({
+      state: settlement.state,
+      response: settlement.response,
+      reason: settlement.state === 'delivered' ? null : settlement.reason,
+      ...(settlement.state === 'deferred' ? { due_at: settlement.until } : {}),
+      settled_at: settlement.state === 'delivered' || settlement.state === 'failed' ? now : null,
+      lease: null,
+      lease_until: null,
+    })
+    .where('id', '=', id)
+    .where('state', '=', 'leased')
+    .where('lease', '=', lease)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Takes back leases that ended before `now`; `null` takes back all, for the one process that has just started on a database. */
+export async function reclaim(db: Db, now: Instant | null): Promise<number> {
+  let query = db
+    .updateTable('deliveries')
+    .set({ state: 'deferred', reason: 'lease-lost', lease: null, lease_until: null })
+    .where('state', '=', 'leased');
+  if (now !== null) query = query.where('lease_until', '<=', now);
+  return Number((await query.executeTakeFirst()).numUpdatedRows);
+}
+
+/** The instant at which the next copy is due or the next lease ends, or undefined. */
+export async function nextInstant(db: Db): Promise<Instant | undefined> {
+  const due = await db
+    .selectFrom('deliveries')
+    .select('due_at')
+    .where('state', 'in', WAITING)
+    .orderBy('due_at')
+    .executeTakeFirst();
+  const lease = await db
+    .selectFrom('deliveries')
+    .select('lease_until')
+    .where('state', '=', 'leased')
+    .orderBy('lease_until')
+    .executeTakeFirst();
+  const instants = [due?.due_at, lease?.lease_until].filter((instant) => typeof instant === 'number');
+  return instants.length > 0 ? Math.min(...instants) : undefined;
+}
+
+/** Held or failed copies that the team does not know of yet. */
+export async function untold(db: Db, most: number): Promise<Delivery[]> {
+  return db
+    .selectFrom('deliveries')
+    .selectAll()
+    .where('state', 'in', ['held', 'failed'])
+    .where('told_at', 'is', null)
+    .orderBy('id')
+    .limit(most)
+    .execute();
+}
+
+export async function markTold(db: Db, ids: string[], now: Instant): Promise<void> {
+  await db.updateTable('deliveries').set({ told_at: now }).where('id', 'in', ids).execute();
+}
+
+/** A person sends a waiting or held copy now. False: it is in no such state. */
+export async function retry(db: Db, id: string, now: Instant): Promise<boolean> {
+  const result = await db
+    .updateTable('deliveries')
+    .set({ state: 'queued', due_at: now, reason: null, told_at: null })
+    .where('id', '=', id)
+    .where('state', 'in', ['deferred', 'held'])
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Whether that address got something of this audience's automatic mail after `since`. */
+export async function wroteTo(db: Db, address: string, kinds: ('receipt' | 'receipt-clear')[], since: Instant): Promise<boolean> {
+  const row = await db
+    .selectFrom('deliveries')
+    .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+    .select('deliveries.id')
+    .where('deliveries.address', '=', address)
+    .where('deliveries.created_at', '>', since)
+    .where('posts.kind', 'in', kinds)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** The contacts to whom that case was dispatched, with the list that it went through; each pair once. */
+export async function dispatchedTo(db: Db, caseId: string): Promise<{ contactId: string; address: string; listId: string }[]> {
+  const rows = await db
+    .selectFrom('deliveries')
+    .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+    .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
+    .select(['contacts.id as contactId', 'contacts.address', 'deliveries.list_id as listId'])
+    .distinct()
+    .where('deliveries.case_id', '=', caseId)
+    .where('posts.kind', '=', 'dispatch')
+    .orderBy('contacts.address')
+    .execute();
+  return rows;
+}
+
+export interface DeliveryFilter {
+  limit: number;
+  /** The id of the last one on the page before. */
+  before?: string;
+  caseId?: string;
+  postId?: string;
+  state?: DeliveryState;
+  audience?: Audience;
+}
+
+/** Newest first. */
+export async function page(db: Db, filter: DeliveryFilter): Promise<Delivery[]> {
+  let query = db.selectFrom('deliveries').selectAll().orderBy('id', 'desc').limit(filter.limit);
+  if (filter.before !== undefined) query = query.where('id', '<', filter.before);
+  if (filter.caseId !== undefined) query = query.where('case_id', '=', filter.caseId);
+  if (filter.postId !== undefined) query = query.where('post_id', '=', filter.postId);
+  if (filter.state !== undefined) query = query.where('state', '=', filter.state);
+  if (filter.audience !== undefined) query = query.where('audience', '=', filter.audience);
+  return query.execute();
+}
+
+/** A contact as he stands at the moment of sending. */
+export interface SendingContact {
+  id: string;
+  active: boolean;
+  memberState: MemberState;
+  /** The current certificate, binary; null where there is none. */
+  certificate: Uint8Array | null;
+}
+
+export async function sendingContacts(db: Db, ids: string[]): Promise<Map<string, SendingContact>> {
+  const rows = await db
+    .selectFrom('contacts')
+    .innerJoin('members', 'members.id', 'contacts.member_id')
+    .leftJoin('certificates', (join) =>
+      join.onRef('certificates.contact_id', '=', 'contacts.id').on('certificates.state', '=', 'current'),
+    )
+    .select(['contacts.id', 'contacts.active', 'members.state as memberState', 'certificates.data'])
+    .where('contacts.id', 'in', ids)
+    .execute();
+  return new Map(
+    rows.map(({ id, active, memberState, data }) => [id, { id, active: active === 1, memberState, certificate: data }]),
+  );
+}

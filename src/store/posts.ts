@@ -1,0 +1,60 @@
+import type { Db } from './database.ts';
+import type { NewPost, Post } from './schema.ts';
+
+export async function insert(db: Db, post: NewPost): Promise<void> {
+  await db.insertInto('posts').values(post).execute();
+}
+
+export async function byId(db: Db, id: string): Promise<Post | undefined> {
+  return db.selectFrom('posts').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** What tells that a mail was here before: its valid signature, or its Message-ID together with its octets. SHA-256, hex. */
+export interface Marks {
+  digest: string;
+  signature_digest: string | null;
+  message_id_digest: string | null;
+}
+
+/** The earlier post of that list which is the same, or undefined. */
+export async function like(db: Db, listId: string, marks: Marks): Promise<{ id: string } | undefined> {
+  return db
+    .selectFrom('posts')
+    .select('id')
+    .where('list_id', '=', listId)
+    .where((eb) =>
+      eb.or([
+        ...(marks.signature_digest ? [eb('signature_digest', '=', marks.signature_digest)] : []),
+        ...(marks.message_id_digest
+          ? [eb.and([eb('message_id_digest', '=', marks.message_id_digest), eb('digest', '=', marks.digest)])]
+          : []),
+      ]),
+    )
+    .executeTakeFirst();
+}
+
+/** Everything about posts but their content, newest first. `before` is the id of the last one on the page before. */
+export async function page(db: Db, of: { limit: number; before?: string; caseId?: string }): Promise<Omit<Post, 'content'>[]> {
+  let query = db
+    .selectFrom('posts')
+    .select([
+      'id',
+      'list_id',
+      'case_id',
+      'kind',
+      'digest',
+      'signature_digest',
+      'message_id_digest',
+      'sender',
+      'signer_contact_id',
+      'signer_fingerprint',
+      'encrypted',
+      'received_at',
+      'size',
+    ])
+    .orderBy('id', 'desc')
+    .limit(of.limit);
+  if (of.before !== undefined) query = query.where('id', '<', of.before);
+  if (of.caseId !== undefined) query = query.where('case_id', '=', of.caseId);
+  return query.execute();
+}
