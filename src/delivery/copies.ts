@@ -1,0 +1,64 @@
+import { type Instant, newId, newToken } from '../clock.ts';
+import { splitAddress } from '../mail/address.ts';
+import type { Seams } from '../seams.ts';
+import type { ListContact } from '../store/contacts.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
+import * as lists from '../store/lists.ts';
+import type { Audience, List, NewDelivery, PostKind } from '../store/schema.ts';
+
+/** Who a copy goes to. A contact's certificate is looked up when it is sealed; a reporter's is fixed with the copy. */
+export type Addressee =
+  | { audience: 'contact'; address: string; contactId: string }
+  | { audience: 'reporter'; address: string; certificateId: string }
+  | { audience: 'stranger' | 'public'; address: string };
+
+/** What goes first when much is due at once: what the public waits for, then the reporter, then the members. */
+export const PRIORITY = { public: 0, external: 1, reporter: 2, member: 3, ordinary: 4 } as const;
+
+/** The row of a copy, queued for now. Its Message-ID is its own and stays the same at every attempt. */
+export function copyFor(
+  clock: Seams['clock'],
+  post: { id: string; case_id: string | null; list: Pick<List, 'id' | 'address'> },
+  to: Addressee,
+  priority: number = PRIORITY.ordinary,
+): NewDelivery {
+  const now: Instant = clock.now();
+  return {
+    id: newId(clock),
+    post_id: post.id,
+    list_id: post.list.id,
+    case_id: post.case_id,
+    audience: to.audience satisfies Audience,
+    address: to.address,
+    contact_id: to.audience === 'contact' ? to.contactId : null,
+    certificate_id: to.audience === 'reporter' ? to.certificateId : null,
+    message_id: `<${newToken()}@${splitAddress(post.list.address).domain}>`,
+    state: 'queued',
+    attempts: 0,
+    priority,
+    due_at: now,
+    created_at: now,
+  };
+}
+
+/** The response team: the active contacts of every intake list, each once. */
+export async function team(db: Db): Promise<ListContact[]> {
+  const intake = (await lists.all(db)).filter((list) => list.role === 'intake');
+  return union(await Promise.all(intake.map((list) => contacts.activeOfList(db, list.id))));
+}
+
+/** Who a post of that kind on that list is for. A thread of members reaches the team too. */
+export async function readers(db: Db, list: List, kind: PostKind, inThread: boolean): Promise<ListContact[]> {
+  if (kind === 'owner' || list.role !== 'private') return list.role === 'intake' ? contacts.activeOfList(db, list.id) : team(db);
+  const members = await contacts.activeOfList(db, list.id);
+  return inThread ? union([members, await team(db)]) : members;
+}
+
+function union(groups: readonly ListContact[][]): ListContact[] {
+  return [...new Map(groups.flat().map((contact) => [contact.id, contact])).values()];
+}
+
+export function toContact(contact: Pick<ListContact, 'id' | 'address'>): Addressee {
+  return { audience: 'contact', address: contact.address, contactId: contact.id };
+}

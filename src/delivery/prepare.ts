@@ -1,0 +1,103 @@
+import type { Instant } from '../clock.ts';
+import { type NewField, protectedPayload, sealedMail, signedMail, signedPayload, type TrustedFields } from '../mail/outgoing.ts';
+import type { ListKey } from '../pgp/keyring.ts';
+import type { Seams } from '../seams.ts';
+import * as certificates from '../store/certificates.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import type { Case, Delivery, List, Post } from '../store/schema.ts';
+import { type Composed, listFields, listHeaders, personalHeaders } from './compose.ts';
+import { PRIORITY } from './copies.ts';
+
+/** A post, opened and composed, with all that its copies share. */
+export interface Opened {
+  post: Post;
+  list: List;
+  case: Case | null;
+  key: ListKey;
+  composed: Composed;
+}
+
+/** A copy's octets, or why it has to wait for a person. Never anything unsealed for a private recipient. */
+export type Prepared = { raw: Uint8Array } | { held: string };
+
+/** Makes the copies of one post, each for its recipient, with the certificates of this moment. In the order of `batch`. */
+export async function prepare(seams: Seams, opened: Opened, batch: readonly Delivery[]): Promise<Prepared[]> {
+  const contacts = batch.filter((copy) => copy.audience === 'contact');
+  const sealed = await sealForContacts(seams, opened, contacts);
+  return Promise.all(
+    batch.map(async (copy) => {
+      if (copy.audience === 'contact') return sealed.get(copy.id) ?? { held: 'no-certificate' };
+      if (copy.audience === 'reporter') return sealForReporter(seams, opened, copy);
+      return signInClear(seams, opened, copy);
+    }),
+  );
+}
+
+async function sealForContacts(seams: Seams, opened: Opened, copies: readonly Delivery[]): Promise<Map<string, Prepared>> {
+  const prepared = new Map<string, Prepared>();
+  const ids = copies.flatMap(({ contact_id }) => contact_id ?? []);
+  if (ids.length === 0) return prepared;
+  const people = await deliveries.sendingContacts(seams.db, ids);
+  const sealable: { copy: Delivery; certificate: Uint8Array }[] = [];
+  for (const copy of copies) {
+    const person = people.get(copy.contact_id ?? '');
+    if (!person?.active || person.memberState !== 'active') prepared.set(copy.id, { held: 'not-active' });
+    else if (person.certificate === null) prepared.set(copy.id, { held: 'no-certificate' });
+    else sealable.push({ copy, certificate: person.certificate });
+  }
+  const { list, post, composed } = opened;
+  const fields = listFields(list, post, composed.subject, opened.case);
+  const answers = await seal(
+    seams,
+    opened,
+    fields,
+    sealable.map(({ certificate }) => certificate),
+  );
+  for (const [index, { copy }] of sealable.entries())
+    prepared.set(copy.id, toMail(fields, copy, listHeaders(list, post.kind), answers[index]));
+  return prepared;
+}
+
+async function sealForReporter(seams: Seams, opened: Opened, copy: Delivery): Promise<Prepared> {
+  const certificate = copy.certificate_id ? await certificates.byId(seams.db, copy.certificate_id) : undefined;
+  if (!certificate) return { held: 'no-certificate' };
+  const { list, post, composed } = opened;
+  const fields = { ...listFields(list, post, composed.subject, opened.case), to: copy.address };
+  const [answer] = await seal(seams, opened, fields, [certificate.data]);
+  return toMail(fields, copy, personalHeaders(post.kind), answer);
+}
+
+/** Signed once, then encrypted to each certificate alone. */
+async function seal({ pgp, clock }: Seams, { key, composed }: Opened, fields: TrustedFields, to: Uint8Array[]) {
+  if (to.length === 0) return [];
+  const now: Instant = clock.now();
+  const signed = await pgp.sign(protectedPayload(fields, composed.content), key.secret, now);
+  return pgp.seal(signed, to, now);
+}
+
+function toMail(
+  fields: TrustedFields,
+  copy: Delivery,
+  headers: NewField[],
+  answer: { armored: string } | { unusable: string } | undefined,
+): Prepared {
+  if (!answer || !('armored' in answer)) return { held: answer?.unusable ?? 'no-certificate' };
+  return { raw: sealedMail(fields, copy.message_id, headers, answer.armored) };
+}
+
+/** The kinds of post whose words are ours and hold nothing of a case, or are public by now. */
+const CLEAR_KINDS: readonly string[] = ['receipt-clear', 'news-clear', 'public'];
+
+async function signInClear({ db, pgp, clock, keyring }: Seams, { post, composed }: Opened, copy: Delivery): Promise<Prepared> {
+  if (!CLEAR_KINDS.includes(post.kind)) throw new Error(`a ${post.kind} is never sent in clear`);
+  const list = await lists.byId(db, copy.list_id);
+  const key = list && keyring.find(list.fingerprint);
+  if (!list || !key) return { held: 'cannot-open' };
+  const toList = copy.audience === 'public' && copy.priority === PRIORITY.public;
+  const fields: TrustedFields = { ...listFields(list, post, composed.subject, null), to: toList ? list.address : copy.address };
+  const payload = signedPayload(fields, composed.content);
+  const signature = await pgp.signApart(payload, key.secret, clock.now());
+  const headers = toList ? listHeaders(list, post.kind) : personalHeaders(post.kind);
+  return { raw: signedMail(fields, copy.message_id, headers, payload, signature) };
+}
