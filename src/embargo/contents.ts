@@ -1,0 +1,88 @@
+import { decodedBody, entityText, fieldText, fileName, parseEntity } from '../mail/message.ts';
+import { filePart } from '../mail/outgoing.ts';
+import { noticeEntity } from '../notices/write.ts';
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
+import type { Db } from '../store/database.ts';
+import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
+import type { Case } from '../store/schema.ts';
+import { bundleHash, sha256 } from './bundle.ts';
+
+/** What the public will read. */
+export interface Draft {
+  subject: string;
+  text: string;
+}
+
+export interface PatchFile {
+  name: string;
+  bytes: Uint8Array;
+  /** Hex. */
+  sha256: string;
+}
+
+/** All of a case that is under embargo, in clear: it lives in memory for the time of one move. */
+export interface Contents {
+  draft: Draft;
+  patches: PatchFile[];
+  /** Of the bundle that these very octets make. */
+  hash: string;
+}
+
+export function draftEntity({ subject, text }: Draft): Buffer {
+  return noticeEntity({ subject, text });
+}
+
+export function patchEntity(name: string, bytes: Uint8Array): Buffer {
+  return filePart(name, 'text/x-patch', bytes);
+}
+
+/** Opens what a scheduled case will publish. Throws `not-approved` for a case that has no instant and text yet. */
+export async function openContents({ db, pgp, keyring }: Seams, about: Case): Promise<Contents> {
+  const list = await lists.byId(db, about.list_id);
+  const key = list && keyring.find(list.fingerprint);
+  const draftPost = about.draft_post_id ? await posts.byId(db, about.draft_post_id) : undefined;
+  if (!draftPost || about.release_at === null) throw new Refusal('not-approved', 'The case has no release instant and text yet');
+  if (!key) throw new Refusal('cannot-open', undefined, `there is no key for the list of ${about.id}`);
+  const kept = await pgp.reopen(draftPost.content, key.secret);
+  const draft = parseEntity(kept);
+  const patches: PatchFile[] = [];
+  for (const patch of await cases.patches(db, about.id)) {
+    const file = parseEntity(await pgp.reopen(patch.content, key.secret));
+    const bytes = decodedBody(file);
+    patches.push({ name: fileName(file) ?? 'unnamed.patch', bytes, sha256: sha256(bytes) });
+  }
+  return {
+    draft: { subject: fieldText(draft, 'subject') ?? '', text: entityText(draft) },
+    patches,
+    hash: hashOf(about, about.release_at, sha256(kept), patches),
+  };
+}
+
+function hashOf(
+  about: Pick<Case, 'id' | 'channels'>,
+  releaseAt: number,
+  draft: string,
+  patches: readonly { sha256: string }[],
+): string {
+  return bundleHash({
+    caseId: about.id,
+    releaseAt,
+    draft,
+    patches: patches.map((patch) => patch.sha256),
+    channels: channelsOf(about),
+  });
+}
+
+/** The hash of what the rows say: for a case whose contents are not in hand. Null before it is scheduled. */
+export async function recordedHash(db: Db, about: Case): Promise<string | null> {
+  const draft = about.draft_post_id ? await posts.byId(db, about.draft_post_id) : undefined;
+  if (!draft || about.release_at === null) return null;
+  return hashOf(about, about.release_at, draft.digest, await cases.patches(db, about.id));
+}
+
+export function channelsOf({ channels }: Pick<Case, 'channels'>): string[] {
+  return channels ? channels.split(' ') : [];
+}

@@ -1,0 +1,49 @@
+import { copyFor, toContact } from '../delivery/copies.ts';
+import { dispatch as dispatchNotice } from '../notices/templates.ts';
+import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
+import * as contacts from '../store/contacts.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
+import { openContents, patchEntity } from './contents.ts';
+import { caseToChange } from './schedule.ts';
+
+/** What a dispatch set going. */
+export interface Dispatched {
+  postId: string;
+  /** How many copies: one for each active contact of the list. */
+  copies: number;
+}
+
+/**
+ * Sends the approved text and patches of an armed case to a private list, each contact a copy of his own. Throws
+ * `not-approved` for a case that is not armed, `invalid` where the list is no private one or has nobody on it.
+ */
+export async function dispatch(seams: Seams, caseId: string, listAddress: string): Promise<Dispatched> {
+  const { db, clock } = seams;
+  const seen = await caseToChange(db, caseId);
+  if (seen.state !== 'armed' || seen.release_at === null) throw new Refusal('not-approved');
+  const list = await lists.byAddress(db, listAddress);
+  if (list?.role !== 'private') throw new Refusal('invalid', `${listAddress} is no private list`);
+  const { draft, patches, hash } = await openContents(seams, seen);
+  if (hash !== seen.bundle_hash) throw new Refusal('approval-voided');
+  const notice = dispatchNotice({ caseId, releaseAt: seen.release_at, ...draft, patches });
+  const files = patches.map(({ name, bytes }) => patchEntity(name, bytes));
+  const post = await writeNotice(seams, list, { kind: 'dispatch', caseId }, noticeEntity(notice, files));
+  return db.transaction().execute(async (trx) => {
+    const recipients = await contacts.activeOfList(trx, list.id);
+    if (recipients.length === 0) throw new Refusal('invalid', `Nobody is active on ${list.address}`);
+    const now = clock.now();
+    const to = { dispatched_at: now, updated_at: now, revision: seen.revision + 1 };
+    if (!(await cases.change(trx, seen, to))) throw new Refusal('stale');
+    await posts.insert(trx, post);
+    await deliveries.insertMany(
+      trx,
+      recipients.map((contact) => copyFor(clock, { id: post.id, case_id: caseId, list }, toContact(contact))),
+    );
+    return { postId: post.id, copies: recipients.length };
+  });
+}

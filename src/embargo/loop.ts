@@ -1,0 +1,94 @@
+import { type Alarm, SECOND } from '../clock.ts';
+import { copyFor, team, toContact } from '../delivery/copies.ts';
+import type { Log } from '../log.ts';
+import { overdue } from '../notices/templates.ts';
+import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { asRefusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
+import type { Case } from '../store/schema.ts';
+import { release } from './release.ts';
+
+/** The database is the truth and the timer a hint: however far the next instant is, it is looked up again after this. */
+const LONGEST_SLEEP = 5 * SECOND;
+/** A release that stumbles is tried again after this. */
+const RETRY = SECOND;
+
+/** Releases each armed case at its instant, and says loudly when one cannot go out. `released` is rung after each. */
+export async function releaseLoop(
+  seams: Seams,
+  project: string,
+  alarm: Alarm,
+  released: () => void,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const wait = await releaseDue(seams, project, released, log);
+      await tellOverdue(seams, log, released);
+      await alarm.sleep(wait, signal);
+    } catch (error) {
+      log.error({ err: error }, 'the release loop stumbled and goes on');
+      await alarm.sleep(RETRY, signal);
+    }
+  }
+}
+
+/** Releases what is due. Gives the milliseconds to sleep until something may be due again. */
+async function releaseDue(seams: Seams, project: string, released: () => void, log: Log): Promise<number> {
+  const { db, clock } = seams;
+  for (const due of await cases.dueCases(db, clock.now())) {
+    try {
+      await release(seams, project, due.id);
+      log.warn({ case: due.id }, 'released');
+      released();
+    } catch (error) {
+      const { reason, detail } = asRefusal(error);
+      log.error({ case: due.id, reason, detail }, 'a release that is due did not happen');
+      if (reason === 'approval-voided' || reason === 'cannot-open') await tellStuck(seams, due, released);
+    }
+  }
+  const next = await cases.firstDue(db, 'armed');
+  if (next?.release_at === undefined || next.release_at === null) return LONGEST_SLEEP;
+  const wait = next.release_at - clock.now();
+  return wait > 0 ? Math.min(wait, LONGEST_SLEEP) : RETRY;
+}
+
+/** Once for each case: the instant has passed, and two people have not approved. */
+async function tellOverdue(seams: Seams, log: Log, told: () => void): Promise<void> {
+  for (const late of await cases.untoldOverdue(seams.db, seams.clock.now())) {
+    log.error({ case: late.id }, 'a case is overdue: it lacks approvals');
+    await tell(seams, late, 'Two different people of the team have to approve what stands there.');
+    told();
+  }
+}
+
+async function tellStuck(seams: Seams, due: Case, told: () => void): Promise<void> {
+  if (due.overdue_told_at !== null) return;
+  await tell(
+    seams,
+    due,
+    'What is kept of it is not what was approved, or cannot be opened. Set its text or patches again and approve.',
+  );
+  told();
+}
+
+async function tell(seams: Seams, about: Case, why: string): Promise<void> {
+  const { db, clock } = seams;
+  const list = await lists.byId(db, about.list_id);
+  if (!list || about.release_at === null) return;
+  const words = overdue({ caseId: about.id, releaseAt: about.release_at, why });
+  const post = await writeNotice(seams, list, { kind: 'alert', caseId: about.id }, noticeEntity(words));
+  await db.transaction().execute(async (trx) => {
+    if (!(await cases.change(trx, about, { overdue_told_at: clock.now() }))) return;
+    await posts.insert(trx, post);
+    const copies = (await team(trx)).map((contact) =>
+      copyFor(clock, { id: post.id, case_id: about.id, list }, toContact(contact)),
+    );
+    await deliveries.insertMany(trx, copies);
+  });
+}
