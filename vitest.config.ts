@@ -8,5 +8,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Whole-system tests start real servers; two at a time is what two cores carry without starving timers.
     maxWorkers: 2,
+    // A `.only` that was left in would pass for the whole suite.
+    allowOnly: false,
   },
 });
