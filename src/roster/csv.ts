@@ -2,7 +2,7 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, sep } from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
 import { Refusal } from '../refusal.ts';
-import type { RosterEntry, RosterProblem } from './entries.ts';
+import { type RosterEntry, type RosterProblem, showableAddress } from './entries.ts';
 
 const COLUMNS = ['organisation', 'product', 'lists', 'address', 'name', 'certificate'] as const;
 type Row = Record<(typeof COLUMNS)[number], string>;
@@ -24,13 +24,13 @@ export function entriesFromCsv(
     const tell = (problem: string) =>
       problems.push({
         entry: [...entries.keys()].indexOf(row.organisation),
-        address: row.address,
+        address: showableAddress(row.address),
         problem: `Line ${line}: ${problem}`,
       });
 
     entry.lists.push(...row.lists.split(/[\s;]+/).filter((list) => list !== '' && !entry.lists.includes(list)));
     if (row.product !== '' && entry.product !== undefined && entry.product !== row.product)
-      tell(`the product is "${row.product}" here and "${entry.product}" above`);
+      tell(`the product is ${JSON.stringify(row.product)} here and ${JSON.stringify(entry.product)} above`);
     else if (row.product !== '') entry.product = row.product;
     try {
       const name = row.name === '' ? {} : { name: row.name };
@@ -78,7 +78,7 @@ const LARGEST_CERTIFICATE = 1024 * 1024;
 export function certificateFolder(folder: string): (file: string) => string {
   const real = realpathSync(folder);
   return (file) => {
-    const no = (why: string) => new Refusal('invalid', `the certificate "${file}" ${why}`);
+    const no = (why: string) => new Refusal('invalid', `the certificate ${JSON.stringify(file)} ${why}`);
     if (file === '') throw new Refusal('invalid', 'the name of the certificate file is missing');
     if (basename(file) !== file || file === '..' || file === '.' || file.includes('\0'))
       throw no('must be the name of a file in the certificate folder');

@@ -82,7 +82,10 @@ function malformed(item: unknown, index: number): RosterProblem[] {
 /** The address of the contact that a path like `contacts[1].name` leads to. */
 function addressAt(item: unknown, path: string): string | null {
   const contact = /^contacts\[(\d+)\]/.exec(path)?.[1];
-  if (contact === undefined) return null;
-  const address = Value.Pointer.Get(item, `/contacts/${contact}/address`);
-  return typeof address === 'string' && address.length <= 254 ? address : null;
+  return contact === undefined ? null : showableAddress(Value.Pointer.Get(item, `/contacts/${contact}/address`));
+}
+
+/** What is no address may be anything, line ends and a terminal's escapes too: it is not shown as one. */
+export function showableAddress(value: unknown): string | null {
+  return Value.Check(Address, value) ? value : null;
 }

@@ -1,0 +1,99 @@
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { runCurfew } from '../support/process.ts';
+import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
+
+const folder = temporaryFolder();
+let project: TestProject;
+beforeAll(async () => {
+  project = await initProject(folder);
+});
+
+test('says its version and how it is used', async () => {
+  const about: { version: string } = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8'));
+  expect(await runCurfew(['--version'])).toMatchObject({ code: 0, stdout: `${about.version}\n` });
+  expect(await runCurfew(['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage: curfew') });
+});
+
+test.each([[[]], [['unknown']], [['token']], [['--unknown']]])('%j is a wrong use', async (args) => {
+  expect(await runCurfew(args)).toMatchObject({ code: 2, stdout: '' });
+});
+
+test('public recipients are added, listed and removed', async () => {
+  const list = 'announce@orbit.example';
+  const added = await project.curfew('recipient', 'add', list, 'OSS@public.example', '--external', '--json');
+  expect(JSON.parse(added.stdout)).toMatchObject({ list, address: 'oss@public.example', kind: 'external' });
+  await project.curfew('recipient', 'add', list, 'reader@public.example');
+  expect((await project.curfew('recipient', 'list', list)).stdout.split('\n').slice(1)).toEqual([
+    'oss@public.example     external',
+    'reader@public.example  subscriber',
+    '',
+  ]);
+  expect((await project.curfew('recipient', 'remove', list, 'reader@public.example')).code).toBe(0);
+  expect(await project.curfew('recipient', 'remove', list, 'reader@public.example')).toMatchObject({
+    code: 1,
+    stderr: `curfew: reader@public.example does not get ${list}\n`,
+  });
+});
+
+describe('what is wrong around it is said in one line', () => {
+  test('a configuration: every problem, exit 2', async () => {
+    const config = join(folder, 'bad.json');
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(project.config, 'utf8')), log: 'loud', workers: 0 }));
+    const { code, stderr } = await runCurfew(['token', 'list', '--config', config]);
+    expect(code).toBe(2);
+    expect(stderr).toBe(
+      'curfew: workers: is 0; must be threads that open and seal mail, a whole number, 1 or more\n' +
+        'curfew: log: is "loud"; must be "trace", "debug", "info", "warn", "error" or "silent"\n',
+    );
+  });
+
+  test('no configuration: its path, exit 2', async () => {
+    expect(await runCurfew(['token', 'list'], { cwd: folder })).toMatchObject({
+      code: 2,
+      stderr: 'curfew: ./config.json cannot be read (ENOENT)\n',
+    });
+  });
+
+  async function withDatabase(name: string, content: string): Promise<string> {
+    const config = join(folder, `${name}.json`);
+    const database = { sqlite: `${name}.db` };
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(project.config, 'utf8')), database }));
+    if (content !== 'absent') writeFileSync(join(folder, `${name}.db`), content);
+    const { code, stderr } = await runCurfew(['token', 'list', '--config', config]);
+    expect(code).toBe(1);
+    return stderr;
+  }
+
+  test('a database that is not there is not made', async () => {
+    expect(await withDatabase('absent', 'absent')).toBe(
+      `curfew: There is no database ${folder}/absent.db: \`curfew init\` or \`curfew serve\` makes it\n`,
+    );
+  });
+
+  test('a file that is no database', async () => {
+    expect(await withDatabase('none', 'x'.repeat(5000))).toBe('curfew: The file is no SQLite database\n');
+  });
+
+  test('a database without tables', async () => {
+    expect(await withDatabase('empty', '')).toBe('curfew: The database has no tables yet: `curfew serve` makes them\n');
+  });
+
+  test.skipIf(process.getuid?.() === 0)('a database that cannot be written', async () => {
+    const other = await initProject(join(folder, 'readonly'));
+    chmodSync(join(other.dir, 'data', 'curfew.db'), 0o400);
+    chmodSync(join(other.dir, 'data'), 0o500);
+    const { code, stderr } = await other.curfew('token', 'create', '--name', 'x', '--role', 'team');
+    chmodSync(join(other.dir, 'data'), 0o700);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^curfew: The database cannot be (opened|written): .*\n$/)]);
+  });
+
+  test('a PostgreSQL that does not answer, and its password is not shown', async () => {
+    const config = join(folder, 'postgres.json');
+    const database = { postgres: 'postgres://curfew:hunter2@127.0.0.1:1/curfew' };
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(project.config, 'utf8')), database }));
+    const { code, stderr } = await runCurfew(['token', 'list', '--config', config]);
+    expect([code, stderr]).toEqual([1, 'curfew: Nobody answers: 127.0.0.1:1\n']);
+  });
+});

@@ -1,0 +1,109 @@
+import { mkdtempSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { DAY, systemClock } from '../../src/clock.ts';
+import { run } from '../support/process.ts';
+import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
+
+const LIST = 'security@orbit.example';
+const folder = temporaryFolder();
+let project: TestProject;
+beforeAll(async () => {
+  project = await initProject(folder);
+});
+
+interface Key {
+  address: string;
+  role: string;
+  fingerprint: string;
+  expires: string;
+  state: string;
+}
+
+async function keyOf(address: string): Promise<Key | undefined> {
+  const { stdout } = await project.curfew('keys', 'list', '--json');
+  return (JSON.parse(stdout) as Key[]).find((key) => key.address === address);
+}
+
+test('the keys of all lists are listed', async () => {
+  const { code, stdout } = await project.curfew('keys', 'list');
+  expect(code).toBe(0);
+  expect(stdout.split('\n').map((line) => line.split(/\s+/)[0])).toEqual([
+    'ADDRESS',
+    'announce@orbit.example',
+    'distributors@orbit.example',
+    LIST,
+    '',
+  ]);
+  expect(await keyOf(LIST)).toMatchObject({ role: 'intake', fingerprint: project.made.lists[0]?.fingerprint, state: 'valid' });
+});
+
+test('gpg takes the exported certificate, with the list and its -request and -owner addresses, and no secret', async () => {
+  const { stdout } = await project.curfew('keys', 'export', 'Security@orbit.example');
+  expect(stdout).toMatch(/^-----BEGIN PGP PUBLIC KEY BLOCK-----\n[\s\S]*-----END PGP PUBLIC KEY BLOCK-----\n$/);
+  const home = mkdtempSync(join(folder, 'gnupg-'));
+  const shown = await run('gpg', ['--homedir', home, '--batch', '--with-colons', '--show-keys'], { input: stdout });
+  expect(shown.stdout).toContain(`:${project.made.lists[0]?.fingerprint}:`);
+  for (const address of [LIST, 'security-request@orbit.example', 'security-owner@orbit.example'])
+    expect(shown.stdout).toContain(`<${address}>`);
+  expect(shown.stdout).not.toMatch(/^(sec|ssb):/m);
+});
+
+test('export as JSON names address and fingerprint', async () => {
+  const { stdout } = await project.curfew('keys', 'export', LIST, '--json');
+  expect(JSON.parse(stdout)).toMatchObject({ address: LIST, fingerprint: project.made.lists[0]?.fingerprint });
+});
+
+describe('renewal', () => {
+  test('moves the expiry and keeps the key', async () => {
+    const before = await keyOf(LIST);
+    const renewed = await project.curfew('keys', 'renew', LIST, '--days', '1000', '--json');
+    expect(renewed.code).toBe(0);
+    const after = await keyOf(LIST);
+    expect(after?.fingerprint).toBe(before?.fingerprint);
+    expect(JSON.parse(renewed.stdout)).toEqual({ address: LIST, fingerprint: after?.fingerprint, expires: after?.expires });
+    expect(Math.abs(Date.parse(after?.expires ?? '') - systemClock.now() - 1000 * DAY)).toBeLessThan(DAY);
+    expect(statSync(join(project.dir, 'keys', `${after?.fingerprint}.asc`)).mode & 0o777).toBe(0o600);
+  });
+
+  test('with a wrong passphrase is refused in one line, and the key file stays', async () => {
+    const other = await initProject(join(folder, 'other'));
+    writeFileSync(join(other.dir, 'passphrase'), 'wrong\n');
+    const file = join(other.dir, 'keys', `${other.made.lists[0]?.fingerprint}.asc`);
+    const before = readFileSync(file);
+    expect(await other.curfew('keys', 'renew', LIST)).toMatchObject({
+      code: 1,
+      stderr: 'curfew: the passphrase is wrong for this key\n',
+    });
+    expect(readFileSync(file)).toEqual(before);
+  });
+
+  test('with a prompt and no terminal is refused', async () => {
+    const other = await initProject(join(folder, 'prompt'));
+    const config = readFileSync(other.config, 'utf8').replace(/"passphrase": \{[^}]*\}/, '"passphrase": "prompt"');
+    writeFileSync(other.config, config);
+    const { code, stderr } = await other.curfew('keys', 'renew', LIST);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('passphrase: is "prompt", and there is no terminal')]);
+  });
+
+  test.each(['0', '-1', '1.5', 'x'])('for %s days is a wrong use', async (days) => {
+    expect((await project.curfew('keys', 'renew', LIST, `--days=${days}`)).code).toBe(2);
+  });
+});
+
+test('a list that there is not is refused', async () => {
+  const { code, stderr } = await project.curfew('keys', 'export', 'none@orbit.example');
+  expect([code, stderr]).toEqual([1, 'curfew: There is no list none@orbit.example\n']);
+});
+
+test('a key whose file is gone is listed as missing', async () => {
+  const other = await initProject(join(folder, 'missing'));
+  const file = join(other.dir, 'keys', `${other.made.lists[0]?.fingerprint}.asc`);
+  renameSync(file, join(folder, 'away.asc'));
+  const { stdout } = await other.curfew('keys', 'list', '--json');
+  expect((JSON.parse(stdout) as Key[]).map(({ address, state }) => [address, state])).toContainEqual([LIST, 'missing']);
+  expect(await other.curfew('keys', 'export', LIST)).toMatchObject({
+    code: 1,
+    stderr: `curfew: There is no such file: ${file}\n`,
+  });
+});

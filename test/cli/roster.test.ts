@@ -1,0 +1,85 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { entry } from '../roster/roster-file.ts';
+import { makeParty } from '../support/party.ts';
+import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
+
+const folder = temporaryFolder();
+let project: TestProject;
+beforeAll(async () => {
+  project = await initProject(folder);
+});
+
+function written(name: string, content: unknown): string {
+  const path = join(folder, name);
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+  return path;
+}
+
+test('a roster goes in, and comes out in the same form', async () => {
+  const roster = [{ ...(await entry('Alpha', 'a@alpha.example')), product: 'Alpha OS' }, await entry('Bravo', 'b@bravo.example')];
+  const file = written('roster.json', roster);
+  const first = await project.curfew('roster', 'import', file, '--activate', '--reason', 'known for years');
+  expect(first).toMatchObject({
+    code: 0,
+    stdout: 'Imported: 2 new members, 2 new contacts, 2 activated, 0 unchanged\n',
+    stderr: '',
+  });
+  const again = await project.curfew('roster', 'import', file, '--json');
+  expect(JSON.parse(again.stdout)).toEqual({ written: true, members: 0, contacts: 0, activated: 0, unchanged: 2, problems: [] });
+
+  const exported = await project.curfew('roster', 'export');
+  expect(JSON.parse(exported.stdout)).toMatchObject([
+    {
+      organisation: 'Alpha',
+      product: 'Alpha OS',
+      lists: ['distributors@orbit.example'],
+      contacts: [{ address: 'a@alpha.example' }],
+    },
+    { organisation: 'Bravo', contacts: [{ address: 'b@bravo.example' }] },
+  ]);
+});
+
+test('a CSV takes its certificates from the folder beside it', async () => {
+  mkdirSync(join(folder, 'certificates'));
+  written('certificates/c.asc', (await makeParty('c@charlie.example')).public);
+  const csv =
+    'organisation,product,lists,address,name,certificate\nCharlie,,distributors@orbit.example,c@charlie.example,Carla,c.asc\n';
+  const file = written('charlie.csv', csv);
+  const looked = await project.curfew('roster', 'import', file, '--certificates', join(folder, 'certificates'), '--dry-run');
+  expect(looked).toMatchObject({ code: 0, stdout: 'Would import: 1 new members, 1 new contacts, 0 activated, 0 unchanged\n' });
+  expect((await project.curfew('roster', 'import', written('certificates/charlie.csv', csv))).code).toBe(0);
+});
+
+test('a bad roster is refused with one line a problem, exit 1, and nothing on standard output', async () => {
+  const roster = [{ ...(await entry('Dora', 'd@dora.example')), lists: ['announce@orbit.example'] }, { organisation: 5 }];
+  const file = written('bad.json', roster);
+  const { code, stdout, stderr } = await project.curfew('roster', 'import', file);
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr.split('\n')).toEqual([
+    `curfew: Nothing was imported: 4 problems in ${file}`,
+    'curfew:   entry 0: announce@orbit.example is public: it has recipients, no members',
+    'curfew:   entry 1: organisation is 5; must be a text of 1 to 200 characters without control characters',
+    'curfew:   entry 1: lists is missing; must be an array of list addresses',
+    'curfew:   entry 1: contacts is missing; must be an array of {address, name?, certificate}',
+    '',
+  ]);
+  const { stdout: json, code: refused } = await project.curfew('roster', 'import', file, '--json');
+  expect(refused).toBe(1);
+  expect(JSON.parse(json)).toMatchObject({ written: false, problems: [{ entry: 0 }, { entry: 1 }, { entry: 1 }, { entry: 1 }] });
+});
+
+test('a file that is no JSON is told of by its place', async () => {
+  const file = written('broken.json', '[\n  {"organisation": Alpha}\n]');
+  expect(await project.curfew('roster', 'import', file)).toMatchObject({
+    code: 1,
+    stderr: `curfew: ${file} is not JSON: line 2, column 20\n`,
+  });
+});
+
+test.each([[['--activate']], [['--reason', 'why']]])('import with %j alone is a wrong use', async (flags) => {
+  const { code, stderr } = await project.curfew('roster', 'import', 'any.json', ...flags);
+  expect(code).toBe(2);
+  expect(stderr).toContain('error: --activate and --reason belong together');
+});

@@ -1,0 +1,96 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { certificateFolder, entriesFromCsv } from '../../src/roster/csv.ts';
+
+const HEADER = 'organisation,product,lists,address,name,certificate\n';
+const named = (file: string) => `text of ${file}`;
+
+test('rows of one organisation become one entry, in the order of the file', () => {
+  const csv = `${HEADER}Alpha,Alpha OS,distributors@o.example;security@o.example,a@alpha.example,"Ann, A.",a.asc
+Bravo,,distributors@o.example,b@bravo.example,,b.asc
+
+Alpha,,security@o.example other@o.example,c@alpha.example,,c.asc\n`;
+  expect(entriesFromCsv(csv, named)).toEqual({
+    problems: [],
+    entries: [
+      {
+        organisation: 'Alpha',
+        product: 'Alpha OS',
+        lists: ['distributors@o.example', 'security@o.example', 'other@o.example'],
+        contacts: [
+          { address: 'a@alpha.example', name: 'Ann, A.', certificate: 'text of a.asc' },
+          { address: 'c@alpha.example', certificate: 'text of c.asc' },
+        ],
+      },
+      {
+        organisation: 'Bravo',
+        lists: ['distributors@o.example'],
+        contacts: [{ address: 'b@bravo.example', certificate: 'text of b.asc' }],
+      },
+    ],
+  });
+});
+
+test('a spreadsheet may put a byte order mark, CRLF, other columns order and capitals', () => {
+  const csv = '\uFEFFCertificate,Address,Name,Lists,Product,Organisation\r\na.asc,a@alpha.example,,,,Alpha\r\n';
+  expect(entriesFromCsv(csv, named).entries).toEqual([
+    { organisation: 'Alpha', lists: [], contacts: [{ address: 'a@alpha.example', certificate: 'text of a.asc' }] },
+  ]);
+});
+
+test('two products of one organisation are told with the line', () => {
+  const csv = `${HEADER}Alpha,One,,a@alpha.example,,a.asc\nAlpha,Two,,b@alpha.example,,b.asc\n`;
+  expect(entriesFromCsv(csv, named).problems).toEqual([
+    { entry: 0, address: 'b@alpha.example', problem: 'Line 3: the product is "Two" here and "One" above' },
+  ]);
+});
+
+test.each([
+  ['organisation,lists,address,colour,address\n', /missing: product, name, certificate; unknown: colour; twice: address/],
+  [`${HEADER}Alpha,One\n`, /Not the CSV of a roster: .*line 2/],
+  [`${HEADER}"Alpha,One,,a,b,c\n`, /Not the CSV of a roster/],
+])('%j is refused', (csv, message) => {
+  expect(() => entriesFromCsv(csv, named)).toThrow(
+    expect.objectContaining({ reason: 'invalid', hint: expect.stringMatching(message) }),
+  );
+});
+
+describe('the folder of certificates', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'curfew-csv-'));
+    mkdirSync(join(folder, 'in', 'deeper.asc'), { recursive: true });
+    writeFileSync(join(folder, 'in', 'a.asc'), 'armored');
+    writeFileSync(join(folder, 'outside.asc'), 'outside');
+    writeFileSync(join(folder, 'in', 'big.asc'), Buffer.alloc(1024 * 1024 + 1));
+    symlinkSync('../outside.asc', join(folder, 'in', 'link.asc'));
+    symlinkSync('a.asc', join(folder, 'in', 'same.asc'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('gives the text of its own files', () => {
+    const read = certificateFolder(join(folder, 'in'));
+    expect([read('a.asc'), read('same.asc')]).toEqual(['armored', 'armored']);
+  });
+
+  test.each([
+    ['../outside.asc', /must be the name of a file/],
+    ['/etc/passwd', /must be the name of a file/],
+    ['..', /must be the name of a file/],
+    ['a.asc\0', /must be the name of a file/],
+    ['link.asc', /leads out of the certificate folder/],
+    ['none.asc', /is not in the certificate folder/],
+    ['deeper.asc', /is no file of at most 1 MiB/],
+    ['big.asc', /is no file of at most 1 MiB/],
+    ['', /is missing/],
+  ])('does not give %j', (file, why) => {
+    const { entries, problems } = entriesFromCsv(
+      `${HEADER}Alpha,,,a@alpha.example,,${file}\n`,
+      certificateFolder(join(folder, 'in')),
+    );
+    expect(problems).toEqual([{ entry: 0, address: 'a@alpha.example', problem: expect.stringMatching(why) }]);
+    expect(entries).toEqual([{ organisation: 'Alpha', lists: [], contacts: [] }]);
+  });
+});

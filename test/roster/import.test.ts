@@ -1,0 +1,274 @@
+import { describe, expect, test } from 'vitest';
+import { DAY } from '../../src/clock.ts';
+import { exportRoster } from '../../src/roster/export.ts';
+import { type ImportOptions, importRoster } from '../../src/roster/import.ts';
+import * as certificates from '../../src/store/certificates.ts';
+import * as contacts from '../../src/store/contacts.ts';
+import type { Database } from '../../src/store/database.ts';
+import * as members from '../../src/store/members.ts';
+import { NOW } from '../store/roster-rows.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { generate, makeParty } from '../support/party.ts';
+import { addLists, clock, entry } from './roster-file.ts';
+
+const LOOK: ImportOptions = { activate: null, dryRun: true };
+const APPLY: ImportOptions = { activate: null, dryRun: false };
+const ACTIVATE: ImportOptions = { activate: { reason: 'known for years' }, dryRun: false };
+
+const take = (db: Database, entries: unknown, options = APPLY) => importRoster({ db, clock }, entries, options);
+
+async function isEmpty(db: Database): Promise<boolean> {
+  return (await members.all(db)).length === 0 && (await contacts.all(db)).length === 0;
+}
+
+eachEngine((engine) => {
+  const open = async () => {
+    const { db } = await engine.open();
+    await addLists(db);
+    return db;
+  };
+
+  describe('an import', () => {
+    test('leaves new members applied: nothing reaches them yet', async () => {
+      const db = await open();
+      const report = await take(db, [
+        await entry('Alpha', 'a@alpha.example', 'B@Alpha.example'),
+        await entry('Bravo', 'b@bravo.example'),
+      ]);
+      expect(report).toEqual({ written: true, members: 2, contacts: 3, activated: 0, unchanged: 0, problems: [] });
+      expect((await members.all(db)).map(({ organisation, state, reason }) => [organisation, state, reason])).toEqual([
+        ['Alpha', 'applied', null],
+        ['Bravo', 'applied', null],
+      ]);
+      expect(await contacts.activeOfList(db, 'distributors')).toEqual([]);
+    });
+
+    test('with activation makes them active and records why', async () => {
+      const db = await open();
+      const report = await take(db, [await entry('Alpha', 'a@alpha.example')], ACTIVATE);
+      expect(report).toMatchObject({ written: true, activated: 1 });
+      expect(await members.byOrganisation(db, 'Alpha')).toMatchObject({ state: 'active', reason: 'known for years' });
+      const party = await makeParty('a@alpha.example');
+      expect(await contacts.activeOfList(db, 'distributors')).toMatchObject([
+        { address: 'a@alpha.example', organisation: 'Alpha', certificate: { fingerprint: party.fingerprint } },
+      ]);
+    });
+
+    test('makes a signer findable by the key ids of his certificate', async () => {
+      const db = await open();
+      await take(db, [await entry('Alpha', 'a@alpha.example')]);
+      const { fingerprint } = await makeParty('a@alpha.example');
+      expect(await certificates.byKeyIds(db, [fingerprint.slice(-16)])).toMatchObject([{ fingerprint, lists: ['distributors'] }]);
+    });
+
+    test('of the same data a second time changes nothing', async () => {
+      const db = await open();
+      const roster = [await entry('Alpha', 'a@alpha.example'), await entry('Bravo', 'b@bravo.example')];
+      await take(db, roster, ACTIVATE);
+      const before = await members.all(db);
+      for (const options of [ACTIVATE, APPLY])
+        expect(await take(db, roster, options)).toEqual({
+          written: true,
+          members: 0,
+          contacts: 0,
+          activated: 0,
+          unchanged: 2,
+          problems: [],
+        });
+      expect(await members.all(db)).toEqual(before);
+    });
+
+    test('of what was exported changes nothing', async () => {
+      const db = await open();
+      const named = { ...(await entry('Alpha', 'a@alpha.example')), product: 'Alpha OS' };
+      await take(db, [named, await entry('Bravo')]);
+      const exported = await exportRoster(db);
+      expect(exported).toMatchObject([
+        {
+          organisation: 'Alpha',
+          product: 'Alpha OS',
+          lists: ['distributors@orbit.example'],
+          contacts: [{ address: 'a@alpha.example' }],
+        },
+        { organisation: 'Bravo', lists: ['distributors@orbit.example'], contacts: [] },
+      ]);
+      expect(await take(db, exported)).toMatchObject({ written: true, unchanged: 2 });
+    });
+
+    test('of what was exported makes the same roster elsewhere', async () => {
+      const [here, there] = [await open(), await open()];
+      await take(here, [await entry('Alpha', 'a@alpha.example', 'b@alpha.example')]);
+      const exported = await exportRoster(here);
+      await take(there, exported);
+      expect(await exportRoster(there)).toEqual(exported);
+    });
+
+    test('activates a candidate that came before', async () => {
+      const db = await open();
+      const roster = [await entry('Alpha', 'a@alpha.example')];
+      await take(db, roster);
+      expect(await take(db, roster, ACTIVATE)).toMatchObject({ written: true, activated: 1, unchanged: 0 });
+      expect(await members.byOrganisation(db, 'Alpha')).toMatchObject({ state: 'active', reason: 'known for years' });
+    });
+
+    test('adds contacts and lists to a candidate', async () => {
+      const db = await open();
+      await take(db, [await entry('Alpha', 'a@alpha.example')]);
+      const more = { ...(await entry('Alpha', 'b@alpha.example')), lists: ['SECURITY@orbit.example'] };
+      expect(await take(db, [more])).toMatchObject({ written: true, members: 0, contacts: 1 });
+      const [alpha] = await members.all(db);
+      expect(alpha?.lists).toEqual(['distributors', 'security']);
+      expect(alpha?.contacts.map(({ address }) => address)).toEqual(['a@alpha.example', 'b@alpha.example']);
+    });
+
+    test('that only looks writes nothing and says what it would write', async () => {
+      const db = await open();
+      expect(await take(db, [await entry('Alpha', 'a@alpha.example')], LOOK)).toMatchObject({
+        written: false,
+        members: 1,
+        contacts: 1,
+        problems: [],
+      });
+      expect(await isEmpty(db)).toBe(true);
+    });
+  });
+
+  describe('an import is refused whole', () => {
+    test('with every problem of every entry at once', async () => {
+      const db = await open();
+      const expired = await generate('old@alpha.example', 'old', { lifetime: DAY / 1000 });
+      const roster = [
+        await entry('Fine', 'fine@fine.example'),
+        {
+          organisation: 'Alpha',
+          lists: ['nowhere@orbit.example', 'announce@orbit.example'],
+          contacts: [
+            { address: 'old@alpha.example', certificate: expired.public },
+            { address: 'secret@alpha.example', certificate: expired.secret },
+            { address: 'junk@alpha.example', certificate: 'junk' },
+            { address: 'none@alpha.example' },
+          ],
+        },
+        {
+          organisation: 'Bravo',
+          lists: 'distributors',
+          contacts: [{ address: 'b@bravo.example\r\nBcc: x', name: 5 }],
+          colour: 'red',
+        },
+        'Charlie',
+      ];
+      const report = await take(db, roster, ACTIVATE);
+      expect(report.written).toBe(false);
+      expect(report.problems.map(({ entry, address, problem }) => [entry, address, problem])).toEqual([
+        [1, 'old@alpha.example', `The certificate ${expired.fingerprint} cannot be used: expired`],
+        [1, 'secret@alpha.example', expect.stringContaining('secret key')],
+        [1, 'junk@alpha.example', expect.any(String)],
+        [1, 'none@alpha.example', 'The certificate is missing'],
+        [1, null, expect.stringContaining('There is no list nowhere@orbit.example')],
+        [1, null, 'announce@orbit.example is public: it has recipients, no members'],
+        [2, null, 'colour is no option; allowed: organisation, product, lists, contacts'],
+        [2, null, 'lists is "distributors"; must be an array of list addresses'],
+        [2, null, expect.stringContaining('contacts[0].address is "b@bravo.example\\r\\nBcc: x"; must be a mail address')],
+        [2, null, expect.stringContaining('contacts[0].name is 5')],
+        [3, null, expect.stringContaining('must be an object with organisation')],
+      ]);
+      expect(await isEmpty(db)).toBe(true);
+    });
+
+    test('where it is no array', async () => {
+      const db = await open();
+      expect((await take(db, { organisation: 'Alpha' })).problems).toEqual([
+        { entry: null, address: null, problem: 'A roster is a JSON array of members' },
+      ]);
+    });
+
+    test('where a contact has another certificate here: that is named, and stays', async () => {
+      const db = await open();
+      await take(db, [await entry('Alpha', 'a@alpha.example')]);
+      const { fingerprint } = await makeParty('a@alpha.example');
+      const other = await generate('a@alpha.example', 'a', {});
+      const changed = { ...(await entry('Alpha')), contacts: [{ address: 'A@alpha.example', certificate: other.public }] };
+      expect((await take(db, [changed], ACTIVATE)).problems).toEqual([
+        {
+          entry: 0,
+          address: 'a@alpha.example',
+          problem: `a@alpha.example has the certificate ${fingerprint}; ${other.fingerprint} is another one, and changing it is not an import's to do`,
+        },
+      ]);
+      expect(await certificates.allCurrent(db)).toMatchObject([{ fingerprint }]);
+    });
+
+    test('where an active member would get more contacts without activation', async () => {
+      const db = await open();
+      await take(db, [await entry('Alpha', 'a@alpha.example')], ACTIVATE);
+      const more = [await entry('Alpha', 'a@alpha.example', 'b@alpha.example')];
+      expect((await take(db, more)).problems).toMatchObject([
+        { entry: 0, problem: expect.stringContaining('needs activation with a reason') },
+      ]);
+      expect(await take(db, more, ACTIVATE)).toMatchObject({ written: true, contacts: 1, activated: 0 });
+    });
+
+    test.each(['suspended', 'key_hold', 'removed', 'rejected'] as const)(
+      'where it would touch a member who is %s',
+      async (state) => {
+        const db = await open();
+        const roster = [await entry('Alpha', 'a@alpha.example')];
+        await take(db, roster);
+        const { id } = (await members.byOrganisation(db, 'Alpha')) ?? { id: '' };
+        await members.setState(db, id, { from: 'applied', to: state, reason: 'a reason', now: NOW });
+        expect((await take(db, roster, ACTIVATE)).problems).toMatchObject([
+          { problem: expect.stringContaining(`is in the state ${state}`) },
+        ]);
+        expect(await take(db, roster)).toMatchObject({ written: true, unchanged: 1 });
+        expect(await members.byOrganisation(db, 'Alpha')).toMatchObject({ state, reason: 'a reason' });
+      },
+    );
+
+    test('where an address or a certificate would belong to two', async () => {
+      const db = await open();
+      await take(db, [await entry('Alpha', 'a@alpha.example')]);
+      const { public: certificate, fingerprint } = await makeParty('a@alpha.example');
+      const roster = [
+        { ...(await entry('Bravo')), contacts: [{ address: 'a@alpha.example', certificate }] },
+        { ...(await entry('Charlie')), contacts: [{ address: 'c@charlie.example', certificate }] },
+        await entry('Dora', 'd@dora.example', 'd@dora.example'),
+        await entry('Dora'),
+      ];
+      expect((await take(db, roster)).problems.map(({ entry, problem }) => [entry, problem])).toEqual([
+        [0, 'The address is a contact of "Alpha" already'],
+        [1, `The certificate ${fingerprint} is that of a@alpha.example too`],
+        [1, `The certificate ${fingerprint} is that of a@alpha.example already`],
+        [2, 'The address is twice in this roster'],
+        [3, '"Dora" is twice in this roster'],
+      ]);
+    });
+
+    test.each([
+      ['distributors@orbit.example', 'The address is that of a list here'],
+      ['security-owner@orbit.example', 'The address is that of a list here'],
+      ['announce-request@orbit.example', 'The address is that of a list here'],
+      ['oss@public.example', 'The address is an external public address'],
+    ])('where a contact would be %s', async (address, problem) => {
+      const db = await open();
+      await db
+        .insertInto('recipients')
+        .values({ id: 'r', list_id: 'announce', address: 'oss@public.example', kind: 'external', created_at: NOW })
+        .execute();
+      expect((await take(db, [await entry('Alpha', address)])).problems).toEqual([{ entry: 0, address, problem }]);
+    });
+  });
+
+  test('the export leaves out who was removed, and contacts that are off', async () => {
+    const db = await open();
+    await take(db, [await entry('Alpha', 'a@alpha.example', 'b@alpha.example'), await entry('Bravo', 'b@bravo.example')]);
+    const bravo = await members.byOrganisation(db, 'Bravo');
+    await members.setState(db, bravo?.id ?? '', { from: 'applied', to: 'removed', reason: 'a reason', now: NOW });
+    await contacts.setActive(db, (await contacts.byAddress(db, 'b@alpha.example'))?.id ?? '', false);
+    expect(await exportRoster(db)).toMatchObject([{ organisation: 'Alpha', contacts: [{ address: 'a@alpha.example' }] }]);
+  });
+
+  test('activation without a reason is refused', async () => {
+    const blank = take(await open(), [], { activate: { reason: ' ' }, dryRun: false });
+    await expect(blank).rejects.toMatchObject({ reason: 'invalid', hint: 'Activation needs a reason' });
+  });
+});

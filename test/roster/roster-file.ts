@@ -1,0 +1,20 @@
+import { movingClock } from '../../src/clock.ts';
+import type { RosterEntry } from '../../src/roster/entries.ts';
+import type { Database } from '../../src/store/database.ts';
+import { addList, NOW } from '../store/roster-rows.ts';
+import { makeParty } from '../support/party.ts';
+
+export const clock = movingClock(NOW);
+
+/** The three lists that `curfew init` makes; ids are their local parts. */
+export async function addLists(db: Database): Promise<void> {
+  await addList(db, 'security@orbit.example', 'intake');
+  await addList(db, 'distributors@orbit.example', 'private');
+  await addList(db, 'announce@orbit.example', 'public');
+}
+
+/** A well-formed entry whose contacts have certificates of their own. */
+export async function entry(organisation: string, ...addresses: string[]): Promise<RosterEntry> {
+  const contacts = addresses.map(async (address) => ({ address, certificate: (await makeParty(address)).public }));
+  return { organisation, lists: ['distributors@orbit.example'], contacts: await Promise.all(contacts) };
+}
