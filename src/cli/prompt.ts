@@ -21,9 +21,11 @@ export async function askSecret(question: string): Promise<string> {
       { path: 'passphrase', message: 'is "prompt", and there is no terminal; use {"file": path} or {"env": name}' },
     ]);
   process.stderr.write(question);
-  const answer = await readAnswer('', new Writable({ write: (_chunk, _encoding, done) => done() }));
-  process.stderr.write('\n');
-  return answer;
+  try {
+    return await readAnswer('', new Writable({ write: (_chunk, _encoding, done) => done() }));
+  } finally {
+    process.stderr.write('\n');
+  }
 }
 
 async function readAnswer(question: string, output: NodeJS.WritableStream): Promise<string> {

@@ -121,6 +121,16 @@ eachEngine((engine) => {
       expect(alpha?.contacts.map(({ address }) => address)).toEqual(['a@alpha.example', 'b@alpha.example']);
     });
 
+    test('that comes twice at the same time is written once', async () => {
+      const db = await open();
+      const roster = [await entry('Alpha', 'a@alpha.example')];
+      const ended = await Promise.allSettled([take(db, roster), take(db, roster)]);
+      const refused = ended.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+      for (const reason of refused) expect(reason).toMatchObject({ reason: 'conflict' });
+      expect(refused.length).toBeLessThan(2);
+      expect(await members.all(db)).toMatchObject([{ organisation: 'Alpha', contacts: [{ address: 'a@alpha.example' }] }]);
+    });
+
     test('that only looks writes nothing and says what it would write', async () => {
       const db = await open();
       expect(await take(db, [await entry('Alpha', 'a@alpha.example')], LOOK)).toMatchObject({
