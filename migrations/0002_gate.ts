@@ -4,6 +4,8 @@ import { type Kysely, PostgresAdapter, sql } from 'kysely';
  * The second lock of the gate, in the database itself. Whatever the code believes:
  *  - nothing is addressed to a public recipient, or goes out through a public list, but the one public post of a case
  *    that is released (mail to the people behind a public list is sealed to them like any other);
+ *  - what is sealed to one reader may go to such an address once the case is released: a reporter or contact whose address
+ *    became a public one must not be able to hold a release up;
  *  - a stranger, whose copy is not sealed, is written nothing but fixed words;
  *  - no case is released without the approvals of two different people over the very bundle that stands there;
  *  - what is released stays released, as it was approved.
@@ -32,7 +34,7 @@ const guards: readonly Guard[] = [
           and not (new.audience = 'contact'
             and exists (select 1 from posts where id = new.post_id and kind in ('owner', 'alert')))))
       and not exists (select 1 from cases
-        where id = new.case_id and state = 'released' and public_post_id = new.post_id)`,
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public'))`,
     message: 'a public delivery needs a released case and its public post',
   },
   {

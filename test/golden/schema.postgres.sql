@@ -262,7 +262,7 @@ AS $function$
           and not (new.audience = 'contact'
             and exists (select 1 from posts where id = new.post_id and kind in ('owner', 'alert')))))
       and not exists (select 1 from cases
-        where id = new.case_id and state = 'released' and public_post_id = new.post_id) then raise exception 'a public delivery needs a released case and its public post' using errcode = 'check_violation'; end if;
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public')) then raise exception 'a public delivery needs a released case and its public post' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;

@@ -146,7 +146,7 @@ CREATE TRIGGER deliveries_public_insert before insert on deliveries when (new.au
           and not (new.audience = 'contact'
             and exists (select 1 from posts where id = new.post_id and kind in ('owner', 'alert')))))
       and not exists (select 1 from cases
-        where id = new.case_id and state = 'released' and public_post_id = new.post_id)
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public'))
       begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
 
 CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_id, audience, address on deliveries when (new.audience = 'public'
@@ -156,7 +156,7 @@ CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_
           and not (new.audience = 'contact'
             and exists (select 1 from posts where id = new.post_id and kind in ('owner', 'alert')))))
       and not exists (select 1 from cases
-        where id = new.case_id and state = 'released' and public_post_id = new.post_id)
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public'))
       begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
 
 CREATE TRIGGER deliveries_stranger_insert before insert on deliveries when new.audience = 'stranger'

@@ -65,6 +65,14 @@ eachEngine((engine) => {
       await expect(run(delivery({ ...toContact, list_id: 'announce' }))).rejects.toThrow(NEEDS_RELEASE);
     });
 
+    test('is not what a reporter with the address of a list is told, and cannot hold a release up', async () => {
+      const toReporter = { audience: 'stranger', list_id: 'security', address: 'security@orbit.example', post_id: 'news' };
+      await expect(run(delivery(toReporter))).rejects.toThrow(NEEDS_RELEASE);
+      await release();
+      await run(delivery(toReporter));
+      await expect(run(sql`update deliveries set audience = 'public'`)).rejects.toThrow(NEEDS_RELEASE);
+    });
+
     test('is not what the people behind a public list are sent', async () => {
       await run(delivery({ ...toContact, list_id: 'announce', post_id: 'owner' }));
       await expect(run(sql`update deliveries set post_id = 'report'`)).rejects.toThrow(NEEDS_RELEASE);
@@ -277,5 +285,6 @@ const FIXTURE = [
   post('public', 'public', 'ORBIT-1'),
   post('receipt', 'receipt-clear', 'ORBIT-1'),
   post('owner', 'owner', 'ORBIT-1'),
+  post('news', 'news-clear', 'ORBIT-1'),
   post('other-public', 'public', 'ORBIT-2'),
 ];
