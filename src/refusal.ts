@@ -52,6 +52,12 @@ const table = {
   'not-released': no('50', '7.1', 403, 'This list takes announcements of its own server only'),
 
   // The API and the command line
+  'malformed-request': no('01', '5.2', 400, 'The request cannot be read'),
+  'method-not-allowed': no('02', '5.1', 405, 'That cannot be done here'),
+  'request-too-large': no('52', '3.4', 413, 'The request is larger than this server takes'),
+  'unsupported-media-type': no('50', '6.1', 415, 'Requests are JSON: send content-type application/json'),
+  'too-many-attempts': later('50', '7.0', 429, 'Too many requests without a valid token; try again later'),
+  'not-ready': later('50', '3.2', 503, 'The server is not ready'),
   unauthenticated: no('30', '7.0', 401, 'A valid bearer token is needed'),
   forbidden: no('50', '7.1', 403, 'The role of this token does not allow that'),
   'needs-person': no('50', '7.1', 403, 'Only a person may do that: use a token that belongs to a team contact'),

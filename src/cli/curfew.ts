@@ -1,15 +1,18 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import * as demo from './demo.ts';
 import { failureOf } from './failure.ts';
 import * as init from './init.ts';
+import * as inspect from './inspect.ts';
 import * as keys from './keys.ts';
 import * as recipient from './recipient.ts';
 import * as roster from './roster.ts';
+import * as serve from './serve.ts';
 import * as token from './token.ts';
 
 /** In the order of `curfew --help`: one file a command, each with `register(program)`. */
-const commands = [init, roster, recipient, keys, token];
+const commands = [init, serve, demo, roster, recipient, keys, token, inspect];
 
 /** Exit codes, of every command: 0 done, 1 refused or broken (one line says why), 2 usage or a bad configuration. */
 async function run(argv: readonly string[]): Promise<number> {

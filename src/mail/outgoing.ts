@@ -48,8 +48,7 @@ export function dateValue(at: Instant): string {
 /** Text as a `text/plain` part: UTF-8, and 7bit on the wire so that no relay has a reason to touch signed bytes. */
 export function textPart(text: string): Buffer {
   const canonical = text.replace(/\r\n|\r|\n/g, CRLF).replace(/(?:\r\n)*$/, CRLF);
-  const plain =
-    /^[\t\r\n -~]*$/.test(canonical) && canonical.split(CRLF).every((line) => line.length <= 76 && !/[ \t]$/.test(line));
+  const plain = /^[\t\r\n -~]*$/.test(canonical) && canonical.split(CRLF).every(survives);
   if (plain)
     return entity(
       [
@@ -65,6 +64,11 @@ export function textPart(text: string): Buffer {
     ],
     wrapQuotedPrintable(encodeQuotedPrintable(canonical)),
   );
+}
+
+/** Lines that relays and mailboxes are known to change: long ones, those with blanks at their end, and `From ` (mbox). */
+function survives(line: string): boolean {
+  return line.length <= 900 && !/[ \t]$/.test(line) && !line.startsWith('From ');
 }
 
 /** A file, byte-identical after decoding (base64). The name is encoded, its directories are cut off. */
@@ -113,22 +117,23 @@ export function multipart(type: string, parts: readonly Uint8Array[], fields: re
 /** What the outside of a sealed mail says for a subject (RFC 9788 §3.2.1). */
 export const NEUTRAL_SUBJECT = '[...]';
 
-/** The fields of a mail that its receiver should be able to trust; all of them but the subject also stand outside. */
+/** The fields of a mail that its receiver should be able to trust. */
 export interface TrustedFields {
   from: string;
   to: string;
   /** As people wrote it; encoded here. */
   subject: string;
   date: Instant;
+  /** Stands inside only: the address of a thread is a secret. */
   replyTo?: string;
 }
 
+/** Those that stand outside too. */
 function trusted(fields: TrustedFields): NewField[] {
   return [
     ['From', fields.from],
     ['To', fields.to],
     ['Date', dateValue(fields.date)],
-    ...(fields.replyTo ? [['Reply-To', fields.replyTo] as const] : []),
   ];
 }
 
@@ -141,6 +146,7 @@ export function protectedPayload(fields: TrustedFields, content: Uint8Array): Bu
   const head = headerLines([
     ...outside,
     ['Subject', words(fields.subject)],
+    ...(fields.replyTo ? [['Reply-To', fields.replyTo] as const] : []),
     ...outside.map(([name, value]) => ['HP-Outer', `${name}: ${value}`] as const),
     ['HP-Outer', `Subject: ${NEUTRAL_SUBJECT}`],
   ]);

@@ -118,7 +118,7 @@ export async function writeListKey(
 
 /**
  * Opens every `*.asc` of `dir`.
- * @throws Error with one line for each key that cannot be used: what is wrong with which file, and what to do.
+ * @throws Error with one line: what is wrong with the first key that cannot be used, what to do, and how many others are.
  */
 export async function loadKeyring(dir: string, passphrase: string): Promise<Keyring> {
   const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
@@ -127,7 +127,8 @@ export async function loadKeyring(dir: string, passphrase: string): Promise<Keyr
   const paths = names.filter((name) => name.endsWith('.asc') && !name.startsWith('.')).map((name) => join(dir, name));
   const loaded = await Promise.allSettled(paths.map((path) => loadListKey(path, passphrase)));
   const failures = loaded.flatMap((each) => (each.status === 'rejected' ? [messageOf(each.reason)] : []));
-  if (failures.length > 0) throw new Error(failures.join('\n'));
+  const [first, ...others] = failures;
+  if (first !== undefined) throw new Error(others.length === 0 ? first : `${first} (${others.length} more keys cannot be used)`);
   return keyringOf(loaded.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])));
 }
 

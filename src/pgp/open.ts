@@ -5,7 +5,8 @@ import { type Entity, fieldsNamed, parseEntity, parseMessage } from '../mail/mes
 import { entity, textPart } from '../mail/outgoing.ts';
 import { contentOf, effectiveField, hasProtectedFields } from '../mail/protected.ts';
 import { Refusal } from '../refusal.ts';
-import { openpgp } from './settings.ts';
+import { parseSecret, remembering } from './parse.ts';
+import { dateAt, openpgp } from './settings.ts';
 import { type Lookup, ofCleartext, ofDetached, ofMessage, type SignatureVerdict, verify } from './verify.ts';
 
 export interface OpenRequest {
@@ -124,13 +125,15 @@ async function decrypt(ciphertext: Uint8Array, { secrets, at }: Means): Promise<
   try {
     const message = await readMessage(ciphertext);
     if (message.getEncryptionKeyIDs().length > MOST_RECIPIENTS) throw new Error('too many recipients');
-    const decryptionKeys = await Promise.all(secrets.map((binaryKey) => openpgp.readPrivateKey({ binaryKey })));
-    const opened = await message.decrypt(decryptionKeys, undefined, undefined, new Date(at));
+    const decryptionKeys = await Promise.all(secrets.map(secretKey));
+    const opened = await message.decrypt(decryptionKeys, undefined, undefined, dateAt(at));
     return opened.unwrapCompressed() as openpgp.Message<Uint8Array>;
   } catch (error) {
     throw new Refusal('cannot-open', undefined, error instanceof Error ? error.message : String(error));
   }
 }
+
+const secretKey = remembering(parseSecret, 32);
 
 function readMessage(bytes: Uint8Array): Promise<openpgp.Message<Uint8Array>> {
   const text = Buffer.from(bytes).toString('latin1');

@@ -3,7 +3,8 @@ import type { Instant } from '../clock.ts';
 import { MINUTE } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import { type CertificateFacts, readCertificate } from './certificate.ts';
-import { openpgp } from './settings.ts';
+import { parseCertificate } from './parse.ts';
+import { dateAt, openpgp } from './settings.ts';
 
 /** What is known of one signature. */
 export interface SignatureVerdict {
@@ -29,6 +30,8 @@ export type Lookup = (keyIds: string[]) => Promise<Uint8Array[]>;
 const CLOCK_SKEW = 5 * MINUTE;
 const MOST_SIGNATURES = 10;
 const MOST_OFFERED = 3;
+/** Octets. OpenPGP.js compares all self-signatures of a certificate with each other: a flooded one of a stranger is not tried. */
+const LARGEST_OFFERED = 64 * 1024;
 
 type VerificationResult = openpgp.VerifyMessageResult['signatures'][number];
 
@@ -102,12 +105,12 @@ export async function verify(
   const candidates = await gather(keyIds, offered, lookup);
   const verdicts: SignatureVerdict[] = [];
   for (const candidate of candidates) {
-    const certificate = await openpgp.readKey({ binaryKey: candidate.facts.data });
-    const results = await signed.verifyWith([certificate], new Date(at + CLOCK_SKEW));
+    const certificate = await parseCertificate(candidate.facts.data);
+    const results = await signed.verifyWith([certificate], dateAt(at + CLOCK_SKEW));
     for (const [index, result] of results.entries()) verdicts[index] = better(verdicts[index], await judge(result, candidate));
   }
   if (candidates.length === 0)
-    for (const result of await signed.verifyWith([], new Date(at + CLOCK_SKEW))) verdicts.push(await judge(result, null));
+    for (const result of await signed.verifyWith([], dateAt(at + CLOCK_SKEW))) verdicts.push(await judge(result, null));
   return verdicts;
 }
 
@@ -116,7 +119,7 @@ async function gather(keyIds: string[], offered: readonly Uint8Array[], lookup: 
   const candidates: Candidate[] = known.map((facts) => ({ facts, known: true }));
   for (const data of offered.slice(0, MOST_OFFERED)) {
     // What came with the mail may be anything; what is no usable certificate is no candidate.
-    const facts = await readCertificate(data).catch(() => null);
+    const facts = data.length > LARGEST_OFFERED ? null : await readCertificate(data).catch(() => null);
     const relevant = facts?.keys.some((key) => keyIds.includes(key.keyId));
     if (facts && relevant && !candidates.some((one) => one.facts.fingerprint === facts.fingerprint))
       candidates.push({ facts, known: false });
@@ -137,7 +140,7 @@ async function judge(result: VerificationResult, candidate: Candidate | null): P
     fingerprint: valid && candidate ? candidate.facts.fingerprint : null,
     valid: valid && candidate !== null,
     reason: valid ? null : madeByCandidate ? 'invalid' : 'no-certificate',
-    certificateKnown: valid && candidate !== null && candidate.known,
+    certificateKnown: valid && candidate?.known === true,
     digest: createHash('sha256')
       .update((await result.signature).write())
       .digest('hex'),

@@ -1,7 +1,9 @@
 import { readListAddress, splitAddress } from '../mail/address.ts';
+import { type Entity, fieldsNamed } from '../mail/message.ts';
 import { Refusal } from '../refusal.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import type { Case, List } from '../store/schema.ts';
 
@@ -45,4 +47,20 @@ async function derived(db: Db, address: string): Promise<Destination | null> {
   const found = await cases.byId(db, read.caseId);
   // The token is what makes the address: without it a case is as unknown as one that does not exist.
   return found && list.role !== 'public' && found.thread_token === read.token ? { list, purpose: 'thread', case: found } : null;
+}
+
+/** More Message-IDs than this are not looked up. */
+const MOST_REFERENCES = 20;
+
+/**
+ * Where an answer to one of our copies belongs: to the case of that copy, though it came to the list's own address. A
+ * copy's Message-ID is as unguessable as the token of the thread's address, and known to the same people.
+ */
+export async function followReferences(db: Db, to: Destination, mail: Entity): Promise<Destination> {
+  if (to.purpose !== 'post') return to;
+  const fields = [...fieldsNamed(mail, 'in-reply-to'), ...fieldsNamed(mail, 'references')];
+  const messageIds = fields.flatMap(({ value }) => value.match(/<[^<>\s]+>/g) ?? []);
+  const answered = await deliveries.caseOfMessage(db, messageIds.slice(0, MOST_REFERENCES));
+  const found = answered?.listId === to.list.id ? await cases.byId(db, answered.caseId) : undefined;
+  return found ? { ...to, purpose: 'thread', case: found } : to;
 }

@@ -2,7 +2,7 @@ import { DAY, type Instant, newId, newToken } from '../clock.ts';
 import { type Addressee, copyFor, readers, toContact } from '../delivery/copies.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { type Automatic, automatic, isLoop, listId } from '../mail/automatic.ts';
-import { parseMessage } from '../mail/message.ts';
+import { fieldsNamed, parseMessage } from '../mail/message.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -15,7 +15,7 @@ import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { NewPost, PostKind } from '../store/schema.ts';
 import { admit } from './admit.ts';
-import type { Destination } from './destination.ts';
+import { type Destination, followReferences } from './destination.ts';
 import { keepCertificate, mayAnswer, prepareReceipt, type Receipt } from './receipt.ts';
 
 export interface Received {
@@ -41,11 +41,14 @@ export interface Identity {
  * Takes one mail for one list. When it resolves, the mail is committed with its case, its copies and its receipt; when
  * it throws a Refusal, nothing was kept. All OpenPGP is done before the transaction, and before anything acts on it.
  */
-export async function receive(seams: Seams, identity: Identity, to: Destination, mail: Received): Promise<Accepted> {
+export async function receive(seams: Seams, identity: Identity, addressed: Destination, mail: Received): Promise<Accepted> {
   const { db, pgp, keyring } = seams;
+  const outside = parseMessage(mail.raw);
+  const to = await followReferences(db, addressed, outside);
   const listKey = keyring.find(to.list.fingerprint);
   if (!listKey) throw new Refusal('storage-unavailable', undefined, `no key for ${to.list.address}`);
-  const outside = parseMessage(mail.raw);
+  const forPeople = to.purpose === 'owner' || to.purpose === 'request';
+  if (!forPeople && fieldsNamed(outside, 'from').length === 0) throw new Refusal('malformed-mail', 'There is no From');
   const everyList = await lists.all(db);
   const loop = isLoop(
     outside,

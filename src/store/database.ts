@@ -1,7 +1,15 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { Kysely, PostgresDialect, SqliteDialect, type Transaction } from 'kysely';
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  Kysely,
+  PostgresDialect,
+  SqliteDialect,
+  SqliteDriver,
+  type Transaction,
+} from 'kysely';
 import pg from 'pg';
 import type { Schema } from './schema.ts';
 
@@ -28,7 +36,30 @@ function openSqlite(path: string): Database {
   database.pragma('temp_store = MEMORY');
   // The command line may write while the server runs.
   database.pragma('busy_timeout = 10000');
-  return new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
+  return new Kysely<Schema>({ dialect: new ImmediateDialect(database) });
+}
+
+/**
+ * Transactions take the write lock at their beginning. A deferred one that reads and then writes fails at once, busy
+ * timeout or not, where another process wrote in between (SQLITE_BUSY_SNAPSHOT).
+ */
+class ImmediateDialect extends SqliteDialect {
+  readonly #database: Sqlite.Database;
+
+  constructor(database: Sqlite.Database) {
+    super({ database });
+    this.#database = database;
+  }
+
+  override createDriver(): SqliteDriver {
+    return new ImmediateDriver({ database: this.#database });
+  }
+}
+
+class ImmediateDriver extends SqliteDriver {
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
 }
 
 /** int8 arrives as text; all of ours are instants and counts, far below 2^53. */
@@ -46,4 +77,11 @@ function openPostgres(connectionString: string): Database {
   // A broken idle connection is replaced at the next query; without a listener it would end the process.
   pool.on('error', () => {});
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+}
+
+/** The engine could not write: disk full, failing device, lost connection. What was not committed is not there. */
+export function isStorageFault(error: unknown): boolean {
+  if (error instanceof Sqlite.SqliteError) return /^SQLITE_(FULL|IOERR|BUSY|READONLY|CANTOPEN|NOMEM)/.test(error.code);
+  // PostgreSQL's classes 08 (connection), 53 (resources) and 57P (shutdown), appendix A of its manual.
+  return error instanceof pg.DatabaseError && /^(08|53|57P)/.test(error.code ?? '');
 }

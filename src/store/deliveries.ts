@@ -178,6 +178,18 @@ export async function dispatchedTo(db: Db, caseId: string): Promise<{ contactId:
   return rows;
 }
 
+/** The case of the first of these Message-IDs that is one of our copies', and the list it went through. */
+export async function caseOfMessage(db: Db, messageIds: string[]): Promise<{ caseId: string; listId: string } | undefined> {
+  if (messageIds.length === 0) return undefined;
+  const row = await db
+    .selectFrom('deliveries')
+    .select(['case_id', 'list_id'])
+    .where('message_id', 'in', messageIds)
+    .where('case_id', 'is not', null)
+    .executeTakeFirst();
+  return row?.case_id ? { caseId: row.case_id, listId: row.list_id } : undefined;
+}
+
 export interface DeliveryFilter {
   limit: number;
   /** The id of the last one on the page before. */

@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+import { type Instant, type MovingClock, movingClock } from '../../clock.ts';
+import { loadConfig, readPassphrase } from '../../config.ts';
+import type { Outcome } from '../../delivery/outcome.ts';
+import { createLog } from '../../log.ts';
+import { type Running, start } from '../../main.ts';
+import { createRelay, type Relay } from '../../smtp/client.ts';
+import * as deliveries from '../../store/deliveries.ts';
+import { makeProject } from '../project.ts';
+import { type Sent, startSink } from './sink.ts';
+
+/** An instance of Curfew on real sockets with the world around it. */
+export interface Stage {
+  clock: MovingClock;
+  running: Running;
+  sent: Sent[];
+  adminToken: string;
+  /** A mail client: hands a mail to Curfew's SMTP door. */
+  mail(from: string, to: string, raw: Uint8Array): Promise<Outcome>;
+  /** A request to the REST API; the answer's status and body. */
+  api(token: string, method: string, path: string, body?: object): Promise<{ status: number; body: Record<string, unknown> }>;
+  /** Moves the clock and waits until everything that is due has been done. */
+  moveTo(instant: Instant): Promise<void>;
+  /** Waits until no copy is due or under way. */
+  settle(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Makes a project in `dir` with the embedded defaults and starts it, at the hour at which the story begins. */
+export async function setStage(dir: string, begin: Instant): Promise<Stage> {
+  const clock = movingClock(begin);
+  const log = createLog('error');
+  const sink = await startSink(clock, log);
+  const relay = { host: '127.0.0.1', port: sink.port };
+  const answers = { dir, project: 'orbit', domain: 'orbit.example', smtpPort: 0, httpPort: 0, relay, passphraseFile: null };
+  const { token } = await makeProject(answers, clock);
+  const config = loadConfig(join(dir, 'config.json'));
+  const passphrase = await readPassphrase(config, async () => '');
+  const running = await start(config, passphrase, clock, log);
+  const client = clientOf(running.smtpPort);
+  const settle = () => untilSettled(running, clock);
+  return {
+    clock,
+    running,
+    sent: sink.sent,
+    adminToken: token,
+    mail: (from, to, raw) => client.send({ from, to, raw }),
+    api: (bearer, method, path, body) => request(running.httpPort, bearer, method, path, body),
+    async moveTo(instant) {
+      clock.moveTo(instant);
+      running.wake();
+      await settle();
+    },
+    settle,
+    async close() {
+      client.close();
+      await running.stop();
+      await sink.close();
+    },
+  };
+}
+
+function clientOf(port: number): Relay {
+  const relay = { host: '127.0.0.1', port, tls: 'none' as const, user: null, passwordFile: null, connections: 1, timeout: 30 };
+  return createRelay({ relay, hostname: 'client.example', log: createLog('silent') });
+}
+
+/** Real milliseconds: the story's clock stands still while the server works. */
+const PATIENCE = 60_000;
+const GLANCE = 20;
+
+async function untilSettled(running: Running, clock: MovingClock): Promise<void> {
+  const { db } = running.seams;
+  for (let waited = 0; waited < PATIENCE; waited += GLANCE) {
+    const open = await deliveries.page(db, { limit: 1000 });
+    const due = open.some(({ state, due_at }) => state === 'leased' || (isWaiting(state) && due_at <= clock.now()));
+    const armed = await db
+      .selectFrom('cases')
+      .select('id')
+      .where('state', '=', 'armed')
+      .where('release_at', '<=', clock.now())
+      .executeTakeFirst();
+    if (!due && !armed) return;
+    await new Promise((resolve) => setTimeout(resolve, GLANCE));
+  }
+  throw new Error('The server did not finish what is due within a minute');
+}
+
+function isWaiting(state: string): boolean {
+  return state === 'queued' || state === 'deferred';
+}
+
+async function request(port: number, token: string, method: string, path: string, body?: object) {
+  const response = await fetch(`http://127.0.0.1:${port}/api/v1${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+  const text = await response.text();
+  return { status: response.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> };
+}

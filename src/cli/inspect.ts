@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { type Instant, systemClock } from '../clock.ts';
+import { automatic } from '../mail/automatic.ts';
+import { visibleContent } from '../mail/content.ts';
+import { type Entity, fieldsNamed, parseMessage } from '../mail/message.ts';
+import { type CertificateFacts, readCertificate } from '../pgp/certificate.ts';
+import { type OpenedMail, openMail } from '../pgp/open.ts';
+import { readSecretKeys } from '../pgp/secret.ts';
+import { asRefusal, type Reason, type Refusal } from '../refusal.ts';
+import { columns, print } from './local.ts';
+import { askSecret } from './prompt.ts';
+
+interface Options {
+  key: string[];
+  cert: string[];
+  json?: true;
+}
+
+const collect = (value: string, all: string[]) => [...all, value];
+
+export function register(program: Command): void {
+  program
+    .command('inspect')
+    .description('what Curfew sees in a mail')
+    .argument('<mail.eml>', 'the mail; - for standard input')
+    .option('--key <secret>', 'a file of secret keys that may open it (repeat it for more)', collect, [])
+    .option('--cert <public>', 'a file with a certificate that counts as known (repeat it for more)', collect, [])
+    .option('--json', 'print JSON')
+    .action(inspect);
+}
+
+/** What `--json` prints (DESIGN section 6). */
+interface Seen {
+  form: OpenedMail['form'] | 'undecryptable';
+  encrypted: boolean;
+  decrypted: boolean;
+  refusal: Reason | null;
+  automatic: 'bounce' | 'auto-reply' | null;
+  from: string | null;
+  subject: string;
+  outerSubject: string;
+  subjectProtected: boolean;
+  signatures: OpenedMail['signatures'];
+  signer: string | null;
+  text: string;
+  attachments: { name: string; type: string; size: number; sha256: string }[];
+  certificates: string[];
+  warnings: string[];
+}
+
+/** The receiving route's own eyes, on a file. Exit 1 where that route would refuse the mail. */
+async function inspect(file: string, options: Options): Promise<void> {
+  const raw = withCrlf(file === '-' ? readFileSync(0) : await readFile(file));
+  const keyFiles = await Promise.all(options.key.map((path) => readFile(path)));
+  const secrets = (await Promise.all(keyFiles.map((bytes) => readSecretKeys(bytes, passphrase)))).flat();
+  const known = await Promise.all(options.cert.map(async (path) => readCertificate(await readFile(path))));
+  const seen = await look(raw, secrets, known, systemClock.now());
+  print(options, seen, columns(lines(seen)));
+  if (seen.refusal) process.exitCode = 1;
+}
+
+const passphrase = async () => process.env['CURFEW_PASSPHRASE'] ?? askSecret('Passphrase of the key: ');
+
+/** Mail in files often has lost the line ends that it had on the wire. */
+function withCrlf(raw: Uint8Array): Uint8Array {
+  return Buffer.from(Buffer.from(raw).toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1');
+}
+
+async function look(raw: Uint8Array, secrets: Uint8Array[], known: CertificateFacts[], at: Instant): Promise<Seen> {
+  try {
+    const mail = parseMessage(raw);
+    const lookup = async (keyIds: string[]) =>
+      known.filter(({ keys }) => keys.some(({ keyId }) => keyIds.includes(keyId))).map(({ data }) => data);
+    return await describe(mail, await openMail({ raw, secrets, at }, lookup));
+  } catch (error) {
+    return refused(raw, asRefusal(error));
+  }
+}
+
+async function describe(mail: Entity, opened: OpenedMail): Promise<Seen> {
+  const { text, files } = await visibleContent(opened.content);
+  const offered = await Promise.all(opened.offered.map((data) => readCertificate(data).catch(() => null)));
+  return {
+    form: opened.form,
+    encrypted: opened.encrypted,
+    decrypted: opened.encrypted,
+    refusal: null,
+    automatic: kindOf(mail),
+    from: opened.from?.address ?? null,
+    subject: opened.subject,
+    outerSubject: opened.outerSubject,
+    subjectProtected: opened.subjectProtected,
+    signatures: opened.signatures,
+    signer: opened.signer?.certificateKnown ? opened.signer.fingerprint : null,
+    text,
+    attachments: files.map(({ name, mediaType, bytes }) => ({
+      name,
+      type: mediaType,
+      size: bytes.length,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    })),
+    certificates: [...new Set(offered.flatMap((facts) => facts?.fingerprint ?? []))],
+    warnings: opened.partial ? ['partial'] : [],
+  };
+}
+
+/** A file has no envelope: what it says of its own sender stands in for it. */
+function kindOf(mail: Entity): Seen['automatic'] {
+  const returnPath = fieldsNamed(mail, 'return-path')[0]?.value;
+  if (automatic(mail, returnPath?.replace(/[<>\s]/g, '') ?? 'unknown') !== 'reply') return null;
+  return mail.mediaType === 'multipart/report' ? 'bounce' : 'auto-reply';
+}
+
+function refused(raw: Uint8Array, { reason }: Refusal): Seen {
+  const encrypted = reason === 'cannot-open';
+  let outside: Entity | undefined;
+  try {
+    outside = parseMessage(raw);
+  } catch {
+    // What cannot even be parsed has nothing to show.
+  }
+  const subject = outside ? (fieldsNamed(outside, 'subject')[0]?.value ?? '') : '';
+  return {
+    form: encrypted ? 'undecryptable' : 'clear',
+    encrypted,
+    decrypted: false,
+    refusal: reason,
+    automatic: outside ? kindOf(outside) : null,
+    from: null,
+    subject,
+    outerSubject: subject,
+    subjectProtected: false,
+    signatures: [],
+    signer: null,
+    text: '',
+    attachments: [],
+    certificates: [],
+    warnings: [],
+  };
+}
+
+function lines(seen: Seen): string[][] {
+  const signatures = seen.signatures.map(({ keyId, fingerprint, valid, reason, certificateKnown, coversWholeContent }) => [
+    'signature',
+    `${fingerprint ?? keyId}: ${valid ? 'valid' : reason}${certificateKnown ? '' : ', not on the roster'}${coversWholeContent ? '' : ', not over the whole'}`,
+  ]);
+  return [
+    ['form', seen.form],
+    ...(seen.refusal ? [['refused', seen.refusal]] : []),
+    ...(seen.automatic ? [['automatic', seen.automatic]] : []),
+    ['from', seen.from ?? '-'],
+    ['subject', `${printable(seen.subject)}${seen.subjectProtected ? ' (protected)' : ''}`],
+    ['encrypted', seen.encrypted ? (seen.decrypted ? 'yes' : 'yes, and cannot be opened') : 'no'],
+    ...signatures,
+    ['signer', seen.signer ?? '-'],
+    ...seen.attachments.map(({ name, type, size, sha256 }) => [
+      'attachment',
+      `${printable(name)} (${type}, ${size} octets, SHA-256 ${sha256})`,
+    ]),
+    ...seen.certificates.map((fingerprint) => ['certificate', fingerprint]),
+    ...seen.warnings.map((warning) => ['warning', warning]),
+    ...seen.text
+      .trimEnd()
+      .split('\n')
+      .map((line) => ['|', printable(line)]),
+  ];
+}
+
+/** A mail's words on a terminal: nothing that could move its cursor. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}|\p{Cf}/gu, '\ufffd');
+}

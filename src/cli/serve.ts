@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import { systemClock } from '../clock.ts';
+import { loadConfig, readPassphrase } from '../config.ts';
+import { createLog } from '../log.ts';
+import { askSecret } from './prompt.ts';
+
+export function register(program: Command): void {
+  program
+    .command('serve')
+    .description('run the server: SMTP, HTTP, deliveries and releases')
+    .option('--config <file>', 'the configuration', './config.json')
+    .action(serve);
+}
+
+/** Runs until SIGTERM or SIGINT; a second one ends it at once. SIGHUP reads the TLS certificate again. */
+async function serve(options: { config: string }): Promise<void> {
+  // The other commands need none of the server, and start faster without it.
+  const { start } = await import('../main.ts');
+  const config = loadConfig(options.config);
+  const log = createLog(config.log);
+  const running = await start(config, await readPassphrase(config, askSecret), systemClock, log);
+  const { smtp, http } = config;
+  process.stdout.write(`${smtp.protocol} ${smtp.host}:${running.smtpPort}\n`);
+  process.stdout.write(`http ${http.host}:${running.httpPort}\n`);
+  process.stdout.write('ready\n');
+  process.on('SIGHUP', () => {
+    try {
+      running.reload();
+    } catch (error) {
+      log.error({ err: error }, 'the TLS certificate was not read again');
+    }
+  });
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  process.once('SIGTERM', () => process.exit(1));
+  process.once('SIGINT', () => process.exit(1));
+  log.warn('stopping');
+  await running.stop();
+}
