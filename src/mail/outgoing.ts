@@ -37,7 +37,8 @@ export function mailbox(name: string, address: string): string {
   if (shown === '') return address;
   const atom = /^[A-Za-z0-9 _-]+$/.test(shown);
   const ascii = /^[ -~]*$/.test(shown);
-  return `${atom ? shown : ascii ? `"${shown.replace(/["\\]/g, '\\$&')}"` : words(shown)} <${address}>`;
+  const phrase = atom ? shown : ascii ? `"${shown.replace(/["\\]/g, '\\$&')}"` : libmime.encodeWord(shown, 'Q', 52);
+  return `${phrase} <${address}>`;
 }
 
 /** RFC 5322 §3.3, always in UTC. */

@@ -1,0 +1,131 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodedBody, entityText, fieldsNamed, fieldText, fileName, parseEntity, parseMessage } from '../../src/mail/message.ts';
+import {
+  baseName,
+  dateValue,
+  entity,
+  filePart,
+  mailbox,
+  multipart,
+  protectedPayload,
+  sealedMail,
+  signedMail,
+  signedPayload,
+  textPart,
+  words,
+} from '../../src/mail/outgoing.ts';
+
+const fields = { from: 'orbit <security@orbit.example>', to: 'security@orbit.example', subject: 'The real one', date: 0 };
+
+describe('header fields', () => {
+  it('refuses a line end in a value: it would begin another field', () => {
+    for (const value of ['a\r\nBcc: x@y.example', 'a\nb', 'a\rb', 'a\0b'])
+      expect(() => entity([['X', value]], '')).toThrow('a line end');
+  });
+
+  it('never lets words out of their field, and reads back what was written', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 200 }), (text) => {
+        const written = entity([['Subject', words(text)]], 'x');
+        const read = parseEntity(written);
+        expect(read.fields).toHaveLength(1);
+        const normal = (one: string) => one.replace(/\s+/gu, '');
+        expect(normal(fieldText(read, 'subject') ?? '')).toBe(normal(text.replace(/\p{Cc}+/gu, ' ')));
+      }),
+    );
+  });
+
+  it('quotes and encodes display names', () => {
+    expect(mailbox('Rae Porter', 'r@x.example')).toBe('Rae Porter <r@x.example>');
+    expect(mailbox('Porter, "Rae"', 'r@x.example')).toBe('"Porter, \\"Rae\\"" <r@x.example>');
+    expect(mailbox('Zoë\r\nBcc: e@x.example', 'r@x.example')).toMatch(/^=\?UTF-8\?Q\?[^\r\n]*\?= <r@x\.example>$/);
+    expect(mailbox('', 'r@x.example')).toBe('r@x.example');
+  });
+
+  it('dates in UTC (RFC 5322 §3.3)', () => {
+    expect(dateValue(Date.parse('2026-09-22T16:00:00Z'))).toBe('Tue, 22 Sep 2026 16:00:00 +0000');
+  });
+});
+
+describe('parts', () => {
+  it('carries any text through, with CRLF line ends and one at the end', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
+        const part = textPart(text);
+        const canonical = text.replace(/\r\n|\r|\n/g, '\r\n').replace(/(?:\r\n)*$/, '\r\n');
+        expect(entityText(parseEntity(part))).toBe(canonical.toWellFormed());
+        expect(part.every((octet) => octet < 128)).toBe(true);
+      }),
+    );
+  });
+
+  it.each([`${'long '.repeat(400)}`, 'blank at the end ', 'From here on'])(
+    'encodes a line that relays would change: %.20s',
+    (line) => {
+      const part = textPart(`${line}\n`);
+      expect(fieldText(parseEntity(part), 'content-transfer-encoding')).toBe('quoted-printable');
+      expect(
+        part
+          .toString()
+          .split('\r\n')
+          .every((one) => one.length <= 78),
+      ).toBe(true);
+    },
+  );
+
+  it('carries a file octet for octet and cuts the folders off its name', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 500 }),
+        fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }),
+        (data, name) => {
+          const part = parseEntity(filePart(name, 'application/octet-stream', data));
+          expect(Buffer.from(decodedBody(part)).equals(Buffer.from(data))).toBe(true);
+          expect(part.fields.map((field) => field.name)).toEqual([
+            'Content-Type',
+            'Content-Transfer-Encoding',
+            'Content-Disposition',
+          ]);
+        },
+      ),
+    );
+    expect(fileName(parseEntity(filePart('../../etc/zoë "x".patch', 'text/x-patch', Buffer.from('a'))))).toBe('zoë "x".patch');
+    expect(['../x', 'a/b\\c', '..', '/', 'a\u0000b'].map(baseName)).toEqual(['x', 'c', '..', 'unnamed', 'ab']);
+  });
+
+  it('makes a multipart that its own parser takes apart into the same octets', () => {
+    const parts = [textPart('one'), filePart('a', 'application/octet-stream', Buffer.from('--two--'))];
+    const read = parseEntity(multipart('mixed', parts));
+    expect(read.parts.map((part, i) => Buffer.from(part.raw).equals(parts[i] as Buffer))).toEqual([true, true]);
+  });
+});
+
+describe('header protection (RFC 9788)', () => {
+  it('puts the subject inside, says what stands outside, and marks the root of the payload', () => {
+    const payload = parseEntity(
+      protectedPayload({ ...fields, replyTo: 'security+C.t@orbit.example' }, multipart('mixed', [textPart('x')])),
+    );
+    expect(payload.parameters).toMatchObject({ hp: 'cipher', 'protected-headers': 'v1' });
+    expect(fieldText(payload, 'subject')).toBe('The real one');
+    expect(fieldText(payload, 'reply-to')).toBe('security+C.t@orbit.example');
+    const mail = parseMessage(sealedMail({ ...fields, replyTo: 'security+C.t@orbit.example' }, '<1@x>', [], 'ARMOR\n'));
+    const outside = fieldsNamed(payload, 'hp-outer').map(({ value }) => value);
+    expect(outside).toContain('Subject: [...]');
+    for (const line of outside) {
+      const [name = '', value] = line.split(/: (.*)/s);
+      expect(fieldsNamed(mail, name)[0]?.value).toBe(value);
+    }
+    expect(mail.raw.toString()).not.toContain('security+C.t');
+    expect(Buffer.from(mail.raw).toString()).not.toMatch(/The real one|security\+C/);
+  });
+
+  it('signs in clear with the fields covered', () => {
+    const payload = signedPayload(fields, textPart('x'));
+    expect(parseEntity(payload).parameters['hp']).toBe('clear');
+    const mail = parseMessage(signedMail(fields, '<1@x>', [], payload, { armored: 'SIG\n', micalg: 'pgp-sha512' }));
+    expect(mail.parameters).toMatchObject({ micalg: 'pgp-sha512', protocol: 'application/pgp-signature' });
+    expect(Buffer.from(mail.parts[0]?.raw ?? []).equals(payload)).toBe(true);
+    expect(fieldText(mail, 'subject')).toBe('The real one');
+  });
+});
