@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import * as cases from './case.ts';
 import * as demo from './demo.ts';
 import { failureOf } from './failure.ts';
 import * as init from './init.ts';
@@ -12,7 +13,7 @@ import * as serve from './serve.ts';
 import * as token from './token.ts';
 
 /** In the order of `curfew --help`: one file a command, each with `register(program)`. */
-const commands = [init, serve, demo, roster, recipient, keys, token, inspect];
+const commands = [init, serve, demo, cases, roster, recipient, keys, token, inspect];
 
 /** Exit codes, of every command: 0 done, 1 refused or broken (one line says why), 2 usage or a bad configuration. */
 async function run(argv: readonly string[]): Promise<number> {

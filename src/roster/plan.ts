@@ -149,7 +149,7 @@ function otherCertificate(current: string | undefined, { address, certificate }:
 }
 
 /** A copy to an own list would go round, and one to a public address would tell the world. */
-function unfitAddress({ lists, external, members }: Standing, address: string): string | undefined {
+export function unfitAddress({ lists, external, members }: Standing, address: string): string | undefined {
   const own = readListAddress(address).list;
   if (lists.some((list) => list.address === own || list.address === address)) return 'The address is that of a list here';
   if (external.includes(address)) return 'The address is an external public address';
@@ -158,7 +158,7 @@ function unfitAddress({ lists, external, members }: Standing, address: string): 
 }
 
 /** A signature must lead to one person. */
-function takenCertificate({ members }: Standing, fingerprint: string): string | undefined {
+export function takenCertificate({ members }: Standing, fingerprint: string): string | undefined {
   const owner = members.flatMap(({ contacts }) => contacts).find((contact) => contact.certificate?.fingerprint === fingerprint);
   return owner && `The certificate ${fingerprint} is that of ${owner.address} already`;
 }

@@ -18,3 +18,17 @@ const CANDIDATE: ReadonlySet<MemberState> = new Set(['applied', 'vouched', 'vett
 export function isCandidate(state: MemberState): boolean {
   return CANDIDATE.has(state);
 }
+
+/** From where a member may be made active. */
+export function mayActivate(state: MemberState): boolean {
+  return isCandidate(state) || state === 'suspended';
+}
+
+export function maySuspend(state: MemberState): boolean {
+  return state === 'active';
+}
+
+/** Whether anything may be added to a member: who is out has to apply again. */
+export function isOut(state: MemberState): boolean {
+  return state === 'removed' || state === 'rejected';
+}

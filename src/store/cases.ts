@@ -18,6 +18,15 @@ export async function insert(db: Db, row: Insertable<Schema['cases']>): Promise<
   await db.insertInto('cases').values(row).execute();
 }
 
+/** Until the transaction ends, nobody else changes the case or gets past this call; see lists.lock for how. */
+export async function lock(db: Db, id: string): Promise<void> {
+  await db
+    .updateTable('cases')
+    .set((eb) => ({ revision: eb.ref('revision') }))
+    .where('id', '=', id)
+    .execute();
+}
+
 export async function byId(db: Db, id: string): Promise<Case | undefined> {
   return db.selectFrom('cases').selectAll().where('id', '=', id).executeTakeFirst();
 }
@@ -82,6 +91,18 @@ export async function untoldOverdue(db: Db, now: Instant): Promise<Case[]> {
     .execute();
 }
 
+/** Notes that the team was told. False: somebody else did it, or the case was changed meanwhile. */
+export async function markOverdueTold(db: Db, seen: Pick<Case, 'id' | 'revision'>, now: Instant): Promise<boolean> {
+  const result = await db
+    .updateTable('cases')
+    .set({ overdue_told_at: now })
+    .where('id', '=', seen.id)
+    .where('revision', '=', seen.revision)
+    .where('overdue_told_at', 'is', null)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
 export async function insertPatch(db: Db, patch: Insertable<Schema['patches']>): Promise<void> {
   await db.insertInto('patches').values(patch).execute();
 }
@@ -95,6 +116,28 @@ export async function patches(db: Db, caseId: string): Promise<Patch[]> {
     .where('withdrawn_at', 'is', null)
     .orderBy('id')
     .execute();
+}
+
+/** The same without their content. */
+export async function patchFacts(db: Db, caseId: string): Promise<Pick<Patch, 'id' | 'sha256' | 'size'>[]> {
+  return db
+    .selectFrom('patches')
+    .select(['id', 'sha256', 'size'])
+    .where('case_id', '=', caseId)
+    .where('withdrawn_at', 'is', null)
+    .orderBy('id')
+    .execute();
+}
+
+/** Ids of those that are. */
+export async function withdrawnPatches(db: Db, caseId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('patches')
+    .select('id')
+    .where('case_id', '=', caseId)
+    .where('withdrawn_at', 'is not', null)
+    .execute();
+  return rows.map(({ id }) => id);
 }
 
 export async function withdrawPatch(db: Db, id: string, now: Instant): Promise<boolean> {

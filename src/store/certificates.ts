@@ -73,6 +73,11 @@ export async function current(db: Db, contactId: string): Promise<Certificate | 
     .executeTakeFirst();
 }
 
+/** All of a contact, in every state, in the order of their making. */
+export async function ofContact(db: Db, contactId: string): Promise<Certificate[]> {
+  return await db.selectFrom('certificates').selectAll().where('contact_id', '=', contactId).orderBy('id').execute();
+}
+
 export async function allCurrent(db: Db): Promise<Certificate[]> {
   return await db.selectFrom('certificates').selectAll().where('state', '=', 'current').execute();
 }

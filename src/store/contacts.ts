@@ -1,6 +1,6 @@
 import { Refusal } from '../refusal.ts';
 import type { Db } from './database.ts';
-import type { Contact } from './schema.ts';
+import type { Contact, ListRole } from './schema.ts';
 
 /** Throws Refusal('conflict') where a contact with this address is there, of whichever member. */
 export async function insert(db: Db, contact: Contact): Promise<void> {
@@ -59,6 +59,27 @@ export async function activeOfList(db: Db, listId: string): Promise<ListContact[
     ...contact,
     certificate: certificateId && fingerprint && data ? { id: certificateId, fingerprint, data } : null,
   }));
+}
+
+/** Whether an active contact of an active member is on a list of that role; on an intake list, he is of the response team. */
+export async function isOn(db: Db, id: string, role: ListRole): Promise<boolean> {
+  const row = await db
+    .selectFrom('contacts')
+    .innerJoin('members', 'members.id', 'contacts.member_id')
+    .innerJoin('member_lists', 'member_lists.member_id', 'members.id')
+    .innerJoin('lists', 'lists.id', 'member_lists.list_id')
+    .select('contacts.id')
+    .where('contacts.id', '=', id)
+    .where('contacts.active', '=', 1)
+    .where('members.state', '=', 'active')
+    .where('lists.role', '=', role)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** By address, active or not. */
+export async function ofMember(db: Db, memberId: string): Promise<Contact[]> {
+  return await db.selectFrom('contacts').selectAll().where('member_id', '=', memberId).orderBy('address').execute();
 }
 
 /** False where there is no such contact, or nothing was to change. */

@@ -33,27 +33,32 @@ export async function like(db: Db, listId: string, marks: Marks): Promise<{ id: 
     .executeTakeFirst();
 }
 
+/** What is known of a post without opening it. */
+export type PostFacts = Omit<Post, 'content'>;
+
+const FACTS = [
+  'id',
+  'list_id',
+  'case_id',
+  'kind',
+  'digest',
+  'signature_digest',
+  'message_id_digest',
+  'sender',
+  'signer_contact_id',
+  'signer_fingerprint',
+  'encrypted',
+  'received_at',
+  'size',
+] as const;
+
+export async function factsById(db: Db, id: string): Promise<PostFacts | undefined> {
+  return db.selectFrom('posts').select(FACTS).where('id', '=', id).executeTakeFirst();
+}
+
 /** Everything about posts but their content, newest first. `before` is the id of the last one on the page before. */
-export async function page(db: Db, of: { limit: number; before?: string; caseId?: string }): Promise<Omit<Post, 'content'>[]> {
-  let query = db
-    .selectFrom('posts')
-    .select([
-      'id',
-      'list_id',
-      'case_id',
-      'kind',
-      'digest',
-      'signature_digest',
-      'message_id_digest',
-      'sender',
-      'signer_contact_id',
-      'signer_fingerprint',
-      'encrypted',
-      'received_at',
-      'size',
-    ])
-    .orderBy('id', 'desc')
-    .limit(of.limit);
+export async function page(db: Db, of: { limit: number; before?: string; caseId?: string }): Promise<PostFacts[]> {
+  let query = db.selectFrom('posts').select(FACTS).orderBy('id', 'desc').limit(of.limit);
   if (of.before !== undefined) query = query.where('id', '<', of.before);
   if (of.caseId !== undefined) query = query.where('case_id', '=', of.caseId);
   return query.execute();

@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import { type Static, Type } from 'typebox';
+import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, PatchAdded } from '../http/schemas.ts';
+import { type Client, connect, type RemoteOptions, remoteCommand } from './client.ts';
+import { columns, print } from './local.ts';
+
+interface ScheduleOptions extends RemoteOptions {
+  release: string;
+  subject: string;
+  textFile: string;
+  channel?: string[];
+}
+
+export function register(program: Command): void {
+  const command = program.command('case').description('cases and their embargo, over the API of a running server');
+  const add = (name: string, description: string) => remoteCommand(command, name, description);
+  const id = ['<case>', 'its id, as in ORBIT-2026-0001'] as const;
+  add('list', 'list the cases, newest first').action(list);
+  add('show', 'show a case, without its content')
+    .argument(...id)
+    .action(show);
+  add('schedule', 'set the instant, the text and the channels of the release')
+    .argument(...id)
+    .requiredOption('--release <instant>', 'when, with its offset from UTC: 2026-09-22T16:00:00Z')
+    .requiredOption('--subject <subject>', 'for the public')
+    .requiredOption('--text-file <file>', 'with the text for the public; - for standard input')
+    .option('--channel <address>', 'a public list; may be given again (default: all)', collect)
+    .action(schedule);
+  add('patch', 'add patches, byte for byte')
+    .argument(...id)
+    .argument('<file...>', 'the patches')
+    .action(patch);
+  add('bundle', 'show what is to be approved, with its hash')
+    .argument(...id)
+    .action(bundle);
+  add('approve', 'approve what was read; two different people must')
+    .argument(...id)
+    .requiredOption('--hash <hash>', 'of the bundle, as `case bundle` shows it')
+    .action(approve);
+  add('dispatch', 'send text and patches to a private list, under embargo')
+    .argument(...id)
+    .requiredOption('--list <address>', 'the private list')
+    .action(dispatch);
+  add('release', 'release a case whose instant has come')
+    .argument(...id)
+    .action(release);
+  add('deliveries', 'list the copies of a case')
+    .argument(...id)
+    .action(deliveries);
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+const at = (id: string, rest = '') => `/cases/${encodeURIComponent(id)}${rest}`;
+
+async function list(options: RemoteOptions): Promise<void> {
+  const items = await everyPage(connect(options), '/cases', CaseSummary);
+  const rows = items.map((item) => [item.id, item.state, item.releaseAt ?? '-', item.receivedAt]);
+  print(options, items, columns([['ID', 'STATE', 'RELEASE', 'RECEIVED'], ...rows]));
+}
+
+async function show(id: string, options: RemoteOptions): Promise<void> {
+  tell(options, await connect(options).ask(`GET ${at(id)}`, CaseView));
+}
+
+async function schedule(id: string, options: ScheduleOptions): Promise<void> {
+  const { release: releaseAt, subject, textFile, channel } = options;
+  const text = readFileSync(textFile === '-' ? 0 : textFile, 'utf8');
+  const body = { releaseAt, subject, text, ...(channel === undefined ? {} : { channels: channel }) };
+  tell(options, await connect(options).ask(`PUT ${at(id, '/schedule')}`, CaseView, body));
+}
+
+async function patch(id: string, files: string[], options: RemoteOptions): Promise<void> {
+  const client = connect(options);
+  // Read before any is sent: a missing file must not leave half of them there.
+  const read = files.map((file) => ({ name: basename(file), content: readFileSync(file).toString('base64') }));
+  const added = [];
+  for (const body of read) added.push(await client.ask(`POST ${at(id, '/patches')}`, PatchAdded, body));
+  const patches = added.map((each) => each.patch);
+  print(
+    options,
+    patches,
+    patches.map(({ name, size, sha256 }) => `${sha256}  ${name}, ${size} octets`),
+  );
+}
+
+async function bundle(id: string, options: RemoteOptions): Promise<void> {
+  const shown = await connect(options).ask(`GET ${at(id, '/bundle')}`, BundleView);
+  print(
+    options,
+    shown,
+    [
+      `Release:   ${shown.releaseAt ?? '-'}`,
+      `Channels:  ${shown.channels.join(' ')}`,
+      ...shown.patches.map(({ name, size, sha256 }) => `Patch:     ${sha256}  ${name}, ${size} octets`),
+      `Subject:   ${shown.subject}`,
+      '',
+      ...shown.text.trimEnd().split('\n'),
+      '',
+      `Hash:      ${shown.hash}`,
+    ].map(printable),
+  );
+}
+
+async function approve(id: string, options: RemoteOptions & { hash: string }): Promise<void> {
+  tell(options, await connect(options).ask(`POST ${at(id, '/approvals')}`, CaseView, { hash: options.hash }));
+}
+
+async function dispatch(id: string, options: RemoteOptions & { list: string }): Promise<void> {
+  const sent = await connect(options).ask(`POST ${at(id, '/dispatch')}`, Dispatched, { list: options.list });
+  print(options, sent, [`${sent.copies} copies are on their way to ${options.list}`]);
+}
+
+async function release(id: string, options: RemoteOptions): Promise<void> {
+  tell(options, await connect(options).ask(`POST ${at(id, '/release-now')}`, CaseView));
+}
+
+async function deliveries(id: string, options: RemoteOptions): Promise<void> {
+  const items = await everyPage(connect(options), at(id, '/deliveries'), DeliveryView);
+  const rows = items.map((copy) => [copy.id, copy.audience, copy.address, copy.state, String(copy.attempts), copy.reason ?? '']);
+  print(options, items, columns([['ID', 'AUDIENCE', 'ADDRESS', 'STATE', 'TRIED', 'REASON'], ...rows]).map(printable));
+}
+
+async function everyPage<Item extends Parameters<typeof Type.Array>[0]>(client: Client, path: string, item: Item) {
+  const schema = Type.Object({ items: Type.Array(item), next: Type.Union([Type.String(), Type.Null()]) });
+  const items: Static<Item>[] = [];
+  let cursor: string | null = '';
+  while (cursor !== null) {
+    const query: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+    const page: { items: Static<Item>[]; next: string | null } = await client.ask(`GET ${path}?limit=200${query}`, schema);
+    items.push(...page.items);
+    cursor = page.next;
+  }
+  return items;
+}
+
+function tell(options: RemoteOptions, about: Static<typeof CaseView>): void {
+  print(options, about, [
+    `${about.id}, ${about.state}, revision ${about.revision}`,
+    `Received:  ${about.receivedAt}`,
+    `Release:   ${about.releaseAt ?? '-'}`,
+    `Channels:  ${about.channels.join(' ') || '-'}`,
+    ...about.patches.map(({ id, sha256, size }) => `Patch:     ${sha256}  ${id}, ${size} octets`),
+    `Hash:      ${about.bundleHash ?? '-'}`,
+    `Approved:  ${about.approvals.map(({ person, approvedAt }) => `${person} (${approvedAt})`).join(', ') || '-'}`,
+    `Sent out:  ${about.dispatchedAt ?? '-'}`,
+    `Released:  ${about.releasedAt ?? '-'}`,
+  ]);
+}
+
+/** What somebody else wrote must not steer the terminal, least of all where it is read before it is approved. */
+function printable(line: string): string {
+  return line.replace(/[^\P{Cc}\t]|\p{Bidi_Control}/gu, (sign) => `\\u{${sign.codePointAt(0)?.toString(16)}}`);
+}

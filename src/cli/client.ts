@@ -1,0 +1,117 @@
+import { readFileSync, statSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { Static, TSchema } from 'typebox';
+import { Value } from 'typebox/value';
+import { SECOND } from '../clock.ts';
+import { ConfigError, isLoopback, loadConfig } from '../config.ts';
+
+export interface RemoteOptions {
+  config: string;
+  url?: string;
+  tokenFile?: string;
+  json?: true;
+}
+
+/** Gives a command the options of all that ask a server over its API. */
+export function remoteCommand(parent: Command, name: string, description: string): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .option('--url <url>', 'the server (default: CURFEW_URL, else the http host and port of the configuration)')
+    .option('--config <file>', 'the configuration', './config.json')
+    .option('--token-file <file>', 'a file with the token, for its owner alone (default: the token in CURFEW_TOKEN)')
+    .option('--json', 'print JSON');
+}
+
+/** A server whose answers are read by their schemas. */
+export interface Client {
+  /** `request`: `METHOD /path` below /api/v1. Throws with the server's own words where it refuses. */
+  ask<Schema extends TSchema>(request: string, answer: Schema, body?: unknown): Promise<Static<Schema>>;
+}
+
+/** Throws ConfigError where it cannot be told which server is meant, or with which token. */
+export function connect(options: RemoteOptions): Client {
+  const server = serverOf(options);
+  const token = tokenOf(options);
+  return {
+    async ask(request, schema, body) {
+      const [method = '', path = ''] = request.split(' ', 2);
+      const answer = await send(new URL(`/api/v1${path}`, server), method, token, body);
+      const said = await readJson(answer);
+      if (!answer.ok) throw new Error(refusalText(said) ?? `${server.origin} answers ${answer.status} and does not say why`);
+      if (!Value.Check(schema, said)) throw new Error(`${server.origin} does not answer like a Curfew of this version`);
+      return said;
+    },
+  };
+}
+
+function serverOf({ url = process.env['CURFEW_URL'], config }: RemoteOptions): URL {
+  if (url === undefined) {
+    const { host, port } = loadConfig(config).http;
+    return new URL(`http://${reachable(host)}:${port}`);
+  }
+  if (!URL.canParse(url)) throw misused(`"${url}" is no URL, as in https://curfew.orbit.example`);
+  const server = new URL(url);
+  const plain = server.protocol === 'http:' && isLoopback(server.hostname.replace(/^\[|\]$/g, ''));
+  if (!plain && server.protocol !== 'https:')
+    throw misused(`${server.origin} is not https: on the way to another machine the token could be read`);
+  return server;
+}
+
+/** Where a server that listens there is met from its own machine. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** Never from the command line itself, which everybody on the machine can read. */
+function tokenOf({ tokenFile }: RemoteOptions): string {
+  if (tokenFile === undefined) {
+    const { CURFEW_TOKEN: token } = process.env;
+    if (!token) throw misused('A token is needed: in CURFEW_TOKEN, or in the file that --token-file names');
+    return token.trim();
+  }
+  if (statSync(tokenFile).mode & 0o077) throw misused(`${tokenFile} can be read by others: chmod 600 it`);
+  return readFileSync(tokenFile, 'utf8').trim();
+}
+
+function misused(message: string): ConfigError {
+  return new ConfigError([{ path: '', message }]);
+}
+
+/** A release seals a copy of every patch; nothing takes longer. */
+const PATIENCE = 120 * SECOND;
+
+async function send(url: URL, method: string, token: string, body: unknown): Promise<Response> {
+  const headers = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+  const content = body === undefined ? {} : { body: JSON.stringify(body) };
+  // A redirect would carry the token to wherever it leads.
+  const options = { method, headers, ...content, redirect: 'error', signal: AbortSignal.timeout(PATIENCE) } as const;
+  return fetch(url, options).catch((error: unknown) => {
+    throw new Error(`${url.origin} cannot be reached (${codeOf(error)}): is \`curfew serve\` running there?`);
+  });
+}
+
+function codeOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause ? error.cause : error;
+  if (cause instanceof AggregateError) return codeOf(cause.errors[0]);
+  if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') return cause.code;
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+async function readJson(answer: Response): Promise<unknown> {
+  const text = await answer.text();
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a problem (RFC 9457) says, with its code for whoever looks it up. */
+function refusalText(said: unknown): string | undefined {
+  if (typeof said !== 'object' || said === null || !('code' in said)) return undefined;
+  const detail = 'detail' in said ? said.detail : 'title' in said ? said.title : 'Refused';
+  return `${detail} (${said.code})`;
+}

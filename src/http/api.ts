@@ -1,0 +1,23 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { Identity } from '../post/receive.ts';
+import type { Seams } from '../seams.ts';
+
+/** Rung after a move that queued copies, or that changed when something is to be released. */
+export interface Changed {
+  deliveries(): void;
+  releases(): void;
+}
+
+/** What the routes are given. */
+export interface Api {
+  seams: Seams;
+  identity: Identity;
+  changed: Changed;
+}
+
+export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
+
+/** Adds the routes of one resource, below /api/v1. */
+export type Routes = (app: App, api: Api) => void;

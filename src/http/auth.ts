@@ -1,0 +1,69 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Actor } from '../embargo/approve.ts';
+import { Refusal } from '../refusal.ts';
+import { hashToken } from '../roster/tokens.ts';
+import type { Seams } from '../seams.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Token, TokenRole } from '../store/schema.ts';
+import * as tokens from '../store/tokens.ts';
+import { countAttempts } from './attempts.ts';
+
+/** Who asks, and what his token allows. */
+export interface Caller extends Actor {
+  role: TokenRole;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Null on the routes that are for anyone. */
+    caller: Caller | null;
+  }
+}
+
+/** Lets a request to its route, or refuses it before its body is read: by its token, its role, and the table of access. */
+export function authenticate(app: FastifyInstance, seams: Seams): void {
+  const attempts = countAttempts(seams.clock);
+  app.decorateRequest('caller', null);
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.is404) return;
+    const { access } = request.routeOptions.config;
+    if (access === undefined) throw new Error('a route without a rule');
+    if (access === 'anyone') return;
+    const token = await validToken(seams, request.headers.authorization);
+    if (!token) throw unauthenticated(request, reply, attempts.failed(request.ip));
+    if (!access.includes(token.role)) throw new Refusal('forbidden', `This needs a token of the role ${access.join(' or ')}`);
+    // Who has left the team takes his tokens with him.
+    if (token.person_id !== null && !(await contacts.isOn(seams.db, token.person_id, 'intake')))
+      throw new Refusal('forbidden', 'The person of this token is no active contact of the response team');
+    request.caller = { tokenId: token.id, personId: token.person_id, role: token.role };
+  });
+}
+
+/** Of a route that is not for anyone. */
+export function callerOf({ caller }: FastifyRequest): Caller {
+  if (!caller) throw new Error('nobody was authenticated');
+  return caller;
+}
+
+/** RFC 6750 §2.1. Undefined where the header is missing or malformed, or the token unknown, expired or revoked. */
+async function validToken({ db, clock }: Seams, header: string | undefined): Promise<Token | undefined> {
+  const sent = /^Bearer +([!-~]{1,200})$/i.exec(header ?? '')?.[1];
+  if (sent === undefined) return undefined;
+  const hash = hashToken(sent);
+  const token = await tokens.byHash(db, hash);
+  if (!token || !timingSafeEqual(Buffer.from(token.hash), Buffer.from(hash))) return undefined;
+  if (token.revoked_at !== null || (token.expires_at !== null && token.expires_at <= clock.now())) return undefined;
+  return token;
+}
+
+function unauthenticated({ headers }: FastifyRequest, reply: FastifyReply, wait: number): Refusal {
+  if (wait > 0) {
+    reply.header('retry-after', String(wait));
+    return new Refusal('too-many-attempts');
+  }
+  // RFC 6750 §3.1: no error code where nothing was sent.
+  const why = headers.authorization === undefined ? '' : ', error="invalid_token"';
+  reply.header('www-authenticate', `Bearer realm="curfew"${why}`);
+  return new Refusal('unauthenticated');
+}

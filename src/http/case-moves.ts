@@ -1,0 +1,180 @@
+import type { FastifyReply } from 'fastify';
+import { type Static, Type } from 'typebox';
+import { approve } from '../embargo/approve.ts';
+import { openContents } from '../embargo/contents.ts';
+import { dispatch } from '../embargo/dispatch.ts';
+import { release } from '../embargo/release.ts';
+import { addPatch, schedule, withdrawPatch } from '../embargo/schedule.ts';
+import { Refusal } from '../refusal.ts';
+import { Address } from '../roster/entries.ts';
+import type { Db } from '../store/database.ts';
+import type { Case } from '../store/schema.ts';
+import type { Api, App } from './api.ts';
+import { callerOf } from './auth.ts';
+import { bundleView, caseView } from './case-view.ts';
+import { knownCase } from './cases.ts';
+import { etagOf, IfMatch, seenRevision } from './etag.ts';
+import { InstantText, readInstant } from './instant.ts';
+import { BundleView, ById, CaseView, Dispatched, Name, PatchAdded, Sha256 } from './schemas.ts';
+
+const tags = ['cases'];
+const strict = { additionalProperties: false } as const;
+
+const MIB = 1024 * 1024;
+const LARGEST_PATCH = 25 * MIB;
+/** Base 64 makes 4 octets of 3; the rest is for the name and the JSON around it. */
+const PATCH_BODY = Math.ceil(LARGEST_PATCH / 3) * 4 + MIB;
+
+export function caseMoves(app: App, api: Api): void {
+  putSchedule(app, api);
+  postPatch(app, api);
+  deletePatch(app, api);
+  showBundle(app, api);
+  postApproval(app, api);
+  postDispatch(app, api);
+  releaseNow(app, api);
+}
+
+async function answer(reply: FastifyReply, db: Db, about: Case): Promise<Static<typeof CaseView>> {
+  reply.header('etag', etagOf(about.revision));
+  return caseView(db, about);
+}
+
+const Schedule = Type.Object(
+  {
+    releaseAt: InstantText,
+    subject: Type.String({ minLength: 1, maxLength: 500, description: 'the subject for the public, 1 to 500 characters' }),
+    text: Type.String({ minLength: 1, maxLength: 500_000, description: 'the text for the public, 1 to 500000 characters' }),
+    channels: Type.Optional(
+      Type.Array(Address, { minItems: 1, maxItems: 100, description: 'addresses of public lists; left out: all of them' }),
+    ),
+  },
+  strict,
+);
+
+function putSchedule(app: App, { seams, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Set the instant, the text and the channels of the release; voids what was approved before',
+    params: ById,
+    headers: IfMatch,
+    body: Schedule,
+    response: { 200: CaseView },
+  };
+  app.put('/cases/:id/schedule', { schema }, async ({ params, headers, body }, reply) => {
+    const wish = { ...body, releaseAt: readInstant(body.releaseAt, 'releaseAt') };
+    const scheduled = await schedule(seams, params.id, wish, seenRevision(headers));
+    changed.releases();
+    return answer(reply, seams.db, scheduled);
+  });
+}
+
+const NewPatch = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 255, description: 'a file name, 1 to 255 characters' }),
+    content: Type.String({ description: 'the octets in base 64 (RFC 4648 §4), at most 25 MiB of them' }),
+  },
+  strict,
+);
+
+function postPatch(app: App, { seams, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Add a patch, byte for byte; voids what was approved before',
+    params: ById,
+    headers: IfMatch,
+    body: NewPatch,
+    response: { 201: PatchAdded },
+  };
+  app.post('/cases/:id/patches', { schema, bodyLimit: PATCH_BODY }, async ({ params, headers, body }, reply) => {
+    const file = { name: body.name, bytes: fromBase64(body.content) };
+    const { case: about, patch } = await addPatch(seams, params.id, file, seenRevision(headers));
+    changed.releases();
+    reply.code(201);
+    return { patch: { ...patch, size: file.bytes.length }, case: await answer(reply, seams.db, about) };
+  });
+}
+
+/** Buffer.from drops what is no base 64, and half a patch is worse than none. */
+function fromBase64(text: string): Buffer {
+  const bytes = Buffer.from(text, 'base64');
+  if (bytes.toString('base64') !== text.replaceAll(/[\r\n]/g, ''))
+    throw new Refusal('invalid', 'content must be base 64 with its padding (RFC 4648 §4)');
+  if (bytes.length > LARGEST_PATCH) throw new Refusal('request-too-large', 'A patch has at most 25 MiB');
+  return bytes;
+}
+
+function deletePatch(app: App, { seams, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Withdraw a patch; voids what was approved before',
+    params: Type.Object({ id: Name, patch: Name }),
+    headers: IfMatch,
+    response: { 200: CaseView },
+  };
+  app.delete('/cases/:id/patches/:patch', { schema }, async ({ params, headers }, reply) => {
+    const about = await withdrawPatch(seams, params.id, params.patch, seenRevision(headers));
+    changed.releases();
+    return answer(reply, seams.db, about);
+  });
+}
+
+function showBundle(app: App, { seams }: Api): void {
+  const schema = { tags, summary: 'Read what is to be approved, in clear', params: ById, response: { 200: BundleView } };
+  app.get('/cases/:id/bundle', { schema }, async (request) => {
+    const { role, personId } = callerOf(request);
+    if (role !== 'admin' && personId === null) throw new Refusal('needs-person');
+    const about = await knownCase(seams.db, request.params.id);
+    const contents = await openContents(seams, about);
+    // A hash over anything but what is shown here must not be approved.
+    if (contents.hash !== about.bundle_hash) throw new Refusal('approval-voided');
+    return bundleView(about, contents);
+  });
+}
+
+function postApproval(app: App, { seams, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Approve a bundle that one has read; the second person arms the case',
+    params: ById,
+    body: Type.Object({ hash: Sha256 }, strict),
+    response: { 201: CaseView },
+  };
+  app.post('/cases/:id/approvals', { schema }, async (request, reply) => {
+    const about = await approve(seams, request.params.id, request.body.hash, callerOf(request));
+    changed.releases();
+    reply.code(201);
+    return answer(reply, seams.db, about);
+  });
+}
+
+function postDispatch(app: App, { seams, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Send the approved text and patches to a private list, under embargo',
+    params: ById,
+    body: Type.Object({ list: Address }, strict),
+    response: { 202: Dispatched },
+  };
+  app.post('/cases/:id/dispatch', { schema }, async ({ params, body }, reply) => {
+    const dispatched = await dispatch(seams, params.id, body.list);
+    changed.deliveries();
+    reply.code(202);
+    return dispatched;
+  });
+}
+
+function releaseNow(app: App, { seams, identity, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Release a case whose instant has come; before it, the gate refuses',
+    params: ById,
+    response: { 200: CaseView },
+  };
+  app.post('/cases/:id/release-now', { schema }, async ({ params }, reply) => {
+    const released = await release(seams, identity.project, params.id);
+    changed.deliveries();
+    changed.releases();
+    return answer(reply, seams.db, released);
+  });
+}

@@ -1,0 +1,103 @@
+import { type Static, Type } from 'typebox';
+import { toIso } from '../clock.ts';
+import { armorCertificate } from '../pgp/certificate.ts';
+import { Refusal } from '../refusal.ts';
+import { addCertificate, addContact } from '../roster/contacts.ts';
+import { Address, Entry } from '../roster/entries.ts';
+import * as certificates from '../store/certificates.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Certificate, Contact } from '../store/schema.ts';
+import type { Api, App } from './api.ts';
+import { InstantUtc } from './instant.ts';
+import { knownMember } from './members.ts';
+import { PageOf, Paging, pageOf } from './page.ts';
+import { ById, OrNull } from './schemas.ts';
+
+const tags = ['roster'];
+const strict = { additionalProperties: false } as const;
+const { name } = Entry.properties.contacts.items.properties;
+const Armored = Type.String({ minLength: 1, description: 'an armored OpenPGP certificate' });
+
+const ContactView = Type.Object({
+  id: Type.String(),
+  memberId: Type.String(),
+  address: Type.String(),
+  name: OrNull(Type.String()),
+  active: Type.Boolean(),
+  fingerprint: OrNull(Type.String({ description: 'of the current certificate' })),
+  createdAt: InstantUtc,
+});
+
+const CertificateView = Type.Object({
+  id: Type.String(),
+  fingerprint: Type.String(),
+  state: Type.Enum(['current', 'proposed', 'retired']),
+  certificate: Armored,
+  createdAt: InstantUtc,
+});
+
+export function contactRoutes(app: App, api: Api): void {
+  listContacts(app, api);
+  postContact(app, api);
+  listCertificates(app, api);
+  postCertificate(app, api);
+}
+
+function contactView(contact: Contact, current: { fingerprint: string } | undefined): Static<typeof ContactView> {
+  const { id, member_id, address, name, active, created_at } = contact;
+  const fingerprint = current?.fingerprint ?? null;
+  return { id, memberId: member_id, address, name, active: active === 1, fingerprint, createdAt: toIso(created_at) };
+}
+
+function certificateView({ id, fingerprint, state, data, created_at }: Certificate): Static<typeof CertificateView> {
+  if (state === 'mail') throw new Error(`the certificate ${id} belongs to no contact`);
+  return { id, fingerprint, state, certificate: armorCertificate(data), createdAt: toIso(created_at) };
+}
+
+function listContacts(app: App, { seams: { db } }: Api): void {
+  const response = { 200: PageOf(ContactView) };
+  const schema = { tags, summary: 'List the contacts of a member', params: ById, querystring: Paging, response };
+  app.get('/members/:id/contacts', { schema }, async ({ params, query }) => {
+    const { id } = await knownMember(db, params.id);
+    const { items, next } = pageOf(await contacts.ofMember(db, id), query, ({ address }) => address);
+    const views = items.map(async (contact) => contactView(contact, await certificates.current(db, contact.id)));
+    return { items: await Promise.all(views), next };
+  });
+}
+
+function postContact(app: App, { seams }: Api): void {
+  const body = Type.Object({ address: Address, name, certificate: Armored }, strict);
+  const schema = { tags, summary: 'Add a contact with his certificate', params: ById, body, response: { 201: ContactView } };
+  app.post('/members/:id/contacts', { schema }, async ({ params, body: wish }, reply) => {
+    const { contact, certificate } = await addContact(seams, params.id, { ...wish, name: wish.name ?? null });
+    reply.code(201);
+    return contactView(contact, certificate);
+  });
+}
+
+function listCertificates(app: App, { seams: { db } }: Api): void {
+  const response = { 200: PageOf(CertificateView) };
+  const schema = { tags, summary: 'List the certificates of a contact', params: ById, querystring: Paging, response };
+  app.get('/contacts/:id/certificates', { schema }, async ({ params, query }) => {
+    const contact = await contacts.byId(db, params.id);
+    if (!contact) throw new Refusal('not-found', `There is no contact ${params.id}`);
+    const { items, next } = pageOf(await certificates.ofContact(db, contact.id), query, ({ id }) => id);
+    return { items: items.map(certificateView), next };
+  });
+}
+
+function postCertificate(app: App, { seams }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Give a contact a certificate',
+    description:
+      'The first one is current at once (201). Any other waits until it is approved (202); until then nothing changes.',
+    params: ById,
+    body: Type.Object({ certificate: Armored }, strict),
+    response: { 201: CertificateView, 202: CertificateView },
+  };
+  app.post('/contacts/:id/certificates', { schema }, async ({ params, body }, reply) => {
+    const added = await addCertificate(seams, params.id, body.certificate);
+    return reply.code(added.state === 'current' ? 201 : 202).send(certificateView(added));
+  });
+}

@@ -1,0 +1,79 @@
+import { type Static, Type } from 'typebox';
+import { toIso } from '../clock.ts';
+import { Refusal } from '../refusal.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import type { Delivery } from '../store/schema.ts';
+import type { Api, App } from './api.ts';
+import { orNull } from './case-view.ts';
+import { PageOf, paging, readPage } from './page.ts';
+import { Audience, ById, DeliveryState, DeliveryView, Name } from './schemas.ts';
+
+const tags = ['deliveries'];
+
+export function deliveryRoutes(app: App, api: Api): void {
+  listDeliveries(app, api);
+  showDelivery(app, api);
+  retryDelivery(app, api);
+}
+
+export function deliveryView(copy: Delivery): Static<typeof DeliveryView> {
+  const { id, audience, address, state, attempts, reason, response } = copy;
+  return {
+    id,
+    postId: copy.post_id,
+    listId: copy.list_id,
+    caseId: copy.case_id,
+    audience,
+    address,
+    messageId: copy.message_id,
+    state,
+    attempts,
+    dueAt: toIso(copy.due_at),
+    reason,
+    response,
+    createdAt: toIso(copy.created_at),
+    settledAt: orNull(copy.settled_at),
+  };
+}
+
+const Filter = Type.Object(
+  {
+    ...paging,
+    state: Type.Optional(DeliveryState),
+    audience: Type.Optional(Audience),
+    caseId: Type.Optional(Name),
+    postId: Type.Optional(Name),
+  },
+  { additionalProperties: false },
+);
+
+function listDeliveries(app: App, { seams: { db } }: Api): void {
+  const schema = { tags, summary: 'List copies, newest first', querystring: Filter, response: { 200: PageOf(DeliveryView) } };
+  app.get('/deliveries', { schema }, async ({ query }) => {
+    const { items, next } = await readPage(query, (of) => deliveries.page(db, { ...query, ...of }));
+    return { items: items.map(deliveryView), next };
+  });
+}
+
+function showDelivery(app: App, { seams: { db } }: Api): void {
+  const schema = { tags, summary: 'Show a copy', params: ById, response: { 200: DeliveryView } };
+  app.get('/deliveries/:id', { schema }, async ({ params }) => deliveryView(await known(db, params.id)));
+}
+
+function retryDelivery(app: App, { seams: { db, clock }, changed }: Api): void {
+  const schema = { tags, summary: 'Send a held or deferred copy now', params: ById, response: { 200: DeliveryView } };
+  app.post('/deliveries/:id/retry', { schema }, async ({ params }) => {
+    const { id, state } = await known(db, params.id);
+    if (!(await deliveries.retry(db, id, clock.now())))
+      throw new Refusal('conflict', `The copy is ${state}: only what is held or deferred can be sent now`);
+    changed.deliveries();
+    return deliveryView(await known(db, id));
+  });
+}
+
+async function known(db: Db, id: string): Promise<Delivery> {
+  const found = await deliveries.byId(db, id);
+  if (!found) throw new Refusal('not-found', `There is no delivery ${id}`);
+  return found;
+}

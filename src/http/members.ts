@@ -1,0 +1,120 @@
+import { type Static, Type } from 'typebox';
+import { toIso } from '../clock.ts';
+import { Refusal } from '../refusal.ts';
+import { Address, Entry } from '../roster/entries.ts';
+import { addMember, changeMember } from '../roster/members.ts';
+import type { Db } from '../store/database.ts';
+import * as lists from '../store/lists.ts';
+import * as members from '../store/members.ts';
+import type { Member } from '../store/schema.ts';
+import type { Api, App } from './api.ts';
+import { InstantUtc } from './instant.ts';
+import { PageOf, Paging, pageOf } from './page.ts';
+import { ById, OrNull } from './schemas.ts';
+
+const tags = ['roster'];
+const strict = { additionalProperties: false } as const;
+const { organisation, product } = Entry.properties;
+
+const MemberView = Type.Object({
+  id: Type.String(),
+  organisation: Type.String(),
+  product: OrNull(Type.String()),
+  state: Type.Enum(['applied', 'vouched', 'vetted', 'key_proved', 'active', 'key_hold', 'suspended', 'removed', 'rejected']),
+  reason: OrNull(Type.String({ description: 'of the last change of state' })),
+  lists: Type.Array(Type.String(), { description: 'addresses' }),
+  createdAt: InstantUtc,
+  updatedAt: InstantUtc,
+});
+
+export function memberRoutes(app: App, api: Api): void {
+  listMembers(app, api);
+  showMember(app, api);
+  postMember(app, api);
+  changeState(app, api, { path: 'activate', to: 'active', summary: 'Make a member active, for a recorded reason' });
+  changeState(app, api, { path: 'suspend', to: 'suspended', summary: 'Suspend an active member: he gets and posts nothing' });
+}
+
+function memberView(member: Member, onLists: string[]): Static<typeof MemberView> {
+  const { id, state, reason, created_at, updated_at } = member;
+  return {
+    id,
+    organisation: member.organisation,
+    product: member.product,
+    state,
+    reason,
+    lists: onLists.sort(),
+    createdAt: toIso(created_at),
+    updatedAt: toIso(updated_at),
+  };
+}
+
+async function addresses(db: Db): Promise<Map<string, string>> {
+  return new Map((await lists.all(db)).map(({ id, address }) => [id, address]));
+}
+
+async function shown(db: Db, member: Member): Promise<Static<typeof MemberView>> {
+  const known = await addresses(db);
+  const ids = await members.listsOf(db, member.id);
+  return memberView(
+    member,
+    ids.flatMap((id) => known.get(id) ?? []),
+  );
+}
+
+function listMembers(app: App, { seams: { db } }: Api): void {
+  const response = { 200: PageOf(MemberView) };
+  const schema = { tags, summary: 'List the members, in every state, by organisation', querystring: Paging, response };
+  app.get('/members', { schema }, async ({ query }) => {
+    const known = await addresses(db);
+    const { items, next } = pageOf(await members.all(db), query, (member) => member.organisation);
+    const view = (member: members.MemberWithContacts) =>
+      memberView(
+        member,
+        member.lists.flatMap((id) => known.get(id) ?? []),
+      );
+    return { items: items.map(view), next };
+  });
+}
+
+function showMember(app: App, { seams: { db } }: Api): void {
+  const schema = { tags, summary: 'Show a member', params: ById, response: { 200: MemberView } };
+  app.get('/members/:id', { schema }, async ({ params }) => shown(db, await knownMember(db, params.id)));
+}
+
+function postMember(app: App, { seams }: Api): void {
+  const body = Type.Object(
+    { organisation, product, lists: Type.Array(Address, { maxItems: 100, description: 'an array of list addresses' }) },
+    strict,
+  );
+  const schema = { tags, summary: 'Add a member, as one who has applied', body, response: { 201: MemberView } };
+  app.post('/members', { schema }, async ({ body: wish }, reply) => {
+    const member = await addMember(seams, { ...wish, product: wish.product ?? null });
+    reply.code(201);
+    return shown(seams.db, member);
+  });
+}
+
+interface StateChange {
+  path: 'activate' | 'suspend';
+  to: 'active' | 'suspended';
+  summary: string;
+}
+
+function changeState(app: App, { seams }: Api, { path, to, summary }: StateChange): void {
+  const reason = Type.String({
+    pattern: '^[^\\u0000-\\u001f\\u007f]{1,500}$',
+    description: 'why: one line of 1 to 500 characters',
+  });
+  const body = Type.Object({ reason }, strict);
+  const schema = { tags, summary, params: ById, body, response: { 200: MemberView } };
+  app.post(`/members/:id/${path}`, { schema }, async ({ params, body: { reason: why } }) =>
+    shown(seams.db, await changeMember(seams, params.id, { to, reason: why })),
+  );
+}
+
+export async function knownMember(db: Db, id: string): Promise<Member> {
+  const found = await members.byId(db, id);
+  if (!found) throw new Refusal('not-found', `There is no member ${id}`);
+  return found;
+}

@@ -1,0 +1,120 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { type FastifyBaseLogger, type FastifyInstance, type FastifyPluginCallback, fastify, LogController } from 'fastify';
+import { newId, SECOND } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { enforceTable } from './access.ts';
+import type { Api, App, Routes } from './api.ts';
+import { authenticate } from './auth.ts';
+import { caseMoves } from './case-moves.ts';
+import { caseRoutes } from './cases.ts';
+import { contactRoutes } from './contacts.ts';
+import { deliveryRoutes } from './deliveries.ts';
+import { describeApi, documentRoute } from './docs.ts';
+import { healthRoutes } from './health.ts';
+import { listRoutes } from './lists.ts';
+import { memberRoutes } from './members.ts';
+import { postRoutes } from './posts.ts';
+import { refuseBytes, sendProblem } from './problem.ts';
+import { recipientRoutes } from './recipients.ts';
+import { tokenRoutes } from './tokens.ts';
+import { refuseUnknown } from './unknown.ts';
+import { validatorCompiler } from './validate.ts';
+
+const resources: readonly Routes[] = [
+  listRoutes,
+  recipientRoutes,
+  memberRoutes,
+  contactRoutes,
+  caseRoutes,
+  caseMoves,
+  deliveryRoutes,
+  postRoutes,
+  tokenRoutes,
+];
+
+/** Of a request but a patch. */
+const BODY_LIMIT = 1024 * 1024;
+/** From the first octet of a request to its last; 35 MiB in this time are 2.4 Mbit/s. */
+const REQUEST_TIMEOUT = 120 * SECOND;
+/** What is left to requests under way when the server is closed. */
+const DRAIN = 1.5 * SECOND;
+
+export interface HttpOptions extends Api {
+  log: Log;
+  /** One line for each thing that is missing; empty: ready. */
+  ready: () => Promise<string[]>;
+}
+
+/** The HTTP server, complete and not listening. A route that the table of access does not know fails its start. */
+export function createHttp(options: HttpOptions): FastifyInstance {
+  const { seams, log, ready } = options;
+  const app: FastifyInstance = fastify({
+    // Its own lines show paths and queries, which may hold addresses; `logRequests` says less.
+    logController: new LogController({ disableRequestLogging: true }),
+    loggerInstance: quiet(log),
+    genReqId: () => newId(seams.clock),
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 300 },
+    // These come before every hook.
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply.headers(HEADERS)),
+    clientErrorHandler: refuseBytes,
+  });
+  app.removeContentTypeParser('text/plain');
+  app.setValidatorCompiler(validatorCompiler);
+  app.setErrorHandler(sendProblem);
+  enforceTable(app);
+  refuseUnknown(app);
+  app.addHook('onRequest', async (_request, reply) => void reply.headers(HEADERS));
+  authenticate(app, seams);
+  logRequests(app);
+  describeApi(app);
+  app.register(
+    plugin((scope) => {
+      healthRoutes(scope, ready);
+      documentRoute(scope);
+    }),
+  );
+  app.register(
+    plugin((scope) => {
+      for (const routes of resources) routes(scope, options);
+    }),
+    { prefix: '/api/v1' },
+  );
+  app.addHook('preClose', async () => void setTimeout(() => app.server.closeAllConnections(), DRAIN).unref());
+  return app;
+}
+
+/** What a plugin throws would end the process; what it gives to `done` fails the start. */
+function plugin(add: (app: App) => void): FastifyPluginCallback {
+  return (scope, _options, done) => {
+    try {
+      add(scope.withTypeProvider<TypeBoxTypeProvider>());
+      done();
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
+}
+
+/** What fastify says about a request by itself would show its URL. */
+function quiet(log: Log): FastifyBaseLogger {
+  return log.child({}, { serializers: { req: () => undefined, res: () => undefined } });
+}
+
+/** Nothing of this is for a cache, a frame or a script of somebody else. */
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+};
+
+/** One line a request: the route's pattern, never the path that was asked for, nor anything of the bodies. */
+function logRequests(app: FastifyInstance): void {
+  app.addHook('onResponse', async ({ method, routeOptions, ip, caller, log }, { statusCode, elapsedTime }) => {
+    const by = caller?.tokenId ?? null;
+    log.info({ method, route: routeOptions.url ?? null, status: statusCode, ms: Math.round(elapsedTime), ip, by }, 'request');
+  });
+}

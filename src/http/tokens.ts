@@ -1,0 +1,79 @@
+import { type Static, Type } from 'typebox';
+import { toIso } from '../clock.ts';
+import { Address } from '../roster/entries.ts';
+import { issueToken, revokeToken } from '../roster/tokens.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
+import type { Token } from '../store/schema.ts';
+import * as tokens from '../store/tokens.ts';
+import type { Api, App } from './api.ts';
+import { orNull } from './case-view.ts';
+import { InstantUtc } from './instant.ts';
+import { PageOf, Paging, pageOf } from './page.ts';
+import { ById, OrNull } from './schemas.ts';
+
+const tags = ['tokens'];
+const Role = Type.Enum(['admin', 'team', 'auditor'], { description: '"admin", "team" or "auditor"' });
+
+/** Everything about a token but what proves it. */
+const TokenView = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  role: Role,
+  person: OrNull(Type.String({ description: 'the address of who acts with it' })),
+  createdAt: InstantUtc,
+  expiresAt: OrNull(InstantUtc),
+  revokedAt: OrNull(InstantUtc),
+});
+
+export function tokenRoutes(app: App, api: Api): void {
+  listTokens(app, api);
+  postToken(app, api);
+  deleteToken(app, api);
+}
+
+async function tokenView(db: Db, token: Token): Promise<Static<typeof TokenView>> {
+  const { id, name, role, person_id } = token;
+  const person = person_id === null ? undefined : await contacts.byId(db, person_id);
+  return {
+    id,
+    name,
+    role,
+    person: person?.address ?? null,
+    createdAt: toIso(token.created_at),
+    expiresAt: orNull(token.expires_at),
+    revokedAt: orNull(token.revoked_at),
+  };
+}
+
+function listTokens(app: App, { seams: { db } }: Api): void {
+  const schema = { tags, summary: 'List the tokens', querystring: Paging, response: { 200: PageOf(TokenView) } };
+  app.get('/tokens', { schema }, async ({ query }) => {
+    const { items, next } = pageOf(await tokens.all(db), query, ({ id }) => id);
+    return { items: await Promise.all(items.map((token) => tokenView(db, token))), next };
+  });
+}
+
+const NewToken = Type.Object(
+  {
+    name: Type.String({ pattern: '^[ -~]{1,100}$', description: 'what it is for: 1 to 100 printable ASCII characters' }),
+    role: Role,
+    person: Type.Optional(Address),
+    days: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500, description: 'days until it ends, 1 to 36500' })),
+  },
+  { additionalProperties: false },
+);
+
+function postToken(app: App, { seams }: Api): void {
+  const created = Type.Object({ id: Type.String(), token: Type.String({ description: 'shown this once' }) });
+  const schema = { tags, summary: 'Make a token', body: NewToken, response: { 201: created } };
+  app.post('/tokens', { schema }, async ({ body: { name, role, person, days } }, reply) => {
+    reply.code(201);
+    return issueToken(seams, { name, role, person: person ?? null, days: days ?? null });
+  });
+}
+
+function deleteToken(app: App, { seams }: Api): void {
+  const schema = { tags, summary: 'Revoke a token', params: ById, response: { 200: TokenView } };
+  app.delete('/tokens/:id', { schema }, async ({ params }) => tokenView(seams.db, await revokeToken(seams, params.id)));
+}
