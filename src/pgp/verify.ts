@@ -17,7 +17,10 @@ export interface SignatureVerdict {
   reason: 'no-certificate' | 'invalid' | null;
   /** The certificate is on the roster; a valid signature by one that merely came with the mail proves no name. */
   certificateKnown: boolean;
-  /** SHA-256 of the signature packet, hex: the same signature again is the same statement again. */
+  /**
+   * SHA-256, hex, over who signed what and when: the same statement again, however its signature packet is written. The
+   * packet itself has room for octets that no signature covers (RFC 9580 §5.2.3.8).
+   */
   digest: string;
   /** Nothing that a reader sees stands outside of what was signed. */
   coversWholeContent: boolean;
@@ -42,6 +45,8 @@ interface Candidate {
 
 interface Verifiable {
   keyIds: string[];
+  /** What was signed. */
+  content: Uint8Array;
   verifyWith(certificates: openpgp.PublicKey[], at: Date): Promise<VerificationResult[]>;
 }
 
@@ -49,6 +54,7 @@ interface Verifiable {
 export function ofMessage(message: openpgp.Message<Uint8Array>): Verifiable {
   return {
     keyIds: message.getSigningKeyIDs().map(hexId),
+    content: message.getLiteralData() ?? new Uint8Array(),
     verifyWith: (certificates, at) => message.verify(certificates, at),
   };
 }
@@ -59,6 +65,7 @@ export async function ofDetached(content: Uint8Array, signature: Uint8Array): Pr
   const message = await openpgp.createMessage({ binary: canonical(content) });
   return {
     keyIds: read.getSigningKeyIDs().map(hexId),
+    content,
     verifyWith: async (verificationKeys, date) =>
       (await openpgp.verify({ message, signature: read, verificationKeys, date, format: 'binary' })).signatures,
   };
@@ -85,6 +92,7 @@ function canonical(content: Uint8Array): Uint8Array {
 export function ofCleartext(message: openpgp.CleartextMessage): Verifiable {
   return {
     keyIds: message.getSigningKeyIDs().map(hexId),
+    content: Buffer.from(message.getText()),
     verifyWith: (certificates, at) => message.verify(certificates, at),
   };
 }
@@ -103,14 +111,16 @@ export async function verify(
   if (keyIds.length === 0) return [];
   if (keyIds.length > MOST_SIGNATURES) throw new Refusal('too-complex', 'There are too many signatures');
   const candidates = await gather(keyIds, offered, lookup);
+  const content = sha256(canonical(signed.content));
   const verdicts: SignatureVerdict[] = [];
   for (const candidate of candidates) {
     const certificate = await parseCertificate(candidate.facts.data);
     const results = await signed.verifyWith([certificate], dateAt(at + CLOCK_SKEW));
-    for (const [index, result] of results.entries()) verdicts[index] = better(verdicts[index], await judge(result, candidate));
+    for (const [index, result] of results.entries())
+      verdicts[index] = better(verdicts[index], await judge(result, candidate, content));
   }
   if (candidates.length === 0)
-    for (const result of await signed.verifyWith([], dateAt(at + CLOCK_SKEW))) verdicts.push(await judge(result, null));
+    for (const result of await signed.verifyWith([], dateAt(at + CLOCK_SKEW))) verdicts.push(await judge(result, null, content));
   return verdicts;
 }
 
@@ -127,7 +137,7 @@ async function gather(keyIds: string[], offered: readonly Uint8Array[], lookup: 
   return candidates;
 }
 
-async function judge(result: VerificationResult, candidate: Candidate | null): Promise<SignatureVerdict> {
+async function judge(result: VerificationResult, candidate: Candidate | null, content: string): Promise<SignatureVerdict> {
   // The promise is awaited here and nowhere else: openpgp hands out the content whether it holds or not.
   const valid = await result.verified.then(
     () => true,
@@ -141,11 +151,18 @@ async function judge(result: VerificationResult, candidate: Candidate | null): P
     valid: valid && candidate !== null,
     reason: valid ? null : madeByCandidate ? 'invalid' : 'no-certificate',
     certificateKnown: valid && candidate?.known === true,
-    digest: createHash('sha256')
-      .update((await result.signature).write())
-      .digest('hex'),
+    digest: sha256(Buffer.concat([Buffer.from(`${keyId} ${content} `), ...statements(await result.signature)])),
     coversWholeContent: false,
   };
+}
+
+/** Of each signature packet what the signature covers: its hashed subpackets, with the time of signing. */
+function statements({ packets }: openpgp.Signature): Uint8Array[] {
+  return packets.map((packet) => packet.signatureData ?? new Uint8Array());
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** Of two verdicts on one signature: valid beats invalid, and invalid beats not knowing the certificate. */
