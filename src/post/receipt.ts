@@ -1,5 +1,5 @@
 import { DAY, type Instant, newId } from '../clock.ts';
-import { threadAddress } from '../mail/address.ts';
+import { readListAddress, threadAddress } from '../mail/address.ts';
 import { clearReceipt, receipt } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
@@ -9,6 +9,8 @@ import type { RosterCertificate } from '../store/certificates.ts';
 import * as certificates from '../store/certificates.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import * as recipients from '../store/recipients.ts';
 import type { List, NewPost } from '../store/schema.ts';
 
 /** The answer to a report, ready to be written with its case. */
@@ -34,8 +36,13 @@ export interface ReportFacts {
   roster: RosterCertificate | undefined;
 }
 
-/** Writes the receipt: sealed where the mail's signature verified with a certificate that can be encrypted to, else without content. */
-export async function prepareReceipt(seams: Seams, report: ReportFacts): Promise<Receipt> {
+/**
+ * Writes the receipt: sealed where the mail's signature verified with a certificate that can be encrypted to, else without
+ * content. Null where nobody may be answered at that address.
+ */
+export async function prepareReceipt(seams: Seams, report: ReportFacts): Promise<Receipt | null> {
+  const address = report.roster?.contact.address ?? report.sender;
+  if (await isUnanswerable(seams.db, address)) return null;
   const certificate = await certificateOf(seams, report);
   const { project, caseId, list } = report;
   const sealed = receipt({
@@ -48,11 +55,17 @@ export async function prepareReceipt(seams: Seams, report: ReportFacts): Promise
   const words = certificate ? sealed : clearReceipt({ project, list: list.address });
   const kind = certificate ? 'receipt' : 'receipt-clear';
   return {
-    address: report.roster?.contact.address ?? report.sender,
+    address,
     certificate,
     proved: report.roster !== undefined,
     post: await writeNotice(seams, list, { kind, caseId }, noticeEntity(words)),
   };
+}
+
+/** An answer to one of our own addresses would go round, and to an external public one nothing goes but what is released. */
+async function isUnanswerable(db: Db, address: string): Promise<boolean> {
+  if ((await lists.byAddress(db, address)) || (await lists.byAddress(db, readListAddress(address).list))) return true;
+  return (await recipients.externalAddresses(db)).includes(address.toLowerCase());
 }
 
 async function certificateOf({ pgp, clock }: Seams, { roster, opened }: ReportFacts): Promise<Receipt['certificate']> {

@@ -9,7 +9,7 @@ import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as certificates from '../store/certificates.ts';
-import type { Db } from '../store/database.ts';
+import type { Database, Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
@@ -76,7 +76,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   if (verdict.verdict === 'discard') return { id: earlier?.id ?? '', caseId: null };
 
   const kind = kindOf(to, origin);
-  const post: NewPost = {
+  const post: NewPost & posts.Marks = {
     id: newId(seams.clock),
     list_id: to.list.id,
     case_id: to.case?.id ?? null,
@@ -90,7 +90,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
     size: mail.raw.length,
     content: await pgp.keep(mail.raw, listKey.certificate, mail.receivedAt),
   };
-  if (kind !== 'report') return db.transaction().execute((trx) => commitPost(trx, seams, to, post));
+  if (kind !== 'report') return once(db, post, (trx) => commitPost(trx, seams, to, post));
 
   const opening = await openCase(seams, identity, post);
   const receipt =
@@ -105,7 +105,16 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
           roster,
         })
       : null;
-  return db.transaction().execute((trx) => commitReport(trx, seams, to, post, opening, receipt));
+  return once(db, post, (trx) => commitReport(trx, seams, to, post, opening, receipt));
+}
+
+/** Commits, unless the same mail was committed while this one was judged: two connections may bring it at once. */
+function once(db: Database, post: NewPost & posts.Marks, commit: (trx: Db) => Promise<Accepted>): Promise<Accepted> {
+  return db.transaction().execute(async (trx) => {
+    await lists.lock(trx, post.list_id);
+    const earlier = await posts.like(trx, post.list_id, post);
+    return earlier ? { id: earlier.id, caseId: null } : commit(trx);
+  });
 }
 
 /** Opens the mail with the list's key. To the people behind a list goes also what cannot be opened: they may know why. */
@@ -202,7 +211,8 @@ async function commitReport(
     list_id: to.list.id,
     thread_token: threadToken,
     received_at: post.received_at,
-    reporter_address: receipt?.address ?? post.sender ?? null,
+    // Who cannot be answered is not told of the release either: it is a program's or a list's address.
+    reporter_address: receipt?.address ?? null,
     reporter_certificate_id: certificateId,
     revision: 1,
     updated_at: clock.now(),

@@ -22,6 +22,18 @@ export async function byId(db: Db, id: string): Promise<List | undefined> {
   return await db.selectFrom('lists').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
+/**
+ * Until the transaction ends, no other one gets past its own call for that list. SQLite's transactions are alone anyhow;
+ * PostgreSQL locks the row of an update, and this one changes nothing.
+ */
+export async function lock(db: Db, id: string): Promise<void> {
+  await db
+    .updateTable('lists')
+    .set((eb) => ({ name: eb.ref('name') }))
+    .where('id', '=', id)
+    .execute();
+}
+
 /** By address. */
 export async function all(db: Db): Promise<List[]> {
   return await db.selectFrom('lists').selectAll().orderBy('address').execute();
