@@ -19,6 +19,8 @@ export interface Actor {
  */
 export async function approve({ db, clock }: Seams, caseId: string, hash: string, actor: Actor): Promise<Case> {
   return db.transaction().execute(async (trx) => {
+    // Two people at once must see each other's approval, or neither of them would be the second.
+    await cases.lock(trx, caseId);
     const seen = await caseToChange(trx, caseId);
     const { personId } = actor;
     if (personId === null || !(await team(trx)).some(({ id }) => id === personId)) throw new Refusal('needs-person');
@@ -27,7 +29,7 @@ export async function approve({ db, clock }: Seams, caseId: string, hash: string
     const approval = { case_id: caseId, hash, person_id: personId, token_id: actor.tokenId, approved_at: clock.now() };
     if (!(await cases.insertApproval(trx, approval))) throw new Refusal('approved-already');
     if (seen.state !== 'scheduled' || approvers(await cases.approvals(trx, caseId), hash) < PEOPLE) return seen;
-    const armed = { state: 'armed' as const, revision: seen.revision + 1, updated_at: clock.now() };
+    const armed = { state: 'armed' as const, revision: seen.revision + 1, overdue_told_at: null, updated_at: clock.now() };
     if (!(await cases.change(trx, seen, armed))) throw new Refusal('stale');
     return { ...seen, ...armed };
   });

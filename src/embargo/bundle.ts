@@ -5,12 +5,23 @@ import { type Instant, toIso } from '../clock.ts';
 export interface Bundle {
   caseId: string;
   releaseAt: Instant;
-  /** SHA-256 of the draft (subject and text) as it is kept, hex. */
-  draft: string;
-  /** SHA-256 of each patch, hex; their order means nothing. */
-  patches: readonly string[];
+  /** Of the draft (subject and text) as it is kept. */
+  draft: Part;
+  /** Their order means nothing. */
+  patches: readonly Part[];
+  /** Ids of the patches that were taken out. */
+  withdrawn: readonly string[];
   /** Addresses of the public lists. */
   channels: readonly string[];
+}
+
+/**
+ * The id of a row and the SHA-256 (hex) of its octets. No id comes twice: what was changed and changed back is another
+ * bundle, so that no single person can bring back what others approved before.
+ */
+export interface Part {
+  id: string;
+  sha256: string;
 }
 
 /** SHA-256, hex, over the bundle in one written form. Another instant, letter, patch or channel is another hash. */
@@ -19,8 +30,9 @@ export function bundleHash(bundle: Bundle): string {
     'curfew bundle 1',
     bundle.caseId,
     toIso(bundle.releaseAt),
-    bundle.draft,
-    [...bundle.patches].sort(),
+    [bundle.draft.id, bundle.draft.sha256],
+    bundle.patches.map(({ id, sha256 }) => `${id} ${sha256}`).sort(),
+    [...bundle.withdrawn].sort(),
     [...bundle.channels].sort(),
   ]);
   return sha256(Buffer.from(written));

@@ -8,7 +8,7 @@ import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { Case } from '../store/schema.ts';
-import { bundleHash, sha256 } from './bundle.ts';
+import { bundleHash, type Part, sha256 } from './bundle.ts';
 
 /** What the public will read. */
 export interface Draft {
@@ -16,11 +16,9 @@ export interface Draft {
   text: string;
 }
 
-export interface PatchFile {
+export interface PatchFile extends Part {
   name: string;
   bytes: Uint8Array;
-  /** Hex. */
-  sha256: string;
 }
 
 /** All of a case that is under embargo, in clear: it lives in memory for the time of one move. */
@@ -52,26 +50,28 @@ export async function openContents({ db, pgp, keyring }: Seams, about: Case): Pr
   for (const patch of await cases.patches(db, about.id)) {
     const file = parseEntity(await pgp.reopen(patch.content, key.secret));
     const bytes = decodedBody(file);
-    patches.push({ name: fileName(file) ?? 'unnamed.patch', bytes, sha256: sha256(bytes) });
+    patches.push({ id: patch.id, name: fileName(file) ?? 'unnamed.patch', bytes, sha256: sha256(bytes) });
   }
   return {
     draft: { subject: fieldText(draft, 'subject') ?? '', text: entityText(draft) },
     patches,
-    hash: hashOf(about, about.release_at, sha256(kept), patches),
+    hash: await hashOf(db, about, about.release_at, { id: draftPost.id, sha256: sha256(kept) }, patches),
   };
 }
 
-function hashOf(
+async function hashOf(
+  db: Db,
   about: Pick<Case, 'id' | 'channels'>,
   releaseAt: number,
-  draft: string,
-  patches: readonly { sha256: string }[],
-): string {
+  draft: Part,
+  patches: readonly Part[],
+): Promise<string> {
   return bundleHash({
     caseId: about.id,
     releaseAt,
     draft,
-    patches: patches.map((patch) => patch.sha256),
+    patches,
+    withdrawn: await cases.withdrawnPatches(db, about.id),
     channels: channelsOf(about),
   });
 }
@@ -80,7 +80,7 @@ function hashOf(
 export async function recordedHash(db: Db, about: Case): Promise<string | null> {
   const draft = about.draft_post_id ? await posts.byId(db, about.draft_post_id) : undefined;
   if (!draft || about.release_at === null) return null;
-  return hashOf(about, about.release_at, draft.digest, await cases.patches(db, about.id));
+  return hashOf(db, about, about.release_at, { id: draft.id, sha256: draft.digest }, await cases.patches(db, about.id));
 }
 
 export function channelsOf({ channels }: Pick<Case, 'channels'>): string[] {
