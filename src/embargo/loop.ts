@@ -1,9 +1,9 @@
-import { type Alarm, SECOND } from '../clock.ts';
+import { type Alarm, MINUTE, SECOND } from '../clock.ts';
 import { copyFor, team, toContact } from '../delivery/copies.ts';
 import type { Log } from '../log.ts';
 import { overdue } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
-import { asRefusal } from '../refusal.ts';
+import { asRefusal, type Reason } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -16,6 +16,8 @@ import { release } from './release.ts';
 const LONGEST_SLEEP = 5 * SECOND;
 /** A release that stumbles is tried again after this. */
 const RETRY = SECOND;
+/** What stumbles for another reason than its own contents is said to the team when it is this late. */
+const LATE = MINUTE;
 
 /** Releases each armed case at its instant, and says loudly when one cannot go out. `released` is rung after each. */
 export async function releaseLoop(
@@ -49,7 +51,7 @@ async function releaseDue(seams: Seams, project: string, released: () => void, l
     } catch (error) {
       const { reason, detail } = asRefusal(error);
       log.error({ case: due.id, reason, detail }, 'a release that is due did not happen');
-      if (reason === 'approval-voided' || reason === 'cannot-open') await tellStuck(seams, due, released);
+      await tellStuck(seams, due, reason, log, released);
     }
   }
   const next = await cases.firstDue(db, 'armed');
@@ -62,29 +64,38 @@ async function releaseDue(seams: Seams, project: string, released: () => void, l
 async function tellOverdue(seams: Seams, log: Log, told: () => void): Promise<void> {
   for (const late of await cases.untoldOverdue(seams.db, seams.clock.now())) {
     log.error({ case: late.id }, 'a case is overdue: it lacks approvals');
-    await tell(seams, late, 'Two different people of the team have to approve what stands there.');
-    told();
+    await tell(seams, late, 'Two different people of the team have to approve what stands there.', log, told);
   }
 }
 
-async function tellStuck(seams: Seams, due: Case, told: () => void): Promise<void> {
-  if (due.overdue_told_at !== null) return;
-  await tell(
-    seams,
-    due,
-    'What is kept of it is not what was approved, or cannot be opened. Set its text or patches again and approve.',
-  );
-  told();
+async function tellStuck(seams: Seams, due: Case, reason: Reason, log: Log, told: () => void): Promise<void> {
+  if (due.overdue_told_at !== null || reason === 'stale' || reason === 'already-released') return;
+  const damaged = reason === 'approval-voided' || reason === 'cannot-open';
+  if (!damaged && seams.clock.now() - (due.release_at ?? 0) < LATE) return;
+  const why = damaged
+    ? 'What is kept of it is not what was approved, or cannot be opened. Set its text or patches again and approve.'
+    : `The release fails and is tried again every second. Reason: ${reason}; the server's log has more.`;
+  await tell(seams, due, why, log, told);
 }
 
-async function tell(seams: Seams, about: Case, why: string): Promise<void> {
+/** What cannot be said of one case must not hold another one up. */
+async function tell(seams: Seams, about: Case, why: string, log: Log, told: () => void): Promise<void> {
+  try {
+    await writeOverdue(seams, about, why);
+    told();
+  } catch (error) {
+    log.error({ err: error, case: about.id }, 'the team could not be told that a case is overdue');
+  }
+}
+
+async function writeOverdue(seams: Seams, about: Case, why: string): Promise<void> {
   const { db, clock } = seams;
   const list = await lists.byId(db, about.list_id);
   if (!list || about.release_at === null) return;
   const words = overdue({ caseId: about.id, releaseAt: about.release_at, why });
   const post = await writeNotice(seams, list, { kind: 'alert', caseId: about.id }, noticeEntity(words));
   await db.transaction().execute(async (trx) => {
-    if (!(await cases.change(trx, about, { overdue_told_at: clock.now() }))) return;
+    if (!(await cases.markOverdueTold(trx, about, clock.now()))) return;
     await posts.insert(trx, post);
     const copies = (await team(trx)).map((contact) =>
       copyFor(clock, { id: post.id, case_id: about.id, list }, toContact(contact)),
