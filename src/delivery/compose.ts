@@ -70,6 +70,8 @@ function signatureLine({ signer, signatures }: OpenedMail, { contact }: Origin):
   if (signer && contact) return `good, ${contact.address} of ${contact.organisation}, certificate ${signer.fingerprint}`;
   if (signer) return `good, but by a certificate that is not on the roster: ${signer.fingerprint}`;
   if (signatures.some((one) => one.reason === 'invalid')) return 'BAD';
+  if (signatures.some((one) => one.valid && one.coversWholeContent))
+    return 'good, but by several certificates: nobody is credited with it';
   if (signatures.some((one) => one.valid)) return 'does not cover the whole mail';
   return signatures.length > 0 ? `cannot be checked, no certificate for key ${signatures[0]?.keyId}` : 'none';
 }

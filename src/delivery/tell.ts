@@ -1,6 +1,7 @@
 import type { Log } from '../log.ts';
 import { type StuckCopy, stuckCopies } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -25,22 +26,28 @@ export async function tellTeam(seams: Seams, log: Log): Promise<number> {
   }
   log.error({ copies: stuck.map(({ id }) => id) }, 'copies were held or failed');
   const list = (await lists.all(db)).find(({ role }) => role === 'intake');
-  if (list && described.length > 0) await alert(seams, list, described, stuck);
-  else await deliveries.markTold(db, idsOf(stuck), clock.now());
+  if (list && described.length > 0) return (await alert(seams, list, described, stuck)) ? stuck.length : 0;
+  await deliveries.markTold(db, idsOf(stuck), clock.now());
   return stuck.length;
 }
 
-async function alert(seams: Seams, list: List, described: StuckCopy[], stuck: Delivery[]): Promise<void> {
+/** False: another node told of some of them meanwhile, and nothing was written. */
+async function alert(seams: Seams, list: List, described: StuckCopy[], stuck: Delivery[]): Promise<boolean> {
   const { db, clock } = seams;
   const post = await writeNotice(seams, list, { kind: 'alert', caseId: null }, noticeEntity(stuckCopies(described)));
-  await db.transaction().execute(async (trx) => {
+  const tell = db.transaction().execute(async (trx) => {
+    if ((await deliveries.markTold(trx, idsOf(stuck), clock.now())) < stuck.length) throw new Refusal('stale');
     await posts.insert(trx, post);
     const readers = await team(trx);
     await deliveries.insertMany(
       trx,
       readers.map((contact) => copyFor(clock, { id: post.id, case_id: null, list }, toContact(contact))),
     );
-    await deliveries.markTold(trx, idsOf(stuck), clock.now());
+    return true;
+  });
+  return tell.catch((error: unknown) => {
+    if (error instanceof Refusal && error.reason === 'stale') return false;
+    throw error;
   });
 }
 

@@ -76,9 +76,8 @@ export async function deliverBatch(
     opened = await openPost(seams, first.post_id);
     prepared = await prepare(seams, opened, batch);
   } catch (error) {
-    const settlement = afterFailure(asRefusal(error), first.attempts, clock.now());
-    log.error({ err: error, post: first.post_id, state: settlement.state }, 'a post could not be made ready');
-    for (const copy of batch) await settle(copy, settlement);
+    log.error({ err: error, post: first.post_id }, 'a post could not be made ready');
+    for (const copy of batch) await settle(copy, afterFailure(asRefusal(error), copy, options, clock.now()));
     return batch.length;
   }
 
@@ -165,8 +164,8 @@ function settlementOf(outcome: Outcome, copy: Delivery, { giveUp }: WorkOptions,
   return { state: 'deferred', reason, response, until: nextAttempt(copy.attempts, now, randomFraction) };
 }
 
-/** What cannot be opened waits for a person, anything else is tried again. */
-function afterFailure({ reason }: Refusal, attempts: number, now: Instant): Settlement {
-  if (reason === 'cannot-open') return { state: 'held', reason, response: null };
-  return { state: 'deferred', reason, response: null, until: nextAttempt(attempts, now, randomFraction) };
+/** What cannot be opened waits for a person, and so does what could not be made ready for too long; else it is tried again. */
+function afterFailure({ reason }: Refusal, copy: Delivery, { giveUp }: WorkOptions, now: Instant): Settlement {
+  if (reason === 'cannot-open' || now - copy.created_at >= giveUp * SECOND) return { state: 'held', reason, response: null };
+  return { state: 'deferred', reason, response: null, until: nextAttempt(copy.attempts, now, randomFraction) };
 }

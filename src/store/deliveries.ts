@@ -135,8 +135,15 @@ export async function untold(db: Db, most: number): Promise<Delivery[]> {
     .execute();
 }
 
-export async function markTold(db: Db, ids: string[], now: Instant): Promise<void> {
-  await db.updateTable('deliveries').set({ told_at: now }).where('id', 'in', ids).execute();
+/** Gives of how many nobody had been told. */
+export async function markTold(db: Db, ids: string[], now: Instant): Promise<number> {
+  const result = await db
+    .updateTable('deliveries')
+    .set({ told_at: now })
+    .where('id', 'in', ids)
+    .where('told_at', 'is', null)
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
 }
 
 /** A person sends a waiting or held copy now. False: it is in no such state. */
@@ -150,13 +157,13 @@ export async function retry(db: Db, id: string, now: Instant): Promise<boolean> 
   return result.numUpdatedRows === 1n;
 }
 
-/** Whether that address got something of this audience's automatic mail after `since`. */
+/** Whether that address, in any case, got automatic mail of these kinds after `since`. */
 export async function wroteTo(db: Db, address: string, kinds: ('receipt' | 'receipt-clear')[], since: Instant): Promise<boolean> {
   const row = await db
     .selectFrom('deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .select('deliveries.id')
-    .where('deliveries.address', '=', address)
+    .where((eb) => eb(eb.fn<string>('lower', ['deliveries.address']), '=', address.toLowerCase()))
     .where('deliveries.created_at', '>', since)
     .where('posts.kind', 'in', kinds)
     .executeTakeFirst();
