@@ -8,8 +8,9 @@ import { DAY } from '../clock.ts';
 import { armorSecret } from '../pgp/secret.ts';
 import { Refusal } from '../refusal.ts';
 import { type Cast, makeCast } from './demo/cast.ts';
+import type { Moment, Told } from './demo/narrator.ts';
 import type { Stage } from './demo/stage.ts';
-import { BEGIN, type Moment, type Told, tell } from './demo/story.ts';
+import { BEGIN, tell } from './demo/story.ts';
 
 interface Options {
   keep?: string;
@@ -60,10 +61,10 @@ async function show({ at, event, detail }: Moment, { json, fast }: Options): Pro
 
 function close(told: Told, { json }: Options, keep: string | null): void {
   if (json) return void process.stdout.write(`${JSON.stringify(told, null, 2)}\n`);
-  const { accepted, refused, sent, sealed } = told.counts;
-  const published = told.counts['public'];
+  const { accepted, refused, sent, sealed, public: published, early, lost, twice } = told.counts;
   process.stdout.write(
-    `\nmails in: ${accepted} accepted, ${refused} refused; mails out: ${sent} (${sealed} sealed, each opened by its recipient's key alone; ${published} public); early: 0; lost: 0\n`,
+    `\nmails in: ${accepted} accepted, ${refused} refused; mails out: ${sent}, ${sealed} sealed (each opened by its recipient's key alone), ` +
+      `${published} public; early: ${early}, lost: ${lost}, twice: ${twice}\n`,
   );
   if (keep !== null) process.stdout.write(`Left in ${keep}: mails/, keys/, timeline.json, data/\n`);
 }

@@ -32,6 +32,7 @@ const FAULTS: Record<string, (what: string) => string> = {
   EPERM: (what) => `No permission${what}`,
   ENOENT: (what) => `There is no such file${what}`,
   ENOTDIR: (what) => `A part of the path is no folder${what}`,
+  EEXIST: (what) => `A file is where a folder should be${what}`,
   EISDIR: (what) => `A folder is where a file should be${what}`,
   ENOSPC: (what) => `The disk is full${what}`,
   EROFS: (what) => `The file system is read-only${what}`,

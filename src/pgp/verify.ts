@@ -98,8 +98,8 @@ export function ofCleartext(message: openpgp.CleartextMessage): Verifiable {
 }
 
 /**
- * Checks every signature with every certificate that may have made it: those of the roster first, then those that came
- * with the mail. A verdict a signature, in the order of the message.
+ * Checks every signature with the certificate that may have made it: one of the roster before one that came with the mail.
+ * A verdict a signature, in the order of the message.
  */
 export async function verify(
   signed: Verifiable,
@@ -112,16 +112,10 @@ export async function verify(
   if (keyIds.length > MOST_SIGNATURES) throw new Refusal('too-complex', 'There are too many signatures');
   const candidates = await gather(keyIds, offered, lookup);
   const content = sha256(canonical(signed.content));
-  const verdicts: SignatureVerdict[] = [];
-  for (const candidate of candidates) {
-    const certificate = await parseCertificate(candidate.facts.data);
-    const results = await signed.verifyWith([certificate], dateAt(at + CLOCK_SKEW));
-    for (const [index, result] of results.entries())
-      verdicts[index] = better(verdicts[index], await judge(result, candidate, content));
-  }
-  if (candidates.length === 0)
-    for (const result of await signed.verifyWith([], dateAt(at + CLOCK_SKEW))) verdicts.push(await judge(result, null, content));
-  return verdicts;
+  const certificates = await Promise.all(candidates.map(({ facts }) => parseCertificate(facts.data)));
+  // Once, with all of them: OpenPGP.js cannot verify the same message a second time.
+  const results = await signed.verifyWith(certificates, dateAt(at + CLOCK_SKEW));
+  return Promise.all(results.map((result) => judge(result, candidates, content)));
 }
 
 async function gather(keyIds: string[], offered: readonly Uint8Array[], lookup: Lookup): Promise<Candidate[]> {
@@ -137,20 +131,22 @@ async function gather(keyIds: string[], offered: readonly Uint8Array[], lookup: 
   return candidates;
 }
 
-async function judge(result: VerificationResult, candidate: Candidate | null, content: string): Promise<SignatureVerdict> {
+async function judge(result: VerificationResult, candidates: readonly Candidate[], content: string): Promise<SignatureVerdict> {
   // The promise is awaited here and nowhere else: openpgp hands out the content whether it holds or not.
-  const valid = await result.verified.then(
+  const verified = await result.verified.then(
     () => true,
     () => false,
   );
   const keyId = hexId(result.keyID);
-  const madeByCandidate = candidate?.facts.keys.some((key) => key.keyId === keyId) ?? false;
+  // OpenPGP.js, too, takes the first certificate that has a key of this id, and no other.
+  const candidate = candidates.find(({ facts }) => facts.keys.some((key) => key.keyId === keyId));
+  const valid = verified && candidate !== undefined;
   return {
     keyId,
-    fingerprint: valid && candidate ? candidate.facts.fingerprint : null,
-    valid: valid && candidate !== null,
-    reason: valid ? null : madeByCandidate ? 'invalid' : 'no-certificate',
-    certificateKnown: valid && candidate?.known === true,
+    fingerprint: valid ? candidate.facts.fingerprint : null,
+    valid,
+    reason: valid ? null : candidate ? 'invalid' : 'no-certificate',
+    certificateKnown: valid && candidate.known,
     digest: sha256(Buffer.concat([Buffer.from(`${keyId} ${content} `), ...statements(await result.signature)])),
     coversWholeContent: false,
   };
@@ -163,12 +159,6 @@ function statements({ packets }: openpgp.Signature): Uint8Array[] {
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-/** Of two verdicts on one signature: valid beats invalid, and invalid beats not knowing the certificate. */
-function better(one: SignatureVerdict | undefined, other: SignatureVerdict): SignatureVerdict {
-  const rank = (verdict: SignatureVerdict) => (verdict.valid ? 2 : verdict.reason === 'invalid' ? 1 : 0);
-  return one && rank(one) >= rank(other) ? one : other;
 }
 
 function hexId(id: openpgp.KeyID): string {

@@ -54,7 +54,7 @@ describe('parts', () => {
       fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
         const part = textPart(text);
         const canonical = text.replace(/\r\n|\r|\n/g, '\r\n').replace(/(?:\r\n)*$/, '\r\n');
-        expect(entityText(parseEntity(part))).toBe(canonical.toWellFormed());
+        expect(entityText(parseEntity(part))).toBe(Buffer.from(canonical).toString());
         expect(part.every((octet) => octet < 128)).toBe(true);
       }),
     );

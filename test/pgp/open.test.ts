@@ -83,6 +83,15 @@ describe('who signed', () => {
     expect(opened.signatures).toMatchObject([{ valid: false, reason: 'no-certificate', fingerprint: null }]);
   });
 
+  it('is found among many certificates, wherever it stands', async () => {
+    const roster = await Promise.all([eve, rae, list].map(async (party) => (await readCertificate(party.public)).data));
+    const raw = await encryptedMail(letter, sealing);
+    for (const certificates of [roster, roster.toReversed()])
+      expect(
+        (await openMail({ raw, secrets: [await secretOf(list)], at: AT }, async () => certificates)).signer?.fingerprint,
+      ).toBe(rae.fingerprint);
+  });
+
   it('a certificate that came with the mail: valid, and not known', async () => {
     const attached = { ...letter, attachments: [{ name: 'k.asc', type: 'application/pgp-keys', data: Buffer.from(rae.public) }] };
     const opened = await open(await encryptedMail(attached, sealing), []);

@@ -8,6 +8,7 @@ import type { Sent } from './sink.ts';
 /** A copy as its recipient reads it. */
 export interface Read {
   subject: string;
+  outerSubject: string;
   text: string;
   /** By name. */
   files: Map<string, Uint8Array>;
@@ -25,6 +26,7 @@ export async function read(sent: Sent, reader: Person | null, listCertificates: 
   const { text, files } = await visibleContent(opened.content);
   return {
     subject: opened.subject,
+    outerSubject: opened.outerSubject,
     text,
     files: new Map(files.map(({ name, bytes }) => [name, bytes])),
     signer: opened.signer?.certificateKnown ? opened.signer.fingerprint : null,
