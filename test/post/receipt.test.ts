@@ -1,0 +1,170 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DAY, SECOND } from '../../src/clock.ts';
+import { addRecipient } from '../../src/roster/recipients.ts';
+import * as cases from '../../src/store/cases.ts';
+import { headerOf, outbox, type Sent } from '../delivery/outbox.ts';
+import { clearMail, encryptedMail, type Letter, signedMail } from '../support/compose.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
+import { generate, makeParty, openCopy, type Party } from '../support/party.ts';
+import { arrive, CANARY, everything, letterOf, listCertificate } from './arrive.ts';
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let rita: Party;
+
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    rita = await makeParty('rita@example.org');
+  });
+
+  const attached = ({ public: armored }: Party) => ({
+    name: 'key.asc',
+    type: 'application/pgp-keys',
+    data: Buffer.from(armored),
+  });
+  const sealed = (change: Partial<Letter>, signer?: Party) =>
+    encryptedMail(letterOf(house, rita, change), {
+      recipients: [listCertificate(house, LISTS.security)],
+      ...(signer ? { signer } : {}),
+    });
+  const receipts = async () =>
+    (await everything(house)).copies.filter(({ audience }) => audience === 'stranger' || audience === 'reporter');
+  const delivered = async (): Promise<Sent> => {
+    const toTeam = house.team.map(({ address }) => address);
+    const [mail, ...more] = (await outbox(house).drain()).filter(({ to }) => !toTeam.includes(to));
+    if (!mail || more.length > 0) throw new Error(`${more.length + (mail ? 1 : 0)} receipts`);
+    return mail;
+  };
+  const reporter = async (caseId: string | null) => (await cases.byId(house.db, caseId ?? ''))?.reporter_address;
+
+  describe('a receipt is sealed', () => {
+    const autocrypt = ({ address, public: armored }: Party) => {
+      const [, data = ''] = /\r?\n\r?\n([\s\S]*?)\r?\n=/.exec(armored) ?? [];
+      return `Autocrypt: addr=${address}; prefer-encrypt=mutual; keydata=\r\n ${data.replaceAll(/\s+/g, '\r\n ')}`;
+    };
+    test.each<[string, () => Promise<Buffer>]>([
+      ['with the mail, encrypted', () => sealed({ attachments: [attached(rita)] }, rita)],
+      ['in the Autocrypt field', () => sealed({ headers: [autocrypt(rita)] }, rita)],
+      ['with a mail that was merely signed', () => signedMail(letterOf(house, rita, { attachments: [attached(rita)] }), rita)],
+    ])('to the certificate that came %s, as its signature verifies with it', async (_, compose) => {
+      const { caseId } = await arrive(house, await compose());
+      const mail = await delivered();
+      expect(mail).toMatchObject({ from: null, to: rita.address });
+      const list = house.keyring.all().find(({ address }) => address === LISTS.security);
+      const copy = await openCopy(mail.raw, rita, listCertificate(house, LISTS.security), house.clock.now());
+      expect(copy.signer).toBe(list?.fingerprint);
+      expect(copy.encryptedTo).toHaveLength(1);
+      const token = (await cases.byId(house.db, caseId ?? ''))?.thread_token;
+      expect(copy.entity.toString()).toContain(`security+${caseId}.${token}@orbit.example`);
+      expect(mail.raw.toString()).not.toContain(token);
+      expect(mail.raw.toString()).not.toContain(caseId);
+    });
+
+    test('to a contact of the roster at his own address, however often he writes', async () => {
+      const [alpha] = house.members;
+      for (let count = 1; count <= 3; count++) {
+        house.clock.moveTo(house.clock.now() + SECOND);
+        await arrive(house, await sealed({}, alpha), { sender: 'somewhere@else.example' });
+        expect(await receipts()).toHaveLength(count);
+      }
+      for (const receipt of await receipts()) expect(receipt).toMatchObject({ audience: 'reporter', address: alpha.address });
+    });
+  });
+
+  describe('a receipt says nothing', () => {
+    test.each<[string, () => Promise<Buffer> | Buffer]>([
+      ['in clear', () => clearMail(letterOf(house, rita))],
+      ['encrypted, but not signed', () => sealed({ attachments: [attached(rita)] })],
+      ['signed by a certificate that did not come with it', () => sealed({}, rita)],
+      [
+        'signed by another certificate than the one that came with it',
+        async () => sealed({ attachments: [attached(await makeParty('mallory@example.org'))] }, rita),
+      ],
+    ])('to who wrote %s', async (_, compose) => {
+      const { caseId } = await arrive(house, await compose());
+      const mail = await delivered();
+      expect(mail).toMatchObject({ from: null, to: rita.address });
+      const text = mail.raw.toString();
+      for (const word of [CANARY, 'crashes', 'BEGIN PGP MESSAGE', caseId ?? '', 'security+']) expect(text).not.toContain(word);
+      expect(text).toContain('BEGIN PGP SIGNATURE');
+    });
+
+    test('to who signed with a certificate that has expired since, or that cannot be encrypted to', async () => {
+      const short = await generate('rita@example.org', 'rita', { born: house.clock.now() - DAY, lifetime: 3600 });
+      const at = house.clock.now() - DAY + SECOND;
+      await arrive(house, await signedMail({ ...letterOf(house, rita, { attachments: [attached(short)] }), at }, short));
+      expect((await receipts()).map(({ audience }) => audience)).toEqual(['stranger']);
+    });
+  });
+
+  describe('RFC 3834', () => {
+    test('a receipt says that it is automatic, what it answers to nobody, and that nobody is to answer it', async () => {
+      await arrive(house, clearMail(letterOf(house, rita)));
+      const mail = await delivered();
+      expect(mail.from).toBeNull();
+      const header = headerOf(mail.raw);
+      expect(header).toMatch(/^Auto-Submitted: auto-replied\r$/m);
+      expect(header).not.toMatch(/^(List-|Precedence)/im);
+    });
+
+    test.each([
+      ['a program', 'Auto-Submitted: auto-generated'],
+      ['another list', 'List-Id: <other.example>'],
+      ['another list, of the old kind', 'Precedence: list'],
+      ['a bulk mailer', 'Precedence: bulk'],
+    ])('%s opens a case, and is answered neither now nor at the release', async (_, header) => {
+      const { caseId } = await arrive(house, clearMail(letterOf(house, rita, { headers: [header] })));
+      expect(await receipts()).toEqual([]);
+      expect(await reporter(caseId)).toBeNull();
+    });
+
+    test('a mail that says it is no automatic one is answered', async () => {
+      await arrive(house, clearMail(letterOf(house, rita, { headers: ['Auto-Submitted: no'] })));
+      expect(await receipts()).toHaveLength(1);
+    });
+
+    test('one a day goes to an address that proved nothing, in whatever letters it is written', async () => {
+      const again = (sender: string) => arrive(house, clearMail(letterOf(house, rita)), { sender });
+      await again(rita.address);
+      await again(rita.address);
+      const { caseId } = await again(rita.address.toUpperCase());
+      expect(await receipts()).toHaveLength(1);
+      expect(await reporter(caseId)).toBe(rita.address.toUpperCase());
+      await again('somebody@else.example');
+      expect(await receipts()).toHaveLength(2);
+      house.clock.moveTo(house.clock.now() + DAY - 1);
+      await again(rita.address);
+      expect(await receipts()).toHaveLength(2);
+      house.clock.moveTo(house.clock.now() + 1);
+      await again(rita.address);
+      expect(await receipts()).toHaveLength(3);
+    });
+
+    test('one a day, also when different mails come at once', async () => {
+      await Promise.all([1, 2, 3].map(() => arrive(house, clearMail(letterOf(house, rita)))));
+      expect(await receipts()).toHaveLength(1);
+      expect(await house.db.selectFrom('cases').select('id').execute()).toHaveLength(3);
+    });
+  });
+
+  describe('a report is accepted and not answered, and its case knows no reporter, when it comes from', () => {
+    test.each([
+      LISTS.security,
+      LISTS.announce,
+      'Security@Orbit.example',
+      'security-owner@orbit.example',
+      'security+ORBIT-2026-0001.token@orbit.example',
+      'distributors-request@orbit.example',
+      'oss@public.example',
+      'OSS@Public.example',
+    ])('%s', async (sender) => {
+      await addRecipient(house, { list: LISTS.announce, address: 'oss@public.example', kind: 'external' });
+      const { caseId } = await arrive(house, clearMail(letterOf(house, rita)), { sender });
+      expect(await receipts()).toEqual([]);
+      expect(await reporter(caseId)).toBeNull();
+      expect((await everything(house)).copies).toHaveLength(house.team.length);
+    });
+  });
+});
