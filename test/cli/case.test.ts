@@ -1,0 +1,121 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DAY, MINUTE, toIso } from '../../src/clock.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { serving, type TestApi } from '../http/api.ts';
+import { NOW } from '../store/roster-rows.ts';
+import { freePort } from '../support/ports.ts';
+import { runCurfew } from '../support/process.ts';
+
+const RELEASE = toIso(NOW + DAY);
+const serve = serving();
+let folder: string;
+let api: TestApi;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'curfew-case-'));
+  writeFileSync(join(folder, 'text.txt'), 'What the public reads.\n');
+  writeFileSync(join(folder, 'fix.patch'), '--- a\n+++ b\n');
+  const config = { sqlite: ':memory:' };
+  const db = openDatabase(config);
+  await migrate(db);
+  api = await serve({ db, config });
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs `curfew case ...` in the folder as whoever has that token. */
+function curfew(token: string, ...args: string[]) {
+  return runCurfew(['case', ...args], { cwd: folder, env: { CURFEW_TOKEN: token, CURFEW_URL: api.url } });
+}
+
+test('two people bring a case to its release from the command line', async () => {
+  const id = await api.house.report();
+  const lena = await api.house.token('team', 'lena@orbit.example');
+  const dirk = await api.house.token('team', 'dirk@orbit.example');
+  const done = async (token: string, ...args: string[]) => {
+    const { code, stdout, stderr } = await curfew(token, ...args);
+    expect([code, stderr], args.join(' ')).toEqual([0, '']);
+    return stdout;
+  };
+  expect(await done(lena, 'list')).toMatch(
+    new RegExp(`^ID +STATE +RELEASE +RECEIVED\n${id} +received +- +2026-09-22T16:00:00.000Z\n$`),
+  );
+  await done(lena, 'schedule', id, '--release', RELEASE, '--subject', 'Fixed\u{202e}', '--text-file', 'text.txt');
+  expect(await done(lena, 'patch', id, 'fix.patch')).toMatch(/^[0-9a-f]{64} {2}fix\.patch, 12 octets\n$/);
+  const shown = await done(dirk, 'bundle', id);
+  expect(shown).toMatch(/Subject: {3}Fixed\\u\{202e\}\n\nWhat the public reads\.\n\nHash: {6}[0-9a-f]{64}\n$/);
+  const { hash } = JSON.parse(await done(dirk, 'bundle', id, '--json'));
+  await done(lena, 'approve', id, '--hash', hash);
+  api.house.clock.moveTo(NOW + MINUTE);
+  expect(await done(dirk, 'approve', id, '--hash', hash)).toMatch(
+    /, armed, [\s\S]*Approved: +lena@orbit\.example.*dirk@orbit\.example/,
+  );
+  expect(await done(lena, 'dispatch', id, '--list', 'distributors@orbit.example')).toBe(
+    '2 copies are on their way to distributors@orbit.example\n',
+  );
+  expect(await done(lena, 'deliveries', id)).toMatch(/contact +alpha@alpha\.example +queued +0\n/);
+
+  const early = await curfew(lena, 'release', id);
+  expect(early).toMatchObject({ code: 1, stdout: '', stderr: `curfew: The release instant is ${RELEASE} (not-released)\n` });
+  api.house.clock.moveTo(NOW + DAY);
+  expect(JSON.parse(await done(lena, 'release', id, '--json'))).toMatchObject({ id, state: 'released', releasedAt: RELEASE });
+});
+
+test('a refusal is one line with its reason, and exit 1', async () => {
+  const token = await api.house.token('auditor');
+  expect(await curfew(token, 'show', 'ORBIT-2026-0007')).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: 'curfew: There is no case ORBIT-2026-0007 (not-found)\n',
+  });
+  expect(await curfew('curfew_wrong', 'list')).toMatchObject({
+    code: 1,
+    stderr: 'curfew: A valid bearer token is needed (unauthenticated)\n',
+  });
+  const naive = ['--release', '2026-09-30T00:00:00', '--subject', 's', '--text-file', 'text.txt'];
+  const team = await api.house.token('team');
+  expect(await curfew(team, 'schedule', await api.house.report(), ...naive)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^curfew: The instant needs its offset from UTC.*\(no-utc-offset\)\n$/),
+  });
+});
+
+test('a server that does not answer is one line, and exit 1', async () => {
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const ended = await runCurfew(['case', 'list', '--url', url], { env: { CURFEW_TOKEN: 'x' } });
+  expect(ended).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: `curfew: ${url} cannot be reached (ECONNREFUSED): is \`curfew serve\` running there?\n`,
+  });
+});
+
+test('what is missing or misused on the command line is exit 2', async () => {
+  const line = async (args: string[], env: Record<string, string> = {}) => {
+    const { code, stderr } = await runCurfew(['case', ...args], { cwd: folder, env: { CURFEW_TOKEN: '', ...env } });
+    return [code, stderr.split('\n', 1)[0]];
+  };
+  expect(await line(['approve', 'X'])).toEqual([2, "error: required option '--hash <hash>' not specified"]);
+  expect(await line(['list', '--url', api.url])).toEqual([
+    2,
+    'curfew: A token is needed: in CURFEW_TOKEN, or in the file that --token-file names',
+  ]);
+  expect(await line(['list', '--url', 'http://curfew.example'], { CURFEW_TOKEN: 'x' })).toEqual([
+    2,
+    'curfew: http://curfew.example is not https: on the way to another machine the token could be read',
+  ]);
+  expect(await line(['list'], { CURFEW_TOKEN: 'x' })).toEqual([2, 'curfew: ./config.json cannot be read (ENOENT)']);
+});
+
+test('a token comes from a file that is its owner’s alone', async () => {
+  const file = join(folder, 'token');
+  writeFileSync(file, `${await api.house.token('auditor')}\n`, { mode: 0o600 });
+  const list = () => runCurfew(['case', 'list', '--json', '--url', api.url, '--token-file', file], { env: { CURFEW_TOKEN: '' } });
+  expect(await list()).toMatchObject({ code: 0, stdout: '[]\n' });
+  chmodSync(file, 0o644);
+  expect(await list()).toMatchObject({ code: 2, stderr: `curfew: ${file} can be read by others: chmod 600 it\n` });
+});

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { DAY, MINUTE } from '../../src/clock.ts';
+import { issueToken, revokeToken } from '../../src/roster/tokens.ts';
+import * as contacts from '../../src/store/contacts.ts';
+import { NOW } from '../store/roster-rows.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { serving } from './api.ts';
+
+eachEngine((engine) => {
+  const serve = serving();
+  const start = async () => serve(await engine.open());
+
+  test('without a token the answer says what is needed', async () => {
+    const api = await start();
+    const answer = await api.ask(null, 'GET /api/v1/cases');
+    expect(answer).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="curfew"');
+  });
+
+  test('unknown, malformed, expired and revoked tokens are refused alike', async () => {
+    const api = await start();
+    const make = (name: string) => issueToken(api.house, { name, role: 'admin', person: null, days: 1 });
+    const [revoked, expiring] = [await make('revoked'), await make('expiring')];
+    await revokeToken(api.house, revoked.id);
+    expect((await api.ask(expiring.token, 'GET /api/v1/cases')).status).toBe(200);
+    api.house.clock.moveTo(NOW + DAY);
+    const answers = [];
+    for (const token of [revoked.token, expiring.token, `curfew_${'0'.repeat(52)}`, 'x y', expiring.token.toUpperCase()])
+      answers.push(await api.ask(token, 'GET /api/v1/cases'));
+    answers.push(await api.ask(null, 'GET /api/v1/cases', { headers: { authorization: `Basic ${expiring.token}` } }));
+    for (const { status, body, headers } of answers) {
+      expect([status, body.code, body.detail]).toEqual([401, 'unauthenticated', undefined]);
+      expect(headers.get('www-authenticate')).toBe('Bearer realm="curfew", error="invalid_token"');
+    }
+  });
+
+  test('who fails too often is slowed down, and a valid token from the same address is not', async () => {
+    const api = await start();
+    const token = await api.house.token('auditor');
+    for (let i = 0; i < 10; i++) expect((await api.ask('wrong', 'GET /api/v1/cases')).status).toBe(401);
+    const answer = await api.ask('wrong', 'GET /api/v1/cases');
+    expect(answer).toMatchObject({ status: 429, body: { code: 'too-many-attempts' } });
+    expect(answer.headers.get('retry-after')).toBe('60');
+    expect((await api.ask(token, 'GET /api/v1/cases')).status).toBe(200);
+    api.house.clock.moveTo(NOW + MINUTE);
+    expect((await api.ask('wrong', 'GET /api/v1/cases')).status).toBe(401);
+  });
+
+  test('who has left the team takes his tokens with him', async () => {
+    const api = await start();
+    const [lena] = api.house.team;
+    const token = await api.house.token('team', lena.address);
+    expect((await api.ask(token, 'GET /api/v1/cases')).status).toBe(200);
+    await contacts.setActive(api.house.db, lena.contactId, false);
+    expect(await api.ask(token, 'GET /api/v1/cases')).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+  });
+
+  test('a body is not read before its sender is known', async () => {
+    const api = await start();
+    const raw = `{"name": "${'x'.repeat(40 * 1024 * 1024)}`;
+    // The server may close while the body is on its way.
+    const answer = await api.ask('wrong', 'POST /api/v1/cases/x/patches', { raw }).catch(() => ({ status: 401 }));
+    expect(answer.status).toBe(401);
+  });
+});

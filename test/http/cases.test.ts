@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { DAY, MINUTE, toIso } from '../../src/clock.ts';
+import * as deliveries from '../../src/store/deliveries.ts';
+import { NOW } from '../store/roster-rows.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { LISTS } from '../support/house.ts';
+import { serving, type TestApi } from './api.ts';
+
+const RELEASE = NOW + 7 * DAY;
+const draft = { releaseAt: toIso(RELEASE), subject: 'CANARY-subject', text: 'CANARY-text\n' };
+const fix = Buffer.from('--- a\n+++ b\n\0\xff CANARY-patch\n', 'latin1');
+const patch = { name: '../CANARY-name.patch', content: fix.toString('base64') };
+const refusal = (status: number, code: string) => ({ status, body: { status, code } });
+
+eachEngine((engine) => {
+  const serve = serving();
+
+  /** A case with a report, and two people of the team. */
+  async function open(): Promise<{ api: TestApi; at: string; lena: string; dirk: string }> {
+    const api = await serve(await engine.open());
+    const at = `/api/v1/cases/${await api.house.report()}`;
+    const [lena, dirk] = api.house.team;
+    return { api, at, lena: await api.house.token('team', lena.address), dirk: await api.house.token('team', dirk.address) };
+  }
+
+  test('from the schedule to the release: two people, one patch, one public post', async () => {
+    const { api, at, lena, dirk } = await open();
+    const scheduled = await api.ask(lena, `PUT ${at}/schedule`, { body: draft });
+    expect(scheduled).toMatchObject({ status: 200, body: { state: 'scheduled', revision: 2, channels: [LISTS.announce] } });
+    expect(scheduled.headers.get('etag')).toBe('"2"');
+    const added = await api.ask(dirk, `POST ${at}/patches`, { body: patch });
+    const sha256 = createHash('sha256').update(fix).digest('hex');
+    expect(added).toMatchObject({ status: 201, body: { patch: { name: 'CANARY-name.patch', sha256, size: fix.length } } });
+
+    const bundle = await api.ask(dirk, `GET ${at}/bundle`);
+    expect(bundle.body).toEqual({
+      hash: added.body.case.bundleHash,
+      releaseAt: draft.releaseAt,
+      channels: [LISTS.announce],
+      subject: draft.subject,
+      text: expect.stringMatching(/^CANARY-text\s*$/),
+      patches: [{ name: 'CANARY-name.patch', sha256, size: fix.length }],
+    });
+    const { hash } = bundle.body;
+    expect(await api.ask(lena, `POST ${at}/approvals`, { body: { hash } })).toMatchObject({
+      status: 201,
+      body: { state: 'scheduled', approvals: [{ person: 'lena@orbit.example' }] },
+    });
+    expect(await api.ask(dirk, `POST ${at}/approvals`, { body: { hash } })).toMatchObject({
+      status: 201,
+      body: { state: 'armed' },
+    });
+
+    const dispatched = await api.ask(lena, `POST ${at}/dispatch`, { body: { list: LISTS.distributors } });
+    expect(dispatched).toMatchObject({ status: 202, body: { copies: 2 } });
+    const early = await api.ask(lena, `POST ${at}/release-now`);
+    expect(early).toMatchObject(refusal(403, 'not-released'));
+    expect(early.body.detail).toContain(draft.releaseAt);
+    expect(await deliveries.page(api.house.db, { limit: 9, audience: 'public' })).toEqual([]);
+
+    await api.ask(await api.house.token('admin'), `POST /api/v1/lists/${LISTS.announce}/recipients`, {
+      body: { address: 'reader@example.net', kind: 'subscriber' },
+    });
+    api.house.clock.moveTo(RELEASE);
+    expect(await api.ask(lena, `POST ${at}/release-now`)).toMatchObject({
+      status: 200,
+      body: { state: 'released', releasedAt: draft.releaseAt },
+    });
+    expect(await api.ask(dirk, `POST ${at}/release-now`)).toMatchObject(refusal(409, 'already-released'));
+    const copies = await deliveries.page(api.house.db, { limit: 9, audience: 'public' });
+    expect(copies.map(({ address }) => address)).toEqual(['reader@example.net']);
+    expect(api.rung.deliveries).toBe(2);
+    expect(api.rung.releases).toBeGreaterThan(0);
+  });
+
+  test('no word of it is in the log, nor in what is read without the bundle', async () => {
+    const { api, at, lena } = await open();
+    const auditor = await api.house.token('auditor');
+    await api.ask(lena, `PUT ${at}/schedule`, { body: draft });
+    await api.ask(lena, `POST ${at}/patches`, { body: patch });
+    await api.ask(lena, `PUT ${at}/schedule`, { body: { ...draft, subject: 7 } });
+    await api.ask(lena, `POST ${at}/patches`, { raw: '{"name": "CANARY' });
+    await api.ask(lena, 'GET /api/v1/CANARY?CANARY=1');
+    await api.ask(lena, 'GET /api/v1/cases/CANARY');
+    await api.ask(lena, `GET ${at}/bundle`);
+    const read = await Promise.all(
+      [at, `${at}/deliveries`, '/api/v1/cases', '/api/v1/posts', '/api/v1/deliveries'].map((path) =>
+        api.ask(auditor, `GET ${path}`),
+      ),
+    );
+    for (const { status, body } of read) {
+      expect(status).toBe(200);
+      expect(JSON.stringify(body)).not.toMatch(/CANARY|A hole|crashes/);
+    }
+    expect(api.logged()).toContain('/api/v1/cases/:id/bundle');
+    expect(api.logged()).not.toMatch(/CANARY|curfew_/);
+  });
+
+  test('one person with two tokens is one person', async () => {
+    const { api, at, lena } = await open();
+    const { body } = await api.ask(lena, `PUT ${at}/schedule`, { body: draft });
+    const again = await api.house.token('admin', 'lena@orbit.example');
+    const approval = { body: { hash: body.bundleHash } };
+    expect((await api.ask(lena, `POST ${at}/approvals`, approval)).status).toBe(201);
+    expect(await api.ask(again, `POST ${at}/approvals`, approval)).toMatchObject(refusal(409, 'approved-already'));
+    expect((await api.ask(lena, `GET ${at}`)).body.state).toBe('scheduled');
+  });
+
+  test('a token of nobody approves nothing, and reads the bundle only as an admin', async () => {
+    const { api, at, lena } = await open();
+    const { body } = await api.ask(lena, `PUT ${at}/schedule`, { body: draft });
+    const [admin, team] = [await api.house.token('admin'), await api.house.token('team')];
+    for (const token of [admin, team])
+      expect(await api.ask(token, `POST ${at}/approvals`, { body: { hash: body.bundleHash } })).toMatchObject(
+        refusal(403, 'needs-person'),
+      );
+    expect(await api.ask(team, `GET ${at}/bundle`)).toMatchObject(refusal(403, 'needs-person'));
+    expect((await api.ask(admin, `GET ${at}/bundle`)).status).toBe(200);
+  });
+
+  test('any change makes another bundle: the old hash is approved no more, and what was armed is not', async () => {
+    const { api, at, lena, dirk } = await open();
+    const first = (await api.ask(lena, `PUT ${at}/schedule`, { body: draft })).body.bundleHash;
+    for (const token of [lena, dirk]) await api.ask(token, `POST ${at}/approvals`, { body: { hash: first } });
+    const added = await api.ask(lena, `POST ${at}/patches`, { body: patch });
+    expect(added.body.case).toMatchObject({ state: 'scheduled', approvals: [] });
+    expect(await api.ask(dirk, `POST ${at}/approvals`, { body: { hash: first } })).toMatchObject(refusal(409, 'approval-voided'));
+    expect(await api.ask(lena, `POST ${at}/dispatch`, { body: { list: LISTS.distributors } })).toMatchObject(
+      refusal(409, 'not-approved'),
+    );
+    const withdrawn = await api.ask(dirk, `DELETE ${at}/patches/${added.body.patch.id}`);
+    expect(withdrawn).toMatchObject({ status: 200, body: { patches: [], approvals: [], state: 'scheduled' } });
+    expect(await api.ask(dirk, `DELETE ${at}/patches/${added.body.patch.id}`)).toMatchObject(refusal(404, 'not-found'));
+  });
+
+  test('an edit of what was changed meanwhile is refused', async () => {
+    const { api, at, lena, dirk } = await open();
+    const ifMatch = (tag: string) => ({ headers: { 'if-match': tag } });
+    const put = (token: string, tag: string) => api.ask(token, `PUT ${at}/schedule`, { body: draft, ...ifMatch(tag) });
+    expect((await put(lena, '"1"')).status).toBe(200);
+    expect(await put(dirk, '"1"')).toMatchObject(refusal(412, 'stale'));
+    expect(await put(dirk, 'W/"2"')).toMatchObject(refusal(412, 'stale'));
+    expect(await api.ask(dirk, `POST ${at}/patches`, { body: patch, ...ifMatch('"1"') })).toMatchObject(refusal(412, 'stale'));
+    expect((await put(dirk, '"2"')).body.revision).toBe(3);
+    expect((await put(dirk, '*')).body.revision).toBe(4);
+  });
+
+  test('a schedule that cannot be is refused with its reason', async () => {
+    const { api, at, lena } = await open();
+    const put = async (change: object) => api.ask(lena, `PUT ${at}/schedule`, { body: { ...draft, ...change } });
+    expect(await put({ releaseAt: '2026-09-29T16:00:00' })).toMatchObject(refusal(422, 'no-utc-offset'));
+    expect(await put({ releaseAt: 'soon' })).toMatchObject(refusal(422, 'invalid'));
+    expect(await put({ releaseAt: toIso(NOW - MINUTE) })).toMatchObject(refusal(422, 'past-instant'));
+    expect(await put({ channels: [LISTS.security] })).toMatchObject(refusal(422, 'invalid'));
+    expect(await put({ text: '  ' })).toMatchObject(refusal(422, 'invalid'));
+    expect(await put({ when: 'now' })).toMatchObject(refusal(422, 'invalid'));
+    expect((await api.ask(lena, `GET ${at}`)).body).toMatchObject({ state: 'received', revision: 1 });
+    expect(await api.ask(lena, 'PUT /api/v1/cases/ORBIT-2026-0099/schedule', { body: draft })).toMatchObject(
+      refusal(404, 'not-found'),
+    );
+  });
+
+  test('what is not scheduled has no bundle and cannot be released', async () => {
+    const { api, at, lena } = await open();
+    const hash = '0'.repeat(64);
+    expect(await api.ask(lena, `GET ${at}/bundle`)).toMatchObject(refusal(409, 'not-approved'));
+    expect(await api.ask(lena, `POST ${at}/approvals`, { body: { hash } })).toMatchObject(refusal(409, 'conflict'));
+    expect(await api.ask(lena, `POST ${at}/release-now`)).toMatchObject(refusal(409, 'not-approved'));
+  });
+
+  test('a patch comes whole or not at all', async () => {
+    const { api, at, lena } = await open();
+    const post = (content: string) => api.ask(lena, `POST ${at}/patches`, { body: { name: 'a', content } });
+    expect(await post('')).toMatchObject(refusal(422, 'invalid'));
+    expect(await post('AAA')).toMatchObject(refusal(422, 'invalid'));
+    expect(await post('AA*A')).toMatchObject(refusal(422, 'invalid'));
+    expect((await post('QUJD\nREVG\n')).body.patch.size).toBe(6);
+  });
+
+  test('cases come in pages, newest first', async () => {
+    const { api, lena } = await open();
+    for (let i = 0; i < 4; i++) await api.house.report({ text: `${i}` });
+    const first = await api.ask(lena, 'GET /api/v1/cases?limit=3');
+    const second = await api.ask(lena, `GET /api/v1/cases?limit=3&cursor=${first.body.next}`);
+    const ids = [...first.body.items, ...second.body.items].map(({ id }) => id);
+    expect(ids).toEqual([5, 4, 3, 2, 1].map((number) => `ORBIT-2026-000${number}`));
+    expect(second.body.next).toBe(null);
+    expect(await api.ask(lena, 'GET /api/v1/cases?cursor=x')).toMatchObject(refusal(422, 'invalid'));
+  });
+});
