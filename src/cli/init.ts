@@ -12,6 +12,7 @@ interface InitOptions {
   httpPort?: number;
   relay?: ProjectAnswers['relay'];
   passphraseFile?: string;
+  postgres?: string;
   yes?: true;
   json?: true;
 }
@@ -32,6 +33,7 @@ export function register(program: Command): void {
     .option('--http-port <port>', `where the API listens (with --yes ${HTTP_PORT})`, port)
     .option('--relay <host:port>', `where mail goes out (with --yes ${RELAY}); loopback without TLS, else with it`, hostPort)
     .option('--passphrase-file <file>', 'with the passphrase of the list keys (with --yes one is made)')
+    .option('--postgres <url>', 'keep the database there, and not in SQLite: postgres://user@host/name, new or empty')
     .option('--yes', 'take the defaults for what is not said')
     .option('--json', 'print JSON')
     .action(async (options: InitOptions) => {
@@ -65,6 +67,7 @@ async function complete(options: InitOptions): Promise<ProjectAnswers | string[]
     httpPort: await or(options.httpPort, 'Port of the API', String(HTTP_PORT), port),
     relay: await or(options.relay, 'Relay where mail goes out', RELAY, hostPort),
     passphraseFile: options.passphraseFile ?? (options.yes ? null : await askPassphraseFile()),
+    postgres: options.postgres ?? null,
   };
 }
 

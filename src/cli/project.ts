@@ -7,6 +7,7 @@ import { Refusal } from '../refusal.ts';
 import { createList } from '../roster/lists.ts';
 import { issueToken } from '../roster/tokens.ts';
 import { openDatabase } from '../store/database.ts';
+import { all as allLists } from '../store/lists.ts';
 import { migrate } from '../store/migrate.ts';
 import type { List, ListRole } from '../store/schema.ts';
 import { askSecret } from './prompt.ts';
@@ -20,6 +21,8 @@ export interface ProjectAnswers {
   relay: { host: string; port: number };
   /** From the current folder; null: one is made. */
   passphraseFile: string | null;
+  /** URL of a PostgreSQL database; null: SQLite in `dir`. */
+  postgres: string | null;
 }
 
 export interface Project {
@@ -78,14 +81,14 @@ function isGivenPassphrase(part: string, { dir, passphraseFile }: ProjectAnswers
 }
 
 /** As it is written to the file: what is not said has its default. */
-function configOf({ dir, project, domain, smtpPort, httpPort, relay, passphraseFile }: ProjectAnswers) {
+function configOf({ dir, project, domain, smtpPort, httpPort, relay, passphraseFile, postgres }: ProjectAnswers) {
   const implicit = relay.port === 465;
   return {
     project,
     domain,
     keys: 'keys',
     passphrase: { file: passphraseFile === null ? 'passphrase' : fromFolder(dir, passphraseFile) },
-    database: { sqlite: 'data/curfew.db' },
+    database: postgres === null ? { sqlite: 'data/curfew.db' } : { postgres },
     smtp: { host: '127.0.0.1', port: smtpPort, protocol: 'smtp', tls: null },
     http: { host: '127.0.0.1', port: httpPort },
     relay: { ...relay, tls: isLoopback(relay.host) ? 'none' : implicit ? 'implicit' : 'starttls' },
@@ -103,6 +106,8 @@ async function fill(config: Config, passphrase: string, clock: Clock): Promise<{
   const db = openDatabase(config.database);
   try {
     await migrate(db);
+    // A database elsewhere may serve another project already.
+    if ((await allLists(db)).length > 0) throw new Refusal('conflict', 'The database holds the lists of a project already');
     const lists: List[] = [];
     for (const { local, role } of LISTS) {
       const list = { address: `${local}@${config.domain}`, role, name: `${config.project} ${local}` };

@@ -32,7 +32,16 @@ export async function setStage(dir: string, begin: Instant): Promise<Stage> {
   const log = createLog('error');
   const sink = await startSink(clock, log);
   const relay = { host: '127.0.0.1', port: sink.port };
-  const answers = { dir, project: 'orbit', domain: 'orbit.example', smtpPort: 0, httpPort: 0, relay, passphraseFile: null };
+  const answers = {
+    dir,
+    project: 'orbit',
+    domain: 'orbit.example',
+    smtpPort: 0,
+    httpPort: 0,
+    relay,
+    passphraseFile: null,
+    postgres: null,
+  };
   const { token } = await makeProject(answers, clock);
   const config = loadConfig(join(dir, 'config.json'));
   const passphrase = await readPassphrase(config, async () => '');

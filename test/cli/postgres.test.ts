@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, describe, expect, inject, test } from 'vitest';
+import { newToken } from '../../src/clock.ts';
+import { loadConfig } from '../../src/config.ts';
+import { runCurfew, startCurfew } from '../support/process.ts';
+import { initProject, temporaryFolder } from './project-folder.ts';
+
+const server = inject('postgres');
+const folder = temporaryFolder();
+
+describe.skipIf('absent' in server)(
+  `a project on PostgreSQL${'absent' in server ? ` (absent: ${server.absent})` : ''}`,
+  async () => {
+    const name = `project_${newToken(6)}`;
+    const adminUrl = 'url' in server ? server.url : '';
+    const url = adminUrl.replace(/\/[^/?]*(\?|$)/, `/${name}$1`);
+    const query = async (sql: string) => {
+      const client = new pg.Client({ connectionString: adminUrl });
+      await client.connect();
+      await client.query(sql).finally(() => client.end());
+    };
+    if (adminUrl) await query(`create database ${name}`);
+    afterAll(() => query(`drop database if exists ${name} with (force)`));
+
+    test('is made, served and worked on by the command line, with no SQLite file', async () => {
+      const project = await initProject(folder, '--postgres', url, '--smtp-port', '0', '--http-port', '0');
+      expect(loadConfig(project.config).database).toEqual({ postgres: url });
+      const serve = startCurfew(['serve', '--config', project.config]);
+      const [, port] = await serve.line(/^http 127\.0\.0\.1:(\d+)$/, 30_000);
+      await serve.line(/^ready$/);
+      const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
+      expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready' }]);
+      const listed = await project.curfew('keys', 'list', '--json');
+      expect(JSON.parse(listed.stdout)).toHaveLength(3);
+      expect(await serve.kill('SIGTERM')).toMatchObject({ code: 0 });
+    });
+
+    test('is not made a second time in the same database', async () => {
+      const dir = join(folder, 'second');
+      const again = await runCurfew([
+        'init',
+        '--dir',
+        dir,
+        '--project',
+        'x',
+        '--domain',
+        'x.example',
+        '--postgres',
+        url,
+        '--yes',
+      ]);
+      expect(again.code).toBe(1);
+      expect(again.stderr).toContain('The database holds the lists of a project already');
+    });
+  },
+);
