@@ -3,12 +3,13 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { type Static, Type } from 'typebox';
 import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, PatchAdded } from '../http/schemas.ts';
+import { Refusal } from '../refusal.ts';
 import { type Client, connect, type RemoteOptions, remoteCommand } from './client.ts';
 import { columns, print } from './local.ts';
 
 interface ScheduleOptions extends RemoteOptions {
   release: string;
-  subject: string;
+  subject?: string;
   textFile: string;
   channel?: string[];
 }
@@ -24,8 +25,11 @@ export function register(program: Command): void {
   add('schedule', 'set the instant, the text and the channels of the release')
     .argument(...id)
     .requiredOption('--release <instant>', 'when, with its offset from UTC: 2026-09-22T16:00:00Z')
-    .requiredOption('--subject <subject>', 'for the public')
     .requiredOption('--text-file <file>', 'with the text for the public; - for standard input')
+    .option(
+      '--subject <subject>',
+      'for the public (default: the line "Subject: ..." that the file begins with, out of sight of `ps`)',
+    )
     .option('--channel <address>', 'a public list; may be given again (default: all)', collect)
     .action(schedule);
   add('patch', 'add patches, byte for byte')
@@ -68,10 +72,19 @@ async function show(id: string, options: RemoteOptions): Promise<void> {
 }
 
 async function schedule(id: string, options: ScheduleOptions): Promise<void> {
-  const { release: releaseAt, subject, textFile, channel } = options;
-  const text = readFileSync(textFile === '-' ? 0 : textFile, 'utf8');
-  const body = { releaseAt, subject, text, ...(channel === undefined ? {} : { channels: channel }) };
+  const { release: releaseAt, textFile, channel } = options;
+  const file = readFileSync(textFile === '-' ? 0 : textFile, 'utf8');
+  const body = { releaseAt, ...readDraft(file, options.subject), ...(channel === undefined ? {} : { channels: channel }) };
   tell(options, await connect(options).ask(`PUT ${at(id, '/schedule')}`, CaseView, body));
+}
+
+/** The subject stands on the command line, or as in a mail: `Subject: ...`, an empty line, the text. */
+function readDraft(file: string, given: string | undefined): { subject: string; text: string } {
+  const head = /^Subject:[ \t]*(.+?)[ \t]*\r?\n(?:[ \t]*\r?\n)?/i.exec(file);
+  if (given !== undefined) return { subject: given, text: file };
+  if (!head?.[1])
+    throw new Refusal('invalid', 'There is no subject: give --subject, or begin the file with a line "Subject: ..."');
+  return { subject: head[1], text: file.slice(head[0].length) };
 }
 
 async function patch(id: string, files: string[], options: RemoteOptions): Promise<void> {

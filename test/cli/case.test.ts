@@ -65,6 +65,19 @@ test('two people bring a case to its release from the command line', async () =>
   expect(JSON.parse(await done(lena, 'release', id, '--json'))).toMatchObject({ id, state: 'released', releasedAt: RELEASE });
 });
 
+test('the subject may stand in the file, out of sight of ps', async () => {
+  const id = await api.house.report();
+  const lena = await api.house.token('team', 'lena@orbit.example');
+  writeFileSync(join(folder, 'draft.txt'), 'Subject: Fixed \n\nWhat the public reads.\n');
+  expect(await curfew(lena, 'schedule', id, '--release', RELEASE, '--text-file', 'draft.txt')).toMatchObject({ code: 0 });
+  const { stdout } = await curfew(lena, 'bundle', id, '--json');
+  expect(JSON.parse(stdout)).toMatchObject({ subject: 'Fixed', text: expect.stringMatching(/^What the public reads\.\r?\n$/) });
+  expect(await curfew(lena, 'schedule', id, '--release', RELEASE, '--text-file', 'text.txt')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('There is no subject'),
+  });
+});
+
 test('a refusal is one line with its reason, and exit 1', async () => {
   const token = await api.house.token('auditor');
   expect(await curfew(token, 'show', 'ORBIT-2026-0007')).toMatchObject({
