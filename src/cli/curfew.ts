@@ -1,19 +1,20 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import * as cases from './case.ts';
-import * as demo from './demo.ts';
 import { failureOf } from './failure.ts';
-import * as init from './init.ts';
-import * as inspect from './inspect.ts';
-import * as keys from './keys.ts';
-import * as recipient from './recipient.ts';
-import * as roster from './roster.ts';
-import * as serve from './serve.ts';
-import * as token from './token.ts';
 
 /** In the order of `curfew --help`: one file a command, each with `register(program)`. */
-const commands = [init, serve, demo, cases, roster, recipient, keys, token, inspect];
+const commands = new Map<string, () => Promise<{ register(program: Command): void }>>([
+  ['init', () => import('./init.ts')],
+  ['serve', () => import('./serve.ts')],
+  ['demo', () => import('./demo.ts')],
+  ['case', () => import('./case.ts')],
+  ['roster', () => import('./roster.ts')],
+  ['recipient', () => import('./recipient.ts')],
+  ['keys', () => import('./keys.ts')],
+  ['token', () => import('./token.ts')],
+  ['inspect', () => import('./inspect.ts')],
+]);
 
 /** Exit codes, of every command: 0 done, 1 refused or broken (one line says why), 2 usage or a bad configuration. */
 async function run(argv: readonly string[]): Promise<number> {
@@ -23,7 +24,9 @@ async function run(argv: readonly string[]): Promise<number> {
     .showHelpAfterError('(curfew --help, curfew COMMAND --help)')
     // Before the commands are made: they inherit it.
     .exitOverride();
-  for (const command of commands) command.register(program);
+  // The others are not needed to run one, and half of a short command's time would go into loading them.
+  const asked = commands.get(argv[2] ?? '');
+  for (const load of asked ? [asked] : commands.values()) (await load()).register(program);
   try {
     await program.parseAsync(argv);
     return process.exitCode === undefined ? 0 : Number(process.exitCode);
