@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Instant } from '../clock.ts';
-import { asRefusal, type Reason } from '../refusal.ts';
+import { asRefusal, type Reason, Refusal } from '../refusal.ts';
 import { type CertificateFacts, readCertificate, type Usable, usable } from './certificate.ts';
 import { type OpenedMail, type OpenRequest, openMail } from './open.ts';
 import { openKept, sealForKeeping, sealTo, signDetached, signOnce } from './seal.ts';
@@ -35,8 +35,12 @@ export function keep(task: { plaintext: Uint8Array; certificate: Uint8Array; at:
   return answer(sealForKeeping(task.plaintext, task.certificate, task.at));
 }
 
+/** What was kept and does not open is damaged: `cannot-open`, as nobody's patience mends it. */
 export function reopen(task: { content: Uint8Array; secret: Uint8Array }): Promise<Answer<Uint8Array>> {
-  return answer(openKept(task.content, task.secret));
+  const opening = openKept(task.content, task.secret).catch((error: unknown) => {
+    throw new Refusal('cannot-open', undefined, error instanceof Error ? error.message : String(error));
+  });
+  return answer(opening);
 }
 
 export function sign(task: { entity: Uint8Array; secret: Uint8Array; at: Instant }): Promise<Answer<Uint8Array>> {
