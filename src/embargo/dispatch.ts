@@ -34,6 +34,7 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
   const files = patches.map(({ name, bytes }) => patchEntity(name, bytes));
   const post = await writeNotice(seams, list, { kind: 'dispatch', caseId }, noticeEntity(notice, files));
   return db.transaction().execute(async (trx) => {
+    await cases.lock(trx, caseId);
     const recipients = await contacts.activeOfList(trx, list.id);
     if (recipients.length === 0) throw new Refusal('invalid', `Nobody is active on ${list.address}`);
     const now = clock.now();

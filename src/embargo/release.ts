@@ -46,6 +46,7 @@ export async function release(seams: Seams, projectName: string, caseId: string)
   };
   return db.transaction().execute(async (trx) => {
     const { published, notices } = outgoing;
+    await cases.lock(trx, caseId);
     await posts.insert(trx, published.post);
     if (!(await cases.change(trx, seen, to))) throw new Refusal('stale');
     for (const { copies } of [published, ...notices]) await deliveries.insertMany(trx, await copies(trx));

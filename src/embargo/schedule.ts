@@ -51,6 +51,7 @@ export async function schedule(seams: Seams, caseId: string, wish: Schedule, exp
   const list = await listOf(db, seen);
   const draft = await writeNotice(seams, list, { kind: 'draft', caseId }, draftEntity(wish));
   return db.transaction().execute(async (trx) => {
+    await cases.lock(trx, caseId);
     await posts.insert(trx, draft);
     return change(trx, clock.now(), seen, { release_at: wish.releaseAt, draft_post_id: draft.id, channels: channels.join(' ') });
   });
@@ -88,6 +89,7 @@ export async function addPatch(
   const patch = { id: newId(clock), name: baseName(file.name), sha256: sha256(file.bytes) };
   const content = await pgp.keep(patchEntity(patch.name, file.bytes), key.certificate, clock.now());
   const changed = await db.transaction().execute(async (trx) => {
+    await cases.lock(trx, caseId);
     await cases.insertPatch(trx, {
       id: patch.id,
       case_id: caseId,
@@ -105,6 +107,7 @@ export async function addPatch(
 export async function withdrawPatch({ db, clock }: Seams, caseId: string, patchId: string, expected?: number): Promise<Case> {
   const seen = await caseToChange(db, caseId, expected);
   return db.transaction().execute(async (trx) => {
+    await cases.lock(trx, caseId);
     const known = (await cases.patches(trx, caseId)).some(({ id }) => id === patchId);
     if (!known || !(await cases.withdrawPatch(trx, patchId, clock.now())))
       throw new Refusal('not-found', 'The case has no such patch');

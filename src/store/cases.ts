@@ -18,7 +18,10 @@ export async function insert(db: Db, row: Insertable<Schema['cases']>): Promise<
   await db.insertInto('cases').values(row).execute();
 }
 
-/** Until the transaction ends, nobody else changes the case or gets past this call; see lists.lock for how. */
+/**
+ * Until the transaction ends, nobody else changes the case or gets past this call; see lists.lock for how. It comes before
+ * any row that refers to the case is written: two who refer to it first and change it then would wait for each other.
+ */
 export async function lock(db: Db, id: string): Promise<void> {
   await db
     .updateTable('cases')
