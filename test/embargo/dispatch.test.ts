@@ -1,0 +1,96 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { dispatch } from '../../src/embargo/dispatch.ts';
+import { decodedBody, entityText, fileName, leaves, parseEntity } from '../../src/mail/message.ts';
+import * as cases from '../../src/store/cases.ts';
+import * as deliveries from '../../src/store/deliveries.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { listCertificate } from '../post/arrive.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
+import { openCopy } from '../support/party.ts';
+import { armed, caseOf, PATCH, PUBLIC, reasonOf, scheduled } from './armed.ts';
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+  });
+
+  test('every member gets the text and the patches, byte for byte, under his own key, and the instant', async () => {
+    const { id } = await armed(house);
+    await outbox(house).drain();
+    expect(await dispatch(house, id, LISTS.distributors)).toMatchObject({ copies: 2 });
+    const sent = await outbox(house).drain();
+    expect(sent.map(({ to }) => to).sort()).toEqual(house.members.map(({ address }) => address));
+    for (const member of house.members) {
+      const mail = sent.find(({ to }) => to === member.address);
+      const certificate = listCertificate(house, LISTS.distributors);
+      const { entity } = await openCopy(mail?.raw ?? Buffer.alloc(0), member, certificate, house.clock.now());
+      const [text, file, ...more] = leaves(parseEntity(entity));
+      if (!text || !file || more.length > 0) throw new Error('a dispatch is a text and one patch');
+      expect(entityText(text)).toMatch(/EMBARGOED until 2026-09-22 17:00:00 UTC\.[\s\S]*> Update now\./);
+      expect([fileName(file), Buffer.from(decodedBody(file))]).toEqual([PATCH.name, PATCH.bytes]);
+      expect(mail?.raw.toString()).not.toContain(PUBLIC.subject);
+    }
+    expect((await caseOf(house, id)).dispatched_at).toBe(house.clock.now());
+  });
+
+  test('who is suspended or inactive gets nothing', async () => {
+    const { id } = await armed(house);
+    await house.db.updateTable('members').set({ state: 'suspended' }).where('organisation', '=', 'Alpha').execute();
+    const { postId, copies } = await dispatch(house, id, LISTS.distributors);
+    const addresses = (await deliveries.page(house.db, { limit: 9, postId })).map(({ address }) => address);
+    expect([copies, addresses]).toEqual([1, [house.members[1].address]]);
+  });
+
+  describe('is refused', () => {
+    test('of a case that is not armed', async () => {
+      const { id } = await scheduled(house);
+      for (const caseId of [id, await house.report({ text: 'Another.\n' })])
+        expect(await reasonOf(dispatch(house, caseId, LISTS.distributors))).toBe('not-approved');
+    });
+
+    test('to a list that is not private or not there, or has nobody on it', async () => {
+      const { id } = await armed(house);
+      for (const list of [LISTS.announce, LISTS.security, 'nowhere@orbit.example'])
+        expect(await reasonOf(dispatch(house, id, list))).toBe('invalid');
+      await house.db.updateTable('members').set({ state: 'suspended' }).where('organisation', '!=', 'Orbit').execute();
+      expect(await reasonOf(dispatch(house, id, LISTS.distributors))).toBe('invalid');
+      expect(await caseOf(house, id)).toMatchObject({ dispatched_at: null });
+    });
+
+    test('of contents that are not what was approved', async () => {
+      const { id } = await armed(house);
+      const [patch] = await cases.patches(house.db, id);
+      const other = await scheduled(house);
+      const [another] = await cases.patches(house.db, other.id);
+      const draft = await house.db
+        .selectFrom('posts')
+        .select('content')
+        .where('id', '=', other.draft_post_id)
+        .executeTakeFirstOrThrow();
+      await house.db
+        .updateTable('patches')
+        .set({ content: draft.content })
+        .where('id', '=', patch?.id ?? '')
+        .execute();
+      expect(await reasonOf(dispatch(house, id, LISTS.distributors))).toBe('approval-voided');
+      await house.db
+        .updateTable('patches')
+        .set({ content: another?.content })
+        .where('id', '=', patch?.id ?? '')
+        .execute();
+      expect(await reasonOf(dispatch(house, id, LISTS.distributors))).toBe('done');
+    });
+
+    test('the second of two at once', async () => {
+      const { id } = await armed(house);
+      const answers = await Promise.all([1, 2].map(() => reasonOf(dispatch(house, id, LISTS.distributors))));
+      expect(answers.sort()).toEqual(['done', 'stale']);
+      const copies = await deliveries.page(house.db, { limit: 99, caseId: id });
+      expect(copies.filter(({ list_id }) => list_id === 'distributors')).toHaveLength(2);
+    });
+  });
+});

@@ -1,0 +1,183 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { MINUTE } from '../../src/clock.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
+import { release } from '../../src/embargo/release.ts';
+import { decodedBody, entityText, fileName, leaves, parseEntity } from '../../src/mail/message.ts';
+import * as cases from '../../src/store/cases.ts';
+import type { Case } from '../../src/store/schema.ts';
+import { headerOf, outbox, type Sent } from '../delivery/outbox.ts';
+import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
+import { clearMail, signedMail } from '../support/compose.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
+import { makeParty, openCopy } from '../support/party.ts';
+import { armed, caseOf, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, scheduled, subscribe } from './armed.ts';
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let about: Case;
+  let releaseAt: number;
+
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    await subscribe(house);
+    about = await armed(house);
+    releaseAt = about.release_at ?? 0;
+    await outbox(house).drain();
+  });
+
+  const publish = () => release(house, 'orbit', about.id);
+  const publicCopies = async () =>
+    (await house.db.selectFrom('deliveries').select('address').where('audience', '=', 'public').orderBy('address').execute()).map(
+      ({ address }) => address,
+    );
+  const find = (sent: readonly Sent[], to: string) => {
+    const mails = sent.filter((mail) => mail.to === to);
+    if (mails.length !== 1 || !mails[0]) throw new Error(`${mails.length} mails to ${to}`);
+    return mails[0];
+  };
+
+  test('a millisecond early it is refused with the instant, and nothing is written', async () => {
+    house.clock.moveTo(releaseAt - 1);
+    await expect(publish()).rejects.toMatchObject({
+      reason: 'not-released',
+      hint: 'The release instant is 2026-09-22T17:00:00.000Z',
+    });
+    expect(await caseOf(house, about.id)).toEqual(about);
+    expect(await publicCopies()).toEqual([]);
+  });
+
+  test('a case that two people did not approve is refused, however late it is', async () => {
+    const { id } = await scheduled(house);
+    house.clock.moveTo(releaseAt + MINUTE);
+    expect(await reasonOf(release(house, 'orbit', id))).toBe('not-approved');
+    expect(await reasonOf(release(house, 'orbit', await house.report({ text: 'Fresh.\n' })))).toBe('not-approved');
+    expect(await reasonOf(release(house, 'orbit', 'ORBIT-2026-9999'))).toBe('not-found');
+    expect(await publicCopies()).toEqual([]);
+  });
+
+  test('at the instant the public, the reporter and who had the patch are each told once, in that order', async () => {
+    await dispatch(house, about.id, LISTS.distributors);
+    await outbox(house).drain();
+    house.clock.moveTo(releaseAt);
+    expect(await publish()).toEqual(await caseOf(house, about.id));
+    expect(await caseOf(house, about.id)).toMatchObject({
+      state: 'released',
+      released_at: releaseAt,
+      revision: about.revision + 2,
+    });
+    const addresses = (await outbox(house).drain()).map(({ to }) => to);
+    expect(addresses.slice(0, 3)).toEqual([READER, OUTSIDE, 'rita@example.org']);
+    expect(addresses.slice(3).sort()).toEqual(house.members.map(({ address }) => address));
+  });
+
+  test('the public gets the text and the patch byte for byte, signed by the list, and the reporter and members sealed words', async () => {
+    const rita = await makeParty('rita@example.org');
+    const data = Buffer.from(rita.public);
+    const letter = letterOf(house, rita, { attachments: [{ name: 'key.asc', type: 'application/pgp-keys', data }] });
+    const { caseId } = await arrive(house, await signedMail(letter, rita));
+    about = await armed(house, releaseAt, caseId ?? '');
+    await dispatch(house, about.id, LISTS.distributors);
+    await outbox(house).drain();
+    house.clock.moveTo(releaseAt);
+    await publish();
+    const sent = await outbox(house).drain();
+    for (const address of [READER, OUTSIDE]) {
+      const { raw } = find(sent, address);
+      const [text, file] = leaves(parseEntity(raw));
+      if (!text || !file) throw new Error('a text and a patch');
+      expect(headerOf(raw)).toContain(`Subject: ${PUBLIC.subject}\r\n`);
+      expect(entityText(text).trim()).toBe(PUBLIC.text.trim());
+      expect([fileName(file), Buffer.from(decodedBody(file))]).toEqual([PATCH.name, PATCH.bytes]);
+    }
+    const alpha = house.members[0];
+    const at = house.clock.now();
+    const toReporter = await openCopy(find(sent, rita.address).raw, rita, listCertificate(house, LISTS.security), at);
+    expect(toReporter.entity.toString()).toContain('Your report is public');
+    const toMember = await openCopy(find(sent, alpha.address).raw, alpha, listCertificate(house, LISTS.distributors), at);
+    expect(toMember.entity.toString()).toContain('Embargo lifted');
+  });
+
+  test('a reporter without a certificate is told in words that name no case', async () => {
+    const rita = await makeParty('rita@example.org');
+    const { caseId } = await arrive(house, clearMail(letterOf(house, rita)), { sender: 'plain@example.org' });
+    const next = await armed(house, releaseAt, caseId ?? '');
+    await outbox(house).drain();
+    house.clock.moveTo(releaseAt);
+    await release(house, 'orbit', next.id);
+    const { raw, from } = find(await outbox(house).drain(), 'plain@example.org');
+    expect(from).toBeNull();
+    for (const word of [next.id, 'Frobnicator', 'report', 'embargo']) expect(raw.toString()).not.toContain(word);
+  });
+
+  test('raced by many it happens once, and the others are told so', async () => {
+    house.clock.moveTo(releaseAt);
+    const answers = await Promise.all([1, 2, 3, 4, 5].map(() => reasonOf(publish())));
+    expect(answers.filter((answer) => answer === 'done')).toHaveLength(1);
+    for (const answer of answers) expect(answer).toMatch(/^(done|stale|already-released)$/);
+    expect(await publicCopies()).toEqual([OUTSIDE, READER]);
+    expect(await reasonOf(publish())).toBe('already-released');
+    const published = await house.db.selectFrom('posts').select('id').where('kind', '=', 'public').execute();
+    expect(published).toEqual([{ id: (await caseOf(house, about.id)).public_post_id }]);
+  });
+
+  describe('what is not what was approved is not published', () => {
+    beforeEach(() => house.clock.moveTo(releaseAt));
+    const refused = async () => {
+      expect(await reasonOf(publish())).toBe('approval-voided');
+      expect(await publicCopies()).toEqual([]);
+      expect((await caseOf(house, about.id)).state).toBe('armed');
+    };
+
+    test('a patch whose sealed content was changed for another one in the database', async () => {
+      const [patch] = await cases.patches(house.db, about.id);
+      const { content } = await house.db
+        .selectFrom('posts')
+        .select('content')
+        .where('id', '=', about.draft_post_id)
+        .executeTakeFirstOrThrow();
+      await house.db
+        .updateTable('patches')
+        .set({ content })
+        .where('id', '=', patch?.id ?? '')
+        .execute();
+      await refused();
+    });
+
+    test('a text that was changed for that of another case', async () => {
+      const other = await scheduled(house, releaseAt + MINUTE);
+      const [patch] = await cases.patches(house.db, other.id);
+      const content = patch?.content;
+      await house.db.updateTable('posts').set({ content }).where('id', '=', about.draft_post_id).execute();
+      await refused();
+      await house.db.updateTable('cases').set({ draft_post_id: other.draft_post_id }).where('id', '=', about.id).execute();
+      await refused();
+    });
+
+    test('a patch that was put in or taken out by hand', async () => {
+      const other = await scheduled(house, releaseAt + MINUTE);
+      await house.db.updateTable('patches').set({ case_id: about.id }).where('case_id', '=', other.id).execute();
+      await refused();
+      await house.db.updateTable('patches').set({ withdrawn_at: 1 }).where('case_id', '=', about.id).execute();
+      await refused();
+    });
+
+    test('sealed content that does not open', async () => {
+      await house.db
+        .updateTable('patches')
+        .set({ content: Buffer.from('nonsense') })
+        .execute();
+      expect(await reasonOf(publish())).toBe('cannot-open');
+      expect(await publicCopies()).toEqual([]);
+    });
+  });
+
+  test('a public list that is gone holds the release back whole', async () => {
+    house.clock.moveTo(releaseAt);
+    await house.db.updateTable('lists').set({ address: 'renamed@orbit.example' }).where('id', '=', 'announce').execute();
+    expect(await reasonOf(publish())).toBe('conflict');
+    expect(await publicCopies()).toEqual([]);
+    expect((await caseOf(house, about.id)).state).toBe('armed');
+  });
+});

@@ -1,0 +1,167 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DAY, HOUR } from '../../src/clock.ts';
+import { approve } from '../../src/embargo/approve.ts';
+import { openContents } from '../../src/embargo/contents.ts';
+import { release } from '../../src/embargo/release.ts';
+import { addPatch, schedule, withdrawPatch } from '../../src/embargo/schedule.ts';
+import * as cases from '../../src/store/cases.ts';
+import * as posts from '../../src/store/posts.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
+import { actor, arm, armed, caseOf, PATCH, PUBLIC, reasonOf, scheduled } from './armed.ts';
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let releaseAt: number;
+
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    releaseAt = house.clock.now() + HOUR;
+  });
+
+  test('a case is scheduled with an instant, a text and every public list, and its draft is kept sealed', async () => {
+    const id = await house.report();
+    const about = await schedule(house, id, { releaseAt, ...PUBLIC });
+    expect(about).toEqual(await caseOf(house, id));
+    expect(about).toMatchObject({ state: 'scheduled', release_at: releaseAt, channels: LISTS.announce, revision: 2 });
+    const draft = await posts.byId(house.db, about.draft_post_id ?? '');
+    expect(draft?.kind).toBe('draft');
+    expect(Buffer.from(draft?.content ?? []).toString('latin1')).not.toContain('Update now');
+    expect(await openContents(house, about)).toMatchObject({ draft: { subject: PUBLIC.subject }, hash: about.bundle_hash });
+  });
+
+  test('a patch is kept byte for byte under the last segment of its name', async () => {
+    const id = await house.report();
+    const { patch } = await addPatch(house, id, { ...PATCH, name: '../../etc\\cron.d/фикс "1".patch' });
+    expect(patch.name).toBe('фикс "1".patch');
+    const about = await schedule(house, id, { releaseAt, ...PUBLIC });
+    const { patches } = await openContents(house, about);
+    expect(patches.map(({ name, bytes }) => [name, Buffer.from(bytes)])).toEqual([['фикс "1".patch', PATCH.bytes]]);
+    const [row] = await cases.patches(house.db, id);
+    expect(Buffer.from(row?.content ?? []).toString('latin1')).not.toContain('+++ b/x');
+  });
+
+  test('a patch comes before the schedule as well: the case waits in its state', async () => {
+    const { case: about } = await addPatch(house, await house.report(), PATCH);
+    expect(about).toMatchObject({ state: 'received', bundle_hash: null, revision: 2 });
+  });
+
+  describe('whatever changes what was approved voids the approvals, and the same people can arm the case again', () => {
+    const changes: [string, (id: string) => Promise<unknown>][] = [
+      ['another instant', (id) => schedule(house, id, { releaseAt: releaseAt + 1, ...PUBLIC })],
+      ['another subject', (id) => schedule(house, id, { releaseAt, ...PUBLIC, subject: 'Another' })],
+      ['another text', (id) => schedule(house, id, { releaseAt, ...PUBLIC, text: 'Another.\n' })],
+      ['the very same schedule, set again', (id) => schedule(house, id, { releaseAt, ...PUBLIC })],
+      ['another patch', (id) => addPatch(house, id, { name: 'more.patch', bytes: Buffer.from('more') })],
+      [
+        'a patch less',
+        async (id) => {
+          const [patch] = await cases.patches(house.db, id);
+          await withdrawPatch(house, id, patch?.id ?? '');
+        },
+      ],
+      [
+        'another patch, taken out again',
+        async (id) => {
+          const { patch } = await addPatch(house, id, { name: 'more.patch', bytes: Buffer.from('more') });
+          await withdrawPatch(house, id, patch.id);
+        },
+      ],
+      [
+        'another instant, and back',
+        async (id) => {
+          await schedule(house, id, { releaseAt: releaseAt + 1, ...PUBLIC });
+          await schedule(house, id, { releaseAt, ...PUBLIC });
+        },
+      ],
+    ];
+    test.each(changes)('%s', async (_, change) => {
+      const before = await armed(house, releaseAt);
+      expect(before.state).toBe('armed');
+      await change(before.id);
+      const after = await caseOf(house, before.id);
+      expect(after.state).toBe('scheduled');
+      expect(after.bundle_hash).not.toBe(before.bundle_hash);
+      house.clock.moveTo(releaseAt + HOUR);
+      expect(await reasonOf(release(house, 'orbit', before.id))).toBe('not-approved');
+      expect(await reasonOf(approve(house, before.id, before.bundle_hash ?? '', await actor(house, house.team[0])))).toBe(
+        'approval-voided',
+      );
+      expect((await arm(house, after)).state).toBe('armed');
+      expect((await release(house, 'orbit', before.id)).state).toBe('released');
+    });
+  });
+
+  describe('is refused', () => {
+    test.each<[string, Partial<Parameters<typeof schedule>[2]>, string]>([
+      ['an instant that has come', { releaseAt: 0 }, 'past-instant'],
+      ['an empty text', { text: ' \n' }, 'invalid'],
+      ['an empty subject', { subject: '\t' }, 'invalid'],
+      ['a channel that is no list', { channels: ['nowhere@orbit.example'] }, 'invalid'],
+      ['a channel that is not public', { channels: [LISTS.announce, LISTS.distributors] }, 'invalid'],
+      ['no channel', { channels: [] }, 'invalid'],
+    ])('%s, and the case stays as it was', async (_, change, reason) => {
+      const before = await armed(house, releaseAt);
+      expect(await reasonOf(schedule(house, before.id, { releaseAt, ...PUBLIC, ...change }))).toBe(reason);
+      expect(await caseOf(house, before.id)).toEqual(before);
+    });
+
+    test('this very instant, and one a millisecond later is not', async () => {
+      const id = await house.report();
+      const now = house.clock.now();
+      expect(await reasonOf(schedule(house, id, { releaseAt: now, ...PUBLIC }))).toBe('past-instant');
+      expect((await schedule(house, id, { releaseAt: now + 1, ...PUBLIC })).release_at).toBe(now + 1);
+    });
+
+    test('an empty patch, an unknown one, one of another case, and one that was taken out before', async () => {
+      const { id } = await scheduled(house);
+      const other = await addPatch(house, await house.report({ text: 'Another.\n' }), PATCH);
+      const { patch } = await addPatch(house, id, { name: 'more.patch', bytes: Buffer.from('more') });
+      await withdrawPatch(house, id, patch.id);
+      expect(await reasonOf(addPatch(house, id, { name: 'x', bytes: Buffer.alloc(0) }))).toBe('invalid');
+      for (const unknown of ['nothing', other.patch.id, patch.id])
+        expect(await reasonOf(withdrawPatch(house, id, unknown))).toBe('not-found');
+      expect((await cases.patches(house.db, other.case.id)).map(({ id: kept }) => kept)).toEqual([other.patch.id]);
+    });
+
+    test('a change of what somebody else changed meanwhile', async () => {
+      const { id, revision } = await scheduled(house);
+      const [patch] = await cases.patches(house.db, id);
+      const stale = [
+        schedule(house, id, { releaseAt, ...PUBLIC }, revision - 1),
+        addPatch(house, id, PATCH, revision - 1),
+        withdrawPatch(house, id, patch?.id ?? '', revision - 1),
+      ];
+      expect(await Promise.all(stale.map(reasonOf))).toEqual(['stale', 'stale', 'stale']);
+      expect(await caseOf(house, id)).toMatchObject({ revision });
+    });
+
+    test('one of two changes at once, whole', async () => {
+      const { id } = await scheduled(house);
+      const added = await Promise.all(
+        ['one', 'two'].map((name) => reasonOf(addPatch(house, id, { name, bytes: Buffer.from(name) }))),
+      );
+      expect(added.sort()).toEqual(['done', 'stale']);
+      const about = await caseOf(house, id);
+      expect(await cases.patches(house.db, id)).toHaveLength(2);
+      expect((await openContents(house, about)).hash).toBe(about.bundle_hash);
+    });
+
+    test('anything about a case that is released, or that is not there', async () => {
+      const { id } = await armed(house, releaseAt);
+      const [patch] = await cases.patches(house.db, id);
+      house.clock.moveTo(releaseAt);
+      await release(house, 'orbit', id);
+      const later = { releaseAt: releaseAt + DAY, ...PUBLIC };
+      const moves = (caseId: string) =>
+        Promise.all(
+          [schedule(house, caseId, later), addPatch(house, caseId, PATCH), withdrawPatch(house, caseId, patch?.id ?? '')].map(
+            reasonOf,
+          ),
+        );
+      expect(new Set(await moves(id))).toEqual(new Set(['already-released']));
+      expect(new Set(await moves('ORBIT-2026-9999'))).toEqual(new Set(['not-found']));
+    });
+  });
+});
