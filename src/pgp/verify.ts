@@ -119,8 +119,9 @@ export async function verify(
 }
 
 async function gather(keyIds: string[], offered: readonly Uint8Array[], lookup: Lookup): Promise<Candidate[]> {
-  const known = await Promise.all((await lookup([...new Set(keyIds)])).map((data) => readCertificate(data)));
-  const candidates: Candidate[] = known.map((facts) => ({ facts, known: true }));
+  // One of the roster that this version can no longer read credits nobody; its owner's mail is mail all the same.
+  const known = await Promise.all((await lookup([...new Set(keyIds)])).map((data) => readCertificate(data).catch(() => null)));
+  const candidates: Candidate[] = known.flatMap((facts) => (facts ? { facts, known: true } : []));
   for (const data of offered.slice(0, MOST_OFFERED)) {
     // What came with the mail may be anything; what is no usable certificate is no candidate.
     const facts = data.length > LARGEST_OFFERED ? null : await readCertificate(data).catch(() => null);
