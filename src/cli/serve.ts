@@ -38,4 +38,6 @@ async function serve(options: { config: string }): Promise<void> {
   process.once('SIGINT', () => process.exit(1));
   log.warn('stopping');
   await running.stop();
+  // A relay that hangs would hold the process for its timeout; what it was given is on lease, and goes again.
+  process.exit(0);
 }
