@@ -26,7 +26,11 @@ export interface Sealing {
 
 /** Everything here gives a whole mail (RFC 5322), CRLF at every line end. */
 export async function encryptedMail(letter: Letter, sealing: Sealing): Promise<Buffer> {
-  const armored = await seal(Buffer.from(entity(letter, true)), letter, sealing);
+  return pgpMimeMail(letter, await seal(Buffer.from(entity(letter, true)), letter, sealing));
+}
+
+/** The envelope of RFC 3156 §4 around what any program encrypted: an entity that `entity` gave. */
+export function pgpMimeMail(letter: Letter, armored: string): Buffer {
   const boundary = `pgp-${randomBytes(6).toString('hex')}`;
   return mail(letter, `multipart/encrypted; protocol="application/pgp-encrypted"; boundary="${boundary}"`, [
     `--${boundary}`,
@@ -60,7 +64,12 @@ export async function signedMail(letter: Letter, signer: Party): Promise<Buffer>
 
 /** The armor as the text of an ordinary mail; attachments are left out. */
 export async function inlineMail(letter: Letter, sealing: Sealing): Promise<Buffer> {
-  return mail(letter, 'text/plain; charset=utf-8', [await seal(Buffer.from(crlf(letter.text)), letter, sealing)]);
+  return armoredMail(letter, await seal(Buffer.from(crlf(letter.text)), letter, sealing));
+}
+
+/** What any program encrypted or signed in clear, as the text of an ordinary mail. */
+export function armoredMail(letter: Letter, armored: string): Buffer {
+  return mail(letter, 'text/plain; charset=utf-8', [armored]);
 }
 
 /** The text between a cleartext signature's lines (RFC 9580 §7). */
@@ -70,7 +79,7 @@ export async function cleartextSignedMail(letter: Letter, signer: Party): Promis
     signingKeys: await openpgp.readPrivateKey({ armoredKey: signer.secret }),
     date: dateOf(letter),
   });
-  return mail(letter, 'text/plain; charset=utf-8', [signed]);
+  return armoredMail(letter, signed);
 }
 
 export function clearMail(letter: Letter): Buffer {
@@ -86,7 +95,7 @@ async function seal(content: Buffer, letter: Letter, { recipients, signer }: Sea
 }
 
 /** The MIME entity without a line end after it; with `protect` its headers carry the real subject (RFC 9788). */
-function entity(letter: Letter, protect: boolean): string {
+export function entity(letter: Letter, protect: boolean): string {
   const hp = protect ? [`Subject: ${letter.subject}`, `From: ${mailbox(letter.from)}`, `To: ${letter.to}`] : [];
   const mark = protect ? '; hp="cipher"' : '';
   const text = ['Content-Transfer-Encoding: 8bit', '', crlf(letter.text)];

@@ -1,0 +1,107 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { initProject, type TestProject, temporaryFolder } from '../cli/project-folder.ts';
+import { type Ended, runCurfew, startCurfew } from '../support/process.ts';
+
+const folder = temporaryFolder();
+let project: TestProject;
+let written: Record<string, object>;
+let taken: Server;
+let port: number;
+
+beforeAll(async () => {
+  project = await initProject(folder, '--smtp-port', '0', '--http-port', '0');
+  written = JSON.parse(readFileSync(project.config, 'utf8'));
+  taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  port = (taken.address() as AddressInfo).port;
+});
+afterAll(() => taken.close());
+
+/** Serves the project with other settings; what is never ready ends by itself. What it logged before is left out. */
+async function serve(change: object, env: Record<string, string> = {}): Promise<Ended> {
+  const config = join(project.dir, 'changed.json');
+  writeFileSync(config, JSON.stringify({ ...written, ...change }));
+  const ended = await runCurfew(['serve', '--config', config], { env });
+  return { ...ended, stderr: ended.stderr.replaceAll(/^\{.*\}\n/gm, '') };
+}
+
+test('a bad configuration: every problem at once, each by its path with what is allowed, and exit 2', async () => {
+  const ended = await serve({
+    project: '1st',
+    domain: 'Orbit',
+    smtp: { host: '127.0.0.1', port: 70_000, limit: {} },
+    relay: { host: 'mail.orbit.example', port: 25, tls: 'none' },
+    workers: 0,
+    log: 'loud',
+  });
+  expect([ended.code, ended.stdout]).toEqual([2, '']);
+  const lines = ended.stderr.trimEnd().split('\n');
+  const paths = lines.map((line) => /^curfew: ([\w.]+): \S/.exec(line)?.[1]);
+  expect(paths.sort()).toEqual(['domain', 'log', 'project', 'relay.tls', 'smtp.limit', 'smtp.port', 'workers']);
+  expect(ended.stderr).toContain('curfew: smtp.port: is 70000; must be a port, 0 to 65535 (0: any free one)\n');
+  expect(ended.stderr).toContain('log: is "loud"; must be "trace", "debug", "info", "warn", "error" or "silent"\n');
+  expect(ended.stderr).toContain('relay.tls: is "none" for mail.orbit.example; allowed to loopback only, else "starttls"');
+});
+
+describe('one line and exit 1', () => {
+  const one = (line: string | RegExp) => ({ code: 1, stdout: '', stderr: expect.stringMatching(line) });
+
+  test.each(['smtp', 'http'])('where the port of %s is in use', async (door) => {
+    const ended = await serve({ [door]: { ...written[door], port } });
+    expect(ended).toMatchObject(one(/^curfew: .*port is in use.*\n$/));
+    expect(ended.stderr).toContain(`127.0.0.1:${port}`);
+  });
+
+  test('where a part of the path of the database is a file', async () => {
+    const ended = await serve({ database: { sqlite: 'config.json/curfew.db' } });
+    expect(ended).toMatchObject(one(/^curfew: A file is where a folder should be: \S+config\.json\n$/));
+  });
+
+  test('where a folder stands in the place of the database', async () => {
+    mkdirSync(join(project.dir, 'folder.db'));
+    expect(await serve({ database: { sqlite: 'folder.db' } })).toMatchObject(one(/^curfew: The database cannot be opened.*\n$/));
+  });
+
+  test('where the database cannot be written', async ({ skip }) => {
+    const path = join(project.dir, 'locked.db');
+    copyFileSync(join(project.dir, 'data', 'curfew.db'), path);
+    const unlock = lock(path);
+    skip(unlock === null, 'root may write to every file here');
+    try {
+      expect(await serve({ database: { sqlite: path } })).toMatchObject(one(/^curfew: The database cannot be written.*\n$/));
+    } finally {
+      unlock?.();
+    }
+  });
+
+  test('where the passphrase is wrong', async () => {
+    const wrong = { CURFEW_WRONG: 'not this one' };
+    const ended = await serve({ passphrase: { env: 'CURFEW_WRONG' } }, wrong);
+    expect(ended).toMatchObject(one(/^curfew: .*passphrase.*\n$/));
+    expect(ended.stderr).not.toContain('not this one');
+  });
+
+  test('where another process serves the same database', async () => {
+    const first = startCurfew(['serve', '--config', project.config]);
+    await first.line(/^ready$/);
+    const ended = await serve({});
+    expect(ended).toMatchObject(one(/^curfew: Another `curfew serve` runs on the database \S+\/curfew\.db\n$/));
+    expect(await first.kill('SIGTERM')).toMatchObject({ code: 0 });
+    rmSync(join(project.dir, 'changed.json'));
+  });
+});
+
+/** Makes a file read-only, for root too where the file system can; null where it cannot. Gives what undoes it. */
+function lock(path: string): (() => void) | null {
+  if (process.getuid?.() !== 0) {
+    chmodSync(path, 0o400);
+    return () => chmodSync(path, 0o600);
+  }
+  const chattr = (flag: string) => spawnSync('chattr', [flag, path]).status === 0;
+  return chattr('+i') ? () => chattr('-i') : null;
+}
