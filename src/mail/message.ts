@@ -88,7 +88,7 @@ function parseFields(header: Uint8Array): Field[] {
   for (const line of lines) {
     const last = fields.at(-1);
     if (/^[ \t]/.test(line)) {
-      if (last) last.value += ` ${line.trim()}`;
+      if (last) last.value = `${last.value} ${line.trim()}`.trim();
       continue;
     }
     const named = /^([!-9;-~]+)[ \t]*:(.*)$/.exec(line);

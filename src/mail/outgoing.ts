@@ -26,9 +26,13 @@ export function entity(fields: readonly NewField[], body: Uint8Array | string): 
   return Buffer.concat([Buffer.from(headerLines(fields) + CRLF), bytes]);
 }
 
-/** Text for an unstructured field: encoded words where it is not ASCII (RFC 2047), control characters turned to spaces. */
+/**
+ * Text for an unstructured field: encoded words where it is not ASCII (RFC 2047), control characters turned to spaces. What
+ * merely looks like an encoded word is encoded itself, or a reader would see what it decodes to.
+ */
 export function words(text: string): string {
-  return libmime.encodeWords(text.replace(/\p{Cc}+/gu, ' ').trim(), 'Q', 52);
+  const line = text.replace(/\p{Cc}+/gu, ' ').trim();
+  return line.includes('=?') ? libmime.encodeWord(line, 'Q', 52) : libmime.encodeWords(line, 'Q', 52);
 }
 
 /** `Name <address>`, the name quoted or encoded as it needs. */
