@@ -1,0 +1,426 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createAlarm, DAY, HOUR, type Instant, MINUTE, newId, SECOND } from '../../src/clock.ts';
+import { copyFor } from '../../src/delivery/copies.ts';
+import { deliverBatch, deliveryLoop } from '../../src/delivery/work.ts';
+import { release } from '../../src/embargo/release.ts';
+import { createLog } from '../../src/log.ts';
+import { armorCertificate } from '../../src/pgp/certificate.ts';
+import { createListKey, openListKey } from '../../src/pgp/keyring.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import * as deliveries from '../../src/store/deliveries.ts';
+import type { Delivery } from '../../src/store/schema.ts';
+import { armed, caseOf, OUTSIDE, READER, subscribe } from '../embargo/armed.ts';
+import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
+import { clearMail, encryptedMail } from '../support/compose.ts';
+import { eachEngine, type TestDatabase } from '../support/dialects.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
+import { openCopy } from '../support/party.ts';
+import { OPTIONS, outbox, silent } from './outbox.ts';
+
+const DEFERRED = { state: 'deferred', reason: 'try-later', response: '451 4.2.0 later' } as const;
+const REFUSED = { state: 'failed', reason: 'rejected', response: '550 5.1.1 nobody' } as const;
+
+eachEngine((engine) => {
+  const build = housing();
+  let opened: TestDatabase;
+  let house: House;
+
+  beforeEach(async () => {
+    opened = await engine.open();
+    house = await build(opened.db);
+  });
+
+  /** A post of a member, for Alpha and Beta. */
+  const post = async (text = 'Hello.\n', recipients = [listCertificate(house, LISTS.distributors)]) => {
+    const [alpha] = house.members;
+    const letter = letterOf(house, alpha, { to: LISTS.distributors, text });
+    const sealing = { recipients, signer: alpha };
+    return (await arrive(house, await encryptedMail(letter, sealing), { to: LISTS.distributors, sender: alpha.address })).id;
+  };
+  const copies = async (postId?: string) => {
+    const rows = await deliveries.page(house.db, { limit: 999, ...(postId ? { postId } : {}) });
+    return rows.sort((a, b) => (a.address < b.address ? -1 : 1));
+  };
+  const forAlpha = async (postId: string): Promise<Delivery> => {
+    const copy = (await copies(postId)).find(({ address }) => address === house.members[0].address);
+    if (!copy) throw new Error('no copy for Alpha');
+    return copy;
+  };
+  const alerts = async () => (await house.db.selectFrom('posts').select('id').where('kind', '=', 'alert').execute()).length;
+  const lease = (until: Instant) => deliveries.lease(house.db, { id: newId(house.clock), until }, house.clock.now(), 50);
+
+  describe('a copy', () => {
+    test('that the relay takes is delivered, with its answer', async () => {
+      const id = await post();
+      expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(house.members.map(({ address }) => address));
+      for (const copy of await copies(id))
+        expect(copy).toMatchObject({
+          state: 'delivered',
+          response: '250 2.0.0 taken',
+          reason: null,
+          attempts: 1,
+          settled_at: house.clock.now(),
+          lease: null,
+        });
+    });
+
+    test('that is deferred comes again with the same Message-ID, sealed anew, later each time', async () => {
+      const id = await post();
+      const box = outbox(house);
+      const tried: [Instant, string, string][] = [];
+      box.answers = ({ to, raw }) => {
+        if (to !== house.members[0].address) return { state: 'delivered', response: '250' };
+        tried.push([house.clock.now(), /^Message-ID: (.*)\r$/m.exec(raw.toString())?.[1] ?? '', raw.toString()]);
+        return tried.length < 4 ? DEFERRED : { state: 'delivered', response: '250' };
+      };
+      for (let minutes = 0; minutes < 60; minutes++) {
+        await box.drain();
+        house.clock.moveTo(house.clock.now() + MINUTE);
+      }
+      const copy = await forAlpha(id);
+      expect(copy).toMatchObject({ state: 'delivered', attempts: 4 });
+      expect(new Set(tried.map(([, messageId]) => messageId))).toEqual(new Set([copy.message_id]));
+      expect(new Set(tried.map(([, , raw]) => raw)).size).toBe(4);
+      const waits = tried.slice(1).map(([at], index) => at - (tried[index]?.[0] ?? 0));
+      expect(waits).toEqual([...waits].sort((a, b) => a - b));
+    });
+
+    test('that is deferred too long fails, and the team is told once', async () => {
+      const id = await post();
+      const box = outbox(house);
+      box.answers = ({ to }) => (to === house.members[0].address ? DEFERRED : { state: 'delivered', response: '250' });
+      await box.drain();
+      expect(await forAlpha(id)).toMatchObject({ state: 'deferred', reason: 'try-later', response: DEFERRED.response });
+      house.clock.moveTo(house.clock.now() + OPTIONS.giveUp * SECOND);
+      await box.drain();
+      expect(await forAlpha(id)).toMatchObject({ state: 'failed', reason: 'gave-up', response: DEFERRED.response });
+    });
+
+    test('that the relay refuses for good fails, with its words', async () => {
+      const id = await post();
+      const box = outbox(house);
+      box.answers = () => REFUSED;
+      await box.drain();
+      for (const copy of await copies(id)) expect(copy).toMatchObject({ ...REFUSED, settled_at: house.clock.now() });
+      house.clock.moveTo(house.clock.now() + DAY);
+      box.answers = () => ({ state: 'delivered', response: '250' });
+      expect(await box.drain()).toEqual([]);
+      expect(await deliveries.retry(house.db, (await forAlpha(id)).id, house.clock.now())).toBe(false);
+    });
+
+    test('is settled by whoever holds its lease, and by nobody else', async () => {
+      await post();
+      const [copy] = await lease(house.clock.now() + MINUTE);
+      const delivered = { state: 'delivered', response: '250' } as const;
+      expect(await deliveries.settle(house.db, copy?.id ?? '', 'another', delivered, house.clock.now())).toBe(false);
+      expect(await deliveries.settle(house.db, copy?.id ?? '', copy?.lease ?? '', delivered, house.clock.now())).toBe(true);
+      expect(await deliveries.settle(house.db, copy?.id ?? '', copy?.lease ?? '', REFUSED, house.clock.now())).toBe(false);
+    });
+
+    test('whose worker died is taken back when its lease ends, and goes out with the Message-ID it had', async () => {
+      const id = await post();
+      const leased = await lease(house.clock.now() + MINUTE);
+      expect(leased).toHaveLength(2);
+      expect(await deliveries.reclaim(house.db, house.clock.now() + MINUTE - 1)).toBe(0);
+      expect(await outbox(house).drain()).toEqual([]);
+      expect(await deliveries.reclaim(house.db, house.clock.now() + MINUTE)).toBe(2);
+      expect(await forAlpha(id)).toMatchObject({ state: 'deferred', reason: 'lease-lost', lease: null });
+      const sent = await outbox(house).drain();
+      expect(sent.find(({ to }) => to === house.members[0].address)?.raw.toString()).toContain((await forAlpha(id)).message_id);
+      expect((await forAlpha(id)).attempts).toBe(2);
+    });
+
+    test('is not sent by who has lost its lease while he sealed it', async () => {
+      const id = await post();
+      const { open, reopen, ...pgp } = house.pgp;
+      const slow = async (...args: Parameters<typeof reopen>) => {
+        house.clock.moveTo(house.clock.now() + OPTIONS.lease * SECOND);
+        return reopen(...args);
+      };
+      await deliverBatch({ ...house, pgp: { ...pgp, open, reopen: slow } }, outbox(house).send, OPTIONS, silent);
+      expect(await forAlpha(id)).toMatchObject({ state: 'deferred', reason: 'interrupted' });
+      expect(await outbox(house).drain()).toHaveLength(2);
+    });
+
+    test('that was reclaimed meanwhile keeps what its new worker says of it', async () => {
+      const id = await post();
+      const box = outbox(house);
+      box.answers = async ({ to }) => {
+        await house.db.updateTable('deliveries').set({ lease: 'another' }).where('address', '=', to).execute();
+        return REFUSED;
+      };
+      await deliverBatch(house, box.send, OPTIONS, silent);
+      for (const copy of await copies(id)) expect(copy).toMatchObject({ state: 'leased', lease: 'another', response: null });
+    });
+
+    test('is left to the next one when the worker is told to stop', async () => {
+      const id = await post();
+      const box = outbox(house);
+      const stopping = AbortSignal.abort();
+      expect(await deliverBatch(house, box.send, OPTIONS, silent, stopping)).toBe(2);
+      expect(await forAlpha(id)).toMatchObject({ state: 'deferred', reason: 'interrupted', due_at: house.clock.now() });
+      expect(await box.drain()).toHaveLength(2);
+    });
+  });
+
+  test('two workers on one database send each copy once', async () => {
+    const other = openDatabase(opened.config);
+    try {
+      for (let count = 0; count < 3; count++) await post(`Hello ${count}.\n`);
+      await house.report();
+      const boxes = [outbox(house, { ...OPTIONS, batch: 1 }), outbox({ ...house, db: other }, { ...OPTIONS, batch: 1 })];
+      const sent: string[] = [];
+      for (const box of boxes)
+        box.answers = async ({ to, raw }) => {
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          sent.push(`${to} ${/^Message-ID: (.*)\r$/m.exec(raw.toString())?.[1]}`);
+          return { state: 'delivered', response: '250' };
+        };
+      for (let rounds = 0; rounds < 3; rounds++) await Promise.all(boxes.map((box) => box.drain()));
+      const all = await copies();
+      expect(sent.sort()).toEqual(all.map(({ address, message_id }) => `${address} ${message_id}`).sort());
+      expect(all.every(({ state, attempts }) => state === 'delivered' && attempts === 1)).toBe(true);
+    } finally {
+      await other.destroy();
+    }
+  });
+
+  describe('a copy is held, and nothing is sent, while', () => {
+    test('the member is suspended, and goes when he is back and a person says so', async () => {
+      const id = await post();
+      await house.db.updateTable('members').set({ state: 'suspended' }).where('organisation', '=', 'Alpha').execute();
+      expect((await outbox(house).drain()).map(({ to }) => to)).toEqual([house.members[1].address]);
+      expect(await forAlpha(id)).toMatchObject({ state: 'held', reason: 'not-active', settled_at: null });
+      await house.db.updateTable('members').set({ state: 'active' }).where('organisation', '=', 'Alpha').execute();
+      expect(await outbox(house).drain()).toEqual([]);
+      expect(await deliveries.retry(house.db, (await forAlpha(id)).id, house.clock.now())).toBe(true);
+      expect((await outbox(house).drain()).map(({ to }) => to)).toEqual([house.members[0].address]);
+    });
+
+    test('the contact is inactive', async () => {
+      const id = await post();
+      await house.db.updateTable('contacts').set({ active: 0 }).where('id', '=', house.members[0].contactId).execute();
+      await outbox(house).drain();
+      expect(await forAlpha(id)).toMatchObject({ state: 'held', reason: 'not-active' });
+    });
+
+    test('there is no current certificate', async () => {
+      const id = await post();
+      await house.db
+        .updateTable('certificates')
+        .set({ state: 'retired' })
+        .where('contact_id', '=', house.members[0].contactId)
+        .execute();
+      await outbox(house).drain();
+      expect(await forAlpha(id)).toMatchObject({ state: 'held', reason: 'no-certificate' });
+    });
+
+    test('the certificate cannot be read', async () => {
+      const set = { data: Buffer.from('nonsense') };
+      const id = await post();
+      await house.db.updateTable('certificates').set(set).where('contact_id', '=', house.members[0].contactId).execute();
+      expect((await outbox(house).drain()).map(({ to }) => to)).toEqual([house.members[1].address]);
+      expect((await forAlpha(id)).state).toBe('held');
+    });
+
+    test('what is kept of the post does not open, or its key is gone', async () => {
+      const id = await post();
+      const damaged = Buffer.from('nonsense');
+      await house.db.updateTable('posts').set({ content: damaged }).where('id', '=', id).execute();
+      expect(await outbox(house).drain()).toEqual([]);
+      expect(await forAlpha(id)).toMatchObject({ state: 'held', reason: 'cannot-open' });
+      const lost = await post('Again.\n');
+      await house.db.updateTable('lists').set({ fingerprint: 'GONE' }).where('id', '=', 'distributors').execute();
+      expect(await outbox(house).drain()).toEqual([]);
+      expect(await forAlpha(lost)).toMatchObject({ state: 'held', reason: 'cannot-open' });
+    });
+  });
+
+  test('a post that cannot be made ready is tried again, and in the end held for a person', async () => {
+    const id = await post();
+    const { reopen: _, ...pgp } = house.pgp;
+    const broken = { ...house, pgp: { ...pgp, reopen: () => Promise.reject(new Error('out of threads')) } };
+    await deliverBatch(broken, outbox(house).send, OPTIONS, silent);
+    expect(await forAlpha(id)).toMatchObject({ state: 'deferred', reason: 'internal-error' });
+    expect((await forAlpha(id)).due_at).toBeGreaterThan(house.clock.now());
+    house.clock.moveTo(house.clock.now() + OPTIONS.giveUp * SECOND);
+    await deliverBatch(broken, outbox(house).send, OPTIONS, silent);
+    expect(await forAlpha(id)).toMatchObject({ state: 'held', reason: 'internal-error' });
+  });
+
+  describe('a public copy asks the gate each time', () => {
+    beforeEach(async () => {
+      await subscribe(house);
+      const about = await armed(house);
+      await outbox(house).drain();
+      house.clock.moveTo(about.release_at ?? 0);
+      await release(house, 'orbit', about.id);
+      await house.db.deleteFrom('deliveries').where('audience', '!=', 'public').execute();
+    });
+    const publicCopies = async () => (await copies()).filter(({ audience }) => audience === 'public');
+    const heldWith = async (reason: string) => {
+      expect(await outbox(house).drain()).toEqual([]);
+      for (const copy of await publicCopies()) expect(copy).toMatchObject({ state: 'held', reason });
+    };
+
+    test('and waits for a person where the clock is before the instant again', async () => {
+      house.clock.moveTo(house.clock.now() - 1);
+      await house.db.updateTable('deliveries').set({ due_at: 0 }).execute();
+      await heldWith('not-released');
+      house.clock.moveTo(house.clock.now() + 1);
+      expect(await outbox(house).drain()).toEqual([]);
+      for (const { id } of await publicCopies()) await deliveries.retry(house.db, id, house.clock.now());
+      expect((await outbox(house).drain()).map(({ to }) => to)).toEqual([READER, OUTSIDE]);
+    });
+
+    test('and is held where the approvals are gone', async () => {
+      await house.db.deleteFrom('approvals').execute();
+      await heldWith('not-approved');
+    });
+
+    test('in the order of priorities: the first to fail does not hold the next', async () => {
+      const box = outbox(house);
+      const order: string[] = [];
+      box.answers = ({ to }) => {
+        order.push(to);
+        return to === READER ? DEFERRED : { state: 'delivered', response: '250' };
+      };
+      await box.drain();
+      expect(order).toEqual([READER, OUTSIDE]);
+    });
+  });
+
+  test('what is urgent goes before what is older, of other posts too', async () => {
+    await subscribe(house);
+    const about = await armed(house);
+    await outbox(house).drain();
+    house.clock.moveTo(about.release_at ?? 0);
+    await post();
+    await release(house, 'orbit', about.id);
+    const order = (await outbox(house).drain()).map(({ to }) => to);
+    expect(order.slice(0, 3)).toEqual([READER, OUTSIDE, 'rita@example.org']);
+    expect(order.slice(3).sort()).toEqual(house.members.map(({ address }) => address));
+  });
+
+  test('a stranger is never sent anything but the fixed words, whatever the row says', async () => {
+    const caseId = await house.report();
+    const [report] = await copies();
+    await outbox(house).drain();
+    const list = await house.db.selectFrom('lists').selectAll().where('id', '=', 'security').executeTakeFirstOrThrow();
+    const row = copyFor(
+      house.clock,
+      { id: report?.post_id ?? '', case_id: caseId, list },
+      { audience: 'public', address: 'x@y.example' },
+    );
+    await expect(deliveries.insertMany(house.db, [row])).rejects.toThrow(/needs a released case/);
+    const stranger = copyFor(
+      house.clock,
+      { id: report?.post_id ?? '', case_id: caseId, list },
+      { audience: 'stranger', address: 'x@y.example' },
+    );
+    await expect(deliveries.insertMany(house.db, [stranger])).rejects.toThrow(/nothing but fixed words/);
+    const clear = (await copies()).find(({ audience }) => audience === 'stranger');
+    await house.db
+      .updateTable('deliveries')
+      .set({ state: 'queued' })
+      .where('id', '=', clear?.id ?? '')
+      .execute();
+    await house.db
+      .updateTable('posts')
+      .set({ kind: 'report' })
+      .where('id', '=', clear?.post_id ?? '')
+      .execute();
+    expect(await outbox(house).drain()).toEqual([]);
+    expect(await deliveries.byId(house.db, clear?.id ?? '')).toMatchObject({ state: 'deferred', reason: 'internal-error' });
+  });
+
+  describe('bounces of a copy come', () => {
+    const senders = async () => new Set((await outbox(house).drain()).map(({ from }) => from));
+    test('to the people behind its list', async () => {
+      await post();
+      expect(await senders()).toEqual(new Set(['distributors-owner@orbit.example']));
+    });
+
+    test('to those behind the public list, of what was published there', async () => {
+      await subscribe(house);
+      const about = await armed(house);
+      await outbox(house).drain();
+      house.clock.moveTo(about.release_at ?? 0);
+      await release(house, 'orbit', about.id);
+      const sent = await outbox(house).drain();
+      const from = new Map(sent.map((mail) => [mail.to, mail.from]));
+      expect([READER, OUTSIDE, 'rita@example.org'].map((to) => from.get(to))).toEqual([
+        'announce-owner@orbit.example',
+        'announce-owner@orbit.example',
+        null,
+      ]);
+    });
+
+    test('to nobody, of mail for people and of alarms', async () => {
+      const raw = clearMail(letterOf(house, house.members[0]));
+      await arrive(house, raw, { to: 'security-owner@orbit.example' });
+      expect(await senders()).toEqual(new Set([null]));
+    });
+  });
+
+  test('the loop sends what is queued, reclaims what is due, tells the team and goes on after an error', async () => {
+    const alarm = createAlarm(house.clock);
+    const stopping = new AbortController();
+    const id = await post();
+    const box = outbox(house);
+    let thrown = 0;
+    const send: typeof box.send = (mail) => {
+      if (mail.to === house.members[0].address && thrown++ === 0) throw new Error('a bug in the relay');
+      return mail.to === house.members[0].address ? Promise.resolve(REFUSED) : box.send(mail);
+    };
+    const lines: string[] = [];
+    const log = createLog('error', { write: (line) => void lines.push(line) });
+    const ended = deliveryLoop(house, send, OPTIONS, alarm, log, stopping.signal);
+    for (let tries = 0; tries < 2_000 && (await alerts()) === 0; tries++) {
+      house.clock.moveTo(house.clock.now() + MINUTE);
+      alarm.ring();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    stopping.abort();
+    await ended;
+    expect(await forAlpha(id)).toMatchObject({ state: 'failed', reason: 'rejected' });
+    expect(thrown).toBeGreaterThan(1);
+    expect(await alerts()).toBe(1);
+    expect(lines.join('')).toContain('delivery stumbled and goes on');
+    expect(lines.join('')).not.toContain('Hello');
+  });
+
+  test('a certificate is the one of the moment: a new one counts for copies that were queued before', async () => {
+    const [alpha, beta] = house.members;
+    const id = await post();
+    const theirs = await house.db
+      .selectFrom('certificates')
+      .select('data')
+      .where('contact_id', '=', beta.contactId)
+      .executeTakeFirstOrThrow();
+    await house.db.updateTable('certificates').set(theirs).where('contact_id', '=', alpha.contactId).execute();
+    const sent = await outbox(house).drain();
+    const toAlpha = sent.find(({ to }) => to === alpha.address)?.raw ?? Buffer.alloc(0);
+    await expect(openCopy(toAlpha, alpha, undefined, house.clock.now())).rejects.toThrow(/decrypt/);
+    expect((await openCopy(toAlpha, beta, undefined, house.clock.now())).entity.toString()).toContain('Hello.');
+    expect((await forAlpha(id)).state).toBe('delivered');
+  });
+
+  test('an expired list key still opens what was kept, and seals nothing new', async () => {
+    const { armored } = await createListKey({
+      name: 'Orbit',
+      address: LISTS.distributors,
+      passphrase: 'x',
+      now: house.clock.now(),
+      days: 1,
+    });
+    const key = await openListKey(armored, 'x');
+    house.keyring.add(key);
+    await house.db.updateTable('lists').set({ fingerprint: key.fingerprint }).where('id', '=', 'distributors').execute();
+    const id = await post('Hello.\n', [armorCertificate(key.certificate)]);
+    house.clock.moveTo(house.clock.now() + DAY + HOUR);
+    expect(await outbox(house).drain()).toEqual([]);
+    expect(await forAlpha(id)).toMatchObject({ state: 'held', reason: 'internal-error' });
+    expect((await caseOf(house, await house.report())).state).toBe('received');
+  });
+});
