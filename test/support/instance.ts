@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
-import nodemailer from 'nodemailer';
 import { newId, systemClock } from '../../src/clock.ts';
 import type { RosterEntry } from '../../src/roster/entries.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
 import { type DatabaseConfig, openDatabase } from '../../src/store/database.ts';
 import * as lists from '../../src/store/lists.ts';
 import type { ListRole } from '../../src/store/schema.ts';
+import { request, send } from './doors.ts';
 import { LISTS } from './house.ts';
 import { makeParty, type Party } from './party.ts';
 import { type Ended, type Running, runCurfew, startCurfew } from './process.ts';
@@ -96,94 +96,116 @@ interface Made {
 /** Makes a project with its roster and serves it. */
 export async function openInstance(setting: Setting): Promise<Instance> {
   const root = mkdtempSync(join(tmpdir(), 'curfew-instance-'));
+  try {
+    const instance = instanceOf(await makeProject(root, setting));
+    const roster = setting.roster ?? (await standardRoster());
+    if (roster.length > 0) await instance.enrol(...roster);
+    await instance.start();
+    return instance;
+  } catch (error) {
+    rmSync(root, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+interface Project {
+  root: string;
+  dir: string;
+  config: string;
+  temporary: string;
+  adminToken: string;
+  fingerprints: Record<string, string>;
+}
+
+async function makeProject(root: string, setting: Setting): Promise<Project> {
   const [dir, temporary] = [join(root, 'project'), join(root, 'tmp')];
   mkdirSync(temporary);
-  const env = { TMPDIR: temporary };
-  const must = async (...args: string[]) => {
-    const done = await runCurfew(args, { env });
-    if (done.code !== 0) throw new Error(`curfew ${args.join(' ')}: ${done.stderr}`);
-    return done.stdout;
-  };
   const ports = ['--smtp-port', String(setting.smtpPort ?? 0), '--http-port', String(setting.httpPort ?? 0)];
-  const relay = ['--relay', `127.0.0.1:${setting.relay.port}`];
-  const words = ['--project', 'orbit', '--domain', 'orbit.example', ...ports, ...relay, '--yes', '--json'];
-  const made: Made = JSON.parse(await must('init', '--dir', dir, ...words));
+  const names = ['--project', 'orbit', '--domain', 'orbit.example', '--relay', `127.0.0.1:${setting.relay.port}`];
+  const done = await runCurfew(['init', '--dir', dir, ...names, ...ports, '--yes', '--json'], { env: { TMPDIR: temporary } });
+  if (done.code !== 0) throw new Error(done.stderr);
+  const made: Made = JSON.parse(done.stdout);
   const config = join(dir, 'config.json');
   configure(config, setting);
   const adminToken = setting.database ? await seed(setting.database, made) : made.token;
-  const of = (...args: string[]) => must(...args, '--config', config);
+  const fingerprints = Object.fromEntries(made.lists.map(({ address, fingerprint }) => [address, fingerprint]));
+  return { root, dir, config, temporary, adminToken, fingerprints };
+}
 
+function instanceOf(project: Project): Instance {
+  const { root, dir, config, temporary } = project;
+  const surroundings = { env: { TMPDIR: temporary } };
+  const database = join(dir, 'data', 'curfew.db');
   const lives: Running[] = [];
-  const tokens = new Map<string, Promise<string>>();
-  const certificates = new Map<string, Promise<string>>();
-  const current = () => lives.at(-1) as Running;
-  const database = () => join(dir, 'data', 'curfew.db');
-
+  const kill = async (signal: NodeJS.Signals) => {
+    const life = lives.at(-1);
+    if (!life) throw new Error('it was never started');
+    return life.kill(signal);
+  };
   const instance: Instance = {
-    dir,
-    config,
-    temporary,
-    adminToken,
-    fingerprints: Object.fromEntries(made.lists.map(({ address, fingerprint }) => [address, fingerprint])),
+    ...project,
     smtpPort: 0,
     httpPort: 0,
     pid: 0,
     async start() {
-      const life = startCurfew(['serve', '--config', config], { env });
+      const life = startCurfew(['serve', '--config', config], surroundings);
       lives.push(life);
       await life.line(/^ready$/);
       instance.pid = life.pid;
       instance.smtpPort = Number((await life.line(/^[sl]mtp \S+:(\d+)$/))[1]);
       instance.httpPort = Number((await life.line(/^http \S+:(\d+)$/))[1]);
     },
-    stop: () => current().kill('SIGTERM'),
-    kill: () => current().kill('SIGKILL'),
+    stop: () => kill('SIGTERM'),
+    kill: () => kill('SIGKILL'),
     said: () => lives.map((life) => life.said()).join(''),
-    curfew: (...args) => runCurfew([...args, '--config', config], { env }),
-    rows: (statement, ...parameters) => withSqlite(database(), (db) => db.prepare(statement).all(...parameters)) as never,
-    makeDue: () => withSqlite(database(), (db) => db.exec(`update deliveries set due_at = 0 where state = 'deferred'`), false),
-    async settled() {
-      for (let glances = 0; ; glances++) {
-        const open = await Promise.all(['queued', 'leased'].map((state) => copies(instance, state)));
-        if (open.flat().length === 0) return;
-        if (glances > 600) throw new Error(`not settled: ${JSON.stringify(open)}`);
-        await pause(25);
-      }
+    curfew: (...args) => runCurfew([...args, '--config', config], surroundings),
+    rows: (statement, ...parameters) => withSqlite(database, (db) => db.prepare(statement).all(...parameters)) as never,
+    makeDue: () => withSqlite(database, (db) => db.exec(`update deliveries set due_at = 0 where state = 'deferred'`), false),
+    settled: () => settled(instance),
+    certificate: remembered((list) => must(instance, 'keys', 'export', list)),
+    enrol: async (...entries) => {
+      writeFileSync(join(root, 'roster.json'), JSON.stringify(entries));
+      await must(instance, 'roster', 'import', join(root, 'roster.json'), '--activate', '--reason', 'known for years');
     },
-    certificate(list) {
-      const certificate = certificates.get(list) ?? of('keys', 'export', list);
-      certificates.set(list, certificate);
-      return certificate;
-    },
-    async enrol(...entries) {
-      const file = join(root, 'roster.json');
-      writeFileSync(file, JSON.stringify(entries));
-      await of('roster', 'import', file, '--activate', '--reason', 'known for years');
-    },
-    token(person) {
-      const wish = { name: person, role: 'team', person };
-      const token = tokens.get(person) ?? create(instance, '/tokens', wish).then((made) => String(made['token']));
-      tokens.set(person, token);
-      return token;
-    },
+    token: remembered(async (person) => {
+      const made = await create(instance, '/tokens', { name: person, role: 'team', person });
+      return String(made['token']);
+    }),
     publish: async (address, kind = 'subscriber') => {
       await create(instance, `/lists/${LISTS.announce}/recipients`, { address, kind });
     },
     api: (token, method, path, body) => request(instance.httpPort, token, method, path, body),
     send: (from, to, raw) => send(instance.smtpPort, { from, to, raw }),
     async close() {
-      if (lives.length > 0) await instance.kill();
+      if (lives.length > 0) await kill('SIGKILL');
       rmSync(root, { recursive: true, force: true });
     },
   };
-  try {
-    const roster = setting.roster ?? (await standardRoster());
-    if (roster.length > 0) await instance.enrol(...roster);
-    await instance.start();
-    return instance;
-  } catch (error) {
-    await instance.close();
-    throw error;
+  return instance;
+}
+
+/** Asks once for each argument. */
+function remembered(ask: (of: string) => Promise<string>): (of: string) => Promise<string> {
+  const answers = new Map<string, Promise<string>>();
+  return (of) => {
+    const answer = answers.get(of) ?? ask(of);
+    answers.set(of, answer);
+    return answer;
+  };
+}
+
+async function must({ curfew }: Instance, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await curfew(...args);
+  if (code !== 0) throw new Error(`curfew ${args.join(' ')}: ${stderr}`);
+  return stdout;
+}
+
+async function settled(instance: Instance): Promise<void> {
+  for (let glances = 0; ; glances++) {
+    const open = await Promise.all(['queued', 'leased'].map((state) => copies(instance, state)));
+    if (open.flat().length === 0) return;
+    if (glances > 600) throw new Error(`not settled: ${JSON.stringify(open)}`);
+    await pause(25);
   }
 }
 
@@ -226,27 +248,4 @@ async function copies({ api, adminToken }: Instance, state: string): Promise<unk
   const { status, body } = await api(adminToken, 'GET', `/deliveries?state=${state}&limit=1`);
   if (status !== 200 || !Array.isArray(body['items'])) throw new Error(`${status} ${JSON.stringify(body)}`);
   return body['items'];
-}
-
-async function request(port: number, token: string, method: string, path: string, body?: object) {
-  const headers = { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) };
-  const answer = await fetch(`http://127.0.0.1:${port}/api/v1${path}`, {
-    method,
-    headers,
-    ...(body ? { body: JSON.stringify(body) } : {}),
-  });
-  const text = await answer.text();
-  return { status: answer.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> };
-}
-
-async function send(port: number, { from, to, raw }: { from: string; to: string; raw: Buffer }): Promise<string> {
-  const transport = nodemailer.createTransport({ host: '127.0.0.1', port, ignoreTLS: true, name: 'client.example' });
-  try {
-    return (await transport.sendMail({ envelope: { from, to }, raw })).response;
-  } catch (error) {
-    if (error instanceof Error && 'response' in error) return String(error.response);
-    throw error;
-  } finally {
-    transport.close();
-  }
 }
