@@ -1,5 +1,8 @@
 import Sqlite from 'better-sqlite3';
 
+/** A connection that nobody refers to is collected as garbage, and its lock with it. */
+const held = new Set<Sqlite.Database>();
+
 /**
  * Takes the database for this process alone, until the function it gives is called or the process ends, however it ends.
  * The lock is SQLite's own on a file beside the database; the database itself stays open to the command line.
@@ -16,5 +19,9 @@ export function lockDatabase(path: string): () => void {
       throw new Error(`Another \`curfew serve\` runs on the database ${path}`);
     throw error;
   }
-  return () => lock.close();
+  held.add(lock);
+  return () => {
+    held.delete(lock);
+    lock.close();
+  };
 }
