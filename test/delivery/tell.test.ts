@@ -1,0 +1,101 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { tellTeam } from '../../src/delivery/tell.ts';
+import { createLog } from '../../src/log.ts';
+import { decodedBody, leaves, parseEntity } from '../../src/mail/message.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import * as deliveries from '../../src/store/deliveries.ts';
+import { arrive, CANARY, letterOf, listCertificate } from '../post/arrive.ts';
+import { encryptedMail } from '../support/compose.ts';
+import { eachEngine, type TestDatabase } from '../support/dialects.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
+import { openCopy } from '../support/party.ts';
+import { type Outbox, outbox, silent } from './outbox.ts';
+
+eachEngine((engine) => {
+  const build = housing();
+  let opened: TestDatabase;
+  let house: House;
+  let box: Outbox;
+
+  beforeEach(async () => {
+    opened = await engine.open();
+    house = await build(opened.db);
+    box = outbox(house);
+    box.answers = ({ to }) =>
+      to.endsWith('@orbit.example')
+        ? { state: 'delivered', response: '250' }
+        : { state: 'failed', reason: 'rejected', response: '550 5.1.1 nobody of that name' };
+  });
+
+  const failing = async () => {
+    const [alpha] = house.members;
+    const sealing = { recipients: [listCertificate(house, LISTS.distributors)], signer: alpha };
+    const raw = await encryptedMail(letterOf(house, alpha, { to: LISTS.distributors }), sealing);
+    const { id } = await arrive(house, raw, { to: LISTS.distributors, sender: alpha.address });
+    await box.drain();
+    return id;
+  };
+
+  test('copies that failed are told to the team in one mail, once, with what the relay said and no word of the post', async () => {
+    await failing();
+    expect(await tellTeam(house, silent)).toBe(2);
+    expect(await tellTeam(house, silent)).toBe(0);
+    const sent = await box.drain();
+    expect(sent.map(({ to, from }) => [to, from]).sort()).toEqual(house.team.map(({ address }) => [address, null]).sort());
+    const [lena] = house.team;
+    const raw = sent.find(({ to }) => to === lena.address)?.raw ?? Buffer.alloc(0);
+    const { entity } = await openCopy(raw, lena, listCertificate(house, LISTS.security), house.clock.now());
+    const text = leaves(parseEntity(entity))
+      .map((part) => Buffer.from(decodedBody(part)).toString())
+      .join('');
+    for (const member of house.members) expect(text).toContain(`failed: ${member.address}`);
+    expect(text).toContain('reason: rejected');
+    expect(text).toContain('answer: 550 5.1.1 nobody of that name');
+    expect(text).not.toContain(CANARY);
+  });
+
+  test('a held copy is told, and told again when it is held again after a person tried', async () => {
+    box.answers = () => ({ state: 'delivered', response: '250' });
+    const [, beta] = house.members;
+    const sealing = { recipients: [listCertificate(house, LISTS.distributors)], signer: beta };
+    const { id } = await arrive(house, await encryptedMail(letterOf(house, beta), sealing), { to: LISTS.distributors });
+    await house.db.updateTable('members').set({ state: 'suspended' }).where('organisation', '=', 'Alpha').execute();
+    await box.drain();
+    expect([await tellTeam(house, silent), await tellTeam(house, silent)]).toEqual([1, 0]);
+    const held = (await deliveries.page(house.db, { limit: 9, postId: id })).find(({ state }) => state === 'held');
+    await deliveries.retry(house.db, held?.id ?? '', house.clock.now());
+    await box.drain();
+    expect(await tellTeam(house, silent)).toBe(1);
+  });
+
+  test('an alarm that does not get through raises no alarm', async () => {
+    await failing();
+    await tellTeam(house, silent);
+    box.answers = () => ({ state: 'failed', reason: 'rejected', response: '550' });
+    await box.drain();
+    expect([await tellTeam(house, silent), await tellTeam(house, silent)]).toEqual([house.team.length, 0]);
+    expect(await house.db.selectFrom('posts').select('id').where('kind', '=', 'alert').execute()).toHaveLength(1);
+  });
+
+  test('two nodes tell it once', async () => {
+    await failing();
+    const other = openDatabase(opened.config);
+    try {
+      await Promise.all([house, { ...house, db: other }].map((node) => tellTeam(node, silent)));
+      expect(await house.db.selectFrom('posts').select('id').where('kind', '=', 'alert').execute()).toHaveLength(1);
+      expect(await tellTeam(house, silent)).toBe(0);
+    } finally {
+      await other.destroy();
+    }
+  });
+
+  describe('the log', () => {
+    test('names the copies and says nothing of what they hold', async () => {
+      const lines: string[] = [];
+      await failing();
+      await tellTeam(house, createLog('info', { write: (line) => void lines.push(line) }));
+      expect(lines.join('')).toContain('copies were held or failed');
+      expect(lines.join('')).not.toContain(CANARY);
+    });
+  });
+});

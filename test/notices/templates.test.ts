@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import * as templates from '../../src/notices/templates.ts';
+
+const AT = Date.parse('2026-09-22T16:00:00.789Z');
+
+test('an instant reads in UTC, to the second', () => {
+  expect(templates.when(AT)).toBe('2026-09-22 16:00:00 UTC');
+});
+
+test('a sealed receipt names the case, the thread and when a person answers', () => {
+  const thread = 'security+ORBIT-2026-0001.token@orbit.example';
+  const { subject, text } = templates.receipt({
+    project: 'orbit',
+    caseId: 'ORBIT-2026-0001',
+    receivedAt: AT,
+    thread,
+    answerBy: AT + 1000,
+  });
+  expect(subject).toBe('[ORBIT-2026-0001] We have your report');
+  for (const fact of [thread, '2026-09-22 16:00:00 UTC', '2026-09-22 16:00:01 UTC']) expect(text).toContain(fact);
+});
+
+test('words in clear do not even tell that it was a report', () => {
+  const facts = { project: 'orbit', list: 'security@orbit.example' };
+  const receipt = templates.clearReceipt(facts);
+  expect(`${receipt.subject}${receipt.text}`).not.toMatch(/report|vulnerab|case|embargo/i);
+  const news = templates.clearNews({ ...facts, channels: ['announce@orbit.example'] });
+  expect(`${news.subject}${news.text}`).not.toMatch(/report|vulnerab|case|embargo/i);
+});
+
+describe('a dispatch', () => {
+  const facts = { caseId: 'ORBIT-2026-0001', subject: 'Hole', text: 'One.\n\nTwo. \n', releaseAt: AT };
+
+  test('begins with the embargo and quotes what will be published', () => {
+    const { subject, text } = templates.dispatch({ ...facts, patches: [{ name: 'a.patch', sha256: 'f00' }] });
+    expect(subject).toBe('[EMBARGOED] [ORBIT-2026-0001] Hole');
+    expect(text).toMatch(/^EMBARGOED until 2026-09-22 16:00:00 UTC\.\n/);
+    expect(text).toContain('Patches (SHA-256):\n  f00  a.patch\n');
+    expect(text).toContain('\n> One.\n>\n> Two.\n');
+  });
+
+  test('says so where there is no patch', () => {
+    expect(templates.dispatch({ ...facts, patches: [] }).text).toContain('\nPatches: none\n');
+  });
+});
+
+test('stuck copies are counted, and told with reason and answer', () => {
+  const copy = { address: 'a@b.example', state: 'failed', reason: 'rejected', response: '550 no', about: 'report' } as const;
+  expect(templates.stuckCopies([copy]).subject).toBe('1 copy was not delivered');
+  const { subject, text } = templates.stuckCopies([copy, { ...copy, state: 'held', response: null }]);
+  expect(subject).toBe('2 copies were not delivered');
+  expect(text).toContain(
+    'failed: a@b.example\n  report\n  reason: rejected\n  answer: 550 no\nheld: a@b.example\n  report\n  reason: rejected\n',
+  );
+});
+
+test('every notice ends its last line', () => {
+  const channels = ['announce@orbit.example'];
+  const notices = [
+    templates.lifted({ caseId: 'C', releaseAt: AT, releasedAt: AT, channels }),
+    templates.news({ caseId: 'C', releasedAt: AT, channels }),
+    templates.overdue({ caseId: 'C', releaseAt: AT, why: 'Why.' }),
+  ];
+  for (const { subject, text } of notices) {
+    expect(subject).toMatch(/^\[C\] /);
+    expect(text).toMatch(/[^\n]\n$/);
+  }
+});

@@ -1,0 +1,161 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DAY, MINUTE } from '../../src/clock.ts';
+import type { Database } from '../../src/store/database.ts';
+import * as deliveries from '../../src/store/deliveries.ts';
+import * as posts from '../../src/store/posts.ts';
+import type { NewDelivery, PostKind } from '../../src/store/schema.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { addContact, addList, addMember, NOW } from './roster-rows.ts';
+
+eachEngine((engine) => {
+  let db: Database;
+  beforeEach(async () => {
+    db = (await engine.open()).db;
+    const list = await addList(db, 'distributors@orbit.example', 'private');
+    await addMember(db, 'Alpha', 'active', [list]);
+    await addContact(db, 'Alpha', 'alpha@alpha.example');
+    for (const id of ['one', 'two']) await addPost(id, 'post');
+  });
+
+  const addPost = (id: string, kind: PostKind) =>
+    posts.insert(db, {
+      id,
+      list_id: 'distributors',
+      case_id: null,
+      kind,
+      digest: id,
+      encrypted: 1,
+      received_at: NOW,
+      size: 1,
+      content: Buffer.alloc(1),
+    });
+  const copy = (id: string, change: Partial<NewDelivery> = {}): NewDelivery => ({
+    id,
+    post_id: 'one',
+    list_id: 'distributors',
+    case_id: null,
+    audience: 'contact',
+    address: 'alpha@alpha.example',
+    contact_id: 'alpha@alpha.example',
+    certificate_id: null,
+    message_id: `<${id}@orbit.example>`,
+    state: 'queued',
+    attempts: 0,
+    priority: 4,
+    due_at: NOW,
+    created_at: NOW,
+    ...change,
+  });
+  const by = (id: string, until = NOW + MINUTE) => ({ id, until });
+  const ids = (rows: { id: string }[]) => rows.map(({ id }) => id);
+
+  describe('a lease', () => {
+    test('takes due copies of one post, the most urgent first, and no more than were asked for', async () => {
+      await deliveries.insertMany(db, [
+        copy('a', { priority: 4 }),
+        copy('b', { priority: 0, post_id: 'two' }),
+        copy('c', { priority: 4, post_id: 'two' }),
+        copy('d', { priority: 1, post_id: 'two' }),
+        copy('e', { priority: 0, post_id: 'two', due_at: NOW + 1 }),
+        copy('f', { priority: 0, state: 'held' }),
+      ]);
+      expect(ids(await deliveries.lease(db, by('x'), NOW, 2))).toEqual(['b', 'd']);
+      expect(ids(await deliveries.lease(db, by('y'), NOW, 9))).toEqual(['a']);
+      expect(ids(await deliveries.lease(db, by('z'), NOW, 9))).toEqual(['c']);
+      expect(await deliveries.lease(db, by('none'), NOW, 9)).toEqual([]);
+      expect(ids(await deliveries.lease(db, by('later'), NOW + 1, 9))).toEqual(['e']);
+      expect(await deliveries.byId(db, 'b')).toMatchObject({
+        state: 'leased',
+        lease: 'x',
+        lease_until: NOW + MINUTE,
+        attempts: 1,
+      });
+    });
+
+    test('is given to one of several who ask at once', async () => {
+      await deliveries.insertMany(
+        db,
+        [...Array(20).keys()].map((count) => copy(`c${count}`)),
+      );
+      const taken = await Promise.all(['x', 'y', 'z'].map((name) => deliveries.lease(db, by(name), NOW, 20)));
+      expect(ids(taken.flat()).sort()).toEqual([...Array(20).keys()].map((count) => `c${count}`).sort());
+    });
+
+    test('that ended is taken back, and all are where a process has just started alone', async () => {
+      await deliveries.insertMany(db, [copy('a'), copy('b', { post_id: 'two' })]);
+      await deliveries.lease(db, by('short', NOW + 1), NOW, 1);
+      await deliveries.lease(db, by('long', NOW + DAY), NOW, 1);
+      expect([await deliveries.reclaim(db, NOW), await deliveries.reclaim(db, NOW + 1)]).toEqual([0, 1]);
+      expect(await deliveries.reclaim(db, null)).toBe(1);
+    });
+  });
+
+  test('a copy is settled as what came of it', async () => {
+    await deliveries.insertMany(db, [copy('a'), copy('b'), copy('c'), copy('d')]);
+    await deliveries.lease(db, by('x'), NOW, 9);
+    const settle = (id: string, settlement: deliveries.Settlement) => deliveries.settle(db, id, 'x', settlement, NOW + 5);
+    const free = { lease: null, lease_until: null };
+    await settle('a', { state: 'delivered', response: '250' });
+    await settle('b', { state: 'failed', reason: 'rejected', response: '550' });
+    await settle('c', { state: 'held', reason: 'expired', response: null });
+    await settle('d', { state: 'deferred', reason: 'timeout', response: null, until: NOW + 9 });
+    expect(await deliveries.byId(db, 'a')).toMatchObject({ ...free, state: 'delivered', reason: null, settled_at: NOW + 5 });
+    expect(await deliveries.byId(db, 'b')).toMatchObject({ ...free, state: 'failed', reason: 'rejected', settled_at: NOW + 5 });
+    expect(await deliveries.byId(db, 'c')).toMatchObject({ ...free, state: 'held', reason: 'expired', settled_at: null });
+    expect(await deliveries.byId(db, 'd')).toMatchObject({ ...free, state: 'deferred', due_at: NOW + 9, settled_at: null });
+    expect(ids(await deliveries.untold(db, 9))).toEqual(['b', 'c']);
+    expect([await deliveries.markTold(db, ['b', 'c'], NOW), await deliveries.markTold(db, ['b', 'c'], NOW)]).toEqual([2, 0]);
+    expect(await deliveries.untold(db, 9)).toEqual([]);
+    const retried = await Promise.all(['a', 'b', 'c', 'd'].map((id) => deliveries.retry(db, id, NOW + 7)));
+    expect(retried).toEqual([false, false, true, true]);
+    expect(await deliveries.byId(db, 'c')).toMatchObject({ state: 'queued', due_at: NOW + 7, told_at: null, reason: null });
+  });
+
+  test('the next instant is that of the next copy or the end of the next lease', async () => {
+    expect(await deliveries.nextInstant(db)).toBeUndefined();
+    await deliveries.insertMany(db, [
+      copy('a', { due_at: NOW + 7 }),
+      copy('b', { post_id: 'two' }),
+      copy('c', { state: 'held', due_at: 1 }),
+    ]);
+    expect(await deliveries.nextInstant(db)).toBe(NOW);
+    await deliveries.lease(db, by('x', NOW + 3), NOW, 9);
+    expect(await deliveries.nextInstant(db)).toBe(NOW + 3);
+    await deliveries.settle(db, 'b', 'x', { state: 'delivered', response: '250' }, NOW);
+    expect(await deliveries.nextInstant(db)).toBe(NOW + 7);
+  });
+
+  test('more copies than one statement can hold are written', async () => {
+    await deliveries.insertMany(
+      db,
+      [...Array(1203).keys()].map((count) => copy(`c${count}`)),
+    );
+    const { count } = await db
+      .selectFrom('deliveries')
+      .select((eb) => eb.fn.countAll().as('count'))
+      .executeTakeFirstOrThrow();
+    expect(Number(count)).toBe(1203);
+  });
+
+  test('an address is known to have been answered in any case, for a while, by that kind of mail', async () => {
+    await addPost('receipt', 'receipt-clear');
+    await deliveries.insertMany(db, [
+      copy('a', { post_id: 'receipt', address: 'Rita@Example.org', audience: 'stranger', contact_id: null }),
+      copy('b', { address: 'other@example.org' }),
+    ]);
+    const wrote = (address: string, since: number) => deliveries.wroteTo(db, address, ['receipt', 'receipt-clear'], since);
+    expect(await wrote('rita@example.ORG', NOW - 1)).toBe(true);
+    expect(await wrote('rita@example.org', NOW)).toBe(false);
+    expect(await wrote('other@example.org', NOW - 1)).toBe(false);
+    expect(await deliveries.wroteTo(db, 'rita@example.org', ['receipt'], NOW - 1)).toBe(false);
+  });
+
+  test('pages are the newest first, by what was asked for', async () => {
+    await deliveries.insertMany(db, [copy('a'), copy('b', { state: 'held' }), copy('c', { post_id: 'two' })]);
+    expect(ids(await deliveries.page(db, { limit: 2 }))).toEqual(['c', 'b']);
+    expect(ids(await deliveries.page(db, { limit: 2, before: 'b' }))).toEqual(['a']);
+    expect(ids(await deliveries.page(db, { limit: 9, state: 'held' }))).toEqual(['b']);
+    expect(ids(await deliveries.page(db, { limit: 9, postId: 'two' }))).toEqual(['c']);
+    expect(ids(await deliveries.page(db, { limit: 9, audience: 'public' }))).toEqual([]);
+  });
+});

@@ -1,0 +1,84 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Database } from '../../src/store/database.ts';
+import * as lists from '../../src/store/lists.ts';
+import * as posts from '../../src/store/posts.ts';
+import type { NewPost } from '../../src/store/schema.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { addList, NOW } from './roster-rows.ts';
+
+eachEngine((engine) => {
+  let db: Database;
+  beforeEach(async () => {
+    db = (await engine.open()).db;
+    for (const local of ['security', 'other']) await addList(db, `${local}@orbit.example`, 'intake');
+  });
+
+  const post = (id: string, change: Partial<NewPost> = {}): NewPost => ({
+    id,
+    list_id: 'security',
+    case_id: null,
+    kind: 'post',
+    digest: 'octets',
+    signature_digest: 'signature',
+    message_id_digest: 'message-id',
+    encrypted: 1,
+    received_at: NOW,
+    size: 1,
+    content: Buffer.from([0, 255]),
+    ...change,
+  });
+
+  describe('a post is like an earlier one of its list', () => {
+    const like = (marks: Partial<posts.Marks>, listId = 'security') =>
+      posts.like(db, listId, { digest: 'octets', signature_digest: null, message_id_digest: null, ...marks });
+
+    test('by its signature alone, or by its Message-ID and its octets together', async () => {
+      await posts.insert(db, post('one'));
+      expect(await like({ signature_digest: 'signature', digest: 'x' })).toEqual({ id: 'one' });
+      expect(await like({ message_id_digest: 'message-id' })).toEqual({ id: 'one' });
+      expect(await like({ message_id_digest: 'message-id', digest: 'x' })).toBeUndefined();
+      expect(await like({ message_id_digest: 'x' })).toBeUndefined();
+      expect(await like({ signature_digest: 'x' })).toBeUndefined();
+    });
+
+    test('never without a mark, nor on another list', async () => {
+      await posts.insert(db, post('one', { signature_digest: null, message_id_digest: null }));
+      expect(await like({})).toBeUndefined();
+      await posts.insert(db, post('two'));
+      expect(await like({ signature_digest: 'signature', message_id_digest: 'message-id' }, 'other')).toBeUndefined();
+    });
+  });
+
+  test('one signature stands once on a list, and may on two', async () => {
+    await posts.insert(db, post('one'));
+    await expect(posts.insert(db, post('two'))).rejects.toThrow(/unique/i);
+    await posts.insert(db, post('three', { list_id: 'other' }));
+    for (const id of ['four', 'five']) await posts.insert(db, post(id, { signature_digest: null }));
+  });
+
+  test('content comes back as the octets that were written, and facts come without it', async () => {
+    await posts.insert(db, post('one'));
+    expect(Buffer.from((await posts.byId(db, 'one'))?.content ?? [])).toEqual(Buffer.from([0, 255]));
+    expect(await posts.byId(db, 'two')).toBeUndefined();
+    expect(await posts.factsById(db, 'one')).not.toHaveProperty('content');
+    await posts.insert(db, post('two', { signature_digest: null }));
+    expect((await posts.page(db, { limit: 9 })).map(({ id }) => id)).toEqual(['two', 'one']);
+    expect((await posts.page(db, { limit: 9, before: 'two' })).map(({ id }) => id)).toEqual(['one']);
+  });
+
+  test("a list's lock lets one transaction through after the other, and does not stop posts to other lists", async () => {
+    const order: string[] = [];
+    const take = (name: string, list: string) =>
+      db.transaction().execute(async (trx) => {
+        await lists.lock(trx, list);
+        order.push(`${name} in`);
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        await posts.insert(trx, post(name, { list_id: list, signature_digest: name }));
+        order.push(`${name} out`);
+      });
+    await Promise.all([take('a', 'security'), take('b', 'security'), take('c', 'other')]);
+    const same = order.filter((step) => !step.startsWith('c'));
+    expect([same[0]?.[0], same[2]?.[0]]).toEqual([same[1]?.[0], same[3]?.[0]]);
+    expect((await lists.byId(db, 'security'))?.name).toBe('security');
+  });
+});
