@@ -5,16 +5,12 @@ import { roleAddress } from '../mail/address.ts';
 import { asRefusal, Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
-import * as certificates from '../store/certificates.ts';
-import * as contacts from '../store/contacts.ts';
 import type { Settlement } from '../store/deliveries.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import * as members from '../store/members.ts';
-import * as posts from '../store/posts.ts';
-import type { Case, Delivery, Post, PostKind } from '../store/schema.ts';
+import type { Case, Delivery, PostKind } from '../store/schema.ts';
 import { nextAttempt } from './backoff.ts';
-import { type Composed, composeMail, composeNotice, composeUnopened, type Origin } from './compose.ts';
+import { openPost } from './opening.ts';
 import type { Outcome } from './outcome.ts';
 import { type Opened, type Prepared, prepare } from './prepare.ts';
 import { tellTeam } from './tell.ts';
@@ -66,77 +62,64 @@ export async function deliverBatch(
   if (!first) return 0;
   const settle = async (copy: Delivery, settlement: Settlement) => {
     const settled = await deliveries.settle(db, copy.id, lease.id, settlement, clock.now());
-    const { state } = settlement;
-    log.info({ delivery: copy.id, case: copy.case_id, to: copy.address, state, settled }, 'copy settled');
+    log.info({ ...facts(copy), state: settlement.state, settled }, 'copy settled');
   };
-
-  let opened: Opened;
-  let prepared: Prepared[];
-  try {
-    opened = await openPost(seams, first.post_id);
-    prepared = await prepare(seams, opened, batch);
-  } catch (error) {
-    log.error({ err: error, post: first.post_id }, 'a post could not be made ready');
-    for (const copy of batch) await settle(copy, afterFailure(asRefusal(error), copy, options, clock.now()));
+  const ready = await makeReady(seams, first.post_id, batch).catch((error: unknown) => asRefusal(error));
+  if (ready instanceof Refusal) {
+    log.error({ err: ready, detail: ready.detail, post: first.post_id }, 'a post could not be made ready');
+    for (const copy of batch) await settle(copy, afterFailure(ready, copy, options, clock.now()));
     return batch.length;
   }
-
-  const sendOne = async (copy: Delivery, index: number) => {
-    const mail = prepared[index];
-    if (!mail || 'held' in mail) return settle(copy, { state: 'held', reason: mail?.held ?? 'no-certificate', response: null });
-    const shut = await gateAnswer(seams, opened.case, copy);
-    if (shut) return settle(copy, { state: 'held', reason: shut, response: null });
-    // Whoever lost his lease, or is to stop, leaves the copy to the next one.
-    if (signal?.aborted || clock.now() >= lease.until)
-      return settle(copy, { state: 'deferred', reason: 'interrupted', response: null, until: clock.now() });
-    const from = await envelopeSender(db, opened, copy);
-    return settle(copy, settlementOf(await send({ from, to: copy.address, raw: mail.raw }), copy, options, clock.now()));
-  };
-  // In the order of their priorities, and side by side within one.
-  for (const priority of new Set(batch.map((copy) => copy.priority)))
-    await Promise.all(batch.map((copy, index) => (copy.priority === priority ? sendOne(copy, index) : undefined)));
+  // Whoever lost his lease, or is to stop, leaves the copy to the next one.
+  const mayGo = () => !signal?.aborted && clock.now() < lease.until;
+  await inOrder(batch, ready.prepared, async (copy, mail) =>
+    settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo })),
+  );
   return batch.length;
 }
 
-/** The post with its content opened and composed. Throws `cannot-open` where its key is gone or its octets are damaged. */
-async function openPost(seams: Seams, postId: string): Promise<Opened> {
-  const { db, keyring, pgp } = seams;
-  const post = await posts.byId(db, postId);
-  const list = post && (await lists.byId(db, post.list_id));
-  if (!post || !list) throw new Error(`the post ${postId} or its list is gone`);
-  const key = keyring.find(list.fingerprint);
-  if (!key) throw new Refusal('cannot-open', undefined, `there is no key for ${list.address}`);
-  const kept = await pgp.reopen(post.content, key.secret);
-  const about = post.case_id ? ((await cases.byId(db, post.case_id)) ?? null) : null;
-  const composed = FROM_MAIL.includes(post.kind) ? await composeFromMail(seams, post, kept, key.secret) : composeNotice(kept);
-  return { post, list, case: about, key, composed };
+async function makeReady(seams: Seams, postId: string, batch: readonly Delivery[]) {
+  const opened = await openPost(seams, postId);
+  return { opened, prepared: await prepare(seams, opened, batch) };
 }
 
-/** The kinds of post that somebody sent; all others are Curfew's own. */
-const FROM_MAIL: readonly PostKind[] = ['report', 'post', 'owner'];
-
-async function composeFromMail({ db, pgp }: Seams, post: Post, raw: Uint8Array, secret: Uint8Array): Promise<Composed> {
-  const origin: Origin = { contact: await contactOf(db, post), sender: post.sender, caseId: post.case_id };
-  try {
-    // Who signed was decided when it came in and stands in the post, whatever became of his certificate since.
-    const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);
-    const opened = await pgp.open({ raw, secrets: [secret], at: post.received_at }, lookup);
-    const signer = post.signer_fingerprint && {
-      fingerprint: post.signer_fingerprint,
-      certificateKnown: true,
-      signatureDigest: '',
-    };
-    return composeMail({ ...opened, signer: signer || null }, raw, origin);
-  } catch (error) {
-    if (post.kind === 'owner' && error instanceof Refusal && error.reason === 'cannot-open') return composeUnopened(raw, origin);
-    throw error;
-  }
+/** Who reported what is nobody's business who reads a log. */
+function facts({ id, case_id, audience, address }: Delivery) {
+  return { delivery: id, case: case_id, to: audience === 'contact' || audience === 'public' ? address : audience };
 }
 
-async function contactOf(db: Seams['db'], post: Post): Promise<Origin['contact']> {
-  const contact = post.signer_contact_id ? await contacts.byId(db, post.signer_contact_id) : undefined;
-  const member = contact && (await members.byId(db, contact.member_id));
-  return contact && member ? { address: contact.address, organisation: member.organisation } : null;
+/** In the order of their priorities, and side by side within one. */
+async function inOrder(
+  batch: readonly Delivery[],
+  prepared: readonly Prepared[],
+  attempt: (copy: Delivery, mail: Prepared) => Promise<void>,
+): Promise<void> {
+  for (const priority of new Set(batch.map((copy) => copy.priority)))
+    await Promise.all(
+      batch.map((copy, index) => {
+        const mail = prepared[index];
+        return copy.priority === priority && mail ? attempt(copy, mail) : undefined;
+      }),
+    );
+}
+
+interface Attempt {
+  opened: Opened;
+  copy: Delivery;
+  mail: Prepared;
+  send: Send;
+  options: WorkOptions;
+  mayGo: () => boolean;
+}
+
+async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo }: Attempt): Promise<Settlement> {
+  const { db, clock } = seams;
+  if ('held' in mail) return { state: 'held', reason: mail.held, response: null };
+  const shut = await gateAnswer(seams, opened.case, copy);
+  if (shut) return { state: 'held', reason: shut, response: null };
+  if (!mayGo()) return { state: 'deferred', reason: 'interrupted', response: null, until: clock.now() };
+  const from = await envelopeSender(db, opened, copy);
+  return settlementOf(await send({ from, to: copy.address, raw: mail.raw }), copy, options, clock.now());
 }
 
 /** Null: it may go. Every public copy asks the gate, every time. */

@@ -1,0 +1,52 @@
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
+import * as certificates from '../store/certificates.ts';
+import * as contacts from '../store/contacts.ts';
+import * as lists from '../store/lists.ts';
+import * as members from '../store/members.ts';
+import * as posts from '../store/posts.ts';
+import type { Post, PostKind } from '../store/schema.ts';
+import { type Composed, composeMail, composeNotice, composeUnopened, type Origin } from './compose.ts';
+import type { Opened } from './prepare.ts';
+
+/** The post with its content opened and composed. Throws `cannot-open` where its key is gone or its octets are damaged. */
+export async function openPost(seams: Seams, postId: string): Promise<Opened> {
+  const { db, keyring, pgp } = seams;
+  const post = await posts.byId(db, postId);
+  const list = post && (await lists.byId(db, post.list_id));
+  if (!post || !list) throw new Error(`the post ${postId} or its list is gone`);
+  const key = keyring.find(list.fingerprint);
+  if (!key) throw new Refusal('cannot-open', undefined, `there is no key for ${list.address}`);
+  const kept = await pgp.reopen(post.content, key.secret);
+  const about = post.case_id ? ((await cases.byId(db, post.case_id)) ?? null) : null;
+  const composed = FROM_MAIL.includes(post.kind) ? await composeFromMail(seams, post, kept, key.secret) : composeNotice(kept);
+  return { post, list, case: about, key, composed };
+}
+
+/** The kinds of post that somebody sent; all others are Curfew's own. */
+const FROM_MAIL: readonly PostKind[] = ['report', 'post', 'owner'];
+
+async function composeFromMail({ db, pgp }: Seams, post: Post, raw: Uint8Array, secret: Uint8Array): Promise<Composed> {
+  const origin: Origin = { contact: await contactOf(db, post), sender: post.sender, caseId: post.case_id };
+  try {
+    // Who signed was decided when it came in and stands in the post, whatever became of his certificate since.
+    const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);
+    const opened = await pgp.open({ raw, secrets: [secret], at: post.received_at }, lookup);
+    const signer = post.signer_fingerprint && {
+      fingerprint: post.signer_fingerprint,
+      certificateKnown: true,
+      signatureDigest: '',
+    };
+    return composeMail({ ...opened, signer: signer || null }, raw, origin);
+  } catch (error) {
+    if (post.kind === 'owner' && error instanceof Refusal && error.reason === 'cannot-open') return composeUnopened(raw, origin);
+    throw error;
+  }
+}
+
+async function contactOf(db: Seams['db'], post: Post): Promise<Origin['contact']> {
+  const contact = post.signer_contact_id ? await contacts.byId(db, post.signer_contact_id) : undefined;
+  const member = contact && (await members.byId(db, contact.member_id));
+  return contact && member ? { address: contact.address, organisation: member.organisation } : null;
+}
