@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import { deliveryLoop } from './delivery/work.ts';
 import { releaseLoop } from './embargo/loop.ts';
 import { createHttp } from './http/server.ts';
+import { cannotListen } from './listening.ts';
 import type { Log } from './log.ts';
 import { loadKeyring } from './pgp/keyring.ts';
 import { createPgp } from './pgp/pool.ts';
@@ -91,7 +92,10 @@ async function build(
   const ready = () => whatIsMissing(seams);
   const http = createHttp({ seams, identity, log, ready, changed: { deliveries: sending.ring, releases: releasing.ring } });
   undo.push(() => http.close());
-  await http.listen({ host: config.http.host, port: config.http.port });
+  const { host, port } = config.http;
+  await http.listen({ host, port }).catch((error: unknown) => {
+    throw cannotListen('HTTP', { host, port }, error);
+  });
   const smtp = await startSmtp({ smtp: config.smtp, hostname: domain, log, clock, doors: doors(seams, identity, sending.ring) });
   undo.push(() => smtp.close(DRAIN));
   return {

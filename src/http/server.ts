@@ -68,7 +68,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   refuseUnknown(app);
   app.addHook('onRequest', async (_request, reply) => void reply.headers(HEADERS));
   authenticate(app, seams);
-  logRequests(app);
+  logRequests(app, log);
   describeApi(app);
   app.register(
     plugin((scope) => {
@@ -98,9 +98,9 @@ function plugin(add: (app: App) => void): FastifyPluginCallback {
   };
 }
 
-/** What fastify says about a request by itself would show its URL. */
+/** What fastify says about a request by itself would show its URL, and where it listens is said by `serve`. */
 function quiet(log: Log): FastifyBaseLogger {
-  return log.child({}, { serializers: { req: () => undefined, res: () => undefined } });
+  return log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level, serializers: { req: () => undefined, res: () => undefined } });
 }
 
 /** Nothing of this is for a cache, a frame or a script of somebody else. */
@@ -112,9 +112,12 @@ const HEADERS = {
 };
 
 /** One line a request: the route's pattern, never the path that was asked for, nor anything of the bodies. */
-function logRequests(app: FastifyInstance): void {
-  app.addHook('onResponse', async ({ method, routeOptions, ip, caller, log }, { statusCode, elapsedTime }) => {
+function logRequests(app: FastifyInstance, log: Log): void {
+  app.addHook('onResponse', async ({ id: reqId, method, routeOptions, ip, caller }, { statusCode, elapsedTime }) => {
     const by = caller?.tokenId ?? null;
-    log.info({ method, route: routeOptions.url ?? null, status: statusCode, ms: Math.round(elapsedTime), ip, by }, 'request');
+    log.info(
+      { reqId, method, route: routeOptions.url ?? null, status: statusCode, ms: Math.round(elapsedTime), ip, by },
+      'request',
+    );
   });
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 import type { SMTPServerOptions } from 'smtp-server';
 import type { Clock } from '../clock.ts';
+import { cannotListen } from '../listening.ts';
 import type { Log } from '../log.ts';
 import { BoundedServer } from './connection.ts';
 import { replyText } from './reply.ts';
@@ -135,20 +136,9 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 }
 
-const WHY_NOT: Record<string, string> = {
-  EADDRINUSE: 'the port is in use',
-  EACCES: 'not permitted (a port below 1024 needs a privilege)',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  ENOTFOUND: 'the host name is not known',
-};
-
 function listen(server: BoundedServer, { host, port, protocol }: SmtpOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    const fail = (error: Error) => {
-      const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-      const code = codeOf(error);
-      reject(new Error(`${protocol.toUpperCase()} cannot listen on ${where}: ${WHY_NOT[code] ?? code}`));
-    };
+    const fail = (error: Error) => reject(cannotListen(protocol.toUpperCase(), { host, port }, error));
     server.once('error', fail);
     server.listen(port, host, () => {
       server.off('error', fail);
