@@ -100,7 +100,10 @@ function plugin(add: (app: App) => void): FastifyPluginCallback {
 
 /** What fastify says about a request by itself would show its URL, and where it listens is said by `serve`. */
 function quiet(log: Log): FastifyBaseLogger {
-  return log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level, serializers: { req: () => undefined, res: () => undefined } });
+  return log.child(
+    {},
+    { level: log.isLevelEnabled('warn') ? 'warn' : log.level, serializers: { req: () => undefined, res: () => undefined } },
+  );
 }
 
 /** Nothing of this is for a cache, a frame or a script of somebody else. */
