@@ -2,11 +2,12 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { DAY } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { release } from '../../src/embargo/release.ts';
+import { schedule } from '../../src/embargo/schedule.ts';
 import * as cases from '../../src/store/cases.ts';
 import type { Case } from '../../src/store/schema.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing } from '../support/house.ts';
-import { actor, arm, caseOf, reasonOf, scheduled } from './armed.ts';
+import { actor, arm, caseOf, PUBLIC, reasonOf, scheduled } from './armed.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -33,9 +34,15 @@ eachEngine((engine) => {
   });
 
   test('two people who approve at once arm it too', async () => {
-    const actors = await Promise.all(house.team.map((person) => actor(house, person)));
-    await Promise.all(actors.slice(0, 2).map((one) => approve(house, about.id, hash, one)));
-    expect((await caseOf(house, about.id)).state).toBe('armed');
+    const [lena, dirk] = house.team;
+    const actors = await Promise.all([lena, dirk].map((person) => actor(house, person)));
+    for (let round = 1; round <= 5; round++) {
+      // Connections that are open already, so that neither has a head start.
+      await Promise.all(actors.map(() => house.db.selectFrom('cases').select('id').execute()));
+      const { bundle_hash } = await schedule(house, about.id, { releaseAt: house.clock.now() + DAY, ...PUBLIC });
+      await Promise.all(actors.map((one) => approve(house, about.id, bundle_hash ?? '', one)));
+      expect((await caseOf(house, about.id)).state).toBe('armed');
+    }
   });
 
   test('one person at once under two tokens is one person', async () => {
