@@ -210,6 +210,7 @@ export async function up(db: AnyDatabase): Promise<void> {
     .addColumn('priority', 'integer', (c) => c.notNull())
     .addColumn('due_at', instant, (c) => c.notNull())
     .addColumn('attempts', 'integer', (c) => c.notNull().defaultTo(0))
+    .addColumn('tried_at', instant)
     .addColumn('lease', 'text')
     .addColumn('lease_until', instant)
     .addColumn('reason', 'text')
@@ -225,7 +226,7 @@ export async function up(db: AnyDatabase): Promise<void> {
         or (audience = 'public' and case_id is not null)`,
     )
     .execute();
-  await db.schema.createIndex('deliveries_due').on('deliveries').columns(['state', 'due_at']).execute();
+  await db.schema.createIndex('deliveries_due').on('deliveries').columns(['state', 'priority', 'due_at']).execute();
   await db.schema.createIndex('deliveries_post').on('deliveries').column('post_id').execute();
   await db.schema.createIndex('deliveries_case').on('deliveries').column('case_id').execute();
   await db.schema.createIndex('deliveries_address').on('deliveries').columns(['address', 'created_at']).execute();

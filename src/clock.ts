@@ -101,6 +101,14 @@ export function randomFraction(): number {
   return randomBytes(6).readUIntBE(0, 6) / 2 ** 48;
 }
 
+/** The same items in an order of chance. */
+export function shuffled<Item>(items: readonly Item[]): Item[] {
+  return items
+    .map((item) => ({ item, place: randomFraction() }))
+    .sort((one, other) => one.place - other.place)
+    .map(({ item }) => item);
+}
+
 /** What a loop sleeps with: `ring` ends the present sleep, or the next one if nobody sleeps. */
 export interface Alarm {
   ring(): void;

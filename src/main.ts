@@ -1,12 +1,12 @@
 import type { AddressInfo } from 'node:net';
-import { type Clock, createAlarm, SECOND } from './clock.ts';
+import { type Clock, createAlarm, DAY, type Instant, SECOND } from './clock.ts';
 import type { Config } from './config.ts';
 import { deliveryLoop } from './delivery/work.ts';
 import { releaseLoop } from './embargo/loop.ts';
 import { createHttp } from './http/server.ts';
 import { cannotListen } from './listening.ts';
 import type { Log } from './log.ts';
-import { loadKeyring } from './pgp/keyring.ts';
+import { type ListKey, loadKeyring } from './pgp/keyring.ts';
 import { createPgp } from './pgp/pool.ts';
 import { destination } from './post/destination.ts';
 import { type Identity, receive } from './post/receive.ts';
@@ -42,9 +42,17 @@ const DRAIN = 4 * SECOND;
  */
 export async function start(config: Config, passphrase: string, clock: Clock, log: Log): Promise<Running> {
   const undo: (() => unknown)[] = [];
-  const stop = async () => {
-    for (const step of undo.reverse()) await step();
-    undo.length = 0;
+  /** One part that does not go down must not keep the others up. */
+  const takeDown = async () => {
+    for (let step = undo.pop(); step; step = undo.pop())
+      await Promise.resolve()
+        .then(step)
+        .catch((error: unknown) => log.error({ err: error }, 'a part could not be stopped'));
+  };
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= takeDown();
+    return stopped;
   };
   try {
     return { ...(await build(config, passphrase, clock, log, undo)), stop };
@@ -67,22 +75,44 @@ async function build(
   const keyring = await loadKeyring(config.keys, passphrase);
   const db = openDatabase(database);
   undo.push(() => db.destroy());
-  if ('sqlite' in database) undo.push(lockDatabase(database.sqlite));
+  // The last to go: until the database is closed it is ours alone.
+  if ('sqlite' in database) undo.unshift(lockDatabase(database.sqlite));
   await migrate(db);
   // With the lock in hand, whoever held a lease is dead; on PostgreSQL other nodes may be alive, and leases run out.
   await deliveries.reclaim(db, 'sqlite' in database ? null : clock.now());
+  for (const key of keyring.all())
+    if (expiresWithin(key, clock.now() + EXPIRY_WARNING))
+      log.error({ list: key.address }, 'the list key expires within 30 days, and then signs nothing: curfew keys renew');
   const pgp = createPgp(config.workers);
   undo.push(() => pgp.close());
   const seams: Seams = { db, clock, keyring, pgp };
 
-  const relay = createRelay({ relay: config.relay, hostname: domain, log });
-  undo.push(() => relay.close());
-  const sending = createAlarm(clock);
+  // Each lane has connections of its own: ordinary mail that hangs in the relay holds no release up.
+  const relays = { release: openRelay(), ordinary: openRelay() };
+  function openRelay() {
+    const relay = createRelay({ relay: config.relay, hostname: domain, log });
+    undo.push(() => relay.close());
+    return relay;
+  }
+  const lanes = { release: createAlarm(clock), ordinary: createAlarm(clock) };
+  const queued = () => {
+    lanes.release.ring();
+    lanes.ordinary.ring();
+  };
   const releasing = createAlarm(clock);
   const stopping = new AbortController();
   const loops = Promise.all([
-    deliveryLoop(seams, relay.send, config.delivery, sending, log, stopping.signal),
-    releaseLoop(seams, project, releasing, sending.ring, log, stopping.signal),
+    ...(['release', 'ordinary'] as const).map((lane) =>
+      deliveryLoop(
+        seams,
+        relays[lane].send,
+        { ...config.delivery, connections: config.relay.connections, lane },
+        lanes[lane],
+        log,
+        stopping.signal,
+      ),
+    ),
+    releaseLoop(seams, project, releasing, queued, log, stopping.signal),
   ]);
   undo.push(async () => {
     stopping.abort();
@@ -90,20 +120,20 @@ async function build(
   });
 
   const ready = () => whatIsMissing(seams);
-  const http = createHttp({ seams, identity, log, ready, changed: { deliveries: sending.ring, releases: releasing.ring } });
+  const http = createHttp({ seams, identity, log, ready, changed: { deliveries: queued, releases: releasing.ring } });
   undo.push(() => http.close());
   const { host, port } = config.http;
   await http.listen({ host, port }).catch((error: unknown) => {
     throw cannotListen('HTTP', { host, port }, error);
   });
-  const smtp = await startSmtp({ smtp: config.smtp, hostname: domain, log, clock, doors: doors(seams, identity, sending.ring) });
+  const smtp = await startSmtp({ smtp: config.smtp, hostname: domain, log, clock, doors: doors(seams, identity, queued) });
   undo.push(() => smtp.close(DRAIN));
   return {
     seams,
     smtpPort: smtp.port,
     httpPort: (http.server.address() as AddressInfo).port,
     wake() {
-      sending.ring();
+      queued();
       releasing.ring();
     },
     reload: () => smtp.reload(),
@@ -130,12 +160,21 @@ function doors(seams: Seams, identity: Identity, accepted: () => void): Doors {
   };
 }
 
+/** How long before a list key expires the log begins to say so. */
+const EXPIRY_WARNING = 30 * DAY;
+
+function expiresWithin(key: ListKey | undefined, instant: Instant): boolean {
+  return typeof key?.expiresAt === 'number' && key.expiresAt <= instant;
+}
+
 /** One line for each thing without which mail cannot be taken; empty: ready. */
-async function whatIsMissing({ db, keyring }: Seams): Promise<string[]> {
+async function whatIsMissing({ db, keyring, clock }: Seams): Promise<string[]> {
   const all = await lists.all(db);
   const keyless = all.filter(({ fingerprint }) => !keyring.find(fingerprint));
+  const expired = all.filter(({ fingerprint }) => expiresWithin(keyring.find(fingerprint), clock.now()));
   return [
     ...(all.some(({ role }) => role === 'intake') ? [] : ['there is no intake list']),
     ...keyless.map(({ address }) => `the key of ${address} is not loaded`),
+    ...expired.map(({ address }) => `the key of ${address} has expired: curfew keys renew ${address}, then restart`),
   ];
 }

@@ -1,4 +1,4 @@
-import { type Instant, newId, newToken } from '../clock.ts';
+import { type Instant, newId, newToken, shuffled } from '../clock.ts';
 import { splitAddress } from '../mail/address.ts';
 import type { Seams } from '../seams.ts';
 import type { ListContact } from '../store/contacts.ts';
@@ -42,6 +42,18 @@ export function copyFor(
   };
 }
 
+/** A copy for each contact, in an order that is chance and not the roster's. */
+export function copiesFor(
+  clock: Seams['clock'],
+  post: Parameters<typeof copyFor>[1],
+  contacts: readonly Pick<ListContact, 'id' | 'address'>[],
+  priority: number = PRIORITY.ordinary,
+): NewDelivery[] {
+  return shuffled(contacts).map(({ id, address }) =>
+    copyFor(clock, post, { audience: 'contact', address, contactId: id }, priority),
+  );
+}
+
 /** The response team: the active contacts of every intake list, each once. */
 export async function team(db: Db): Promise<ListContact[]> {
   const intake = (await lists.all(db)).filter((list) => list.role === 'intake');
@@ -57,8 +69,4 @@ export async function readers(db: Db, list: List, kind: PostKind, inThread: bool
 
 function union(groups: readonly ListContact[][]): ListContact[] {
   return [...new Map(groups.flat().map((contact) => [contact.id, contact])).values()];
-}
-
-export function toContact(contact: Pick<ListContact, 'id' | 'address'>): Addressee {
-  return { audience: 'contact', address: contact.address, contactId: contact.id };
 }

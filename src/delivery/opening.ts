@@ -21,7 +21,7 @@ export async function openPost(seams: Seams, postId: string): Promise<Opened> {
   const kept = await pgp.reopen(post.content, key.secret);
   const about = post.case_id ? ((await cases.byId(db, post.case_id)) ?? null) : null;
   const composed = FROM_MAIL.includes(post.kind) ? await composeFromMail(seams, post, kept, key.secret) : composeNotice(kept);
-  return { post, list, case: about, key, composed };
+  return { post, list, case: about, key, composed, signed: new Map(), signedInClear: new Map() };
 }
 
 /** The kinds of post that somebody sent; all others are Curfew's own. */

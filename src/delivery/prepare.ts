@@ -16,6 +16,22 @@ export interface Opened {
   case: Case | null;
   key: ListKey;
   composed: Composed;
+  /** What was signed of it already, by its trusted fields: for sealing, and in clear. */
+  signed: Map<string, Promise<Uint8Array>>;
+  signedInClear: Map<string, Promise<ClearMail>>;
+}
+
+interface ClearMail {
+  payload: Uint8Array;
+  signature: { armored: string; micalg: string };
+}
+
+/** The value of `key`, made once. What fails is made again at the next need. */
+function once<Value>(made: Map<string, Promise<Value>>, key: string, make: () => Promise<Value>): Promise<Value> {
+  const value = made.get(key) ?? make();
+  made.set(key, value);
+  value.catch(() => made.delete(key));
+  return value;
 }
 
 /** A copy's octets, or why it has to wait for a person. Never anything unsealed for a private recipient. */
@@ -69,11 +85,11 @@ async function sealForReporter(seams: Seams, opened: Opened, copy: Delivery): Pr
 }
 
 /** Signed once, then encrypted to each certificate alone. */
-async function seal({ pgp, clock }: Seams, { key, composed }: Opened, fields: TrustedFields, to: Uint8Array[]) {
+async function seal({ pgp, clock }: Seams, { key, composed, signed }: Opened, fields: TrustedFields, to: Uint8Array[]) {
   if (to.length === 0) return [];
   const now: Instant = clock.now();
-  const signed = await pgp.sign(protectedPayload(fields, composed.content), key.secret, now);
-  return pgp.seal(signed, to, now);
+  const payload = () => protectedPayload(fields, composed.content);
+  return pgp.seal(await once(signed, JSON.stringify(fields), () => pgp.sign(payload(), key.secret, now)), to, now);
 }
 
 function toMail(
@@ -89,15 +105,18 @@ function toMail(
 /** The kinds of post whose words are ours and hold nothing of a case, or are public by now. */
 const CLEAR_KINDS: readonly string[] = ['receipt-clear', 'news-clear', 'public'];
 
-async function signInClear({ db, pgp, clock, keyring }: Seams, { post, composed }: Opened, copy: Delivery): Promise<Prepared> {
+async function signInClear({ db, pgp, clock, keyring }: Seams, opened: Opened, copy: Delivery): Promise<Prepared> {
+  const { post, composed, signedInClear } = opened;
   if (!CLEAR_KINDS.includes(post.kind)) throw new Error(`a ${post.kind} is never sent in clear`);
   const list = await lists.byId(db, copy.list_id);
   const key = list && keyring.find(list.fingerprint);
   if (!list || !key) return { held: 'cannot-open' };
   const toList = copy.audience === 'public' && copy.priority === PRIORITY.public;
   const fields: TrustedFields = { ...listFields(list, post, composed.subject, null), to: toList ? list.address : copy.address };
-  const payload = signedPayload(fields, composed.content);
-  const signature = await pgp.signApart(payload, key.secret, clock.now());
+  const { payload, signature } = await once(signedInClear, JSON.stringify(fields), async () => {
+    const signable = signedPayload(fields, composed.content);
+    return { payload: signable, signature: await pgp.signApart(signable, key.secret, clock.now()) };
+  });
   const headers = toList ? listHeaders(list, post.kind) : personalHeaders(post.kind);
   return { raw: signedMail(fields, copy.message_id, headers, payload, signature) };
 }

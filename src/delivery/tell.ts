@@ -8,7 +8,7 @@ import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { Delivery, List } from '../store/schema.ts';
-import { copyFor, team, toContact } from './copies.ts';
+import { copiesFor, team } from './copies.ts';
 
 /** More than this in one mail, and nobody reads it. */
 const MOST_IN_A_MAIL = 100;
@@ -18,6 +18,8 @@ export async function tellTeam(seams: Seams, log: Log): Promise<number> {
   const { db, clock } = seams;
   const stuck = await deliveries.untold(db, MOST_IN_A_MAIL);
   if (stuck.length === 0) return 0;
+  // With nobody to tell, it stays untold until somebody is there.
+  if ((await team(db)).length === 0) return 0;
   const described: StuckCopy[] = [];
   for (const copy of stuck) {
     const story = await describe(db, copy);
@@ -39,10 +41,7 @@ async function alert(seams: Seams, list: List, described: StuckCopy[], stuck: De
     if ((await deliveries.markTold(trx, idsOf(stuck), clock.now())) < stuck.length) throw new Refusal('stale');
     await posts.insert(trx, post);
     const readers = await team(trx);
-    await deliveries.insertMany(
-      trx,
-      readers.map((contact) => copyFor(clock, { id: post.id, case_id: null, list }, toContact(contact))),
-    );
+    await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: null, list }, readers));
     return true;
   });
   return tell.catch((error: unknown) => {

@@ -8,8 +8,9 @@ import * as cases from '../store/cases.ts';
 import type { Settlement } from '../store/deliveries.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import type { Case, Delivery, PostKind } from '../store/schema.ts';
+import type { Delivery, PostKind } from '../store/schema.ts';
 import { nextAttempt } from './backoff.ts';
+import { PRIORITY } from './copies.ts';
 import { openPost } from './opening.ts';
 import type { Outcome } from './outcome.ts';
 import { type Opened, type Prepared, prepare } from './prepare.ts';
@@ -21,10 +22,33 @@ export type Send = (mail: { from: string | null; to: string; raw: Uint8Array }) 
 export interface WorkOptions {
   /** Copies leased at a time. */
   batch: number;
-  /** Seconds that a lease holds. */
+  /** Seconds that a lease holds; it is renewed while its batch is worked on. */
   lease: number;
   /** Seconds after which a copy that keeps being deferred fails. */
   giveUp: number;
+  /** Copies handed to the relay at a time. */
+  connections: number;
+  /** Which copies: those of a release, the others, or all. */
+  lane?: Lane;
+}
+
+/**
+ * A release has a lane, and a connection, of its own: whatever a relay does to ordinary mail, and however much of that is
+ * waiting, the public gets its post at the instant.
+ */
+export type Lane = 'release' | 'ordinary';
+
+const LANES: Record<Lane, Pick<deliveries.Appetite, 'below' | 'from'>> = {
+  release: { below: PRIORITY.ordinary },
+  ordinary: { from: PRIORITY.ordinary },
+};
+
+/** Octets of mail that one batch may hold in memory. */
+const BATCH_OCTETS = 32 * 1024 * 1024;
+
+/** The post in hand, opened and signed once for however many batches it takes. */
+export interface Desk {
+  opened: Opened | null;
 }
 
 /** How long the loop sleeps at most: another process may have queued something. */
@@ -32,20 +56,25 @@ const LONGEST_SLEEP = 2 * SECOND;
 
 /** Sends what is due until the signal comes; then finishes the batch in hand. */
 export async function deliveryLoop(seams: Seams, send: Send, options: WorkOptions, alarm: Alarm, log: Log, signal: AbortSignal) {
+  const desk: Desk = { opened: null };
   while (!signal.aborted) {
     try {
       await deliveries.reclaim(seams.db, seams.clock.now());
-      if ((await deliverBatch(seams, send, options, log, signal)) > 0) continue;
-      if ((await tellTeam(seams, log)) > 0) continue;
+      if ((await deliverBatch(seams, send, options, log, signal, desk)) > 0) continue;
+      desk.opened = null;
+      if (options.lane !== 'release' && (await tellTeam(seams, log)) > 0) continue;
       const next = await deliveries.nextInstant(seams.db);
       const wait = next === undefined ? LONGEST_SLEEP : Math.min(LONGEST_SLEEP, next - seams.clock.now());
-      await alarm.sleep(Math.max(wait, 1), signal);
+      await alarm.sleep(Math.max(wait, SHORTEST_SLEEP), signal);
     } catch (error) {
       log.error({ err: error }, 'delivery stumbled and goes on');
       await alarm.sleep(LONGEST_SLEEP, signal);
     }
   }
 }
+
+/** What is due may be the other lane's. */
+const SHORTEST_SLEEP = 50;
 
 /** Leases copies of one post, sends them and settles each. Gives how many it took. */
 export async function deliverBatch(
@@ -54,32 +83,63 @@ export async function deliverBatch(
   options: WorkOptions,
   log: Log,
   signal?: AbortSignal,
+  desk: Desk = { opened: null },
 ): Promise<number> {
   const { db, clock } = seams;
   const lease = { id: newId(clock), until: clock.now() + options.lease * SECOND };
-  const batch = await deliveries.lease(db, lease, clock.now(), options.batch);
+  const appetite = { copies: options.batch, octets: BATCH_OCTETS, ...(options.lane ? LANES[options.lane] : {}) };
+  const batch = await deliveries.lease(db, lease, clock.now(), appetite);
   const [first] = batch;
   if (!first) return 0;
   const settle = async (copy: Delivery, settlement: Settlement) => {
     const settled = await deliveries.settle(db, copy.id, lease.id, settlement, clock.now());
     log.info({ ...facts(copy), state: settlement.state, settled }, 'copy settled');
   };
-  const ready = await makeReady(seams, first.post_id, batch).catch((error: unknown) => asRefusal(error));
-  if (ready instanceof Refusal) {
-    log.error({ err: ready, detail: ready.detail, post: first.post_id }, 'a post could not be made ready');
-    for (const copy of batch) await settle(copy, afterFailure(ready, copy, options, clock.now()));
+  const done = new AbortController();
+  const renewing = keepLease(seams, lease, options.lease, log, done.signal);
+  try {
+    const ready = await makeReady(seams, desk, first.post_id, batch).catch((error: unknown) => asRefusal(error));
+    if (ready instanceof Refusal) {
+      log.error({ err: ready, detail: ready.detail, post: first.post_id }, 'a post could not be made ready');
+      for (const copy of batch) await settle(copy, afterFailure(ready, copy, options, clock.now()));
+      return batch.length;
+    }
+    // Whoever lost his lease, or is to stop, leaves the copy to the next one.
+    const mayGo = () => !signal?.aborted && clock.now() < lease.until;
+    await inOrder(batch, ready.prepared, options.connections, async (copy, mail) =>
+      settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo })),
+    );
     return batch.length;
+  } finally {
+    done.abort();
+    await renewing;
   }
-  // Whoever lost his lease, or is to stop, leaves the copy to the next one.
-  const mayGo = () => !signal?.aborted && clock.now() < lease.until;
-  await inOrder(batch, ready.prepared, async (copy, mail) =>
-    settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo })),
-  );
-  return batch.length;
 }
 
-async function makeReady(seams: Seams, postId: string, batch: readonly Delivery[]) {
-  const opened = await openPost(seams, postId);
+/** Renews the lease until told to end. A process that stood still for longer finds it ended, and sends nothing more. */
+async function keepLease(
+  { db, clock }: Seams,
+  lease: deliveries.Lease,
+  seconds: number,
+  log: Log,
+  end: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    await clock.sleep((seconds * SECOND) / 3, end);
+    if (end.aborted || clock.now() >= lease.until) return;
+    const until = clock.now() + seconds * SECOND;
+    await deliveries.renew(db, { id: lease.id, until }).then(
+      () => {
+        lease.until = until;
+      },
+      (error: unknown) => log.error({ err: error }, 'a lease could not be renewed'),
+    );
+  }
+}
+
+async function makeReady(seams: Seams, desk: Desk, postId: string, batch: readonly Delivery[]) {
+  if (desk.opened?.post.id !== postId) desk.opened = await openPost(seams, postId);
+  const { opened } = desk;
   return { opened, prepared: await prepare(seams, opened, batch) };
 }
 
@@ -88,19 +148,22 @@ function facts({ id, case_id, audience, address }: Delivery) {
   return { delivery: id, case: case_id, to: audience === 'contact' || audience === 'public' ? address : audience };
 }
 
-/** In the order of their priorities, and side by side within one. */
+/** In the order of their priorities, and `most` side by side within one. */
 async function inOrder(
   batch: readonly Delivery[],
   prepared: readonly Prepared[],
+  most: number,
   attempt: (copy: Delivery, mail: Prepared) => Promise<void>,
 ): Promise<void> {
-  for (const priority of new Set(batch.map((copy) => copy.priority)))
-    await Promise.all(
-      batch.map((copy, index) => {
-        const mail = prepared[index];
-        return copy.priority === priority && mail ? attempt(copy, mail) : undefined;
-      }),
-    );
+  for (const priority of new Set(batch.map((copy) => copy.priority))) {
+    const waiting = batch
+      .map((copy, index) => ({ copy, mail: prepared[index] }))
+      .filter(({ copy }) => copy.priority === priority);
+    const hand = async () => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) if (next.mail) await attempt(next.copy, next.mail);
+    };
+    await Promise.all(Array.from({ length: most }, hand));
+  }
 }
 
 interface Attempt {
@@ -115,7 +178,7 @@ interface Attempt {
 async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo }: Attempt): Promise<Settlement> {
   const { db, clock } = seams;
   if ('held' in mail) return { state: 'held', reason: mail.held, response: null };
-  const shut = await gateAnswer(seams, opened.case, copy);
+  const shut = await gateAnswer(seams, copy);
   if (shut) return { state: 'held', reason: shut, response: null };
   if (!mayGo()) return { state: 'deferred', reason: 'interrupted', response: null, until: clock.now() };
   const from = await envelopeSender(db, opened, copy);
@@ -123,8 +186,9 @@ async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo 
 }
 
 /** Null: it may go. Every public copy asks the gate, every time. */
-async function gateAnswer({ db, clock }: Seams, about: Case | null, copy: Delivery): Promise<string | null> {
+async function gateAnswer({ db, clock }: Seams, copy: Delivery): Promise<string | null> {
   if (copy.audience !== 'public') return null;
+  const about = copy.case_id ? await cases.byId(db, copy.case_id) : undefined;
   if (!about?.bundle_hash) return 'not-released';
   const approvals = await cases.approvals(db, about.id);
   const answer = gate({ case: about, approvals, hash: about.bundle_hash, postId: copy.post_id, now: clock.now() });
@@ -143,12 +207,13 @@ function settlementOf(outcome: Outcome, copy: Delivery, { giveUp }: WorkOptions,
   if (outcome.state === 'delivered') return outcome;
   const { reason, response } = outcome;
   if (outcome.state === 'failed') return { state: 'failed', reason, response };
-  if (now - copy.created_at >= giveUp * SECOND) return { state: 'failed', reason: 'gave-up', response };
+  if (now - (copy.tried_at ?? now) >= giveUp * SECOND) return { state: 'failed', reason: 'gave-up', response };
   return { state: 'deferred', reason, response, until: nextAttempt(copy.attempts, now, randomFraction) };
 }
 
 /** What cannot be opened waits for a person, and so does what could not be made ready for too long; else it is tried again. */
 function afterFailure({ reason }: Refusal, copy: Delivery, { giveUp }: WorkOptions, now: Instant): Settlement {
-  if (reason === 'cannot-open' || now - copy.created_at >= giveUp * SECOND) return { state: 'held', reason, response: null };
+  if (reason === 'cannot-open' || now - (copy.tried_at ?? now) >= giveUp * SECOND)
+    return { state: 'held', reason, response: null };
   return { state: 'deferred', reason, response: null, until: nextAttempt(copy.attempts, now, randomFraction) };
 }

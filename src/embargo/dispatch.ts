@@ -1,4 +1,4 @@
-import { copyFor, toContact } from '../delivery/copies.ts';
+import { copiesFor } from '../delivery/copies.ts';
 import { dispatch as dispatchNotice } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
@@ -41,10 +41,7 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
     const to = { dispatched_at: now, updated_at: now, revision: seen.revision + 1 };
     if (!(await cases.change(trx, seen, to))) throw new Refusal('stale');
     await posts.insert(trx, post);
-    await deliveries.insertMany(
-      trx,
-      recipients.map((contact) => copyFor(clock, { id: post.id, case_id: caseId, list }, toContact(contact))),
-    );
+    await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: caseId, list }, recipients));
     return { postId: post.id, copies: recipients.length };
   });
 }

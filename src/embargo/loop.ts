@@ -1,5 +1,5 @@
 import { type Alarm, MINUTE, SECOND } from '../clock.ts';
-import { copyFor, team, toContact } from '../delivery/copies.ts';
+import { copiesFor, team } from '../delivery/copies.ts';
 import type { Log } from '../log.ts';
 import { overdue } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
@@ -97,9 +97,7 @@ async function writeOverdue(seams: Seams, about: Case, why: string): Promise<voi
   await db.transaction().execute(async (trx) => {
     if (!(await cases.markOverdueTold(trx, about, clock.now()))) return;
     await posts.insert(trx, post);
-    const copies = (await team(trx)).map((contact) =>
-      copyFor(clock, { id: post.id, case_id: about.id, list }, toContact(contact)),
-    );
+    const copies = copiesFor(clock, { id: post.id, case_id: about.id, list }, await team(trx));
     await deliveries.insertMany(trx, copies);
   });
 }

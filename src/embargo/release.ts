@@ -1,5 +1,5 @@
 import { type Instant, toIso } from '../clock.ts';
-import { type Addressee, copyFor, PRIORITY, toContact } from '../delivery/copies.ts';
+import { type Addressee, copiesFor, copyFor, PRIORITY } from '../delivery/copies.ts';
 import { clearNews, lifted, news } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { type Reason, Refusal } from '../refusal.ts';
@@ -114,10 +114,8 @@ async function memberNotices(seams: Seams, about: Case, facts: Facts): Promise<O
     if (!list) continue;
     const words = lifted({ ...facts, releaseAt: about.release_at ?? facts.releasedAt });
     const post = await writeNotice(seams, list, { kind: 'lifted', caseId: about.id }, noticeEntity(words));
-    const contacts = dispatched.filter((row) => row.listId === listId);
-    const copies = contacts.map(({ contactId: id, address }) =>
-      copyFor(clock, { id: post.id, case_id: about.id, list }, toContact({ id, address }), PRIORITY.member),
-    );
+    const contacts = dispatched.filter((row) => row.listId === listId).map(({ contactId: id, address }) => ({ id, address }));
+    const copies = copiesFor(clock, { id: post.id, case_id: about.id, list }, contacts, PRIORITY.member);
     notices.push(withPost({ post, copies: async () => copies }));
   }
   return notices;

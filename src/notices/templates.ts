@@ -119,16 +119,33 @@ export interface StuckCopy {
   about: string;
 }
 
+/** What the words for programs mean. */
+const WHY: Readonly<Record<string, string>> = {
+  'no-certificate': 'the contact has no certificate',
+  expired: 'the certificate has expired',
+  revoked: 'the certificate is revoked',
+  'no-encryption-subkey': 'the certificate cannot be encrypted to',
+  weak: 'the certificate rests on an algorithm that is broken',
+  'not-yet-valid': 'the certificate is not valid yet',
+  unreadable: 'the certificate cannot be read',
+  'not-active': 'the contact or its organisation is not active',
+  'cannot-open': 'what is kept cannot be opened: is the key of the list there?',
+  'not-released': 'the gate is shut',
+  'gave-up': 'the mail server kept asking for patience for too long',
+  rejected: 'the mail server refused it',
+  'too-large': 'the mail server does not take mail of this size',
+};
+
 /** To the team: copies that wait for a person, or will never arrive. */
 export function stuckCopies(copies: readonly StuckCopy[]): Notice {
   return notice(`${copies.length} ${copies.length === 1 ? 'copy was' : 'copies were'} not delivered`, [
-    'These copies did not go out. What is held waits for a usable certificate and can be',
-    'sent again then; what failed was refused by the mail server behind the address.',
+    'These copies did not go out. What is held waits for a person: mend its reason, then send it',
+    'again (POST /api/v1/deliveries/ID/retry). What failed is not tried any more.',
     '',
     ...copies.flatMap(({ address, state, reason, response, about }) => [
       `${state}: ${address}`,
       `  ${about}`,
-      `  reason: ${reason}`,
+      `  reason: ${reason}${WHY[reason] ? `: ${WHY[reason]}` : ''}`,
       ...(response ? [`  answer: ${response}`] : []),
     ]),
   ]);

@@ -6,7 +6,7 @@ import { Refusal } from '../refusal.ts';
 import type { CertificateFacts, Usable } from './certificate.ts';
 import type { OpenedMail, OpenRequest } from './open.ts';
 import type { Lookup } from './verify.ts';
-import type { Answer, Sealed } from './worker.ts';
+import type { Answer, Operation, Result, Sealed } from './worker.ts';
 
 /** OpenPGP off the main thread. Every call throws a Refusal for what the world did wrong. */
 export interface Pgp {
@@ -27,8 +27,12 @@ export interface Pgp {
   close(): Promise<void>;
 }
 
-/** No mail of at most 25 MiB takes this long; what does has been made to. */
-const TIME_LIMIT = 60 * SECOND;
+/**
+ * No mail of at most 25 MiB takes this long; what does has been made to. Looked at in these steps, so a task runs for one
+ * to two of them at most, and waits for a free thread for MOST_WAITS of them.
+ */
+const TIME_LIMIT = 30 * SECOND;
+const MOST_WAITS = 10;
 
 /** The worker is the compiled file also where this one is run from source (`imports` in package.json). */
 const workerFile = createRequire(import.meta.url).resolve('#openpgp-worker');
@@ -40,43 +44,71 @@ export function createPgp(threads: number): Pgp {
     maxThreads: threads,
     idleTimeout: 60 * SECOND,
     maxQueue: 1000,
-    // A thread's crash must not print what it held.
+    // What grows beyond this ends its thread, and nothing else.
     resourceLimits: { maxOldGenerationSizeMb: 512 },
   });
-
-  async function run<T>(name: string, task: object, ports: MessagePort[] = []): Promise<T> {
-    const signal = AbortSignal.timeout(TIME_LIMIT);
-    const answer: Answer<T> = await pool.run(task, { name, signal, transferList: ports }).catch((error: unknown) => {
-      if (signal.aborted) throw new Refusal('cannot-open', undefined, `${name} took longer than ${TIME_LIMIT} ms`);
-      if (pool.queueSize >= pool.options.maxQueue) throw new Refusal('busy');
-      throw error;
-    });
-    if ('refused' in answer) throw new Refusal(answer.refused.reason, answer.refused.hint, answer.refused.detail);
-    return answer.value;
-  }
-
+  const run = runner(pool);
   return {
-    async open(request, lookup) {
-      const { port1, port2 } = new MessageChannel();
-      // A lookup that fails must fail the mail, not leave the thread waiting.
-      const failed = new Promise<never>((_, reject) => {
-        port1.on('message', (keyIds: string[]) => {
-          lookup(keyIds).then((certificates) => port1.postMessage(certificates), reject);
-        });
-      });
-      try {
-        return await Promise.race([run<OpenedMail>('open', { ...request, port: port2 }, [port2]), failed]);
-      } finally {
-        port1.close();
-      }
-    },
+    open: (request, lookup) => openWithLookup(run, request, lookup),
     keep: (plaintext, certificate, at) => run('keep', { plaintext, certificate, at }),
     reopen: (content, secret) => run('reopen', { content, secret }),
     sign: (entity, secret, at) => run('sign', { entity, secret, at }),
     signApart: (entity, secret, at) => run('signApart', { entity, secret, at }),
     seal: (signed, certificates, at) => run('seal', { signed, certificates, at }),
-    readCertificate: (input) => run('read', { input }),
-    usable: (certificate, at) => run('judge', { certificate, at }),
+    readCertificate: (input) => run('readCertificate', { input }),
+    usable: (certificate, at) => run('usable', { certificate, at }),
     close: () => pool.destroy(),
   };
+}
+
+type Run = <Name extends Operation>(name: Name, task: object, ports?: MessagePort[]) => Promise<Result<Name>>;
+
+function runner(pool: Piscina): Run {
+  return async <Name extends Operation>(operation: Name, task: object, ports: MessagePort[] = []) => {
+    const started = new Int32Array(new SharedArrayBuffer(4));
+    const late = watch(started);
+    try {
+      const options = { signal: late.signal, transferList: ports };
+      const answer: Answer = await pool.run({ operation, task, started }, options);
+      if ('refused' in answer) throw new Refusal(answer.refused.reason, answer.refused.hint, answer.refused.detail);
+      return answer.value as Result<Name>;
+    } catch (error) {
+      if (error instanceof Refusal) throw error;
+      const detail = `${operation}: ${error instanceof Error ? error.message : String(error)}`;
+      // A mail that was made to take for ever is refused for good; anything else was our own load.
+      if (late.signal.aborted && Atomics.load(started, 0) === 1 && operation === 'open')
+        throw new Refusal('cannot-open', undefined, detail);
+      throw new Refusal('busy', undefined, detail);
+    } finally {
+      late.end();
+    }
+  };
+}
+
+/** Aborts a task that runs too long, and one that waits too long for a thread. */
+function watch(started: Int32Array): { signal: AbortSignal; end(): void } {
+  const controller = new AbortController();
+  let looks = 0;
+  let running = 0;
+  const timer = setInterval(() => {
+    looks += 1;
+    if (Atomics.load(started, 0) === 1) running += 1;
+    if (running === 2 || looks - running === MOST_WAITS) controller.abort();
+  }, TIME_LIMIT);
+  return { signal: controller.signal, end: () => clearInterval(timer) };
+}
+
+/** A lookup that fails must fail the mail, not leave the thread waiting. */
+async function openWithLookup(run: Run, request: OpenRequest, lookup: Lookup): Promise<OpenedMail> {
+  const { port1, port2 } = new MessageChannel();
+  const failed = new Promise<never>((_, reject) => {
+    port1.on('message', (keyIds: string[]) => {
+      lookup(keyIds).then((certificates) => port1.postMessage(certificates), reject);
+    });
+  });
+  try {
+    return await Promise.race([run('open', { ...request, port: port2 }, [port2]), failed]);
+  } finally {
+    port1.close();
+  }
 }

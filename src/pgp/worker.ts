@@ -1,77 +1,72 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Instant } from '../clock.ts';
 import { asRefusal, type Reason, Refusal } from '../refusal.ts';
-import { type CertificateFacts, readCertificate, type Usable, usable } from './certificate.ts';
+import { readCertificate, usable } from './certificate.ts';
 import { type OpenedMail, type OpenRequest, openMail } from './open.ts';
 import { openKept, sealForKeeping, sealTo, signDetached, signOnce } from './seal.ts';
 
 /**
- * What runs in the worker threads: all of OpenPGP, so that no mail of anybody's can stall SMTP and HTTP.
+ * What runs in the worker threads, so that no mail of anybody's can stall SMTP and HTTP.
  * A thrown error loses its class on the way between threads; refusals therefore travel as data.
  */
-export type Answer<T> = { value: T } | { refused: { reason: Reason; hint: string | undefined; detail: string | undefined } };
+export type Answer = { value: unknown } | { refused: { reason: Reason; hint: string | undefined; detail: string | undefined } };
 
-async function answer<T>(work: Promise<T>): Promise<Answer<T>> {
-  try {
-    return { value: await work };
-  } catch (error) {
-    const { reason, hint, detail } = asRefusal(error);
-    return { refused: { reason, hint, detail } };
-  }
-}
+/** A task as it crosses. `started` is set to 1 when the thread begins with it: until then it only waits in the queue. */
+export type Task = {
+  [Name in Operation]: { operation: Name; task: Parameters<(typeof operations)[Name]>[0]; started: Int32Array };
+}[Operation];
+export type Operation = keyof typeof operations;
+export type Result<Name extends Operation> = Awaited<ReturnType<(typeof operations)[Name]>>;
 
 /** `port` answers a list of key ids with the roster's certificates that hold one of them. */
-export function open({ port, ...request }: OpenRequest & { port: MessagePort }): Promise<Answer<OpenedMail>> {
+function open({ port, ...request }: OpenRequest & { port: MessagePort }): Promise<OpenedMail> {
   const lookup = (keyIds: string[]) =>
     new Promise<Uint8Array[]>((resolve, reject) => {
       port.once('message', resolve);
       port.once('close', () => reject(new Error('the roster could not be asked')));
       port.postMessage(keyIds);
     });
-  return answer(openMail(request, lookup).finally(() => port.close()));
-}
-
-export function keep(task: { plaintext: Uint8Array; certificate: Uint8Array; at: Instant }): Promise<Answer<Uint8Array>> {
-  return answer(sealForKeeping(task.plaintext, task.certificate, task.at));
+  return openMail(request, lookup).finally(() => port.close());
 }
 
 /** What was kept and does not open is damaged: `cannot-open`, as nobody's patience mends it. */
-export function reopen(task: { content: Uint8Array; secret: Uint8Array }): Promise<Answer<Uint8Array>> {
-  const opening = openKept(task.content, task.secret).catch((error: unknown) => {
+function reopen(task: { content: Uint8Array; secret: Uint8Array }): Promise<Uint8Array> {
+  return openKept(task.content, task.secret).catch((error: unknown) => {
     throw new Refusal('cannot-open', undefined, error instanceof Error ? error.message : String(error));
   });
-  return answer(opening);
-}
-
-export function sign(task: { entity: Uint8Array; secret: Uint8Array; at: Instant }): Promise<Answer<Uint8Array>> {
-  return answer(signOnce(task.entity, task.secret, task.at));
-}
-
-export function signApart(task: {
-  entity: Uint8Array;
-  secret: Uint8Array;
-  at: Instant;
-}): Promise<Answer<{ armored: string; micalg: string }>> {
-  return answer(signDetached(task.entity, task.secret, task.at));
-}
-
-/** Reads what somebody says is a certificate; see certificate.ts. */
-export function read(task: { input: Uint8Array | string }): Promise<Answer<CertificateFacts>> {
-  return answer(readCertificate(task.input));
-}
-
-export function judge(task: { certificate: Uint8Array; at: Instant }): Promise<Answer<Usable>> {
-  return answer(usable(task.certificate, task.at));
 }
 
 /** A copy sealed to one certificate, or why that certificate cannot be sealed to at this moment. */
 export type Sealed = { armored: string } | { unusable: string };
 
-export function seal(task: { signed: Uint8Array; certificates: Uint8Array[]; at: Instant }): Promise<Answer<Sealed[]>> {
-  return answer(Promise.all(task.certificates.map((certificate) => sealOne(task.signed, certificate, task.at))));
+function seal(task: { signed: Uint8Array; certificates: Uint8Array[]; at: Instant }): Promise<Sealed[]> {
+  return Promise.all(task.certificates.map((certificate) => sealOne(task.signed, certificate, task.at)));
 }
 
 async function sealOne(signed: Uint8Array, certificate: Uint8Array, at: Instant): Promise<Sealed> {
   const verdict = await usable(certificate, at);
   return verdict.usable ? { armored: await sealTo(signed, certificate, at) } : { unusable: verdict.reason };
+}
+
+const operations = {
+  open,
+  reopen,
+  seal,
+  keep: (task: { plaintext: Uint8Array; certificate: Uint8Array; at: Instant }) =>
+    sealForKeeping(task.plaintext, task.certificate, task.at),
+  sign: (task: { entity: Uint8Array; secret: Uint8Array; at: Instant }) => signOnce(task.entity, task.secret, task.at),
+  signApart: (task: { entity: Uint8Array; secret: Uint8Array; at: Instant }) => signDetached(task.entity, task.secret, task.at),
+  readCertificate: (task: { input: Uint8Array | string }) => readCertificate(task.input),
+  usable: (task: { certificate: Uint8Array; at: Instant }) => usable(task.certificate, task.at),
+};
+
+export default async function run({ operation, task, started }: Task): Promise<Answer> {
+  Atomics.store(started, 0, 1);
+  try {
+    const perform: (given: never) => Promise<unknown> = operations[operation];
+    return { value: await perform(task as never) };
+  } catch (error) {
+    const { reason, hint, detail } = asRefusal(error);
+    return { refused: { reason, hint, detail } };
+  }
 }

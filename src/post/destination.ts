@@ -54,13 +54,14 @@ const MOST_REFERENCES = 20;
 
 /**
  * Where an answer to one of our copies belongs: to the case of that copy, though it came to the list's own address. A
- * copy's Message-ID is as unguessable as the token of the thread's address, and known to the same people.
+ * copy's Message-ID cannot be guessed, but whoever carries the mail sees it: knowing one files a mail under the case, and
+ * gives nobody a right that the list itself does not give.
  */
 export async function followReferences(db: Db, to: Destination, mail: Entity): Promise<Destination> {
   if (to.purpose !== 'post') return to;
   const fields = [...fieldsNamed(mail, 'in-reply-to'), ...fieldsNamed(mail, 'references')];
   const messageIds = fields.flatMap(({ value }) => value.match(/<[^<>\s]+>/g) ?? []);
-  const answered = await deliveries.caseOfMessage(db, messageIds.slice(0, MOST_REFERENCES));
-  const found = answered?.listId === to.list.id ? await cases.byId(db, answered.caseId) : undefined;
+  const caseId = await deliveries.caseOfMessage(db, to.list.id, messageIds.slice(0, MOST_REFERENCES));
+  const found = caseId === undefined ? undefined : await cases.byId(db, caseId);
   return found ? { ...to, purpose: 'thread', case: found } : to;
 }

@@ -1,5 +1,5 @@
 import { DAY, type Instant, newId, newToken } from '../clock.ts';
-import { type Addressee, copyFor, readers, toContact } from '../delivery/copies.ts';
+import { type Addressee, copiesFor, copyFor, readers } from '../delivery/copies.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { type Automatic, automatic, isLoop, listId } from '../mail/automatic.ts';
 import { fieldsNamed, parseMessage } from '../mail/message.ts';
@@ -162,11 +162,10 @@ async function commitPost(trx: Db, { clock }: Seams, to: Destination, post: NewP
 
 async function fanOut(trx: Db, clock: Seams['clock'], to: Destination, post: NewPost): Promise<void> {
   const recipients = await readers(trx, to.list, post.kind, to.case !== null);
+  // What nobody would ever get is not acknowledged: the sender's server keeps it and tries again.
+  if (recipients.length === 0) throw new Refusal('no-readers');
   const about = { id: post.id, case_id: post.case_id ?? null, list: to.list };
-  await deliveries.insertMany(
-    trx,
-    recipients.map((contact) => copyFor(clock, about, toContact(contact))),
-  );
+  await deliveries.insertMany(trx, copiesFor(clock, about, recipients));
 }
 
 interface Opening {

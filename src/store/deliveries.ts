@@ -36,21 +36,43 @@ export interface Lease {
   until: Instant;
 }
 
+/** What one lease takes at most. */
+export interface Appetite {
+  copies: number;
+  /** Of all copies together, in octets of the mail in clear; one copy is always taken. */
+  octets?: number;
+  /** Those with a priority below this, or from it on. */
+  below?: number;
+  from?: number;
+}
+
 /** Leases due copies of the one post that is most urgent, in the order in which they should go; none is an empty array. */
-export async function lease(db: Db, by: Lease, now: Instant, most: number): Promise<Delivery[]> {
-  const first = await db
+export async function lease(db: Db, by: Lease, now: Instant, appetite: Appetite): Promise<Delivery[]> {
+  const { copies, octets, below, from } = appetite;
+  let waiting = db
     .selectFrom('deliveries')
-    .select('post_id')
-    .where('state', 'in', WAITING)
-    .where('due_at', '<=', now)
-    .orderBy('priority')
-    .orderBy('due_at')
-    .orderBy('id')
+    .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+    .select(['deliveries.post_id', 'posts.size'])
+    .where('deliveries.state', 'in', WAITING)
+    .where('deliveries.due_at', '<=', now);
+  if (below !== undefined) waiting = waiting.where('deliveries.priority', '<', below);
+  if (from !== undefined) waiting = waiting.where('deliveries.priority', '>=', from);
+  const first = await waiting
+    .orderBy('deliveries.priority')
+    .orderBy('deliveries.due_at')
+    .orderBy('deliveries.id')
     .executeTakeFirst();
   if (!first) return [];
+  const most = octets === undefined ? copies : Math.max(1, Math.min(copies, Math.floor(octets / first.size)));
   const leased = await db
     .updateTable('deliveries')
-    .set((eb) => ({ state: 'leased' as const, lease: by.id, lease_until: by.until, attempts: eb('attempts', '+', 1) }))
+    .set((eb) => ({
+      state: 'leased' as const,
+      lease: by.id,
+      lease_until: by.until,
+      attempts: eb('attempts', '+', 1),
+      tried_at: eb.fn.coalesce('tried_at', eb.val(now)),
+    }))
     .where('id', 'in', (eb) =>
       eb
         .selectFrom('deliveries')
@@ -66,6 +88,11 @@ export async function lease(db: Db, by: Lease, now: Instant, most: number): Prom
     .returningAll()
     .execute();
   return leased.sort((a, b) => a.priority - b.priority || (a.id < b.id ? -1 : 1));
+}
+
+/** Keeps what is still under the lease for longer. */
+export async function renew(db: Db, { id, until }: Lease): Promise<void> {
+  await db.updateTable('deliveries').set({ lease_until: until }).where('lease', '=', id).where('state', '=', 'leased').execute();
 }
 
 /** How a leased copy ends, or waits. */
@@ -150,7 +177,7 @@ export async function markTold(db: Db, ids: string[], now: Instant): Promise<num
 export async function retry(db: Db, id: string, now: Instant): Promise<boolean> {
   const result = await db
     .updateTable('deliveries')
-    .set({ state: 'queued', due_at: now, reason: null, told_at: null })
+    .set({ state: 'queued', due_at: now, tried_at: null, reason: null, told_at: null })
     .where('id', '=', id)
     .where('state', 'in', ['deferred', 'held'])
     .executeTakeFirst();
@@ -185,16 +212,17 @@ export async function dispatchedTo(db: Db, caseId: string): Promise<{ contactId:
   return rows;
 }
 
-/** The case of the first of these Message-IDs that is one of our copies', and the list it went through. */
-export async function caseOfMessage(db: Db, messageIds: string[]): Promise<{ caseId: string; listId: string } | undefined> {
+/** The case of a copy that went through that list and has one of these Message-IDs, or undefined. */
+export async function caseOfMessage(db: Db, listId: string, messageIds: string[]): Promise<string | undefined> {
   if (messageIds.length === 0) return undefined;
   const row = await db
     .selectFrom('deliveries')
-    .select(['case_id', 'list_id'])
+    .select('case_id')
+    .where('list_id', '=', listId)
     .where('message_id', 'in', messageIds)
     .where('case_id', 'is not', null)
     .executeTakeFirst();
-  return row?.case_id ? { caseId: row.case_id, listId: row.list_id } : undefined;
+  return row?.case_id ?? undefined;
 }
 
 export interface DeliveryFilter {

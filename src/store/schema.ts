@@ -202,6 +202,8 @@ interface DeliveryTable {
   priority: number;
   due_at: Instant;
   attempts: number;
+  /** Of the first attempt since it was queued, or since a person said: send it now. */
+  tried_at: Instant | null;
   lease: string | null;
   lease_until: Instant | null;
   /** Why it is held, deferred or failed; a word for programs. */

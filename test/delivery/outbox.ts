@@ -9,7 +9,7 @@ export interface Sent {
   raw: Buffer;
 }
 
-export const OPTIONS: WorkOptions = { batch: 50, lease: 300, giveUp: 3600 };
+export const OPTIONS: WorkOptions = { batch: 50, lease: 300, giveUp: 3600, connections: 5 };
 export const silent = createLog('silent');
 
 /** The relay that every copy goes to. `answers` may be changed at will. */

@@ -47,7 +47,8 @@ eachEngine((engine) => {
     return copy;
   };
   const alerts = async () => (await house.db.selectFrom('posts').select('id').where('kind', '=', 'alert').execute()).length;
-  const lease = (until: Instant) => deliveries.lease(house.db, { id: newId(house.clock), until }, house.clock.now(), 50);
+  const lease = (until: Instant) =>
+    deliveries.lease(house.db, { id: newId(house.clock), until }, house.clock.now(), { copies: 50 });
 
   describe('a copy', () => {
     test('that the relay takes is delivered, with its answer', async () => {
@@ -406,6 +407,42 @@ eachEngine((engine) => {
     expect((await forAlpha(id)).state).toBe('delivered');
   });
 
+  test('a copy that a person sends again after a long hold is tried for as long as any other', async () => {
+    const id = await post('Hello.\n');
+    const box = outbox(house);
+    const copy = await forAlpha(id);
+    await house.db.updateTable('deliveries').set({ state: 'held', reason: 'expired' }).where('id', '=', copy.id).execute();
+    house.clock.moveTo(house.clock.now() + 30 * DAY);
+    await deliveries.retry(house.db, copy.id, house.clock.now());
+    box.answers = () => ({ state: 'deferred', reason: 'try-later', response: '450 later' });
+    await box.drain();
+    expect(await forAlpha(id)).toMatchObject({ state: 'deferred', reason: 'try-later' });
+  });
+
+  test('ten megabytes reach every contact: a batch is as large as memory allows, and no larger', async () => {
+    const text = 'x'.repeat(10 * 1024 * 1024);
+    const id = await post(text.replace(/.{70}/g, '$&\n'));
+    const [, beta] = house.members;
+    const copy = await forAlpha(id);
+    await deliveries.insertMany(
+      house.db,
+      Array.from({ length: 12 }, (_, index) => ({
+        ...copy,
+        id: `${copy.id}-${index}`,
+        message_id: `<${index}@x.example>`,
+        contact_id: beta.contactId,
+      })),
+    );
+    const lease = await deliveries.lease(house.db, { id: 'look', until: house.clock.now() + 1 }, house.clock.now(), {
+      copies: 50,
+      octets: 32 * 2 ** 20,
+    });
+    expect(lease).toHaveLength(2);
+    await deliveries.reclaim(house.db, null);
+    const sent = await outbox(house).drain();
+    expect(sent).toHaveLength(14);
+  }, 120_000);
+
   test('an expired list key still opens what was kept, and seals nothing new', async () => {
     const { armored } = await createListKey({
       name: 'Orbit',
@@ -419,6 +456,9 @@ eachEngine((engine) => {
     await house.db.updateTable('lists').set({ fingerprint: key.fingerprint }).where('id', '=', 'distributors').execute();
     const id = await post('Hello.\n', [armorCertificate(key.certificate)]);
     house.clock.moveTo(house.clock.now() + DAY + HOUR);
+    expect(await outbox(house).drain()).toEqual([]);
+    expect(await forAlpha(id)).toMatchObject({ state: 'deferred', reason: 'internal-error' });
+    house.clock.moveTo(house.clock.now() + OPTIONS.giveUp * SECOND);
     expect(await outbox(house).drain()).toEqual([]);
     expect(await forAlpha(id)).toMatchObject({ state: 'held', reason: 'internal-error' });
     expect((await caseOf(house, await house.report())).state).toBe('received');

@@ -214,6 +214,7 @@ create table deliveries (id text not null,
   priority integer not null,
   due_at bigint not null,
   attempts integer not null default 0,
+  tried_at bigint,
   lease text,
   lease_until bigint,
   reason text,
@@ -246,7 +247,7 @@ CREATE INDEX deliveries_address ON public.deliveries USING btree (address, creat
 
 CREATE INDEX deliveries_case ON public.deliveries USING btree (case_id);
 
-CREATE INDEX deliveries_due ON public.deliveries USING btree (state, due_at);
+CREATE INDEX deliveries_due ON public.deliveries USING btree (state, priority, due_at);
 
 CREATE INDEX deliveries_post ON public.deliveries USING btree (post_id);
 

@@ -117,6 +117,7 @@ CREATE TABLE "deliveries" ("id" text primary key,
   "priority" integer not null,
   "due_at" integer not null,
   "attempts" integer default 0 not null,
+  "tried_at" integer,
   "lease" text,
   "lease_until" integer,
   "reason" text,
@@ -135,6 +136,7 @@ CREATE INDEX "deliveries_address" on "deliveries" ("address",
 CREATE INDEX "deliveries_case" on "deliveries" ("case_id");
 
 CREATE INDEX "deliveries_due" on "deliveries" ("state",
+  "priority",
   "due_at");
 
 CREATE INDEX "deliveries_post" on "deliveries" ("post_id");

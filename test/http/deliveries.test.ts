@@ -43,7 +43,7 @@ eachEngine((engine) => {
     const team = await api.house.token('team');
     await api.house.report();
     const lease = { id: 'here', until: NOW + MINUTE };
-    const [copy] = await deliveries.lease(api.house.db, lease, NOW, 1);
+    const [copy] = await deliveries.lease(api.house.db, lease, NOW, { copies: 1 });
     const id = copy?.id ?? '';
     const retry = () => api.ask(team, `POST /api/v1/deliveries/${id}/retry`);
     expect(await retry()).toMatchObject({ status: 409, body: { code: 'conflict', detail: expect.stringContaining('leased') } });

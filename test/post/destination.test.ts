@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { copyFor, toContact } from '../../src/delivery/copies.ts';
+import { copyFor } from '../../src/delivery/copies.ts';
 import { parseMessage } from '../../src/mail/message.ts';
 import { type Destination, destination, followReferences } from '../../src/post/destination.ts';
 import * as cases from '../../src/store/cases.ts';
@@ -124,7 +124,7 @@ eachEngine((engine) => {
       const alert = copyFor(
         clock,
         { id: copy.post_id, case_id: null, list },
-        toContact({ id: team[0].contactId, address: 'a@b.example' }),
+        { audience: 'contact', address: 'a@b.example', contactId: team[0].contactId },
       );
       await deliveries.insertMany(db, [alert]);
       const to = await lookUp(LISTS.security);

@@ -59,11 +59,11 @@ eachEngine((engine) => {
         copy('e', { priority: 0, post_id: 'two', due_at: NOW + 1 }),
         copy('f', { priority: 0, state: 'held' }),
       ]);
-      expect(ids(await deliveries.lease(db, by('x'), NOW, 2))).toEqual(['b', 'd']);
-      expect(ids(await deliveries.lease(db, by('y'), NOW, 9))).toEqual(['a']);
-      expect(ids(await deliveries.lease(db, by('z'), NOW, 9))).toEqual(['c']);
-      expect(await deliveries.lease(db, by('none'), NOW, 9)).toEqual([]);
-      expect(ids(await deliveries.lease(db, by('later'), NOW + 1, 9))).toEqual(['e']);
+      expect(ids(await deliveries.lease(db, by('x'), NOW, { copies: 2 }))).toEqual(['b', 'd']);
+      expect(ids(await deliveries.lease(db, by('y'), NOW, { copies: 9 }))).toEqual(['a']);
+      expect(ids(await deliveries.lease(db, by('z'), NOW, { copies: 9 }))).toEqual(['c']);
+      expect(await deliveries.lease(db, by('none'), NOW, { copies: 9 })).toEqual([]);
+      expect(ids(await deliveries.lease(db, by('later'), NOW + 1, { copies: 9 }))).toEqual(['e']);
       expect(await deliveries.byId(db, 'b')).toMatchObject({
         state: 'leased',
         lease: 'x',
@@ -77,14 +77,14 @@ eachEngine((engine) => {
         db,
         [...Array(20).keys()].map((count) => copy(`c${count}`)),
       );
-      const taken = await Promise.all(['x', 'y', 'z'].map((name) => deliveries.lease(db, by(name), NOW, 20)));
+      const taken = await Promise.all(['x', 'y', 'z'].map((name) => deliveries.lease(db, by(name), NOW, { copies: 20 })));
       expect(ids(taken.flat()).sort()).toEqual([...Array(20).keys()].map((count) => `c${count}`).sort());
     });
 
     test('that ended is taken back, and all are where a process has just started alone', async () => {
       await deliveries.insertMany(db, [copy('a'), copy('b', { post_id: 'two' })]);
-      await deliveries.lease(db, by('short', NOW + 1), NOW, 1);
-      await deliveries.lease(db, by('long', NOW + DAY), NOW, 1);
+      await deliveries.lease(db, by('short', NOW + 1), NOW, { copies: 1 });
+      await deliveries.lease(db, by('long', NOW + DAY), NOW, { copies: 1 });
       expect([await deliveries.reclaim(db, NOW), await deliveries.reclaim(db, NOW + 1)]).toEqual([0, 1]);
       expect(await deliveries.reclaim(db, null)).toBe(1);
     });
@@ -92,7 +92,7 @@ eachEngine((engine) => {
 
   test('a copy is settled as what came of it', async () => {
     await deliveries.insertMany(db, [copy('a'), copy('b'), copy('c'), copy('d')]);
-    await deliveries.lease(db, by('x'), NOW, 9);
+    await deliveries.lease(db, by('x'), NOW, { copies: 9 });
     const settle = (id: string, settlement: deliveries.Settlement) => deliveries.settle(db, id, 'x', settlement, NOW + 5);
     const free = { lease: null, lease_until: null };
     await settle('a', { state: 'delivered', response: '250' });
@@ -119,7 +119,7 @@ eachEngine((engine) => {
       copy('c', { state: 'held', due_at: 1 }),
     ]);
     expect(await deliveries.nextInstant(db)).toBe(NOW);
-    await deliveries.lease(db, by('x', NOW + 3), NOW, 9);
+    await deliveries.lease(db, by('x', NOW + 3), NOW, { copies: 9 });
     expect(await deliveries.nextInstant(db)).toBe(NOW + 3);
     await deliveries.settle(db, 'b', 'x', { state: 'delivered', response: '250' }, NOW);
     expect(await deliveries.nextInstant(db)).toBe(NOW + 7);

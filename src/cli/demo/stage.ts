@@ -1,12 +1,11 @@
-import { join } from 'node:path';
 import { type Instant, type MovingClock, movingClock } from '../../clock.ts';
 import { loadConfig, readPassphrase } from '../../config.ts';
 import type { Outcome } from '../../delivery/outcome.ts';
-import { createLog } from '../../log.ts';
+import { createLog, type Log } from '../../log.ts';
 import { type Running, start } from '../../main.ts';
 import { createRelay, type Relay } from '../../smtp/client.ts';
 import * as deliveries from '../../store/deliveries.ts';
-import { makeProject } from '../project.ts';
+import { makeProject, type ProjectAnswers } from '../project.ts';
 import { type Sent, startSink } from './sink.ts';
 
 /** An instance of Curfew on real sockets with the world around it. */
@@ -42,10 +41,11 @@ export async function setStage(dir: string, begin: Instant): Promise<Stage> {
     passphraseFile: null,
     postgres: null,
   };
-  const { token } = await makeProject(answers, clock);
-  const config = loadConfig(join(dir, 'config.json'));
-  const passphrase = await readPassphrase(config, async () => '');
-  const running = await start(config, passphrase, clock, log);
+  const made = await startProject(answers, clock, log).catch(async (error: unknown) => {
+    await sink.close();
+    throw error;
+  });
+  const { token, running } = made;
   const client = clientOf(running.smtpPort);
   const settle = () => untilSettled(running, clock);
   return {
@@ -67,6 +67,13 @@ export async function setStage(dir: string, begin: Instant): Promise<Stage> {
       await sink.close();
     },
   };
+}
+
+/** A project with the embedded defaults, made and started. */
+async function startProject(answers: ProjectAnswers, clock: MovingClock, log: Log): Promise<{ token: string; running: Running }> {
+  const { token, config: file } = await makeProject(answers, clock);
+  const config = loadConfig(file);
+  return { token, running: await start(config, await readPassphrase(config, async () => ''), clock, log) };
 }
 
 function clientOf(port: number): Relay {
