@@ -94,12 +94,20 @@ const guards: readonly Guard[] = [
     refuse: `old.state = 'released'
       and (new.id <> old.id
         or new.state <> old.state
+        or new.release_at is distinct from old.release_at
         or new.channels is distinct from old.channels
         or new.bundle_hash is distinct from old.bundle_hash
         or new.draft_post_id is distinct from old.draft_post_id
         or new.public_post_id is distinct from old.public_post_id
         or new.released_at is distinct from old.released_at)`,
     message: 'a released case stays as it was released',
+  },
+  {
+    table: 'posts',
+    name: 'posts_final',
+    on: ['update'],
+    refuse: 'true',
+    message: 'a post is never changed',
   },
   {
     table: 'approvals',

@@ -67,6 +67,10 @@ const Relay = Type.Object(
       default: null,
       description: 'the path of a file with the password of "user", or null',
     }),
+    authorityFile: Type.Union([Path, Type.Null()], {
+      default: null,
+      description: 'the path of a PEM file with the authority that certified the relay, or null for those of the system',
+    }),
     connections: count('connections at a time', 5),
     timeout: seconds('silence of the relay before a connection is given up', 60),
   },
@@ -103,7 +107,7 @@ export const ConfigFile = Type.Object(
     delivery: Type.Object(
       {
         batch: count('copies leased at a time', 50),
-        lease: seconds('how long a lease holds', 300),
+        lease: seconds('how long a lease holds; it is renewed while its copies are worked on', 60),
         giveUp: seconds('how long a copy is tried before it fails', 432000),
       },
       optional,

@@ -69,7 +69,11 @@ function absolute(config: Written, folder: string): Written {
     passphrase: typeof passphrase === 'object' && 'file' in passphrase ? { file: from(passphrase.file) } : passphrase,
     database: 'sqlite' in database ? { sqlite: from(database.sqlite) } : database,
     smtp: { ...smtp, tls: smtp.tls && { certificate: from(smtp.tls.certificate), key: from(smtp.tls.key) } },
-    relay: { ...relay, passwordFile: relay.passwordFile && from(relay.passwordFile) },
+    relay: {
+      ...relay,
+      passwordFile: relay.passwordFile && from(relay.passwordFile),
+      authorityFile: relay.authorityFile && from(relay.authorityFile),
+    },
   };
 }
 
@@ -104,7 +108,10 @@ function relayProblems(relay: Written['relay'], folder: string): Problem[] {
     problems.push({ path: 'relay.passwordFile', message: 'is null; must be a path where relay.user is given' });
   if (relay.user === null && relay.passwordFile !== null)
     problems.push({ path: 'relay.user', message: 'is null; must be a user name where relay.passwordFile is given' });
-  if (relay.passwordFile !== null) problems.push(...unreadable('relay.passwordFile', resolve(folder, relay.passwordFile)));
+  for (const path of ['passwordFile', 'authorityFile'] as const) {
+    const file = relay[path];
+    if (file !== null) problems.push(...unreadable(`relay.${path}`, resolve(folder, file)));
+  }
   return problems;
 }
 

@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type Instant, systemClock } from '../clock.ts';
+import { parseMailboxes } from '../mail/address.ts';
 import { automatic } from '../mail/automatic.ts';
 import { visibleContent } from '../mail/content.ts';
-import { type Entity, fieldsNamed, parseMessage } from '../mail/message.ts';
+import { recognise } from '../mail/encrypted.ts';
+import { type Entity, fieldsNamed, fieldText, parseMessage } from '../mail/message.ts';
 import { type CertificateFacts, readCertificate } from '../pgp/certificate.ts';
 import { type OpenedMail, openMail } from '../pgp/open.ts';
 import { readSecretKeys } from '../pgp/secret.ts';
@@ -43,7 +45,7 @@ interface Seen {
   subject: string;
   outerSubject: string;
   subjectProtected: boolean;
-  signatures: OpenedMail['signatures'];
+  signatures: Omit<OpenedMail['signatures'][number], 'digest'>[];
   signer: string | null;
   text: string;
   attachments: { name: string; type: string; size: number; sha256: string }[];
@@ -93,7 +95,7 @@ async function describe(mail: Entity, opened: OpenedMail): Promise<Seen> {
     subject: opened.subject,
     outerSubject: opened.outerSubject,
     subjectProtected: opened.subjectProtected,
-    signatures: opened.signatures,
+    signatures: opened.signatures.map(({ digest: _, ...shown }) => shown),
     signer: opened.signer?.certificateKnown ? opened.signer.fingerprint : null,
     text,
     attachments: files.map(({ name, mediaType, bytes }) => ({
@@ -115,21 +117,22 @@ function kindOf(mail: Entity): Seen['automatic'] {
 }
 
 function refused(raw: Uint8Array, { reason }: Refusal): Seen {
-  const encrypted = reason === 'cannot-open';
   let outside: Entity | undefined;
   try {
     outside = parseMessage(raw);
   } catch {
     // What cannot even be parsed has nothing to show.
   }
-  const subject = outside ? (fieldsNamed(outside, 'subject')[0]?.value ?? '') : '';
+  const form = outside ? recognise(outside).form : 'clear';
+  const from = outside ? fieldsNamed(outside, 'from')[0] : undefined;
+  const subject = outside ? (fieldText(outside, 'subject') ?? '') : '';
   return {
-    form: encrypted ? 'undecryptable' : 'clear',
-    encrypted,
+    form: reason === 'cannot-open' ? 'undecryptable' : form,
+    encrypted: reason === 'cannot-open' || form === 'pgp-mime' || form === 'inline',
     decrypted: false,
     refusal: reason,
     automatic: outside ? kindOf(outside) : null,
-    from: null,
+    from: from ? (parseMailboxes(from.value)[0]?.address ?? null) : null,
     subject,
     outerSubject: subject,
     subjectProtected: false,

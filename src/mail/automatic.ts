@@ -19,7 +19,7 @@ export function automatic(mail: Entity, sender: string | null): Automatic {
   return null;
 }
 
-/** A mail that this server itself sent out: it carries the List-Id of one of our lists (RFC 2919), or our loop mark. */
+/** A mail that this server itself sent out: it carries the List-Id of one of our lists (RFC 2919). */
 export function isLoop(mail: Entity, listIds: readonly string[]): boolean {
   const listId = /<([^>]*)>\s*$/.exec(fieldText(mail, 'list-id') ?? '')?.[1]?.toLowerCase();
   return listId !== undefined && listIds.includes(listId);

@@ -59,7 +59,7 @@ export function ofMessage(message: openpgp.Message<Uint8Array>): Verifiable {
   };
 }
 
-/** A detached signature (armored or binary) over bytes. Throws `cannot-open` when it is none. */
+/** A detached signature (armored or binary) over bytes. Throws `malformed-mail` when it is none. */
 export async function ofDetached(content: Uint8Array, signature: Uint8Array): Promise<Verifiable> {
   const read = await readSignature(signature);
   const message = await openpgp.createMessage({ binary: canonical(content) });

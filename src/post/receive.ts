@@ -46,7 +46,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   const outside = parseMessage(mail.raw);
   const to = await followReferences(db, addressed, outside);
   const listKey = keyring.find(to.list.fingerprint);
-  if (!listKey) throw new Refusal('storage-unavailable', undefined, `no key for ${to.list.address}`);
+  if (!listKey) throw new Error(`the key of ${to.list.address} is not loaded`);
   const forPeople = to.purpose === 'owner' || to.purpose === 'request';
   if (!forPeople && fieldsNamed(outside, 'from').length === 0) throw new Refusal('malformed-mail', 'There is no From');
   const everyList = await lists.all(db);

@@ -110,7 +110,7 @@ export async function insertPatch(db: Db, patch: Insertable<Schema['patches']>):
   await db.insertInto('patches').values(patch).execute();
 }
 
-/** Those that are not withdrawn, in the order in which they were added. */
+/** Those that are not withdrawn, those of the same millisecond in any order. */
 export async function patches(db: Db, caseId: string): Promise<Patch[]> {
   return db
     .selectFrom('patches')

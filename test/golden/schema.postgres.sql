@@ -110,6 +110,7 @@ AS $function$
         if old.state = 'released'
       and (new.id <> old.id
         or new.state <> old.state
+        or new.release_at is distinct from old.release_at
         or new.channels is distinct from old.channels
         or new.bundle_hash is distinct from old.bundle_hash
         or new.draft_post_id is distinct from old.draft_post_id
@@ -367,6 +368,18 @@ CREATE INDEX posts_case ON public.posts USING btree (case_id);
 CREATE INDEX posts_message_id ON public.posts USING btree (list_id, message_id_digest);
 
 CREATE UNIQUE INDEX posts_signature ON public.posts USING btree (list_id, signature_digest) WHERE (signature_digest IS NOT NULL);
+
+CREATE OR REPLACE FUNCTION public.posts_final()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if true then raise exception 'a post is never changed' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE TRIGGER posts_final BEFORE UPDATE ON public.posts FOR EACH ROW EXECUTE FUNCTION posts_final();
 
 create table recipients (id text not null,
   list_id text not null,

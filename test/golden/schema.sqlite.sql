@@ -60,6 +60,7 @@ CREATE TRIGGER cases_born_insert before insert on cases when new.state = 'releas
 CREATE TRIGGER cases_final_update before update on cases when old.state = 'released'
       and (new.id <> old.id
         or new.state <> old.state
+        or new.release_at is distinct from old.release_at
         or new.channels is distinct from old.channels
         or new.bundle_hash is distinct from old.bundle_hash
         or new.draft_post_id is distinct from old.draft_post_id
@@ -223,6 +224,9 @@ CREATE INDEX "posts_message_id" on "posts" ("list_id",
 
 CREATE UNIQUE INDEX "posts_signature" on "posts" ("list_id",
   "signature_digest") where "signature_digest" is not null;
+
+CREATE TRIGGER posts_final_update before update on posts when true
+      begin select raise(abort, 'a post is never changed'); end;
 
 CREATE TABLE "recipients" ("id" text primary key,
   "list_id" text not null references "lists" ("id"),

@@ -145,6 +145,7 @@ eachEngine((engine) => {
       await run(approval('deputy'));
       await expect(run(releaseCase)).rejects.toThrow(NEEDS_APPROVALS);
       await expect(run(sql`update approvals set hash = 'bundle'`)).rejects.toThrow(/an approval is never changed/);
+      await expect(run(sql`update posts set kind = 'public'`)).rejects.toThrow(/a post is never changed/);
     });
 
     test('with approvals of another case is refused', async () => {
