@@ -166,7 +166,6 @@ export async function up(db: AnyDatabase): Promise<void> {
     .createIndex('posts_signature')
     .on('posts')
     .columns(['list_id', 'signature_digest'])
-    .unique()
     .where(sql.ref('signature_digest'), 'is not', null)
     .execute();
   await db.schema.createIndex('posts_message_id').on('posts').columns(['list_id', 'message_id_digest']).execute();

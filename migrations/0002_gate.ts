@@ -103,13 +103,6 @@ const guards: readonly Guard[] = [
     message: 'a released case stays as it was released',
   },
   {
-    table: 'posts',
-    name: 'posts_final',
-    on: ['update'],
-    refuse: 'true',
-    message: 'a post is never changed',
-  },
-  {
     table: 'approvals',
     name: 'approvals_final',
     on: ['update'],

@@ -112,7 +112,7 @@ export const ConfigFile = Type.Object(
       },
       optional,
     ),
-    workers: count('threads that open and seal mail', 2),
+    workers: count('threads that open mail that comes in, and as many that seal what goes out', 2),
     log: Type.Union(
       [
         Type.Literal('trace'),

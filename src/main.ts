@@ -112,7 +112,7 @@ async function build(
         stopping.signal,
       ),
     ),
-    releaseLoop(seams, project, releasing, queued, log, stopping.signal),
+    releaseLoop(seams, releasing, queued, log, stopping.signal),
   ]);
   undo.push(async () => {
     stopping.abort();
@@ -120,7 +120,7 @@ async function build(
   });
 
   const ready = () => whatIsMissing(seams);
-  const http = createHttp({ seams, identity, log, ready, changed: { deliveries: queued, releases: releasing.ring } });
+  const http = createHttp({ seams, log, ready, changed: { deliveries: queued, releases: releasing.ring } });
   undo.push(() => http.close());
   const { host, port } = config.http;
   await http.listen({ host, port }).catch((error: unknown) => {

@@ -50,7 +50,11 @@ function original(raw: Uint8Array): Uint8Array {
   return filePart('original.eml', 'application/octet-stream', raw);
 }
 
-function subjectFor(caseId: string | null, subject: string): string {
+/** Longer subjects are not read by anybody, and cost whoever encodes them. */
+const LONGEST_SUBJECT = 500;
+
+function subjectFor(caseId: string | null, given: string): string {
+  const subject = given.slice(0, LONGEST_SUBJECT);
   const tag = caseId ? `[${caseId}] ` : '';
   return caseId && subject.includes(`[${caseId}]`) ? subject : `${tag}${subject || '(no subject)'}`;
 }

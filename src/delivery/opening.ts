@@ -1,3 +1,7 @@
+import { sha256 } from '../embargo/bundle.ts';
+import { channelsOf } from '../embargo/contents.ts';
+import { clearNews, clearReceipt } from '../notices/templates.ts';
+import { noticeEntity } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
@@ -6,7 +10,7 @@ import * as contacts from '../store/contacts.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
-import type { Post, PostKind } from '../store/schema.ts';
+import type { Case, List, Post, PostKind } from '../store/schema.ts';
 import { type Composed, composeMail, composeNotice, composeUnopened, type Origin } from './compose.ts';
 import type { Opened } from './prepare.ts';
 
@@ -20,8 +24,18 @@ export async function openPost(seams: Seams, postId: string): Promise<Opened> {
   if (!key) throw new Refusal('cannot-open', undefined, `there is no key for ${list.address}`);
   const kept = await pgp.reopen(post.content, key.secret);
   const about = post.case_id ? ((await cases.byId(db, post.case_id)) ?? null) : null;
-  const composed = FROM_MAIL.includes(post.kind) ? await composeFromMail(seams, post, kept, key.secret) : composeNotice(kept);
+  if (sha256(kept) !== post.digest) throw new Refusal('cannot-open', undefined, `the post ${post.id} is not what was kept`);
+  const composed = FROM_MAIL.includes(post.kind)
+    ? await composeFromMail(seams, post, kept, key.secret)
+    : composeNotice(fixedWords(post.kind, list, about) ?? kept);
   return { post, list, case: about, key, composed, signed: new Map(), signedInClear: new Map() };
+}
+
+/** What is sent in clear to somebody who proved nothing is written anew here, whatever the database says that it says. */
+function fixedWords(kind: PostKind, list: List, about: Case | null): Buffer | null {
+  if (kind === 'receipt-clear') return noticeEntity(clearReceipt({ list: list.address }));
+  if (kind === 'news-clear') return noticeEntity(clearNews({ list: list.address, channels: about ? channelsOf(about) : [] }));
+  return null;
 }
 
 /** The kinds of post that somebody sent; all others are Curfew's own. */

@@ -179,20 +179,27 @@ async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo 
   const { db, clock } = seams;
   if ('held' in mail) return { state: 'held', reason: mail.held, response: null };
   const shut = await gateAnswer(seams, copy);
-  if (shut) return { state: 'held', reason: shut, response: null };
+  if (shut) return shut;
   if (!mayGo()) return { state: 'deferred', reason: 'interrupted', response: null, until: clock.now() };
   const from = await envelopeSender(db, opened, copy);
   return settlementOf(await send({ from, to: copy.address, raw: mail.raw }), copy, options, clock.now());
 }
 
-/** Null: it may go. Every public copy asks the gate, every time. */
-async function gateAnswer({ db, clock }: Seams, copy: Delivery): Promise<string | null> {
+/**
+ * Null: it may go. Every public copy asks the gate, every time. Where only the clock says no, because it was set back after
+ * the release, the copy waits for the instant; anything else waits for a person.
+ */
+async function gateAnswer({ db, clock }: Seams, copy: Delivery): Promise<Settlement | null> {
   if (copy.audience !== 'public') return null;
   const about = copy.case_id ? await cases.byId(db, copy.case_id) : undefined;
-  if (!about?.bundle_hash) return 'not-released';
+  if (!about?.bundle_hash) return { state: 'held', reason: 'not-released', response: null };
   const approvals = await cases.approvals(db, about.id);
-  const answer = gate({ case: about, approvals, hash: about.bundle_hash, postId: copy.post_id, now: clock.now() });
-  return answer.open ? null : answer.reason;
+  const now = clock.now();
+  const answer = gate({ case: about, approvals, hash: about.bundle_hash, postId: copy.post_id, now });
+  if (answer.open) return null;
+  if (about.state === 'released' && about.release_at !== null && now < about.release_at)
+    return { state: 'deferred', reason: answer.reason, response: null, until: about.release_at };
+  return { state: 'held', reason: answer.reason, response: null };
 }
 
 /** Bounces come to the people behind the list; what is itself an answer or an alarm is never answered (RFC 3834 §3.3). */

@@ -22,7 +22,6 @@ const LATE = MINUTE;
 /** Releases each armed case at its instant, and says loudly when one cannot go out. `released` is rung after each. */
 export async function releaseLoop(
   seams: Seams,
-  project: string,
   alarm: Alarm,
   released: () => void,
   log: Log,
@@ -30,7 +29,7 @@ export async function releaseLoop(
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      const wait = await releaseDue(seams, project, released, log);
+      const wait = await releaseDue(seams, released, log);
       await tellOverdue(seams, log, released);
       await alarm.sleep(wait, signal);
     } catch (error) {
@@ -41,11 +40,11 @@ export async function releaseLoop(
 }
 
 /** Releases what is due. Gives the milliseconds to sleep until something may be due again. */
-async function releaseDue(seams: Seams, project: string, released: () => void, log: Log): Promise<number> {
+async function releaseDue(seams: Seams, released: () => void, log: Log): Promise<number> {
   const { db, clock } = seams;
   for (const due of await cases.dueCases(db, clock.now())) {
     try {
-      await release(seams, project, due.id);
+      await release(seams, due.id);
       log.warn({ case: due.id }, 'released');
       released();
     } catch (error) {

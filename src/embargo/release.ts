@@ -25,7 +25,7 @@ interface Outgoing {
  * transaction and at most once, whoever else tries. Throws the gate's reason while it is shut; `stale` where somebody else
  * was faster or changed the case meanwhile.
  */
-export async function release(seams: Seams, projectName: string, caseId: string): Promise<Case> {
+export async function release(seams: Seams, caseId: string): Promise<Case> {
   const { db, clock } = seams;
   const seen = await cases.byId(db, caseId);
   if (!seen) throw new Refusal('not-found', `There is no case ${caseId}`);
@@ -35,7 +35,7 @@ export async function release(seams: Seams, projectName: string, caseId: string)
   const answer = gate({ case: seen, approvals, hash: contents.hash, postId: null, now: clock.now() });
   if (!answer.open) throw new Refusal(answer.reason, refusalHint(seen, answer.reason));
 
-  const outgoing = await compose(seams, projectName, seen, contents);
+  const outgoing = await compose(seams, seen, contents);
   const now = clock.now();
   const to = {
     state: 'released' as const,
@@ -54,13 +54,13 @@ export async function release(seams: Seams, projectName: string, caseId: string)
   });
 }
 
-async function compose(seams: Seams, project: string, about: Case, contents: Contents) {
+async function compose(seams: Seams, about: Case, contents: Contents) {
   const { db, clock } = seams;
   const keeper = await lists.byId(db, about.list_id);
   if (!keeper) throw new Error(`the list of ${about.id} is gone`);
   const published = await publicPost(seams, about, keeper, contents);
   const facts = { caseId: about.id, releasedAt: clock.now(), channels: channelsOf(about) };
-  const reporter = await reporterNotice(seams, project, about, keeper, facts);
+  const reporter = await reporterNotice(seams, about, keeper, facts);
   return { published, notices: [...(reporter ? [reporter] : []), ...(await memberNotices(seams, about, facts))] };
 }
 
@@ -91,10 +91,10 @@ interface Facts {
 }
 
 /** Sealed where the reporter's certificate is known; else in words that say nothing. */
-async function reporterNotice(seams: Seams, project: string, about: Case, list: List, facts: Facts): Promise<Outgoing | null> {
+async function reporterNotice(seams: Seams, about: Case, list: List, facts: Facts): Promise<Outgoing | null> {
   const { reporter_address: address, reporter_certificate_id: certificateId } = about;
   if (address === null) return null;
-  const words = certificateId ? news(facts) : clearNews({ project, list: list.address, channels: facts.channels });
+  const words = certificateId ? news(facts) : clearNews({ list: list.address, channels: facts.channels });
   const kind = certificateId ? 'news' : 'news-clear';
   const post = await writeNotice(seams, list, { kind, caseId: about.id }, noticeEntity(words));
   const to: Addressee = certificateId ? { audience: 'reporter', address, certificateId } : { audience: 'stranger', address };

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
-import type { Identity } from '../post/receive.ts';
 import type { Seams } from '../seams.ts';
 
 /** Rung after a move that queued copies, or that changed when something is to be released. */
@@ -13,7 +12,6 @@ export interface Changed {
 /** What the routes are given. */
 export interface Api {
   seams: Seams;
-  identity: Identity;
   changed: Changed;
 }
 

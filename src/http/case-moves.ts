@@ -164,7 +164,7 @@ function postDispatch(app: App, { seams, changed }: Api): void {
   });
 }
 
-function releaseNow(app: App, { seams, identity, changed }: Api): void {
+function releaseNow(app: App, { seams, changed }: Api): void {
   const schema = {
     tags,
     summary: 'Release a case whose instant has come; before it, the gate refuses',
@@ -172,7 +172,7 @@ function releaseNow(app: App, { seams, identity, changed }: Api): void {
     response: { 200: CaseView },
   };
   app.post('/cases/:id/release-now', { schema }, async ({ params }, reply) => {
-    const released = await release(seams, identity.project, params.id);
+    const released = await release(seams, params.id);
     changed.deliveries();
     changed.releases();
     return answer(reply, seams.db, released);

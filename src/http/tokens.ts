@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
+import { Refusal } from '../refusal.ts';
 import { Address } from '../roster/entries.ts';
 import { issueToken, revokeToken } from '../roster/tokens.ts';
 import * as contacts from '../store/contacts.ts';
@@ -58,7 +59,7 @@ const NewToken = Type.Object(
   {
     name: Type.String({ pattern: '^[ -~]{1,100}$', description: 'what it is for: 1 to 100 printable ASCII characters' }),
     role: Role,
-    person: Type.Optional(Address),
+    person: Type.Optional({ ...Address, description: 'refused: a token that acts for a person is made on the host' }),
     days: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500, description: 'days until it ends, 1 to 36500' })),
   },
   { additionalProperties: false },
@@ -68,8 +69,11 @@ function postToken(app: App, { seams }: Api): void {
   const created = Type.Object({ id: Type.String(), token: Type.String({ description: 'shown this once' }) });
   const schema = { tags, summary: 'Make a token', body: NewToken, response: { 201: created } };
   app.post('/tokens', { schema }, async ({ body: { name, role, person, days } }, reply) => {
+    // One admin's token would else be as many people as there are on the team.
+    if (person !== undefined)
+      throw new Refusal('forbidden', 'A token that acts for a person is made on the host: curfew token create --person ADDRESS');
     reply.code(201);
-    return issueToken(seams, { name, role, person: person ?? null, days: days ?? null });
+    return issueToken(seams, { name, role, person: null, days: days ?? null });
   });
 }
 

@@ -21,8 +21,9 @@ export function automatic(mail: Entity, sender: string | null): Automatic {
 
 /** A mail that this server itself sent out: it carries the List-Id of one of our lists (RFC 2919). */
 export function isLoop(mail: Entity, listIds: readonly string[]): boolean {
-  const listId = /<([^>]*)>\s*$/.exec(fieldText(mail, 'list-id') ?? '')?.[1]?.toLowerCase();
-  return listId !== undefined && listIds.includes(listId);
+  const value = (fieldText(mail, 'list-id') ?? '').trim();
+  const named = value.endsWith('>') ? value.slice(value.lastIndexOf('<') + 1, -1) : '';
+  return listIds.includes(named.toLowerCase());
 }
 
 /** `security@orbit.example` is the list `security.orbit.example` (RFC 2919 §2). */

@@ -11,9 +11,16 @@ export type Layer =
   | { form: 'cleartext-signed'; text: string; whole: boolean; part: Entity }
   | { form: 'clear' };
 
-/** One armored block: its head line, anything, its tail line (RFC 9580 §6.2). */
-const MESSAGE = /-----BEGIN PGP MESSAGE-----[\s\S]*?-----END PGP MESSAGE-----/;
-const CLEARSIGNED = /-----BEGIN PGP SIGNED MESSAGE-----[\s\S]*?-----END PGP SIGNATURE-----/;
+/** The head and tail lines of armored blocks (RFC 9580 §6.2, §7). */
+const MESSAGE = ['-----BEGIN PGP MESSAGE-----', '-----END PGP MESSAGE-----'] as const;
+const CLEARSIGNED = ['-----BEGIN PGP SIGNED MESSAGE-----', '-----END PGP SIGNATURE-----'] as const;
+
+/** The first such block of a text, found in one pass: a pattern would look for the tail anew from every head. */
+function blockIn(text: string, [head, tail]: readonly [string, string]): { start: number; block: string } | undefined {
+  const start = text.indexOf(head);
+  const end = start < 0 ? -1 : text.indexOf(tail, start);
+  return end < 0 ? undefined : { start, block: text.slice(start, end + tail.length) };
+}
 
 /** Recognises the outermost OpenPGP layer (RFC 3156, RFC 9580 §7). A pure look: nothing is decrypted or verified. */
 export function recognise(entity: Entity): Layer {
@@ -42,14 +49,16 @@ function inText(entity: Entity): Layer | undefined {
   const part = parts.find((leaf) => leaf.mediaType === 'text/plain' && !isAttachment(leaf));
   if (!part) return undefined;
   const text = entityText(part).replaceAll('\u00a0', ' ');
-  const message = MESSAGE.exec(text);
-  const signed = CLEARSIGNED.exec(text);
-  const found = message && (!signed || message.index < signed.index) ? message : signed;
+  const message = blockIn(text, MESSAGE);
+  const signed = blockIn(text, CLEARSIGNED);
+  const found = message && (!signed || message.start < signed.start) ? message : signed;
   if (!found) return undefined;
-  const whole = parts.length === 1 && text.replace(found[0], '').trim() === '';
+  const { start, block } = found;
+  const around = text.slice(0, start).trim() + text.slice(start + block.length).trim();
+  const whole = parts.length === 1 && around === '';
   return found === message
-    ? { form: 'inline', ciphertext: Buffer.from(found[0], 'latin1'), whole, part }
-    : { form: 'cleartext-signed', text: found[0], whole, part };
+    ? { form: 'inline', ciphertext: Buffer.from(block, 'latin1'), whole, part }
+    : { form: 'cleartext-signed', text: block, whole, part };
 }
 
 /** Certificates that came with the mail: `application/pgp-keys` parts, and the Autocrypt header field of its sender. */
@@ -59,7 +68,7 @@ export function offeredCertificates(entity: Entity): Uint8Array[] {
     .map(decodedBody);
   const autocrypt = entity.fields
     .filter((field) => field.name.toLowerCase() === 'autocrypt')
-    .flatMap((field) => /(?:^|;)\s*keydata=([A-Za-z0-9+/=\s]+)$/.exec(field.value)?.[1] ?? [])
+    .flatMap((field) => field.value.split(/;\s*keydata=/, 2)[1] ?? [])
     .map((data) => Buffer.from(data, 'base64'));
   return [...attached, ...autocrypt];
 }

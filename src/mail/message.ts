@@ -23,8 +23,8 @@ export interface Entity {
   parts: readonly Entity[];
 }
 
-/** A mail has to stay within these; people's mail is far below. */
-const LIMITS = { headerOctets: 256 * 1024, fields: 1000, parts: 1000, depth: 20 };
+/** A mail has to stay within these, all its parts together; people's mail is far below. */
+const LIMITS = { headerOctets: 512 * 1024, fields: 1000, parts: 1000, depth: 20 };
 
 /** Fields that may stand once: a second one is a way to show one thing and mean another (RFC 5322 §3.6). */
 const ONCE = [
@@ -51,12 +51,14 @@ export function parseMessage(raw: Uint8Array): Entity {
 
 /** Parses an entity that is no mail of its own, as a decrypted payload is. Throws as `parseMessage` does. */
 export function parseEntity(raw: Uint8Array): Entity {
-  return parse(raw, 0, { parts: 0 });
+  return parse(raw, 0, { parts: 0, headerOctets: 0 });
 }
 
-function parse(raw: Uint8Array, depth: number, seen: { parts: number }): Entity {
+function parse(raw: Uint8Array, depth: number, seen: { parts: number; headerOctets: number }): Entity {
   if (++seen.parts > LIMITS.parts || depth > LIMITS.depth) throw new Refusal('too-complex');
   const { header, body } = splitHeader(raw);
+  seen.headerOctets += header.length;
+  if (seen.headerOctets > LIMITS.headerOctets) throw new Refusal('too-complex', 'The header sections are too long');
   const fields = parseFields(header);
   const { mediaType, parameters } = contentType(fields);
   const boundary = mediaType.startsWith('multipart/') ? parameters['boundary'] : undefined;
@@ -80,23 +82,22 @@ function splitHeader(raw: Uint8Array): { header: Uint8Array; body: Uint8Array } 
 }
 
 function parseFields(header: Uint8Array): Field[] {
-  if (header.length > LIMITS.headerOctets) throw new Refusal('too-complex', 'The header section is too long');
   const lines = decodeText(header)
     .split(/\r?\n/)
     .filter((line) => line !== '');
-  const fields: Field[] = [];
+  const fields: { name: string; folds: string[] }[] = [];
   for (const line of lines) {
-    const last = fields.at(-1);
     if (/^[ \t]/.test(line)) {
-      if (last) last.value = `${last.value} ${line.trim()}`.trim();
+      fields.at(-1)?.folds.push(line.trim());
       continue;
     }
     const named = /^([!-9;-~]+)[ \t]*:(.*)$/.exec(line);
     // What is no field ("From alice Mon Sep ..." of an mbox) carries nothing that anybody may rely on.
-    if (named?.[1] !== undefined) fields.push({ name: named[1], value: (named[2] ?? '').trim() });
+    if (named?.[1] !== undefined) fields.push({ name: named[1], folds: [(named[2] ?? '').trim()] });
     if (fields.length > LIMITS.fields) throw new Refusal('too-complex', 'There are too many header fields');
   }
-  return fields;
+  // Joined once: a field of a hundred thousand lines costs no more than its octets.
+  return fields.map(({ name, folds }) => ({ name, value: folds.join(' ').trim() }));
 }
 
 function contentType(fields: readonly Field[]): { mediaType: string; parameters: Record<string, string> } {

@@ -52,7 +52,7 @@ export function dateValue(at: Instant): string {
 
 /** Text as a `text/plain` part: UTF-8, and 7bit on the wire so that no relay has a reason to touch signed bytes. */
 export function textPart(text: string): Buffer {
-  const canonical = text.replace(/\r\n|\r|\n/g, CRLF).replace(/(?:\r\n)*$/, CRLF);
+  const canonical = withoutLastLineEnds(text.replace(/\r\n|\r|\n/g, CRLF)) + CRLF;
   const plain = /^[\t\r\n -~]*$/.test(canonical) && canonical.split(CRLF).every(survives);
   if (plain)
     return entity(
@@ -69,6 +69,13 @@ export function textPart(text: string): Buffer {
     ],
     wrapQuotedPrintable(encodeQuotedPrintable(canonical)),
   );
+}
+
+/** A pattern for this would try every run of line ends in the text to its end. */
+function withoutLastLineEnds(text: string): string {
+  let end = text.length;
+  while (text.startsWith(CRLF, end - 2)) end -= 2;
+  return text.slice(0, end);
 }
 
 /** Lines that relays and mailboxes are known to change: long ones, those with blanks at their end, and `From ` (mbox). */

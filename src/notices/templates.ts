@@ -35,9 +35,9 @@ export function receipt(facts: {
 }
 
 /** To an address that proved nothing: no word of what it wrote, or that it was a report at all. */
-export function clearReceipt(facts: { project: string; list: string }): Notice {
+export function clearReceipt(facts: { list: string }): Notice {
   return notice(`Your mail to ${facts.list}`, [
-    `Your mail to ${facts.list} has arrived. A person of ${facts.project} will read it.`,
+    `Your mail to ${facts.list} has arrived. A person will read it.`,
     '',
     'This answer is automatic and says nothing of what you wrote, because it cannot be',
     'encrypted to you. If you send again, sign your mail and attach your OpenPGP',
@@ -103,10 +103,10 @@ export function news(facts: { caseId: string; releasedAt: Instant; channels: rea
 }
 
 /** To a reporter without a certificate: whoever reads this on the way learns nothing of who reported what. */
-export function clearNews(facts: { project: string; list: string; channels: readonly string[] }): Notice {
+export function clearNews(facts: { list: string; channels: readonly string[] }): Notice {
   return notice(`Your mail to ${facts.list}`, [
-    `There is news on what you wrote to ${facts.list}. Please look at what ${facts.project} has published`,
-    `lately (${facts.channels.join(', ')}).`,
+    `There is news on what you wrote to ${facts.list}. Please look at what was published lately:`,
+    facts.channels.join(', '),
   ]);
 }
 
@@ -127,6 +127,7 @@ const WHY: Readonly<Record<string, string>> = {
   'no-encryption-subkey': 'the certificate cannot be encrypted to',
   weak: 'the certificate rests on an algorithm that is broken',
   'not-yet-valid': 'the certificate is not valid yet',
+  'cannot-encrypt': 'the certificate cannot be encrypted to',
   unreadable: 'the certificate cannot be read',
   'not-active': 'the contact or its organisation is not active',
   'cannot-open': 'what is kept cannot be opened: is the key of the list there?',

@@ -7,7 +7,7 @@ import { contentOf, effectiveField, hasProtectedFields } from '../mail/protected
 import { Refusal } from '../refusal.ts';
 import { parseSecret, remembering } from './parse.ts';
 import { dateAt, openpgp } from './settings.ts';
-import { type Lookup, ofCleartext, ofDetached, ofMessage, type SignatureVerdict, verify } from './verify.ts';
+import { type Lookup, ofCleartext, ofDetached, offerable, ofMessage, type SignatureVerdict, verify } from './verify.ts';
 
 export interface OpenRequest {
   /** The mail as it came (RFC 5322). */
@@ -54,7 +54,13 @@ export async function openMail({ raw, secrets, at }: OpenRequest, lookup: Lookup
     const layer = recognise(state.content);
     if (layer.form === 'clear') break;
     if (depth === DEEPEST) throw new Refusal('too-complex');
-    const more = await peel(layer, state, { secrets, at, lookup, mail });
+    const before = { ...state };
+    const more = await peel(layer, state, { secrets, at, lookup, mail }).catch((error: unknown) => {
+      // Inside of what was opened it is something that the mail carries: a quoted block, or one for somebody else.
+      if (depth === 0 || !(error instanceof Refusal) || error.reason !== 'cannot-open') throw error;
+      Object.assign(state, before);
+      return false;
+    });
     if (depth === 0) state.form = layer.form;
     if (!more) break;
   }
@@ -186,7 +192,7 @@ function describe(mail: Entity, state: Opening): OpenedMail {
     messageId: fieldsNamed(mail, 'message-id')[0]?.value ?? null,
     content: contentOf(state.content),
     partial: !state.whole,
-    offered: [...offeredCertificates(state.content), ...offeredCertificates(mail)],
+    offered: offerable([...offeredCertificates(state.content), ...offeredCertificates(mail)]),
   };
 }
 

@@ -38,27 +38,37 @@ const MOST_WAITS = 10;
 const workerFile = createRequire(import.meta.url).resolve('#openpgp-worker');
 
 export function createPgp(threads: number): Pgp {
-  const pool = new Piscina({
-    filename: workerFile,
-    minThreads: 1,
-    maxThreads: threads,
-    idleTimeout: 60 * SECOND,
-    maxQueue: 1000,
-    // What grows beyond this ends its thread, and nothing else.
-    resourceLimits: { maxOldGenerationSizeMb: 512 },
-  });
-  const run = runner(pool);
+  // Strangers' mail, and what is offered as a certificate, has threads of its own: however it may have been made, it
+  // does not keep a copy, or a release, waiting for one.
+  const strangers = threadPool(threads);
+  const own = threadPool(threads);
+  const look = runner(strangers);
+  const run = runner(own);
   return {
-    open: (request, lookup) => openWithLookup(run, request, lookup),
+    open: (request, lookup) => openWithLookup(look, request, lookup),
     keep: (plaintext, certificate, at) => run('keep', { plaintext, certificate, at }),
     reopen: (content, secret) => run('reopen', { content, secret }),
     sign: (entity, secret, at) => run('sign', { entity, secret, at }),
     signApart: (entity, secret, at) => run('signApart', { entity, secret, at }),
     seal: (signed, certificates, at) => run('seal', { signed, certificates, at }),
-    readCertificate: (input) => run('readCertificate', { input }),
+    readCertificate: (input) => look('readCertificate', { input }),
     usable: (certificate, at) => run('usable', { certificate, at }),
-    close: () => pool.destroy(),
+    close: async () => {
+      await Promise.all([strangers.destroy(), own.destroy()]);
+    },
   };
+}
+
+function threadPool(maxThreads: number): Piscina {
+  return new Piscina({
+    filename: workerFile,
+    minThreads: 1,
+    maxThreads,
+    idleTimeout: 60 * SECOND,
+    maxQueue: 1000,
+    // What grows beyond this ends its thread, and nothing else.
+    resourceLimits: { maxOldGenerationSizeMb: 512 },
+  });
 }
 
 type Run = <Name extends Operation>(name: Name, task: object, ports?: MessagePort[]) => Promise<Result<Name>>;

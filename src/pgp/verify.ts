@@ -118,13 +118,18 @@ export async function verify(
   return Promise.all(results.map((result) => judge(result, candidates, content)));
 }
 
+/** Of what a stranger sends along, as much as anybody will look at. */
+export function offerable(offered: readonly Uint8Array[]): Uint8Array[] {
+  return offered.filter((data) => data.length <= LARGEST_OFFERED).slice(0, MOST_OFFERED);
+}
+
 async function gather(keyIds: string[], offered: readonly Uint8Array[], lookup: Lookup): Promise<Candidate[]> {
   // One of the roster that this version can no longer read credits nobody; its owner's mail is mail all the same.
   const known = await Promise.all((await lookup([...new Set(keyIds)])).map((data) => readCertificate(data).catch(() => null)));
   const candidates: Candidate[] = known.flatMap((facts) => (facts ? { facts, known: true } : []));
-  for (const data of offered.slice(0, MOST_OFFERED)) {
+  for (const data of offerable(offered)) {
     // What came with the mail may be anything; what is no usable certificate is no candidate.
-    const facts = data.length > LARGEST_OFFERED ? null : await readCertificate(data).catch(() => null);
+    const facts = await readCertificate(data).catch(() => null);
     const relevant = facts?.keys.some((key) => keyIds.includes(key.keyId));
     if (facts && relevant && !candidates.some((one) => one.facts.fingerprint === facts.fingerprint))
       candidates.push({ facts, known: false });

@@ -43,9 +43,15 @@ function seal(task: { signed: Uint8Array; certificates: Uint8Array[]; at: Instan
   return Promise.all(task.certificates.map((certificate) => sealOne(task.signed, certificate, task.at)));
 }
 
+/** One certificate that cannot be encrypted to, however it was made so, holds its own copy and nobody else's. */
 async function sealOne(signed: Uint8Array, certificate: Uint8Array, at: Instant): Promise<Sealed> {
   const verdict = await usable(certificate, at);
-  return verdict.usable ? { armored: await sealTo(signed, certificate, at) } : { unusable: verdict.reason };
+  if (!verdict.usable) return { unusable: verdict.reason };
+  try {
+    return { armored: await sealTo(signed, certificate, at) };
+  } catch {
+    return { unusable: 'cannot-encrypt' };
+  }
 }
 
 const operations = {

@@ -52,7 +52,7 @@ export async function prepareReceipt(seams: Seams, report: ReportFacts): Promise
     thread: threadAddress(list.address, caseId, report.threadToken),
     answerBy: report.answerBy,
   });
-  const words = certificate ? sealed : clearReceipt({ project, list: list.address });
+  const words = certificate ? sealed : clearReceipt({ list: list.address });
   const kind = certificate ? 'receipt' : 'receipt-clear';
   return {
     address,

@@ -2,7 +2,7 @@ import { DAY, type Instant, newId, newToken } from '../clock.ts';
 import { type Addressee, copiesFor, copyFor, readers } from '../delivery/copies.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { type Automatic, automatic, isLoop, listId } from '../mail/automatic.ts';
-import { fieldsNamed, parseMessage } from '../mail/message.ts';
+import { type Entity, fieldsNamed, parseMessage } from '../mail/message.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -15,6 +15,7 @@ import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { NewPost, PostKind } from '../store/schema.ts';
 import { admit } from './admit.ts';
+import type { Verdict } from './checks.ts';
 import { type Destination, followReferences } from './destination.ts';
 import { keepCertificate, mayAnswer, prepareReceipt, type Receipt } from './receipt.ts';
 
@@ -42,101 +43,118 @@ export interface Identity {
  * it throws a Refusal, nothing was kept. All OpenPGP is done before the transaction, and before anything acts on it.
  */
 export async function receive(seams: Seams, identity: Identity, addressed: Destination, mail: Received): Promise<Accepted> {
-  const { db, pgp, keyring } = seams;
   const outside = parseMessage(mail.raw);
-  const to = await followReferences(db, addressed, outside);
-  const listKey = keyring.find(to.list.fingerprint);
-  if (!listKey) throw new Error(`the key of ${to.list.address} is not loaded`);
-  const forPeople = to.purpose === 'owner' || to.purpose === 'request';
-  if (!forPeople && fieldsNamed(outside, 'from').length === 0) throw new Refusal('malformed-mail', 'There is no From');
-  const everyList = await lists.all(db);
-  const loop = isLoop(
-    outside,
-    everyList.map(({ address }) => listId(address)),
-  );
+  const to = await followReferences(seams.db, addressed, outside);
+  const key = seams.keyring.find(to.list.fingerprint);
+  if (!key) throw new Error(`the key of ${to.list.address} is not loaded`);
+  if (!isForPeople(to) && fieldsNamed(outside, 'from').length === 0) throw new Refusal('malformed-mail', 'There is no From');
+  const look = await lookAt(seams, to, mail, key.secret);
   const origin = automatic(outside, mail.sender);
+  const kind = kindOf(to, origin);
+  const earlier = await posts.like(seams.db, placeOf(to, kind), look.marks);
+  const verdict = await judge(seams.db, to, outside, origin, look, earlier !== undefined);
+  if (verdict.verdict === 'reject') throw new Refusal(verdict.reason);
+  if (verdict.verdict === 'discard') return { id: earlier?.id ?? '', caseId: null };
 
+  const content = await seams.pgp.keep(mail.raw, key.certificate, mail.receivedAt);
+  const post = postOf(seams, to, mail, look, { kind, content });
+  if (post.kind !== 'report') return once(seams.db, to, post, (trx) => commitPost(trx, seams, to, post));
+  const opening = await openCase(seams, identity, post);
+  const { sender, receivedAt } = mail;
+  const facts = { ...opening, ...look, project: identity.project, list: to.list, receivedAt };
+  const receipt = origin === null && sender !== null ? await prepareReceipt(seams, { ...facts, sender }) : null;
+  return once(seams.db, to, post, (trx) => commitReport(trx, seams, to, post, opening, receipt));
+}
+
+/** The people behind a list get also what cannot be opened, or has no sender: they may know why. */
+function isForPeople({ purpose }: Destination): boolean {
+  return purpose === 'owner' || purpose === 'request';
+}
+
+/** What opening a mail showed. */
+interface Look {
+  opened: OpenedMail | null;
+  /** The roster's certificate that the whole content is credited to. */
+  roster: RosterCertificate | undefined;
+  marks: posts.Marks;
+}
+
+async function lookAt({ db, pgp }: Seams, to: Destination, { raw, receivedAt }: Received, secret: Uint8Array): Promise<Look> {
   const known = new Map<string, RosterCertificate>();
-  const opened = await open(seams, to, mail, listKey.secret, known);
+  const lookup = async (keyIds: string[]) => {
+    const found = await certificates.byKeyIds(db, keyIds);
+    for (const certificate of found) known.set(certificate.fingerprint, certificate);
+    return found.map(({ data }) => data);
+  };
+  const opened = await pgp.open({ raw, secrets: [secret], at: receivedAt }, lookup).catch((error: unknown) => {
+    if (isForPeople(to) && error instanceof Refusal && error.reason === 'cannot-open') return null;
+    throw error;
+  });
   const roster = opened?.signer?.certificateKnown ? known.get(opened.signer.fingerprint) : undefined;
-  const marks = marksOf(mail.raw, opened);
-  const earlier = await posts.like(db, to.list.id, marks);
-  const verdict = admit({
+  return { opened, roster, marks: marksOf(raw, opened) };
+}
+
+function placeOf(to: Destination, kind: PostKind): posts.Place {
+  return { listId: to.list.id, kind, caseId: to.case?.id ?? null };
+}
+
+async function judge(
+  db: Db,
+  to: Destination,
+  outside: Entity,
+  origin: Automatic,
+  { roster }: Look,
+  repeated: boolean,
+): Promise<Verdict> {
+  const everyList = await lists.all(db);
+  const ownListIds = everyList.map(({ address }) => listId(address));
+  return admit({
     list: to.list,
     purpose: to.purpose,
-    loop,
+    loop: isLoop(outside, ownListIds),
     automatic: origin,
-    repeated: earlier !== undefined,
+    repeated,
     signer: roster
       ? { contactId: roster.contact.id, active: roster.contact.active, memberState: roster.member.state, lists: roster.lists }
       : null,
     intakeLists: everyList.filter(({ role }) => role === 'intake').map(({ id }) => id),
   });
-  if (verdict.verdict === 'reject') throw new Refusal(verdict.reason);
-  if (verdict.verdict === 'discard') return { id: earlier?.id ?? '', caseId: null };
+}
 
-  const kind = kindOf(to, origin);
-  const post: NewPost & posts.Marks = {
-    id: newId(seams.clock),
+function postOf(
+  { clock }: Seams,
+  to: Destination,
+  mail: Received,
+  { opened, roster, marks }: Look,
+  made: { kind: PostKind; content: Uint8Array },
+): NewPost & posts.Marks {
+  return {
+    id: newId(clock),
     list_id: to.list.id,
     case_id: to.case?.id ?? null,
-    kind,
     ...marks,
+    ...made,
     sender: mail.sender,
     signer_contact_id: roster?.contact.id ?? null,
     signer_fingerprint: opened?.signer?.fingerprint ?? null,
     encrypted: opened?.encrypted ? 1 : 0,
     received_at: mail.receivedAt,
     size: mail.raw.length,
-    content: await pgp.keep(mail.raw, listKey.certificate, mail.receivedAt),
   };
-  if (kind !== 'report') return once(db, post, (trx) => commitPost(trx, seams, to, post));
-
-  const opening = await openCase(seams, identity, post);
-  const receipt =
-    origin === null && mail.sender !== null
-      ? await prepareReceipt(seams, {
-          ...opening,
-          project: identity.project,
-          list: to.list,
-          receivedAt: mail.receivedAt,
-          sender: mail.sender,
-          opened,
-          roster,
-        })
-      : null;
-  return once(db, post, (trx) => commitReport(trx, seams, to, post, opening, receipt));
 }
 
 /** Commits, unless the same mail was committed while this one was judged: two connections may bring it at once. */
-function once(db: Database, post: NewPost & posts.Marks, commit: (trx: Db) => Promise<Accepted>): Promise<Accepted> {
+function once(
+  db: Database,
+  to: Destination,
+  post: NewPost & posts.Marks,
+  commit: (trx: Db) => Promise<Accepted>,
+): Promise<Accepted> {
   return db.transaction().execute(async (trx) => {
     await lists.lock(trx, post.list_id);
-    const earlier = await posts.like(trx, post.list_id, post);
+    const earlier = await posts.like(trx, placeOf(to, post.kind), post);
     return earlier ? { id: earlier.id, caseId: null } : commit(trx);
   });
-}
-
-/** Opens the mail with the list's key. To the people behind a list goes also what cannot be opened: they may know why. */
-async function open(
-  { pgp, db }: Seams,
-  to: Destination,
-  mail: Received,
-  secret: Uint8Array,
-  known: Map<string, RosterCertificate>,
-): Promise<OpenedMail | null> {
-  const lookup = async (keyIds: string[]) => {
-    const found = await certificates.byKeyIds(db, keyIds);
-    for (const certificate of found) known.set(certificate.fingerprint, certificate);
-    return found.map(({ data }) => data);
-  };
-  try {
-    return await pgp.open({ raw: mail.raw, secrets: [secret], at: mail.receivedAt }, lookup);
-  } catch (error) {
-    const forPeople = to.purpose === 'owner' || to.purpose === 'request';
-    if (forPeople && error instanceof Refusal && error.reason === 'cannot-open') return null;
-    throw error;
-  }
 }
 
 function marksOf(raw: Uint8Array, opened: OpenedMail | null): posts.Marks {
@@ -150,7 +168,7 @@ function marksOf(raw: Uint8Array, opened: OpenedMail | null): posts.Marks {
 
 /** A bounce or a vacation note at the intake address is for people to see, and opens no case. */
 function kindOf(to: Destination, origin: Automatic): PostKind {
-  if (to.purpose === 'owner' || to.purpose === 'request' || origin === 'reply') return 'owner';
+  if (isForPeople(to) || origin === 'reply') return 'owner';
   return to.purpose === 'post' && to.list.role === 'intake' ? 'report' : 'post';
 }
 

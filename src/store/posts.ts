@@ -1,5 +1,5 @@
 import type { Db } from './database.ts';
-import type { NewPost, Post } from './schema.ts';
+import type { NewPost, Post, PostKind } from './schema.ts';
 
 export async function insert(db: Db, post: NewPost): Promise<void> {
   await db.insertInto('posts').values(post).execute();
@@ -16,12 +16,22 @@ export interface Marks {
   message_id_digest: string | null;
 }
 
-/** The earlier post of that list which is the same, or undefined. */
-export async function like(db: Db, listId: string, marks: Marks): Promise<{ id: string } | undefined> {
+/** Where a mail goes: the same one may well be for two cases, or for the list and for the people behind it. */
+export interface Place {
+  listId: string;
+  kind: PostKind;
+  /** Of a thread. A report opens its case, and has none before. */
+  caseId: string | null;
+}
+
+/** The earlier post at that place which is the same, or undefined. */
+export async function like(db: Db, { listId, kind, caseId }: Place, marks: Marks): Promise<{ id: string } | undefined> {
   return db
     .selectFrom('posts')
     .select('id')
     .where('list_id', '=', listId)
+    .where('kind', '=', kind)
+    .$if(kind !== 'report', (query) => query.where('case_id', caseId === null ? 'is' : '=', caseId))
     .where((eb) =>
       eb.or([
         ...(marks.signature_digest ? [eb('signature_digest', '=', marks.signature_digest)] : []),

@@ -88,7 +88,7 @@ eachEngine((engine) => {
       expect(await reasonOf(approve(house, 'ORBIT-2026-9999', hash, token))).toBe('not-found');
       await arm(house, about);
       house.clock.moveTo(house.clock.now() + DAY);
-      await release(house, 'orbit', about.id);
+      await release(house, about.id);
       expect(await reasonOf(approve(house, about.id, hash, await actor(house, house.team[2])))).toBe('already-released');
     });
   });

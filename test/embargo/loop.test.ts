@@ -36,7 +36,7 @@ eachEngine((engine) => {
     const alarm = createAlarm(seams.clock);
     const stopping = new AbortController();
     let rung = 0;
-    const ended = releaseLoop(seams, 'orbit', alarm, () => rung++, silent, stopping.signal);
+    const ended = releaseLoop(seams, alarm, () => rung++, silent, stopping.signal);
     const stop = async () => {
       stopping.abort();
       await ended;

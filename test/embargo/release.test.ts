@@ -27,7 +27,7 @@ eachEngine((engine) => {
     await outbox(house).drain();
   });
 
-  const publish = () => release(house, 'orbit', about.id);
+  const publish = () => release(house, about.id);
   const publicCopies = async () =>
     (await house.db.selectFrom('deliveries').select('address').where('audience', '=', 'public').orderBy('address').execute()).map(
       ({ address }) => address,
@@ -51,9 +51,9 @@ eachEngine((engine) => {
   test('a case that two people did not approve is refused, however late it is', async () => {
     const { id } = await scheduled(house);
     house.clock.moveTo(releaseAt + MINUTE);
-    expect(await reasonOf(release(house, 'orbit', id))).toBe('not-approved');
-    expect(await reasonOf(release(house, 'orbit', await house.report({ text: 'Fresh.\n' })))).toBe('not-approved');
-    expect(await reasonOf(release(house, 'orbit', 'ORBIT-2026-9999'))).toBe('not-found');
+    expect(await reasonOf(release(house, id))).toBe('not-approved');
+    expect(await reasonOf(release(house, await house.report({ text: 'Fresh.\n' })))).toBe('not-approved');
+    expect(await reasonOf(release(house, 'ORBIT-2026-9999'))).toBe('not-found');
     expect(await publicCopies()).toEqual([]);
   });
 
@@ -105,7 +105,7 @@ eachEngine((engine) => {
     const next = await armed(house, releaseAt, caseId ?? '');
     await outbox(house).drain();
     house.clock.moveTo(releaseAt);
-    await release(house, 'orbit', next.id);
+    await release(house, next.id);
     const { raw, from } = find(await outbox(house).drain(), 'plain@example.org');
     expect(from).toBeNull();
     for (const word of [next.id, 'Frobnicator', 'report', 'embargo']) expect(raw.toString()).not.toContain(word);

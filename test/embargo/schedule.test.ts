@@ -84,12 +84,12 @@ eachEngine((engine) => {
       expect(after.state).toBe('scheduled');
       expect(after.bundle_hash).not.toBe(before.bundle_hash);
       house.clock.moveTo(releaseAt + HOUR);
-      expect(await reasonOf(release(house, 'orbit', before.id))).toBe('not-approved');
+      expect(await reasonOf(release(house, before.id))).toBe('not-approved');
       expect(await reasonOf(approve(house, before.id, before.bundle_hash ?? '', await actor(house, house.team[0])))).toBe(
         'approval-voided',
       );
       expect((await arm(house, after)).state).toBe('armed');
-      expect((await release(house, 'orbit', before.id)).state).toBe('released');
+      expect((await release(house, before.id)).state).toBe('released');
     });
   });
 
@@ -152,7 +152,7 @@ eachEngine((engine) => {
       const { id } = await armed(house, releaseAt);
       const [patch] = await cases.patches(house.db, id);
       house.clock.moveTo(releaseAt);
-      await release(house, 'orbit', id);
+      await release(house, id);
       const later = { releaseAt: releaseAt + DAY, ...PUBLIC };
       const moves = (caseId: string) =>
         Promise.all(

@@ -367,19 +367,7 @@ CREATE INDEX posts_case ON public.posts USING btree (case_id);
 
 CREATE INDEX posts_message_id ON public.posts USING btree (list_id, message_id_digest);
 
-CREATE UNIQUE INDEX posts_signature ON public.posts USING btree (list_id, signature_digest) WHERE (signature_digest IS NOT NULL);
-
-CREATE OR REPLACE FUNCTION public.posts_final()
- RETURNS trigger
- LANGUAGE plpgsql
-AS $function$
-      begin
-        if true then raise exception 'a post is never changed' using errcode = 'check_violation'; end if;
-        return new;
-      end $function$
-;
-
-CREATE TRIGGER posts_final BEFORE UPDATE ON public.posts FOR EACH ROW EXECUTE FUNCTION posts_final();
+CREATE INDEX posts_signature ON public.posts USING btree (list_id, signature_digest) WHERE (signature_digest IS NOT NULL);
 
 create table recipients (id text not null,
   list_id text not null,

@@ -222,11 +222,8 @@ CREATE INDEX "posts_case" on "posts" ("case_id");
 CREATE INDEX "posts_message_id" on "posts" ("list_id",
   "message_id_digest");
 
-CREATE UNIQUE INDEX "posts_signature" on "posts" ("list_id",
+CREATE INDEX "posts_signature" on "posts" ("list_id",
   "signature_digest") where "signature_digest" is not null;
-
-CREATE TRIGGER posts_final_update before update on posts when true
-      begin select raise(abort, 'a post is never changed'); end;
 
 CREATE TABLE "recipients" ("id" text primary key,
   "list_id" text not null references "lists" ("id"),

@@ -48,7 +48,6 @@ export function serving(): (database: TestDatabase) => Promise<TestApi> {
     const missing: string[] = [];
     const app = createHttp({
       seams: house,
-      identity: house.identity,
       log: createLog('trace', { write: (line: string) => void lines.push(line) }),
       ready: async () => missing,
       changed: { deliveries: () => void rung.deliveries++, releases: () => void rung.releases++ },

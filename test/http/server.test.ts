@@ -139,7 +139,7 @@ eachEngine((engine) => {
   const make = async () => {
     const house = await build((await engine.open()).db);
     const changed = { deliveries() {}, releases() {} };
-    return createHttp({ seams: house, identity: house.identity, log: createLog('silent'), ready: async () => [], changed });
+    return createHttp({ seams: house, log: createLog('silent'), ready: async () => [], changed });
   };
 
   test('a route about which nothing says who may use it does not start', async () => {

@@ -25,5 +25,8 @@ describe('automatic mail (RFC 3834)', () => {
     expect(isLoop(mail('List-Id: Orbit <Security.Orbit.Example>'), own)).toBe(true);
     expect(isLoop(mail('List-Id: <other.orbit.example>'), own)).toBe(false);
     expect(isLoop(mail(), own)).toBe(false);
+    const begin = performance.now();
+    expect(isLoop(mail(`List-Id: ${'<'.repeat(250_000)}`), own)).toBe(false);
+    expect(performance.now() - begin).toBeLessThan(1000);
   });
 });

@@ -60,6 +60,16 @@ describe('the form of a mail, before anything is decrypted', () => {
     expect('whole' in layer ? layer.whole : undefined).toBe(whole);
   });
 
+  it.each([
+    ['heads without a tail', '-----BEGIN PGP MESSAGE-----\r\n'.repeat(200_000)],
+    ['signed heads without a tail', '-----BEGIN PGP SIGNED MESSAGE-----\r\n'.repeat(200_000)],
+    ['empty lines', `${'\r\n'.repeat(2_000_000)}x`],
+  ])('looks once through a text of %s', (_, body) => {
+    const begin = performance.now();
+    expect(recognise(mail(...text(body))).form).toBe('clear');
+    expect(performance.now() - begin).toBeLessThan(1000);
+  });
+
   it('finds certificates that are attached and in Autocrypt', () => {
     const key = Buffer.from('certificate').toString('base64');
     const found = offeredCertificates(

@@ -60,6 +60,12 @@ describe('parts', () => {
     );
   });
 
+  it('takes a million empty lines in its stride', () => {
+    const begin = performance.now();
+    textPart(`${'\n'.repeat(1_000_000)}x`);
+    expect(performance.now() - begin).toBeLessThan(2000);
+  });
+
   it.each([`${'long '.repeat(400)}`, 'blank at the end ', 'From here on'])(
     'encodes a line that relays would change: %.20s',
     (line) => {

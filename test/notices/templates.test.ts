@@ -50,7 +50,7 @@ test('stuck copies are counted, and told with reason and answer', () => {
   const { subject, text } = templates.stuckCopies([copy, { ...copy, state: 'held', response: null }]);
   expect(subject).toBe('2 copies were not delivered');
   expect(text).toContain(
-    'failed: a@b.example\n  report\n  reason: rejected\n  answer: 550 no\nheld: a@b.example\n  report\n  reason: rejected\n',
+    'failed: a@b.example\n  report\n  reason: rejected: the mail server refused it\n  answer: 550 no\nheld: a@b.example\n',
   );
 });
 

@@ -76,6 +76,15 @@ describe('a mail is opened', () => {
   });
 });
 
+describe('a block inside of what was opened', () => {
+  it('that does not open is something the mail carries, and takes nothing from its signer', async () => {
+    const quoted = '-----BEGIN PGP MESSAGE-----\n\nabcd\n-----END PGP MESSAGE-----';
+    const opened = await open(await encryptedMail({ ...letter, text: `look:\n${quoted}` }, sealing));
+    expect(opened).toMatchObject({ form: 'pgp-mime', encrypted: true, partial: false, signer: { fingerprint: rae.fingerprint } });
+    expect(textOf(opened)).toContain('BEGIN PGP MESSAGE');
+  });
+});
+
 describe('who signed', () => {
   it('a certificate that is not known: the signature cannot be checked', async () => {
     const opened = await open(await encryptedMail(letter, sealing), []);

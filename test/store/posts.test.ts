@@ -29,8 +29,12 @@ eachEngine((engine) => {
   });
 
   describe('a post is like an earlier one of its list', () => {
-    const like = (marks: Partial<posts.Marks>, listId = 'security') =>
-      posts.like(db, listId, { digest: 'octets', signature_digest: null, message_id_digest: null, ...marks });
+    const like = (marks: Partial<posts.Marks>, place: Partial<posts.Place> = {}) =>
+      posts.like(
+        db,
+        { listId: 'security', kind: 'post', caseId: null, ...place },
+        { digest: 'octets', signature_digest: null, message_id_digest: null, ...marks },
+      );
 
     test('by its signature alone, or by its Message-ID and its octets together', async () => {
       await posts.insert(db, post('one'));
@@ -45,15 +49,19 @@ eachEngine((engine) => {
       await posts.insert(db, post('one', { signature_digest: null, message_id_digest: null }));
       expect(await like({})).toBeUndefined();
       await posts.insert(db, post('two'));
-      expect(await like({ signature_digest: 'signature', message_id_digest: 'message-id' }, 'other')).toBeUndefined();
+      expect(await like({ signature_digest: 'signature', message_id_digest: 'message-id' }, { listId: 'other' })).toBeUndefined();
     });
   });
 
-  test('one signature stands once on a list, and may on two', async () => {
-    await posts.insert(db, post('one'));
-    await expect(posts.insert(db, post('two'))).rejects.toThrow(/unique/i);
-    await posts.insert(db, post('three', { list_id: 'other' }));
-    for (const id of ['four', 'five']) await posts.insert(db, post(id, { signature_digest: null }));
+  test('what went to the people behind a list, or to another case, is another post', async () => {
+    await posts.insert(db, post('one', { kind: 'owner' }));
+    expect(await posts.like(db, { listId: 'security', kind: 'post', caseId: null }, post('one') as posts.Marks)).toBeUndefined();
+    expect(await posts.like(db, { listId: 'security', kind: 'owner', caseId: null }, post('one') as posts.Marks)).toEqual({
+      id: 'one',
+    });
+    expect(
+      await posts.like(db, { listId: 'security', kind: 'owner', caseId: 'ORBIT-1' }, post('one') as posts.Marks),
+    ).toBeUndefined();
   });
 
   test('content comes back as the octets that were written, and facts come without it', async () => {

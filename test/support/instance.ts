@@ -168,8 +168,19 @@ function instanceOf(project: Project): Instance {
       await must(instance, 'roster', 'import', join(root, 'roster.json'), '--activate', '--reason', 'known for years');
     },
     token: remembered(async (person) => {
-      const made = await create(instance, '/tokens', { name: person, role: 'team', person });
-      return String(made['token']);
+      const { code, stdout, stderr } = await instance.curfew(
+        'token',
+        'create',
+        '--name',
+        person,
+        '--role',
+        'team',
+        '--person',
+        person,
+        '--json',
+      );
+      if (code !== 0) throw new Error(stderr);
+      return String(JSON.parse(stdout).token);
     }),
     publish: async (address, kind = 'subscriber') => {
       await create(instance, `/lists/${LISTS.announce}/recipients`, { address, kind });
