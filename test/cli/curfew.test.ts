@@ -44,7 +44,7 @@ describe('what is wrong around it is said in one line', () => {
     const { code, stderr } = await runCurfew(['token', 'list', '--config', config]);
     expect(code).toBe(2);
     expect(stderr).toBe(
-      'curfew: workers: is 0; must be threads that open and seal mail, a whole number, 1 or more\n' +
+      'curfew: workers: is 0; must be threads that open mail that comes in, and as many that seal what goes out, a whole number, 1 or more\n' +
         'curfew: log: is "loud"; must be "trace", "debug", "info", "warn", "error" or "silent"\n',
     );
   });
