@@ -74,7 +74,7 @@ export function textPart(text: string): Buffer {
 /** A pattern for this would try every run of line ends in the text to its end. */
 function withoutLastLineEnds(text: string): string {
   let end = text.length;
-  while (text.startsWith(CRLF, end - 2)) end -= 2;
+  while (end >= 2 && text.startsWith(CRLF, end - 2)) end -= 2;
   return text.slice(0, end);
 }
 

@@ -63,6 +63,7 @@ describe('parts', () => {
   it('takes a million empty lines in its stride', () => {
     const begin = performance.now();
     textPart(`${'\n'.repeat(1_000_000)}x`);
+    expect(textPart('\n\n').toString()).toMatch(/7bit\r\n\r\n\r\n$/);
     expect(performance.now() - begin).toBeLessThan(2000);
   });
 
