@@ -49,6 +49,12 @@ const table = {
 
   // What the list takes
   'cannot-open': no('50', '7.0', 422, 'The mail could not be opened. Encrypt it to the current key of this list'),
+  's-mime': no(
+    '54',
+    '6.1',
+    415,
+    'S/MIME is not understood here. Encrypt with OpenPGP to the key of this list, or write in clear',
+  ),
   'members-only': no('50', '7.1', 403, 'This list takes signed posts from its members only'),
   'not-released': no('50', '7.1', 403, 'This list takes announcements of its own server only'),
 

@@ -5,12 +5,13 @@ import type { Command } from 'commander';
 import { type Instant, systemClock } from '../clock.ts';
 import { parseMailboxes } from '../mail/address.ts';
 import { automatic } from '../mail/automatic.ts';
-import { visibleContent } from '../mail/content.ts';
 import { recognise } from '../mail/encrypted.ts';
-import { type Entity, fieldsNamed, fieldText, parseMessage } from '../mail/message.ts';
+import { type Entity, fieldsNamed, fieldText, parseEntity, parseMessage } from '../mail/message.ts';
+import { viewOf } from '../mail/view.ts';
 import { type CertificateFacts, readCertificate } from '../pgp/certificate.ts';
 import { type OpenedMail, openMail } from '../pgp/open.ts';
 import { readSecretKeys } from '../pgp/secret.ts';
+import type { SignatureVerdict } from '../pgp/verify.ts';
 import { asRefusal, type Reason, type Refusal } from '../refusal.ts';
 import { columns, print } from './local.ts';
 import { askSecret } from './prompt.ts';
@@ -45,7 +46,7 @@ interface Seen {
   subject: string;
   outerSubject: string;
   subjectProtected: boolean;
-  signatures: Omit<OpenedMail['signatures'][number], 'digest'>[];
+  signatures: Omit<SignatureVerdict, 'digest' | 'madeAt' | 'intendedFor'>[];
   signer: string | null;
   text: string;
   attachments: { name: string; type: string; size: number; sha256: string }[];
@@ -83,7 +84,7 @@ async function look(raw: Uint8Array, secrets: Uint8Array[], known: CertificateFa
 }
 
 async function describe(mail: Entity, opened: OpenedMail): Promise<Seen> {
-  const { text, files } = await visibleContent(opened.content);
+  const { text, files } = viewOf(parseEntity(opened.content));
   const offered = await Promise.all(opened.offered.map((data) => readCertificate(data).catch(() => null)));
   return {
     form: opened.form,
@@ -95,7 +96,7 @@ async function describe(mail: Entity, opened: OpenedMail): Promise<Seen> {
     subject: opened.subject,
     outerSubject: opened.outerSubject,
     subjectProtected: opened.subjectProtected,
-    signatures: opened.signatures.map(({ digest: _, ...shown }) => shown),
+    signatures: opened.signatures.map(({ digest: _, madeAt: __, intendedFor: ___, ...shown }) => shown),
     signer: opened.signer?.certificateKnown ? opened.signer.fingerprint : null,
     text,
     attachments: files.map(({ name, mediaType, bytes }) => ({
@@ -105,7 +106,7 @@ async function describe(mail: Entity, opened: OpenedMail): Promise<Seen> {
       sha256: createHash('sha256').update(bytes).digest('hex'),
     })),
     certificates: [...new Set(offered.flatMap((facts) => facts?.fingerprint ?? []))],
-    warnings: opened.partial ? ['partial'] : [],
+    warnings: opened.warnings,
   };
 }
 
@@ -127,7 +128,7 @@ function refused(raw: Uint8Array, { reason }: Refusal): Seen {
   const from = outside ? fieldsNamed(outside, 'from')[0] : undefined;
   const subject = outside ? (fieldText(outside, 'subject') ?? '') : '';
   return {
-    form: reason === 'cannot-open' ? 'undecryptable' : form,
+    form: reason === 'cannot-open' ? 'undecryptable' : form === 's-mime' ? 'clear' : form,
     encrypted: reason === 'cannot-open' || form === 'pgp-mime' || form === 'inline',
     decrypted: false,
     refusal: reason,

@@ -3,6 +3,7 @@ import { listId } from '../mail/automatic.ts';
 import { fieldText, parseEntity } from '../mail/message.ts';
 import { filePart, mailbox, multipart, type NewField, type TrustedFields, textPart } from '../mail/outgoing.ts';
 import { contentOf } from '../mail/protected.ts';
+import type { Warning } from '../pgp/layers.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { Case, List, Post, PostKind } from '../store/schema.ts';
 
@@ -30,9 +31,9 @@ export interface Origin {
  * A mail for the readers of a list: a part of our own that says who wrote it and how it came, then its content as it was
  * inside, octet for octet. Where text stood around the encrypted block, the whole mail is attached beside it.
  */
-export function composeMail(opened: OpenedMail, raw: Uint8Array, origin: Origin): Composed {
+export function composeMail(opened: OpenedMail, origin: Origin): Composed {
   const parts = [textPart(provenance(opened, origin)), opened.content];
-  if (opened.partial) parts.push(original(raw));
+  parts.push(...opened.aside.map((entity, at) => filePart(`unprotected-${at + 1}.eml`, 'application/octet-stream', entity)));
   return { subject: subjectFor(origin.caseId, opened.subject), content: multipart('mixed', parts) };
 }
 
@@ -66,9 +67,15 @@ function provenance(opened: OpenedMail, origin: Origin): string {
     `Signature: ${signatureLine(opened, origin)}`,
     `Encrypted: ${opened.encrypted ? 'yes' : 'no: it came in clear'}`,
     ...(origin.caseId ? [`Case:      ${origin.caseId}`] : []),
-    ...(opened.partial ? ['Warning:   more stood around the encrypted or signed text; the whole mail is attached'] : []),
+    ...opened.warnings.map((warning) => `Warning:   ${WARNINGS[warning]}`),
   ].join('\n');
 }
+
+const WARNINGS: Readonly<Record<Warning, string>> = {
+  'unprotected-text': 'more stood around the encrypted or signed text; it is attached, and is nobody’s',
+  'protected-in-parts': 'its parts were encrypted or signed each by itself',
+  'part-not-opened': 'a part of it could not be opened',
+};
 
 function signatureLine({ signer, signatures }: OpenedMail, { contact }: Origin): string {
   if (signer && contact) return `good, ${contact.address} of ${contact.organisation}, certificate ${signer.fingerprint}`;

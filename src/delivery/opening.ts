@@ -51,8 +51,11 @@ async function composeFromMail({ db, pgp }: Seams, post: Post, raw: Uint8Array, 
       fingerprint: post.signer_fingerprint,
       certificateKnown: true,
       signatureDigest: '',
+      signedAt: null,
+      addressedTo: [],
+      intendedFor: [],
     };
-    return composeMail({ ...opened, signer: signer || null }, raw, origin);
+    return composeMail({ ...opened, signer: signer || null }, origin);
   } catch (error) {
     if (post.kind === 'owner' && error instanceof Refusal && error.reason === 'cannot-open') return composeUnopened(raw, origin);
     throw error;

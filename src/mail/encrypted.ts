@@ -1,74 +1,205 @@
-import { decodedBody, type Entity, entityText, isAttachment, leaves } from './message.ts';
+import { type Block, blocksIn, htmlLines } from './armor.ts';
+import { decodedBody, type Entity, entityText, fieldsNamed, fileName, isAttachment, leaves } from './message.ts';
 
 /**
- * What a mail, or what came out of a layer of it, is, seen from outside before anything is decrypted.
- * `whole` says whether the layer holds everything that a reader would see.
+ * The outermost layer of an entity, seen before anything is decrypted. What it holds is all that a reader is shown of the
+ * entity, but for `beside`: parts that stand next to it, as a disclaimer does that a gateway has added.
  */
 export type Layer =
-  | { form: 'pgp-mime'; ciphertext: Uint8Array; whole: true }
-  | { form: 'inline'; ciphertext: Uint8Array; whole: boolean; part: Entity }
-  | { form: 'signed-mime'; signed: Entity; signature: Uint8Array; whole: true }
-  | { form: 'cleartext-signed'; text: string; whole: boolean; part: Entity }
+  | { form: 'pgp-mime'; ciphertext: Uint8Array; beside: readonly Entity[] }
+  | { form: 'signed-mime'; signed: Entity; signature: Uint8Array; beside: readonly Entity[] }
+  | { form: 'inline'; armor: string; part: Entity }
+  | { form: 'cleartext-signed'; text: string }
+  | { form: 's-mime' }
   | { form: 'clear' };
 
-/** The head and tail lines of armored blocks (RFC 9580 §6.2, §7). */
-const MESSAGE = ['-----BEGIN PGP MESSAGE-----', '-----END PGP MESSAGE-----'] as const;
-const CLEARSIGNED = ['-----BEGIN PGP SIGNED MESSAGE-----', '-----END PGP SIGNATURE-----'] as const;
-
-/** The first such block of a text, found in one pass: a pattern would look for the tail anew from every head. */
-function blockIn(text: string, [head, tail]: readonly [string, string]): { start: number; block: string } | undefined {
-  const start = text.indexOf(head);
-  const end = start < 0 ? -1 : text.indexOf(tail, start);
-  return end < 0 ? undefined : { start, block: text.slice(start, end + tail.length) };
-}
-
-/** Recognises the outermost OpenPGP layer (RFC 3156, RFC 9580 §7). A pure look: nothing is decrypted or verified. */
+/** Recognises it (RFC 3156, RFC 9580 §7). A pure look: nothing is decrypted or verified. */
 export function recognise(entity: Entity): Layer {
-  return pgpMimeEncrypted(entity) ?? pgpMimeSigned(entity) ?? inText(entity) ?? { form: 'clear' };
+  if (leaves(entity).some(isSMime) || parameter(entity, 'protocol').startsWith('application/pkcs7-')) return { form: 's-mime' };
+  return pgpMimeEncrypted(entity) ?? pgpMimeSigned(entity) ?? wholeText(entity) ?? { form: 'clear' };
 }
 
-/** RFC 3156 §4: exactly two parts, `Version: 1` and the message. The protocol parameter is often lost on the way. */
+/** RFC 8551 §3.2; `x-` as Outlook of old still writes it. */
+function isSMime({ mediaType }: Entity): boolean {
+  return /^application\/(x-)?pkcs7-(mime|signature)$/.test(mediaType);
+}
+
+function parameter(entity: Entity, name: string): string {
+  return entity.mediaType.startsWith('multipart/') ? (entity.parameters[name]?.toLowerCase() ?? '') : '';
+}
+
+/**
+ * RFC 3156 §4: a part that says `Version: 1`, and the message. On the way multipart/encrypted becomes multipart/mixed (Exchange),
+ * its parameters go, the first part goes, an empty text or a disclaimer is added, or all of it is wrapped once more.
+ */
 function pgpMimeEncrypted(entity: Entity): Layer | undefined {
-  const [control, data] = entity.parts;
-  if (entity.mediaType !== 'multipart/encrypted' || !control || !data) return undefined;
-  if (control.mediaType !== 'application/pgp-encrypted') return undefined;
-  return { form: 'pgp-mime', ciphertext: decodedBody(data), whole: true };
+  const { parts } = entity;
+  if (entity.mediaType === 'application/pgp-encrypted' && isMessage(decodedBody(entity)))
+    return { form: 'pgp-mime', ciphertext: decodedBody(entity), beside: [] };
+  if (parts.length === 0) return undefined;
+  const control = parts.findIndex(isControl);
+  const data = parts.findIndex((part, at) => at > control && isData(part));
+  if (data >= 0 && (control >= 0 || entity.mediaType === 'multipart/encrypted')) {
+    const beside = parts.filter((part, at) => at !== control && at !== data && !isBlank(part));
+    return { form: 'pgp-mime', ciphertext: decodedBody(parts[data] as Entity), beside };
+  }
+  return loneFile(entity) ?? wrapped(entity, pgpMimeEncrypted);
 }
 
-/** RFC 3156 §5: the first part as it stands is what was signed. */
+/** What is left where the control part was lost: the message alone, under the name that clients give it. */
+function loneFile({ parts }: Entity): Layer | undefined {
+  const [part, ...others] = parts.filter((each) => !isBlank(each));
+  const file = part && others.length === 0 ? encryptedFile(part) : undefined;
+  if (!file || !/^(encrypted|openpgp encrypted message|message|msg)$/i.test(file.name)) return undefined;
+  return { form: 'pgp-mime', ciphertext: file.ciphertext, beside: [] };
+}
+
+function isControl(part: Entity): boolean {
+  return (
+    part.mediaType === 'application/pgp-encrypted' &&
+    /^\s*Version\s*:\s*1\s*$/i.test(Buffer.from(decodedBody(part)).toString('latin1', 0, 64))
+  );
+}
+
+/** Where the control part stands, whatever follows is meant as the message, damaged or not. */
+function isData(part: Entity): boolean {
+  return part.parts.length === 0 && (part.mediaType === 'application/octet-stream' || isMessage(decodedBody(part)));
+}
+
+/** RFC 3156 §5: the first part as it stands is what was signed, the second signs it. A gateway may have made it multipart/mixed. */
 function pgpMimeSigned(entity: Entity): Layer | undefined {
-  const [signed, signature] = entity.parts;
-  if (entity.mediaType !== 'multipart/signed' || !signed || !signature || entity.parts.length !== 2) return undefined;
-  if (signature.mediaType !== 'application/pgp-signature') return undefined;
-  return { form: 'signed-mime', signed, signature: decodedBody(signature), whole: true };
+  const regular = entity.mediaType === 'multipart/signed';
+  const [signed, signature, ...others] = regular ? entity.parts : entity.parts.filter((part) => !isBlank(part));
+  // A signature beside a file belongs to that file, and not to the mail.
+  const mangled = entity.mediaType === 'multipart/mixed' && signed !== undefined && !isAttachment(signed);
+  if (!signed || signature?.mediaType !== 'application/pgp-signature' || !(regular || mangled))
+    return wrapped(entity, pgpMimeSigned);
+  const beside = others.filter((part) => !isBlank(part));
+  return { form: 'signed-mime', signed, signature: decodedBody(signature), beside };
 }
 
-/** Armor in the first text part. It is the whole only if no other text and no other part stands around it. */
-function inText(entity: Entity): Layer | undefined {
-  const parts = leaves(entity);
-  const part = parts.find((leaf) => leaf.mediaType === 'text/plain' && !isAttachment(leaf));
-  if (!part) return undefined;
-  const text = entityText(part).replaceAll('\u00a0', ' ');
-  const message = blockIn(text, MESSAGE);
-  const signed = blockIn(text, CLEARSIGNED);
-  const found = message && (!signed || message.start < signed.start) ? message : signed;
-  if (!found) return undefined;
-  const { start, block } = found;
-  const around = text.slice(0, start).trim() + text.slice(start + block.length).trim();
-  const whole = parts.length === 1 && around === '';
-  return found === message
-    ? { form: 'inline', ciphertext: Buffer.from(block, 'latin1'), whole, part }
-    : { form: 'cleartext-signed', text: block, whole, part };
+/** A multipart that somebody put around a layer, alone or with parts of his own. */
+function wrapped(entity: Entity, within: (part: Entity) => Layer | undefined): Layer | undefined {
+  if (!/^multipart\/(mixed|related)$/.test(entity.mediaType)) return undefined;
+  const shown = entity.parts.filter((part) => !isBlank(part));
+  const [first] = shown;
+  if (first?.parts.length === 0 || shown.slice(1).some((part) => !isDisclaimer(part))) return undefined;
+  const layer = first && within(first);
+  return layer && 'beside' in layer ? { ...layer, beside: [...layer.beside, ...shown.slice(1)] } : undefined;
 }
 
-/** Certificates that came with the mail: `application/pgp-keys` parts, and the Autocrypt header field of its sender. */
+/** Text that a gateway may have put there; anything else was sent along on purpose. */
+function isDisclaimer(part: Entity): boolean {
+  return part.mediaType.startsWith('text/') && !isAttachment(part);
+}
+
+function isBlank(part: Entity): boolean {
+  if (part.parts.length > 0) return part.parts.every(isBlank);
+  return part.mediaType.startsWith('text/') && !isAttachment(part) && /^[\s\u00a0]*$/.test(linesOf(part));
+}
+
+/** One armored block with nothing around it, in the one text that the mail consists of. */
+function wholeText(entity: Entity): Layer | undefined {
+  const [part, ...others] = readable(entity);
+  if (!part || others.length > 0 || !isText(part)) return undefined;
+  const { blocks, around } = partsOfText(part);
+  const [block, ...more] = blocks;
+  if (!block || more.length > 0 || around !== '') return undefined;
+  return asLayer(block, part);
+}
+
+export function asLayer(block: Block, part: Entity): Layer {
+  return block.kind === 'message' ? { form: 'inline', armor: block.text, part } : { form: 'cleartext-signed', text: block.text };
+}
+
+/** Text that may hold armor. */
+export function isText(part: Entity): boolean {
+  const text = /^(text\/(plain|html)|application\/pgp)$/.test(part.mediaType);
+  return text && part.parts.length === 0 && !isAttachment({ ...part, mediaType: 'text/plain' });
+}
+
+/** Messages and signed texts in a part, and what stands around them. A signed text never comes out of HTML whole: it is not looked for. */
+export function partsOfText(part: Entity): { blocks: Block[]; around: string } {
+  const text = linesOf(part);
+  const html = part.mediaType === 'text/html';
+  const blocks = blocksIn(text).filter(({ kind }) => kind === 'message' || (kind === 'signed' && !html));
+  let around = '';
+  let from = 0;
+  for (const { start, end } of blocks) {
+    around += text.slice(from, start);
+    from = end;
+  }
+  return { blocks, around: (around + text.slice(from)).replace(/^[\s\u00a0]+|[\s\u00a0]+$/gu, '') };
+}
+
+/** Asked for several times, and decoded once: a mail may be one text of 25 MiB. */
+const decoded = new WeakMap<Entity, string>();
+
+function linesOf(part: Entity): string {
+  const lines = decoded.get(part) ?? (part.mediaType === 'text/html' ? htmlLines(entityText(part)) : entityText(part));
+  decoded.set(part, lines);
+  return lines;
+}
+
+/** The leaves that a reader is shown. Of alternatives (RFC 2046 §5.1.4), the one that holds armor as text, and not its other renderings. */
+export function readable(entity: Entity): Entity[] {
+  if (entity.parts.length === 0) return isBlank(entity) ? [] : [entity];
+  if (entity.mediaType !== 'multipart/alternative') return entity.parts.flatMap(readable);
+  const armored = entity.parts.flatMap(readable).filter((part) => isText(part) && partsOfText(part).blocks.length > 0);
+  const plain = armored.find(({ mediaType }) => mediaType !== 'text/html') ?? armored[0];
+  if (!plain) return entity.parts.flatMap(readable);
+  return entity.parts.flatMap(readable).filter((part) => part === plain || !armored.includes(part));
+}
+
+/** Names of files that hold OpenPGP data. */
+const FILE = /\.(pgp|gpg|asc)$/i;
+
+/** A file that was encrypted by itself: the name that it has without that, and what is in it. Undefined: it is none. */
+export function encryptedFile(part: Entity): { name: string; ciphertext: Uint8Array } | undefined {
+  if (part.parts.length > 0) return undefined;
+  const name = fileName(part) ?? '';
+  if (!FILE.test(name) && part.mediaType !== 'application/pgp-encrypted') return undefined;
+  const ciphertext = decodedBody(part);
+  return isMessage(ciphertext) ? { name: name.replace(FILE, ''), ciphertext } : undefined;
+}
+
+/** RFC 9580 §5: encrypted session keys and data, compressed data, one-pass signatures. */
+const MESSAGE_PACKETS = new Set([1, 3, 4, 8, 9, 18, 20]);
+
+/** Whether octets begin as an OpenPGP message does, armored or not. */
+export function isMessage(bytes: Uint8Array): boolean {
+  const first = bytes[0] ?? 0;
+  if ((first & 0x80) !== 0) return MESSAGE_PACKETS.has((first & 0x40) !== 0 ? first & 0x3f : (first >> 2) & 0x0f);
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 200)).toString('latin1');
+  return /^[\s\xa0]*-----BEGIN PGP MESSAGE-----/.test(head);
+}
+
+/** The most of a part that is looked at for a certificate. */
+const LARGEST_KEY_FILE = 1024 * 1024;
+
+/**
+ * Certificates that came with the mail: `application/pgp-keys` parts and files of another type that hold one, the Autocrypt
+ * field of its sender, and armored blocks in its text. Nobody has looked at them yet.
+ */
 export function offeredCertificates(entity: Entity): Uint8Array[] {
-  const attached = leaves(entity)
-    .filter((leaf) => leaf.mediaType === 'application/pgp-keys')
-    .map(decodedBody);
-  const autocrypt = entity.fields
-    .filter((field) => field.name.toLowerCase() === 'autocrypt')
+  const parts = leaves(entity);
+  const attached = parts.filter(isKeyFile).map(decodedBody);
+  const autocrypt = fieldsNamed(entity, 'autocrypt')
     .flatMap((field) => field.value.split(/;\s*keydata=/, 2)[1] ?? [])
     .map((data) => Buffer.from(data, 'base64'));
-  return [...attached, ...autocrypt];
+  const written = parts
+    .filter(isText)
+    .flatMap((part) => blocksIn(entityText(part)).filter(({ kind }) => kind === 'key'))
+    .map(({ text }) => Buffer.from(text));
+  return [...attached, ...autocrypt, ...written];
+}
+
+/** Thunderbird and gpg name the type; mutt and webmail send the file as what they think it is. */
+function isKeyFile(part: Entity): boolean {
+  if (part.mediaType === 'application/pgp-keys') return true;
+  if (!/\.(asc|pgp|gpg|key|pub)$/i.test(fileName(part) ?? '') || part.body.length > LARGEST_KEY_FILE) return false;
+  const bytes = decodedBody(part);
+  const first = bytes[0] ?? 0;
+  if ((first & 0x80) !== 0) return ((first & 0x40) !== 0 ? first & 0x3f : (first >> 2) & 0x0f) === 6;
+  return Buffer.from(bytes).toString('latin1').trimStart().startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----');
 }

@@ -85,7 +85,6 @@ function survives(line: string): boolean {
 
 /** A file, byte-identical after decoding (base64). The name is encoded, its directories are cut off. */
 export function filePart(name: string, mediaType: string, bytes: Uint8Array): Buffer {
-  const encoded = Buffer.from(bytes).toString('base64').replace(/.{76}/g, `$&${CRLF}`);
   const parameter = libmime
     .buildHeaderParam('filename', baseName(name), 60)
     .map(
@@ -93,12 +92,14 @@ export function filePart(name: string, mediaType: string, bytes: Uint8Array): Bu
         `${key}=${/^[\w.-]+$/.test(value) || key.endsWith('*') ? value : `"${value.replace(/["\\]/g, '\\$&')}"`}`,
     )
     .join('; ');
+  return encodedPart(mediaType, bytes, [['Content-Disposition', `attachment; ${parameter}`]]);
+}
+
+/** A part whose octets are in base64. */
+export function encodedPart(contentType: string, bytes: Uint8Array, extra: readonly NewField[] = []): Buffer {
+  const encoded = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64').replace(/.{76}/g, `$&${CRLF}`);
   return entity(
-    [
-      ['Content-Type', mediaType],
-      ['Content-Transfer-Encoding', 'base64'],
-      ['Content-Disposition', `attachment; ${parameter}`],
-    ],
+    [['Content-Type', contentType], ['Content-Transfer-Encoding', 'base64'], ...extra],
     encoded.endsWith(CRLF) ? encoded : encoded + CRLF,
   );
 }

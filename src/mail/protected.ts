@@ -1,25 +1,57 @@
+import { parseMailboxes } from './address.ts';
 import { type Entity, type Field, fieldsNamed, fieldText } from './message.ts';
 
 /** Fields that describe the payload itself and are never "protected" (RFC 9788 §1.1.1). */
 const STRUCTURAL = /^(content-|mime-version$)/i;
 
-/**
- * Whether the root of a cryptographic payload carries protected header fields: the `hp` parameter of RFC 9788 §2.1.1, or
- * `protected-headers` of the drafts before it. Only the payload's root may say so; the same words elsewhere mean nothing.
- */
-export function hasProtectedFields(payload: Entity): boolean {
-  return payload.parameters['hp'] !== undefined || payload.parameters['protected-headers'] !== undefined;
+/** The root of what was decrypted or is covered by a valid signature. Nothing else can protect a field, whatever it says of itself. */
+export interface Payload {
+  entity: Entity;
+  encrypted: boolean;
 }
 
-/** The fields to believe: those of the payload where it protects any, those of the mail's outside otherwise. */
+/** How a payload says that it carries header fields of the mail. */
+type Scheme =
+  /** RFC 9788 §2.1.1. */
+  | 'hp'
+  /** draft-autocrypt-lamps-protected-headers: `protected-headers="v1"`. */
+  | 'draft'
+  /** Not at all, as mutt did at first: a Subject at the root of what was encrypted has no other meaning. */
+  | 'bare';
+
+function schemeOf({ entity, encrypted }: Payload): Scheme | null {
+  const { hp, 'protected-headers': draft } = entity.parameters;
+  if (hp === 'cipher' || hp === 'clear') return 'hp';
+  if (draft !== undefined) return 'draft';
+  return encrypted && fieldsNamed(entity, 'subject').length > 0 ? 'bare' : null;
+}
+
+/** The field inside of the payload, where it stands there once; undefined where only the mail's outside can be asked. */
+export function protectedField(name: string, payload: Payload | null): Field | undefined {
+  if (!payload) return undefined;
+  const scheme = schemeOf(payload);
+  if (scheme === null || (scheme === 'bare' && name !== 'subject')) return undefined;
+  const [field, ...more] = fieldsNamed(payload.entity, name);
+  return more.length === 0 ? field : undefined;
+}
+
+/** The field to believe: the payload's where it protects it, that of the mail's outside otherwise. */
 export function effectiveField(
   name: string,
   outer: Entity,
-  payload: Entity | null,
+  payload: Payload | null,
 ): { text: string | undefined; isProtected: boolean } {
-  if (payload && hasProtectedFields(payload) && fieldsNamed(payload, name).length === 1)
-    return { text: fieldText(payload, name), isProtected: true };
+  const field = protectedField(name, payload);
+  if (field) return { text: fieldText({ fields: [field] }, name), isProtected: true };
   return { text: fieldText(outer, name), isProtected: false };
+}
+
+/** Whom the payload says that it is for (To and Cc), in lower case. */
+export function protectedAddresses(payload: Payload | null): string[] {
+  return ['to', 'cc']
+    .flatMap((name) => protectedField(name, payload) ?? [])
+    .flatMap(({ value }) => parseMailboxes(value))
+    .map(({ address }) => address.toLowerCase());
 }
 
 /**

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Instant } from '../clock.ts';
 import { MINUTE } from '../clock.ts';
+import { looksLikeEntity } from '../mail/text.ts';
 import { Refusal } from '../refusal.ts';
 import { type CertificateFacts, readCertificate } from './certificate.ts';
 import { parseCertificate } from './parse.ts';
@@ -14,7 +15,7 @@ export interface SignatureVerdict {
   fingerprint: string | null;
   valid: boolean;
   /** Why it is not valid. */
-  reason: 'no-certificate' | 'invalid' | null;
+  reason: SignatureFault | null;
   /** The certificate is on the roster; a valid signature by one that merely came with the mail proves no name. */
   certificateKnown: boolean;
   /**
@@ -24,6 +25,26 @@ export interface SignatureVerdict {
   digest: string;
   /** Nothing that a reader sees stands outside of what was signed. */
   coversWholeContent: boolean;
+  /** When it says that it was made. */
+  madeAt: Instant | null;
+  /** Fingerprints of the keys that it was made for, by its own word (RFC 9580 §5.2.3.36); none where it does not say. */
+  intendedFor: string[];
+}
+
+/** `weak`: its hash or its key is one that can be forged. `invalid` is anything that is not one of the others. */
+export type SignatureFault = 'no-certificate' | 'weak' | 'expired' | 'revoked' | 'not-yet-valid' | 'invalid';
+
+/** OpenPGP.js gives words and no codes. */
+const FAULTS: readonly [RegExp, SignatureFault][] = [
+  [/insecure (message )?hash|too weak/i, 'weak'],
+  [/revoked/i, 'revoked'],
+  [/in the future|newer than/i, 'not-yet-valid'],
+  [/expired/i, 'expired'],
+];
+
+function faultOf(error: unknown): SignatureFault {
+  const words = error instanceof Error ? error.message : '';
+  return FAULTS.find(([pattern]) => pattern.test(words))?.[1] ?? 'invalid';
 }
 
 /** Certificates of the roster that hold any of these keys, binary. Key ids are upper-case hex. */
@@ -43,8 +64,18 @@ interface Candidate {
   known: boolean;
 }
 
-interface Verifiable {
+/** A MIME entity with the detached signature that covers it, as multipart/signed holds them (RFC 3156 §5). */
+export interface SignedEntity {
+  entity: Uint8Array;
+  armored: string;
+  /** The parameter of that name, such as `pgp-sha512`. */
+  micalg: string;
+}
+
+export interface Verifiable {
   keyIds: string[];
+  /** The same, for others to verify; null where it is no entity that could be sent on as it is. */
+  signedEntity: SignedEntity | null;
   /** What was signed. */
   content: Uint8Array;
   verifyWith(certificates: openpgp.PublicKey[], at: Date): Promise<VerificationResult[]>;
@@ -55,8 +86,27 @@ export function ofMessage(message: openpgp.Message<Uint8Array>): Verifiable {
   return {
     keyIds: message.getSigningKeyIDs().map(hexId),
     content: message.getLiteralData() ?? new Uint8Array(),
+    signedEntity: detachable(message),
     verifyWith: (certificates, at) => message.verify(certificates, at),
   };
+}
+
+/** A signature inside of an encryption is over the same octets as a detached one. Line ends other than CRLF would not survive that. */
+function detachable(message: openpgp.Message<Uint8Array>): SignedEntity | null {
+  const data = message.getLiteralData();
+  const packets = message.packets.filterByTag(openpgp.enums.packet.signature);
+  if (!data || packets.length !== 1 || !looksLikeEntity(data) || hasBareLineEnd(data)) return null;
+  return signedEntity(data, new openpgp.Signature(packets as openpgp.PacketList<openpgp.SignaturePacket>));
+}
+
+function signedEntity(entity: Uint8Array, signature: openpgp.Signature): SignedEntity | null {
+  const hash = signature.packets[0]?.hashAlgorithm;
+  if (!hash) return null;
+  return { entity, armored: signature.armor(), micalg: `pgp-${openpgp.enums.read(openpgp.enums.hash, hash)}` };
+}
+
+function hasBareLineEnd(data: Uint8Array): boolean {
+  return /(?<!\r)\n|\r(?!\n)/.test(Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1'));
 }
 
 /** A detached signature (armored or binary) over bytes. Throws `malformed-mail` when it is none. */
@@ -66,6 +116,7 @@ export async function ofDetached(content: Uint8Array, signature: Uint8Array): Pr
   return {
     keyIds: read.getSigningKeyIDs().map(hexId),
     content,
+    signedEntity: hasBareLineEnd(content) ? null : signedEntity(content, read),
     verifyWith: async (verificationKeys, date) =>
       (await openpgp.verify({ message, signature: read, verificationKeys, date, format: 'binary' })).signatures,
   };
@@ -93,6 +144,7 @@ export function ofCleartext(message: openpgp.CleartextMessage): Verifiable {
   return {
     keyIds: message.getSigningKeyIDs().map(hexId),
     content: Buffer.from(message.getText()),
+    signedEntity: null,
     verifyWith: (certificates, at) => message.verify(certificates, at),
   };
 }
@@ -120,7 +172,8 @@ export async function verify(
 
 /** Of what a stranger sends along, as much as anybody will look at. */
 export function offerable(offered: readonly Uint8Array[]): Uint8Array[] {
-  return offered.filter((data) => data.length <= LARGEST_OFFERED).slice(0, MOST_OFFERED);
+  const small = offered.filter((data) => data.length <= LARGEST_OFFERED);
+  return [...new Map(small.map((data) => [sha256(data), data])).values()].slice(0, MOST_OFFERED);
 }
 
 async function gather(keyIds: string[], offered: readonly Uint8Array[], lookup: Lookup): Promise<Candidate[]> {
@@ -139,23 +192,31 @@ async function gather(keyIds: string[], offered: readonly Uint8Array[], lookup: 
 
 async function judge(result: VerificationResult, candidates: readonly Candidate[], content: string): Promise<SignatureVerdict> {
   // The promise is awaited here and nowhere else: openpgp hands out the content whether it holds or not.
-  const verified = await result.verified.then(
-    () => true,
-    () => false,
-  );
+  const fault = await result.verified.then(() => null, faultOf);
   const keyId = hexId(result.keyID);
   // OpenPGP.js, too, takes the first certificate that has a key of this id, and no other.
   const candidate = candidates.find(({ facts }) => facts.keys.some((key) => key.keyId === keyId));
-  const valid = verified && candidate !== undefined;
+  const valid = fault === null && candidate !== undefined;
+  const signature = await result.signature;
+  const [packet] = signature.packets;
   return {
     keyId,
     fingerprint: valid ? candidate.facts.fingerprint : null,
     valid,
-    reason: valid ? null : candidate ? 'invalid' : 'no-certificate',
+    reason: valid ? null : candidate ? fault : 'no-certificate',
     certificateKnown: valid && candidate.known,
-    digest: sha256(Buffer.concat([Buffer.from(`${keyId} ${content} `), ...statements(await result.signature)])),
+    digest: sha256(Buffer.concat([Buffer.from(`${keyId} ${content} `), ...statements(signature)])),
     coversWholeContent: false,
+    madeAt: packet?.created?.getTime() ?? null,
+    intendedFor: packet ? intendedFor(packet) : [],
   };
+}
+
+/** Subpacket 35: the version of a key, and its fingerprint. Only what the signature covers is read here. */
+function intendedFor({ unknownSubpackets }: openpgp.SignaturePacket): string[] {
+  return unknownSubpackets
+    .filter(({ type }) => type === 35)
+    .map(({ body }) => Buffer.from(body).toString('hex').slice(2).toUpperCase());
 }
 
 /** Of each signature packet what the signature covers: its hashed subpackets, with the time of signing. */

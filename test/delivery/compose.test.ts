@@ -26,7 +26,10 @@ const mail: OpenedMail = {
   subjectProtected: true,
   messageId: null,
   content,
-  partial: false,
+  allEncrypted: true,
+  aside: [],
+  warnings: [],
+  signedAs: null,
   offered: [],
 };
 const nobody = { contact: null, sender: 'envelope@example.org', caseId: null };
@@ -39,12 +42,21 @@ const signature: SignatureVerdict = {
   certificateKnown: true,
   digest: 'd',
   coversWholeContent: true,
+  madeAt: null,
+  intendedFor: [],
 };
-const signer = { fingerprint: 'F', certificateKnown: true, signatureDigest: 'd' };
+const signer = {
+  fingerprint: 'F',
+  certificateKnown: true,
+  signatureDigest: 'd',
+  signedAt: null,
+  addressedTo: [],
+  intendedFor: [],
+};
 
 const partsOf = (composed: { content: Uint8Array }) => leaves(parseEntity(composed.content));
-const words = (opened: Partial<OpenedMail>, origin: Partial<Parameters<typeof composeMail>[2]> = {}) => {
-  const [first] = partsOf(composeMail({ ...mail, ...opened }, Buffer.from('raw'), { ...nobody, ...origin }));
+const words = (opened: Partial<OpenedMail>, origin: Partial<Parameters<typeof composeMail>[1]> = {}) => {
+  const [first] = partsOf(composeMail({ ...mail, ...opened }, { ...nobody, ...origin }));
   return entityText(first as Entity);
 };
 
@@ -94,13 +106,13 @@ describe('who wrote a mail, as its readers are told', () => {
   });
 });
 
-test('a mail stays octet for octet behind the words, and the whole of it is attached where it held more', () => {
-  const raw = Buffer.from('From: x\r\n\r\nThe words, and more.\r\n');
-  const whole = partsOf(composeMail(mail, raw, nobody));
+test('a mail stays octet for octet behind the words, and what stood beside it is a file of its own', () => {
+  const whole = partsOf(composeMail(mail, nobody));
   expect(whole.map((part) => Buffer.from(part.raw))).toEqual([expect.any(Buffer), content]);
-  const [about, , original] = partsOf(composeMail({ ...mail, partial: true }, raw, nobody));
+  const beside = Buffer.from('Content-Type: text/plain\r\n\r\nPay me.\r\n');
+  const [about, , file] = partsOf(composeMail({ ...mail, aside: [beside], warnings: ['unprotected-text'] }, nobody));
   expect(entityText(about as Entity)).toContain('Warning:');
-  expect([fileName(original as Entity), Buffer.from(decodedBody(original as Entity))]).toEqual(['original.eml', raw]);
+  expect([fileName(file as Entity), Buffer.from(decodedBody(file as Entity))]).toEqual(['unprotected-1.eml', beside]);
 });
 
 test.each([
@@ -111,7 +123,7 @@ test.each([
   ['Hole', null, 'Hole'],
   ['', null, '(no subject)'],
 ])('the subject "%s" in %s reads "%s"', (subject, caseId, shown) => {
-  expect(composeMail({ ...mail, subject }, content, { ...nobody, caseId }).subject).toBe(shown);
+  expect(composeMail({ ...mail, subject }, { ...nobody, caseId }).subject).toBe(shown);
 });
 
 test('a mail that nobody could open is a file under fixed words', () => {

@@ -22,42 +22,84 @@ const parts = (type: string, ...each: string[][]) => [
 ];
 const text = (...lines: string[]) => ['Content-Type: text/plain', '', ...lines];
 
+const control = ['Content-Type: application/pgp-encrypted', '', 'Version: 1'];
+const data = ['Content-Type: application/octet-stream', '', ...ARMOR];
+const signature = ['Content-Type: application/pgp-signature', '', 'sig'];
+const html = (...lines: string[]) => ['Content-Type: text/html', '', ...lines];
+const ARMOR_HTML = `<p>${ARMOR.join('<br>\r\n').replace('abcd', '&nbsp;ab<wbr>cd')}</p>`;
+
+/** `beside`: how many parts stand next to what is protected. */
+type Row = [what: string, lines: string[], form: ReturnType<typeof recognise>['form'], beside?: number];
+
 describe('the form of a mail, before anything is decrypted', () => {
-  it.each([
+  it.each<Row>([
+    ['PGP/MIME', parts('encrypted', control, data), 'pgp-mime', 0],
+    ['PGP/MIME that became multipart/mixed', parts('mixed', text(''), control, data), 'pgp-mime', 0],
+    ['the same with a disclaimer', parts('mixed', control, data, text('This mail is confidential.')), 'pgp-mime', 1],
     [
-      'PGP/MIME',
-      parts(
-        'encrypted',
-        ['Content-Type: application/pgp-encrypted', '', 'Version: 1'],
-        ['Content-Type: application/octet-stream', '', ...ARMOR],
-      ),
+      'PGP/MIME wrapped by a disclaimer',
+      parts('mixed', parts('encrypted', control, data).join('\r\n').replaceAll('x', 'y').split('\r\n'), text('Confidential.')),
       'pgp-mime',
-      true,
+      1,
     ],
-    ['signed', parts('signed', text('hi'), ['Content-Type: application/pgp-signature', '', 'sig']), 'signed-mime', true],
-    ['inline', text(...ARMOR), 'inline', true],
-    ['inline with words around', text('Hello,', ...ARMOR, 'bye'), 'inline', false],
-    ['inline beside an attachment', parts('mixed', text(...ARMOR), ['Content-Type: image/png', '', 'x']), 'inline', false],
-    ['cleartext-signed', text(...CLEARSIGNED), 'cleartext-signed', true],
-    ['cleartext-signed with words before', text('I say:', ...CLEARSIGNED), 'cleartext-signed', false],
-    ['clear', text('hello'), 'clear', undefined],
-    ['encrypted without its control part', parts('encrypted', text('x'), text('y')), 'clear', undefined],
+    ['PGP/MIME without its control part', parts('encrypted', data), 'pgp-mime', 0],
     [
-      'three parts that call themselves signed',
-      parts('signed', text('a'), text('b'), ['Content-Type: application/pgp-signature', '', 's']),
-      'clear',
-      undefined,
+      'the message alone, as a file',
+      parts('mixed', text(' '), ['Content-Type: application/octet-stream; name=encrypted.asc', '', ...ARMOR]),
+      'pgp-mime',
+      0,
     ],
+    ['signed', parts('signed', text('hi'), signature), 'signed-mime', 0],
+    ['signed, with a footer', parts('signed', text('hi'), signature, text('-- list')), 'signed-mime', 1],
+    ['signed, and made multipart/mixed', parts('mixed', text('hi'), signature), 'signed-mime', 0],
+    [
+      'a signed file',
+      parts('mixed', ['Content-Type: text/x-patch', 'Content-Disposition: attachment', '', '+a'], signature),
+      'clear',
+    ],
+    ['inline', text(...ARMOR), 'inline'],
+    [
+      'inline, indented and with no-break spaces',
+      [
+        'Content-Type: text/plain; charset=utf-8',
+        'Content-Transfer-Encoding: base64',
+        '',
+        Buffer.from(ARMOR.map((line) => `\u00a0${line}\u00a0`).join('\r\n')).toString('base64'),
+      ],
+      'inline',
+    ],
+    ['inline, and as HTML too', parts('alternative', text(...ARMOR), html(ARMOR_HTML)), 'inline'],
+    ['in HTML alone', html(ARMOR_HTML), 'inline'],
+    ['inline with words around', text('Hello,', ...ARMOR, 'bye'), 'clear'],
+    ['inline and quoted', text('> hi', ...ARMOR.map((line) => `> ${line}`)), 'clear'],
+    ['two blocks', text(...ARMOR, ...ARMOR), 'clear'],
+    ['inline beside an attachment', parts('mixed', text(...ARMOR), ['Content-Type: image/png', '', 'x']), 'clear'],
+    ['inline beside an HTML text that says something else', parts('alternative', text(...ARMOR), html('<b>Pay me</b>')), 'clear'],
+    ['cleartext-signed', text(...CLEARSIGNED), 'cleartext-signed'],
+    ['cleartext-signed with words before', text('I say:', ...CLEARSIGNED), 'clear'],
+    ['cleartext-signed in HTML', html(`<pre>${CLEARSIGNED.join('\n')}</pre>`), 'clear'],
+    ['clear', text('hello'), 'clear'],
+    ['encrypted without any message', parts('encrypted', text('x'), text('y')), 'clear'],
+    ['three parts that call themselves signed', parts('signed', text('a'), text('b'), signature), 'clear'],
     [
       'armor in an attachment only',
       parts('mixed', text('hi'), ['Content-Type: text/plain', 'Content-Disposition: attachment', '', ...ARMOR]),
       'clear',
-      undefined,
     ],
-  ])('%s', (_, lines, form, whole) => {
+    ['S/MIME, encrypted', ['Content-Type: application/pkcs7-mime; smime-type=enveloped-data', '', 'x'], 's-mime'],
+    [
+      'S/MIME, signed',
+      parts('signed; protocol="application/pkcs7-signature"', text('hi'), [
+        'Content-Type: application/x-pkcs7-signature',
+        '',
+        'x',
+      ]),
+      's-mime',
+    ],
+  ])('%s', (_, lines, form, beside) => {
     const layer = recognise(mail(...lines));
     expect(layer.form).toBe(form);
-    expect('whole' in layer ? layer.whole : undefined).toBe(whole);
+    expect('beside' in layer ? layer.beside.length : undefined).toBe(beside);
   });
 
   it.each([

@@ -49,7 +49,7 @@ describe('a mail is opened', () => {
     ['inline', () => inlineMail(letter, sealing)],
   ])('%s: the same identity and text', async (form, compose) => {
     const opened = await open(await compose());
-    expect(opened).toMatchObject({ form, encrypted: form === 'inline', partial: false });
+    expect(opened).toMatchObject({ form, encrypted: form === 'inline', warnings: [] });
     expect(opened.signer?.fingerprint).toBe(rae.fingerprint);
     expect(textOf(opened)).toBe('the text');
   });
@@ -64,7 +64,7 @@ describe('a mail is opened', () => {
     });
     const opened = await open(wrap(armored));
     expect(opened).toMatchObject({
-      form: 'pgp-mime',
+      form: 'encapsulated',
       encrypted: true,
       signer: { fingerprint: rae.fingerprint, certificateKnown: true },
     });
@@ -80,7 +80,7 @@ describe('a block inside of what was opened', () => {
   it('that does not open is something the mail carries, and takes nothing from its signer', async () => {
     const quoted = '-----BEGIN PGP MESSAGE-----\n\nabcd\n-----END PGP MESSAGE-----';
     const opened = await open(await encryptedMail({ ...letter, text: `look:\n${quoted}` }, sealing));
-    expect(opened).toMatchObject({ form: 'pgp-mime', encrypted: true, partial: false, signer: { fingerprint: rae.fingerprint } });
+    expect(opened).toMatchObject({ form: 'pgp-mime', encrypted: true, warnings: [], signer: { fingerprint: rae.fingerprint } });
     expect(textOf(opened)).toContain('BEGIN PGP MESSAGE');
   });
 });
@@ -131,7 +131,11 @@ describe('who signed', () => {
       .toString('latin1')
       .replace('-----BEGIN PGP SIGNED', 'Pay me.\r\n-----BEGIN PGP SIGNED');
     const opened = await open(Buffer.from(mail, 'latin1'));
-    expect(opened).toMatchObject({ partial: true, signer: null, signatures: [{ valid: true, coversWholeContent: false }] });
+    expect(opened).toMatchObject({
+      warnings: ['unprotected-text', 'protected-in-parts'],
+      signer: null,
+      signatures: [{ valid: true, coversWholeContent: false }],
+    });
     expect(textOf(opened)).not.toContain('Pay me');
   });
 
@@ -159,7 +163,7 @@ describe('who signed', () => {
   it('a clock five minutes ahead is forgiven, an hour is not', async () => {
     const at = (minutes: number) => encryptedMail({ ...letter, at: AT + minutes * 60_000 }, sealing);
     expect((await open(await at(4))).signer?.fingerprint).toBe(rae.fingerprint);
-    expect(await open(await at(60))).toMatchObject({ signer: null, signatures: [{ valid: false, reason: 'invalid' }] });
+    expect(await open(await at(60))).toMatchObject({ signer: null, signatures: [{ valid: false, reason: 'not-yet-valid' }] });
   });
 
   it('the same signature has the same digest, whatever mail it comes in', async () => {

@@ -1,0 +1,118 @@
+import { Refusal } from '../refusal.ts';
+
+/** What an armored block in a text is (RFC 9580 §6.2, §7). */
+export type BlockKind = 'message' | 'signed' | 'key';
+
+export interface Block {
+  kind: BlockKind;
+  /** From the first hyphen of its head line to the last one of its tail line, as it stands in the text. */
+  text: string;
+  start: number;
+  end: number;
+}
+
+const MARKS: Readonly<Record<BlockKind, readonly [head: string, tail: string]>> = {
+  message: ['-----BEGIN PGP MESSAGE-----', '-----END PGP MESSAGE-----'],
+  signed: ['-----BEGIN PGP SIGNED MESSAGE-----', '-----END PGP SIGNATURE-----'],
+  key: ['-----BEGIN PGP PUBLIC KEY BLOCK-----', '-----END PGP PUBLIC KEY BLOCK-----'],
+};
+
+/** A head or tail alone on its line. Blanks around it do no harm; whatever quotes it ("> ") makes it somebody's words. */
+const LINE = /^[ \t\u00a0]*(-----(BEGIN|END) PGP (MESSAGE|SIGNED MESSAGE|PUBLIC KEY BLOCK|SIGNATURE)-----)[ \t\u00a0]*\r?$/gm;
+
+/** The complete blocks of a text, in their order, found in one pass. Inside of a block nothing else begins. */
+export function blocksIn(text: string): Block[] {
+  const blocks: Block[] = [];
+  let open: { kind: BlockKind; start: number } | undefined;
+  for (const match of text.matchAll(LINE)) {
+    const mark = match[1] ?? '';
+    const start = match.index + match[0].indexOf(mark);
+    if (open && mark === MARKS[open.kind][1]) {
+      const end = start + mark.length;
+      blocks.push({ kind: open.kind, start: open.start, end, text: text.slice(open.start, end) });
+      open = undefined;
+      continue;
+    }
+    const kind = kindOf(mark);
+    // A second head means that the first block was cut off; but a signed text may well quote one, dash-escaped or not.
+    if (kind && open?.kind !== 'signed') open = { kind, start };
+  }
+  return blocks;
+}
+
+function kindOf(head: string): BlockKind | undefined {
+  return (Object.keys(MARKS) as BlockKind[]).find((kind) => MARKS[kind][0] === head);
+}
+
+/** Base64 and its padding, on a line by itself. */
+const DATA = /^[A-Za-z0-9+/]+={0,2}$/;
+/** `Version: ...` (RFC 9580 §6.2.2). */
+const HEADER = /^[A-Za-z][A-Za-z0-9-]*: ?/;
+
+/**
+ * The octets in an armored message, whatever its way has done to blanks, line ends and the empty line after the headers,
+ * and where it was left quoted-printable. The checksum is not looked at (RFC 9580 §6.1): the ciphertext's own integrity says more.
+ * @throws Refusal `cannot-open` where a line is none of an armor.
+ */
+export function dearmor(block: string): Uint8Array {
+  const lines = dataLines(block);
+  const data = leftQuoted(lines) ? dataLines(unquoted(block)) : lines;
+  if (data.length === 0 || !data.every((line) => DATA.test(line)))
+    throw new Refusal('cannot-open', undefined, 'the armor is damaged');
+  return Buffer.from(data.join(''), 'base64');
+}
+
+/** What stands between the headers and the checksum, without blanks. */
+function dataLines(block: string): string[] {
+  const lines = block
+    .split('\n')
+    .slice(1, -1)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const first = lines.findIndex((line) => !HEADER.test(line));
+  return (first < 0 ? [] : lines.slice(first)).map((line) => line.replace(BLANKS, '')).filter((line) => !CHECKSUM.test(line));
+}
+
+const BLANKS = /[\s\u00a0\u200b\ufeff]+/gu;
+const CHECKSUM = /^=[A-Za-z0-9+/]{4}$/;
+
+/** Base64 ends with `=` on its last line alone: elsewhere it is a soft line break, or a checksum as `=3Dabcd` (RFC 2045 §6.7). */
+function leftQuoted(data: readonly string[]): boolean {
+  return data.some((line, at) => (line.endsWith('=') && at < data.length - 1) || /=3D/i.test(line));
+}
+
+function unquoted(block: string): string {
+  return block
+    .replace(/=[ \t]{0,8}\r?\n/g, '')
+    .replace(/=([0-9A-F]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+/** The value of an armor header, such as `Charset`, or undefined. */
+export function armorHeader(block: string, name: string): string | undefined {
+  for (const line of block.split('\n').slice(1)) {
+    const [key, value] = line.split(/:[ \t]*/, 2);
+    if (value === undefined) return undefined;
+    if (key?.trim().toLowerCase() === name.toLowerCase()) return value.trim();
+  }
+  return undefined;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  nbsp: ' ',
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  '#43': '+',
+  '#47': '/',
+  '#61': '=',
+  '#160': ' ',
+};
+
+/** The lines of an HTML text, for armor to be found in: nothing is shown, fetched or merged (CVE-2017-17688). */
+export function htmlLines(html: string): string {
+  return html
+    .replace(/<(?:br|\/p|\/div|\/pre|\/tr|\/li|p|div|pre)\b[^<>]*>/gi, '\n')
+    .replace(/<[^<>]*>/g, '')
+    .replace(/&(#?\w+);/g, (whole, name: string) => ENTITIES[name.toLowerCase()] ?? whole);
+}

@@ -1,0 +1,58 @@
+import { type Entity, entityText, parseEntity } from './message.ts';
+import { encodedPart, multipart, textPart } from './outgoing.ts';
+
+/**
+ * A payload without what its sender put into the text for clients that cannot show protected fields: the first lines of a part
+ * marked so (RFC 9788 §2.1.2), or a part of its own (draft-autocrypt-lamps-protected-headers §5). Only for a payload whose fields
+ * are protected: elsewhere such a mark would hide words. The same entity where there is nothing to take off.
+ */
+export function withoutLegacyDisplay(payload: Entity): Entity {
+  if (payload.parameters['hp'] === 'cipher') return withoutMarked(payload) ?? payload;
+  return payload.parameters['protected-headers'] === undefined ? payload : withoutFirstPart(payload);
+}
+
+/** The draft's: the first of two parts under the payload's root. */
+function withoutFirstPart(payload: Entity): Entity {
+  const [first, ...others] = payload.parts;
+  const isDisplay =
+    first?.parameters['protected-headers'] !== undefined &&
+    /^text\/(plain|rfc822-headers)$/.test(first.mediaType) &&
+    others.length > 0;
+  if (payload.mediaType !== 'multipart/mixed' || !isDisplay) return payload;
+  const [only, ...more] = others;
+  return only && more.length === 0
+    ? only
+    : parseEntity(
+        multipart(
+          'mixed',
+          others.map(({ raw }) => raw),
+        ),
+      );
+}
+
+/** The main body part alone may be marked: the root, or the parts of the alternative that it is (RFC 9788 §5.2.2). */
+function withoutMarked(part: Entity): Entity | undefined {
+  if (part.parts.length === 0) return part.parameters['hp-legacy-display'] === '1' ? withoutDisplay(part) : undefined;
+  const bodies = part.mediaType === 'multipart/alternative' ? part.parts : part.parts.slice(0, 1);
+  const changed = new Map(bodies.map((body) => [body, withoutMarked(body)]));
+  if ([...changed.values()].every((body) => body === undefined)) return undefined;
+  const parts = part.parts.map((each) => (changed.get(each) ?? each).raw);
+  return parseEntity(multipart(part.mediaType.slice('multipart/'.length), parts));
+}
+
+/** RFC 9788 §4.5.3: in plain text up to the first empty line, in HTML the one element of that class. */
+function withoutDisplay(part: Entity): Entity {
+  const text = entityText(part);
+  if (part.mediaType === 'text/plain') return parseEntity(textPart(text.slice(endOf(text, 0, /\r?\n[ \t]*\r?\n/g))));
+  if (part.mediaType !== 'text/html') return part;
+  const start = text.search(/<div[^<>]*\bclass="header-protection-legacy-display"/i);
+  const html = start < 0 ? text : text.slice(0, start) + text.slice(endOf(text, start, /<\/div>/gi));
+  return parseEntity(encodedPart('text/html; charset=utf-8', Buffer.from(html)));
+}
+
+/** Where the first match from `start` on ends; `start` where there is none. */
+function endOf(text: string, start: number, pattern: RegExp): number {
+  pattern.lastIndex = start;
+  const match = pattern.exec(text);
+  return match ? match.index + match[0].length : start;
+}

@@ -1,0 +1,48 @@
+/** Charsets in which everything is ASCII octets: they cannot be told from plain English, and have to be believed. */
+const SEVEN_BIT = /^(iso-2022-|hz-gb-2312|utf-7)/i;
+const UTF8 = 'utf-8';
+
+/**
+ * The charset of text that has no MIME header of its own: UTF-8 where it is that, what was declared otherwise, and Windows-1252
+ * where that is unknown. Programs encrypt in the locale of their user, and a mail client declares that of the armor.
+ */
+export function charsetOf(text: Uint8Array, declared?: string): string {
+  const label = declared?.trim().toLowerCase() ?? '';
+  if (SEVEN_BIT.test(label) && isKnown(label)) return label;
+  if (isUtf8(text)) return UTF8;
+  return isKnown(label) && label !== UTF8 && label !== 'us-ascii' ? label : 'windows-1252';
+}
+
+function isUtf8(text: Uint8Array): boolean {
+  try {
+    new TextDecoder(UTF8, { fatal: true }).decode(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isKnown(label: string): boolean {
+  try {
+    new TextDecoder(label);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The longest header section of a payload that is looked through. */
+const LONGEST_HEAD = 64 * 1024;
+/** Fields that a MIME payload begins with; a text that merely starts with "Note: ..." has none of them. */
+const FIELD = /^(content-[a-z-]+|mime-version|subject|from|to|cc|date|message-id)[ \t]*:/i;
+const ANY_FIELD = /^[!-9;-~]+[ \t]*:|^[ \t]/;
+
+/** Whether octets are a MIME entity with a header section of its own (it may be empty), and not bare text. */
+export function looksLikeEntity(bytes: Uint8Array): boolean {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, LONGEST_HEAD)).toString('latin1');
+  const lines = head.split(/\r?\n/);
+  const end = lines.indexOf('');
+  if (end === 0) return true;
+  const fields = lines.slice(0, end < 0 ? lines.length : end);
+  return fields.every((line) => ANY_FIELD.test(line)) && fields.some((line) => FIELD.test(line));
+}

@@ -1,0 +1,153 @@
+import type { Instant } from '../clock.ts';
+import { armorHeader } from '../mail/armor.ts';
+import { type Layer, offeredCertificates, recognise } from '../mail/encrypted.ts';
+import { type Entity, parseEntity } from '../mail/message.ts';
+import { entity, textPart } from '../mail/outgoing.ts';
+import { contentOf, type Payload } from '../mail/protected.ts';
+import { charsetOf, looksLikeEntity } from '../mail/text.ts';
+import { Refusal } from '../refusal.ts';
+import { openMessage, readCleartext } from './message.ts';
+import {
+  type Lookup,
+  ofCleartext,
+  ofDetached,
+  ofMessage,
+  type SignatureVerdict,
+  type SignedEntity,
+  type Verifiable,
+  verify,
+} from './verify.ts';
+
+/** The first OpenPGP layer of a mail; `encapsulated` is multipart/signed inside of multipart/encrypted (RFC 3156 §6.1). */
+export type Form = Exclude<Layer['form'], 's-mime'> | 'encapsulated';
+
+/**
+ * `unprotected-text`: text or parts stood beside the encrypted or signed whole, and are in `aside`.
+ * `protected-in-parts`: parts of the mail were encrypted or signed each by itself. `part-not-opened`: one of them could not be opened.
+ */
+export type Warning = 'unprotected-text' | 'protected-in-parts' | 'part-not-opened';
+
+/** signed inside encrypted inside signed, and one more: what goes deeper is not mail that people send. */
+const DEEPEST = 4;
+
+/** A mail, or a part of one, with the layers that were taken off so far. */
+export interface Opening {
+  content: Entity;
+  /** The innermost cryptographic payload on the way from the root. */
+  payload: Payload | null;
+  form: Form;
+  encrypted: boolean;
+  /** Parts of it came in clear. */
+  inClear: boolean;
+  /** It is the mail itself, and no part of one. */
+  root: boolean;
+  signatures: SignatureVerdict[];
+  /** The payload as its signer signed it. */
+  signedAs: SignedEntity | null;
+  aside: Uint8Array[];
+  warnings: Set<Warning>;
+}
+
+export interface Means {
+  secrets: readonly Uint8Array[];
+  at: Instant;
+  lookup: Lookup;
+  mail: Entity;
+}
+
+export function opening(content: Entity, root: boolean): Opening {
+  return {
+    content,
+    payload: null,
+    form: 'clear',
+    encrypted: false,
+    inClear: false,
+    root,
+    signatures: [],
+    signedAs: null,
+    aside: [],
+    warnings: new Set(),
+  };
+}
+
+/** Takes off layer after layer of what is wholly encrypted or signed. */
+export async function peelAll(state: Opening, means: Means): Promise<void> {
+  for (let depth = 0; ; depth++) {
+    const layer = recognise(state.content);
+    if (layer.form === 's-mime' && depth === 0 && state.root) throw new Refusal('s-mime');
+    if (layer.form === 's-mime' || layer.form === 'clear') return;
+    // What looks like a message inside of an encrypted text is something that the text carries: a quotation, or one for somebody else.
+    if (layer.form === 'inline' && state.encrypted) return;
+    if (depth === DEEPEST) throw new Refusal('too-complex');
+    const before = { ...state, signatures: [...state.signatures], aside: [...state.aside] };
+    try {
+      await peel(layer, state, means);
+    } catch (error) {
+      if (depth === 0 || !(error instanceof Refusal) || error.reason !== 'cannot-open') throw error;
+      Object.assign(state, before);
+      return;
+    }
+    if (depth === 0) state.form = layer.form;
+    if (depth === 1 && state.form === 'pgp-mime' && layer.form === 'signed-mime') state.form = 'encapsulated';
+  }
+}
+
+async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: Opening, means: Means): Promise<void> {
+  if ('beside' in layer) putAside(state, layer.beside.map(contentOf));
+  if (layer.form === 'pgp-mime') {
+    const opened = await openMessage(layer.ciphertext, means);
+    state.content = looksLikeEntity(opened.data) ? parseEntity(opened.data) : textEntity(opened.data);
+    await decrypted(state, means, ofMessage(opened.message));
+  } else if (layer.form === 'inline') {
+    const opened = await openMessage(Buffer.from(layer.armor), means, { signedOnly: true });
+    state.content = textEntity(opened.data, armorHeader(layer.armor, 'charset') ?? layer.part.parameters['charset']);
+    if (opened.encrypted) await decrypted(state, means, ofMessage(opened.message));
+    else await signed(state, means, ofMessage(opened.message));
+  } else if (layer.form === 'signed-mime') {
+    state.content = layer.signed;
+    await signed(state, means, await ofDetached(layer.signed.raw, layer.signature));
+  } else {
+    const message = await readCleartext(layer.text);
+    state.content = parseEntity(textPart(message.getText()));
+    await signed(state, means, ofCleartext(message));
+  }
+}
+
+/** Text or parts that stand next to what is protected. */
+export function putAside(state: Opening, entities: readonly Uint8Array[]): void {
+  if (entities.length === 0) return;
+  state.aside.push(...entities);
+  state.warnings.add('unprotected-text');
+  state.inClear = true;
+}
+
+/** What was signed outside of an encryption says nothing of what is inside. */
+async function decrypted(state: Opening, means: Means, message: Verifiable): Promise<void> {
+  state.encrypted = true;
+  for (const outside of state.signatures) outside.coversWholeContent = false;
+  await signed(state, means, message);
+}
+
+async function signed(state: Opening, { mail, at, lookup }: Means, message: Verifiable): Promise<void> {
+  const offered = [...offeredCertificates(state.content), ...offeredCertificates(mail)];
+  const verdicts = await verify(message, offered, lookup, at);
+  for (const verdict of verdicts) verdict.coversWholeContent = state.root;
+  state.signatures.push(...verdicts);
+  // A signature that does not hold protects nothing.
+  const holds = verdicts.some(({ valid }) => valid);
+  if (state.encrypted || holds) state.payload = { entity: state.content, encrypted: state.encrypted };
+  state.signedAs = holds ? message.signedEntity : null;
+}
+
+/** OpenPGP without MIME inside is text, and its charset is guessed where none is said (RFC 9580 §5.9). */
+export function textEntity(text: Uint8Array, declared?: string): Entity {
+  return parseEntity(
+    entity(
+      [
+        ['Content-Type', `text/plain; charset=${charsetOf(text, declared)}`],
+        ['Content-Transfer-Encoding', '8bit'],
+      ],
+      text,
+    ),
+  );
+}

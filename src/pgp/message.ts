@@ -1,0 +1,79 @@
+import type { Instant } from '../clock.ts';
+import { blocksIn, dearmor } from '../mail/armor.ts';
+import { Refusal } from '../refusal.ts';
+import { parseSecret, remembering } from './parse.ts';
+import { dateAt, openpgp } from './settings.ts';
+
+/** A mail to so many keys is not for this list; each hidden recipient costs a trial decryption. */
+const MOST_RECIPIENTS = 100;
+
+/** An OpenPGP message whose integrity holds. */
+export interface OpenMessage {
+  message: openpgp.Message<Uint8Array>;
+  /** Of its one literal packet. */
+  data: Uint8Array;
+  encrypted: boolean;
+}
+
+/**
+ * Opens a binary or armored message. `signedOnly`: one that was signed (and compressed) without being encrypted is taken too.
+ * @throws Refusal `cannot-open` for whatever is wrong: one answer for all causes, so that nobody can ask which.
+ */
+export async function openMessage(
+  bytes: Uint8Array,
+  means: { secrets: readonly Uint8Array[]; at: Instant },
+  { signedOnly = false }: { signedOnly?: boolean } = {},
+): Promise<OpenMessage> {
+  try {
+    const message = await readMessage(bytes);
+    const encrypted = message.packets.filterByTag(...ENCRYPTED).length > 0;
+    if (!encrypted && !signedOnly) throw new Error('it is not encrypted');
+    const opened = (encrypted ? await decrypt(message, means) : message).unwrapCompressed() as openpgp.Message<Uint8Array>;
+    const data = opened.getLiteralData();
+    if (data === null) throw new Error('no literal data');
+    return { message: opened, data, encrypted };
+  } catch (error) {
+    throw new Refusal('cannot-open', undefined, error instanceof Error ? error.message : String(error));
+  }
+}
+
+const { packet } = openpgp.enums;
+const ENCRYPTED = [
+  packet.publicKeyEncryptedSessionKey,
+  packet.symEncryptedSessionKey,
+  packet.symmetricallyEncryptedData,
+  packet.symEncryptedIntegrityProtectedData,
+  packet.aeadEncryptedData,
+];
+
+async function decrypt(
+  message: openpgp.Message<Uint8Array>,
+  { secrets, at }: { secrets: readonly Uint8Array[]; at: Instant },
+): Promise<openpgp.Message<Uint8Array>> {
+  if (message.getEncryptionKeyIDs().length > MOST_RECIPIENTS) throw new Error('too many recipients');
+  const decryptionKeys = await Promise.all(secrets.map(secretKey));
+  return (await message.decrypt(decryptionKeys, undefined, undefined, dateAt(at))) as openpgp.Message<Uint8Array>;
+}
+
+const secretKey = remembering(parseSecret, 32);
+
+/** The first octet of a packet has its highest bit set, that of armor has not (RFC 9580 §4.2). */
+function readMessage(bytes: Uint8Array): Promise<openpgp.Message<Uint8Array>> {
+  const binaryMessage = ((bytes[0] ?? 0) & 0x80) === 0 ? dearmored(Buffer.from(bytes).toString('latin1')) : bytes;
+  return openpgp.readMessage({ binaryMessage }) as Promise<openpgp.Message<Uint8Array>>;
+}
+
+function dearmored(text: string): Uint8Array {
+  const block = blocksIn(text).find(({ kind }) => kind === 'message');
+  if (!block) throw new Error('there is no armored message');
+  return dearmor(block.text);
+}
+
+/** The framework of a cleartext signature (RFC 9580 §7). Throws `malformed-mail` where it is damaged, or its headers are not of the kind allowed. */
+export async function readCleartext(text: string): Promise<openpgp.CleartextMessage> {
+  try {
+    return await openpgp.readCleartextMessage({ cleartextMessage: text });
+  } catch (error) {
+    throw new Refusal('malformed-mail', 'The signed text is damaged', String(error));
+  }
+}

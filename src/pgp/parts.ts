@@ -1,0 +1,137 @@
+import libmime from 'libmime';
+import { armorHeader, type Block } from '../mail/armor.ts';
+import { encryptedFile, isText, offeredCertificates, partsOfText, readable, recognise } from '../mail/encrypted.ts';
+import { type Entity, parseEntity } from '../mail/message.ts';
+import { filePart, multipart, textPart } from '../mail/outgoing.ts';
+import { contentOf } from '../mail/protected.ts';
+import { Refusal } from '../refusal.ts';
+import { type Means, type Opening, opening, peelAll, putAside, textEntity } from './layers.ts';
+import { openMessage, readCleartext } from './message.ts';
+import { ofCleartext, ofMessage, verify } from './verify.ts';
+
+/** More than this in one mail is there to make somebody work. */
+const MOST_PARTS = 50;
+
+interface Walk extends Means {
+  state: Opening;
+  opened: number;
+  /** The first part that could not be opened. */
+  failure: Refusal | null;
+}
+
+/** What stands in the place of a part: other entities, or itself. */
+type Replacement = readonly Uint8Array[] | null;
+
+/**
+ * Opens what is encrypted or signed by itself inside of a mail that is not so as a whole: armor among other parts, text with
+ * several blocks, files encrypted one by one. Each part is taken or left as one, and stays where it was; its signature credits
+ * nobody with the mail. Throws `cannot-open` where there was something to decrypt and nothing of it could be.
+ */
+export async function openParts(state: Opening, means: Means): Promise<void> {
+  const walk: Walk = { ...means, state, opened: 0, failure: null };
+  const replacement = await openPart(state.content, walk, true);
+  if (walk.failure && !state.encrypted) throw walk.failure;
+  if (walk.failure) state.warnings.add('part-not-opened');
+  if (!replacement) return;
+  state.warnings.add('protected-in-parts');
+  const [only] = replacement;
+  state.content = parseEntity(replacement.length === 1 && only ? only : multipart('mixed', replacement));
+}
+
+async function openPart(part: Entity, walk: Walk, root = false): Promise<Replacement> {
+  try {
+    return await replacementOf(part, walk, root);
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.reason !== 'cannot-open') throw error;
+    walk.failure ??= error;
+    walk.state.inClear = true;
+    return null;
+  }
+}
+
+async function replacementOf(part: Entity, walk: Walk, root: boolean): Promise<Replacement> {
+  if (part.parts.length === 0) return openLeaf(part, walk);
+  const layer = root ? 'clear' : recognise(part).form;
+  return layer === 'pgp-mime' || layer === 'signed-mime' ? openLayer(part, walk) : openChildren(part, walk);
+}
+
+function count(walk: Walk, form: Opening['form']): void {
+  if (++walk.opened > MOST_PARTS) throw new Refusal('too-complex', 'There are too many encrypted or signed parts');
+  if (walk.state.form === 'clear') walk.state.form = form;
+}
+
+/** A multipart/encrypted or multipart/signed of its own. Where it is merely signed it stays as it is, for clients to verify. */
+async function openLayer(part: Entity, walk: Walk): Promise<Replacement> {
+  const inner = opening(part, false);
+  await peelAll(inner, walk);
+  count(walk, inner.form);
+  merge(walk.state, inner);
+  if (inner.encrypted) return [contentOf(inner.content)];
+  walk.state.warnings.add('protected-in-parts');
+  return null;
+}
+
+function merge(state: Opening, inner: Opening): void {
+  state.signatures.push(...inner.signatures);
+  if (inner.encrypted) state.encrypted = true;
+  else state.inClear = true;
+  putAside(state, inner.aside);
+}
+
+async function openChildren(part: Entity, walk: Walk): Promise<Replacement> {
+  const shown = new Set(readable(part));
+  const children: { entity: Entity; replacement: Replacement }[] = [];
+  for (const child of part.parts) {
+    // Another rendering of the armor that is opened beside it.
+    const dropped = part.mediaType === 'multipart/alternative' && child.parts.length === 0 && isText(child) && !shown.has(child);
+    children.push({ entity: child, replacement: dropped ? [] : await openPart(child, walk) });
+  }
+  const changed = children.some(({ replacement }) => replacement && replacement.length > 0);
+  if (!changed) return null;
+  const entities = children.flatMap(({ entity, replacement }) => replacement ?? [entity.raw]);
+  return entities.length === 1 ? entities : [multipart(part.mediaType.slice('multipart/'.length), entities)];
+}
+
+async function openLeaf(part: Entity, walk: Walk): Promise<Replacement> {
+  const file = encryptedFile(part);
+  if (file) return [await openFile(file, walk)];
+  const { blocks, around } = isText(part) ? partsOfText(part) : { blocks: [], around: '' };
+  if (blocks.length > 0) return openText(part, blocks, around, walk);
+  if (readable(part).length > 0) walk.state.inClear = true;
+  return null;
+}
+
+async function openFile({ name, ciphertext }: { name: string; ciphertext: Uint8Array }, walk: Walk): Promise<Uint8Array> {
+  count(walk, 'inline');
+  const { message, data, encrypted } = await openMessage(ciphertext, walk, { signedOnly: true });
+  await note(walk, ofMessage(message), encrypted);
+  return filePart(name, libmime.detectMimeType(name.split('.').at(-1) ?? ''), data);
+}
+
+/** All of its blocks or none: what is shown of a text must not depend on which of them somebody could damage. */
+async function openText(part: Entity, blocks: readonly Block[], around: string, walk: Walk): Promise<Replacement> {
+  const texts: Uint8Array[] = [];
+  for (const block of blocks) texts.push(await openBlock(block, part, walk));
+  if (around !== '') putAside(walk.state, [textPart(around)]);
+  return texts;
+}
+
+async function openBlock(block: Block, part: Entity, walk: Walk): Promise<Uint8Array> {
+  if (block.kind === 'signed') {
+    count(walk, 'cleartext-signed');
+    const message = await readCleartext(block.text);
+    await note(walk, ofCleartext(message), false);
+    return textPart(message.getText());
+  }
+  count(walk, 'inline');
+  const { message, data, encrypted } = await openMessage(Buffer.from(block.text), walk, { signedOnly: true });
+  await note(walk, ofMessage(message), encrypted);
+  return textEntity(data, armorHeader(block.text, 'charset') ?? part.parameters['charset']).raw;
+}
+
+/** Verdicts that cover a part alone. */
+async function note({ state, at, lookup, mail }: Walk, signed: Parameters<typeof verify>[0], encrypted: boolean): Promise<void> {
+  state.signatures.push(...(await verify(signed, offeredCertificates(mail), lookup, at)));
+  if (encrypted) state.encrypted = true;
+  else state.inClear = true;
+}

