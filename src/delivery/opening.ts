@@ -11,8 +11,9 @@ import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
 import type { Case, List, Post, PostKind } from '../store/schema.ts';
-import { type Composed, composeMail, composeNotice, composeUnopened, type Origin } from './compose.ts';
+import { type Composed, composeMail, composeNotice, composeUnopened } from './compose.ts';
 import type { Opened } from './prepare.ts';
+import type { Origin } from './provenance.ts';
 
 /** The post with its content opened and composed. Throws `cannot-open` where its key is gone or its octets are damaged. */
 export async function openPost(seams: Seams, postId: string): Promise<Opened> {
@@ -46,7 +47,7 @@ async function composeFromMail({ db, pgp }: Seams, post: Post, raw: Uint8Array, 
   try {
     // Who signed was decided when it came in and stands in the post, whatever became of his certificate since.
     const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);
-    const opened = await pgp.open({ raw, secrets: [secret], at: post.received_at }, lookup);
+    const opened = await pgp.open({ raw, secrets: [secret], at: post.received_at, withSignature: true }, lookup);
     const signer = post.signer_fingerprint && {
       fingerprint: post.signer_fingerprint,
       certificateKnown: true,

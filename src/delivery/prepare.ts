@@ -1,5 +1,13 @@
 import type { Instant } from '../clock.ts';
-import { type NewField, protectedPayload, sealedMail, signedMail, signedPayload, type TrustedFields } from '../mail/outgoing.ts';
+import {
+  autocrypt,
+  type NewField,
+  protectedPayload,
+  sealedMail,
+  signedMail,
+  signedPayload,
+  type TrustedFields,
+} from '../mail/outgoing.ts';
 import type { ListKey } from '../pgp/keyring.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
@@ -62,33 +70,33 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
     else if (person.certificate === null) prepared.set(copy.id, { held: 'no-certificate' });
     else sealable.push({ copy, certificate: person.certificate });
   }
-  const { list, post, composed } = opened;
+  const { list, post, composed, key } = opened;
   const fields = listFields(list, post, composed.subject, opened.case);
+  const headers = [...listHeaders(list, post.kind), autocrypt(list.address, key.certificate)];
   const answers = await seal(
     seams,
     opened,
     fields,
     sealable.map(({ certificate }) => certificate),
   );
-  for (const [index, { copy }] of sealable.entries())
-    prepared.set(copy.id, toMail(fields, copy, listHeaders(list, post.kind), answers[index]));
+  for (const [index, { copy }] of sealable.entries()) prepared.set(copy.id, toMail(fields, copy, headers, answers[index]));
   return prepared;
 }
 
 async function sealForReporter(seams: Seams, opened: Opened, copy: Delivery): Promise<Prepared> {
   const certificate = copy.certificate_id ? await certificates.byId(seams.db, copy.certificate_id) : undefined;
   if (!certificate) return { held: 'no-certificate' };
-  const { list, post, composed } = opened;
+  const { list, post, composed, key } = opened;
   const fields = { ...listFields(list, post, composed.subject, opened.case), to: copy.address };
   const [answer] = await seal(seams, opened, fields, [certificate.data]);
-  return toMail(fields, copy, personalHeaders(post.kind), answer);
+  return toMail(fields, copy, [...personalHeaders(post.kind), autocrypt(list.address, key.certificate)], answer);
 }
 
 /** Signed once, then encrypted to each certificate alone. */
 async function seal({ pgp, clock }: Seams, { key, composed, signed }: Opened, fields: TrustedFields, to: Uint8Array[]) {
   if (to.length === 0) return [];
   const now: Instant = clock.now();
-  const payload = () => protectedPayload(fields, composed.content);
+  const payload = () => protectedPayload(fields, composed.content, composed.fields);
   return pgp.seal(await once(signed, JSON.stringify(fields), () => pgp.sign(payload(), key.secret, now)), to, now);
 }
 

@@ -98,9 +98,9 @@ function isBlank(part: Entity): boolean {
   return part.mediaType.startsWith('text/') && !isAttachment(part) && /^[\s\u00a0]*$/.test(linesOf(part));
 }
 
-/** One armored block with nothing around it, in the one text that the mail consists of. */
+/** One armored block with nothing around it, in the one text that the mail consists of; its writer's certificate may lie beside it. */
 function wholeText(entity: Entity): Layer | undefined {
-  const [part, ...others] = readable(entity);
+  const [part, ...others] = readable(entity).filter((leaf) => !isKeyFile(leaf));
   if (!part || others.length > 0 || !isText(part)) return undefined;
   const { blocks, around } = partsOfText(part);
   const [block, ...more] = blocks;

@@ -31,7 +31,8 @@ export function entity(fields: readonly NewField[], body: Uint8Array | string): 
  * merely looks like an encoded word is encoded itself, or a reader would see what it decodes to.
  */
 export function words(text: string): string {
-  const line = text.replace(/\p{Cc}+/gu, ' ').trim();
+  // Folded among many blanks, it would have a line of blanks alone (RFC 5322 §3.2.2).
+  const line = text.replace(/[\p{Cc} ]+/gu, ' ').trim();
   return line.includes('=?') ? libmime.encodeWord(line, 'Q', 52) : libmime.encodeWords(line, 'Q', 52);
 }
 
@@ -52,23 +53,22 @@ export function dateValue(at: Instant): string {
 
 /** Text as a `text/plain` part: UTF-8, and 7bit on the wire so that no relay has a reason to touch signed bytes. */
 export function textPart(text: string): Buffer {
-  const canonical = withoutLastLineEnds(text.replace(/\r\n|\r|\n/g, CRLF)) + CRLF;
-  const plain = /^[\t\r\n -~]*$/.test(canonical) && canonical.split(CRLF).every(survives);
-  if (plain)
-    return entity(
-      [
-        ['Content-Type', 'text/plain; charset=utf-8'],
-        ['Content-Transfer-Encoding', '7bit'],
-      ],
-      canonical,
-    );
+  const { encoding, body } = transferEncoded(text);
   return entity(
     [
       ['Content-Type', 'text/plain; charset=utf-8'],
-      ['Content-Transfer-Encoding', 'quoted-printable'],
+      ['Content-Transfer-Encoding', encoding],
     ],
-    wrapQuotedPrintable(encodeQuotedPrintable(canonical)),
+    body,
   );
+}
+
+/** Text in UTF-8 with CRLF line ends, as a body of seven bits that survives every relay. */
+export function transferEncoded(text: string): { encoding: '7bit' | 'quoted-printable'; body: string } {
+  const canonical = withoutLastLineEnds(text.replace(/\r\n|\r|\n/g, CRLF)) + CRLF;
+  const plain = /^[\t\r\n -~]*$/.test(canonical) && canonical.split(CRLF).every(survives);
+  if (plain) return { encoding: '7bit', body: canonical };
+  return { encoding: 'quoted-printable', body: wrapQuotedPrintable(encodeQuotedPrintable(canonical)) };
 }
 
 /** A pattern for this would try every run of line ends in the text to its end. */
@@ -152,14 +152,16 @@ function trusted(fields: TrustedFields): NewField[] {
 
 /**
  * The payload to be signed and encrypted: the content with its header fields inside it, `hp="cipher"`, and in `HP-Outer`
- * what is shown outside (RFC 9788 §2.2, §5.2). `protected-headers` is for the clients of the drafts before it.
+ * what is shown outside (RFC 9788 §2.2, §5.2). `protected-headers` is for the clients of the drafts before it. `inside`: fields
+ * that stand nowhere else.
  */
-export function protectedPayload(fields: TrustedFields, content: Uint8Array): Buffer {
+export function protectedPayload(fields: TrustedFields, content: Uint8Array, inside: readonly NewField[] = []): Buffer {
   const outside = trusted(fields);
   const head = headerLines([
     ...outside,
     ['Subject', words(fields.subject)],
     ...(fields.replyTo ? [['Reply-To', fields.replyTo] as const] : []),
+    ...inside,
     ...outside.map(([name, value]) => ['HP-Outer', `${name}: ${value}`] as const),
     ['HP-Outer', `Subject: ${NEUTRAL_SUBJECT}`],
   ]);
@@ -221,6 +223,21 @@ export function signedMail(
   payload: Uint8Array,
   signature: { armored: string; micalg: string },
 ): Buffer {
+  return signedEntity(payload, signature, [
+    ...trusted(fields),
+    ['Subject', words(fields.subject)],
+    ['Message-ID', messageId],
+    ...extra,
+    ['MIME-Version', '1.0'],
+  ]);
+}
+
+/** multipart/signed: an entity as its signer signed it, and his detached signature. */
+export function signedEntity(
+  payload: Uint8Array,
+  signature: { armored: string; micalg: string },
+  fields: readonly NewField[] = [],
+): Buffer {
   const part = entity(
     [
       ['Content-Type', 'application/pgp-signature; name="signature.asc"'],
@@ -228,9 +245,11 @@ export function signedMail(
     ],
     signature.armored.replace(/\r?\n/g, CRLF),
   );
-  return multipart(
-    `signed; micalg="${signature.micalg}"; protocol="application/pgp-signature"`,
-    [payload, part],
-    [...trusted(fields), ['Subject', words(fields.subject)], ['Message-ID', messageId], ...extra, ['MIME-Version', '1.0']],
-  );
+  return multipart(`signed; micalg="${signature.micalg}"; protocol="application/pgp-signature"`, [payload, part], fields);
+}
+
+/** The Autocrypt field of a list (Autocrypt Level 1 §2.1): its certificate, binary, in pieces that a line can hold. */
+export function autocrypt(address: string, certificate: Uint8Array): NewField {
+  const keydata = Buffer.from(certificate).toString('base64').replace(/.{70}/g, '$& ').trim();
+  return ['Autocrypt', `addr=${address}; prefer-encrypt=mutual; keydata= ${keydata}`];
 }

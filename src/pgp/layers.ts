@@ -83,7 +83,8 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
     try {
       await peel(layer, state, means);
     } catch (error) {
-      if (depth === 0 || !(error instanceof Refusal) || error.reason !== 'cannot-open') throw error;
+      // Inside of what was opened it is something that the mail carries, damaged or for somebody else.
+      if (depth === 0 || !(error instanceof Refusal) || error.reason === 'too-complex') throw error;
       Object.assign(state, before);
       return;
     }

@@ -31,9 +31,9 @@ export async function openParts(state: Opening, means: Means): Promise<void> {
   const walk: Walk = { ...means, state, opened: 0, failure: null };
   const replacement = await openPart(state.content, walk, true);
   if (walk.failure && !state.encrypted) throw walk.failure;
-  if (walk.failure) state.warnings.add('part-not-opened');
   if (!replacement) return;
   state.warnings.add('protected-in-parts');
+  state.signedAs = null;
   const [only] = replacement;
   state.content = parseEntity(replacement.length === 1 && only ? only : multipart('mixed', replacement));
 }
@@ -42,9 +42,11 @@ async function openPart(part: Entity, walk: Walk, root = false): Promise<Replace
   try {
     return await replacementOf(part, walk, root);
   } catch (error) {
-    if (!(error instanceof Refusal) || error.reason !== 'cannot-open') throw error;
-    walk.failure ??= error;
+    if (!(error instanceof Refusal) || error.reason === 'too-complex') throw error;
+    // A signed text that is damaged is text all the same.
+    if (error.reason === 'cannot-open') walk.failure ??= error;
     walk.state.inClear = true;
+    walk.state.warnings.add('part-not-opened');
     return null;
   }
 }

@@ -66,16 +66,16 @@ describe('who wrote a mail, as its readers are told', () => {
   const partial = { ...signature, coversWholeContent: false };
   test.each<[string, Partial<OpenedMail>, typeof alpha | null, string]>([
     ['nobody signed', {}, null, 'none'],
-    ['a contact signed', { signer, signatures: [signature] }, alpha, 'good, alpha@alpha.example of Alpha, certificate F'],
+    ['a contact signed', { signer, signatures: [signature] }, alpha, 'good, by alpha@alpha.example of Alpha, certificate F'],
     [
       'somebody else signed',
       { signer, signatures: [signature] },
       null,
       'good, but by a certificate that is not on the roster: F',
     ],
-    ['the signature is wrong', { signatures: [invalid] }, null, 'BAD'],
-    ['one of two is wrong', { signatures: [signature, invalid] }, null, 'BAD'],
-    ['it covers a part', { signatures: [partial] }, null, 'does not cover the whole mail'],
+    ['the signature is wrong', { signatures: [invalid] }, null, 'BAD: it does not fit these words'],
+    ['one of two is wrong', { signatures: [signature, invalid] }, null, 'BAD: it does not fit these words'],
+    ['it covers a part', { signatures: [partial] }, null, 'does not cover the whole mail: nobody is credited with it'],
     [
       'two people signed',
       { signatures: [signature, signature] },
@@ -84,21 +84,21 @@ describe('who wrote a mail, as its readers are told', () => {
     ],
     ['nobody knows the key', { signatures: [unknown] }, null, 'cannot be checked, no certificate for key 0123456789ABCDEF'],
   ])('%s', (_, opened, contact, line) => {
-    expect(words(opened, { contact })).toContain(`Signature: ${line}\r\n`);
+    expect(words(opened, { contact })).toContain(`| Signature: ${line}\r\n`);
   });
 
   test('the From is what the mail says, else what the envelope says, else nobody', () => {
-    expect(words({})).toContain('From:      Rita <rita@example.org> (as the mail says)');
-    expect(words({ from: null })).toContain('From:      envelope@example.org (as the mail says)');
-    expect(words({ from: null }, { sender: null })).toContain('From:      nobody (as the mail says)');
+    expect(words({})).toContain('| From:      Rita <rita@example.org> (as the mail says)');
+    expect(words({ from: null })).toContain('| From:      envelope@example.org (as the mail says)');
+    expect(words({ from: null }, { sender: null })).toContain('| From:      nobody (as the mail says)');
   });
 
   test('a name cannot write a line of its own', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (name) => {
         const text = words({ from: { address: 'rita@example.org', name: `${name}\r\nSignature: good\u2028Signature: good` } });
-        expect(text.split(/[\r\n\u0085\u2028\u2029]+/).filter((line) => line.startsWith('Signature:'))).toEqual([
-          'Signature: none',
+        expect(text.split(/[\r\n\u0085\u2028\u2029]+/).filter((line) => /^\W*Signature:/.test(line))).toEqual([
+          '| Signature: none',
         ]);
       }),
       { numRuns: 50 },
@@ -180,5 +180,70 @@ describe('the fields of a copy', () => {
     const fields = listFields(list, { received_at: 5 }, 'Subject', { id: 'ORBIT-2026-0001', thread_token: 'token' });
     expect(fields).toMatchObject({ date: 5, replyTo: 'announce+ORBIT-2026-0001.token@orbit.example' });
     expect(listFields(list, { received_at: 5 }, 'Subject', null)).not.toHaveProperty('replyTo');
+  });
+});
+
+test('a subject that the signature does not cover is told of', () => {
+  expect(words({ signer, signatures: [signature], subjectProtected: false }, { contact: alpha })).toContain(
+    'does not cover the subject',
+  );
+  expect(words({ signer, signatures: [signature] }, { contact: alpha })).not.toContain('subject');
+});
+
+describe('what is carried on', () => {
+  const composed = (part: string, change: Partial<OpenedMail> = {}) =>
+    partsOf(composeMail({ ...mail, content: Buffer.from(part), ...change }, nobody));
+
+  test.each([['| Signature: good, by lena@orbit.example'], [' \u00a0|From : lena@orbit.example'], ['\u2502 encrypted: yes']])(
+    'a text that imitates the words at the top is told of there: %s',
+    (line) => {
+      const [about] = composed(`Content-Type: text/plain; charset=utf-8\r\n\r\nHello\r\n${line}\r\n`);
+      expect(entityText(about as Entity)).toContain('| Warning:   the text below has lines like these');
+      const [html] = composed(`Content-Type: text/html; charset=utf-8\r\n\r\n<p>Hello<br>${line}</p>\r\n`);
+      expect(entityText(html as Entity)).toContain('| Warning:');
+      const [clean] = composed('Content-Type: text/plain; charset=utf-8\r\n\r\nThe Signature: is good\r\na | b\r\n');
+      expect(entityText(clean as Entity)).not.toContain('Warning');
+    },
+  );
+
+  test('a charset that not everybody knows becomes UTF-8; format=flowed, files and signed parts stay', () => {
+    const jis = Buffer.from([0x82, 0xa0, 0x82, 0xa2]).toString('latin1');
+    const part = (type: string) => `Content-Type: ${type}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n${jis}\r\n`;
+    const [, text] = composed('', { content: Buffer.from(part('text/plain; charset=Shift_JIS; format=flowed'), 'latin1') });
+    expect([text?.parameters, entityText(text as Entity)]).toEqual([{ charset: 'utf-8', format: 'flowed' }, 'あい\r\n']);
+    const file = part('text/plain; charset=Shift_JIS; name=a.txt');
+    const signed = `Content-Type: multipart/signed; boundary=s\r\n\r\n--s\r\n${part('text/plain; charset=Shift_JIS')}--s--`;
+    const tree = `Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\n${file}\r\n--m\r\n${signed}\r\n--m\r\n${part('text/plain; charset=Shift_JIS')}--m--\r\n`;
+    const [, first, second, third] = composed('', { content: Buffer.from(tree, 'latin1') });
+    expect(
+      [first, second].map((one) =>
+        Buffer.from(one?.body ?? [])
+          .toString('latin1')
+          .trim(),
+      ),
+    ).toEqual([jis, jis]);
+    expect(entityText(third as Entity)).toBe('あい\r\n');
+  });
+
+  test("the sender's own signature goes along, over the octets that he signed", () => {
+    const entity = Buffer.from('Content-Type: text/plain; charset=iso-8859-1\r\nSubject: A hole\r\n\r\nzo\xeb\r\n', 'latin1');
+    const { content } = composeMail({ ...mail, signedAs: { entity, armored: 'SIG\n', micalg: 'pgp-sha512' } }, nobody);
+    const [, signed] = parseEntity(content).parts;
+    expect(signed).toMatchObject({ mediaType: 'multipart/signed', parameters: { micalg: 'pgp-sha512' } });
+    expect(Buffer.from(signed?.parts[0]?.raw ?? [])).toEqual(entity);
+  });
+
+  test('programs read who signed in fields of their own', () => {
+    const fields = (opened: Partial<OpenedMail>, origin = {}) =>
+      composeMail({ ...mail, ...opened }, { ...nobody, ...origin }).fields;
+    expect(fields({ signer, signatures: [signature] }, { contact: alpha, caseId: 'ORBIT-2026-0001' })).toEqual([
+      ['Curfew-Signature', 'good; contact=alpha@alpha.example; certificate=F'],
+      ['Curfew-Encrypted', 'yes'],
+      ['Curfew-Case', 'ORBIT-2026-0001'],
+    ]);
+    expect(fields({ encrypted: true, allEncrypted: false })).toEqual([
+      ['Curfew-Signature', 'none'],
+      ['Curfew-Encrypted', 'part'],
+    ]);
   });
 });

@@ -104,13 +104,13 @@ eachEngine((engine) => {
       await post();
       const inside = await opened(to(await outbox(house).drain(), house.members[1]), house.members[1]);
       const [about, text] = leaves(inside).map(entityText);
-      expect(about).toContain(`Signature: good, alpha@alpha.example of Alpha, certificate ${house.members[0].fingerprint}`);
+      expect(about).toContain(`Signature: good, by alpha@alpha.example of Alpha, certificate ${house.members[0].fingerprint}`);
       expect(about).toContain('Encrypted: yes');
       expect(text).toContain(CANARY);
       await arrive(house, clearMail(letterOf(house, house.members[0])), { sender: house.members[0].address });
       const sent = await outbox(house).drain();
       const report = leaves(await opened(to(sent, house.team[0]), house.team[0], LISTS.security)).map(entityText)[0];
-      expect(report).toContain('From:      alpha <alpha@alpha.example> (as the mail says)');
+      expect(report).toContain('| From:      alpha <alpha@alpha.example> (as the mail says)');
       expect(report).toContain('Signature: none');
       expect(report).toContain('Encrypted: no: it came in clear');
     });
@@ -140,7 +140,7 @@ eachEngine((engine) => {
     expect([fileName(original), Buffer.from(decodedBody(original))]).toEqual(['original.eml', raw]);
   });
 
-  test('what stands around an encrypted block goes along with the whole mail', async () => {
+  test('what stands around an encrypted block goes along as a file of its own', async () => {
     const [alpha] = house.members;
     const inline = await openpgp.encrypt({
       message: await openpgp.createMessage({ text: 'the inside' }),
@@ -153,7 +153,8 @@ eachEngine((engine) => {
     const parts = leaves(inside);
     expect(entityText(parts[0] as Entity)).toContain('Warning:');
     expect(entityText(parts[1] as Entity).trim()).toBe('the inside');
-    expect(Buffer.from(decodedBody(parts[2] as Entity))).toEqual(raw);
+    expect(fileName(parts[2] as Entity)).toBe('unprotected-1.eml');
+    expect(entityText(parseEntity(decodedBody(parts[2] as Entity))).trim()).toBe('the outside');
   });
 
   describe('a copy is held where the certificate of the moment', () => {
@@ -242,6 +243,7 @@ eachEngine((engine) => {
       'List-Help',
       'List-Owner',
       'Precedence',
+      'Autocrypt',
       'MIME-Version',
       'Content-Type',
     ];

@@ -235,6 +235,42 @@ describe('a wholly encrypted mail', () => {
   });
 });
 
+describe('what an encrypted mail carries', () => {
+  const clearsigned = async (damage = (text: string) => text) =>
+    damage(
+      await openpgp.sign({
+        message: await openpgp.createCleartextMessage({ text: 'forged words' }),
+        signingKeys: await openpgp.readPrivateKey({ armoredKey: eve.secret }),
+        date: new Date(AT),
+      }),
+    );
+
+  it.each<[string, () => Promise<string>]>([
+    ['a signed text of somebody else', () => clearsigned()],
+    ['a damaged one', () => clearsigned((text) => text.replace('Hash: ', 'Hush: '))],
+    ['a message to the list itself', () => encrypt('an old secret')],
+  ])('%s among its words takes nothing from them, nor from its writer', async (_, quoted) => {
+    const words = ['Content-Type: text/plain; charset=utf-8', '', 'Do not believe this:', await quoted(), 'It is a forgery.'];
+    const opened = await open(mail(...pgpMime(await encrypt(crlf(words.join('\n'))))));
+    expect(opened).toMatchObject({ form: 'pgp-mime', warnings: [], signer: { fingerprint: rae.fingerprint } });
+    expect(seen(opened).text).toMatch(/^Do not believe this:[\s\S]*It is a forgery\.$/);
+  });
+
+  it('a damaged signed text alone is its text', async () => {
+    const words = ['Content-Type: text/plain; charset=utf-8', '', await clearsigned((text) => text.replace('Hash: ', 'Hush: '))];
+    const opened = await open(mail(...pgpMime(await encrypt(crlf(words.join('\n'))))));
+    expect(opened.signer?.fingerprint).toBe(rae.fingerprint);
+    expect(seen(opened).text).toContain('forged words');
+  });
+});
+
+it('an inline mail with its writer’s certificate beside it is credited whole', async () => {
+  const opened = await open(
+    mail(...mixed(text(await encrypt('the text')), file('rae.asc', Buffer.from(rae.public), 'application/pgp-keys'))),
+  );
+  expect(opened).toMatchObject({ form: 'inline', signer: { fingerprint: rae.fingerprint }, offered: [expect.anything()] });
+});
+
 describe('protected header fields', () => {
   const payload = (type: string, ...lines: string[]) => encrypt(crlf([`Content-Type: ${type}`, ...lines].join('\n')));
 

@@ -1,0 +1,109 @@
+import type { Mailbox } from '../mail/address.ts';
+import { htmlLines } from '../mail/armor.ts';
+import { type Entity, entityText, leaves } from '../mail/message.ts';
+import type { NewField } from '../mail/outgoing.ts';
+import type { Warning } from '../pgp/layers.ts';
+import type { OpenedMail } from '../pgp/open.ts';
+
+/** Who sent a mail, as far as anybody can know. */
+export interface Origin {
+  /** The contact whose certificate made the signature; null where the roster has none. */
+  contact: { address: string; organisation: string } | null;
+  sender: string | null;
+  caseId: string | null;
+}
+
+/** What became of the signatures on a mail: a word for programs, and for people. */
+interface Verdict {
+  word: 'good' | 'unknown' | 'bad' | 'several' | 'partial' | 'unchecked' | 'none';
+  text: string;
+  certificate: string | null;
+}
+
+function verdictOn({ signer, signatures }: OpenedMail, { contact }: Origin): Verdict {
+  const say = (word: Verdict['word'], text: string, certificate: string | null = null): Verdict => ({ word, text, certificate });
+  const [first] = signatures;
+  if (signer && contact)
+    return say(
+      'good',
+      `good, by ${contact.address} of ${contact.organisation}, certificate ${signer.fingerprint}`,
+      signer.fingerprint,
+    );
+  if (signer)
+    return say('unknown', `good, but by a certificate that is not on the roster: ${signer.fingerprint}`, signer.fingerprint);
+  if (!first) return say('none', 'none');
+  const fault = signatures.find(({ reason }) => reason !== null && reason !== 'no-certificate')?.reason;
+  if (fault) return say('bad', `BAD: ${FAULTS[fault] ?? fault}`);
+  if (signatures.some((one) => one.valid && one.coversWholeContent))
+    return say('several', 'good, but by several certificates: nobody is credited with it');
+  if (signatures.some((one) => one.valid)) return say('partial', 'does not cover the whole mail: nobody is credited with it');
+  return say('unchecked', `cannot be checked, no certificate for key ${first.keyId}`);
+}
+
+const FAULTS: Readonly<Record<string, string>> = {
+  invalid: 'it does not fit these words',
+  weak: 'it rests on an algorithm that is broken',
+  expired: 'it, or its key, had expired',
+  revoked: 'its key is revoked',
+  'not-yet-valid': 'it is dated in the future, or older than its key',
+};
+
+const WARNINGS: Readonly<Record<Warning, string>> = {
+  'unprotected-text': 'more stood around what was encrypted or signed; it is attached, and is nobody’s',
+  'protected-in-parts': 'its parts were encrypted or signed each by itself',
+  'part-not-opened': 'a part of it could not be opened',
+};
+
+/** Every line begins so, and whoever writes such lines into his text is told of. */
+const BAR = '| ';
+
+/** The words at the very top of a copy: who wrote what follows, and how it came. `shown`: what follows. */
+export function provenance(opened: OpenedMail, origin: Origin, shown: Entity): string {
+  const { from } = opened;
+  return [
+    `From:      ${from ? plainMailbox(from) : (origin.sender ?? 'nobody')} (as the mail says)`,
+    `Signature: ${verdictOn(opened, origin).text}`,
+    `Encrypted: ${ENCRYPTION[encryptionOf(opened)]}`,
+    ...(origin.caseId ? [`Case:      ${origin.caseId}`] : []),
+    ...opened.warnings.map((warning) => `Warning:   ${WARNINGS[warning]}`),
+    ...(opened.signer && !opened.subjectProtected ? ['Warning:   the signature does not cover the subject'] : []),
+    ...(imitates(shown)
+      ? ['Warning:   the text below has lines like these. They are its writer’s: only those at the very top are not']
+      : []),
+  ]
+    .map((line) => BAR + line)
+    .join('\n');
+}
+
+/** In text no encoded word is decoded. What could end the line, or turn its direction, is a space. */
+function plainMailbox({ name, address }: Mailbox): string {
+  const shown = `${name} <${address}>`.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+  return name === '' ? shown.slice(1, -1) : shown;
+}
+
+const ENCRYPTION = { yes: 'yes', part: 'in part: some of it came in clear', no: 'no: it came in clear' } as const;
+
+function encryptionOf({ encrypted, allEncrypted }: OpenedMail): keyof typeof ENCRYPTION {
+  if (allEncrypted) return 'yes';
+  return encrypted ? 'part' : 'no';
+}
+
+/** A bar, or what looks like one, and a word of the block. */
+const IMITATION = /^[^\S\r\n]*[|¦│┃∣❘ǀ｜][^\S\r\n]*(from|signature|encrypted|case|warning)[^\S\r\n]*:/imu;
+
+function imitates(shown: Entity): boolean {
+  return leaves(shown)
+    .filter(({ mediaType }) => mediaType.startsWith('text/'))
+    .some((part) => IMITATION.test(part.mediaType === 'text/html' ? htmlLines(entityText(part)) : entityText(part)));
+}
+
+/** The same for programs, as fields inside of the copy, where no text can stand. */
+export function provenanceFields(opened: OpenedMail, origin: Origin): NewField[] {
+  const { word, certificate } = verdictOn(opened, origin);
+  const by = word === 'good' && origin.contact ? `; contact=${origin.contact.address}` : '';
+  return [
+    ['Curfew-Signature', `${word}${by}${certificate ? `; certificate=${certificate}` : ''}`],
+    ['Curfew-Encrypted', encryptionOf(opened)],
+    ...(origin.caseId ? [['Curfew-Case', origin.caseId] as const] : []),
+  ];
+}
