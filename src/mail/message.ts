@@ -68,17 +68,33 @@ function parse(raw: Uint8Array, depth: number, seen: { parts: number; headerOcte
 
 const CR = 13;
 const LF = 10;
+const DASH = 45;
 
-/** The header section ends at the first empty line; a first empty line means that there is none. */
+/**
+ * The header section ends at the first empty line; a first empty line means that there is none. Delivery reports are about
+ * whose empty line was lost: there it ends at the delimiter of their first part, or that part's fields would be the mail's.
+ */
 function splitHeader(raw: Uint8Array): { header: Uint8Array; body: Uint8Array } {
   let lineStart = 0;
+  let asked = false;
   for (let at = raw.indexOf(LF); at >= 0; at = raw.indexOf(LF, lineStart)) {
     const empty = at === lineStart || (at === lineStart + 1 && raw[lineStart] === CR);
     if (empty) return { header: raw.subarray(0, lineStart), body: raw.subarray(at + 1) };
+    if (!asked && raw[lineStart] === DASH && raw[lineStart + 1] === DASH) {
+      asked = true;
+      const header = raw.subarray(0, lineStart);
+      if (isAnnounced(header, raw.subarray(lineStart + 2, at))) return { header, body: raw.subarray(lineStart) };
+    }
     lineStart = at + 1;
     if (lineStart > LIMITS.headerOctets) throw new Refusal('too-complex', 'The header section is too long');
   }
   return { header: raw, body: raw.subarray(raw.length) };
+}
+
+/** Whether the fields above a line that begins with dashes name it as their boundary. Asked of one line at most. */
+function isAnnounced(header: Uint8Array, line: Uint8Array): boolean {
+  const { mediaType, parameters } = contentType(parseFields(header));
+  return mediaType.startsWith('multipart/') && parameters['boundary'] === Buffer.from(line).toString('latin1').trimEnd();
 }
 
 function parseFields(header: Uint8Array): Field[] {

@@ -30,6 +30,17 @@ describe('parsing a mail', () => {
     expect(mail.parts.map((part) => entityText(part))).toEqual(['--xy\r\na --x']);
   });
 
+  it('ends the header section at the delimiter that it announces, where the empty line was lost', () => {
+    const report = parseMessage(
+      bytes('Content-Type: multipart/report; boundary="x-1"', 'Subject: a', '--x-1', 'Content-Type: text/html', '', '1', '--x-1--'),
+    );
+    expect(report.parts.map(({ mediaType }) => mediaType)).toEqual(['text/html']);
+    const other = parseMessage(bytes('Content-Type: text/plain', '--x-1', 'Subject: a', '', '1'));
+    expect(fieldText(other, 'subject')).toBe('a');
+    const twice = bytes('Content-Type: text/plain; boundary=x-1', '--x-1', 'Content-Type: text/html', '', '1');
+    expect(() => parseMessage(twice)).toThrow(expect.objectContaining({ reason: 'malformed-mail' }));
+  });
+
   it.each(['From', 'Subject', 'Message-ID', 'Content-Type', 'To'])(
     'refuses a second %s, which could be shown for the first',
     (name) => {
