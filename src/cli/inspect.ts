@@ -113,8 +113,8 @@ async function describe(mail: Entity, opened: OpenedMail): Promise<Seen> {
 /** A file has no envelope: what it says of its own sender stands in for it. */
 function kindOf(mail: Entity): Seen['automatic'] {
   const returnPath = fieldsNamed(mail, 'return-path')[0]?.value;
-  if (automatic(mail, returnPath?.replace(/[<>\s]/g, '') ?? 'unknown') !== 'reply') return null;
-  return mail.mediaType === 'multipart/report' ? 'bounce' : 'auto-reply';
+  const kind = automatic(mail, returnPath?.replace(/[<>\s]/g, '') ?? 'unknown');
+  return kind === 'notice' ? null : kind;
 }
 
 function refused(raw: Uint8Array, { reason }: Refusal): Seen {

@@ -49,4 +49,6 @@ export const membersOnly: Check = ({ list, purpose, signer, intakeLists }) => {
 
 /** An automatic answer to one of our own mails is no post for the members. */
 export const automaticReply: Check = ({ automatic, list, purpose }) =>
-  automatic === 'reply' && list.role === 'private' && purpose !== 'owner' ? { verdict: 'reject', reason: 'members-only' } : null;
+  (automatic === 'bounce' || automatic === 'auto-reply') && list.role === 'private' && purpose !== 'owner'
+    ? { verdict: 'reject', reason: 'members-only' }
+    : null;

@@ -47,9 +47,11 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   const to = await followReferences(seams.db, addressed, outside);
   const key = seams.keyring.find(to.list.fingerprint);
   if (!key) throw new Error(`the key of ${to.list.address} is not loaded`);
-  if (!isForPeople(to) && fieldsNamed(outside, 'from').length === 0) throw new Refusal('malformed-mail', 'There is no From');
-  const look = await lookAt(seams, to, mail, key.secret);
   const origin = automatic(outside, mail.sender);
+  if (!isForPeople(to) && origin !== 'bounce' && fieldsNamed(outside, 'from').length === 0)
+    throw new Refusal('malformed-mail', 'There is no From');
+  // What a bounce returns may be encrypted to anybody: it is not opened, so that it is not refused either.
+  const look = origin === 'bounce' ? unopened(mail.raw) : await lookAt(seams, to, mail, key.secret);
   const kind = kindOf(to, origin);
   const earlier = await posts.like(seams.db, placeOf(to, kind), look.marks);
   const verdict = await judge(seams.db, to, outside, origin, look, earlier !== undefined);
@@ -77,6 +79,10 @@ interface Look {
   /** The roster's certificate that the whole content is credited to. */
   roster: RosterCertificate | undefined;
   marks: posts.Marks;
+}
+
+function unopened(raw: Uint8Array): Look {
+  return { opened: null, roster: undefined, marks: marksOf(raw, null) };
 }
 
 async function lookAt({ db, pgp }: Seams, to: Destination, { raw, receivedAt }: Received, secret: Uint8Array): Promise<Look> {
@@ -168,7 +174,7 @@ function marksOf(raw: Uint8Array, opened: OpenedMail | null): posts.Marks {
 
 /** A bounce or a vacation note at the intake address is for people to see, and opens no case. */
 function kindOf(to: Destination, origin: Automatic): PostKind {
-  if (isForPeople(to) || origin === 'reply') return 'owner';
+  if (isForPeople(to) || origin === 'bounce' || origin === 'auto-reply') return 'owner';
   return to.purpose === 'post' && to.list.role === 'intake' ? 'report' : 'post';
 }
 

@@ -78,14 +78,16 @@ test.each<ListRole>(['intake', 'private', 'public'])(
 
 describe('an automatic answer', () => {
   test('is for people: at the intake list and behind every list', () => {
-    for (const purpose of PURPOSES) expect(verdict('intake', { automatic: 'reply', purpose })).toEqual(accept);
-    for (const role of ['private', 'public'] as const)
-      expect(verdict(role, { automatic: 'reply', purpose: 'owner' })).toEqual(accept);
+    for (const automatic of ['bounce', 'auto-reply'] as const) {
+      for (const purpose of PURPOSES) expect(verdict('intake', { automatic, purpose })).toEqual(accept);
+      for (const role of ['private', 'public'] as const) expect(verdict(role, { automatic, purpose: 'owner' })).toEqual(accept);
+    }
   });
 
   test('is no post for the members, signed or not', () => {
-    for (const purpose of ['post', 'thread', 'request'] as const)
-      expect(verdict('private', { automatic: 'reply', purpose, signer: onThisList })).toEqual(membersOnly);
+    for (const automatic of ['bounce', 'auto-reply'] as const)
+      for (const purpose of ['post', 'thread', 'request'] as const)
+        expect(verdict('private', { automatic, purpose, signer: onThisList })).toEqual(membersOnly);
   });
 });
 

@@ -266,6 +266,17 @@ eachEngine((engine) => {
       expect(await readers()).toEqual(house.team.map(({ address }) => address).sort());
     });
 
+    test('is a bounce, whoever can open what it returns', async () => {
+      const sealed = await encryptedMail(letterOf(house, rita), { recipients: [rita.public] });
+      const words =
+        'Hi. This is the qmail-send program at b.example.\r\n\r\n<rita@b.example>:\r\nGone.\r\n\r\n--- Below this line is a copy.\r\n\r\n';
+      const raw = Buffer.concat([Buffer.from(`Subject: failure notice\r\n\r\n${words}`), sealed]);
+      expect(await postOf(house, await arrive(house, raw, { sender: null }))).toMatchObject({ kind: 'owner', encrypted: 0 });
+      await expect(arrive(house, raw, { sender: null, to: LISTS.distributors })).rejects.toMatchObject({
+        reason: 'members-only',
+      });
+    });
+
     test('is taken though it cannot be opened, and without a From', async () => {
       const raw = await encryptedMail(letterOf(house, rita), { recipients: [rita.public] });
       const post = await postOf(house, await arrive(house, raw, { to: 'security-owner@orbit.example' }));
