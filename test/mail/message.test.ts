@@ -32,7 +32,15 @@ describe('parsing a mail', () => {
 
   it('ends the header section at the delimiter that it announces, where the empty line was lost', () => {
     const report = parseMessage(
-      bytes('Content-Type: multipart/report; boundary="x-1"', 'Subject: a', '--x-1', 'Content-Type: text/html', '', '1', '--x-1--'),
+      bytes(
+        'Content-Type: multipart/report; boundary="x-1"',
+        'Subject: a',
+        '--x-1',
+        'Content-Type: text/html',
+        '',
+        '1',
+        '--x-1--',
+      ),
     );
     expect(report.parts.map(({ mediaType }) => mediaType)).toEqual(['text/html']);
     const other = parseMessage(bytes('Content-Type: text/plain', '--x-1', 'Subject: a', '', '1'));
