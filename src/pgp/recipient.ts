@@ -8,6 +8,8 @@ export type WhyNot = 'unreadable' | 'not-yet-valid' | 'expired' | 'revoked' | 'n
 export interface Recipient {
   /** The one key to encrypt to; said to OpenPGP.js, so that it does not choose another. */
   keyId: openpgp.KeyID;
+  /** Nothing says what that key is for, which OpenPGP.js must be told to overlook. */
+  unflagged: boolean;
   /** When it or the primary key expires, the earlier of the two. */
   until: Instant | null;
 }
@@ -32,13 +34,40 @@ export async function recipientAt(certificate: openpgp.PublicKey, at: Instant): 
   if (!(await encryptionKey(certificate, date, lenient))) return whyNot(certificate, date);
   const key = await encryptionKey(certificate, date, strict);
   if (!key) return 'weak';
+  const unflagged = 'mainKey' in key && isUnflagged(key);
   const expiries = [await certificate.getExpirationTime(), 'mainKey' in key ? await key.getExpirationTime(date) : null];
   const until = Math.min(...expiries.map((expiry) => instantOf(expiry) ?? Number.POSITIVE_INFINITY));
-  return { keyId: key.getKeyID(), until: Number.isFinite(until) ? until : null };
+  return { keyId: key.getKeyID(), unflagged, until: Number.isFinite(until) ? until : null };
 }
 
-function encryptionKey(certificate: openpgp.PublicKey, date: Date, config: openpgp.Config) {
-  return certificate.getEncryptionKey(undefined, date, undefined, config).catch(() => null);
+async function encryptionKey(certificate: openpgp.PublicKey, date: Date, config: openpgp.Config) {
+  const flagged = await certificate.getEncryptionKey(undefined, date, undefined, config).catch(() => null);
+  return flagged ?? unflaggedKey(certificate, date, { ...config, allowMissingKeyFlags: true });
+}
+
+/** Each costs a look at the whole certificate, and a stranger can bind hundreds to his. An old certificate has one or two. */
+const MOST_UNFLAGGED = 3;
+
+/**
+ * The newest subkey whose algorithm can encrypt, of a certificate without key flags, as old GnuPG and PGP made them: by convention
+ * "the subkeys provide encryption services" (RFC 4880 §5.5.1.2). Never the primary key, which is there to sign.
+ */
+async function unflaggedKey(certificate: openpgp.PublicKey, date: Date, config: openpgp.Config) {
+  const subkeys = certificate.subkeys.filter((subkey) => isUnflagged(subkey) && isForEncryption(subkey));
+  for (const subkey of newestFirst(subkeys).slice(0, MOST_UNFLAGGED)) {
+    const key = await certificate.getEncryptionKey(subkey.getKeyID(), date, undefined, config).catch(() => null);
+    if (key === subkey) return subkey;
+  }
+  return null;
+}
+
+/** Nothing says what the subkey is for: no key flags, and no signature over the primary key, which signing subkeys make (RFC 9580 §5.2.1.8). */
+function isUnflagged({ bindingSignatures }: openpgp.Subkey): boolean {
+  return bindingSignatures.every(({ keyFlags, embeddedSignature }) => !keyFlags && !embeddedSignature);
+}
+
+function newestFirst(subkeys: openpgp.Subkey[]): openpgp.Subkey[] {
+  return subkeys.sort((a, b) => b.getCreationTime().getTime() - a.getCreationTime().getTime());
 }
 
 /**
@@ -73,9 +102,7 @@ async function whyNot(certificate: openpgp.PublicKey, date: Date): Promise<WhyNo
     () => false,
   );
   if (!holds) return whyNotPrimary(certificate, date);
-  const [subkey] = certificate.subkeys
-    .filter(isForEncryption)
-    .sort((a, b) => b.getCreationTime().getTime() - a.getCreationTime().getTime());
+  const [subkey] = newestFirst(certificate.subkeys.filter(isForEncryption));
   return subkey ? whyNotSubkey(subkey, date) : 'no-encryption-subkey';
 }
 
@@ -95,7 +122,11 @@ async function whyNotSubkey(subkey: openpgp.Subkey, date: Date): Promise<WhyNot>
 }
 
 const { encryptCommunication, encryptStorage } = openpgp.enums.keyFlags;
+const { ecdh, elgamal, rsaEncrypt, rsaEncryptSign } = openpgp.enums.publicKey;
+/** What subkeys without flags encrypt with; whoever makes newer ones writes flags. */
+const OLD_ENCRYPTION: ReadonlySet<number> = new Set([ecdh, elgamal, rsaEncrypt, rsaEncryptSign]);
 
-function isForEncryption({ bindingSignatures }: openpgp.Subkey): boolean {
-  return bindingSignatures.some(({ keyFlags }) => ((keyFlags?.[0] ?? 0) & (encryptCommunication | encryptStorage)) !== 0);
+function isForEncryption(subkey: openpgp.Subkey): boolean {
+  if (isUnflagged(subkey)) return OLD_ENCRYPTION.has(subkey.keyPacket.algorithm);
+  return subkey.bindingSignatures.some(({ keyFlags }) => ((keyFlags?.[0] ?? 0) & (encryptCommunication | encryptStorage)) !== 0);
 }

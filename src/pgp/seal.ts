@@ -58,6 +58,7 @@ export async function sealTo(signed: Uint8Array, certificate: Uint8Array, at: In
     encryptionKeys: key,
     encryptionKeyIDs: recipient.keyId,
     sessionKey: await sessionKeyFor(key, dateAt(at)),
+    config: { allowMissingKeyFlags: recipient.unflagged },
     date: dateAt(at),
   });
 }

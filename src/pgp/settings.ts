@@ -39,7 +39,10 @@ const settings: openpgp.PartialConfig = {
   allowInsecureDecryptionWithSigningKeys: false,
   /** A signature counts only where its key was valid at that moment, not where it is valid today. */
   allowInsecureVerificationWithReformattedKeys: false,
-  /** A key that does not say what it is for is used for nothing; its owner has a newer one or can renew its self-signature. */
+  /**
+   * A key that does not say what it is for is used for nothing, but for what old ones without flags were always used for: a subkey
+   * to encrypt to (recipient.ts), the primary key to sign (verify.ts). Ours to sign and to decrypt with say it.
+   */
   allowMissingKeyFlags: false,
   /** Not 2048: old OpenPGP.js (Mailvelope, Proton) made RSA moduli of 2047 bits that are no weaker. */
   minRSABits: 2047,

@@ -57,6 +57,13 @@ const MOST_OFFERED = 3;
 /** Octets. OpenPGP.js compares all self-signatures of a certificate with each other: a flooded one of a stranger is not tried. */
 const LARGEST_OFFERED = 64 * 1024;
 
+/**
+ * Old GnuPG and PGP wrote no key flags, and by convention "the top-level key provides signature services" (RFC 4880 §5.5.1.2).
+ * Believing it gives nobody more than he has: with the secret of a primary key he could as well make himself a signing subkey.
+ * Of a subkey OpenPGP.js still asks for its signature over the primary key (RFC 9580 §5.2.1.8), and flags that are there count.
+ */
+const config: openpgp.Config = { ...openpgp.config, allowMissingKeyFlags: true };
+
 type VerificationResult = openpgp.VerifyMessageResult['signatures'][number];
 
 interface Candidate {
@@ -87,7 +94,7 @@ export function ofMessage(message: openpgp.Message<Uint8Array>): Verifiable {
     keyIds: message.getSigningKeyIDs().map(hexId),
     content: message.getLiteralData() ?? new Uint8Array(),
     signedEntity: detachable(message),
-    verifyWith: (certificates, at) => message.verify(certificates, at),
+    verifyWith: (certificates, at) => message.verify(certificates, at, config),
   };
 }
 
@@ -118,7 +125,7 @@ export async function ofDetached(content: Uint8Array, signature: Uint8Array): Pr
     content,
     signedEntity: hasBareLineEnd(content) ? null : signedEntity(content, read),
     verifyWith: async (verificationKeys, date) =>
-      (await openpgp.verify({ message, signature: read, verificationKeys, date, format: 'binary' })).signatures,
+      (await openpgp.verify({ message, signature: read, verificationKeys, date, format: 'binary', config })).signatures,
   };
 }
 
@@ -145,7 +152,7 @@ export function ofCleartext(message: openpgp.CleartextMessage): Verifiable {
     keyIds: message.getSigningKeyIDs().map(hexId),
     content: Buffer.from(message.getText()),
     signedEntity: null,
-    verifyWith: (certificates, at) => message.verify(certificates, at),
+    verifyWith: (certificates, at) => message.verify(certificates, at, config),
   };
 }
 
