@@ -21,10 +21,15 @@ function missing(program: string, ...args: string[]): string | null {
   return status === 0 ? null : `${program} does not run`;
 }
 
-/** Runs a program with `input` on its standard input; never rejects for what it answers. */
-export function run(program: string, args: string[], input: Uint8Array | string = ''): Promise<Run> {
+/** Runs a program with `input` on its standard input and `env` beside our own; never rejects for what it answers. */
+export function run(
+  program: string,
+  args: string[],
+  input: Uint8Array | string = '',
+  env: Record<string, string> = {},
+): Promise<Run> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     const heard: Buffer[][] = [[], [], [], []];
     for (const fd of [1, 2, 3]) child.stdio[fd]?.on('data', (chunk: Buffer) => heard[fd]?.push(chunk));
     const said = (fd: number) => Buffer.concat(heard[fd] ?? []);
