@@ -41,7 +41,7 @@ export const exceptions: readonly Exception[] = [
     programs: 'all',
     directions: TO_CURFEW,
     outcome: 'refused',
-    says: /^signature: invalid$/,
+    says: /^signature: weak$/,
     because: 'The mail opens; Curfew credits signatures by DSA, and by RSA of less than 2047 bits, to nobody.',
   },
   {
@@ -49,7 +49,7 @@ export const exceptions: readonly Exception[] = [
     programs: ['gpg', 'rnp', 'gosop'],
     directions: TO_CURFEW,
     outcome: 'refused',
-    says: /^signature: invalid$/,
+    says: /^signature: weak$/,
     because: 'The mail opens; Curfew credits signatures by DSA, and by RSA of less than 2047 bits, to nobody.',
   },
   {

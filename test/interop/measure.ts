@@ -92,7 +92,7 @@ async function opened(raw: Buffer, form: OpenedMail['form'], key: Key, list: Lis
     const lookup = async (ids: string[]) => (keys.some(({ keyId }) => ids.includes(keyId)) ? [data] : []);
     const mail = await openMail({ raw, secrets: [list.secret], at: systemClock.now() }, lookup);
     const text = leaves(parseEntity(mail.content)).map(entityText).join('').replaceAll('\r\n', '\n');
-    if (mail.form !== form || mail.partial || !text.includes(TEXT))
+    if (mail.form !== form || mail.warnings.length > 0 || !text.includes(TEXT))
       return { refused: `opened as ${mail.form}, with another text: ${text}` };
     const { signer } = mail;
     if (signer?.fingerprint === key.fingerprint && signer.certificateKnown) return 'ok';
