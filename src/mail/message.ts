@@ -1,6 +1,7 @@
 import libmime from 'libmime';
 import { decode as decodeQuotedPrintable } from 'libqp';
 import { Refusal } from '../refusal.ts';
+import { parseMailboxes } from './address.ts';
 
 /** A header field as it stands: the name with its case, the value unfolded but not decoded. */
 export interface Field {
@@ -24,7 +25,26 @@ export interface Entity {
 }
 
 /** A mail has to stay within these, all its parts together; people's mail is far below. */
-const LIMITS = { headerOctets: 512 * 1024, fields: 1000, parts: 1000, depth: 20 };
+const LIMITS = {
+  headerOctets: 512 * 1024,
+  fields: 1000,
+  parts: 1000,
+  depth: 20,
+  /** Lines that begin as a delimiter does. */
+  delimiters: 10_000,
+  /** How often all octets may be gone through for delimiters, as every level of nesting does; for small mail, octets. */
+  scans: 6,
+  leastScan: 8 * 1024 * 1024,
+};
+
+/** What was spent on a mail so far. */
+interface Spent {
+  total: number;
+  parts: number;
+  headerOctets: number;
+  octets: number;
+  delimiters: number;
+}
 
 /** Fields that may stand once: a second one is a way to show one thing and mean another (RFC 5322 §3.6). */
 const ONCE = [
@@ -46,15 +66,18 @@ export function parseMessage(raw: Uint8Array): Entity {
   const entity = parseEntity(raw);
   for (const name of ONCE)
     if (fieldsNamed(entity, name).length > 1) throw new Refusal('malformed-mail', `The field ${name} stands more than once`);
+  const [from] = fieldsNamed(entity, 'from');
+  if (from && parseMailboxes(from.value).length > 1)
+    throw new Refusal('malformed-mail', 'There is more than one address in From');
   return entity;
 }
 
 /** Parses an entity that is no mail of its own, as a decrypted payload is. Throws as `parseMessage` does. */
 export function parseEntity(raw: Uint8Array): Entity {
-  return parse(raw, 0, { parts: 0, headerOctets: 0 });
+  return parse(raw, 0, { total: raw.length, parts: 0, headerOctets: 0, octets: 0, delimiters: 0 });
 }
 
-function parse(raw: Uint8Array, depth: number, seen: { parts: number; headerOctets: number }): Entity {
+function parse(raw: Uint8Array, depth: number, seen: Spent): Entity {
   if (++seen.parts > LIMITS.parts || depth > LIMITS.depth) throw new Refusal('too-complex');
   const { header, body } = splitHeader(raw);
   seen.headerOctets += header.length;
@@ -62,7 +85,7 @@ function parse(raw: Uint8Array, depth: number, seen: { parts: number; headerOcte
   const fields = parseFields(header);
   const { mediaType, parameters } = contentType(fields);
   const boundary = mediaType.startsWith('multipart/') ? parameters['boundary'] : undefined;
-  const parts = boundary ? splitParts(body, boundary).map((part) => parse(part, depth + 1, seen)) : [];
+  const parts = boundary ? splitParts(body, boundary, seen).map((part) => parse(part, depth + 1, seen)) : [];
   return { fields, mediaType, parameters, raw, body, parts };
 }
 
@@ -129,16 +152,18 @@ function contentType(fields: readonly Field[]): { mediaType: string; parameters:
 /**
  * The parts between delimiter lines (RFC 2046 §5.1.1). The line end before a delimiter belongs to the delimiter, so that
  * a part's bytes are those that were signed. Preamble and epilogue are dropped; a missing close-delimiter ends at the end.
+ * Throws `too-complex` as soon as there is more than anybody may ask to be looked at.
  */
-function splitParts(body: Uint8Array, boundary: string): Uint8Array[] {
-  const delimiter = Buffer.from(`--${boundary}`, 'latin1');
+function splitParts(body: Uint8Array, boundary: string, spent: Spent): Uint8Array[] {
+  spent.octets += body.length;
+  if (spent.octets > Math.max(LIMITS.leastScan, LIMITS.scans * spent.total)) throw new Refusal('too-complex');
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   const parts: Uint8Array[] = [];
   let partStart: number | undefined;
-  for (let at = bytes.indexOf(delimiter); at >= 0; at = bytes.indexOf(delimiter, at + 1)) {
-    if (at > 0 && bytes[at - 1] !== LF) continue;
+  for (const at of lineStarts(bytes, `--${boundary}`)) {
+    if (++spent.delimiters > LIMITS.delimiters) throw new Refusal('too-complex', 'The mail has too many parts');
     const lineEnd = bytes.indexOf(LF, at);
-    const rest = bytes.toString('latin1', at + delimiter.length, lineEnd < 0 ? bytes.length : lineEnd).trimEnd();
+    const rest = restOfLine(bytes, at + boundary.length + 2, lineEnd < 0 ? bytes.length : lineEnd);
     if (rest !== '' && rest !== '--') continue;
     if (partStart !== undefined) parts.push(body.subarray(partStart, Math.max(partStart, beforeLineEnd(bytes, at))));
     partStart = rest === '--' || lineEnd < 0 ? undefined : lineEnd + 1;
@@ -146,6 +171,21 @@ function splitParts(body: Uint8Array, boundary: string): Uint8Array[] {
   }
   if (partStart !== undefined) parts.push(body.subarray(partStart));
   return parts;
+}
+
+/** Where lines begin with these words. The line end is part of what is sought, or a body of dashes would match at every octet. */
+function* lineStarts(bytes: Buffer, words: string): Generator<number> {
+  const first = Buffer.from(words, 'latin1');
+  if (bytes.subarray(0, first.length).equals(first)) yield 0;
+  const needle = Buffer.from(`\n${words}`, 'latin1');
+  for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, at + 1)) yield at + 1;
+}
+
+/** Blanks may follow a delimiter. A line with more than these is none. */
+const MOST_BLANKS = 1000;
+
+function restOfLine(bytes: Buffer, from: number, to: number): string {
+  return to - from > MOST_BLANKS ? 'more' : bytes.toString('latin1', from, to).trimEnd();
 }
 
 function beforeLineEnd(bytes: Uint8Array, at: number): number {
@@ -157,10 +197,13 @@ export function fieldsNamed(entity: Pick<Entity, 'fields'>, name: string): Field
   return entity.fields.filter((field) => field.name.toLowerCase() === name.toLowerCase());
 }
 
+/** Characters. What is longer is nothing that a person wrote, and costs whoever decodes it. */
+const LONGEST_ENCODED = 16 * 1024;
+
 /** The first field's value, encoded words decoded (RFC 2047), or undefined. */
 export function fieldText(entity: Pick<Entity, 'fields'>, name: string): string | undefined {
   const value = fieldsNamed(entity, name)[0]?.value;
-  return value === undefined ? undefined : libmime.decodeWords(value);
+  return value === undefined || value.length > LONGEST_ENCODED ? value : libmime.decodeWords(value);
 }
 
 /** The body with its transfer encoding taken off (RFC 2045 §6). An unknown encoding leaves the bytes alone. */

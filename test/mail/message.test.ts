@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodedBody, entityText, fieldText, fileName, leaves, parseEntity, parseMessage } from '../../src/mail/message.ts';
+import { Refusal } from '../../src/refusal.ts';
 
 const bytes = (...lines: string[]) => Buffer.from(lines.join('\r\n'), 'latin1');
 
@@ -150,3 +151,62 @@ describe('reading a part', () => {
     expect(leaves(parseEntity(mail)).map(entityText)).toEqual(['1', '2', '3']);
   });
 });
+
+describe('what a mail may ask to be looked at', () => {
+  const MEBIBYTE = 1024 * 1024;
+  const cost = (raw: Buffer) => {
+    const before = process.cpuUsage();
+    const seen = (() => {
+      try {
+        return parseMessage(raw).parts.length;
+      } catch (error) {
+        return error instanceof Refusal ? error.reason : error;
+      }
+    })();
+    const { user, system } = process.cpuUsage(before);
+    return { seen, ms: (user + system) / 1000 };
+  };
+  const nested = (boundaries: readonly string[], body: string) =>
+    Buffer.from(
+      boundaries.map((boundary) => `Content-Type: multipart/mixed; boundary="${boundary}"\r\n\r\n--${boundary}\r\n`).join('') +
+        body,
+      'latin1',
+    );
+  const depths = Array.from({ length: 19 }, (_, at) => at);
+
+  it.each([
+    [
+      'a body of dashes under boundaries of dashes',
+      nested(
+        depths.map((at) => '-'.repeat(1 + 3 * at)),
+        '-'.repeat(24 * MEBIBYTE),
+      ),
+    ],
+    ['24 MiB of delimiters', nested(['b'], '--b\r\n'.repeat((24 * MEBIBYTE) / 5))],
+    ['24 MiB of what is almost a delimiter', nested(['b'], '--bX\r\n'.repeat((24 * MEBIBYTE) / 6))],
+    [
+      'one line that begins as a delimiter',
+      nested(
+        depths.map((at) => `b${at}`),
+        `--b1${' '.repeat(24 * MEBIBYTE)}`,
+      ),
+    ],
+    ['an encoded field of 400 KiB', Buffer.from(`List-Id: ${'=?x-a?q?a?= '.repeat(34_000)}\r\n\r\nx`)],
+  ])('%s costs less than a second', (_, raw) => {
+    const { seen, ms } = cost(raw);
+    expect(seen === 'too-complex' || typeof seen === 'number').toBe(true);
+    expect(ms).toBeLessThan(1000);
+  });
+
+  it('a large file in an ordinary mail is well within', () => {
+    const file = `Content-Type: application/octet-stream\r\n\r\n${'A'.repeat(76)}\r\n`.padEnd(24 * MEBIBYTE, 'A');
+    expect(cost(nested(['outer', 'middle', 'inner'], file)).seen).toBe(1);
+  });
+});
+
+it.each(['a@x.example, b@y.example', 'Group: a@x.example, b@y.example;', '"a@x.example" <c@z.example>, b@y.example'])(
+  'a From of several people is refused: %s',
+  (from) => {
+    expect(() => parseMessage(bytes(`From: ${from}`, '', 'x'))).toThrow(expect.objectContaining({ reason: 'malformed-mail' }));
+  },
+);
