@@ -1,5 +1,5 @@
 import { newId } from '../clock.ts';
-import type { CertificateFacts } from '../pgp/certificate.ts';
+import { armorCertificate, type CertificateFacts } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
@@ -60,6 +60,15 @@ export async function addCertificate(seams: Seams, contactId: string, armored: s
     if (taken !== undefined) throw new Refusal('conflict', taken);
     return insert(seams, trx, contactId, facts, all.length === 0 ? 'current' : 'proposed');
   });
+}
+
+/**
+ * Puts a certificate in the place of the one that a contact has, by his own word: signed with the one that he had. The old one is
+ * retired. Throws as `addCertificate` does.
+ */
+export async function replaceCertificate(seams: Seams, contactId: string, data: Uint8Array): Promise<void> {
+  const given = await addCertificate(seams, contactId, armorCertificate(data));
+  if (given.state === 'proposed') await seams.db.transaction().execute((trx) => certificates.promote(trx, contactId, given.id));
 }
 
 async function usableCertificate({ pgp, clock }: Seams, armored: string): Promise<CertificateFacts> {

@@ -25,6 +25,5 @@ export async function createList(
   const { fingerprint, armored } = await createListKey({ name, address, passphrase, now });
   await writeListKey(keys, { fingerprint, armored });
   const list = { id: newId(clock), address: address.toLowerCase(), role, name, fingerprint, created_at: now };
-  await lists.insert(db, list);
-  return list;
+  return lists.insert(db, list);
 }

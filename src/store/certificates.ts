@@ -73,6 +73,13 @@ export async function current(db: Db, contactId: string): Promise<Certificate | 
     .executeTakeFirst();
 }
 
+/** A proposed certificate becomes the current one, and the current one is retired; in the caller's transaction. */
+export async function promote(db: Db, contactId: string, id: string): Promise<void> {
+  const ofContact = db.updateTable('certificates').where('contact_id', '=', contactId);
+  await ofContact.set({ state: 'retired' }).where('state', '=', 'current').execute();
+  await ofContact.set({ state: 'current' }).where('id', '=', id).where('state', '=', 'proposed').execute();
+}
+
 /** All of a contact, in every state, in the order of their making. */
 export async function ofContact(db: Db, contactId: string): Promise<Certificate[]> {
   return await db.selectFrom('certificates').selectAll().where('contact_id', '=', contactId).orderBy('id').execute();

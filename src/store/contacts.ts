@@ -1,3 +1,4 @@
+import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import type { Db } from './database.ts';
 import type { Contact, ListRole } from './schema.ts';
@@ -39,7 +40,7 @@ export interface ListContact {
   certificate: { id: string; fingerprint: string; data: Uint8Array } | null;
 }
 
-/** The active contacts of the *active* members of a list, by address. */
+/** The active contacts of the *active* members of a list who have not unsubscribed from it, by address. */
 export async function activeOfList(db: Db, listId: string): Promise<ListContact[]> {
   const rows = await db
     .selectFrom('member_lists')
@@ -53,6 +54,16 @@ export async function activeOfList(db: Db, listId: string): Promise<ListContact[
     .where('member_lists.list_id', '=', listId)
     .where('members.state', '=', 'active')
     .where('contacts.active', '=', 1)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('unsubscribed')
+            .select('unsubscribed.list_id')
+            .whereRef('unsubscribed.contact_id', '=', 'contacts.id')
+            .whereRef('unsubscribed.list_id', '=', 'member_lists.list_id'),
+        ),
+      ),
+    )
     .orderBy('contacts.address')
     .execute();
   return rows.map(({ certificateId, fingerprint, data, ...contact }) => ({
@@ -91,4 +102,24 @@ export async function setActive(db: Db, id: string, active: boolean): Promise<bo
     .where('active', '=', active ? 0 : 1)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
+}
+
+/** False where he was unsubscribed already. */
+export async function unsubscribe(db: Db, contactId: string, listId: string, now: Instant): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('unsubscribed')
+    .values({ contact_id: contactId, list_id: listId, created_at: now })
+    .onConflict((oc) => oc.doNothing())
+    .executeTakeFirst();
+  return numInsertedOrUpdatedRows === 1n;
+}
+
+/** False where he was not unsubscribed. */
+export async function resubscribe(db: Db, contactId: string, listId: string): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('unsubscribed')
+    .where('contact_id', '=', contactId)
+    .where('list_id', '=', listId)
+    .executeTakeFirst();
+  return numDeletedRows === 1n;
 }

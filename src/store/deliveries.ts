@@ -1,6 +1,6 @@
 import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
-import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery } from './schema.ts';
+import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, PostKind } from './schema.ts';
 
 /*
  * The states of a delivery, and who changes them:
@@ -11,6 +11,7 @@ import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery } from
  *     |            v
  *     |         deferred ---> leased             tried again when due
  *     +---------------------- held, deferred     a person says: send it now
+ *               delivered ---> failed            a mail server further on gave it back
  *
  * A lease that ran out is deferred again: whoever had it died, or was too slow to be believed.
  */
@@ -185,7 +186,7 @@ export async function retry(db: Db, id: string, now: Instant): Promise<boolean> 
 }
 
 /** Whether that address, in any case, got automatic mail of these kinds after `since`. */
-export async function wroteTo(db: Db, address: string, kinds: ('receipt' | 'receipt-clear')[], since: Instant): Promise<boolean> {
+export async function wroteTo(db: Db, address: string, kinds: PostKind[], since: Instant): Promise<boolean> {
   const row = await db
     .selectFrom('deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
@@ -268,4 +269,56 @@ export async function sendingContacts(db: Db, ids: string[]): Promise<Map<string
   return new Map(
     rows.map(({ id, active, memberState, data }) => [id, { id, active: active === 1, memberState, certificate: data }]),
   );
+}
+
+/** A copy that the relay took was given back by somebody further on. False: it was settled otherwise, or told of before. */
+export async function bounced(db: Db, id: string, response: string, now: Instant): Promise<boolean> {
+  const result = await db
+    .updateTable('deliveries')
+    .set({ state: 'failed', reason: 'bounced', response, bounced_at: now, settled_at: now, told_at: null })
+    .where('id', '=', id)
+    .where('state', '=', 'delivered')
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** The ids of the contacts who have a copy of that post. */
+export async function contactsWith(db: Db, postId: string): Promise<Set<string>> {
+  const rows = await db.selectFrom('deliveries').select('contact_id').where('post_id', '=', postId).execute();
+  return new Set(rows.flatMap(({ contact_id }) => contact_id ?? []));
+}
+
+/** Holds the copies of a post that wait to go out. Gives how many. */
+export async function holdWaiting(db: Db, postId: string, reason: string): Promise<number> {
+  const result = await db
+    .updateTable('deliveries')
+    .set({ state: 'held', reason })
+    .where('post_id', '=', postId)
+    .where('state', 'in', WAITING)
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
+
+/** The dispatches of a case that a contact has a copy of. */
+export async function dispatchesOf(db: Db, caseId: string, contactId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('deliveries')
+    .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+    .select('posts.id')
+    .distinct()
+    .where('posts.case_id', '=', caseId)
+    .where('posts.kind', '=', 'dispatch')
+    .where('deliveries.contact_id', '=', contactId)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/** A contact has these dispatches. */
+export async function acknowledge(db: Db, postIds: readonly string[], contactId: string, now: Instant): Promise<void> {
+  if (postIds.length === 0) return;
+  await db
+    .insertInto('acknowledgements')
+    .values(postIds.map((post_id) => ({ post_id, contact_id: contactId, created_at: now })))
+    .onConflict((oc) => oc.doNothing())
+    .execute();
 }

@@ -1,16 +1,18 @@
 import { Refusal } from '../refusal.ts';
 import type { Db } from './database.ts';
-import type { List } from './schema.ts';
+import type { List, ListChange, NewList } from './schema.ts';
 
-/** Throws Refusal('conflict') where a list with this address is there. */
-export async function insert(db: Db, list: List): Promise<void> {
+/** Gives the row. Throws Refusal('conflict') where a list with this address is there. */
+export async function insert(db: Db, list: NewList): Promise<List> {
   const address = list.address.toLowerCase();
-  const { numInsertedOrUpdatedRows } = await db
+  const row = await db
     .insertInto('lists')
     .values({ ...list, address })
     .onConflict((oc) => oc.doNothing())
+    .returningAll()
     .executeTakeFirst();
-  if (!numInsertedOrUpdatedRows) throw new Refusal('conflict', `The list ${address} is there already`);
+  if (!row) throw new Refusal('conflict', `The list ${address} is there already`);
+  return row;
 }
 
 /** `address` in any case. */
@@ -37,4 +39,10 @@ export async function lock(db: Db, id: string): Promise<void> {
 /** By address. */
 export async function all(db: Db): Promise<List[]> {
   return await db.selectFrom('lists').selectAll().orderBy('address').execute();
+}
+
+/** Changes what a list takes and adds. False: there is no such list. */
+export async function change(db: Db, id: string, to: ListChange): Promise<boolean> {
+  const { numUpdatedRows } = await db.updateTable('lists').set(to).where('id', '=', id).executeTakeFirst();
+  return numUpdatedRows === 1n;
 }

@@ -1,12 +1,14 @@
 import { type Migration, Migrator } from 'kysely';
 import * as initial from '../../migrations/0001_initial.ts';
 import * as gate from '../../migrations/0002_gate.ts';
+import * as posting from '../../migrations/0004_posting.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
 const migrations: Record<string, Migration> = {
   '0001_initial': initial,
   '0002_gate': gate,
+  '0004_posting': posting,
 };
 
 /** Brings the schema up to date, under the migrator's lock. Throws with the name of the migration that failed. */

@@ -1,5 +1,6 @@
+import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
-import type { NewPost, Post, PostKind } from './schema.ts';
+import type { NewPost, Post, PostKind, PostState } from './schema.ts';
 
 export async function insert(db: Db, post: NewPost): Promise<void> {
   await db.insertInto('posts').values(post).execute();
@@ -60,6 +61,12 @@ const FACTS = [
   'encrypted',
   'received_at',
   'size',
+  'state',
+  'hold_reason',
+  'hits',
+  'signatures',
+  'decided_by',
+  'decided_at',
 ] as const;
 
 export async function factsById(db: Db, id: string): Promise<PostFacts | undefined> {
@@ -67,9 +74,47 @@ export async function factsById(db: Db, id: string): Promise<PostFacts | undefin
 }
 
 /** Everything about posts but their content, newest first. `before` is the id of the last one on the page before. */
-export async function page(db: Db, of: { limit: number; before?: string; caseId?: string }): Promise<PostFacts[]> {
+export async function page(
+  db: Db,
+  of: { limit: number; before?: string; caseId?: string; state?: PostState; listId?: string },
+): Promise<PostFacts[]> {
   let query = db.selectFrom('posts').select(FACTS).orderBy('id', 'desc').limit(of.limit);
   if (of.before !== undefined) query = query.where('id', '<', of.before);
   if (of.caseId !== undefined) query = query.where('case_id', '=', of.caseId);
+  if (of.state !== undefined) query = query.where('state', '=', of.state);
+  if (of.listId !== undefined) query = query.where('list_id', '=', of.listId);
+  return query.execute();
+}
+
+/** Decides on a held post. False: it is not held, or somebody else was faster. */
+export async function decide(
+  db: Db,
+  id: string,
+  to: { state: 'accepted' | 'refused'; by: string | null; at: Instant },
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('posts')
+    .set({ state: to.state, decided_by: to.by, decided_at: to.at })
+    .where('id', '=', id)
+    .where('state', '=', 'held')
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** What people wrote into a case, in their order; `listIds`: through these lists alone. */
+export async function ofThread(
+  db: Db,
+  caseId: string,
+  kinds: readonly PostKind[],
+  listIds?: readonly string[],
+): Promise<PostFacts[]> {
+  let query = db
+    .selectFrom('posts')
+    .select(FACTS)
+    .where('case_id', '=', caseId)
+    .where('kind', 'in', kinds)
+    .where('state', '=', 'accepted')
+    .orderBy('id');
+  if (listIds !== undefined) query = query.where('list_id', 'in', listIds.length > 0 ? listIds : ['']);
   return query.execute();
 }

@@ -1,4 +1,4 @@
-import type { Insertable, Selectable } from 'kysely';
+import type { Generated, Insertable, Selectable, Updateable } from 'kysely';
 import type { Instant } from '../clock.ts';
 
 /** The tables as they stand after the last migration. Columns keep the names of the database. */
@@ -18,6 +18,9 @@ export interface Schema {
   patches: PatchTable;
   approvals: ApprovalTable;
   deliveries: DeliveryTable;
+  unsubscribed: { contact_id: string; list_id: string; created_at: Instant };
+  acknowledgements: { post_id: string; contact_id: string; created_at: Instant };
+  secrets: { name: string; value: Uint8Array };
 }
 
 export type ListRole = 'intake' | 'private' | 'public';
@@ -33,6 +36,7 @@ export type MemberState =
   | 'rejected';
 export type TokenRole = 'admin' | 'team' | 'auditor';
 export type CaseState = 'received' | 'scheduled' | 'armed' | 'released';
+export type PostState = 'accepted' | 'held' | 'refused';
 export type DeliveryState = 'queued' | 'leased' | 'deferred' | 'held' | 'delivered' | 'failed';
 /** Who a copy is for: a contact and a reporter get it sealed, a stranger nothing but fixed words, the public what is released. */
 export type Audience = 'contact' | 'reporter' | 'stranger' | 'public';
@@ -42,7 +46,11 @@ export type PostKind =
   | 'report'
   | 'post'
   | 'owner'
+  | 'request'
+  | 'bounce'
   // ---
+  | 'answer'
+  | 'key'
   | 'receipt'
   | 'receipt-clear'
   | 'draft'
@@ -62,6 +70,23 @@ interface ListTable {
   /** Of the list's OpenPGP key, upper-case hex. */
   fingerprint: string;
   created_at: Instant;
+  /** Takes only what came wholly encrypted; only what somebody of the roster signed; only what its members and the team signed. */
+  encrypted_only: Generated<number>;
+  signed_only: Generated<number>;
+  members_only: Generated<number>;
+  /** What is not the team's waits for the team. */
+  moderated: Generated<number>;
+  /** What becomes of a text that its signer has not addressed to this list. */
+  unaddressed: Generated<'hold' | 'accept'>;
+  /** Octets of a mail; null: what the server takes. */
+  largest: number | null;
+  /** Patterns of the attachments that are allowed, with `*`, separated by spaces; null: any. */
+  file_names: string | null;
+  file_types: string | null;
+  /** Before the subject of what it distributes, in brackets. */
+  subject_prefix: string | null;
+  /** Below it. */
+  footer: string | null;
 }
 
 interface MemberTable {
@@ -164,6 +189,15 @@ interface PostTable {
   size: number;
   /** The whole mail as accepted (RFC 5322, CRLF), as an OpenPGP message for the key of list_id, binary. */
   content: Uint8Array;
+  /** `held` waits for a person; what he refuses is never distributed. */
+  state: Generated<PostState>;
+  hold_reason: string | null;
+  /** JSON: the name of each check of the policy, and what it said. */
+  hits: string | null;
+  /** JSON: what was known of each signature when the mail came in. */
+  signatures: string | null;
+  decided_by: string | null;
+  decided_at: Instant | null;
 }
 
 interface PatchTable {
@@ -214,6 +248,8 @@ interface DeliveryTable {
   settled_at: Instant | null;
   /** When the team was told that it is held or failed. */
   told_at: Instant | null;
+  /** When a mail server that had it on the way gave it back. */
+  bounced_at: Instant | null;
 }
 
 export type List = Selectable<ListTable>;
@@ -227,4 +263,6 @@ export type Post = Selectable<PostTable>;
 export type Patch = Selectable<PatchTable>;
 export type Delivery = Selectable<DeliveryTable>;
 export type NewPost = Insertable<PostTable>;
+export type NewList = Insertable<ListTable>;
+export type ListChange = Updateable<ListTable>;
 export type NewDelivery = Insertable<DeliveryTable>;

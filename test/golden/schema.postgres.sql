@@ -1,3 +1,13 @@
+create table acknowledgements (post_id text not null,
+  contact_id text not null,
+  created_at bigint not null);
+
+alter table acknowledgements add constraint acknowledgements_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES contacts(id);
+
+alter table acknowledgements add constraint acknowledgements_pk PRIMARY KEY (post_id, contact_id);
+
+alter table acknowledgements add constraint acknowledgements_post_id_fkey FOREIGN KEY (post_id) REFERENCES posts(id);
+
 create table approvals (case_id text not null,
   hash text not null,
   person_id text not null,
@@ -222,7 +232,8 @@ create table deliveries (id text not null,
   response text,
   created_at bigint not null,
   settled_at bigint,
-  told_at bigint);
+  told_at bigint,
+  bounced_at bigint);
 
 alter table deliveries add constraint deliveries_audience CHECK ((((audience = 'contact'::text) AND (contact_id IS NOT NULL)) OR ((audience = 'reporter'::text) AND (certificate_id IS NOT NULL)) OR (audience = 'stranger'::text) OR ((audience = 'public'::text) AND (case_id IS NOT NULL))));
 
@@ -262,7 +273,9 @@ AS $function$
         or exists (select 1 from recipients where address = lower(new.address) and kind = 'external')
         or (exists (select 1 from lists where id = new.list_id and role = 'public')
           and not (new.audience = 'contact'
-            and exists (select 1 from posts where id = new.post_id and kind in ('owner', 'alert')))))
+            and exists (select 1 from posts where id = new.post_id and kind in ('owner', 'alert', 'answer')))
+          and not (new.audience = 'stranger'
+            and exists (select 1 from posts where id = new.post_id and kind = 'key'))))
       and not exists (select 1 from cases
         where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public')) then raise exception 'a public delivery needs a released case and its public post' using errcode = 'check_violation'; end if;
         return new;
@@ -275,7 +288,7 @@ CREATE OR REPLACE FUNCTION public.deliveries_stranger()
 AS $function$
       begin
         if new.audience = 'stranger'
-      and not exists (select 1 from posts where id = new.post_id and kind in ('receipt-clear', 'news-clear')) then raise exception 'a stranger is sent nothing but fixed words' using errcode = 'check_violation'; end if;
+        and not exists (select 1 from posts where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key')) then raise exception 'a stranger is sent nothing but fixed words' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;
@@ -289,15 +302,37 @@ create table lists (id text not null,
   role text not null,
   name text not null,
   fingerprint text not null,
-  created_at bigint not null);
+  created_at bigint not null,
+  encrypted_only integer not null default 0,
+  signed_only integer not null default 0,
+  members_only integer not null default 0,
+  moderated integer not null default 0,
+  unaddressed text not null default 'hold'::text,
+  largest integer,
+  file_names text,
+  file_types text,
+  subject_prefix text,
+  footer text);
 
 alter table lists add constraint lists_address_check CHECK ((address = lower(address)));
 
 alter table lists add constraint lists_address_key UNIQUE (address);
 
+alter table lists add constraint lists_encrypted_only_check CHECK ((encrypted_only = ANY (ARRAY[0, 1])));
+
+alter table lists add constraint lists_largest_check CHECK ((largest > 0));
+
+alter table lists add constraint lists_members_only_check CHECK ((members_only = ANY (ARRAY[0, 1])));
+
+alter table lists add constraint lists_moderated_check CHECK ((moderated = ANY (ARRAY[0, 1])));
+
 alter table lists add constraint lists_pkey PRIMARY KEY (id);
 
 alter table lists add constraint lists_role_check CHECK ((role = ANY (ARRAY['intake'::text, 'private'::text, 'public'::text])));
+
+alter table lists add constraint lists_signed_only_check CHECK ((signed_only = ANY (ARRAY[0, 1])));
+
+alter table lists add constraint lists_unaddressed_check CHECK ((unaddressed = ANY (ARRAY['hold'::text, 'accept'::text])));
 
 create table member_lists (member_id text not null,
   list_id text not null);
@@ -351,9 +386,17 @@ create table posts (id text not null,
   encrypted integer not null,
   received_at bigint not null,
   size integer not null,
-  content bytea not null);
+  content bytea not null,
+  state text not null default 'accepted'::text,
+  hold_reason text,
+  hits text,
+  signatures text,
+  decided_by text,
+  decided_at bigint);
 
 alter table posts add constraint posts_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table posts add constraint posts_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES contacts(id);
 
 alter table posts add constraint posts_encrypted_check CHECK ((encrypted = ANY (ARRAY[0, 1])));
 
@@ -363,7 +406,11 @@ alter table posts add constraint posts_pkey PRIMARY KEY (id);
 
 alter table posts add constraint posts_signer_contact_id_fkey FOREIGN KEY (signer_contact_id) REFERENCES contacts(id);
 
+alter table posts add constraint posts_state_check CHECK ((state = ANY (ARRAY['accepted'::text, 'held'::text, 'refused'::text])));
+
 CREATE INDEX posts_case ON public.posts USING btree (case_id);
+
+CREATE INDEX posts_held ON public.posts USING btree (id) WHERE (state = 'held'::text);
 
 CREATE INDEX posts_message_id ON public.posts USING btree (list_id, message_id_digest);
 
@@ -387,6 +434,11 @@ alter table recipients add constraint recipients_pkey PRIMARY KEY (id);
 
 CREATE INDEX recipients_address ON public.recipients USING btree (address);
 
+create table secrets (name text not null,
+  value bytea not null);
+
+alter table secrets add constraint secrets_pkey PRIMARY KEY (name);
+
 create table tokens (id text not null,
   name text not null,
   role text not null,
@@ -407,3 +459,13 @@ alter table tokens add constraint tokens_person_id_fkey FOREIGN KEY (person_id) 
 alter table tokens add constraint tokens_pkey PRIMARY KEY (id);
 
 alter table tokens add constraint tokens_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'team'::text, 'auditor'::text])));
+
+create table unsubscribed (contact_id text not null,
+  list_id text not null,
+  created_at bigint not null);
+
+alter table unsubscribed add constraint unsubscribed_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES contacts(id);
+
+alter table unsubscribed add constraint unsubscribed_list_id_fkey FOREIGN KEY (list_id) REFERENCES lists(id);
+
+alter table unsubscribed add constraint unsubscribed_pk PRIMARY KEY (contact_id, list_id);

@@ -1,3 +1,9 @@
+CREATE TABLE "acknowledgements" ("post_id" text not null references "posts" ("id"),
+  "contact_id" text not null references "contacts" ("id"),
+  "created_at" integer not null,
+  constraint "acknowledgements_pk" primary key ("post_id",
+  "contact_id")) strict;
+
 CREATE TABLE "approvals" ("case_id" text not null references "cases" ("id"),
   "hash" text not null,
   "person_id" text not null references "contacts" ("id"),
@@ -126,6 +132,7 @@ CREATE TABLE "deliveries" ("id" text primary key,
   "created_at" integer not null,
   "settled_at" integer,
   "told_at" integer,
+  "bounced_at" integer,
   constraint "deliveries_audience" check ((audience = 'contact' and contact_id is not null)
         or (audience = 'reporter' and certificate_id is not null)
         or audience = 'stranger'
@@ -147,35 +154,45 @@ CREATE TRIGGER deliveries_public_insert before insert on deliveries when (new.au
         or exists (select 1 from recipients where address = lower(new.address) and kind = 'external')
         or (exists (select 1 from lists where id = new.list_id and role = 'public')
           and not (new.audience = 'contact'
-            and exists (select 1 from posts where id = new.post_id and kind in ('owner', 'alert')))))
+            and exists (select 1 from posts where id = new.post_id and kind in ('owner', 'alert', 'answer')))
+          and not (new.audience = 'stranger'
+            and exists (select 1 from posts where id = new.post_id and kind = 'key'))))
       and not exists (select 1 from cases
-        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public'))
-      begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public')) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
 
 CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_id, audience, address on deliveries when (new.audience = 'public'
         or exists (select 1 from lists where address = lower(new.address))
         or exists (select 1 from recipients where address = lower(new.address) and kind = 'external')
         or (exists (select 1 from lists where id = new.list_id and role = 'public')
           and not (new.audience = 'contact'
-            and exists (select 1 from posts where id = new.post_id and kind in ('owner', 'alert')))))
+            and exists (select 1 from posts where id = new.post_id and kind in ('owner', 'alert', 'answer')))
+          and not (new.audience = 'stranger'
+            and exists (select 1 from posts where id = new.post_id and kind = 'key'))))
       and not exists (select 1 from cases
-        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public'))
-      begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public')) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
 
 CREATE TRIGGER deliveries_stranger_insert before insert on deliveries when new.audience = 'stranger'
-      and not exists (select 1 from posts where id = new.post_id and kind in ('receipt-clear', 'news-clear'))
-      begin select raise(abort, 'a stranger is sent nothing but fixed words'); end;
+        and not exists (select 1 from posts where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key')) begin select raise(abort, 'a stranger is sent nothing but fixed words'); end;
 
 CREATE TRIGGER deliveries_stranger_update before update of post_id, list_id, case_id, audience, address on deliveries when new.audience = 'stranger'
-      and not exists (select 1 from posts where id = new.post_id and kind in ('receipt-clear', 'news-clear'))
-      begin select raise(abort, 'a stranger is sent nothing but fixed words'); end;
+        and not exists (select 1 from posts where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key')) begin select raise(abort, 'a stranger is sent nothing but fixed words'); end;
 
 CREATE TABLE "lists" ("id" text primary key,
   "address" text not null unique check (address = lower(address)),
   "role" text not null check (role in ('intake', 'private', 'public')),
   "name" text not null,
   "fingerprint" text not null,
-  "created_at" integer not null) strict;
+  "created_at" integer not null,
+  "encrypted_only" integer default 0 not null check ("encrypted_only" in (0, 1)),
+  "signed_only" integer default 0 not null check ("signed_only" in (0, 1)),
+  "members_only" integer default 0 not null check ("members_only" in (0, 1)),
+  "moderated" integer default 0 not null check ("moderated" in (0, 1)),
+  "unaddressed" text default 'hold' not null check (unaddressed in ('hold', 'accept')),
+  "largest" integer check (largest > 0),
+  "file_names" text,
+  "file_types" text,
+  "subject_prefix" text,
+  "footer" text) strict;
 
 CREATE TABLE "member_lists" ("member_id" text not null references "members" ("id"),
   "list_id" text not null references "lists" ("id"),
@@ -215,9 +232,17 @@ CREATE TABLE "posts" ("id" text primary key,
   "encrypted" integer not null check (encrypted in (0, 1)),
   "received_at" integer not null,
   "size" integer not null,
-  "content" blob not null) strict;
+  "content" blob not null,
+  "state" text default 'accepted' not null check (state in ('accepted', 'held', 'refused')),
+  "hold_reason" text,
+  "hits" text,
+  "signatures" text,
+  "decided_by" text references "contacts" ("id"),
+  "decided_at" integer) strict;
 
 CREATE INDEX "posts_case" on "posts" ("case_id");
+
+CREATE INDEX "posts_held" on "posts" ("id") where "state" = 'held';
 
 CREATE INDEX "posts_message_id" on "posts" ("list_id",
   "message_id_digest");
@@ -235,6 +260,9 @@ CREATE TABLE "recipients" ("id" text primary key,
 
 CREATE INDEX "recipients_address" on "recipients" ("address");
 
+CREATE TABLE "secrets" ("name" text primary key,
+  "value" blob not null) strict;
+
 CREATE TABLE "tokens" ("id" text primary key,
   "name" text not null unique,
   "role" text not null check (role in ('admin', 'team', 'auditor')),
@@ -245,3 +273,9 @@ CREATE TABLE "tokens" ("id" text primary key,
   "revoked_at" integer,
   constraint "tokens_person" unique ("id",
   "person_id")) strict;
+
+CREATE TABLE "unsubscribed" ("contact_id" text not null references "contacts" ("id"),
+  "list_id" text not null references "lists" ("id"),
+  "created_at" integer not null,
+  constraint "unsubscribed_pk" primary key ("contact_id",
+  "list_id")) strict;
