@@ -9,7 +9,8 @@ import type { Log } from './log.ts';
 import { type ListKey, loadKeyring } from './pgp/keyring.ts';
 import { createPgp } from './pgp/pool.ts';
 import { destination } from './post/destination.ts';
-import { type Identity, receive } from './post/receive.ts';
+import { receive } from './post/receive.ts';
+import type { Identity } from './post/received.ts';
 import { Refusal } from './refusal.ts';
 import type { Seams } from './seams.ts';
 import { createRelay } from './smtp/client.ts';
@@ -149,9 +150,9 @@ function doors(seams: Seams, identity: Identity, accepted: () => void): Doors {
     async receive({ sender, recipient, receivedAt }, raw) {
       try {
         const to = await destination(seams.db, identity.domain, recipient);
-        const { id } = await receive(seams, identity, to, { sender, receivedAt, raw });
+        const { id, held } = await receive(seams, identity, to, { sender, receivedAt, raw });
         accepted();
-        return `Accepted as ${id}`;
+        return held === null ? `Accepted as ${id}` : `Accepted as ${id}, and held for a moderator: ${HELD[held] ?? held}`;
       } catch (error) {
         if (isStorageFault(error)) throw new Refusal('storage-unavailable', undefined, String(error));
         throw error;
@@ -159,6 +160,13 @@ function doors(seams: Seams, identity: Identity, accepted: () => void): Doors {
     },
   };
 }
+
+/** What a sender can do about it. Said to whoever sent it: nothing here tells what was in the mail. */
+const HELD: Readonly<Record<string, string>> = {
+  mixed: 'sign all of it, once',
+  unaddressed: 'let your client protect the header fields, or name the recipient in the signature',
+  moderated: 'this list is moderated',
+};
 
 /** How long before a list key expires the log begins to say so. */
 const EXPIRY_WARNING = 30 * DAY;

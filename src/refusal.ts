@@ -49,13 +49,17 @@ const table = {
 
   // What the list takes
   'cannot-open': no('50', '7.0', 422, 'The mail could not be opened. Encrypt it to the current key of this list'),
-  's-mime': no(
-    '54',
-    '6.1',
-    415,
-    'S/MIME is not understood here. Encrypt with OpenPGP to the key of this list, or write in clear',
-  ),
+  's-mime': no('54', '6.1', 415, 'S/MIME is not understood here. Encrypt with PGP to the key of this list, or write in clear'),
   'members-only': no('50', '7.1', 403, 'This list takes signed posts from its members only'),
+  'encrypted-only': no('50', '7.0', 422, 'This list takes encrypted mail only. Encrypt all of it to the key of this list'),
+  'signed-only': no('50', '7.1', 403, 'This list takes mail only that somebody on its roster has signed as a whole'),
+  'file-not-allowed': no('50', '6.1', 422, 'This list does not take attachments of that kind'),
+  'request-unsigned': no(
+    '50',
+    '7.1',
+    403,
+    'Requests are signed with your certificate on the roster and encrypted to the key of this list',
+  ),
   'not-released': no('50', '7.1', 403, 'This list takes announcements of its own server only'),
 
   // The API and the command line

@@ -5,6 +5,7 @@ import { fieldText, parseEntity } from '../mail/message.ts';
 import { filePart, mailbox, multipart, type NewField, signedEntity, type TrustedFields, textPart } from '../mail/outgoing.ts';
 import { contentOf } from '../mail/protected.ts';
 import type { OpenedMail } from '../pgp/open.ts';
+import { kinds } from '../post/kinds.ts';
 import type { Case, List, Post, PostKind } from '../store/schema.ts';
 import { type Origin, provenance, provenanceFields } from './provenance.ts';
 
@@ -65,9 +66,18 @@ function subjectFor(caseId: string | null, given: string): string {
   return caseId && subject.includes(`[${caseId}]`) ? subject : `${tag}${subject || '(no subject)'}`;
 }
 
+/** What a list adds to the mails of people and to a dispatch: its prefix, and its footer below. */
+export function dressed(list: Pick<List, 'subject_prefix' | 'footer'>, kind: PostKind, composed: Composed): Composed {
+  if (!(kinds[kind].fromMail || kind === 'dispatch') || kind === 'owner') return composed;
+  const tag = list.subject_prefix ? `[${list.subject_prefix}]` : '';
+  const subject = tag === '' || composed.subject.includes(tag) ? composed.subject : `${tag} ${composed.subject}`;
+  const content = list.footer ? multipart('mixed', [composed.content, textPart(list.footer)]) : composed.content;
+  return { ...composed, subject, content };
+}
+
 /** The fields inside and outside of a list's mail. Inside of a case, an answer goes to the case. */
 export function listFields(
-  list: List,
+  list: Pick<List, 'address' | 'name'>,
   post: Pick<Post, 'received_at'>,
   subject: string,
   thread: Pick<Case, 'id' | 'thread_token'> | null,
@@ -82,7 +92,7 @@ export function listFields(
 }
 
 /** RFC 2919 and RFC 2369; and RFC 3834 §5 on what no person wrote. */
-export function listHeaders(list: List, kind: PostKind): NewField[] {
+export function listHeaders(list: Pick<List, 'address' | 'role'>, kind: PostKind): NewField[] {
   return [
     ['List-Id', `<${listId(list.address)}>`],
     ['List-Post', list.role === 'public' ? 'NO' : `<mailto:${list.address}>`],
@@ -94,10 +104,8 @@ export function listHeaders(list: List, kind: PostKind): NewField[] {
 }
 
 function submitted(kind: PostKind): NewField[] {
-  if (kind === 'receipt' || kind === 'receipt-clear') return [['Auto-Submitted', 'auto-replied']];
-  return kind === 'report' || kind === 'post' || kind === 'owner' || kind === 'public' || kind === 'dispatch'
-    ? []
-    : [['Auto-Submitted', 'auto-generated']];
+  const value = kinds[kind].submitted;
+  return value === null ? [] : [['Auto-Submitted', value]];
 }
 
 /** The fields of a mail to one person who is on no list, or to somebody else's list. */

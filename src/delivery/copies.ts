@@ -5,7 +5,7 @@ import type { ListContact } from '../store/contacts.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
-import type { Audience, List, NewDelivery, PostKind } from '../store/schema.ts';
+import type { Audience, List, NewDelivery, NewPost } from '../store/schema.ts';
 
 /** Who a copy goes to. A contact's certificate is looked up when it is sealed; a reporter's is fixed with the copy. */
 export type Addressee =
@@ -60,9 +60,18 @@ export async function team(db: Db): Promise<ListContact[]> {
   return union(await Promise.all(intake.map((list) => contacts.activeOfList(db, list.id))));
 }
 
-/** Who a post of that kind on that list is for. A thread of members reaches the team too. */
-export async function readers(db: Db, list: List, kind: PostKind, inThread: boolean): Promise<ListContact[]> {
-  if (kind === 'owner' || list.role !== 'private') return list.role === 'intake' ? contacts.activeOfList(db, list.id) : team(db);
+/**
+ * Who a post on that list is for. A thread of members reaches the team too; what is held goes to those alone who decide on it.
+ */
+export async function readers(
+  db: Db,
+  list: List,
+  post: Pick<NewPost, 'kind' | 'state'>,
+  inThread: boolean,
+): Promise<ListContact[]> {
+  if (post.state === 'held') return team(db);
+  if (post.kind === 'owner' || list.role !== 'private')
+    return list.role === 'intake' ? contacts.activeOfList(db, list.id) : team(db);
   const members = await contacts.activeOfList(db, list.id);
   return inThread ? union([members, await team(db)]) : members;
 }

@@ -1,7 +1,11 @@
 import { sha256 } from '../embargo/bundle.ts';
 import { channelsOf } from '../embargo/contents.ts';
 import { clearNews, clearReceipt } from '../notices/templates.ts';
-import { noticeEntity } from '../notices/write.ts';
+import { keyNotice, keyPart, noticeEntity } from '../notices/write.ts';
+import type { ListKey } from '../pgp/keyring.ts';
+import type { OpenedMail } from '../pgp/open.ts';
+import { kinds } from '../post/kinds.ts';
+import type { KeptVerdict } from '../post/look.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
@@ -11,7 +15,7 @@ import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
 import type { Case, List, Post, PostKind } from '../store/schema.ts';
-import { type Composed, composeMail, composeNotice, composeUnopened } from './compose.ts';
+import { type Composed, composeMail, composeNotice, composeUnopened, dressed } from './compose.ts';
 import type { Opened } from './prepare.ts';
 import type { Origin } from './provenance.ts';
 
@@ -26,41 +30,60 @@ export async function openPost(seams: Seams, postId: string): Promise<Opened> {
   const kept = await pgp.reopen(post.content, key.secret);
   const about = post.case_id ? ((await cases.byId(db, post.case_id)) ?? null) : null;
   if (sha256(kept) !== post.digest) throw new Refusal('cannot-open', undefined, `the post ${post.id} is not what was kept`);
-  const composed = FROM_MAIL.includes(post.kind)
+  const composed = kinds[post.kind].fromMail
     ? await composeFromMail(seams, post, kept, key.secret)
-    : composeNotice(fixedWords(post.kind, list, about) ?? kept);
-  return { post, list, case: about, key, composed, signed: new Map(), signedInClear: new Map() };
+    : composeNotice(fixedWords(post.kind, list, key, about) ?? kept);
+  return {
+    post,
+    list,
+    case: about,
+    key,
+    composed: dressed(list, post.kind, composed),
+    signed: new Map(),
+    signedInClear: new Map(),
+  };
 }
 
 /** What is sent in clear to somebody who proved nothing is written anew here, whatever the database says that it says. */
-function fixedWords(kind: PostKind, list: List, about: Case | null): Buffer | null {
-  if (kind === 'receipt-clear') return noticeEntity(clearReceipt({ list: list.address }));
+function fixedWords(kind: PostKind, list: List, key: ListKey, about: Case | null): Buffer | null {
+  if (kind === 'receipt-clear') return noticeEntity(clearReceipt({ list: list.address }), [keyPart(list, key.certificate)]);
+  if (kind === 'key') return keyNotice(list, key.certificate);
   if (kind === 'news-clear') return noticeEntity(clearNews({ list: list.address, channels: about ? channelsOf(about) : [] }));
   return null;
 }
 
-/** The kinds of post that somebody sent; all others are Curfew's own. */
-const FROM_MAIL: readonly PostKind[] = ['report', 'post', 'owner'];
-
 async function composeFromMail({ db, pgp }: Seams, post: Post, raw: Uint8Array, secret: Uint8Array): Promise<Composed> {
-  const origin: Origin = { contact: await contactOf(db, post), sender: post.sender, caseId: post.case_id };
+  const held = post.state === 'held' ? { postId: post.id, reason: post.hold_reason ?? 'moderated' } : null;
+  const origin: Origin = { contact: await contactOf(db, post), sender: post.sender, caseId: post.case_id, held };
   try {
-    // Who signed was decided when it came in and stands in the post, whatever became of his certificate since.
     const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);
     const opened = await pgp.open({ raw, secrets: [secret], at: post.received_at, withSignature: true }, lookup);
-    const signer = post.signer_fingerprint && {
-      fingerprint: post.signer_fingerprint,
-      certificateKnown: true,
-      signatureDigest: '',
-      signedAt: null,
-      addressedTo: [],
-      intendedFor: [],
-    };
-    return composeMail({ ...opened, signer: signer || null }, origin);
+    return composeMail({ ...opened, ...asItWas(post) }, origin);
   } catch (error) {
-    if (post.kind === 'owner' && error instanceof Refusal && error.reason === 'cannot-open') return composeUnopened(raw, origin);
+    if (post.kind === 'owner' && error instanceof Refusal && UNREADABLE.includes(error.reason))
+      return composeUnopened(raw, origin);
     throw error;
   }
+}
+
+const UNREADABLE: readonly string[] = ['cannot-open', 's-mime', 'malformed-mail'];
+
+/** Who signed was decided when it came in and stands in the post, whatever became of the roster since. */
+function asItWas(post: Post): Pick<OpenedMail, 'signer' | 'signatures'> {
+  const kept = JSON.parse(post.signatures ?? '[]') as KeptVerdict[];
+  return {
+    signatures: kept.map((verdict) => ({ ...verdict, digest: '', madeAt: null, intendedFor: [] })),
+    signer: post.signer_fingerprint
+      ? {
+          fingerprint: post.signer_fingerprint,
+          certificateKnown: post.signer_contact_id !== null,
+          signatureDigest: '',
+          signedAt: null,
+          addressedTo: [],
+          intendedFor: [],
+        }
+      : null,
+  };
 }
 
 async function contactOf(db: Seams['db'], post: Post): Promise<Origin['contact']> {

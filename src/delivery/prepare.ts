@@ -9,6 +9,7 @@ import {
   type TrustedFields,
 } from '../mail/outgoing.ts';
 import type { ListKey } from '../pgp/keyring.ts';
+import { kinds } from '../post/kinds.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -110,12 +111,9 @@ function toMail(
   return { raw: sealedMail(fields, copy.message_id, headers, answer.armored) };
 }
 
-/** The kinds of post whose words are ours and hold nothing of a case, or are public by now. */
-const CLEAR_KINDS: readonly string[] = ['receipt-clear', 'news-clear', 'public'];
-
 async function signInClear({ db, pgp, clock, keyring }: Seams, opened: Opened, copy: Delivery): Promise<Prepared> {
   const { post, composed, signedInClear } = opened;
-  if (!CLEAR_KINDS.includes(post.kind)) throw new Error(`a ${post.kind} is never sent in clear`);
+  if (kinds[post.kind].clear !== copy.audience) throw new Error(`a ${post.kind} is never sent in clear`);
   const list = await lists.byId(db, copy.list_id);
   const key = list && keyring.find(list.fingerprint);
   if (!list || !key) return { held: 'cannot-open' };
@@ -125,6 +123,9 @@ async function signInClear({ db, pgp, clock, keyring }: Seams, opened: Opened, c
     const signable = signedPayload(fields, composed.content);
     return { payload: signable, signature: await pgp.signApart(signable, key.secret, clock.now()) };
   });
-  const headers = toList ? listHeaders(list, post.kind) : personalHeaders(post.kind);
+  const headers = [
+    ...(toList ? listHeaders(list, post.kind) : personalHeaders(post.kind)),
+    autocrypt(list.address, key.certificate),
+  ];
   return { raw: signedMail(fields, copy.message_id, headers, payload, signature) };
 }

@@ -11,6 +11,8 @@ export interface Origin {
   contact: { address: string; organisation: string } | null;
   sender: string | null;
   caseId: string | null;
+  /** It waits for the team's decision; null where it does not. */
+  held: { postId: string; reason: string } | null;
 }
 
 /** What became of the signatures on a mail: a word for programs, and for people. */
@@ -65,6 +67,7 @@ export function provenance(opened: OpenedMail, origin: Origin, shown: Entity): s
     `Signature: ${verdictOn(opened, origin).text}`,
     `Encrypted: ${ENCRYPTION[encryptionOf(opened)]}`,
     ...(origin.caseId ? [`Case:      ${origin.caseId}`] : []),
+    ...heldLines(origin),
     ...opened.warnings.map((warning) => `Warning:   ${WARNINGS[warning]}`),
     ...(opened.signer && !opened.subjectProtected ? ['Warning:   the signature does not cover the subject'] : []),
     ...(imitates(shown)
@@ -81,6 +84,21 @@ function plainMailbox({ name, address }: Mailbox): string {
   return name === '' ? shown.slice(1, -1) : shown;
 }
 
+const WHY_HELD: Readonly<Record<string, string>> = {
+  mixed: 'signed and unsigned words, or those of several people, are in one mail',
+  unaddressed: 'its signer has not addressed it to this list: somebody else may have sent on what he wrote to others',
+  moderated: 'the list is moderated',
+};
+
+/** Only the team reads these. */
+function heldLines({ held }: Origin): string[] {
+  if (!held) return [];
+  return [
+    `Held:      ${WHY_HELD[held.reason] ?? held.reason}`,
+    `Decide:    "accept ${held.postId}" or "reject ${held.postId}", to the list's -request address`,
+  ];
+}
+
 const ENCRYPTION = { yes: 'yes', part: 'in part: some of it came in clear', no: 'no: it came in clear' } as const;
 
 function encryptionOf({ encrypted, allEncrypted }: OpenedMail): keyof typeof ENCRYPTION {
@@ -89,7 +107,7 @@ function encryptionOf({ encrypted, allEncrypted }: OpenedMail): keyof typeof ENC
 }
 
 /** A bar, or what looks like one, and a word of the block. */
-const IMITATION = /^[^\S\r\n]*[|¦│┃∣❘ǀ｜][^\S\r\n]*(from|signature|encrypted|case|warning)[^\S\r\n]*:/imu;
+const IMITATION = /^[^\S\r\n]*[|¦│┃∣❘ǀ｜][^\S\r\n]*(from|signature|encrypted|case|held|decide|warning)[^\S\r\n]*:/imu;
 
 function imitates(shown: Entity): boolean {
   return leaves(shown)

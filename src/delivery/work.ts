@@ -1,15 +1,16 @@
 import { type Alarm, type Instant, newId, randomFraction, SECOND } from '../clock.ts';
 import { gate } from '../embargo/gate.ts';
 import type { Log } from '../log.ts';
-import { roleAddress } from '../mail/address.ts';
+import { kinds } from '../post/kinds.ts';
 import { asRefusal, Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import type { Settlement } from '../store/deliveries.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import type { Delivery, PostKind } from '../store/schema.ts';
+import type { Delivery } from '../store/schema.ts';
 import { nextAttempt } from './backoff.ts';
+import { bounceSender } from './bounce.ts';
 import { PRIORITY } from './copies.ts';
 import { openPost } from './opening.ts';
 import type { Outcome } from './outcome.ts';
@@ -138,7 +139,8 @@ async function keepLease(
 }
 
 async function makeReady(seams: Seams, desk: Desk, postId: string, batch: readonly Delivery[]) {
-  if (desk.opened?.post.id !== postId) desk.opened = await openPost(seams, postId);
+  // A held post may have been decided on meanwhile, and is another then.
+  if (desk.opened?.post.id !== postId || desk.opened.post.state === 'held') desk.opened = await openPost(seams, postId);
   const { opened } = desk;
   return { opened, prepared: await prepare(seams, opened, batch) };
 }
@@ -202,12 +204,11 @@ async function gateAnswer({ db, clock }: Seams, copy: Delivery): Promise<Settlem
   return { state: 'held', reason: answer.reason, response: null };
 }
 
-/** Bounces come to the people behind the list; what is itself an answer or an alarm is never answered (RFC 3834 §3.3). */
+/** Where a bounce of this copy finds it again; what is itself an answer or an alarm is never answered (RFC 3834 §3.3). */
 async function envelopeSender(db: Seams['db'], { post, list }: Opened, copy: Delivery): Promise<string | null> {
-  const silent: readonly PostKind[] = ['owner', 'alert', 'receipt', 'receipt-clear', 'news-clear'];
-  if (silent.includes(post.kind)) return null;
+  if (kinds[post.kind].silent) return null;
   const through = copy.list_id === list.id ? list : await lists.byId(db, copy.list_id);
-  return roleAddress((through ?? list).address, 'owner');
+  return bounceSender(db, (through ?? list).address, copy.id);
 }
 
 function settlementOf(outcome: Outcome, copy: Delivery, { giveUp }: WorkOptions, now: Instant): Settlement {

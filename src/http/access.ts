@@ -19,6 +19,7 @@ export const access: Readonly<Record<string, Access>> = {
 
   'GET /api/v1/lists': READERS,
   'GET /api/v1/lists/:list': READERS,
+  'PATCH /api/v1/lists/:list': ADMIN,
   'GET /api/v1/lists/:list/key': READERS,
   'GET /api/v1/lists/:list/recipients': READERS,
   'POST /api/v1/lists/:list/recipients': ADMIN,
@@ -50,6 +51,8 @@ export const access: Readonly<Record<string, Access>> = {
   'POST /api/v1/deliveries/:id/retry': HANDS,
   'GET /api/v1/posts': READERS,
   'GET /api/v1/posts/:id': READERS,
+  'POST /api/v1/posts/:id/approve': HANDS,
+  'POST /api/v1/posts/:id/refuse': HANDS,
 
   'GET /api/v1/tokens': ADMIN,
   'POST /api/v1/tokens': ADMIN,

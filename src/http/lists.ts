@@ -3,13 +3,33 @@ import { armorCertificate } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
-import type { List } from '../store/schema.ts';
+import type { List, ListChange } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { PageOf, Paging, pageOf } from './page.ts';
-import { ListRole, Name } from './schemas.ts';
+import { ListRole, Name, OrNull } from './schemas.ts';
 
 const tags = ['lists'];
 export const ByList = Type.Object({ list: Name }, { description: 'the id or the address of a list' });
+
+/** What a list takes and what it adds, as people set it. */
+const policy = {
+  encryptedOnly: Type.Boolean({ description: 'takes only what came wholly encrypted' }),
+  signedOnly: Type.Boolean({ description: 'takes only what somebody of the roster signed as a whole' }),
+  membersOnly: Type.Boolean({ description: 'takes only what its members and the team signed; a private list always does' }),
+  moderated: Type.Boolean({ description: 'holds what is not the team’s until the team decides' }),
+  unaddressed: Type.Union([Type.Literal('hold'), Type.Literal('accept')], {
+    description: 'what becomes of a post to a private list whose signature does not say that it is for it',
+  }),
+  largest: OrNull(Type.Integer({ minimum: 1, description: 'octets of a mail; null: what the server takes' })),
+  fileNames: OrNull(
+    Type.String({ maxLength: 2000, description: 'patterns of attachments that are allowed, as in "*.patch *.diff"' }),
+  ),
+  fileTypes: OrNull(Type.String({ maxLength: 2000, description: 'their media types, as in "text/* image/png"' })),
+  subjectPrefix: OrNull(
+    Type.String({ maxLength: 50, pattern: '^[^\\[\\]\\r\\n]+$', description: 'before the subject, in brackets' }),
+  ),
+  footer: OrNull(Type.String({ maxLength: 5000, description: 'below what it distributes, as the terms of the embargo' })),
+};
 
 const ListView = Type.Object({
   id: Type.String(),
@@ -17,16 +37,71 @@ const ListView = Type.Object({
   role: ListRole,
   name: Type.String(),
   fingerprint: Type.String({ description: 'of its OpenPGP key' }),
+  ...policy,
 });
+
+const PolicyChange = Type.Partial(Type.Object(policy), { additionalProperties: false, minProperties: 1 });
 
 export function listRoutes(app: App, api: Api): void {
   listLists(app, api);
   showList(app, api);
+  changeList(app, api);
   showKey(app, api);
 }
 
-function listView({ id, address, role, name, fingerprint }: List): Static<typeof ListView> {
-  return { id, address, role, name, fingerprint };
+function listView(list: List): Static<typeof ListView> {
+  const { id, address, role, name, fingerprint, unaddressed, largest, footer } = list;
+  return {
+    id,
+    address,
+    role,
+    name,
+    fingerprint,
+    encryptedOnly: list.encrypted_only === 1,
+    signedOnly: list.signed_only === 1,
+    membersOnly: list.members_only === 1 || role === 'private',
+    moderated: list.moderated === 1,
+    unaddressed,
+    largest,
+    fileNames: list.file_names,
+    fileTypes: list.file_types,
+    subjectPrefix: list.subject_prefix,
+    footer,
+  };
+}
+
+function changeList(app: App, { seams: { db } }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Change what a list takes and what it adds',
+    params: ByList,
+    body: PolicyChange,
+    response: { 200: ListView },
+  };
+  app.patch('/lists/:list', { schema }, async ({ params, body }) => {
+    const { id, role } = await knownList(db, params.list);
+    if (role === 'private' && body.membersOnly === false)
+      throw new Refusal('invalid', 'A private list takes posts of its members and the team alone');
+    await lists.change(db, id, columnsOf(body));
+    return listView(await knownList(db, id));
+  });
+}
+
+function columnsOf(change: Static<typeof PolicyChange>): ListChange {
+  const flag = (value: boolean | undefined) => (value === undefined ? undefined : Number(value));
+  const columns = {
+    encrypted_only: flag(change.encryptedOnly),
+    signed_only: flag(change.signedOnly),
+    members_only: flag(change.membersOnly),
+    moderated: flag(change.moderated),
+    unaddressed: change.unaddressed,
+    largest: change.largest,
+    file_names: change.fileNames,
+    file_types: change.fileTypes,
+    subject_prefix: change.subjectPrefix,
+    footer: change.footer,
+  };
+  return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined));
 }
 
 function listLists(app: App, { seams: { db } }: Api): void {

@@ -1,13 +1,19 @@
 import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
+import { acceptPost, refusePost } from '../post/moderate.ts';
 import { Refusal } from '../refusal.ts';
+import type { Db } from '../store/database.ts';
 import * as posts from '../store/posts.ts';
 import type { Api, App } from './api.ts';
+import { callerOf } from './auth.ts';
+import { orNull } from './case-view.ts';
 import { InstantUtc } from './instant.ts';
 import { PageOf, paging, readPage } from './page.ts';
 import { ById, Name, OrNull, Sha256 } from './schemas.ts';
 
 const tags = ['posts'];
+
+const PostState = Type.Union([Type.Literal('accepted'), Type.Literal('held'), Type.Literal('refused')]);
 
 /** What is known of a post without opening it. */
 const PostView = Type.Object({
@@ -22,11 +28,17 @@ const PostView = Type.Object({
   encrypted: Type.Boolean({ description: 'whether it came encrypted; it is kept encrypted in any case' }),
   receivedAt: InstantUtc,
   size: Type.Integer({ description: 'octets in clear' }),
+  state: PostState,
+  holdReason: OrNull(Type.String({ description: 'why it waits, or waited, for a person' })),
+  decidedBy: OrNull(Type.String({ description: 'the contact who decided on it' })),
+  decidedAt: OrNull(InstantUtc),
 });
 
 export function postRoutes(app: App, api: Api): void {
   listPosts(app, api);
   showPost(app, api);
+  approvePost(app, api);
+  refuseHeld(app, api);
 }
 
 function postView(post: posts.PostFacts): Static<typeof PostView> {
@@ -42,24 +54,59 @@ function postView(post: posts.PostFacts): Static<typeof PostView> {
     encrypted: post.encrypted === 1,
     receivedAt: toIso(post.received_at),
     size: post.size,
+    state: post.state,
+    holdReason: post.hold_reason,
+    decidedBy: post.decided_by,
+    decidedAt: orNull(post.decided_at),
   };
 }
 
 function listPosts(app: App, { seams: { db } }: Api): void {
-  const querystring = Type.Object({ ...paging, caseId: Type.Optional(Name) }, { additionalProperties: false });
+  const querystring = Type.Object(
+    { ...paging, caseId: Type.Optional(Name), state: Type.Optional(PostState) },
+    { additionalProperties: false },
+  );
   const schema = { tags, summary: 'List posts, newest first', querystring, response: { 200: PageOf(PostView) } };
   app.get('/posts', { schema }, async ({ query }) => {
-    const about = query.caseId === undefined ? {} : { caseId: query.caseId };
-    const { items, next } = await readPage(query, (of) => posts.page(db, { ...of, ...about }));
+    const { items, next } = await readPage(query, (of) => posts.page(db, { ...query, ...of }));
     return { items: items.map(postView), next };
   });
 }
 
 function showPost(app: App, { seams: { db } }: Api): void {
   const schema = { tags, summary: 'Show a post, without its content', params: ById, response: { 200: PostView } };
-  app.get('/posts/:id', { schema }, async ({ params }) => {
-    const found = await posts.factsById(db, params.id);
-    if (!found) throw new Refusal('not-found', `There is no post ${params.id}`);
-    return postView(found);
+  app.get('/posts/:id', { schema }, async ({ params }) => postView(await known(db, params.id)));
+}
+
+function approvePost(app: App, { seams, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Distribute a held post',
+    params: ById,
+    response: { 200: Type.Object({ copies: Type.Integer() }) },
+  };
+  app.post('/posts/:id/approve', { schema }, async (request) => {
+    const copies = await acceptPost(seams, request.params.id, callerOf(request).personId);
+    changed.deliveries();
+    return { copies };
   });
+}
+
+function refuseHeld(app: App, { seams, changed }: Api): void {
+  const body = Type.Object(
+    { reason: Type.Optional(Type.String({ maxLength: 500, description: 'told to its signer, sealed' })) },
+    { additionalProperties: false },
+  );
+  const schema = { tags, summary: 'Refuse a held post', params: ById, body, response: { 200: PostView } };
+  app.post('/posts/:id/refuse', { schema }, async (request) => {
+    await refusePost(seams, request.params.id, callerOf(request).personId, request.body.reason ?? '');
+    changed.deliveries();
+    return postView(await known(seams.db, request.params.id));
+  });
+}
+
+async function known(db: Db, id: string): Promise<posts.PostFacts> {
+  const found = await posts.factsById(db, id);
+  if (!found) throw new Refusal('not-found', `There is no post ${id}`);
+  return found;
 }

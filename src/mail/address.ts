@@ -31,29 +31,42 @@ export function splitAddress(address: string): { local: string; domain: string }
   return at < 0 ? { local: address, domain: '' } : { local: address.slice(0, at), domain: address.slice(at + 1).toLowerCase() };
 }
 
+/** What an address behind a list is for, by what stands behind the list's name in it. */
+const ROLES = ['owner', 'request', 'sendkey'] as const;
+export type RoleOfAddress = (typeof ROLES)[number];
+
 /** An address of this server, taken apart. `list` is the list's own address; nothing is looked up. */
 export type ListAddress =
-  | { purpose: 'post' | 'owner' | 'request'; list: string }
-  | { purpose: 'thread'; list: string; caseId: string; token: string };
+  | { purpose: 'post' | RoleOfAddress; list: string }
+  | { purpose: 'thread'; list: string; caseId: string; token: string }
+  | { purpose: 'bounce'; list: string; token: string };
 
 /**
- * `security@`, `security-owner@`, `security-request@`, `security+ORBIT-2026-0001.TOKEN@` (RFC 5233 sub-address).
+ * `security@`, `security-owner@` and the like, `security+ORBIT-2026-0001.TOKEN@`, `security-bounce+TOKEN@` (RFC 5233 sub-address).
  * Local parts of lists have no case. Whether the list exists is the caller's to find out: `ops-owner@` may itself be a list.
  */
 export function readListAddress(address: string): ListAddress {
   const { local, domain } = splitAddress(address.toLowerCase());
+  const bounce = /^(.+)-bounce\+([a-z0-9]+)$/.exec(local);
+  if (bounce?.[1] && bounce[2]) return { purpose: 'bounce', list: `${bounce[1]}@${domain}`, token: bounce[2] };
   const thread = /^([^+]+)\+([a-z0-9-]+)\.([a-z0-9]+)$/.exec(local);
   if (thread?.[1] && thread[2] && thread[3])
     return { purpose: 'thread', list: `${thread[1]}@${domain}`, caseId: thread[2].toUpperCase(), token: thread[3] };
-  for (const purpose of ['owner', 'request'] as const)
+  for (const purpose of ROLES)
     if (local.endsWith(`-${purpose}`)) return { purpose, list: `${local.slice(0, -purpose.length - 1)}@${domain}` };
   return { purpose: 'post', list: `${local}@${domain}` };
 }
 
 /** `list-owner@domain` and the like. */
-export function roleAddress(list: string, purpose: 'owner' | 'request'): string {
+export function roleAddress(list: string, purpose: RoleOfAddress): string {
   const { local, domain } = splitAddress(list);
   return `${local}-${purpose}@${domain}`;
+}
+
+/** `list-bounce+TOKEN@domain`: where the bounces of one copy come back. */
+export function bounceAddress(list: string, token: string): string {
+  const { local, domain } = splitAddress(list);
+  return `${local}-bounce+${token}@${domain}`;
 }
 
 /** `list+CASE.TOKEN@domain`: whoever knows it writes into the case's thread. */

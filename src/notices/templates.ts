@@ -132,6 +132,8 @@ const WHY: Readonly<Record<string, string>> = {
   'not-active': 'the contact or its organisation is not active',
   'cannot-open': 'what is kept cannot be opened: is the key of the list there?',
   'not-released': 'the gate is shut',
+  bounced: 'a mail server further on gave it back',
+  stopped: 'a person stopped it',
   'gave-up': 'the mail server kept asking for patience for too long',
   rejected: 'the mail server refused it',
   'too-large': 'the mail server does not take mail of this size',
@@ -159,5 +161,30 @@ export function overdue(facts: { caseId: string; releaseAt: Instant; why: string
     '',
     facts.why,
     'It is released as soon as that is mended.',
+  ]);
+}
+
+/** To whoever signed a post that the team refused. */
+export function refusedPost(facts: { list: string; postId: string; receivedAt: Instant; reason: string }): Notice {
+  return notice(`Your post to ${facts.list} was refused`, [
+    `Your post to ${facts.list} of ${when(facts.receivedAt)} was not distributed.`,
+    `Reason: ${facts.reason || 'none was given'}`,
+    `Post:   ${facts.postId}`,
+  ]);
+}
+
+/** To whoever asked a list for something by mail; `results` are what became of each command. */
+export function requestAnswer(facts: { list: string; results: readonly string[] }): Notice {
+  return notice(`Your request to ${facts.list}`, [...facts.results]);
+}
+
+/** To an address that asked for a list's key; anybody may have it. */
+export function clearKey(facts: { list: string; fingerprint: string }): Notice {
+  return notice(`The OpenPGP key of ${facts.list}`, [
+    `Attached is the OpenPGP certificate of ${facts.list}. Its fingerprint is`,
+    '',
+    `  ${facts.fingerprint}`,
+    '',
+    'Compare it with the one that the project publishes before you rely on it. This answer is automatic.',
   ]);
 }

@@ -1,17 +1,28 @@
 import { newId } from '../clock.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { parseEntity } from '../mail/message.ts';
-import { entity, multipart, textPart, words } from '../mail/outgoing.ts';
+import { entity, filePart, multipart, textPart, words } from '../mail/outgoing.ts';
 import { contentOf } from '../mail/protected.ts';
+import { armorCertificate } from '../pgp/certificate.ts';
 import type { Seams } from '../seams.ts';
 import type { List, NewPost, PostKind } from '../store/schema.ts';
-import type { Notice } from './templates.ts';
+import { clearKey, type Notice } from './templates.ts';
 
 /** A notice as a mail body with its subject: what is kept (sealed) until copies are made of it. */
 export function noticeEntity({ subject, text }: Notice, attachments: readonly Uint8Array[] = []): Buffer {
   const content = attachments.length === 0 ? textPart(text) : multipart('mixed', [textPart(text), ...attachments]);
   const parsed = parseEntity(content);
   return Buffer.concat([Buffer.from(subjectLine(subject)), contentOf(parsed)]);
+}
+
+/** A certificate as a file (RFC 3156 §7). */
+export function keyPart(list: Pick<List, 'address'>, certificate: Uint8Array): Uint8Array {
+  return filePart(`${list.address}.asc`, 'application/pgp-keys', Buffer.from(armorCertificate(certificate)));
+}
+
+/** The answer to whoever asked for a list's key. */
+export function keyNotice(list: Pick<List, 'address' | 'fingerprint'>, certificate: Uint8Array): Buffer {
+  return noticeEntity(clearKey({ list: list.address, fingerprint: list.fingerprint }), [keyPart(list, certificate)]);
 }
 
 function subjectLine(subject: string): string {

@@ -15,6 +15,8 @@ export interface ListKey {
   /** Transferable secret key, unlocked, binary. Never written anywhere. */
   secret: Uint8Array;
   expiresAt: Instant | null;
+  /** Fingerprints of the primary key and its subkeys. */
+  keys: string[];
 }
 
 /** A list's key as it may be stored: the secret part under the passphrase. */
@@ -151,6 +153,7 @@ export async function openListKey(armored: string, passphrase: string): Promise<
     certificate: key.toPublic().write(),
     secret: key.write(),
     expiresAt: instantOf(await key.getExpirationTime()),
+    keys: key.getKeys().map(fingerprintOf),
   };
 }
 

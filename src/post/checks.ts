@@ -1,6 +1,7 @@
+import { readListAddress } from '../mail/address.ts';
 import type { Automatic } from '../mail/automatic.ts';
 import type { Reason } from '../refusal.ts';
-import type { ListRole, MemberState } from '../store/schema.ts';
+import type { List, MemberState } from '../store/schema.ts';
 
 /** Whose certificate made the valid signature over the whole content; null where none on the roster did. */
 export interface Signer {
@@ -9,46 +10,155 @@ export interface Signer {
   memberState: MemberState;
   /** Ids of the lists that his member belongs to. */
   lists: readonly string[];
+  /** Whom he wrote it to, as far as his signature says: addresses in lower case, and fingerprints of keys. */
+  addressedTo: readonly string[];
+  intendedFor: readonly string[];
 }
+
+export type Purpose = 'post' | 'thread' | 'owner' | 'request' | 'sendkey' | 'bounce';
 
 /** All that the checks may look at. */
 export interface Facts {
-  list: { id: string; role: ListRole };
-  purpose: 'post' | 'owner' | 'request' | 'thread';
+  list: List;
+  purpose: Purpose;
+  /** Octets of the mail. */
+  size: number;
   /** It carries the List-Id of a list of this server. */
   loop: boolean;
   automatic: Automatic;
   /** The same mail, or one with the same signature, was accepted before. */
   repeated: boolean;
+  /** All of it came encrypted. */
+  encrypted: boolean;
   signer: Signer | null;
+  /** Somebody of the roster signed a part of it, or several did. */
+  mixed: boolean;
+  files: readonly { name: string; mediaType: string }[];
+  /** Fingerprints of the list's own key and its subkeys. */
+  listKeys: readonly string[];
   /** Ids of the intake lists: who belongs to one is the response team. */
   intakeLists: readonly string[];
 }
 
-export type Verdict = { verdict: 'accept' } | { verdict: 'reject'; reason: Reason } | { verdict: 'discard'; reason: 'repeated' };
+/** Why a post waits for a person. */
+export type HoldReason = 'mixed' | 'unaddressed' | 'moderated';
+
+export type Verdict =
+  | { verdict: 'accept' }
+  | { verdict: 'hold'; reason: HoldReason }
+  | { verdict: 'reject'; reason: Reason; hint?: string }
+  | { verdict: 'discard'; reason: 'repeated' };
 
 /** A check hits with a verdict, or misses with null. It sends nothing and writes nothing. */
 export type Check = (facts: Facts) => Verdict | null;
 
-export const loop: Check = ({ loop }) => (loop ? { verdict: 'reject', reason: 'mail-loop' } : null);
+const reject = (reason: Reason, hint?: string): Verdict => ({
+  verdict: 'reject',
+  reason,
+  ...(hint === undefined ? {} : { hint }),
+});
+
+/** What is written to a list, as opposed to the people or the programs behind it. */
+function isPost({ purpose }: Facts): boolean {
+  return purpose === 'post' || purpose === 'thread';
+}
+
+export const loop: Check = ({ loop }) => (loop ? reject('mail-loop') : null);
 
 /** Said to be accepted, because it was: a sender who lost the first 250 must not be told that his mail is refused. */
 export const repeated: Check = ({ repeated }) => (repeated ? { verdict: 'discard', reason: 'repeated' } : null);
 
 /** Nothing that came by mail is ever published; Curfew's own release does not come this way. */
-export const publicList: Check = ({ list, purpose }) =>
-  list.role === 'public' && purpose === 'post' ? { verdict: 'reject', reason: 'not-released' } : null;
+export const publicList: Check = (facts) => (facts.list.role === 'public' && isPost(facts) ? reject('not-released') : null);
 
-/** A private list takes what an active contact of one of its members, or of the team, has signed. */
-export const membersOnly: Check = ({ list, purpose, signer, intakeLists }) => {
-  if (list.role !== 'private' || purpose === 'owner' || purpose === 'request') return null;
-  const mayPost =
-    signer?.active && signer.memberState === 'active' && signer.lists.some((id) => id === list.id || intakeLists.includes(id));
-  return mayPost ? null : { verdict: 'reject', reason: 'members-only' };
+/** Bounces and vacation notes go to the people behind a list, whatever it takes. */
+export const automaticMail: Check = (facts) =>
+  isPost(facts) && (facts.automatic === 'bounce' || facts.automatic === 'auto-reply') ? { verdict: 'accept' } : null;
+
+export const tooLarge: Check = (facts) => {
+  const { largest } = facts.list;
+  if (largest === null || facts.size <= largest || !isPost(facts)) return null;
+  return reject('too-large', `This list takes mail of at most ${largest} octets`);
 };
 
-/** An automatic answer to one of our own mails is no post for the members. */
-export const automaticReply: Check = ({ automatic, list, purpose }) =>
-  (automatic === 'bounce' || automatic === 'auto-reply') && list.role === 'private' && purpose !== 'owner'
-    ? { verdict: 'reject', reason: 'members-only' }
-    : null;
+export const encryptedOnly: Check = (facts) =>
+  facts.list.encrypted_only === 1 && isPost(facts) && !facts.encrypted ? reject('encrypted-only') : null;
+
+export const signedOnly: Check = (facts) =>
+  facts.list.signed_only === 1 && isPost(facts) && !facts.signer && !facts.mixed ? reject('signed-only') : null;
+
+/** A private list takes what an active contact of one of its members, or of the team, has signed. */
+export const membersOnly: Check = (facts) => {
+  if (!isPost(facts) || !(facts.list.role === 'private' || facts.list.members_only === 1)) return null;
+  if (!facts.signer) return facts.mixed ? null : reject('members-only');
+  return mayPost(facts.signer, facts) ? null : reject('members-only');
+};
+
+function mayPost({ active, memberState, lists }: Signer, { list, intakeLists }: Facts): boolean {
+  return active && memberState === 'active' && lists.some((id) => id === list.id || intakeLists.includes(id));
+}
+
+function isTeam({ signer, intakeLists }: Facts): boolean {
+  if (!signer?.active || signer.memberState !== 'active') return false;
+  return signer.lists.some((id) => intakeLists.includes(id));
+}
+
+/** Names with `*`, in any case. */
+export const files: Check = (facts) => {
+  if (!isPost(facts)) return null;
+  const { file_names: names, file_types: types } = facts.list;
+  const unfit = facts.files.find(({ name, mediaType }) => !allowed(names, name) || !allowed(types, mediaType));
+  if (!unfit) return null;
+  const wanted = [names && `names ${names}`, types && `types ${types}`].filter(Boolean).join(', ');
+  return reject('file-not-allowed', `This list takes attachments of these alone: ${wanted}`);
+};
+
+function allowed(patterns: string | null, value: string): boolean {
+  return patterns === null || patterns.split(/\s+/).some((pattern) => matches(pattern.toLowerCase(), value.toLowerCase()));
+}
+
+/** `*` is any run of characters. No pattern of an administrator makes this take long. */
+function matches(pattern: string, value: string): boolean {
+  const [head = '', ...rest] = pattern.split('*');
+  const tail = rest.pop();
+  if (tail === undefined) return pattern === value;
+  if (!value.startsWith(head) || !value.endsWith(tail) || value.length < head.length + tail.length) return false;
+  let from = head.length;
+  for (const piece of rest) {
+    const at = value.indexOf(piece, from);
+    if (at < 0) return false;
+    from = at + piece.length;
+  }
+  return from <= value.length - tail.length;
+}
+
+/** Signed and unsigned words, or words of several people, in one mail ("Johnny, you are fired", USENIX Security 2019). */
+export const mixed: Check = (facts) =>
+  isPost(facts) && facts.list.role === 'private' && !facts.signer && facts.mixed ? { verdict: 'hold', reason: 'mixed' } : null;
+
+/**
+ * A text that its signer wrote to somebody else can be sealed to the list by whoever got it (Davis 2001). What counts is what
+ * his signature covers: To or Cc inside, or the keys that it was made for.
+ */
+export const unaddressed: Check = (facts) => {
+  const { list, signer } = facts;
+  if (!isPost(facts) || list.role !== 'private' || list.unaddressed !== 'hold' || !signer) return null;
+  return isAddressed(facts, signer) ? null : { verdict: 'hold', reason: 'unaddressed' };
+};
+
+export function isAddressed(
+  { list, listKeys }: Pick<Facts, 'list' | 'listKeys'>,
+  signer: Pick<Signer, 'addressedTo' | 'intendedFor'>,
+): boolean {
+  const named = signer.addressedTo.some((address) => address === list.address || readListAddress(address).list === list.address);
+  return named || signer.intendedFor.some((fingerprint) => listKeys.includes(fingerprint));
+}
+
+export const moderated: Check = (facts) =>
+  isPost(facts) && facts.list.moderated === 1 && !isTeam(facts) ? { verdict: 'hold', reason: 'moderated' } : null;
+
+/** Requests act, so they come sealed and signed by somebody of the roster, or they do not come at all. */
+export const requests: Check = (facts) => {
+  if (facts.purpose !== 'request') return null;
+  return facts.signer?.active && facts.signer.memberState === 'active' && facts.encrypted ? null : reject('request-unsigned');
+};

@@ -1,3 +1,4 @@
+import { deliveryOfToken } from '../delivery/bounce.ts';
 import { readListAddress, splitAddress } from '../mail/address.ts';
 import { type Entity, fieldsNamed } from '../mail/message.ts';
 import { Refusal } from '../refusal.ts';
@@ -6,13 +7,16 @@ import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import type { Case, List } from '../store/schema.ts';
+import type { Purpose } from './checks.ts';
 
 /** What an address of this server leads to. */
 export interface Destination {
   list: List;
-  purpose: 'post' | 'owner' | 'request' | 'thread';
+  purpose: Purpose;
   /** Of a thread. */
   case: Case | null;
+  /** Of a bounce: the copy that came back. */
+  deliveryId: string | null;
 }
 
 /**
@@ -29,24 +33,29 @@ export async function destination(db: Db, domain: string, address: string): Prom
 
 async function exactly(db: Db, address: string): Promise<Destination | null> {
   const list = await lists.byAddress(db, address);
-  return list ? { list, purpose: 'post', case: null } : null;
+  return list ? { list, purpose: 'post', case: null, deliveryId: null } : null;
 }
 
 /** RFC 5321 §4.5.1: somebody always reads what is sent to the postmaster. */
 async function postmaster(db: Db, address: string): Promise<Destination | null> {
   if (splitAddress(address).local.toLowerCase() !== 'postmaster') return null;
   const list = (await lists.all(db)).find(({ role }) => role === 'intake');
-  return list ? { list, purpose: 'owner', case: null } : null;
+  return list ? { list, purpose: 'owner', case: null, deliveryId: null } : null;
 }
 
 async function derived(db: Db, address: string): Promise<Destination | null> {
   const read = readListAddress(address);
   const list = read.purpose === 'post' ? undefined : await lists.byAddress(db, read.list);
   if (!list) return null;
-  if (read.purpose !== 'thread') return { list, purpose: read.purpose, case: null };
+  if (read.purpose === 'bounce') {
+    const deliveryId = await deliveryOfToken(db, read.token);
+    return deliveryId === null ? null : { list, purpose: 'bounce', case: null, deliveryId };
+  }
+  if (read.purpose !== 'thread') return { list, purpose: read.purpose, case: null, deliveryId: null };
   const found = await cases.byId(db, read.caseId);
   // The token is what makes the address: without it a case is as unknown as one that does not exist.
-  return found && list.role !== 'public' && found.thread_token === read.token ? { list, purpose: 'thread', case: found } : null;
+  const known = found && list.role !== 'public' && found.thread_token === read.token;
+  return known ? { list, purpose: 'thread', case: found, deliveryId: null } : null;
 }
 
 /** More Message-IDs than this are not looked up. */

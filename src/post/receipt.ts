@@ -1,7 +1,7 @@
 import { DAY, type Instant, newId } from '../clock.ts';
 import { readListAddress, threadAddress } from '../mail/address.ts';
 import { clearReceipt, receipt } from '../notices/templates.ts';
-import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { Seams } from '../seams.ts';
@@ -58,12 +58,19 @@ export async function prepareReceipt(seams: Seams, report: ReportFacts): Promise
     address,
     certificate,
     proved: report.roster !== undefined,
-    post: await writeNotice(seams, list, { kind, caseId }, noticeEntity(words)),
+    post: await writeNotice(seams, list, { kind, caseId }, noticeEntity(words, [await listKeyPart(seams, list)])),
   };
 }
 
+/** What the answer asks to be encrypted to. */
+async function listKeyPart({ keyring }: Seams, list: List): Promise<Uint8Array> {
+  const key = keyring.find(list.fingerprint);
+  if (!key) throw new Error(`there is no key for ${list.address}`);
+  return keyPart(list, key.certificate);
+}
+
 /** An answer to one of our own addresses would go round, and to an external public one nothing goes but what is released. */
-async function isUnanswerable(db: Db, address: string): Promise<boolean> {
+export async function isUnanswerable(db: Db, address: string): Promise<boolean> {
   if ((await lists.byAddress(db, address)) || (await lists.byAddress(db, readListAddress(address).list))) return true;
   return (await recipients.externalAddresses(db)).includes(address.toLowerCase());
 }
@@ -87,7 +94,10 @@ export async function keepCertificate(trx: Db, clock: Seams['clock'], { certific
   return (await certificates.insertFromMail(trx, { id: newId(clock), fingerprint, data, created_at: clock.now() }, keys)).id;
 }
 
-/** At most one a day to an address that proved nothing: a forged sender must not be flooded through us (RFC 3834 §2). */
-export async function mayAnswer(trx: Db, clock: Seams['clock'], { proved, address }: Receipt): Promise<boolean> {
-  return proved || !(await deliveries.wroteTo(trx, address, ['receipt', 'receipt-clear'], clock.now() - DAY));
+/**
+ * At most one a day to an address that proved nothing: a forged sender must not be flooded through us (RFC 3834 §2). Whoever
+ * followed the advice of the first, and brought a certificate, gets the one that is sealed to it on the same day.
+ */
+export async function mayAnswer(trx: Db, clock: Seams['clock'], { proved, address, post }: Receipt): Promise<boolean> {
+  return proved || !(await deliveries.wroteTo(trx, address, [post.kind], clock.now() - DAY));
 }

@@ -4,6 +4,7 @@ import {
   composeMail,
   composeNotice,
   composeUnopened,
+  dressed,
   listFields,
   listHeaders,
   personalHeaders,
@@ -32,7 +33,7 @@ const mail: OpenedMail = {
   signedAs: null,
   offered: [],
 };
-const nobody = { contact: null, sender: 'envelope@example.org', caseId: null };
+const nobody = { contact: null, sender: 'envelope@example.org', caseId: null, held: null };
 const alpha = { address: 'alpha@alpha.example', organisation: 'Alpha' };
 const signature: SignatureVerdict = {
   keyId: '0123456789ABCDEF',
@@ -245,5 +246,29 @@ describe('what is carried on', () => {
       ['Curfew-Signature', 'none'],
       ['Curfew-Encrypted', 'part'],
     ]);
+  });
+});
+
+test('what is held tells the team why, and how to decide', () => {
+  const text = words({}, { held: { postId: 'p1', reason: 'unaddressed' } });
+  expect(text).toContain('| Held:      its signer has not addressed it to this list');
+  expect(text).toContain('"accept p1" or "reject p1"');
+});
+
+describe('what a list adds', () => {
+  const composed = { subject: 'A hole', content: Buffer.from('Content-Type: text/plain\r\n\r\nwords\r\n'), fields: [] };
+  const list = { subject_prefix: 'distros', footer: 'Under embargo: tell nobody.' };
+
+  test.each(['report', 'post', 'dispatch'] as const)('its prefix, once, and its footer below: %s', (kind) => {
+    const once = dressed(list, kind, composed);
+    expect(once.subject).toBe('[distros] A hole');
+    expect(dressed(list, kind, { ...composed, subject: 'Re: [distros] A hole' }).subject).toBe('Re: [distros] A hole');
+    expect(partsOf(once).map((part) => entityText(part).trim())).toEqual(['words', 'Under embargo: tell nobody.']);
+  });
+
+  test('nothing to what it says to one person, or to the public', () => {
+    for (const kind of ['receipt', 'answer', 'alert', 'public', 'owner'] as const)
+      expect(dressed(list, kind, composed)).toEqual(composed);
+    expect(dressed({ subject_prefix: null, footer: null }, 'post', composed)).toEqual(composed);
   });
 });

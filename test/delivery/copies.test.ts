@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { copyFor, readers, team } from '../../src/delivery/copies.ts';
+import * as contacts from '../../src/store/contacts.ts';
 import * as lists from '../../src/store/lists.ts';
 import * as members from '../../src/store/members.ts';
+import type { PostKind, PostState } from '../../src/store/schema.ts';
 import { addList } from '../store/roster-rows.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing } from '../support/house.ts';
@@ -15,10 +17,10 @@ eachEngine((engine) => {
   });
   const TEAM = ['ada@orbit.example', 'dirk@orbit.example', 'lena@orbit.example'];
   const MEMBERS = ['alpha@alpha.example', 'beta@beta.example'];
-  const read = async (id: string, ...rest: [Parameters<typeof readers>[2], boolean]) => {
+  const read = async (id: string, kind: PostKind, inThread: boolean, state: PostState = 'accepted') => {
     const list = await lists.byId(house.db, id);
     if (!list) throw new Error(`no list ${id}`);
-    return (await readers(house.db, list, ...rest)).map(({ address }) => address);
+    return (await readers(house.db, list, { kind, state }, inThread)).map(({ address }) => address);
   };
 
   describe('a post is for', () => {
@@ -32,6 +34,19 @@ eachEngine((engine) => {
     test('the team, when it is for the people behind a private or public list', async () => {
       for (const list of ['distributors', 'announce']) expect(await read(list, 'owner', false)).toEqual(TEAM);
     });
+  });
+
+  test('what is held is for the team alone', async () => {
+    for (const inThread of [true, false]) expect(await read('distributors', 'post', inThread, 'held')).toEqual(TEAM);
+  });
+
+  test('who has unsubscribed from a list gets nothing that it distributes, until he subscribes again', async () => {
+    const [alpha] = house.members;
+    expect(await contacts.unsubscribe(house.db, alpha.contactId, 'distributors', 1)).toBe(true);
+    expect(await contacts.unsubscribe(house.db, alpha.contactId, 'distributors', 2)).toBe(false);
+    expect(await read('distributors', 'post', false)).toEqual([MEMBERS[1]]);
+    expect(await contacts.resubscribe(house.db, alpha.contactId, 'distributors')).toBe(true);
+    expect(await read('distributors', 'post', false)).toEqual(MEMBERS);
   });
 
   test('the team is everybody on an intake list, each once, while active', async () => {

@@ -58,7 +58,9 @@ eachEngine((engine) => {
     box.answers = () => ({ state: 'delivered', response: '250' });
     const [, beta] = house.members;
     const sealing = { recipients: [listCertificate(house, LISTS.distributors)], signer: beta };
-    const { id } = await arrive(house, await encryptedMail(letterOf(house, beta), sealing), { to: LISTS.distributors });
+    const { id } = await arrive(house, await encryptedMail(letterOf(house, beta, { to: LISTS.distributors }), sealing), {
+      to: LISTS.distributors,
+    });
     await house.db.updateTable('members').set({ state: 'suspended' }).where('organisation', '=', 'Alpha').execute();
     await box.drain();
     expect([await tellTeam(house, silent), await tellTeam(house, silent)]).toEqual([1, 0]);

@@ -14,7 +14,7 @@ test('what each role may do is as it was meant', () => {
   expect(may('auditor')).not.toContain('GET /api/v1/cases/:id/bundle');
   expect(may('auditor').filter((row) => row.includes('/tokens'))).toEqual([]);
   const writes = may('team').filter((row) => !row.startsWith('GET '));
-  expect(writes.every((row) => /^\w+ \/api\/v1\/(cases|deliveries)\//.test(row))).toBe(true);
+  expect(writes.every((row) => /^\w+ \/api\/v1\/(cases|deliveries|posts)\//.test(row))).toBe(true);
   expect(Object.keys(access).filter((row) => access[row] === 'anyone')).toEqual([
     'GET /healthz',
     'GET /readyz',

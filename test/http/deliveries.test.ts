@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
 import { MINUTE } from '../../src/clock.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
+import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
 import { NOW } from '../store/roster-rows.ts';
+import { encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
+import { LISTS } from '../support/house.ts';
 import { serving } from './api.ts';
 
 interface Copy {
@@ -52,5 +55,52 @@ eachEngine((engine) => {
     expect(await retry()).toMatchObject({ status: 200, body: { state: 'queued', reason: null } });
     expect(api.rung.deliveries).toBe(1);
     expect(await retry()).toMatchObject({ status: 409 });
+  });
+
+  test('what a list takes is changed by an admin, one thing at a time', async () => {
+    const api = await serve(await engine.open());
+    const [admin, team] = [await api.house.token('admin'), await api.house.token('team')];
+    const path = 'PATCH /api/v1/lists/distributors';
+    expect(await api.ask(team, path, { body: { moderated: true } })).toMatchObject({ status: 403 });
+    const wish = { moderated: true, largest: 1000, fileNames: '*.patch', subjectPrefix: 'distros', footer: 'Tell nobody.' };
+    expect(await api.ask(admin, path, { body: wish })).toMatchObject({
+      status: 200,
+      body: { ...wish, membersOnly: true, encryptedOnly: false },
+    });
+    expect(await api.ask(admin, path, { body: { largest: null } })).toMatchObject({
+      status: 200,
+      body: { moderated: true, largest: null },
+    });
+    for (const wrong of [{}, { moderated: 'yes' }, { role: 'public' }, { subjectPrefix: 'a]' }])
+      expect((await api.ask(admin, path, { body: wrong })).status).toBeGreaterThanOrEqual(400);
+    expect(await api.ask(admin, path, { body: { membersOnly: false } })).toMatchObject({ status: 422 });
+    expect((await api.ask(admin, 'GET /api/v1/lists/distributors')).body).toMatchObject({ subjectPrefix: 'distros' });
+  });
+
+  test('a held post is found, and decided on by the team', async () => {
+    const api = await serve(await engine.open());
+    const { house } = api;
+    const [alpha] = house.members;
+    const lena = await house.token('team', 'lena@orbit.example');
+    const hold = async () => {
+      const letter = letterOf(house, alpha, { to: 'x@y.example', at: house.clock.now() });
+      house.clock.moveTo(house.clock.now() + 1000);
+      const raw = await encryptedMail(letter, { recipients: [listCertificate(house, LISTS.distributors)], signer: alpha });
+      return (await arrive(house, raw, { to: LISTS.distributors })).id;
+    };
+    const [first, second] = [await hold(), await hold()];
+    const held = (await api.ask(lena, 'GET /api/v1/posts?state=held')).body.items;
+    expect(held.map(({ id, holdReason }: { id: string; holdReason: string }) => [id, holdReason])).toEqual([
+      [second, 'unaddressed'],
+      [first, 'unaddressed'],
+    ]);
+    expect(await api.ask(await house.token('auditor'), `POST /api/v1/posts/${first}/approve`)).toMatchObject({ status: 403 });
+    expect(await api.ask(lena, `POST /api/v1/posts/${first}/approve`)).toMatchObject({ status: 200, body: { copies: 2 } });
+    expect(await api.ask(lena, `POST /api/v1/posts/${first}/approve`)).toMatchObject({ status: 409 });
+    expect(await api.ask(lena, `POST /api/v1/posts/${second}/refuse`, { body: { reason: 'no' } })).toMatchObject({
+      status: 200,
+      body: { state: 'refused', decidedBy: house.team[0].contactId },
+    });
+    expect(await api.ask(lena, 'POST /api/v1/posts/none/refuse', { body: {} })).toMatchObject({ status: 404 });
   });
 });

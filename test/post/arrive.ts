@@ -1,6 +1,7 @@
 import { armorCertificate } from '../../src/pgp/certificate.ts';
 import { destination } from '../../src/post/destination.ts';
-import { type Accepted, receive } from '../../src/post/receive.ts';
+import { receive } from '../../src/post/receive.ts';
+import type { Accepted } from '../../src/post/received.ts';
 import * as posts from '../../src/store/posts.ts';
 import type { Delivery, Post } from '../../src/store/schema.ts';
 import type { Letter } from '../support/compose.ts';
@@ -32,7 +33,7 @@ export function letterOf(house: House, from: Party, change: Partial<Letter> = {}
   return { from, to: LISTS.security, ...words, at: house.clock.now(), ...change };
 }
 
-export async function postOf({ db }: House, { id }: Accepted): Promise<Post> {
+export async function postOf({ db }: House, { id }: Pick<Accepted, 'id'>): Promise<Post> {
   const post = await posts.byId(db, id);
   if (!post) throw new Error(`there is no post ${id}`);
   return post;

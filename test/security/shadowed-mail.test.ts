@@ -20,7 +20,7 @@ eachEngine((engine) => {
     const attachments = [{ name: 'k.asc', type: 'application/pgp-keys', data: Buffer.from(rita.public) }];
     const sealing = { recipients: [listCertificate(house, LISTS.security)], signer: rita };
     const mail = await encryptedMail(letterOf(house, rita, { to: LISTS.security, attachments }), sealing);
-    await arrive(house, mail, { to: 'security-request@orbit.example', sender: 'mallory@evil.example' });
+    await arrive(house, mail, { to: 'security-owner@orbit.example', sender: 'mallory@evil.example' });
     const { caseId } = await arrive(house, mail, { to: LISTS.security, sender: rita.address });
     expect(caseId).toMatch(/^ORBIT-/);
     expect(await arrive(house, mail, { to: LISTS.security, sender: rita.address })).toMatchObject({ caseId: null });

@@ -1,0 +1,122 @@
+/** What somebody asks a list for by mail. */
+export type Command =
+  | { name: 'help' | 'subscribe' | 'unsubscribe' | 'certificate' | 'update-certificate' | 'key' | 'held' }
+  | { name: 'archive' | 'acknowledge'; caseId: string }
+  | { name: 'accept' | 'hold'; postId: string }
+  | { name: 'reject'; postId: string; reason: string };
+
+interface Row {
+  /** As people write it. */
+  usage: string;
+  /** Over a line without the blanks at its ends, in any case. */
+  pattern: RegExp;
+  /** Of the response team alone. */
+  team: boolean;
+  help: string;
+  read: (match: RegExpExecArray) => Command;
+}
+
+const CASE = '([A-Za-z][A-Za-z0-9-]*-\\d{4}-\\d{4,})';
+const POST = '([0-9a-z]{26})';
+const words = (pattern: string) => new RegExp(`^${pattern}$`, 'i');
+
+/** Every command, in the order in which help shows them. */
+export const grammar: readonly Row[] = [
+  row('help', 'help', 'this text', () => ({ name: 'help' })),
+  row('subscribe', 'subscribe', 'send me what this list distributes', () => ({ name: 'subscribe' })),
+  row('unsubscribe', 'unsubscribe', 'do not send it to me', () => ({ name: 'unsubscribe' })),
+  row('certificate', 'certificate', 'show the certificate that you have of me', () => ({ name: 'certificate' })),
+  row('certificate update', 'certificate\\s+update', 'take the one that is attached instead; sign with the old one', () => ({
+    name: 'update-certificate',
+  })),
+  row('key', 'key', "send me this list's certificate", () => ({ name: 'key' })),
+  row('archive CASE', `archive\\s+${CASE}`, 'send me what was written in a case', ([, id = '']) => ({
+    name: 'archive',
+    caseId: id.toUpperCase(),
+  })),
+  row('acknowledge CASE', `ack(?:nowledge)?\\s+${CASE}`, 'I have the patches of a case', ([, id = '']) => ({
+    name: 'acknowledge',
+    caseId: id.toUpperCase(),
+  })),
+  row('held', 'held', 'list the posts that wait for a decision', () => ({ name: 'held' }), true),
+  row(
+    'accept POST',
+    `accept\\s+${POST}`,
+    'distribute a held post',
+    ([, id = '']) => ({ name: 'accept', postId: id.toLowerCase() }),
+    true,
+  ),
+  row(
+    'reject POST [REASON]',
+    `reject\\s+${POST}(?:\\s+(.{1,500}))?`,
+    'refuse it; the reason is told to its writer',
+    ([, id = '', reason = '']) => ({
+      name: 'reject',
+      postId: id.toLowerCase(),
+      reason,
+    }),
+    true,
+  ),
+  row(
+    'hold POST',
+    `hold\\s+${POST}`,
+    'stop the copies of a post that have not gone out',
+    ([, id = '']) => ({ name: 'hold', postId: id.toLowerCase() }),
+    true,
+  ),
+];
+
+function row(usage: string, pattern: string, help: string, read: Row['read'], team = false): Row {
+  return { usage, pattern: words(pattern), team, help, read };
+}
+
+/** A line that is no command, by its number in the text as it was written (from 1). */
+export interface Problem {
+  line: number;
+  text: string;
+}
+
+export interface ParsedRequest {
+  commands: Command[];
+  /** The list that the writer named (`list ADDRESS`), in lower case. */
+  list: string | null;
+  problems: Problem[];
+}
+
+/** More than this is no request that a person wrote. */
+const MOST_LINES = 500;
+export const MOST_COMMANDS = 20;
+
+/**
+ * Reads a request, a command a line. Empty lines, quoted ones and what follows a signature's `-- ` are passed over; anything
+ * else that is not understood is a problem, and with one of them nothing is to be run.
+ */
+export function parseRequest(text: string): ParsedRequest {
+  const parsed: ParsedRequest = { commands: [], list: null, problems: [] };
+  for (const [index, written] of text.split('\n').slice(0, MOST_LINES).entries()) {
+    if (/^-- ?\r?$/.test(written)) break;
+    const line = written.replace(/[\s\u00a0]+/gu, ' ').trim();
+    if (line === '' || line.startsWith('>')) continue;
+    const list = /^list (\S+@\S+)$/i.exec(line)?.[1];
+    const command = list === undefined ? commandOf(line) : undefined;
+    if (list !== undefined) parsed.list = list.toLowerCase();
+    else if (command) parsed.commands.push(command);
+    else parsed.problems.push({ line: index + 1, text: line.slice(0, 80) });
+  }
+  return parsed;
+}
+
+function commandOf(line: string): Command | undefined {
+  for (const { pattern, read } of grammar) {
+    const match = pattern.exec(line);
+    if (match) return read(match);
+  }
+  return undefined;
+}
+
+/** Whether a command is the team's alone. */
+export function isOfTeam({ name }: Command): boolean {
+  return TEAM.has(name);
+}
+
+const TEAM: ReadonlySet<Command['name']> = new Set(['held', 'accept', 'reject', 'hold']);

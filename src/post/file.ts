@@ -1,0 +1,109 @@
+import { DAY, type Instant, newToken } from '../clock.ts';
+import { type Addressee, copiesFor, copyFor, readers } from '../delivery/copies.ts';
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
+import type { Database, Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
+import type { NewPost, PostKind } from '../store/schema.ts';
+import type { Destination } from './destination.ts';
+import { keepCertificate, mayAnswer, type Receipt } from './receipt.ts';
+import type { Accepted, Identity } from './received.ts';
+
+export type FiledPost = NewPost & posts.Marks;
+
+export function placeOf(to: Destination, kind: PostKind): posts.Place {
+  return { listId: to.list.id, kind, caseId: to.case?.id ?? null };
+}
+
+/** Commits, unless the same mail was committed while this one was judged: two connections may bring it at once. */
+export function once(db: Database, to: Destination, post: FiledPost, commit: (trx: Db) => Promise<Accepted>): Promise<Accepted> {
+  return db.transaction().execute(async (trx) => {
+    await lists.lock(trx, post.list_id);
+    const earlier = await posts.like(trx, placeOf(to, post.kind), post);
+    return earlier ? { id: earlier.id, caseId: null, held: null } : commit(trx);
+  });
+}
+
+/** A post with its copies: for its readers, or, while it is held, for the team that decides on it. */
+export async function filePost(trx: Db, { clock }: Seams, to: Destination, post: NewPost): Promise<Accepted> {
+  await posts.insert(trx, post);
+  await fanOut(trx, clock, to, post);
+  return { id: post.id, caseId: post.case_id ?? null, held: post.state === 'held' ? (post.hold_reason ?? null) : null };
+}
+
+async function fanOut(trx: Db, clock: Seams['clock'], to: Destination, post: NewPost): Promise<void> {
+  const recipients = await readers(trx, to.list, post, to.case !== null);
+  // What nobody would ever get is not acknowledged: the sender's server keeps it and tries again.
+  if (recipients.length === 0) throw new Refusal('no-readers');
+  const about = { id: post.id, case_id: post.case_id ?? null, list: to.list };
+  await deliveries.insertMany(trx, copiesFor(clock, about, recipients));
+}
+
+/** What a report opens. */
+export interface Opening {
+  caseId: string;
+  year: number;
+  number: number;
+  threadToken: string;
+  answerBy: Instant;
+}
+
+/** How soon a person answers a report (PROCESS: 24 h). */
+const ANSWER_WITHIN = DAY;
+
+/** The number is taken at once, so that the receipt can be sealed before the transaction; a failure leaves a gap. */
+export async function openCase({ db }: Seams, { project }: Identity, post: NewPost): Promise<Opening> {
+  const year = new Date(post.received_at).getUTCFullYear();
+  const number = await cases.nextNumber(db, year);
+  return {
+    caseId: `${project.toUpperCase()}-${year}-${String(number).padStart(4, '0')}`,
+    year,
+    number,
+    threadToken: newToken(),
+    answerBy: post.received_at + ANSWER_WITHIN,
+  };
+}
+
+/** A report with its case, its copies and its receipt. */
+export async function fileReport(
+  trx: Db,
+  { clock }: Seams,
+  to: Destination,
+  post: NewPost,
+  opening: Opening,
+  receipt: Receipt | null,
+): Promise<Accepted> {
+  const { caseId, year, number, threadToken } = opening;
+  const certificateId = receipt ? await keepCertificate(trx, clock, receipt) : null;
+  await cases.insert(trx, {
+    id: caseId,
+    year,
+    number,
+    state: 'received',
+    list_id: to.list.id,
+    thread_token: threadToken,
+    received_at: post.received_at,
+    // Who cannot be answered is not told of the release either: it is a program's or a list's address.
+    reporter_address: receipt?.address ?? null,
+    reporter_certificate_id: certificateId,
+    revision: 1,
+    updated_at: clock.now(),
+  });
+  const filed: NewPost = { ...post, case_id: caseId };
+  await posts.insert(trx, filed);
+  await fanOut(trx, clock, to, filed);
+  if (receipt && (await mayAnswer(trx, clock, receipt))) await sendReceipt(trx, clock, to, receipt, certificateId);
+  return { id: post.id, caseId, held: null };
+}
+
+async function sendReceipt(trx: Db, clock: Seams['clock'], to: Destination, receipt: Receipt, certificateId: string | null) {
+  const { address, post } = receipt;
+  await posts.insert(trx, post);
+  const addressee: Addressee = certificateId
+    ? { audience: 'reporter', address, certificateId }
+    : { audience: 'stranger', address };
+  await deliveries.insertMany(trx, [copyFor(clock, { id: post.id, case_id: post.case_id ?? null, list: to.list }, addressee)]);
+}

@@ -1,0 +1,66 @@
+import { copiesFor, readers } from '../delivery/copies.ts';
+import { refusedPost } from '../notices/templates.ts';
+import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
+import type { List } from '../store/schema.ts';
+
+/*
+ * A post that a check of the policy holds goes to the team alone, who decide:
+ *
+ *   held ----> accepted    it goes to its readers, as if nothing had held it
+ *     +------> refused     it goes to nobody else; whoever signed it is told
+ *
+ * One guarded update decides; whoever comes second is told that it was decided.
+ */
+
+/** Distributes a held post. Gives how many copies that makes. Throws `not-found`; `conflict` where it is not held. */
+export async function acceptPost({ db, clock }: Seams, id: string, by: string | null): Promise<number> {
+  return db.transaction().execute(async (trx) => {
+    const { post, list } = await heldPost(trx, id);
+    await decide(trx, id, { state: 'accepted', by, at: clock.now() });
+    const had = await deliveries.contactsWith(trx, id);
+    const all = await readers(trx, list, { kind: post.kind, state: 'accepted' }, post.case_id !== null);
+    const others = all.filter((contact) => !had.has(contact.id));
+    await deliveries.insertMany(trx, copiesFor(clock, { id, case_id: post.case_id, list }, others));
+    return others.length;
+  });
+}
+
+/** Refuses a held post; a signer of the roster is told, with the reason. Throws as `acceptPost` does. */
+export async function refusePost(seams: Seams, id: string, by: string | null, reason: string): Promise<void> {
+  const { db, clock } = seams;
+  const { post, list } = await heldPost(db, id);
+  const signer = post.signer_contact_id ? await contacts.byId(db, post.signer_contact_id) : undefined;
+  const words = refusedPost({ list: list.address, postId: id, receivedAt: post.received_at, reason });
+  const answer = signer && (await writeNotice(seams, list, { kind: 'answer', caseId: null }, noticeEntity(words)));
+  await db.transaction().execute(async (trx) => {
+    await decide(trx, id, { state: 'refused', by, at: clock.now() });
+    if (!answer) return;
+    await posts.insert(trx, answer);
+    await deliveries.insertMany(trx, copiesFor(clock, { id: answer.id, case_id: null, list }, [signer]));
+  });
+}
+
+/** Stops the copies of a post that have not gone out; each waits for a person then. Gives how many those are. Throws `not-found`. */
+export async function holdPost({ db }: Seams, id: string): Promise<number> {
+  if (!(await posts.factsById(db, id))) throw new Refusal('not-found', `There is no post ${id}`);
+  return deliveries.holdWaiting(db, id, 'stopped');
+}
+
+async function heldPost(db: Db, id: string): Promise<{ post: posts.PostFacts; list: List }> {
+  const post = await posts.factsById(db, id);
+  const list = post && (await lists.byId(db, post.list_id));
+  if (!post || !list) throw new Refusal('not-found', `There is no post ${id}`);
+  if (post.state !== 'held') throw new Refusal('conflict', `The post ${id} is not held`);
+  return { post, list };
+}
+
+async function decide(trx: Db, id: string, to: Parameters<typeof posts.decide>[2]): Promise<void> {
+  if (!(await posts.decide(trx, id, to))) throw new Refusal('conflict', `The post ${id} was decided on meanwhile`);
+}

@@ -1,0 +1,22 @@
+import type { Instant } from '../clock.ts';
+
+export interface Received {
+  /** Envelope sender; null for the null sender. */
+  sender: string | null;
+  receivedAt: Instant;
+  raw: Uint8Array;
+}
+
+export interface Accepted {
+  /** Of the post; of the earlier one where the mail was here before. */
+  id: string;
+  caseId: string | null;
+  /** Why it waits for a person; null where it does not. */
+  held: string | null;
+}
+
+/** The names that a case and its texts carry. */
+export interface Identity {
+  project: string;
+  domain: string;
+}

@@ -1,0 +1,133 @@
+import { DAY, MINUTE } from '../clock.ts';
+import { copiesFor, copyFor } from '../delivery/copies.ts';
+import type { Automatic } from '../mail/automatic.ts';
+import { parseEntity } from '../mail/message.ts';
+import { viewOf } from '../mail/view.ts';
+import { requestAnswer } from '../notices/templates.ts';
+import { keyNotice, noticeEntity, writeNotice } from '../notices/write.ts';
+import { asRefusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import type { RosterCertificate } from '../store/certificates.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
+import { type Act, acts } from './acts.ts';
+import { isAddressed } from './checks.ts';
+import { type Command, isOfTeam, MOST_COMMANDS, type ParsedRequest, parseRequest } from './commands.ts';
+import type { Destination } from './destination.ts';
+import { type FiledPost, once } from './file.ts';
+import type { Look } from './look.ts';
+import { isUnanswerable } from './receipt.ts';
+import type { Accepted, Received } from './received.ts';
+
+/** How old a request may be: mail waits in queues. Within that, its signature is remembered, so that it runs once. */
+const LONGEST_WAY = DAY;
+const CLOCK_SKEW = 5 * MINUTE;
+
+/**
+ * Runs what somebody of the roster asks for, all of it or, where a line is not understood, nothing; then answers him, sealed.
+ * Every act can be done twice without harm: a request whose sender lost the reply, and who sends again, may come here again.
+ */
+export async function runRequest(seams: Seams, to: Destination, post: FiledPost, look: Look): Promise<Accepted> {
+  const { roster, opened } = look;
+  if (!roster || !opened) throw new Error('a request without a signer was admitted');
+  const view = viewOf(parseEntity(opened.content));
+  const parsed = parseRequest(view.text.trim() === '' && opened.subjectProtected ? opened.subject : view.text);
+  const problems = problemsOf(seams, to, post, look, parsed);
+  const done = problems.length > 0 ? { results: problems, files: [] } : await runAll(seams, to, roster, look, parsed.commands);
+  const words = requestAnswer({ list: to.list.address, results: done.results });
+  const answer = await writeNotice(seams, to.list, { kind: 'answer', caseId: null }, noticeEntity(words, done.files));
+  return once(seams.db, to, post, async (trx) => {
+    await posts.insert(trx, post);
+    await posts.insert(trx, answer);
+    await deliveries.insertMany(trx, copiesFor(seams.clock, { id: answer.id, case_id: null, list: to.list }, [roster.contact]));
+    return { id: post.id, caseId: null, held: null };
+  });
+}
+
+/** Why nothing is run: one line each; empty where all of it may be. */
+function problemsOf(
+  { keyring }: Seams,
+  { list }: Destination,
+  post: FiledPost,
+  { opened }: Look,
+  parsed: ParsedRequest,
+): string[] {
+  const signer = opened?.signer;
+  const listKeys = keyring.find(list.fingerprint)?.keys ?? [];
+  if (!signer || !(parsed.list === list.address || isAddressed({ list, listKeys }, signer)))
+    return [
+      'Nothing was done: what you signed does not say that it is for this list.',
+      `Write "list ${list.address}" above your commands, or let your client protect the To field.`,
+    ];
+  const { signedAt } = signer;
+  if (signedAt === null || signedAt < post.received_at - LONGEST_WAY || signedAt > post.received_at + CLOCK_SKEW)
+    return ['Nothing was done: it was signed more than a day ago, or in the future. Sign it anew; is your clock right?'];
+  if (parsed.problems.length > 0)
+    return [
+      'Nothing was done, because this was not understood:',
+      ...parsed.problems.map(({ line, text }) => `  line ${line}: ${text}`),
+      'Write "help" for what there is.',
+    ];
+  if (parsed.commands.length > MOST_COMMANDS) return [`Nothing was done: these are more than ${MOST_COMMANDS} commands.`];
+  return parsed.commands.length === 0 ? ['There was no command in it. Write "help" for what there is.'] : [];
+}
+
+interface Done {
+  results: string[];
+  files: Uint8Array[];
+}
+
+async function runAll(
+  seams: Seams,
+  to: Destination,
+  roster: RosterCertificate,
+  { opened }: Look,
+  commands: readonly Command[],
+): Promise<Done> {
+  const intake = (await lists.all(seams.db)).filter(({ role }) => role === 'intake').map(({ id }) => id);
+  const team = roster.lists.some((id) => intake.includes(id));
+  const done: Done = { results: [], files: [] };
+  for (const command of commands) {
+    const act = acts[command.name] as Act<Command>;
+    const outcome =
+      isOfTeam(command) && !team
+        ? { lines: ['that is for the response team'] }
+        : await act({ seams, list: to.list, roster, team, offered: opened?.offered ?? [] }, command).catch((error: unknown) => ({
+            lines: [asRefusal(error).message],
+          }));
+    done.results.push(`> ${written(command)}`, ...outcome.lines.map((line) => `  ${line}`), '');
+    if ('files' in outcome) done.files.push(...(outcome.files ?? []));
+  }
+  return done;
+}
+
+function written(command: Command): string {
+  const { name } = command;
+  if ('caseId' in command) return `${name} ${command.caseId}`;
+  return 'postId' in command ? `${name} ${command.postId}` : name.replace('update-certificate', 'certificate update');
+}
+
+/** Answers with the list's certificate: to persons, at most once a day to an address, and never to a program (RFC 3834 §2). */
+export async function answerKey(
+  seams: Seams,
+  to: Destination,
+  post: FiledPost,
+  { sender, origin }: Pick<Received, 'sender'> & { origin: Automatic },
+): Promise<Accepted> {
+  const { db, clock, keyring } = seams;
+  const key = keyring.find(to.list.fingerprint);
+  const mayAnswer = key && origin === null && sender !== null && !(await isUnanswerable(db, sender));
+  const answer = mayAnswer
+    ? await writeNotice(seams, to.list, { kind: 'key', caseId: null }, keyNotice(to.list, key.certificate))
+    : null;
+  return once(db, to, post, async (trx) => {
+    await posts.insert(trx, post);
+    if (answer && sender !== null && !(await deliveries.wroteTo(trx, sender, ['key'], clock.now() - DAY))) {
+      await posts.insert(trx, answer);
+      const copy = copyFor(clock, { id: answer.id, case_id: null, list: to.list }, { audience: 'stranger', address: sender });
+      await deliveries.insertMany(trx, [copy]);
+    }
+    return { id: post.id, caseId: null, held: null };
+  });
+}

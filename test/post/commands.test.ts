@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Command, grammar, parseRequest } from '../../src/post/commands.ts';
+
+const POST = '01m34xgw00dtmsdx2p84zdyymk';
+
+describe('a request is read', () => {
+  test.each<[string, Command]>([
+    ['help', { name: 'help' }],
+    ['  HELP \r', { name: 'help' }],
+    ['subscribe', { name: 'subscribe' }],
+    ['unsubscribe', { name: 'unsubscribe' }],
+    ['certificate', { name: 'certificate' }],
+    ['Certificate   Update', { name: 'update-certificate' }],
+    ['key', { name: 'key' }],
+    ['archive orbit-2026-0001', { name: 'archive', caseId: 'ORBIT-2026-0001' }],
+    ['ack ORBIT-2026-0001', { name: 'acknowledge', caseId: 'ORBIT-2026-0001' }],
+    ['acknowledge\u00a0X-Y-2026-10001', { name: 'acknowledge', caseId: 'X-Y-2026-10001' }],
+    ['held', { name: 'held' }],
+    [`accept ${POST}`, { name: 'accept', postId: POST }],
+    [`reject ${POST.toUpperCase()}`, { name: 'reject', postId: POST, reason: '' }],
+    [`reject ${POST} off topic, sorry`, { name: 'reject', postId: POST, reason: 'off topic, sorry' }],
+    [`hold ${POST}`, { name: 'hold', postId: POST }],
+  ])('%j', (line, command) => {
+    expect(parseRequest(line)).toEqual({ commands: [command], list: null, problems: [] });
+  });
+
+  test('a line each, past empty and quoted ones, up to the signature block', () => {
+    const text = [
+      'list Distributors@Orbit.example',
+      '',
+      '> On Monday somebody wrote',
+      'help',
+      'key',
+      '-- ',
+      'Alpha Linux',
+      'held',
+    ];
+    expect(parseRequest(text.join('\r\n'))).toEqual({
+      commands: [{ name: 'help' }, { name: 'key' }],
+      list: 'distributors@orbit.example',
+      problems: [],
+    });
+  });
+
+  test('what is not understood is named by its line', () => {
+    const { problems } = parseRequest(`help\n\nHello,\naccept ${POST}x\narchive\nsubscribe me\n`);
+    expect(problems).toEqual([
+      { line: 3, text: 'Hello,' },
+      { line: 4, text: `accept ${POST}x` },
+      { line: 5, text: 'archive' },
+      { line: 6, text: 'subscribe me' },
+    ]);
+  });
+
+  test('whatever people write, nothing throws, and no line is both', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 500 }), (text) => {
+        const { commands, problems } = parseRequest(text);
+        expect(commands.length + problems.length).toBeLessThanOrEqual(text.split('\n').length);
+      }),
+    );
+  });
+});
+
+test('help shows how each command is written, so that it is read again', () => {
+  for (const { usage } of grammar) {
+    const line = usage.replace('CASE', 'ORBIT-2026-0001').replace('POST', POST).replace('[REASON]', 'why');
+    expect(parseRequest(line).problems).toEqual([]);
+  }
+});

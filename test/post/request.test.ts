@@ -1,0 +1,394 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DAY, HOUR } from '../../src/clock.ts';
+import { deliverBatch } from '../../src/delivery/work.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
+import { createLog } from '../../src/log.ts';
+import { fieldText, leaves, parseEntity, parseMessage } from '../../src/mail/message.ts';
+import { viewOf } from '../../src/mail/view.ts';
+import * as contacts from '../../src/store/contacts.ts';
+import * as deliveries from '../../src/store/deliveries.ts';
+import * as posts from '../../src/store/posts.ts';
+import * as recipients from '../../src/store/recipients.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { armed } from '../embargo/armed.ts';
+import { clearMail, cleartextSignedMail, encryptedMail, inlineMail, type Letter } from '../support/compose.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { generate, makeParty, openCopy, type Party } from '../support/party.ts';
+import { arrive, everything, letterOf, listCertificate, postOf } from './arrive.ts';
+
+const REQUEST = 'distributors-request@orbit.example';
+const silent = createLog('silent');
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let alpha: Person;
+  let lena: Person;
+
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    [alpha] = house.members;
+    [lena] = house.team;
+  });
+
+  const sealing = (signer: Party, list: string = LISTS.distributors) => ({ recipients: [listCertificate(house, list)], signer });
+
+  const request = (from: Party, text: string, change: Partial<Letter> = {}) =>
+    encryptedMail(letterOf(house, from, { to: REQUEST, subject: 'request', text, ...change }), sealing(from));
+
+  const send = async (from: Party, text: string, change: Partial<Letter> = {}) =>
+    arrive(house, await request(from, text, change), { to: REQUEST, sender: from.address });
+
+  /** What was answered to that person, opened with his key: the text and the files. */
+  const answers = async (to: Party, list: string = LISTS.distributors) => {
+    const mails = (await outbox(house).drain()).filter((mail) => mail.to === to.address);
+    return Promise.all(
+      mails.map(async ({ raw, from }) => {
+        const { entity, signer } = await openCopy(raw, to, listCertificate(house, list), house.clock.now());
+        expect([from, signer !== null]).toEqual([null, true]);
+        return viewOf(parseEntity(entity));
+      }),
+    );
+  };
+  const answer = async (to: Party) => {
+    const [only, ...more] = await answers(to);
+    if (!only || more.length > 0) throw new Error(`${more.length + (only ? 1 : 0)} answers`);
+    return only;
+  };
+
+  test('help is answered with what there is, and with the commands of the team to the team alone', async () => {
+    await send(alpha, 'help\n');
+    const { text } = await answer(alpha);
+    expect(text).toContain('acknowledge CASE');
+    expect(text).not.toContain('accept POST');
+    await send(lena, 'help\n');
+    expect((await answer(lena)).text).toContain('accept POST');
+  });
+
+  test('it may stand in a protected subject, and in an inline text that names the list', async () => {
+    await send(alpha, '\n', { subject: 'key' });
+    expect((await answer(alpha)).files.map(({ name }) => name)).toEqual([`${LISTS.distributors}.asc`]);
+    const inline = letterOf(house, alpha, { to: REQUEST, text: `list ${LISTS.distributors}\nkey\n` });
+    await arrive(house, await inlineMail(inline, sealing(alpha)), { to: REQUEST });
+    expect((await answer(alpha)).files).toHaveLength(1);
+  });
+
+  describe('is refused in the session', () => {
+    test.each<[string, () => Promise<Buffer> | Buffer]>([
+      ['in clear', () => clearMail(letterOf(house, alpha, { to: REQUEST, text: 'help\n' }))],
+      ['signed in clear', () => cleartextSignedMail(letterOf(house, alpha, { to: REQUEST, text: 'help\n' }), alpha)],
+      [
+        'sealed and unsigned',
+        () =>
+          encryptedMail(letterOf(house, alpha, { to: REQUEST }), { recipients: [listCertificate(house, LISTS.distributors)] }),
+      ],
+      ['by a stranger', async () => request(await makeParty('mallory@example.org'), 'help\n')],
+    ])('%s', async (_, compose) => {
+      await expect(arrive(house, await compose(), { to: REQUEST })).rejects.toMatchObject({ reason: 'request-unsigned' });
+      expect(await everything(house)).toEqual({ posts: [], copies: [] });
+    });
+
+    test('by a suspended member', async () => {
+      await house.db.updateTable('members').set({ state: 'suspended' }).where('organisation', '=', 'Alpha').execute();
+      await expect(send(alpha, 'help\n')).rejects.toMatchObject({ reason: 'request-unsigned' });
+    });
+  });
+
+  describe('nothing is run', () => {
+    const isOn = async () => (await contacts.activeOfList(house.db, 'distributors')).some(({ id }) => id === alpha.contactId);
+
+    test('where a line is not understood; the answer says which', async () => {
+      await send(alpha, 'unsubscribe\n\nplease and thank you\n');
+      const { text } = await answer(alpha);
+      expect(text).toContain('line 3: please and thank you');
+      expect(await isOn()).toBe(true);
+    });
+
+    test('that was signed for somebody else', async () => {
+      await send(alpha, 'unsubscribe\n', { to: 'other-request@project.example' });
+      expect((await answer(alpha)).text).toContain('does not say that it is for this list');
+      await send(alpha, 'list other@project.example\nunsubscribe\n', { to: 'x@y.example' });
+      expect((await answer(alpha)).text).toContain('does not say that it is for this list');
+      expect(await isOn()).toBe(true);
+    });
+
+    test('that is old, or a second time', async () => {
+      const old = await request(alpha, 'unsubscribe\n');
+      house.clock.moveTo(house.clock.now() + DAY + HOUR);
+      await arrive(house, old, { to: REQUEST });
+      expect((await answer(alpha)).text).toContain('more than a day ago');
+      const once = await request(alpha, 'unsubscribe\n');
+      await arrive(house, once, { to: REQUEST });
+      expect(await isOn()).toBe(false);
+      await contacts.resubscribe(house.db, alpha.contactId, 'distributors');
+      const renamed = Buffer.from(once.toString('latin1').replace(/Message-ID: <[^>]*>/, 'Message-ID: <other@x>'), 'latin1');
+      await arrive(house, renamed, { to: REQUEST });
+      expect(await isOn()).toBe(true);
+      expect(await answers(alpha)).toHaveLength(1);
+    });
+
+    test('of the team by a member', async () => {
+      await send(alpha, 'held\n');
+      expect((await answer(alpha)).text).toContain('for the response team');
+    });
+  });
+
+  test('unsubscribe and subscribe act on the sender alone, on a private and on a public list', async () => {
+    await send(alpha, 'unsubscribe\nunsubscribe\nsubscribe\n');
+    expect((await answer(alpha)).text).toMatch(/no more[\s\S]*you did not get it[\s\S]*gets distributors@orbit.example again/);
+    const to = 'announce-request@orbit.example';
+    const raw = await encryptedMail(letterOf(house, alpha, { to, text: 'subscribe\n' }), sealing(alpha, LISTS.announce));
+    await arrive(house, raw, { to });
+    expect((await recipients.ofList(house.db, 'announce')).map(({ address, kind }) => [address, kind])).toEqual([
+      [alpha.address, 'subscriber'],
+    ]);
+  });
+
+  describe('certificate', () => {
+    const fresh = () => generate(alpha.address, 'alpha', {});
+    const file = (party: Party) => [{ name: 'new.asc', type: 'application/pgp-keys', data: Buffer.from(party.public) }];
+
+    test('is shown, and replaced by one that is attached and signed for with the old one', async () => {
+      await send(alpha, 'certificate\n');
+      expect((await answer(alpha)).text).toContain(alpha.fingerprint);
+      const next = await fresh();
+      await send(alpha, 'certificate update\n', { attachments: file(next) });
+      expect((await answers(next))[0]?.text).toContain(next.fingerprint);
+      await expect(send(alpha, 'help\n', { at: house.clock.now() + 1000 })).rejects.toMatchObject({ reason: 'request-unsigned' });
+      await send(next, 'certificate\n');
+      expect((await answer(next)).text).toContain(next.fingerprint);
+    });
+
+    test('is never changed by a mail that merely brings another', async () => {
+      await send(alpha, 'certificate\n', { attachments: file(await fresh()) });
+      expect((await answer(alpha)).text).toContain(alpha.fingerprint);
+      await send(alpha, 'certificate update\n');
+      expect((await answer(alpha)).text).toContain('no new certificate attached');
+    });
+  });
+
+  describe('of a case', () => {
+    let id: string;
+    beforeEach(async () => {
+      ({ id } = await armed(house));
+      await outbox(house).drain();
+    });
+
+    test('acknowledge notes that a member has its patches, once he was sent them', async () => {
+      await send(alpha, `ack ${id}\n`);
+      expect((await answer(alpha)).text).toContain('You were sent no patches');
+      const { postId } = await dispatch(house, id, LISTS.distributors);
+      await outbox(house).drain();
+      await send(alpha, `ack ${id}\nack ${id}\n`, { at: house.clock.now() + 1000 });
+      expect((await answer(alpha)).text).toContain('noted');
+      const noted = await house.db.selectFrom('acknowledgements').select(['post_id', 'contact_id']).execute();
+      expect(noted).toEqual([{ post_id: postId, contact_id: alpha.contactId }]);
+    });
+
+    test('archive brings what was written to those who may have it, and says nothing to others', async () => {
+      await dispatch(house, id, LISTS.distributors);
+      await outbox(house).drain();
+      await send(alpha, `archive ${id}\n`);
+      const { files } = await answer(alpha);
+      expect(files.map(({ name }) => name)).toEqual(['001.eml']);
+      const [dispatched] = files;
+      expect(fieldText(parseMessage(dispatched?.bytes ?? new Uint8Array()), 'subject')).toContain('[EMBARGOED]');
+      await send(lena, `archive ${id}\n`);
+      expect((await answer(lena)).files.length).toBe(2);
+      await house.db.deleteFrom('member_lists').where('list_id', '=', 'distributors').execute();
+      await send(alpha, `archive ${id}\narchive ORBIT-2026-9999\n`, { at: house.clock.now() + 1000 });
+      const { text } = await answer(alpha);
+      expect(text).toContain(`There is nothing for you in ${id}`);
+      expect(text).toContain('There is nothing for you in ORBIT-2026-9999');
+    });
+  });
+
+  describe('a held post', () => {
+    const hold = async () => {
+      const raw = await encryptedMail(letterOf(house, alpha, { to: 'elsewhere@project.example' }), sealing(alpha));
+      const { id, held } = await arrive(house, raw, { to: LISTS.distributors, sender: alpha.address });
+      expect(held).toBe('unaddressed');
+      await outbox(house).drain();
+      return id;
+    };
+    const readers = async (id: string) =>
+      (await deliveries.page(house.db, { limit: 99, postId: id })).map(({ address }) => address).sort();
+    const team = () => house.team.map(({ address }) => address);
+
+    test('is listed, and goes to its readers when the team accepts it, once', async () => {
+      const id = await hold();
+      expect(await readers(id)).toEqual(team().sort());
+      await send(lena, 'held\n');
+      expect((await answer(lena)).text).toContain(`${id}  distributors@orbit.example`);
+      await send(lena, `accept ${id}\n`);
+      expect((await answer(lena)).text).toContain('2 copies are on their way');
+      expect(await readers(id)).toEqual([...team(), ...house.members.map(({ address }) => address)].sort());
+      await send(lena, `accept ${id}\nreject ${id}\n`, { at: house.clock.now() + 1000 });
+      expect((await answer(lena)).text.match(/is not held/g)).toHaveLength(2);
+      expect(await postOf(house, { id })).toMatchObject({ state: 'accepted', decided_by: lena.contactId });
+    });
+
+    test('reaches its readers without a word of having been held', async () => {
+      const id = await hold();
+      await send(lena, `accept ${id}\n`);
+      const mail = (await outbox(house).drain()).find(({ to }) => to === house.members[1].address);
+      const { entity } = await openCopy(mail?.raw ?? Buffer.alloc(0), house.members[1]);
+      const [about] = leaves(parseEntity(entity));
+      expect(Buffer.from(about?.body ?? []).toString()).not.toContain('Held:');
+    });
+
+    test('is refused with a reason that its signer is told', async () => {
+      const id = await hold();
+      await send(lena, `reject ${id} not for this list\n`);
+      const told = await answers(alpha);
+      expect(told[0]?.text).toContain('Reason: not for this list');
+      expect(await readers(id)).toEqual(team().sort());
+      expect(await postOf(house, { id })).toMatchObject({ state: 'refused' });
+    });
+
+    test('two who decide at once: one of them does', async () => {
+      const id = await hold();
+      const both = await Promise.allSettled([send(lena, `accept ${id}\n`), send(house.team[1], `reject ${id}\n`)]);
+      expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+      const said = [...(await answers(lena)), ...(await answers(house.team[1]))].map(({ text }) => text);
+      expect((await posts.factsById(house.db, id))?.state).toMatch(/accepted|refused/);
+      expect(said.filter((text) => text.includes('held') || text.includes('decided')).length).toBeLessThanOrEqual(1);
+    });
+
+    test('hold stops the copies that have not gone out', async () => {
+      const { id } = await arrive(
+        house,
+        await encryptedMail(letterOf(house, alpha, { to: LISTS.distributors }), sealing(alpha)),
+        { to: LISTS.distributors },
+      );
+      await send(lena, `hold ${id}\n`);
+      const states = (await deliveries.page(house.db, { limit: 9, postId: id })).map(({ state, reason }) => [state, reason]);
+      expect(states).toEqual([
+        ['held', 'stopped'],
+        ['held', 'stopped'],
+      ]);
+    });
+  });
+
+  describe('list-sendkey', () => {
+    const to = 'security-sendkey@orbit.example';
+
+    test('answers with the key of the list, in clear, once a day to an address', async () => {
+      const rita = await makeParty('rita@example.org');
+      for (let times = 0; times < 2; times++) {
+        await arrive(house, clearMail(letterOf(house, rita, { to, at: house.clock.now() + times * 1000 })), { to });
+      }
+      const sent = (await outbox(house).drain()).filter((mail) => mail.to === rita.address);
+      expect(sent).toHaveLength(1);
+      const mail = parseMessage(sent[0]?.raw ?? Buffer.alloc(0));
+      expect([sent[0]?.from, fieldText(mail, 'auto-submitted'), mail.mediaType]).toEqual([
+        null,
+        'auto-replied',
+        'multipart/signed',
+      ]);
+      const key = leaves(mail).find(({ mediaType }) => mediaType === 'application/pgp-keys');
+      expect(Buffer.from(Buffer.from(key?.body ?? []).toString(), 'base64').toString()).toContain('BEGIN PGP PUBLIC KEY BLOCK');
+      expect((await everything(house)).posts.every(({ kind }) => kind === 'request' || kind === 'key')).toBe(true);
+    });
+
+    test('answers no program, and nobody at an address of a list', async () => {
+      const rita = await makeParty('rita@example.org');
+      await arrive(house, clearMail(letterOf(house, rita, { to, headers: ['Auto-Submitted: auto-replied'] })), { to });
+      await arrive(house, clearMail(letterOf(house, rita, { to })), { to, sender: null });
+      await arrive(house, clearMail(letterOf(house, rita, { to })), { to, sender: LISTS.distributors });
+      expect((await outbox(house).drain()).filter(({ raw }) => raw.toString().includes('OpenPGP key of'))).toEqual([]);
+    });
+  });
+
+  describe('a bounce of a copy', () => {
+    const bounce = (status: string, action: string) =>
+      Buffer.from(
+        [
+          'From: MAILER-DAEMON@mx.beta.example',
+          'Subject: Undelivered Mail Returned to Sender',
+          'Content-Type: multipart/report; report-type=delivery-status; boundary=b',
+          '',
+          '--b',
+          'Content-Type: text/plain',
+          '',
+          'I could not deliver it.',
+          '--b',
+          'Content-Type: message/delivery-status',
+          '',
+          'Reporting-MTA: dns; mx.beta.example',
+          '',
+          'Final-Recipient: rfc822; beta@beta.example',
+          `Action: ${action}`,
+          `Status: ${status}`,
+          'Diagnostic-Code: smtp; 550 5.1.1 no such user',
+          '',
+          '--b--',
+          '',
+        ].join('\r\n'),
+      );
+
+    const sentCopy = async () => {
+      const { id } = await arrive(
+        house,
+        await encryptedMail(letterOf(house, alpha, { to: LISTS.distributors }), sealing(alpha)),
+        { to: LISTS.distributors },
+      );
+      const mail = (await outbox(house).drain()).find(({ to }) => to === 'beta@beta.example');
+      const copy = (await deliveries.page(house.db, { limit: 9, postId: id })).find(
+        ({ address }) => address === 'beta@beta.example',
+      );
+      return { to: mail?.from ?? '', id: copy?.id ?? '' };
+    };
+
+    test('that says for good: the copy has failed, and the team is told; the member stays who he is', async () => {
+      const { to, id } = await sentCopy();
+      await arrive(house, bounce('5.1.1', 'failed'), { to, sender: null });
+      expect(await deliveries.byId(house.db, id)).toMatchObject({
+        state: 'failed',
+        reason: 'bounced',
+        response: expect.stringContaining('no such user'),
+      });
+      const { posts: all, copies } = await everything(house);
+      expect(all.find(({ kind }) => kind === 'bounce')).toMatchObject({ state: 'accepted' });
+      expect(copies.filter(({ post_id }) => all.find(({ id: one }) => one === post_id)?.kind === 'bounce')).toEqual([]);
+      expect((await contacts.activeOfList(house.db, 'distributors')).map(({ address }) => address)).toContain(
+        'beta@beta.example',
+      );
+      expect((await deliveries.untold(house.db, 9)).map((copy) => copy.id)).toEqual([id]);
+    });
+
+    test.each([
+      ['that says to wait', bounce('4.4.1', 'delayed')],
+      [
+        'that is a vacation note',
+        Buffer.from('From: beta@beta.example\r\nAuto-Submitted: auto-replied\r\nSubject: Out\r\n\r\nI am away.\r\n'),
+      ],
+    ])('%s: it stays delivered', async (_, raw) => {
+      const { to, id } = await sentCopy();
+      await arrive(house, raw, { to, sender: null });
+      expect(await deliveries.byId(house.db, id)).toMatchObject({ state: 'delivered' });
+    });
+
+    test('to a token that nobody made is refused as an unknown address', async () => {
+      const { to } = await sentCopy();
+      await expect(arrive(house, bounce('5.1.1', 'failed'), { to: to.replace('+', '+0'), sender: null })).rejects.toMatchObject({
+        reason: 'no-such-address',
+      });
+    });
+
+    test('from a person goes to the people behind the list', async () => {
+      const { to } = await sentCopy();
+      const { id } = await arrive(house, clearMail(letterOf(house, await makeParty('rita@example.org'))), { to });
+      expect(await postOf(house, { id })).toMatchObject({ kind: 'owner' });
+      expect(
+        await deliverBatch(
+          house,
+          async () => ({ state: 'delivered', response: '250' }),
+          { batch: 9, lease: 9, giveUp: 9, connections: 1 },
+          silent,
+        ),
+      ).toBe(3);
+    });
+  });
+});
