@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { DAY } from '../clock.ts';
+import { armorCertificate } from '../pgp/certificate.ts';
 import { armorSecret } from '../pgp/secret.ts';
 import { Refusal } from '../refusal.ts';
 import { type Cast, makeCast } from './demo/cast.ts';
@@ -82,6 +83,9 @@ async function leave(keep: string, project: string, { sent, running }: Stage, ca
     const path = join(keep, 'keys', `${address}.sec.asc`);
     await writeFile(path, await armorSecret(secret), { mode: 0o600 });
   }
+  // Who opens a copy wants to check the list's signature as well.
+  for (const { address, certificate } of running.seams.keyring.all())
+    await writeFile(join(keep, 'keys', `${address}.asc`), armorCertificate(certificate));
   await writeFile(join(keep, 'timeline.json'), `${JSON.stringify(told, null, 2)}\n`);
   await cp(join(project, 'data'), join(keep, 'data'), { recursive: true });
   await chmod(keep, 0o700);

@@ -43,11 +43,18 @@ export function entriesFromCsv(
   return { entries: [...entries.values()], problems };
 }
 
+/** Spreadsheets of half of Europe separate by semicolons. Then several lists of a row are separated by blanks. */
+function delimiterOf(csv: string): ',' | ';' {
+  const [header = ''] = csv.split('\n', 1);
+  return header.includes(';') && !header.includes(',') ? ';' : ',';
+}
+
 function readRows(csv: string): { row: Row; line: number }[] {
   try {
     const rows = parse<{ record: Row; info: { lines: number } }>(csv, {
       bom: true,
       columns: checkHeader,
+      delimiter: delimiterOf(csv),
       info: true,
       skip_empty_lines: true,
       trim: true,

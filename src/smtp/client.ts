@@ -38,7 +38,8 @@ const PATIENCE = 5;
 export function createRelay({ relay, hostname, log }: { relay: RelayOptions; hostname: string; log: Log }): Relay {
   if (relay.tls === 'none' && !isLoopback(relay.host))
     throw new Error(`relay ${relay.host}:${relay.port}: only a relay on loopback may go without TLS`);
-  const transport = createTransport({ ...connectionOptions(relay, hostname), ...securityOptions(relay) });
+  const connect = () => createTransport({ ...connectionOptions(relay, hostname), ...securityOptions(relay) });
+  let transport = connect();
   const patienceMs = relay.timeout * 1000 * PATIENCE;
   const watch = troubleLog(log, relay);
 
@@ -59,8 +60,14 @@ export function createRelay({ relay, hostname, log }: { relay: RelayOptions; hos
   }
   return {
     send: async (mail) => {
+      const used = transport;
       const outcome = await send(mail);
       watch(outcome);
+      // Its connections stay with a process that refuses us, also when the relay's settings are mended.
+      if (outcome.state === 'deferred' && outcome.reason === 'relay-refuses-us' && used === transport) {
+        transport = connect();
+        used.close();
+      }
       return outcome;
     },
     close: () => transport.close(),
@@ -135,8 +142,9 @@ function troubleLog(log: Log, { host, port }: RelayOptions): (outcome: Outcome) 
   return (outcome) => {
     if (outcome.state === 'failed') return;
     const now = outcome.state === 'delivered' ? null : outcome.reason;
+    const level = now === 'relay-refuses-us' || now === 'relay-tls' ? 'error' : 'warn';
     if (now !== trouble && outcome.state === 'deferred' && now !== 'try-later')
-      log.warn({ relay: `${host}:${port}`, reason: now, response: outcome.response }, 'the relay makes trouble');
+      log[level]({ relay: `${host}:${port}`, reason: now, response: outcome.response }, 'the relay makes trouble');
     if (now === null && trouble !== null && trouble !== 'try-later')
       log.info({ relay: `${host}:${port}` }, 'the relay works again');
     trouble = now;

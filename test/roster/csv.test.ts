@@ -33,6 +33,21 @@ Alpha,,security@o.example other@o.example,c@alpha.example,,c.asc\n`;
   });
 });
 
+test('a spreadsheet may separate by semicolons; lists are separated by blanks then', () => {
+  const csv =
+    'organisation;product;lists;address;name;certificate\nAlpha, Inc.;;a@o.example b@o.example;a@alpha.example;;a.asc\n';
+  expect(entriesFromCsv(csv, named)).toEqual({
+    problems: [],
+    entries: [
+      {
+        organisation: 'Alpha, Inc.',
+        lists: ['a@o.example', 'b@o.example'],
+        contacts: [{ address: 'a@alpha.example', certificate: 'text of a.asc' }],
+      },
+    ],
+  });
+});
+
 test('a spreadsheet may put a byte order mark, CRLF, other columns order and capitals', () => {
   const csv = '\uFEFFCertificate,Address,Name,Lists,Product,Organisation\r\na.asc,a@alpha.example,,,,Alpha\r\n';
   expect(entriesFromCsv(csv, named).entries).toEqual([

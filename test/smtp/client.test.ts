@@ -227,6 +227,13 @@ describe('the outcome when the relay says no', () => {
     expect(log[0]).not.toMatch(/sealed|contact@/);
   });
 
+  it('comes back over a new connection after a refusal: the old one would go on refusing', async () => {
+    const server = await scripted({ rcpt: '554 5.7.1 <contact@member.example>: Relay access denied' });
+    const relay = toRelay(server.port);
+    for (let i = 0; i < 2; i++) await relay.send({ from: FROM, to: TO, raw: MAIL });
+    expect(server.connections).toBe(2);
+  });
+
   it('defers what is sent after close', async () => {
     const { port } = await scripted();
     const relay = toRelay(port);
