@@ -129,7 +129,8 @@ export function partsOfText(part: Entity): { blocks: Block[]; around: string } {
     around += text.slice(from, start);
     from = end;
   }
-  return { blocks, around: (around + text.slice(from)).replace(/^[\s\u00a0]+|[\s\u00a0]+$/gu, '') };
+  // Not by a pattern: one for the end would try every run of blanks in the text.
+  return { blocks, around: (around + text.slice(from)).trim() };
 }
 
 /** Asked for several times, and decoded once: a mail may be one text of 25 MiB. */
@@ -163,8 +164,8 @@ export function encryptedFile(part: Entity): { name: string; ciphertext: Uint8Ar
   return isMessage(ciphertext) ? { name: name.replace(FILE, ''), ciphertext } : undefined;
 }
 
-/** RFC 9580 §5: encrypted session keys and data, compressed data, one-pass signatures. */
-const MESSAGE_PACKETS = new Set([1, 3, 4, 8, 9, 18, 20]);
+/** RFC 9580 §10.3: encrypted session keys and data, compressed and literal data, one-pass signatures; and what may stand before them. */
+const MESSAGE_PACKETS = new Set([1, 3, 4, 8, 9, 10, 11, 18, 20, 21]);
 
 /** Whether octets begin as an OpenPGP message does, armored or not. */
 export function isMessage(bytes: Uint8Array): boolean {

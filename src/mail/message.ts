@@ -220,7 +220,8 @@ export function entityText(entity: Entity): string {
 }
 
 export function decodeText(bytes: Uint8Array, charset?: string): string {
-  const declared = charset && decoderFor(charset);
+  // Programs say ASCII of whatever they have: its octets above 127 are not what any standard says of it, but mostly UTF-8.
+  const declared = charset && !/^\s*(us-)?ascii\s*$/i.test(charset) && decoderFor(charset);
   if (declared) return declared.decode(bytes);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -2,8 +2,9 @@ import type { Instant } from '../clock.ts';
 import { type Mailbox, parseMailboxes } from '../mail/address.ts';
 import { offeredCertificates } from '../mail/encrypted.ts';
 import { withoutLegacyDisplay } from '../mail/legacy-display.ts';
-import { type Entity, fieldsNamed, parseMessage } from '../mail/message.ts';
+import { type Entity, fieldsNamed, parseEntity, parseMessage } from '../mail/message.ts';
 import { contentOf, effectiveField, protectedAddresses, protectedField } from '../mail/protected.ts';
+import { inUtf8 } from '../mail/utf8.ts';
 import { type Form, type Means, type Opening, opening, peelAll, type Warning } from './layers.ts';
 import { openParts } from './parts.ts';
 import { type Lookup, offerable, type SignatureVerdict, type SignedEntity } from './verify.ts';
@@ -87,7 +88,7 @@ function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
     outerSubject: effectiveField('subject', mail, null).text ?? '',
     subjectProtected: subject.isProtected,
     messageId: fieldsNamed(mail, 'message-id')[0]?.value ?? null,
-    content: contentOf(subject.isProtected ? withoutLegacyDisplay(state.content) : state.content),
+    content: inUtf8(parseEntity(contentOf(subject.isProtected ? withoutLegacyDisplay(state.content) : state.content))).raw,
     aside: state.aside,
     warnings: [...state.warnings],
     offered: offerable([...offeredCertificates(state.content), ...offeredCertificates(mail)]),

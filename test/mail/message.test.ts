@@ -26,6 +26,22 @@ describe('parsing a mail', () => {
     expect(mail.parts.map((part) => entityText(part))).toEqual(['one', 'two\n']);
   });
 
+  it('ends a header section that lacks its empty line at the first delimiter', () => {
+    const mail = parseMessage(
+      bytes(
+        'From: a@b.example',
+        'Content-Type: multipart/report; boundary=x',
+        '--x',
+        'Content-Type: text/plain',
+        '',
+        'one',
+        '--x--',
+      ),
+    );
+    expect(mail).toMatchObject({ mediaType: 'multipart/report', parts: [{ mediaType: 'text/plain' }] });
+    expect(parseMessage(bytes('--a: b', 'Subject: c', '', 'x')).fields).toHaveLength(2);
+  });
+
   it('sees no delimiter in a line that merely begins like one, nor in the middle of a line', () => {
     const mail = parseMessage(bytes('Content-Type: multipart/mixed; boundary=x', '', '--x', '', '--xy', 'a --x', '--x--', ''));
     expect(mail.parts.map((part) => entityText(part))).toEqual(['--xy\r\na --x']);

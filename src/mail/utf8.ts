@@ -1,0 +1,59 @@
+import { decodedBody, type Entity, entityText, fileName, isAttachment, parseEntity } from './message.ts';
+import { encodedPart, type NewField } from './outgoing.ts';
+
+/**
+ * An entity with its texts in UTF-8, whatever charset they came in or said to: every client reads that in the same way. Files stay
+ * octet for octet, and so does all that a signature of its own covers. The same entity where there is nothing to change.
+ */
+export function inUtf8(entity: Entity): Entity {
+  const texts = textsOf(entity).filter(needsUtf8);
+  if (texts.length === 0) return entity;
+  const start = entity.raw.byteOffset;
+  const octets: Uint8Array[] = [];
+  let from = 0;
+  // A part is a view into the octets of the whole: everything around it stays as it is.
+  for (const { raw, converted } of texts.map((part) => ({ raw: part.raw, converted: convert(part) }))) {
+    const at = raw.byteOffset - start;
+    octets.push(entity.raw.subarray(from, at), converted);
+    from = at + raw.length;
+  }
+  return parseEntity(Buffer.concat([...octets, entity.raw.subarray(from)]));
+}
+
+function textsOf(part: Entity): Entity[] {
+  if (part.mediaType === 'multipart/signed') return [];
+  if (part.parts.length > 0) return part.parts.flatMap(textsOf);
+  const shown = /^text\/(plain|html)$/.test(part.mediaType) && !isAttachment(part) && fileName(part) === undefined;
+  return shown ? [part] : [];
+}
+
+/** Not where a client that goes by the label reads the same as we do. */
+function needsUtf8(part: Entity): boolean {
+  const label = (part.parameters['charset'] ?? 'us-ascii').trim().toLowerCase();
+  const bytes = decodedBody(part);
+  if (label === 'utf-8' || label === 'utf8') return !isValid(bytes);
+  if (label === 'us-ascii') return bytes.some((octet) => octet > 127);
+  return true;
+}
+
+function isValid(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function convert(part: Entity): Uint8Array {
+  const parameters = Object.entries(part.parameters).filter(([name]) => name !== 'charset');
+  const type = [part.mediaType, 'charset=utf-8', ...parameters.map(([name, value]) => `${name}=${quoted(value)}`)].join('; ');
+  const others = part.fields.filter(({ name }) => !/^content-(type|transfer-encoding)$/i.test(name));
+  const kept = others.map(({ name, value }): NewField => [name, value.replace(/\p{Cc}/gu, ' ')]);
+  // Its last line end belongs to the delimiter that follows (RFC 2046 §5.1.1).
+  return encodedPart(type, Buffer.from(entityText(part)), kept).subarray(0, -2);
+}
+
+function quoted(value: string): string {
+  return `"${value.replace(/\p{Cc}/gu, ' ').replace(/["\\]/g, '\\$&')}"`;
+}

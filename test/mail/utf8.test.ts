@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { decodedBody, entityText, leaves, parseEntity } from '../../src/mail/message.ts';
+import { inUtf8 } from '../../src/mail/utf8.ts';
+
+const entity = (type: string, body: string | Buffer, ...more: string[]) =>
+  Buffer.concat([Buffer.from(`${[`Content-Type: ${type}`, ...more].join('\r\n')}\r\n\r\n`), Buffer.from(body)]);
+const inside = (raw: Buffer) => leaves(inUtf8(parseEntity(raw)));
+
+describe('texts are carried on in UTF-8', () => {
+  it.each([
+    ['Shift_JIS', 'text/plain; charset=Shift_JIS', Buffer.from([0x82, 0xa9, 0x0a]), 'か\n'],
+    ['ISO-2022-JP', 'text/plain; charset=iso-2022-jp', Buffer.from('\x1b$B$+\x1b(B\n'), 'か\n'],
+    ['a charset of no name that anybody knows', 'text/plain; charset=ISO-8859', Buffer.from([0xe9, 0x0a]), 'é\n'],
+    ['no charset, and UTF-8', 'text/plain', Buffer.from('é\n'), 'é\n'],
+    ['ASCII by its label, UTF-8 by its octets', 'text/html; charset=us-ascii', Buffer.from('<p>é\n'), '<p>é\n'],
+    ['UTF-8 that is broken', 'text/plain; charset=utf-8', Buffer.from([0x61, 0xe9, 0x0a]), 'a\ufffd\n'],
+  ])('%s', (_, type, body, text) => {
+    const [part] = inside(entity(type, body));
+    if (!part) throw new Error('there is no part');
+    expect(part.parameters['charset']).toBe('utf-8');
+    expect(Buffer.from(decodedBody(part)).toString('utf8')).toBe(text);
+  });
+
+  it('a text keeps its other parameters and fields, and the whole its other octets', () => {
+    const text = entity('text/plain; charset=iso-8859-1; format=flowed; delsp=yes', Buffer.from([0xe9]), 'Content-Language: fr');
+    const [head, tail] = [
+      'Content-Type: multipart/related; type="text/html"; start="<a>"; boundary=m\r\n\r\npre\r\n--m\r\n',
+      '\r\n--m--\r\nend',
+    ];
+    const raw = Buffer.concat([Buffer.from(head), text, Buffer.from(tail)]);
+    const changed = Buffer.from(inUtf8(parseEntity(raw)).raw).toString('latin1');
+    expect(changed.startsWith(head)).toBe(true);
+    expect(changed.endsWith(tail)).toBe(true);
+    const [part] = inside(raw);
+    expect(part?.parameters).toEqual({ charset: 'utf-8', format: 'flowed', delsp: 'yes' });
+    expect(part?.fields).toContainEqual({ name: 'Content-Language', value: 'fr' });
+    expect(part && entityText(part)).toBe('é');
+  });
+
+  it.each([
+    ['what is UTF-8 or ASCII already', entity('text/plain; charset=utf-8', 'é')],
+    ['a file', entity('text/x-patch; charset=iso-8859-1', Buffer.from([0xe9]))],
+    ['a text with a name', entity('text/plain; charset=iso-8859-1; name=a.txt', Buffer.from([0xe9]))],
+    ['an attached text', entity('text/plain; charset=iso-8859-1', Buffer.from([0xe9]), 'Content-Disposition: attachment')],
+    [
+      'what a signature of its own covers',
+      Buffer.concat([
+        Buffer.from('Content-Type: multipart/signed; boundary=m\r\n\r\n--m\r\n'),
+        entity('text/plain; charset=iso-8859-1', Buffer.from([0xe9])),
+        Buffer.from('\r\n--m\r\nContent-Type: application/pgp-signature\r\n\r\nx\r\n--m--\r\n'),
+      ]),
+    ],
+  ])('%s stays octet for octet', (_, raw) => {
+    expect(Buffer.from(inUtf8(parseEntity(raw)).raw)).toEqual(raw);
+  });
+});
