@@ -5,13 +5,14 @@ import { type Entity, parseEntity } from '../mail/message.ts';
 import { entity, textPart } from '../mail/outgoing.ts';
 import { contentOf, type Payload } from '../mail/protected.ts';
 import { charsetOf, looksLikeEntity } from '../mail/text.ts';
-import { Refusal } from '../refusal.ts';
+import { type Reason, Refusal } from '../refusal.ts';
 import { openMessage, readCleartext } from './message.ts';
 import {
   type Lookup,
   ofCleartext,
   ofDetached,
   ofMessage,
+  refuseChanged,
   type SignatureVerdict,
   type SignedEntity,
   type Verifiable,
@@ -83,8 +84,7 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
     try {
       await peel(layer, state, means);
     } catch (error) {
-      // Inside of what was opened it is something that the mail carries, damaged or for somebody else.
-      if (depth === 0 || !(error instanceof Refusal) || error.reason === 'too-complex') throw error;
+      if (depth === 0 || !(error instanceof Refusal) || !DAMAGED.has(error.reason)) throw error;
       Object.assign(state, before);
       return;
     }
@@ -92,6 +92,9 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
     if (depth === 1 && state.form === 'pgp-mime' && layer.form === 'signed-mime') state.form = 'encapsulated';
   }
 }
+
+/** What is wrong with a layer alone: inside of one that was opened it is something that the text carries. */
+const DAMAGED: ReadonlySet<Reason> = new Set<Reason>(['cannot-open', 'malformed-mail']);
 
 async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: Opening, means: Means): Promise<void> {
   if ('beside' in layer) putAside(state, layer.beside.map(contentOf));
@@ -110,7 +113,7 @@ async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: 
   } else {
     const message = await readCleartext(layer.text);
     state.content = parseEntity(textPart(message.getText()));
-    await signed(state, means, ofCleartext(message));
+    refuseChanged(await signed(state, means, ofCleartext(message)));
   }
 }
 
@@ -129,7 +132,8 @@ async function decrypted(state: Opening, means: Means, message: Verifiable): Pro
   await signed(state, means, message);
 }
 
-async function signed(state: Opening, { mail, at, lookup }: Means, message: Verifiable): Promise<void> {
+/** Gives the verdicts of this layer. */
+async function signed(state: Opening, { mail, at, lookup }: Means, message: Verifiable): Promise<SignatureVerdict[]> {
   const offered = [...offeredCertificates(state.content), ...offeredCertificates(mail)];
   const verdicts = await verify(message, offered, lookup, at);
   for (const verdict of verdicts) verdict.coversWholeContent = state.root;
@@ -138,6 +142,7 @@ async function signed(state: Opening, { mail, at, lookup }: Means, message: Veri
   const holds = verdicts.some(({ valid }) => valid);
   if (state.encrypted || holds) state.payload = { entity: state.content, encrypted: state.encrypted };
   state.signedAs = holds ? message.signedEntity : null;
+  return verdicts;
 }
 
 /** OpenPGP without MIME inside is text, and its charset is guessed where none is said (RFC 9580 §5.9). */

@@ -1,13 +1,13 @@
 import libmime from 'libmime';
 import { armorHeader, type Block } from '../mail/armor.ts';
 import { encryptedFile, isText, offeredCertificates, partsOfText, readable, recognise } from '../mail/encrypted.ts';
-import { type Entity, parseEntity } from '../mail/message.ts';
+import { type Entity, isAttachment, parseEntity } from '../mail/message.ts';
 import { filePart, multipart, textPart } from '../mail/outgoing.ts';
 import { contentOf } from '../mail/protected.ts';
 import { Refusal } from '../refusal.ts';
 import { type Means, type Opening, opening, peelAll, putAside, textEntity } from './layers.ts';
 import { openMessage, readCleartext } from './message.ts';
-import { ofCleartext, ofMessage, verify } from './verify.ts';
+import { ofCleartext, ofMessage, refuseChanged, type SignatureVerdict, verify } from './verify.ts';
 
 /** More than this in one mail is there to make somebody work. */
 const MOST_PARTS = 50;
@@ -15,6 +15,9 @@ const MOST_PARTS = 50;
 interface Walk extends Means {
   state: Opening;
   opened: number;
+  /** HTML that came in clear is put aside, and is told of here where it was not. */
+  htmlAside: boolean;
+  htmlLeft: boolean;
   /** The first part that could not be opened. */
   failure: Refusal | null;
 }
@@ -26,10 +29,21 @@ type Replacement = readonly Uint8Array[] | null;
  * Opens what is encrypted or signed by itself inside of a mail that is not so as a whole: armor among other parts, text with
  * several blocks, files encrypted one by one. Each part is taken or left as one, and stays where it was; its signature credits
  * nobody with the mail. Throws `cannot-open` where there was something to decrypt and nothing of it could be.
+ * What was decrypted never stands beside HTML that came in clear: there are clients that would make one page of both, and
+ * have it sent to whoever wrote that (CVE-2017-17688).
  */
 export async function openParts(state: Opening, means: Means): Promise<void> {
-  const walk: Walk = { ...means, state, opened: 0, failure: null };
-  const replacement = await openPart(state.content, walk, true);
+  const before = { ...state, signatures: [...state.signatures], aside: [...state.aside], warnings: new Set(state.warnings) };
+  const first: Walk = { ...means, state, opened: 0, failure: null, htmlAside: false, htmlLeft: false };
+  const opened = await openPart(state.content, first, true);
+  if (!state.encrypted || !first.htmlLeft) return finish(first, opened);
+  Object.assign(state, before);
+  const again: Walk = { ...first, opened: 0, failure: null, htmlAside: true };
+  finish(again, await openPart(state.content, again, true));
+}
+
+function finish(walk: Walk, replacement: Replacement): void {
+  const { state } = walk;
   if (walk.failure && !state.encrypted) throw walk.failure;
   if (!replacement) return;
   state.warnings.add('protected-in-parts');
@@ -88,9 +102,10 @@ async function openChildren(part: Entity, walk: Walk): Promise<Replacement> {
     const dropped = part.mediaType === 'multipart/alternative' && child.parts.length === 0 && isText(child) && !shown.has(child);
     children.push({ entity: child, replacement: dropped ? [] : await openPart(child, walk) });
   }
-  const changed = children.some(({ replacement }) => replacement && replacement.length > 0);
+  const changed = children.some(({ replacement }) => replacement && (replacement.length > 0 || walk.htmlAside));
   if (!changed) return null;
   const entities = children.flatMap(({ entity, replacement }) => replacement ?? [entity.raw]);
+  if (entities.length === 0) return [];
   return entities.length === 1 ? entities : [multipart(part.mediaType.slice('multipart/'.length), entities)];
 }
 
@@ -100,7 +115,16 @@ async function openLeaf(part: Entity, walk: Walk): Promise<Replacement> {
   const { blocks, around } = isText(part) ? partsOfText(part) : { blocks: [], around: '' };
   if (blocks.length > 0) return openText(part, blocks, around, walk);
   if (readable(part).length > 0) walk.state.inClear = true;
-  return null;
+  if (!isMarkup(part)) return null;
+  walk.htmlLeft = true;
+  if (!walk.htmlAside) return null;
+  putAside(walk.state, [contentOf(part)]);
+  return [];
+}
+
+/** What a client may show in one page with what stands before and after it. */
+function isMarkup(part: Entity): boolean {
+  return part.mediaType.startsWith('text/') && part.mediaType !== 'text/plain' && !isAttachment(part);
 }
 
 async function openFile({ name, ciphertext }: { name: string; ciphertext: Uint8Array }, walk: Walk): Promise<Uint8Array> {
@@ -122,7 +146,7 @@ async function openBlock(block: Block, part: Entity, walk: Walk): Promise<Uint8A
   if (block.kind === 'signed') {
     count(walk, 'cleartext-signed');
     const message = await readCleartext(block.text);
-    await note(walk, ofCleartext(message), false);
+    refuseChanged(await note(walk, ofCleartext(message), false));
     return textPart(message.getText());
   }
   count(walk, 'inline');
@@ -132,8 +156,14 @@ async function openBlock(block: Block, part: Entity, walk: Walk): Promise<Uint8A
 }
 
 /** Verdicts that cover a part alone. */
-async function note({ state, at, lookup, mail }: Walk, signed: Parameters<typeof verify>[0], encrypted: boolean): Promise<void> {
-  state.signatures.push(...(await verify(signed, offeredCertificates(mail), lookup, at)));
+async function note(
+  { state, at, lookup, mail }: Walk,
+  signed: Parameters<typeof verify>[0],
+  encrypted: boolean,
+): Promise<SignatureVerdict[]> {
+  const verdicts = await verify(signed, offeredCertificates(mail), lookup, at);
+  state.signatures.push(...verdicts);
   if (encrypted) state.encrypted = true;
   else state.inClear = true;
+  return verdicts;
 }

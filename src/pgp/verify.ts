@@ -91,10 +91,11 @@ export interface Verifiable {
 /** The signatures inside a decrypted (or merely signed) OpenPGP message, over its literal data. */
 export function ofMessage(message: openpgp.Message<Uint8Array>): Verifiable {
   return {
-    keyIds: message.getSigningKeyIDs().map(hexId),
+    // Undefined for a signature of a version that is not known here.
+    keyIds: message.getSigningKeyIDs().flatMap((id: openpgp.KeyID | undefined) => (id ? [hexId(id)] : [])),
     content: message.getLiteralData() ?? new Uint8Array(),
     signedEntity: detachable(message),
-    verifyWith: (certificates, at) => message.verify(certificates, at, config),
+    verifyWith: async (certificates, at) => message.verify(certificates, at, config),
   };
 }
 
@@ -107,9 +108,20 @@ function detachable(message: openpgp.Message<Uint8Array>): SignedEntity | null {
 }
 
 function signedEntity(entity: Uint8Array, signature: openpgp.Signature): SignedEntity | null {
-  const hash = signature.packets[0]?.hashAlgorithm;
-  if (!hash) return null;
-  return { entity, armored: signature.armor(), micalg: `pgp-${openpgp.enums.read(openpgp.enums.hash, hash)}` };
+  const micalg = Object.entries(openpgp.enums.hash).find(([, hash]) => hash === signature.packets[0]?.hashAlgorithm)?.[0];
+  return micalg === undefined ? null : { entity, armored: signature.armor(), micalg: `pgp-${micalg}` };
+}
+
+/** Key ids of those that are signatures: one of a version that is not known here says nothing (RFC 9580 §5.2.5). */
+function issuers(packets: readonly openpgp.AnyPacket[]): string[] {
+  return packets.flatMap((packet) => (packet instanceof openpgp.SignaturePacket ? [hexId(packet.issuerKeyID)] : []));
+}
+
+/** OpenPGP.js would stumble over the others. */
+function withoutUnknown(signature: openpgp.Signature): openpgp.Signature {
+  const known = signature.packets.filter((packet) => packet instanceof openpgp.SignaturePacket);
+  signature.packets.splice(0, signature.packets.length, ...known);
+  return signature;
 }
 
 function hasBareLineEnd(data: Uint8Array): boolean {
@@ -121,7 +133,7 @@ export async function ofDetached(content: Uint8Array, signature: Uint8Array): Pr
   const read = await readSignature(signature);
   const message = await openpgp.createMessage({ binary: canonical(content) });
   return {
-    keyIds: read.getSigningKeyIDs().map(hexId),
+    keyIds: issuers(read.packets),
     content,
     signedEntity: hasBareLineEnd(content) ? null : signedEntity(content, read),
     verifyWith: async (verificationKeys, date) =>
@@ -132,9 +144,11 @@ export async function ofDetached(content: Uint8Array, signature: Uint8Array): Pr
 async function readSignature(bytes: Uint8Array): Promise<openpgp.Signature> {
   const armored = Buffer.from(bytes).toString('latin1');
   try {
-    return armored.includes('-----BEGIN PGP')
-      ? await openpgp.readSignature({ armoredSignature: armored })
-      : await openpgp.readSignature({ binarySignature: bytes });
+    return withoutUnknown(
+      armored.includes('-----BEGIN PGP')
+        ? await openpgp.readSignature({ armoredSignature: armored })
+        : await openpgp.readSignature({ binarySignature: bytes }),
+    );
   } catch (error) {
     throw new Refusal('malformed-mail', 'The signature part holds no OpenPGP signature', String(error));
   }
@@ -148,11 +162,13 @@ function canonical(content: Uint8Array): Uint8Array {
 
 /** The framework of a cleartext-signed text (RFC 9580 §7). */
 export function ofCleartext(message: openpgp.CleartextMessage): Verifiable {
+  // Not in its types.
+  const { signature } = message as openpgp.CleartextMessage & { signature: openpgp.Signature };
   return {
-    keyIds: message.getSigningKeyIDs().map(hexId),
+    keyIds: issuers(withoutUnknown(signature).packets),
     content: Buffer.from(message.getText()),
     signedEntity: null,
-    verifyWith: (certificates, at) => message.verify(certificates, at, config),
+    verifyWith: async (certificates, at) => message.verify(certificates, at, config),
   };
 }
 
@@ -173,8 +189,26 @@ export async function verify(
   const content = sha256(canonical(signed.content));
   const certificates = await Promise.all(candidates.map(({ facts }) => parseCertificate(facts.data)));
   // Once, with all of them: OpenPGP.js cannot verify the same message a second time.
-  const results = await signed.verifyWith(certificates, dateAt(at + CLOCK_SKEW));
+  const results = await signed.verifyWith(certificates, dateAt(at + CLOCK_SKEW)).catch(() => null);
+  // One that cannot even be hashed (an algorithm of which nobody knows) proves nothing, nor does what stands beside it.
+  if (!results) return keyIds.map((keyId) => unreadable(keyId, content));
   return Promise.all(results.map((result) => judge(result, candidates, content)));
+}
+
+function unreadable(keyId: string, content: string): SignatureVerdict {
+  const digest = sha256(Buffer.from(`${keyId} ${content}`));
+  const nothing = { fingerprint: null, valid: false, certificateKnown: false, coversWholeContent: false, madeAt: null };
+  return { ...nothing, keyId, reason: 'invalid', digest, intendedFor: [] };
+}
+
+/**
+ * A cleartext signature that was checked and does not hold: what stands in its frame is what somebody made of the signed text,
+ * and has no form of its own in which it could be shown for that. Its sender is told at once, and can send it otherwise.
+ * @throws Refusal `malformed-mail`.
+ */
+export function refuseChanged(verdicts: readonly SignatureVerdict[]): void {
+  if (verdicts.some(({ reason }) => reason === 'invalid'))
+    throw new Refusal('malformed-mail', 'The signed text was changed on its way: send it as PGP/MIME, or without the signature');
 }
 
 /** Of what a stranger sends along, as much as anybody will look at. */

@@ -387,3 +387,56 @@ describe('certificates that came with a mail', () => {
     expect(await Promise.all(offered.map(async (data) => (await readCertificate(data)).fingerprint))).toEqual([rae.fingerprint]);
   });
 });
+
+describe('a signature that cannot be read', () => {
+  const signing = async () => ({ signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }), date: new Date(AT) });
+  const detached = async () =>
+    Buffer.from(
+      await openpgp.sign({
+        ...(await signing()),
+        message: await openpgp.createMessage({ text: 'x' }),
+        detached: true,
+        format: 'binary',
+      }),
+    );
+  const multipartSigned = (signature: Uint8Array) =>
+    mail(
+      'Content-Type: multipart/signed; protocol="application/pgp-signature"; boundary=m',
+      '',
+      ...['--m', ...text('hi'), '--m', 'Content-Type: application/pgp-signature', 'Content-Transfer-Encoding: base64', ''],
+      Buffer.from(signature).toString('base64').replaceAll(/.{76}/g, '$&\n'),
+      '--m--',
+    );
+  /** The signature's own octets begin behind the header of its packet. */
+  const changed = (signature: Buffer, at: number, octet: number) => {
+    const copy = Buffer.from(signature);
+    copy[((copy[1] ?? 0) < 192 ? 2 : 3) + at] = octet;
+    return copy;
+  };
+
+  it('of a version that nobody knows says nothing', async () => {
+    expect(await open(multipartSigned(changed(await detached(), 0, 9)))).toMatchObject({ signatures: [], signer: null });
+  });
+
+  it.each([
+    ['of a type', 1],
+    ['by a key', 2],
+    ['with a hash', 3],
+  ])('%s that nobody knows is no failure of ours', async (_, at) => {
+    const opened = await open(multipartSigned(changed(await detached(), at, 99)));
+    expect(opened.signer).toBeNull();
+    expect(opened.signatures.some(({ valid }) => valid)).toBe(false);
+  });
+
+  it('in clear, over a text that was changed: refused, and its sender told what to do', async () => {
+    const signed = await openpgp.sign({ ...(await signing()), message: await openpgp.createCleartextMessage({ text: 'pay 1' }) });
+    const raw = mail(...text(signed.replace('pay 1', 'pay 9')));
+    await expect(open(raw)).rejects.toMatchObject({ reason: 'malformed-mail', hint: expect.stringContaining('PGP/MIME') });
+    await expect(open(mail(...text('look:', signed.replace('pay 1', 'pay\f1'))))).rejects.toMatchObject({
+      reason: 'malformed-mail',
+    });
+    const inside = await open(mail(...pgpMime(await encrypt(signed.replace('pay 1', 'pay 9'), { by: null }))));
+    expect(inside).toMatchObject({ encrypted: true, signer: null });
+    expect(seen(inside).text).toContain('BEGIN PGP SIGNED MESSAGE');
+  });
+});

