@@ -46,7 +46,7 @@ function isValid(bytes: Uint8Array): boolean {
 }
 
 function convert(part: Entity): Uint8Array {
-  const parameters = Object.entries(part.parameters).filter(([name]) => name !== 'charset');
+  const parameters = Object.entries(part.parameters).filter(([name, value]) => name !== 'charset' && isPlain(name, value));
   const type = [part.mediaType, 'charset=utf-8', ...parameters.map(([name, value]) => `${name}=${quoted(value)}`)].join('; ');
   const others = part.fields.filter(({ name }) => !/^content-(type|transfer-encoding)$/i.test(name));
   const kept = others.map(({ name, value }): NewField => [name, value.replace(/\p{Cc}/gu, ' ')]);
@@ -54,6 +54,11 @@ function convert(part: Entity): Uint8Array {
   return encodedPart(type, Buffer.from(entityText(part)), kept).subarray(0, -2);
 }
 
+/** What is no parameter that any standard has cannot be written again. */
+function isPlain(name: string, value: string): boolean {
+  return /^[a-z0-9._-]+$/.test(name) && /^[ -~]*$/.test(value);
+}
+
 function quoted(value: string): string {
-  return `"${value.replace(/\p{Cc}/gu, ' ').replace(/["\\]/g, '\\$&')}"`;
+  return `"${value.replace(/["\\]/g, '\\$&')}"`;
 }

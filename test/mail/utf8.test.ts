@@ -37,6 +37,11 @@ describe('texts are carried on in UTF-8', () => {
     expect(part && entityText(part)).toBe('é');
   });
 
+  it('parameters that are none are left out', () => {
+    const [part] = inside(entity('text/plain; charset=x-none; a\u0001b=c; d="e\u0001"; f=g', Buffer.from([0xe9])));
+    expect(part?.parameters).toEqual({ charset: 'utf-8', f: 'g' });
+  });
+
   it.each([
     ['what is UTF-8 or ASCII already', entity('text/plain; charset=utf-8', 'é')],
     ['a file', entity('text/x-patch; charset=iso-8859-1', Buffer.from([0xe9]))],
