@@ -12,7 +12,7 @@ import { type CertificateFacts, readCertificate } from '../pgp/certificate.ts';
 import { type OpenedMail, openMail } from '../pgp/open.ts';
 import { readSecretKeys } from '../pgp/secret.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
-import { asRefusal, type Reason, type Refusal } from '../refusal.ts';
+import { asRefusal, type Reason, Refusal } from '../refusal.ts';
 import { columns, print } from './local.ts';
 import { askSecret } from './prompt.ts';
 
@@ -36,7 +36,7 @@ export function register(program: Command): void {
 }
 
 /** What `--json` prints (DESIGN section 6). */
-interface Seen {
+export interface Seen {
   form: OpenedMail['form'] | 'undecryptable';
   encrypted: boolean;
   decrypted: boolean;
@@ -68,13 +68,15 @@ async function inspect(file: string, options: Options): Promise<void> {
 const passphrase = async () => process.env['CURFEW_PASSPHRASE'] ?? askSecret('Passphrase of the key: ');
 
 /** Mail in files often has lost the line ends that it had on the wire. */
-function withCrlf(raw: Uint8Array): Uint8Array {
+export function withCrlf(raw: Uint8Array): Uint8Array {
   return Buffer.from(Buffer.from(raw).toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1');
 }
 
-async function look(raw: Uint8Array, secrets: Uint8Array[], known: CertificateFacts[], at: Instant): Promise<Seen> {
+/** The same for any mail. It never throws: what the receiving route refuses is seen as refused. */
+export async function look(raw: Uint8Array, secrets: Uint8Array[], known: CertificateFacts[], at: Instant): Promise<Seen> {
   try {
     const mail = parseMessage(raw);
+    if (fieldsNamed(mail, 'from').length === 0) throw new Refusal('malformed-mail', 'There is no From');
     const lookup = async (keyIds: string[]) =>
       known.filter(({ keys }) => keys.some(({ keyId }) => keyIds.includes(keyId))).map(({ data }) => data);
     return await describe(mail, await openMail({ raw, secrets, at }, lookup));

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { recognise } from '../../src/mail/encrypted.ts';
+import { parseEntity, parseMessage } from '../../src/mail/message.ts';
+import { viewOf } from '../../src/mail/view.ts';
+import { readCertificate } from '../../src/pgp/certificate.ts';
+import { openMail } from '../../src/pgp/open.ts';
+import type { Lookup } from '../../src/pgp/verify.ts';
+import { Refusal } from '../../src/refusal.ts';
+import { AT, type Seeds } from './inputs.ts';
+
+/** What came of an input. */
+export type Executed = { verdict: string } | { failure: string };
+
+/** What opens and verifies the inputs. */
+export type Keys = Pick<Seeds, 'secrets' | 'known'>;
+
+/** Twice: an answer that is another one the second time is a failure, and so is whatever is thrown and is no Refusal. */
+export async function execute(raw: Uint8Array, keys: Keys): Promise<Executed> {
+  try {
+    const [first, second] = [await verdictOf(raw, keys), await verdictOf(raw, keys)];
+    return first === second ? { verdict: first } : { failure: `two verdicts: ${first} and ${second}` };
+  } catch (error) {
+    return { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}
+
+async function verdictOf(raw: Uint8Array, { secrets, known }: Keys): Promise<string> {
+  try {
+    const form = recognise(parseMessage(raw)).form;
+    const opened = await openMail({ raw, secrets, at: AT, withSignature: true }, await lookupIn(known));
+    const { text, files } = viewOf(parseEntity(opened.content));
+    for (const data of opened.aside) viewOf(parseEntity(data));
+    const seen = [opened.subject, text, ...files.map(({ name }) => name), ...opened.signatures.map(({ digest }) => digest)];
+    const signatures = opened.signatures.map(({ valid, reason }) => (valid ? 'good' : reason)).join(',');
+    return `${form} ${opened.form} ${signatures} ${opened.signer?.fingerprint ?? '-'} ${sha256(seen.join('\0'))}`;
+  } catch (error) {
+    if (error instanceof Refusal) return `refused ${error.reason}`;
+    throw error;
+  }
+}
+
+async function lookupIn(known: readonly Uint8Array[]): Promise<Lookup> {
+  const all = await Promise.all(known.map((data) => readCertificate(data)));
+  return async (keyIds) => all.filter(({ keys }) => keys.some(({ keyId }) => keyIds.includes(keyId))).map(({ data }) => data);
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,111 @@
+/**
+ * `npm run fuzz -- --seconds 600 [--seed N] [--out DIR]`: changed mails through the parser and all of OpenPGP. Prints how many, with
+ * which seed, and every failure: what is thrown and is no Refusal, hangs over 2 s, makes the process grow by over
+ * 512 MiB, or has two different verdicts. The inputs that failed are written to DIR, and nowhere without it. Exit 1 where there are any.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import type { Executed } from './execute.ts';
+import { chanceOf, nextInput, type Seeds, seedsOf } from './inputs.ts';
+
+const HANGS = 2_000;
+const LARGEST_GROWTH = 512 * 1024 * 1024;
+
+const { values } = parseArgs({
+  options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string', default: '1' }, out: { type: 'string' } },
+});
+const seed = Number(values.seed);
+
+/** A thread that is replaced when it had to be ended. */
+function executor({ secrets, known }: Seeds) {
+  let worker: Worker | undefined;
+  const start = async () => {
+    const made = new Worker(join(import.meta.dirname, 'worker.js'), {
+      workerData: { secrets, known },
+      resourceLimits: { maxOldGenerationSizeMb: 512 },
+    });
+    await new Promise((resolve) => made.once('message', resolve));
+    return made;
+  };
+  return {
+    async execute(raw: Uint8Array): Promise<Executed> {
+      worker ??= await start();
+      const running = worker;
+      const executed = await new Promise<Executed>((resolve) => {
+        const timer = setTimeout(() => settle({ failure: `hang: over ${HANGS} ms` }), HANGS);
+        const broken = (error: Error) => settle({ failure: `thread: ${error.message}` });
+        const settle = (result: Executed) => {
+          clearTimeout(timer);
+          running.off('message', settle);
+          running.off('error', broken);
+          resolve(result);
+        };
+        running.once('message', settle);
+        running.once('error', broken);
+        running.postMessage(raw);
+      });
+      if ('failure' in executed && /^(hang|thread)/.test(executed.failure)) {
+        await running.terminate();
+        worker = undefined;
+      }
+      return executed;
+    },
+    end: async () => worker?.terminate(),
+  };
+}
+
+const seeds = await seedsOf();
+const chance = chanceOf(seed);
+const by = executor(seeds);
+const failures = new Map<string, number>();
+const verdicts = new Map<string, number>();
+const count = (counts: Map<string, number>, key: string) => counts.set(key, (counts.get(key) ?? 0) + 1);
+
+function keep(raw: Uint8Array, failure: string): void {
+  const kind = failure.split('\n').slice(0, 3).join(' | ').slice(0, 300);
+  count(failures, kind);
+  if (failures.get(kind) === 1) process.stdout.write(`FAILURE after ${executions}: ${kind}\n`);
+  if (values.out === undefined || (failures.get(kind) ?? 0) > 20) return;
+  mkdirSync(values.out, { recursive: true });
+  const name = createHash('sha256').update(raw).digest('hex').slice(0, 16);
+  writeFileSync(join(values.out, `${name}.eml`), raw);
+  writeFileSync(join(values.out, `${name}.txt`), `${failure}\nseed ${seed}, execution ${executions}\n`);
+}
+
+let executions = 0;
+await by.execute(Buffer.from('From: a@x.example\r\n\r\nx'));
+let base = process.memoryUsage.rss();
+const began = performance.now();
+const end = began + Number(values.seconds) * 1_000;
+let said = began;
+while (performance.now() < end) {
+  const raw = await nextInput(seeds, chance);
+  executions += 1;
+  let executed = await by.execute(raw);
+  // Another program may have had the machine: only who hangs twice hangs.
+  if ('failure' in executed && executed.failure.startsWith('hang')) executed = await by.execute(raw);
+  if ('failure' in executed) keep(raw, executed.failure);
+  else count(verdicts, executed.verdict.split(' ').slice(0, 2).join(' '));
+  const grown = process.memoryUsage.rss() - base;
+  if (grown > LARGEST_GROWTH) {
+    keep(raw, `memory: the process grew by ${grown >> 20} MiB`);
+    base += grown;
+  }
+  if (performance.now() - said > 60_000) {
+    said = performance.now();
+    process.stdout.write(
+      `${Math.round((said - began) / 1_000)} s: ${executions} executions, ${failures.size} kinds of failure\n`,
+    );
+  }
+}
+await by.end();
+const seconds = Math.round((performance.now() - began) / 1_000);
+const grown = Math.max(0, process.memoryUsage.rss() - base) >> 20;
+process.stdout.write(`${executions} executions in ${seconds} s, seed ${seed}, grown by ${grown} MiB at the end\n`);
+for (const [verdict, times] of [...verdicts].sort((a, b) => b[1] - a[1])) process.stdout.write(`  ${times} ${verdict}\n`);
+process.stdout.write(failures.size === 0 ? 'no failures\n' : 'failures:\n');
+for (const [failure, times] of failures) process.stdout.write(`  ${times} ${failure}\n`);
+process.exitCode = failures.size > 0 ? 1 : 0;
