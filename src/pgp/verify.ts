@@ -81,7 +81,7 @@ export interface SignedEntity {
 
 export interface Verifiable {
   keyIds: string[];
-  /** The same, for others to verify; null where it is no entity that could be sent on as it is. */
+  /** The same, for others to verify, once it was verified here; null where it is no entity that could be sent on as it is. */
   signedEntity: SignedEntity | null;
   /** What was signed. */
   content: Uint8Array;
@@ -90,21 +90,27 @@ export interface Verifiable {
 
 /** The signatures inside a decrypted (or merely signed) OpenPGP message, over its literal data. */
 export function ofMessage(message: openpgp.Message<Uint8Array>): Verifiable {
+  // OpenPGP.js reads those of an encrypted message only when it verifies them.
+  let signatures: openpgp.Signature[] = [];
   return {
     // Undefined for a signature of a version that is not known here.
     keyIds: message.getSigningKeyIDs().flatMap((id: openpgp.KeyID | undefined) => (id ? [hexId(id)] : [])),
     content: message.getLiteralData() ?? new Uint8Array(),
-    signedEntity: detachable(message),
-    verifyWith: async (certificates, at) => message.verify(certificates, at, config),
+    get signedEntity() {
+      return detachable(message.getLiteralData(), signatures);
+    },
+    verifyWith: async (certificates, at) => {
+      const results = await message.verify(certificates, at, config);
+      signatures = await Promise.all(results.map(({ signature }) => signature));
+      return results;
+    },
   };
 }
 
 /** A signature inside of an encryption is over the same octets as a detached one. Line ends other than CRLF would not survive that. */
-function detachable(message: openpgp.Message<Uint8Array>): SignedEntity | null {
-  const data = message.getLiteralData();
-  const packets = message.packets.filterByTag(openpgp.enums.packet.signature);
-  if (!data || packets.length !== 1 || !looksLikeEntity(data) || hasBareLineEnd(data)) return null;
-  return signedEntity(data, new openpgp.Signature(packets as openpgp.PacketList<openpgp.SignaturePacket>));
+function detachable(data: Uint8Array | null, [signature, ...others]: readonly openpgp.Signature[]): SignedEntity | null {
+  if (!data || !signature || others.length > 0 || !looksLikeEntity(data) || hasBareLineEnd(data)) return null;
+  return signedEntity(data, signature);
 }
 
 function signedEntity(entity: Uint8Array, signature: openpgp.Signature): SignedEntity | null {

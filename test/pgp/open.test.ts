@@ -173,6 +173,34 @@ describe('who signed', () => {
   });
 });
 
+describe('the signer’s own signature', () => {
+  const lookup = async () => [(await readCertificate(rae.public)).data];
+  const handedOn = async (raw: Uint8Array) =>
+    (await openMail({ raw, secrets: [await secretOf(list)], at: AT, withSignature: true }, lookup)).signedAs;
+
+  it.each([
+    ['of a signed mail', () => signedMail(letter, rae)],
+    ['from inside of an encryption', () => encryptedMail(letter, sealing)],
+  ])('%s verifies apart, over the octets that are handed on with it', async (_, compose) => {
+    const signed = await handedOn(await compose());
+    if (!signed) throw new Error('there is none');
+    const { signatures } = await openpgp.verify({
+      message: await openpgp.createMessage({ binary: new Uint8Array(signed.entity) }),
+      signature: await openpgp.readSignature({ armoredSignature: signed.armored }),
+      verificationKeys: await openpgp.readKey({ armoredKey: rae.public }),
+      date: new Date(AT),
+    });
+    expect(await signatures[0]?.verified).toBe(true);
+    expect(signed.micalg).toBe('pgp-sha512');
+    expect(Buffer.from(signed.entity).toString()).toContain('the text');
+  });
+
+  it('is not handed on where it does not hold, or nobody asked', async () => {
+    expect((await open(await encryptedMail(letter, sealing))).signedAs).toBeNull();
+    expect(await handedOn(await encryptedMail(letter, { ...sealing, signer: eve }))).toBeNull();
+  });
+});
+
 describe('what cannot be opened', () => {
   it('is encrypted to another key', async () => {
     await expect(open(await encryptedMail(letter, { recipients: [eve.public], signer: rae }))).rejects.toMatchObject({
