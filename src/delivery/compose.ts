@@ -1,6 +1,5 @@
 import { roleAddress, threadAddress } from '../mail/address.ts';
 import { listId } from '../mail/automatic.ts';
-import { inUtf8 } from '../mail/in-utf8.ts';
 import { fieldText, parseEntity } from '../mail/message.ts';
 import { filePart, mailbox, multipart, type NewField, signedEntity, type TrustedFields, textPart } from '../mail/outgoing.ts';
 import { contentOf } from '../mail/protected.ts';
@@ -29,7 +28,7 @@ export function composeNotice(kept: Uint8Array): Composed {
 export function composeMail(opened: OpenedMail, origin: Origin): Composed {
   const { signedAs, aside } = opened;
   const shown = parseEntity(signedAs?.entity ?? opened.content);
-  const body = signedAs ? signedEntity(signedAs.entity, signedAs) : inUtf8(shown);
+  const body = signedAs ? signedEntity(signedAs.entity, signedAs) : opened.content;
   const parts = [
     textPart(provenance(opened, origin, shown)),
     body,

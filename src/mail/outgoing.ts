@@ -64,7 +64,7 @@ export function textPart(text: string): Buffer {
 }
 
 /** Text in UTF-8 with CRLF line ends, as a body of seven bits that survives every relay. */
-export function transferEncoded(text: string): { encoding: '7bit' | 'quoted-printable'; body: string } {
+function transferEncoded(text: string): { encoding: '7bit' | 'quoted-printable'; body: string } {
   const canonical = withoutLastLineEnds(text.replace(/\r\n|\r|\n/g, CRLF)) + CRLF;
   const plain = /^[\t\r\n -~]*$/.test(canonical) && canonical.split(CRLF).every(survives);
   if (plain) return { encoding: '7bit', body: canonical };

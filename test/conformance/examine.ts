@@ -123,6 +123,7 @@ async function listKey(secret: Uint8Array | null): Promise<ListKey> {
     certificate: key.toPublic().write(),
     secret: key.write(),
     expiresAt: null,
+    keys: key.getKeys().map((each) => each.getFingerprint().toUpperCase()),
   };
 }
 

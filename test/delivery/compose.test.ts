@@ -207,25 +207,6 @@ describe('what is carried on', () => {
     },
   );
 
-  test('a charset that not everybody knows becomes UTF-8; format=flowed, files and signed parts stay', () => {
-    const jis = Buffer.from([0x82, 0xa0, 0x82, 0xa2]).toString('latin1');
-    const part = (type: string) => `Content-Type: ${type}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n${jis}\r\n`;
-    const [, text] = composed('', { content: Buffer.from(part('text/plain; charset=Shift_JIS; format=flowed'), 'latin1') });
-    expect([text?.parameters, entityText(text as Entity)]).toEqual([{ charset: 'utf-8', format: 'flowed' }, 'あい\r\n']);
-    const file = part('text/plain; charset=Shift_JIS; name=a.txt');
-    const signed = `Content-Type: multipart/signed; boundary=s\r\n\r\n--s\r\n${part('text/plain; charset=Shift_JIS')}--s--`;
-    const tree = `Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\n${file}\r\n--m\r\n${signed}\r\n--m\r\n${part('text/plain; charset=Shift_JIS')}--m--\r\n`;
-    const [, first, second, third] = composed('', { content: Buffer.from(tree, 'latin1') });
-    expect(
-      [first, second].map((one) =>
-        Buffer.from(one?.body ?? [])
-          .toString('latin1')
-          .trim(),
-      ),
-    ).toEqual([jis, jis]);
-    expect(entityText(third as Entity)).toBe('あい\r\n');
-  });
-
   test("the sender's own signature goes along, over the octets that he signed", () => {
     const entity = Buffer.from('Content-Type: text/plain; charset=iso-8859-1\r\nSubject: A hole\r\n\r\nzo\xeb\r\n', 'latin1');
     const { content } = composeMail({ ...mail, signedAs: { entity, armored: 'SIG\n', micalg: 'pgp-sha512' } }, nobody);
