@@ -1,17 +1,23 @@
 import { Refusal } from '../refusal.ts';
+import { isOversized, issuersOf, keyFingerprint, keyIdOf } from './key-packets.ts';
 import { type Packet, packetsOf } from './packets.ts';
 
 /** Bytes, armored or not. A certificate of an ordinary person has 1 to 20 KiB. */
 const MOST_BYTES = 1024 * 1024;
 /** CVE-2019-13050: 50,000 signatures keep the parser busy for 14 s. */
 const MOST_PACKETS = 1_000;
-/** RSA-16384 has 2 KiB. A longer modulus is there to make somebody calculate with it. */
+/** The largest that people will have (ML-DSA-87) has 2.6 KiB. */
 const MOST_KEY_BYTES = 4 * 1024;
+/** Each is verified, and again for every judgement. Somebody with ten addresses who extended his key twenty times has 200. */
+const MOST_SELF_SIGNATURES = 250;
+const MOST_USER_IDS = 50;
 
 /** Packet type ids, RFC 9580 §5. */
+const SIGNATURE = 2;
 const SECRET_KEYS = new Set([5, 7]);
 const PRIMARY = 6;
-const KEYS = new Set([6, 14]);
+const USER_ID = 13;
+const KEYS = [PRIMARY, 14];
 
 const MINIMAL = 'export it with `gpg --armor --export-options export-minimal --export ADDRESS`';
 
@@ -20,29 +26,69 @@ export function refused(hint: string): Refusal {
 }
 
 /**
- * The bytes of exactly one transferable public key (RFC 9580 §10.1), armored or binary, whose size is held by its framing alone.
+ * The bytes of exactly one transferable public key (RFC 9580 §10.1), armored or binary. Its framing alone says that it is one,
+ * and that nobody will calculate with it for long.
  * @throws Refusal `unusable-certificate` saying what was sent instead and what to send.
  */
 export function certificateBytes(input: Uint8Array | string): Uint8Array {
   if (input.length > MOST_BYTES) throw refused(`The certificate is larger than 1 MiB: ${MINIMAL}`);
   const data = typeof input === 'string' ? dearmored(input) : binary(input);
-  let primaries = 0;
-  let count = 0;
+  const packets: Packet[] = [];
   for (const packet of framed(data)) {
-    if (++count > MOST_PACKETS) throw refused(`The certificate has more than ${MOST_PACKETS} packets: ${MINIMAL}`);
+    if (packets.push(packet) > MOST_PACKETS) throw refused(`The certificate has more than ${MOST_PACKETS} packets: ${MINIMAL}`);
     if (SECRET_KEYS.has(packet.tag)) throw refused(secretKey);
-    if (packet.tag === PRIMARY) primaries++;
-    if (KEYS.has(packet.tag) && packet.end - packet.body > MOST_KEY_BYTES)
-      throw refused('A key of the certificate is too long to be used');
+    if (KEYS.includes(packet.tag)) checkKey(bodyOf(data, packet));
   }
-  if (primaries === 0) throw refused(noCertificate);
-  if (primaries > 1) throw refused(several);
+  const [primary, ...more] = packets.filter(({ tag }) => tag === PRIMARY);
+  if (!primary) throw refused(noCertificate);
+  if (more.length > 0) throw refused(several);
+  if (packets.filter(({ tag }) => tag === USER_ID).length > MOST_USER_IDS)
+    throw refused(`The certificate has more than ${MOST_USER_IDS} user IDs: ${MINIMAL}`);
+  checkSelfSignatures(data, packets, primary);
   return data;
+}
+
+/** The fingerprint of its primary key. Throws as `certificateBytes` does. */
+export function primaryFingerprint(input: Uint8Array | string): string {
+  const [primary] = keysIn(certificateBytes(input), [PRIMARY]);
+  if (primary === undefined) throw refused(older);
+  return primary;
+}
+
+/** Key ids of all that calls itself a key in what may be a certificate; none where it is none. Nothing of it is believed. */
+export function keyIdsIn(input: Uint8Array): string[] {
+  try {
+    return keysIn(certificateBytes(input), KEYS).map(keyIdOf);
+  } catch {
+    return [];
+  }
+}
+
+function keysIn(data: Uint8Array, tags: readonly number[]): string[] {
+  return [...packetsOf(data)].flatMap((packet) =>
+    tags.includes(packet.tag) ? (keyFingerprint(bodyOf(data, packet)) ?? []) : [],
+  );
+}
+
+function bodyOf(data: Uint8Array, { body, end }: Packet): Uint8Array {
+  return data.subarray(body, end);
+}
+
+function checkKey(body: Uint8Array): void {
+  if (body.length > MOST_KEY_BYTES || isOversized(body)) throw refused('A key of the certificate is too long to be used');
+}
+
+function checkSelfSignatures(data: Uint8Array, packets: readonly Packet[], primary: Packet): void {
+  const id = keyIdOf(keyFingerprint(bodyOf(data, primary)) ?? '');
+  const own = packets.filter((packet) => packet.tag === SIGNATURE && issuersOf(bodyOf(data, packet)).includes(id));
+  if (own.length > MOST_SELF_SIGNATURES)
+    throw refused(`The certificate has more than ${MOST_SELF_SIGNATURES} signatures of its own key: ${MINIMAL}`);
 }
 
 const secretKey =
   'That is a secret key: it must never be given away. Send the public part (`gpg --armor --export ADDRESS`), and replace this key';
 const noCertificate = 'There is no OpenPGP certificate in it. Send the public key (`gpg --armor --export ADDRESS`)';
+export const older = 'The certificate cannot be read: it is damaged, or older than OpenPGP version 4';
 const several = 'There are several certificates in it. Send each one alone';
 
 function* framed(data: Uint8Array): Generator<Packet> {

@@ -4,6 +4,7 @@ import { MINUTE } from '../clock.ts';
 import { looksLikeEntity } from '../mail/text.ts';
 import { Refusal } from '../refusal.ts';
 import { type CertificateFacts, readCertificate } from './certificate.ts';
+import { keyIdsIn } from './certificate-bytes.ts';
 import { parseCertificate } from './parse.ts';
 import { dateAt, openpgp } from './settings.ts';
 
@@ -227,8 +228,10 @@ async function gather(keyIds: string[], offered: readonly Uint8Array[], lookup: 
   // One of the roster that this version can no longer read credits nobody; its owner's mail is mail all the same.
   const known = await Promise.all((await lookup([...new Set(keyIds)])).map((data) => readCertificate(data).catch(() => null)));
   const candidates: Candidate[] = known.flatMap((facts) => (facts ? { facts, known: true } : []));
-  for (const data of offerable(offered)) {
-    // What came with the mail may be anything; what is no usable certificate is no candidate.
+  // What came with the mail may be anything, and cost anything: it is read only where a signature names a key of it, and what
+  // is no usable certificate is no candidate.
+  const named = (data: Uint8Array) => data.length <= LARGEST_OFFERED && keyIdsIn(data).some((id) => keyIds.includes(id));
+  for (const data of offerable(offered.filter(named))) {
     const facts = await readCertificate(data).catch(() => null);
     const relevant = facts?.keys.some((key) => keyIds.includes(key.keyId));
     if (facts && relevant && !candidates.some((one) => one.facts.fingerprint === facts.fingerprint))

@@ -3,6 +3,8 @@ import { readListAddress, threadAddress } from '../mail/address.ts';
 import { clearReceipt, receipt } from '../notices/templates.ts';
 import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
+import { keyIdsIn } from '../pgp/certificate-bytes.ts';
+import { keyIdOf } from '../pgp/key-packets.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
@@ -80,6 +82,7 @@ async function certificateOf({ pgp, clock }: Seams, { roster, opened }: ReportFa
   if (!opened || !signer) return null;
   if (roster) return (await pgp.usable(roster.data, clock.now())).usable ? { id: roster.id } : null;
   for (const offered of opened.offered) {
+    if (!keyIdsIn(offered).includes(keyIdOf(signer.fingerprint))) continue;
     const facts = await pgp.readCertificate(offered).catch(() => null);
     if (facts?.fingerprint === signer.fingerprint) return (await pgp.usable(facts.data, clock.now())).usable ? facts : null;
   }

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DAY, systemClock } from '../../src/clock.ts';
 import { armorCertificate, readCertificate, usable } from '../../src/pgp/certificate.ts';
+import { keyIdsIn, primaryFingerprint } from '../../src/pgp/certificate-bytes.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
+import { costlyCertificate, packet } from '../support/costly.ts';
 import { absent, corpus, type GnuPG, type NewKey, openGnuPG } from '../support/gnupg.ts';
 
 const now = Math.floor((systemClock.now() - 10 * DAY) / 1000) * 1000;
@@ -17,13 +19,6 @@ async function made(options: Partial<Options> = {}): Promise<openpgp.PrivateKey>
     format: 'object',
   });
   return privateKey;
-}
-
-/** A packet with a five-octet length (RFC 9580 §4.2.1.3). */
-function packet(tag: number, body: Uint8Array): Buffer {
-  const header = Buffer.from([0xc0 | tag, 255, 0, 0, 0, 0]);
-  header.writeUInt32BE(body.length, 2);
-  return Buffer.concat([header, body]);
 }
 
 async function refusalOf(input: Uint8Array | string): Promise<string> {
@@ -152,14 +147,61 @@ describe('what is no single certificate is refused, saying what to send', () => 
     const [primary, userId] = [key.toPublic().keyPacket.write(), user?.userID?.write() ?? new Uint8Array()];
     const certificate = Buffer.concat([packet(6, primary), packet(13, userId), ...signatures]);
     const started = performance.now();
-    expect(await refusalOf(certificate)).toMatch(/^No user ID/);
+    expect(await refusalOf(certificate)).toMatch(/more than 250 signatures of its own key.*export-minimal/);
     expect(await usable(certificate, now)).toEqual({ usable: false, reason: 'unreadable' });
     expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  test.each([
+    ['16,000-bit modulus and exponent', { modulus: 16_000, exponent: 16_000 }],
+    ['16,000-bit modulus', { modulus: 16_000, exponent: 17 }],
+    ['65-bit exponent', { modulus: 2048, exponent: 65 }],
+  ])('one with an RSA key of a %s, before anything is calculated', async (_, key) => {
+    const started = performance.now();
+    expect(await refusalOf(costlyCertificate('evil@evil.example', key).data)).toMatch(/^A key of the certificate is too long/);
+    expect(performance.now() - started).toBeLessThan(500);
+  });
+
+  test('an RSA key of 8192 bits is calculated with', async () => {
+    expect(await refusalOf(costlyCertificate('e@evil.example', { modulus: 8192, exponent: 64 }).data)).toMatch(/^No user ID/);
+  });
+
+  test('one with a DSA, an ElGamal and an elliptic key of numbers that nobody has', async () => {
+    const certificate = (await made()).toPublic().write();
+    const number = (bits: number) => Buffer.concat([Buffer.of(bits >> 8, bits & 0xff), Buffer.alloc(Math.ceil(bits / 8), 0xff)]);
+    const curve = Buffer.from('082a8648ce3d030107', 'hex');
+    for (const [algorithm, numbers] of [
+      [16, [number(9000), number(8), number(9000)]],
+      [17, [number(2048), number(600), number(2048), number(2048)]],
+      [19, [curve, number(8000)]],
+    ] as const) {
+      const key = Buffer.concat([Buffer.of(4, 0, 0, 0, 0, algorithm), ...numbers]);
+      expect(await refusalOf(Buffer.concat([certificate, packet(14, key)]))).toMatch(/^A key of the certificate is too long/);
+    }
+  });
+
+  test('one with more than 50 user ids', async () => {
+    const userIDs = Array.from({ length: 51 }, (_, i) => ({ email: `a${i}@member.example` }));
+    expect(await refusalOf((await made({ userIDs })).toPublic().write())).toMatch(/more than 50 user IDs.*export-minimal/);
+    expect((await readCertificate((await made({ userIDs: userIDs.slice(1) })).toPublic().write())).userIds).toHaveLength(50);
   });
 
   test('one with a modulus of 500,000 bits', async () => {
     const certificate = (await made()).toPublic().write();
     expect(await refusalOf(Buffer.concat([certificate, packet(14, Buffer.alloc(62_500, 4))]))).toMatch(/too long/);
+  });
+});
+
+describe('the keys of a certificate', () => {
+  test('are those of OpenPGP.js by their framing alone, version 4 and 6', async () => {
+    for (const options of [{}, { config: { v6Keys: true } }, { type: 'rsa', rsaBits: 2048 }] as Partial<Options>[]) {
+      const key = (await made(options)).toPublic();
+      const ids = key.getKeys().map((each) => each.getKeyID().toHex().toUpperCase());
+      expect(keyIdsIn(key.write())).toEqual(ids);
+      expect(keyIdsIn(Buffer.from(key.armor()))).toEqual(ids);
+      expect(primaryFingerprint(key.armor())).toBe(key.getFingerprint().toUpperCase());
+    }
+    expect(keyIdsIn(Buffer.from('nothing'))).toEqual([]);
   });
 });
 
