@@ -1,8 +1,8 @@
 import type { Instant } from '../clock.ts';
-import { certificateBytes, refused } from './certificate-bytes.ts';
+import { certificateBytes, older, refused } from './certificate-bytes.ts';
 import { packetsOf } from './packets.ts';
 import { fingerprintOf, instantOf, newest, parseCertificate } from './parse.ts';
-import { recipientAt, type WhyNot } from './recipient.ts';
+import { isForEncryption, recipientAt, type WhyNot } from './recipient.ts';
 import { openpgp } from './settings.ts';
 
 /** What a certificate says about itself, whatever the time is. */
@@ -16,9 +16,18 @@ export interface CertificateFacts {
   /** Their addr-specs in lower case, each once. */
   addresses: string[];
   /** The primary key and the subkeys that it binds, expired and revoked ones too. */
-  keys: { fingerprint: string; keyId: string }[];
+  keys: CertificateKey[];
+  /** Fingerprints of keys that it binds for signing and that do not say so themselves: left off, as they may be another's. */
+  claimed: string[];
   createdAt: Instant;
   expiresAt: Instant | null;
+}
+
+export interface CertificateKey {
+  fingerprint: string;
+  keyId: string;
+  /** It may have made a signature that this certificate is credited with: the primary key, or a subkey that agreed to it. */
+  signs: boolean;
 }
 
 /**
@@ -26,21 +35,45 @@ export interface CertificateFacts {
  * @throws Refusal `unusable-certificate`; its hint says what is wrong and what to send.
  */
 export async function readCertificate(input: Uint8Array | string): Promise<CertificateFacts> {
-  const key = await parseCertificate(certificateBytes(input)).catch(() => {
-    throw refused('The certificate cannot be read: it is damaged, or older than OpenPGP version 4');
+  const facts = await factsOf(await readKey(input));
+  if (facts.userIds.length === 0) throw refused(nobody);
+  return facts;
+}
+
+/** Parses a certificate from outside. Throws as `readCertificate` does. */
+export function readKey(input: Uint8Array | string): Promise<openpgp.PublicKey> {
+  const data = certificateBytes(input);
+  return parseCertificate(data).catch(() => {
+    throw refused(older);
   });
-  await minimise(key);
+}
+
+/** What a certificate says, minimised on the way; nobody may vouch for any of its user ids. */
+export async function factsOf(key: openpgp.PublicKey): Promise<CertificateFacts> {
+  const { claimed, signing } = await minimise(key);
   const users = await vouchedFor(key);
-  if (users.length === 0) throw refused(nobody);
   return {
     fingerprint: fingerprintOf(key),
     data: key.write(),
     userIds: users.map(({ userID }) => userID),
     addresses: [...new Set(users.flatMap(({ email }) => addrSpec(email)))],
-    keys: key.getKeys().map((each) => ({ fingerprint: fingerprintOf(each), keyId: each.getKeyID().toHex().toUpperCase() })),
+    keys: key.getKeys().map((each) => ({
+      fingerprint: fingerprintOf(each),
+      keyId: each.getKeyID().toHex().toUpperCase(),
+      signs: each === key || signing.some((subkey) => subkey === each),
+    })),
+    claimed: claimed.map(fingerprintOf),
     createdAt: key.getCreationTime().getTime(),
     expiresAt: instantOf(await key.getExpirationTime()),
   };
+}
+
+/** Parses a certificate that `readCertificate` let in, for verifying: without the subkeys that made no signature of its. */
+export async function verifier({ data, keys }: CertificateFacts): Promise<openpgp.PublicKey> {
+  const key = await parseCertificate(data);
+  const signing = keys.filter(({ signs }) => signs).map(({ fingerprint }) => fingerprint);
+  key.subkeys = key.subkeys.filter((subkey) => signing.includes(fingerprintOf(subkey)));
+  return key;
 }
 
 const nobody =
@@ -64,14 +97,57 @@ export function armorCertificate(data: Uint8Array): string {
   return openpgp.armor(openpgp.enums.armor.publicKey, data, undefined, undefined, undefined, checksum);
 }
 
-async function minimise(key: openpgp.PublicKey): Promise<void> {
-  const bound = await Promise.all(key.subkeys.map(isBound));
-  key.subkeys = key.subkeys.filter((_, i) => bound[i]);
+interface Subkeys {
+  claimed: openpgp.Subkey[];
+  signing: openpgp.Subkey[];
+}
+
+async function minimise(key: openpgp.PublicKey): Promise<Subkeys> {
+  const subkeys = await subkeysOf(key);
+  key.subkeys = key.subkeys.filter((subkey) => subkeys.bound.includes(subkey) && !subkeys.claimed.includes(subkey));
   key.users = key.users.filter(({ userID }) => userID !== null);
   for (const user of key.users) {
     user.otherCertifications = [];
     user.revocationSignatures = user.revocationSignatures.filter(({ issuerKeyID }) => issuerKeyID.equals(key.getKeyID()));
   }
+  return subkeys;
+}
+
+async function subkeysOf(key: openpgp.PublicKey): Promise<Subkeys & { bound: openpgp.Subkey[] }> {
+  const judged = await Promise.all(
+    key.subkeys.map(async (subkey) => ({ subkey, bound: await isBound(subkey), agreed: await hasAgreed(subkey, key) })),
+  );
+  const bound = judged.filter((one) => one.bound);
+  return {
+    bound: bound.map(({ subkey }) => subkey),
+    signing: bound.filter(({ agreed }) => agreed).map(({ subkey }) => subkey),
+    // One that encrypts as well is no danger there, and old ones have no such signature.
+    claimed: bound
+      .filter(({ subkey, agreed }) => !agreed && maySign(subkey) && !isForEncryption(subkey))
+      .map(({ subkey }) => subkey),
+  };
+}
+
+function maySign({ bindingSignatures }: openpgp.Subkey): boolean {
+  return bindingSignatures.some(({ keyFlags }) => ((keyFlags?.[0] ?? 0) & openpgp.enums.keyFlags.signData) !== 0);
+}
+
+/**
+ * Whether the subkey itself has signed that it belongs to this primary key (RFC 9580 §5.2.1.9): else anybody could bind
+ * another's key to his own, and be credited with what the other one signs.
+ */
+async function hasAgreed(
+  { keyPacket, bindingSignatures }: openpgp.Subkey,
+  { keyPacket: primary }: openpgp.PublicKey,
+): Promise<boolean> {
+  for (const { embeddedSignature } of bindingSignatures) {
+    if (!embeddedSignature) continue;
+    const bound = { key: primary, bind: keyPacket };
+    const at = newest([embeddedSignature]);
+    const agreed = embeddedSignature.verify(keyPacket, openpgp.enums.signature.keyBinding, bound, at).then(() => true);
+    if (await agreed.catch(() => false)) return true;
+  }
+  return false;
 }
 
 /** Whether the primary key ever signed that this subkey is its own; if not, anybody may have put it there. */

@@ -126,7 +126,7 @@ const { ecdh, elgamal, rsaEncrypt, rsaEncryptSign } = openpgp.enums.publicKey;
 /** What subkeys without flags encrypt with; whoever makes newer ones writes flags. */
 const OLD_ENCRYPTION: ReadonlySet<number> = new Set([ecdh, elgamal, rsaEncrypt, rsaEncryptSign]);
 
-function isForEncryption(subkey: openpgp.Subkey): boolean {
+export function isForEncryption(subkey: openpgp.Subkey): boolean {
   if (isUnflagged(subkey)) return OLD_ENCRYPTION.has(subkey.keyPacket.algorithm);
   return subkey.bindingSignatures.some(({ keyFlags }) => ((keyFlags?.[0] ?? 0) & (encryptCommunication | encryptStorage)) !== 0);
 }

@@ -3,9 +3,8 @@ import type { Instant } from '../clock.ts';
 import { MINUTE } from '../clock.ts';
 import { looksLikeEntity } from '../mail/text.ts';
 import { Refusal } from '../refusal.ts';
-import { type CertificateFacts, readCertificate } from './certificate.ts';
+import { type CertificateFacts, readCertificate, verifier } from './certificate.ts';
 import { keyIdsIn } from './certificate-bytes.ts';
-import { parseCertificate } from './parse.ts';
 import { dateAt, openpgp } from './settings.ts';
 
 /** What is known of one signature. */
@@ -194,7 +193,7 @@ export async function verify(
   if (keyIds.length > MOST_SIGNATURES) throw new Refusal('too-complex', 'There are too many signatures');
   const candidates = await gather(keyIds, offered, lookup);
   const content = sha256(canonical(signed.content));
-  const certificates = await Promise.all(candidates.map(({ facts }) => parseCertificate(facts.data)));
+  const certificates = await Promise.all(candidates.map(({ facts }) => verifier(facts)));
   // Once, with all of them: OpenPGP.js cannot verify the same message a second time.
   const results = await signed.verifyWith(certificates, dateAt(at + CLOCK_SKEW)).catch(() => null);
   // One that cannot even be hashed (an algorithm of which nobody knows) proves nothing, nor does what stands beside it.
@@ -227,17 +226,20 @@ export function offerable(offered: readonly Uint8Array[]): Uint8Array[] {
 async function gather(keyIds: string[], offered: readonly Uint8Array[], lookup: Lookup): Promise<Candidate[]> {
   // One of the roster that this version can no longer read credits nobody; its owner's mail is mail all the same.
   const known = await Promise.all((await lookup([...new Set(keyIds)])).map((data) => readCertificate(data).catch(() => null)));
-  const candidates: Candidate[] = known.flatMap((facts) => (facts ? { facts, known: true } : []));
+  const candidates: Candidate[] = known.flatMap((facts) => (facts && mayHaveMade(facts, keyIds) ? { facts, known: true } : []));
   // What came with the mail may be anything, and cost anything: it is read only where a signature names a key of it, and what
   // is no usable certificate is no candidate.
   const named = (data: Uint8Array) => data.length <= LARGEST_OFFERED && keyIdsIn(data).some((id) => keyIds.includes(id));
   for (const data of offerable(offered.filter(named))) {
     const facts = await readCertificate(data).catch(() => null);
-    const relevant = facts?.keys.some((key) => keyIds.includes(key.keyId));
-    if (facts && relevant && !candidates.some((one) => one.facts.fingerprint === facts.fingerprint))
+    if (facts && mayHaveMade(facts, keyIds) && !candidates.some((one) => one.facts.fingerprint === facts.fingerprint))
       candidates.push({ facts, known: false });
   }
   return candidates;
+}
+
+function mayHaveMade({ keys }: CertificateFacts, keyIds: readonly string[]): boolean {
+  return keys.some(({ signs, keyId }) => signs && keyIds.includes(keyId));
 }
 
 async function judge(result: VerificationResult, candidates: readonly Candidate[], content: string): Promise<SignatureVerdict> {
@@ -245,7 +247,7 @@ async function judge(result: VerificationResult, candidates: readonly Candidate[
   const fault = await result.verified.then(() => null, faultOf);
   const keyId = hexId(result.keyID);
   // OpenPGP.js, too, takes the first certificate that has a key of this id, and no other.
-  const candidate = candidates.find(({ facts }) => facts.keys.some((key) => key.keyId === keyId));
+  const candidate = candidates.find(({ facts }) => mayHaveMade(facts, [keyId]));
   const valid = fault === null && candidate !== undefined;
   const signature = await result.signature;
   const [packet] = signature.packets;

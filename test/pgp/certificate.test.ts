@@ -5,6 +5,7 @@ import { DAY, systemClock } from '../../src/clock.ts';
 import { armorCertificate, readCertificate, usable } from '../../src/pgp/certificate.ts';
 import { keyIdsIn, primaryFingerprint } from '../../src/pgp/certificate-bytes.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
+import { adopting } from '../support/bindings.ts';
 import { costlyCertificate, packet } from '../support/costly.ts';
 import { absent, corpus, type GnuPG, type NewKey, openGnuPG } from '../support/gnupg.ts';
 
@@ -202,6 +203,20 @@ describe('the keys of a certificate', () => {
       expect(primaryFingerprint(key.armor())).toBe(key.getFingerprint().toUpperCase());
     }
     expect(keyIdsIn(Buffer.from('nothing'))).toEqual([]);
+  });
+
+  test('sign for it where they agreed to be its: the primary key, and a subkey with a back-signature', async () => {
+    const key = await made({ subkeys: [{ sign: true }, {}] });
+    const { keys, claimed } = await readCertificate(key.toPublic().write());
+    expect([keys.map(({ signs }) => signs), claimed]).toEqual([[true, true, false], []]);
+  });
+
+  test('are not what it claims: a signing subkey without a back-signature is left off, and told', async () => {
+    const victim = await made();
+    const { keys, claimed, data } = await readCertificate(await adopting('evil@evil.example', victim.toPublic().armor()));
+    expect(keys.map(({ signs }) => signs)).toEqual([true, false]);
+    expect(claimed).toEqual([victim.getFingerprint().toUpperCase()]);
+    expect(keyIdsIn(data)).not.toContain(victim.getKeyID().toHex().toUpperCase());
   });
 });
 
