@@ -1,5 +1,5 @@
 import type { Instant } from '../clock.ts';
-import { instantOf, newest } from './parse.ts';
+import { fingerprintOf, instantOf, newest } from './parse.ts';
 import { dateAt, openpgp } from './settings.ts';
 
 /** Why a certificate may not be encrypted to. */
@@ -10,6 +10,7 @@ export interface Recipient {
   keyId: openpgp.KeyID;
   /** Nothing says what that key is for, which OpenPGP.js must be told to overlook. */
   unflagged: boolean;
+  fingerprint: string;
   /** When it or the primary key expires, the earlier of the two. */
   until: Instant | null;
 }
@@ -17,7 +18,7 @@ export interface Recipient {
 const { hash } = openpgp.enums;
 
 /** For saying why not: what a certificate means, however weak the mathematics. */
-const lenient: openpgp.Config = {
+export const lenient: openpgp.Config = {
   ...openpgp.config,
   rejectHashAlgorithms: new Set(),
   rejectPublicKeyAlgorithms: new Set(),
@@ -37,7 +38,7 @@ export async function recipientAt(certificate: openpgp.PublicKey, at: Instant): 
   const unflagged = 'mainKey' in key && isUnflagged(key);
   const expiries = [await certificate.getExpirationTime(), 'mainKey' in key ? await key.getExpirationTime(date) : null];
   const until = Math.min(...expiries.map((expiry) => instantOf(expiry) ?? Number.POSITIVE_INFINITY));
-  return { keyId: key.getKeyID(), unflagged, until: Number.isFinite(until) ? until : null };
+  return { keyId: key.getKeyID(), fingerprint: fingerprintOf(key), unflagged, until: Number.isFinite(until) ? until : null };
 }
 
 async function encryptionKey(certificate: openpgp.PublicKey, date: Date, config: openpgp.Config) {

@@ -1,0 +1,53 @@
+import type { Instant } from '../clock.ts';
+import { type CertificateFacts, factsOf, readKey } from './certificate.ts';
+import { certificateBytes } from './certificate-bytes.ts';
+import { lastSigned, newest, parseCertificate } from './parse.ts';
+import { lenient, recipientAt, type WhyNot } from './recipient.ts';
+import { dateAt, openpgp } from './settings.ts';
+
+/** A certificate with what a newer copy of it says as well. */
+export interface Renewal {
+  /** Of the two together. Nobody may vouch for any user id any more. */
+  facts: CertificateFacts;
+  /** The newer copy says something that was not known. */
+  changed: boolean;
+  /** Why it may not be encrypted to from now on; null where it may. */
+  whyNot: WhyNot | null;
+  /** Fingerprint of the key that is encrypted to: until now, or when last there was one; and from now on. */
+  encryptionKey: { before: string | null; after: string | null };
+}
+
+/**
+ * Merges a newer copy of a certificate, as it comes from outside, into the one that is known (binary): nothing that is known
+ * is taken away, a revocation least of all.
+ * @throws Refusal `unusable-certificate`. @throws Error where it is not the same primary key.
+ */
+export async function renewCertificate(current: Uint8Array, newer: Uint8Array | string, at: Instant): Promise<Renewal> {
+  const [known, arrived] = await Promise.all([parseCertificate(current), readKey(newer)]);
+  const facts = await factsOf(await merged(known, arrived, at));
+  certificateBytes(facts.data); // The two together are held to the same limits.
+  const [before, after] = [await lastRecipient(known, at), await recipientAt(await parseCertificate(facts.data), at)];
+  return {
+    facts,
+    changed: Buffer.compare(facts.data, current) !== 0,
+    whyNot: typeof after === 'string' ? after : null,
+    encryptionKey: { before, after: typeof after === 'string' ? null : after.fingerprint },
+  };
+}
+
+async function merged(known: openpgp.PublicKey, arrived: openpgp.PublicKey, at: Instant): Promise<openpgp.PublicKey> {
+  // What says that it was made later than now (a clock that is ahead, a revocation) must not be passed over.
+  const signatures = arrived.toPacketList().filterByTag(openpgp.enums.packet.signature) as openpgp.SignaturePacket[];
+  const date = dateAt(Math.max(at, newest(signatures).getTime()));
+  // OpenPGP.js 6.3.2 cannot verify a second revocation while it merges; it remembers, though, that this one was verified.
+  await arrived.isRevoked(undefined, undefined, date, lenient);
+  return known.update(arrived, date, lenient);
+}
+
+async function lastRecipient(known: openpgp.PublicKey, at: Instant): Promise<string | null> {
+  for (const moment of [at, lastSigned(known).getTime()]) {
+    const recipient = await recipientAt(known, moment);
+    if (typeof recipient !== 'string') return recipient.fingerprint;
+  }
+  return null;
+}

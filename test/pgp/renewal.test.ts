@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DAY, systemClock } from '../../src/clock.ts';
+import { readCertificate, usable } from '../../src/pgp/certificate.ts';
+import { renewCertificate } from '../../src/pgp/renewal.ts';
+import { openpgp } from '../../src/pgp/settings.ts';
+import { absent, type GnuPG, openGnuPG } from '../support/gnupg.ts';
+
+const BORN = Math.floor((systemClock.now() - 100 * DAY) / 1000) * 1000;
+const NOW = BORN + 50 * DAY;
+const at = (day: number) => new Date(BORN + day * DAY);
+
+async function made(days = 0): Promise<openpgp.PrivateKey> {
+  const { privateKey } = await openpgp.generateKey({
+    userIDs: { email: 'alice@member.example' },
+    date: at(0),
+    keyExpirationTime: days * 86_400,
+    format: 'object',
+  });
+  return privateKey;
+}
+
+/** The same key with another expiry, as its owner makes it; nothing of the older signatures is in it. */
+async function extended(key: openpgp.PrivateKey, days: number, day: number): Promise<openpgp.PrivateKey> {
+  const { privateKey } = await openpgp.reformatKey({
+    privateKey: key,
+    userIDs: { email: 'alice@member.example' },
+    date: at(day),
+    keyExpirationTime: days * 86_400,
+    format: 'object',
+  });
+  return privateKey;
+}
+
+async function revoked(key: openpgp.PrivateKey, flag: number, day: number): Promise<openpgp.PublicKey> {
+  return (await openpgp.revokeKey({ key, reasonForRevocation: { flag }, date: at(day), format: 'object' })).publicKey;
+}
+
+const kept = async (key: openpgp.PublicKey) => (await readCertificate(key.toPublic().write())).data;
+const [SUPERSEDED, COMPROMISED] = [1, 2];
+
+describe('a newer copy of a certificate', () => {
+  test('that has another expiry makes it usable again, encrypted to the same key', async () => {
+    const key = await made(30);
+    const known = await kept(key);
+    expect(await usable(known, NOW)).toEqual({ usable: false, reason: 'expired' });
+    const { facts, ...renewal } = await renewCertificate(known, (await extended(key, 200, 40)).toPublic().armor(), NOW);
+    const encryption = key.subkeys[0]?.getFingerprint().toUpperCase();
+    expect(renewal).toEqual({ changed: true, whyNot: null, encryptionKey: { before: encryption, after: encryption } });
+    expect(facts).toMatchObject({ fingerprint: key.getFingerprint().toUpperCase(), expiresAt: BORN + 200 * DAY });
+    expect(await usable(facts.data, NOW)).toMatchObject({ usable: true });
+  });
+
+  test('that says nothing new changes nothing, nor does an older one', async () => {
+    const key = await made(30);
+    const older = await kept(key);
+    const { facts } = await renewCertificate(older, (await extended(key, 200, 40)).toPublic().write(), NOW);
+    for (const copy of [older, facts.data]) {
+      const again = await renewCertificate(facts.data, copy, NOW);
+      expect([again.changed, Buffer.from(again.facts.data)]).toEqual([false, Buffer.from(facts.data)]);
+    }
+  });
+
+  test('that has another encryption subkey shows which copies are encrypted to from then on', async () => {
+    const key = await made();
+    const known = await kept(key);
+    const [old] = key.subkeys;
+    const more = await key.addSubkey({ date: at(40) });
+    const renewal = await renewCertificate(known, more.toPublic().write(), NOW);
+    expect(renewal.encryptionKey).toEqual({
+      before: old?.getFingerprint().toUpperCase(),
+      after: more.subkeys[1]?.getFingerprint().toUpperCase(),
+    });
+    expect(renewal.facts.keys).toHaveLength(3);
+  });
+
+  test('that is revoked makes it so, and a copy without the revocation does not take that back', async () => {
+    const key = await made();
+    const known = await kept(key);
+    const { facts, whyNot, encryptionKey } = await renewCertificate(known, (await revoked(key, COMPROMISED, 40)).write(), NOW);
+    expect([whyNot, encryptionKey.after]).toEqual(['revoked', null]);
+    const stripped = await renewCertificate(facts.data, (await extended(key, 200, 45)).toPublic().write(), NOW);
+    expect([stripped.changed, stripped.whyNot]).toEqual([true, 'revoked']);
+  });
+
+  test('that is revoked a second time, for good, is revoked for the past too', async () => {
+    const key = await made();
+    const { facts } = await renewCertificate(await kept(key), (await revoked(key, SUPERSEDED, 40)).write(), NOW);
+    expect(await usable(facts.data, at(39).getTime())).toMatchObject({ usable: true });
+    const again = await renewCertificate(facts.data, (await revoked(key, COMPROMISED, 45)).write(), NOW);
+    expect(again.changed).toBe(true);
+    expect(await usable(again.facts.data, at(39).getTime())).toEqual({ usable: false, reason: 'revoked' });
+  });
+
+  test('that is revoked by a clock ahead of ours loses nothing', async () => {
+    const key = await made();
+    const { facts } = await renewCertificate(await kept(key), (await revoked(key, SUPERSEDED, 40)).write(), NOW);
+    const again = await renewCertificate(facts.data, (await revoked(key, COMPROMISED, 51)).write(), NOW);
+    expect(await usable(again.facts.data, at(39).getTime())).toEqual({ usable: false, reason: 'revoked' });
+  });
+
+  test('whose only user id or only encryption subkey is revoked is taken for what it is', async () => {
+    const key = await made();
+    const known = await kept(key);
+    const primary = key.keyPacket as openpgp.SecretKeyPacket;
+    const [user, subkey] = [key.users[0], key.subkeys[0]];
+    if (!user || !subkey) throw new Error('no user id or subkey');
+    key.subkeys = [await subkey.revoke(primary, undefined, at(40))];
+    expect(await renewCertificate(known, key.toPublic().write(), NOW)).toMatchObject({ changed: true, whyNot: 'revoked' });
+    key.subkeys = [subkey];
+    key.users = [await user.revoke(primary, undefined, at(40))];
+    const without = await renewCertificate(known, key.toPublic().write(), NOW);
+    expect(without).toMatchObject({ changed: true, whyNot: 'revoked', facts: { userIds: [] } });
+  });
+
+  test('without any user id, as key servers give it, still renews', async () => {
+    const key = await made();
+    const known = await kept(key);
+    const bare = await revoked(key, COMPROMISED, 40);
+    bare.users = [];
+    expect(await renewCertificate(known, bare.write(), NOW)).toMatchObject({ changed: true, whyNot: 'revoked' });
+  });
+
+  test('brings no forged signatures along', async () => {
+    const key = await made(30);
+    const known = await kept(key);
+    const forged = (await extended(key, 200, 40)).toPublic().write();
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1; // The binding of its subkey.
+    const renewal = await renewCertificate(known, forged, NOW);
+    const honest = await renewCertificate(known, (await extended(key, 200, 40)).toPublic().write(), NOW);
+    expect(renewal.facts.data.length).toBeLessThan(honest.facts.data.length);
+  });
+
+  test('of another key is none', async () => {
+    const [one, two] = await Promise.all([made(), made()]);
+    await expect(renewCertificate(await kept(one), two.toPublic().write(), NOW)).rejects.toThrow('fingerprints must be equal');
+  });
+});
+
+describe.skipIf(absent.gpg)(`certificates renewed by GnuPG (${absent.gpg ?? 'here'})`, () => {
+  let gpg: GnuPG;
+  beforeAll(() => {
+    gpg = openGnuPG();
+  });
+  afterAll(() => gpg.close());
+
+  test('an expiry that was extended, then a revocation', async () => {
+    const fingerprint = await gpg.generate({ userId: 'Bob <bob@member.example>', expires: '10d' });
+    const { data } = await readCertificate(await gpg.certificate(fingerprint));
+    const later = systemClock.now() + 20 * DAY;
+    expect(await usable(data, later)).toEqual({ usable: false, reason: 'expired' });
+    await gpg.run(['--batch', '--passphrase', '', '--quick-set-expire', fingerprint, '1y']);
+    await gpg.run(['--batch', '--passphrase', '', '--quick-set-expire', fingerprint, '1y', '*']);
+    const renewed = await renewCertificate(data, await gpg.certificate(fingerprint), later);
+    expect(renewed).toMatchObject({ changed: true, whyNot: null });
+    await gpg.revoke(fingerprint);
+    const ended = await renewCertificate(renewed.facts.data, await gpg.certificate(fingerprint), later);
+    expect(ended).toMatchObject({ changed: true, whyNot: 'revoked' });
+  });
+});
