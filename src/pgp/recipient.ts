@@ -2,8 +2,8 @@ import type { Instant } from '../clock.ts';
 import { fingerprintOf, instantOf, newest } from './parse.ts';
 import { dateAt, openpgp } from './settings.ts';
 
-/** Why a certificate may not be encrypted to. */
-export type WhyNot = 'unreadable' | 'not-yet-valid' | 'expired' | 'revoked' | 'no-encryption-subkey' | 'weak';
+/** Why a certificate may not be encrypted to. `too-costly`: to find that out takes longer than any honest one does. */
+export type WhyNot = 'unreadable' | 'too-costly' | 'not-yet-valid' | 'expired' | 'revoked' | 'no-encryption-subkey' | 'weak';
 
 export interface Recipient {
   /** The one key to encrypt to; said to OpenPGP.js, so that it does not choose another. */

@@ -124,6 +124,7 @@ async function sessionKeyFor(key: openpgp.PublicKey, date: Date): Promise<openpg
 
 const hints: Record<WhyNot, string> = {
   unreadable: 'The certificate cannot be read, or says nothing that is valid now',
+  'too-costly': 'The certificate takes too long to verify: export it with fewer signatures, or make a new key',
   'not-yet-valid': 'The certificate is not valid yet: it was made in the future',
   expired: 'The certificate has expired: extend its expiry and send it again',
   revoked: 'The certificate is revoked: send the one that replaces it',
