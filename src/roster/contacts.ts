@@ -5,11 +5,10 @@ import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
-import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
-import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
+import { standingOf } from './standing.ts';
 import { isOut } from './state.ts';
 
 export interface NewContact {
@@ -36,7 +35,7 @@ export async function addContact(
     if (!member) throw new Refusal('not-found', `There is no member ${memberId}`);
     if (isOut(member.state)) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}`);
     const standing = await standingOf(trx);
-    const problem = unfitAddress(standing, address) ?? takenCertificate(standing, facts.fingerprint);
+    const problem = unfitAddress(standing, address) ?? takenCertificate(standing.keys, facts, address);
     if (problem !== undefined) throw new Refusal('conflict', problem);
     const contact = { id: newId(clock), member_id: memberId, address, name, active: 1, created_at: clock.now() };
     await contacts.insert(trx, contact);
@@ -56,7 +55,7 @@ export async function addCertificate(seams: Seams, contactId: string, armored: s
     const all = await certificates.ofContact(trx, contactId);
     if (all.some(({ fingerprint }) => fingerprint === facts.fingerprint))
       throw new Refusal('conflict', `${contact.address} has the certificate ${facts.fingerprint} already`);
-    const taken = takenCertificate(await standingOf(trx), facts.fingerprint);
+    const taken = takenCertificate(await certificates.heldKeys(trx), facts, contact.address);
     if (taken !== undefined) throw new Refusal('conflict', taken);
     return insert(seams, trx, contactId, facts, all.length === 0 ? 'current' : 'proposed');
   });
@@ -77,14 +76,6 @@ async function usableCertificate({ pgp, clock }: Seams, armored: string): Promis
   if (!state.usable)
     throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} cannot be used: ${state.reason}`);
   return facts;
-}
-
-async function standingOf(db: Db) {
-  return {
-    lists: await lists.all(db),
-    members: await members.all(db),
-    external: await recipients.externalAddresses(db),
-  };
 }
 
 async function insert(

@@ -4,11 +4,10 @@ import { Refusal } from '../refusal.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Database, Db } from '../store/database.ts';
-import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
-import * as recipients from '../store/recipients.ts';
 import { type PlacedEntry, type RosterProblem, readEntries } from './entries.ts';
 import { type NewContact, type PreparedEntry, planImport, type ReadCertificate, type Step } from './plan.ts';
+import { standingOf } from './standing.ts';
 
 export interface ImportOptions {
   /** Makes the members active at once, for this recorded reason; null leaves new ones `applied`. */
@@ -47,12 +46,7 @@ export async function importRoster(
   const read = readEntries(entries);
   const prepared = await prepare(read.entries, now);
   return await db.transaction().execute(async (tx) => {
-    const standing = {
-      lists: await lists.all(tx),
-      members: await members.all(tx),
-      external: await recipients.externalAddresses(tx),
-    };
-    const plan = planImport(standing, prepared.entries, activate !== null);
+    const plan = planImport(await standingOf(tx), prepared.entries, activate !== null);
     const problems = [...known, ...read.problems, ...prepared.problems, ...plan.problems];
     problems.sort((a, b) => (a.entry ?? -1) - (b.entry ?? -1));
     const written = problems.length === 0 && !dryRun;

@@ -1,4 +1,5 @@
 import { readListAddress } from '../mail/address.ts';
+import type { HeldKey } from '../store/certificates.ts';
 import type { MemberWithContacts } from '../store/members.ts';
 import type { List, MemberState } from '../store/schema.ts';
 import type { RosterProblem } from './entries.ts';
@@ -9,6 +10,7 @@ export interface ReadCertificate {
   fingerprint: string;
   data: Uint8Array;
   keys: { fingerprint: string; keyId: string }[];
+  claimed: string[];
 }
 
 export interface NewContact {
@@ -30,6 +32,7 @@ export interface PreparedEntry {
 export interface Standing {
   lists: List[];
   members: MemberWithContacts[];
+  keys: HeldKey[];
   /** Public external addresses. */
   external: string[];
 }
@@ -69,7 +72,7 @@ function repeated(entries: readonly PreparedEntry[]): RosterProblem[] {
   const problems: RosterProblem[] = [];
   const organisations = new Set<string>();
   const addresses = new Set<string>();
-  const certificates = new Map<string, string>();
+  const keys: Pick<HeldKey, 'fingerprint' | 'address'>[] = [];
   for (const { index, organisation, contacts } of entries) {
     if (organisations.has(organisation))
       problems.push({ entry: index, address: null, problem: `"${organisation}" is twice in this roster` });
@@ -78,9 +81,9 @@ function repeated(entries: readonly PreparedEntry[]): RosterProblem[] {
       const tell = (problem: string) => problems.push({ entry: index, address, problem });
       if (addresses.has(address)) tell('The address is twice in this roster');
       addresses.add(address);
-      const owner = certificates.get(certificate.fingerprint);
-      if (owner !== undefined && owner !== address) tell(`The certificate ${certificate.fingerprint} is that of ${owner} too`);
-      certificates.set(certificate.fingerprint, owner ?? address);
+      const taken = takenCertificate(keys, certificate, address, 'too');
+      if (taken !== undefined) tell(taken);
+      keys.push(...fingerprintsOf(certificate).map((fingerprint) => ({ fingerprint, address })));
     }
   }
   return problems;
@@ -135,7 +138,7 @@ function planContacts(
     const known = member?.contacts.find(({ address }) => address === contact.address);
     const problem = known
       ? otherCertificate(known.certificate?.fingerprint, contact)
-      : (unfitAddress(standing, contact.address) ?? takenCertificate(standing, contact.certificate.fingerprint));
+      : (unfitAddress(standing, contact.address) ?? takenCertificate(standing.keys, contact.certificate, contact.address));
     if (problem !== undefined) problems.push({ entry: entry.index, address: contact.address, problem });
     else if (!known) fresh.push(contact);
   }
@@ -157,8 +160,25 @@ export function unfitAddress({ lists, external, members }: Standing, address: st
   return owner && `The address is a contact of "${owner.organisation}" already`;
 }
 
-/** A signature must lead to one person. */
-export function takenCertificate({ members }: Standing, fingerprint: string): string | undefined {
-  const owner = members.flatMap(({ contacts }) => contacts).find((contact) => contact.certificate?.fingerprint === fingerprint);
-  return owner && `The certificate ${fingerprint} is that of ${owner.address} already`;
+/**
+ * A signature must lead to one person: no key of a certificate, its primary key or a subkey, may be in another contact's.
+ * `address`: whose it is, or is to be.
+ */
+export function takenCertificate(
+  keys: readonly Pick<HeldKey, 'fingerprint' | 'address'>[],
+  certificate: ReadCertificate,
+  address: string,
+  word: 'already' | 'too' = 'already',
+): string | undefined {
+  const others = keys.filter((key) => key.address !== address);
+  // The primary key is the first one: where the whole certificate is another's, that is said.
+  const [taken] = fingerprintsOf(certificate).flatMap((own) => others.find(({ fingerprint }) => fingerprint === own) ?? []);
+  if (!taken) return undefined;
+  return taken.fingerprint === certificate.fingerprint
+    ? `The certificate ${taken.fingerprint} is that of ${taken.address} ${word}`
+    : `The certificate ${certificate.fingerprint} holds the key ${taken.fingerprint}, which belongs to another contact`;
+}
+
+function fingerprintsOf({ keys, claimed }: ReadCertificate): string[] {
+  return [...keys.map(({ fingerprint }) => fingerprint), ...claimed];
 }

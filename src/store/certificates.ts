@@ -45,6 +45,24 @@ export async function insertFromMail(
   return row;
 }
 
+/** A key and the contact whose certificate, in whatever state, holds it. */
+export interface HeldKey {
+  fingerprint: string;
+  contactId: string;
+  /** Of the contact. */
+  address: string;
+}
+
+/** Every key of every contact's certificates. */
+export async function heldKeys(db: Db): Promise<HeldKey[]> {
+  return await db
+    .selectFrom('certificate_keys')
+    .innerJoin('certificates', 'certificates.id', 'certificate_keys.certificate_id')
+    .innerJoin('contacts', 'contacts.id', 'certificates.contact_id')
+    .select(['certificate_keys.fingerprint', 'contacts.id as contactId', 'contacts.address'])
+    .execute();
+}
+
 async function insertKeys(db: Db, certificateId: string, keys: readonly CertificateKey[]): Promise<void> {
   if (keys.length === 0) return;
   await db
