@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { jsonFault } from '../json-fault.ts';
+import { createPgp } from '../pgp/pool.ts';
 import { Refusal } from '../refusal.ts';
 import { certificateFolder, entriesFromCsv } from '../roster/csv.ts';
 import type { RosterProblem } from '../roster/entries.ts';
 import { exportRoster } from '../roster/export.ts';
-import { type ImportReport, importRoster } from '../roster/import.ts';
+import { type ImportReport, importRoster, type ReportedRenewal } from '../roster/import.ts';
 import { type LocalOptions, localCommand, print, withLocal } from './local.ts';
 
 interface ImportCommand extends LocalOptions {
@@ -39,14 +40,16 @@ export function register(program: Command): void {
 
 async function importFile(file: string, options: ImportCommand): Promise<void> {
   const read = readRoster(file, options.certificates);
-  const report = await withLocal(options, (local) =>
-    importRoster(local, read.entries, {
+  const pgp = createPgp(1);
+  const taking = withLocal(options, (local) =>
+    importRoster({ ...local, pgp }, read.entries, {
       activate: options.reason === undefined ? null : { reason: options.reason },
       dryRun: options.dryRun === true,
       problems: read.problems,
     }),
   );
-  if (report.problems.length === 0) return print(options, report, [summary(report)]);
+  const report = await taking.finally(() => pgp.close());
+  if (report.problems.length === 0) return print(options, report, [summary(report), ...report.renewals.map(renewalLine)]);
   if (options.json) print(options, report, []);
   const count = report.problems.length === 1 ? '1 problem' : `${report.problems.length} problems`;
   throw new Refusal('invalid', [`Nothing was imported: ${count} in ${file}`, ...report.problems.map(line)].join('\n'));
@@ -65,7 +68,13 @@ function line({ entry, address, problem }: RosterProblem): string {
   return `${where}${problem}`;
 }
 
-function summary({ written, members, contacts, activated, unchanged }: ImportReport): string {
-  const counts = `${members} new members, ${contacts} new contacts, ${activated} activated, ${unchanged} unchanged`;
+function summary({ written, members, contacts, activated, renewed, unchanged }: ImportReport): string {
+  const counts = `${members} new members, ${contacts} new contacts, ${activated} activated, ${renewed} renewed, ${unchanged} unchanged`;
   return written ? `Imported: ${counts}` : `Would import: ${counts}`;
+}
+
+function renewalLine({ address, encryptionKey: { before, after }, whyNot }: ReportedRenewal): string {
+  if (whyNot !== null) return `  ${address}: the certificate cannot be used now (${whyNot}): copies are held`;
+  if (before === after) return `  ${address}: encrypted to ${after}, as before`;
+  return `  ${address}: encrypted to ${after}, until now to ${before ?? 'none'}`;
 }

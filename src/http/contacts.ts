@@ -36,6 +36,19 @@ const CertificateView = Type.Object({
   createdAt: InstantUtc,
 });
 
+const EncryptionKey = OrNull(Type.String({ description: 'fingerprint of the key that copies are encrypted to' }));
+const GivenView = Type.Object({
+  ...CertificateView.properties,
+  encryptionKey: OrNull(
+    Type.Object(
+      { before: EncryptionKey, after: EncryptionKey },
+      {
+        description: 'of a certificate that was renewed; `after` is null where it cannot be encrypted to, as when it is revoked',
+      },
+    ),
+  ),
+});
+
 export function contactRoutes(app: App, api: Api): void {
   listContacts(app, api);
   postContact(app, api);
@@ -91,13 +104,14 @@ function postCertificate(app: App, { seams }: Api): void {
     tags,
     summary: 'Give a contact a certificate',
     description:
-      'The first one is current at once (201). Any other waits until it is approved (202); until then nothing changes.',
+      'The first one is current at once (201). A newer copy of one that the contact has is merged into it, and counts at once (200): new expiry, subkeys, revocations. Any other waits until it is approved (202); until then nothing changes.',
     params: ById,
     body: Type.Object({ certificate: Armored }, strict),
-    response: { 201: CertificateView, 202: CertificateView },
+    response: { 200: GivenView, 201: GivenView, 202: GivenView },
   };
   app.post('/contacts/:id/certificates', { schema }, async ({ params, body }, reply) => {
-    const added = await addCertificate(seams, params.id, body.certificate);
-    return reply.code(added.state === 'current' ? 201 : 202).send(certificateView(added));
+    const { certificate, encryptionKey } = await addCertificate(seams, params.id, body.certificate);
+    const status = certificate.state !== 'current' ? 202 : encryptionKey ? 200 : 201;
+    return reply.code(status).send({ ...certificateView(certificate), encryptionKey });
   });
 }

@@ -1,5 +1,7 @@
 import { newId } from '../clock.ts';
 import { armorCertificate, type CertificateFacts } from '../pgp/certificate.ts';
+import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
+import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
@@ -8,6 +10,7 @@ import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
+import { writeRenewal } from './renewal.ts';
 import { standingOf } from './standing.ts';
 import { isOut } from './state.ts';
 
@@ -43,21 +46,28 @@ export async function addContact(
   });
 }
 
+/** A contact's certificate after it was given, and what became another in one that was there. */
+export interface GivenCertificate {
+  certificate: Certificate;
+  encryptionKey: Renewal['encryptionKey'] | null;
+}
+
 /**
- * Gives a contact a certificate: his first is the current one; any other is proposed and changes nothing until it is approved.
- * Throws Refusal: not-found, unusable-certificate; conflict where it is his, or somebody else's, already.
+ * Gives a contact a certificate: his first is the current one; one that he has is renewed, and counts at once, also where it
+ * is revoked by now; any other is proposed and changes nothing until it is approved.
+ * Throws Refusal: not-found, unusable-certificate; conflict where it says nothing new, or is somebody else's already.
  */
-export async function addCertificate(seams: Seams, contactId: string, armored: string): Promise<Certificate> {
+export async function addCertificate(seams: Seams, contactId: string, armored: string): Promise<GivenCertificate> {
+  const contact = await contacts.byId(seams.db, contactId);
+  if (!contact) throw new Refusal('not-found', `There is no contact ${contactId}`);
+  const fingerprint = primaryFingerprint(armored);
+  const own = (await certificates.ofContact(seams.db, contactId)).find((one) => one.fingerprint === fingerprint);
+  if (own) return renew(seams, contact, own, armored);
   const facts = await usableCertificate(seams, armored);
   return seams.db.transaction().execute(async (trx) => {
-    const contact = await contacts.byId(trx, contactId);
-    if (!contact) throw new Refusal('not-found', `There is no contact ${contactId}`);
-    const all = await certificates.ofContact(trx, contactId);
-    if (all.some(({ fingerprint }) => fingerprint === facts.fingerprint))
-      throw new Refusal('conflict', `${contact.address} has the certificate ${facts.fingerprint} already`);
-    const taken = takenCertificate(await certificates.heldKeys(trx), facts, contact.address);
-    if (taken !== undefined) throw new Refusal('conflict', taken);
-    return insert(seams, trx, contactId, facts, all.length === 0 ? 'current' : 'proposed');
+    await checkNotTaken(trx, facts, contact);
+    const first = (await certificates.ofContact(trx, contactId)).length === 0;
+    return { certificate: await insert(seams, trx, contactId, facts, first ? 'current' : 'proposed'), encryptionKey: null };
   });
 }
 
@@ -66,8 +76,24 @@ export async function addCertificate(seams: Seams, contactId: string, armored: s
  * retired. Throws as `addCertificate` does.
  */
 export async function replaceCertificate(seams: Seams, contactId: string, data: Uint8Array): Promise<void> {
-  const given = await addCertificate(seams, contactId, armorCertificate(data));
-  if (given.state === 'proposed') await seams.db.transaction().execute((trx) => certificates.promote(trx, contactId, given.id));
+  const { certificate } = await addCertificate(seams, contactId, armorCertificate(data));
+  if (certificate.state === 'proposed') await seams.db.transaction().execute((trx) => certificates.promote(trx, contactId, certificate.id));
+}
+
+async function renew({ db, pgp, clock }: Seams, contact: Contact, own: Certificate, armored: string): Promise<GivenCertificate> {
+  const now = clock.now();
+  const renewal = await pgp.renewCertificate(own.data, armored, now);
+  if (!renewal.changed) throw new Refusal('conflict', `${contact.address} has the certificate ${own.fingerprint} already`);
+  await db.transaction().execute(async (trx) => {
+    await checkNotTaken(trx, renewal.facts, contact);
+    await writeRenewal(trx, own, renewal, now);
+  });
+  return { certificate: { ...own, data: renewal.facts.data }, encryptionKey: renewal.encryptionKey };
+}
+
+async function checkNotTaken(db: Db, facts: CertificateFacts, { address }: Contact): Promise<void> {
+  const taken = takenCertificate(await certificates.heldKeys(db), facts, address);
+  if (taken !== undefined) throw new Refusal('conflict', taken);
 }
 
 async function usableCertificate({ pgp, clock }: Seams, armored: string): Promise<CertificateFacts> {

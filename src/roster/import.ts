@@ -1,12 +1,15 @@
 import { type Clock, type Instant, newId } from '../clock.ts';
-import { readCertificate, usable } from '../pgp/certificate.ts';
+import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
+import type { Pgp } from '../pgp/pool.ts';
+import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Database, Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
 import { type PlacedEntry, type RosterProblem, readEntries } from './entries.ts';
-import { type NewContact, type PreparedEntry, planImport, type ReadCertificate, type Step } from './plan.ts';
+import { type PreparedEntry, planImport, type ReadCertificate, type RenewedContact, type Standing, type Step } from './plan.ts';
+import { writeRenewal } from './renewal.ts';
 import { standingOf } from './standing.ts';
 
 export interface ImportOptions {
@@ -25,10 +28,28 @@ export interface ImportReport {
   members: number;
   contacts: number;
   activated: number;
+  /** Certificates that are there and say something new. */
+  renewed: number;
   /** Entries that say nothing new. */
   unchanged: number;
+  /** What is new in those certificates. */
+  renewals: ReportedRenewal[];
   /** By entry. */
   problems: RosterProblem[];
+}
+
+export interface ReportedRenewal extends Pick<Renewal, 'encryptionKey' | 'whyNot'> {
+  address: string;
+  fingerprint: string;
+}
+
+/** What an import needs of OpenPGP. */
+export type CertificateReader = Pick<Pgp, 'readCertificate' | 'renewCertificate' | 'usable'>;
+
+interface ImportSeams {
+  db: Database;
+  clock: Clock;
+  pgp: CertificateReader;
 }
 
 /**
@@ -37,14 +58,14 @@ export interface ImportReport {
  * the same time.
  */
 export async function importRoster(
-  { db, clock }: { db: Database; clock: Clock },
+  { db, clock, pgp }: ImportSeams,
   entries: unknown,
   { activate, dryRun, problems: known = [] }: ImportOptions,
 ): Promise<ImportReport> {
   if (activate?.reason.trim() === '') throw new Refusal('invalid', 'Activation needs a reason');
   const now = clock.now();
   const read = readEntries(entries);
-  const prepared = await prepare(read.entries, now);
+  const prepared = await prepare(read.entries, { pgp, now, members: await members.all(db) });
   return await db.transaction().execute(async (tx) => {
     const plan = planImport(await standingOf(tx), prepared.entries, activate !== null);
     const problems = [...known, ...read.problems, ...prepared.problems, ...plan.problems];
@@ -55,39 +76,65 @@ export async function importRoster(
   });
 }
 
-function counts(steps: readonly Step[]): Pick<ImportReport, 'members' | 'contacts' | 'activated' | 'unchanged'> {
+function counts(steps: readonly Step[]): Omit<ImportReport, 'written' | 'problems'> {
+  const adds = (step: Step) => step.lists.length + step.contacts.length + step.renewals.length > 0;
+  const renewals = steps.flatMap((step) => step.renewals.map(reported));
   return {
     members: steps.filter((step) => !step.member).length,
     contacts: steps.reduce((sum, step) => sum + step.contacts.length, 0),
     activated: steps.filter((step) => step.activate && step.member?.state !== 'active').length,
-    unchanged: steps.filter((step) => step.member && !step.activate && step.lists.length + step.contacts.length === 0).length,
+    renewed: renewals.length,
+    unchanged: steps.filter((step) => step.member && !step.activate && !adds(step)).length,
+    renewals,
   };
+}
+
+function reported({ address, renewal: { facts, encryptionKey, whyNot } }: RenewedContact): ReportedRenewal {
+  return { address, fingerprint: facts.fingerprint, encryptionKey, whyNot };
+}
+
+interface Reading {
+  pgp: CertificateReader;
+  now: Instant;
+  members: Standing['members'];
 }
 
 /** Reads every certificate, before any transaction is open. */
 async function prepare(
   entries: readonly PlacedEntry[],
-  now: Instant,
+  reading: Reading,
 ): Promise<{ entries: PreparedEntry[]; problems: RosterProblem[] }> {
   const prepared: PreparedEntry[] = [];
   const problems: RosterProblem[] = [];
   for (const { index, organisation, product, lists, contacts } of entries) {
-    const read: NewContact[] = [];
+    const entry: PreparedEntry = { index, organisation, product: product ?? null, lists, contacts: [], renewals: [] };
+    const member = reading.members.find((one) => one.organisation === organisation);
     for (const { address, name, certificate } of contacts) {
-      const found = await readUsable(certificate, now);
+      const current = member?.contacts.find((one) => one.address === address)?.certificate ?? null;
+      const found = await readOne(certificate, current, reading);
       if ('problem' in found) problems.push({ entry: index, address, problem: found.problem });
-      else read.push({ address, name: name ?? null, certificate: found });
+      else if ('renewal' in found) entry.renewals.push({ address, ...found });
+      else entry.contacts.push({ address, name: name ?? null, certificate: found });
     }
-    prepared.push({ index, organisation, product: product ?? null, lists, contacts: read });
+    prepared.push(entry);
   }
   return { entries: prepared, problems };
 }
 
-async function readUsable(armored: string | undefined, now: Instant): Promise<ReadCertificate | { problem: string }> {
+type Found = ReadCertificate | Pick<RenewedContact, 'certificate' | 'renewal'> | { problem: string };
+
+/** A certificate that is there already is never a problem: if it has come to be unusable, that is what has to be known. */
+async function readOne(
+  armored: string | undefined,
+  current: RenewedContact['certificate'] | null,
+  { pgp, now }: Reading,
+): Promise<Found> {
   if (armored === undefined) return { problem: 'The certificate is missing' };
   try {
-    const certificate = await readCertificate(armored);
-    const state = await usable(certificate.data, now);
+    if (current && primaryFingerprint(armored) === current.fingerprint)
+      return { certificate: current, renewal: await pgp.renewCertificate(current.data, armored, now) };
+    const certificate = await pgp.readCertificate(armored);
+    const state = await pgp.usable(certificate.data, now);
     return state.usable ? certificate : { problem: `The certificate ${certificate.fingerprint} cannot be used: ${state.reason}` };
   } catch (error) {
     if (error instanceof Refusal) return { problem: error.message };
@@ -117,6 +164,7 @@ async function write(tx: Db, step: Step, { clock, now, reason }: Writing): Promi
     const row = { id: newId(clock), contact_id: contactId, fingerprint, data, created_at: now };
     await certificates.insert(tx, { ...row, state: 'current' }, keys);
   }
+  for (const { certificate, renewal } of step.renewals) await writeRenewal(tx, certificate, renewal, now);
   if (!step.activate) return;
   const activated = await members.setState(tx, memberId, { from: step.member?.state ?? 'applied', to: 'active', reason, now });
   if (!activated) throw new Refusal('conflict', `"${step.organisation}" was changed meanwhile: import again`);

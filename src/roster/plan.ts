@@ -1,11 +1,12 @@
 import { readListAddress } from '../mail/address.ts';
+import type { Renewal } from '../pgp/renewal.ts';
 import type { HeldKey } from '../store/certificates.ts';
 import type { MemberWithContacts } from '../store/members.ts';
-import type { List, MemberState } from '../store/schema.ts';
+import type { Certificate, List, MemberState } from '../store/schema.ts';
 import type { RosterProblem } from './entries.ts';
 import { isCandidate } from './state.ts';
 
-/** A certificate that was read and is usable. */
+/** A certificate that was read. */
 export interface ReadCertificate {
   fingerprint: string;
   data: Uint8Array;
@@ -19,6 +20,14 @@ export interface NewContact {
   certificate: ReadCertificate;
 }
 
+/** A contact who is there, and whose own certificate came again. */
+export interface RenewedContact {
+  address: string;
+  /** As it was when the renewal was made. */
+  certificate: Certificate;
+  renewal: Renewal;
+}
+
 /** An entry after its certificates were read; contacts with a bad one are not in it. */
 export interface PreparedEntry {
   index: number;
@@ -26,6 +35,7 @@ export interface PreparedEntry {
   product: string | null;
   lists: string[];
   contacts: NewContact[];
+  renewals: RenewedContact[];
 }
 
 /** The roster before the import. */
@@ -46,12 +56,15 @@ export interface Step {
   /** Ids. */
   lists: string[];
   contacts: NewContact[];
+  /** Those that say something new. */
+  renewals: RenewedContact[];
   activate: boolean;
 }
 
 /**
  * What an import would do, and why it may not. It adds; it never changes or removes what is there: names and products
- * stay, another certificate for a contact is refused, and so is touching a member who is on hold, suspended or out.
+ * stay, another certificate for a contact is refused, and so is touching a member who is on hold, suspended or out. Only a
+ * certificate that is there takes up what its owner signed since, whatever state he is in.
  */
 export function planImport(
   standing: Standing,
@@ -73,11 +86,12 @@ function repeated(entries: readonly PreparedEntry[]): RosterProblem[] {
   const organisations = new Set<string>();
   const addresses = new Set<string>();
   const keys: Pick<HeldKey, 'fingerprint' | 'address'>[] = [];
-  for (const { index, organisation, contacts } of entries) {
+  for (const { index, organisation, contacts, renewals } of entries) {
     if (organisations.has(organisation))
       problems.push({ entry: index, address: null, problem: `"${organisation}" is twice in this roster` });
     organisations.add(organisation);
-    for (const { address, certificate } of contacts) {
+    const people = [...contacts, ...renewals.map(({ address, renewal }) => ({ address, certificate: renewal.facts }))];
+    for (const { address, certificate } of people) {
       const tell = (problem: string) => problems.push({ entry: index, address, problem });
       if (addresses.has(address)) tell('The address is twice in this roster');
       addresses.add(address);
@@ -93,10 +107,11 @@ function planEntry(standing: Standing, entry: PreparedEntry, activate: boolean):
   const member = standing.members.find(({ organisation }) => organisation === entry.organisation);
   const lists = planLists(standing, entry);
   const contacts = planContacts(standing, entry, member);
+  const renewals = entry.renewals.filter(({ renewal }) => renewal.changed);
   const fresh = { lists: lists.ids.filter((id) => !member?.lists.includes(id)), contacts: contacts.fresh };
   const adds = fresh.lists.length + fresh.contacts.length > 0;
   const state = member?.state ?? 'applied';
-  const problems = [...lists.problems, ...contacts.problems];
+  const problems = [...lists.problems, ...contacts.problems, ...takenRenewals(standing, entry.index, renewals)];
   const tell = (problem: string) => problems.push({ entry: entry.index, address: null, problem });
   if (state === 'active' && adds && !activate)
     tell(`"${entry.organisation}" is active: what is added counts at once, so it needs activation with a reason`);
@@ -108,6 +123,7 @@ function planEntry(standing: Standing, entry: PreparedEntry, activate: boolean):
       product: entry.product,
       member: member ? { id: member.id, state: member.state } : null,
       ...fresh,
+      renewals,
       activate: activate && (state !== 'active' || adds),
     },
     problems,
@@ -145,8 +161,15 @@ function planContacts(
   return { fresh, problems };
 }
 
+function takenRenewals({ keys }: Standing, entry: number, renewals: readonly RenewedContact[]): RosterProblem[] {
+  return renewals.flatMap(({ address, renewal }) => {
+    const problem = takenCertificate(keys, renewal.facts, address);
+    return problem === undefined ? [] : [{ entry, address, problem }];
+  });
+}
+
+/** Of a contact who is there: his own certificate would be a renewal. */
 function otherCertificate(current: string | undefined, { address, certificate }: NewContact): string | undefined {
-  if (current === certificate.fingerprint) return undefined;
   const has = current === undefined ? 'is there without a certificate' : `has the certificate ${current}`;
   return `${address} ${has}; ${certificate.fingerprint} is another one, and changing it is not an import's to do`;
 }

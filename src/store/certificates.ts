@@ -45,6 +45,27 @@ export async function insertFromMail(
   return row;
 }
 
+/**
+ * Puts what a certificate says now in the place of what it said, with all its keys, in the caller's transaction.
+ * Throws Refusal('conflict') where it is not `was` any more: somebody else renewed it meanwhile.
+ */
+export async function renew(
+  db: Db,
+  { id, data: was }: Pick<Certificate, 'id' | 'data'>,
+  data: Uint8Array,
+  keys: readonly CertificateKey[],
+): Promise<void> {
+  const { numUpdatedRows } = await db
+    .updateTable('certificates')
+    .set({ data })
+    .where('id', '=', id)
+    .where('data', '=', was)
+    .executeTakeFirst();
+  if (numUpdatedRows !== 1n) throw new Refusal('conflict', 'The certificate was renewed meanwhile: try again');
+  await db.deleteFrom('certificate_keys').where('certificate_id', '=', id).execute();
+  await insertKeys(db, id, keys);
+}
+
 /** A key and the contact whose certificate, in whatever state, holds it. */
 export interface HeldKey {
   fingerprint: string;

@@ -178,11 +178,34 @@ export async function markTold(db: Db, ids: string[], now: Instant): Promise<num
 export async function retry(db: Db, id: string, now: Instant): Promise<boolean> {
   const result = await db
     .updateTable('deliveries')
-    .set({ state: 'queued', due_at: now, tried_at: null, reason: null, told_at: null })
+    .set(queuedAgain(now))
     .where('id', '=', id)
     .where('state', 'in', ['deferred', 'held'])
     .executeTakeFirst();
   return result.numUpdatedRows === 1n;
+}
+
+/**
+ * Sends what was held because this certificate of a contact, his current one, had expired: his copies, and what was for it
+ * alone. Gives of how many.
+ */
+export async function retryExpired(
+  db: Db,
+  { contactId, certificateId }: { contactId: string; certificateId: string },
+  now: Instant,
+): Promise<number> {
+  const result = await db
+    .updateTable('deliveries')
+    .set(queuedAgain(now))
+    .where('state', '=', 'held')
+    .where('reason', '=', 'expired')
+    .where((eb) => eb.or([eb('contact_id', '=', contactId), eb('certificate_id', '=', certificateId)]))
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
+
+function queuedAgain(now: Instant) {
+  return { state: 'queued' as const, due_at: now, tried_at: null, reason: null, told_at: null };
 }
 
 /** Whether that address, in any case, got automatic mail of these kinds after `since`. */

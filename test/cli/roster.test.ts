@@ -1,8 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { DAY, systemClock } from '../../src/clock.ts';
 import { entry } from '../roster/roster-file.ts';
-import { makeParty } from '../support/party.ts';
+import { changed, generate, makeParty } from '../support/party.ts';
 import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
 
 const folder = temporaryFolder();
@@ -23,11 +24,20 @@ test('a roster goes in, and comes out in the same form', async () => {
   const first = await project.curfew('roster', 'import', file, '--activate', '--reason', 'known for years');
   expect(first).toMatchObject({
     code: 0,
-    stdout: 'Imported: 2 new members, 2 new contacts, 2 activated, 0 unchanged\n',
+    stdout: 'Imported: 2 new members, 2 new contacts, 2 activated, 0 renewed, 0 unchanged\n',
     stderr: '',
   });
   const again = await project.curfew('roster', 'import', file, '--json');
-  expect(JSON.parse(again.stdout)).toEqual({ written: true, members: 0, contacts: 0, activated: 0, unchanged: 2, problems: [] });
+  expect(JSON.parse(again.stdout)).toEqual({
+    written: true,
+    members: 0,
+    contacts: 0,
+    activated: 0,
+    renewed: 0,
+    unchanged: 2,
+    renewals: [],
+    problems: [],
+  });
 
   const exported = await project.curfew('roster', 'export');
   expect(JSON.parse(exported.stdout)).toMatchObject([
@@ -41,6 +51,25 @@ test('a roster goes in, and comes out in the same form', async () => {
   ]);
 });
 
+test('a certificate that was extended is renewed, and the encryption key is shown', async () => {
+  const party = await generate('e@echo.example', 'e', { lifetime: 10 * 365 * 86_400 });
+  const roster = (certificate: string) => [
+    { organisation: 'Echo', lists: [], contacts: [{ address: 'e@echo.example', certificate }] },
+  ];
+  expect((await project.curfew('roster', 'import', written('echo.json', roster(party.public)))).code).toBe(0);
+  const later = written('later.json', roster(await changed(party, systemClock.now() - DAY, { lifetime: 20 * 365 * 86_400 })));
+  const counts = '0 new members, 0 new contacts, 0 activated, 1 renewed, 0 unchanged';
+  const dry = await project.curfew('roster', 'import', later, '--dry-run');
+  expect(dry.stdout).toMatch(new RegExp(`^Would import: ${counts}\n  e@echo.example: encrypted to [0-9A-F]{40}, as before\n$`));
+  const json = await project.curfew('roster', 'import', later, '--json');
+  expect(JSON.parse(json.stdout)).toMatchObject({ renewed: 1, renewals: [{ address: 'e@echo.example', whyNot: null }] });
+  const revoked = written('revoked.json', roster(await changed(party, systemClock.now() - DAY, { revoked: true })));
+  expect(await project.curfew('roster', 'import', revoked)).toMatchObject({
+    code: 0,
+    stdout: `Imported: ${counts}\n  e@echo.example: the certificate cannot be used now (revoked): copies are held\n`,
+  });
+});
+
 test('a CSV takes its certificates from the folder beside it', async () => {
   mkdirSync(join(folder, 'certificates'));
   written('certificates/c.asc', (await makeParty('c@charlie.example')).public);
@@ -48,7 +77,10 @@ test('a CSV takes its certificates from the folder beside it', async () => {
     'organisation,product,lists,address,name,certificate\nCharlie,,distributors@orbit.example,c@charlie.example,Carla,c.asc\n';
   const file = written('charlie.csv', csv);
   const looked = await project.curfew('roster', 'import', file, '--certificates', join(folder, 'certificates'), '--dry-run');
-  expect(looked).toMatchObject({ code: 0, stdout: 'Would import: 1 new members, 1 new contacts, 0 activated, 0 unchanged\n' });
+  expect(looked).toMatchObject({
+    code: 0,
+    stdout: 'Would import: 1 new members, 1 new contacts, 0 activated, 0 renewed, 0 unchanged\n',
+  });
   expect((await project.curfew('roster', 'import', written('certificates/charlie.csv', csv))).code).toBe(0);
 });
 

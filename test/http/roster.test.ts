@@ -2,10 +2,15 @@ import { expect, test } from 'vitest';
 import { DAY } from '../../src/clock.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
 import * as certificates from '../../src/store/certificates.ts';
+import * as deliveries from '../../src/store/deliveries.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
 import { NOW } from '../store/roster-rows.ts';
+import { adopting } from '../support/bindings.ts';
+import { encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { LISTS } from '../support/house.ts';
-import { generate, makeParty } from '../support/party.ts';
+import { changed, generate, makeParty } from '../support/party.ts';
 import { serving, type TestApi } from './api.ts';
 
 const refusal = (status: number, code: string) => ({ status, body: { status, code } });
@@ -125,6 +130,90 @@ eachEngine((engine) => {
     expect(await api.ask(admin, 'POST /api/v1/contacts/none/certificates', { body: { certificate: next.public } })).toMatchObject(
       refusal(404, 'not-found'),
     );
+  });
+
+  test('a certificate that its owner extended is renewed, and what was held since it had expired goes, once', async () => {
+    const { api, admin } = await open();
+    const { house } = api;
+    const [alpha, beta] = house.members;
+    const old = await generate(alpha.address, 'Alpha', { born: NOW - 30 * DAY, lifetime: 31 * 86_400 });
+    await house.db.deleteFrom('certificates').where('contact_id', '=', alpha.contactId).execute();
+    const at = `/api/v1/contacts/${alpha.contactId}/certificates`;
+    const give = (certificate: string) => api.ask(admin, `POST ${at}`, { body: { certificate } });
+    expect(await give(old.public)).toMatchObject({ status: 201, body: { state: 'current', encryptionKey: null } });
+    house.clock.moveTo(NOW + 2 * DAY);
+    const mail = await encryptedMail(letterOf(house, beta, { to: LISTS.distributors }), {
+      recipients: [listCertificate(house, LISTS.distributors)],
+      signer: beta,
+    });
+    await arrive(house, mail, { to: LISTS.distributors, sender: beta.address });
+    const box = outbox(house);
+    expect((await box.drain()).map(({ to }) => to)).not.toContain(alpha.address);
+    expect(await deliveries.page(house.db, { limit: 9, state: 'held' })).toMatchObject([{ reason: 'expired' }]);
+
+    const renewed = await give(await changed(old, NOW + DAY, { lifetime: 90 * 86_400 }));
+    expect(renewed).toMatchObject({ status: 200, body: { state: 'current', fingerprint: old.fingerprint } });
+    const { before, after } = renewed.body.encryptionKey;
+    expect([before, typeof before]).toEqual([after, 'string']);
+    expect(await give(renewed.body.certificate)).toMatchObject(refusal(409, 'conflict'));
+    expect((await box.drain()).map(({ to }) => to)).toEqual([alpha.address]);
+    expect(await box.drain()).toEqual([]);
+  });
+
+  test('a certificate that its owner revoked holds his copies from then on, and is no longer his word', async () => {
+    const { api, admin } = await open();
+    const { house } = api;
+    const [alpha, beta] = house.members;
+    const at = `/api/v1/contacts/${alpha.contactId}/certificates`;
+    const give = (certificate: string) => api.ask(admin, `POST ${at}`, { body: { certificate } });
+    const added = await give(await changed(alpha, NOW - DAY, { subkey: true }));
+    expect(added).toMatchObject({
+      status: 200,
+      body: { encryptionKey: { before: expect.any(String), after: expect.any(String) } },
+    });
+    expect(added.body.encryptionKey.before).not.toBe(added.body.encryptionKey.after);
+    expect(await give(await changed(alpha, NOW - DAY, { revoked: true }))).toMatchObject({
+      status: 200,
+      body: { state: 'current', encryptionKey: { before: added.body.encryptionKey.after, after: null } },
+    });
+    const posted = async (signer: typeof alpha) => {
+      const recipients = [listCertificate(house, LISTS.distributors)];
+      const mail = await encryptedMail(letterOf(house, signer, { to: LISTS.distributors }), { recipients, signer });
+      return arrive(house, mail, { to: LISTS.distributors, sender: signer.address });
+    };
+    await expect(posted(alpha)).rejects.toMatchObject({ name: 'Refusal' });
+    await posted(beta);
+    await outbox(house).drain();
+    expect(await deliveries.page(house.db, { limit: 9, state: 'held' })).toMatchObject([
+      { address: alpha.address, reason: 'revoked' },
+    ]);
+    expect(await give(alpha.public)).toMatchObject(refusal(409, 'conflict'));
+  });
+
+  test('a proposed certificate is renewed without being approved by that', async () => {
+    const { api, admin } = await open();
+    const [alpha] = api.house.members;
+    const at = `/api/v1/contacts/${alpha.contactId}/certificates`;
+    const next = await generate(alpha.address, 'Alpha', {});
+    for (const certificate of [next.public, await changed(next, NOW - DAY, { subkey: true })])
+      expect(await api.ask(admin, `POST ${at}`, { body: { certificate } })).toMatchObject({
+        status: 202,
+        body: { state: 'proposed', fingerprint: next.fingerprint },
+      });
+    expect((await certificates.current(api.house.db, alpha.contactId))?.fingerprint).toBe(alpha.fingerprint);
+  });
+
+  test('a certificate that holds a key of another contact is refused', async () => {
+    const opened = await open();
+    const { api, admin } = opened;
+    const [alpha, beta] = api.house.members;
+    const certificate = await adopting('gina@gamma.example', beta.public);
+    const problem = { status: 409, body: { code: 'conflict', detail: expect.stringMatching(/belongs to another contact$/) } };
+    const contact = { address: 'gina@gamma.example', name: 'Gina', certificate };
+    const member = `/api/v1/members/${await addMember(opened)}`;
+    expect(await api.ask(admin, `POST ${member}/contacts`, { body: contact })).toMatchObject(problem);
+    const at = `/api/v1/contacts/${alpha.contactId}/certificates`;
+    expect(await api.ask(admin, `POST ${at}`, { body: { certificate } })).toMatchObject(problem);
   });
 
   test('a token is made once, listed without its secret, and revoked', async () => {

@@ -8,14 +8,14 @@ import type { Database } from '../../src/store/database.ts';
 import * as members from '../../src/store/members.ts';
 import { NOW } from '../store/roster-rows.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { generate, makeParty } from '../support/party.ts';
-import { addLists, clock, entry } from './roster-file.ts';
+import { changed, generate, makeParty } from '../support/party.ts';
+import { addLists, clock, entry, pgp } from './roster-file.ts';
 
 const LOOK: ImportOptions = { activate: null, dryRun: true };
 const APPLY: ImportOptions = { activate: null, dryRun: false };
 const ACTIVATE: ImportOptions = { activate: { reason: 'known for years' }, dryRun: false };
 
-const take = (db: Database, entries: unknown, options = APPLY) => importRoster({ db, clock }, entries, options);
+const take = (db: Database, entries: unknown, options = APPLY) => importRoster({ db, clock, pgp }, entries, options);
 
 async function isEmpty(db: Database): Promise<boolean> {
   return (await members.all(db)).length === 0 && (await contacts.all(db)).length === 0;
@@ -35,7 +35,16 @@ eachEngine((engine) => {
         await entry('Alpha', 'a@alpha.example', 'B@Alpha.example'),
         await entry('Bravo', 'b@bravo.example'),
       ]);
-      expect(report).toEqual({ written: true, members: 2, contacts: 3, activated: 0, unchanged: 0, problems: [] });
+      expect(report).toEqual({
+        written: true,
+        members: 2,
+        contacts: 3,
+        activated: 0,
+        renewed: 0,
+        unchanged: 0,
+        renewals: [],
+        problems: [],
+      });
       expect((await members.all(db)).map(({ organisation, state, reason }) => [organisation, state, reason])).toEqual([
         ['Alpha', 'applied', null],
         ['Bravo', 'applied', null],
@@ -72,7 +81,9 @@ eachEngine((engine) => {
           members: 0,
           contacts: 0,
           activated: 0,
+          renewed: 0,
           unchanged: 2,
+          renewals: [],
           problems: [],
         });
       expect(await members.all(db)).toEqual(before);
@@ -101,6 +112,50 @@ eachEngine((engine) => {
       const exported = await exportRoster(here);
       await take(there, exported);
       expect(await exportRoster(there)).toEqual(exported);
+    });
+
+    test('renews a certificate that its owner extended, by whatever state he is in, and approves nothing', async () => {
+      const db = await open();
+      const old = await generate('a@alpha.example', 'a', { born: NOW - 30 * DAY, lifetime: 40 * 86_400 });
+      const roster = (certificate: string) => [
+        { organisation: 'Alpha', lists: [], contacts: [{ address: 'a@alpha.example', certificate }] },
+      ];
+      await take(db, roster(old.public), ACTIVATE);
+      const { id } = (await members.byOrganisation(db, 'Alpha')) ?? { id: '' };
+      await members.setState(db, id, { from: 'active', to: 'key_hold', reason: 'a reason', now: NOW });
+      const newer = roster(await changed(old, NOW - DAY, { subkey: true }));
+      const expected = { members: 0, contacts: 0, activated: 0, renewed: 1, unchanged: 0, problems: [] };
+      const dry = await take(db, newer, LOOK);
+      expect(dry).toMatchObject({ ...expected, written: false });
+      expect(dry.renewals).toMatchObject([{ address: 'a@alpha.example', fingerprint: old.fingerprint, whyNot: null }]);
+      const done = await take(db, newer);
+      expect(done).toEqual({ ...dry, written: true });
+      expect(done.renewals[0]?.encryptionKey.before).not.toBe(done.renewals[0]?.encryptionKey.after);
+      const { keys } = await pgp.readCertificate(newer[0]?.contacts[0]?.certificate ?? '');
+      expect(keys).toHaveLength(3);
+      for (const { keyId } of keys) expect(await certificates.byKeyIds(db, [keyId])).toHaveLength(1);
+      expect(await take(db, newer)).toMatchObject({ renewed: 0, unchanged: 1, renewals: [] });
+      expect(await take(db, roster(old.public))).toMatchObject({ renewed: 0, unchanged: 1 });
+      expect(await members.byOrganisation(db, 'Alpha')).toMatchObject({ state: 'key_hold' });
+    });
+
+    test('takes up a revocation, and the same roster again is no problem', async () => {
+      const db = await open();
+      const alpha = await makeParty('a@alpha.example');
+      const roster = await entry('Alpha', 'a@alpha.example', 'b@alpha.example');
+      await take(db, [roster], ACTIVATE);
+      const [a, b] = roster.contacts;
+      const contacts = [{ address: a?.address, certificate: await changed(alpha, NOW - DAY, { revoked: true }) }, b];
+      const report = await take(db, [{ ...roster, contacts }]);
+      expect(report).toMatchObject({
+        written: true,
+        renewed: 1,
+        renewals: [{ whyNot: 'revoked', encryptionKey: { after: null } }],
+      });
+      for (const again of [[{ ...roster, contacts }], [roster]])
+        expect(await take(db, again)).toMatchObject({ written: true, renewed: 0, unchanged: 1 });
+      const [current] = (await certificates.allCurrent(db)).filter(({ fingerprint }) => fingerprint === alpha.fingerprint);
+      expect(await pgp.usable(current?.data ?? Buffer.of(), NOW)).toEqual({ usable: false, reason: 'revoked' });
     });
 
     test('activates a candidate that came before', async () => {

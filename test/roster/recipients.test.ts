@@ -3,7 +3,7 @@ import { importRoster } from '../../src/roster/import.ts';
 import { addRecipient, removeRecipient } from '../../src/roster/recipients.ts';
 import * as recipients from '../../src/store/recipients.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { addLists, clock, entry } from './roster-file.ts';
+import { addLists, clock, entry, pgp } from './roster-file.ts';
 
 const LIST = 'announce@orbit.example';
 
@@ -11,7 +11,7 @@ eachEngine((engine) => {
   const open = async () => {
     const { db } = await engine.open();
     await addLists(db);
-    return { db, clock };
+    return { db, clock, pgp };
   };
 
   test('a public list gets recipients', async () => {

@@ -1,10 +1,16 @@
 import { movingClock } from '../../src/clock.ts';
+import { readCertificate, usable } from '../../src/pgp/certificate.ts';
+import { renewCertificate } from '../../src/pgp/renewal.ts';
 import type { RosterEntry } from '../../src/roster/entries.ts';
+import type { CertificateReader } from '../../src/roster/import.ts';
 import type { Database } from '../../src/store/database.ts';
 import { addList, NOW } from '../store/roster-rows.ts';
 import { makeParty } from '../support/party.ts';
 
 export const clock = movingClock(NOW);
+
+/** Reads certificates on this thread. */
+export const pgp: CertificateReader = { readCertificate, renewCertificate, usable };
 
 /** The three lists that `curfew init` makes; ids are their local parts. */
 export async function addLists(db: Database): Promise<void> {

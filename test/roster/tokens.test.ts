@@ -6,13 +6,13 @@ import { issueToken, revokeToken } from '../../src/roster/tokens.ts';
 import * as tokens from '../../src/store/tokens.ts';
 import { NOW } from '../store/roster-rows.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { addLists, clock, entry } from './roster-file.ts';
+import { addLists, clock, entry, pgp } from './roster-file.ts';
 
 eachEngine((engine) => {
   const open = async () => {
     const { db } = await engine.open();
     await addLists(db);
-    return { db, clock };
+    return { db, clock, pgp };
   };
 
   test('a token is stored as its SHA-256 alone', async () => {

@@ -52,4 +52,21 @@ eachEngine((engine) => {
     ]);
     await expect(post()).resolves.toMatchObject({ caseId: null });
   });
+
+  test('a key claimed for encryption, in a roster from before that was refused, credits its owner all the same', async () => {
+    expect(await enrol('Evil', EVIL, (await makeParty(EVIL)).public)).toEqual([]);
+    expect(await enrol('Gamma', gamma.address, gamma.public)).toEqual([]);
+    const { data, keys } = await house.pgp.readCertificate(await adopting(EVIL, gamma.public, ENCRYPT));
+    const [evil] = (await certificates.allCurrent(house.db)).filter(({ fingerprint }) => fingerprint === keys[0]?.fingerprint);
+    const [old] = await house.db
+      .selectFrom('certificates')
+      .innerJoin('contacts', 'contacts.id', 'certificates.contact_id')
+      .selectAll('certificates')
+      .where('address', '=', EVIL)
+      .execute();
+    expect(evil).toBeUndefined();
+    if (!old) throw new Error('nobody was enrolled');
+    await certificates.renew(house.db, old, data, keys);
+    await expect(post()).resolves.toMatchObject({ caseId: null });
+  });
 });

@@ -66,3 +66,17 @@ export async function openCopy(raw: Buffer, party: Party, by?: string, at: Insta
   const signer = by && signatures.length > 0 ? (verificationKeys[0]?.getFingerprint().toUpperCase() ?? null) : null;
   return { entity: Buffer.from(data), signer, encryptedTo };
 }
+
+/** What a party makes of his key at `at`. */
+export type Change = { lifetime: number } | { revoked: true } | { subkey: true };
+
+/** The certificate of a party, armored, after he extended it (`lifetime` in seconds from its making), revoked it, or added an encryption subkey. */
+export async function changed(party: Party, at: Instant, change: Change): Promise<string> {
+  const date = new Date(at);
+  const key = await openpgp.readPrivateKey({ armoredKey: party.secret });
+  if ('revoked' in change) return (await openpgp.revokeKey({ key, date, format: 'object' })).publicKey.armor();
+  if ('subkey' in change) return (await key.addSubkey({ date })).toPublic().armor();
+  const userIDs = [{ name: party.name, email: party.address }];
+  const of = { privateKey: key, userIDs, keyExpirationTime: change.lifetime, date, format: 'object' } as const;
+  return (await openpgp.reformatKey(of)).publicKey.armor();
+}

@@ -59,7 +59,7 @@ interface Props {
 
 async function rosterIsReady(story: Narrator, props: Props): Promise<void> {
   const { running, clock } = story.stage;
-  const { db, keyring } = running.seams;
+  const { db, keyring, pgp } = running.seams;
   const entry = (roles: readonly Role[], list: string) => ({
     organisation: story.cast[roles[0] ?? 'lead'].organisation,
     lists: [list],
@@ -69,7 +69,7 @@ async function rosterIsReady(story: Narrator, props: Props): Promise<void> {
       certificate: story.cast[role].key.armored,
     })),
   });
-  const deps = { db, clock };
+  const deps = { db, clock, pgp };
   const active = [entry(TEAM, SECURITY), ...[...ACTIVE, 'delta' as const].map((role) => entry([role], DISTRIBUTORS))];
   const done = await importRoster(deps, active, { activate: { reason: 'vetted before' }, dryRun: false });
   await importRoster(deps, [entry(['echo'], DISTRIBUTORS)], { activate: null, dryRun: false });
