@@ -77,7 +77,8 @@ export async function addCertificate(seams: Seams, contactId: string, armored: s
  */
 export async function replaceCertificate(seams: Seams, contactId: string, data: Uint8Array): Promise<void> {
   const { certificate } = await addCertificate(seams, contactId, armorCertificate(data));
-  if (certificate.state === 'proposed') await seams.db.transaction().execute((trx) => certificates.promote(trx, contactId, certificate.id));
+  if (certificate.state === 'proposed')
+    await seams.db.transaction().execute((trx) => certificates.promote(trx, contactId, certificate.id));
 }
 
 async function renew({ db, pgp, clock }: Seams, contact: Contact, own: Certificate, armored: string): Promise<GivenCertificate> {
