@@ -15,7 +15,7 @@ import { Refusal } from './refusal.ts';
 import type { Seams } from './seams.ts';
 import { createRelay } from './smtp/client.ts';
 import { type Doors, startSmtp } from './smtp/server.ts';
-import { isStorageFault, openDatabase } from './store/database.ts';
+import { type Database, isStorageFault, namingFile, openDatabase } from './store/database.ts';
 import * as deliveries from './store/deliveries.ts';
 import * as lists from './store/lists.ts';
 import { lockDatabase } from './store/lock.ts';
@@ -59,7 +59,7 @@ export async function start(config: Config, passphrase: string, clock: Clock, lo
     return { ...(await build(config, passphrase, clock, log, undo)), stop };
   } catch (error) {
     await stop();
-    throw error;
+    throw namingFile(error, config.database);
   }
 }
 
@@ -78,6 +78,7 @@ async function build(
   undo.push(() => db.destroy());
   // The last to go: until the database is closed it is ours alone.
   if ('sqlite' in database) undo.unshift(lockDatabase(database.sqlite));
+  await mustHoldProject(db, database);
   await migrate(db);
   // With the lock in hand, whoever held a lease is dead; on PostgreSQL other nodes may be alive, and leases run out.
   await deliveries.reclaim(db, 'sqlite' in database ? null : clock.now());
@@ -141,6 +142,16 @@ async function build(
   };
 }
 
+/**
+ * A database of nobody, where a path is mistyped or a volume is not mounted, would answer every mail that there is no such
+ * list. Looked at before a migration: another program's database is not written to.
+ */
+async function mustHoldProject(db: Database, config: Config['database']): Promise<void> {
+  if (await lists.some(db)) return;
+  const which = 'sqlite' in config ? `The database ${config.sqlite}` : 'The PostgreSQL database';
+  throw new Refusal('not-ready', `${which} holds no lists: is it the right one? \`curfew init\` makes a project`);
+}
+
 /** How SMTP comes to the moves. */
 function doors(seams: Seams, identity: Identity, accepted: () => void): Doors {
   return {
@@ -181,6 +192,7 @@ async function whatIsMissing({ db, keyring, clock }: Seams): Promise<string[]> {
   const keyless = all.filter(({ fingerprint }) => !keyring.find(fingerprint));
   const expired = all.filter(({ fingerprint }) => expiresWithin(keyring.find(fingerprint), clock.now()));
   return [
+    ...(all.length === 0 ? ['the database holds no lists'] : []),
     ...(all.some(({ role }) => role === 'intake') ? [] : ['there is no intake list']),
     ...keyless.map(({ address }) => `the key of ${address} is not loaded`),
     ...expired.map(({ address }) => `the key of ${address} has expired: curfew keys renew ${address}, then restart`),

@@ -5,6 +5,7 @@ import { type Static, Type } from 'typebox';
 import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, PatchAdded } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
 import { type Client, connect, type RemoteOptions, remoteCommand } from './client.ts';
+import { readNamed } from './file.ts';
 import { columns, print } from './local.ts';
 
 interface ScheduleOptions extends RemoteOptions {
@@ -73,7 +74,7 @@ async function show(id: string, options: RemoteOptions): Promise<void> {
 
 async function schedule(id: string, options: ScheduleOptions): Promise<void> {
   const { release: releaseAt, textFile, channel } = options;
-  const file = readFileSync(textFile === '-' ? 0 : textFile, 'utf8');
+  const file = (textFile === '-' ? readFileSync(0) : readNamed(textFile)).toString('utf8');
   const body = { releaseAt, ...readDraft(file, options.subject), ...(channel === undefined ? {} : { channels: channel }) };
   tell(options, await connect(options).ask(`PUT ${at(id, '/schedule')}`, CaseView, body));
 }
@@ -90,7 +91,7 @@ function readDraft(file: string, given: string | undefined): { subject: string; 
 async function patch(id: string, files: string[], options: RemoteOptions): Promise<void> {
   const client = connect(options);
   // Read before any is sent: a missing file must not leave half of them there.
-  const read = files.map((file) => ({ name: basename(file), content: readFileSync(file).toString('base64') }));
+  const read = files.map((file) => ({ name: basename(file), content: readNamed(file).toString('base64') }));
   const added = [];
   for (const body of read) added.push(await client.ask(`POST ${at(id, '/patches')}`, PatchAdded, body));
   const patches = added.map((each) => each.patch);

@@ -1,9 +1,10 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { SECOND } from '../clock.ts';
 import { ConfigError, isLoopback, loadConfig } from '../config.ts';
+import { readNamed } from './file.ts';
 
 export interface RemoteOptions {
   config: string;
@@ -73,7 +74,7 @@ function tokenOf({ tokenFile }: RemoteOptions): string {
     return token.trim();
   }
   if (statSync(tokenFile).mode & 0o077) throw misused(`${tokenFile} can be read by others: chmod 600 it`);
-  return readFileSync(tokenFile, 'utf8').trim();
+  return readNamed(tokenFile).toString('utf8').trim();
 }
 
 function misused(message: string): ConfigError {

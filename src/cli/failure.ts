@@ -38,22 +38,22 @@ const FAULTS: Record<string, (what: string) => string> = {
   EROFS: (what) => `The file system is read-only${what}`,
   ECONNREFUSED: (what) => `Nobody answers${what}`,
   ENOTFOUND: (what) => `There is no such host${what}`,
-  SQLITE_CANTOPEN: () => 'The database cannot be opened: does its folder exist, and may it be written?',
-  SQLITE_READONLY: () => 'The database cannot be written: who owns the file and its folder?',
-  SQLITE_BUSY: () => 'The database is busy; try again',
-  SQLITE_FULL: () => 'The disk of the database is full',
-  SQLITE_CORRUPT: () => 'The database is damaged',
-  SQLITE_NOTADB: () => 'The file is no SQLite database',
+  SQLITE_CANTOPEN: (what) => `The database cannot be opened${what} (may the file and its folder be written?)`,
+  SQLITE_READONLY: (what) => `The database cannot be written${what} (who owns the file and its folder?)`,
+  SQLITE_BUSY: (what) => `The database is busy; try again${what}`,
+  SQLITE_FULL: (what) => `The disk of the database is full${what}`,
+  SQLITE_CORRUPT: (what) => `The database is damaged${what}`,
+  SQLITE_NOTADB: (what) => `The file is no SQLite database${what}`,
   '28P01': () => 'PostgreSQL refuses the user or the password',
   '28000': () => 'PostgreSQL refuses the user',
   '3D000': () => 'PostgreSQL has no such database',
-  '42P01': () => 'The database has no tables yet: `curfew serve` makes them',
+  '42P01': (what) => `The database has no tables${what} (is it the right one? \`curfew init\` makes a project)`,
 };
 
 function knownFault(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error instanceof AggregateError && error.errors.length > 0) return knownFault(error.errors[0]);
-  if (/^no such table: /.test(error.message)) return FAULTS['42P01']?.('');
+  if (/^no such table: /.test(error.message)) return FAULTS['42P01']?.(whereOf(error));
   const code = 'code' in error ? String(error.code) : '';
   // SQLITE_READONLY_DIRECTORY and the like.
   const fault = FAULTS[code] ?? FAULTS[code.split('_').slice(0, 2).join('_')];

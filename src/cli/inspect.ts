@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type Instant, systemClock } from '../clock.ts';
 import { parseMailboxes } from '../mail/address.ts';
@@ -13,6 +12,7 @@ import { type OpenedMail, openMail } from '../pgp/open.ts';
 import { readSecretKeys } from '../pgp/secret.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
 import { asRefusal, type Reason, Refusal } from '../refusal.ts';
+import { readNamed } from './file.ts';
 import { columns, print } from './local.ts';
 import { askSecret } from './prompt.ts';
 
@@ -56,10 +56,9 @@ export interface Seen {
 
 /** The receiving route's own eyes, on a file. Exit 1 where that route would refuse the mail. */
 async function inspect(file: string, options: Options): Promise<void> {
-  const raw = withCrlf(file === '-' ? readFileSync(0) : await readFile(file));
-  const keyFiles = await Promise.all(options.key.map((path) => readFile(path)));
-  const secrets = (await Promise.all(keyFiles.map((bytes) => readSecretKeys(bytes, passphrase)))).flat();
-  const known = await Promise.all(options.cert.map(async (path) => readCertificate(await readFile(path))));
+  const raw = withCrlf(file === '-' ? readFileSync(0) : readNamed(file));
+  const secrets = (await Promise.all(options.key.map((path) => readSecretKeys(readNamed(path), passphrase)))).flat();
+  const known = await Promise.all(options.cert.map((path) => readCertificate(readNamed(path))));
   const seen = await look(raw, secrets, known, systemClock.now());
   print(options, seen, columns(lines(seen)));
   if (seen.refusal) process.exitCode = 1;

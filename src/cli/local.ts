@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Clock, systemClock } from '../clock.ts';
 import { type Config, loadConfig } from '../config.ts';
-import { Refusal } from '../refusal.ts';
-import { type Database, openDatabase } from '../store/database.ts';
+import { type Database, namingFile, openDatabase } from '../store/database.ts';
 
 /** What a command that works on the database directly has, whether the server runs or not. */
 export interface Local {
@@ -29,16 +27,14 @@ export function localCommand(parent: Command, name: string, description: string)
 /** Opens what the configuration names, and closes it after `act`, however that ends. */
 export async function withLocal<T>(options: LocalOptions, act: (local: Local) => Promise<T>): Promise<T> {
   const config = loadConfig(options.config);
-  if ('sqlite' in config.database && !existsSync(config.database.sqlite))
-    throw new Refusal(
-      'not-found',
-      `There is no database ${config.database.sqlite}: \`curfew init\` or \`curfew serve\` makes it`,
-    );
-  const db = openDatabase(config.database);
+  let db: Database | undefined;
   try {
+    db = openDatabase(config.database);
     return await act({ config, db, clock: systemClock });
+  } catch (error) {
+    throw namingFile(error, config.database);
   } finally {
-    await db.destroy();
+    await db?.destroy();
   }
 }
 

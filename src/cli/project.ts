@@ -6,7 +6,7 @@ import { type Config, checkConfig, isLoopback, readPassphrase } from '../config.
 import { Refusal } from '../refusal.ts';
 import { createList } from '../roster/lists.ts';
 import { issueToken } from '../roster/tokens.ts';
-import { openDatabase } from '../store/database.ts';
+import { makeDatabase } from '../store/database.ts';
 import { all as allLists } from '../store/lists.ts';
 import { migrate } from '../store/migrate.ts';
 import type { List, ListRole } from '../store/schema.ts';
@@ -103,7 +103,7 @@ function fromFolder(dir: string, file: string): string {
 }
 
 async function fill(config: Config, passphrase: string, clock: Clock): Promise<{ token: string; lists: List[] }> {
-  const db = openDatabase(config.database);
+  const db = makeDatabase(config.database);
   try {
     await migrate(db);
     // A database elsewhere may serve another project already.

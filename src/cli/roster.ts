@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { jsonFault } from '../json-fault.ts';
@@ -8,6 +7,7 @@ import { certificateFolder, entriesFromCsv } from '../roster/csv.ts';
 import type { RosterProblem } from '../roster/entries.ts';
 import { exportRoster } from '../roster/export.ts';
 import { type ImportReport, importRoster, type ReportedRenewal } from '../roster/import.ts';
+import { readNamed } from './file.ts';
 import { type LocalOptions, localCommand, print, withLocal } from './local.ts';
 
 interface ImportCommand extends LocalOptions {
@@ -56,7 +56,7 @@ async function importFile(file: string, options: ImportCommand): Promise<void> {
 }
 
 function readRoster(file: string, folder: string | undefined): { entries: unknown; problems: RosterProblem[] } {
-  const text = readFileSync(file, 'utf8');
+  const text = readNamed(file).toString('utf8');
   if (file.toLowerCase().endsWith('.csv')) return entriesFromCsv(text, certificateFolder(folder ?? dirname(file)));
   const fault = jsonFault(text);
   if (fault) throw new Refusal('invalid', `${file} is not JSON: line ${fault.line}, column ${fault.column}`);

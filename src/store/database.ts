@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import {
@@ -11,6 +11,7 @@ import {
   type Transaction,
 } from 'kysely';
 import pg from 'pg';
+import { Refusal } from '../refusal.ts';
 import type { Schema } from './schema.ts';
 
 export type Database = Kysely<Schema>;
@@ -19,14 +20,39 @@ export type Db = Database | Transaction<Schema>;
 
 export type DatabaseConfig = { sqlite: string } | { postgres: string };
 
-/** Opens the database; no migration is run. Throws what the engine throws, with the path where there is one. */
+/**
+ * Opens a database that is there; no migration is run. Throws `not-found` for a SQLite file that is not there: with an empty
+ * one in its place every mail would be refused for good. Else throws what the engine throws.
+ */
 export function openDatabase(config: DatabaseConfig): Database {
-  return 'sqlite' in config ? openSqlite(config.sqlite) : openPostgres(config.postgres);
+  if ('postgres' in config) return openPostgres(config.postgres);
+  mustBeFile(config.sqlite);
+  return openSqlite(config.sqlite, { fileMustExist: true });
 }
 
-function openSqlite(path: string): Database {
-  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const database = new Sqlite(path);
+/** The same, and makes a SQLite file and its folder where they are not there. */
+export function makeDatabase(config: DatabaseConfig): Database {
+  if ('postgres' in config) return openPostgres(config.postgres);
+  mkdirSync(dirname(config.sqlite), { recursive: true, mode: 0o700 });
+  return openSqlite(config.sqlite, { fileMustExist: false });
+}
+
+/** Puts the path on what SQLite threw, at whatever depth: it says what is wrong and not with which file. */
+export function namingFile(error: unknown, config: DatabaseConfig): unknown {
+  if ('sqlite' in config)
+    for (let at = error; at instanceof Error; at = at.cause)
+      if (at instanceof Sqlite.SqliteError) Object.assign(at, { path: config.sqlite });
+  return error;
+}
+
+function mustBeFile(path: string): void {
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (!file) throw new Refusal('not-found', `There is no database ${path}: \`curfew init\` makes one`);
+  if (file.isDirectory()) throw Object.assign(new Error(`EISDIR: ${path}`), { code: 'EISDIR', path });
+}
+
+function openSqlite(path: string, options: Pick<Sqlite.Options, 'fileMustExist'>): Database {
+  const database = new Sqlite(path, options);
   database.pragma('journal_mode = WAL');
   // A commit is on the disk before it returns: NORMAL loses acknowledged rows when the power goes.
   database.pragma('synchronous = FULL');

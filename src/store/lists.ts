@@ -1,5 +1,5 @@
 import { Refusal } from '../refusal.ts';
-import type { Db } from './database.ts';
+import type { Database, Db } from './database.ts';
 import type { List, ListChange, NewList } from './schema.ts';
 
 /** Gives the row. Throws Refusal('conflict') where a list with this address is there. */
@@ -39,6 +39,12 @@ export async function lock(db: Db, id: string): Promise<void> {
 /** By address. */
 export async function all(db: Db): Promise<List[]> {
   return await db.selectFrom('lists').selectAll().orderBy('address').execute();
+}
+
+/** Whether there are any. False for a database without the table, too: it may be anybody's. */
+export async function some(db: Database): Promise<boolean> {
+  const tables = await db.introspection.getTables();
+  return tables.some(({ name }) => name === 'lists') && (await all(db)).length > 0;
 }
 
 /** Changes what a list takes and adds. False: there is no such list. */

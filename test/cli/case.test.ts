@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DAY, MINUTE, toIso } from '../../src/clock.ts';
-import { openDatabase } from '../../src/store/database.ts';
+import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { NOW } from '../store/roster-rows.ts';
@@ -20,7 +20,7 @@ beforeEach(async () => {
   writeFileSync(join(folder, 'text.txt'), 'What the public reads.\n');
   writeFileSync(join(folder, 'fix.patch'), '--- a\n+++ b\n');
   const config = { sqlite: ':memory:' };
-  const db = openDatabase(config);
+  const db = makeDatabase(config);
   await migrate(db);
   api = await serve({ db, config });
 });
@@ -105,6 +105,14 @@ test('a server that does not answer is one line, and exit 1', async () => {
     stdout: '',
     stderr: `curfew: ${url} cannot be reached (ECONNREFUSED): is \`curfew serve\` running there?\n`,
   });
+});
+
+test('a folder in the place of a file is named', async () => {
+  const id = await api.house.report();
+  const lena = await api.house.token('team', 'lena@orbit.example');
+  const line = { code: 1, stderr: `curfew: A folder is where a file should be: ${folder}\n` };
+  expect(await curfew(lena, 'patch', id, folder)).toMatchObject(line);
+  expect(await curfew(lena, 'schedule', id, '--release', RELEASE, '--text-file', folder)).toMatchObject(line);
 });
 
 test('what is missing or misused on the command line is exit 2', async () => {

@@ -68,16 +68,18 @@ describe('what is wrong around it is said in one line', () => {
 
   test('a database that is not there is not made', async () => {
     expect(await withDatabase('absent', 'absent')).toBe(
-      `curfew: There is no database ${folder}/absent.db: \`curfew init\` or \`curfew serve\` makes it\n`,
+      `curfew: There is no database ${folder}/absent.db: \`curfew init\` makes one\n`,
     );
   });
 
   test('a file that is no database', async () => {
-    expect(await withDatabase('none', 'x'.repeat(5000))).toBe('curfew: The file is no SQLite database\n');
+    expect(await withDatabase('none', 'x'.repeat(5000))).toBe(`curfew: The file is no SQLite database: ${folder}/none.db\n`);
   });
 
   test('a database without tables', async () => {
-    expect(await withDatabase('empty', '')).toBe('curfew: The database has no tables yet: `curfew serve` makes them\n');
+    expect(await withDatabase('empty', '')).toBe(
+      `curfew: The database has no tables: ${folder}/empty.db (is it the right one? \`curfew init\` makes a project)\n`,
+    );
   });
 
   test.skipIf(process.getuid?.() === 0)('a database that cannot be written', async () => {
@@ -86,7 +88,10 @@ describe('what is wrong around it is said in one line', () => {
     chmodSync(join(other.dir, 'data'), 0o500);
     const { code, stderr } = await other.curfew('token', 'create', '--name', 'x', '--role', 'team');
     chmodSync(join(other.dir, 'data'), 0o700);
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/^curfew: The database cannot be (opened|written): .*\n$/)]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^curfew: The database cannot be (opened|written): \S+\/curfew\.db .*\n$/),
+    ]);
   });
 
   test('a PostgreSQL that does not answer, and its password is not shown', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { openDatabase } from '../../src/store/database.ts';
+import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving } from './api.ts';
 
@@ -8,7 +8,7 @@ const serve = serving();
 
 test('a patch of 25 MiB is taken, and one of more is not', async () => {
   const config = { sqlite: ':memory:' };
-  const db = openDatabase(config);
+  const db = makeDatabase(config);
   await migrate(db);
   const api = await serve({ db, config });
   const at = `/api/v1/cases/${await api.house.report()}/patches`;

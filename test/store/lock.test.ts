@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openDatabase } from '../../src/store/database.ts';
+import { makeDatabase } from '../../src/store/database.ts';
 import { lockDatabase } from '../../src/store/lock.ts';
 import { migrate } from '../../src/store/migrate.ts';
 
@@ -29,7 +29,7 @@ test('a second lock is refused while the first lives, and had once it is given b
 test('another database is not locked by it, and the database itself stays open to others', async () => {
   const release = lockDatabase(path);
   lockDatabase(join(folder, 'other.db'))();
-  const db = openDatabase({ sqlite: path });
+  const db = makeDatabase({ sqlite: path });
   await migrate(db);
   await db.destroy();
   release();

@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeDatabase, openDatabase } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
 import { initProject, type TestProject, temporaryFolder } from '../cli/project-folder.ts';
 import { type Ended, runCurfew, startCurfew } from '../support/process.ts';
 
@@ -48,6 +50,24 @@ test('a bad configuration: every problem at once, each by its path with what is 
   expect(ended.stderr).toContain('relay.tls: is "none" for mail.orbit.example; allowed to loopback only, else "starttls"');
 });
 
+test('a server whose lists are gone says that it is not ready', async () => {
+  const path = join(project.dir, 'bare.db');
+  copyFileSync(join(project.dir, 'data', 'curfew.db'), path);
+  const config = join(project.dir, 'bare.json');
+  writeFileSync(config, JSON.stringify({ ...written, database: { sqlite: path } }));
+  const server = startCurfew(['serve', '--config', config]);
+  const [, at] = await server.line(/^http 127\.0\.0\.1:(\d+)$/);
+  await server.line(/^ready$/);
+  const db = openDatabase({ sqlite: path });
+  await db
+    .deleteFrom('lists')
+    .execute()
+    .finally(() => db.destroy());
+  const answer = await fetch(`http://127.0.0.1:${at}/readyz`);
+  expect([answer.status, await answer.json()]).toMatchObject([503, { detail: expect.stringContaining('holds no lists') }]);
+  await server.kill('SIGTERM');
+});
+
 describe('one line and exit 1', () => {
   const one = (line: string | RegExp) => ({ code: 1, stdout: '', stderr: expect.stringMatching(line) });
 
@@ -59,12 +79,47 @@ describe('one line and exit 1', () => {
 
   test('where a part of the path of the database is a file', async () => {
     const ended = await serve({ database: { sqlite: 'config.json/curfew.db' } });
-    expect(ended).toMatchObject(one(/^curfew: A file is where a folder should be: \S+config\.json\n$/));
+    expect(ended).toMatchObject(one(/^curfew: A part of the path is no folder: \S+config\.json\/curfew\.db\n$/));
+  });
+
+  test('where there is no database: none is made, and nobody is told that his address does not exist', async () => {
+    const path = join(project.dir, 'unmounted', 'curfew.db');
+    const line = one(new RegExp(`^curfew: There is no database ${path}: \`curfew init\` makes one\n$`));
+    expect(await serve({ database: { sqlite: path } })).toMatchObject(line);
+    const config = join(project.dir, 'changed.json');
+    for (const command of [
+      ['keys', 'list'],
+      ['token', 'list'],
+      ['roster', 'export'],
+      ['recipient', 'list', 'announce@orbit.example'],
+    ])
+      expect(await runCurfew([...command, '--config', config])).toMatchObject(line);
+    expect(existsSync(join(project.dir, 'unmounted'))).toBe(false);
+  });
+
+  test('where the database holds no lists, and nothing is written to it', async () => {
+    const path = join(project.dir, 'empty.db');
+    writeFileSync(path, '');
+    const line = one(/^curfew: The database \S+\/empty\.db holds no lists: .*`curfew init` makes a project\n$/);
+    expect(await serve({ database: { sqlite: path } })).toMatchObject(line);
+    expect(await tablesOf(path)).toEqual([]);
+    const db = makeDatabase({ sqlite: path });
+    await migrate(db).finally(() => db.destroy());
+    expect(await serve({ database: { sqlite: path } })).toMatchObject(line);
+  });
+
+  test('where the file is no database', async () => {
+    const path = join(project.dir, 'config.json');
+    const line = one(/^curfew: The file is no SQLite database: \S+\/config\.json\n$/);
+    expect(await serve({ database: { sqlite: path } })).toMatchObject(line);
+    expect(await runCurfew(['token', 'list', '--config', join(project.dir, 'changed.json')])).toMatchObject(line);
   });
 
   test('where a folder stands in the place of the database', async () => {
     mkdirSync(join(project.dir, 'folder.db'));
-    expect(await serve({ database: { sqlite: 'folder.db' } })).toMatchObject(one(/^curfew: The database cannot be opened.*\n$/));
+    expect(await serve({ database: { sqlite: 'folder.db' } })).toMatchObject(
+      one(/^curfew: A folder is where a file should be: \S+\/folder\.db\n$/),
+    );
   });
 
   test('where the database cannot be written', async ({ skip }) => {
@@ -73,7 +128,9 @@ describe('one line and exit 1', () => {
     const unlock = lock(path);
     skip(unlock === null, 'root may write to every file here');
     try {
-      expect(await serve({ database: { sqlite: path } })).toMatchObject(one(/^curfew: The database cannot be written.*\n$/));
+      expect(await serve({ database: { sqlite: path } })).toMatchObject(
+        one(/^curfew: The database cannot be written: \S+\/locked\.db .*\n$/),
+      );
     } finally {
       unlock?.();
     }
@@ -95,6 +152,13 @@ describe('one line and exit 1', () => {
     rmSync(join(project.dir, 'changed.json'));
   });
 });
+
+/** What is in a SQLite file. */
+async function tablesOf(sqlite: string): Promise<string[]> {
+  const db = openDatabase({ sqlite });
+  const tables = await db.introspection.getTables().finally(() => db.destroy());
+  return tables.map(({ name }) => name);
+}
 
 /** Makes a file read-only, for root too where the file system can; null where it cannot. Gives what undoes it. */
 function lock(path: string): (() => void) | null {

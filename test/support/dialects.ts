@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, describe, inject } from 'vitest';
-import { type Database, type DatabaseConfig, openDatabase } from '../../src/store/database.ts';
+import { type Database, type DatabaseConfig, makeDatabase, openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 
 export interface TestDatabase {
@@ -57,7 +57,7 @@ function opener(source: Source): () => Promise<TestDatabase> {
 }
 
 async function migrated(config: DatabaseConfig): Promise<void> {
-  const db = openDatabase(config);
+  const db = makeDatabase(config);
   try {
     await migrate(db);
   } finally {
