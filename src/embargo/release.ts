@@ -40,6 +40,7 @@ export async function release(seams: Seams, caseId: string): Promise<Case> {
   const to = {
     state: 'released' as const,
     public_post_id: outgoing.published.post.id,
+    public_digest: outgoing.published.post.digest,
     released_at: now,
     updated_at: now,
     revision: seen.revision + 1,

@@ -57,6 +57,8 @@ function openSqlite(path: string, options: Pick<Sqlite.Options, 'fileMustExist'>
   // A commit is on the disk before it returns: NORMAL loses acknowledged rows when the power goes.
   database.pragma('synchronous = FULL');
   database.pragma('foreign_keys = ON');
+  // What REPLACE deletes is deleted past the guards unless this is on (they refuse REPLACE itself as well).
+  database.pragma('recursive_triggers = ON');
   // Freed pages are overwritten, sorting stays in memory: nothing lingers beside the rows.
   database.pragma('secure_delete = ON');
   database.pragma('temp_store = MEMORY');

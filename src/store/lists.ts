@@ -5,13 +5,16 @@ import type { List, ListChange, NewList } from './schema.ts';
 /** Gives the row. Throws Refusal('conflict') where a list with this address is there. */
 export async function insert(db: Db, list: NewList): Promise<List> {
   const address = list.address.toLowerCase();
+  const taken = new Refusal('conflict', `The list ${address} is there already`);
+  // SQLite's own guard takes any insert of a known list for an attempt to replace it.
+  if ((await byId(db, list.id)) || (await byAddress(db, address))) throw taken;
   const row = await db
     .insertInto('lists')
     .values({ ...list, address })
     .onConflict((oc) => oc.doNothing())
     .returningAll()
     .executeTakeFirst();
-  if (!row) throw new Refusal('conflict', `The list ${address} is there already`);
+  if (!row) throw taken;
   return row;
 }
 
@@ -36,11 +39,6 @@ export async function lock(db: Db, id: string): Promise<void> {
     .execute();
 }
 
-/** By address. */
-export async function all(db: Db): Promise<List[]> {
-  return await db.selectFrom('lists').selectAll().orderBy('address').execute();
-}
-
 /** Whether there are any. False for a database without the table, too: it may be anybody's. */
 export async function some(db: Database): Promise<boolean> {
   const tables = await db.introspection.getTables();
@@ -51,4 +49,9 @@ export async function some(db: Database): Promise<boolean> {
 export async function change(db: Db, id: string, to: ListChange): Promise<boolean> {
   const { numUpdatedRows } = await db.updateTable('lists').set(to).where('id', '=', id).executeTakeFirst();
   return numUpdatedRows === 1n;
+}
+
+/** By address. */
+export async function all(db: Db): Promise<List[]> {
+  return await db.selectFrom('lists').selectAll().orderBy('address').execute();
 }

@@ -1,6 +1,7 @@
 import { type Migration, Migrator } from 'kysely';
 import * as initial from '../../migrations/0001_initial.ts';
 import * as gate from '../../migrations/0002_gate.ts';
+import * as postsFinal from '../../migrations/0003_posts_final.ts';
 import * as posting from '../../migrations/0004_posting.ts';
 import type { Database } from './database.ts';
 
@@ -8,6 +9,7 @@ import type { Database } from './database.ts';
 const migrations: Record<string, Migration> = {
   '0001_initial': initial,
   '0002_gate': gate,
+  '0003_posts_final': postsFinal,
   '0004_posting': posting,
 };
 

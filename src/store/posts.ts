@@ -61,6 +61,7 @@ const FACTS = [
   'encrypted',
   'received_at',
   'size',
+  'bundle_hash',
   'state',
   'hold_reason',
   'hits',

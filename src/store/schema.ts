@@ -162,6 +162,8 @@ interface CaseTable {
   /** SHA-256 over what people approve (see embargo/bundle.ts), hex. */
   bundle_hash: string | null;
   public_post_id: string | null;
+  /** SHA-256 of the public post's mail that was released, hex: no other octets go out as that post. */
+  public_digest: string | null;
   dispatched_at: Instant | null;
   overdue_told_at: Instant | null;
   released_at: Instant | null;
@@ -187,6 +189,8 @@ interface PostTable {
   received_at: Instant;
   /** Octets of the mail in clear. */
   size: number;
+  /** Of a dispatch: the hash of the bundle that it carries. */
+  bundle_hash: string | null;
   /** The whole mail as accepted (RFC 5322, CRLF), as an OpenPGP message for the key of list_id, binary. */
   content: Uint8Array;
   /** `held` waits for a person; what he refuses is never distributed. */
@@ -205,6 +209,8 @@ interface PatchTable {
   case_id: string;
   /** Of the patch's octets, hex. */
   sha256: string;
+  /** SHA-256 of the entity in `content` (name and octets), hex; null in a row of a version that did not write it. */
+  digest: string | null;
   size: number;
   /** A MIME entity (name and octets), as an OpenPGP message for the key of the case's intake list. */
   content: Uint8Array;

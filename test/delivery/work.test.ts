@@ -16,6 +16,7 @@ import { clearMail, encryptedMail } from '../support/compose.ts';
 import { eachEngine, type TestDatabase } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
+import { unguarded } from '../support/unguarded.ts';
 import { OPTIONS, outbox, silent } from './outbox.ts';
 
 const DEFERRED = { state: 'deferred', reason: 'try-later', response: '451 4.2.0 later' } as const;
@@ -228,7 +229,7 @@ eachEngine((engine) => {
     test('what is kept of the post does not open, or its key is gone', async () => {
       const id = await post();
       const damaged = Buffer.from('nonsense');
-      await house.db.updateTable('posts').set({ content: damaged }).where('id', '=', id).execute();
+      await unguarded(house.db, (trx) => trx.updateTable('posts').set({ content: damaged }).where('id', '=', id).execute());
       expect(await outbox(house).drain()).toEqual([]);
       expect(await forAlpha(id)).toMatchObject({ state: 'held', reason: 'cannot-open' });
       const lost = await post('Again.\n');
@@ -275,7 +276,7 @@ eachEngine((engine) => {
     });
 
     test('and is held where the approvals are gone', async () => {
-      await house.db.deleteFrom('approvals').execute();
+      await unguarded(house.db, (trx) => trx.deleteFrom('approvals').execute());
       await heldWith('not-approved');
     });
 
@@ -326,11 +327,13 @@ eachEngine((engine) => {
       .set({ state: 'queued' })
       .where('id', '=', clear?.id ?? '')
       .execute();
-    await house.db
-      .updateTable('posts')
-      .set({ kind: 'report' })
-      .where('id', '=', clear?.post_id ?? '')
-      .execute();
+    await unguarded(house.db, (trx) =>
+      trx
+        .updateTable('posts')
+        .set({ kind: 'report' })
+        .where('id', '=', clear?.post_id ?? '')
+        .execute(),
+    );
     expect(await outbox(house).drain()).toEqual([]);
     expect(await deliveries.byId(house.db, clear?.id ?? '')).toMatchObject({ state: 'deferred', reason: 'internal-error' });
   });
@@ -438,6 +441,7 @@ eachEngine((engine) => {
         id: `${copy.id}-${index}`,
         message_id: `<${index}@x.example>`,
         contact_id: beta.contactId,
+        address: beta.address,
       })),
     );
     const lease = await deliveries.lease(house.db, { id: 'look', until: house.clock.now() + 1 }, house.clock.now(), {

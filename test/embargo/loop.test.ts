@@ -8,6 +8,7 @@ import { outbox, silent } from '../delivery/outbox.ts';
 import { eachEngine, type TestDatabase } from '../support/dialects.ts';
 import { type House, housing } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
+import { unguarded } from '../support/unguarded.ts';
 import { actor, arm, armed, caseOf, OUTSIDE, READER, scheduled, subscribe } from './armed.ts';
 
 interface Loop {
@@ -240,7 +241,7 @@ eachEngine((engine) => {
         .insertInto('lists')
         .values({ ...elsewhere, created_at: 1 })
         .execute();
-      await house.db.updateTable('cases').set({ list_id: 'lost' }).where('id', '=', stuck.id).execute();
+      await unguarded(house.db, (trx) => trx.updateTable('cases').set({ list_id: 'lost' }).where('id', '=', stuck.id).execute());
       house.clock.moveTo((fine.release_at ?? 0) + 1);
       run();
       await released(fine.id);

@@ -4,6 +4,7 @@ import { dispatch } from '../../src/embargo/dispatch.ts';
 import { release } from '../../src/embargo/release.ts';
 import { decodedBody, entityText, fileName, leaves, parseEntity } from '../../src/mail/message.ts';
 import * as cases from '../../src/store/cases.ts';
+import * as posts from '../../src/store/posts.ts';
 import type { Case } from '../../src/store/schema.ts';
 import { headerOf, outbox, type Sent } from '../delivery/outbox.ts';
 import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
@@ -11,6 +12,7 @@ import { clearMail, signedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { makeParty, openCopy } from '../support/party.ts';
+import { unguarded } from '../support/unguarded.ts';
 import { armed, caseOf, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, scheduled, subscribe } from './armed.ts';
 
 eachEngine((engine) => {
@@ -111,6 +113,13 @@ eachEngine((engine) => {
     for (const word of [next.id, 'Frobnicator', 'report', 'embargo']) expect(raw.toString()).not.toContain(word);
   });
 
+  test('the digest of the public post is written down with it', async () => {
+    house.clock.moveTo(releaseAt);
+    const { public_post_id, public_digest } = await publish();
+    expect(await posts.factsById(house.db, public_post_id ?? '')).toMatchObject({ digest: public_digest });
+    expect(public_digest).toMatch(/^[0-9a-f]{64}$/);
+  });
+
   test('raced by many it happens once, and the others are told so', async () => {
     house.clock.moveTo(releaseAt);
     const answers = await Promise.all([1, 2, 3, 4, 5].map(() => reasonOf(publish())));
@@ -149,7 +158,9 @@ eachEngine((engine) => {
       const other = await scheduled(house, releaseAt + MINUTE);
       const [patch] = await cases.patches(house.db, other.id);
       const content = patch?.content;
-      await house.db.updateTable('posts').set({ content }).where('id', '=', about.draft_post_id).execute();
+      await unguarded(house.db, (trx) =>
+        trx.updateTable('posts').set({ content }).where('id', '=', about.draft_post_id).execute(),
+      );
       await refused();
       await house.db.updateTable('cases').set({ draft_post_id: other.draft_post_id }).where('id', '=', about.id).execute();
       await refused();
@@ -175,7 +186,9 @@ eachEngine((engine) => {
 
   test('a public list that is gone holds the release back whole', async () => {
     house.clock.moveTo(releaseAt);
-    await house.db.updateTable('lists').set({ address: 'renamed@orbit.example' }).where('id', '=', 'announce').execute();
+    await unguarded(house.db, (trx) =>
+      trx.updateTable('lists').set({ address: 'renamed@orbit.example' }).where('id', '=', 'announce').execute(),
+    );
     expect(await reasonOf(publish())).toBe('conflict');
     expect(await publicCopies()).toEqual([]);
     expect((await caseOf(house, about.id)).state).toBe('armed');

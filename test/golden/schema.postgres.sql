@@ -32,7 +32,19 @@ AS $function$
       end $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.approvals_kept()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if exists (select 1 from cases where id = old.case_id and state = 'released') then raise exception 'the approvals of a released case are not deleted' using errcode = 'check_violation'; end if;
+        return old;
+      end $function$
+;
+
 CREATE TRIGGER approvals_final BEFORE UPDATE ON public.approvals FOR EACH ROW EXECUTE FUNCTION approvals_final();
+
+CREATE TRIGGER approvals_kept BEFORE DELETE ON public.approvals FOR EACH ROW EXECUTE FUNCTION approvals_kept();
 
 create table case_numbers (year integer not null,
   last integer not null);
@@ -57,7 +69,8 @@ create table cases (id text not null,
   dispatched_at bigint,
   overdue_told_at bigint,
   released_at bigint,
-  updated_at bigint not null);
+  updated_at bigint not null,
+  public_digest text);
 
 alter table cases add constraint cases_bundle CHECK (((state = 'received'::text) OR ((release_at IS NOT NULL) AND (draft_post_id IS NOT NULL) AND (bundle_hash IS NOT NULL))));
 
@@ -130,6 +143,52 @@ AS $function$
       end $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.cases_kept()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.id is distinct from old.id
+        or new.year is distinct from old.year
+        or new.number is distinct from old.number
+        or new.list_id is distinct from old.list_id
+        or new.thread_token is distinct from old.thread_token then raise exception 'a case keeps its number, its list and its thread' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.cases_needed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if old.state in ('armed', 'released') then raise exception 'a case that is armed or released is not deleted' using errcode = 'check_violation'; end if;
+        return old;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.cases_public_digest()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if old.state = 'released' and new.public_digest is distinct from old.public_digest then raise exception 'a released case stays as it was released' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.cases_public_octets()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.state = 'released' and old.state <> 'released'
+      and exists (select 1 from posts where id = new.public_post_id and kind = 'public'
+        and (digest is distinct from new.public_digest or received_at < new.release_at)) then raise exception 'a case is released with the digest of its public post, which was written at the instant or later' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
 CREATE OR REPLACE FUNCTION public.cases_public_post()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -159,6 +218,14 @@ CREATE TRIGGER cases_as_approved BEFORE UPDATE ON public.cases FOR EACH ROW EXEC
 CREATE TRIGGER cases_born BEFORE INSERT ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_born();
 
 CREATE TRIGGER cases_final BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_final();
+
+CREATE TRIGGER cases_kept BEFORE UPDATE OF id, year, number, list_id, thread_token ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_kept();
+
+CREATE TRIGGER cases_needed BEFORE DELETE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_needed();
+
+CREATE TRIGGER cases_public_digest BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_public_digest();
+
+CREATE TRIGGER cases_public_octets BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_public_octets();
 
 CREATE TRIGGER cases_public_post BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_public_post();
 
@@ -263,6 +330,29 @@ CREATE INDEX deliveries_due ON public.deliveries USING btree (state, priority, d
 
 CREATE INDEX deliveries_post ON public.deliveries USING btree (post_id);
 
+CREATE OR REPLACE FUNCTION public.deliveries_blanks()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.address <> trim(new.address, '
+
+') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.deliveries_own_address()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.audience = 'contact'
+      and not exists (select 1 from contacts where id = new.contact_id and address = new.address) then raise exception 'the copy of a contact goes to his own address' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
 CREATE OR REPLACE FUNCTION public.deliveries_public()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -282,6 +372,17 @@ AS $function$
       end $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.deliveries_public_alone()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.audience not in ('public', 'stranger')
+      and exists (select 1 from posts where id = new.post_id and kind = 'public') then raise exception 'a public post goes to the public alone' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
 CREATE OR REPLACE FUNCTION public.deliveries_stranger()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -293,7 +394,13 @@ AS $function$
       end $function$
 ;
 
+CREATE TRIGGER deliveries_blanks BEFORE INSERT OR UPDATE OF address ON public.deliveries FOR EACH ROW EXECUTE FUNCTION deliveries_blanks();
+
+CREATE TRIGGER deliveries_own_address BEFORE INSERT OR UPDATE OF audience, address, contact_id ON public.deliveries FOR EACH ROW EXECUTE FUNCTION deliveries_own_address();
+
 CREATE TRIGGER deliveries_public BEFORE INSERT OR UPDATE OF post_id, list_id, case_id, audience, address ON public.deliveries FOR EACH ROW EXECUTE FUNCTION deliveries_public();
+
+CREATE TRIGGER deliveries_public_alone BEFORE INSERT OR UPDATE OF post_id, audience ON public.deliveries FOR EACH ROW EXECUTE FUNCTION deliveries_public_alone();
 
 CREATE TRIGGER deliveries_stranger BEFORE INSERT OR UPDATE OF post_id, list_id, case_id, audience, address ON public.deliveries FOR EACH ROW EXECUTE FUNCTION deliveries_stranger();
 
@@ -333,6 +440,34 @@ alter table lists add constraint lists_role_check CHECK ((role = ANY (ARRAY['int
 alter table lists add constraint lists_signed_only_check CHECK ((signed_only = ANY (ARRAY[0, 1])));
 
 alter table lists add constraint lists_unaddressed_check CHECK ((unaddressed = ANY (ARRAY['hold'::text, 'accept'::text])));
+CREATE OR REPLACE FUNCTION public.lists_kept()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.id is distinct from old.id
+        or new.address is distinct from old.address
+        or new.role is distinct from old.role then raise exception 'a list keeps its address and its role' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.lists_needed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if exists (select 1 from posts where list_id = old.id)
+        or exists (select 1 from cases where list_id = old.id)
+        or exists (select 1 from deliveries where list_id = old.id)
+        or exists (select 1 from recipients where list_id = old.id) then raise exception 'a list that anything refers to is not deleted' using errcode = 'check_violation'; end if;
+        return old;
+      end $function$
+;
+
+CREATE TRIGGER lists_kept BEFORE UPDATE OF id, address, role ON public.lists FOR EACH ROW EXECUTE FUNCTION lists_kept();
+
+CREATE TRIGGER lists_needed BEFORE DELETE ON public.lists FOR EACH ROW EXECUTE FUNCTION lists_needed();
 
 create table member_lists (member_id text not null,
   list_id text not null);
@@ -365,7 +500,8 @@ create table patches (id text not null,
   size integer not null,
   content bytea not null,
   created_at bigint not null,
-  withdrawn_at bigint);
+  withdrawn_at bigint,
+  digest text);
 
 alter table patches add constraint patches_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
@@ -393,6 +529,7 @@ create table posts (id text not null,
   signatures text,
   decided_by text,
   decided_at bigint);
+  bundle_hash text);
 
 alter table posts add constraint posts_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
@@ -415,6 +552,40 @@ CREATE INDEX posts_held ON public.posts USING btree (id) WHERE (state = 'held'::
 CREATE INDEX posts_message_id ON public.posts USING btree (list_id, message_id_digest);
 
 CREATE INDEX posts_signature ON public.posts USING btree (list_id, signature_digest) WHERE (signature_digest IS NOT NULL);
+
+CREATE OR REPLACE FUNCTION public.posts_kept()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.id is distinct from old.id
+        or new.list_id is distinct from old.list_id
+        or new.case_id is distinct from old.case_id
+        or new.kind is distinct from old.kind
+        or new.digest is distinct from old.digest
+        or new.content is distinct from old.content
+        or new.received_at is distinct from old.received_at
+        or new.signer_contact_id is distinct from old.signer_contact_id
+        or new.signer_fingerprint is distinct from old.signer_fingerprint
+        or new.bundle_hash is distinct from old.bundle_hash then raise exception 'a post is never changed' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.posts_needed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if exists (select 1 from cases where draft_post_id = old.id or public_post_id = old.id)
+        or exists (select 1 from deliveries where post_id = old.id) then raise exception 'a post that a case or a delivery refers to is not deleted' using errcode = 'check_violation'; end if;
+        return old;
+      end $function$
+;
+
+CREATE TRIGGER posts_kept BEFORE UPDATE OF id, list_id, case_id, kind, digest, content, received_at, signer_contact_id, signer_fingerprint, bundle_hash ON public.posts FOR EACH ROW EXECUTE FUNCTION posts_kept();
+
+CREATE TRIGGER posts_needed BEFORE DELETE ON public.posts FOR EACH ROW EXECUTE FUNCTION posts_needed();
 
 create table recipients (id text not null,
   list_id text not null,

@@ -19,6 +19,13 @@ CREATE TABLE "approvals" ("case_id" text not null references "cases" ("id"),
 CREATE TRIGGER approvals_final_update before update on approvals when true
       begin select raise(abort, 'an approval is never changed: approve again'); end;
 
+CREATE TRIGGER approvals_kept_delete before delete on approvals when exists (select 1 from cases where id = old.case_id and state = 'released')
+      begin select raise(abort, 'the approvals of a released case are not deleted'); end;
+
+CREATE TRIGGER approvals_replaced_insert before insert on approvals when exists (select 1 from cases where id = new.case_id and state = 'released')
+        or exists (select 1 from approvals where rowid = new.rowid)
+      begin select raise(abort, 'the approvals of a released case are not replaced'); end;
+
 CREATE TABLE "case_numbers" ("year" integer primary key,
   "last" integer not null) strict;
 
@@ -41,6 +48,7 @@ CREATE TABLE "cases" ("id" text primary key,
   "overdue_told_at" integer,
   "released_at" integer,
   "updated_at" integer not null,
+  "public_digest" text,
   constraint "cases_number" unique ("year",
   "number"),
   constraint "cases_bundle" check (state = 'received' or (release_at is not null and draft_post_id is not null and bundle_hash is not null)),
@@ -74,6 +82,27 @@ CREATE TRIGGER cases_final_update before update on cases when old.state = 'relea
         or new.released_at is distinct from old.released_at)
       begin select raise(abort, 'a released case stays as it was released'); end;
 
+CREATE TRIGGER cases_kept_update before update of id, year, number, list_id, thread_token on cases when new.id is distinct from old.id
+        or new.year is distinct from old.year
+        or new.number is distinct from old.number
+        or new.list_id is distinct from old.list_id
+        or new.thread_token is distinct from old.thread_token
+      begin select raise(abort, 'a case keeps its number, its list and its thread'); end;
+
+CREATE TRIGGER cases_needed_delete before delete on cases when old.state in ('armed', 'released')
+      begin select raise(abort, 'a case that is armed or released is not deleted'); end;
+
+CREATE TRIGGER cases_number_update before update on cases when new.rowid is distinct from old.rowid
+      begin select raise(abort, 'a case keeps its number, its list and its thread'); end;
+
+CREATE TRIGGER cases_public_digest_update before update on cases when old.state = 'released' and new.public_digest is distinct from old.public_digest
+      begin select raise(abort, 'a released case stays as it was released'); end;
+
+CREATE TRIGGER cases_public_octets_update before update on cases when new.state = 'released' and old.state <> 'released'
+      and exists (select 1 from posts where id = new.public_post_id and kind = 'public'
+        and (digest is distinct from new.public_digest or received_at < new.release_at))
+      begin select raise(abort, 'a case is released with the digest of its public post, which was written at the instant or later'); end;
+
 CREATE TRIGGER cases_public_post_update before update on cases when new.state = 'released' and old.state <> 'released'
       and not exists (select 1 from posts where id = new.public_post_id and case_id = new.id and kind = 'public')
       begin select raise(abort, 'a case is released with a public post of its own'); end;
@@ -81,6 +110,12 @@ CREATE TRIGGER cases_public_post_update before update on cases when new.state = 
 CREATE TRIGGER cases_rebundled_update before update on cases when new.bundle_hash = old.bundle_hash
       and (new.release_at is distinct from old.release_at or new.channels is distinct from old.channels)
       begin select raise(abort, 'another instant or channel is another bundle, to be approved anew'); end;
+
+CREATE TRIGGER cases_replaced_insert before insert on cases when exists (select 1 from cases where rowid = new.rowid)
+        or exists (select 1 from cases where id = new.id)
+        or exists (select 1 from cases where year = new.year and number = new.number)
+        or exists (select 1 from cases where thread_token = new.thread_token)
+      begin select raise(abort, 'a row of cases is never replaced by another'); end;
 
 CREATE TABLE "certificate_keys" ("certificate_id" text not null references "certificates" ("id") on delete cascade,
   "fingerprint" text not null,
@@ -149,6 +184,32 @@ CREATE INDEX "deliveries_due" on "deliveries" ("state",
 
 CREATE INDEX "deliveries_post" on "deliveries" ("post_id");
 
+CREATE TRIGGER deliveries_blanks_insert before insert on deliveries when new.address <> trim(new.address, '
+
+')
+      begin select raise(abort, 'an address has no blanks around it'); end;
+
+CREATE TRIGGER deliveries_blanks_update before update of address on deliveries when new.address <> trim(new.address, '
+
+')
+      begin select raise(abort, 'an address has no blanks around it'); end;
+
+CREATE TRIGGER deliveries_own_address_insert before insert on deliveries when new.audience = 'contact'
+      and not exists (select 1 from contacts where id = new.contact_id and address = new.address)
+      begin select raise(abort, 'the copy of a contact goes to his own address'); end;
+
+CREATE TRIGGER deliveries_own_address_update before update of audience, address, contact_id on deliveries when new.audience = 'contact'
+      and not exists (select 1 from contacts where id = new.contact_id and address = new.address)
+      begin select raise(abort, 'the copy of a contact goes to his own address'); end;
+
+CREATE TRIGGER deliveries_public_alone_insert before insert on deliveries when new.audience not in ('public', 'stranger')
+      and exists (select 1 from posts where id = new.post_id and kind = 'public')
+      begin select raise(abort, 'a public post goes to the public alone'); end;
+
+CREATE TRIGGER deliveries_public_alone_update before update of post_id, audience on deliveries when new.audience not in ('public', 'stranger')
+      and exists (select 1 from posts where id = new.post_id and kind = 'public')
+      begin select raise(abort, 'a public post goes to the public alone'); end;
+
 CREATE TRIGGER deliveries_public_insert before insert on deliveries when (new.audience = 'public'
         or exists (select 1 from lists where address = lower(new.address))
         or exists (select 1 from recipients where address = lower(new.address) and kind = 'external')
@@ -194,6 +255,25 @@ CREATE TABLE "lists" ("id" text primary key,
   "subject_prefix" text,
   "footer" text) strict;
 
+CREATE TRIGGER lists_kept_update before update of id, address, role on lists when new.id is distinct from old.id
+        or new.address is distinct from old.address
+        or new.role is distinct from old.role
+      begin select raise(abort, 'a list keeps its address and its role'); end;
+
+CREATE TRIGGER lists_needed_delete before delete on lists when exists (select 1 from posts where list_id = old.id)
+        or exists (select 1 from cases where list_id = old.id)
+        or exists (select 1 from deliveries where list_id = old.id)
+        or exists (select 1 from recipients where list_id = old.id)
+      begin select raise(abort, 'a list that anything refers to is not deleted'); end;
+
+CREATE TRIGGER lists_number_update before update on lists when new.rowid is distinct from old.rowid
+      begin select raise(abort, 'a list keeps its address and its role'); end;
+
+CREATE TRIGGER lists_replaced_insert before insert on lists when exists (select 1 from lists where rowid = new.rowid)
+        or exists (select 1 from lists where id = new.id)
+        or exists (select 1 from lists where address = new.address)
+      begin select raise(abort, 'a row of lists is never replaced by another'); end;
+
 CREATE TABLE "member_lists" ("member_id" text not null references "members" ("id"),
   "list_id" text not null references "lists" ("id"),
   constraint "member_lists_pk" primary key ("member_id",
@@ -215,7 +295,8 @@ CREATE TABLE "patches" ("id" text primary key,
   "size" integer not null,
   "content" blob not null,
   "created_at" integer not null,
-  "withdrawn_at" integer) strict;
+  "withdrawn_at" integer,
+  "digest" text) strict;
 
 CREATE INDEX "patches_case" on "patches" ("case_id");
 
@@ -239,6 +320,7 @@ CREATE TABLE "posts" ("id" text primary key,
   "signatures" text,
   "decided_by" text references "contacts" ("id"),
   "decided_at" integer) strict;
+  "bundle_hash" text) strict;
 
 CREATE INDEX "posts_case" on "posts" ("case_id");
 
@@ -249,6 +331,29 @@ CREATE INDEX "posts_message_id" on "posts" ("list_id",
 
 CREATE INDEX "posts_signature" on "posts" ("list_id",
   "signature_digest") where "signature_digest" is not null;
+
+CREATE TRIGGER posts_kept_update before update of id, list_id, case_id, kind, digest, content, received_at, signer_contact_id, signer_fingerprint, bundle_hash on posts when new.id is distinct from old.id
+        or new.list_id is distinct from old.list_id
+        or new.case_id is distinct from old.case_id
+        or new.kind is distinct from old.kind
+        or new.digest is distinct from old.digest
+        or new.content is distinct from old.content
+        or new.received_at is distinct from old.received_at
+        or new.signer_contact_id is distinct from old.signer_contact_id
+        or new.signer_fingerprint is distinct from old.signer_fingerprint
+        or new.bundle_hash is distinct from old.bundle_hash
+      begin select raise(abort, 'a post is never changed'); end;
+
+CREATE TRIGGER posts_needed_delete before delete on posts when exists (select 1 from cases where draft_post_id = old.id or public_post_id = old.id)
+        or exists (select 1 from deliveries where post_id = old.id)
+      begin select raise(abort, 'a post that a case or a delivery refers to is not deleted'); end;
+
+CREATE TRIGGER posts_number_update before update on posts when new.rowid is distinct from old.rowid
+      begin select raise(abort, 'a post is never changed'); end;
+
+CREATE TRIGGER posts_replaced_insert before insert on posts when exists (select 1 from posts where rowid = new.rowid)
+        or exists (select 1 from posts where id = new.id)
+      begin select raise(abort, 'a row of posts is never replaced by another'); end;
 
 CREATE TABLE "recipients" ("id" text primary key,
   "list_id" text not null references "lists" ("id"),

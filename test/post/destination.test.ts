@@ -124,7 +124,7 @@ eachEngine((engine) => {
       const alert = copyFor(
         clock,
         { id: copy.post_id, case_id: null, list },
-        { audience: 'contact', address: 'a@b.example', contactId: team[0].contactId },
+        { audience: 'contact', address: team[0].address, contactId: team[0].contactId },
       );
       await deliveries.insertMany(db, [alert]);
       const to = await lookUp(LISTS.security);

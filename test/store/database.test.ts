@@ -61,6 +61,7 @@ eachEngine((engine) => {
       expect(await pragma(db, 'synchronous'), 'FULL').toBe(2);
       expect(await pragma(db, 'secure_delete')).toBe(1);
       expect(await pragma(db, 'foreign_keys')).toBe(1);
+      expect(await pragma(db, 'recursive_triggers')).toBe(1);
       expect(await pragma(db, 'temp_store'), 'MEMORY').toBe(2);
       expect(await pragma(db, 'busy_timeout')).toBeGreaterThanOrEqual(5_000);
     });

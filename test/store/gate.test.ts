@@ -2,9 +2,9 @@ import { type RawBuilder, sql } from 'kysely';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/store/database.ts';
 import { eachEngine } from '../support/dialects.ts';
+import { approval, delivery, FIXTURE, RELEASE_AT, releaseCase, toContact, toStranger } from './gate-rows.ts';
 
 /** Every statement here is written by hand: the database must refuse whatever the code believes. */
-const RELEASE_AT = 1_790_092_800_000;
 const NEEDS_RELEASE = /a public delivery needs a released case and its public post/;
 const NEEDS_APPROVALS = /only with the approvals of two different people/;
 const AS_APPROVED = /a release changes nothing of what was approved/;
@@ -57,8 +57,16 @@ eachEngine((engine) => {
       ['a public list', 'announce@orbit.example'],
       ['a public list in other letters', 'Announce@ORBIT.example'],
       ['a private list', 'distributors@orbit.example'],
-    ])('that says it is for a contact, but goes to %s, is refused', async (_, address) => {
-      await expect(run(delivery({ ...toContact, address }))).rejects.toThrow(NEEDS_RELEASE);
+    ])('that says it is fixed words for a stranger, but goes to %s, is refused', async (_, address) => {
+      await expect(run(delivery({ ...toStranger, address }))).rejects.toThrow(NEEDS_RELEASE);
+    });
+
+    test.each([
+      ['an external recipient', 'oss'],
+      ['a public list', 'list'],
+    ])('that says it is for a contact, whose address is that of %s, is refused', async (_, contact_id) => {
+      const address = contact_id === 'oss' ? 'oss@public.example' : 'announce@orbit.example';
+      await expect(run(delivery({ ...toContact, contact_id, address }))).rejects.toThrow(NEEDS_RELEASE);
     });
 
     test('that says it is for a contact, but goes out through a public list, is refused', async () => {
@@ -66,7 +74,7 @@ eachEngine((engine) => {
     });
 
     test('is not what a reporter with the address of a list is told, and cannot hold a release up', async () => {
-      const toReporter = { audience: 'stranger', list_id: 'security', address: 'security@orbit.example', post_id: 'news' };
+      const toReporter = { ...toStranger, address: 'security@orbit.example', post_id: 'news' };
       await expect(run(delivery(toReporter))).rejects.toThrow(NEEDS_RELEASE);
       await release();
       await run(delivery(toReporter));
@@ -85,7 +93,7 @@ eachEngine((engine) => {
       sql`update deliveries set list_id = 'announce'`,
       sql`update deliveries set address = 'announce@orbit.example', state = 'queued'`,
     ])('is not made out of a harmless one (%#)', async (change) => {
-      await run(delivery(toContact));
+      await run(delivery(toStranger));
       await expect(run(change)).rejects.toThrow(NEEDS_RELEASE);
     });
 
@@ -114,12 +122,12 @@ eachEngine((engine) => {
 
   test.each(['report', 'draft', 'public'])('a stranger is never written the %s', async (post_id) => {
     await release();
-    const copy = delivery({ audience: 'stranger', address: 'stranger@example.org', list_id: 'security', post_id });
+    const copy = delivery({ ...toStranger, post_id });
     await expect(run(copy)).rejects.toThrow(/a stranger is sent nothing but fixed words/);
   });
 
   test('a stranger is written fixed words', async () => {
-    await run(delivery({ audience: 'stranger', address: 'stranger@example.org', list_id: 'security', post_id: 'receipt' }));
+    await run(delivery(toStranger));
   });
 
   describe('a release', () => {
@@ -155,7 +163,7 @@ eachEngine((engine) => {
 
     test('before the instant is refused', async () => {
       await approve();
-      const early = sql`update cases set state = 'released', public_post_id = 'public', released_at = ${RELEASE_AT - 1} where id = 'ORBIT-1'`;
+      const early = sql`update cases set state = 'released', public_post_id = 'public', public_digest = '-', released_at = ${RELEASE_AT - 1} where id = 'ORBIT-1'`;
       await expect(run(early)).rejects.toThrow(/cases_not_early/);
     });
 
@@ -165,21 +173,21 @@ eachEngine((engine) => {
         await approve();
         await run(approval('lead', { hash: 'old' }));
         await run(approval('deputy', { hash: 'old' }));
-        const sly = sql`update cases set state = 'released', public_post_id = 'public', released_at = ${RELEASE_AT}, ${change} where id = 'ORBIT-1'`;
+        const sly = sql`update cases set state = 'released', public_post_id = 'public', public_digest = '-', released_at = ${RELEASE_AT}, ${change} where id = 'ORBIT-1'`;
         await expect(run(sly)).rejects.toThrow(AS_APPROVED);
       },
     );
 
     test.each(['report', 'draft', 'other-public', 'none'])('that would publish the post "%s" is refused', async (post) => {
       await approve();
-      const wrong = sql`update cases set state = 'released', public_post_id = ${post}, released_at = ${RELEASE_AT} where id = 'ORBIT-1'`;
+      const wrong = sql`update cases set state = 'released', public_post_id = ${post}, public_digest = '-', released_at = ${RELEASE_AT} where id = 'ORBIT-1'`;
       await expect(run(wrong)).rejects.toThrow(/a case is released with a public post of its own/);
     });
 
     test('is not there from the beginning', async () => {
       const born = (verb: string) => sql`${sql.raw(verb)} into cases
         (id, year, number, state, list_id, thread_token, received_at, revision, release_at, draft_post_id, bundle_hash, public_post_id, released_at, updated_at)
-        values ('ORBIT-1', 2026, 1, 'released', 'security', 't1', 1, 1, 1, 'draft', 'bundle', 'public', 1, 1)`;
+        values ('ORBIT-3', 2026, 3, 'released', 'security', 't3', 1, 1, 1, 'draft', 'bundle', 'public', 1, 1)`;
       await approve();
       await expect(run(born('insert'))).rejects.toThrow(/no case begins released/);
       if (engine.name === 'sqlite') await expect(run(born('replace'))).rejects.toThrow(/no case begins released/);
@@ -218,12 +226,15 @@ eachEngine((engine) => {
   if (engine.name === 'sqlite')
     test('an instant is a number: a text would be later than any', async () => {
       await approve();
-      const late = sql`update cases set state = 'released', public_post_id = 'public', released_at = 'z' where id = 'ORBIT-1'`;
+      const late = sql`update cases set state = 'released', public_post_id = 'public', public_digest = '-', released_at = 'z' where id = 'ORBIT-1'`;
       await expect(run(late)).rejects.toThrow(/cannot store TEXT value in INTEGER column cases.released_at/);
     });
 
-  test.each(['lists', 'contacts', 'recipients'])('an address of %s is kept in lower case', async (table) => {
-    const shout = sql`update ${sql.table(table)} set address = upper(address)`;
+  test.each([
+    ['lists', sql`insert into lists values ('more', 'More@orbit.example', 'private', 'm', 'F', 1)`],
+    ['contacts', sql`update contacts set address = upper(address)`],
+    ['recipients', sql`update recipients set address = upper(address)`],
+  ])('an address of %s is kept in lower case', async (_, shout) => {
     await expect(run(shout)).rejects.toThrow(/check constraint/i);
   });
 
@@ -236,56 +247,3 @@ eachEngine((engine) => {
     await run(releaseCase);
   }
 });
-
-const releaseCase = sql`update cases set state = 'released', public_post_id = 'public', released_at = ${RELEASE_AT} where id = 'ORBIT-1'`;
-
-function approval(person: string, { token = person, hash = 'bundle', case: id = 'ORBIT-1' } = {}): RawBuilder<unknown> {
-  return sql`insert into approvals values (${id}, ${hash}, ${person}, ${token}, 1)`;
-}
-
-/** A public delivery of the public post, unless told otherwise; `or` is SQLite's conflict clause. */
-function delivery(change: Record<string, string | null> = {}, or?: string): RawBuilder<unknown> {
-  const row = { id: 'd1', post_id: 'public', list_id: 'announce', case_id: 'ORBIT-1', audience: 'public', ...change };
-  const whole = { address: 'reader@example.org', contact_id: null, message_id: '<1@x>', state: 'queued', ...row };
-  const columns = sql.join(Object.keys(whole).map((name) => sql.ref(name)));
-  return sql`insert ${sql.raw(or ? `or ${or}` : '')} into deliveries (${columns}, priority, due_at, created_at)
-    values (${sql.join(Object.values(whole))}, 1, 1, 1)`;
-}
-
-const toContact = {
-  audience: 'contact',
-  contact_id: 'lead',
-  address: 'lead@orbit.example',
-  list_id: 'distributors',
-  post_id: 'report',
-};
-
-const post = (id: string, kind: string, of: string) =>
-  sql`insert into posts (id, list_id, case_id, kind, digest, encrypted, received_at, size, content)
-   values (${id}, 'security', ${of}, ${kind}, '-', 1, 1, 1, ${Buffer.alloc(0)})`;
-const armedCase = (id: string, number: number) =>
-  sql`insert into cases (id, year, number, state, list_id, thread_token, received_at, revision, release_at, draft_post_id, bundle_hash, updated_at)
-   values (${id}, 2026, ${number}, 'armed', 'security', ${`t${number}`}, 1, 1, ${RELEASE_AT}, 'draft', 'bundle', 1)`;
-const person = (name: string) => [
-  sql`insert into contacts (id, member_id, address, created_at) values (${name}, 'team', ${`${name}@orbit.example`}, 1)`,
-  sql`insert into tokens (id, name, role, hash, person_id, created_at) values (${name}, ${name}, 'team', ${`h-${name}`}, ${name}, 1)`,
-];
-
-const FIXTURE = [
-  sql`insert into lists values ('security', 'security@orbit.example', 'intake', 's', 'F', 1),
-    ('distributors', 'distributors@orbit.example', 'private', 'd', 'F', 1), ('announce', 'announce@orbit.example', 'public', 'a', 'F', 1)`,
-  sql`insert into members (id, organisation, state, created_at, updated_at) values ('team', 'Orbit', 'active', 1, 1)`,
-  ...person('lead'),
-  ...person('deputy'),
-  sql`insert into tokens (id, name, role, hash, person_id, created_at) values ('lead-second', 'lead-second', 'team', 'h', 'lead', 1)`,
-  sql`insert into recipients values ('r1', 'announce', 'reader@example.org', 'subscriber', 1), ('r2', 'announce', 'oss@public.example', 'external', 1)`,
-  armedCase('ORBIT-1', 1),
-  armedCase('ORBIT-2', 2),
-  post('report', 'report', 'ORBIT-1'),
-  post('draft', 'draft', 'ORBIT-1'),
-  post('public', 'public', 'ORBIT-1'),
-  post('receipt', 'receipt-clear', 'ORBIT-1'),
-  post('owner', 'owner', 'ORBIT-1'),
-  post('news', 'news-clear', 'ORBIT-1'),
-  post('other-public', 'public', 'ORBIT-2'),
-];
