@@ -29,7 +29,8 @@ export async function openPost(seams: Seams, postId: string): Promise<Opened> {
   if (!key) throw new Refusal('cannot-open', undefined, `there is no key for ${list.address}`);
   const kept = await pgp.reopen(post.content, key.secret);
   const about = post.case_id ? ((await cases.byId(db, post.case_id)) ?? null) : null;
-  if (sha256(kept) !== post.digest) throw new Refusal('cannot-open', undefined, `the post ${post.id} is not what was kept`);
+  const digest = sha256(kept);
+  if (digest !== post.digest) throw new Refusal('cannot-open', undefined, `the post ${post.id} is not what was kept`);
   const composed = kinds[post.kind].fromMail
     ? await composeFromMail(seams, post, kept, key.secret)
     : composeNotice(fixedWords(post.kind, list, key, about) ?? kept);
@@ -39,6 +40,7 @@ export async function openPost(seams: Seams, postId: string): Promise<Opened> {
     case: about,
     key,
     composed: dressed(list, post.kind, composed),
+    digest,
     signed: new Map(),
     signedInClear: new Map(),
   };

@@ -14,7 +14,7 @@ import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import type { Case, Delivery, List, Post } from '../store/schema.ts';
+import type { Audience, Case, Delivery, List, Post, PostKind } from '../store/schema.ts';
 import { type Composed, listFields, listHeaders, personalHeaders } from './compose.ts';
 import { PRIORITY } from './copies.ts';
 
@@ -25,6 +25,8 @@ export interface Opened {
   case: Case | null;
   key: ListKey;
   composed: Composed;
+  /** SHA-256 of the mail that was opened, hex: `composed` was made of these octets. */
+  digest: string;
   /** What was signed of it already, by its trusted fields: for sealing, and in clear. */
   signed: Map<string, Promise<Uint8Array>>;
   signedInClear: Map<string, Promise<ClearMail>>;
@@ -113,7 +115,8 @@ function toMail(
 
 async function signInClear({ db, pgp, clock, keyring }: Seams, opened: Opened, copy: Delivery): Promise<Prepared> {
   const { post, composed, signedInClear } = opened;
-  if (kinds[post.kind].clear !== copy.audience) throw new Error(`a ${post.kind} is never sent in clear`);
+  // Held, and not thrown: one row that is wrong must not keep the other copies of its post.
+  if (kinds[post.kind].clear !== copy.audience) return { held: 'not-in-clear' };
   const list = await lists.byId(db, copy.list_id);
   const key = list && keyring.find(list.fingerprint);
   if (!list || !key) return { held: 'cannot-open' };

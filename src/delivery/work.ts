@@ -180,7 +180,7 @@ interface Attempt {
 async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo }: Attempt): Promise<Settlement> {
   const { db, clock } = seams;
   if ('held' in mail) return { state: 'held', reason: mail.held, response: null };
-  const shut = await gateAnswer(seams, copy);
+  const shut = await gateAnswer(seams, opened, copy);
   if (shut) return shut;
   if (!mayGo()) return { state: 'deferred', reason: 'interrupted', response: null, until: clock.now() };
   const from = await envelopeSender(db, opened, copy);
@@ -188,16 +188,17 @@ async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo 
 }
 
 /**
- * Null: it may go. Every public copy asks the gate, every time. Where only the clock says no, because it was set back after
- * the release, the copy waits for the instant; anything else waits for a person.
+ * Null: it may go. Every copy for the public, and every copy of a public post, asks the gate, every time. Where only the
+ * clock says no (it was set back after the release, or a hand wrote `released` too early), the copy waits for the instant;
+ * anything else waits for a person.
  */
-async function gateAnswer({ db, clock }: Seams, copy: Delivery): Promise<Settlement | null> {
-  if (copy.audience !== 'public') return null;
+async function gateAnswer({ db, clock }: Seams, { post, digest }: Opened, copy: Delivery): Promise<Settlement | null> {
+  if (copy.audience !== 'public' && post.kind !== 'public') return null;
   const about = copy.case_id ? await cases.byId(db, copy.case_id) : undefined;
   if (!about?.bundle_hash) return { state: 'held', reason: 'not-released', response: null };
   const approvals = await cases.approvals(db, about.id);
   const now = clock.now();
-  const answer = gate({ case: about, approvals, hash: about.bundle_hash, postId: copy.post_id, now });
+  const answer = gate({ case: about, approvals, going: { postId: post.id, digest }, now });
   if (answer.open) return null;
   if (about.state === 'released' && about.release_at !== null && now < about.release_at)
     return { state: 'deferred', reason: answer.reason, response: null, until: about.release_at };

@@ -9,14 +9,17 @@ export interface Approval {
 
 /** What somebody wants to send to the public. */
 export interface PublicAttempt {
-  case: Pick<Case, 'state' | 'release_at' | 'bundle_hash' | 'public_post_id'>;
+  case: Pick<Case, 'state' | 'release_at' | 'bundle_hash' | 'public_post_id' | 'public_digest'>;
   approvals: readonly Approval[];
-  /** The bundle's hash, made anew from the very octets that would go out; for a delivery, the one that was released. */
-  hash: string;
-  /** The post of a delivery; null where the case is about to be released and has none yet. */
-  postId: string | null;
+  going: Going;
   now: Instant;
 }
+
+/**
+ * Made anew from the very octets that would go out: for a release, the hash of its bundle; for one delivery after it, the
+ * SHA-256 (hex) of its post's mail.
+ */
+export type Going = { bundle: string } | { postId: string; digest: string };
 
 export type GateAnswer = { open: true } | { open: false; reason: Reason };
 
@@ -27,14 +30,16 @@ export const PEOPLE = 2;
  * The one place that decides whether something may go to a public recipient. Every release and every single public
  * delivery asks it; the database has a lock of its own (migrations), and both must say yes.
  */
-export function gate(attempt: PublicAttempt): GateAnswer {
-  const { release_at, bundle_hash, state, public_post_id } = attempt.case;
+export function gate({ case: about, approvals, going, now }: PublicAttempt): GateAnswer {
+  const { release_at, bundle_hash, state, public_post_id, public_digest } = about;
   if (release_at === null || bundle_hash === null) return shut('not-approved');
-  if (approvers(attempt.approvals, bundle_hash) < PEOPLE) return shut('not-approved');
-  if (attempt.hash !== bundle_hash) return shut('approval-voided');
-  if (attempt.now < release_at) return shut('not-released');
-  if (attempt.postId === null) return state === 'armed' ? { open: true } : shut('conflict');
-  return state === 'released' && attempt.postId === public_post_id ? { open: true } : shut('not-released');
+  if (approvers(approvals, bundle_hash) < PEOPLE) return shut('not-approved');
+  if ('bundle' in going && going.bundle !== bundle_hash) return shut('approval-voided');
+  if (now < release_at) return shut('not-released');
+  if ('bundle' in going) return state === 'armed' ? { open: true } : shut('conflict');
+  if (state !== 'released' || going.postId !== public_post_id) return shut('not-released');
+  // The release wrote this digest down together with the post that it made of the approved bundle.
+  return going.digest === public_digest ? { open: true } : shut('approval-voided');
 }
 
 function shut(reason: Reason): GateAnswer {

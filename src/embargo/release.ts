@@ -32,7 +32,7 @@ export async function release(seams: Seams, caseId: string): Promise<Case> {
   if (seen.state === 'released') throw new Refusal('already-released');
   const contents = await openContents(seams, seen);
   const approvals = await cases.approvals(db, caseId);
-  const answer = gate({ case: seen, approvals, hash: contents.hash, postId: null, now: clock.now() });
+  const answer = gate({ case: seen, approvals, going: { bundle: contents.hash }, now: clock.now() });
   if (!answer.open) throw new Refusal(answer.reason, refusalHint(seen, answer.reason));
 
   const outgoing = await compose(seams, seen, contents);

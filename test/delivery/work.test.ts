@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { createAlarm, DAY, HOUR, type Instant, MINUTE, newId, SECOND } from '../../src/clock.ts';
 import { deliveryOfToken } from '../../src/delivery/bounce.ts';
 import { copyFor } from '../../src/delivery/copies.ts';
+import { tellTeam } from '../../src/delivery/tell.ts';
 import { deliverBatch, deliveryLoop } from '../../src/delivery/work.ts';
 import { release } from '../../src/embargo/release.ts';
 import { createLog } from '../../src/log.ts';
@@ -9,8 +10,9 @@ import { armorCertificate } from '../../src/pgp/certificate.ts';
 import { createListKey, openListKey } from '../../src/pgp/keyring.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
+import * as posts from '../../src/store/posts.ts';
 import type { Delivery } from '../../src/store/schema.ts';
-import { armed, caseOf, OUTSIDE, READER, subscribe } from '../embargo/armed.ts';
+import { armed, caseOf, OUTSIDE, READER, scheduled, subscribe } from '../embargo/armed.ts';
 import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
 import { clearMail, encryptedMail } from '../support/compose.ts';
 import { eachEngine, type TestDatabase } from '../support/dialects.ts';
@@ -280,6 +282,72 @@ eachEngine((engine) => {
       await heldWith('not-approved');
     });
 
+    test('and is held, and told, where other octets stand in its post than those that were released', async () => {
+      const other = await scheduled(house, house.clock.now() + HOUR);
+      await house.db.deleteFrom('deliveries').where('audience', '!=', 'public').execute();
+      const draft = await posts.byId(house.db, other.draft_post_id ?? '');
+      const [copy] = await publicCopies();
+      const { content, digest } = draft ?? {};
+      await unguarded(house.db, (trx) =>
+        trx
+          .updateTable('posts')
+          .set({ content, digest })
+          .where('id', '=', copy?.post_id ?? '')
+          .execute(),
+      );
+      await heldWith('approval-voided');
+      expect(await tellTeam(house, silent)).toBe(2);
+      const told = (await outbox(house).drain()).find(({ to }) => to === house.team[0].address);
+      const alert = await openCopy(told?.raw ?? Buffer.alloc(0), house.team[0], undefined, house.clock.now());
+      expect(alert.entity.toString()).toContain('approval-voided: what is kept is not what was approved');
+    });
+
+    test('and waits for the instant where a hand wrote "released" into the case hours before', async () => {
+      const about = await armed(house, house.clock.now() + 5 * HOUR);
+      const releaseAt = about.release_at ?? 0;
+      await house.db.deleteFrom('deliveries').execute();
+      const [list] = await house.db.selectFrom('lists').selectAll().where('id', '=', 'announce').execute();
+      const [published] = await house.db.selectFrom('posts').selectAll().where('kind', '=', 'public').execute();
+      if (!list || !published) throw new Error('a list, and a public post to copy');
+      // The database believes the instants that it is given.
+      const post = { ...published, id: 'early', case_id: about.id, received_at: releaseAt };
+      await posts.insert(house.db, post);
+      const lie = { state: 'released', public_post_id: post.id, public_digest: post.digest, released_at: releaseAt } as const;
+      await house.db.updateTable('cases').set(lie).where('id', '=', about.id).execute();
+      const copy = copyFor(house.clock, { id: post.id, case_id: about.id, list }, { audience: 'public', address: READER });
+      await deliveries.insertMany(house.db, [copy]);
+      expect(await outbox(house).drain()).toEqual([]);
+      expect(await publicCopies()).toMatchObject([{ state: 'deferred', reason: 'not-released', due_at: releaseAt }]);
+      house.clock.moveTo(releaseAt - 1);
+      expect(await outbox(house).drain()).toEqual([]);
+    });
+
+    test('whomever a row says that it is for', async () => {
+      const [alpha] = house.members;
+      const [copy] = await publicCopies();
+      if (!copy) throw new Error('there are public copies');
+      const change = { audience: 'contact', address: alpha.address, contact_id: alpha.contactId } as const;
+      await unguarded(house.db, async (trx) => {
+        await trx.updateTable('deliveries').set(change).where('id', '=', copy.id).execute();
+        await trx.deleteFrom('approvals').execute();
+      });
+      expect(await outbox(house).drain()).toEqual([]);
+      expect(await deliveries.byId(house.db, copy.id)).toMatchObject({ state: 'held', reason: 'not-approved' });
+    });
+
+    test('and goes to no stranger, while the others go', async () => {
+      const [copy] = await publicCopies();
+      await unguarded(house.db, (trx) =>
+        trx
+          .updateTable('deliveries')
+          .set({ audience: 'stranger' })
+          .where('id', '=', copy?.id ?? '')
+          .execute(),
+      );
+      expect((await outbox(house).drain()).map(({ to }) => to)).toEqual([READER, OUTSIDE].filter((to) => to !== copy?.address));
+      expect(await deliveries.byId(house.db, copy?.id ?? '')).toMatchObject({ state: 'held', reason: 'not-in-clear' });
+    });
+
     test('in the order of priorities: the first to fail does not hold the next', async () => {
       const box = outbox(house);
       const order: string[] = [];
@@ -335,7 +403,7 @@ eachEngine((engine) => {
         .execute(),
     );
     expect(await outbox(house).drain()).toEqual([]);
-    expect(await deliveries.byId(house.db, clear?.id ?? '')).toMatchObject({ state: 'deferred', reason: 'internal-error' });
+    expect(await deliveries.byId(house.db, clear?.id ?? '')).toMatchObject({ state: 'held', reason: 'not-in-clear' });
   });
 
   describe('bounces of a copy come', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Approval, approvers, gate, type PublicAttempt } from '../../src/embargo/gate.ts';
+import { type Approval, approvers, type Going, gate, type PublicAttempt } from '../../src/embargo/gate.ts';
 import type { CaseState } from '../../src/store/schema.ts';
 
 const AT = 1_790_092_800_000;
@@ -15,48 +15,52 @@ const APPROVALS: [string, Approval[], boolean][] = [
   ['two people', [by('lena'), by('dirk')], true],
   ['three people', [by('lena'), by('dirk'), by('ada')], true],
 ];
-const HASHES = ['bundle', 'other'];
 const NOWS = [AT - 1, AT, AT + 1];
-const POSTS = [null, 'public', 'another'];
+const GOING: Going[] = [
+  ...['bundle', 'other'].map((bundle) => ({ bundle })),
+  ...['public', 'another'].flatMap((postId) => ['octets', 'other'].map((digest) => ({ postId, digest }))),
+];
+/** What was approved, and what the release made of it. */
+const approved = (going: Going) => ('bundle' in going ? going.bundle === 'bundle' : going.digest === 'octets');
+
+const TERMS = { release_at: AT, bundle_hash: 'bundle' };
+const UNPUBLISHED = { public_post_id: null, public_digest: null };
+const PUBLISHED: { public_post_id: string | null; public_digest: string | null } = {
+  public_post_id: 'public',
+  public_digest: 'octets',
+};
 
 /** Every combination; what opens is written down apart from how the gate finds it. */
 describe('the gate', () => {
   const attempts = STATES.flatMap((state) =>
     APPROVALS.flatMap(([who, approvals, enough]) =>
-      HASHES.flatMap((hash) =>
-        NOWS.flatMap((now) => POSTS.map((postId) => ({ state, who, approvals, enough, hash, now, postId }))),
-      ),
+      NOWS.flatMap((now) => GOING.map((going) => ({ state, who, approvals, enough, now, going }))),
     ),
   );
-  const ask = ({ state, approvals, hash, now, postId }: (typeof attempts)[number]) =>
-    gate({
-      case: { state, release_at: AT, bundle_hash: 'bundle', public_post_id: state === 'released' ? 'public' : null },
-      approvals,
-      hash,
-      now,
-      postId,
-    });
+  const ask = ({ state, approvals, now, going }: (typeof attempts)[number]) =>
+    gate({ case: { state, ...TERMS, ...(state === 'released' ? PUBLISHED : UNPUBLISHED) }, approvals, now, going });
 
   test('opens for the release of an armed case and for the public post of a released one, approved, unchanged, at the instant', () => {
     const open = attempts.filter((attempt) => ask(attempt).open);
     const expected = attempts.filter(
-      ({ state, enough, hash, now, postId }) =>
+      ({ state, enough, now, going }) =>
         enough &&
-        hash === 'bundle' &&
+        approved(going) &&
         now >= AT &&
-        ((state === 'armed' && postId === null) || (state === 'released' && postId === 'public')),
+        ('bundle' in going ? state === 'armed' : state === 'released' && going.postId === 'public'),
     );
     expect(open).toEqual(expected);
     expect(open).toHaveLength(2 * 2 * 2);
   });
 
-  test('says why it is shut: approvals before contents, contents before the instant', () => {
+  test('says why it is shut: of a bundle its contents before the instant, of a post the instant before its octets', () => {
     for (const attempt of attempts) {
       const answer = ask(attempt);
       if (answer.open) continue;
-      const { enough, hash, now, postId } = attempt;
-      const due = postId === null ? 'conflict' : 'not-released';
-      const reason = !enough ? 'not-approved' : hash !== 'bundle' ? 'approval-voided' : now < AT ? 'not-released' : due;
+      const { enough, now, going, state } = attempt;
+      const bundle = () => (!approved(going) ? 'approval-voided' : now < AT ? 'not-released' : 'conflict');
+      const post = (id: string) => (now < AT || state !== 'released' || id !== 'public' ? 'not-released' : 'approval-voided');
+      const reason = !enough ? 'not-approved' : 'bundle' in going ? bundle() : post(going.postId);
       expect(answer).toEqual({ open: false, reason });
     }
   });
@@ -65,15 +69,18 @@ describe('the gate', () => {
     ['an instant', { release_at: null }],
     ['a bundle', { bundle_hash: null }],
   ])('is shut for a case without %s', (_, change) => {
-    const about = { state: 'armed', release_at: AT, bundle_hash: 'bundle', public_post_id: null, ...change } as const;
-    const attempt = { case: about, approvals: [by('lena'), by('dirk')], hash: 'bundle', postId: null, now: AT };
+    const about = { state: 'armed', ...TERMS, ...UNPUBLISHED, ...change } as const;
+    const attempt = { case: about, approvals: [by('lena'), by('dirk')], going: { bundle: 'bundle' }, now: AT };
     expect(gate(attempt)).toEqual({ open: false, reason: 'not-approved' });
   });
 
-  test('is shut for a public post that nobody named', () => {
-    const about = { state: 'released', release_at: AT, bundle_hash: 'bundle', public_post_id: null } as const;
-    const attempt = { case: about, approvals: [by('lena'), by('dirk')], hash: 'bundle', postId: 'public', now: AT };
-    expect(gate(attempt)).toEqual({ open: false, reason: 'not-released' });
+  test.each<[string, Partial<typeof PUBLISHED>, string]>([
+    ['post that nobody named', { public_post_id: null }, 'not-released'],
+    ['post whose octets nobody wrote down', { public_digest: null }, 'approval-voided'],
+  ])('is shut for a public %s', (_, change, reason) => {
+    const about = { state: 'released', ...TERMS, ...PUBLISHED, ...change } as const;
+    const going = { postId: 'public', digest: 'octets' };
+    expect(gate({ case: about, approvals: [by('lena'), by('dirk')], going, now: AT })).toEqual({ open: false, reason });
   });
 });
 
