@@ -107,7 +107,7 @@ export const ConfigFile = Type.Object(
     delivery: Type.Object(
       {
         batch: count('copies leased at a time', 50),
-        lease: seconds('how long a lease holds; it is renewed while its copies are worked on', 60),
+        lease: seconds('how long a lease holds (of a release 15 at most); it is renewed while its copies are worked on', 60),
         giveUp: seconds('how long a copy is tried before it fails', 432000),
       },
       optional,

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createAlarm, DAY, HOUR, type Instant, MINUTE, newId, SECOND } from '../../src/clock.ts';
+import { createAlarm, DAY, HOUR, type Instant, MINUTE, movingClock, newId, SECOND } from '../../src/clock.ts';
 import { deliveryOfToken } from '../../src/delivery/bounce.ts';
 import { copyFor } from '../../src/delivery/copies.ts';
 import { tellTeam } from '../../src/delivery/tell.ts';
@@ -346,6 +346,25 @@ eachEngine((engine) => {
       );
       expect((await outbox(house).drain()).map(({ to }) => to)).toEqual([READER, OUTSIDE].filter((to) => to !== copy?.address));
       expect(await deliveries.byId(house.db, copy?.id ?? '')).toMatchObject({ state: 'held', reason: 'not-in-clear' });
+    });
+
+    test('and is sent again well within the minute when the node that had it died', async () => {
+      // The dead one's clock stands still: it renews no lease.
+      const dead = { ...house, clock: movingClock(house.clock.now()) };
+      const options = { ...OPTIONS, lease: 60, lane: 'release' } as const;
+      const taken = new Promise<void>((resolve) => {
+        const hang = () => new Promise<never>(() => resolve());
+        void deliverBatch(dead, hang, options, silent);
+      });
+      await taken;
+      const box = outbox(house, options);
+      const next = async (seconds: number) => {
+        house.clock.moveTo(dead.clock.now() + seconds * SECOND);
+        await deliveries.reclaim(house.db, house.clock.now());
+        return (await box.drain()).map(({ to }) => to);
+      };
+      expect(await next(14)).toEqual([]);
+      expect(await next(15)).toEqual([READER, OUTSIDE]);
     });
 
     test('in the order of priorities: the first to fail does not hold the next', async () => {
