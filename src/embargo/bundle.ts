@@ -7,7 +7,7 @@ export interface Bundle {
   releaseAt: Instant;
   /** Of the draft (subject and text) as it is kept. */
   draft: Part;
-  /** Their order means nothing. */
+  /** Of each as it is kept: its name with its octets. Their order means nothing. */
   patches: readonly Part[];
   /** Ids of the patches that were taken out. */
   withdrawn: readonly string[];

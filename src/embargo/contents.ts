@@ -7,7 +7,7 @@ import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
-import type { Case } from '../store/schema.ts';
+import type { Case, Patch } from '../store/schema.ts';
 import { bundleHash, type Part, sha256 } from './bundle.ts';
 
 /** What the public will read. */
@@ -16,9 +16,12 @@ export interface Draft {
   text: string;
 }
 
-export interface PatchFile extends Part {
+export interface PatchFile {
+  id: string;
   name: string;
   bytes: Uint8Array;
+  /** Of `bytes` alone, hex: what people compare. */
+  sha256: string;
 }
 
 /** All of a case that is under embargo, in clear: it lives in memory for the time of one move. */
@@ -47,16 +50,32 @@ export async function openContents({ db, pgp, keyring }: Seams, about: Case): Pr
   const kept = await pgp.reopen(draftPost.content, key.secret);
   const draft = parseEntity(kept);
   const patches: PatchFile[] = [];
+  const parts: Part[] = [];
   for (const patch of await cases.patches(db, about.id)) {
-    const file = parseEntity(await pgp.reopen(patch.content, key.secret));
-    const bytes = decodedBody(file);
-    patches.push({ id: patch.id, name: fileName(file) ?? 'unnamed.patch', bytes, sha256: sha256(bytes) });
+    const entity = await pgp.reopen(patch.content, key.secret);
+    const file = patchFile(patch.id, entity);
+    patches.push(file);
+    parts.push(patchPart(patch, { sha256: file.sha256, digest: sha256(entity) }));
   }
   return {
     draft: { subject: fieldText(draft, 'subject') ?? '', text: entityText(draft) },
     patches,
-    hash: await hashOf(db, about, about.release_at, { id: draftPost.id, sha256: sha256(kept) }, patches),
+    hash: await hashOf(db, about, about.release_at, { id: draftPost.id, sha256: sha256(kept) }, parts),
   };
+}
+
+function patchFile(id: string, entity: Uint8Array): PatchFile {
+  const file = parseEntity(entity);
+  const bytes = decodedBody(file);
+  return { id, name: fileName(file) ?? 'unnamed.patch', bytes, sha256: sha256(bytes) };
+}
+
+/**
+ * What people approve of a patch: its name and its octets. A row of before names were approved has no digest, and keeps the
+ * hash that it had; one that loses its digest gets another hash, and with that no approval.
+ */
+function patchPart({ id, digest }: Pick<Patch, 'id' | 'digest'>, made: Pick<Patch, 'sha256' | 'digest'>): Part {
+  return { id, sha256: (digest && made.digest) ?? made.sha256 };
 }
 
 async function hashOf(
@@ -80,7 +99,8 @@ async function hashOf(
 export async function recordedHash(db: Db, about: Case): Promise<string | null> {
   const draft = about.draft_post_id ? await posts.byId(db, about.draft_post_id) : undefined;
   if (!draft || about.release_at === null) return null;
-  return hashOf(db, about, about.release_at, { id: draft.id, sha256: draft.digest }, await cases.patches(db, about.id));
+  const parts = (await cases.patches(db, about.id)).map((patch) => patchPart(patch, patch));
+  return hashOf(db, about, about.release_at, { id: draft.id, sha256: draft.digest }, parts);
 }
 
 export function channelsOf({ channels }: Pick<Case, 'channels'>): string[] {

@@ -87,13 +87,16 @@ export async function addPatch(
   const key = keyring.find(list.fingerprint);
   if (!key) throw new Error(`there is no key for ${list.address}`);
   const patch = { id: newId(clock), name: baseName(file.name), sha256: sha256(file.bytes) };
-  const content = await pgp.keep(patchEntity(patch.name, file.bytes), key.certificate, clock.now());
+  const entity = patchEntity(patch.name, file.bytes);
+  const digest = sha256(entity);
+  const content = await pgp.keep(entity, key.certificate, clock.now());
   const changed = await db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     await cases.insertPatch(trx, {
       id: patch.id,
       case_id: caseId,
       sha256: patch.sha256,
+      digest,
       size: file.bytes.length,
       content,
       created_at: clock.now(),

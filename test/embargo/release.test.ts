@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { MINUTE } from '../../src/clock.ts';
+import { sha256 } from '../../src/embargo/bundle.ts';
+import { patchEntity, recordedHash } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { release } from '../../src/embargo/release.ts';
 import { decodedBody, entityText, fileName, leaves, parseEntity } from '../../src/mail/message.ts';
@@ -13,7 +15,7 @@ import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { makeParty, openCopy } from '../support/party.ts';
 import { unguarded } from '../support/unguarded.ts';
-import { armed, caseOf, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, scheduled, subscribe } from './armed.ts';
+import { arm, armed, caseOf, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, scheduled, subscribe } from './armed.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -113,6 +115,17 @@ eachEngine((engine) => {
     for (const word of [next.id, 'Frobnicator', 'report', 'embargo']) expect(raw.toString()).not.toContain(word);
   });
 
+  test('a case from before the names of patches were approved is released as it was approved', async () => {
+    const older = await scheduled(house, releaseAt);
+    await house.db.updateTable('patches').set({ digest: null }).where('case_id', '=', older.id).execute();
+    const hash = await recordedHash(house.db, older);
+    expect(hash).not.toBe(older.bundle_hash);
+    await house.db.updateTable('cases').set({ bundle_hash: hash }).where('id', '=', older.id).execute();
+    await arm(house, { id: older.id, bundle_hash: hash });
+    house.clock.moveTo(releaseAt);
+    expect(await release(house, older.id)).toMatchObject({ state: 'released' });
+  });
+
   test('the digest of the public post is written down with it', async () => {
     house.clock.moveTo(releaseAt);
     const { public_post_id, public_digest } = await publish();
@@ -171,6 +184,21 @@ eachEngine((engine) => {
       await house.db.updateTable('patches').set({ case_id: about.id }).where('case_id', '=', other.id).execute();
       await refused();
       await house.db.updateTable('patches').set({ withdrawn_at: 1 }).where('case_id', '=', about.id).execute();
+      await refused();
+    });
+
+    test('a patch that was renamed, its octets as they were', async () => {
+      const key = house.keyring.all().find(({ address }) => address === LISTS.security);
+      const entity = patchEntity('CVE-2026-99002.patch', PATCH.bytes);
+      const content = await house.pgp.keep(entity, key?.certificate ?? new Uint8Array(), house.clock.now());
+      for (const change of [{ content }, { content, digest: sha256(entity) }, { content, digest: null }]) {
+        await house.db.updateTable('patches').set(change).where('case_id', '=', about.id).execute();
+        await refused();
+      }
+    });
+
+    test('a patch whose digest was taken away: it would count without its name', async () => {
+      await house.db.updateTable('patches').set({ digest: null }).where('case_id', '=', about.id).execute();
       await refused();
     });
 
