@@ -1,26 +1,32 @@
+import { toIso } from '../clock.ts';
 import { copiesFor } from '../delivery/copies.ts';
 import { dispatch as dispatchNotice } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
+import type { ListContact } from '../store/contacts.ts';
 import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
+import type { List } from '../store/schema.ts';
 import { openContents, patchEntity } from './contents.ts';
 import { caseToChange } from './schedule.ts';
 
 /** What a dispatch set going. */
 export interface Dispatched {
   postId: string;
-  /** How many copies: one for each active contact of the list. */
+  /** How many copies: one for each active contact of the list who has none of this bundle yet. */
   copies: number;
 }
 
 /**
- * Sends the approved text and patches of an armed case to a private list, each contact a copy of his own. Throws
- * `not-approved` for a case that is not armed, `invalid` where the list is no private one or has nobody on it.
+ * Sends the approved text and patches of an armed case to a private list, each contact a copy of his own. What was sent
+ * there already and did not change goes to those alone who have no copy: who came later, or whose copy failed. Throws
+ * `not-approved` for a case that is not armed, `invalid` where the list is no private one or has nobody on it, `conflict`
+ * where everybody on it has this very bundle.
  */
 export async function dispatch(seams: Seams, caseId: string, listAddress: string): Promise<Dispatched> {
   const { db, clock } = seams;
@@ -32,11 +38,11 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
   if (hash !== seen.bundle_hash) throw new Refusal('approval-voided');
   const notice = dispatchNotice({ caseId, releaseAt: seen.release_at, ...draft, patches });
   const files = patches.map(({ name, bytes }) => patchEntity(name, bytes));
-  const post = await writeNotice(seams, list, { kind: 'dispatch', caseId }, noticeEntity(notice, files));
+  const written = await writeNotice(seams, list, { kind: 'dispatch', caseId }, noticeEntity(notice, files));
+  const post = { ...written, bundle_hash: hash };
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
-    const recipients = await contacts.activeOfList(trx, list.id);
-    if (recipients.length === 0) throw new Refusal('invalid', `Nobody is active on ${list.address}`);
+    const recipients = await withoutCopy(trx, { caseId, list, hash });
     const now = clock.now();
     const to = { dispatched_at: now, updated_at: now, revision: seen.revision + 1 };
     if (!(await cases.change(trx, seen, to))) throw new Refusal('stale');
@@ -44,4 +50,16 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
     await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: caseId, list }, recipients));
     return { postId: post.id, copies: recipients.length };
   });
+}
+
+/** The active contacts of the list who have no copy of that bundle, and at least one. */
+async function withoutCopy(db: Db, { caseId, list, hash }: { caseId: string; list: List; hash: string }): Promise<ListContact[]> {
+  const active = await contacts.activeOfList(db, list.id);
+  if (active.length === 0) throw new Refusal('invalid', `Nobody is active on ${list.address}`);
+  const sent = await deliveries.ofBundle(db, { caseId, listId: list.id, hash });
+  const has = new Set(sent.filter(({ state }) => state !== 'failed').map(({ contact_id }) => contact_id));
+  const waiting = active.filter(({ id }) => !has.has(id));
+  if (waiting.length > 0) return waiting;
+  const last = toIso(Math.max(...sent.map(({ created_at }) => created_at)));
+  throw new Refusal('conflict', `Everybody on ${list.address} was sent this at ${last}, and nothing changed since`);
 }

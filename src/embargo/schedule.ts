@@ -73,7 +73,7 @@ export interface AddedPatch {
   sha256: string;
 }
 
-/** Adds a patch, byte for byte. The name's last segment is kept. */
+/** Adds a patch, byte for byte. The name's last segment is kept. Throws `conflict` where the very same file is there. */
 export async function addPatch(
   seams: Seams,
   caseId: string,
@@ -92,6 +92,8 @@ export async function addPatch(
   const content = await pgp.keep(entity, key.certificate, clock.now());
   const changed = await db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
+    if (await cases.hasPatch(trx, caseId, digest))
+      throw new Refusal('conflict', `The case has this very file already: ${patch.name}`);
     await cases.insertPatch(trx, {
       id: patch.id,
       case_id: caseId,

@@ -63,7 +63,7 @@ export const PatchAdded = Type.Object({ patch: Type.Object({ ...PatchView.proper
 
 export const Dispatched = Type.Object({
   postId: Type.String(),
-  copies: Type.Integer({ description: 'one for each active contact of the list' }),
+  copies: Type.Integer({ description: 'one for each active contact of the list who has none of this bundle yet' }),
 });
 
 export const DeliveryView = Type.Object({

@@ -236,6 +236,23 @@ export async function dispatchedTo(db: Db, caseId: string): Promise<{ contactId:
   return rows;
 }
 
+/** The copies of that bundle that were dispatched through that list, oldest first. */
+export async function ofBundle(
+  db: Db,
+  { caseId, listId, hash }: { caseId: string; listId: string; hash: string },
+): Promise<Pick<Delivery, 'contact_id' | 'state' | 'created_at'>[]> {
+  return db
+    .selectFrom('deliveries')
+    .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+    .select(['deliveries.contact_id', 'deliveries.state', 'deliveries.created_at'])
+    .where('deliveries.case_id', '=', caseId)
+    .where('deliveries.list_id', '=', listId)
+    .where('posts.kind', '=', 'dispatch')
+    .where('posts.bundle_hash', '=', hash)
+    .orderBy('deliveries.id')
+    .execute();
+}
+
 /** The case of a copy that went through that list and has one of these Message-IDs, or undefined. */
 export async function caseOfMessage(db: Db, listId: string, messageIds: string[]): Promise<string | undefined> {
   if (messageIds.length === 0) return undefined;

@@ -47,7 +47,9 @@ test('two people bring a case to its release from the command line', async () =>
   await done(lena, 'schedule', id, '--release', RELEASE, '--subject', 'Fixed\u{202e}', '--text-file', 'text.txt');
   expect(await done(lena, 'patch', id, 'fix.patch')).toMatch(/^[0-9a-f]{64} {2}fix\.patch, 12 octets\n$/);
   const shown = await done(dirk, 'bundle', id);
-  expect(shown).toMatch(/Subject: {3}Fixed\\u\{202e\}\n\nWhat the public reads\.\n\nHash: {6}[0-9a-f]{64}\n$/);
+  expect(shown).toMatch(
+    /Subject: {3}Fixed\\u\{202e\}\n\nWhat the public reads\.\n\nHash: {6}[0-9a-f]{64}\n$/,
+  );
   const { hash } = JSON.parse(await done(dirk, 'bundle', id, '--json'));
   await done(lena, 'approve', id, '--hash', hash);
   api.house.clock.moveTo(NOW + MINUTE);
@@ -57,6 +59,14 @@ test('two people bring a case to its release from the command line', async () =>
   expect(await done(lena, 'dispatch', id, '--list', 'distributors@orbit.example')).toBe(
     '2 copies are on their way to distributors@orbit.example\n',
   );
+  expect(await curfew(lena, 'dispatch', id, '--list', 'distributors@orbit.example')).toMatchObject({
+    code: 1,
+    stderr: `curfew: Everybody on distributors@orbit.example was sent this at ${toIso(NOW + MINUTE)}, and nothing changed since (conflict)\n`,
+  });
+  expect(await curfew(lena, 'patch', id, 'fix.patch')).toMatchObject({
+    code: 1,
+    stderr: 'curfew: The case has this very file already: fix.patch (conflict)\n',
+  });
   expect(await done(lena, 'deliveries', id)).toMatch(/contact +alpha@alpha\.example +queued +0\n/);
 
   const early = await curfew(lena, 'release', id);
@@ -97,6 +107,14 @@ test('a refusal is one line with its reason, and exit 1', async () => {
   });
 });
 
+test('a folder in the place of a file is named', async () => {
+  const id = await api.house.report();
+  const lena = await api.house.token('team', 'lena@orbit.example');
+  const line = { code: 1, stderr: `curfew: A folder is where a file should be: ${folder}\n` };
+  expect(await curfew(lena, 'patch', id, folder)).toMatchObject(line);
+  expect(await curfew(lena, 'schedule', id, '--release', RELEASE, '--text-file', folder)).toMatchObject(line);
+});
+
 test('a server that does not answer is one line, and exit 1', async () => {
   const url = `http://127.0.0.1:${await freePort()}`;
   const ended = await runCurfew(['case', 'list', '--url', url], { env: { CURFEW_TOKEN: 'x' } });
@@ -105,14 +123,6 @@ test('a server that does not answer is one line, and exit 1', async () => {
     stdout: '',
     stderr: `curfew: ${url} cannot be reached (ECONNREFUSED): is \`curfew serve\` running there?\n`,
   });
-});
-
-test('a folder in the place of a file is named', async () => {
-  const id = await api.house.report();
-  const lena = await api.house.token('team', 'lena@orbit.example');
-  const line = { code: 1, stderr: `curfew: A folder is where a file should be: ${folder}\n` };
-  expect(await curfew(lena, 'patch', id, folder)).toMatchObject(line);
-  expect(await curfew(lena, 'schedule', id, '--release', RELEASE, '--text-file', folder)).toMatchObject(line);
 });
 
 test('what is missing or misused on the command line is exit 2', async () => {

@@ -1,14 +1,18 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { MINUTE, toIso } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
+import { addPatch } from '../../src/embargo/schedule.ts';
 import { decodedBody, entityText, fileName, leaves, parseEntity } from '../../src/mail/message.ts';
 import * as cases from '../../src/store/cases.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
+import * as lists from '../../src/store/lists.ts';
+import * as members from '../../src/store/members.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { listCertificate } from '../post/arrive.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
-import { armed, caseOf, PATCH, PUBLIC, reasonOf, scheduled } from './armed.ts';
+import { arm, armed, caseOf, PATCH, PUBLIC, reasonOf, scheduled } from './armed.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -43,6 +47,63 @@ eachEngine((engine) => {
     const { postId, copies } = await dispatch(house, id, LISTS.distributors);
     const addresses = (await deliveries.page(house.db, { limit: 9, postId })).map(({ address }) => address);
     expect([copies, addresses]).toEqual([1, [house.members[1].address]]);
+  });
+
+  describe('a second time', () => {
+    const again = (id: string) => dispatch(house, id, LISTS.distributors);
+    const addressees = async (postId: string) =>
+      (await deliveries.page(house.db, { limit: 9, postId })).map(({ address }) => address).sort();
+
+    test('of what did not change, it is refused with the instant of the first', async () => {
+      const { id } = await armed(house);
+      await again(id);
+      const first = toIso(house.clock.now());
+      house.clock.moveTo(house.clock.now() + MINUTE);
+      await expect(again(id)).rejects.toMatchObject({
+        reason: 'conflict',
+        hint: `Everybody on ${LISTS.distributors} was sent this at ${first}, and nothing changed since`,
+      });
+      expect(await caseOf(house, id)).toMatchObject({ dispatched_at: house.clock.now() - MINUTE });
+    });
+
+    test('it goes to who came later, and to nobody twice', async () => {
+      const { id } = await armed(house);
+      const [alpha, beta] = house.members;
+      await house.db.updateTable('contacts').set({ active: 0 }).where('id', '=', beta.contactId).execute();
+      expect(await addressees((await again(id)).postId)).toEqual([alpha.address]);
+      await house.db.updateTable('contacts').set({ active: 1 }).where('id', '=', beta.contactId).execute();
+      expect(await addressees((await again(id)).postId)).toEqual([beta.address]);
+      expect(await reasonOf(again(id))).toBe('conflict');
+    });
+
+    test('it goes to whose copy failed', async () => {
+      const { id } = await armed(house);
+      const [alpha] = house.members;
+      await outbox(house).drain();
+      await again(id);
+      const box = outbox(house);
+      box.answers = ({ to }) =>
+        to === alpha.address
+          ? { state: 'failed', reason: 'rejected', response: '550 nobody' }
+          : { state: 'delivered', response: '250' };
+      await box.drain();
+      expect(await addressees((await again(id)).postId)).toEqual([alpha.address]);
+    });
+
+    test('what changed goes to everybody, and to another list goes what did not', async () => {
+      const { id } = await armed(house);
+      await again(id);
+      await addPatch(house, id, { name: 'more.patch', bytes: Buffer.from('more') });
+      await arm(house, await caseOf(house, id));
+      expect(await again(id)).toMatchObject({ copies: 2 });
+      expect(await reasonOf(again(id))).toBe('conflict');
+      const second = { id: 'inner', address: 'inner@orbit.example', role: 'private', name: 'inner', created_at: 1 } as const;
+      const [list] = await house.db.selectFrom('lists').selectAll().where('id', '=', 'distributors').execute();
+      await lists.insert(house.db, { ...second, fingerprint: list?.fingerprint ?? '' });
+      const alpha = await members.byOrganisation(house.db, 'Alpha');
+      await members.addToList(house.db, alpha?.id ?? '', second.id);
+      expect(await dispatch(house, id, second.address)).toMatchObject({ copies: 1 });
+    });
   });
 
   describe('is refused', () => {
@@ -88,7 +149,7 @@ eachEngine((engine) => {
     test('the second of two at once', async () => {
       const { id } = await armed(house);
       const answers = await Promise.all([1, 2].map(() => reasonOf(dispatch(house, id, LISTS.distributors))));
-      expect(answers.sort()).toEqual(['done', 'stale']);
+      expect(answers.sort()).toEqual(['conflict', 'done']);
       const copies = await deliveries.page(house.db, { limit: 99, caseId: id });
       expect(copies.filter(({ list_id }) => list_id === 'distributors')).toHaveLength(2);
     });

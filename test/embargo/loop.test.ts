@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Alarm, createAlarm, HOUR, MINUTE, SECOND } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { releaseLoop } from '../../src/embargo/loop.ts';
+import { schedule } from '../../src/embargo/schedule.ts';
 import type { Seams } from '../../src/seams.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { outbox, silent } from '../delivery/outbox.ts';
@@ -9,7 +10,7 @@ import { eachEngine, type TestDatabase } from '../support/dialects.ts';
 import { type House, housing } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
 import { unguarded } from '../support/unguarded.ts';
-import { actor, arm, armed, caseOf, OUTSIDE, READER, scheduled, subscribe } from './armed.ts';
+import { actor, arm, armed, caseOf, OUTSIDE, PUBLIC, READER, scheduled, subscribe } from './armed.ts';
 
 interface Loop {
   alarm: Alarm;
@@ -181,7 +182,7 @@ eachEngine((engine) => {
       house.clock.moveTo(about.release_at ?? 0);
       const loop = run();
       await until(async () => (await alerts()).length === 1);
-      const again = await scheduled(house, house.clock.now() + HOUR, about.id);
+      const again = await schedule(house, about.id, { releaseAt: house.clock.now() + HOUR, ...PUBLIC });
       house.clock.moveTo(again.release_at ?? 0);
       loop.alarm.ring();
       await until(async () => (await alerts()).length === 2);

@@ -114,6 +114,21 @@ eachEngine((engine) => {
       expect((await schedule(house, id, { releaseAt: now + 1, ...PUBLIC })).release_at).toBe(now + 1);
     });
 
+    test('the very same patch a second time; under another name, with other octets, or taken out before, it is another', async () => {
+      const { id, revision, bundle_hash } = await scheduled(house);
+      const again = addPatch(house, id, { ...PATCH, name: `elsewhere/${PATCH.name}` });
+      await expect(again).rejects.toMatchObject({
+        reason: 'conflict',
+        hint: `The case has this very file already: ${PATCH.name}`,
+      });
+      expect(await caseOf(house, id)).toMatchObject({ revision, bundle_hash });
+      const { patch } = await addPatch(house, id, { ...PATCH, name: 'another.patch' });
+      await addPatch(house, id, { ...PATCH, bytes: Buffer.from('other') });
+      await withdrawPatch(house, id, patch.id);
+      await addPatch(house, id, { ...PATCH, name: 'another.patch' });
+      expect(await cases.patches(house.db, id)).toHaveLength(3);
+    });
+
     test('an empty patch, an unknown one, one of another case, and one that was taken out before', async () => {
       const { id } = await scheduled(house);
       const other = await addPatch(house, await house.report({ text: 'Another.\n' }), PATCH);
