@@ -13,6 +13,7 @@ import { bundleHash, type Part, sha256 } from './bundle.ts';
 /** What the public will read. */
 export interface Draft {
   subject: string;
+  /** LF line ends, when it was opened. */
   text: string;
 }
 
@@ -58,7 +59,7 @@ export async function openContents({ db, pgp, keyring }: Seams, about: Case): Pr
     parts.push(patchPart(patch, { sha256: file.sha256, digest: sha256(entity) }));
   }
   return {
-    draft: { subject: fieldText(draft, 'subject') ?? '', text: entityText(draft) },
+    draft: { subject: fieldText(draft, 'subject') ?? '', text: entityText(draft).replaceAll('\r\n', '\n') },
     patches,
     hash: await hashOf(db, about, about.release_at, { id: draftPost.id, sha256: sha256(kept) }, parts),
   };

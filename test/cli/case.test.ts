@@ -17,7 +17,7 @@ let api: TestApi;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'curfew-case-'));
-  writeFileSync(join(folder, 'text.txt'), 'What the public reads.\n');
+  writeFileSync(join(folder, 'text.txt'), 'What the public reads.\nEvery line of it.\n');
   writeFileSync(join(folder, 'fix.patch'), '--- a\n+++ b\n');
   const config = { sqlite: ':memory:' };
   const db = makeDatabase(config);
@@ -48,7 +48,7 @@ test('two people bring a case to its release from the command line', async () =>
   expect(await done(lena, 'patch', id, 'fix.patch')).toMatch(/^[0-9a-f]{64} {2}fix\.patch, 12 octets\n$/);
   const shown = await done(dirk, 'bundle', id);
   expect(shown).toMatch(
-    /Subject: {3}Fixed\\u\{202e\}\n\nWhat the public reads\.\n\nHash: {6}[0-9a-f]{64}\n$/,
+    /Subject: {3}Fixed\\u\{202e\}\n\nWhat the public reads\.\nEvery line of it\.\n\nHash: {6}[0-9a-f]{64}\n$/,
   );
   const { hash } = JSON.parse(await done(dirk, 'bundle', id, '--json'));
   await done(lena, 'approve', id, '--hash', hash);
@@ -81,7 +81,7 @@ test('the subject may stand in the file, out of sight of ps', async () => {
   writeFileSync(join(folder, 'draft.txt'), 'Subject: Fixed \n\nWhat the public reads.\n');
   expect(await curfew(lena, 'schedule', id, '--release', RELEASE, '--text-file', 'draft.txt')).toMatchObject({ code: 0 });
   const { stdout } = await curfew(lena, 'bundle', id, '--json');
-  expect(JSON.parse(stdout)).toMatchObject({ subject: 'Fixed', text: expect.stringMatching(/^What the public reads\.\r?\n$/) });
+  expect(JSON.parse(stdout)).toMatchObject({ subject: 'Fixed', text: 'What the public reads.\n' });
   expect(await curfew(lena, 'schedule', id, '--release', RELEASE, '--text-file', 'text.txt')).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('There is no subject'),

@@ -42,6 +42,11 @@ eachEngine((engine) => {
     expect(Buffer.from(row?.content ?? []).toString('latin1')).not.toContain('+++ b/x');
   });
 
+  test.each(['One.\nTwo.\n', 'One.\r\nTwo.\r\n', 'One.\rTwo.'])('a text reads with LF line ends (%j)', async (text) => {
+    const about = await schedule(house, await house.report(), { releaseAt, ...PUBLIC, text });
+    expect((await openContents(house, about)).draft.text).toBe('One.\nTwo.\n');
+  });
+
   test('a patch comes before the schedule as well: the case waits in its state', async () => {
     const { case: about } = await addPatch(house, await house.report(), PATCH);
     expect(about).toMatchObject({ state: 'received', bundle_hash: null, revision: 2 });
