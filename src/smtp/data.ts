@@ -22,9 +22,11 @@ export type Data =
   /** The mail was drained to its end and dropped. */
   | { state: 'refused'; reason: Reason & ('too-large' | 'bare-line-end' | 'busy'); octets: number }
   /** The deadline or the minimum rate was missed; the client is still sending. */
-  | { state: 'too-slow'; octets: number }
+  | { state: Missed; octets: number }
   /** The connection went before the end of the mail. */
   | { state: 'lost'; octets: number };
+
+type Missed = 'past-deadline' | 'below-minimum-rate';
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -37,7 +39,7 @@ const LF = 0x0a;
 export function readData(stream: Readable, limits: DataLimits, memory: Memory): Promise<Data> {
   return new Promise((resolve) => {
     const keep = keeper(limits.size, memory);
-    const stopWatch = watch(limits, keep, () => finish({ state: 'too-slow', octets: keep.octets }));
+    const stopWatch = watch(limits, keep, (missed) => finish({ state: missed, octets: keep.octets }));
     const finish = (data: Data) => {
       stopWatch();
       stream.off('data', keep.add).off('end', onEnd).off('close', onLoss);
@@ -108,15 +110,16 @@ function hasBareLineEnd(chunk: Uint8Array, last: number): boolean {
 }
 
 /** Calls `tooSlow` at the deadline or at the first look that finds too little; returns how to stop. */
-function watch(limits: DataLimits, progress: { readonly octets: number }, tooSlow: () => void): () => void {
+function watch(limits: DataLimits, progress: { readonly octets: number }, tooSlow: (missed: Missed) => void): () => void {
   const looksInGrace = 30;
   const period = limits.rateGraceMs / looksInGrace;
   let looks = 0;
-  const deadline = setTimeout(tooSlow, limits.data * 1000);
+  const deadline = setTimeout(() => tooSlow('past-deadline'), limits.data * 1000);
   // Time is counted in looks: a stalled event loop makes it run slow, which is in the client's favour.
   const rate = setInterval(() => {
     looks += 1;
-    if (looks >= looksInGrace && progress.octets < (limits.minimumRate * looks * period) / 1000) tooSlow();
+    const due = (limits.minimumRate * looks * period) / 1000;
+    if (looks >= looksInGrace && progress.octets < due) tooSlow('below-minimum-rate');
   }, period);
   return () => {
     clearTimeout(deadline);

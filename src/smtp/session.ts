@@ -123,10 +123,10 @@ async function takeMail(
   const data = await readData(stream, options.data, options.memory);
   const recipient = transaction.recipient ?? '';
   const about = { client: session.remoteAddress, recipient: listOf(recipient), octets: data.octets };
-  if (data.state === 'lost' || data.state === 'too-slow') {
+  if (data.state !== 'complete' && data.state !== 'refused') {
     options.log.info({ ...about, reason: data.state }, 'mail not taken');
     // A slow client is in the middle of its data: nothing but the end of the connection can follow.
-    if (data.state === 'too-slow') connection?.send(421, replyTo(new Refusal('too-slow')).message);
+    if (data.state !== 'lost') connection?.send(421, replyTo(new Refusal('too-slow')).message);
   } else {
     const result: Result =
       data.state === 'complete' ? await commit(data.raw, session, recipient, options) : refusalOf(data.reason);

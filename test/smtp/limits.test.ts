@@ -24,16 +24,17 @@ describe('time', () => {
     wire.raw('.\r\nNOOP\r\n');
     expect(await wire.reply()).toBe('closed');
     expect(taken).toEqual([]);
-    expect(log.join('')).toContain('"reason":"too-slow"');
+    expect(log.join('')).toContain('"reason":"past-deadline"');
   });
 
   it('ends DATA that falls below the minimum rate once the grace is over', async () => {
-    const { port, taken } = await started({ limits: { minimumRate: 1000 }, rateGraceMs: 300 });
+    const { port, taken, log } = await started({ limits: { minimumRate: 1000, data: 600, idle: 600 }, rateGraceMs: 300 });
     const wire = await untilData(port);
     const slow = setInterval(() => wire.raw('x\r\n'), 30);
     expect(await wire.reply()).toMatch(/^421 4\.4\.2/);
     clearInterval(slow);
     expect(taken).toEqual([]);
+    expect(log.join('')).toContain('"reason":"below-minimum-rate"');
   });
 
   it('lets DATA above the minimum rate through, long after the grace', async () => {
