@@ -19,6 +19,8 @@ import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, PostK
 const WAITING = ['queued', 'deferred'] as const;
 /** Rows of one statement stay below the engines' limit of bound parameters. */
 const ROWS_A_STATEMENT = 500;
+/** Above every priority, and still an integer of both engines. */
+const ANY_PRIORITY = 2 ** 31 - 1;
 
 export async function insertMany(db: Db, deliveries: NewDelivery[]): Promise<void> {
   for (let start = 0; start < deliveries.length; start += ROWS_A_STATEMENT)
@@ -49,16 +51,15 @@ export interface Appetite {
 
 /** Leases due copies of the one post that is most urgent, in the order in which they should go; none is an empty array. */
 export async function lease(db: Db, by: Lease, now: Instant, appetite: Appetite): Promise<Delivery[]> {
-  const { copies, octets, below, from } = appetite;
-  let waiting = db
+  const { copies, octets, below = ANY_PRIORITY, from = 0 } = appetite;
+  const first = await db
     .selectFrom('deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .select(['deliveries.post_id', 'posts.size'])
     .where('deliveries.state', 'in', WAITING)
-    .where('deliveries.due_at', '<=', now);
-  if (below !== undefined) waiting = waiting.where('deliveries.priority', '<', below);
-  if (from !== undefined) waiting = waiting.where('deliveries.priority', '>=', from);
-  const first = await waiting
+    .where('deliveries.due_at', '<=', now)
+    .where('deliveries.priority', '<', below)
+    .where('deliveries.priority', '>=', from)
     .orderBy('deliveries.priority')
     .orderBy('deliveries.due_at')
     .orderBy('deliveries.id')
@@ -81,6 +82,8 @@ export async function lease(db: Db, by: Lease, now: Instant, appetite: Appetite)
         .where('post_id', '=', first.post_id)
         .where('state', 'in', WAITING)
         .where('due_at', '<=', now)
+        .where('priority', '<', below)
+        .where('priority', '>=', from)
         .orderBy('priority')
         .orderBy('id')
         .limit(most),

@@ -190,6 +190,62 @@ eachEngine((engine) => {
     }
   });
 
+  test('a relay slower than the lease keeps it: the second worker finds nothing to take', async () => {
+    const id = await post();
+    const slow = outbox(house);
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    let asked = 0;
+    slow.answers = async () => {
+      asked++;
+      await answered;
+      return { state: 'delivered', response: '250 at last' };
+    };
+    const working = slow.drain();
+    await expect.poll(() => asked).toBe(house.members.length);
+    const until = async () => (await copies(id)).map(({ lease_until }) => lease_until);
+    for (let third = 1; third <= 9; third++) {
+      house.clock.moveTo(house.clock.now() + (OPTIONS.lease * SECOND) / 3);
+      await expect.poll(until).toEqual(house.members.map(() => house.clock.now() + OPTIONS.lease * SECOND));
+      expect(await deliveries.reclaim(house.db, house.clock.now())).toBe(0);
+      expect(await outbox(house).drain()).toEqual([]);
+    }
+    answer();
+    expect(await working).toHaveLength(house.members.length);
+    for (const copy of await copies(id)) expect(copy).toMatchObject({ state: 'delivered', attempts: 1, response: '250 at last' });
+  });
+
+  test('a lane takes its own copies alone: a release does not wait for ordinary mail that hangs', async () => {
+    await subscribe(house);
+    const about = await armed(house);
+    await outbox(house).drain();
+    await post();
+    const ordinary = outbox(house, { ...OPTIONS, lane: 'ordinary' });
+    const urgent = outbox(house, { ...OPTIONS, lane: 'release' });
+    expect(await urgent.drain()).toEqual([]);
+    house.clock.moveTo(about.release_at ?? 0);
+    await release(house, about.id);
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const tried: string[] = [];
+    ordinary.answers = async ({ to }) => {
+      tried.push(to);
+      await answered;
+      return { state: 'delivered', response: '250' };
+    };
+    const hanging = ordinary.drain();
+    await expect.poll(() => tried.length).toBe(house.members.length);
+    const members = house.members.map(({ address }) => address);
+    expect((await urgent.drain()).map(({ to }) => to).slice(0, 2)).toEqual([READER, OUTSIDE]);
+    expect(tried.sort()).toEqual(members);
+    answer();
+    expect((await hanging).map(({ to }) => to).sort()).toEqual(members);
+  });
+
   describe('a copy is held, and nothing is sent, while', () => {
     test('the member is suspended, and goes when he is back and a person says so', async () => {
       const id = await post();
@@ -226,6 +282,22 @@ eachEngine((engine) => {
       await house.db.updateTable('certificates').set(set).where('contact_id', '=', house.members[0].contactId).execute();
       expect((await outbox(house).drain()).map(({ to }) => to)).toEqual([house.members[1].address]);
       expect((await forAlpha(id)).state).toBe('held');
+    });
+
+    test('what opens is not what was kept of the post', async () => {
+      const ids = [await post('One.\n'), await post('Two.\n')];
+      const [one, two] = await house.db.selectFrom('posts').select(['id', 'content']).where('id', 'in', ids).execute();
+      if (!one || !two) throw new Error('no posts');
+      await unguarded(house.db, async (trx) => {
+        for (const [{ id }, { content }] of [
+          [one, two],
+          [two, one],
+        ] as const)
+          await trx.updateTable('posts').set({ content }).where('id', '=', id).execute();
+      });
+      expect(await outbox(house).drain()).toEqual([]);
+      for (const id of ids)
+        for (const copy of await copies(id)) expect(copy).toMatchObject({ state: 'held', reason: 'cannot-open' });
     });
 
     test('what is kept of the post does not open, or its key is gone', async () => {

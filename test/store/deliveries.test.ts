@@ -1,6 +1,7 @@
+import { sql } from 'kysely';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DAY, MINUTE } from '../../src/clock.ts';
-import type { Database } from '../../src/store/database.ts';
+import { type Database, type DatabaseConfig, openDatabase } from '../../src/store/database.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as posts from '../../src/store/posts.ts';
 import type { NewDelivery, PostKind } from '../../src/store/schema.ts';
@@ -9,8 +10,9 @@ import { addContact, addList, addMember, NOW } from './roster-rows.ts';
 
 eachEngine((engine) => {
   let db: Database;
+  let config: DatabaseConfig;
   beforeEach(async () => {
-    db = (await engine.open()).db;
+    ({ db, config } = await engine.open());
     const list = await addList(db, 'distributors@orbit.example', 'private');
     await addMember(db, 'Alpha', 'active', [list]);
     await addContact(db, 'Alpha', 'alpha@alpha.example');
@@ -47,6 +49,24 @@ eachEngine((engine) => {
     ...change,
   });
   const by = (id: string, until = NOW + MINUTE) => ({ id, until });
+  /** On PostgreSQL, holds every copy until two others wait for them; what it gives lets both go on at one moment. */
+  const starter = async () => {
+    if (engine.name === 'sqlite') return async () => {};
+    const [locked, going] = [new AbortController(), new AbortController()];
+    const holding = db.transaction().execute(async (trx) => {
+      await trx.selectFrom('deliveries').select('id').forUpdate().execute();
+      locked.abort();
+      await aborted(going.signal);
+    });
+    await aborted(locked.signal);
+    const waiting = sql<{ pid: number }>`select pid from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`;
+    return async () => {
+      await expect.poll(async () => (await waiting.execute(db)).rows.length, { interval: 5 }).toBe(2);
+      going.abort();
+      await holding;
+    };
+  };
   const ids = (rows: { id: string }[]) => rows.map(({ id }) => id);
 
   describe('a lease', () => {
@@ -72,6 +92,15 @@ eachEngine((engine) => {
       });
     });
 
+    test('of a lane takes nothing of the other one, of the same post either', async () => {
+      await deliveries.insertMany(db, [copy('a', { priority: 4 }), copy('b', { priority: 3 }), copy('c', { priority: 0 })]);
+      expect(ids(await deliveries.lease(db, by('x'), NOW, { copies: 9, below: 4 }))).toEqual(['c', 'b']);
+      expect(await deliveries.lease(db, by('y'), NOW, { copies: 9, below: 4 })).toEqual([]);
+      await deliveries.insertMany(db, [copy('d', { priority: 3 })]);
+      expect(ids(await deliveries.lease(db, by('z'), NOW, { copies: 9, from: 4 }))).toEqual(['a']);
+      expect(ids(await deliveries.lease(db, by('all'), NOW, { copies: 9 }))).toEqual(['d']);
+    });
+
     test('is given to one of several who ask at once', async () => {
       await deliveries.insertMany(
         db,
@@ -79,6 +108,26 @@ eachEngine((engine) => {
       );
       const taken = await Promise.all(['x', 'y', 'z'].map((name) => deliveries.lease(db, by(name), NOW, { copies: 20 })));
       expect(ids(taken.flat()).sort()).toEqual([...Array(20).keys()].map((count) => `c${count}`).sort());
+    });
+
+    test('has each copy once, whenever two workers start together', async () => {
+      const all = [...Array(20).keys()].map((count) => `c${count}`).sort();
+      const other = openDatabase(config);
+      try {
+        await deliveries.insertMany(
+          db,
+          all.map((id) => copy(id)),
+        );
+        for (let round = 0; round < 10; round++) {
+          const start = await starter();
+          const asking = [db, other].map((one, worker) => deliveries.lease(one, by(`${round} ${worker}`), NOW, { copies: 20 }));
+          await start();
+          expect(ids((await Promise.all(asking)).flat()).sort()).toEqual(all);
+          await deliveries.reclaim(db, null);
+        }
+      } finally {
+        await other.destroy();
+      }
     });
 
     test('that ended is taken back, and all are where a process has just started alone', async () => {
@@ -159,3 +208,5 @@ eachEngine((engine) => {
     expect(ids(await deliveries.page(db, { limit: 9, audience: 'public' }))).toEqual([]);
   });
 });
+
+const aborted = (signal: AbortSignal) => new Promise<unknown>((resolve) => signal.addEventListener('abort', resolve));
