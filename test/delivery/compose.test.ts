@@ -170,12 +170,27 @@ describe('the fields of a copy', () => {
     ]);
   });
 
-  test('RFC 3834 §5: what no person wrote says so, what people wrote does not', () => {
-    const submitted = (kind: PostKind) => personalHeaders(kind).find(([name]) => name === 'Auto-Submitted')?.[1];
-    expect((['receipt', 'receipt-clear'] as const).map(submitted)).toEqual(['auto-replied', 'auto-replied']);
-    expect((['alert', 'lifted', 'news', 'news-clear'] as const).map(submitted)).toEqual(Array(4).fill('auto-generated'));
-    expect((['report', 'post', 'owner', 'public', 'dispatch'] as const).map(submitted)).toEqual(Array(5).fill(undefined));
-  });
+  const submitted: Record<PostKind, string | undefined> = {
+    receipt: 'auto-replied',
+    'receipt-clear': 'auto-replied',
+    alert: 'auto-generated',
+    lifted: 'auto-generated',
+    news: 'auto-generated',
+    'news-clear': 'auto-generated',
+    draft: 'auto-generated',
+    report: undefined,
+    post: undefined,
+    owner: undefined,
+    public: undefined,
+    dispatch: undefined,
+  };
+  test.each(Object.entries(submitted) as [PostKind, string | undefined][])(
+    'RFC 3834 §5: what no person wrote says so, what people wrote does not (%s: %s)',
+    (kind, value) => {
+      for (const fields of [personalHeaders(kind), listHeaders(list, kind)])
+        expect(fields.find(([name]) => name === 'Auto-Submitted')?.[1]).toBe(value);
+    },
+  );
 
   test('an answer goes to the thread where there is one', () => {
     const fields = listFields(list, { received_at: 5 }, 'Subject', { id: 'ORBIT-2026-0001', thread_token: 'token' });

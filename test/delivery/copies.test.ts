@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { copyFor, readers, team } from '../../src/delivery/copies.ts';
+import { copiesFor, copyFor, readers, team } from '../../src/delivery/copies.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as lists from '../../src/store/lists.ts';
 import * as members from '../../src/store/members.ts';
 import type { PostKind, PostState } from '../../src/store/schema.ts';
 import { addList } from '../store/roster-rows.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing } from '../support/house.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -59,6 +59,18 @@ eachEngine((engine) => {
       'dirk@orbit.example',
       'lena@orbit.example',
     ]);
+  });
+
+  test('the order of copies is not that of the roster, and none is missing', () => {
+    const post = { id: 'p', case_id: null, list: { id: 'distributors', address: LISTS.distributors } };
+    const addresses = Array.from({ length: 20 }, (_, index) => `${String.fromCharCode(97 + index)}@member.example`);
+    const made = copiesFor(
+      house.clock,
+      post,
+      addresses.map((address) => ({ id: address, address })),
+    ).map(({ address }) => address);
+    expect(made).not.toEqual(addresses);
+    expect(made.sort()).toEqual(addresses);
   });
 
   test('a copy has a Message-ID of its own that tells nothing, in the domain of its list', () => {

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { DAY, MINUTE, toIso } from '../../src/clock.ts';
+import { patchEntity } from '../../src/embargo/contents.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import { NOW } from '../store/roster-rows.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { LISTS } from '../support/house.ts';
+import { unguarded } from '../support/unguarded.ts';
 import { serving, type TestApi } from './api.ts';
 
 const RELEASE = NOW + 7 * DAY;
@@ -132,6 +134,21 @@ eachEngine((engine) => {
     const withdrawn = await api.ask(dirk, `DELETE ${at}/patches/${added.body.patch.id}`);
     expect(withdrawn).toMatchObject({ status: 200, body: { patches: [], approvals: [], state: 'scheduled' } });
     expect(await api.ask(dirk, `DELETE ${at}/patches/${added.body.patch.id}`)).toMatchObject(refusal(404, 'not-found'));
+  });
+
+  test('what is not what stands approved is not shown, and not approved', async () => {
+    const { api, at, lena } = await open();
+    await api.ask(lena, `PUT ${at}/schedule`, { body: draft });
+    const added = await api.ask(lena, `POST ${at}/patches`, { body: patch });
+    const key = api.house.keyring.all().find(({ address }) => address === LISTS.security);
+    const another = patchEntity('another.patch', Buffer.from('--- a\n+++ c\n'));
+    const content = await api.house.pgp.keep(another, key?.certificate ?? Buffer.alloc(0), api.house.clock.now());
+    await unguarded(api.house.db, (trx) =>
+      trx.updateTable('patches').set({ content }).where('id', '=', added.body.patch.id).execute(),
+    );
+    const bundle = await api.ask(lena, `GET ${at}/bundle`);
+    expect(bundle).toMatchObject(refusal(409, 'approval-voided'));
+    expect(JSON.stringify(bundle.body)).not.toMatch(/another|CANARY/);
   });
 
   test('an edit of what was changed meanwhile is refused', async () => {

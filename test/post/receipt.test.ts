@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DAY, SECOND } from '../../src/clock.ts';
+import { importRoster } from '../../src/roster/import.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
 import * as cases from '../../src/store/cases.ts';
 import { headerOf, outbox, type Sent } from '../delivery/outbox.ts';
@@ -7,7 +8,7 @@ import { clearMail, encryptedMail, type Letter, signedMail } from '../support/co
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { generate, makeParty, openCopy, type Party } from '../support/party.ts';
-import { arrive, CANARY, everything, letterOf, listCertificate } from './arrive.ts';
+import { arrive, CANARY, everything, letterOf, listCertificate, postOf } from './arrive.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -62,6 +63,15 @@ eachEngine((engine) => {
       expect(mail.raw.toString()).not.toContain(caseId);
     });
 
+    test('to the certificate that its signature verified with, whatever other one stands before it', async () => {
+      const mallory = await makeParty('mallory@example.org');
+      await arrive(house, await sealed({ attachments: [attached(mallory), attached(rita)] }, rita));
+      const { raw } = await delivered();
+      const at = house.clock.now();
+      expect((await openCopy(raw, rita, undefined, at)).encryptedTo).toHaveLength(1);
+      await expect(openCopy(raw, mallory, undefined, at)).rejects.toThrow(/decrypt/);
+    });
+
     test('to a contact of the roster at his own address, however often he writes', async () => {
       const [alpha] = house.members;
       for (let count = 1; count <= 3; count++) {
@@ -97,6 +107,23 @@ eachEngine((engine) => {
       await arrive(house, await signedMail({ ...letterOf(house, rita, { attachments: [attached(short)] }), at }, short));
       expect((await receipts()).map(({ audience }) => audience)).toEqual(['stranger']);
     });
+  });
+
+  test('a receipt says nothing to a contact whose certificate on the roster has expired since he signed', async () => {
+    const at = house.clock.now();
+    const short = await generate('gamma@gamma.example', 'gamma', { born: at - DAY, lifetime: (2 * DAY) / SECOND });
+    const contacts = [{ address: short.address, certificate: short.public }];
+    const entry = { organisation: 'Gamma', lists: [LISTS.distributors], contacts };
+    await importRoster(house, [entry], { activate: { reason: 'test' }, dryRun: false });
+    const raw = await sealed({ at }, short);
+    const about = { sender: short.address };
+    await arrive(house, raw, about);
+    expect(await receipts()).toMatchObject([{ audience: 'reporter', address: short.address }]);
+    house.clock.moveTo(at + DAY);
+    const again = await arrive(house, await sealed({ at: at + SECOND }, short), about);
+    const { signer_fingerprint } = await postOf(house, again);
+    expect(signer_fingerprint).toBe(short.fingerprint);
+    expect((await receipts()).map(({ audience }) => audience).sort()).toEqual(['reporter', 'stranger']);
   });
 
   describe('RFC 3834', () => {

@@ -44,7 +44,7 @@ const person = (name: string) => [
 ];
 
 export const FIXTURE = [
-  sql`insert into lists values ('security', 'security@orbit.example', 'intake', 's', 'F', 1),
+  sql`insert into lists (id, address, role, name, fingerprint, created_at) values ('security', 'security@orbit.example', 'intake', 's', 'F', 1),
     ('distributors', 'distributors@orbit.example', 'private', 'd', 'F', 1), ('announce', 'announce@orbit.example', 'public', 'a', 'F', 1)`,
   sql`insert into members (id, organisation, state, created_at, updated_at) values ('team', 'Orbit', 'active', 1, 1)`,
   ...person('lead'),
@@ -60,6 +60,7 @@ export const FIXTURE = [
   post('public', 'public', 'ORBIT-1'),
   post('receipt', 'receipt-clear', 'ORBIT-1'),
   post('owner', 'owner', 'ORBIT-1'),
+  post('alert', 'alert', 'ORBIT-1'),
   post('news', 'news-clear', 'ORBIT-1'),
   post('other-public', 'public', 'ORBIT-2'),
 ];

@@ -8,6 +8,7 @@ import { approval, delivery, FIXTURE, RELEASE_AT, releaseCase, toContact, toStra
 const NEEDS_RELEASE = /a public delivery needs a released case and its public post/;
 const NEEDS_APPROVALS = /only with the approvals of two different people/;
 const AS_APPROVED = /a release changes nothing of what was approved/;
+const FIXED_WORDS = /a stranger is sent nothing but fixed words/;
 const FINAL = /a released case stays as it was released/;
 
 eachEngine((engine) => {
@@ -105,6 +106,18 @@ eachEngine((engine) => {
       for (const word of ['replace', 'ignore']) await expect(run(delivery({}, word))).rejects.toThrow(NEEDS_RELEASE);
     });
 
+    test('is not turned into one of another case afterwards', async () => {
+      await release();
+      await run(delivery());
+      for (const id of ['ORBIT-2', null])
+        await expect(run(sql`update deliveries set case_id = ${id}`)).rejects.toThrow(NEEDS_RELEASE);
+    });
+
+    test('is not an alarm for the people behind a public list', async () => {
+      await run(delivery({ ...toContact, list_id: 'announce', post_id: 'alert' }));
+      await expect(run(sql`update deliveries set address = 'oss@public.example'`)).rejects.toThrow(NEEDS_RELEASE);
+    });
+
     test('is not turned into another post afterwards', async () => {
       await release();
       await run(delivery());
@@ -123,11 +136,17 @@ eachEngine((engine) => {
   test.each(['report', 'draft', 'public'])('a stranger is never written the %s', async (post_id) => {
     await release();
     const copy = delivery({ ...toStranger, post_id });
-    await expect(run(copy)).rejects.toThrow(/a stranger is sent nothing but fixed words/);
+    await expect(run(copy)).rejects.toThrow(FIXED_WORDS);
   });
 
-  test('a stranger is written fixed words', async () => {
+  test('a stranger is written fixed words, and nothing else afterwards', async () => {
     await run(delivery(toStranger));
+    await expect(run(sql`update deliveries set post_id = 'report'`)).rejects.toThrow(FIXED_WORDS);
+  });
+
+  test('a copy for a contact is not made one for a stranger', async () => {
+    await run(delivery(toContact));
+    await expect(run(sql`update deliveries set audience = 'stranger'`)).rejects.toThrow(FIXED_WORDS);
   });
 
   describe('a release', () => {
@@ -199,6 +218,7 @@ eachEngine((engine) => {
     });
 
     test.each([
+      sql`id = 'ORBIT-3'`,
       sql`state = 'armed'`,
       sql`public_post_id = 'draft'`,
       sql`bundle_hash = 'old'`,
