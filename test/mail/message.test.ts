@@ -90,6 +90,12 @@ describe('parsing a mail', () => {
     expect(performance.now() - begin).toBeLessThan(1000);
   });
 
+  it('takes a thousand short fields, and refuses one more', () => {
+    const mail = (fields: number) => Buffer.from(`${'A: b\r\n'.repeat(fields)}\r\n`);
+    expect(parseMessage(mail(1000)).fields).toHaveLength(1000);
+    expect(() => parseMessage(mail(1001))).toThrow(expect.objectContaining({ reason: 'too-complex' }));
+  });
+
   it('reads a field of a hundred thousand lines within a second', () => {
     const begin = performance.now();
     const mail = parseMessage(Buffer.from(`Subject: a\r\n${' b\r\n'.repeat(100_000)}\r\n`));

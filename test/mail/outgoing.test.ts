@@ -36,6 +36,11 @@ describe('header fields', () => {
     );
   });
 
+  it.each(['=?utf-8?Q?Pay_me?=', 'Re: =?UTF-8?B?UGF5IG1l?= now', '=?utf-8?Q?gr=C3=BC?= and grün', '=?'])(
+    'shows what looks like an encoded word as it was written: %s',
+    (text) => expect(fieldText(parseEntity(entity([['Subject', words(text)]], 'x')), 'subject')).toBe(text),
+  );
+
   it('quotes and encodes display names', () => {
     expect(mailbox('Rae Porter', 'r@x.example')).toBe('Rae Porter <r@x.example>');
     expect(mailbox('Porter, "Rae"', 'r@x.example')).toBe('"Porter, \\"Rae\\"" <r@x.example>');

@@ -85,6 +85,85 @@ describe('a block inside of what was opened', () => {
   });
 });
 
+/** An entity, encrypted to somebody and signed by nobody, as an entity again. */
+async function layered(entity: Uint8Array, to = list): Promise<Buffer> {
+  const armored = await openpgp.encrypt({
+    message: await openpgp.createMessage({ binary: entity }),
+    encryptionKeys: await openpgp.readKey({ armoredKey: to.public }),
+    date: new Date(AT),
+  });
+  const mail = wrap(armored);
+  return mail.subarray(mail.indexOf('Content-Type: multipart/encrypted'));
+}
+
+describe('layers', () => {
+  const text = Buffer.from('Content-Type: text/plain\r\n\r\nthe text\r\n');
+  const nested = async (layers: number) => {
+    let entity: Buffer = text;
+    for (let count = 0; count < layers; count++) entity = await layered(entity);
+    return Buffer.concat([Buffer.from(`From: ${rae.address}\r\n`), entity]);
+  };
+
+  it('are taken off four deep, and a fifth is refused', async () => {
+    expect(textOf(await open(await nested(4)))).toBe('the text');
+    await expect(open(await nested(5))).rejects.toMatchObject({ reason: 'too-complex' });
+  });
+
+  it('for somebody else, or damaged, inside of what was opened are what the mail carries, as it carries it', async () => {
+    const damaged = Buffer.from(
+      (await signedMail(letter, rae)).toString('latin1').replace(/-----BEGIN PGP SIGNATURE[\s\S]*END PGP SIGNATURE-----/, 'none'),
+      'latin1',
+    );
+    for (const inner of [await layered(text, eve), damaged.subarray(damaged.indexOf('Content-Type: multipart/signed'))]) {
+      const opened = await open(await wrapSigned(inner));
+      expect(opened).toMatchObject({ form: 'pgp-mime', encrypted: true, signer: { fingerprint: rae.fingerprint } });
+      expect(Buffer.from(opened.content).toString()).toBe(inner.toString());
+    }
+  });
+
+  async function wrapSigned(entity: Uint8Array): Promise<Buffer> {
+    const armored = await openpgp.encrypt({
+      message: await openpgp.createMessage({ binary: entity }),
+      encryptionKeys: await openpgp.readKey({ armoredKey: list.public }),
+      signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }),
+      date: new Date(AT),
+    });
+    return wrap(armored);
+  }
+});
+
+describe('what a stranger may make us look at', () => {
+  const signedTimes = async (times: number) => {
+    const key = await openpgp.readPrivateKey({ armoredKey: rae.secret });
+    const message = await openpgp.createMessage({ binary: Buffer.from('Content-Type: text/plain\r\n\r\nthe text') });
+    const signingKeys = Array.from({ length: times }, () => key);
+    const encryptionKeys = await openpgp.readKey({ armoredKey: list.public });
+    return wrap(await openpgp.encrypt({ message, signingKeys, encryptionKeys, date: new Date(AT) }));
+  };
+
+  it('ends at ten signatures, also inside of an encryption', async () => {
+    expect((await open(await signedTimes(10))).signatures).toHaveLength(10);
+    await expect(open(await signedTimes(11))).rejects.toMatchObject({ reason: 'too-complex' });
+  });
+
+  const offering = (...keys: string[]) => {
+    const attachments = keys.map((key, at) => ({ name: `${at}.asc`, type: 'application/pgp-keys', data: Buffer.from(key) }));
+    return encryptedMail({ ...letter, attachments }, sealing);
+  };
+
+  it('ends at three certificates that came with the mail, and at 64 KiB of each', async () => {
+    const others = await Promise.all(['a', 'b', 'c'].map(async (name) => (await makeParty(`${name}@else.example`)).public));
+    const third = await open(await offering(...others.slice(1), rae.public), []);
+    expect(third).toMatchObject({ signer: { fingerprint: rae.fingerprint }, offered: { length: 3 } });
+    const fourth = await open(await offering(...others, rae.public), []);
+    expect(fourth).toMatchObject({ signer: null, signatures: [{ reason: 'no-certificate' }], offered: { length: 3 } });
+    const padded = (octets: number) => rae.public.padEnd(octets, '\n');
+    expect(await open(await offering(padded(64 * 1024)), [])).toMatchObject({ signer: { fingerprint: rae.fingerprint } });
+    const large = await open(await offering(padded(65 * 1024)), []);
+    expect(large).toMatchObject({ signer: null, signatures: [{ reason: 'no-certificate' }], offered: [] });
+  });
+});
+
 describe('who signed', () => {
   it('a certificate that is not known: the signature cannot be checked', async () => {
     const opened = await open(await encryptedMail(letter, sealing), []);
@@ -211,13 +290,13 @@ describe('what cannot be opened', () => {
   it('is one and the same refusal for every damage: no oracle', async () => {
     const mail = await encryptedMail(letter, sealing);
     const armored = /-----BEGIN PGP MESSAGE-----[\s\S]*-----END PGP MESSAGE-----/.exec(mail.toString('latin1'))?.[0] ?? '';
-    const binary = await (await openpgp.readMessage({ armoredMessage: armored })).write();
+    const binary = (await openpgp.readMessage({ armoredMessage: armored })).write() as Uint8Array;
     const damaged = [8, 100, binary.length - 25, binary.length - 1].map((at) => {
-      const copy = Buffer.from(binary as Uint8Array);
+      const copy = Buffer.from(binary);
       copy[at] = (copy[at] ?? 0) ^ 1;
       return copy;
     });
-    for (const bytes of [...damaged, Buffer.from(binary as Uint8Array).subarray(0, binary.length - 30), Buffer.from('junk')])
+    for (const bytes of [...damaged, Buffer.from(binary).subarray(0, binary.length - 30), Buffer.from('junk')])
       await expect(open(wrap(bytes))).rejects.toMatchObject({ reason: 'cannot-open', hint: undefined });
   });
 
