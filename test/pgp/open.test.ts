@@ -133,17 +133,29 @@ describe('layers', () => {
 });
 
 describe('what a stranger may make us look at', () => {
-  const signedTimes = async (times: number) => {
+  const part = 'Content-Type: text/plain\r\n\r\nthe text';
+  const signing = async (times: number) => {
     const key = await openpgp.readPrivateKey({ armoredKey: rae.secret });
-    const message = await openpgp.createMessage({ binary: Buffer.from('Content-Type: text/plain\r\n\r\nthe text') });
-    const signingKeys = Array.from({ length: times }, () => key);
-    const encryptionKeys = await openpgp.readKey({ armoredKey: list.public });
-    return wrap(await openpgp.encrypt({ message, signingKeys, encryptionKeys, date: new Date(AT) }));
+    const message = await openpgp.createMessage({ binary: Buffer.from(part) });
+    return { message, signingKeys: Array.from({ length: times }, () => key), date: new Date(AT) };
+  };
+  const inMessage = async (times: number) =>
+    wrap(
+      await openpgp.encrypt({ ...(await signing(times)), encryptionKeys: await openpgp.readKey({ armoredKey: list.public }) }),
+    );
+  const inMultipart = async (times: number) => {
+    const signature = await openpgp.sign({ ...(await signing(times)), detached: true });
+    const head = 'Content-Type: multipart/signed; boundary=s; protocol="application/pgp-signature"\r\n\r\n';
+    const entity = `${head}--s\r\n${part}\r\n--s\r\nContent-Type: application/pgp-signature\r\n\r\n${signature}\r\n--s--\r\n`;
+    return Buffer.concat([Buffer.from(`From: ${rae.address}\r\n`), await layered(Buffer.from(entity))]);
   };
 
-  it('ends at ten signatures, also inside of an encryption', async () => {
-    expect((await open(await signedTimes(10))).signatures).toHaveLength(10);
-    await expect(open(await signedTimes(11))).rejects.toMatchObject({ reason: 'too-complex' });
+  it.each([
+    ['a message', inMessage],
+    ['a multipart/signed inside of an encryption', inMultipart],
+  ])('ends at ten signatures of %s', async (_, compose) => {
+    expect((await open(await compose(10))).signatures).toHaveLength(10);
+    await expect(open(await compose(11))).rejects.toMatchObject({ reason: 'too-complex' });
   });
 
   const offering = (...keys: string[]) => {
