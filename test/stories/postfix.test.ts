@@ -51,11 +51,21 @@ describe.skipIf(missing)(`behind a real Postfix${missing ? ` (${missing})` : ''}
         await expect(openCopy(raw, await makeParty('nobody@else.example'))).rejects.toThrow('No decryption key packets found');
       }
 
-      // What Curfew refuses comes back from Postfix as a bounce, said to the sender once.
+      // What Curfew refuses at RCPT, Postfix refuses there too, and takes no mail.
       sink.mails.length = 0;
       const from = { address: 'early@bird.example', name: 'Early' };
-      const early = clearMail({ from, to: LISTS.announce, subject: 'Soon', text: 'Now.\n' });
-      expect((await swaks({ server, from: from.address, to: LISTS.announce, mail: early })).code).toBe(0);
+      const early = (to: string) =>
+        swaks({ server, from: from.address, to, mail: clearMail({ from, to, subject: 'Soon', text: 'Now.\n' }) });
+      for (const [to, said] of [
+        [LISTS.announce, '550 5.7.1 This list'],
+        ['nobody@orbit.example', '550 5.1.1 No such address here'],
+      ] as const) {
+        const refused = await early(to);
+        expect(refused.code).toBe(24);
+        expect(refused.stdout).toContain(said);
+      }
+      // What Curfew refuses once it has read it comes back from Postfix as a bounce, said to the sender once.
+      expect((await early(LISTS.distributors)).code).toBe(0);
       const [bounce] = await sink.waitFor(1, 30_000);
       expect([bounce?.from, bounce?.to]).toEqual(['', [from.address]]);
       expect(bounce?.raw.toString()).toMatch(/^Status: 5\.7\.1\r$/m);

@@ -14,7 +14,7 @@ export const postfixAbsent: string | null = !installed('postfix')
     : 'postfix starts for root only';
 
 export interface Postfix {
-  /** Takes mail for `domain` and hands it over to Curfew, as an MX does. */
+  /** Takes strangers' mail for `domain` and hands it over to Curfew, as an MX does. */
   inPort: number;
   /** Takes any mail and hands it to the sink, as a relay does. */
   outPort: number;
@@ -31,7 +31,10 @@ export interface PostfixPlan {
   sink: { port: number };
 }
 
-/** A real Postfix of its own: configuration, queue, log and ports are in a temporary folder that `stop` removes. */
+/**
+ * A real Postfix of its own, set up by the lines of README.md. Configuration, queue, log and ports are in a temporary folder
+ * that `stop` removes.
+ */
 export async function startPostfix({ domain, curfew, sink }: PostfixPlan): Promise<Postfix> {
   const folder = await mkdtemp(join(tmpdir(), 'curfew-postfix-'));
   // Its daemons run as several users, and all of them read the configuration.
@@ -40,7 +43,7 @@ export async function startPostfix({ domain, curfew, sink }: PostfixPlan): Promi
   await chown(join(folder, 'data'), await idOf('postfix'), 0);
   const [inPort, outPort] = [await freePort(), await freePort()];
   const toCurfew = curfew.protocol === 'lmtp' ? `lmtp:inet:127.0.0.1:${curfew.port}` : `smtp:[127.0.0.1]:${curfew.port}`;
-  await writeFile(join(folder, 'conf', 'main.cf'), mainCf(folder, { domain, toCurfew, sinkPort: sink.port }));
+  await writeFile(join(folder, 'conf', 'main.cf'), mainCf(folder, domain, sink.port) + (await lines(domain, toCurfew)));
   await writeFile(join(folder, 'conf', 'master.cf'), masterCf({ inPort, outPort, sinkPort: sink.port }));
   const log = () => readFile(join(folder, 'mail.log'), 'utf8').catch(() => '');
   const remove = () => rm(folder, { recursive: true, force: true });
@@ -81,18 +84,25 @@ async function lives(pid: number): Promise<boolean> {
   return !stat.includes(') Z ');
 }
 
-function mainCf(folder: string, to: { domain: string; toCurfew: string; sinkPort: number }): string {
+/** What README.md says to write into main.cf, with the names and ports of here. */
+async function lines(domain: string, toCurfew: string): Promise<string> {
+  const readme = await readFile(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8');
+  const [, said] = /^```\n(# main\.cf[\s\S]*?)^```$/m.exec(readme) ?? [];
+  const transport = 'lmtp:inet:127.0.0.1:2424';
+  if (!said?.includes(transport)) throw new Error(`README.md has no lines for main.cf with ${transport}`);
+  return said.replaceAll(transport, toCurfew).replaceAll('orbit.example', domain);
+}
+
+function mainCf(folder: string, domain: string, sinkPort: number): string {
   return `
 compatibility_level = 3.6
 queue_directory = ${folder}/queue
 data_directory = ${folder}/data
 maillog_file = ${folder}/mail.log
 maillog_file_prefixes = ${folder}
-myhostname = mx.${to.domain}
+myhostname = mx.${domain}
 mydestination =
-relay_domains = ${to.domain}
-transport_maps = inline:{ { ${to.domain} = ${to.toCurfew} } }
-default_transport = smtp:[127.0.0.1]:${to.sinkPort}
+default_transport = smtp:[127.0.0.1]:${sinkPort}
 mynetworks = 127.0.0.0/8
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
@@ -101,10 +111,8 @@ lmtp_dns_support_level = disabled
 smtp_host_lookup = native
 alias_maps =
 local_recipient_maps =
-smtpd_recipient_restrictions = permit_mynetworks, reject
-smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_peername_lookup = no
-message_size_limit = 31457280
+address_verify_poll_delay = 1s
 queue_run_delay = 1s
 minimal_backoff_time = 1s
 maximal_backoff_time = 2s
@@ -114,6 +122,7 @@ maximal_backoff_time = 2s
 function masterCf({ inPort, outPort, sinkPort }: { inPort: number; outPort: number; sinkPort: number }): string {
   return `
 127.0.0.1:${inPort} inet n - n - - smtpd
+  -o mynetworks=192.0.2.0/24
 127.0.0.1:${outPort} inet n - n - - smtpd
   -o content_filter=smtp:[127.0.0.1]:${sinkPort}
 cleanup unix n - n - 0 cleanup
@@ -123,6 +132,7 @@ rewrite unix - - n - - trivial-rewrite
 bounce unix - - n - 0 bounce
 defer unix - - n - 0 bounce
 trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
 proxymap unix - - n - - proxymap
 smtp unix - - n - - smtp
 lmtp unix - - n - - lmtp
