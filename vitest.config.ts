@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/postgres-server.ts'],
+    globalSetup: ['test/support/built.ts', 'test/support/postgres-server.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Whole-system tests start real servers; two at a time is what two cores carry without starving timers.

@@ -1,6 +1,10 @@
+import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import nodemailer from 'nodemailer';
 import { afterEach, describe, expect, test } from 'vitest';
+import { staleSource } from './built.ts';
 import { clearMail, cleartextSignedMail, encryptedMail, inlineMail, signedMail } from './compose.ts';
 import { generate, makeParty, openCopy } from './party.ts';
 import { postfixAbsent, startPostfix } from './postfix.ts';
@@ -83,6 +87,26 @@ describe('a party', () => {
     for (const mail of mails) expect(mail.toString().replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
     expect((await openCopy(mails[2] as Buffer, rita, rita.public, at)).entity.toString()).toBe('See.\r\n');
   });
+});
+
+test('what was changed after it was built is found, and what was never built', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'curfew-built-'));
+  opened.push({ close: () => rm(root, { recursive: true }) });
+  const write = async (path: string, seconds: number) => {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), '');
+    await utimes(join(root, path), seconds, seconds);
+  };
+  await write('migrations/0001.ts', 1);
+  await write('src/mail/a.ts', 5);
+  await write('src/mail/b.d.ts', 9);
+  expect(staleSource(root)).toBe('src/mail/a.ts');
+  await write('dist/src/mail/a.js', 5);
+  expect(staleSource(root)).toBe('migrations/0001.ts');
+  await write('dist/migrations/0001.js', 2);
+  expect(staleSource(root)).toBeNull();
+  await write('src/mail/a.ts', 6);
+  expect(staleSource(root)).toBe('src/mail/a.ts');
 });
 
 test('a process is heard by its lines and killed', async () => {
