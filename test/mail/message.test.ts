@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodedBody, entityText, fieldText, fileName, leaves, parseEntity, parseMessage } from '../../src/mail/message.ts';
 import { Refusal } from '../../src/refusal.ts';
+import { effort } from '../support/effort.ts';
 
 const bytes = (...lines: string[]) => Buffer.from(lines.join('\r\n'), 'latin1');
 
@@ -85,9 +86,9 @@ describe('parsing a mail', () => {
       ),
     ],
   ])('refuses %s within a second', (_, mail) => {
-    const begin = performance.now();
+    const spent = effort();
     expect(() => parseMessage(mail)).toThrow(expect.objectContaining({ reason: 'too-complex' }));
-    expect(performance.now() - begin).toBeLessThan(1000);
+    expect(spent()).toBeLessThan(1000);
   });
 
   it('takes a thousand short fields, and refuses one more', () => {
@@ -97,10 +98,10 @@ describe('parsing a mail', () => {
   });
 
   it('reads a field of a hundred thousand lines within a second', () => {
-    const begin = performance.now();
+    const spent = effort();
     const mail = parseMessage(Buffer.from(`Subject: a\r\n${' b\r\n'.repeat(100_000)}\r\n`));
     expect(fieldText(mail, 'subject')).toHaveLength(200_001);
-    expect(performance.now() - begin).toBeLessThan(1000);
+    expect(spent()).toBeLessThan(1000);
   });
 
   it('counts the header sections of all parts together', () => {

@@ -15,6 +15,7 @@ import {
   textPart,
   words,
 } from '../../src/mail/outgoing.ts';
+import { effort } from '../support/effort.ts';
 
 const fields = { from: 'orbit <security@orbit.example>', to: 'security@orbit.example', subject: 'The real one', date: 0 };
 
@@ -66,10 +67,10 @@ describe('parts', () => {
   });
 
   it('takes a million empty lines in its stride', () => {
-    const begin = performance.now();
+    const spent = effort();
     textPart(`${'\n'.repeat(1_000_000)}x`);
     expect(textPart('\n\n').toString()).toMatch(/7bit\r\n\r\n\r\n$/);
-    expect(performance.now() - begin).toBeLessThan(2000);
+    expect(spent()).toBeLessThan(2000);
   });
 
   it.each([`${'long '.repeat(400)}`, 'blank at the end ', 'From here on'])(
