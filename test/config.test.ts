@@ -3,10 +3,12 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TSchema, Type } from 'typebox';
+import { Value } from 'typebox/value';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Config, ConfigError, checkConfig, loadConfig, readPassphrase } from '../src/config.ts';
 import { ConfigFile } from '../src/config-schema.ts';
 import { jsonFault } from '../src/json-fault.ts';
+import { problemsOf } from '../src/schema-problems.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -216,6 +218,16 @@ describe('the file', () => {
   });
 });
 
+/** The table of README.md: an option, and what may stand there instead of what the example shows. */
+const alternatives = new Map(
+  [
+    ...readFileSync(join(import.meta.dirname, '..', 'README.md'), 'utf8').matchAll(/^\| `([A-Za-z.]+)` +\| (`.*`)[^`|]*\|$/gm),
+  ].map(([, option = '', forms = '']) => [
+    option,
+    [...forms.matchAll(/`([^`]+)`/g)].map(([, json = '']) => JSON.parse(json) as unknown),
+  ]),
+);
+
 describe('config.example.json', () => {
   const path = join(import.meta.dirname, '..', 'config.example.json');
 
@@ -223,9 +235,44 @@ describe('config.example.json', () => {
     expect(loadConfig(path).project).toBe('orbit');
   });
 
+  const example = () => JSON.parse(readFileSync(path, 'utf8')) as object;
+
   test('shows every option', () => {
-    expect(paths(JSON.parse(readFileSync(path, 'utf8')) as object)).toEqual(expect.arrayContaining(schemaPaths(ConfigFile)));
+    expect(paths(example())).toEqual(expect.arrayContaining(schemaPaths(ConfigFile)));
   });
+
+  test('shows every form of an option, or README.md does', () => {
+    const unseen = unions(ConfigFile).flatMap(({ option, forms }) => {
+      const seen = [valueAt(example(), option), ...(alternatives.get(option) ?? [])];
+      return forms.filter((form) => !seen.some((value) => Value.Check(form, value))).map((form) => [option, form]);
+    });
+    expect(unseen).toEqual([]);
+  });
+
+  test.each([...alternatives].flatMap(([option, values]) => values.map((value) => [option, value] as const)))(
+    'takes %s: %j, as README.md says',
+    (option, value) => {
+      const changed = example();
+      const [name = '', ...folders] = option.split('.').reverse();
+      Object.assign(valueAt(changed, folders.reverse().join('.')) as object, { [name]: value });
+      expect(problemsOf(ConfigFile, changed, new Set())).toEqual([]);
+      expect(valueAt(example(), option)).not.toEqual(value);
+    },
+  );
+
+  /** What is written at `option`, as in `smtp.tls`; the whole for ''. */
+  function valueAt(value: unknown, option: string): unknown {
+    return option
+      .split('.')
+      .filter((name) => name !== '')
+      .reduce((at, name) => (at as Record<string, unknown>)[name], value);
+  }
+
+  function unions(schema: TSchema, option = ''): { option: string; forms: TSchema[] }[] {
+    if (Type.IsUnion(schema)) return [{ option, forms: schema.anyOf }];
+    if (!Type.IsObject(schema)) return [];
+    return Object.entries(schema.properties).flatMap(([name, member]) => unions(member, option ? `${option}.${name}` : name));
+  }
 
   function paths(value: object, prefix = ''): string[] {
     return Object.entries(value).flatMap(([name, member]: [string, unknown]) => [
