@@ -145,7 +145,7 @@ const walls: Record<string, { may: string[]; mayNot: string[] }> = {
     mayNot: ['../../smtp/server.ts', '../../http/server.ts', '../../config.ts', '../../main.ts', 'kysely', 'openpgp', 'node:net'],
   },
   'src/roster/plan.ts': {
-    may: ['./entries.ts', './state.ts', '../store/members.ts'],
+    may: ['./entries.ts', './state.ts', '../store/members.ts', '../store/certificates.ts', '../pgp/renewal.ts'],
     mayNot: ['./import.ts', '../store/database.ts', '../pgp/keyring.ts', '../seams.ts', 'node:fs', 'typebox'],
   },
   'src/embargo/loop.ts': {
