@@ -14,7 +14,7 @@ import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import type { Audience, Case, Delivery, List, Post, PostKind } from '../store/schema.ts';
+import type { Case, Delivery, List, Post } from '../store/schema.ts';
 import { type Composed, listFields, listHeaders, personalHeaders } from './compose.ts';
 import { PRIORITY } from './copies.ts';
 

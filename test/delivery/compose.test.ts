@@ -172,6 +172,8 @@ describe('the fields of a copy', () => {
 
   const submitted: Record<PostKind, string | undefined> = {
     receipt: 'auto-replied',
+    answer: 'auto-replied',
+    key: 'auto-replied',
     'receipt-clear': 'auto-replied',
     alert: 'auto-generated',
     lifted: 'auto-generated',
@@ -181,6 +183,8 @@ describe('the fields of a copy', () => {
     report: undefined,
     post: undefined,
     owner: undefined,
+    request: undefined,
+    bounce: undefined,
     public: undefined,
     dispatch: undefined,
   };

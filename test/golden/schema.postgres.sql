@@ -336,8 +336,7 @@ CREATE OR REPLACE FUNCTION public.deliveries_blanks()
 AS $function$
       begin
         if new.address <> trim(new.address, '
-
-') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
+') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;
@@ -440,6 +439,7 @@ alter table lists add constraint lists_role_check CHECK ((role = ANY (ARRAY['int
 alter table lists add constraint lists_signed_only_check CHECK ((signed_only = ANY (ARRAY[0, 1])));
 
 alter table lists add constraint lists_unaddressed_check CHECK ((unaddressed = ANY (ARRAY['hold'::text, 'accept'::text])));
+
 CREATE OR REPLACE FUNCTION public.lists_kept()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -523,13 +523,13 @@ create table posts (id text not null,
   received_at bigint not null,
   size integer not null,
   content bytea not null,
+  bundle_hash text,
   state text not null default 'accepted'::text,
   hold_reason text,
   hits text,
   signatures text,
   decided_by text,
   decided_at bigint);
-  bundle_hash text);
 
 alter table posts add constraint posts_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 

@@ -185,13 +185,11 @@ CREATE INDEX "deliveries_due" on "deliveries" ("state",
 CREATE INDEX "deliveries_post" on "deliveries" ("post_id");
 
 CREATE TRIGGER deliveries_blanks_insert before insert on deliveries when new.address <> trim(new.address, '
-
-')
+')
       begin select raise(abort, 'an address has no blanks around it'); end;
 
 CREATE TRIGGER deliveries_blanks_update before update of address on deliveries when new.address <> trim(new.address, '
-
-')
+')
       begin select raise(abort, 'an address has no blanks around it'); end;
 
 CREATE TRIGGER deliveries_own_address_insert before insert on deliveries when new.audience = 'contact'
@@ -314,13 +312,13 @@ CREATE TABLE "posts" ("id" text primary key,
   "received_at" integer not null,
   "size" integer not null,
   "content" blob not null,
+  "bundle_hash" text,
   "state" text default 'accepted' not null check (state in ('accepted', 'held', 'refused')),
   "hold_reason" text,
   "hits" text,
   "signatures" text,
   "decided_by" text references "contacts" ("id"),
   "decided_at" integer) strict;
-  "bundle_hash" text) strict;
 
 CREATE INDEX "posts_case" on "posts" ("case_id");
 

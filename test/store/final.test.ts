@@ -158,10 +158,14 @@ eachEngine((engine) => {
         ['a case by its number', again('ORBIT-9', 1, 't9'), 'cases'],
         ['a case by its thread', again('ORBIT-9', 9, 't1'), 'cases'],
         ['a post', sql`replace into posts select * from posts where id = 'public'`, 'posts'],
-        ['a list by its id', sql`replace into lists values ('announce', 'x@orbit.example', 'private', 'a', 'F', 1)`, 'lists'],
+        [
+          'a list by its id',
+          sql`replace into lists (id, address, role, name, fingerprint, created_at) values ('announce', 'x@orbit.example', 'private', 'a', 'F', 1)`,
+          'lists',
+        ],
         [
           'a list by its address',
-          sql`replace into lists values ('x', 'announce@orbit.example', 'private', 'a', 'F', 1)`,
+          sql`replace into lists (id, address, role, name, fingerprint, created_at) values ('x', 'announce@orbit.example', 'private', 'a', 'F', 1)`,
           'lists',
         ],
         ['an approval', sql`replace into approvals select * from approvals where person_id = 'lead'`, 'approvals'],

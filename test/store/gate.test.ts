@@ -115,7 +115,9 @@ eachEngine((engine) => {
 
     test('is not an alarm for the people behind a public list', async () => {
       await run(delivery({ ...toContact, list_id: 'announce', post_id: 'alert' }));
-      await expect(run(sql`update deliveries set address = 'oss@public.example'`)).rejects.toThrow(NEEDS_RELEASE);
+      // Which of the two guards speaks first is the engine's choice.
+      const refusal = /a public delivery needs a released case|the copy of a contact goes to his own address/;
+      await expect(run(sql`update deliveries set address = 'oss@public.example'`)).rejects.toThrow(refusal);
     });
 
     test('is not turned into another post afterwards', async () => {
@@ -228,7 +230,9 @@ eachEngine((engine) => {
       sql`release_at = release_at - 1`,
     ])('is final (%#)', async (change) => {
       await release();
-      await expect(run(sql`update cases set ${change} where id = 'ORBIT-1'`)).rejects.toThrow(FINAL);
+      await expect(run(sql`update cases set ${change} where id = 'ORBIT-1'`)).rejects.toThrow(
+        /a released case stays as it was released|a case keeps its number/,
+      );
       await run(sql`update cases set overdue_told_at = 5, updated_at = 5 where id = 'ORBIT-1'`);
     });
   });
@@ -251,7 +255,10 @@ eachEngine((engine) => {
     });
 
   test.each([
-    ['lists', sql`insert into lists values ('more', 'More@orbit.example', 'private', 'm', 'F', 1)`],
+    [
+      'lists',
+      sql`insert into lists (id, address, role, name, fingerprint, created_at) values ('more', 'More@orbit.example', 'private', 'm', 'F', 1)`,
+    ],
     ['contacts', sql`update contacts set address = upper(address)`],
     ['recipients', sql`update recipients set address = upper(address)`],
   ])('an address of %s is kept in lower case', async (_, shout) => {
