@@ -9,7 +9,7 @@ const NEEDS_RELEASE = /a public delivery needs a released case and its public po
 const NEEDS_APPROVALS = /only with the approvals of two different people/;
 const AS_APPROVED = /a release changes nothing of what was approved/;
 const FIXED_WORDS = /a stranger is sent nothing but fixed words/;
-const FINAL = /a released case stays as it was released/;
+const FINAL = /a released case stays as it was released|a case keeps its number/;
 
 eachEngine((engine) => {
   let db: Database;
