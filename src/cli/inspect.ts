@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type Instant, systemClock } from '../clock.ts';
 import { parseMailboxes } from '../mail/address.ts';
-import { automatic } from '../mail/automatic.ts';
+import { automatic, isLoop, listId } from '../mail/automatic.ts';
 import { recognise } from '../mail/encrypted.ts';
 import { type Entity, fieldsNamed, fieldText, parseEntity, parseMessage } from '../mail/message.ts';
-import { viewOf } from '../mail/view.ts';
+import { type ViewedFile, viewOf } from '../mail/view.ts';
 import { type CertificateFacts, readCertificate } from '../pgp/certificate.ts';
 import { type OpenedMail, openMail } from '../pgp/open.ts';
-import { readSecretKeys } from '../pgp/secret.ts';
+import { addressesOf, readSecretKeys } from '../pgp/secret.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
 import { asRefusal, type Reason, Refusal } from '../refusal.ts';
 import { readNamed } from './file.ts';
@@ -41,7 +41,7 @@ export interface Seen {
   encrypted: boolean;
   decrypted: boolean;
   refusal: Reason | null;
-  automatic: 'bounce' | 'auto-reply' | null;
+  automatic: 'bounce' | 'auto-reply' | 'loop' | null;
   from: string | null;
   subject: string;
   outerSubject: string;
@@ -71,20 +71,22 @@ export function withCrlf(raw: Uint8Array): Uint8Array {
   return Buffer.from(Buffer.from(raw).toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1');
 }
 
-/** The same for any mail. It never throws: what the receiving route refuses is seen as refused. */
+/** The same for any mail. It never throws: what the receiving route refuses is seen as refused, and a bounce is not opened. */
 export async function look(raw: Uint8Array, secrets: Uint8Array[], known: CertificateFacts[], at: Instant): Promise<Seen> {
   try {
     const mail = parseMessage(raw);
+    const origin = originOf(mail, (await Promise.all(secrets.map(addressesOf))).flat());
+    if (origin === 'bounce') return unopened(mail, origin, null);
     if (fieldsNamed(mail, 'from').length === 0) throw new Refusal('malformed-mail', 'There is no From');
     const lookup = async (keyIds: string[]) =>
       known.filter(({ keys }) => keys.some(({ keyId }) => keyIds.includes(keyId))).map(({ data }) => data);
-    return await describe(mail, await openMail({ raw, secrets, at }, lookup));
+    return await describe(origin, await openMail({ raw, secrets, at }, lookup));
   } catch (error) {
     return refused(raw, asRefusal(error));
   }
 }
 
-async function describe(mail: Entity, opened: OpenedMail): Promise<Seen> {
+async function describe(origin: Seen['automatic'], opened: OpenedMail): Promise<Seen> {
   const { text, files } = viewOf(parseEntity(opened.content));
   const offered = await Promise.all(opened.offered.map((data) => readCertificate(data).catch(() => null)));
   return {
@@ -92,7 +94,7 @@ async function describe(mail: Entity, opened: OpenedMail): Promise<Seen> {
     encrypted: opened.encrypted,
     decrypted: opened.encrypted,
     refusal: null,
-    automatic: kindOf(mail),
+    automatic: origin,
     from: opened.from?.address ?? null,
     subject: opened.subject,
     outerSubject: opened.outerSubject,
@@ -100,48 +102,54 @@ async function describe(mail: Entity, opened: OpenedMail): Promise<Seen> {
     signatures: opened.signatures.map(({ digest: _, madeAt: __, intendedFor: ___, ...shown }) => shown),
     signer: opened.signer?.certificateKnown ? opened.signer.fingerprint : null,
     text,
-    attachments: files.map(({ name, mediaType, bytes }) => ({
-      name,
-      type: mediaType,
-      size: bytes.length,
-      sha256: createHash('sha256').update(bytes).digest('hex'),
-    })),
+    attachments: files.map(fileSeen),
     certificates: [...new Set(offered.flatMap((facts) => facts?.fingerprint ?? []))],
     warnings: opened.warnings,
   };
 }
 
-/** A file has no envelope: what it says of its own sender stands in for it. */
-function kindOf(mail: Entity): Seen['automatic'] {
+function fileSeen({ name, mediaType, bytes }: ViewedFile): Seen['attachments'][number] {
+  return { name, type: mediaType, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** A file has no envelope: what it says of its own sender stands in for it. The lists are those whose keys were given. */
+function originOf(mail: Entity, lists: readonly string[]): Seen['automatic'] {
+  if (isLoop(mail, lists.map(listId))) return 'loop';
   const returnPath = fieldsNamed(mail, 'return-path')[0]?.value;
   const kind = automatic(mail, returnPath?.replace(/[<>\s]/g, '') ?? 'unknown');
   return kind === 'notice' ? null : kind;
 }
 
 function refused(raw: Uint8Array, { reason }: Refusal): Seen {
-  let outside: Entity | undefined;
   try {
-    outside = parseMessage(raw);
+    const mail = parseMessage(raw);
+    return unopened(mail, originOf(mail, []), reason);
   } catch {
     // What cannot even be parsed has nothing to show.
+    return unopened(parseEntity(new Uint8Array()), null, reason);
   }
-  const form = outside ? recognise(outside).form : 'clear';
-  const from = outside ? fieldsNamed(outside, 'from')[0] : undefined;
-  const subject = outside ? (fieldText(outside, 'subject') ?? '') : '';
+}
+
+/** What can be seen of a mail without opening it. */
+function unopened(mail: Entity, origin: Seen['automatic'], refusal: Reason | null): Seen {
+  const { form } = recognise(mail);
+  const [from] = fieldsNamed(mail, 'from');
+  const subject = fieldText(mail, 'subject') ?? '';
+  const { text, files } = refusal === null ? viewOf(mail) : { text: '', files: [] };
   return {
-    form: reason === 'cannot-open' ? 'undecryptable' : form === 's-mime' ? 'clear' : form,
-    encrypted: reason === 'cannot-open' || form === 'pgp-mime' || form === 'inline',
+    form: refusal === 'cannot-open' ? 'undecryptable' : form === 's-mime' ? 'clear' : form,
+    encrypted: refusal === 'cannot-open' || form === 'pgp-mime' || form === 'inline' || refusal === 's-mime',
     decrypted: false,
-    refusal: reason,
-    automatic: outside ? kindOf(outside) : null,
+    refusal,
+    automatic: origin,
     from: from ? (parseMailboxes(from.value)[0]?.address ?? null) : null,
     subject,
     outerSubject: subject,
     subjectProtected: false,
     signatures: [],
     signer: null,
-    text: '',
-    attachments: [],
+    text,
+    attachments: files.map(fileSeen),
     certificates: [],
     warnings: [],
   };

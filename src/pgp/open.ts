@@ -5,6 +5,7 @@ import { withoutLegacyDisplay } from '../mail/legacy-display.ts';
 import { type Entity, fieldsNamed, parseEntity, parseMessage } from '../mail/message.ts';
 import { contentOf, effectiveField, protectedAddresses, protectedField } from '../mail/protected.ts';
 import { inUtf8 } from '../mail/utf8.ts';
+import { keyIdsIn } from './certificate-bytes.ts';
 import { type Form, type Means, type Opening, opening, peelAll, type Warning } from './layers.ts';
 import { openParts } from './parts.ts';
 import { type Lookup, offerable, type SignatureVerdict, type SignedEntity } from './verify.ts';
@@ -91,8 +92,14 @@ function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
     content: inUtf8(parseEntity(contentOf(subject.isProtected ? withoutLegacyDisplay(state.content) : state.content))).raw,
     aside: state.aside,
     warnings: [...state.warnings],
-    offered: offerable([...offeredCertificates(state.content), ...offeredCertificates(mail)]),
+    offered: offerable(signersFirst([...offeredCertificates(state.content), ...offeredCertificates(mail)], state)),
   };
+}
+
+/** However many others came along, the one that a signature names is not left out. */
+function signersFirst(offered: readonly Uint8Array[], { signatures }: Opening): Uint8Array[] {
+  const named = (data: Uint8Array) => keyIdsIn(data).some((id) => signatures.some(({ keyId }) => keyId === id));
+  return [...offered.filter(named), ...offered.filter((data) => !named(data))];
 }
 
 /** The one certificate behind the whole content; two different ones, or a part of it, credit nobody. */

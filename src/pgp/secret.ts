@@ -31,6 +31,12 @@ export async function readSecretKeys(input: Uint8Array, passphrase: () => Promis
   );
 }
 
+/** The addresses in the user ids of a secret key, in lower case. */
+export async function addressesOf(secret: Uint8Array): Promise<string[]> {
+  const { users } = await parseSecret(secret);
+  return users.flatMap(({ userID }) => (userID?.email ? [userID.email.toLowerCase()] : []));
+}
+
 async function parseAll(input: Uint8Array): Promise<openpgp.PrivateKey[]> {
   const text = Buffer.from(input).toString('latin1');
   try {

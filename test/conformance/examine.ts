@@ -19,7 +19,7 @@ import { asRefusal } from '../../src/refusal.ts';
 import type { Seams } from '../../src/seams.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
-import { type Database, openDatabase } from '../../src/store/database.ts';
+import { type Database, makeDatabase, openDatabase } from '../../src/store/database.ts';
 import * as lists from '../../src/store/lists.ts';
 import * as members from '../../src/store/members.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -77,7 +77,7 @@ function template(): Promise<string> {
   made ??= (async () => {
     const folder = mkdtempSync(join(tmpdir(), 'curfew-conformance-'));
     process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-    const db = openDatabase({ sqlite: join(folder, 'curfew.db') });
+    const db = makeDatabase({ sqlite: join(folder, 'curfew.db') });
     await migrate(db);
     await db.destroy();
     return join(folder, 'curfew.db');

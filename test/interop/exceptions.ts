@@ -73,7 +73,7 @@ export const exceptions: readonly Exception[] = [
     programs: ['gpg'],
     directions: TO_CURFEW,
     outcome: 'refused',
-    says: /^signature: invalid$/,
+    says: /^signature: no-certificate$/,
     because:
       'GnuPG signs with the RSA subkey, which it takes for a signing one. Curfew credits nobody with that: the subkey has made no signature over the primary key (RFC 9580 §5.2.1.8), so that it might be anybody’s. `gpg --local-user FINGERPRINT!` signs with the primary key.',
   },
@@ -130,7 +130,7 @@ export const exceptions: readonly Exception[] = [
     programs: ['pgpainless-cli'],
     directions: ['cleartext-signed, with "-- "'],
     outcome: 'refused',
-    says: /^signature: invalid$/,
+    says: /^malformed-mail: The signed text was changed/,
     because: 'It signs blanks at the end of a line, against RFC 9580 §7.2; GnuPG and Sequoia call that signature bad as well.',
   },
   {
