@@ -52,7 +52,9 @@ export interface Opening {
 }
 
 /** How soon a person answers a report (PROCESS: 24 h). */
-const ANSWER_WITHIN = DAY;
+export function answerBy(receivedAt: Instant): Instant {
+  return receivedAt + DAY;
+}
 
 /** The number is taken at once, so that the receipt can be sealed before the transaction; a failure leaves a gap. */
 export async function openCase({ db }: Seams, { project }: Identity, post: NewPost): Promise<Opening> {
@@ -63,7 +65,7 @@ export async function openCase({ db }: Seams, { project }: Identity, post: NewPo
     year,
     number,
     threadToken: newToken(),
-    answerBy: post.received_at + ANSWER_WITHIN,
+    answerBy: answerBy(post.received_at),
   };
 }
 
@@ -97,6 +99,24 @@ export async function fileReport(
   await fanOut(trx, clock, to, filed);
   if (receipt && (await mayAnswer(trx, clock, receipt))) await sendReceipt(trx, clock, to, receipt, certificateId);
   return { id: post.id, caseId, held: null };
+}
+
+/**
+ * A post of a case's thread by which its reporter, of whom no certificate was known, brings one: he is written to with it from now
+ * on, and gets the receipt that could not be sealed to him before. The roster stays as it is.
+ */
+export async function fileIntroduction(
+  trx: Db,
+  seams: Seams,
+  to: Destination,
+  post: NewPost,
+  receipt: Receipt,
+): Promise<Accepted> {
+  const accepted = await filePost(trx, seams, to, post);
+  const certificateId = await keepCertificate(trx, seams.clock, receipt);
+  const known = to.case && certificateId && (await cases.knowReporter(trx, to.case.id, certificateId));
+  if (known && (await mayAnswer(trx, seams.clock, receipt))) await sendReceipt(trx, seams.clock, to, receipt, certificateId);
+  return accepted;
 }
 
 async function sendReceipt(trx: Db, clock: Seams['clock'], to: Destination, receipt: Receipt, certificateId: string | null) {

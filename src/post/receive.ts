@@ -9,9 +9,9 @@ import type { PostKind } from '../store/schema.ts';
 import { admit, type Hits } from './admit.ts';
 import type { Facts, Verdict } from './checks.ts';
 import { type Destination, followReferences } from './destination.ts';
-import { type FiledPost, filePost, fileReport, once, openCase, placeOf } from './file.ts';
+import { answerBy, type FiledPost, fileIntroduction, filePost, fileReport, once, openCase, placeOf } from './file.ts';
 import { filesOf, isForPeople, keptVerdicts, type Look, lookAt, unopened } from './look.ts';
-import { prepareReceipt } from './receipt.ts';
+import { prepareReceipt, type Receipt } from './receipt.ts';
 import type { Accepted, Identity, Received } from './received.ts';
 import { answerKey, runRequest } from './request.ts';
 import { takeBounce } from './take-bounce.ts';
@@ -40,12 +40,34 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   if (kind === 'bounce') return takeBounce(seams, to, post, outside);
   if (to.purpose === 'sendkey' && kind === 'request') return answerKey(seams, to, post, { ...mail, origin });
   if (kind === 'request') return runRequest(seams, to, post, look);
+  if (kind === 'post') {
+    const receipt = origin === null ? await introduction(seams, identity, to, mail, look) : null;
+    return once(seams.db, to, post, (trx) =>
+      receipt ? fileIntroduction(trx, seams, to, post, receipt) : filePost(trx, seams, to, post),
+    );
+  }
   if (kind !== 'report') return once(seams.db, to, post, (trx) => filePost(trx, seams, to, post));
   const opening = await openCase(seams, identity, post);
   const { sender, receivedAt } = mail;
   const facts = { ...opening, ...look, project: identity.project, list: to.list, receivedAt };
   const receipt = origin === null && sender !== null ? await prepareReceipt(seams, { ...facts, sender }) : null;
   return once(seams.db, to, post, (trx) => fileReport(trx, seams, to, post, opening, receipt));
+}
+
+/** The receipt for a reporter who followed the advice of the first one: he answers it, signed, and brings his certificate. */
+async function introduction(
+  seams: Seams,
+  { project }: Identity,
+  { case: about, list }: Destination,
+  { sender }: Received,
+  look: Look,
+): Promise<Receipt | null> {
+  if (!about?.reporter_address || about.reporter_certificate_id !== null || list.id !== about.list_id) return null;
+  if (sender?.toLowerCase() !== about.reporter_address.toLowerCase()) return null;
+  const facts = { caseId: about.id, threadToken: about.thread_token, receivedAt: about.received_at };
+  const wish = { ...facts, ...look, project, list, sender, answerBy: answerBy(about.received_at) };
+  const receipt = await prepareReceipt(seams, wish);
+  return receipt?.certificate ? receipt : null;
 }
 
 /** A bounce or a vacation note at the intake address is for people to see, and opens no case. */

@@ -61,6 +61,17 @@ export async function change(
   return result.numUpdatedRows === 1n;
 }
 
+/** The reporter is written to with this certificate from now on. False: one was known already. */
+export async function knowReporter(db: Db, id: string, certificateId: string): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('cases')
+    .set({ reporter_certificate_id: certificateId })
+    .where('id', '=', id)
+    .where('reporter_certificate_id', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
 /** The case in that state whose instant comes first, or undefined. */
 export async function firstDue(db: Db, state: CaseState): Promise<{ id: string; release_at: Instant | null } | undefined> {
   return db

@@ -40,6 +40,37 @@ eachEngine((engine) => {
   };
   const reporter = async (caseId: string | null) => (await cases.byId(house.db, caseId ?? ''))?.reporter_address;
 
+  describe('whoever answers the receipt in clear, signed and with a certificate,', () => {
+    const answerTo = async (first: Sent, signer: Party, sender = rita.address) => {
+      const headers = [`In-Reply-To: ${/^Message-ID: (.*)$/im.exec(headerOf(first.raw))?.[1]}`];
+      house.clock.moveTo(house.clock.now() + SECOND);
+      const raw = await sealed({ headers, attachments: [attached(signer)] }, signer);
+      return arrive(house, raw, { sender });
+    };
+
+    test('gets the sealed one, once, and is written to with it from then on', async () => {
+      const { caseId } = await arrive(house, clearMail(letterOf(house, rita)));
+      const first = await delivered();
+      const before = await house.db.selectFrom('certificates').select('id').where('contact_id', 'is not', null).execute();
+      expect((await answerTo(first, rita)).caseId).toBe(caseId);
+      const { entity } = await openCopy((await delivered()).raw, rita, listCertificate(house, LISTS.security), house.clock.now());
+      expect(entity.toString()).toContain(caseId ?? '-');
+      expect((await cases.byId(house.db, caseId ?? ''))?.reporter_certificate_id).not.toBeNull();
+      await answerTo(first, rita);
+      expect((await receipts()).length).toBe(2);
+      const after = await house.db.selectFrom('certificates').select('id').where('contact_id', 'is not', null).execute();
+      expect(after).toEqual(before);
+    });
+
+    test('gets nothing where he is not the one who reported', async () => {
+      await arrive(house, clearMail(letterOf(house, rita)));
+      const first = await delivered();
+      const mallory = await makeParty('mallory@evil.example');
+      await answerTo(first, mallory, mallory.address);
+      expect((await receipts()).length).toBe(1);
+    });
+  });
+
   describe('a receipt is sealed', () => {
     const autocrypt = ({ address, public: armored }: Party) => {
       const [, data = ''] = /\r?\n\r?\n([\s\S]*?)\r?\n=/.exec(armored) ?? [];
