@@ -138,7 +138,7 @@ function unopened(mail: Entity, origin: Seen['automatic'], refusal: Reason | nul
   const { text, files } = refusal === null ? viewOf(mail) : { text: '', files: [] };
   return {
     form: refusal === 'cannot-open' ? 'undecryptable' : form === 's-mime' ? 'clear' : form,
-    encrypted: refusal === 'cannot-open' || form === 'pgp-mime' || form === 'inline' || refusal === 's-mime',
+    encrypted: refusal === 'cannot-open' || form === 'pgp-mime' || form === 'inline',
     decrypted: false,
     refusal,
     automatic: origin,

@@ -78,16 +78,30 @@ export function provenance(opened: OpenedMail, origin: Origin, shown: Entity): s
     .join('\n');
 }
 
-/** In text no encoded word is decoded. What could end the line, or turn its direction, is a space. */
+/** Characters of a name that are shown. */
+const LONGEST_NAME = 40;
+
+/** In text no encoded word is decoded. The address comes first, and nothing in a name may look like another line of these. */
 function plainMailbox({ name, address }: Mailbox): string {
-  const shown = `${name} <${address}>`.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
-  return name === '' ? shown.slice(1, -1) : shown;
+  const shown = [...flat(name).replaceAll(new RegExp(BARS, 'gu'), ' ').replace(/ {2,}/g, ' ').trim()]
+    .slice(0, LONGEST_NAME)
+    .join('');
+  return shown === '' ? flat(address) : `${flat(address)} ("${shown}")`;
+}
+
+/** On one line, in one direction, and in the characters that look alike made the same (NFKC). */
+function flat(text: string): string {
+  return text
+    .normalize('NFKC')
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Zs}]+/gu, ' ')
+    .trim();
 }
 
 const WHY_HELD: Readonly<Record<string, string>> = {
   mixed: 'signed and unsigned words, or those of several people, are in one mail',
   unaddressed: 'its signer has not addressed it to this list: somebody else may have sent on what he wrote to others',
   moderated: 'the list is moderated',
+  stopped: 'a person stopped it',
 };
 
 /** Only the team reads these. */
@@ -106,13 +120,25 @@ function encryptionOf({ encrypted, allEncrypted }: OpenedMail): keyof typeof ENC
   return encrypted ? 'part' : 'no';
 }
 
-/** A bar, or what looks like one, and a word of the block. */
-const IMITATION = /^[^\S\r\n]*[|¦│┃∣❘ǀ｜][^\S\r\n]*(from|signature|encrypted|case|held|decide|warning)[^\S\r\n]*:/imu;
+/** Bars, and what looks like one. */
+const BARS =
+  '[|\u00a6\u01c0\u01c1\u05c0\u0964\u2016\u2223\u2225\u2307\u23ae\u23d0\u2502\u2503\u2506\u2507\u250a\u250b\u254e\u254f\u2551\u2575\u2577\u2588-\u2590\u2595\u2758-\u275a\ufe31\ufe33\uff5c]';
+
+/** A bar at the beginning of a line, and a word with a colon, in whatever script. */
+const IMITATION = new RegExp(`^[^\\S\\n]*${BARS}+[^\\S\\n]*\\S{1,20}[^\\S\\n]*:`, 'mu');
 
 function imitates(shown: Entity): boolean {
   return leaves(shown)
-    .filter(({ mediaType }) => mediaType.startsWith('text/'))
-    .some((part) => IMITATION.test(part.mediaType === 'text/html' ? htmlLines(entityText(part)) : entityText(part)));
+    .filter(({ mediaType }) => mediaType.startsWith('text/') || mediaType === 'message/rfc822')
+    .some((part) => IMITATION.test(readable(part.mediaType === 'text/html' ? htmlLines(entityText(part)) : entityText(part))));
+}
+
+/** A text as it looks: what has no width is off, what is wide is narrow. */
+function readable(text: string): string {
+  return text
+    .replace(/\p{Cf}/gu, '')
+    .normalize('NFKC')
+    .replace(/\r\n?/g, '\n');
 }
 
 /** The same for programs, as fields inside of the copy, where no text can stand. */

@@ -22,13 +22,31 @@ const policy = {
   }),
   largest: OrNull(Type.Integer({ minimum: 1, description: 'octets of a mail; null: what the server takes' })),
   fileNames: OrNull(
-    Type.String({ maxLength: 2000, description: 'patterns of attachments that are allowed, as in "*.patch *.diff"' }),
+    Type.String({
+      minLength: 1,
+      maxLength: 2000,
+      pattern: '^[^\\u0000]*$',
+      description: 'patterns of attachments that are allowed, as in "*.patch *.diff"',
+    }),
   ),
-  fileTypes: OrNull(Type.String({ maxLength: 2000, description: 'their media types, as in "text/* image/png"' })),
+  fileTypes: OrNull(
+    Type.String({
+      minLength: 1,
+      maxLength: 2000,
+      pattern: '^[^\\u0000]*$',
+      description: 'their media types, as in "text/* image/png"',
+    }),
+  ),
   subjectPrefix: OrNull(
     Type.String({ maxLength: 50, pattern: '^[^\\[\\]\\r\\n]+$', description: 'before the subject, in brackets' }),
   ),
-  footer: OrNull(Type.String({ maxLength: 5000, description: 'below what it distributes, as the terms of the embargo' })),
+  footer: OrNull(
+    Type.String({
+      maxLength: 5000,
+      pattern: '^[^\\u0000]*$',
+      description: 'below what it distributes, as the terms of the embargo',
+    }),
+  ),
 };
 
 const ListView = Type.Object({

@@ -21,7 +21,9 @@ const MARKS: Readonly<Record<BlockKind, readonly [head: string, tail: string]>> 
 const LINE = /^[ \t\u00a0]*(-----(BEGIN|END) PGP (MESSAGE|SIGNED MESSAGE|PUBLIC KEY BLOCK|SIGNATURE)-----)[ \t\u00a0]*\r?$/gm;
 
 /** The complete blocks of a text, in their order, found in one pass. Inside of a block nothing else begins. */
-export function blocksIn(text: string): Block[] {
+export function blocksIn(given: string): Block[] {
+  // Of the same length, so that every place in it is a place in what was given.
+  const text = given.replaceAll('\u00a0', ' ');
   const blocks: Block[] = [];
   let open: { kind: BlockKind; start: number } | undefined;
   for (const match of text.matchAll(LINE)) {
@@ -29,7 +31,7 @@ export function blocksIn(text: string): Block[] {
     const start = match.index + match[0].indexOf(mark);
     if (open && mark === MARKS[open.kind][1]) {
       const end = start + mark.length;
-      blocks.push({ kind: open.kind, start: open.start, end, text: text.slice(open.start, end) });
+      blocks.push({ kind: open.kind, start: open.start, end, text: blockText(given, text, open.kind, open.start, end) });
       open = undefined;
       continue;
     }
@@ -38,6 +40,12 @@ export function blocksIn(text: string): Block[] {
     if (kind && open?.kind !== 'signed') open = { kind, start };
   }
   return blocks;
+}
+
+/** A signed text is its signer's to the octet, but for marks that would not be known as such. */
+function blockText(given: string, text: string, kind: BlockKind, start: number, end: number): string {
+  const asGiven = given.slice(start, end);
+  return kind === 'signed' && asGiven.startsWith(MARKS.signed[0]) ? asGiven : text.slice(start, end);
 }
 
 function kindOf(head: string): BlockKind | undefined {
@@ -97,22 +105,35 @@ export function armorHeader(block: string, name: string): string | undefined {
   return undefined;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  nbsp: ' ',
-  amp: '&',
-  lt: '<',
-  gt: '>',
-  quot: '"',
-  '#43': '+',
-  '#47': '/',
-  '#61': '=',
-  '#160': ' ',
-};
+const ENTITIES: Readonly<Record<string, string>> = { nbsp: ' ', amp: '&', lt: '<', gt: '>', quot: '"', vert: '|', verbar: '|' };
+
+function entityOf(whole: string, name: string): string {
+  const number = /^#(?:x([0-9a-f]{1,6})|(\d{1,7}))$/i.exec(name);
+  if (!number) return ENTITIES[name.toLowerCase()] ?? whole;
+  const point = number[1] === undefined ? Number(number[2]) : Number.parseInt(number[1], 16);
+  return point <= 0x10ffff ? String.fromCodePoint(point) : whole;
+}
+
+/** Without comments, and without what no client shows as text. Gone through once: an element that does not end takes the rest. */
+function shownHtml(html: string): string {
+  const lower = html.toLowerCase();
+  let shown = '';
+  let from = 0;
+  for (const { index, 1: name } of lower.matchAll(/<(!--|style\b|script\b|title\b)/g)) {
+    if (index < from) continue;
+    shown += html.slice(from, index);
+    const tail = name === '!--' ? '-->' : `</${name}`;
+    const end = lower.indexOf(tail, index);
+    if (end < 0) return shown;
+    from = end + tail.length + (name === '!--' ? 0 : Math.max(0, lower.indexOf('>', end + tail.length) + 1 - end - tail.length));
+  }
+  return shown + html.slice(from);
+}
 
 /** The lines of an HTML text, for armor to be found in: nothing is shown, fetched or merged (CVE-2017-17688). */
 export function htmlLines(html: string): string {
-  return html
+  return shownHtml(html)
     .replace(/<(?:br|\/p|\/div|\/pre|\/tr|\/li|p|div|pre)\b[^<>]*>/gi, '\n')
     .replace(/<[^<>]*>/g, '')
-    .replace(/&(#?\w+);/g, (whole, name: string) => ENTITIES[name.toLowerCase()] ?? whole);
+    .replace(/&(#?\w{1,10});/g, entityOf);
 }

@@ -6,7 +6,8 @@ import { decodedBody, type Entity, entityText, fieldsNamed, fileName, isAttachme
  * entity, but for `beside`: parts that stand next to it, as a disclaimer does that a gateway has added.
  */
 export type Layer =
-  | { form: 'pgp-mime'; ciphertext: Uint8Array; beside: readonly Entity[] }
+  /** `file`: the name that it was sent under, where nothing but its content can tell whether it is a mail. */
+  | { form: 'pgp-mime'; ciphertext: Uint8Array; beside: readonly Entity[]; file?: string }
   | { form: 'signed-mime'; signed: Entity; signature: Uint8Array; beside: readonly Entity[] }
   | { form: 'inline'; armor: string; part: Entity }
   | { form: 'cleartext-signed'; text: string }
@@ -19,9 +20,9 @@ export function recognise(entity: Entity): Layer {
   return pgpMimeEncrypted(entity) ?? pgpMimeSigned(entity) ?? wholeText(entity) ?? { form: 'clear' };
 }
 
-/** RFC 8551 §3.2; `x-` as Outlook of old still writes it. */
-function isSMime({ mediaType }: Entity): boolean {
-  return /^application\/(x-)?pkcs7-(mime|signature)$/.test(mediaType);
+/** RFC 8551 §3.2, §3.9; `x-` as Outlook of old still writes it. A signature alone makes nothing unreadable. */
+function isSMime(part: Entity): boolean {
+  return /^application\/(x-)?pkcs7-mime$/.test(part.mediaType) || /^smime\.p7m$/i.test(fileName(part) ?? '');
 }
 
 function parameter(entity: Entity, name: string): string {
@@ -34,31 +35,32 @@ function parameter(entity: Entity, name: string): string {
  */
 function pgpMimeEncrypted(entity: Entity): Layer | undefined {
   const { parts } = entity;
-  if (entity.mediaType === 'application/pgp-encrypted' && isMessage(decodedBody(entity)))
-    return { form: 'pgp-mime', ciphertext: decodedBody(entity), beside: [] };
-  if (parts.length === 0) return undefined;
+  if (parts.length === 0) return loneFile([entity]);
   const control = parts.findIndex(isControl);
   const data = parts.findIndex((part, at) => at > control && isData(part));
   if (data >= 0 && (control >= 0 || entity.mediaType === 'multipart/encrypted')) {
     const beside = parts.filter((part, at) => at !== control && at !== data && !isBlank(part));
     return { form: 'pgp-mime', ciphertext: decodedBody(parts[data] as Entity), beside };
   }
-  return loneFile(entity) ?? wrapped(entity, pgpMimeEncrypted);
+  return loneFile(parts) ?? wrapped(entity, pgpMimeEncrypted);
 }
 
-/** What is left where the control part was lost: the message alone, under the name that clients give it. */
-function loneFile({ parts }: Entity): Layer | undefined {
-  const [part, ...others] = parts.filter((each) => !isBlank(each));
+/** What is left where the control part was lost or renamed: the message alone. */
+function loneFile(parts: readonly Entity[]): Layer | undefined {
+  const [part, ...others] = parts.filter((each) => !isBlank(each) && !isControlByText(each));
   const file = part && others.length === 0 ? encryptedFile(part) : undefined;
-  if (!file || !/^(encrypted|openpgp encrypted message|message|msg)$/i.test(file.name)) return undefined;
-  return { form: 'pgp-mime', ciphertext: file.ciphertext, beside: [] };
+  return file && { form: 'pgp-mime', ciphertext: file.ciphertext, beside: [], file: file.name };
 }
+
+/** The control part under another type and name. */
+function isControlByText(part: Entity): boolean {
+  return part.body.length < 200 && part.parts.length === 0 && VERSION.test(Buffer.from(decodedBody(part)).toString('latin1'));
+}
+
+const VERSION = /^\s*Version\s*:\s*1\s*$/i;
 
 function isControl(part: Entity): boolean {
-  return (
-    part.mediaType === 'application/pgp-encrypted' &&
-    /^\s*Version\s*:\s*1\s*$/i.test(Buffer.from(decodedBody(part)).toString('latin1', 0, 64))
-  );
+  return part.mediaType === 'application/pgp-encrypted' && VERSION.test(Buffer.from(decodedBody(part)).toString('latin1', 0, 64));
 }
 
 /** Where the control part stands, whatever follows is meant as the message, damaged or not. */
@@ -159,18 +161,41 @@ const FILE = /\.(pgp|gpg|asc)$/i;
 export function encryptedFile(part: Entity): { name: string; ciphertext: Uint8Array } | undefined {
   if (part.parts.length > 0) return undefined;
   const name = fileName(part) ?? '';
-  if (!FILE.test(name) && part.mediaType !== 'application/pgp-encrypted') return undefined;
+  const named = FILE.test(name) || part.mediaType === 'application/pgp-encrypted';
+  if (!named && part.mediaType !== 'application/octet-stream') return undefined;
   const ciphertext = decodedBody(part);
-  return isMessage(ciphertext) ? { name: name.replace(FILE, ''), ciphertext } : undefined;
+  const fits = named ? isMessage(ciphertext) : isSealed(ciphertext);
+  return fits ? { name: name.replace(FILE, ''), ciphertext } : undefined;
 }
+
+/**
+ * Whether octets of which nobody says that they are OpenPGP are an encrypted message: armor, or a packet of an encrypted session key
+ * with a version that there is. Any file may begin with the one octet that names a packet.
+ */
+function isSealed(bytes: Uint8Array): boolean {
+  const packet = firstPacket(bytes);
+  if (!packet) return isMessage(bytes);
+  return VERSIONS[packet.tag]?.includes(bytes[packet.body] ?? 0) ?? false;
+}
+
+/** The first packet of binary OpenPGP data, and where its body begins (RFC 9580 §4.2); undefined for what is none, as armor. */
+function firstPacket(bytes: Uint8Array): { tag: number; body: number } | undefined {
+  const [header = 0, length = 0] = bytes;
+  if ((header & 0x80) === 0) return undefined;
+  if ((header & 0x40) === 0) return { tag: (header >> 2) & 0x0f, body: 1 + ([1, 2, 4, 0][header & 0x03] ?? 0) };
+  return { tag: header & 0x3f, body: length < 192 ? 2 : length < 224 ? 3 : length === 255 ? 6 : 2 };
+}
+
+/** RFC 9580 §5.1, §5.3: of public-key and of symmetric-key encrypted session keys. */
+const VERSIONS: Readonly<Record<number, readonly number[]>> = { 1: [3, 6], 3: [4, 5, 6] };
 
 /** RFC 9580 §10.3: encrypted session keys and data, compressed and literal data, one-pass signatures; and what may stand before them. */
 const MESSAGE_PACKETS = new Set([1, 3, 4, 8, 9, 10, 11, 18, 20, 21]);
 
 /** Whether octets begin as an OpenPGP message does, armored or not. */
 export function isMessage(bytes: Uint8Array): boolean {
-  const first = bytes[0] ?? 0;
-  if ((first & 0x80) !== 0) return MESSAGE_PACKETS.has((first & 0x40) !== 0 ? first & 0x3f : (first >> 2) & 0x0f);
+  const packet = firstPacket(bytes);
+  if (packet) return MESSAGE_PACKETS.has(packet.tag);
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 200)).toString('latin1');
   return /^[\s\xa0]*-----BEGIN PGP MESSAGE-----/.test(head);
 }
@@ -184,7 +209,7 @@ const LARGEST_KEY_FILE = 1024 * 1024;
  */
 export function offeredCertificates(entity: Entity): Uint8Array[] {
   const parts = leaves(entity);
-  const attached = parts.filter(isKeyFile).map(decodedBody);
+  const attached = enclosedCertificates(entity);
   const autocrypt = fieldsNamed(entity, 'autocrypt')
     .flatMap((field) => field.value.split(/;\s*keydata=/, 2)[1] ?? [])
     .map((data) => Buffer.from(data, 'base64'));
@@ -195,12 +220,17 @@ export function offeredCertificates(entity: Entity): Uint8Array[] {
   return [...attached, ...autocrypt, ...written];
 }
 
+/** Certificates that lie in the mail as files, and nothing else: what a signature over all of it covers. */
+export function enclosedCertificates(entity: Entity): Uint8Array[] {
+  return leaves(entity).filter(isKeyFile).map(decodedBody);
+}
+
 /** Thunderbird and gpg name the type; mutt and webmail send the file as what they think it is. */
-function isKeyFile(part: Entity): boolean {
+export function isKeyFile(part: Entity): boolean {
   if (part.mediaType === 'application/pgp-keys') return true;
   if (!/\.(asc|pgp|gpg|key|pub)$/i.test(fileName(part) ?? '') || part.body.length > LARGEST_KEY_FILE) return false;
   const bytes = decodedBody(part);
-  const first = bytes[0] ?? 0;
-  if ((first & 0x80) !== 0) return ((first & 0x40) !== 0 ? first & 0x3f : (first >> 2) & 0x0f) === 6;
+  const packet = firstPacket(bytes);
+  if (packet) return packet.tag === 6;
   return Buffer.from(bytes).toString('latin1').trimStart().startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----');
 }

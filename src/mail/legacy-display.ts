@@ -1,5 +1,5 @@
 import { type Entity, entityText, parseEntity } from './message.ts';
-import { encodedPart, multipart, textPart } from './outgoing.ts';
+import { encodedPart, multipart } from './outgoing.ts';
 
 /**
  * A payload without what its sender put into the text for clients that cannot show protected fields: the first lines of a part
@@ -43,11 +43,20 @@ function withoutMarked(part: Entity): Entity | undefined {
 /** RFC 9788 §4.5.3: in plain text up to the first empty line, in HTML the one element of that class. */
 function withoutDisplay(part: Entity): Entity {
   const text = entityText(part);
-  if (part.mediaType === 'text/plain') return parseEntity(textPart(text.slice(endOf(text, 0, /\r?\n[ \t]*\r?\n/g))));
+  if (part.mediaType === 'text/plain') return withText(part, text.slice(endOf(text, 0, /\r?\n[ \t]*\r?\n/g)));
   if (part.mediaType !== 'text/html') return part;
-  const start = text.search(/<div[^<>]*\bclass="header-protection-legacy-display"/i);
+  const start = text.search(/<div[^<>]*\bclass=(["']?)header-protection-legacy-display\1/i);
   const html = start < 0 ? text : text.slice(0, start) + text.slice(endOf(text, start, /<\/div>/gi));
   return parseEntity(encodedPart('text/html; charset=utf-8', Buffer.from(html)));
+}
+
+/** The part with other words: how its lines flow stays (RFC 3676). */
+function withText(part: Entity, text: string): Entity {
+  const { format, delsp } = part.parameters;
+  const flow = [/^flowed$/i.test(format ?? '') ? '; format=flowed' : '', /^yes$/i.test(delsp ?? '') ? '; delsp=yes' : ''].join(
+    '',
+  );
+  return parseEntity(encodedPart(`text/plain; charset=utf-8${flow}`, Buffer.from(text)));
 }
 
 /** Where the first match from `start` on ends; `start` where there is none. */

@@ -222,12 +222,20 @@ export function entityText(entity: Entity): string {
 export function decodeText(bytes: Uint8Array, charset?: string): string {
   // Programs say ASCII of whatever they have: its octets above 127 are not what any standard says of it, but mostly UTF-8.
   const declared = charset && !/^\s*(us-)?ascii\s*$/i.test(charset) && decoderFor(charset);
-  if (declared) return declared.decode(bytes);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return new TextDecoder('windows-1252').decode(bytes);
+  if (declared && declared.encoding !== 'utf-8') return declared.decode(bytes);
+  const text = new TextDecoder('utf-8').decode(bytes);
+  return isUtf8(text) ? text : new TextDecoder('windows-1252').decode(bytes);
+}
+
+/** Whether what was read as UTF-8 is that, be it damaged: more of it makes sense than does not. Else it would be lost for good. */
+function isUtf8(text: string): boolean {
+  if (!text.includes('\ufffd')) return true;
+  let balance = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 127) balance += code === 0xfffd ? -1 : 1;
   }
+  return balance > 0;
 }
 
 function decoderFor(charset: string): InstanceType<typeof TextDecoder> | undefined {
@@ -240,10 +248,14 @@ function decoderFor(charset: string): InstanceType<typeof TextDecoder> | undefin
 
 /** The name that a part gives to its file, decoded, or undefined. It is the sender's words: never a path. */
 export function fileName(entity: Entity): string | undefined {
+  return fileNames(entity)[0];
+}
+
+/** Every name that it gives, the one of Content-Disposition first (RFC 2183 §2.3); each once. */
+export function fileNames(entity: Entity): string[] {
   const disposition = fieldsNamed(entity, 'content-disposition')[0]?.value;
-  const name = disposition ? libmime.parseHeaderValue(disposition).params['filename'] : undefined;
-  const text = name ?? entity.parameters['name'];
-  return text === undefined || text === '' ? undefined : libmime.decodeWords(String(text));
+  const given = [disposition && libmime.parseHeaderValue(disposition).params['filename'], entity.parameters['name']];
+  return [...new Set(given.flatMap((name) => (name === undefined || name === '' ? [] : [libmime.decodeWords(String(name))])))];
 }
 
 export function isAttachment(entity: Entity): boolean {

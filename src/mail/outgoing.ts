@@ -95,6 +95,12 @@ export function filePart(name: string, mediaType: string, bytes: Uint8Array): Bu
   return encodedPart(mediaType, bytes, [['Content-Disposition', `attachment; ${parameter}`]]);
 }
 
+/** The media type that a file's extension stands for. */
+export function typeOfFile(name: string): string {
+  const extension = /\.([A-Za-z0-9]{1,10})$/.exec(name)?.[1];
+  return extension === undefined ? 'application/octet-stream' : libmime.detectMimeType(extension);
+}
+
 /** A part whose octets are in base64. */
 export function encodedPart(contentType: string, bytes: Uint8Array, extra: readonly NewField[] = []): Buffer {
   const encoded = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64').replace(/.{76}/g, `$&${CRLF}`);

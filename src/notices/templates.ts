@@ -191,3 +191,16 @@ export function clearKey(facts: { list: string; fingerprint: string }): Notice {
     'Compare it with the one that the project publishes before you rely on it. This answer is automatic.',
   ]);
 }
+
+/** To the team, and to whoever has the key that a contact had: it was replaced by a request signed with it. */
+export function certificateReplaced(facts: { address: string; organisation: string; before: string; after: string }): Notice {
+  return notice(`The certificate of ${facts.address} was replaced`, [
+    `By a mail that was signed with the old one, ${facts.address} of ${facts.organisation}`,
+    'has another certificate now.',
+    '',
+    `Before: ${facts.before}`,
+    `Now:    ${facts.after}`,
+    '',
+    'If that was not meant: suspend the member, and ask by another way.',
+  ]);
+}

@@ -2,7 +2,7 @@ import type { Instant } from '../clock.ts';
 import { armorHeader } from '../mail/armor.ts';
 import { type Layer, offeredCertificates, recognise } from '../mail/encrypted.ts';
 import { type Entity, parseEntity } from '../mail/message.ts';
-import { entity, textPart } from '../mail/outgoing.ts';
+import { entity, filePart, textPart, typeOfFile } from '../mail/outgoing.ts';
 import { contentOf, type Payload } from '../mail/protected.ts';
 import { charsetOf, looksLikeEntity } from '../mail/text.ts';
 import { type Reason, Refusal } from '../refusal.ts';
@@ -100,13 +100,15 @@ async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: 
   if ('beside' in layer) putAside(state, layer.beside.map(contentOf));
   if (layer.form === 'pgp-mime') {
     const opened = await openMessage(layer.ciphertext, means);
-    state.content = looksLikeEntity(opened.data) ? parseEntity(opened.data) : textEntity(opened.data);
+    state.content = payloadOf(opened.data, layer.file);
     await decrypted(state, means, ofMessage(opened.message));
   } else if (layer.form === 'inline') {
-    const opened = await openMessage(Buffer.from(layer.armor), means, { signedOnly: true });
+    const opened = await openMessage(layer.armor, means, { signedOnly: true });
     state.content = textEntity(opened.data, armorHeader(layer.armor, 'charset') ?? layer.part.parameters['charset']);
-    if (opened.encrypted) await decrypted(state, means, ofMessage(opened.message));
-    else await signed(state, means, ofMessage(opened.message));
+    // It is text, and was judged as text: sent on as an entity, it would be read as another mail.
+    const message = { ...ofMessage(opened.message), signedEntity: null };
+    if (opened.encrypted) await decrypted(state, means, message);
+    else await signed(state, means, message);
   } else if (layer.form === 'signed-mime') {
     state.content = layer.signed;
     await signed(state, means, await ofDetached(layer.signed.raw, layer.signature));
@@ -126,10 +128,20 @@ export function putAside(state: Opening, entities: readonly Uint8Array[]): void 
 }
 
 /** What was signed outside of an encryption says nothing of what is inside. */
-async function decrypted(state: Opening, means: Means, message: Verifiable): Promise<void> {
+export function cameEncrypted(state: Opening): void {
   state.encrypted = true;
   for (const outside of state.signatures) outside.coversWholeContent = false;
+}
+
+async function decrypted(state: Opening, means: Means, message: Verifiable): Promise<void> {
+  cameEncrypted(state);
   await signed(state, means, message);
+}
+
+/** A MIME entity; else text, or the file that it was sent as. */
+function payloadOf(data: Uint8Array, file: string | undefined): Entity {
+  if (looksLikeEntity(data)) return parseEntity(data);
+  return file === undefined ? textEntity(data) : parseEntity(filePart(file, typeOfFile(file), data));
 }
 
 /** Gives the verdicts of this layer. */

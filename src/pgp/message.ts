@@ -20,12 +20,12 @@ export interface OpenMessage {
  * @throws Refusal `cannot-open` for whatever is wrong: one answer for all causes, so that nobody can ask which.
  */
 export async function openMessage(
-  bytes: Uint8Array,
+  given: Uint8Array | string,
   means: { secrets: readonly Uint8Array[]; at: Instant },
   { signedOnly = false }: { signedOnly?: boolean } = {},
 ): Promise<OpenMessage> {
   try {
-    const message = await readMessage(bytes);
+    const message = await readMessage(given);
     const encrypted = message.packets.filterByTag(...ENCRYPTED).length > 0;
     if (!encrypted && !signedOnly) throw new Error('it is not encrypted');
     const opened = (encrypted ? await decrypt(message, means) : message).unwrapCompressed() as openpgp.Message<Uint8Array>;
@@ -58,8 +58,10 @@ async function decrypt(
 const secretKey = remembering(parseSecret, 32);
 
 /** The first octet of a packet has its highest bit set, that of armor has not (RFC 9580 §4.2). */
-function readMessage(bytes: Uint8Array): Promise<openpgp.Message<Uint8Array>> {
-  const binaryMessage = ((bytes[0] ?? 0) & 0x80) === 0 ? dearmored(Buffer.from(bytes).toString('latin1')) : bytes;
+function readMessage(given: Uint8Array | string): Promise<openpgp.Message<Uint8Array>> {
+  const isArmor = typeof given === 'string' || ((given[0] ?? 0) & 0x80) === 0;
+  const text = () => (typeof given === 'string' ? given : Buffer.from(given).toString('latin1'));
+  const binaryMessage = isArmor ? dearmored(text()) : given;
   return openpgp.readMessage({ binaryMessage }) as Promise<openpgp.Message<Uint8Array>>;
 }
 

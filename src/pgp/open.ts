@@ -1,6 +1,6 @@
 import type { Instant } from '../clock.ts';
 import { type Mailbox, parseMailboxes } from '../mail/address.ts';
-import { offeredCertificates } from '../mail/encrypted.ts';
+import { enclosedCertificates, offeredCertificates } from '../mail/encrypted.ts';
 import { withoutLegacyDisplay } from '../mail/legacy-display.ts';
 import { type Entity, fieldsNamed, parseEntity, parseMessage } from '../mail/message.ts';
 import { contentOf, effectiveField, protectedAddresses, protectedField } from '../mail/protected.ts';
@@ -55,8 +55,10 @@ export interface OpenedMail {
   warnings: Warning[];
   /** The signer's own words as he signed them, where they are a MIME entity; only if they were asked for. */
   signedAs: SignedEntity | null;
-  /** Certificates that came with the mail, unread. */
+  /** Certificates that came with the mail in any way, unread. */
   offered: Uint8Array[];
+  /** Those that the signer enclosed, as files in what he signed; none where nobody is credited. Unread. */
+  enclosed: Uint8Array[];
 }
 
 /**
@@ -78,12 +80,13 @@ function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
   if (state.aside.length > 0) for (const verdict of state.signatures) verdict.coversWholeContent = false;
   const subject = effectiveField('subject', mail, state.payload);
   const from = protectedField('from', state.payload) ?? fieldsNamed(mail, 'from')[0];
+  const signer = soleSigner(state);
   return {
     form: state.form,
     encrypted: state.encrypted,
     allEncrypted: state.encrypted && !state.inClear,
     signatures: state.signatures,
-    signer: soleSigner(state),
+    signer,
     from: from ? (parseMailboxes(from.value)[0] ?? null) : null,
     subject: subject.text ?? '',
     outerSubject: effectiveField('subject', mail, null).text ?? '',
@@ -92,6 +95,7 @@ function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
     content: inUtf8(parseEntity(contentOf(subject.isProtected ? withoutLegacyDisplay(state.content) : state.content))).raw,
     aside: state.aside,
     warnings: [...state.warnings],
+    enclosed: signer ? offerable(enclosedCertificates(state.content)) : [],
     offered: offerable(signersFirst([...offeredCertificates(state.content), ...offeredCertificates(mail)], state)),
   };
 }

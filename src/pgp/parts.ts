@@ -1,11 +1,10 @@
-import libmime from 'libmime';
 import { armorHeader, type Block } from '../mail/armor.ts';
 import { encryptedFile, isText, offeredCertificates, partsOfText, readable, recognise } from '../mail/encrypted.ts';
 import { type Entity, isAttachment, parseEntity } from '../mail/message.ts';
-import { filePart, multipart, textPart } from '../mail/outgoing.ts';
+import { filePart, multipart, textPart, typeOfFile } from '../mail/outgoing.ts';
 import { contentOf } from '../mail/protected.ts';
 import { Refusal } from '../refusal.ts';
-import { type Means, type Opening, opening, peelAll, putAside, textEntity } from './layers.ts';
+import { cameEncrypted, type Means, type Opening, opening, peelAll, putAside, textEntity } from './layers.ts';
 import { openMessage, readCleartext } from './message.ts';
 import { ofCleartext, ofMessage, refuseChanged, type SignatureVerdict, verify } from './verify.ts';
 
@@ -88,9 +87,9 @@ async function openLayer(part: Entity, walk: Walk): Promise<Replacement> {
 }
 
 function merge(state: Opening, inner: Opening): void {
-  state.signatures.push(...inner.signatures);
-  if (inner.encrypted) state.encrypted = true;
+  if (inner.encrypted) cameEncrypted(state);
   else state.inClear = true;
+  state.signatures.push(...inner.signatures);
   putAside(state, inner.aside);
 }
 
@@ -131,7 +130,7 @@ async function openFile({ name, ciphertext }: { name: string; ciphertext: Uint8A
   count(walk, 'inline');
   const { message, data, encrypted } = await openMessage(ciphertext, walk, { signedOnly: true });
   await note(walk, ofMessage(message), encrypted);
-  return filePart(name, libmime.detectMimeType(name.split('.').at(-1) ?? ''), data);
+  return filePart(name, typeOfFile(name), data);
 }
 
 /** All of its blocks or none: what is shown of a text must not depend on which of them somebody could damage. */
@@ -150,7 +149,7 @@ async function openBlock(block: Block, part: Entity, walk: Walk): Promise<Uint8A
     return textPart(message.getText());
   }
   count(walk, 'inline');
-  const { message, data, encrypted } = await openMessage(Buffer.from(block.text), walk, { signedOnly: true });
+  const { message, data, encrypted } = await openMessage(block.text, walk, { signedOnly: true });
   await note(walk, ofMessage(message), encrypted);
   return textEntity(data, armorHeader(block.text, 'charset') ?? part.parameters['charset']).raw;
 }
@@ -162,8 +161,8 @@ async function note(
   encrypted: boolean,
 ): Promise<SignatureVerdict[]> {
   const verdicts = await verify(signed, offeredCertificates(mail), lookup, at);
-  state.signatures.push(...verdicts);
-  if (encrypted) state.encrypted = true;
+  if (encrypted) cameEncrypted(state);
   else state.inClear = true;
+  state.signatures.push(...verdicts);
   return verdicts;
 }

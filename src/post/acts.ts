@@ -1,7 +1,9 @@
 import { newId, toIso } from '../clock.ts';
+import { copiesFor, copyFor, team } from '../delivery/copies.ts';
 import { openPost } from '../delivery/opening.ts';
 import { dateValue, entity, filePart, words } from '../mail/outgoing.ts';
-import { keyPart } from '../notices/write.ts';
+import { certificateReplaced } from '../notices/templates.ts';
+import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import { replaceCertificate } from '../roster/contacts.ts';
 import type { Seams } from '../seams.ts';
@@ -13,7 +15,7 @@ import * as posts from '../store/posts.ts';
 import * as recipients from '../store/recipients.ts';
 import type { List, PostKind } from '../store/schema.ts';
 import { type Command, grammar } from './commands.ts';
-import { acceptPost, holdPost, refusePost } from './moderate.ts';
+import { acceptPost, refusePost, stopPost } from './moderate.ts';
 
 /** Who asks, whom, and with what. */
 export interface Asked {
@@ -22,8 +24,8 @@ export interface Asked {
   roster: RosterCertificate;
   /** He is of the response team. */
   team: boolean;
-  /** Certificates that came with the request, unread. */
-  offered: readonly Uint8Array[];
+  /** Certificates in what he signed, unread. */
+  enclosed: readonly Uint8Array[];
 }
 
 /** What is said of it, and parts that go along. */
@@ -41,10 +43,10 @@ export const acts: Acts = {
   help: async ({ team }) => ({
     lines: grammar.filter((row) => team || !row.team).map(({ usage, help }) => `${usage.padEnd(22)} ${help}`),
   }),
-  subscribe: (asked) => subscribe(asked),
-  unsubscribe: (asked) => unsubscribe(asked),
-  certificate: (asked) => showCertificate(asked),
-  'update-certificate': (asked) => updateCertificate(asked),
+  subscribe,
+  unsubscribe,
+  certificate: showCertificate,
+  'update-certificate': (asked, { fingerprint }) => updateCertificate(asked, fingerprint),
   key: async ({ seams, list }) => {
     const key = seams.keyring.find(list.fingerprint);
     if (!key) throw new Refusal('not-found', 'The key of this list is not here');
@@ -72,7 +74,7 @@ export const acts: Acts = {
     await refusePost(seams, postId, roster.contact.id, reason);
     return { lines: ['refused'] };
   },
-  hold: async ({ seams }, { postId }) => ({ lines: [`${await holdPost(seams, postId)} copies are stopped; the others are out`] }),
+  hold: async ({ seams }, { postId }) => ({ lines: [`${await stopPost(seams, postId)} copies are stopped; the others are out`] }),
 };
 
 const MOST_HELD = 100;
@@ -114,13 +116,38 @@ async function showCertificate({ seams: { pgp, clock }, roster }: Asked): Promis
   return { lines: [`${roster.fingerprint}  ${until}`, `of ${roster.contact.address}, ${roster.member.organisation}`] };
 }
 
-/** Signed by the one that he has, so it is he who gives the new one (PROCESS: a new key signed by the old one). */
-async function updateCertificate({ seams, roster, offered }: Asked): Promise<Outcome> {
-  const read = await Promise.all(offered.map((data) => seams.pgp.readCertificate(data).catch(() => null)));
-  const facts = read.find((one) => one !== null && !Buffer.from(one.data).equals(roster.data));
-  if (!facts) throw new Refusal('invalid', 'There is no new certificate attached that can be read');
+/**
+ * What he signed with the one that he has names the new one, and holds it (PROCESS: a new key signed by the old one): a relay that
+ * adds another can change neither. The team is told, and so is whoever has the old one.
+ */
+async function updateCertificate(asked: Asked, fingerprint: string): Promise<Outcome> {
+  const { seams, roster, enclosed } = asked;
+  const read = await Promise.all(enclosed.map((data) => seams.pgp.readCertificate(data).catch(() => null)));
+  const facts = read.find((one) => one?.fingerprint === fingerprint);
+  if (!facts) throw new Refusal('invalid', `No certificate ${fingerprint} that can be read is attached to what you signed`);
+  if (!facts.addresses.includes(roster.contact.address))
+    throw new Refusal('invalid', `The certificate ${fingerprint} has no user ID with ${roster.contact.address}`);
   await replaceCertificate(seams, roster.contact.id, facts.data);
+  if (facts.fingerprint !== roster.fingerprint) await tellOfReplacement(asked, facts.fingerprint);
   return { lines: [`your certificate is ${facts.fingerprint} now`] };
+}
+
+async function tellOfReplacement({ seams, list, roster }: Asked, fingerprint: string): Promise<void> {
+  const { db, clock } = seams;
+  const { contact, member } = roster;
+  const facts = { address: contact.address, organisation: member.organisation, before: roster.fingerprint, after: fingerprint };
+  const words = noticeEntity(certificateReplaced(facts));
+  const intake = (await lists.all(db)).find(({ role }) => role === 'intake') ?? list;
+  const alert = await writeNotice(seams, intake, { kind: 'alert', caseId: null }, words);
+  const answer = await writeNotice(seams, list, { kind: 'answer', caseId: null }, words);
+  const former = { audience: 'reporter', address: contact.address, certificateId: roster.id } as const;
+  await db.transaction().execute(async (trx) => {
+    await posts.insert(trx, alert);
+    await deliveries.insertMany(trx, copiesFor(clock, { id: alert.id, case_id: null, list: intake }, await team(trx)));
+    if (list.role === 'public') return;
+    await posts.insert(trx, answer);
+    await deliveries.insertMany(trx, [copyFor(clock, { id: answer.id, case_id: null, list }, former)]);
+  });
 }
 
 /** What is in an archive: people's words and Curfew's to them. A report is the team's alone. */
@@ -128,12 +155,12 @@ const ARCHIVED: readonly PostKind[] = ['post', 'dispatch', 'lifted'];
 /** Octets of mail in one archive. */
 const LARGEST_ARCHIVE = 16 * 1024 * 1024;
 
-async function archive({ seams, roster, team }: Asked, caseId: string): Promise<Outcome> {
+async function archive({ seams, roster, team: ofTeam }: Asked, caseId: string): Promise<Outcome> {
   const found = await posts.ofThread(
     seams.db,
     caseId,
-    team ? ['report', ...ARCHIVED] : ARCHIVED,
-    team ? undefined : roster.lists,
+    ofTeam ? ['report', ...ARCHIVED] : ARCHIVED,
+    ofTeam ? undefined : roster.lists,
   );
   // Whether there is such a case is nobody's business who sees nothing of it.
   if (found.length === 0) throw new Refusal('not-found', `There is nothing for you in ${caseId}`);

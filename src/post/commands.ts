@@ -1,11 +1,14 @@
 /** What somebody asks a list for by mail. */
 export type Command =
-  | { name: 'help' | 'subscribe' | 'unsubscribe' | 'certificate' | 'update-certificate' | 'key' | 'held' }
+  | { name: 'help' | 'subscribe' | 'unsubscribe' | 'certificate' | 'key' | 'held' }
+  | { name: 'update-certificate'; fingerprint: string }
   | { name: 'archive' | 'acknowledge'; caseId: string }
   | { name: 'accept' | 'hold'; postId: string }
   | { name: 'reject'; postId: string; reason: string };
 
 interface Row {
+  /** Of the commands that it reads. */
+  name: Command['name'];
   /** As people write it. */
   usage: string;
   /** Over a line without the blanks at its ends, in any case. */
@@ -22,24 +25,29 @@ const words = (pattern: string) => new RegExp(`^${pattern}$`, 'i');
 
 /** Every command, in the order in which help shows them. */
 export const grammar: readonly Row[] = [
-  row('help', 'help', 'this text', () => ({ name: 'help' })),
-  row('subscribe', 'subscribe', 'send me what this list distributes', () => ({ name: 'subscribe' })),
-  row('unsubscribe', 'unsubscribe', 'do not send it to me', () => ({ name: 'unsubscribe' })),
-  row('certificate', 'certificate', 'show the certificate that you have of me', () => ({ name: 'certificate' })),
-  row('certificate update', 'certificate\\s+update', 'take the one that is attached instead; sign with the old one', () => ({
-    name: 'update-certificate',
-  })),
-  row('key', 'key', "send me this list's certificate", () => ({ name: 'key' })),
-  row('archive CASE', `archive\\s+${CASE}`, 'send me what was written in a case', ([, id = '']) => ({
+  row('help', 'help', 'help', 'this text', () => ({ name: 'help' })),
+  row('subscribe', 'subscribe', 'subscribe', 'send me what this list distributes', () => ({ name: 'subscribe' })),
+  row('unsubscribe', 'unsubscribe', 'unsubscribe', 'do not send it to me', () => ({ name: 'unsubscribe' })),
+  row('certificate', 'certificate', 'certificate', 'show the certificate that you have of me', () => ({ name: 'certificate' })),
+  row(
+    'update-certificate',
+    'certificate update FINGERPRINT',
+    'certificate\\s+update\\s+((?:[0-9a-f]{4} ?){10,16})',
+    'take the one that is attached and has it; sign with the old one',
+    ([, written = '']) => ({ name: 'update-certificate', fingerprint: written.replaceAll(' ', '').toUpperCase() }),
+  ),
+  row('key', 'key', 'key', "send me this list's certificate", () => ({ name: 'key' })),
+  row('archive', 'archive CASE', `archive\\s+${CASE}`, 'send me what was written in a case', ([, id = '']) => ({
     name: 'archive',
     caseId: id.toUpperCase(),
   })),
-  row('acknowledge CASE', `ack(?:nowledge)?\\s+${CASE}`, 'I have the patches of a case', ([, id = '']) => ({
+  row('acknowledge', 'acknowledge CASE', `ack(?:nowledge)?\\s+${CASE}`, 'I have the patches of a case', ([, id = '']) => ({
     name: 'acknowledge',
     caseId: id.toUpperCase(),
   })),
-  row('held', 'held', 'list the posts that wait for a decision', () => ({ name: 'held' }), true),
+  row('held', 'held', 'held', 'list the posts that wait for a decision', () => ({ name: 'held' }), true),
   row(
+    'accept',
     'accept POST',
     `accept\\s+${POST}`,
     'distribute a held post',
@@ -47,6 +55,7 @@ export const grammar: readonly Row[] = [
     true,
   ),
   row(
+    'reject',
     'reject POST [REASON]',
     `reject\\s+${POST}(?:\\s+(.{1,500}))?`,
     'refuse it; the reason is told to its writer',
@@ -58,6 +67,7 @@ export const grammar: readonly Row[] = [
     true,
   ),
   row(
+    'hold',
     'hold POST',
     `hold\\s+${POST}`,
     'stop the copies of a post that have not gone out',
@@ -66,8 +76,8 @@ export const grammar: readonly Row[] = [
   ),
 ];
 
-function row(usage: string, pattern: string, help: string, read: Row['read'], team = false): Row {
-  return { usage, pattern: words(pattern), team, help, read };
+function row(name: Row['name'], usage: string, pattern: string, help: string, read: Row['read'], team = false): Row {
+  return { name, usage, pattern: words(pattern), team, help, read };
 }
 
 /** A line that is no command, by its number in the text as it was written (from 1). */
@@ -93,7 +103,11 @@ export const MOST_COMMANDS = 20;
  */
 export function parseRequest(text: string): ParsedRequest {
   const parsed: ParsedRequest = { commands: [], list: null, problems: [] };
-  for (const [index, written] of text.split('\n').slice(0, MOST_LINES).entries()) {
+  for (const [index, written] of text.split('\n').entries()) {
+    if (index === MOST_LINES) {
+      parsed.problems.push({ line: index + 1, text: 'there are too many lines' });
+      break;
+    }
     if (/^-- ?\r?$/.test(written)) break;
     const line = written.replace(/[\s\u00a0]+/gu, ' ').trim();
     if (line === '' || line.startsWith('>')) continue;
@@ -119,4 +133,5 @@ export function isOfTeam({ name }: Command): boolean {
   return TEAM.has(name);
 }
 
-const TEAM: ReadonlySet<Command['name']> = new Set(['held', 'accept', 'reject', 'hold']);
+/** Read off the table, so that no row can be forgotten. */
+const TEAM: ReadonlySet<Command['name']> = new Set(grammar.filter(({ team }) => team).map(({ name }) => name));

@@ -1,6 +1,6 @@
 import { sha256 } from '../embargo/bundle.ts';
-import { parseEntity } from '../mail/message.ts';
-import { viewOf } from '../mail/view.ts';
+import { isKeyFile } from '../mail/encrypted.ts';
+import { type Entity, fileNames, isAttachment, leaves, parseEntity } from '../mail/message.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
 import { Refusal } from '../refusal.ts';
@@ -74,7 +74,22 @@ export function keptVerdicts(opened: OpenedMail | null): KeptVerdict[] {
   }));
 }
 
-/** The files that a mail carries, by the sender's words for them. */
+/**
+ * The files that a mail carries, beside what is protected too, by every name that the sender gives them: clients differ in which
+ * one they show. The keys and signatures that clients add by themselves are none of these.
+ */
 export function filesOf(opened: OpenedMail | null): { name: string; mediaType: string }[] {
-  return opened ? viewOf(parseEntity(opened.content)).files : [];
+  if (!opened) return [];
+  const parts = [opened.content, ...opened.aside].flatMap((entity) => leaves(parseEntity(entity)));
+  return parts.filter(isFile).flatMap((part) => namesOf(part).map((name) => ({ name, mediaType: part.mediaType })));
+}
+
+function isFile(part: Entity): boolean {
+  if (part.mediaType === 'application/pgp-signature' || isKeyFile(part)) return false;
+  return fileNames(part).length > 0 || isAttachment(part);
+}
+
+function namesOf(part: Entity): string[] {
+  const names = fileNames(part);
+  return names.length > 0 ? names : [''];
 }

@@ -8,7 +8,8 @@ import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
-import type { List } from '../store/schema.ts';
+import type { List, PostKind } from '../store/schema.ts';
+import { kinds } from './kinds.ts';
 
 /*
  * A post that a check of the policy holds goes to the team alone, who decide:
@@ -16,7 +17,8 @@ import type { List } from '../store/schema.ts';
  *   held ----> accepted    it goes to its readers, as if nothing had held it
  *     +------> refused     it goes to nobody else; whoever signed it is told
  *
- * One guarded update decides; whoever comes second is told that it was decided.
+ * One guarded update decides; whoever comes second is told that it was decided. A person may also stop what was accepted: then it is
+ * held anew, for the copies that have not gone out and for archives, until he lets it go or refuses it.
  */
 
 /** Distributes a held post. Gives how many copies that makes. Throws `not-found`; `conflict` where it is not held. */
@@ -26,9 +28,10 @@ export async function acceptPost({ db, clock }: Seams, id: string, by: string | 
     await decide(trx, id, { state: 'accepted', by, at: clock.now() });
     const had = await deliveries.contactsWith(trx, id);
     const all = await readers(trx, list, { kind: post.kind, state: 'accepted' }, post.case_id !== null);
+    const stopped = await deliveries.releaseStopped(trx, id, clock.now());
     const others = all.filter((contact) => !had.has(contact.id));
     await deliveries.insertMany(trx, copiesFor(clock, { id, case_id: post.case_id, list }, others));
-    return others.length;
+    return others.length + stopped;
   });
 }
 
@@ -47,10 +50,19 @@ export async function refusePost(seams: Seams, id: string, by: string | null, re
   });
 }
 
-/** Stops the copies of a post that have not gone out; each waits for a person then. Gives how many those are. Throws `not-found`. */
-export async function holdPost({ db }: Seams, id: string): Promise<number> {
-  if (!(await posts.factsById(db, id))) throw new Refusal('not-found', `There is no post ${id}`);
-  return deliveries.holdWaiting(db, id, 'stopped');
+/** What people wrote, and a dispatch; a release is nobody's to stop this way, nor is an answer. */
+function mayStop(kind: PostKind): boolean {
+  return kind === 'dispatch' || (kinds[kind].fromMail && kind !== 'bounce' && kind !== 'request');
+}
+
+/** Stops the copies of a post that have not gone out. Gives how many those are. Throws `not-found`; `conflict` where it may not be. */
+export async function stopPost({ db }: Seams, id: string): Promise<number> {
+  return db.transaction().execute(async (trx) => {
+    const post = await posts.factsById(trx, id);
+    if (!post) throw new Refusal('not-found', `There is no post ${id}`);
+    if (!mayStop(post.kind) || !(await posts.stop(trx, id))) throw new Refusal('conflict', `The post ${id} cannot be stopped`);
+    return deliveries.holdWaiting(trx, id, 'stopped');
+  });
 }
 
 async function heldPost(db: Db, id: string): Promise<{ post: posts.PostFacts; list: List }> {

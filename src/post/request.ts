@@ -93,9 +93,11 @@ async function runAll(
     const outcome =
       isOfTeam(command) && !team
         ? { lines: ['that is for the response team'] }
-        : await act({ seams, list: to.list, roster, team, offered: opened?.offered ?? [] }, command).catch((error: unknown) => ({
-            lines: [asRefusal(error).message],
-          }));
+        : await act({ seams, list: to.list, roster, team, enclosed: opened?.enclosed ?? [] }, command).catch(
+            (error: unknown) => ({
+              lines: [asRefusal(error).message],
+            }),
+          );
     done.results.push(`> ${written(command)}`, ...outcome.lines.map((line) => `  ${line}`), '');
     if ('files' in outcome) done.files.push(...(outcome.files ?? []));
   }

@@ -342,6 +342,18 @@ export async function holdWaiting(db: Db, postId: string, reason: string): Promi
   return Number(result.numUpdatedRows);
 }
 
+/** Lets the copies of a post go that a person had stopped. Gives how many. */
+export async function releaseStopped(db: Db, postId: string, now: Instant): Promise<number> {
+  const result = await db
+    .updateTable('deliveries')
+    .set({ state: 'queued', due_at: now, tried_at: null, reason: null, told_at: null })
+    .where('post_id', '=', postId)
+    .where('state', '=', 'held')
+    .where('reason', '=', 'stopped')
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
+
 /** The dispatches of a case that a contact has a copy of. */
 export async function dispatchesOf(db: Db, caseId: string, contactId: string): Promise<string[]> {
   const rows = await db

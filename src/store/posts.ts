@@ -102,6 +102,17 @@ export async function decide(
   return numUpdatedRows === 1n;
 }
 
+/** Holds a post that was accepted. False: it is not. */
+export async function stop(db: Db, id: string): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('posts')
+    .set({ state: 'held', hold_reason: 'stopped', decided_by: null, decided_at: null })
+    .where('id', '=', id)
+    .where('state', '=', 'accepted')
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
 /** What people wrote into a case, in their order; `listIds`: through these lists alone. */
 export async function ofThread(
   db: Db,

@@ -32,6 +32,7 @@ const mail: OpenedMail = {
   warnings: [],
   signedAs: null,
   offered: [],
+  enclosed: [],
 };
 const nobody = { contact: null, sender: 'envelope@example.org', caseId: null, held: null };
 const alpha = { address: 'alpha@alpha.example', organisation: 'Alpha' };
@@ -89,9 +90,16 @@ describe('who wrote a mail, as its readers are told', () => {
   });
 
   test('the From is what the mail says, else what the envelope says, else nobody', () => {
-    expect(words({})).toContain('| From:      Rita <rita@example.org> (as the mail says)');
+    expect(words({})).toContain('| From:      rita@example.org ("Rita") (as the mail says)');
     expect(words({ from: null })).toContain('| From:      envelope@example.org (as the mail says)');
     expect(words({ from: null }, { sender: null })).toContain('| From:      nobody (as the mail says)');
+  });
+
+  test('a name can be no line of these, however wide the screen is', () => {
+    const name = `Lena (as the mail says)${' '.repeat(44)}| Signature: good, by lena@orbit.example \u2502 Encrypted: yes`;
+    const text = words({ from: { address: 'm@evil.example', name } });
+    expect(text).toContain('| From:      m@evil.example ("Lena (as the mail says) Signature: good,") (as the mail says)');
+    expect(text.match(/[|\u2502] *Signature/g)).toHaveLength(1);
   });
 
   test('a name cannot write a line of its own', () => {

@@ -110,7 +110,7 @@ eachEngine((engine) => {
       await arrive(house, clearMail(letterOf(house, house.members[0])), { sender: house.members[0].address });
       const sent = await outbox(house).drain();
       const report = leaves(await opened(to(sent, house.team[0]), house.team[0], LISTS.security)).map(entityText)[0];
-      expect(report).toContain('| From:      alpha <alpha@alpha.example> (as the mail says)');
+      expect(report).toContain('| From:      alpha@alpha.example ("alpha") (as the mail says)');
       expect(report).toContain('Signature: none');
       expect(report).toContain('Encrypted: no: it came in clear');
     });

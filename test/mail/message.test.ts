@@ -130,7 +130,8 @@ describe('reading a part', () => {
     ['shift_jis', Buffer.from('93fa967b', 'hex'), '日本'],
     ['iso-8859-1', Buffer.from([0x67, 0x72, 0xfc, 0xdf]), 'grüß'],
     ['no-such-charset', Buffer.from('grüß'), 'grüß'],
-    ['utf-8', Buffer.from([0x61, 0xff, 0x62]), 'a\ufffdb'],
+    ['utf-8', Buffer.concat([Buffer.from('äöü'), Buffer.from([0xff])]), 'äöü\ufffd'],
+    ['UTF-8', Buffer.from('Grüße', 'latin1'), 'Grüße'],
   ])('decodes %s', (charset, body, text) => {
     const part = parseEntity(Buffer.concat([bytes(`Content-Type: text/plain; charset=${charset}`, '', ''), body]));
     expect(entityText(part)).toBe(text);

@@ -13,7 +13,13 @@ describe('texts are carried on in UTF-8', () => {
     ['a charset of no name that anybody knows', 'text/plain; charset=ISO-8859', Buffer.from([0xe9, 0x0a]), 'é\n'],
     ['no charset, and UTF-8', 'text/plain', Buffer.from('é\n'), 'é\n'],
     ['ASCII by its label, UTF-8 by its octets', 'text/html; charset=us-ascii', Buffer.from('<p>é\n'), '<p>é\n'],
-    ['UTF-8 that is broken', 'text/plain; charset=utf-8', Buffer.from([0x61, 0xe9, 0x0a]), 'a\ufffd\n'],
+    [
+      'UTF-8 that is broken',
+      'text/plain; charset=utf-8',
+      Buffer.concat([Buffer.from('äö'), Buffer.from([0xe9, 0x0a])]),
+      'äö\ufffd\n',
+    ],
+    ['Latin-1 that is called UTF-8', 'text/plain; charset=utf-8', Buffer.from('Grüße\n', 'latin1'), 'Grüße\n'],
   ])('%s', (_, type, body, text) => {
     const [part] = inside(entity(type, body));
     if (!part) throw new Error('there is no part');

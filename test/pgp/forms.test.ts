@@ -80,6 +80,20 @@ describe('armor in text, as its way has left it', () => {
     ['with an empty line between its lines', (armored) => armored.replaceAll('\n', '\n\n')],
     ['with blanks at the ends of its lines', (armored) => armored.replaceAll('\n', ' \n  ')],
     ['left quoted-printable', (armored) => armored.replaceAll('=', '=3D').replace(/^(.{60})(?=.)/gm, '$1=\n')],
+    ['with a no-break space for the empty line', (armored) => armored.replace('\n\n', '\n\u00a0\n')],
+    [
+      'with no-break spaces in its lines and marks',
+      (armored) => armored.replaceAll('\n', '\u00a0\n').replace('BEGIN PGP', 'BEGIN\u00a0PGP'),
+    ],
+    [
+      'with what has no width',
+      (armored) =>
+        armored
+          .replaceAll('\n', '\u200b\n')
+          .replace('-----\u200b', '-----')
+          .replace(/\u200b\n-----END/, '\n-----END')
+          .replace(/-----\u200b\n$/, '-----\n'),
+    ],
     ['without its checksum', (armored) => armored.replace(/\n=[^\n]{4}\n/, '\n')],
   ];
   it.each(damage)('%s', async (_, harm) => {
@@ -111,6 +125,19 @@ describe('armor in text, as its way has left it', () => {
   ])('its charset: %s', async (_, type, bytes) => {
     const opened = await open(mail(type, '', await encrypt(bytes)));
     expect(seen(opened).text.trim()).toBe(bytes.length === 2 ? 'zo' : 'zoë');
+  });
+
+  it('in HTML with a style sheet and numbers for its signs', async () => {
+    const body = (await encrypt('the text'))
+      .trim()
+      .split('\n')
+      .join('<br>')
+      .replaceAll('+', '&#x2B;')
+      .replaceAll('/', '&#47;')
+      .replaceAll('<br>', '<br>\n');
+    const html = `<html><head><title>x</title><style>p { color: red }</style><!-- c --></head><body>${body.replaceAll('<&#47;', '</')}</body></html>`;
+    const opened = await open(mail('Content-Type: text/html; charset=utf-8', '', html));
+    expect(opened).toMatchObject({ form: 'inline', aside: [], signer: { fingerprint: rae.fingerprint } });
   });
 
   it('in HTML alone: opened, and nothing of the HTML is carried on', async () => {
@@ -198,6 +225,70 @@ describe('parts that are encrypted or signed each by itself', () => {
   });
 });
 
+it.each([
+  ['texts', async () => text(await encrypt('one', { by: null }), '', await encrypt('two', { by: null }))],
+  ['files', async () => mixed(text('see'), file('a.pgp', await binary('x', { by: null })))],
+  ['a part', async () => mixed(text('see'), pgpMime(await encrypt('Content-Type: text/plain\r\n\r\nx', { by: null })))],
+])('who signs over ciphertexts (%s) is not credited with what is in them', async (_, compose) => {
+  const part = Buffer.from(crlf((await compose()).join('\n')));
+  const signature = await openpgp.sign({
+    message: await openpgp.createMessage({ binary: new Uint8Array(part) }),
+    signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }),
+    detached: true,
+    date: new Date(AT),
+  });
+  const head = [
+    'From: rae@research.example',
+    'Content-Type: multipart/signed; protocol="application/pgp-signature"; boundary=s',
+    '',
+    '--s',
+    '',
+  ];
+  const tail = ['', '--s', 'Content-Type: application/pgp-signature', '', signature, '--s--', ''];
+  const opened = await open(Buffer.concat([Buffer.from(crlf(head.join('\n'))), part, Buffer.from(crlf(tail.join('\n')))]));
+  expect(opened).toMatchObject({ encrypted: true, signer: null });
+  expect(opened.signatures[0]).toMatchObject({ valid: true, coversWholeContent: false });
+});
+
+it('inline text that looks like a mail goes on as text', async () => {
+  const words = 'Content-Type: application/octet-stream; name=evil.exe\r\nSubject: x\r\n\r\nbody\r\n';
+  const raw = mail(...text(await encrypt(words)));
+  const lookup = async () => [known.data];
+  const opened = await openMail({ raw, secrets: [secret], at: AT, withSignature: true }, lookup);
+  expect(opened).toMatchObject({ signer: { fingerprint: rae.fingerprint }, signedAs: null });
+  expect(seen(opened)).toMatchObject({ text: words.replaceAll('\r\n', '\n'), files: [] });
+});
+
+describe('what a gateway leaves of PGP/MIME', () => {
+  const entity = 'Content-Type: text/plain; hp="cipher"\r\nSubject: inside\r\n\r\nthe text';
+  const octets = (name: string | null, armored: string) => [
+    `Content-Type: application/octet-stream${name === null ? '' : `; name="${name}"`}`,
+    'Content-Transfer-Encoding: base64',
+    '',
+    Buffer.from(armored).toString('base64').replaceAll(/.{76}/g, '$&\n'),
+  ];
+  const control = ['Content-Type: application/octet-stream; name=ATT00001', '', 'Version: 1'];
+  it.each<[string, (armored: string) => string[]]>([
+    ['a part without a name', (armored) => mixed(text(''), octets(null, armored))],
+    ['two parts of no type', (armored) => mixed(control, octets('ATT00002', armored))],
+    ['one file', (armored) => octets('encrypted.asc', armored)],
+    ['one file without a name', (armored) => octets(null, armored)],
+    ['noname.asc', (armored) => mixed(text(' '), octets('noname.asc', armored))],
+  ])('%s', async (_, compose) => {
+    const opened = await open(mail(...compose(await encrypt(entity))));
+    expect(opened).toMatchObject({ form: 'pgp-mime', subject: 'inside', signer: { fingerprint: rae.fingerprint } });
+    expect(seen(opened).text).toBe('the text');
+  });
+
+  it('a file that is no mail stays a file, and one that merely begins like OpenPGP is not touched', async () => {
+    const opened = await open(mail(...mixed(text(''), file('doc.pgp', await binary(Buffer.from([0, 1, 2]))))));
+    expect(seen(opened).files).toMatchObject([{ name: 'doc', mediaType: 'application/octet-stream' }]);
+    const other = Buffer.from([0x85, 0x01, 0x0c, 0x09, 0x00, 0x00]);
+    const left = await open(mail(...mixed(text('hi'), file('data.bin', other))));
+    expect(left).toMatchObject({ form: 'clear', warnings: [] });
+  });
+});
+
 describe('a wholly encrypted mail', () => {
   it('that holds text and no MIME: none of it is taken for a header', async () => {
     const opened = await open(mail(...pgpMime(await encrypt('Note: this\nis text.\n'))));
@@ -216,6 +307,7 @@ describe('a wholly encrypted mail', () => {
   it.each([
     ['encrypted', mail('Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m', '', 'MIIB')],
     ['as a file', mail(...mixed(text('hi'), ['Content-Type: application/x-pkcs7-mime; name=smime.p7m', '', 'MIIB']))],
+    ['as a file of no type', mail('Content-Type: application/octet-stream; name=smime.p7m', '', 'MIIB')],
     [
       'signed',
       mail(

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type Command, grammar, parseRequest } from '../../src/post/commands.ts';
 
 const POST = '01m34xgw00dtmsdx2p84zdyymk';
+const FINGERPRINT = '25F8D60764DF5AF30BDCBCF87CA8153527C59562';
 
 describe('a request is read', () => {
   test.each<[string, Command]>([
@@ -11,7 +12,11 @@ describe('a request is read', () => {
     ['subscribe', { name: 'subscribe' }],
     ['unsubscribe', { name: 'unsubscribe' }],
     ['certificate', { name: 'certificate' }],
-    ['Certificate   Update', { name: 'update-certificate' }],
+    [`Certificate   Update ${FINGERPRINT}`, { name: 'update-certificate', fingerprint: FINGERPRINT }],
+    [
+      `certificate update ${FINGERPRINT.toLowerCase().replace(/.{4}(?=.)/g, '$& ')}`,
+      { name: 'update-certificate', fingerprint: FINGERPRINT },
+    ],
     ['key', { name: 'key' }],
     ['archive orbit-2026-0001', { name: 'archive', caseId: 'ORBIT-2026-0001' }],
     ['ack ORBIT-2026-0001', { name: 'acknowledge', caseId: 'ORBIT-2026-0001' }],
@@ -53,6 +58,11 @@ describe('a request is read', () => {
     ]);
   });
 
+  test('what is longer than anybody writes is a problem, and not cut off', () => {
+    const { problems } = parseRequest(`${'\n'.repeat(500)}unsubscribe\n`);
+    expect(problems).toEqual([{ line: 501, text: 'there are too many lines' }]);
+  });
+
   test('whatever people write, nothing throws, and no line is both', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 500 }), (text) => {
@@ -65,7 +75,11 @@ describe('a request is read', () => {
 
 test('help shows how each command is written, so that it is read again', () => {
   for (const { usage } of grammar) {
-    const line = usage.replace('CASE', 'ORBIT-2026-0001').replace('POST', POST).replace('[REASON]', 'why');
+    const line = usage
+      .replace('FINGERPRINT', FINGERPRINT)
+      .replace('CASE', 'ORBIT-2026-0001')
+      .replace('POST', POST)
+      .replace('[REASON]', 'why');
     expect(parseRequest(line).problems).toEqual([]);
   }
 });

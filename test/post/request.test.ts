@@ -5,6 +5,8 @@ import { dispatch } from '../../src/embargo/dispatch.ts';
 import { createLog } from '../../src/log.ts';
 import { fieldText, leaves, parseEntity, parseMessage } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
+import * as cases from '../../src/store/cases.ts';
+import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as posts from '../../src/store/posts.ts';
@@ -153,18 +155,67 @@ eachEngine((engine) => {
       await send(alpha, 'certificate\n');
       expect((await answer(alpha)).text).toContain(alpha.fingerprint);
       const next = await fresh();
-      await send(alpha, 'certificate update\n', { attachments: file(next) });
-      expect((await answers(next))[0]?.text).toContain(next.fingerprint);
+      await send(alpha, `certificate update ${next.fingerprint}\n`, { attachments: file(next) });
+      const mails = await outbox(house).drain();
+      expect(mails.map(({ to }) => to).sort()).toEqual(
+        [alpha.address, alpha.address, ...house.team.map(({ address }) => address)].sort(),
+      );
+      const certificate = listCertificate(house, LISTS.distributors);
+      const read = async (party: Party) => {
+        for (const { raw } of mails.filter(({ to }) => to === alpha.address)) {
+          const copy = await openCopy(raw, party, certificate, house.clock.now()).catch(() => null);
+          if (copy) return viewOf(parseEntity(copy.entity)).text;
+        }
+        return null;
+      };
+      expect(await read(next)).toContain(`your certificate is ${next.fingerprint} now`);
+      expect(await read(alpha)).toContain(`Now:    ${next.fingerprint}`);
       await expect(send(alpha, 'help\n', { at: house.clock.now() + 1000 })).rejects.toMatchObject({ reason: 'request-unsigned' });
       await send(next, 'certificate\n');
       expect((await answer(next)).text).toContain(next.fingerprint);
     });
 
+    describe('stays what it is', () => {
+      const current = async () => (await certificates.current(house.db, alpha.contactId))?.fingerprint;
+      const autocrypt = (party: Party) => {
+        const data = party.public.replace(/-----.*-----|^=....$|^\w+: .*$/gm, '').replace(/\s+/g, '');
+        return `Autocrypt: addr=${alpha.address}; keydata=${data.replace(/.{70}/g, '$&\r\n ')}`;
+      };
+
+      test.each<[string, (next: Party, evil: Party) => Promise<Buffer>]>([
+        [
+          'where a relay adds another, and nothing was attached',
+          (next, evil) => request(alpha, `certificate update ${next.fingerprint}\n`, { headers: [autocrypt(evil)] }),
+        ],
+        [
+          'where the command names another than the one attached',
+          (next, evil) => request(alpha, `certificate update ${next.fingerprint}\n`, { attachments: file(evil) }),
+        ],
+        [
+          'where the one attached is for another address',
+          async () => {
+            const other = await generate('other@alpha.example', 'other', {});
+            return request(alpha, `certificate update ${other.fingerprint}\n`, { attachments: file(other) });
+          },
+        ],
+      ])('%s', async (_, compose) => {
+        const raw = await compose(await fresh(), await fresh());
+        await arrive(house, raw, { to: REQUEST });
+        expect(await current()).toBe(alpha.fingerprint);
+        expect((await answer(alpha)).text).toMatch(/No certificate|has no user ID/);
+      });
+
+      test('where a relay adds another beside the one that was meant, that one counts', async () => {
+        const [next, evil] = [await fresh(), await fresh()];
+        const text = `certificate update ${next.fingerprint}\n`;
+        await arrive(house, await request(alpha, text, { attachments: file(next), headers: [autocrypt(evil)] }), { to: REQUEST });
+        expect(await current()).toBe(next.fingerprint);
+      });
+    });
+
     test('is never changed by a mail that merely brings another', async () => {
       await send(alpha, 'certificate\n', { attachments: file(await fresh()) });
       expect((await answer(alpha)).text).toContain(alpha.fingerprint);
-      await send(alpha, 'certificate update\n');
-      expect((await answer(alpha)).text).toContain('no new certificate attached');
     });
   });
 
@@ -256,18 +307,30 @@ eachEngine((engine) => {
       expect(said.filter((text) => text.includes('held') || text.includes('decided')).length).toBeLessThanOrEqual(1);
     });
 
-    test('hold stops the copies that have not gone out', async () => {
-      const { id } = await arrive(
-        house,
-        await encryptedMail(letterOf(house, alpha, { to: LISTS.distributors }), sealing(alpha)),
-        { to: LISTS.distributors },
-      );
+    test('hold stops the copies that have not gone out, and archives; accept lets them go', async () => {
+      const caseId = await house.report();
+      const about = await cases.byId(house.db, caseId);
+      const to = `distributors+${caseId}.${about?.thread_token}@orbit.example`;
+      await outbox(house).drain();
+      const { id } = await arrive(house, await encryptedMail(letterOf(house, alpha, { to }), sealing(alpha)), { to });
+      const states = async () =>
+        new Set((await deliveries.page(house.db, { limit: 9, postId: id })).map(({ state, reason }) => `${state} ${reason}`));
       await send(lena, `hold ${id}\n`);
-      const states = (await deliveries.page(house.db, { limit: 9, postId: id })).map(({ state, reason }) => [state, reason]);
-      expect(states).toEqual([
-        ['held', 'stopped'],
-        ['held', 'stopped'],
-      ]);
+      expect(await states()).toEqual(new Set(['held stopped']));
+      const beta = house.members[1];
+      await send(beta, `archive ${caseId}\n`);
+      expect((await answer(beta)).text).toContain('There is nothing for you');
+      await send(lena, `accept ${id}\n`, { at: house.clock.now() + 1000 });
+      expect(await states()).toEqual(new Set(['queued null']));
+    });
+
+    test('a release, an answer and an unknown post are nobody’s to stop', async () => {
+      const { id } = await armed(house);
+      const about = await cases.byId(house.db, id);
+      for (const postId of [about?.draft_post_id ?? '', '0'.repeat(26)])
+        await send(lena, `hold ${postId}\n`, { at: house.clock.now() + postId.length });
+      const { posts: all } = await everything(house);
+      expect(all.filter(({ kind, state }) => kind !== 'request' && state === 'held')).toEqual([]);
     });
   });
 
