@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { entityText, fieldText, leaves, parseEntity } from '../../src/mail/message.ts';
 import { encryptedMail } from '../support/compose.ts';
 import { LISTS } from '../support/house.ts';
 import { type Instance, MEMBERS, openInstance } from '../support/instance.ts';
-import { makeParty } from '../support/party.ts';
+import { makeParty, openCopy } from '../support/party.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { absent, openThunderbird, type Thunderbird } from './thunderbird.ts';
 
@@ -46,5 +47,23 @@ describe.skipIf(absent)(`Thunderbird${absent ? ` (${absent})` : ''}`, () => {
       encrypted: 'message-encrypted-ok.svg',
       signed: 'message-signed-verified.svg',
     });
+  });
+
+  test('answers that mail to the list, which takes it: it says inside whom it is for', async () => {
+    sink.mails.length = 0;
+    const answer = await thunderbird.answer();
+    expect(answer.toString()).not.toMatch(/Heap overflow|frame 12/);
+    expect(await house.send(BETA, LISTS.distributors, answer)).toMatch(/^250 /);
+    await house.settled();
+    expect(house.rows('select state, hold_reason from posts order by id desc limit 1')).toEqual([
+      { state: 'accepted', hold_reason: null },
+    ]);
+    const alpha = await makeParty(ALPHA);
+    const copy = sink.mails.find((each) => each.to.includes(ALPHA))?.raw ?? Buffer.alloc(0);
+    const inside = parseEntity((await openCopy(copy, alpha, await house.certificate(LISTS.distributors))).entity);
+    expect(fieldText(inside, 'subject')).toBe('Re: Heap overflow in the parser');
+    const text = leaves(inside).map(entityText).join('\n');
+    expect(text).toContain(`| Signature: good, by ${BETA} of beta.example`);
+    expect(text).toContain('> It crashes at frame 12.');
   });
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,9 +26,12 @@ export interface Shown {
   signed: string;
 }
 
-/** Thunderbird in an X server of its own, with a profile that has these keys and no account. */
+/** Thunderbird in an X server of its own, with a profile that has these keys, and an account that reaches no server. */
 export interface Thunderbird {
+  /** Puts a mail into a local folder and opens it. */
   show(mail: Uint8Array): Promise<Shown>;
+  /** Answers the mail that is shown, as it proposes to without being told anything; the mail that leaves him. */
+  answer(): Promise<Buffer>;
   close(): Promise<void>;
 }
 
@@ -74,13 +77,13 @@ export async function openThunderbird(reader: Party, trusted: readonly string[])
     const env = { HOME: home, TMPDIR: home, DISPLAY: `:${number}`, LC_ALL: 'C.UTF-8', MOZ_CRASHREPORTER_DISABLE: '1' };
     programs.push(start('thunderbird', options, { env }));
     const inside = await marionette(port);
-    await inside(IMPORT, reader.secret, [...trusted]);
+    await inside(PREPARE, reader, [...trusted]);
     return {
       show: async (mail) => {
-        const file = join(home, 'copy.eml');
-        writeFileSync(file, mail);
-        return (await inside(SHOW, file)) as Shown;
+        const stored = Buffer.from(mail).toString('latin1').replaceAll('\r\n', '\n');
+        return (await inside(SHOW, `From - Thu Jan  1 00:00:00 1970\n${stored}`)) as Shown;
       },
+      answer: async () => asSent(readFileSync((await inside(ANSWER)) as string, 'latin1')),
       close,
     };
   } catch (error) {
@@ -88,6 +91,13 @@ export async function openThunderbird(reader: Party, trusted: readonly string[])
     await close();
     throw new Error(`${error instanceof Error ? error.message : String(error)}\n${said}`);
   }
+}
+
+/** Of what waits to be sent: without the fields that are for Thunderbird itself. */
+function asSent(mailbox: string): Buffer {
+  const [, ...lines] = mailbox.replaceAll('\r\n', '\n').split('\n');
+  const mail = lines.join('\n').replace(/^(?:X-Mozilla-[\w-]+|X-Identity-Key|Fcc):.*\n(?:[ \t].*\n)*/gm, '');
+  return Buffer.from(mail.replaceAll('\n', '\r\n'), 'latin1');
 }
 
 /** Runs what is given within Thunderbird, as its own code; the value that it returns. */
@@ -164,42 +174,80 @@ function messages(socket: Socket): () => Promise<unknown[]> {
 }
 
 /** Thunderbird's keyring is its own (RNP, and a database of what was accepted); this is what its key manager does. */
-const IMPORT = `
-  const [secret, trusted] = values;
+const PREPARE = `
+  const [reader, trusted] = values;
   const { RNP } = ChromeUtils.importESModule('chrome://openpgp/content/modules/RNP.sys.mjs');
   const { EnigmailCore } = ChromeUtils.importESModule('chrome://openpgp/content/modules/core.sys.mjs');
   const { EnigmailKeyRing } = ChromeUtils.importESModule('chrome://openpgp/content/modules/keyRing.sys.mjs');
+  const { PgpSqliteDb2 } = ChromeUtils.importESModule('chrome://openpgp/content/modules/sqliteDb.sys.mjs');
+  const { MailServices } = ChromeUtils.importESModule('resource:///modules/MailServices.sys.mjs');
   EnigmailCore.init();
   const window = Services.wm.getMostRecentWindow('mail:3pane');
-  const imports = [await RNP.importSecKeyBlockImpl(window, () => '', false, secret)];
+  const imports = [await RNP.importSecKeyBlockImpl(window, () => '', false, reader.secret)];
   for (const certificate of trusted) imports.push(await RNP.importPubkeyBlockAutoAcceptImpl(window, certificate, 'verified'));
   const failed = imports.find(({ exitCode }) => exitCode !== 0);
   if (failed) throw new Error(failed.errorMsg);
+  await PgpSqliteDb2.acceptAsPersonalKey(reader.fingerprint);
   EnigmailKeyRing.clearCache();
+
+  const { accounts, outgoingServer } = MailServices;
+  const identity = accounts.createIdentity();
+  identity.email = reader.address;
+  identity.fullName = reader.name;
+  identity.setUnicharAttribute('openpgp_key_id', reader.fingerprint.slice(-16));
+  const smtp = outgoingServer.createServer('smtp');
+  outgoingServer.defaultServer = smtp;
+  identity.smtpServerKey = smtp.key;
+  const account = accounts.createAccount();
+  account.incomingServer = accounts.createIncomingServer(reader.name, 'mail.invalid', 'pop3');
+  account.addIdentity(identity);
+  accounts.createLocalMailAccount();
+  accounts.localFoldersServer.rootFolder.QueryInterface(Ci.nsIMsgLocalMailFolder).createLocalSubfolder('Copies');
 `;
 
-/** As a double click on the file does, in a tab; then what the tab shows, once it says what became of the encryption. */
-const SHOW = `
-  const [path] = values;
-  const { MailUtils } = ChromeUtils.importESModule('resource:///modules/MailUtils.sys.mjs');
+const LATER = `
   const { setTimeout } = ChromeUtils.importESModule('resource://gre/modules/Timer.sys.mjs');
+  const later = async (given) => {
+    for (;;) {
+      const value = given();
+      if (value) return value;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  };
+  const { MailServices } = ChromeUtils.importESModule('resource:///modules/MailServices.sys.mjs');
+  const folder = (name) => MailServices.accounts.localFoldersServer.rootFolder.subFolders.find((one) => one.name === name);
   const window = Services.wm.getMostRecentWindow('mail:3pane');
-  const file = Cc['@mozilla.org/file/local;1'].createInstance(Ci.nsIFile);
-  file.initWithPath(path);
-  MailUtils.openEMLFile(window, file, Services.io.newFileURI(file));
-  const picture = (about, id) => about.document.getElementById(id)?.src?.split('/').at(-1) ?? '';
-  for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const about = window.document.getElementById('tabmail').currentAboutMessage;
+`;
+
+/** What a tab shows of a mail, once it says what became of encryption and signature. */
+const SHOW = `${LATER}
+  const copies = folder('Copies').QueryInterface(Ci.nsIMsgLocalMailFolder);
+  const message = copies.addMessage(values[0]);
+  const tabs = window.document.getElementById('tabmail');
+  tabs.openTab('mailMessageTab', { messageURI: copies.getUriForMsg(message) });
+  return later(() => {
+    const about = tabs.currentAboutMessage;
     const body = about?.getMessagePaneBrowser?.().contentDocument;
-    const texts = [...(body?.querySelectorAll('.moz-text-plain, .moz-text-flowed') ?? [])].map((node) => node.textContent);
-    if (texts.length > 0 && picture(about, 'encryptedHdrIcon') && picture(about, 'signedHdrIcon'))
-      return {
-        title: window.document.title,
-        subject: about.document.getElementById('expandedsubjectBox').textContent.replace(/^Subject:/, ''),
-        texts: texts.map((text) => text.trim()).filter((text) => text !== ''),
-        encrypted: picture(about, 'encryptedHdrIcon'),
-        signed: picture(about, 'signedHdrIcon'),
-      };
-  }
+    const texts = [...(body?.querySelectorAll('.moz-text-plain, .moz-text-flowed') ?? [])].map((node) => node.textContent.trim());
+    const picture = (id) => about?.document.getElementById(id)?.src?.split('/').at(-1) ?? '';
+    const [encrypted, signed] = [picture('encryptedHdrIcon'), picture('signedHdrIcon')];
+    const subject = about?.document.getElementById('expandedsubjectBox')?.textContent.replace(/^Subject:/, '');
+    if (texts.length === 0 || !encrypted || !signed) return null;
+    return { title: window.document.title, subject, texts: texts.filter((text) => text !== ''), encrypted, signed };
+  });
+`;
+
+/** Reply, then Send Later once it has decided on encryption, which takes it a moment; the file of what waits to be sent. */
+const ANSWER = `${LATER}
+  window.goDoCommand('cmd_reply');
+  const composing = await later(() => Services.wm.getMostRecentWindow('msgcompose'));
+  const quoted = () => composing.document.getElementById('messageEditor')?.contentDocument?.body?.textContent.includes('wrote:');
+  const decided = () => composing.gSendEncrypted && composing.gSendSigned && composing.gEncryptSubject;
+  await later(() => composing.gMsgCompose && quoted() && decided());
+  composing.goDoCommand('cmd_sendLater');
+  const asked = () => [...Services.wm.getEnumerator(null)].find((one) => one.location.href.includes('commonDialog'));
+  const end = await later(() => (folder('Unsent Messages')?.getTotalMessages(false) ? 'sent' : asked()));
+  if (end !== 'sent') throw new Error(end.document.getElementById('infoBody')?.textContent);
+  await later(() => composing.closed);
+  return folder('Unsent Messages').filePath.path;
 `;
