@@ -127,7 +127,7 @@ async function keyOf(address: string, kind: Partial<openpgp.KeyOptions>): Promis
 
 eachEngine((engine) => {
   const build = housing();
-  const numRuns = engine.name === 'sqlite' ? 30 : 5;
+  const numRuns = engine.name === 'sqlite' ? 20 : 3;
   let house: House;
   let members: Party[];
 
