@@ -30,6 +30,11 @@ export function eachEngine(define: (engine: Engine) => void): void {
   else describe('postgres', () => define({ name: 'postgres', open: opener(postgres(server.url)) }));
 }
 
+/** On SQLite alone: for what costs and has no part in the database. */
+export function oneEngine(define: (engine: Engine) => void): void {
+  describe('sqlite', () => define({ name: 'sqlite', open: opener(sqlite()) }));
+}
+
 const neverOpened = () => Promise.reject(new Error('PostgreSQL is absent'));
 
 /** Where databases come from, once a test file. */
