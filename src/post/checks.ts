@@ -21,6 +21,8 @@ export type Purpose = 'post' | 'thread' | 'owner' | 'request' | 'sendkey' | 'bou
 export interface Facts {
   list: List;
   purpose: Purpose;
+  /** Of a thread. */
+  caseId: string | null;
   /** Octets of the mail. */
   size: number;
   /** It carries the List-Id of a list of this server. */
@@ -147,11 +149,18 @@ export const unaddressed: Check = (facts) => {
 };
 
 export function isAddressed(
-  { list, listKeys }: Pick<Facts, 'list' | 'listKeys'>,
+  facts: Pick<Facts, 'list' | 'caseId' | 'listKeys'>,
   signer: Pick<Signer, 'addressedTo' | 'intendedFor'>,
 ): boolean {
-  const named = signer.addressedTo.some((address) => address === list.address || readListAddress(address).list === list.address);
-  return named || signer.intendedFor.some((fingerprint) => listKeys.includes(fingerprint));
+  const named = signer.addressedTo.some((address) => leadsHere(address, facts));
+  return named || signer.intendedFor.some((fingerprint) => facts.listKeys.includes(fingerprint));
+}
+
+/** What was written into one case was not written into another, nor to the list as a whole. */
+function leadsHere(address: string, { list, caseId }: Pick<Facts, 'list' | 'caseId'>): boolean {
+  if (address === list.address) return true;
+  const read = readListAddress(address);
+  return read.list === list.address && (read.purpose !== 'thread' || read.caseId === caseId);
 }
 
 export const moderated: Check = (facts) =>

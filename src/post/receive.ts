@@ -93,6 +93,7 @@ async function factsOf(
   return {
     list: to.list,
     purpose: to.purpose,
+    caseId: to.case?.id ?? null,
     size: mail.raw.length,
     loop: isLoop(
       outside,

@@ -55,7 +55,7 @@ function problemsOf(
 ): string[] {
   const signer = opened?.signer;
   const listKeys = keyring.find(list.fingerprint)?.keys ?? [];
-  if (!signer || !(parsed.list === list.address || isAddressed({ list, listKeys }, signer)))
+  if (!signer || !(parsed.list === list.address || isAddressed({ list, caseId: null, listKeys }, signer)))
     return [
       'Nothing was done: what you signed does not say that it is for this list.',
       `Write "list ${list.address}" above your commands, or let your client protect the To field.`,

@@ -7,6 +7,7 @@ const PURPOSES = ['post', 'thread', 'owner', 'sendkey'] as const;
 
 const HERE = 'distributors@orbit.example';
 const addressed = { addressedTo: [HERE], intendedFor: [] };
+const THREAD = 'distributors+orbit-2026-0001.token@orbit.example';
 const onThisList: Signer = { contactId: 'c', active: true, memberState: 'active', lists: ['here'], ...addressed };
 const inactive: Signer = { ...onThisList, active: false };
 const suspended: Signer = { ...onThisList, memberState: 'suspended' };
@@ -35,6 +36,7 @@ const anyList = (role: ListRole, policy: Partial<List> = {}): List => ({
 });
 
 const QUIET: Omit<Facts, 'list' | 'purpose'> = {
+  caseId: null,
   size: 100,
   loop: false,
   automatic: null,
@@ -180,7 +182,7 @@ describe('what a list may ask for', () => {
 describe('words that were signed for somebody else wait for a person', () => {
   test.each<[string, Partial<Signer>, boolean]>([
     ['to the list', { addressedTo: ['x@y.example', HERE] }, true],
-    ['to a thread of it', { addressedTo: ['distributors+orbit-2026-0001.token@orbit.example'] }, true],
+    ['to a thread of it', { addressedTo: [THREAD] }, false],
     ['for its key', { addressedTo: [], intendedFor: ['F'] }, true],
     ['for its subkey', { addressedTo: [], intendedFor: ['OTHER', 'SUB'] }, true],
     ['to nobody', { addressedTo: [] }, false],
@@ -191,6 +193,13 @@ describe('words that were signed for somebody else wait for a person', () => {
     expect(verdict('private', facts)).toEqual(taken ? accept : { verdict: 'hold', reason: 'unaddressed' });
     expect(verdict('private', facts, { unaddressed: 'accept' })).toEqual(accept);
     expect(verdict('intake', facts)).toEqual(accept);
+  });
+
+  test('to the thread of a case: for that case alone', () => {
+    const to = (caseId: string) =>
+      verdict('private', { purpose: 'thread', caseId, signer: { ...onThisList, addressedTo: [THREAD] } });
+    expect(to('ORBIT-2026-0001')).toEqual(accept);
+    expect(to('ORBIT-2026-0002')).toEqual({ verdict: 'hold', reason: 'unaddressed' });
   });
 
   test('and so does a mixture of signed and unsigned words; a stranger is refused at once', () => {
