@@ -5,7 +5,7 @@ import { dateValue, entity, filePart, words } from '../mail/outgoing.ts';
 import { certificateReplaced } from '../notices/templates.ts';
 import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
-import { replaceCertificate } from '../roster/contacts.ts';
+import { type GivenCertificate, replaceCertificate } from '../roster/contacts.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
@@ -127,9 +127,15 @@ async function updateCertificate(asked: Asked, fingerprint: string): Promise<Out
   if (!facts) throw new Refusal('invalid', `No certificate ${fingerprint} that can be read is attached to what you signed`);
   if (!facts.addresses.includes(roster.contact.address))
     throw new Refusal('invalid', `The certificate ${fingerprint} has no user ID with ${roster.contact.address}`);
-  await replaceCertificate(seams, roster.contact.id, facts.data);
+  const { encryptionKey } = await replaceCertificate(seams, roster.contact.id, facts.data);
   if (facts.fingerprint !== roster.fingerprint) await tellOfReplacement(asked, facts.fingerprint);
-  return { lines: [`your certificate is ${facts.fingerprint} now`] };
+  return { lines: [`your certificate is ${facts.fingerprint} now`, ...changeOfKey(encryptionKey)] };
+}
+
+/** Of a certificate that he has had: another key in it is told, as he may not have made it himself. */
+function changeOfKey(key: GivenCertificate['encryptionKey']): string[] {
+  if (key === null || key.before === key.after) return [];
+  return [`mail to you is encrypted to its key ${key.after ?? '(none: it waits)'}, until now to ${key.before ?? '(none)'}`];
 }
 
 async function tellOfReplacement({ seams, list, roster }: Asked, fingerprint: string): Promise<void> {

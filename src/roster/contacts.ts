@@ -75,10 +75,11 @@ export async function addCertificate(seams: Seams, contactId: string, armored: s
  * Puts a certificate in the place of the one that a contact has, by his own word: signed with the one that he had. The old one is
  * retired. Throws as `addCertificate` does.
  */
-export async function replaceCertificate(seams: Seams, contactId: string, data: Uint8Array): Promise<void> {
-  const { certificate } = await addCertificate(seams, contactId, armorCertificate(data));
-  if (certificate.state === 'proposed')
-    await seams.db.transaction().execute((trx) => certificates.promote(trx, contactId, certificate.id));
+export async function replaceCertificate(seams: Seams, contactId: string, data: Uint8Array): Promise<GivenCertificate> {
+  const given = await addCertificate(seams, contactId, armorCertificate(data));
+  if (given.certificate.state === 'proposed')
+    await seams.db.transaction().execute((trx) => certificates.promote(trx, contactId, given.certificate.id));
+  return given;
 }
 
 async function renew({ db, pgp, clock }: Seams, contact: Contact, own: Certificate, armored: string): Promise<GivenCertificate> {

@@ -1,0 +1,128 @@
+/**
+ * An update of a certificate that swaps the encryption subkey, or leaves a revocation out (key servers, RFC 9580 §5.2.1): what becomes
+ * another is shown, another certificate waits for a person while the old one stays, and a revocation that is known is never lost.
+ */
+import * as openpgp from 'openpgp';
+import { beforeEach, expect, test } from 'vitest';
+import { addCertificate } from '../../src/roster/contacts.ts';
+import { importRoster } from '../../src/roster/import.ts';
+import * as certificates from '../../src/store/certificates.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { serving, type TestApi } from '../http/api.ts';
+import { arrive, CANARY, everything, letterOf, listCertificate } from '../post/arrive.ts';
+import { encryptedMail } from '../support/compose.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, LISTS, type Person } from '../support/house.ts';
+import { changed, generate } from '../support/party.ts';
+import { copyFor, secretOf, wordsOf } from './attack.ts';
+
+eachEngine((engine) => {
+  const serve = serving();
+  let api: TestApi;
+  let house: House;
+  let alpha: Person;
+  let beta: Person;
+  let before: string;
+  beforeEach(async () => {
+    api = await serve(await engine.open());
+    house = api.house;
+    [alpha, beta] = house.members;
+    before = await encryptionKey(alpha.public);
+  });
+
+  async function encryptionKey(armored: string): Promise<string> {
+    const key = await openpgp.readKey({ armoredKey: armored });
+    return (await key.getEncryptionKey(undefined, new Date(house.clock.now()))).getFingerprint().toUpperCase();
+  }
+  const roster = (certificate: string) => [
+    { organisation: 'Alpha', lists: [LISTS.distributors], contacts: [{ address: alpha.address, certificate }] },
+  ];
+  const renew = (certificate: string, dryRun = false) => importRoster(house, roster(certificate), { activate: null, dryRun });
+  const current = async () => (await certificates.current(house.db, alpha.contactId))?.data ?? Buffer.alloc(0);
+
+  /** Key ids that a copy for Alpha is sealed to; null where it is held. */
+  async function sealedTo(): Promise<string[] | null> {
+    house.clock.moveTo(house.clock.now() + 1000);
+    const letter = letterOf(house, beta, { to: LISTS.distributors });
+    const raw = await encryptedMail(letter, { recipients: [listCertificate(house, LISTS.distributors)], signer: beta });
+    await arrive(house, raw, { to: LISTS.distributors });
+    const copy = (await outbox(house).drain()).find(({ to }) => to === alpha.address);
+    if (!copy) return null;
+    expect(copy.raw.toString()).not.toContain(CANARY);
+    const [armored = ''] = /-----BEGIN PGP MESSAGE-----[\s\S]*?-----END PGP MESSAGE-----/.exec(copy.raw.toString()) ?? [];
+    const message = await openpgp.readMessage({ armoredMessage: armored });
+    return message.getEncryptionKeyIDs().map((id) => id.toHex().toUpperCase());
+  }
+
+  test('a new encryption subkey is shown by a dry run, by the import and by REST', async () => {
+    const swapped = await changed(alpha, house.clock.now(), { subkey: true });
+    const after = await encryptionKey(swapped);
+    expect(after).not.toBe(before);
+    const shown = [{ address: alpha.address, fingerprint: alpha.fingerprint, encryptionKey: { before, after }, whyNot: null }];
+    expect(await renew(swapped, true)).toMatchObject({ written: false, renewals: shown });
+    expect(await sealedTo()).toEqual([before.slice(-16)]);
+    expect(await renew(swapped)).toMatchObject({ written: true, renewals: shown });
+    expect(await sealedTo()).toEqual([after.slice(-16)]);
+    const again = await changed(alpha, house.clock.now(), { subkey: true });
+    const answer = await api.ask(await house.token('admin'), `POST /api/v1/contacts/${alpha.contactId}/certificates`, {
+      body: { certificate: again },
+    });
+    expect(answer).toMatchObject({ status: 200, body: { encryptionKey: { before: after, after: await encryptionKey(again) } } });
+  });
+
+  test('and by the answer to a request that brings it', async () => {
+    const grown = await (await secretOf(alpha)).addSubkey({ date: new Date(house.clock.now()) });
+    const swapped = grown.toPublic().armor();
+    const to = 'distributors-request@orbit.example';
+    const attachments = [{ name: 'new.asc', type: 'application/pgp-keys', data: Buffer.from(swapped) }];
+    const letter = letterOf(house, alpha, { to, text: 'certificate update\n', attachments });
+    await arrive(
+      house,
+      await encryptedMail(letter, { recipients: [listCertificate(house, LISTS.distributors)], signer: alpha }),
+      { to },
+    );
+    const sent = await outbox(house).drain();
+    const owner = { ...alpha, secret: grown.armor() };
+    expect(wordsOf(await copyFor(house, sent, owner)).join()).toContain(
+      `mail to you is encrypted to its key ${await encryptionKey(swapped)}, until now to ${before}`,
+    );
+  });
+
+  test('one that its primary key did not bind is no part of it', async () => {
+    const eve = await generate('eve@evil.example', 'eve', {});
+    const packets = (await openpgp.readKey({ armoredKey: alpha.public })).toPacketList();
+    for (const { keyPacket, bindingSignatures } of (await openpgp.readKey({ armoredKey: eve.public })).subkeys)
+      packets.push(keyPacket, ...bindingSignatures);
+    const grafted = new openpgp.PublicKey(packets as unknown as openpgp.PacketList<openpgp.AnyPacket>).armor();
+    await renew(grafted);
+    expect(await sealedTo()).toEqual([before.slice(-16)]);
+    await expect(addCertificate(house, alpha.contactId, grafted)).rejects.toMatchObject({ reason: 'conflict' });
+  });
+
+  test('another certificate of the contact waits; an import does not bring it at all', async () => {
+    const other = await generate(alpha.address, 'alpha', {});
+    expect((await renew(other.public)).problems).toHaveLength(1);
+    const { certificate } = await addCertificate(house, alpha.contactId, other.public);
+    expect(certificate.state).toBe('proposed');
+    expect(await sealedTo()).toEqual([before.slice(-16)]);
+  });
+
+  test('a revocation counts at once, and a copy without it takes nothing back', async () => {
+    const revoked = await changed(alpha, house.clock.now(), { revoked: true });
+    expect(await renew(revoked)).toMatchObject({ written: true, renewals: [{ whyNot: 'revoked' }] });
+    expect(await sealedTo()).toBeNull();
+    const known = await current();
+    expect((await renew(alpha.public)).renewed).toBe(0);
+    const extended = await changed(alpha, house.clock.now(), { lifetime: 10 * 365 * 86_400 });
+    await renew(extended);
+    await expect(addCertificate(house, alpha.contactId, alpha.public)).rejects.toMatchObject({ reason: 'conflict' });
+    const kept = await openpgp.readKey({ binaryKey: new Uint8Array(await current()) });
+    expect(kept.revocationSignatures).toHaveLength(1);
+    expect((await current()).length).toBeGreaterThanOrEqual(known.length);
+    expect(await sealedTo()).toBeNull();
+    expect((await everything(house)).copies.filter(({ state }) => state === 'held')).toMatchObject([
+      { reason: 'revoked' },
+      { reason: 'revoked' },
+    ]);
+  });
+});
