@@ -1,0 +1,103 @@
+/**
+ * A certificate with 50,000 signatures, or of any other unreasonable size (CVE-2019-13050): refused by its framing, off the main thread
+ * and within a time limit, and whoever else writes meanwhile is not kept waiting.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { beforeEach, expect, test } from 'vitest';
+import { addCertificate } from '../../src/roster/contacts.ts';
+import { importRoster } from '../../src/roster/import.ts';
+import * as certificates from '../../src/store/certificates.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { arrive, everything, letterOf, listCertificate } from '../post/arrive.ts';
+import { encryptedMail } from '../support/compose.ts';
+import { costlyCertificate, packet } from '../support/costly.ts';
+import { oneEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { makeParty } from '../support/party.ts';
+import { copyFor, cut, wordsOf } from './attack.ts';
+
+const alphas = await makeParty('alpha@alpha.example');
+const binary = Buffer.from(/\r?\n\r?\n([\s\S]*?)\r?\n(=....\r?\n)?-----END/.exec(alphas.public)?.[1] ?? '', 'base64');
+const [key, userId, own, ...rest] = cut(binary) as [Buffer, Buffer, Buffer, ...Buffer[]];
+const armor = (octets: Uint8Array) =>
+  `-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n${Buffer.from(octets).toString('base64').replaceAll(/.{64}/g, '$&\n')}\n-----END PGP PUBLIC KEY BLOCK-----\n`;
+/** Alpha's own certificate, and what a key server would have added to it. */
+const flooded = (...added: Buffer[]) => Buffer.concat([key, userId, own, ...added, ...rest]);
+const repeated = (what: Buffer, times: number) => Array.from({ length: times }, () => what);
+
+const floods: [string, Buffer, RegExp][] = [
+  ['50,000 signatures of its own', flooded(...repeated(own, 50_000)), /larger than 1 MiB/],
+  [
+    '50,000 signatures of a few octets',
+    flooded(...repeated(packet(2, Buffer.of(4, 0x10, 1, 8)), 50_000)),
+    /more than 1000 packets/,
+  ],
+  ['300 signatures of its own', flooded(...repeated(own, 300)), /more than 250 signatures/],
+  ['60 user ids', flooded(...repeated(userId, 60)), /more than 50 user IDs/],
+  ['a picture of a megabyte', flooded(packet(17, Buffer.alloc(1024 * 1024))), /larger than 1 MiB/],
+  [
+    'a key of 16,000 bits',
+    costlyCertificate('alpha@alpha.example', { modulus: 16_000, exponent: 16_000 }).data,
+    /too long to be used/,
+  ],
+];
+
+oneEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let alpha: Person;
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    [alpha] = house.members;
+  });
+
+  /** The longest time that the main thread did nothing else, in milliseconds: the least of three tries, as machines are shared. */
+  async function longestStall(act: () => Promise<unknown>): Promise<number> {
+    const stalls: number[] = [];
+    for (let tries = 0; tries < 3 && !stalls.some((stall) => stall < 100); tries++) {
+      const delay = monitorEventLoopDelay({ resolution: 5 });
+      delay.enable();
+      await act();
+      delay.disable();
+      stalls.push(delay.max / 1e6);
+    }
+    return Math.min(...stalls);
+  }
+
+  test.each(floods)('%s: no door lets it in, and the main thread goes on', async (_, octets, why) => {
+    const certificate = armor(octets);
+    const stall = await longestStall(async () => {
+      const entry = {
+        organisation: 'Gamma',
+        lists: [LISTS.distributors],
+        contacts: [{ address: 'g@gamma.example', certificate }],
+      };
+      const { written, problems } = await importRoster(house, [entry], { activate: null, dryRun: false });
+      expect([written, problems.map(({ problem }) => problem)]).toEqual([false, [expect.stringMatching(why)]]);
+      await expect(addCertificate(house, alpha.contactId, certificate)).rejects.toMatchObject({
+        reason: 'unusable-certificate',
+        message: expect.stringMatching(why),
+      });
+    });
+    expect(stall).toBeLessThan(100);
+    expect(Buffer.from((await certificates.current(house.db, alpha.contactId))?.data ?? []).length).toBeLessThan(2_000);
+  });
+
+  test('with a report, and with a request to update: the mail is mail, and nothing is done with the certificate', async () => {
+    const [, octets] = floods[1] as (typeof floods)[number];
+    const attachments = [{ name: 'k.pgp', type: 'application/pgp-keys', data: Buffer.from(armor(octets)) }];
+    const to = 'security-request@orbit.example';
+    const sealing = { recipients: [listCertificate(house, LISTS.security)], signer: alpha };
+    const report = await encryptedMail(letterOf(house, await makeParty('rita@example.org'), { attachments }), sealing);
+    const request = await encryptedMail(letterOf(house, alpha, { to, text: 'certificate update\n', attachments }), sealing);
+    expect(
+      await longestStall(async () => {
+        await Promise.all([arrive(house, report), arrive(house, request, { to, sender: alpha.address })]);
+      }),
+    ).toBeLessThan(100);
+    expect((await everything(house)).posts.map(({ kind }) => kind).sort()).toEqual(['answer', 'receipt', 'report', 'request']);
+    const sent = (await outbox(house).drain()).filter(({ from, to }) => from === null && to === alpha.address);
+    const answers = await Promise.all(sent.map(async (mail) => wordsOf(await copyFor(house, [mail], alpha)).join()));
+    expect(answers.join()).toContain('There is no new certificate attached that can be read');
+  });
+});

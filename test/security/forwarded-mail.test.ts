@@ -1,0 +1,79 @@
+/**
+ * Surreptitious forwarding (Davis, USENIX 2001): whoever got a signed mail seals it anew to a list, and it looks as if its signer had
+ * written there. What the signature covers must name the list (To inside, RFC 9788; or the key, RFC 9580 §5.2.3.36); else it waits.
+ */
+import { beforeEach, expect, test } from 'vitest';
+import { threadAddress } from '../../src/mail/address.ts';
+import * as cases from '../../src/store/cases.ts';
+import * as contacts from '../../src/store/contacts.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { arrive, CANARY, letterOf, listCertificate } from '../post/arrive.ts';
+import { encryptedMail, inlineMail } from '../support/compose.ts';
+import { oneEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { blockOf, copyFor, readersOf, teamOf, wordsOf } from './attack.ts';
+
+oneEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let alpha: Person;
+  let beta: Person;
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    [alpha, beta] = house.members;
+  });
+
+  const sealing = () => ({ recipients: [listCertificate(house, LISTS.distributors)], signer: alpha });
+  const privately = (words = `The ${CANARY} is for you alone.\n`) => letterOf(house, alpha, { to: beta.address, text: words });
+
+  async function held(raw: Buffer, to: string = LISTS.distributors): Promise<void> {
+    const post = await arrive(house, raw, { to, sender: beta.address });
+    expect(post.held).toBe('unaddressed');
+    expect((await readersOf(house, post)).sort()).toEqual(teamOf(house));
+    const sent = await outbox(house).drain();
+    expect(sent.map((mail) => mail.to).sort()).toEqual(teamOf(house));
+    const [lena] = house.team;
+    expect(blockOf(await copyFor(house, sent, lena))).toContain('somebody else may have sent on what he wrote to others');
+  }
+
+  test('a mail to another member, sealed to the list: held, and the team is told why', async () => {
+    await held(await encryptedMail(privately(), sealing()));
+  });
+
+  test('with a To of the list outside, where no signature covers it', async () => {
+    const raw = (await encryptedMail(privately(), sealing())).toString('latin1');
+    await held(Buffer.from(raw.replace(`To: ${beta.address}`, `To: ${LISTS.distributors}`), 'latin1'));
+  });
+
+  test('a text that says nobody at all', async () => {
+    await held(await inlineMail(privately(), sealing()));
+  });
+
+  test('into the thread of a case', async () => {
+    const id = await house.report();
+    await outbox(house).drain();
+    const token = (await cases.byId(house.db, id))?.thread_token ?? '';
+    await held(await encryptedMail(privately(), sealing()), threadAddress(LISTS.distributors, id, token));
+  });
+
+  test('what he wrote to another list', async () => {
+    await held(await encryptedMail(letterOf(house, alpha, { to: LISTS.security }), sealing()));
+    house.clock.moveTo(house.clock.now() + 1000);
+    await held(await encryptedMail(letterOf(house, alpha, { to: 'distributors@other.example' }), sealing()));
+  });
+
+  test('as a request: nothing of it is run, and its signer alone is told', async () => {
+    const to = 'distributors-request@orbit.example';
+    await arrive(house, await encryptedMail(privately('unsubscribe\n'), sealing()), { to, sender: beta.address });
+    const sent = await outbox(house).drain();
+    expect(sent.map((mail) => mail.to)).toEqual([alpha.address]);
+    expect(wordsOf(await copyFor(house, sent, alpha)).join()).toContain('does not say that it is for this list');
+    const readers = await contacts.activeOfList(house.db, 'distributors');
+    expect(readers.map(({ id }) => id)).toContain(alpha.contactId);
+  });
+
+  test('what he wrote to the list is its own', async () => {
+    const raw = await encryptedMail(letterOf(house, alpha, { to: LISTS.distributors }), sealing());
+    expect(await arrive(house, raw, { to: LISTS.distributors })).toMatchObject({ held: null });
+  });
+});
