@@ -110,14 +110,11 @@ export function encodedPart(contentType: string, bytes: Uint8Array, extra: reado
   );
 }
 
-/** The last segment of whatever path somebody gave as a name. */
+/** The last segment of whatever path somebody gave as a name, without what could end a line or turn its direction. */
 export function baseName(name: string): string {
-  return (
-    name
-      .split(/[/\\]/)
-      .at(-1)
-      ?.replace(/\p{Cc}/gu, '') || 'unnamed'
-  );
+  const last = name.split(/[/\\]/).at(-1) ?? '';
+  const shown = last.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '');
+  return /^\.{0,2}$/.test(shown) ? 'unnamed' : shown;
 }
 
 /** A multipart of finished entities. The boundary is random, so that no content can contain it. */

@@ -109,11 +109,16 @@ function isTeam({ signer, intakeLists }: Facts): boolean {
 export const files: Check = (facts) => {
   if (!isPost(facts)) return null;
   const { file_names: names, file_types: types } = facts.list;
-  const unfit = facts.files.find(({ name, mediaType }) => !allowed(names, name) || !allowed(types, mediaType));
+  const unfit = facts.files.find(({ name, mediaType }) => !allowedName(names, name) || !allowed(types, mediaType));
   if (!unfit) return null;
   const wanted = [names && `names ${names}`, types && `types ${types}`].filter(Boolean).join(', ');
   return reject('file-not-allowed', `This list takes attachments of these alone: ${wanted}`);
 };
+
+/** One that a program may cut off at a NUL, or show turned round, is not the one that the pattern saw. */
+function allowedName(patterns: string | null, name: string): boolean {
+  return patterns === null || (allowed(patterns, name) && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(name));
+}
 
 function allowed(patterns: string | null, value: string): boolean {
   return patterns === null || patterns.split(/\s+/).some((pattern) => matches(pattern.toLowerCase(), value.toLowerCase()));

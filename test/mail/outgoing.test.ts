@@ -104,7 +104,7 @@ describe('parts', () => {
       ),
     );
     expect(fileName(parseEntity(filePart('../../etc/zoë "x".patch', 'text/x-patch', Buffer.from('a'))))).toBe('zoë "x".patch');
-    expect(['../x', 'a/b\\c', '..', '/', 'a\u0000b'].map(baseName)).toEqual(['x', 'c', '..', 'unnamed', 'ab']);
+    expect(['../x', 'a/b\\c', '..', '/', 'a\u0000b'].map(baseName)).toEqual(['x', 'c', 'unnamed', 'unnamed', 'ab']);
   });
 
   it('makes a multipart that its own parser takes apart into the same octets', () => {

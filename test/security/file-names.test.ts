@@ -1,0 +1,107 @@
+/**
+ * Names of attachments with paths, control characters and letters that turn the direction (CWE-22, CVE-2021-42574): no name is ever a
+ * path, none of Curfew's own words show it raw, and where a list says which names it takes, none of these passes for one.
+ */
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { addPatch } from '../../src/embargo/schedule.ts';
+import { fileName, leaves } from '../../src/mail/message.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { arrive } from '../post/arrive.ts';
+import { oneEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
+import { runCurfew } from '../support/process.ts';
+import { base64, blockOf, copyFor, encrypted, head, mailOf, multipart, nothingOf, outcomeOf, text, wordsOf } from './attack.ts';
+
+const NAMES = [
+  '../../etc/passwd',
+  '/etc/passwd',
+  '..\\..\\boot.ini',
+  'C:\\x.patch',
+  '~/.ssh/authorized_keys',
+  '..',
+  '.',
+  'evil.exe\0.patch',
+  'evil.exe\r\nBcc: eve@evil.example\r\n.patch',
+  'evil\x1b[2J\x07.patch',
+  'evil\u202ehctap.exe',
+  'evil.exe\u202e.patch',
+  'evil.exe\u2028.patch',
+  'evil\u200b.patch',
+];
+const encodedName = (name: string) => `filename*=utf-8''${encodeURIComponent(name).replaceAll("'", '%27')}`;
+const file = (name: string, octets: Uint8Array, type = 'application/octet-stream') => [
+  `Content-Type: ${type}`,
+  `Content-Disposition: attachment; ${encodedName(name)}`,
+  'Content-Transfer-Encoding: base64',
+  '',
+  base64(octets),
+];
+
+oneEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let folder: string;
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    folder = mkdtempSync(join(tmpdir(), 'curfew-names-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const restrict = (file_names: string) =>
+    house.db.updateTable('lists').set({ file_names }).where('id', '=', 'security').execute();
+  const hasControl = (words: string) => /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(words.replaceAll(/\r\n/g, ''));
+
+  test.each(NAMES)('%j: the copy brings the octets, and every name that Curfew writes is a plain one', async (name) => {
+    const sealed = await encrypted(house, 'the octets', LISTS.security);
+    const raw = mailOf(...head('eve@evil.example'), ...multipart('mixed', text('see'), file(`${name}.gpg`, sealed)));
+    await arrive(house, raw);
+    const [lena] = house.team;
+    const copy = await copyFor(house, await outbox(house).drain(), lena);
+    expect(wordsOf(copy)).toContain('the octets');
+    expect(hasControl(blockOf(copy))).toBe(false);
+    for (const shown of leaves(copy).flatMap((part) => fileName(part) ?? [])) {
+      expect(shown).not.toMatch(/[/\\\r\n\0]|^\.\.?$/);
+      expect(hasControl(shown)).toBe(false);
+    }
+    expect(copy.fields.map(({ name }) => name)).not.toContain('Bcc');
+  });
+
+  test.each(NAMES)('%j: is none of "*.patch", if it merely ends so', async (name) => {
+    await restrict('*.patch');
+    const raw = mailOf(...head('eve@evil.example'), ...multipart('mixed', text('see'), file(name, Buffer.from('x'))));
+    const plain = /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*\.patch$/u.test(name);
+    expect(await outcomeOf(arrive(house, raw))).toBe(plain ? 'taken' : 'refused: file-not-allowed');
+    if (!plain) expect(await nothingOf(house)).toBe(true);
+  });
+
+  test('an ordinary name is', async () => {
+    await restrict('*.patch');
+    const raw = mailOf(...head('rita@example.org'), ...multipart('mixed', text('see'), file('fïx 1.patch', Buffer.from('x'))));
+    expect(await outcomeOf(arrive(house, raw))).toBe('taken');
+  });
+
+  test('a patch is called by its last segment, and by plain letters', async () => {
+    const id = await house.report();
+    for (const name of NAMES) {
+      const { patch } = await addPatch(house, id, { name, bytes: Buffer.from(name) });
+      expect(patch.name).toMatch(/^[^/\\]+$/);
+      expect(patch.name).not.toMatch(/^\.{0,2}$/);
+      expect(hasControl(patch.name)).toBe(false);
+    }
+  });
+
+  test('`curfew inspect` shows them without effect on a terminal, and writes no file', async () => {
+    const files = NAMES.map((name) => file(name, Buffer.from('x')));
+    const mail = mailOf(...head('eve\x1b[2J@evil.example'), ...multipart('mixed', text('see \x1b[2J'), ...files));
+    writeFileSync(join(folder, 'mail.eml'), mail);
+    const { stdout, stderr } = await runCurfew(['inspect', 'mail.eml'], { cwd: folder });
+    expect(stdout).toContain('evil');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    expect(stdout + stderr).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f]|[\u202a-\u202e\u2066-\u2069\u200b]/);
+    expect(readdirSync(folder)).toEqual(['mail.eml']);
+    expect(existsSync(join(folder, '..', '..', 'etc', 'x'))).toBe(false);
+  });
+});
