@@ -5,6 +5,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { leaves } from '../../src/mail/message.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { arrive, CANARY } from '../post/arrive.ts';
 import { oneEngine } from '../support/dialects.ts';
@@ -58,8 +59,11 @@ oneEngine((engine) => {
     await arrive(house, mailOf(...head('eve@evil.example', ...fetching()), ...(await carrier())), { sender: 'eve@evil.example' });
     const sent = await outbox(house).drain();
     const [lena] = house.team;
-    const parts = wordsOf(await copyFor(house, sent, lena));
+    const copy = await copyFor(house, sent, lena);
+    const parts = wordsOf(copy);
     expect(parts.filter((part) => part.includes(CANARY))).toEqual([`The ${CANARY} crashes.`]);
+    const pages = leaves(copy).filter(({ mediaType, body }) => mediaType === 'text/html' && !Buffer.from(body).includes(CANARY));
+    expect(pages).toEqual([]);
     for (const { raw } of sent) expect(raw.toString()).not.toContain(CANARY);
     expect(asked).toEqual([]);
   });
