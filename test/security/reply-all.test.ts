@@ -8,11 +8,11 @@ import { armed, OUTSIDE, READER, subscribe } from '../embargo/armed.ts';
 import { arrive, CANARY, everything, letterOf, listCertificate } from '../post/arrive.ts';
 import { dial, type Rig, transcript } from '../smtp/wire.ts';
 import { clearMail, encryptedMail, signedMail } from '../support/compose.ts';
-import { eachEngine } from '../support/dialects.ts';
+import { oneEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { base64, door, head, mailOf, membersOf, outcomeOf, readersOf, text } from './attack.ts';
 
-eachEngine((engine) => {
+oneEngine((engine) => {
   const build = housing();
   let house: House;
   let rig: Rig;

@@ -12,12 +12,12 @@ import { headerOf, outbox, silent } from '../delivery/outbox.ts';
 import { armed } from '../embargo/armed.ts';
 import { arrive, CANARY, letterOf, listCertificate } from '../post/arrive.ts';
 import { encryptedMail } from '../support/compose.ts';
-import { eachEngine } from '../support/dialects.ts';
+import { oneEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { changed, generate } from '../support/party.ts';
 import { copyFor, teamOf, wordsOf } from './attack.ts';
 
-eachEngine((engine) => {
+oneEngine((engine) => {
   const build = housing();
   let house: House;
   let alpha: Person;
