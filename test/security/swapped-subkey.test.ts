@@ -75,7 +75,7 @@ eachEngine((engine) => {
     const swapped = grown.toPublic().armor();
     const to = 'distributors-request@orbit.example';
     const attachments = [{ name: 'new.asc', type: 'application/pgp-keys', data: Buffer.from(swapped) }];
-    const letter = letterOf(house, alpha, { to, text: 'certificate update\n', attachments });
+    const letter = letterOf(house, alpha, { to, text: `certificate update ${alpha.fingerprint}\n`, attachments });
     await arrive(
       house,
       await encryptedMail(letter, { recipients: [listCertificate(house, LISTS.distributors)], signer: alpha }),
