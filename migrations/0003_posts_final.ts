@@ -151,12 +151,7 @@ const guards: readonly Guard[] = [
 ];
 
 export async function up(db: Kysely<never>): Promise<void> {
-  // On PostgreSQL the migrator has a transaction open. On SQLite it has none, and half a migration could not be repeated.
-  if (db.getExecutor().adapter instanceof PostgresAdapter) await apply(db, guardPostgres);
-  else await db.transaction().execute((trx) => apply(trx, guardSqlite));
-}
-
-async function apply(db: Kysely<never>, create: (guard: Guard) => string[]): Promise<void> {
+  const create = db.getExecutor().adapter instanceof PostgresAdapter ? guardPostgres : guardSqlite;
   // SHA-256 (hex) of the post that a case was released with.
   await db.schema.alterTable('cases').addColumn('public_digest', 'text').execute();
   // SHA-256 (hex) of a patch as it is kept, name and octets; null in rows of before, whose names nobody approved.

@@ -69,6 +69,18 @@ test('a migration that stopped half way left nothing, and can be made again: sql
   });
 });
 
+test('of several that are to be made, the last one fails: none was made, and all can be made again: sqlite', async () => {
+  await using({ sqlite: join(folder, 'last.db') }, async (db) => {
+    await before(db);
+    await sql`create table secrets (x)`.execute(db);
+    await expect(migrate(db)).rejects.toThrow(/0004_posting failed/);
+    await expect(digests(db)).rejects.toThrow(/public_digest/);
+    await sql`drop table secrets`.execute(db);
+    await migrate(db);
+    expect(await digests(db)).toEqual(UPGRADED);
+  });
+});
+
 const server = inject('postgres');
 
 describe.skipIf('absent' in server)('postgres', () => {
