@@ -97,7 +97,7 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
 const DAMAGED: ReadonlySet<Reason> = new Set<Reason>(['cannot-open', 'malformed-mail']);
 
 async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: Opening, means: Means): Promise<void> {
-  if ('beside' in layer) putAside(state, layer.beside.map(contentOf));
+  if ('beside' in layer) putAside(state, layer.beside.map(contentOf), !state.encrypted);
   if (layer.form === 'pgp-mime') {
     const opened = await openMessage(layer.ciphertext, means);
     state.content = payloadOf(opened.data, layer.file);
@@ -120,11 +120,11 @@ async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: 
 }
 
 /** Text or parts that stand next to what is protected. */
-export function putAside(state: Opening, entities: readonly Uint8Array[]): void {
+export function putAside(state: Opening, entities: readonly Uint8Array[], inClear: boolean): void {
   if (entities.length === 0) return;
   state.aside.push(...entities);
   state.warnings.add('unprotected-text');
-  state.inClear = true;
+  if (inClear) state.inClear = true;
 }
 
 /** What was signed outside of an encryption says nothing of what is inside. */

@@ -88,9 +88,9 @@ async function openLayer(part: Entity, walk: Walk): Promise<Replacement> {
 
 function merge(state: Opening, inner: Opening): void {
   if (inner.encrypted) cameEncrypted(state);
-  else state.inClear = true;
+  if (inner.inClear || !inner.encrypted) state.inClear = true;
   state.signatures.push(...inner.signatures);
-  putAside(state, inner.aside);
+  putAside(state, inner.aside, inner.inClear);
 }
 
 async function openChildren(part: Entity, walk: Walk): Promise<Replacement> {
@@ -117,7 +117,7 @@ async function openLeaf(part: Entity, walk: Walk): Promise<Replacement> {
   if (!isMarkup(part)) return null;
   walk.htmlLeft = true;
   if (!walk.htmlAside) return null;
-  putAside(walk.state, [contentOf(part)]);
+  putAside(walk.state, [contentOf(part)], true);
   return [];
 }
 
@@ -137,7 +137,7 @@ async function openFile({ name, ciphertext }: { name: string; ciphertext: Uint8A
 async function openText(part: Entity, blocks: readonly Block[], around: string, walk: Walk): Promise<Replacement> {
   const texts: Uint8Array[] = [];
   for (const block of blocks) texts.push(await openBlock(block, part, walk));
-  if (around !== '') putAside(walk.state, [textPart(around)]);
+  if (around !== '') putAside(walk.state, [textPart(around)], true);
   return texts;
 }
 

@@ -225,27 +225,47 @@ describe('parts that are encrypted or signed each by itself', () => {
   });
 });
 
+/** multipart/signed, by rae. */
+async function signedMime(entity: string[]): Promise<string[]> {
+  const signature = await openpgp.sign({
+    message: await openpgp.createMessage({ binary: new Uint8Array(Buffer.from(crlf(entity.join('\n')))) }),
+    signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }),
+    detached: true,
+    date: new Date(AT),
+  });
+  return [
+    'Content-Type: multipart/signed; protocol="application/pgp-signature"; boundary=s',
+    '',
+    '--s',
+    ...entity,
+    '--s',
+    'Content-Type: application/pgp-signature',
+    '',
+    signature,
+    '--s--',
+    '',
+  ];
+}
+
+it('a footer beside a signed part, both inside of one encryption: nobody is credited with it, and none of it came in clear', async () => {
+  const inside = mixed(await signedMime(text('the text')), text('_______', 'a footer'));
+  const opened = await open(mail(...pgpMime(await encrypt(crlf(inside.join('\n')), { by: null }))));
+  expect(opened).toMatchObject({ allEncrypted: true, signer: null, warnings: expect.arrayContaining(['unprotected-text']) });
+  expect(Buffer.concat(opened.aside).toString()).toContain('a footer');
+});
+
+it('a footer beside an encrypted mail that was forwarded as a part came in clear', async () => {
+  const forwarded = mixed(pgpMime(await encrypt(crlf(text('the text').join('\n')))), text('a footer'));
+  const opened = await open(mail(...mixed(text('see'), forwarded)));
+  expect(opened).toMatchObject({ encrypted: true, allEncrypted: false, signer: null });
+});
+
 it.each([
   ['texts', async () => text(await encrypt('one', { by: null }), '', await encrypt('two', { by: null }))],
   ['files', async () => mixed(text('see'), file('a.pgp', await binary('x', { by: null })))],
   ['a part', async () => mixed(text('see'), pgpMime(await encrypt('Content-Type: text/plain\r\n\r\nx', { by: null })))],
 ])('who signs over ciphertexts (%s) is not credited with what is in them', async (_, compose) => {
-  const part = Buffer.from(crlf((await compose()).join('\n')));
-  const signature = await openpgp.sign({
-    message: await openpgp.createMessage({ binary: new Uint8Array(part) }),
-    signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }),
-    detached: true,
-    date: new Date(AT),
-  });
-  const head = [
-    'From: rae@research.example',
-    'Content-Type: multipart/signed; protocol="application/pgp-signature"; boundary=s',
-    '',
-    '--s',
-    '',
-  ];
-  const tail = ['', '--s', 'Content-Type: application/pgp-signature', '', signature, '--s--', ''];
-  const opened = await open(Buffer.concat([Buffer.from(crlf(head.join('\n'))), part, Buffer.from(crlf(tail.join('\n')))]));
+  const opened = await open(mail(...(await signedMime(await compose()))));
   expect(opened).toMatchObject({ encrypted: true, signer: null });
   expect(opened.signatures[0]).toMatchObject({ valid: true, coversWholeContent: false });
 });
