@@ -49,6 +49,8 @@ async function releaseDue(seams: Seams, released: () => void, log: Log): Promise
       released();
     } catch (error) {
       const { reason, detail } = asRefusal(error);
+      // Somebody moved the case at that moment; where it is still due, it is found again.
+      if (reason === 'stale' || reason === 'already-released') continue;
       log.error({ case: due.id, reason, detail }, 'a release that is due did not happen');
       await tellStuck(seams, due, reason, log, released);
     }
@@ -68,7 +70,7 @@ async function tellOverdue(seams: Seams, log: Log, told: () => void): Promise<vo
 }
 
 async function tellStuck(seams: Seams, due: Case, reason: Reason, log: Log, told: () => void): Promise<void> {
-  if (due.overdue_told_at !== null || reason === 'stale' || reason === 'already-released') return;
+  if (due.overdue_told_at !== null) return;
   const damaged = reason === 'approval-voided' || reason === 'cannot-open';
   if (!damaged && seams.clock.now() - (due.release_at ?? 0) < LATE) return;
   const why = damaged
