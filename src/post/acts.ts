@@ -101,6 +101,11 @@ async function subscribe({ seams: { db, clock }, list, roster }: Asked): Promise
 
 async function unsubscribe({ seams: { db, clock }, list, roster }: Asked): Promise<Outcome> {
   const { contact } = roster;
+  if (list.role === 'intake')
+    throw new Refusal(
+      'forbidden',
+      `${list.address} is your team's own: who leaves the team is taken from the roster by its admins`,
+    );
   const changed =
     list.role === 'public'
       ? await recipients.remove(db, list.id, contact.address)

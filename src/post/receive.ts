@@ -37,7 +37,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
 
   const content = await seams.pgp.keep(mail.raw, key.certificate, mail.receivedAt);
   const post = postOf(seams, to, mail, look, { kind, content, verdict });
-  if (kind === 'bounce') return takeBounce(seams, to, post, outside);
+  if (kind === 'bounce') return takeBounce(seams, to, post, outside, origin);
   if (to.purpose === 'sendkey' && kind === 'request') return answerKey(seams, to, post, { ...mail, origin });
   if (kind === 'request') return runRequest(seams, to, post, look);
   if (kind === 'post') {

@@ -130,6 +130,15 @@ eachEngine((engine) => {
       expect(await answers(alpha)).toHaveLength(1);
     });
 
+    test('that would leave the team without its reports', async () => {
+      const to = 'security-request@orbit.example';
+      const raw = await encryptedMail(letterOf(house, lena, { to, text: 'unsubscribe\n' }), sealing(lena, LISTS.security));
+      await arrive(house, raw, { to, sender: lena.address });
+      const [told] = await answers(lena, LISTS.security);
+      expect(told?.text).toContain('taken from the roster by its admins');
+      expect((await contacts.activeOfList(house.db, 'security')).map(({ id }) => id)).toContain(lena.contactId);
+    });
+
     test('of the team by a member', async () => {
       await send(alpha, 'held\n');
       expect((await answer(alpha)).text).toContain('for the response team');
@@ -404,9 +413,12 @@ eachEngine((engine) => {
       return { to: mail?.from ?? '', id: copy?.id ?? '' };
     };
 
-    test('that says for good: the copy has failed, and the team is told; the member stays who he is', async () => {
+    test.each([
+      ['5.1.1', 'for good'],
+      ['4.4.7', 'after days of trying'],
+    ])('that says %s, %s: the copy has failed, and the team is told; the member stays who he is', async (status) => {
       const { to, id } = await sentCopy();
-      await arrive(house, bounce('5.1.1', 'failed'), { to, sender: null });
+      await arrive(house, bounce(status, 'failed'), { to, sender: null });
       expect(await deliveries.byId(house.db, id)).toMatchObject({
         state: 'failed',
         reason: 'bounced',
@@ -431,6 +443,16 @@ eachEngine((engine) => {
       const { to, id } = await sentCopy();
       await arrive(house, raw, { to, sender: null });
       expect(await deliveries.byId(house.db, id)).toMatchObject({ state: 'delivered' });
+    });
+
+    test('that nothing can be read from: the people behind the list see it, and it cannot come back', async () => {
+      const { to, id } = await sentCopy();
+      const raw = Buffer.from('From: MAILER-DAEMON@beta.example\r\nSubject: Rejected\r\n\r\nPolicy 77.\r\n');
+      const filed = await arrive(house, raw, { to, sender: null });
+      expect(await deliveries.byId(house.db, id)).toMatchObject({ state: 'delivered' });
+      expect(await postOf(house, filed)).toMatchObject({ kind: 'owner' });
+      const shown = (await outbox(house).drain()).filter((mail) => mail.to === lena.address);
+      expect(shown.map(({ from }) => from)).toEqual([null]);
     });
 
     test('to a token that nobody made is refused as an unknown address', async () => {
