@@ -77,7 +77,7 @@ describe.skipIf(absent)(`neomutt${absent ? ` (${absent})` : ''}`, () => {
       'Subject: [...]',
       'Good signature from: orbit distributors <distributors@orbit.example>',
       'Subject: Heap overflow in the parser',
-      '| From:      alpha <alpha@alpha.example> (as the mail says)',
+      '| From:      alpha@alpha.example ("alpha") (as the mail says)',
       `| Signature: good, by alpha@alpha.example of alpha.example, certificate ${alpha.fingerprint}`,
       '| Encrypted: yes',
       'Good signature from: alpha <alpha@alpha.example>',

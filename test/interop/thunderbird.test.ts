@@ -38,7 +38,7 @@ describe.skipIf(absent)(`Thunderbird${absent ? ` (${absent})` : ''}`, () => {
       subject: 'Heap overflow in the parser',
       texts: [
         [
-          '| From:      alpha <alpha@alpha.example> (as the mail says)',
+          '| From:      alpha@alpha.example ("alpha") (as the mail says)',
           `| Signature: good, by alpha@alpha.example of alpha.example, certificate ${from.fingerprint}`,
           '| Encrypted: yes',
         ].join('\n'),
