@@ -1,5 +1,6 @@
 import { htmlLines } from './armor.ts';
-import { decodedBody, type Entity, entityText, fileName, isAttachment, leaves } from './message.ts';
+import { isText } from './encrypted.ts';
+import { decodedBody, type Entity, entityText, fileName, leaves } from './message.ts';
 
 /** What a person sees of an entity: its text, and its files. */
 export interface View {
@@ -18,22 +19,18 @@ export interface ViewedFile {
 /** Reads it off the tree that was verified; there is no second parser that could see something else. */
 export function viewOf(content: Entity): View {
   const parts = leaves(content);
-  const texts = parts.filter(isText);
+  const texts = parts.filter(isShown);
   const plain = texts.filter(({ mediaType }) => mediaType !== 'text/html');
   const shown = plain.length > 0 ? plain.map(entityText) : texts.map((part) => htmlLines(entityText(part)));
   return {
     text: shown.join('\n').replaceAll('\r\n', '\n'),
     files: parts
-      .filter((part) => !isText(part))
+      .filter((part) => !isShown(part))
       .map((part) => ({ name: fileName(part) ?? 'unnamed', mediaType: part.mediaType, bytes: decodedBody(part) })),
   };
 }
 
 /** A text with a name is a file: patches are sent so. */
-function isText(part: Entity): boolean {
-  return (
-    /^(text\/(plain|html)|application\/pgp)$/.test(part.mediaType) &&
-    !isAttachment({ ...part, mediaType: 'text/plain' }) &&
-    fileName(part) === undefined
-  );
+function isShown(part: Entity): boolean {
+  return isText(part) && fileName(part) === undefined;
 }
