@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type Instant, systemClock } from '../clock.ts';
+import { sha256 } from '../embargo/bundle.ts';
 import { parseMailboxes } from '../mail/address.ts';
 import { automatic, isLoop, listId } from '../mail/automatic.ts';
 import { recognise } from '../mail/encrypted.ts';
@@ -109,7 +109,7 @@ async function describe(origin: Seen['automatic'], opened: OpenedMail): Promise<
 }
 
 function fileSeen({ name, mediaType, bytes }: ViewedFile): Seen['attachments'][number] {
-  return { name, type: mediaType, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+  return { name, type: mediaType, size: bytes.length, sha256: sha256(bytes) };
 }
 
 /** A file has no envelope: what it says of its own sender stands in for it. The lists are those whose keys were given. */

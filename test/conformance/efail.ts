@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { sha256 } from '../../src/embargo/bundle.ts';
 import { type Case, type Expected, filesIn, mailIn } from './cases.ts';
-import { sha256 } from './examine.ts';
 
 /** All that anybody is allowed to see of a cleartext-signed one: what its signature covers. */
 const SIGNED = 'line one';

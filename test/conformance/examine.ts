@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { simpleParser } from 'mailparser';
 import * as openpgp from 'openpgp';
 import { look, type Seen } from '../../src/cli/inspect.ts';
 import { movingClock, newId } from '../../src/clock.ts';
+import { sha256 } from '../../src/embargo/bundle.ts';
 import { htmlLines } from '../../src/mail/armor.ts';
 import { recognise } from '../../src/mail/encrypted.ts';
 import { parseEntity, parseMessage } from '../../src/mail/message.ts';
@@ -174,8 +174,4 @@ async function payloadOf(raw: Uint8Array, secret: Uint8Array): Promise<Uint8Arra
     // Refused: there is no payload to compare.
     return null;
   }
-}
-
-export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
