@@ -1,6 +1,5 @@
 import { htmlLines } from './armor.ts';
-import { isText } from './encrypted.ts';
-import { decodedBody, type Entity, entityText, fileName, leaves } from './message.ts';
+import { decodedBody, type Entity, entityText, fileName, isAttachment, leaves } from './message.ts';
 
 /** What a person sees of an entity: its text, and its files. */
 export interface View {
@@ -19,18 +18,22 @@ export interface ViewedFile {
 /** Reads it off the tree that was verified; there is no second parser that could see something else. */
 export function viewOf(content: Entity): View {
   const parts = leaves(content);
-  const texts = parts.filter(isShown);
+  const texts = parts.filter(isText);
   const plain = texts.filter(({ mediaType }) => mediaType !== 'text/html');
   const shown = plain.length > 0 ? plain.map(entityText) : texts.map((part) => htmlLines(entityText(part)));
   return {
     text: shown.join('\n').replaceAll('\r\n', '\n'),
     files: parts
-      .filter((part) => !isShown(part))
+      .filter((part) => !isText(part))
       .map((part) => ({ name: fileName(part) ?? 'unnamed', mediaType: part.mediaType, bytes: decodedBody(part) })),
   };
 }
 
 /** A text with a name is a file: patches are sent so. */
-function isShown(part: Entity): boolean {
-  return isText(part) && fileName(part) === undefined;
+function isText(part: Entity): boolean {
+  return (
+    /^(text\/(plain|html)|application\/pgp)$/.test(part.mediaType) &&
+    !isAttachment({ ...part, mediaType: 'text/plain' }) &&
+    fileName(part) === undefined
+  );
 }
