@@ -44,6 +44,7 @@ const owners: Record<string, readonly string[]> = {
   openpgp: ['pgp/settings.ts'],
   piscina: ['pgp/pool.ts'],
   'eckey-utils': ['pgp'],
+  'iconv-lite': ['mail'],
   libmime: ['mail', 'pgp'],
   libqp: ['mail'],
   mailparser: ['mail'],

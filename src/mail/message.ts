@@ -2,6 +2,7 @@ import libmime from 'libmime';
 import { decode as decodeQuotedPrintable } from 'libqp';
 import { Refusal } from '../refusal.ts';
 import { parseMailboxes } from './address.ts';
+import { decoderFor } from './text.ts';
 
 /** A header field as it stands: the name with its case, the value unfolded but not decoded. */
 export interface Field {
@@ -236,14 +237,6 @@ function isUtf8(text: string): boolean {
     if (code > 127) balance += code === 0xfffd ? -1 : 1;
   }
   return balance > 0;
-}
-
-function decoderFor(charset: string): InstanceType<typeof TextDecoder> | undefined {
-  try {
-    return new TextDecoder(charset.trim());
-  } catch {
-    return undefined;
-  }
 }
 
 /** The name that a part gives to its file, decoded, or undefined. It is the sender's words: never a path. */

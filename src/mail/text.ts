@@ -1,3 +1,25 @@
+import iconv from 'iconv-lite';
+
+export interface Decoder {
+  /** Its name in lower case. */
+  encoding: string;
+  decode(bytes: Uint8Array): string;
+}
+
+/** Of the web's charsets (the Encoding Standard), and of those beyond that mail is found in, such as CP850 and UTF-7; undefined for others. */
+export function decoderFor(charset: string): Decoder | undefined {
+  const label = charset.trim();
+  try {
+    return new TextDecoder(label);
+  } catch {
+    if (NO_CHARSET.test(label) || !iconv.encodingExists(label)) return undefined;
+    return { encoding: label.toLowerCase(), decode: (bytes) => iconv.decode(bytes, label) };
+  }
+}
+
+/** What iconv-lite has besides: ways to write octets down. */
+const NO_CHARSET = /^\W*(base64|hex)\W*$/i;
+
 /** Charsets in which everything is ASCII octets: they cannot be told from plain English, and have to be believed. */
 const SEVEN_BIT = /^(iso-2022-|hz-gb-2312|utf-7)/i;
 const UTF8 = 'utf-8';
@@ -23,12 +45,7 @@ function isUtf8(text: Uint8Array): boolean {
 }
 
 function isKnown(label: string): boolean {
-  try {
-    new TextDecoder(label);
-    return true;
-  } catch {
-    return false;
-  }
+  return decoderFor(label) !== undefined;
 }
 
 /** The longest header section of a payload that is looked through. */

@@ -10,6 +10,9 @@ describe('texts are carried on in UTF-8', () => {
   it.each([
     ['Shift_JIS', 'text/plain; charset=Shift_JIS', Buffer.from([0x82, 0xa9, 0x0a]), 'か\n'],
     ['ISO-2022-JP', 'text/plain; charset=iso-2022-jp', Buffer.from('\x1b$B$+\x1b(B\n'), 'か\n'],
+    ['CP850', 'text/plain; charset=cp850', Buffer.from([0x81, 0x0a]), 'ü\n'],
+    ['UTF-7', 'text/plain; charset=utf-7', Buffer.from('Gr+APwA3w-e\n'), 'Grüße\n'],
+    ['no charset at all, as base64 is', 'text/plain; charset=base64', Buffer.from('Grüße\n'), 'Grüße\n'],
     ['a charset of no name that anybody knows', 'text/plain; charset=ISO-8859', Buffer.from([0xe9, 0x0a]), 'é\n'],
     ['no charset, and UTF-8', 'text/plain', Buffer.from('é\n'), 'é\n'],
     ['ASCII by its label, UTF-8 by its octets', 'text/html; charset=us-ascii', Buffer.from('<p>é\n'), '<p>é\n'],
