@@ -23,7 +23,7 @@ const LINE = /^[ \t\u00a0]*(-----(BEGIN|END) PGP (MESSAGE|SIGNED MESSAGE|PUBLIC 
 /** The complete blocks of a text, in their order, found in one pass. Inside of a block nothing else begins. */
 export function blocksIn(given: string): Block[] {
   // Of the same length, so that every place in it is a place in what was given.
-  const text = given.replaceAll('\u00a0', ' ');
+  const text = given.replaceAll('\u00a0', ' ').replace(FLAT, inLines);
   const blocks: Block[] = [];
   let open: { kind: BlockKind; start: number } | undefined;
   for (const match of text.matchAll(LINE)) {
@@ -40,6 +40,15 @@ export function blocksIn(given: string): Block[] {
     if (kind && open?.kind !== 'signed') open = { kind, start };
   }
   return blocks;
+}
+
+/** A message that a gateway has made one line of, as it does where it makes text of HTML. */
+const FLAT = /^([ \t]*-----BEGIN PGP MESSAGE-----)[ \t](.*)[ \t](-----END PGP MESSAGE-----[ \t]*\r?)$/gm;
+
+/** Blanks become line ends, but for those in the headers: the first long word is data. */
+function inLines(_: string, head: string, middle: string, tail: string): string {
+  const data = Math.max(0, middle.search(/(?<![^ \t])[A-Za-z0-9+/]{40}/));
+  return [head, middle.slice(0, data).replace(/[ \t]$/, '\n') + middle.slice(data).replace(/[ \t]/g, '\n'), tail].join('\n');
 }
 
 /** A signed text is its signer's to the octet, but for marks that would not be known as such. */

@@ -43,10 +43,10 @@ function withoutMarked(part: Entity): Entity | undefined {
 /** RFC 9788 §4.5.3: in plain text up to the first empty line, in HTML the one element of that class. */
 function withoutDisplay(part: Entity): Entity {
   const text = entityText(part);
-  if (part.mediaType === 'text/plain') return withText(part, text.slice(endOf(text, 0, /\r?\n[ \t]*\r?\n/g)));
+  if (part.mediaType === 'text/plain') return withText(part, text.slice(endOf(text, /\r?\n[ \t]*\r?\n/)));
   if (part.mediaType !== 'text/html') return part;
   const start = text.search(/<div[^<>]*\bclass=(["']?)header-protection-legacy-display\1/i);
-  const html = start < 0 ? text : text.slice(0, start) + text.slice(endOf(text, start, /<\/div>/gi));
+  const html = start < 0 ? text : text.slice(0, start) + text.slice(endOfDiv(text, start));
   return parseEntity(encodedPart('text/html; charset=utf-8', Buffer.from(html)));
 }
 
@@ -59,9 +59,18 @@ function withText(part: Entity, text: string): Entity {
   return parseEntity(encodedPart(`text/plain; charset=utf-8${flow}`, Buffer.from(text)));
 }
 
-/** Where the first match from `start` on ends; `start` where there is none. */
-function endOf(text: string, start: number, pattern: RegExp): number {
-  pattern.lastIndex = start;
+/** Where the element that starts there ends, with those inside of it; `start` where it does not. */
+function endOfDiv(html: string, start: number): number {
+  let depth = 0;
+  for (const { 0: tag, 1: slash, index } of html.slice(start).matchAll(/<(\/?)div\b[^<>]*>/gi)) {
+    depth += slash ? -1 : 1;
+    if (depth === 0) return start + index + tag.length;
+  }
+  return start;
+}
+
+/** Where the first match ends; 0 where there is none. */
+function endOf(text: string, pattern: RegExp): number {
   const match = pattern.exec(text);
-  return match ? match.index + match[0].length : start;
+  return match ? match.index + match[0].length : 0;
 }

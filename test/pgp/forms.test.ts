@@ -94,6 +94,11 @@ describe('armor in text, as its way has left it', () => {
           .replace(/\u200b\n-----END/, '\n-----END')
           .replace(/-----\u200b\n$/, '-----\n'),
     ],
+    ['on one line', (armored) => armored.trim().replaceAll('\n', ' ')],
+    [
+      'on one line with its headers',
+      (armored) => armored.replace('\n\n', '\nVersion: GnuPG v2\nComment: by hand\n\n').trim().replaceAll('\n', ' '),
+    ],
     ['without its checksum', (armored) => armored.replace(/\n=[^\n]{4}\n/, '\n')],
   ];
   it.each(damage)('%s', async (_, harm) => {
@@ -138,6 +143,15 @@ describe('armor in text, as its way has left it', () => {
     const html = `<html><head><title>x</title><style>p { color: red }</style><!-- c --></head><body>${body.replaceAll('<&#47;', '</')}</body></html>`;
     const opened = await open(mail('Content-Type: text/html; charset=utf-8', '', html));
     expect(opened).toMatchObject({ form: 'inline', aside: [], signer: { fingerprint: rae.fingerprint } });
+  });
+
+  it('on one line beside an HTML alternative that has it as it was: opened once', async () => {
+    const armored = (await encrypt('the text')).trim();
+    const html = ['Content-Type: text/html', '', `<pre>${armored}</pre>`];
+    const parts = mixed(text(armored.replaceAll('\n', ' ')), html).map((line) => line.replace('/mixed', '/alternative'));
+    const opened = await open(mail(...parts));
+    expect(opened).toMatchObject({ form: 'inline', allEncrypted: true, aside: [], signer: { fingerprint: rae.fingerprint } });
+    expect(seen(opened)).toMatchObject({ text: 'the text', files: [] });
   });
 
   it('in HTML alone: opened, and nothing of the HTML is carried on', async () => {
@@ -457,6 +471,13 @@ describe('protected header fields', () => {
         '--m--',
       ),
     ).toBe('body');
+  });
+
+  it('are not shown a second time in HTML, whatever is nested in their element', async () => {
+    const display = '<div class="header-protection-legacy-display"><div><pre>Subject: inside</pre></div></div>';
+    const type = 'text/html; hp="cipher"; hp-legacy-display="1"';
+    expect(await shown(type, 'Subject: inside', '', `<body>${display}<div>body</div></body>`)).toBe('body');
+    expect(await shown(type, 'Subject: inside', '', `<body>${display.slice(0, -6)}body`)).toContain('body');
   });
 
   it('are not shown a second time: the part of the drafts', async () => {
