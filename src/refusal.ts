@@ -114,6 +114,9 @@ export function refusalRow(reason: Reason): RefusalRow {
   };
 }
 
+/** A mail of which nobody here can see what it says: the people behind a list get it as it came. */
+export const UNREADABLE: ReadonlySet<Reason> = new Set<Reason>(['cannot-open', 's-mime', 'malformed-mail']);
+
 /**
  * What the world did wrong, as opposed to a bug. Thrown by moves, translated at the doors.
  * `hint` may be shown to whoever asked (it must not quote decrypted content); `detail` is for the log alone.

@@ -6,7 +6,7 @@ import type { ListKey } from '../pgp/keyring.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import { kinds } from '../post/kinds.ts';
 import type { KeptVerdict } from '../post/look.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal, UNREADABLE } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import * as certificates from '../store/certificates.ts';
@@ -62,13 +62,10 @@ async function composeFromMail({ db, pgp }: Seams, post: Post, raw: Uint8Array, 
     const opened = await pgp.open({ raw, secrets: [secret], at: post.received_at, withSignature: true }, lookup);
     return composeMail({ ...opened, ...asItWas(post) }, origin);
   } catch (error) {
-    if (post.kind === 'owner' && error instanceof Refusal && UNREADABLE.includes(error.reason))
-      return composeUnopened(raw, origin);
+    if (post.kind === 'owner' && error instanceof Refusal && UNREADABLE.has(error.reason)) return composeUnopened(raw, origin);
     throw error;
   }
 }
-
-const UNREADABLE: readonly string[] = ['cannot-open', 's-mime', 'malformed-mail'];
 
 /** Who signed was decided when it came in and stands in the post, whatever became of the roster since. */
 function asItWas(post: Post): Pick<OpenedMail, 'signer' | 'signatures'> {

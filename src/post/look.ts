@@ -3,7 +3,7 @@ import { isKeyFile } from '../mail/encrypted.ts';
 import { type Entity, fileNames, isAttachment, leaves, parseEntity } from '../mail/message.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
-import { Refusal } from '../refusal.ts';
+import { Refusal, UNREADABLE } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as certificates from '../store/certificates.ts';
@@ -39,14 +39,12 @@ export async function lookAt({ db, pgp }: Seams, to: Destination, mail: Received
   };
   const { raw, receivedAt } = mail;
   const opened = await pgp.open({ raw, secrets: [secret], at: receivedAt }, lookup).catch((error: unknown) => {
-    if (isForPeople(to) && error instanceof Refusal && UNREADABLE.includes(error.reason)) return null;
+    if (isForPeople(to) && error instanceof Refusal && UNREADABLE.has(error.reason)) return null;
     throw error;
   });
   const roster = opened?.signer?.certificateKnown ? known.get(opened.signer.fingerprint) : undefined;
   return { opened, roster, marks: marksOf(raw, opened) };
 }
-
-const UNREADABLE: readonly string[] = ['cannot-open', 's-mime'];
 
 function marksOf(raw: Uint8Array, opened: OpenedMail | null): Marks {
   const messageId = opened?.messageId;
