@@ -57,6 +57,8 @@ export interface OpenedMail {
   signedAs: SignedEntity | null;
   /** Certificates that came with the mail in any way, unread. */
   offered: Uint8Array[];
+  /** Those of them that stand in the content, and not merely around what was encrypted. Unread. */
+  offeredInside: Uint8Array[];
   /** Those that the signer enclosed, as files in what he signed; none where nobody is credited. Unread. */
   enclosed: Uint8Array[];
 }
@@ -96,6 +98,7 @@ function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
     aside: state.aside,
     warnings: [...state.warnings],
     enclosed: signer ? offerable(enclosedCertificates(state.content)) : [],
+    offeredInside: offerable(offeredCertificates(state.content)),
     offered: offerable(signersFirst([...offeredCertificates(state.content), ...offeredCertificates(mail)], state)),
   };
 }

@@ -5,7 +5,7 @@ import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
 import { keyIdsIn } from '../pgp/certificate-bytes.ts';
 import { keyIdOf } from '../pgp/key-packets.ts';
-import type { OpenedMail } from '../pgp/open.ts';
+import type { OpenedMail, Signer } from '../pgp/open.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as certificates from '../store/certificates.ts';
@@ -39,8 +39,8 @@ export interface ReportFacts {
 }
 
 /**
- * Writes the receipt: sealed where the mail's signature verified with a certificate that can be encrypted to, else without
- * content. Null where nobody may be answered at that address.
+ * Writes the receipt: sealed where the mail's signature verified with a certificate that can be encrypted to, or where an
+ * unsigned one brought its writer's; else without content. Null where nobody may be answered at that address.
  */
 export async function prepareReceipt(seams: Seams, report: ReportFacts): Promise<Receipt | null> {
   const address = report.roster?.contact.address ?? report.sender;
@@ -77,16 +77,34 @@ export async function isUnanswerable(db: Db, address: string): Promise<boolean> 
   return (await recipients.externalAddresses(db)).includes(address.toLowerCase());
 }
 
-async function certificateOf({ pgp, clock }: Seams, { roster, opened }: ReportFacts): Promise<Receipt['certificate']> {
-  const signer = opened?.signer;
-  if (!opened || !signer) return null;
-  if (roster) return (await pgp.usable(roster.data, clock.now())).usable ? { id: roster.id } : null;
-  for (const offered of opened.offered) {
-    if (!keyIdsIn(offered).includes(keyIdOf(signer.fingerprint))) continue;
-    const facts = await pgp.readCertificate(offered).catch(() => null);
-    if (facts?.fingerprint === signer.fingerprint) return (await pgp.usable(facts.data, clock.now())).usable ? facts : null;
+async function certificateOf({ pgp, clock }: Seams, { roster, opened, sender }: ReportFacts): Promise<Receipt['certificate']> {
+  if (!opened) return null;
+  if (roster) return opened.signer && (await pgp.usable(roster.data, clock.now())).usable ? { id: roster.id } : null;
+  const facts = opened.signer ? await ofSigner(pgp, opened, opened.signer) : await ofUnsigned(pgp, opened, sender);
+  return facts && (await pgp.usable(facts.data, clock.now())).usable ? facts : null;
+}
+
+async function ofSigner(pgp: Seams['pgp'], { offered }: OpenedMail, { fingerprint }: Signer): Promise<CertificateFacts | null> {
+  for (const data of offered) {
+    if (!keyIdsIn(data).includes(keyIdOf(fingerprint))) continue;
+    const facts = await pgp.readCertificate(data).catch(() => null);
+    if (facts?.fingerprint === fingerprint) return facts;
   }
   return null;
+}
+
+/**
+ * The one certificate of the address that wrote a mail which nobody signed, as Autocrypt gives it: it proves no name, and keeps
+ * the answers from everybody else. Of an encrypted mail only what was inside counts: the way it took can put another outside.
+ */
+async function ofUnsigned(pgp: Seams['pgp'], opened: OpenedMail, sender: string): Promise<CertificateFacts | null> {
+  const { signatures, encrypted, allEncrypted, offeredInside, from } = opened;
+  if (signatures.length > 0 || encrypted !== allEncrypted) return null;
+  const writers = [sender, from?.address ?? ''].map((address) => address.toLowerCase());
+  const read = await Promise.all(offeredInside.map((data) => pgp.readCertificate(data).catch(() => null)));
+  const own = read.filter((facts) => facts?.addresses.some((address) => writers.includes(address)));
+  const [first, ...others] = own;
+  return first && others.every((facts) => facts?.fingerprint === first.fingerprint) ? first : null;
 }
 
 /** The row of the certificate that the reporter is written to with, or null. */

@@ -32,6 +32,7 @@ const mail: OpenedMail = {
   warnings: [],
   signedAs: null,
   offered: [],
+  offeredInside: [],
   enclosed: [],
 };
 const nobody = { contact: null, sender: 'envelope@example.org', caseId: null, held: null };

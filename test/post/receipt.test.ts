@@ -25,6 +25,10 @@ eachEngine((engine) => {
     type: 'application/pgp-keys',
     data: Buffer.from(armored),
   });
+  const autocrypt = ({ address, public: armored }: Party) => {
+    const [, data = ''] = /\r?\n\r?\n([\s\S]*?)\r?\n=/.exec(armored) ?? [];
+    return `Autocrypt: addr=${address}; prefer-encrypt=mutual; keydata=\r\n ${data.replaceAll(/\s+/g, '\r\n ')}`;
+  };
   const sealed = (change: Partial<Letter>, signer?: Party) =>
     encryptedMail(letterOf(house, rita, change), {
       recipients: [listCertificate(house, LISTS.security)],
@@ -72,15 +76,13 @@ eachEngine((engine) => {
   });
 
   describe('a receipt is sealed', () => {
-    const autocrypt = ({ address, public: armored }: Party) => {
-      const [, data = ''] = /\r?\n\r?\n([\s\S]*?)\r?\n=/.exec(armored) ?? [];
-      return `Autocrypt: addr=${address}; prefer-encrypt=mutual; keydata=\r\n ${data.replaceAll(/\s+/g, '\r\n ')}`;
-    };
     test.each<[string, () => Promise<Buffer>]>([
       ['with the mail, encrypted', () => sealed({ attachments: [attached(rita)] }, rita)],
       ['in the Autocrypt field', () => sealed({ headers: [autocrypt(rita)] }, rita)],
+      ['inside of an encrypted mail that nobody signed', () => sealed({ attachments: [attached(rita)] })],
+      ['in the Autocrypt field of a mail in clear', async () => clearMail(letterOf(house, rita, { headers: [autocrypt(rita)] }))],
       ['with a mail that was merely signed', () => signedMail(letterOf(house, rita, { attachments: [attached(rita)] }), rita)],
-    ])('to the certificate that came %s, as its signature verifies with it', async (_, compose) => {
+    ])('to the certificate that came %s', async (_, compose) => {
       const { caseId } = await arrive(house, await compose());
       const mail = await delivered();
       expect(mail).toMatchObject({ from: null, to: rita.address });
@@ -117,7 +119,15 @@ eachEngine((engine) => {
   describe('a receipt says nothing', () => {
     test.each<[string, () => Promise<Buffer> | Buffer]>([
       ['in clear', () => clearMail(letterOf(house, rita))],
-      ['encrypted, but not signed', () => sealed({ attachments: [attached(rita)] })],
+      [
+        'encrypted and unsigned, with the certificate of another address',
+        async () => sealed({ attachments: [attached(await makeParty('mallory@example.org'))] }),
+      ],
+      [
+        'encrypted and unsigned, with two certificates of that address',
+        async () => sealed({ attachments: [attached(rita), attached(await generate(rita.address, 'rita', {}))] }),
+      ],
+      ['encrypted and unsigned, with a certificate outside alone', () => sealed({ headers: [autocrypt(rita)] })],
       ['signed by a certificate that did not come with it', () => sealed({}, rita)],
       [
         'signed by another certificate than the one that came with it',
