@@ -25,14 +25,8 @@ interface Verdict {
 function verdictOn({ signer, signatures }: OpenedMail, { contact }: Origin): Verdict {
   const say = (word: Verdict['word'], text: string, certificate: string | null = null): Verdict => ({ word, text, certificate });
   const [first] = signatures;
-  if (signer && contact)
-    return say(
-      'good',
-      `good, by ${contact.address} of ${contact.organisation}, certificate ${signer.fingerprint}`,
-      signer.fingerprint,
-    );
-  if (signer)
-    return say('unknown', `good, but by a certificate that is not on the roster: ${signer.fingerprint}`, signer.fingerprint);
+  if (signer && contact) return say('good', `good, by ${contact.address} of ${contact.organisation}`, signer.fingerprint);
+  if (signer) return say('unknown', 'good, but by a certificate that is not on the roster', signer.fingerprint);
   if (!first) return say('none', 'none');
   const fault = signatures.find(({ reason }) => reason !== null && reason !== 'no-certificate')?.reason;
   if (fault) return say('bad', `BAD: ${FAULTS[fault] ?? fault}`);
@@ -62,9 +56,11 @@ const BAR = '| ';
 /** The words at the very top of a copy: who wrote what follows, and how it came. `shown`: what follows. */
 export function provenance(opened: OpenedMail, origin: Origin, shown: Entity): string {
   const { from } = opened;
+  const { text, certificate } = verdictOn(opened, origin);
   return [
     `From:      ${from ? plainMailbox(from) : (origin.sender ?? 'nobody')} (as the mail says)`,
-    `Signature: ${verdictOn(opened, origin).text}`,
+    `Signature: ${text}`,
+    ...(certificate ? [`Key:       ${certificate}`] : []),
     `Encrypted: ${ENCRYPTION[encryptionOf(opened)]}`,
     ...(origin.caseId ? [`Case:      ${origin.caseId}`] : []),
     ...heldLines(origin),

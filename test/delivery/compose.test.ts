@@ -69,12 +69,12 @@ describe('who wrote a mail, as its readers are told', () => {
   const partial = { ...signature, coversWholeContent: false };
   test.each<[string, Partial<OpenedMail>, typeof alpha | null, string]>([
     ['nobody signed', {}, null, 'none'],
-    ['a contact signed', { signer, signatures: [signature] }, alpha, 'good, by alpha@alpha.example of Alpha, certificate F'],
+    ['a contact signed', { signer, signatures: [signature] }, alpha, 'good, by alpha@alpha.example of Alpha\r\n| Key:       F'],
     [
       'somebody else signed',
       { signer, signatures: [signature] },
       null,
-      'good, but by a certificate that is not on the roster: F',
+      'good, but by a certificate that is not on the roster\r\n| Key:       F',
     ],
     ['the signature is wrong', { signatures: [invalid] }, null, 'BAD: it does not fit these words'],
     ['one of two is wrong', { signatures: [signature, invalid] }, null, 'BAD: it does not fit these words'],

@@ -104,7 +104,7 @@ eachEngine((engine) => {
       await post();
       const inside = await opened(to(await outbox(house).drain(), house.members[1]), house.members[1]);
       const [about, text] = leaves(inside).map(entityText);
-      expect(about).toContain(`Signature: good, by alpha@alpha.example of Alpha, certificate ${house.members[0].fingerprint}`);
+      expect(about).toContain(`Signature: good, by alpha@alpha.example of Alpha\r\n| Key:       ${house.members[0].fingerprint}`);
       expect(about).toContain('Encrypted: yes');
       expect(text).toContain(CANARY);
       await arrive(house, clearMail(letterOf(house, house.members[0])), { sender: house.members[0].address });

@@ -78,7 +78,8 @@ describe.skipIf(absent)(`neomutt${absent ? ` (${absent})` : ''}`, () => {
       'Good signature from: orbit distributors <distributors@orbit.example>',
       'Subject: Heap overflow in the parser',
       '| From:      alpha@alpha.example ("alpha") (as the mail says)',
-      `| Signature: good, by alpha@alpha.example of alpha.example, certificate ${alpha.fingerprint}`,
+      `| Signature: good, by alpha@alpha.example of alpha.example`,
+      `| Key:       ${alpha.fingerprint}`,
       '| Encrypted: yes',
       'Good signature from: alpha <alpha@alpha.example>',
       'It crashes at frame 12.',
@@ -100,7 +101,8 @@ describe.skipIf(absent)(`neomutt${absent ? ` (${absent})` : ''}`, () => {
     const screen = await (await reader(DIRK, security, lena)).read(copyOf(answered, DIRK), END);
     expectInOrder(screen, [
       `Subject: Re: [${CASE}] Wrong length check`,
-      `| Signature: good, by lena@team.example of team.example, certificate ${lena.fingerprint}`,
+      `| Signature: good, by lena@team.example of team.example`,
+      `| Key:       ${lena.fingerprint}`,
       '| Encrypted: yes',
       `| Case:      ${CASE}`,
       '> In frame.c.',
