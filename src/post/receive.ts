@@ -1,11 +1,11 @@
 import { newId } from '../clock.ts';
 import { type Automatic, automatic, isLoop, listId } from '../mail/automatic.ts';
-import { type Entity, fieldsNamed, parseMessage } from '../mail/message.ts';
+import { fieldsNamed, parseMessage } from '../mail/message.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
-import type { PostKind } from '../store/schema.ts';
+import type { List, PostKind } from '../store/schema.ts';
 import { admit, type Hits } from './admit.ts';
 import type { Facts, Verdict } from './checks.ts';
 import { type Destination, followReferences } from './destination.ts';
@@ -28,10 +28,15 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   const origin = automatic(outside, mail.sender);
   if (!isForPeople(to) && origin !== 'bounce' && fieldsNamed(outside, 'from').length === 0)
     throw new Refusal('malformed-mail', 'There is no From');
-  const look = origin === 'bounce' ? unopened(mail.raw) : await lookAt(seams, to, mail, key.secret);
+  const everyList = await lists.all(seams.db);
+  const loop = isLoop(
+    outside,
+    everyList.map(({ address }) => listId(address)),
+  );
+  const look = loop || origin === 'bounce' ? unopened(mail.raw) : await lookAt(seams, to, mail, key.secret);
   const kind = kindOf(to, origin);
   const earlier = await posts.like(seams.db, placeOf(to, kind), look.marks);
-  const verdict = admit(await factsOf(seams, to, mail, outside, origin, look, earlier !== undefined));
+  const verdict = admit(factsOf(seams, { to, everyList, mail, loop, origin, look, repeated: earlier !== undefined }));
   if (verdict.verdict === 'reject') throw new Refusal(verdict.reason, verdict.hint);
   if (verdict.verdict === 'discard') return { id: earlier?.id ?? '', caseId: null, held: null };
 
@@ -79,26 +84,25 @@ function kindOf(to: Destination, origin: Automatic): PostKind {
   return to.purpose === 'post' && to.list.role === 'intake' ? 'report' : 'post';
 }
 
-async function factsOf(
-  { db, keyring }: Seams,
-  to: Destination,
-  mail: Received,
-  outside: Entity,
-  origin: Automatic,
-  { opened, roster }: Look,
-  repeated: boolean,
-): Promise<Facts> {
-  const everyList = await lists.all(db);
+interface Seen {
+  to: Destination;
+  everyList: readonly List[];
+  mail: Received;
+  loop: boolean;
+  origin: Automatic;
+  look: Look;
+  repeated: boolean;
+}
+
+function factsOf({ keyring }: Seams, { to, everyList, mail, loop, origin, look, repeated }: Seen): Facts {
+  const { opened, roster } = look;
   const signer = opened?.signer;
   return {
     list: to.list,
     purpose: to.purpose,
     caseId: to.case?.id ?? null,
     size: mail.raw.length,
-    loop: isLoop(
-      outside,
-      everyList.map(({ address }) => listId(address)),
-    ),
+    loop,
     automatic: origin,
     repeated,
     encrypted: opened?.allEncrypted ?? false,
