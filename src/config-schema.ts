@@ -112,6 +112,17 @@ export const ConfigFile = Type.Object(
       },
       optional,
     ),
+    audit: Type.Object(
+      {
+        headDays: count('days from one signed head of the audit log to the next', 1),
+        headTo: Type.Array(Type.String({ pattern: '^[!-~]+@[!-~]+$' }), {
+          default: [],
+          description:
+            'addresses of contacts who get the signed heads by mail; with none, nobody elsewhere notices that the log was cut',
+        }),
+      },
+      optional,
+    ),
     workers: count('threads that open mail that comes in, and as many that seal what goes out', 2),
     log: Type.Union(
       [

@@ -1,7 +1,10 @@
 import type { AddressInfo } from 'node:net';
+import { SYSTEM } from './audit/entry.ts';
+import { signHead } from './audit/heads.ts';
 import { type Clock, createAlarm, DAY, type Instant, SECOND } from './clock.ts';
 import type { Config } from './config.ts';
 import { deliveryLoop } from './delivery/work.ts';
+import { type Duty, dutyLoop } from './duties.ts';
 import { releaseLoop } from './embargo/loop.ts';
 import { createHttp } from './http/server.ts';
 import { cannotListen } from './listening.ts';
@@ -87,7 +90,7 @@ async function build(
       log.error({ list: key.address }, 'the list key expires within 30 days, and then signs nothing: curfew keys renew');
   const pgp = createPgp(config.workers);
   undo.push(() => pgp.close());
-  const seams: Seams = { db, clock, keyring, pgp };
+  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM };
 
   // Each lane has connections of its own: ordinary mail that hangs in the relay holds no release up.
   const relays = { release: openRelay(), ordinary: openRelay() };
@@ -102,6 +105,7 @@ async function build(
     lanes.ordinary.ring();
   };
   const releasing = createAlarm(clock);
+  const dutyAlarm = createAlarm(clock);
   const stopping = new AbortController();
   const loops = Promise.all([
     ...(['release', 'ordinary'] as const).map((lane) =>
@@ -115,6 +119,7 @@ async function build(
       ),
     ),
     releaseLoop(seams, releasing, queued, log, stopping.signal),
+    dutyLoop(dutiesOf(seams, config), dutyAlarm, queued, log, stopping.signal),
   ]);
   undo.push(async () => {
     stopping.abort();
@@ -137,9 +142,15 @@ async function build(
     wake() {
       queued();
       releasing.ring();
+      dutyAlarm.ring();
     },
     reload: () => smtp.reload(),
   };
+}
+
+function dutiesOf(seams: Seams, { project, audit }: Config): Duty[] {
+  const head = { project, days: audit.headDays, to: audit.headTo };
+  return [{ name: 'audit head', run: async () => (await signHead(seams, head)) !== null }];
 }
 
 /**

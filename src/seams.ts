@@ -1,12 +1,19 @@
+import type { Actor } from './audit/entry.ts';
 import type { Clock } from './clock.ts';
 import type { Keyring } from './pgp/keyring.ts';
 import type { Pgp } from './pgp/pool.ts';
 import type { Database } from './store/database.ts';
 
-/** What every move needs from outside of itself, and all that it may take: tests and the demonstration pass their own. */
-export interface Seams {
+/** What a move that needs no OpenPGP has from outside of itself. */
+export interface Local {
   db: Database;
   clock: Clock;
+  /** Who acts: each change is logged as his. */
+  by: Actor;
+}
+
+/** What every move needs from outside of itself, and all that it may take: tests and the demonstration pass their own. */
+export interface Seams extends Local {
   keyring: Keyring;
   pgp: Pgp;
 }

@@ -13,6 +13,7 @@ const commands = new Map<string, () => Promise<{ register(program: Command): voi
   ['recipient', () => import('./recipient.ts')],
   ['keys', () => import('./keys.ts')],
   ['token', () => import('./token.ts')],
+  ['audit', () => import('./audit.ts')],
   ['inspect', () => import('./inspect.ts')],
 ]);
 

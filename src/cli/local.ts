@@ -1,13 +1,14 @@
+import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Clock, systemClock } from '../clock.ts';
+import type { Actor } from '../audit/entry.ts';
+import { systemClock } from '../clock.ts';
 import { type Config, loadConfig } from '../config.ts';
+import type { Local as Seam } from '../seams.ts';
 import { type Database, namingFile, openDatabase } from '../store/database.ts';
 
 /** What a command that works on the database directly has, whether the server runs or not. */
-export interface Local {
+export interface Local extends Seam {
   config: Config;
-  db: Database;
-  clock: Clock;
 }
 
 export interface LocalOptions {
@@ -30,12 +31,18 @@ export async function withLocal<T>(options: LocalOptions, act: (local: Local) =>
   let db: Database | undefined;
   try {
     db = openDatabase(config.database);
-    return await act({ config, db, clock: systemClock });
+    return await act({ config, db, clock: systemClock, by: atHost() });
   } catch (error) {
     throw namingFile(error, config.database);
   } finally {
     await db?.destroy();
   }
+}
+
+/** Whoever may read and write the database is taken by the name that the host has for him. */
+export function atHost(): Actor {
+  const { username } = userInfo();
+  return { type: 'host', id: username, name: username, via: null };
 }
 
 /** To standard output: JSON for programs, the lines for people. */

@@ -10,6 +10,7 @@ import { makeDatabase } from '../store/database.ts';
 import { all as allLists } from '../store/lists.ts';
 import { migrate } from '../store/migrate.ts';
 import type { List, ListRole } from '../store/schema.ts';
+import { atHost } from './local.ts';
 import { askSecret } from './prompt.ts';
 
 export interface ProjectAnswers {
@@ -37,10 +38,10 @@ export interface Project {
 /** What is made in the folder, in the order in which it is moved there: a config.json says that all is there. */
 const PARTS = ['passphrase', 'keys', 'data', 'config.json'];
 
-const LISTS: { local: string; role: ListRole }[] = [
-  { local: 'security', role: 'intake' },
-  { local: 'distributors', role: 'private' },
-  { local: 'announce', role: 'public' },
+const LISTS: { name: string; role: ListRole }[] = [
+  { name: 'security', role: 'intake' },
+  { name: 'distributors', role: 'private' },
+  { name: 'announce', role: 'public' },
 ];
 
 /**
@@ -109,11 +110,12 @@ async function fill(config: Config, passphrase: string, clock: Clock): Promise<{
     // A database elsewhere may serve another project already.
     if ((await allLists(db)).length > 0) throw new Refusal('conflict', 'The database holds the lists of a project already');
     const lists: List[] = [];
-    for (const { local, role } of LISTS) {
-      const list = { address: `${local}@${config.domain}`, role, name: `${config.project} ${local}` };
-      lists.push(await createList({ db, clock, keys: config.keys, passphrase }, list));
+    const local = { db, clock, by: atHost() };
+    for (const { name, role } of LISTS) {
+      const list = { address: `${name}@${config.domain}`, role, name: `${config.project} ${name}` };
+      lists.push(await createList({ ...local, keys: config.keys, passphrase }, list));
     }
-    const { token } = await issueToken({ db, clock }, { name: 'admin', role: 'admin', person: null, days: null });
+    const { token } = await issueToken(local, { name: 'admin', role: 'admin', person: null, days: null });
     return { token, lists };
   } finally {
     await db.destroy();

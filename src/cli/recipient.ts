@@ -27,7 +27,7 @@ async function add(list: string, address: string, options: LocalOptions & { exte
 }
 
 async function remove(list: string, address: string, options: LocalOptions): Promise<void> {
-  await withLocal(options, ({ db }) => removeRecipient(db, list, address));
+  await withLocal(options, (local) => removeRecipient(local, list, address));
   print(options, { list: list.toLowerCase(), address: address.toLowerCase(), removed: true }, [
     `${address} gets ${list} no more`,
   ]);

@@ -1,3 +1,4 @@
+import { record } from '../audit/record.ts';
 import type { Log } from '../log.ts';
 import { type StuckCopy, stuckCopies } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
@@ -42,6 +43,7 @@ async function alert(seams: Seams, list: List, described: StuckCopy[], stuck: De
     await posts.insert(trx, post);
     const readers = await team(trx);
     await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: null, list }, readers));
+    await record(trx, seams, { action: 'team.tell-stuck', subject: `post:${post.id}`, detail: { copies: idsOf(stuck) } });
     return true;
   });
   return tell.catch((error: unknown) => {

@@ -1,3 +1,4 @@
+import { record } from '../audit/record.ts';
 import { type Alarm, type Instant, newId, randomFraction, SECOND } from '../clock.ts';
 import { gate } from '../embargo/gate.ts';
 import type { Log } from '../log.ts';
@@ -104,7 +105,7 @@ export async function deliverBatch(
   const [first] = batch;
   if (!first) return 0;
   const settle = async (copy: Delivery, settlement: Settlement) => {
-    const settled = await deliveries.settle(db, copy.id, lease.id, settlement, clock.now());
+    const settled = await settleCopy(seams, copy, lease.id, settlement);
     log.info({ ...facts(copy), state: settlement.state, settled }, 'copy settled');
   };
   const done = new AbortController();
@@ -126,6 +127,23 @@ export async function deliverBatch(
     done.abort();
     await renewing;
   }
+}
+
+/** What ends a copy's way, or has it wait for a person, is logged with it. */
+async function settleCopy(seams: Seams, copy: Delivery, lease: string, settlement: Settlement): Promise<boolean> {
+  const { db, clock } = seams;
+  return db.transaction().execute(async (trx) => {
+    const settled = await deliveries.settle(trx, copy.id, lease, settlement, clock.now());
+    const { state } = settlement;
+    const detail = { post: copy.post_id, case: copy.case_id, contact: copy.contact_id, reason: reasonOf(settlement) };
+    if (settled && state !== 'deferred')
+      await record(trx, seams, { action: `delivery.${state}`, subject: `delivery:${copy.id}`, detail });
+    return settled;
+  });
+}
+
+function reasonOf(settlement: Settlement): string | null {
+  return 'reason' in settlement ? settlement.reason : null;
 }
 
 /** Renews the lease until told to end. A process that stood still for longer finds it ended, and sends nothing more. */

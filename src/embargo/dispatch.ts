@@ -1,3 +1,4 @@
+import { record } from '../audit/record.ts';
 import { toIso } from '../clock.ts';
 import { copiesFor } from '../delivery/copies.ts';
 import { dispatch as dispatchNotice } from '../notices/templates.ts';
@@ -48,8 +49,18 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
     if (!(await cases.change(trx, seen, to))) throw new Refusal('stale');
     await posts.insert(trx, post);
     await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: caseId, list }, recipients));
+    await record(trx, seams, {
+      action: 'case.dispatch',
+      subject: `case:${caseId}`,
+      detail: { post: post.id, list: list.address, bundle: hash, to: recipients.map(snapshot) },
+    });
     return { postId: post.id, copies: recipients.length };
   });
+}
+
+/** Who was to get it, and with which certificate. */
+function snapshot({ id, certificate }: ListContact): string {
+  return `${id} ${certificate?.fingerprint ?? '-'}`;
 }
 
 /** The active contacts of the list who have no copy of that bundle, and at least one. */

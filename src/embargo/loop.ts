@@ -1,3 +1,4 @@
+import { record } from '../audit/record.ts';
 import { type Alarm, MINUTE, SECOND } from '../clock.ts';
 import { copiesFor, team } from '../delivery/copies.ts';
 import type { Log } from '../log.ts';
@@ -100,5 +101,6 @@ async function writeOverdue(seams: Seams, about: Case, why: string): Promise<voi
     await posts.insert(trx, post);
     const copies = copiesFor(clock, { id: post.id, case_id: about.id, list }, await team(trx));
     await deliveries.insertMany(trx, copies);
+    await record(trx, seams, { action: 'case.tell-overdue', subject: `case:${about.id}`, detail: { post: post.id } });
   });
 }

@@ -1,3 +1,4 @@
+import { record } from '../audit/record.ts';
 import { type Instant, toIso } from '../clock.ts';
 import { type Addressee, copiesFor, copyFor, PRIORITY } from '../delivery/copies.ts';
 import { clearNews, lifted, news } from '../notices/templates.ts';
@@ -51,6 +52,9 @@ export async function release(seams: Seams, caseId: string): Promise<Case> {
     await posts.insert(trx, published.post);
     if (!(await cases.change(trx, seen, to))) throw new Refusal('stale');
     for (const { copies } of [published, ...notices]) await deliveries.insertMany(trx, await copies(trx));
+    const { bundle_hash: bundle, channels } = seen;
+    const detail = { bundle, channels, post: to.public_post_id, digest: to.public_digest };
+    await record(trx, seams, { action: 'case.release', subject: `case:${caseId}`, detail });
     return { ...seen, ...to };
   });
 }

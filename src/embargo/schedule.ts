@@ -1,4 +1,6 @@
-import { type Instant, newId } from '../clock.ts';
+import type { Deed, Detail } from '../audit/entry.ts';
+import { record } from '../audit/record.ts';
+import { type Instant, newId, toIso } from '../clock.ts';
 import { baseName } from '../mail/outgoing.ts';
 import { writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
@@ -53,7 +55,10 @@ export async function schedule(seams: Seams, caseId: string, wish: Schedule, exp
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     await posts.insert(trx, draft);
-    return change(trx, clock.now(), seen, { release_at: wish.releaseAt, draft_post_id: draft.id, channels: channels.join(' ') });
+    const to = { release_at: wish.releaseAt, draft_post_id: draft.id, channels: channels.join(' ') };
+    const scheduled = await change(trx, clock.now(), seen, to);
+    await record(trx, seams, bundled('case.schedule', scheduled, { releaseAt: toIso(wish.releaseAt), channels }));
+    return scheduled;
   });
 }
 
@@ -103,21 +108,31 @@ export async function addPatch(
       content,
       created_at: clock.now(),
     });
-    return change(trx, clock.now(), seen, {});
+    const next = await change(trx, clock.now(), seen, {});
+    await record(trx, seams, bundled('case.add-patch', next, { patch: patch.id, sha256: patch.sha256 }));
+    return next;
   });
   return { case: changed, patch };
 }
 
 /** Takes a patch out of what will be distributed and released. */
-export async function withdrawPatch({ db, clock }: Seams, caseId: string, patchId: string, expected?: number): Promise<Case> {
+export async function withdrawPatch(seams: Seams, caseId: string, patchId: string, expected?: number): Promise<Case> {
+  const { db, clock } = seams;
   const seen = await caseToChange(db, caseId, expected);
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     const known = (await cases.patches(trx, caseId)).some(({ id }) => id === patchId);
     if (!known || !(await cases.withdrawPatch(trx, patchId, clock.now())))
       throw new Refusal('not-found', 'The case has no such patch');
-    return change(trx, clock.now(), seen, {});
+    const next = await change(trx, clock.now(), seen, {});
+    await record(trx, seams, bundled('case.withdraw-patch', next, { patch: patchId }));
+    return next;
   });
+}
+
+/** A change of what is to be approved, with the hash of what stands there now. */
+function bundled(action: string, { id, bundle_hash, revision }: Case, detail: Detail): Deed {
+  return { action, subject: `case:${id}`, detail: { ...detail, revision, bundle: bundle_hash } };
 }
 
 /** One guarded update: the next revision, the hash of what stands there now, and no approval of what stood there before. */

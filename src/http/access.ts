@@ -54,6 +54,9 @@ export const access: Readonly<Record<string, Access>> = {
   'POST /api/v1/posts/:id/approve': HANDS,
   'POST /api/v1/posts/:id/refuse': HANDS,
 
+  'GET /api/v1/audit': READERS,
+  'GET /api/v1/audit/verify': READERS,
+
   'GET /api/v1/tokens': ADMIN,
   'POST /api/v1/tokens': ADMIN,
   'DELETE /api/v1/tokens/:id': ADMIN,

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Actor } from '../embargo/approve.ts';
+import type { Actor } from '../audit/entry.ts';
+import type { Approver } from '../embargo/approve.ts';
 import { Refusal } from '../refusal.ts';
 import { hashToken } from '../roster/tokens.ts';
 import type { Seams } from '../seams.ts';
@@ -10,8 +11,10 @@ import * as tokens from '../store/tokens.ts';
 import { countAttempts } from './attempts.ts';
 
 /** Who asks, and what his token allows. */
-export interface Caller extends Actor {
+export interface Caller extends Approver {
   role: TokenRole;
+  /** As the log names him. */
+  actor: Actor;
 }
 
 declare module 'fastify' {
@@ -36,12 +39,25 @@ export function authenticate(app: FastifyInstance, seams: Seams): void {
     // Who has left the team takes his tokens with him.
     if (token.person_id !== null && !(await contacts.isOn(seams.db, token.person_id, 'intake')))
       throw new Refusal('forbidden', 'The person of this token is no active contact of the response team');
-    request.caller = { tokenId: token.id, personId: token.person_id, role: token.role };
+    const actor = await actorOf(seams, token);
+    request.caller = { tokenId: token.id, personId: token.person_id, role: token.role, actor };
   });
 }
 
+/** A person is the actor, whichever token he uses. */
+async function actorOf({ db }: Seams, { id, name, person_id }: Token): Promise<Actor> {
+  const person = person_id === null ? undefined : await contacts.byId(db, person_id);
+  if (!person) return { type: 'token', id, name, via: null };
+  return { type: 'person', id: person.id, name: person.address, via: `token:${id}` };
+}
+
+/** What a move is given that a request asks for: what it changes is logged as the caller's. */
+export function acting(seams: Seams, caller: Caller | null): Seams {
+  return { ...seams, by: callerOf({ caller }).actor };
+}
+
 /** Of a route that is not for anyone. */
-export function callerOf({ caller }: FastifyRequest): Caller {
+export function callerOf({ caller }: Pick<FastifyRequest, 'caller'>): Caller {
   if (!caller) throw new Error('nobody was authenticated');
   return caller;
 }

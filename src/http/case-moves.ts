@@ -10,7 +10,7 @@ import { Address } from '../roster/entries.ts';
 import type { Db } from '../store/database.ts';
 import type { Case } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
-import { callerOf } from './auth.ts';
+import { acting, callerOf } from './auth.ts';
 import { bundleView, caseView } from './case-view.ts';
 import { knownCase } from './cases.ts';
 import { etagOf, IfMatch, seenRevision } from './etag.ts';
@@ -61,9 +61,9 @@ function putSchedule(app: App, { seams, changed }: Api): void {
     body: Schedule,
     response: { 200: CaseView },
   };
-  app.put('/cases/:id/schedule', { schema }, async ({ params, headers, body }, reply) => {
+  app.put('/cases/:id/schedule', { schema }, async ({ params, headers, body, caller }, reply) => {
     const wish = { ...body, releaseAt: readInstant(body.releaseAt, 'releaseAt') };
-    const scheduled = await schedule(seams, params.id, wish, seenRevision(headers));
+    const scheduled = await schedule(acting(seams, caller), params.id, wish, seenRevision(headers));
     changed.releases();
     return answer(reply, seams.db, scheduled);
   });
@@ -86,9 +86,9 @@ function postPatch(app: App, { seams, changed }: Api): void {
     body: NewPatch,
     response: { 201: PatchAdded },
   };
-  app.post('/cases/:id/patches', { schema, bodyLimit: PATCH_BODY }, async ({ params, headers, body }, reply) => {
+  app.post('/cases/:id/patches', { schema, bodyLimit: PATCH_BODY }, async ({ params, headers, body, caller }, reply) => {
     const file = { name: body.name, bytes: fromBase64(body.content) };
-    const { case: about, patch } = await addPatch(seams, params.id, file, seenRevision(headers));
+    const { case: about, patch } = await addPatch(acting(seams, caller), params.id, file, seenRevision(headers));
     changed.releases();
     reply.code(201);
     return { patch: { ...patch, size: file.bytes.length }, case: await answer(reply, seams.db, about) };
@@ -112,8 +112,8 @@ function deletePatch(app: App, { seams, changed }: Api): void {
     headers: IfMatch,
     response: { 200: CaseView },
   };
-  app.delete('/cases/:id/patches/:patch', { schema }, async ({ params, headers }, reply) => {
-    const about = await withdrawPatch(seams, params.id, params.patch, seenRevision(headers));
+  app.delete('/cases/:id/patches/:patch', { schema }, async ({ params, headers, caller }, reply) => {
+    const about = await withdrawPatch(acting(seams, caller), params.id, params.patch, seenRevision(headers));
     changed.releases();
     return answer(reply, seams.db, about);
   });
@@ -141,7 +141,7 @@ function postApproval(app: App, { seams, changed }: Api): void {
     response: { 201: CaseView },
   };
   app.post('/cases/:id/approvals', { schema }, async (request, reply) => {
-    const about = await approve(seams, request.params.id, request.body.hash, callerOf(request));
+    const about = await approve(acting(seams, request.caller), request.params.id, request.body.hash, callerOf(request));
     changed.releases();
     reply.code(201);
     return answer(reply, seams.db, about);
@@ -156,8 +156,8 @@ function postDispatch(app: App, { seams, changed }: Api): void {
     body: Type.Object({ list: Address }, strict),
     response: { 202: Dispatched },
   };
-  app.post('/cases/:id/dispatch', { schema }, async ({ params, body }, reply) => {
-    const dispatched = await dispatch(seams, params.id, body.list);
+  app.post('/cases/:id/dispatch', { schema }, async ({ params, body, caller }, reply) => {
+    const dispatched = await dispatch(acting(seams, caller), params.id, body.list);
     changed.deliveries();
     reply.code(202);
     return dispatched;
@@ -171,8 +171,8 @@ function releaseNow(app: App, { seams, changed }: Api): void {
     params: ById,
     response: { 200: CaseView },
   };
-  app.post('/cases/:id/release-now', { schema }, async ({ params }, reply) => {
-    const released = await release(seams, params.id);
+  app.post('/cases/:id/release-now', { schema }, async ({ params, caller }, reply) => {
+    const released = await release(acting(seams, caller), params.id);
     changed.deliveries();
     changed.releases();
     return answer(reply, seams.db, released);

@@ -8,6 +8,7 @@ import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
+import { acting } from './auth.ts';
 import { InstantUtc } from './instant.ts';
 import { knownMember } from './members.ts';
 import { PageOf, Paging, pageOf } from './page.ts';
@@ -81,8 +82,8 @@ function listContacts(app: App, { seams: { db } }: Api): void {
 function postContact(app: App, { seams }: Api): void {
   const body = Type.Object({ address: Address, name, certificate: Armored }, strict);
   const schema = { tags, summary: 'Add a contact with his certificate', params: ById, body, response: { 201: ContactView } };
-  app.post('/members/:id/contacts', { schema }, async ({ params, body: wish }, reply) => {
-    const { contact, certificate } = await addContact(seams, params.id, { ...wish, name: wish.name ?? null });
+  app.post('/members/:id/contacts', { schema }, async ({ params, body: wish, caller }, reply) => {
+    const { contact, certificate } = await addContact(acting(seams, caller), params.id, { ...wish, name: wish.name ?? null });
     reply.code(201);
     return contactView(contact, certificate);
   });
@@ -109,8 +110,8 @@ function postCertificate(app: App, { seams }: Api): void {
     body: Type.Object({ certificate: Armored }, strict),
     response: { 200: GivenView, 201: GivenView, 202: GivenView },
   };
-  app.post('/contacts/:id/certificates', { schema }, async ({ params, body }, reply) => {
-    const { certificate, encryptionKey } = await addCertificate(seams, params.id, body.certificate);
+  app.post('/contacts/:id/certificates', { schema }, async ({ params, body, caller }, reply) => {
+    const { certificate, encryptionKey } = await addCertificate(acting(seams, caller), params.id, body.certificate);
     const status = certificate.state !== 'current' ? 202 : encryptionKey ? 200 : 201;
     return reply.code(status).send({ ...certificateView(certificate), encryptionKey });
   });

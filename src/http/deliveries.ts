@@ -1,10 +1,12 @@
 import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
+import { retryCopy } from '../delivery/retry.ts';
 import { Refusal } from '../refusal.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import type { Delivery } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
+import { acting } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { PageOf, paging, readPage } from './page.ts';
 import { Audience, ById, DeliveryState, DeliveryView, Name } from './schemas.ts';
@@ -61,14 +63,13 @@ function showDelivery(app: App, { seams: { db } }: Api): void {
   app.get('/deliveries/:id', { schema }, async ({ params }) => deliveryView(await known(db, params.id)));
 }
 
-function retryDelivery(app: App, { seams: { db, clock }, changed }: Api): void {
+function retryDelivery(app: App, { seams, changed }: Api): void {
   const schema = { tags, summary: 'Send a held or deferred copy now', params: ById, response: { 200: DeliveryView } };
-  app.post('/deliveries/:id/retry', { schema }, async ({ params }) => {
-    const { id, state } = await known(db, params.id);
-    if (!(await deliveries.retry(db, id, clock.now())))
-      throw new Refusal('conflict', `The copy is ${state}: only what is held or deferred can be sent now`);
+  app.post('/deliveries/:id/retry', { schema }, async ({ params, caller }) => {
+    const { id } = await known(seams.db, params.id);
+    await retryCopy(acting(seams, caller), id);
     changed.deliveries();
-    return deliveryView(await known(db, id));
+    return deliveryView(await known(seams.db, id));
   });
 }
 

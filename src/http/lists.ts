@@ -1,10 +1,12 @@
 import { type Static, Type } from 'typebox';
 import { armorCertificate } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
+import { changeList } from '../roster/lists.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import type { List, ListChange } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
+import { acting } from './auth.ts';
 import { PageOf, Paging, pageOf } from './page.ts';
 import { ListRole, Name, OrNull } from './schemas.ts';
 
@@ -63,7 +65,7 @@ const PolicyChange = Type.Partial(Type.Object(policy), { additionalProperties: f
 export function listRoutes(app: App, api: Api): void {
   listLists(app, api);
   showList(app, api);
-  changeList(app, api);
+  patchList(app, api);
   showKey(app, api);
 }
 
@@ -88,7 +90,7 @@ function listView(list: List): Static<typeof ListView> {
   };
 }
 
-function changeList(app: App, { seams: { db } }: Api): void {
+function patchList(app: App, { seams }: Api): void {
   const schema = {
     tags,
     summary: 'Change what a list takes and what it adds',
@@ -96,12 +98,9 @@ function changeList(app: App, { seams: { db } }: Api): void {
     body: PolicyChange,
     response: { 200: ListView },
   };
-  app.patch('/lists/:list', { schema }, async ({ params, body }) => {
-    const { id, role } = await knownList(db, params.list);
-    if (role === 'private' && body.membersOnly === false)
-      throw new Refusal('invalid', 'A private list takes posts of its members and the team alone');
-    await lists.change(db, id, columnsOf(body));
-    return listView(await knownList(db, id));
+  app.patch('/lists/:list', { schema }, async ({ params, body, caller }) => {
+    const { id } = await knownList(seams.db, params.list);
+    return listView(await changeList(acting(seams, caller), id, columnsOf(body)));
   });
 }
 

@@ -8,6 +8,7 @@ import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { Member } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
+import { acting } from './auth.ts';
 import { InstantUtc } from './instant.ts';
 import { PageOf, Paging, pageOf } from './page.ts';
 import { ById, OrNull } from './schemas.ts';
@@ -88,8 +89,8 @@ function postMember(app: App, { seams }: Api): void {
     strict,
   );
   const schema = { tags, summary: 'Add a member, as one who has applied', body, response: { 201: MemberView } };
-  app.post('/members', { schema }, async ({ body: wish }, reply) => {
-    const member = await addMember(seams, { ...wish, product: wish.product ?? null });
+  app.post('/members', { schema }, async ({ body: wish, caller }, reply) => {
+    const member = await addMember(acting(seams, caller), { ...wish, product: wish.product ?? null });
     reply.code(201);
     return shown(seams.db, member);
   });
@@ -108,8 +109,8 @@ function changeState(app: App, { seams }: Api, { path, to, summary }: StateChang
   });
   const body = Type.Object({ reason }, strict);
   const schema = { tags, summary, params: ById, body, response: { 200: MemberView } };
-  app.post(`/members/:id/${path}`, { schema }, async ({ params, body: { reason: why } }) =>
-    shown(seams.db, await changeMember(seams, params.id, { to, reason: why })),
+  app.post(`/members/:id/${path}`, { schema }, async ({ params, body: { reason: why }, caller }) =>
+    shown(seams.db, await changeMember(acting(seams, caller), params.id, { to, reason: why })),
   );
 }
 

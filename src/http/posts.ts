@@ -5,7 +5,7 @@ import { Refusal } from '../refusal.ts';
 import type { Db } from '../store/database.ts';
 import * as posts from '../store/posts.ts';
 import type { Api, App } from './api.ts';
-import { callerOf } from './auth.ts';
+import { acting, callerOf } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { InstantUtc } from './instant.ts';
 import { PageOf, paging, readPage } from './page.ts';
@@ -86,7 +86,7 @@ function approvePost(app: App, { seams, changed }: Api): void {
     response: { 200: Type.Object({ copies: Type.Integer() }) },
   };
   app.post('/posts/:id/approve', { schema }, async (request) => {
-    const copies = await acceptPost(seams, request.params.id, callerOf(request).personId);
+    const copies = await acceptPost(acting(seams, request.caller), request.params.id, callerOf(request).personId);
     changed.deliveries();
     return { copies };
   });
@@ -99,7 +99,7 @@ function refuseHeld(app: App, { seams, changed }: Api): void {
   );
   const schema = { tags, summary: 'Refuse a held post', params: ById, body, response: { 200: PostView } };
   app.post('/posts/:id/refuse', { schema }, async (request) => {
-    await refusePost(seams, request.params.id, callerOf(request).personId, request.body.reason ?? '');
+    await refusePost(acting(seams, request.caller), request.params.id, callerOf(request).personId, request.body.reason ?? '');
     changed.deliveries();
     return postView(await known(seams.db, request.params.id));
   });

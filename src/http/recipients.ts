@@ -6,6 +6,7 @@ import { addRecipient, publicList, removeRecipient } from '../roster/recipients.
 import * as recipients from '../store/recipients.ts';
 import type { Recipient } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
+import { acting } from './auth.ts';
 import { InstantUtc } from './instant.ts';
 import { ByList, knownList } from './lists.ts';
 import { PageOf, Paging, pageOf } from './page.ts';
@@ -42,26 +43,27 @@ function listRecipients(app: App, { seams: { db } }: Api): void {
 function postRecipient(app: App, { seams }: Api): void {
   const body = Type.Object({ address: Address, kind: Kind }, { additionalProperties: false });
   const schema = { tags, summary: 'Put an address on a public list', params: ByList, body, response: { 201: RecipientView } };
-  app.post('/lists/:list/recipients', { schema }, async ({ params, body: { address, kind } }, reply) => {
+  app.post('/lists/:list/recipients', { schema }, async ({ params, body: { address, kind }, caller }, reply) => {
     const { address: list } = await knownList(seams.db, params.list);
     reply.code(201);
-    return recipientView(await addRecipient(seams, { list, address, kind }));
+    return recipientView(await addRecipient(acting(seams, caller), { list, address, kind }));
   });
 }
 
-function deleteRecipient(app: App, { seams: { db } }: Api): void {
+function deleteRecipient(app: App, { seams }: Api): void {
+  const { db } = seams;
   const schema = {
     tags,
     summary: 'Take an address off a public list',
     params: Type.Object({ list: Name, recipient: Name }, { description: 'a list and a recipient, each by id or address' }),
     response: { 200: RecipientView },
   };
-  app.delete('/lists/:list/recipients/:recipient', { schema }, async ({ params }) => {
+  app.delete('/lists/:list/recipients/:recipient', { schema }, async ({ params, caller }) => {
     const list = await publicList(db, (await knownList(db, params.list)).address);
     const named = params.recipient.toLowerCase();
     const found = (await recipients.ofList(db, list.id)).find(({ id, address }) => id === named || address === named);
     if (!found) throw new Refusal('not-found', `${params.recipient} does not get ${list.address}`);
-    await removeRecipient(db, list.address, found.address);
+    await removeRecipient(acting(seams, caller), list.address, found.address);
     return recipientView(found);
   });
 }

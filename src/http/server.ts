@@ -4,6 +4,7 @@ import { newId, SECOND } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { enforceTable } from './access.ts';
 import type { Api, App, Routes } from './api.ts';
+import { auditRoutes } from './audit.ts';
 import { authenticate } from './auth.ts';
 import { caseMoves } from './case-moves.ts';
 import { caseRoutes } from './cases.ts';
@@ -30,6 +31,7 @@ const resources: readonly Routes[] = [
   deliveryRoutes,
   postRoutes,
   tokenRoutes,
+  auditRoutes,
 ];
 
 /** Of a request but a patch. */

@@ -8,6 +8,7 @@ import type { Db } from '../store/database.ts';
 import type { Token } from '../store/schema.ts';
 import * as tokens from '../store/tokens.ts';
 import type { Api, App } from './api.ts';
+import { acting } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { InstantUtc } from './instant.ts';
 import { PageOf, Paging, pageOf } from './page.ts';
@@ -68,16 +69,18 @@ const NewToken = Type.Object(
 function postToken(app: App, { seams }: Api): void {
   const created = Type.Object({ id: Type.String(), token: Type.String({ description: 'shown this once' }) });
   const schema = { tags, summary: 'Make a token', body: NewToken, response: { 201: created } };
-  app.post('/tokens', { schema }, async ({ body: { name, role, person, days } }, reply) => {
+  app.post('/tokens', { schema }, async ({ body: { name, role, person, days }, caller }, reply) => {
     // One admin's token would else be as many people as there are on the team.
     if (person !== undefined)
       throw new Refusal('forbidden', 'A token that acts for a person is made on the host: curfew token create --person ADDRESS');
     reply.code(201);
-    return issueToken(seams, { name, role, person: null, days: days ?? null });
+    return issueToken(acting(seams, caller), { name, role, person: null, days: days ?? null });
   });
 }
 
 function deleteToken(app: App, { seams }: Api): void {
   const schema = { tags, summary: 'Revoke a token', params: ById, response: { 200: TokenView } };
-  app.delete('/tokens/:id', { schema }, async ({ params }) => tokenView(seams.db, await revokeToken(seams, params.id)));
+  app.delete('/tokens/:id', { schema }, async ({ params, caller }) =>
+    tokenView(seams.db, await revokeToken(acting(seams, caller), params.id)),
+  );
 }

@@ -167,6 +167,19 @@ export function overdue(facts: { caseId: string; releaseAt: Instant; why: string
   ]);
 }
 
+/** To people outside of the machine: the end of the audit log, signed. */
+export function auditHead(facts: { project: string; seq: number; hash: string; fingerprint: string }): Notice {
+  return notice(`The audit log of ${facts.project} has ${facts.seq} lines`, [
+    `The audit log of ${facts.project} has ${facts.seq} lines. The last one has the SHA-256`,
+    `  ${facts.hash}`,
+    '',
+    'Please keep this mail. The two files in it prove what the log said: whoever changes it later, or cuts',
+    'lines off, cannot change what you have. To compare, with an export of the log:',
+    `  curfew audit verify EXPORT --key KEY.asc --head audit-head-${facts.seq}.txt`,
+    `KEY.asc is the certificate of the list that signed it, ${facts.fingerprint}.`,
+  ]);
+}
+
 /** To whoever signed a post that the team refused. */
 export function refusedPost(facts: { list: string; postId: string; receivedAt: Instant; reason: string }): Notice {
   return notice(`Your post to ${facts.list} was refused`, [

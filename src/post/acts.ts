@@ -1,3 +1,4 @@
+import { record } from '../audit/record.ts';
 import { newId, toIso } from '../clock.ts';
 import { copiesFor, copyFor, team } from '../delivery/copies.ts';
 import { openPost } from '../delivery/opening.ts';
@@ -9,6 +10,7 @@ import { type GivenCertificate, replaceCertificate } from '../roster/contacts.ts
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
@@ -53,10 +55,14 @@ export const acts: Acts = {
     return { lines: [`attached: ${key.fingerprint}`], files: [keyPart(list, key.certificate)] };
   },
   archive: (asked, { caseId }) => archive(asked, caseId),
-  acknowledge: async ({ seams: { db, clock }, roster }, { caseId }) => {
+  acknowledge: async ({ seams, roster }, { caseId }) => {
+    const { db, clock } = seams;
     const dispatches = await deliveries.dispatchesOf(db, caseId, roster.contact.id);
     if (dispatches.length === 0) throw new Refusal('not-found', `You were sent no patches of ${caseId}`);
-    await deliveries.acknowledge(db, dispatches, roster.contact.id, clock.now());
+    await db.transaction().execute(async (trx) => {
+      await deliveries.acknowledge(trx, dispatches, roster.contact.id, clock.now());
+      await record(trx, seams, { action: 'case.acknowledge', subject: `case:${caseId}`, detail: { posts: dispatches } });
+    });
     return { lines: ['noted: you have them'] };
   },
   held: async ({ seams: { db } }) => {
@@ -79,7 +85,8 @@ export const acts: Acts = {
 
 const MOST_HELD = 100;
 
-async function subscribe({ seams: { db, clock }, list, roster }: Asked): Promise<Outcome> {
+async function subscribe({ seams, list, roster }: Asked): Promise<Outcome> {
+  const { db, clock } = seams;
   const { contact } = roster;
   if (list.role === 'public') {
     if ((await recipients.ofList(db, list.id)).some(({ address }) => address === contact.address))
@@ -91,28 +98,43 @@ async function subscribe({ seams: { db, clock }, list, roster }: Asked): Promise
       kind: 'subscriber' as const,
       created_at: clock.now(),
     };
-    await recipients.insert(db, row);
+    await subscription(seams, list, 'subscribe', async (trx) => recipients.insert(trx, row).then(() => true));
     return { lines: [`${contact.address} gets ${list.address} now`] };
   }
   if (!roster.lists.includes(list.id)) throw new Refusal('forbidden', 'Your organisation is not on this list');
-  const changed = await contacts.resubscribe(db, contact.id, list.id);
+  const changed = await subscription(seams, list, 'subscribe', (trx) => contacts.resubscribe(trx, contact.id, list.id));
   return { lines: [changed ? `${contact.address} gets ${list.address} again` : 'you had it already'] };
 }
 
-async function unsubscribe({ seams: { db, clock }, list, roster }: Asked): Promise<Outcome> {
+async function unsubscribe({ seams, list, roster }: Asked): Promise<Outcome> {
   const { contact } = roster;
   if (list.role === 'intake')
     throw new Refusal(
       'forbidden',
       `${list.address} is your team's own: who leaves the team is taken from the roster by its admins`,
     );
-  const changed =
+  const changed = await subscription(seams, list, 'unsubscribe', (trx) =>
     list.role === 'public'
-      ? await recipients.remove(db, list.id, contact.address)
-      : await contacts.unsubscribe(db, contact.id, list.id, clock.now());
+      ? recipients.remove(trx, list.id, contact.address)
+      : contacts.unsubscribe(trx, contact.id, list.id, seams.clock.now()),
+  );
   return {
     lines: [changed ? `${contact.address} gets ${list.address} no more, embargoed patches included` : 'you did not get it'],
   };
+}
+
+/** Gives whether that changed anything. */
+async function subscription(
+  seams: Seams,
+  { id }: List,
+  what: 'subscribe' | 'unsubscribe',
+  change: (trx: Db) => Promise<boolean>,
+): Promise<boolean> {
+  return seams.db.transaction().execute(async (trx) => {
+    const changed = await change(trx);
+    if (changed) await record(trx, seams, { action: `contact.${what}`, subject: `list:${id}` });
+    return changed;
+  });
 }
 
 async function showCertificate({ seams: { pgp, clock }, roster }: Asked): Promise<Outcome> {

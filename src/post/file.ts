@@ -1,9 +1,11 @@
+import type { Deed } from '../audit/entry.ts';
+import { record } from '../audit/record.ts';
 import { DAY, type Instant, newToken } from '../clock.ts';
 import { type Addressee, copiesFor, copyFor, readers } from '../delivery/copies.ts';
 import { Refusal } from '../refusal.ts';
-import type { Seams } from '../seams.ts';
+import type { Local, Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
-import type { Database, Db } from '../store/database.ts';
+import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
@@ -19,12 +21,26 @@ export function placeOf(to: Destination, kind: PostKind): posts.Place {
 }
 
 /** Commits, unless the same mail was committed while this one was judged: two connections may bring it at once. */
-export function once(db: Database, to: Destination, post: FiledPost, commit: (trx: Db) => Promise<Accepted>): Promise<Accepted> {
-  return db.transaction().execute(async (trx) => {
+export function once(local: Local, to: Destination, post: FiledPost, commit: (trx: Db) => Promise<Accepted>): Promise<Accepted> {
+  return local.db.transaction().execute(async (trx) => {
     await lists.lock(trx, post.list_id);
     const earlier = await posts.like(trx, placeOf(to, post.kind), post);
-    return earlier ? { id: earlier.id, caseId: null, held: null } : commit(trx);
+    if (earlier) return { id: earlier.id, caseId: null, held: null };
+    const accepted = await commit(trx);
+    await record(trx, local, taken(post, accepted));
+    return accepted;
   });
+}
+
+/** Nothing of who wrote it, unless he is on the roster: reporters are to be found in no log. */
+function taken(post: FiledPost, { id, caseId, held }: Accepted): Deed {
+  const { list_id: list, kind, digest, signer_contact_id: signer, signer_fingerprint: certificate, encrypted } = post;
+  const detail = { list, case: caseId, kind, digest, encrypted: encrypted === 1, signer: signer ?? null, held };
+  return {
+    action: 'mail.accept',
+    subject: `post:${id}`,
+    detail: signer ? { ...detail, certificate: certificate ?? null } : detail,
+  };
 }
 
 /** A post with its copies: for its readers, or, while it is held, for the team that decides on it. */

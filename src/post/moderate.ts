@@ -1,3 +1,4 @@
+import { record } from '../audit/record.ts';
 import { copiesFor, readers } from '../delivery/copies.ts';
 import { refusedPost } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
@@ -22,7 +23,8 @@ import { kinds } from './kinds.ts';
  */
 
 /** Distributes a held post. Gives how many copies that makes. Throws `not-found`; `conflict` where it is not held. */
-export async function acceptPost({ db, clock }: Seams, id: string, by: string | null): Promise<number> {
+export async function acceptPost(seams: Seams, id: string, by: string | null): Promise<number> {
+  const { db, clock } = seams;
   return db.transaction().execute(async (trx) => {
     const { post, list } = await heldPost(trx, id);
     await decide(trx, id, { state: 'accepted', by, at: clock.now() });
@@ -31,6 +33,7 @@ export async function acceptPost({ db, clock }: Seams, id: string, by: string | 
     const stopped = await deliveries.releaseStopped(trx, id, clock.now());
     const others = all.filter((contact) => !had.has(contact.id));
     await deliveries.insertMany(trx, copiesFor(clock, { id, case_id: post.case_id, list }, others));
+    await record(trx, seams, { action: 'post.accept', subject: `post:${id}`, detail: { copies: others.length + stopped } });
     return others.length + stopped;
   });
 }
@@ -44,9 +47,11 @@ export async function refusePost(seams: Seams, id: string, by: string | null, re
   const answer = signer && (await writeNotice(seams, list, { kind: 'answer', caseId: null }, noticeEntity(words)));
   await db.transaction().execute(async (trx) => {
     await decide(trx, id, { state: 'refused', by, at: clock.now() });
-    if (!answer) return;
-    await posts.insert(trx, answer);
-    await deliveries.insertMany(trx, copiesFor(clock, { id: answer.id, case_id: null, list }, [signer]));
+    if (answer) {
+      await posts.insert(trx, answer);
+      await deliveries.insertMany(trx, copiesFor(clock, { id: answer.id, case_id: null, list }, [signer]));
+    }
+    await record(trx, seams, { action: 'post.refuse', subject: `post:${id}` });
   });
 }
 
@@ -56,12 +61,15 @@ function mayStop(kind: PostKind): boolean {
 }
 
 /** Stops the copies of a post that have not gone out. Gives how many those are. Throws `not-found`; `conflict` where it may not be. */
-export async function stopPost({ db }: Seams, id: string): Promise<number> {
+export async function stopPost(seams: Seams, id: string): Promise<number> {
+  const { db } = seams;
   return db.transaction().execute(async (trx) => {
     const post = await posts.factsById(trx, id);
     if (!post) throw new Refusal('not-found', `There is no post ${id}`);
     if (!mayStop(post.kind) || !(await posts.stop(trx, id))) throw new Refusal('conflict', `The post ${id} cannot be stopped`);
-    return deliveries.holdWaiting(trx, id, 'stopped');
+    const copies = await deliveries.holdWaiting(trx, id, 'stopped');
+    await record(trx, seams, { action: 'post.stop', subject: `post:${id}`, detail: { copies } });
+    return copies;
   });
 }
 

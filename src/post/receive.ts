@@ -1,3 +1,4 @@
+import { type Actor, SYSTEM } from '../audit/entry.ts';
 import { newId } from '../clock.ts';
 import { type Automatic, automatic, isLoop, listId } from '../mail/automatic.ts';
 import { fieldsNamed, parseMessage } from '../mail/message.ts';
@@ -42,21 +43,28 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
 
   const content = await seams.pgp.keep(mail.raw, key.certificate, mail.receivedAt);
   const post = postOf(seams, to, mail, look, { kind, content, verdict });
-  if (kind === 'bounce') return takeBounce(seams, to, post, outside, origin);
-  if (to.purpose === 'sendkey' && kind === 'request') return answerKey(seams, to, post, { ...mail, origin });
-  if (kind === 'request') return runRequest(seams, to, post, look);
+  const acting: Seams = { ...seams, by: senderOf(look, post) };
+  if (kind === 'bounce') return takeBounce(acting, to, post, outside, origin);
+  if (to.purpose === 'sendkey' && kind === 'request') return answerKey(acting, to, post, { ...mail, origin });
+  if (kind === 'request') return runRequest(acting, to, post, look);
   if (kind === 'post') {
     const receipt = origin === null ? await introduction(seams, identity, to, mail, look) : null;
-    return once(seams.db, to, post, (trx) =>
-      receipt ? fileIntroduction(trx, seams, to, post, receipt) : filePost(trx, seams, to, post),
+    return once(acting, to, post, (trx) =>
+      receipt ? fileIntroduction(trx, acting, to, post, receipt) : filePost(trx, acting, to, post),
     );
   }
-  if (kind !== 'report') return once(seams.db, to, post, (trx) => filePost(trx, seams, to, post));
+  if (kind !== 'report') return once(acting, to, post, (trx) => filePost(trx, acting, to, post));
   const opening = await openCase(seams, identity, post);
   const { sender, receivedAt } = mail;
   const facts = { ...opening, ...look, project: identity.project, list: to.list, receivedAt };
   const receipt = origin === null && sender !== null ? await prepareReceipt(seams, { ...facts, sender }) : null;
-  return once(seams.db, to, post, (trx) => fileReport(trx, seams, to, post, opening, receipt));
+  return once(acting, to, post, (trx) => fileReport(trx, acting, to, post, opening, receipt));
+}
+
+/** Whom the log names for what the mail does. */
+function senderOf({ roster }: Look, { id }: FiledPost): Actor {
+  if (!roster) return SYSTEM;
+  return { type: 'person', id: roster.contact.id, name: roster.contact.address, via: `mail:${id}` };
 }
 
 /** The receipt for a reporter who followed the advice of the first one: he answers it, signed, and brings his certificate. */

@@ -37,7 +37,7 @@ export async function runRequest(seams: Seams, to: Destination, post: FiledPost,
   const done = problems.length > 0 ? { results: problems, files: [] } : await runAll(seams, to, roster, look, parsed.commands);
   const words = requestAnswer({ list: to.list.address, results: done.results });
   const answer = await writeNotice(seams, to.list, { kind: 'answer', caseId: null }, noticeEntity(words, done.files));
-  return once(seams.db, to, post, async (trx) => {
+  return once(seams, to, post, async (trx) => {
     await posts.insert(trx, post);
     await posts.insert(trx, answer);
     await deliveries.insertMany(trx, copiesFor(seams.clock, { id: answer.id, case_id: null, list: to.list }, [roster.contact]));
@@ -123,7 +123,7 @@ export async function answerKey(
   const answer = mayAnswer
     ? await writeNotice(seams, to.list, { kind: 'key', caseId: null }, keyNotice(to.list, key.certificate))
     : null;
-  return once(db, to, post, async (trx) => {
+  return once(seams, to, post, async (trx) => {
     await posts.insert(trx, post);
     if (answer && sender !== null && !(await deliveries.wroteTo(trx, sender, ['key'], clock.now() - DAY))) {
       await posts.insert(trx, answer);

@@ -1,3 +1,4 @@
+import { record } from '../audit/record.ts';
 import { bounceLine } from '../delivery/bounce.ts';
 import type { Automatic } from '../mail/automatic.ts';
 import type { Entity } from '../mail/message.ts';
@@ -21,16 +22,19 @@ export async function takeBounce(
   bounce: Entity,
   origin: Automatic,
 ): Promise<Accepted> {
-  const { db, clock } = seams;
+  const { clock } = seams;
   const report = deliveryReport(bounce);
   if (!report && origin === 'bounce') {
     const shown: FiledPost = { ...post, kind: 'owner' };
-    return once(db, to, shown, (trx) => filePost(trx, seams, to, shown));
+    return once(seams, to, shown, (trx) => filePost(trx, seams, to, shown));
   }
-  return once(db, to, post, async (trx) => {
+  return once(seams, to, post, async (trx) => {
     await posts.insert(trx, post);
-    if (report && willNotArrive(report) && to.deliveryId !== null)
-      await deliveries.bounced(trx, to.deliveryId, bounceLine(report), clock.now());
+    const { deliveryId } = to;
+    if (report && willNotArrive(report) && deliveryId !== null) {
+      await deliveries.bounced(trx, deliveryId, bounceLine(report), clock.now());
+      await record(trx, seams, { action: 'delivery.bounce', subject: `delivery:${deliveryId}`, detail: { post: post.id } });
+    }
     return { id: post.id, caseId: null, held: null };
   });
 }

@@ -1,3 +1,5 @@
+import type { Deed, Detail } from '../audit/entry.ts';
+import { record } from '../audit/record.ts';
 import { newId } from '../clock.ts';
 import { armorCertificate, type CertificateFacts } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
@@ -42,7 +44,10 @@ export async function addContact(
     if (problem !== undefined) throw new Refusal('conflict', problem);
     const contact = { id: newId(clock), member_id: memberId, address, name, active: 1, created_at: clock.now() };
     await contacts.insert(trx, contact);
-    return { contact, certificate: await insert(seams, trx, contact.id, facts, 'current') };
+    const inserted = await insert(seams, trx, contact.id, facts, 'current');
+    const detail = { member: memberId, address, fingerprint: facts.fingerprint };
+    await record(trx, seams, { action: 'contact.add', subject: `contact:${contact.id}`, detail });
+    return { contact, certificate: inserted };
   });
 }
 
@@ -67,7 +72,9 @@ export async function addCertificate(seams: Seams, contactId: string, armored: s
   return seams.db.transaction().execute(async (trx) => {
     await checkNotTaken(trx, facts, contact);
     const first = (await certificates.ofContact(trx, contactId)).length === 0;
-    return { certificate: await insert(seams, trx, contactId, facts, first ? 'current' : 'proposed'), encryptionKey: null };
+    const certificate = await insert(seams, trx, contactId, facts, first ? 'current' : 'proposed');
+    await record(trx, seams, certificateDeed(first ? 'certificate.add' : 'certificate.propose', certificate));
+    return { certificate, encryptionKey: null };
   });
 }
 
@@ -78,19 +85,29 @@ export async function addCertificate(seams: Seams, contactId: string, armored: s
 export async function replaceCertificate(seams: Seams, contactId: string, data: Uint8Array): Promise<GivenCertificate> {
   const given = await addCertificate(seams, contactId, armorCertificate(data));
   if (given.certificate.state === 'proposed')
-    await seams.db.transaction().execute((trx) => certificates.promote(trx, contactId, given.certificate.id));
+    await seams.db.transaction().execute(async (trx) => {
+      await certificates.promote(trx, contactId, given.certificate.id);
+      await record(trx, seams, certificateDeed('certificate.replace', given.certificate));
+    });
   return given;
 }
 
-async function renew({ db, pgp, clock }: Seams, contact: Contact, own: Certificate, armored: string): Promise<GivenCertificate> {
+async function renew(seams: Seams, contact: Contact, own: Certificate, armored: string): Promise<GivenCertificate> {
+  const { db, pgp, clock } = seams;
   const now = clock.now();
   const renewal = await pgp.renewCertificate(own.data, armored, now);
   if (!renewal.changed) throw new Refusal('conflict', `${contact.address} has the certificate ${own.fingerprint} already`);
   await db.transaction().execute(async (trx) => {
     await checkNotTaken(trx, renewal.facts, contact);
     await writeRenewal(trx, own, renewal, now);
+    const { before, after } = renewal.encryptionKey;
+    await record(trx, seams, certificateDeed('certificate.renew', own, { before, after, whyNot: renewal.whyNot }));
   });
   return { certificate: { ...own, data: renewal.facts.data }, encryptionKey: renewal.encryptionKey };
+}
+
+function certificateDeed(action: string, { id, fingerprint, contact_id }: Certificate, more: Detail = {}): Deed {
+  return { action, subject: `contact:${contact_id}`, detail: { certificate: id, fingerprint, ...more } };
 }
 
 async function checkNotTaken(db: Db, facts: CertificateFacts, { address }: Contact): Promise<void> {

@@ -1,11 +1,14 @@
+import type { Deed } from '../audit/entry.ts';
+import { record } from '../audit/record.ts';
 import { type Clock, type Instant, newId } from '../clock.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Pgp } from '../pgp/pool.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
+import type { Local } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
-import type { Database, Db } from '../store/database.ts';
+import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
 import { type PlacedEntry, type RosterProblem, readEntries } from './entries.ts';
 import { type PreparedEntry, planImport, type ReadCertificate, type RenewedContact, type Standing, type Step } from './plan.ts';
@@ -46,9 +49,7 @@ export interface ReportedRenewal extends Pick<Renewal, 'encryptionKey' | 'whyNot
 /** What an import needs of OpenPGP. */
 export type CertificateReader = Pick<Pgp, 'readCertificate' | 'renewCertificate' | 'usable'>;
 
-interface ImportSeams {
-  db: Database;
-  clock: Clock;
+interface ImportSeams extends Local {
   pgp: CertificateReader;
 }
 
@@ -58,10 +59,11 @@ interface ImportSeams {
  * the same time.
  */
 export async function importRoster(
-  { db, clock, pgp }: ImportSeams,
+  { pgp, ...local }: ImportSeams,
   entries: unknown,
   { activate, dryRun, problems: known = [] }: ImportOptions,
 ): Promise<ImportReport> {
+  const { db, clock } = local;
   if (activate?.reason.trim() === '') throw new Refusal('invalid', 'Activation needs a reason');
   const now = clock.now();
   const read = readEntries(entries);
@@ -71,7 +73,12 @@ export async function importRoster(
     const problems = [...known, ...read.problems, ...prepared.problems, ...plan.problems];
     problems.sort((a, b) => (a.entry ?? -1) - (b.entry ?? -1));
     const written = problems.length === 0 && !dryRun;
-    if (written) for (const step of plan.steps) await write(tx, step, { clock, now, reason: activate?.reason ?? null });
+    if (written) {
+      const writing = { clock, now, reason: activate?.reason ?? null };
+      const deeds: Deed[] = [];
+      for (const step of plan.steps) deeds.push(...(await write(tx, step, writing)));
+      await record(tx, local, ...deeds);
+    }
     return { written, ...counts(plan.steps), problems };
   });
 }
@@ -149,23 +156,40 @@ interface Writing {
   reason: string | null;
 }
 
-async function write(tx: Db, step: Step, { clock, now, reason }: Writing): Promise<void> {
+/** Gives what was done. */
+async function write(tx: Db, step: Step, { clock, now, reason }: Writing): Promise<Deed[]> {
   const memberId = step.member?.id ?? newId(clock);
+  const deeds: Deed[] = [];
   if (!step.member) {
     const { organisation, product } = step;
     const row = { id: memberId, organisation, product, created_at: now, updated_at: now };
     await members.insert(tx, { ...row, state: 'applied', reason: null });
+    deeds.push({ action: 'member.add', subject: `member:${memberId}`, detail: { organisation, product } });
   }
-  for (const listId of step.lists) await members.addToList(tx, memberId, listId);
+  for (const listId of step.lists) {
+    await members.addToList(tx, memberId, listId);
+    deeds.push({ action: 'member.put-on-list', subject: `member:${memberId}`, detail: { list: listId } });
+  }
   for (const { address, name, certificate } of step.contacts) {
     const contactId = newId(clock);
     await contacts.insert(tx, { id: contactId, member_id: memberId, address, name, active: 1, created_at: now });
     const { fingerprint, data, keys } = certificate;
     const row = { id: newId(clock), contact_id: contactId, fingerprint, data, created_at: now };
     await certificates.insert(tx, { ...row, state: 'current' }, keys);
+    deeds.push({ action: 'contact.add', subject: `contact:${contactId}`, detail: { member: memberId, address, fingerprint } });
   }
-  for (const { certificate, renewal } of step.renewals) await writeRenewal(tx, certificate, renewal, now);
-  if (!step.activate) return;
+  for (const { certificate, renewal } of step.renewals) {
+    await writeRenewal(tx, certificate, renewal, now);
+    const { id, fingerprint, contact_id } = certificate;
+    const { whyNot, encryptionKey } = renewal;
+    const detail = { certificate: id, fingerprint, ...encryptionKey, whyNot };
+    deeds.push({ action: 'certificate.renew', subject: `contact:${contact_id}`, detail });
+  }
+  if (!step.activate) return deeds;
   const activated = await members.setState(tx, memberId, { from: step.member?.state ?? 'applied', to: 'active', reason, now });
   if (!activated) throw new Refusal('conflict', `"${step.organisation}" was changed meanwhile: import again`);
+  return [
+    ...deeds,
+    { action: 'member.active', subject: `member:${memberId}`, detail: { from: step.member?.state ?? 'applied', reason } },
+  ];
 }

@@ -1,12 +1,13 @@
-import { type Clock, newId } from '../clock.ts';
+import type { Detail } from '../audit/entry.ts';
+import { record } from '../audit/record.ts';
+import { newId } from '../clock.ts';
 import { createListKey, writeListKey } from '../pgp/keyring.ts';
-import type { Database } from '../store/database.ts';
+import { Refusal } from '../refusal.ts';
+import type { Local } from '../seams.ts';
 import * as lists from '../store/lists.ts';
-import type { List, ListRole } from '../store/schema.ts';
+import type { List, ListChange, ListRole } from '../store/schema.ts';
 
-export interface ListMaking {
-  db: Database;
-  clock: Clock;
+export interface ListMaking extends Local {
   /** Folder of the list keys. */
   keys: string;
   /** What the secret part is protected with. */
@@ -18,12 +19,34 @@ export interface ListMaking {
  * harms nobody. Throws Refusal('conflict') where the address is a list already.
  */
 export async function createList(
-  { db, clock, keys, passphrase }: ListMaking,
+  { keys, passphrase, ...local }: ListMaking,
   { address, role, name }: { address: string; role: ListRole; name: string },
 ): Promise<List> {
+  const { db, clock } = local;
   const now = clock.now();
   const { fingerprint, armored } = await createListKey({ name, address, passphrase, now });
   await writeListKey(keys, { fingerprint, armored });
   const list = { id: newId(clock), address: address.toLowerCase(), role, name, fingerprint, created_at: now };
-  return lists.insert(db, list);
+  return db.transaction().execute(async (trx) => {
+    const made = await lists.insert(trx, list);
+    await record(trx, local, {
+      action: 'list.create',
+      subject: `list:${list.id}`,
+      detail: { address: list.address, role, fingerprint },
+    });
+    return made;
+  });
+}
+
+/** Changes what a list takes and what it adds. Throws Refusal: not-found; invalid where its role does not allow that. */
+export async function changeList(local: Local, id: string, change: ListChange): Promise<List> {
+  return local.db.transaction().execute(async (trx) => {
+    const list = await lists.byId(trx, id);
+    if (!list) throw new Refusal('not-found', `There is no list ${id}`);
+    if (list.role === 'private' && change.members_only === 0)
+      throw new Refusal('invalid', 'A private list takes posts of its members and the team alone');
+    await lists.change(trx, id, change);
+    await record(trx, local, { action: 'list.change', subject: `list:${id}`, detail: change as Detail });
+    return { ...list, ...change } as List;
+  });
 }

@@ -1,9 +1,11 @@
 import { Value } from 'typebox/value';
-import { type Clock, newId } from '../clock.ts';
+import { record } from '../audit/record.ts';
+import { newId } from '../clock.ts';
 import { readListAddress } from '../mail/address.ts';
 import { Refusal } from '../refusal.ts';
+import type { Local } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
-import type { Database, Db } from '../store/database.ts';
+import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as recipients from '../store/recipients.ts';
 import type { List, Recipient } from '../store/schema.ts';
@@ -15,9 +17,10 @@ import { Address } from './entries.ts';
  * Throws Refusal: not-found, bad-address, conflict.
  */
 export async function addRecipient(
-  { db, clock }: { db: Database; clock: Clock },
+  local: Local,
   { list, address, kind }: { list: string; address: string; kind: Recipient['kind'] },
 ): Promise<Recipient> {
+  const { db, clock } = local;
   const { id: listId } = await publicList(db, list);
   if (!Value.Check(Address, address)) throw new Refusal('bad-address', `"${address}" is no mail address`);
   if (await lists.byAddress(db, readListAddress(address).list))
@@ -25,14 +28,20 @@ export async function addRecipient(
   if (kind === 'external' && (await contacts.byAddress(db, address)))
     throw new Refusal('conflict', `${address} is a contact of a member, so it cannot be an external public address`);
   const row = { id: newId(clock), list_id: listId, address: address.toLowerCase(), kind, created_at: clock.now() };
-  await recipients.insert(db, row);
+  await db.transaction().execute(async (trx) => {
+    await recipients.insert(trx, row);
+    await record(trx, local, { action: 'recipient.add', subject: `list:${listId}`, detail: { address: row.address, kind } });
+  });
   return row;
 }
 
 /** Throws Refusal('not-found') where the list is not public or the address does not get it. */
-export async function removeRecipient(db: Database, list: string, address: string): Promise<void> {
-  const { id } = await publicList(db, list);
-  if (!(await recipients.remove(db, id, address))) throw new Refusal('not-found', `${address} does not get ${list}`);
+export async function removeRecipient(local: Local, list: string, address: string): Promise<void> {
+  const { id } = await publicList(local.db, list);
+  await local.db.transaction().execute(async (trx) => {
+    if (!(await recipients.remove(trx, id, address))) throw new Refusal('not-found', `${address} does not get ${list}`);
+    await record(trx, local, { action: 'recipient.remove', subject: `list:${id}`, detail: { address: address.toLowerCase() } });
+  });
 }
 
 /** Throws Refusal('not-found') where there is no such public list. */

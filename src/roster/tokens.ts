@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
-import { type Clock, DAY, newId, newToken } from '../clock.ts';
+import { record } from '../audit/record.ts';
+import { DAY, newId, newToken, toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
+import type { Local } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
-import type { Database, Db } from '../store/database.ts';
+import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import type { Token, TokenRole } from '../store/schema.ts';
 import * as tokens from '../store/tokens.ts';
@@ -28,10 +30,8 @@ export interface NewToken {
  * Makes a bearer token. The returned `token` is the only copy.
  * Throws Refusal('not-found') where the person is nobody of the team, Refusal('conflict') where the name is taken.
  */
-export async function issueToken(
-  { db, clock }: { db: Database; clock: Clock },
-  { name, role, person, days }: NewToken,
-): Promise<{ id: string; token: string }> {
+export async function issueToken(local: Local, { name, role, person, days }: NewToken): Promise<{ id: string; token: string }> {
+  const { db, clock } = local;
   if (!/^[\x20-\x7e]{1,100}$/.test(name) || name.trim() !== name)
     throw new Refusal('invalid', 'The name of a token is 1 to 100 printable ASCII characters');
   const token = PREFIX + newToken(32);
@@ -46,7 +46,11 @@ export async function issueToken(
     expires_at: days === null ? null : now + days * DAY,
     revoked_at: null,
   };
-  await tokens.insert(db, row);
+  await db.transaction().execute(async (trx) => {
+    await tokens.insert(trx, row);
+    const detail = { name, role, person: row.person_id, expiresAt: row.expires_at === null ? null : toIso(row.expires_at) };
+    await record(trx, local, { action: 'token.issue', subject: `token:${row.id}`, detail });
+  });
   return { id: row.id, token };
 }
 
@@ -62,10 +66,14 @@ async function teamContact(db: Db, address: string): Promise<string> {
 }
 
 /** Throws Refusal('not-found') where there is no such token, Refusal('conflict') where it was revoked before. */
-export async function revokeToken({ db, clock }: { db: Database; clock: Clock }, nameOrId: string): Promise<Token> {
+export async function revokeToken(local: Local, nameOrId: string): Promise<Token> {
+  const { db, clock } = local;
   const token = await tokens.byNameOrId(db, nameOrId);
   if (!token) throw new Refusal('not-found', `There is no token "${nameOrId}"`);
   const now = clock.now();
-  if (!(await tokens.revoke(db, token.id, now))) throw new Refusal('conflict', `The token "${token.name}" is revoked already`);
+  await db.transaction().execute(async (trx) => {
+    if (!(await tokens.revoke(trx, token.id, now))) throw new Refusal('conflict', `The token "${token.name}" is revoked already`);
+    await record(trx, local, { action: 'token.revoke', subject: `token:${token.id}`, detail: { name: token.name } });
+  });
   return { ...token, revoked_at: now };
 }

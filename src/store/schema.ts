@@ -21,6 +21,9 @@ export interface Schema {
   unsubscribed: { contact_id: string; list_id: string; created_at: Instant };
   acknowledgements: { post_id: string; contact_id: string; created_at: Instant };
   secrets: { name: string; value: Uint8Array };
+  audit: AuditTable;
+  /** One row, with id 1. */
+  audit_end: { id: number; seq: number; hash: string };
 }
 
 export type ListRole = 'intake' | 'private' | 'public';
@@ -256,6 +259,20 @@ interface DeliveryTable {
   told_at: Instant | null;
   /** When a mail server that had it on the way gave it back. */
   bounced_at: Instant | null;
+}
+
+export interface AuditTable {
+  /** From 1 on, without a gap. */
+  seq: number;
+  /** What is hashed, to the octet: JSON on one line (docs/audit.md). */
+  line: string;
+  /** SHA-256 of it, hex. */
+  hash: string;
+  at: Instant;
+  /** `person:ID`, `token:ID`, `host:USER` or `system`. */
+  actor: string;
+  action: string;
+  subject: string;
 }
 
 export type List = Selectable<ListTable>;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { simpleParser } from 'mailparser';
 import * as openpgp from 'openpgp';
+import { SYSTEM } from '../../src/audit/entry.ts';
 import { look, type Seen } from '../../src/cli/inspect.ts';
 import { movingClock, newId } from '../../src/clock.ts';
 import { sha256 } from '../../src/embargo/bundle.ts';
@@ -87,7 +88,7 @@ function template(): Promise<string> {
 
 async function throughRoute(task: Task, pgp: Pgp, db: Database): Promise<Examined> {
   const key = await listKey(task.secret);
-  const seams: Seams = { db, clock: movingClock(AT), keyring: keyringOf([key]), pgp };
+  const seams: Seams = { db, clock: movingClock(AT), keyring: keyringOf([key]), pgp, by: SYSTEM };
   const reader = await makeParty('ada@reader.example');
   const known = await Promise.all(task.known.map((data) => readCertificate(data)));
   await furnish(seams, key, reader, known);

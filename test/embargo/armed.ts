@@ -1,5 +1,5 @@
 import { HOUR, type Instant } from '../../src/clock.ts';
-import { type Actor, approve } from '../../src/embargo/approve.ts';
+import { type Approver, approve } from '../../src/embargo/approve.ts';
 import { addPatch, schedule } from '../../src/embargo/schedule.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
 import { hashToken } from '../../src/roster/tokens.ts';
@@ -11,7 +11,7 @@ export const PUBLIC = { subject: 'Frobnicator: overflow', text: 'Update now.\n' 
 export const PATCH = { name: 'fix.patch', bytes: Buffer.from('--- a/x\n+++ b/x\r\n@@ \x00\xff @@\n', 'latin1') };
 
 /** A token of the person's own. */
-export async function actor(house: House, person: Person): Promise<Actor> {
+export async function actor(house: House, person: Person): Promise<Approver> {
   const hash = hashToken(await house.token('team', person.address));
   const token = await house.db
     .selectFrom('tokens')
@@ -35,7 +35,7 @@ export async function scheduled(house: House, releaseAt: Instant = house.clock.n
 }
 
 /** Two of the team approve what stands there. */
-export async function arm(house: House, { id, bundle_hash }: Pick<Case, 'id' | 'bundle_hash'>, by?: Actor[]): Promise<Case> {
+export async function arm(house: House, { id, bundle_hash }: Pick<Case, 'id' | 'bundle_hash'>, by?: Approver[]): Promise<Case> {
   const [lena, dirk] = house.team;
   const actors = by ?? [await actor(house, lena), await actor(house, dirk)];
   for (const one of actors) await approve(house, id, bundle_hash ?? '', one);

@@ -46,6 +46,39 @@ CREATE TRIGGER approvals_final BEFORE UPDATE ON public.approvals FOR EACH ROW EX
 
 CREATE TRIGGER approvals_kept BEFORE DELETE ON public.approvals FOR EACH ROW EXECUTE FUNCTION approvals_kept();
 
+create table audit (seq integer not null,
+  line text not null,
+  hash text not null,
+  at bigint not null,
+  actor text not null,
+  action text not null,
+  subject text not null);
+
+alter table audit add constraint audit_pkey PRIMARY KEY (seq);
+
+CREATE INDEX audit_action ON public.audit USING btree (action, seq);
+
+CREATE INDEX audit_actor ON public.audit USING btree (actor, seq);
+
+CREATE INDEX audit_subject ON public.audit USING btree (subject, seq);
+
+CREATE OR REPLACE FUNCTION public.audit_refuse()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin raise exception 'the audit log is only appended to' using errcode = 'check_violation'; end $function$
+;
+
+CREATE TRIGGER audit_refuse BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
+
+create table audit_end (id integer not null,
+  seq integer not null,
+  hash text not null);
+
+alter table audit_end add constraint audit_end_id_check CHECK ((id = 1));
+
+alter table audit_end add constraint audit_end_pkey PRIMARY KEY (id);
+
 create table case_numbers (year integer not null,
   last integer not null);
 

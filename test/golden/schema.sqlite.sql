@@ -26,6 +26,31 @@ CREATE TRIGGER approvals_replaced_insert before insert on approvals when exists 
         or exists (select 1 from approvals where rowid = new.rowid)
       begin select raise(abort, 'the approvals of a released case are not replaced'); end;
 
+CREATE TABLE "audit" ("seq" integer primary key,
+  "line" text not null,
+  "hash" text not null,
+  "at" integer not null,
+  "actor" text not null,
+  "action" text not null,
+  "subject" text not null) strict;
+
+CREATE INDEX "audit_action" on "audit" ("action",
+  "seq");
+
+CREATE INDEX "audit_actor" on "audit" ("actor",
+  "seq");
+
+CREATE INDEX "audit_subject" on "audit" ("subject",
+  "seq");
+
+CREATE TRIGGER audit_no_delete before delete on audit begin select raise(abort, 'the audit log is only appended to'); end;
+
+CREATE TRIGGER audit_no_update before update on audit begin select raise(abort, 'the audit log is only appended to'); end;
+
+CREATE TABLE "audit_end" ("id" integer primary key check (id = 1),
+  "seq" integer not null,
+  "hash" text not null) strict;
+
 CREATE TABLE "case_numbers" ("year" integer primary key,
   "last" integer not null) strict;
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { SYSTEM } from '../../src/audit/entry.ts';
 import { DAY } from '../../src/clock.ts';
 import { exportRoster } from '../../src/roster/export.ts';
 import { type ImportOptions, importRoster } from '../../src/roster/import.ts';
@@ -15,7 +16,7 @@ const LOOK: ImportOptions = { activate: null, dryRun: true };
 const APPLY: ImportOptions = { activate: null, dryRun: false };
 const ACTIVATE: ImportOptions = { activate: { reason: 'known for years' }, dryRun: false };
 
-const take = (db: Database, entries: unknown, options = APPLY) => importRoster({ db, clock, pgp }, entries, options);
+const take = (db: Database, entries: unknown, options = APPLY) => importRoster({ db, clock, pgp, by: SYSTEM }, entries, options);
 
 async function isEmpty(db: Database): Promise<boolean> {
   return (await members.all(db)).length === 0 && (await contacts.all(db)).length === 0;

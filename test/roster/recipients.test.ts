@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { SYSTEM } from '../../src/audit/entry.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { addRecipient, removeRecipient } from '../../src/roster/recipients.ts';
 import * as recipients from '../../src/store/recipients.ts';
@@ -11,14 +12,14 @@ eachEngine((engine) => {
   const open = async () => {
     const { db } = await engine.open();
     await addLists(db);
-    return { db, clock, pgp };
+    return { db, clock, pgp, by: SYSTEM };
   };
 
   test('a public list gets recipients', async () => {
     const deps = await open();
     await addRecipient(deps, { list: 'Announce@orbit.example', address: 'Reader@public.example', kind: 'subscriber' });
     await addRecipient(deps, { list: LIST, address: 'oss@public.example', kind: 'external' });
-    await removeRecipient(deps.db, LIST, 'READER@public.example');
+    await removeRecipient(deps, LIST, 'READER@public.example');
     expect(await recipients.ofList(deps.db, 'announce')).toMatchObject([{ address: 'oss@public.example', kind: 'external' }]);
   });
 
@@ -51,6 +52,6 @@ eachEngine((engine) => {
 
   test('what is not there cannot be removed', async () => {
     const { db } = await open();
-    await expect(removeRecipient(db, LIST, 'a@b.example')).rejects.toMatchObject({ reason: 'not-found' });
+    await expect(removeRecipient({ db, clock, by: SYSTEM }, LIST, 'a@b.example')).rejects.toMatchObject({ reason: 'not-found' });
   });
 });

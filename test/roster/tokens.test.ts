@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { SYSTEM } from '../../src/audit/entry.ts';
 import { DAY } from '../../src/clock.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { issueToken, revokeToken } from '../../src/roster/tokens.ts';
@@ -12,7 +13,7 @@ eachEngine((engine) => {
   const open = async () => {
     const { db } = await engine.open();
     await addLists(db);
-    return { db, clock, pgp };
+    return { db, clock, pgp, by: SYSTEM };
   };
 
   test('a token is stored as its SHA-256 alone', async () => {

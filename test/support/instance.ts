@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
+import { SYSTEM } from '../../src/audit/entry.ts';
 import { newId, systemClock } from '../../src/clock.ts';
 import type { RosterEntry } from '../../src/roster/entries.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
@@ -234,7 +235,8 @@ async function seed(config: DatabaseConfig, made: Made): Promise<string> {
       const created_at = systemClock.now();
       await lists.insert(db, { id: newId(systemClock), address, role, name: address, fingerprint, created_at });
     }
-    return (await issueToken({ db, clock: systemClock }, { name: 'admin', role: 'admin', person: null, days: null })).token;
+    return (await issueToken({ db, clock: systemClock, by: SYSTEM }, { name: 'admin', role: 'admin', person: null, days: null }))
+      .token;
   } finally {
     await db.destroy();
   }

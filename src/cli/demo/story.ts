@@ -1,3 +1,4 @@
+import { SYSTEM } from '../../audit/entry.ts';
 import { type Instant, SECOND, toIso } from '../../clock.ts';
 import { importRoster } from '../../roster/import.ts';
 import { addRecipient } from '../../roster/recipients.ts';
@@ -69,7 +70,7 @@ async function rosterIsReady(story: Narrator, props: Props): Promise<void> {
       certificate: story.cast[role].key.armored,
     })),
   });
-  const deps = { db, clock, pgp };
+  const deps = { db, clock, pgp, by: SYSTEM };
   const active = [entry(TEAM, SECURITY), ...[...ACTIVE, 'delta' as const].map((role) => entry([role], DISTRIBUTORS))];
   const done = await importRoster(deps, active, { activate: { reason: 'vetted before' }, dryRun: false });
   await importRoster(deps, [entry(['echo'], DISTRIBUTORS)], { activate: null, dryRun: false });

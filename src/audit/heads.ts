@@ -1,0 +1,75 @@
+import { DAY, type Instant, toIso } from '../clock.ts';
+import { copiesFor } from '../delivery/copies.ts';
+import { filePart } from '../mail/outgoing.ts';
+import { auditHead } from '../notices/templates.ts';
+import { noticeEntity, writeNotice } from '../notices/write.ts';
+import type { Seams } from '../seams.ts';
+import * as audit from '../store/audit.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
+import type { Contact } from '../store/schema.ts';
+import type { End } from './entry.ts';
+import { record } from './record.ts';
+
+/** How the log's end is said to people outside of this machine. */
+export interface HeadOptions {
+  /** Name of the project. */
+  project: string;
+  /** Days from one to the next. */
+  days: number;
+  /** Addresses of contacts who get it by mail. */
+  to: readonly string[];
+}
+
+/** The action of a line that holds a signed head. */
+export const HEAD = 'audit.head';
+
+/** What is signed (docs/audit.md): CRLF at every line end, so that a detached signature over the file holds everywhere. */
+export function headStatement(project: string, { seq, hash }: End, at: Instant): string {
+  return ['Curfew audit head 1', `Project: ${project}`, `Lines: ${seq}`, `SHA-256: ${hash}`, `At: ${toIso(at)}`, ''].join('\r\n');
+}
+
+/**
+ * Signs the end of the log with the key of the intake list, writes that into the log, and mails it to people: whoever cuts lines
+ * off later, or writes others, cannot take it back from them. Null where it is not time, or nothing was added since.
+ */
+export async function signHead(seams: Seams, { project, days, to }: HeadOptions): Promise<End | null> {
+  const { db, clock, keyring, pgp } = seams;
+  const now = clock.now();
+  const [end, last] = [await audit.end(db), await audit.last(db, HEAD)];
+  if (last ? last.seq === end.seq || now - last.at < days * DAY : end.seq === 0) return null;
+  const list = (await lists.all(db)).find(({ role }) => role === 'intake');
+  const key = list && keyring.find(list.fingerprint);
+  if (!list || !key) throw new Error('there is no intake list with a key to sign the end of the audit log');
+  const statement = headStatement(project, end, now);
+  const { armored: signature } = await pgp.signApart(Buffer.from(statement), key.secret, now);
+  const files = [
+    filePart(`audit-head-${end.seq}.txt`, 'application/octet-stream', Buffer.from(statement)),
+    filePart(`audit-head-${end.seq}.txt.asc`, 'application/pgp-signature', Buffer.from(signature)),
+  ];
+  const words = auditHead({ project, seq: end.seq, hash: end.hash, fingerprint: key.fingerprint });
+  const post = await writeNotice(seams, list, { kind: 'alert', caseId: null }, noticeEntity(words, files));
+  return db.transaction().execute(async (trx) => {
+    // Another node was faster.
+    await audit.lockEnd(trx);
+    if ((await audit.last(trx, HEAD))?.seq !== last?.seq) return null;
+    const readers = await readersOf(trx, to);
+    if (readers.length > 0) {
+      await posts.insert(trx, post);
+      await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: null, list }, readers));
+    }
+    const missing = to.filter((address) => !readers.some((reader) => reader.address === address.toLowerCase()));
+    const detail = { lines: end.seq, hash: end.hash, statement, signature, mailed: readers.length, missing };
+    await record(trx, seams, { action: HEAD, subject: `list:${list.id}`, detail });
+    return end;
+  });
+}
+
+/** Who cannot be found gets none, and the line in the log says so. */
+async function readersOf(db: Db, to: readonly string[]): Promise<Pick<Contact, 'id' | 'address'>[]> {
+  const found = await Promise.all(to.map((address) => contacts.byAddress(db, address)));
+  return found.filter((contact) => contact?.active === 1).map((contact) => contact as Contact);
+}

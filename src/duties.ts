@@ -1,0 +1,35 @@
+import { type Alarm, HOUR, MINUTE } from './clock.ts';
+import type { Log } from './log.ts';
+
+/** Something that is looked at from time to time, and done where it is time. */
+export interface Duty {
+  name: string;
+  /** It may queue copies: then it gives true. */
+  run(): Promise<boolean>;
+}
+
+/** How often it is looked: what these do is counted in days. */
+const OFTEN = HOUR;
+const RETRY = MINUTE;
+
+/** Runs each duty at the beginning and then every hour. One that fails keeps no other from running, and is tried again soon. */
+export async function dutyLoop(
+  duties: readonly Duty[],
+  alarm: Alarm,
+  queued: () => void,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    let failed = false;
+    for (const { name, run } of duties) {
+      try {
+        if (await run()) queued();
+      } catch (error) {
+        failed = true;
+        log.error({ err: error, duty: name }, 'a duty could not be done, and is tried again in a minute');
+      }
+    }
+    await alarm.sleep(failed ? RETRY : OFTEN, signal);
+  }
+}

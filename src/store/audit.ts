@@ -1,0 +1,74 @@
+import type { Insertable, Selectable } from 'kysely';
+import type { Db } from './database.ts';
+import type { AuditTable } from './schema.ts';
+
+export type NewLine = Insertable<AuditTable>;
+export type AuditLine = Selectable<AuditTable>;
+
+/** Gives the end of the log, and keeps everybody else from appending until the caller's transaction is over. */
+export async function lockEnd(trx: Db): Promise<{ seq: number; hash: string }> {
+  // A write takes the lock on both engines, and reads what the last one committed.
+  return await trx
+    .updateTable('audit_end')
+    .set((eb) => ({ id: eb.ref('id') }))
+    .returning(['seq', 'hash'])
+    .executeTakeFirstOrThrow(() => new Error('the audit log has no end: nothing can be logged, and so nothing can be done'));
+}
+
+/** Lines in their order; `end`: the last of them. Under the lock of `lockEnd`. */
+export async function append(trx: Db, lines: readonly NewLine[], { seq, hash }: { seq: number; hash: string }): Promise<void> {
+  for (let from = 0; from < lines.length; from += MOST_ROWS)
+    await trx
+      .insertInto('audit')
+      .values(lines.slice(from, from + MOST_ROWS))
+      .execute();
+  await trx.updateTable('audit_end').set({ seq, hash }).execute();
+}
+
+/** SQLite takes 32,766 values in a statement; each line has seven. */
+const MOST_ROWS = 1000;
+
+export async function end(db: Db): Promise<{ seq: number; hash: string }> {
+  return await db.selectFrom('audit_end').select(['seq', 'hash']).executeTakeFirstOrThrow();
+}
+
+export interface AuditFilter {
+  actor?: string;
+  action?: string;
+  subject?: string;
+  /** Older than this one. */
+  before?: number;
+  limit: number;
+}
+
+/** Newest first. */
+export async function page(db: Db, { actor, action, subject, before, limit }: AuditFilter): Promise<AuditLine[]> {
+  let query = db.selectFrom('audit').selectAll();
+  if (actor !== undefined) query = query.where('actor', '=', actor);
+  if (action !== undefined) query = query.where('action', '=', action);
+  if (subject !== undefined) query = query.where('subject', '=', subject);
+  if (before !== undefined) query = query.where('seq', '<', before);
+  return await query.orderBy('seq', 'desc').limit(limit).execute();
+}
+
+/** All of them in their order, as they were hashed; so many at a time that any log fits in memory. */
+export async function* lines(db: Db): AsyncGenerator<string> {
+  for (let after = 0; ; ) {
+    const rows = await db
+      .selectFrom('audit')
+      .select(['seq', 'line'])
+      .where('seq', '>', after)
+      .orderBy('seq')
+      .limit(1000)
+      .execute();
+    for (const { line } of rows) yield line;
+    const last = rows.at(-1);
+    if (!last) return;
+    after = last.seq;
+  }
+}
+
+/** The last line with that action. */
+export async function last(db: Db, action: string): Promise<AuditLine | undefined> {
+  return await db.selectFrom('audit').selectAll().where('action', '=', action).orderBy('seq', 'desc').limit(1).executeTakeFirst();
+}
