@@ -71,11 +71,12 @@ export function withCrlf(raw: Uint8Array): Uint8Array {
   return Buffer.from(Buffer.from(raw).toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1');
 }
 
-/** The same for any mail. It never throws: what the receiving route refuses is seen as refused, and a bounce is not opened. */
+/** The same for any mail. It never throws: what the receiving route refuses is seen as refused, and a bounce or our own mail is not opened. */
 export async function look(raw: Uint8Array, secrets: Uint8Array[], known: CertificateFacts[], at: Instant): Promise<Seen> {
   try {
     const mail = parseMessage(raw);
     const origin = originOf(mail, (await Promise.all(secrets.map(addressesOf))).flat());
+    if (origin === 'loop') return unopened(mail, origin, 'mail-loop');
     if (origin === 'bounce') return unopened(mail, origin, null);
     if (fieldsNamed(mail, 'from').length === 0) throw new Refusal('malformed-mail', 'There is no From');
     const lookup = async (keyIds: string[]) =>
@@ -132,7 +133,7 @@ function refused(raw: Uint8Array, { reason }: Refusal): Seen {
 
 /** What can be seen of a mail without opening it. */
 function unopened(mail: Entity, origin: Seen['automatic'], refusal: Reason | null): Seen {
-  const { form } = recognise(mail);
+  const { form } = recognise(mail, { onItsWay: true });
   const [from] = fieldsNamed(mail, 'from');
   const subject = fieldText(mail, 'subject') ?? '';
   const { text, files } = refusal === null ? viewOf(mail) : { text: '', files: [] };

@@ -23,14 +23,13 @@ export function composeNotice(kept: Uint8Array): Composed {
 
 /**
  * A mail for the readers of a list: a part of our own that says who wrote it and how it came, then what he wrote. Where his
- * signature is one that others can verify, that is his own multipart/signed, octet for octet.
+ * signature is one that others can verify, that is his own multipart/signed, octet for octet. `mark`: see `provenance`.
  */
-export function composeMail(opened: OpenedMail, origin: Origin): Composed {
+export function composeMail(opened: OpenedMail, origin: Origin, mark: string): Composed {
   const { signedAs, aside } = opened;
-  const shown = parseEntity(signedAs?.entity ?? opened.content);
   const body = signedAs ? signedEntity(signedAs.entity, signedAs) : opened.content;
   const parts = [
-    textPart(provenance(opened, origin, shown)),
+    textPart(provenance(opened, origin, mark)),
     body,
     ...aside.map((entity, at) => filePart(`unprotected-${at + 1}.eml`, 'application/octet-stream', entity)),
   ];
@@ -95,7 +94,7 @@ export function listHeaders(list: Pick<List, 'address' | 'role'>, kind: PostKind
   return [
     ['List-Id', `<${listId(list.address)}>`],
     ['List-Post', list.role === 'public' ? 'NO' : `<mailto:${list.address}>`],
-    ['List-Help', `<mailto:${roleAddress(list.address, 'request')}?subject=help>`],
+    ['List-Help', `<mailto:${roleAddress(list.address, 'request')}?body=list%20${encodeURIComponent(list.address)}%0D%0Ahelp>`],
     ['List-Owner', `<mailto:${roleAddress(list.address, 'owner')}>`],
     ['Precedence', 'list'],
     ...submitted(kind),

@@ -1,3 +1,4 @@
+import { newToken } from '../clock.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { channelsOf } from '../embargo/contents.ts';
 import { clearNews, clearReceipt } from '../notices/templates.ts';
@@ -60,12 +61,15 @@ async function composeFromMail({ db, pgp }: Seams, post: Post, raw: Uint8Array, 
   try {
     const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);
     const opened = await pgp.open({ raw, secrets: [secret], at: post.received_at, withSignature: true }, lookup);
-    return composeMail({ ...opened, ...asItWas(post) }, origin);
+    return composeMail({ ...opened, ...asItWas(post) }, origin, newToken(MARK));
   } catch (error) {
     if (post.kind === 'owner' && error instanceof Refusal && UNREADABLE.has(error.reason)) return composeUnopened(raw, origin);
     throw error;
   }
 }
+
+/** Octets of chance: five characters. */
+const MARK = 3;
 
 /** Who signed was decided when it came in and stands in the post, whatever became of the roster since. */
 function asItWas(post: Post): Pick<OpenedMail, 'signer' | 'signatures'> {

@@ -1,6 +1,4 @@
 import type { Mailbox } from '../mail/address.ts';
-import { htmlLines } from '../mail/armor.ts';
-import { type Entity, entityText, leaves } from '../mail/message.ts';
 import type { NewField } from '../mail/outgoing.ts';
 import type { Warning } from '../pgp/layers.ts';
 import type { OpenedMail } from '../pgp/open.ts';
@@ -50,15 +48,15 @@ const WARNINGS: Readonly<Record<Warning, string>> = {
   'part-not-opened': 'a part of it could not be opened',
 };
 
-/** Every line begins so, and whoever writes such lines into his text is told of. */
-const BAR = '| ';
-
-/** The words at the very top of a copy: who wrote what follows, and how it came. `shown`: what follows. */
-export function provenance(opened: OpenedMail, origin: Origin, shown: Entity): string {
+/**
+ * The words at the very top of a copy: who wrote what follows, and how it came. Each line begins with `mark`, which is made for
+ * this copy of the mail: nobody knew it when he wrote his text, so that no text can have such lines.
+ */
+export function provenance(opened: OpenedMail, origin: Origin, mark: string): string {
   const { from } = opened;
   const { text, certificate } = verdictOn(opened, origin);
   return [
-    `From:      ${from ? plainMailbox(from) : (origin.sender ?? 'nobody')} (as the mail says)`,
+    `From:      ${from ? plainMailbox(from) : plainAddress(origin.sender ?? 'nobody')} (as the mail says)`,
     `Signature: ${text}`,
     ...(certificate ? [`Key:       ${certificate}`] : []),
     `Encrypted: ${ENCRYPTION[encryptionOf(opened)]}`,
@@ -66,23 +64,25 @@ export function provenance(opened: OpenedMail, origin: Origin, shown: Entity): s
     ...heldLines(origin),
     ...opened.warnings.map((warning) => `Warning:   ${WARNINGS[warning]}`),
     ...(opened.signer && !opened.subjectProtected ? ['Warning:   the signature does not cover the subject'] : []),
-    ...(imitates(shown)
-      ? ['Warning:   the text below has lines like these. They are its writer’s: only those at the very top are not']
-      : []),
+    `Curfew wrote the lines that begin with ${mark}. All else is its writer’s.`,
   ]
-    .map((line) => BAR + line)
+    .map((line) => `${mark}| ${line}`)
     .join('\n');
 }
 
 /** Characters of a name that are shown. */
 const LONGEST_NAME = 40;
 
-/** In text no encoded word is decoded. The address comes first, and nothing in a name may look like another line of these. */
+/** In text no encoded word is decoded. The address comes first: a name may look like one. */
 function plainMailbox({ name, address }: Mailbox): string {
-  const shown = [...flat(name).replaceAll(new RegExp(BARS, 'gu'), ' ').replace(/ {2,}/g, ' ').trim()]
-    .slice(0, LONGEST_NAME)
-    .join('');
-  return shown === '' ? flat(address) : `${flat(address)} ("${shown}")`;
+  const shown = [...flat(name)].slice(0, LONGEST_NAME).join('').trim();
+  return shown === '' ? plainAddress(address) : `${plainAddress(address)} ("${shown}")`;
+}
+
+/** One that is longer than those of people, or has what those do not have, may be made to be read as something else. */
+function plainAddress(address: string): string {
+  const shown = flat(address);
+  return /^[\p{L}\p{N}.!#$%&'*+/=?^_`{}~@-]{1,100}$/u.test(shown) ? shown : '(an address that no person has)';
 }
 
 /** On one line, in one direction, and in the characters that look alike made the same (NFKC). */
@@ -105,7 +105,8 @@ function heldLines({ held }: Origin): string[] {
   if (!held) return [];
   return [
     `Held:      ${WHY_HELD[held.reason] ?? held.reason}`,
-    `Decide:    "accept ${held.postId}" or "reject ${held.postId}", to the list's -request address`,
+    `Decide:    write "accept ${held.postId}"`,
+    `           or "reject ${held.postId}" to the list’s -request address`,
   ];
 }
 
@@ -114,27 +115,6 @@ const ENCRYPTION = { yes: 'yes', part: 'in part: some of it came in clear', no: 
 function encryptionOf({ encrypted, allEncrypted }: OpenedMail): keyof typeof ENCRYPTION {
   if (allEncrypted) return 'yes';
   return encrypted ? 'part' : 'no';
-}
-
-/** Bars, and what looks like one. */
-const BARS =
-  '[|\u00a6\u01c0\u01c1\u05c0\u0964\u2016\u2223\u2225\u2307\u23ae\u23d0\u2502\u2503\u2506\u2507\u250a\u250b\u254e\u254f\u2551\u2575\u2577\u2588-\u2590\u2595\u2758-\u275a\ufe31\ufe33\uff5c]';
-
-/** A bar at the beginning of a line, and a word with a colon, in whatever script. */
-const IMITATION = new RegExp(`^[^\\S\\n]*${BARS}+[^\\S\\n]*\\S{1,20}[^\\S\\n]*:`, 'mu');
-
-function imitates(shown: Entity): boolean {
-  return leaves(shown)
-    .filter(({ mediaType }) => mediaType.startsWith('text/') || mediaType === 'message/rfc822')
-    .some((part) => IMITATION.test(readable(part.mediaType === 'text/html' ? htmlLines(entityText(part)) : entityText(part))));
-}
-
-/** A text as it looks: what has no width is off, what is wide is narrow. */
-function readable(text: string): string {
-  return text
-    .replace(/\p{Cf}/gu, '')
-    .normalize('NFKC')
-    .replace(/\r\n?/g, '\n');
 }
 
 /** The same for programs, as fields inside of the copy, where no text can stand. */

@@ -20,9 +20,15 @@ const policy = {
   membersOnly: Type.Boolean({ description: 'takes only what its members and the team signed; a private list always does' }),
   moderated: Type.Boolean({ description: 'holds what is not the team’s until the team decides' }),
   unaddressed: Type.Union([Type.Literal('hold'), Type.Literal('accept')], {
-    description: 'what becomes of a post to a private list whose signature does not say that it is for it',
+    description: 'what becomes of a mail of somebody on the roster whose signature does not say that it is for this list',
   }),
-  largest: OrNull(Type.Integer({ minimum: 1, description: 'octets of a mail; null: what the server takes' })),
+  largest: OrNull(
+    Type.Integer({
+      minimum: 1,
+      maximum: 26_214_400,
+      description: 'octets of a mail, 1 to 26214400; null: what the server takes',
+    }),
+  ),
   fileNames: OrNull(
     Type.String({
       minLength: 1,
@@ -40,7 +46,11 @@ const policy = {
     }),
   ),
   subjectPrefix: OrNull(
-    Type.String({ maxLength: 50, pattern: '^[^\\[\\]\\r\\n]+$', description: 'before the subject, in brackets' }),
+    Type.String({
+      maxLength: 50,
+      pattern: '^[^\\[\\]\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
+      description: 'before the subject, in brackets',
+    }),
   ),
   footer: OrNull(
     Type.String({

@@ -79,7 +79,8 @@ const RULES: readonly Rule[] = [
   {
     is: 'auto-reply',
     source: 'Exchange, Outlook',
-    holds: (facts) => !isSealed(facts) && !isFromMailProgram(facts) && matches(REPLY_SUBJECTS, facts.subject),
+    // A report may be called "Automatic reply: XSS in ...", too; but it answers nothing, and no program wrote on it.
+    holds: (facts) => !isSealed(facts) && matches(REPLY_SUBJECTS, facts.subject) && (isStamped(facts) || isAnswer(facts)),
   },
   {
     is: 'auto-reply',
@@ -129,8 +130,10 @@ function isSealed({ mail, opening }: Facts): boolean {
   return /^(multipart\/(encrypted|signed)|application\/(x-)?pkcs7-mime)$/.test(mail.mediaType) || /^-----BEGIN PGP/.test(opening);
 }
 
-function isFromMailProgram(facts: Facts): boolean {
-  return field('user-agent')(facts) && facts.sender !== '';
+/** Old versions of Outlook name no mail that they answer, and say twice what they are. */
+function isAnswer({ mail, subject }: Facts): boolean {
+  const names = fieldsNamed(mail, 'in-reply-to').length + fieldsNamed(mail, 'references').length > 0;
+  return names || /^out[- ]of[- ](the[- ])?office[- :]*auto[- ]?reply/i.test(subject);
 }
 
 /** A field that people's programs do not write, and autoresponders do. */

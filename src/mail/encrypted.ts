@@ -1,5 +1,5 @@
 import { type Block, blocksIn, htmlLines } from './armor.ts';
-import { decodedBody, type Entity, entityText, fieldsNamed, fileName, isAttachment, leaves } from './message.ts';
+import { decodedBody, type Entity, entityText, fieldsNamed, fileName, isAttachment, leaves, parseEntity } from './message.ts';
 
 /**
  * The outermost layer of an entity, seen before anything is decrypted. What it holds is all that a reader is shown of the
@@ -14,11 +14,33 @@ export type Layer =
   | { form: 's-mime' }
   | { form: 'clear' };
 
-/** Recognises it (RFC 3156, RFC 9580 §7). A pure look: nothing is decrypted or verified. */
-export function recognise(entity: Entity): Layer {
+/**
+ * Recognises it (RFC 3156, RFC 9580 §7). A pure look: nothing is decrypted or verified. `onItsWay`: it is the mail as it came, and
+ * gateways may have put it into another one; inside of an encryption its writer has put it where it is.
+ */
+export function recognise(entity: Entity, { onItsWay = false }: { onItsWay?: boolean } = {}): Layer {
   if (leaves(entity).some(isSMime) || parameter(entity, 'protocol').startsWith('application/pkcs7-')) return { form: 's-mime' };
-  return pgpMimeEncrypted(entity) ?? pgpMimeSigned(entity) ?? wholeText(entity) ?? { form: 'clear' };
+  const layer = pgpMimeEncrypted(entity) ?? pgpMimeSigned(entity) ?? (onItsWay ? wrappedMail(entity) : undefined);
+  return layer ?? wholeText(entity) ?? { form: 'clear' };
 }
+
+/** What Exchange makes of a mail that it must not change and is to put a disclaimer on: a new one with the old one attached. */
+function wrappedMail(entity: Entity, depth = 0): Layer | undefined {
+  const shown = entity.parts.length === 0 ? [entity] : entity.parts.filter((part) => !isBlank(part));
+  const [inner, ...others] = shown.filter((part) => !isDisclaimer(part));
+  if (!inner || others.length > 0 || (entity.parts.length > 0 && !MIXED.test(entity.mediaType))) return undefined;
+  const mail = inner.mediaType === 'message/rfc822' ? parseEntity(decodedBody(inner)) : inner;
+  // A file that somebody encrypted and sent along with a text is a part of that mail, and no mail.
+  if (mail === entity || (mail === inner && inner.parts.length === 0)) return undefined;
+  const layer =
+    pgpMimeEncrypted(mail) ?? (mail === inner ? pgpMimeSigned(mail) : depth < DEEPEST ? wrappedMail(mail, depth + 1) : undefined);
+  const beside = shown.filter((part) => part !== inner);
+  return layer && 'beside' in layer ? { ...layer, beside: [...layer.beside, ...beside] } : undefined;
+}
+
+/** Mails in mails that gateways made. */
+const DEEPEST = 3;
+const MIXED = /^multipart\/(mixed|related)$/;
 
 /** RFC 8551 §3.2, §3.9; `x-` as Outlook of old still writes it. A signature alone makes nothing unreadable. */
 function isSMime(part: Entity): boolean {
@@ -74,15 +96,24 @@ function pgpMimeSigned(entity: Entity): Layer | undefined {
   const [signed, signature, ...others] = regular ? entity.parts : entity.parts.filter((part) => !isBlank(part));
   // A signature beside a file belongs to that file, and not to the mail.
   const mangled = entity.mediaType === 'multipart/mixed' && signed !== undefined && !isAttachment(signed);
-  if (!signed || signature?.mediaType !== 'application/pgp-signature' || !(regular || mangled))
-    return wrapped(entity, pgpMimeSigned);
+  if (!signed || !signature || !isSignature(signature, regular) || !(regular || mangled)) return wrapped(entity, pgpMimeSigned);
   const beside = others.filter((part) => !isBlank(part));
   return { form: 'signed-mime', signed, signature: decodedBody(signature), beside };
 }
 
+/** By its type, or by what is in it where a gateway has made that application/octet-stream. */
+function isSignature(part: Entity, regular: boolean): boolean {
+  if (part.mediaType === 'application/pgp-signature') return true;
+  return regular && part.mediaType === 'application/octet-stream' && /^\s*-----BEGIN PGP SIGNATURE-----/.test(headOf(part));
+}
+
+function headOf(part: Entity): string {
+  return Buffer.from(decodedBody({ ...part, body: part.body.subarray(0, 400) })).toString('latin1');
+}
+
 /** A multipart that somebody put around a layer, alone or with parts of his own. */
 function wrapped(entity: Entity, within: (part: Entity) => Layer | undefined): Layer | undefined {
-  if (!/^multipart\/(mixed|related)$/.test(entity.mediaType)) return undefined;
+  if (!MIXED.test(entity.mediaType)) return undefined;
   const shown = entity.parts.filter((part) => !isBlank(part));
   const [first] = shown;
   if (first?.parts.length === 0 || shown.slice(1).some((part) => !isDisclaimer(part))) return undefined;
@@ -116,7 +147,7 @@ export function asLayer(block: Block, part: Entity): Layer {
 
 /** Text that may hold armor. */
 export function isText(part: Entity): boolean {
-  const text = /^(text\/(plain|html)|application\/pgp)$/.test(part.mediaType);
+  const text = /^(text\/(plain|html|enriched|richtext)|application\/pgp)$/.test(part.mediaType);
   return text && part.parts.length === 0 && !isAttachment({ ...part, mediaType: 'text/plain' });
 }
 

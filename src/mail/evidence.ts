@@ -120,7 +120,7 @@ export const EVIDENCE: readonly Row[] = [
     weight: 1,
     source: 'RFC 5321 §4.5.1 and the like',
     holds: sentBy(
-      /postmaster|^(mail|e-?mail|smtp|esmtp|mta|mx)[-_.]?(er|server|admin(istrator)?|master|gate(way)?|system|service|delivery|robot|guard|relay)?\d{0,3}$|mail_?service|smtp_?gateway|^admin(istrator)?$|^bounces?([+-]|$)|anti-?(virus|spam)|^(virus|spam)[-_.]?|amavis|viruswall|(scan|av)(ner|mail|gate)|exchange|mdaemon|^(system|delivery|notification|security|gateway|daemon|mmdf|uucp|root|nobody)$|no-?reply|do-?not-?reply/,
+      /postmaster|^(mail|e-?mail|smtp|esmtp|mta|mx)[-_.]?(er|server|admin(istrator)?|master|gate(way)?|system|service|delivery|robot|guard|relay)?\d{0,3}$|mail_?service|smtp_?gateway|^admin(istrator)?$|^bounces?([+-]|$)|anti-?(virus|spam)|^(virus|spam)[-_.]?|amavis|viruswall|(scan|av)(ner|mail|gate)|exchange|mdaemon|^(system|delivery|notification|gateway|daemon|mmdf|uucp|root|nobody)$|no-?reply|do-?not-?reply/,
     ),
   },
   {

@@ -1,3 +1,4 @@
+import { htmlLines } from './armor.ts';
 import { type Entity, entityText, parseEntity } from './message.ts';
 import { encodedPart, multipart } from './outgoing.ts';
 
@@ -7,7 +8,7 @@ import { encodedPart, multipart } from './outgoing.ts';
  * are protected: elsewhere such a mark would hide words. The same entity where there is nothing to take off.
  */
 export function withoutLegacyDisplay(payload: Entity): Entity {
-  if (payload.parameters['hp'] === 'cipher') return withoutMarked(payload) ?? payload;
+  if (payload.parameters['hp'] === 'cipher') return withoutMarked(payload, namesOf(payload)) ?? payload;
   return payload.parameters['protected-headers'] === undefined ? payload : withoutFirstPart(payload);
 }
 
@@ -30,24 +31,42 @@ function withoutFirstPart(payload: Entity): Entity {
       );
 }
 
+function namesOf({ fields }: Entity): ReadonlySet<string> {
+  return new Set(fields.map(({ name }) => name.toLowerCase()));
+}
+
 /** The main body part alone may be marked: the root, or the parts of the alternative that it is (RFC 9788 §5.2.2). */
-function withoutMarked(part: Entity): Entity | undefined {
-  if (part.parts.length === 0) return part.parameters['hp-legacy-display'] === '1' ? withoutDisplay(part) : undefined;
+function withoutMarked(part: Entity, names: ReadonlySet<string>): Entity | undefined {
+  if (part.parts.length === 0) return part.parameters['hp-legacy-display'] === '1' ? withoutDisplay(part, names) : undefined;
   const bodies = part.mediaType === 'multipart/alternative' ? part.parts : part.parts.slice(0, 1);
-  const changed = new Map(bodies.map((body) => [body, withoutMarked(body)]));
+  const changed = new Map(bodies.map((body) => [body, withoutMarked(body, names)]));
   if ([...changed.values()].every((body) => body === undefined)) return undefined;
   const parts = part.parts.map((each) => (changed.get(each) ?? each).raw);
   return parseEntity(multipart(part.mediaType.slice('multipart/'.length), parts));
 }
 
-/** RFC 9788 §4.5.3: in plain text up to the first empty line, in HTML the one element of that class. */
-function withoutDisplay(part: Entity): Entity {
+/**
+ * RFC 9788 §4.5.3: in plain text up to the first empty line, in HTML the one element of that class. What repeats no protected
+ * fields is not that, whatever the mark says: words would be lost.
+ */
+function withoutDisplay(part: Entity, names: ReadonlySet<string>): Entity {
   const text = entityText(part);
-  if (part.mediaType === 'text/plain') return withText(part, text.slice(endOf(text, /\r?\n[ \t]*\r?\n/)));
+  if (part.mediaType === 'text/plain') {
+    const end = endOf(text, /\r?\n[ \t]*\r?\n/);
+    return repeatsFields(text.slice(0, end), names) ? withText(part, text.slice(end)) : part;
+  }
   if (part.mediaType !== 'text/html') return part;
   const start = text.search(/<div[^<>]*\bclass=(["']?)header-protection-legacy-display\1/i);
-  const html = start < 0 ? text : text.slice(0, start) + text.slice(endOfDiv(text, start));
-  return parseEntity(encodedPart('text/html; charset=utf-8', Buffer.from(html)));
+  const end = start < 0 ? start : endOfDiv(text, start);
+  if (end <= start || !repeatsFields(htmlLines(text.slice(start, end)), names)) return part;
+  return parseEntity(encodedPart('text/html; charset=utf-8', Buffer.from(text.slice(0, start) + text.slice(end))));
+}
+
+/** Each line is one of these fields, or goes on with it. */
+function repeatsFields(text: string, names: ReadonlySet<string>): boolean {
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
+  const isField = (line: string) => names.has(/^\s*([!-9;-~]{1,100})\s*:/.exec(line)?.[1]?.toLowerCase() ?? '');
+  return lines.length > 0 && lines.every((line, at) => isField(line) || (at > 0 && /^\s/.test(line)));
 }
 
 /** The part with other words: how its lines flow stays (RFC 3676). */

@@ -251,6 +251,48 @@ export function fileNames(entity: Entity): string[] {
   return [...new Set(given.flatMap((name) => (name === undefined || name === '' ? [] : [libmime.decodeWords(String(name))])))];
 }
 
+/** A parameter that names a file, whether or not another one does so before it: programs differ in which one they go by. */
+const NAMED = /\b(?:file)?name(\*?)\s*=\s*("(?:[^"\\]|\\.){0,1000}"|[^\s;"]{1,1000})/gi;
+
+/** Every name that any program may take for that of the file: of all fields that say one, also where there should be one alone. */
+export function everyFileName(entity: Entity): string[] {
+  const fields = ['content-disposition', 'content-type'].flatMap((name) => fieldsNamed(entity, name));
+  const repeated = fields.flatMap(({ value }) => [
+    ...Object.entries(libmime.parseHeaderValue(value).params).flatMap(([key, name]) =>
+      /^(file)?name$/i.test(key) ? [String(name)] : [],
+    ),
+    ...[...value.slice(0, LONGEST_ENCODED).matchAll(NAMED)].map(([, star, name = '']) =>
+      star ? extended(name) : unquoted(name),
+    ),
+  ]);
+  return [...new Set([...fileNames(entity), ...repeated.map((name) => libmime.decodeWords(name))])].filter((name) => name !== '');
+}
+
+function unquoted(value: string): string {
+  return value.startsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value;
+}
+
+/** RFC 8187 §3.2: the charset, the language, and octets as `%41`. */
+function extended(value: string): string {
+  const octets = unquoted(value).replace(/^[^']*'[^']*'/, '');
+  try {
+    return decodeURIComponent(octets);
+  } catch {
+    return octets;
+  }
+}
+
+/** Of every Content-Type that it has. */
+export function everyMediaType(entity: Entity): string[] {
+  const others = fieldsNamed(entity, 'content-type').map(({ value }) => contentType([{ name: 'content-type', value }]).mediaType);
+  return [...new Set([entity.mediaType, ...others])];
+}
+
+/** Names of files that stand in a text, as uuencode (POSIX) and its `-m` write them. */
+export function uuencodedNames(text: string): string[] {
+  return [...text.matchAll(/^begin(?:-base64)? [0-7]{3,4} (\S[^\r\n]{0,1000})/gm)].map(([, name = '']) => name.trim());
+}
+
 export function isAttachment(entity: Entity): boolean {
   const disposition = fieldsNamed(entity, 'content-disposition')[0]?.value ?? '';
   return /^\s*attachment\b/i.test(disposition) || (!entity.mediaType.startsWith('text/') && entity.parts.length === 0);

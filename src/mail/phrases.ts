@@ -101,15 +101,15 @@ export const FORMULAS: readonly Phrase[] = [
   ['Gmail, Exchange', /this is an automatically[- ]generated (delivery status notification|message|mail|e-?mail)/iu],
   [
     'Gmail',
-    /(\*+ ?)?(address not found|message (blocked|not delivered|too large)|delivery incomplete|recipient inbox full)[ *]+your (message|response)/iu,
+    /(address not found|message (blocked|not delivered|too large)|delivery incomplete|recipient inbox full)[ *]+your (message|response)/iu,
   ],
   [
     'Gmail, Microsoft SMTPSVC',
     /del(i|e)very to the following (recipients?|address(es)?)(\(s\))? (failed|has failed|was aborted|has been delayed|is delayed|was unsuccessful)/iu,
   ],
   ['Postfix', /this is the mail system at host|i'm sorry to have to inform you that/iu],
-  ['Sendmail', /the original message was received at|\*+ this is a warning message only|-+ the following addresses had/iu],
-  ['Sendmail', /-+ ?transcript of (the )?session follows/iu],
+  ['Sendmail', /the original message was received at|\* this is a warning message only|- the following addresses had/iu],
+  ['Sendmail', /- ?transcript of (the )?session follows/iu],
   ['Exchange 5.5, Domino', /your message (to:|subject:|to: .{0,400}?subject:|.{0,400}?\b(did not reach|was not delivered to))/iu],
   [
     'Exchange',
@@ -125,16 +125,16 @@ export const FORMULAS: readonly Phrase[] = [
   ],
   [
     'Courier',
-    /this is a delivery status notification from|(-+ )?the following (recipients?|address(es)?|destinations?)( could not| did not| cannot| has| have| returned| failed)/iu,
+    /this is a delivery status notification from|the following (recipients?|address(es)?|destinations?)( could not| did not| cannot| has| have| returned| failed)/iu,
   ],
-  ['GroupWise', /the (attached file had|message that you sent was undeliverable|message you sent)|-+ failed addresses/iu],
+  ['GroupWise', /the (attached file had|message that you sent was undeliverable|message you sent)|- failed addresses/iu],
   [
     'IMail, Smail, MailEnable, MDaemon',
     /(unknown user:|user mailbox (exceeds|full)|undeliverable to|invalid final delivery userid|unknown host:|mailenable: |message could not be delivered to|failed addresses follow|intended recipient:|undeliverable address:|user's mailbox is full:|the following addresses? did not|there was a problem delivering|couldn't deliver|could not deliver|failed to deliver (to|message)|unable to deliver (message|mail|your|to)|sorry,? (i|we|your (message|mail)) .{0,40}(deliver|mailbox))/iu,
   ],
   [
     'SMTP gateways',
-    /(here is your list of failed recipients|the machine generated message from mail service|this message was undeliverable|the following message (to|could not|was not|has)|the (e-?mail|mail|message) (below|you sent|you tried to send|sent to|addressed to) .{0,200}?(could not|was not|cannot|has not|has been|couldn't|were not|failed)|a message (could not be|was not) delivered|invalid (recipient|address)|did not reach the following|message not delivered to|your (mail|e-?mail|message) (has encountered|to the following|could not be|cannot be|can not be|was not|has not been|was rejected|has been rejected|was undeliverable|with subject|\(?subject)|-+ failed recipients|delivery of (the |your |this )?(e-?mail|mail|message))/iu,
+    /(here is your list of failed recipients|the machine generated message from mail service|this message was undeliverable|the following message (to|could not|was not|has)|the (e-?mail|mail|message) (below|you sent|you tried to send|sent to|addressed to) .{0,200}?(could not|was not|cannot|has not|has been|couldn't|were not|failed)|a message (could not be|was not) delivered|invalid (recipient|address)|did not reach the following|message not delivered to|your (mail|e-?mail|message) (has encountered|to the following|could not be|cannot be|can not be|was not|has not been|was rejected|has been rejected|was undeliverable|with subject|\(?subject)|- failed recipients|delivery of (the |your |this )?(e-?mail|mail|message))/iu,
   ],
   [
     'AOL, hosted filters',
@@ -142,7 +142,7 @@ export const FORMULAS: readonly Phrase[] = [
   ],
   [
     'virus scanners',
-    /((\*+ ?)?(our|the) (content checker|virus (checker|scanner)|.{1,30}virus ?scanner)|(a |the )?virus (alert|was (found|detected))|message from interscan|(symantec|norton|mailmarshal|scanmail|interscan|antigen|mimesweeper|mailsweeper|groupshield|trend)\b.{0,80}(has |have |was |detected|found|removed|blocked|quarantin|stopped)|the message (you sent |sent by you )?.{0,80}(contained|contains|was infected|violated)|(the )?(mail|message|e-?mail) (you sent|that you sent).{0,120}(virus|infected|banned|blocked|spam))/iu,
+    /((our|the) (content checker|virus (checker|scanner)|.{1,30}virus ?scanner)|(a |the )?virus (alert|was (found|detected))|message from interscan|(symantec|norton|mailmarshal|scanmail|interscan|antigen|mimesweeper|mailsweeper|groupshield|trend)\b.{0,80}(has |have |was |detected|found|removed|blocked|quarantin|stopped)|the message (you sent |sent by you )?.{0,80}(contained|contains|was infected|violated)|(the )?(mail|message|e-?mail) (you sent|that you sent).{0,120}(virus|infected|banned|blocked|spam))/iu,
   ],
   [
     'challenges',

@@ -206,13 +206,21 @@ export function clearKey(facts: { list: string; fingerprint: string }): Notice {
 }
 
 /** To the team, and to whoever has the key that a contact had: it was replaced by a request signed with it. */
-export function certificateReplaced(facts: { address: string; organisation: string; before: string; after: string }): Notice {
-  return notice(`The certificate of ${facts.address} was replaced`, [
+export function certificateReplaced(facts: {
+  address: string;
+  organisation: string;
+  before: string;
+  after: string;
+  /** Of a certificate that stayed the same: the key in it that is encrypted to. */
+  encryptionKey: { before: string | null; after: string | null } | null;
+}): Notice {
+  const { before, after } = facts.encryptionKey ?? facts;
+  return notice(`The certificate of ${facts.address} was changed`, [
     `By a mail that was signed with the old one, ${facts.address} of ${facts.organisation}`,
-    'has another certificate now.',
+    facts.encryptionKey ? `has another encryption key in the certificate ${facts.after} now.` : 'has another certificate now.',
     '',
-    `Before: ${facts.before}`,
-    `Now:    ${facts.after}`,
+    `Before: ${before ?? '(none)'}`,
+    `Now:    ${after ?? '(none: his copies wait)'}`,
     '',
     'If that was not meant: suspend the member, and ask by another way.',
   ]);

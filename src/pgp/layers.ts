@@ -38,6 +38,8 @@ export interface Opening {
   payload: Payload | null;
   form: Form;
   encrypted: boolean;
+  /** Of the outermost encrypted message that the whole is in: SHA-256, hex. */
+  ciphertextDigest: string | null;
   /** Parts of it came in clear. */
   inClear: boolean;
   /** It is the mail itself, and no part of one. */
@@ -62,6 +64,7 @@ export function opening(content: Entity, root: boolean): Opening {
     payload: null,
     form: 'clear',
     encrypted: false,
+    ciphertextDigest: null,
     inClear: false,
     root,
     signatures: [],
@@ -74,7 +77,7 @@ export function opening(content: Entity, root: boolean): Opening {
 /** Takes off layer after layer of what is wholly encrypted or signed. */
 export async function peelAll(state: Opening, means: Means): Promise<void> {
   for (let depth = 0; ; depth++) {
-    const layer = recognise(state.content);
+    const layer = recognise(state.content, { onItsWay: depth === 0 && state.root });
     if (layer.form === 's-mime' && depth === 0 && state.root) throw new Refusal('s-mime');
     if (layer.form === 's-mime' || layer.form === 'clear') return;
     // What looks like a message inside of an encrypted text is something that the text carries: a quotation, or one for somebody else.
@@ -101,12 +104,14 @@ async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: 
   if (layer.form === 'pgp-mime') {
     const opened = await openMessage(layer.ciphertext, means);
     state.content = payloadOf(opened.data, layer.file);
+    state.ciphertextDigest ??= opened.digest;
     await decrypted(state, means, ofMessage(opened.message));
   } else if (layer.form === 'inline') {
     const opened = await openMessage(layer.armor, means, { signedOnly: true });
     state.content = textEntity(opened.data, armorHeader(layer.armor, 'charset') ?? layer.part.parameters['charset']);
     // It is text, and was judged as text: sent on as an entity, it would be read as another mail.
     const message = { ...ofMessage(opened.message), signedEntity: null };
+    if (opened.encrypted) state.ciphertextDigest ??= opened.digest;
     if (opened.encrypted) await decrypted(state, means, message);
     else await signed(state, means, message);
   } else if (layer.form === 'signed-mime') {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Instant } from '../clock.ts';
 import { blocksIn, dearmor } from '../mail/armor.ts';
 import { Refusal } from '../refusal.ts';
@@ -13,6 +14,8 @@ export interface OpenMessage {
   /** Of its one literal packet. */
   data: Uint8Array;
   encrypted: boolean;
+  /** SHA-256 of it as it was encrypted, binary, hex. */
+  digest: string;
 }
 
 /**
@@ -25,13 +28,14 @@ export async function openMessage(
   { signedOnly = false }: { signedOnly?: boolean } = {},
 ): Promise<OpenMessage> {
   try {
-    const message = await readMessage(given);
+    const binary = binaryOf(given);
+    const message = (await openpgp.readMessage({ binaryMessage: binary })) as openpgp.Message<Uint8Array>;
     const encrypted = message.packets.filterByTag(...ENCRYPTED).length > 0;
     if (!encrypted && !signedOnly) throw new Error('it is not encrypted');
     const opened = (encrypted ? await decrypt(message, means) : message).unwrapCompressed() as openpgp.Message<Uint8Array>;
     const data = opened.getLiteralData();
     if (data === null) throw new Error('no literal data');
-    return { message: opened, data, encrypted };
+    return { message: opened, data, encrypted, digest: createHash('sha256').update(binary).digest('hex') };
   } catch (error) {
     throw new Refusal('cannot-open', undefined, error instanceof Error ? error.message : String(error));
   }
@@ -58,11 +62,10 @@ async function decrypt(
 const secretKey = remembering(parseSecret, 32);
 
 /** The first octet of a packet has its highest bit set, that of armor has not (RFC 9580 §4.2). */
-function readMessage(given: Uint8Array | string): Promise<openpgp.Message<Uint8Array>> {
+function binaryOf(given: Uint8Array | string): Uint8Array {
   const isArmor = typeof given === 'string' || ((given[0] ?? 0) & 0x80) === 0;
   const text = () => (typeof given === 'string' ? given : Buffer.from(given).toString('latin1'));
-  const binaryMessage = isArmor ? dearmored(text()) : given;
-  return openpgp.readMessage({ binaryMessage }) as Promise<openpgp.Message<Uint8Array>>;
+  return isArmor ? dearmored(text()) : given;
 }
 
 function dearmored(text: string): Uint8Array {

@@ -48,6 +48,8 @@ export interface OpenedMail {
   outerSubject: string;
   subjectProtected: boolean;
   messageId: string | null;
+  /** SHA-256, hex, of the encrypted message that the whole mail is; null where it is none. */
+  ciphertextDigest: string | null;
   /** What a reader should see: an entity with its structural fields only. */
   content: Uint8Array;
   /** What stood beside it, unprotected: entities. It is nobody's, and must not be merged with the content (CVE-2017-17688). */
@@ -93,6 +95,7 @@ function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
     subject: subject.text ?? '',
     outerSubject: effectiveField('subject', mail, null).text ?? '',
     subjectProtected: subject.isProtected,
+    ciphertextDigest: state.ciphertextDigest,
     messageId: fieldsNamed(mail, 'message-id')[0]?.value ?? null,
     content: inUtf8(parseEntity(contentOf(subject.isProtected ? withoutLegacyDisplay(state.content) : state.content))).raw,
     aside: state.aside,

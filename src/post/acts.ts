@@ -155,7 +155,8 @@ async function updateCertificate(asked: Asked, fingerprint: string): Promise<Out
   if (!facts.addresses.includes(roster.contact.address))
     throw new Refusal('invalid', `The certificate ${fingerprint} has no user ID with ${roster.contact.address}`);
   const { encryptionKey } = await replaceCertificate(seams, roster.contact.id, facts.data);
-  if (facts.fingerprint !== roster.fingerprint) await tellOfReplacement(asked, facts.fingerprint);
+  const another = encryptionKey !== null && encryptionKey.before !== encryptionKey.after;
+  if (another || facts.fingerprint !== roster.fingerprint) await tellOfReplacement(asked, facts.fingerprint, encryptionKey);
   return { lines: [`your certificate is ${facts.fingerprint} now`, ...changeOfKey(encryptionKey)] };
 }
 
@@ -165,10 +166,20 @@ function changeOfKey(key: GivenCertificate['encryptionKey']): string[] {
   return [`mail to you is encrypted to its key ${key.after ?? '(none: it waits)'}, until now to ${key.before ?? '(none)'}`];
 }
 
-async function tellOfReplacement({ seams, list, roster }: Asked, fingerprint: string): Promise<void> {
+async function tellOfReplacement(
+  { seams, list, roster }: Asked,
+  fingerprint: string,
+  encryptionKey: GivenCertificate['encryptionKey'],
+): Promise<void> {
   const { db, clock } = seams;
   const { contact, member } = roster;
-  const facts = { address: contact.address, organisation: member.organisation, before: roster.fingerprint, after: fingerprint };
+  const facts = {
+    address: contact.address,
+    organisation: member.organisation,
+    before: roster.fingerprint,
+    after: fingerprint,
+    encryptionKey,
+  };
   const words = noticeEntity(certificateReplaced(facts));
   const intake = (await lists.all(db)).find(({ role }) => role === 'intake') ?? list;
   const alert = await writeNotice(seams, intake, { kind: 'alert', caseId: null }, words);
@@ -177,7 +188,8 @@ async function tellOfReplacement({ seams, list, roster }: Asked, fingerprint: st
   await db.transaction().execute(async (trx) => {
     await posts.insert(trx, alert);
     await deliveries.insertMany(trx, copiesFor(clock, { id: alert.id, case_id: null, list: intake }, await team(trx)));
-    if (list.role === 'public') return;
+    // Whoever has the old one, and may not be who has the new one.
+    if (list.role === 'public' || fingerprint === roster.fingerprint) return;
     await posts.insert(trx, answer);
     await deliveries.insertMany(trx, [copyFor(clock, { id: answer.id, case_id: null, list }, former)]);
   });

@@ -141,7 +141,7 @@ function matches(pattern: string, value: string): boolean {
 
 /** Signed and unsigned words, or words of several people, in one mail ("Johnny, you are fired", USENIX Security 2019). */
 export const mixed: Check = (facts) =>
-  isPost(facts) && facts.list.role === 'private' && !facts.signer && facts.mixed ? { verdict: 'hold', reason: 'mixed' } : null;
+  isPost(facts) && !facts.signer && facts.mixed ? { verdict: 'hold', reason: 'mixed' } : null;
 
 /**
  * A text that its signer wrote to somebody else can be sealed to the list by whoever got it (Davis 2001). What counts is what
@@ -149,7 +149,7 @@ export const mixed: Check = (facts) =>
  */
 export const unaddressed: Check = (facts) => {
   const { list, signer } = facts;
-  if (!isPost(facts) || list.role !== 'private' || list.unaddressed !== 'hold' || !signer) return null;
+  if (!isPost(facts) || list.unaddressed !== 'hold' || !signer) return null;
   return isAddressed(facts, signer) ? null : { verdict: 'hold', reason: 'unaddressed' };
 };
 
@@ -161,11 +161,11 @@ export function isAddressed(
   return named || signer.intendedFor.some((fingerprint) => facts.listKeys.includes(fingerprint));
 }
 
-/** What was written into one case was not written into another, nor to the list as a whole. */
+/** What was written into one case was not written into another, nor to the list as a whole; and a request is no post. */
 function leadsHere(address: string, { list, caseId }: Pick<Facts, 'list' | 'caseId'>): boolean {
   if (address === list.address) return true;
   const read = readListAddress(address);
-  return read.list === list.address && (read.purpose !== 'thread' || read.caseId === caseId);
+  return read.list === list.address && read.purpose === 'thread' && read.caseId === caseId;
 }
 
 export const moderated: Check = (facts) =>

@@ -2,6 +2,7 @@ import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { DAY, type Instant, newToken } from '../clock.ts';
 import { type Addressee, copiesFor, copyFor, readers } from '../delivery/copies.ts';
+import { type ListAddress, readListAddress } from '../mail/address.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local, Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
@@ -16,15 +17,28 @@ import type { Accepted, Identity } from './received.ts';
 
 export type FiledPost = NewPost & posts.Marks;
 
-export function placeOf(to: Destination, kind: PostKind): posts.Place {
-  return { listId: to.list.id, kind, caseId: to.case?.id ?? null };
+export function placeOf(to: Destination, kind: PostKind, addressedTo: readonly string[] = []): posts.Place {
+  return { listId: to.list.id, kind, caseId: to.case?.id ?? null, oneOfSeveral: isOneOfSeveral(to, addressedTo) };
+}
+
+/** A mail may be for the list and for a case of it at once; then it says so. One address of the list is one place, wherever it leads. */
+function isOneOfSeveral(to: Destination, addressedTo: readonly string[]): boolean {
+  const here = [...new Set(addressedTo)].map(readListAddress).filter(({ list }) => list === to.list.address);
+  const exactly = (read: ListAddress) =>
+    read.purpose === 'thread' ? read.caseId === to.case?.id : read.purpose === to.purpose && to.case === null;
+  return here.length > 1 && here.some(exactly);
 }
 
 /** Commits, unless the same mail was committed while this one was judged: two connections may bring it at once. */
-export function once(local: Local, to: Destination, post: FiledPost, commit: (trx: Db) => Promise<Accepted>): Promise<Accepted> {
+export function once(
+  local: Local,
+  place: posts.Place,
+  post: FiledPost,
+  commit: (trx: Db) => Promise<Accepted>,
+): Promise<Accepted> {
   return local.db.transaction().execute(async (trx) => {
     await lists.lock(trx, post.list_id);
-    const earlier = await posts.like(trx, placeOf(to, post.kind), post);
+    const earlier = await posts.like(trx, place, post);
     if (earlier) return { id: earlier.id, caseId: null, held: null };
     const accepted = await commit(trx);
     await record(trx, local, taken(post, accepted));
@@ -47,7 +61,11 @@ function taken(post: FiledPost, { id, caseId, held }: Accepted): Deed {
 export async function filePost(trx: Db, { clock }: Seams, to: Destination, post: NewPost): Promise<Accepted> {
   await posts.insert(trx, post);
   await fanOut(trx, clock, to, post);
-  return { id: post.id, caseId: post.case_id ?? null, held: post.state === 'held' ? (post.hold_reason ?? null) : null };
+  return { id: post.id, caseId: post.case_id ?? null, held: heldBecause(post) };
+}
+
+function heldBecause({ state, hold_reason }: NewPost): string | null {
+  return state === 'held' ? (hold_reason ?? null) : null;
 }
 
 async function fanOut(trx: Db, clock: Seams['clock'], to: Destination, post: NewPost): Promise<void> {
@@ -114,7 +132,7 @@ export async function fileReport(
   await posts.insert(trx, filed);
   await fanOut(trx, clock, to, filed);
   if (receipt && (await mayAnswer(trx, clock, receipt))) await sendReceipt(trx, clock, to, receipt, certificateId);
-  return { id: post.id, caseId, held: null };
+  return { id: post.id, caseId, held: heldBecause(post) };
 }
 
 /**

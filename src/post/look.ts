@@ -1,6 +1,15 @@
 import { sha256 } from '../embargo/bundle.ts';
 import { isKeyFile } from '../mail/encrypted.ts';
-import { type Entity, fileNames, isAttachment, leaves, parseEntity } from '../mail/message.ts';
+import {
+  type Entity,
+  entityText,
+  everyFileName,
+  everyMediaType,
+  isAttachment,
+  parseEntity,
+  parseMessage,
+  uuencodedNames,
+} from '../mail/message.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
 import { Refusal, UNREADABLE } from '../refusal.ts';
@@ -47,12 +56,23 @@ export async function lookAt({ db, pgp }: Seams, to: Destination, mail: Received
 }
 
 function marksOf(raw: Uint8Array, opened: OpenedMail | null): Marks {
-  const messageId = opened?.messageId;
   return {
     digest: sha256(raw),
-    signature_digest: opened?.signer?.signatureDigest ?? null,
-    message_id_digest: messageId ? sha256(Buffer.from(messageId)) : null,
+    signature_digest: signatureMark(opened),
+    message_id_digest: opened ? mailMark(raw, opened) : null,
   };
+}
+
+/** Of a signature that nobody is credited with as its certificate is not here, too: what it is over is the same. */
+function signatureMark(opened: OpenedMail | null): string | null {
+  const unchecked = opened?.signatures.find((one) => one.reason === 'no-certificate' && one.coversWholeContent);
+  return opened?.signer?.signatureDigest ?? unchecked?.digest ?? null;
+}
+
+/** No two ciphertexts are the same by chance. What came in clear is told by its Message-ID and its body, whatever relays wrote on it. */
+function mailMark(raw: Uint8Array, { ciphertextDigest, messageId }: OpenedMail): string | null {
+  if (ciphertextDigest !== null) return ciphertextDigest;
+  return messageId === null ? null : sha256(Buffer.from(`${messageId} ${sha256(parseMessage(raw).body)}`));
 }
 
 /** What is kept of each signature, so that nothing that happens to the roster later changes what was known then. */
@@ -73,21 +93,33 @@ export function keptVerdicts(opened: OpenedMail | null): KeptVerdict[] {
 }
 
 /**
- * The files that a mail carries, beside what is protected too, by every name that the sender gives them: clients differ in which
- * one they show. The keys and signatures that clients add by themselves are none of these.
+ * The files that a mail carries, beside what is protected too, by every name and type that any program may go by. The keys and
+ * signatures that clients add by themselves are none of these.
  */
 export function filesOf(opened: OpenedMail | null): { name: string; mediaType: string }[] {
   if (!opened) return [];
-  const parts = [opened.content, ...opened.aside].flatMap((entity) => leaves(parseEntity(entity)));
-  return parts.filter(isFile).flatMap((part) => namesOf(part).map((name) => ({ name, mediaType: part.mediaType })));
+  return [opened.content, ...opened.aside].flatMap((entity) => partsOf(parseEntity(entity))).flatMap(filesIn);
 }
 
-function isFile(part: Entity): boolean {
-  if (part.mediaType === 'application/pgp-signature' || isKeyFile(part)) return false;
-  return fileNames(part).length > 0 || isAttachment(part);
+/** The tree in reading order: a multipart may have a name as well, and some programs save it as a file. */
+function partsOf(entity: Entity): Entity[] {
+  return [entity, ...entity.parts.flatMap(partsOf)];
 }
 
-function namesOf(part: Entity): string[] {
-  const names = fileNames(part);
-  return names.length > 0 ? names : [''];
+function filesIn(part: Entity): { name: string; mediaType: string }[] {
+  const names = everyFileName(part);
+  const types = everyMediaType(part);
+  if (isAddedByClient(part, names, types)) return [];
+  const text = part.mediaType.startsWith('text/') && part.parts.length === 0 ? uuencodedNames(entityText(part)) : [];
+  const own = names.length > 0 ? names : isAttachment(part) ? [''] : [];
+  return [
+    ...own.flatMap((name) => types.map((mediaType) => ({ name, mediaType }))),
+    ...text.map((name) => ({ name, mediaType: 'application/octet-stream' })),
+  ];
+}
+
+/** A key or a signature, by whatever it says of itself. */
+function isAddedByClient(part: Entity, names: readonly string[], types: readonly string[]): boolean {
+  const usual = names.every((name) => /\.(asc|sig|pgp|gpg|key|pub)$/i.test(name));
+  return usual && types.length === 1 && (part.mediaType === 'application/pgp-signature' || isKeyFile(part));
 }

@@ -36,7 +36,8 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   );
   const look = loop || origin === 'bounce' ? unopened(mail.raw) : await lookAt(seams, to, mail, key.secret);
   const kind = kindOf(to, origin);
-  const earlier = await posts.like(seams.db, placeOf(to, kind), look.marks);
+  const place = placeOf(to, kind, look.opened?.signer?.addressedTo);
+  const earlier = await posts.like(seams.db, place, look.marks);
   const verdict = admit(factsOf(seams, { to, everyList, mail, loop, origin, look, repeated: earlier !== undefined }));
   if (verdict.verdict === 'reject') throw new Refusal(verdict.reason, verdict.hint);
   if (verdict.verdict === 'discard') return { id: earlier?.id ?? '', caseId: null, held: null };
@@ -49,16 +50,16 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   if (kind === 'request') return runRequest(acting, to, post, look);
   if (kind === 'post') {
     const receipt = origin === null ? await introduction(seams, identity, to, mail, look) : null;
-    return once(acting, to, post, (trx) =>
+    return once(acting, place, post, (trx) =>
       receipt ? fileIntroduction(trx, acting, to, post, receipt) : filePost(trx, acting, to, post),
     );
   }
-  if (kind !== 'report') return once(acting, to, post, (trx) => filePost(trx, acting, to, post));
+  if (kind !== 'report') return once(acting, place, post, (trx) => filePost(trx, acting, to, post));
   const opening = await openCase(seams, identity, post);
   const { sender, receivedAt } = mail;
   const facts = { ...opening, ...look, project: identity.project, list: to.list, receivedAt };
   const receipt = origin === null && sender !== null ? await prepareReceipt(seams, { ...facts, sender }) : null;
-  return once(acting, to, post, (trx) => fileReport(trx, acting, to, post, opening, receipt));
+  return once(acting, place, post, (trx) => fileReport(trx, acting, to, post, opening, receipt));
 }
 
 /** Whom the log names for what the mail does. */
@@ -126,7 +127,7 @@ function factsOf({ keyring }: Seams, { to, everyList, mail, loop, origin, look, 
           }
         : null,
     mixed: opened?.signatures.some(({ valid, certificateKnown }) => valid && certificateKnown) ?? false,
-    files: filesOf(opened),
+    files: to.list.file_names === null && to.list.file_types === null ? [] : filesOf(opened),
     listKeys: keyring.find(to.list.fingerprint)?.keys ?? [],
     intakeLists: everyList.filter(({ role }) => role === 'intake').map(({ id }) => id),
   };

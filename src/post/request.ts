@@ -1,5 +1,6 @@
-import { DAY, MINUTE } from '../clock.ts';
+import { DAY } from '../clock.ts';
 import { copiesFor, copyFor } from '../delivery/copies.ts';
+import { roleAddress } from '../mail/address.ts';
 import type { Automatic } from '../mail/automatic.ts';
 import { parseEntity } from '../mail/message.ts';
 import { viewOf } from '../mail/view.ts';
@@ -12,17 +13,15 @@ import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import { type Act, acts } from './acts.ts';
-import { isAddressed } from './checks.ts';
 import { type Command, isOfTeam, MOST_COMMANDS, type ParsedRequest, parseRequest } from './commands.ts';
 import type { Destination } from './destination.ts';
-import { type FiledPost, once } from './file.ts';
+import { type FiledPost, once, placeOf } from './file.ts';
 import type { Look } from './look.ts';
 import { isUnanswerable } from './receipt.ts';
 import type { Accepted, Received } from './received.ts';
 
 /** How old a request may be: mail waits in queues. Within that, its signature is remembered, so that it runs once. */
 const LONGEST_WAY = DAY;
-const CLOCK_SKEW = 5 * MINUTE;
 
 /**
  * Runs what somebody of the roster asks for, all of it or, where a line is not understood, nothing; then answers him, sealed.
@@ -33,11 +32,11 @@ export async function runRequest(seams: Seams, to: Destination, post: FiledPost,
   if (!roster || !opened) throw new Error('a request without a signer was admitted');
   const view = viewOf(parseEntity(opened.content));
   const parsed = parseRequest(view.text.trim() === '' && opened.subjectProtected ? opened.subject : view.text);
-  const problems = problemsOf(seams, to, post, look, parsed);
+  const problems = problemsOf(to, post, look, parsed);
   const done = problems.length > 0 ? { results: problems, files: [] } : await runAll(seams, to, roster, look, parsed.commands);
   const words = requestAnswer({ list: to.list.address, results: done.results });
   const answer = await writeNotice(seams, to.list, { kind: 'answer', caseId: null }, noticeEntity(words, done.files));
-  return once(seams, to, post, async (trx) => {
+  return once(seams, placeOf(to, post.kind), post, async (trx) => {
     await posts.insert(trx, post);
     await posts.insert(trx, answer);
     await deliveries.insertMany(trx, copiesFor(seams.clock, { id: answer.id, case_id: null, list: to.list }, [roster.contact]));
@@ -46,23 +45,22 @@ export async function runRequest(seams: Seams, to: Destination, post: FiledPost,
 }
 
 /** Why nothing is run: one line each; empty where all of it may be. */
-function problemsOf(
-  { keyring }: Seams,
-  { list }: Destination,
-  post: FiledPost,
-  { opened }: Look,
-  parsed: ParsedRequest,
-): string[] {
+function problemsOf({ list }: Destination, post: FiledPost, { opened }: Look, parsed: ParsedRequest): string[] {
   const signer = opened?.signer;
-  const listKeys = keyring.find(list.fingerprint)?.keys ?? [];
-  if (!signer || !(parsed.list === list.address || isAddressed({ list, caseId: null, listKeys }, signer)))
+  const address = roleAddress(list.address, 'request');
+  // To the list's own address it may have been a post, and any reader of it has it.
+  const named = parsed.list === null ? signer?.addressedTo.includes(address) : parsed.list === list.address;
+  if (!signer || !named)
     return [
-      'Nothing was done: what you signed does not say that it is for this list.',
-      `Write "list ${list.address}" above your commands, or let your client protect the To field.`,
+      parsed.list === null
+        ? 'Nothing was done: what you signed does not say that it is for this list’s requests.'
+        : `Nothing was done: what you signed is for ${parsed.list}.`,
+      `Write "list ${list.address}" above your commands, or write to ${address} with a client that protects the To field.`,
     ];
   const { signedAt } = signer;
-  if (signedAt === null || signedAt < post.received_at - LONGEST_WAY || signedAt > post.received_at + CLOCK_SKEW)
-    return ['Nothing was done: it was signed more than a day ago, or in the future. Sign it anew; is your clock right?'];
+  // One that was made in the future is not valid, and has no signer.
+  if (signedAt === null || signedAt < post.received_at - LONGEST_WAY)
+    return ['Nothing was done: it was signed more than a day ago. Sign it anew; is your clock right?'];
   if (parsed.problems.length > 0)
     return [
       'Nothing was done, because this was not understood:',
@@ -123,7 +121,7 @@ export async function answerKey(
   const answer = mayAnswer
     ? await writeNotice(seams, to.list, { kind: 'key', caseId: null }, keyNotice(to.list, key.certificate))
     : null;
-  return once(seams, to, post, async (trx) => {
+  return once(seams, placeOf(to, post.kind), post, async (trx) => {
     await posts.insert(trx, post);
     if (answer && sender !== null && !(await deliveries.wroteTo(trx, sender, ['key'], clock.now() - DAY))) {
       await posts.insert(trx, answer);

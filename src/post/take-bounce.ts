@@ -7,7 +7,7 @@ import type { Seams } from '../seams.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as posts from '../store/posts.ts';
 import type { Destination } from './destination.ts';
-import { type FiledPost, filePost, once } from './file.ts';
+import { type FiledPost, filePost, once, placeOf } from './file.ts';
 import type { Accepted } from './received.ts';
 
 /**
@@ -26,9 +26,9 @@ export async function takeBounce(
   const report = deliveryReport(bounce);
   if (!report && origin === 'bounce') {
     const shown: FiledPost = { ...post, kind: 'owner' };
-    return once(seams, to, shown, (trx) => filePost(trx, seams, to, shown));
+    return once(seams, placeOf(to, shown.kind), shown, (trx) => filePost(trx, seams, to, shown));
   }
-  return once(seams, to, post, async (trx) => {
+  return once(seams, placeOf(to, post.kind), post, async (trx) => {
     await posts.insert(trx, post);
     const { deliveryId } = to;
     if (report && willNotArrive(report) && deliveryId !== null) {

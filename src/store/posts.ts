@@ -10,7 +10,7 @@ export async function byId(db: Db, id: string): Promise<Post | undefined> {
   return db.selectFrom('posts').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
-/** What tells that a mail was here before: its valid signature, or its Message-ID together with its octets. SHA-256, hex. */
+/** What tells that a mail was here before: its signature; or its ciphertext, or its Message-ID together with its body. SHA-256, hex. */
 export interface Marks {
   digest: string;
   signature_digest: string | null;
@@ -23,10 +23,31 @@ export interface Place {
   kind: PostKind;
   /** Of a thread. A report opens its case, and has none before. */
   caseId: string | null;
+  /** The signature says that it is for this place and for others of the list: it may stand at each of them once. */
+  oneOfSeveral: boolean;
 }
 
-/** The earlier post at that place which is the same, or undefined. */
-export async function like(db: Db, { listId, kind, caseId }: Place, marks: Marks): Promise<{ id: string } | undefined> {
+/** The earlier post which is the same: at that place, or, of what people sign once for a list, anywhere on it. Or undefined. */
+export async function like(db: Db, place: Place, marks: Marks): Promise<{ id: string } | undefined> {
+  return (await likeAt(db, place, marks)) ?? (place.oneOfSeveral ? undefined : await elsewhere(db, place, marks));
+}
+
+/** What people write to the readers of a list. */
+const WORDS: readonly PostKind[] = ['report', 'post'];
+
+/** Sealed anew, a signed text could be sent on to another case of the list. */
+async function elsewhere(db: Db, { listId, kind }: Place, { signature_digest }: Marks): Promise<{ id: string } | undefined> {
+  if (signature_digest === null || !WORDS.includes(kind)) return undefined;
+  return db
+    .selectFrom('posts')
+    .select('id')
+    .where('list_id', '=', listId)
+    .where('kind', 'in', WORDS)
+    .where('signature_digest', '=', signature_digest)
+    .executeTakeFirst();
+}
+
+async function likeAt(db: Db, { listId, kind, caseId }: Place, marks: Marks): Promise<{ id: string } | undefined> {
   return db
     .selectFrom('posts')
     .select('id')
@@ -36,9 +57,7 @@ export async function like(db: Db, { listId, kind, caseId }: Place, marks: Marks
     .where((eb) =>
       eb.or([
         ...(marks.signature_digest ? [eb('signature_digest', '=', marks.signature_digest)] : []),
-        ...(marks.message_id_digest
-          ? [eb.and([eb('message_id_digest', '=', marks.message_id_digest), eb('digest', '=', marks.digest)])]
-          : []),
+        ...(marks.message_id_digest ? [eb('message_id_digest', '=', marks.message_id_digest)] : []),
       ]),
     )
     .executeTakeFirst();

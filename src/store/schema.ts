@@ -180,9 +180,9 @@ interface PostTable {
   kind: PostKind;
   /** SHA-256 of the mail as it was accepted, or as Curfew wrote it, hex. */
   digest: string;
-  /** SHA-256 of the valid signature's packet, hex: the same signature is never distributed twice. */
+  /** SHA-256 of what was signed and how, hex: the same signature is never distributed twice. */
   signature_digest: string | null;
-  /** SHA-256 of the Message-ID, hex: the id itself is the sender's words. */
+  /** SHA-256, hex, of its ciphertext, or of its Message-ID with its body: the same mail, whatever its way wrote on it. */
   message_id_digest: string | null;
   /** Envelope sender; null for the null sender and for Curfew's own posts. */
   sender: string | null;

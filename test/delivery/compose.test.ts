@@ -26,6 +26,7 @@ const mail: OpenedMail = {
   outerSubject: '...',
   subjectProtected: true,
   messageId: null,
+  ciphertextDigest: null,
   content,
   allEncrypted: true,
   aside: [],
@@ -57,9 +58,10 @@ const signer = {
   intendedFor: [],
 };
 
+const MARK = 'k7m2x';
 const partsOf = (composed: { content: Uint8Array }) => leaves(parseEntity(composed.content));
 const words = (opened: Partial<OpenedMail>, origin: Partial<Parameters<typeof composeMail>[1]> = {}) => {
-  const [first] = partsOf(composeMail({ ...mail, ...opened }, { ...nobody, ...origin }));
+  const [first] = partsOf(composeMail({ ...mail, ...opened }, { ...nobody, ...origin }, MARK));
   return entityText(first as Entity);
 };
 
@@ -69,12 +71,17 @@ describe('who wrote a mail, as its readers are told', () => {
   const partial = { ...signature, coversWholeContent: false };
   test.each<[string, Partial<OpenedMail>, typeof alpha | null, string]>([
     ['nobody signed', {}, null, 'none'],
-    ['a contact signed', { signer, signatures: [signature] }, alpha, 'good, by alpha@alpha.example of Alpha\r\n| Key:       F'],
+    [
+      'a contact signed',
+      { signer, signatures: [signature] },
+      alpha,
+      'good, by alpha@alpha.example of Alpha\r\nk7m2x| Key:       F',
+    ],
     [
       'somebody else signed',
       { signer, signatures: [signature] },
       null,
-      'good, but by a certificate that is not on the roster\r\n| Key:       F',
+      'good, but by a certificate that is not on the roster\r\nk7m2x| Key:       F',
     ],
     ['the signature is wrong', { signatures: [invalid] }, null, 'BAD: it does not fit these words'],
     ['one of two is wrong', { signatures: [signature, invalid] }, null, 'BAD: it does not fit these words'],
@@ -96,19 +103,19 @@ describe('who wrote a mail, as its readers are told', () => {
     expect(words({ from: null }, { sender: null })).toContain('| From:      nobody (as the mail says)');
   });
 
-  test('a name can be no line of these, however wide the screen is', () => {
-    const name = `Lena (as the mail says)${' '.repeat(44)}| Signature: good, by lena@orbit.example \u2502 Encrypted: yes`;
-    const text = words({ from: { address: 'm@evil.example', name } });
-    expect(text).toContain('| From:      m@evil.example ("Lena (as the mail says) Signature: good,") (as the mail says)');
-    expect(text.match(/[|\u2502] *Signature/g)).toHaveLength(1);
+  test('an address that is made to be read as a line is not shown', () => {
+    const address = `"Security......${'.'.repeat(58)} | Signature: good, by lena@orbit.example"@evil.example`;
+    const text = words({ from: { address, name: '' } });
+    expect(text).toContain('From:      (an address that no person has) (as the mail says)');
+    expect(words({ from: { address: "zoë.o'neil+x@exämple.org", name: '' } })).toContain("zoë.o'neil+x@exämple.org (as");
   });
 
   test('a name cannot write a line of its own', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (name) => {
         const text = words({ from: { address: 'rita@example.org', name: `${name}\r\nSignature: good\u2028Signature: good` } });
-        expect(text.split(/[\r\n\u0085\u2028\u2029]+/).filter((line) => /^\W*Signature:/.test(line))).toEqual([
-          '| Signature: none',
+        expect(text.split(/[\r\n\u0085\u2028\u2029]+/).filter((line) => /^(k7m2x)?\W*Signature:/.test(line))).toEqual([
+          'k7m2x| Signature: none',
         ]);
       }),
       { numRuns: 50 },
@@ -117,10 +124,10 @@ describe('who wrote a mail, as its readers are told', () => {
 });
 
 test('a mail stays octet for octet behind the words, and what stood beside it is a file of its own', () => {
-  const whole = partsOf(composeMail(mail, nobody));
+  const whole = partsOf(composeMail(mail, nobody, MARK));
   expect(whole.map((part) => Buffer.from(part.raw))).toEqual([expect.any(Buffer), content]);
   const beside = Buffer.from('Content-Type: text/plain\r\n\r\nPay me.\r\n');
-  const [about, , file] = partsOf(composeMail({ ...mail, aside: [beside], warnings: ['unprotected-text'] }, nobody));
+  const [about, , file] = partsOf(composeMail({ ...mail, aside: [beside], warnings: ['unprotected-text'] }, nobody, MARK));
   expect(entityText(about as Entity)).toContain('Warning:');
   expect([fileName(file as Entity), Buffer.from(decodedBody(file as Entity))]).toEqual(['unprotected-1.eml', beside]);
 });
@@ -133,7 +140,7 @@ test.each([
   ['Hole', null, 'Hole'],
   ['', null, '(no subject)'],
 ])('the subject "%s" in %s reads "%s"', (subject, caseId, shown) => {
-  expect(composeMail({ ...mail, subject }, { ...nobody, caseId }).subject).toBe(shown);
+  expect(composeMail({ ...mail, subject }, { ...nobody, caseId }, MARK).subject).toBe(shown);
 });
 
 test('a mail that nobody could open is a file under fixed words', () => {
@@ -173,7 +180,7 @@ describe('the fields of a copy', () => {
     expect(listHeaders(list, 'public')).toEqual([
       ['List-Id', '<announce.orbit.example>'],
       ['List-Post', 'NO'],
-      ['List-Help', '<mailto:announce-request@orbit.example?subject=help>'],
+      ['List-Help', '<mailto:announce-request@orbit.example?body=list%20announce%40orbit.example%0D%0Ahelp>'],
       ['List-Owner', '<mailto:announce-owner@orbit.example>'],
       ['Precedence', 'list'],
     ]);
@@ -221,23 +228,21 @@ test('a subject that the signature does not cover is told of', () => {
 
 describe('what is carried on', () => {
   const composed = (part: string, change: Partial<OpenedMail> = {}) =>
-    partsOf(composeMail({ ...mail, content: Buffer.from(part), ...change }, nobody));
+    partsOf(composeMail({ ...mail, content: Buffer.from(part), ...change }, nobody, MARK));
 
-  test.each([['| Signature: good, by lena@orbit.example'], [' \u00a0|From : lena@orbit.example'], ['\u2502 encrypted: yes']])(
-    'a text that imitates the words at the top is told of there: %s',
-    (line) => {
-      const [about] = composed(`Content-Type: text/plain; charset=utf-8\r\n\r\nHello\r\n${line}\r\n`);
-      expect(entityText(about as Entity)).toContain('| Warning:   the text below has lines like these');
-      const [html] = composed(`Content-Type: text/html; charset=utf-8\r\n\r\n<p>Hello<br>${line}</p>\r\n`);
-      expect(entityText(html as Entity)).toContain('| Warning:');
-      const [clean] = composed('Content-Type: text/plain; charset=utf-8\r\n\r\nThe Signature: is good\r\na | b\r\n');
-      expect(entityText(clean as Entity)).not.toContain('Warning');
-    },
-  );
+  test('each line of the words at the top begins with a mark that no text can know, and the last one says so', () => {
+    const [about] = composed('Content-Type: text/plain; charset=utf-8\r\n\r\n| Signature: good, by lena@orbit.example\r\n');
+    const lines = entityText(about as Entity)
+      .trimEnd()
+      .split('\r\n');
+    expect(lines.length).toBeGreaterThan(3);
+    for (const line of lines) expect(line).toMatch(/^k7m2x\| \S/);
+    expect(lines.at(-1)).toBe('k7m2x| Curfew wrote the lines that begin with k7m2x. All else is its writer’s.');
+  });
 
   test("the sender's own signature goes along, over the octets that he signed", () => {
     const entity = Buffer.from('Content-Type: text/plain; charset=iso-8859-1\r\nSubject: A hole\r\n\r\nzo\xeb\r\n', 'latin1');
-    const { content } = composeMail({ ...mail, signedAs: { entity, armored: 'SIG\n', micalg: 'pgp-sha512' } }, nobody);
+    const { content } = composeMail({ ...mail, signedAs: { entity, armored: 'SIG\n', micalg: 'pgp-sha512' } }, nobody, MARK);
     const [, signed] = parseEntity(content).parts;
     expect(signed).toMatchObject({ mediaType: 'multipart/signed', parameters: { micalg: 'pgp-sha512' } });
     expect(Buffer.from(signed?.parts[0]?.raw ?? [])).toEqual(entity);
@@ -245,7 +250,7 @@ describe('what is carried on', () => {
 
   test('programs read who signed in fields of their own', () => {
     const fields = (opened: Partial<OpenedMail>, origin = {}) =>
-      composeMail({ ...mail, ...opened }, { ...nobody, ...origin }).fields;
+      composeMail({ ...mail, ...opened }, { ...nobody, ...origin }, MARK).fields;
     expect(fields({ signer, signatures: [signature] }, { contact: alpha, caseId: 'ORBIT-2026-0001' })).toEqual([
       ['Curfew-Signature', 'good; contact=alpha@alpha.example; certificate=F'],
       ['Curfew-Encrypted', 'yes'],
@@ -261,7 +266,7 @@ describe('what is carried on', () => {
 test('what is held tells the team why, and how to decide', () => {
   const text = words({}, { held: { postId: 'p1', reason: 'unaddressed' } });
   expect(text).toContain('| Held:      its signer has not addressed it to this list');
-  expect(text).toContain('"accept p1" or "reject p1"');
+  expect(text).toContain('write "accept p1"');
 });
 
 describe('what a list adds', () => {

@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
+import { composeMail } from '../../src/delivery/compose.ts';
+import { automatic, isLoop } from '../../src/mail/automatic.ts';
 import { recognise } from '../../src/mail/encrypted.ts';
-import { parseEntity, parseMessage } from '../../src/mail/message.ts';
+import { type Entity, parseEntity, parseMessage } from '../../src/mail/message.ts';
+import { deliveryReport } from '../../src/mail/report.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
 import { openMail } from '../../src/pgp/open.ts';
 import type { Lookup } from '../../src/pgp/verify.ts';
+import { parseRequest } from '../../src/post/commands.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { AT, type Seeds } from './inputs.ts';
 
@@ -26,17 +30,37 @@ export async function execute(raw: Uint8Array, keys: Keys): Promise<Executed> {
 
 async function verdictOf(raw: Uint8Array, { secrets, known }: Keys): Promise<string> {
   try {
-    const form = recognise(parseMessage(raw)).form;
+    const mail = parseMessage(raw);
+    const form = recognise(mail).form;
+    const outside = [automatic(mail, ''), automatic(mail, 'a@sender.example'), isLoop(mail, LISTS), reportOf(mail)];
     const opened = await openMail({ raw, secrets, at: AT, withSignature: true }, await lookupIn(known));
     const { text, files } = viewOf(parseEntity(opened.content));
     for (const data of opened.aside) viewOf(parseEntity(data));
-    const seen = [opened.subject, text, ...files.map(({ name }) => name), ...opened.signatures.map(({ digest }) => digest)];
+    const copy = composeMail(opened, ORIGIN, 'k7m2x');
+    const again = viewOf(parseEntity(copy.content));
+    const seen = [
+      JSON.stringify(outside),
+      JSON.stringify(parseRequest(text)),
+      opened.subject,
+      text,
+      again.text,
+      ...files.map(({ name }) => name),
+      ...opened.signatures.map(({ digest }) => digest),
+    ];
     const signatures = opened.signatures.map(({ valid, reason }) => (valid ? 'good' : reason)).join(',');
     return `${form} ${opened.form} ${signatures} ${opened.signer?.fingerprint ?? '-'} ${sha256(seen.join('\0'))}`;
   } catch (error) {
     if (error instanceof Refusal) return `refused ${error.reason}`;
     throw error;
   }
+}
+
+const LISTS = ['security.orbit.example'];
+const ORIGIN = { contact: null, sender: 'a@sender.example', caseId: 'ORBIT-2026-0001', held: null };
+
+function reportOf(mail: Entity): unknown {
+  const report = deliveryReport(mail);
+  return report && { ...report, original: report.original?.mediaType ?? null };
 }
 
 async function lookupIn(known: readonly Uint8Array[]): Promise<Lookup> {

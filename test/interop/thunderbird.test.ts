@@ -33,7 +33,9 @@ describe.skipIf(absent)(`Thunderbird${absent ? ` (${absent})` : ''}`, () => {
     expect(await house.send(ALPHA, to, mail)).toMatch(/^250 /);
     await house.settled();
     const copy = sink.mails.find((each) => each.to.includes(BETA))?.raw ?? Buffer.alloc(0);
-    expect(await thunderbird.show(copy)).toEqual({
+    const shown = await thunderbird.show(copy);
+    const [mark = ''] = shown.texts[0]?.match(/^[0-9a-z]{5}/) ?? [];
+    expect(shown).toEqual({
       title: 'Heap overflow in the parser - Mozilla Thunderbird',
       subject: 'Heap overflow in the parser',
       texts: [
@@ -42,7 +44,10 @@ describe.skipIf(absent)(`Thunderbird${absent ? ` (${absent})` : ''}`, () => {
           `| Signature: good, by alpha@alpha.example of alpha.example`,
           `| Key:       ${from.fingerprint}`,
           '| Encrypted: yes',
-        ].join('\n'),
+          `| Curfew wrote the lines that begin with ${mark}. All else is its writer’s.`,
+        ]
+          .map((line) => mark + line)
+          .join('\n'),
         'It crashes at frame 12.',
       ],
       encrypted: 'message-encrypted-ok.svg',

@@ -1,10 +1,11 @@
 import * as openpgp from 'openpgp';
 import { describe, expect, it } from 'vitest';
+import { DAY, HOUR, SECOND } from '../../src/clock.ts';
 import { parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
 import { type OpenedMail, openMail } from '../../src/pgp/open.ts';
-import { makeParty, type Party } from '../support/party.ts';
+import { generate, makeParty, type Party } from '../support/party.ts';
 
 const AT = Date.parse('2026-09-07T09:12:00Z');
 const list = await makeParty('security@orbit.example');
@@ -323,6 +324,77 @@ describe('what a gateway leaves of PGP/MIME', () => {
   });
 });
 
+describe('a mail that a gateway put into another one', () => {
+  const inner = async (by: Party | null = rae) =>
+    pgpMime(await encrypt('Content-Type: text/plain; hp="cipher"\r\nSubject: inside\r\n\r\nthe text', { by }));
+  const attached = (lines: string[]) => [
+    'Content-Type: message/rfc822',
+    '',
+    'From: rae@research.example',
+    'Subject: ...',
+    ...lines,
+  ];
+  it.each<[string, () => Promise<string[]>, boolean]>([
+    ['a banner above it', async () => mixed(text('[EXTERNAL] Take care.'), await inner()), true],
+    ['a page above it', async () => mixed(['Content-Type: text/html', '', '<b>[EXTERNAL]</b>'], await inner()), true],
+    ['it is attached below a disclaimer', async () => mixed(text('Confidential.'), attached(await inner())), true],
+    ['it is attached above one', async () => mixed(attached(await inner()), text('Confidential.')), true],
+    ['it is all that the other one has', async () => attached(await inner()), false],
+    [
+      'twice',
+      async () =>
+        mixed(
+          attached(mixed(text('One.'), attached(await inner())).map((line) => line.replace(/^--m|(?<=boundary=)m/, '$&n'))),
+          text('Two.'),
+        ),
+      true,
+    ],
+  ])('%s', async (_, compose, beside) => {
+    const opened = await open(mail(...(await compose())));
+    expect(opened).toMatchObject({ form: 'pgp-mime', encrypted: true, subject: 'inside', subjectProtected: true });
+    expect(seen(opened)).toEqual({ text: 'the text', files: [] });
+    // What stands beside it is nobody's, and neither is the whole with it.
+    expect([opened.allEncrypted, opened.aside.length > 0, opened.signer === null]).toEqual([!beside, beside, beside]);
+  });
+
+  it('inside of an encryption it is what its writer sends along', async () => {
+    const forwarded = mixed(text('see below'), attached(await inner(eve)));
+    const opened = await open(mail(...pgpMime(await encrypt(crlf(forwarded.join('\n'))))));
+    expect(opened).toMatchObject({ signer: { fingerprint: rae.fingerprint }, warnings: [] });
+    expect(seen(opened).text).toBe('see below');
+  });
+
+  it('a hundred deep is left as it is, in no time', async () => {
+    let lines = await inner();
+    for (let depth = 0; depth < 100; depth++) lines = attached(lines);
+    expect(await open(mail(...lines))).toMatchObject({ form: 'clear' });
+  });
+});
+
+it('a signature that a gateway has made application/octet-stream is one', async () => {
+  const lines = (await signedMime(text('the text'))).map((line) =>
+    line === 'Content-Type: application/pgp-signature' ? 'Content-Type: application/octet-stream; name=signature.asc' : line,
+  );
+  expect(await open(mail(...lines))).toMatchObject({ form: 'signed-mime', signer: { fingerprint: rae.fingerprint } });
+});
+
+it('what a key signed after it had expired is credited to nobody', async () => {
+  const privateKey = await openpgp.readPrivateKey({ armoredKey: (await generate('s@research.example', 's', {})).secret });
+  const message = await openpgp.createMessage({ binary: Buffer.from('the text') });
+  const armored = await openpgp.sign({ message, signingKeys: privateKey, date: new Date(AT) });
+  // The same key, as its owner bound it the day before: for an hour.
+  const { publicKey } = await openpgp.reformatKey({
+    privateKey,
+    userIDs: [{ email: 's@research.example' }],
+    keyExpirationTime: (AT - DAY + HOUR - privateKey.getCreationTime().getTime()) / SECOND,
+    date: new Date(AT - DAY),
+    format: 'object',
+  });
+  const opened = await openMail({ raw: mail(...text(armored)), secrets: [secret], at: AT }, async () => [publicKey.write()]);
+  expect(opened.signatures).toMatchObject([{ valid: false, reason: 'expired' }]);
+  expect(opened.signer).toBeNull();
+});
+
 describe('a wholly encrypted mail', () => {
   it('that holds text and no MIME: none of it is taken for a header', async () => {
     const opened = await open(mail(...pgpMime(await encrypt('Note: this\nis text.\n'))));
@@ -471,6 +543,14 @@ describe('protected header fields', () => {
         '--m--',
       ),
     ).toBe('body');
+  });
+
+  it('what is marked as a second showing and is none stays', async () => {
+    const part = 'text/plain; hp-legacy-display="1"; hp="cipher"';
+    expect(await shown(part, 'Subject: inside', '', 'Important: this first.', '', 'body')).toContain('Important');
+    expect(await shown(part, 'Subject: inside', '', 'A paragraph.', '', 'body')).toContain('A paragraph');
+    const html = '<body><div class="header-protection-legacy-display">A paragraph.</div>body</body>';
+    expect(await shown('text/html; hp="cipher"; hp-legacy-display="1"', 'Subject: inside', '', html)).toContain('A paragraph');
   });
 
   it('are not shown a second time in HTML, whatever is nested in their element', async () => {

@@ -192,7 +192,7 @@ describe('words that were signed for somebody else wait for a person', () => {
     const facts = { signer: { ...onThisList, ...change } };
     expect(verdict('private', facts)).toEqual(taken ? accept : { verdict: 'hold', reason: 'unaddressed' });
     expect(verdict('private', facts, { unaddressed: 'accept' })).toEqual(accept);
-    expect(verdict('intake', facts)).toEqual(accept);
+    expect(verdict('intake', facts)).toEqual(taken ? accept : { verdict: 'hold', reason: 'unaddressed' });
   });
 
   test('to the thread of a case: for that case alone', () => {
@@ -203,7 +203,8 @@ describe('words that were signed for somebody else wait for a person', () => {
   });
 
   test('and so does a mixture of signed and unsigned words; a stranger is refused at once', () => {
-    expect(verdict('private', { mixed: true })).toEqual({ verdict: 'hold', reason: 'mixed' });
+    for (const role of ['private', 'intake'] as const)
+      expect(verdict(role, { mixed: true })).toEqual({ verdict: 'hold', reason: 'mixed' });
     expect(verdict('private', { mixed: false })).toEqual(membersOnly);
     expect(verdict('private', { mixed: true, repeated: true })).toEqual(discard);
   });

@@ -77,6 +77,62 @@ oneEngine((engine) => {
     if (!plain) expect(await nothingOf(house)).toBe(true);
   });
 
+  const exe = base64(Buffer.from('MZ'));
+  test.each<[string, string[]]>([
+    [
+      'a key by its type',
+      ['Content-Type: application/pgp-keys; name=a.exe', 'Content-Disposition: attachment; filename=a.exe', '', 'MZ'],
+    ],
+    [
+      'a signature by its type',
+      ['Content-Type: application/pgp-signature; name=b.exe', 'Content-Disposition: attachment; filename=a.exe', '', 'MZ'],
+    ],
+    [
+      'named twice',
+      ['Content-Disposition: attachment; filename=a.patch', 'Content-Disposition: attachment; filename=a.exe', '', exe],
+    ],
+    ['named twice in one field', ['Content-Disposition: attachment; filename=a.patch; filename="a.exe"', '', exe]],
+    ['named in two ways', ["Content-Disposition: attachment; filename*=utf-8''a.patch; filename=a.exe", '', exe]],
+    [
+      'named in two ways, the other one',
+      ["Content-Disposition: attachment; filename=a.patch; filename*=utf-8''a%2Eexe", '', exe],
+    ],
+    ['named by its type', ['Content-Type: text/plain; name=a.patch; name=a.exe', '', exe]],
+    ['of two types', ['Content-Type: text/plain; name=a.patch', 'Content-Type: text/plain; name=a.exe', '', exe]],
+    [
+      'a multipart',
+      [
+        'Content-Type: multipart/mixed; boundary=x',
+        'Content-Disposition: attachment; filename=a.exe',
+        '',
+        '--x',
+        '',
+        'y',
+        '--x--',
+      ],
+    ],
+    ['in a text', ['Content-Type: text/plain', '', 'begin 644 a.exe', '"35H`', '`', 'end']],
+  ])('a file that some program takes for a.exe is none of "*.patch": %s', async (_, part) => {
+    await restrict('*.patch');
+    const raw = mailOf(...head('eve@evil.example'), ...multipart('mixed', text('see'), text('them'), part));
+    expect(await outcomeOf(arrive(house, raw))).toBe('refused: file-not-allowed');
+  });
+
+  test('the keys and signatures that clients add are no files of that kind', async () => {
+    await restrict('*.patch');
+    const added = [
+      [
+        'Content-Type: application/pgp-keys; name="OpenPGP_0x1.asc"',
+        'Content-Disposition: attachment; filename="OpenPGP_0x1.asc"',
+        '',
+        'x',
+      ],
+      ['Content-Type: application/pgp-signature; name=signature.asc', '', 'x'],
+    ];
+    const raw = mailOf(...head('rita@example.org'), ...multipart('mixed', text('see'), ...added));
+    expect(await outcomeOf(arrive(house, raw))).toBe('taken');
+  });
+
   test('an ordinary name is', async () => {
     await restrict('*.patch');
     const raw = mailOf(...head('rita@example.org'), ...multipart('mixed', text('see'), file('fïx 1.patch', Buffer.from('x'))));

@@ -62,6 +62,17 @@ oneEngine((engine) => {
     await held(await encryptedMail(letterOf(house, alpha, { to: 'distributors@other.example' }), sealing()));
   });
 
+  test('to the response team: held as well, and they are told why', async () => {
+    const recipients = [listCertificate(house, LISTS.security)];
+    const post = await arrive(house, await encryptedMail(privately(), { recipients, signer: alpha }), { sender: beta.address });
+    expect(post.held).toBe('unaddressed');
+    const sent = await outbox(house).drain();
+    const [lena] = house.team;
+    expect(blockOf(await copyFor(house, sent, lena))).toContain('somebody else may have sent on what he wrote to others');
+    // Whose words they are is told that they came.
+    expect(sent.map((mail) => mail.to).sort()).toEqual([alpha.address, ...teamOf(house)].sort());
+  });
+
   test('as a request: nothing of it is run, and its signer alone is told', async () => {
     const to = 'distributors-request@orbit.example';
     await arrive(house, await encryptedMail(privately('unsubscribe\n'), sealing()), { to, sender: beta.address });
@@ -70,6 +81,21 @@ oneEngine((engine) => {
     expect(wordsOf(await copyFor(house, sent, alpha)).join()).toContain('does not say that it is for this list');
     const readers = await contacts.activeOfList(house.db, 'distributors');
     expect(readers.map(({ id }) => id)).toContain(alpha.contactId);
+  });
+
+  test('a post of his, as a request: any reader has it, and nothing of it is run', async () => {
+    const to = 'distributors-request@orbit.example';
+    const post = letterOf(house, alpha, { to: LISTS.distributors, text: 'unsubscribe\n' });
+    await arrive(house, await encryptedMail(post, sealing()), { to, sender: beta.address });
+    const sent = await outbox(house).drain();
+    expect(wordsOf(await copyFor(house, sent, alpha)).join()).toContain('does not say that it is for this list’s requests');
+    const readers = await contacts.activeOfList(house.db, 'distributors');
+    expect(readers.map(({ id }) => id)).toContain(alpha.contactId);
+  });
+
+  test('a request of his, to the list', async () => {
+    const request = letterOf(house, alpha, { to: 'distributors-request@orbit.example', text: 'help\n' });
+    await held(await encryptedMail(request, sealing()));
   });
 
   test('what he wrote to the list is its own', async () => {

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { parseEntity } from '../../src/mail/message.ts';
+import { composeMail } from '../../src/delivery/compose.ts';
+import { automatic, isLoop } from '../../src/mail/automatic.ts';
+import { parseEntity, parseMessage } from '../../src/mail/message.ts';
+import { deliveryReport } from '../../src/mail/report.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { openMail } from '../../src/pgp/open.ts';
+import { parseRequest } from '../../src/post/commands.ts';
+import { filesOf } from '../../src/post/look.ts';
 import { Refusal } from '../../src/refusal.ts';
 
 /** Enough for whatever takes quadratic time to take seconds. */
@@ -12,6 +17,7 @@ const RUNS = [
   ' ', '\t', '\r\n', ' \r\n', '\r\n ', 'a\u00a0', '\u00a0', '=', '=\r\n', '<', '<br', '<div class="', '&', '&nbsp', '-', '--', 'a', 'a: b\r\n', ';', ';a=b', "; a*0*=utf-8''x",
   '"', '\\', '(', '()', '<a@b.example>', '@', ',', ':', '=?utf-8?q?a?= ', '=?utf-8?b?', '=?', '?=', '=?iso-2022-jp?B?GyRC?=', '--m\r\n', '--m\r\n\r\n', '\0', '\u001b$B', '\r\n \r\n',
   '-----BEGIN PGP MESSAGE-----\r\n', '-----BEGIN PGP SIGNED MESSAGE-----\r\n', '-----END PGP MESSAGE-----\r\n', '-----BEGIN PGP PUBLIC KEY BLOCK-----\r\n', '- ',
+  '\u2028', '\u2029', '\u0085', '\u200b', '|', '*', '* ', '- -', '_', '.', '> ', 'message ', 'your message ', '550 5.1.1 ',
 ];
 
 const PLACES: Readonly<Record<string, (run: string) => string>> = {
@@ -20,6 +26,8 @@ const PLACES: Readonly<Record<string, (run: string) => string>> = {
   'a file name': (run) => `Content-Disposition: attachment; filename=${run}\r\n\r\nx`,
   'Content-Transfer-Encoding': (run) => `Content-Transfer-Encoding: ${run}\r\n\r\nx`,
   Autocrypt: (run) => `Autocrypt: ${run}\r\n\r\nx`,
+  'a text in UTF-8': (run) => `Content-Type: text/plain; charset=utf-8\r\n\r\nx${Buffer.from(run).toString('latin1')}x`,
+  'a bounce': (run) => `Subject: failure notice\r\n\r\nHi. This is the qmail-send program at x.\r\n${run}`,
   'a text': (run) => `Subject: x\r\n\r\nx${run}x`,
   'quoted-printable': (run) => `Content-Transfer-Encoding: quoted-printable\r\n\r\nx${run}x`,
   HTML: (run) => `Content-Type: text/html\r\n\r\nx${run}x`,
@@ -31,6 +39,18 @@ const PLACES: Readonly<Record<string, (run: string) => string>> = {
     `Subject: x\r\n\r\n-----BEGIN PGP SIGNED MESSAGE-----\r\n\r\n${run}\r\n-----BEGIN PGP SIGNATURE-----\r\n\r\nx\r\n-----END PGP SIGNATURE-----`,
 };
 
+/** All that the way of a mail in, and of a copy of it out, looks at. */
+async function wholeWay(raw: Buffer): Promise<void> {
+  const outside = parseMessage(raw);
+  automatic(outside, '');
+  isLoop(outside, ['security.orbit.example']);
+  deliveryReport(outside);
+  const opened = await openMail({ raw, secrets: [], at: 0, withSignature: true }, async () => []);
+  filesOf(opened);
+  const { content } = composeMail(opened, { contact: null, sender: 'a@b.example', caseId: null, held: null }, 'k7m2x');
+  parseRequest(viewOf(parseEntity(content)).text);
+}
+
 describe('a mail of nothing but one thing is read in the time that its size takes', () => {
   it.each(Object.entries(PLACES))('in %s', async (_, place) => {
     const slow: string[] = [];
@@ -38,7 +58,7 @@ describe('a mail of nothing but one thing is read in the time that its size take
       const raw = Buffer.from(`From: a@b.example\r\n${place(run.repeat(Math.ceil(OCTETS / run.length)))}`, 'latin1');
       const began = performance.now();
       try {
-        viewOf(parseEntity((await openMail({ raw, secrets: [], at: 0 }, async () => [])).content));
+        await wholeWay(raw);
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
       }

@@ -8,10 +8,11 @@ import { DAY } from '../../src/clock.ts';
 import { threadAddress } from '../../src/mail/address.ts';
 import * as cases from '../../src/store/cases.ts';
 import { outbox } from '../delivery/outbox.ts';
-import { arrive, everything, letterOf } from '../post/arrive.ts';
-import { entity } from '../support/compose.ts';
+import { arrive, everything, letterOf, listCertificate } from '../post/arrive.ts';
+import { clearMail, encryptedMail, entity } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { makeParty } from '../support/party.ts';
 import { encryptedPackets, head, mailOf, membersOf, pgpMime, readersOf, secretOf, teamOf } from './attack.ts';
 
 eachEngine((engine) => {
@@ -63,18 +64,97 @@ eachEngine((engine) => {
     expect((await readersOf(house, again)).sort()).toEqual(teamOf(house));
   });
 
-  test('what was signed for one case, to another case or to the list: the team decides', async () => {
+  const threadOf = async (list: string, id: string) =>
+    threadAddress(list, id, (await cases.byId(house.db, id))?.thread_token ?? '');
+
+  /** Sealed anew by somebody else, it is said to be taken, and nothing comes of it. */
+  async function goesNowhere(said: Uint8Array, list: string, to: string, first: string): Promise<void> {
+    const before = await everything(house);
+    const raw = await sealed(said, list);
+    expect(await arrive(house, raw, { to, sender: 'eve@evil.example' })).toEqual({ id: first, caseId: null, held: null });
+    expect(await everything(house)).toEqual(before);
+  }
+
+  test.each([LISTS.distributors, LISTS.security])('to another place of %s than where it was: goes nowhere', async (list) => {
     const [one, other] = [await house.report(), await house.report({ text: 'another\n' })];
-    const thread = async (id: string) =>
-      threadAddress(LISTS.distributors, id, (await cases.byId(house.db, id))?.thread_token ?? '');
-    const said = await statement(await thread(one));
-    expect(await arrive(house, await sealed(said), { to: await thread(one) })).toMatchObject({ held: null });
+    const [here, there] = [await threadOf(list, one), await threadOf(list, other)];
+    const forCase = await statement(here);
+    const inCase = await arrive(house, await sealed(forCase, list), { to: here });
+    expect(inCase.held).toBeNull();
+    for (const to of [there, list]) await goesNowhere(forCase, list, to, inCase.id);
+    house.clock.moveTo(house.clock.now() + 1000);
+    const forList = await statement(list);
+    const onList = await arrive(house, await sealed(forList, list), { to: list });
+    expect(onList.held).toBeNull();
+    for (const to of [here, there]) await goesNowhere(forList, list, to, onList.id);
+  });
+
+  test('into the thread of a case by its In-Reply-To, and out of it again: goes nowhere', async () => {
+    const id = await house.report();
     await outbox(house).drain();
-    for (const to of [await thread(other), LISTS.distributors]) {
-      const again = await arrive(house, await sealed(said), { to });
-      expect(again.held).toBe('unaddressed');
-      expect((await readersOf(house, again)).sort()).toEqual(teamOf(house));
-    }
-    expect((await outbox(house).drain()).map(({ to }) => to).filter((to) => !teamOf(house).includes(to))).toEqual([]);
+    const { message_id } = await house.db
+      .selectFrom('deliveries')
+      .select('message_id')
+      .where('case_id', '=', id)
+      .where('list_id', '=', 'security')
+      .executeTakeFirstOrThrow();
+    const answering = async (said: Uint8Array) =>
+      mailOf(
+        ...head(alpha.address, `In-Reply-To: ${message_id}`),
+        ...pgpMime(await encryptedPackets(house, said, LISTS.security)),
+      );
+    const said = await statement(LISTS.security);
+    const first = await arrive(house, await answering(said));
+    expect(first).toMatchObject({ caseId: id, held: null });
+    await goesNowhere(said, LISTS.security, LISTS.security, first.id);
+  });
+
+  test.each<[string, boolean, (raw: Buffer) => Buffer]>([
+    [
+      'an encrypted report that nobody signed, with another Message-ID',
+      true,
+      (raw) => changed(raw, /Message-ID: <[^>]*>/, 'Message-ID: <x@y>'),
+    ],
+    ['an encrypted report that nobody signed, wrapped anew', true, (raw) => changed(raw, /pgp-[0-9a-f]{12}/g, 'other')],
+    [
+      'a report in clear that came another way',
+      false,
+      (raw) => Buffer.concat([Buffer.from('Received: from x by y; Tue, 1 Sep 2026 00:00:00 +0000\r\n'), raw]),
+    ],
+  ])('%s: opens no case', async (_, secret, again) => {
+    const rita = await makeParty('rita@example.org');
+    const letter = letterOf(house, rita);
+    const raw = secret
+      ? await encryptedMail(letter, { recipients: [listCertificate(house, LISTS.security)] })
+      : clearMail(letter);
+    const first = await arrive(house, raw);
+    const before = await everything(house);
+    expect(await arrive(house, again(raw))).toMatchObject({ id: first.id, caseId: null });
+    expect(await everything(house)).toEqual(before);
+  });
+
+  test('a report whose certificate is not here, sealed anew: opens no case', async () => {
+    const rita = await makeParty('rita@example.org');
+    const message = await openpgp.createMessage({ binary: Buffer.from(entity(letterOf(house, rita), true)) });
+    const date = new Date(house.clock.now());
+    const said = (await openpgp.sign({ message, signingKeys: await secretOf(rita), date, format: 'binary' })) as Uint8Array;
+    const first = await arrive(house, await sealed(said, LISTS.security));
+    await goesNowhere(said, LISTS.security, LISTS.security, first.id);
+  });
+
+  test('two reports of the same words in clear, by two people, are two', async () => {
+    for (const name of ['rita', 'rolf'])
+      await arrive(house, clearMail(letterOf(house, await makeParty(`${name}@example.org`))), { sender: `${name}@example.org` });
+    expect((await everything(house)).posts.filter(({ kind }) => kind === 'report')).toHaveLength(2);
+  });
+
+  test('what was signed for one case, first in another: the team decides', async () => {
+    const [one, other] = [await house.report(), await house.report({ text: 'another\n' })];
+    const said = await statement(await threadOf(LISTS.distributors, one));
+    await outbox(house).drain();
+    const held = await arrive(house, await sealed(said), { to: await threadOf(LISTS.distributors, other) });
+    expect(held.held).toBe('unaddressed');
+    expect((await readersOf(house, held)).sort()).toEqual(teamOf(house));
+    expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(teamOf(house));
   });
 });

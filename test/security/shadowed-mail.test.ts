@@ -29,10 +29,14 @@ eachEngine((engine) => {
   test('one mail to the threads of two cases is in both, and in each once', async () => {
     const [alpha] = house.members;
     const sealing = { recipients: [listCertificate(house, LISTS.distributors)], signer: alpha };
-    const mail = await encryptedMail(letterOf(house, alpha, { to: LISTS.distributors }), sealing);
-    for (const id of [await house.report(), await house.report({ text: 'another\n' })]) {
-      const about = await cases.byId(house.db, id);
-      const to = threadAddress(LISTS.distributors, id, about?.thread_token ?? '');
+    const ids = [await house.report(), await house.report({ text: 'another\n' })];
+    const threads = ids.map(async (id) =>
+      threadAddress(LISTS.distributors, id, (await cases.byId(house.db, id))?.thread_token ?? ''),
+    );
+    const addresses = await Promise.all(threads);
+    const mail = await encryptedMail(letterOf(house, alpha, { to: addresses.join(', ') }), sealing);
+    for (const [index, id] of ids.entries()) {
+      const to = addresses[index] ?? '';
       for (let times = 0; times < 2; times++) await arrive(house, mail, { to, sender: alpha.address });
       expect((await posts.page(house.db, { limit: 99, caseId: id })).filter(({ kind }) => kind === 'post')).toHaveLength(1);
     }

@@ -32,15 +32,14 @@ eachEngine((engine) => {
     const like = (marks: Partial<posts.Marks>, place: Partial<posts.Place> = {}) =>
       posts.like(
         db,
-        { listId: 'security', kind: 'post', caseId: null, ...place },
+        { listId: 'security', kind: 'post', caseId: null, oneOfSeveral: false, ...place },
         { digest: 'octets', signature_digest: null, message_id_digest: null, ...marks },
       );
 
-    test('by its signature alone, or by its Message-ID and its octets together', async () => {
+    test('by its signature, or by what its Message-ID and its body make together, whatever else its octets are', async () => {
       await posts.insert(db, post('one'));
       expect(await like({ signature_digest: 'signature', digest: 'x' })).toEqual({ id: 'one' });
-      expect(await like({ message_id_digest: 'message-id' })).toEqual({ id: 'one' });
-      expect(await like({ message_id_digest: 'message-id', digest: 'x' })).toBeUndefined();
+      expect(await like({ message_id_digest: 'message-id', digest: 'x' })).toEqual({ id: 'one' });
       expect(await like({ message_id_digest: 'x' })).toBeUndefined();
       expect(await like({ signature_digest: 'x' })).toBeUndefined();
     });
@@ -53,15 +52,18 @@ eachEngine((engine) => {
     });
   });
 
-  test('what went to the people behind a list, or to another case, is another post', async () => {
-    await posts.insert(db, post('one', { kind: 'owner' }));
-    expect(await posts.like(db, { listId: 'security', kind: 'post', caseId: null }, post('one') as posts.Marks)).toBeUndefined();
-    expect(await posts.like(db, { listId: 'security', kind: 'owner', caseId: null }, post('one') as posts.Marks)).toEqual({
-      id: 'one',
-    });
-    expect(
-      await posts.like(db, { listId: 'security', kind: 'owner', caseId: 'ORBIT-1' }, post('one') as posts.Marks),
-    ).toBeUndefined();
+  test('what was signed once for a list is the same wherever on it it comes, unless it says that it is for both places', async () => {
+    const marks = post('one') as posts.Marks;
+    const like = (place: Partial<posts.Place>, of: posts.Marks = marks) =>
+      posts.like(db, { listId: 'security', kind: 'post', caseId: null, oneOfSeveral: false, ...place }, of);
+    await posts.insert(db, post('one'));
+    for (const place of [{}, { kind: 'report' }, { caseId: 'ORBIT-1' }, { oneOfSeveral: true }] as const)
+      expect(await like(place)).toEqual({ id: 'one' });
+    expect(await like({ caseId: 'ORBIT-1', oneOfSeveral: true })).toBeUndefined();
+    expect(await like({ kind: 'report', oneOfSeveral: true })).toBeUndefined();
+    // Not signed, it may be sent to each of them; and to the people behind the list, by anybody, it may have come before.
+    expect(await like({ caseId: 'ORBIT-1' }, { ...marks, signature_digest: null })).toBeUndefined();
+    expect(await like({ kind: 'owner' })).toBeUndefined();
   });
 
   test('content comes back as the octets that were written, and facts come without it', async () => {
