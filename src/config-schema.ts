@@ -112,6 +112,28 @@ export const ConfigFile = Type.Object(
       },
       optional,
     ),
+    members: Type.Object(
+      {
+        criteria: Type.Union(
+          [
+            Type.Array(
+              Type.Object({ id: Type.String({ pattern: '^[a-z0-9-]{1,40}$' }), text: Type.String({ minLength: 1 }) }, strict),
+              { minItems: 1 },
+            ),
+            Type.Null(),
+          ],
+          {
+            default: null,
+            description: 'what an organisation has to be: [{"id": word, "text": sentence}, ...]; null for the usual nine',
+          },
+        ),
+        terms: Type.Union([Type.String({ minLength: 1 }), Type.Null()], {
+          default: null,
+          description: 'the version of the terms that applicants accept, or null where there are none',
+        }),
+      },
+      optional,
+    ),
     audit: Type.Object(
       {
         headDays: count('days from one signed head of the audit log to the next', 1),

@@ -15,6 +15,9 @@ import { destination } from './post/destination.ts';
 import { receive } from './post/receive.ts';
 import type { Identity } from './post/received.ts';
 import { Refusal } from './refusal.ts';
+import type { AdmissionRules } from './roster/admission.ts';
+import { CRITERIA } from './roster/criteria.ts';
+import { watchCertificates, watchReviews } from './roster/expiry.ts';
 import type { Seams } from './seams.ts';
 import { createRelay } from './smtp/client.ts';
 import { type Doors, startSmtp } from './smtp/server.ts';
@@ -127,7 +130,13 @@ async function build(
   });
 
   const ready = () => whatIsMissing(seams);
-  const http = createHttp({ seams, log, ready, changed: { deliveries: queued, releases: releasing.ring } });
+  const http = createHttp({
+    seams,
+    log,
+    ready,
+    admission: admissionRules(config),
+    changed: { deliveries: queued, releases: releasing.ring },
+  });
   undo.push(() => http.close());
   const { host, port } = config.http;
   await http.listen({ host, port }).catch((error: unknown) => {
@@ -148,9 +157,18 @@ async function build(
   };
 }
 
+function admissionRules({ project, members }: Config): AdmissionRules {
+  const { criteria, terms } = members;
+  return { project, criteria: criteria ?? CRITERIA, terms };
+}
+
 function dutiesOf(seams: Seams, { project, audit }: Config): Duty[] {
   const head = { project, days: audit.headDays, to: audit.headTo };
-  return [{ name: 'audit head', run: async () => (await signHead(seams, head)) !== null }];
+  return [
+    { name: 'certificates', run: () => watchCertificates(seams, project) },
+    { name: 'reviews', run: () => watchReviews(seams) },
+    { name: 'audit head', run: async () => (await signHead(seams, head)) !== null },
+  ];
 }
 
 /**

@@ -14,7 +14,7 @@ import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import type { Case, Delivery, List, Post } from '../store/schema.ts';
+import type { Case, Delivery, List, MemberState, Post } from '../store/schema.ts';
 import { type Composed, listFields, listHeaders, personalHeaders } from './compose.ts';
 import { PRIORITY } from './copies.ts';
 
@@ -61,6 +61,9 @@ export async function prepare(seams: Seams, opened: Opened, batch: readonly Deli
   );
 }
 
+/** Of whom is held for his key the certificate itself says why. */
+const RECEIVES: readonly MemberState[] = ['active', 'key_hold'];
+
 async function sealForContacts(seams: Seams, opened: Opened, copies: readonly Delivery[]): Promise<Map<string, Prepared>> {
   const prepared = new Map<string, Prepared>();
   const ids = copies.flatMap(({ contact_id }) => contact_id ?? []);
@@ -69,7 +72,7 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
   const sealable: { copy: Delivery; certificate: Uint8Array }[] = [];
   for (const copy of copies) {
     const person = people.get(copy.contact_id ?? '');
-    if (!person?.active || person.memberState !== 'active') prepared.set(copy.id, { held: 'not-active' });
+    if (!person?.active || !RECEIVES.includes(person.memberState)) prepared.set(copy.id, { held: 'not-active' });
     else if (person.certificate === null) prepared.set(copy.id, { held: 'no-certificate' });
     else sealable.push({ copy, certificate: person.certificate });
   }

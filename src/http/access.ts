@@ -28,12 +28,24 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /api/v1/members': READERS,
   'POST /api/v1/members': ADMIN,
   'GET /api/v1/members/:id': READERS,
+  'POST /api/v1/applications': 'anyone',
+  'GET /api/v1/criteria': 'anyone',
+  'GET /api/v1/members/:id/admission': READERS,
+  'GET /api/v1/members/:id/exposure': READERS,
+  'POST /api/v1/members/:id/vouches': HANDS,
+  'POST /api/v1/members/:id/verdicts': HANDS,
+  'POST /api/v1/members/:id/prove-key': HANDS,
   'POST /api/v1/members/:id/activate': ADMIN,
   'POST /api/v1/members/:id/suspend': ADMIN,
+  'POST /api/v1/members/:id/reinstate': ADMIN,
+  'POST /api/v1/members/:id/reject': ADMIN,
+  'POST /api/v1/members/:id/remove': ADMIN,
   'GET /api/v1/members/:id/contacts': READERS,
   'POST /api/v1/members/:id/contacts': ADMIN,
   'GET /api/v1/contacts/:id/certificates': READERS,
   'POST /api/v1/contacts/:id/certificates': ADMIN,
+  'POST /api/v1/contacts/:id/certificates/:certificate/approve': ADMIN,
+  'POST /api/v1/contacts/:id/certificates/:certificate/refuse': ADMIN,
 
   'GET /api/v1/cases': READERS,
   'GET /api/v1/cases/:id': READERS,
@@ -80,7 +92,7 @@ export function enforceTable(app: FastifyInstance): void {
     const rule = access[row] ?? (DOCS.test(route.url) ? 'anyone' : undefined);
     if (rule === undefined) throw new Error(`nothing says who may use ${row}`);
     route.config = { ...route.config, access: rule };
-    if (rule !== 'anyone') describe(route, rule);
+    if (rule !== 'anyone' || route.url.startsWith('/api/v1/')) describe(route, rule);
   });
   app.addHook('onReady', async () => {
     if (rows.size > 0) throw new Error(`no route is there for ${[...rows].join(', ')}`);
@@ -92,13 +104,15 @@ function rowOf({ method, url }: RouteOptions): string {
 }
 
 /** What all routes of the API have in common, said in its document too. */
-function describe(route: RouteOptions, roles: readonly TokenRole[]): void {
+function describe(route: RouteOptions, rule: Access): void {
   const { schema } = route;
   if (!schema?.response) throw new Error(`${rowOf(route)} does not say what it answers`);
   route.schema = {
     ...schema,
-    description: [schema.description, `Roles: ${roles.join(', ')}.`].filter(Boolean).join('\n\n'),
-    security: [{ bearer: [] }],
+    description: [schema.description, rule === 'anyone' ? 'For anyone.' : `Roles: ${rule.join(', ')}.`]
+      .filter(Boolean)
+      .join('\n\n'),
+    security: rule === 'anyone' ? [] : [{ bearer: [] }],
     response: { ...schema.response, default: problemResponse },
   };
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { AdmissionRules } from '../roster/admission.ts';
 import type { Seams } from '../seams.ts';
 
 /** Rung after a move that queued copies, or that changed when something is to be released. */
@@ -13,6 +14,8 @@ export interface Changed {
 export interface Api {
   seams: Seams;
   changed: Changed;
+  /** How the project admits members. */
+  admission: AdmissionRules;
 }
 
 export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;

@@ -2,17 +2,18 @@ import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { armorCertificate } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
-import { addCertificate, addContact } from '../roster/contacts.ts';
+import { addCertificate, addContact, approveCertificate, refuseCertificate } from '../roster/contacts.ts';
 import { Address, Entry } from '../roster/entries.ts';
+import { checkMember } from '../roster/expiry.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
-import { acting } from './auth.ts';
+import { acting, callerOf } from './auth.ts';
 import { InstantUtc } from './instant.ts';
 import { knownMember } from './members.ts';
 import { PageOf, Paging, pageOf } from './page.ts';
-import { ById, OrNull } from './schemas.ts';
+import { ById, Name, OrNull } from './schemas.ts';
 
 const tags = ['roster'];
 const strict = { additionalProperties: false } as const;
@@ -55,6 +56,8 @@ export function contactRoutes(app: App, api: Api): void {
   postContact(app, api);
   listCertificates(app, api);
   postCertificate(app, api);
+  decideCertificate(app, api, 'approve', approveCertificate, 'Let a proposed certificate count; the old one is retired');
+  decideCertificate(app, api, 'refuse', refuseCertificate, 'Refuse a proposed certificate');
 }
 
 function contactView(contact: Contact, current: { fingerprint: string } | undefined): Static<typeof ContactView> {
@@ -114,5 +117,23 @@ function postCertificate(app: App, { seams }: Api): void {
     const { certificate, encryptionKey } = await addCertificate(acting(seams, caller), params.id, body.certificate);
     const status = certificate.state !== 'current' ? 202 : encryptionKey ? 200 : 201;
     return reply.code(status).send({ ...certificateView(certificate), encryptionKey });
+  });
+}
+
+function decideCertificate(
+  app: App,
+  { seams, changed, admission: { project } }: Api,
+  verb: 'approve' | 'refuse',
+  decide: typeof approveCertificate,
+  summary: string,
+): void {
+  const params = Type.Object({ id: Name, certificate: Name });
+  const schema = { tags, summary, params, response: { 200: CertificateView } };
+  app.post(`/contacts/:id/certificates/:certificate/${verb}`, { schema }, async ({ params: { id, certificate }, caller }) => {
+    const decided = await decide(acting(seams, caller), id, certificate, callerOf({ caller }).personId);
+    const contact = await contacts.byId(seams.db, id);
+    if (contact) await checkMember(acting(seams, caller), project, contact.member_id);
+    changed.deliveries();
+    return certificateView(decided);
   });
 }

@@ -2,13 +2,14 @@ import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import { Address, Entry } from '../roster/entries.ts';
-import { addMember, changeMember } from '../roster/members.ts';
+import { addMember } from '../roster/members.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { Member } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { acting } from './auth.ts';
+import { orNull } from './case-view.ts';
 import { InstantUtc } from './instant.ts';
 import { PageOf, Paging, pageOf } from './page.ts';
 import { ById, OrNull } from './schemas.ts';
@@ -17,7 +18,7 @@ const tags = ['roster'];
 const strict = { additionalProperties: false } as const;
 const { organisation, product } = Entry.properties;
 
-const MemberView = Type.Object({
+export const MemberView = Type.Object({
   id: Type.String(),
   organisation: Type.String(),
   product: OrNull(Type.String()),
@@ -26,14 +27,14 @@ const MemberView = Type.Object({
   lists: Type.Array(Type.String(), { description: 'addresses' }),
   createdAt: InstantUtc,
   updatedAt: InstantUtc,
+  terms: OrNull(Type.String({ description: 'the version of the terms that he accepted' })),
+  reviewAt: OrNull(InstantUtc),
 });
 
 export function memberRoutes(app: App, api: Api): void {
   listMembers(app, api);
   showMember(app, api);
   postMember(app, api);
-  changeState(app, api, { path: 'activate', to: 'active', summary: 'Make a member active, for a recorded reason' });
-  changeState(app, api, { path: 'suspend', to: 'suspended', summary: 'Suspend an active member: he gets and posts nothing' });
 }
 
 function memberView(member: Member, onLists: string[]): Static<typeof MemberView> {
@@ -47,6 +48,8 @@ function memberView(member: Member, onLists: string[]): Static<typeof MemberView
     lists: onLists.sort(),
     createdAt: toIso(created_at),
     updatedAt: toIso(updated_at),
+    terms: member.terms,
+    reviewAt: orNull(member.review_at),
   };
 }
 
@@ -54,7 +57,7 @@ async function addresses(db: Db): Promise<Map<string, string>> {
   return new Map((await lists.all(db)).map(({ id, address }) => [id, address]));
 }
 
-async function shown(db: Db, member: Member): Promise<Static<typeof MemberView>> {
+export async function shown(db: Db, member: Member): Promise<Static<typeof MemberView>> {
   const known = await addresses(db);
   const ids = await members.listsOf(db, member.id);
   return memberView(
@@ -94,24 +97,6 @@ function postMember(app: App, { seams }: Api): void {
     reply.code(201);
     return shown(seams.db, member);
   });
-}
-
-interface StateChange {
-  path: 'activate' | 'suspend';
-  to: 'active' | 'suspended';
-  summary: string;
-}
-
-function changeState(app: App, { seams }: Api, { path, to, summary }: StateChange): void {
-  const reason = Type.String({
-    pattern: '^[^\\u0000-\\u001f\\u007f]{1,500}$',
-    description: 'why: one line of 1 to 500 characters',
-  });
-  const body = Type.Object({ reason }, strict);
-  const schema = { tags, summary, params: ById, body, response: { 200: MemberView } };
-  app.post(`/members/:id/${path}`, { schema }, async ({ params, body: { reason: why }, caller }) =>
-    shown(seams.db, await changeMember(acting(seams, caller), params.id, { to, reason: why })),
-  );
 }
 
 export async function knownMember(db: Db, id: string): Promise<Member> {

@@ -3,6 +3,7 @@ import { type FastifyBaseLogger, type FastifyInstance, type FastifyPluginCallbac
 import { newId, SECOND } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { enforceTable } from './access.ts';
+import { admissionRoutes } from './admission.ts';
 import type { Api, App, Routes } from './api.ts';
 import { auditRoutes } from './audit.ts';
 import { authenticate } from './auth.ts';
@@ -25,6 +26,7 @@ const resources: readonly Routes[] = [
   listRoutes,
   recipientRoutes,
   memberRoutes,
+  admissionRoutes,
   contactRoutes,
   caseRoutes,
   caseMoves,

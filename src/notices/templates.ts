@@ -1,4 +1,5 @@
 import { type Instant, toIso } from '../clock.ts';
+import type { MemberState } from '../store/schema.ts';
 
 /** The words of a notice: a subject, and lines of text. */
 export interface Notice {
@@ -223,5 +224,119 @@ export function certificateReplaced(facts: {
     `Now:    ${after ?? '(none: his copies wait)'}`,
     '',
     'If that was not meant: suspend the member, and ask by another way.',
+  ]);
+}
+
+/** To an applicant. */
+export function applied(facts: { project: string; organisation: string }): Notice {
+  return notice(`Your application to the distributors list of ${facts.project}`, [
+    `${facts.project} has the application of "${facts.organisation}".`,
+    '',
+    'What comes next: a member of another organisation vouches for you, two people of the response team look at your',
+    'answers, and you prove that the certificate is yours. You will be told of each.',
+    '',
+    'If you have not applied, answer this mail and say so.',
+  ]);
+}
+
+/** To the team. */
+export function newApplication(facts: { organisation: string; address: string }): Notice {
+  return notice(`"${facts.organisation}" applies to be a member`, [
+    `"${facts.organisation}" applies to be a member. Its contact is ${facts.address}.`,
+    '',
+    'The answers: curfew member show ORGANISATION',
+  ]);
+}
+
+const BECAME: Readonly<Partial<Record<MemberState, string>>> = {
+  vouched: 'a member has vouched for it',
+  vetted: 'two people of the response team have looked at it and found every criterion met',
+  key_proved: 'the certificate is proved to be yours',
+  active: 'it is a member now, and gets what its lists distribute',
+  key_hold: 'none of its certificates can be encrypted to: copies for it are held',
+  suspended: 'it is suspended, and gets and posts nothing',
+  removed: 'it was removed, and gets and posts nothing. It may apply again',
+  rejected: 'its application was rejected. It may apply again',
+};
+
+/** To a member: what has become of him, and why. */
+export function memberChanged(facts: {
+  project: string;
+  organisation: string;
+  state: MemberState;
+  reason: string | null;
+}): Notice {
+  return notice(`"${facts.organisation}" on the lists of ${facts.project}`, [
+    `"${facts.organisation}": ${BECAME[facts.state] ?? facts.state}.`,
+    ...(facts.reason === null ? [] : ['', `Reason: ${facts.reason}`]),
+    '',
+    'Whoever has a question answers this mail.',
+  ]);
+}
+
+/** To a contact, sealed to the certificate that is to be proved: only who has its key can read this. */
+export function proveKey(facts: {
+  project: string;
+  fingerprint: string;
+  request: string;
+  nonce: string;
+  until: Instant;
+}): Notice {
+  return notice(`Prove your certificate to ${facts.project}`, [
+    `To prove that the certificate ${facts.fingerprint} is yours, send`,
+    `a mail to ${facts.request}, signed with it and encrypted to the key that signed this one, with these lines:`,
+    '',
+    `list ${facts.request.replace(/-request@/, '@')}`,
+    `prove ${facts.nonce}`,
+    '',
+    `It counts until ${when(facts.until)}.`,
+  ]);
+}
+
+/** To a contact, sealed: his certificate ends soon. */
+export function certificateEnds(facts: { fingerprint: string; days: number; endsAt: Instant; request: string }): Notice {
+  return notice(`Your certificate ends in ${facts.days} days`, [
+    `Your certificate ${facts.fingerprint} ends at ${when(facts.endsAt)}. After that`,
+    'nothing can be encrypted to you, and your copies wait.',
+    '',
+    'Extend it, or make another one, and send it, attached and signed with the one that you have, to',
+    `  ${facts.request}`,
+    'with these lines:',
+    '',
+    `list ${facts.request.replace(/-request@/, '@')}`,
+    'certificate update FINGERPRINT',
+  ]);
+}
+
+/** To the team: whose certificates end soon. */
+export function certificatesEnd(
+  lines: readonly { address: string; fingerprint: string; days: number; endsAt: Instant }[],
+): Notice {
+  return notice('Certificates that end soon', [
+    'Copies to these people wait when their certificates have ended. They were told, too.',
+    '',
+    ...lines.map(({ address, fingerprint, days, endsAt }) => `${address}: ${fingerprint}, in ${days} days (${when(endsAt)})`),
+  ]);
+}
+
+/** To the team: who is to be looked at again. */
+export function reviewsDue(organisations: readonly string[]): Notice {
+  return notice('Members whose yearly review is due', [
+    'These were looked at a year ago or longer:',
+    '',
+    ...organisations.map((organisation) => `  ${organisation}`),
+    '',
+    'When you have looked at them: curfew member reviewed ORGANISATION',
+  ]);
+}
+
+/** To a contact whose certificate has ended, signed and in clear: it says nothing but what is needed. */
+export function keyWanted(facts: { list: string; request: string }): Notice {
+  return notice('A new OpenPGP certificate is needed', [
+    `Mail for you from ${facts.list} cannot be encrypted: your certificate has expired or was revoked.`,
+    'It waits. Nothing is sent unencrypted.',
+    '',
+    `Please extend the certificate, or make another one, and send it to ${facts.request},`,
+    'attached, signed with the one that you had. If you cannot sign with that any more, ask us by another way.',
   ]);
 }

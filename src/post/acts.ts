@@ -6,13 +6,17 @@ import { dateValue, entity, filePart, words } from '../mail/outgoing.ts';
 import { certificateReplaced } from '../notices/templates.ts';
 import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
+import { vouch } from '../roster/admission.ts';
 import { type GivenCertificate, replaceCertificate } from '../roster/contacts.ts';
+import { checkMember } from '../roster/expiry.ts';
+import { takeProof } from '../roster/prove.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
+import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
 import * as recipients from '../store/recipients.ts';
 import type { List, PostKind } from '../store/schema.ts';
@@ -26,6 +30,8 @@ export interface Asked {
   roster: RosterCertificate;
   /** He is of the response team. */
   team: boolean;
+  /** Name of the project. */
+  project: string;
   /** Certificates in what he signed, unread. */
   enclosed: readonly Uint8Array[];
 }
@@ -49,6 +55,16 @@ export const acts: Acts = {
   unsubscribe,
   certificate: showCertificate,
   'update-certificate': (asked, { fingerprint }) => updateCertificate(asked, fingerprint),
+  prove: async ({ seams, project, roster }, { nonce }) => {
+    await takeProof(seams, { project }, { contactId: roster.contact.id, certificateId: roster.id, nonce });
+    return { lines: [`your certificate ${roster.fingerprint} is proved to be yours`] };
+  },
+  vouch: async ({ seams, roster }, { organisation, statement }) => {
+    const member = await members.byOrganisation(seams.db, organisation);
+    if (!member) throw new Refusal('not-found', `"${organisation}" has not applied`);
+    await vouch(seams, member.id, roster.contact.id, statement);
+    return { lines: [`noted: you vouch for "${organisation}"`] };
+  },
   key: async ({ seams, list }) => {
     const key = seams.keyring.find(list.fingerprint);
     if (!key) throw new Refusal('not-found', 'The key of this list is not here');
@@ -155,6 +171,7 @@ async function updateCertificate(asked: Asked, fingerprint: string): Promise<Out
   if (!facts.addresses.includes(roster.contact.address))
     throw new Refusal('invalid', `The certificate ${fingerprint} has no user ID with ${roster.contact.address}`);
   const { encryptionKey } = await replaceCertificate(seams, roster.contact.id, facts.data);
+  await checkMember(seams, asked.project, roster.member.id);
   const another = encryptionKey !== null && encryptionKey.before !== encryptionKey.after;
   if (another || facts.fingerprint !== roster.fingerprint) await tellOfReplacement(asked, facts.fingerprint, encryptionKey);
   return { lines: [`your certificate is ${facts.fingerprint} now`, ...changeOfKey(encryptionKey)] };

@@ -171,8 +171,12 @@ function leadsHere(address: string, { list, caseId }: Pick<Facts, 'list' | 'case
 export const moderated: Check = (facts) =>
   isPost(facts) && facts.list.moderated === 1 && !isTeam(facts) ? { verdict: 'hold', reason: 'moderated' } : null;
 
+const ASKS: readonly MemberState[] = ['active', 'key_hold', 'applied', 'vouched', 'vetted', 'key_proved'];
+
 /** Requests act, so they come sealed and signed by somebody of the roster, or they do not come at all. */
 export const requests: Check = (facts) => {
   if (facts.purpose !== 'request') return null;
-  return facts.signer?.active && facts.signer.memberState === 'active' && facts.encrypted ? null : reject('request-unsigned');
+  const { signer } = facts;
+  // Who is on the way in, or is held for his key, proves it this way; request.ts says what else he may.
+  return signer?.active && ASKS.includes(signer.memberState) && facts.encrypted ? null : reject('request-unsigned');
 };

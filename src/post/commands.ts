@@ -2,6 +2,8 @@
 export type Command =
   | { name: 'help' | 'subscribe' | 'unsubscribe' | 'certificate' | 'key' | 'held' }
   | { name: 'update-certificate'; fingerprint: string }
+  | { name: 'prove'; nonce: string }
+  | { name: 'vouch'; organisation: string; statement: string }
   | { name: 'archive' | 'acknowledge'; caseId: string }
   | { name: 'accept' | 'hold'; postId: string }
   | { name: 'reject'; postId: string; reason: string };
@@ -35,6 +37,17 @@ export const grammar: readonly Row[] = [
     'certificate\\s+update\\s+((?:[0-9a-f]{4} ?){10,16})',
     'take the one that is attached and has it; sign with the old one',
     ([, written = '']) => ({ name: 'update-certificate', fingerprint: written.replaceAll(' ', '').toUpperCase() }),
+  ),
+  row('prove', 'prove WORDS', 'prove\\s+([0-9a-z]{20,64})', 'the words that were sent to your certificate', ([, nonce = '']) => ({
+    name: 'prove',
+    nonce: nonce.toLowerCase(),
+  })),
+  row(
+    'vouch',
+    'vouch for ORGANISATION: WORDS',
+    'vouch\\s+for\\s+([^:]{1,200}?)\\s*:\\s*(.{1,1000})',
+    'you know an applicant; say how',
+    ([, organisation = '', statement = '']) => ({ name: 'vouch', organisation, statement }),
   ),
   row('key', 'key', 'key', "send me this list's certificate", () => ({ name: 'key' })),
   row('archive', 'archive CASE', `archive\\s+${CASE}`, 'send me what was written in a case', ([, id = '']) => ({

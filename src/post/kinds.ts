@@ -29,6 +29,8 @@ export const kinds: Readonly<Record<PostKind, KindOfPost>> = {
   news: notice,
   'news-clear': { ...notice, clear: 'stranger', silent: true },
   alert: { ...notice, silent: true },
+  membership: notice,
+  'key-wanted': { ...notice, clear: 'stranger', silent: true },
   answer: reply,
   key: { ...reply, clear: 'stranger' },
   receipt: reply,

@@ -47,7 +47,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   const acting: Seams = { ...seams, by: senderOf(look, post) };
   if (kind === 'bounce') return takeBounce(acting, to, post, outside, origin);
   if (to.purpose === 'sendkey' && kind === 'request') return answerKey(acting, to, post, { ...mail, origin });
-  if (kind === 'request') return runRequest(acting, to, post, look);
+  if (kind === 'request') return runRequest(acting, identity, to, post, look);
   if (kind === 'post') {
     const receipt = origin === null ? await introduction(seams, identity, to, mail, look) : null;
     return once(acting, place, post, (trx) =>

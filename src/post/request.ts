@@ -12,13 +12,14 @@ import type { RosterCertificate } from '../store/certificates.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
+import type { List, NewDelivery, NewPost } from '../store/schema.ts';
 import { type Act, acts } from './acts.ts';
 import { type Command, isOfTeam, MOST_COMMANDS, type ParsedRequest, parseRequest } from './commands.ts';
 import type { Destination } from './destination.ts';
 import { type FiledPost, once, placeOf } from './file.ts';
 import type { Look } from './look.ts';
 import { isUnanswerable } from './receipt.ts';
-import type { Accepted, Received } from './received.ts';
+import type { Accepted, Identity, Received } from './received.ts';
 
 /** How old a request may be: mail waits in queues. Within that, its signature is remembered, so that it runs once. */
 const LONGEST_WAY = DAY;
@@ -27,21 +28,40 @@ const LONGEST_WAY = DAY;
  * Runs what somebody of the roster asks for, all of it or, where a line is not understood, nothing; then answers him, sealed.
  * Every act can be done twice without harm: a request whose sender lost the reply, and who sends again, may come here again.
  */
-export async function runRequest(seams: Seams, to: Destination, post: FiledPost, look: Look): Promise<Accepted> {
+export async function runRequest(
+  seams: Seams,
+  { project }: Pick<Identity, 'project'>,
+  to: Destination,
+  post: FiledPost,
+  look: Look,
+): Promise<Accepted> {
   const { roster, opened } = look;
   if (!roster || !opened) throw new Error('a request without a signer was admitted');
   const view = viewOf(parseEntity(opened.content));
   const parsed = parseRequest(view.text.trim() === '' && opened.subjectProtected ? opened.subject : view.text);
   const problems = problemsOf(to, post, look, parsed);
-  const done = problems.length > 0 ? { results: problems, files: [] } : await runAll(seams, to, roster, look, parsed.commands);
+  const done =
+    problems.length > 0 ? { results: problems, files: [] } : await runAll(seams, project, to, roster, look, parsed.commands);
   const words = requestAnswer({ list: to.list.address, results: done.results });
   const answer = await writeNotice(seams, to.list, { kind: 'answer', caseId: null }, noticeEntity(words, done.files));
   return once(seams, placeOf(to, post.kind), post, async (trx) => {
     await posts.insert(trx, post);
     await posts.insert(trx, answer);
-    await deliveries.insertMany(trx, copiesFor(seams.clock, { id: answer.id, case_id: null, list: to.list }, [roster.contact]));
+    await deliveries.insertMany(trx, answerTo(seams, to.list, answer, roster));
     return { id: post.id, caseId: null, held: null };
   });
+}
+
+/** Who is no member yet has copies sealed to the very certificate that signed; a public list has none for anybody but contacts. */
+function answerTo(
+  { clock }: Seams,
+  list: List,
+  { id }: NewPost,
+  { id: certificateId, contact, member }: RosterCertificate,
+): NewDelivery[] {
+  const about = { id, case_id: null, list };
+  if (member.state === 'active') return copiesFor(clock, about, [contact]);
+  return list.role === 'public' ? [] : [copyFor(clock, about, { audience: 'reporter', address: contact.address, certificateId })];
 }
 
 /** Why nothing is run: one line each; empty where all of it may be. */
@@ -78,29 +98,35 @@ interface Done {
 
 async function runAll(
   seams: Seams,
+  project: string,
   to: Destination,
   roster: RosterCertificate,
   { opened }: Look,
   commands: readonly Command[],
 ): Promise<Done> {
   const intake = (await lists.all(seams.db)).filter(({ role }) => role === 'intake').map(({ id }) => id);
-  const team = roster.lists.some((id) => intake.includes(id));
+  const team = roster.member.state === 'active' && roster.lists.some((id) => intake.includes(id));
   const done: Done = { results: [], files: [] };
   for (const command of commands) {
     const act = acts[command.name] as Act<Command>;
     const outcome =
       isOfTeam(command) && !team
         ? { lines: ['that is for the response team'] }
-        : await act({ seams, list: to.list, roster, team, enclosed: opened?.enclosed ?? [] }, command).catch(
-            (error: unknown) => ({
-              lines: [asRefusal(error).message],
-            }),
-          );
+        : roster.member.state !== 'active' && !OF_ANYBODY.has(command.name)
+          ? { lines: [`that is for members: "${roster.member.organisation}" is ${roster.member.state}`] }
+          : await act({ seams, project, list: to.list, roster, team, enclosed: opened?.enclosed ?? [] }, command).catch(
+              (error: unknown) => ({
+                lines: [asRefusal(error).message],
+              }),
+            );
     done.results.push(`> ${written(command)}`, ...outcome.lines.map((line) => `  ${line}`), '');
     if ('files' in outcome) done.files.push(...(outcome.files ?? []));
   }
   return done;
 }
+
+/** What who is on the way in, or is held for his key, may ask for. */
+const OF_ANYBODY: ReadonlySet<Command['name']> = new Set(['help', 'prove', 'key', 'certificate', 'update-certificate']);
 
 function written(command: Command): string {
   const { name } = command;

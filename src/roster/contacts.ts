@@ -9,6 +9,7 @@ import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
@@ -85,11 +86,60 @@ export async function addCertificate(seams: Seams, contactId: string, armored: s
 export async function replaceCertificate(seams: Seams, contactId: string, data: Uint8Array): Promise<GivenCertificate> {
   const given = await addCertificate(seams, contactId, armorCertificate(data));
   if (given.certificate.state === 'proposed')
-    await seams.db.transaction().execute(async (trx) => {
-      await certificates.promote(trx, contactId, given.certificate.id);
-      await record(trx, seams, certificateDeed('certificate.replace', given.certificate));
-    });
+    await seams.db.transaction().execute((trx) => promote(trx, seams, given.certificate, 'certificate.replace'));
   return given;
+}
+
+/** The proposed one counts from now on, the old one is retired, and what waited for one goes. */
+async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }: Certificate, action: string): Promise<void> {
+  if (contact_id === null) throw new Error(`the certificate ${id} belongs to no contact`);
+  await certificates.promote(trx, contact_id, id);
+  await deliveries.retryForCertificate(trx, { contactId: contact_id, certificateId: id }, seams.clock.now());
+  await record(trx, seams, certificateDeed(action, { id, contact_id, ...certificate }));
+}
+
+/**
+ * A person lets a proposed certificate count. Throws Refusal: needs-person, not-found, unusable-certificate; conflict where it is not
+ * proposed.
+ */
+export async function approveCertificate(
+  seams: Seams,
+  contactId: string,
+  certificateId: string,
+  byId: string | null,
+): Promise<Certificate> {
+  if (byId === null) throw new Refusal('needs-person');
+  const certificate = await proposedOf(seams.db, contactId, certificateId);
+  await mustBeUsable(seams, certificate);
+  await seams.db.transaction().execute(async (trx) => {
+    await proposedOf(trx, contactId, certificateId);
+    await promote(trx, seams, certificate, 'certificate.approve');
+  });
+  return { ...certificate, state: 'current' };
+}
+
+/** A person says no to a proposed certificate. Throws as `approveCertificate` does. */
+export async function refuseCertificate(
+  seams: Seams,
+  contactId: string,
+  certificateId: string,
+  byId: string | null,
+): Promise<Certificate> {
+  if (byId === null) throw new Refusal('needs-person');
+  return seams.db.transaction().execute(async (trx) => {
+    const certificate = await proposedOf(trx, contactId, certificateId);
+    await certificates.retire(trx, certificateId);
+    await record(trx, seams, certificateDeed('certificate.refuse', certificate));
+    return { ...certificate, state: 'retired' };
+  });
+}
+
+async function proposedOf(db: Db, contactId: string, certificateId: string): Promise<Certificate> {
+  const certificate = await certificates.byId(db, certificateId);
+  if (certificate?.contact_id !== contactId) throw new Refusal('not-found', `The contact has no certificate ${certificateId}`);
+  if (certificate.state !== 'proposed')
+    throw new Refusal('conflict', `The certificate ${certificate.fingerprint} is ${certificate.state}`);
+  return certificate;
 }
 
 async function renew(seams: Seams, contact: Contact, own: Certificate, armored: string): Promise<GivenCertificate> {
@@ -115,12 +165,19 @@ async function checkNotTaken(db: Db, facts: CertificateFacts, { address }: Conta
   if (taken !== undefined) throw new Refusal('conflict', taken);
 }
 
-async function usableCertificate({ pgp, clock }: Seams, armored: string): Promise<CertificateFacts> {
+/** Reads a certificate that can be encrypted to now. Throws Refusal `unusable-certificate`. */
+export async function usableCertificate({ pgp, clock }: Seams, armored: string): Promise<CertificateFacts> {
   const facts = await pgp.readCertificate(armored);
-  const state = await pgp.usable(facts.data, clock.now());
-  if (!state.usable)
-    throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} cannot be used: ${state.reason}`);
+  await mustBeUsable({ pgp, clock }, facts);
   return facts;
+}
+
+async function mustBeUsable(
+  { pgp, clock }: Pick<Seams, 'pgp' | 'clock'>,
+  { fingerprint, data }: Pick<CertificateFacts, 'fingerprint' | 'data'>,
+): Promise<void> {
+  const state = await pgp.usable(data, clock.now());
+  if (!state.usable) throw new Refusal('unusable-certificate', `The certificate ${fingerprint} cannot be used: ${state.reason}`);
 }
 
 async function insert(

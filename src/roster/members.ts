@@ -6,7 +6,6 @@ import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { Member } from '../store/schema.ts';
-import { mayActivate, maySuspend } from './state.ts';
 
 /**
  * Adds a member in the state `applied`. `lists`: addresses of lists that have members.
@@ -18,29 +17,32 @@ export async function addMember(
 ): Promise<Member> {
   const { db, clock } = local;
   const now = clock.now();
-  const member: Member = {
+  const row = {
     id: newId(clock),
     organisation,
     product,
-    state: 'applied',
+    state: 'applied' as const,
     reason: null,
     created_at: now,
     updated_at: now,
   };
-  await db.transaction().execute(async (trx) => {
+  return db.transaction().execute(async (trx) => {
     const ids = await listsWithMembers(trx, wanted);
-    await members.insert(trx, member);
-    for (const id of ids) await members.addToList(trx, member.id, id);
+    await members.insert(trx, row);
+    for (const id of ids) await members.addToList(trx, row.id, id);
     await record(trx, local, {
       action: 'member.add',
-      subject: `member:${member.id}`,
+      subject: `member:${row.id}`,
       detail: { organisation, product, lists: ids },
     });
+    const member = await members.byId(trx, row.id);
+    if (!member) throw new Error('a member that was written is not there');
+    return member;
   });
-  return member;
 }
 
-async function listsWithMembers(db: Db, addresses: readonly string[]): Promise<string[]> {
+/** Ids of lists that have members. Throws Refusal('invalid') for another one. */
+export async function listsWithMembers(db: Db, addresses: readonly string[]): Promise<string[]> {
   const ids: string[] = [];
   for (const address of addresses) {
     const list = await lists.byAddress(db, address);
@@ -48,28 +50,4 @@ async function listsWithMembers(db: Db, addresses: readonly string[]): Promise<s
     ids.push(list.id);
   }
   return ids;
-}
-
-/**
- * Activates or suspends a member, for a recorded reason.
- * Throws Refusal: not-found; conflict where his state does not allow it (state.ts), or changed meanwhile.
- */
-export async function changeMember(
-  local: Local,
-  id: string,
-  { to, reason }: { to: 'active' | 'suspended'; reason: string },
-): Promise<Member> {
-  const { db, clock } = local;
-  if (reason.trim() === '') throw new Refusal('invalid', 'A reason is needed: it is recorded');
-  const seen = await members.byId(db, id);
-  if (!seen) throw new Refusal('not-found', `There is no member ${id}`);
-  const allowed = to === 'active' ? mayActivate : maySuspend;
-  if (!allowed(seen.state)) throw new Refusal('conflict', `"${seen.organisation}" is ${seen.state}: it cannot become ${to}`);
-  const now = clock.now();
-  await db.transaction().execute(async (trx) => {
-    if (!(await members.setState(trx, id, { from: seen.state, to, reason, now })))
-      throw new Refusal('conflict', `"${seen.organisation}" was changed meanwhile: read it again`);
-    await record(trx, local, { action: `member.${to}`, subject: `member:${id}`, detail: { from: seen.state, reason } });
-  });
-  return { ...seen, state: to, reason, updated_at: now };
 }

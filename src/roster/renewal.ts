@@ -12,5 +12,5 @@ import type { Certificate } from '../store/schema.ts';
 export async function writeRenewal(db: Db, certificate: Certificate, renewal: Renewal, now: Instant): Promise<void> {
   await certificates.renew(db, certificate, renewal.facts.data, renewal.facts.keys);
   if (certificate.state !== 'current' || certificate.contact_id === null || renewal.whyNot !== null) return;
-  await deliveries.retryExpired(db, { contactId: certificate.contact_id, certificateId: certificate.id }, now);
+  await deliveries.retryForCertificate(db, { contactId: certificate.contact_id, certificateId: certificate.id }, now);
 }

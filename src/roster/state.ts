@@ -1,31 +1,55 @@
 import type { MemberState } from '../store/schema.ts';
 
 /**
- * The states of a member.
+ * The states of a member, and what leads from one to another.
  *
  *   applied -> vouched -> vetted -> key_proved -> active
- *   active <-> key_hold      a certificate expired, was revoked or changed: copies are held
+ *   active <-> key_hold      none of its certificates can be encrypted to: its copies are held
  *   active <-> suspended     receives and posts nothing
- *   any    -> removed        may apply again
- *   applied, vouched, vetted, key_proved -> rejected
+ *   any    -> removed        by two admins; may apply again
+ *   applied, vouched, vetted, key_proved -> rejected; may apply again
  *
- * Only an active member's contacts receive anything and are credited with anything. An admin may vouch for the whole
- * way at once, with a recorded reason: that is the one shortcut, from any state before `active`.
+ * Only an active member's contacts are credited with anything, and only those of an active one or one in key_hold have copies made
+ * for them. An admin may answer for a candidate himself, with a recorded reason: `activate` is the one shortcut.
  */
-const CANDIDATE: ReadonlySet<MemberState> = new Set(['applied', 'vouched', 'vetted', 'key_proved']);
+export type Step =
+  | 'vouch'
+  | 'vet'
+  | 'prove-key'
+  | 'activate'
+  | 'hold-key'
+  | 'release-key'
+  | 'suspend'
+  | 'reinstate'
+  | 'reject'
+  | 'remove'
+  | 'apply-again';
+
+const CANDIDATES = ['applied', 'vouched', 'vetted', 'key_proved'] as const;
+
+export const steps: Readonly<Record<Step, { from: readonly MemberState[]; to: MemberState }>> = {
+  vouch: { from: ['applied'], to: 'vouched' },
+  vet: { from: ['vouched'], to: 'vetted' },
+  'prove-key': { from: ['vetted'], to: 'key_proved' },
+  activate: { from: CANDIDATES, to: 'active' },
+  'hold-key': { from: ['active'], to: 'key_hold' },
+  'release-key': { from: ['key_hold'], to: 'active' },
+  suspend: { from: ['active', 'key_hold'], to: 'suspended' },
+  reinstate: { from: ['suspended'], to: 'active' },
+  reject: { from: CANDIDATES, to: 'rejected' },
+  remove: { from: [...CANDIDATES, 'active', 'key_hold', 'suspended'], to: 'removed' },
+  'apply-again': { from: ['removed', 'rejected'], to: 'applied' },
+};
+
+/** Where a step leads from a state; undefined where it may not be taken there. */
+export function after(state: MemberState, step: Step): MemberState | undefined {
+  const { from, to } = steps[step];
+  return from.includes(state) ? to : undefined;
+}
 
 /** Whether a member is on the way in: nothing reaches him yet. */
 export function isCandidate(state: MemberState): boolean {
-  return CANDIDATE.has(state);
-}
-
-/** From where a member may be made active. */
-export function mayActivate(state: MemberState): boolean {
-  return isCandidate(state) || state === 'suspended';
-}
-
-export function maySuspend(state: MemberState): boolean {
-  return state === 'active';
+  return (CANDIDATES as readonly MemberState[]).includes(state);
 }
 
 /** Whether anything may be added to a member: who is out has to apply again. */

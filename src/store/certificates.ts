@@ -119,6 +119,11 @@ export async function promote(db: Db, contactId: string, id: string): Promise<vo
   await ofContact.set({ state: 'current' }).where('id', '=', id).where('state', '=', 'proposed').execute();
 }
 
+/** A proposed one that is not wanted. */
+export async function retire(db: Db, id: string): Promise<void> {
+  await db.updateTable('certificates').set({ state: 'retired' }).where('id', '=', id).where('state', '=', 'proposed').execute();
+}
+
 /** All of a contact, in every state, in the order of their making. */
 export async function ofContact(db: Db, contactId: string): Promise<Certificate[]> {
   return await db.selectFrom('certificates').selectAll().where('contact_id', '=', contactId).orderBy('id').execute();

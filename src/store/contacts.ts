@@ -40,7 +40,10 @@ export interface ListContact {
   certificate: { id: string; fingerprint: string; data: Uint8Array } | null;
 }
 
-/** The active contacts of the *active* members of a list who have not unsubscribed from it, by address. */
+/**
+ * The active contacts of the active members of a list who have not unsubscribed from it, by address. Copies for a member who is held
+ * for his key are made as well, and wait.
+ */
 export async function activeOfList(db: Db, listId: string): Promise<ListContact[]> {
   const rows = await db
     .selectFrom('member_lists')
@@ -52,7 +55,7 @@ export async function activeOfList(db: Db, listId: string): Promise<ListContact[
     .select(['contacts.id', 'contacts.address', 'contacts.name', 'members.id as memberId', 'members.organisation'])
     .select(['certificates.id as certificateId', 'certificates.fingerprint', 'certificates.data'])
     .where('member_lists.list_id', '=', listId)
-    .where('members.state', '=', 'active')
+    .where('members.state', 'in', ['active', 'key_hold'])
     .where('contacts.active', '=', 1)
     .where(({ not, exists, selectFrom }) =>
       not(

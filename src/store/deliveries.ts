@@ -188,11 +188,23 @@ export async function retry(db: Db, id: string, now: Instant): Promise<boolean> 
   return result.numUpdatedRows === 1n;
 }
 
+/** What a copy is held for where the certificate is the reason. */
+const FOR_CERTIFICATE = [
+  'expired',
+  'revoked',
+  'no-certificate',
+  'no-encryption-subkey',
+  'weak',
+  'not-yet-valid',
+  'cannot-encrypt',
+  'unreadable',
+];
+
 /**
- * Sends what was held because this certificate of a contact, his current one, had expired: his copies, and what was for it
- * alone. Gives of how many.
+ * Sends what was held because of a contact's certificate, now that this one, his current one, can be encrypted to: his copies, and
+ * what was for it alone. Gives of how many.
  */
-export async function retryExpired(
+export async function retryForCertificate(
   db: Db,
   { contactId, certificateId }: { contactId: string; certificateId: string },
   now: Instant,
@@ -201,7 +213,7 @@ export async function retryExpired(
     .updateTable('deliveries')
     .set(queuedAgain(now))
     .where('state', '=', 'held')
-    .where('reason', '=', 'expired')
+    .where('reason', 'in', FOR_CERTIFICATE)
     .where((eb) => eb.or([eb('contact_id', '=', contactId), eb('certificate_id', '=', certificateId)]))
     .executeTakeFirst();
   return Number(result.numUpdatedRows);

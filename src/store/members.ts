@@ -3,7 +3,7 @@ import { Refusal } from '../refusal.ts';
 import * as certificates from './certificates.ts';
 import * as contacts from './contacts.ts';
 import type { Db } from './database.ts';
-import type { Certificate, Contact, Member, MemberState } from './schema.ts';
+import type { Certificate, Contact, Member, MemberState, NewMember } from './schema.ts';
 
 export interface ContactWithCertificate extends Contact {
   /** The current one. */
@@ -18,7 +18,7 @@ export interface MemberWithContacts extends Member {
 }
 
 /** Throws Refusal('conflict') where a member of this organisation is there. */
-export async function insert(db: Db, member: Member): Promise<void> {
+export async function insert(db: Db, member: NewMember): Promise<void> {
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('members')
     .values(member)
@@ -83,4 +83,32 @@ export async function setState(
     .where('state', '=', change.from)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
+}
+
+/** Keeps whoever else would change the member waiting until the caller's transaction is over. */
+export async function lock(db: Db, id: string): Promise<void> {
+  await db
+    .updateTable('members')
+    .set((eb) => ({ id: eb.ref('id') }))
+    .where('id', '=', id)
+    .execute();
+}
+
+/** What is not his state: that is changed by `setState` alone. */
+export type MemberFacts = Partial<Pick<Member, 'product' | 'round' | 'terms' | 'terms_at' | 'review_at' | 'review_told_at'>>;
+
+export async function change(db: Db, id: string, to: MemberFacts): Promise<void> {
+  if (Object.keys(to).length > 0) await db.updateTable('members').set(to).where('id', '=', id).execute();
+}
+
+/** Active ones whose review is due and of whom the team was not told. */
+export async function dueForReview(db: Db, now: Instant): Promise<Member[]> {
+  return await db
+    .selectFrom('members')
+    .selectAll()
+    .where('state', '=', 'active')
+    .where('review_at', '<=', now)
+    .where('review_told_at', 'is', null)
+    .orderBy('organisation')
+    .execute();
 }

@@ -21,6 +21,12 @@ export interface Schema {
   unsubscribed: { contact_id: string; list_id: string; created_at: Instant };
   acknowledgements: { post_id: string; contact_id: string; created_at: Instant };
   secrets: { name: string; value: Uint8Array };
+  answers: AnswerTable;
+  vouches: VouchTable;
+  verdicts: VerdictTable;
+  removals: RemovalTable;
+  key_proofs: KeyProofTable;
+  certificate_warnings: { certificate_id: string; ends_at: Instant; days: number; created_at: Instant };
   audit: AuditTable;
   /** One row, with id 1. */
   audit_end: { id: number; seq: number; hash: string };
@@ -62,7 +68,9 @@ export type PostKind =
   | 'lifted'
   | 'news'
   | 'news-clear'
-  | 'alert';
+  | 'alert'
+  | 'membership'
+  | 'key-wanted';
 
 interface ListTable {
   id: string;
@@ -100,6 +108,58 @@ interface MemberTable {
   reason: string | null;
   created_at: Instant;
   updated_at: Instant;
+  /** Of applications: what was said of an earlier one counts no more. */
+  round: Generated<number>;
+  /** The version of the terms that he accepted, and when. */
+  terms: string | null;
+  terms_at: Instant | null;
+  /** When he is to be looked at again, and when the team was told that it is time. */
+  review_at: Instant | null;
+  review_told_at: Instant | null;
+}
+
+interface OfRound {
+  member_id: string;
+  round: number;
+}
+
+interface AnswerTable extends OfRound {
+  criterion: string;
+  answer: string;
+  /** A link. */
+  evidence: string | null;
+}
+
+interface VouchTable extends OfRound {
+  /** Of another member. */
+  contact_id: string;
+  statement: string;
+  created_at: Instant;
+}
+
+interface VerdictTable extends OfRound {
+  /** A contact of the response team. */
+  person_id: string;
+  criterion: string;
+  pass: number;
+  note: string | null;
+  created_at: Instant;
+}
+
+interface RemovalTable extends OfRound {
+  person_id: string;
+  reason: string;
+  created_at: Instant;
+}
+
+interface KeyProofTable {
+  id: string;
+  contact_id: string;
+  certificate_id: string;
+  /** SHA-256, hex. */
+  nonce_hash: string;
+  created_at: Instant;
+  proved_at: Instant | null;
 }
 
 interface ContactTable {
@@ -277,6 +337,12 @@ export interface AuditTable {
 
 export type List = Selectable<ListTable>;
 export type Member = Selectable<MemberTable>;
+export type NewMember = Insertable<MemberTable>;
+export type Answer = Selectable<AnswerTable>;
+export type Vouch = Selectable<VouchTable>;
+export type Verdict = Selectable<VerdictTable>;
+export type Removal = Selectable<RemovalTable>;
+export type KeyProof = Selectable<KeyProofTable>;
 export type Contact = Selectable<ContactTable>;
 export type Certificate = Selectable<CertificateTable>;
 export type Recipient = Selectable<RecipientTable>;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { beforeEach, expect, test } from 'vitest';
 import { record } from '../../src/audit/record.ts';
-import { changeMember } from '../../src/roster/members.ts';
+import { decide } from '../../src/roster/admission.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as members from '../../src/store/members.ts';
 import { arrive, CANARY, letterOf, listCertificate } from '../post/arrive.ts';
@@ -70,7 +70,7 @@ eachEngine((engine) => {
   test('what cannot be logged does not happen', async () => {
     const [alpha] = await members.all(house.db);
     await house.db.deleteFrom('audit_end').execute();
-    const change = changeMember(house, alpha?.id ?? '', { to: 'suspended', reason: 'test' });
+    const change = decide(house, { project: 'orbit' }, alpha?.id ?? '', 'suspend', { reason: 'test' });
     await expect(change).rejects.toThrow(/nothing can be logged/);
     expect(await members.byId(house.db, alpha?.id ?? '')).toMatchObject({ state: 'active' });
     const rita = await makeParty('rita@example.org');

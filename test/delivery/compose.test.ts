@@ -192,6 +192,8 @@ describe('the fields of a copy', () => {
     key: 'auto-replied',
     'receipt-clear': 'auto-replied',
     alert: 'auto-generated',
+    membership: 'auto-generated',
+    'key-wanted': 'auto-generated',
     lifted: 'auto-generated',
     news: 'auto-generated',
     'news-clear': 'auto-generated',

@@ -8,6 +8,16 @@ alter table acknowledgements add constraint acknowledgements_pk PRIMARY KEY (pos
 
 alter table acknowledgements add constraint acknowledgements_post_id_fkey FOREIGN KEY (post_id) REFERENCES posts(id);
 
+create table answers (member_id text not null,
+  round integer not null,
+  criterion text not null,
+  answer text not null,
+  evidence text);
+
+alter table answers add constraint answers_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id);
+
+alter table answers add constraint answers_pk PRIMARY KEY (member_id, round, criterion);
+
 create table approvals (case_id text not null,
   hash text not null,
   person_id text not null,
@@ -274,6 +284,15 @@ alter table certificate_keys add constraint certificate_keys_pk PRIMARY KEY (cer
 
 CREATE INDEX certificate_keys_key_id ON public.certificate_keys USING btree (key_id);
 
+create table certificate_warnings (certificate_id text not null,
+  ends_at bigint not null,
+  days integer not null,
+  created_at bigint not null);
+
+alter table certificate_warnings add constraint certificate_warnings_certificate_id_fkey FOREIGN KEY (certificate_id) REFERENCES certificates(id);
+
+alter table certificate_warnings add constraint certificate_warnings_pk PRIMARY KEY (certificate_id, ends_at, days);
+
 create table certificates (id text not null,
   contact_id text,
   fingerprint text not null,
@@ -421,7 +440,8 @@ CREATE OR REPLACE FUNCTION public.deliveries_stranger()
 AS $function$
       begin
         if new.audience = 'stranger'
-        and not exists (select 1 from posts where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key')) then raise exception 'a stranger is sent nothing but fixed words' using errcode = 'check_violation'; end if;
+        and not exists (select 1 from posts
+          where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key', 'key-wanted')) then raise exception 'a stranger is sent nothing but fixed words' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;
@@ -435,6 +455,23 @@ CREATE TRIGGER deliveries_public BEFORE INSERT OR UPDATE OF post_id, list_id, ca
 CREATE TRIGGER deliveries_public_alone BEFORE INSERT OR UPDATE OF post_id, audience ON public.deliveries FOR EACH ROW EXECUTE FUNCTION deliveries_public_alone();
 
 CREATE TRIGGER deliveries_stranger BEFORE INSERT OR UPDATE OF post_id, list_id, case_id, audience, address ON public.deliveries FOR EACH ROW EXECUTE FUNCTION deliveries_stranger();
+
+create table key_proofs (id text not null,
+  contact_id text not null,
+  certificate_id text not null,
+  nonce_hash text not null,
+  created_at bigint not null,
+  proved_at bigint);
+
+alter table key_proofs add constraint key_proofs_certificate_id_fkey FOREIGN KEY (certificate_id) REFERENCES certificates(id);
+
+alter table key_proofs add constraint key_proofs_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES contacts(id);
+
+alter table key_proofs add constraint key_proofs_nonce_hash_key UNIQUE (nonce_hash);
+
+alter table key_proofs add constraint key_proofs_pkey PRIMARY KEY (id);
+
+CREATE INDEX key_proofs_contact ON public.key_proofs USING btree (contact_id);
 
 create table lists (id text not null,
   address text not null,
@@ -519,7 +556,12 @@ create table members (id text not null,
   state text not null,
   reason text,
   created_at bigint not null,
-  updated_at bigint not null);
+  updated_at bigint not null,
+  round integer not null default 1,
+  terms text,
+  terms_at bigint,
+  review_at bigint,
+  review_told_at bigint);
 
 alter table members add constraint members_organisation_key UNIQUE (organisation);
 
@@ -638,6 +680,18 @@ alter table recipients add constraint recipients_pkey PRIMARY KEY (id);
 
 CREATE INDEX recipients_address ON public.recipients USING btree (address);
 
+create table removals (member_id text not null,
+  round integer not null,
+  person_id text not null,
+  reason text not null,
+  created_at bigint not null);
+
+alter table removals add constraint removals_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id);
+
+alter table removals add constraint removals_person_id_fkey FOREIGN KEY (person_id) REFERENCES contacts(id);
+
+alter table removals add constraint removals_pk PRIMARY KEY (member_id, round, person_id);
+
 create table secrets (name text not null,
   value bytea not null);
 
@@ -673,3 +727,31 @@ alter table unsubscribed add constraint unsubscribed_contact_id_fkey FOREIGN KEY
 alter table unsubscribed add constraint unsubscribed_list_id_fkey FOREIGN KEY (list_id) REFERENCES lists(id);
 
 alter table unsubscribed add constraint unsubscribed_pk PRIMARY KEY (contact_id, list_id);
+
+create table verdicts (member_id text not null,
+  round integer not null,
+  person_id text not null,
+  criterion text not null,
+  pass integer not null,
+  note text,
+  created_at bigint not null);
+
+alter table verdicts add constraint verdicts_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id);
+
+alter table verdicts add constraint verdicts_pass_check CHECK ((pass = ANY (ARRAY[0, 1])));
+
+alter table verdicts add constraint verdicts_person_id_fkey FOREIGN KEY (person_id) REFERENCES contacts(id);
+
+alter table verdicts add constraint verdicts_pk PRIMARY KEY (member_id, round, person_id, criterion);
+
+create table vouches (member_id text not null,
+  round integer not null,
+  contact_id text not null,
+  statement text not null,
+  created_at bigint not null);
+
+alter table vouches add constraint vouches_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES contacts(id);
+
+alter table vouches add constraint vouches_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id);
+
+alter table vouches add constraint vouches_pk PRIMARY KEY (member_id, round, contact_id);

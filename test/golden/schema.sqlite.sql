@@ -4,6 +4,15 @@ CREATE TABLE "acknowledgements" ("post_id" text not null references "posts" ("id
   constraint "acknowledgements_pk" primary key ("post_id",
   "contact_id")) strict;
 
+CREATE TABLE "answers" ("member_id" text not null references "members" ("id"),
+  "round" integer not null,
+  "criterion" text not null,
+  "answer" text not null,
+  "evidence" text,
+  constraint "answers_pk" primary key ("member_id",
+  "round",
+  "criterion")) strict;
+
 CREATE TABLE "approvals" ("case_id" text not null references "cases" ("id"),
   "hash" text not null,
   "person_id" text not null references "contacts" ("id"),
@@ -150,6 +159,14 @@ CREATE TABLE "certificate_keys" ("certificate_id" text not null references "cert
 
 CREATE INDEX "certificate_keys_key_id" on "certificate_keys" ("key_id");
 
+CREATE TABLE "certificate_warnings" ("certificate_id" text not null references "certificates" ("id"),
+  "ends_at" integer not null,
+  "days" integer not null,
+  "created_at" integer not null,
+  constraint "certificate_warnings_pk" primary key ("certificate_id",
+  "ends_at",
+  "days")) strict;
+
 CREATE TABLE "certificates" ("id" text primary key,
   "contact_id" text references "contacts" ("id"),
   "fingerprint" text not null,
@@ -256,10 +273,21 @@ CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_
         where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public')) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
 
 CREATE TRIGGER deliveries_stranger_insert before insert on deliveries when new.audience = 'stranger'
-        and not exists (select 1 from posts where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key')) begin select raise(abort, 'a stranger is sent nothing but fixed words'); end;
+        and not exists (select 1 from posts
+          where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key', 'key-wanted')) begin select raise(abort, 'a stranger is sent nothing but fixed words'); end;
 
 CREATE TRIGGER deliveries_stranger_update before update of post_id, list_id, case_id, audience, address on deliveries when new.audience = 'stranger'
-        and not exists (select 1 from posts where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key')) begin select raise(abort, 'a stranger is sent nothing but fixed words'); end;
+        and not exists (select 1 from posts
+          where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key', 'key-wanted')) begin select raise(abort, 'a stranger is sent nothing but fixed words'); end;
+
+CREATE TABLE "key_proofs" ("id" text primary key,
+  "contact_id" text not null references "contacts" ("id"),
+  "certificate_id" text not null references "certificates" ("id"),
+  "nonce_hash" text not null unique,
+  "created_at" integer not null,
+  "proved_at" integer) strict;
+
+CREATE INDEX "key_proofs_contact" on "key_proofs" ("contact_id");
 
 CREATE TABLE "lists" ("id" text primary key,
   "address" text not null unique check (address = lower(address)),
@@ -310,7 +338,12 @@ CREATE TABLE "members" ("id" text primary key,
   "state" text not null check (state in ('applied', 'vouched', 'vetted', 'key_proved', 'active', 'key_hold', 'suspended', 'removed', 'rejected')),
   "reason" text,
   "created_at" integer not null,
-  "updated_at" integer not null) strict;
+  "updated_at" integer not null,
+  "round" integer default 1 not null,
+  "terms" text,
+  "terms_at" integer,
+  "review_at" integer,
+  "review_told_at" integer) strict;
 
 CREATE TABLE "patches" ("id" text primary key,
   "case_id" text not null references "cases" ("id"),
@@ -388,6 +421,15 @@ CREATE TABLE "recipients" ("id" text primary key,
 
 CREATE INDEX "recipients_address" on "recipients" ("address");
 
+CREATE TABLE "removals" ("member_id" text not null references "members" ("id"),
+  "round" integer not null,
+  "person_id" text not null references "contacts" ("id"),
+  "reason" text not null,
+  "created_at" integer not null,
+  constraint "removals_pk" primary key ("member_id",
+  "round",
+  "person_id")) strict;
+
 CREATE TABLE "secrets" ("name" text primary key,
   "value" blob not null) strict;
 
@@ -407,3 +449,24 @@ CREATE TABLE "unsubscribed" ("contact_id" text not null references "contacts" ("
   "created_at" integer not null,
   constraint "unsubscribed_pk" primary key ("contact_id",
   "list_id")) strict;
+
+CREATE TABLE "verdicts" ("member_id" text not null references "members" ("id"),
+  "round" integer not null,
+  "person_id" text not null references "contacts" ("id"),
+  "criterion" text not null,
+  "pass" integer not null check (pass in (0, 1)),
+  "note" text,
+  "created_at" integer not null,
+  constraint "verdicts_pk" primary key ("member_id",
+  "round",
+  "person_id",
+  "criterion")) strict;
+
+CREATE TABLE "vouches" ("member_id" text not null references "members" ("id"),
+  "round" integer not null,
+  "contact_id" text not null references "contacts" ("id"),
+  "statement" text not null,
+  "created_at" integer not null,
+  constraint "vouches_pk" primary key ("member_id",
+  "round",
+  "contact_id")) strict;

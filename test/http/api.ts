@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach } from 'vitest';
 import { createHttp } from '../../src/http/server.ts';
 import { createLog } from '../../src/log.ts';
+import { CRITERIA } from '../../src/roster/criteria.ts';
 import type { TestDatabase } from '../support/dialects.ts';
 import { type House, housing } from '../support/house.ts';
 
@@ -50,6 +51,7 @@ export function serving(): (database: TestDatabase) => Promise<TestApi> {
       seams: house,
       log: createLog('trace', { write: (line: string) => void lines.push(line) }),
       ready: async () => missing,
+      admission: { project: 'orbit', criteria: CRITERIA, terms: null },
       changed: { deliveries: () => void rung.deliveries++, releases: () => void rung.releases++ },
     });
     running.push(app);

@@ -77,7 +77,8 @@ eachEngine((engine) => {
     });
     expect(await move('activate', 'again')).toMatchObject(refusal(409, 'conflict'));
     expect(await move('suspend', 'leaked')).toMatchObject({ status: 200, body: { state: 'suspended' } });
-    expect(await move('activate', 'did not')).toMatchObject({ status: 200, body: { state: 'active', reason: 'did not' } });
+    expect(await move('activate', 'did not')).toMatchObject(refusal(409, 'conflict'));
+    expect(await move('reinstate', 'did not')).toMatchObject({ status: 200, body: { state: 'active', reason: 'did not' } });
     expect(await api.ask(admin, `GET ${at}`)).toMatchObject({ body: { organisation: 'Gamma', lists: [LISTS.distributors] } });
     expect(await api.ask(admin, 'POST /api/v1/members', { body: { organisation: 'Gamma', lists: [] } })).toMatchObject(
       refusal(409, 'conflict'),

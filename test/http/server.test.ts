@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { createHttp } from '../../src/http/server.ts';
 import { createLog } from '../../src/log.ts';
+import { CRITERIA } from '../../src/roster/criteria.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { housing } from '../support/house.ts';
 import { serving } from './api.ts';
@@ -114,7 +115,10 @@ eachEngine((engine) => {
       const { responses } = operation as { responses: Record<string, unknown> };
       expect(Object.values(responses), path).toContainEqual(success);
       if (!path.startsWith('/api/v1/')) continue;
-      expect(operation, path).toMatchObject({ security: [{ bearer: [] }], description: expect.stringMatching(/Roles: admin/) });
+      const forAnyone = ['/api/v1/applications', '/api/v1/criteria'].includes(path);
+      const said = forAnyone ? /For anyone/ : /Roles: admin/;
+      const security = forAnyone ? [] : [{ bearer: [] }];
+      expect(operation, path).toMatchObject({ security, description: expect.stringMatching(said) });
       expect(responses['default'], path).toMatchObject({ content: { 'application/problem+json': {} } });
     }
   });
@@ -139,7 +143,8 @@ eachEngine((engine) => {
   const make = async () => {
     const house = await build((await engine.open()).db);
     const changed = { deliveries() {}, releases() {} };
-    return createHttp({ seams: house, log: createLog('silent'), ready: async () => [], changed });
+    const admission = { project: 'orbit', criteria: CRITERIA, terms: null };
+    return createHttp({ seams: house, log: createLog('silent'), ready: async () => [], changed, admission });
   };
 
   test('a route about which nothing says who may use it does not start', async () => {

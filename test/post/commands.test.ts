@@ -79,6 +79,7 @@ test('help shows how each command is written, so that it is read again', () => {
       .replace('FINGERPRINT', FINGERPRINT)
       .replace('CASE', 'ORBIT-2026-0001')
       .replace('POST', POST)
+      .replace('prove WORDS', `prove ${POST}`)
       .replace('[REASON]', 'why');
     expect(parseRequest(line).problems).toEqual([]);
   }

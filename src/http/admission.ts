@@ -1,0 +1,265 @@
+import { type Static, Type } from 'typebox';
+import { toIso } from '../clock.ts';
+import { Refusal } from '../refusal.ts';
+import { apply, decide, judge, remove, vouch } from '../roster/admission.ts';
+import { Address, Entry } from '../roster/entries.ts';
+import { askForProof } from '../roster/prove.ts';
+import * as admission from '../store/admission.ts';
+import type { Db } from '../store/database.ts';
+import type { Member } from '../store/schema.ts';
+import type { Api, App } from './api.ts';
+import { countAttempts } from './attempts.ts';
+import { acting, callerOf } from './auth.ts';
+import { orNull } from './case-view.ts';
+import { InstantUtc } from './instant.ts';
+import { knownMember, MemberView, shown } from './members.ts';
+import { ById, Name, OrNull } from './schemas.ts';
+
+const tags = ['roster'];
+const strict = { additionalProperties: false } as const;
+const { organisation, product } = Entry.properties;
+const { name } = Entry.properties.contacts.items.properties;
+
+const Reason = Type.String({
+  pattern: '^[^\\u0000-\\u001f\\u007f]{1,500}$',
+  description: 'why: one line of 1 to 500 characters',
+});
+const Words = Type.String({ minLength: 1, maxLength: 5000, pattern: '^[^\\u0000]*$' });
+const Criterion = Type.String({ minLength: 1, maxLength: 40, description: 'the id of a criterion' });
+
+const Application = Type.Object(
+  {
+    organisation,
+    product,
+    contact: Type.Object({ address: Address, name, certificate: Type.String({ minLength: 1, description: 'armored' }) }, strict),
+    terms: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'the version of the terms that is accepted' })),
+    answers: Type.Array(
+      Type.Object(
+        {
+          criterion: Criterion,
+          answer: Words,
+          evidence: Type.Optional(Type.String({ pattern: '^https?://[!-~]{1,1000}$', description: 'a link' })),
+        },
+        strict,
+      ),
+      { maxItems: 50, description: 'one to each criterion of GET /api/v1/criteria' },
+    ),
+  },
+  strict,
+);
+
+/** What was said of the present application. */
+const AdmissionView = Type.Object({
+  member: MemberView,
+  answers: Type.Array(Type.Object({ criterion: Type.String(), answer: Type.String(), evidence: OrNull(Type.String()) })),
+  vouches: Type.Array(Type.Object({ contactId: Type.String(), statement: Type.String(), at: InstantUtc })),
+  verdicts: Type.Array(
+    Type.Object({
+      personId: Type.String(),
+      criterion: Type.String(),
+      pass: Type.Boolean(),
+      note: OrNull(Type.String()),
+      at: InstantUtc,
+    }),
+  ),
+  removals: Type.Array(Type.Object({ personId: Type.String(), reason: Type.String(), at: InstantUtc })),
+});
+
+export function admissionRoutes(app: App, api: Api): void {
+  listCriteria(app, api);
+  postApplication(app, api);
+  showAdmission(app, api);
+  postVouch(app, api);
+  postVerdicts(app, api);
+  postProveKey(app, api);
+  postDecision(app, api, 'activate', 'Make a candidate active, for a recorded reason');
+  postDecision(app, api, 'suspend', 'Suspend an active member: he gets and posts nothing');
+  postDecision(app, api, 'reinstate', 'Make a suspended member active again');
+  postDecision(app, api, 'reject', 'Reject a candidate');
+  postRemoval(app, api);
+  showExposure(app, api);
+}
+
+function listCriteria(app: App, { admission: { criteria, terms } }: Api): void {
+  const response = {
+    200: Type.Object({
+      criteria: Type.Array(Type.Object({ id: Type.String(), text: Type.String() })),
+      terms: OrNull(Type.String({ description: 'the version that an applicant accepts' })),
+    }),
+  };
+  const schema = { tags, summary: 'What an applicant answers', response };
+  app.get('/criteria', { schema }, async () => ({ criteria: [...criteria], terms }));
+}
+
+/** Nobody learns from the answer who is on the roster: what is wrong with the form itself is said, and nothing else. */
+function postApplication(app: App, { seams, changed, admission: rules }: Api): void {
+  const attempts = countAttempts(seams.clock);
+  const schema = {
+    tags,
+    summary: 'Apply to be a member; without a token',
+    description:
+      'The answer is the same whether or not the organisation or the address is known; what comes of it is told by mail.',
+    body: Application,
+    response: { 202: Type.Object({ status: Type.Literal('received') }) },
+  };
+  app.post('/applications', { schema }, async (request, reply) => {
+    const wait = attempts.failed(request.ip);
+    if (wait > 0) {
+      reply.header('retry-after', String(wait));
+      throw new Refusal('too-many-attempts');
+    }
+    const { body } = request;
+    const { contact, product: what, terms, answers } = body;
+    const application = {
+      organisation: body.organisation,
+      product: what ?? null,
+      contact: { ...contact, name: contact.name ?? null },
+      terms: terms ?? null,
+      answers: answers.map((answer) => ({ ...answer, evidence: answer.evidence ?? null })),
+    };
+    await apply(seams, rules, application).catch((error: unknown) => {
+      if (error instanceof Refusal && error.reason === 'conflict') {
+        request.log.info({ reqId: request.id }, 'an application was not taken: what it names is there already');
+        return;
+      }
+      throw error;
+    });
+    changed.deliveries();
+    return reply.code(202).send({ status: 'received' });
+  });
+}
+
+async function admissionView(db: Db, member: Member): Promise<Static<typeof AdmissionView>> {
+  const round = { memberId: member.id, round: member.round };
+  const [answers, vouches, verdicts, removals] = await Promise.all([
+    admission.answers(db, round),
+    admission.vouches(db, round),
+    admission.verdicts(db, round),
+    admission.removals(db, round),
+  ]);
+  return {
+    member: await shown(db, member),
+    answers: answers.map(({ criterion, answer, evidence }) => ({ criterion, answer, evidence })),
+    vouches: vouches.map(({ contact_id, statement, created_at }) => ({
+      contactId: contact_id,
+      statement,
+      at: toIso(created_at),
+    })),
+    verdicts: verdicts.map(({ person_id, criterion, pass, note, created_at }) => ({
+      personId: person_id,
+      criterion,
+      pass: pass === 1,
+      note,
+      at: toIso(created_at),
+    })),
+    removals: removals.map(({ person_id, reason, created_at }) => ({ personId: person_id, reason, at: toIso(created_at) })),
+  };
+}
+
+function showAdmission(app: App, { seams: { db } }: Api): void {
+  const schema = { tags, summary: 'What was said of a member’s application', params: ById, response: { 200: AdmissionView } };
+  app.get('/members/:id/admission', { schema }, async ({ params }) => admissionView(db, await knownMember(db, params.id)));
+}
+
+function postVouch(app: App, { seams }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Vouch for an applicant, as a person of another organisation',
+    params: ById,
+    body: Type.Object({ statement: Words }, strict),
+    response: { 201: MemberView },
+  };
+  app.post('/members/:id/vouches', { schema }, async ({ params, body, caller }, reply) => {
+    const member = await vouch(acting(seams, caller), params.id, callerOf({ caller }).personId, body.statement);
+    reply.code(201);
+    return shown(seams.db, member);
+  });
+}
+
+function postVerdicts(app: App, { seams, admission: rules }: Api): void {
+  const Judgement = Type.Object({ criterion: Criterion, pass: Type.Boolean(), note: Type.Optional(Words) }, strict);
+  const schema = {
+    tags,
+    summary: 'Say of each criterion whether it is met; two different people make a member vetted',
+    params: ById,
+    body: Type.Object({ verdicts: Type.Array(Judgement, { minItems: 1, maxItems: 50 }) }, strict),
+    response: { 201: MemberView },
+  };
+  app.post('/members/:id/verdicts', { schema }, async ({ params, body, caller }, reply) => {
+    const verdicts = body.verdicts.map((verdict) => ({ ...verdict, note: verdict.note ?? null }));
+    const member = await judge(acting(seams, caller), rules, params.id, callerOf({ caller }).personId, verdicts);
+    reply.code(201);
+    return shown(seams.db, member);
+  });
+}
+
+function postProveKey(app: App, { seams, changed, admission: rules }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Ask the contacts of a member to prove their certificates: a nonce, sealed to each',
+    params: ById,
+    response: { 202: Type.Object({ asked: Type.Integer() }) },
+  };
+  app.post('/members/:id/prove-key', { schema }, async ({ params, caller }, reply) => {
+    const asked = await askForProof(acting(seams, caller), rules, params.id);
+    changed.deliveries();
+    reply.code(202);
+    return { asked };
+  });
+}
+
+function postDecision(
+  app: App,
+  { seams, changed, admission: rules }: Api,
+  step: 'activate' | 'suspend' | 'reinstate' | 'reject',
+  summary: string,
+): void {
+  const lists = Type.Optional(
+    Type.Array(Address, { maxItems: 100, description: 'of an activation: addresses of the lists that he is put on' }),
+  );
+  const body = Type.Object({ reason: Reason, lists }, strict);
+  const schema = { tags, summary, params: ById, body, response: { 200: MemberView } };
+  app.post(`/members/:id/${step}`, { schema }, async ({ params, body: decision, caller }) => {
+    const member = await decide(acting(seams, caller), rules, params.id, step, { lists: [], ...decision });
+    changed.deliveries();
+    return shown(seams.db, member);
+  });
+}
+
+function postRemoval(app: App, { seams, changed, admission: rules }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Remove a member: the first admin asks for it (202), a second one does it (200)',
+    params: ById,
+    body: Type.Object({ reason: Reason }, strict),
+    response: { 200: MemberView, 202: MemberView },
+  };
+  app.post('/members/:id/remove', { schema }, async ({ params, body, caller }, reply) => {
+    const { member, pending } = await remove(acting(seams, caller), rules, params.id, callerOf({ caller }).personId, body.reason);
+    changed.deliveries();
+    return reply.code(pending ? 202 : 200).send(await shown(seams.db, member));
+  });
+}
+
+function showExposure(app: App, { seams: { db } }: Api): void {
+  const Exposed = Type.Object({
+    caseId: Name,
+    state: Type.String(),
+    releaseAt: OrNull(InstantUtc),
+    contactId: Type.String(),
+    address: Type.String(),
+    delivery: Type.String({ description: 'the state of his copy' }),
+    settledAt: OrNull(InstantUtc),
+  });
+  const schema = {
+    tags,
+    summary: 'Which cases that are not public a member was sent something of',
+    params: ById,
+    response: { 200: Type.Object({ items: Type.Array(Exposed) }) },
+  };
+  app.get('/members/:id/exposure', { schema }, async ({ params }) => {
+    const { id } = await knownMember(db, params.id);
+    const items = await admission.exposure(db, id);
+    return { items: items.map((row) => ({ ...row, releaseAt: orNull(row.releaseAt), settledAt: orNull(row.settledAt) })) };
+  });
+}

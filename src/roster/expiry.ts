@@ -1,0 +1,162 @@
+import { record } from '../audit/record.ts';
+import { DAY, type Instant } from '../clock.ts';
+import { type Addressee, copyFor } from '../delivery/copies.ts';
+import { roleAddress } from '../mail/address.ts';
+import { certificateEnds, certificatesEnd, keyWanted, memberChanged, reviewsDue } from '../notices/templates.ts';
+import { noticeEntity, writeNotice } from '../notices/write.ts';
+import type { Seams } from '../seams.ts';
+import * as admission from '../store/admission.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as members from '../store/members.ts';
+import * as posts from '../store/posts.ts';
+import type { NewPost } from '../store/schema.ts';
+import { after } from './state.ts';
+import { prepareNotice, teamList, tellMember, tellTeam } from './tell.ts';
+
+/** Days before its end at which the owner of a certificate and the team are told, each once. */
+const WARNINGS = [30, 14, 3] as const;
+
+interface Ending {
+  certificateId: string;
+  fingerprint: string;
+  contactId: string;
+  address: string;
+  endsAt: Instant;
+  /** Which warning it is. */
+  days: number;
+}
+
+/**
+ * Tells owners and the team of certificates that end soon, holds members none of whose certificates can be encrypted to any more and
+ * lets them go when one can. Gives whether mail was queued.
+ */
+export async function watchCertificates(seams: Seams, project: string): Promise<boolean> {
+  const ending: Ending[] = [];
+  let queued = false;
+  for (const member of await members.all(seams.db)) {
+    const seen = await lookAt(seams, member);
+    if (!seen) continue;
+    ending.push(...seen.ending);
+    if (await holdOrRelease(seams, project, member.id, seen)) queued = true;
+  }
+  return (await warn(seams, ending)) > 0 || queued;
+}
+
+/** Holds a member or lets him go, as his certificates are now. */
+export async function checkMember(seams: Seams, project: string, memberId: string): Promise<boolean> {
+  const member = (await members.all(seams.db)).find(({ id }) => id === memberId);
+  const seen = member && (await lookAt(seams, member));
+  return seen ? holdOrRelease(seams, project, memberId, seen) : false;
+}
+
+interface Seen {
+  /** One of his contacts can be encrypted to. */
+  usable: boolean;
+  /** Addresses of those who cannot. */
+  wanted: string[];
+  ending: Ending[];
+}
+
+/** Undefined for who is neither active nor held, or has no contact who could be waited for. */
+async function lookAt({ pgp, clock }: Seams, member: members.MemberWithContacts): Promise<Seen | undefined> {
+  const active = member.contacts.filter((contact) => contact.active === 1);
+  if ((member.state !== 'active' && member.state !== 'key_hold') || active.length === 0) return undefined;
+  const now = clock.now();
+  const seen: Seen = { usable: false, wanted: [], ending: [] };
+  for (const { id: contactId, address, certificate } of active) {
+    const state = certificate ? await pgp.usable(certificate.data, now) : null;
+    if (!certificate || !state?.usable) {
+      seen.wanted.push(address);
+      continue;
+    }
+    seen.usable = true;
+    const { until: endsAt } = state;
+    const days = endsAt === null ? undefined : WARNINGS.findLast((each) => endsAt - now <= each * DAY);
+    if (endsAt === null || days === undefined) continue;
+    const { id: certificateId, fingerprint } = certificate;
+    seen.ending.push({ certificateId, fingerprint, contactId, address, endsAt, days });
+  }
+  return seen;
+}
+
+async function warn(seams: Seams, ending: readonly Ending[]): Promise<number> {
+  const { db, clock } = seams;
+  const fresh: Ending[] = [];
+  for (const one of ending) {
+    const list = await teamList(db);
+    const request = roleAddress(list.address, 'request');
+    const { post } = await prepareNotice(seams, certificateEnds({ ...one, request }));
+    const isNew = await db.transaction().execute(async (trx) => {
+      const { certificateId: certificate_id, endsAt: ends_at, days } = one;
+      if (!(await admission.insertWarning(trx, { certificate_id, ends_at, days, created_at: clock.now() }))) return false;
+      await posts.insert(trx, post);
+      const to = { audience: 'reporter', address: one.address, certificateId: certificate_id } as const;
+      await deliveries.insertMany(trx, [copyFor(clock, { id: post.id, case_id: null, list }, to)]);
+      const detail = { certificate: certificate_id, fingerprint: one.fingerprint, days };
+      await record(trx, seams, { action: 'certificate.warn', subject: `contact:${one.contactId}`, detail });
+      return true;
+    });
+    if (isNew) fresh.push(one);
+  }
+  if (fresh.length === 0) return 0;
+  const toTeam = await prepareNotice(seams, certificatesEnd(fresh), 'alert');
+  await db.transaction().execute((trx) => tellTeam(trx, seams, toTeam));
+  return fresh.length;
+}
+
+/** Gives whether the member's state changed. Who is held is asked for a new certificate, in words that say nothing else. */
+async function holdOrRelease(
+  seams: Seams,
+  project: string,
+  memberId: string,
+  { usable, wanted }: Pick<Seen, 'usable' | 'wanted'>,
+): Promise<boolean> {
+  const { db, clock } = seams;
+  const step = usable ? 'release-key' : 'hold-key';
+  const seen = await members.byId(db, memberId);
+  const to = seen && after(seen.state, step);
+  if (!seen || !to) return false;
+  const told = await prepareNotice(seams, memberChanged({ project, organisation: seen.organisation, state: to, reason: null }));
+  const { list } = told;
+  const words = keyWanted({ list: list.address, request: roleAddress(list.address, 'request') });
+  const asking: NewPost = await writeNotice(seams, list, { kind: 'key-wanted', caseId: null }, noticeEntity(words));
+  return db.transaction().execute(async (trx) => {
+    if (!(await members.setState(trx, memberId, { from: seen.state, to, reason: null, now: clock.now() }))) return false;
+    if (usable) await tellMember(trx, seams, told, memberId);
+    else await askInClear(trx, seams, asking, list, wanted);
+    await record(trx, seams, { action: `member.${step}`, subject: `member:${memberId}`, detail: { from: seen.state, to } });
+    return true;
+  });
+}
+
+async function askInClear(
+  trx: Db,
+  { clock }: Seams,
+  post: NewPost,
+  list: { id: string; address: string },
+  addresses: readonly string[],
+): Promise<void> {
+  if (addresses.length === 0) return;
+  await posts.insert(trx, post);
+  const to = (address: string): Addressee => ({ audience: 'stranger', address });
+  await deliveries.insertMany(
+    trx,
+    addresses.map((address) => copyFor(clock, { id: post.id, case_id: null, list }, to(address))),
+  );
+}
+
+/** Tells the team once of each member who is to be looked at again. Gives whether there were any. */
+export async function watchReviews(seams: Seams): Promise<boolean> {
+  const { db, clock } = seams;
+  const due = await members.dueForReview(db, clock.now());
+  if (due.length === 0) return false;
+  const told = await prepareNotice(seams, reviewsDue(due.map(({ organisation }) => organisation)), 'alert');
+  await db.transaction().execute(async (trx) => {
+    for (const { id } of due) await members.change(trx, id, { review_told_at: clock.now() });
+    await tellTeam(trx, seams, told);
+    const deeds = due.map(({ id }) => ({ action: 'member.review-due', subject: `member:${id}` }));
+    await record(trx, seams, ...deeds);
+  });
+  return true;
+}

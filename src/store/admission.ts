@@ -1,0 +1,172 @@
+import type { Instant } from '../clock.ts';
+import type { Db } from './database.ts';
+import type { Answer, KeyProof, Removal, Verdict, Vouch } from './schema.ts';
+
+/** What belongs to one application of a member. */
+export interface Round {
+  memberId: string;
+  round: number;
+}
+
+export async function insertAnswers(db: Db, answers: readonly Answer[]): Promise<void> {
+  if (answers.length > 0) await db.insertInto('answers').values(answers).execute();
+}
+
+export async function answers(db: Db, { memberId, round }: Round): Promise<Answer[]> {
+  return db
+    .selectFrom('answers')
+    .selectAll()
+    .where('member_id', '=', memberId)
+    .where('round', '=', round)
+    .orderBy('criterion')
+    .execute();
+}
+
+/** False where he has vouched for that application already. */
+export async function insertVouch(db: Db, vouch: Vouch): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('vouches')
+    .values(vouch)
+    .onConflict((oc) => oc.doNothing())
+    .executeTakeFirst();
+  return Boolean(numInsertedOrUpdatedRows);
+}
+
+export async function vouches(db: Db, { memberId, round }: Round): Promise<Vouch[]> {
+  return db
+    .selectFrom('vouches')
+    .selectAll()
+    .where('member_id', '=', memberId)
+    .where('round', '=', round)
+    .orderBy('created_at')
+    .execute();
+}
+
+/** What a person said of an application takes the place of what he said of it before. */
+export async function replaceVerdicts(
+  db: Db,
+  { memberId, round }: Round,
+  personId: string,
+  rows: readonly Verdict[],
+): Promise<void> {
+  await db
+    .deleteFrom('verdicts')
+    .where('member_id', '=', memberId)
+    .where('round', '=', round)
+    .where('person_id', '=', personId)
+    .execute();
+  if (rows.length > 0) await db.insertInto('verdicts').values(rows).execute();
+}
+
+export async function verdicts(db: Db, { memberId, round }: Round): Promise<Verdict[]> {
+  return db
+    .selectFrom('verdicts')
+    .selectAll()
+    .where('member_id', '=', memberId)
+    .where('round', '=', round)
+    .orderBy('person_id')
+    .orderBy('criterion')
+    .execute();
+}
+
+/** False where he has asked for that already. */
+export async function insertRemoval(db: Db, removal: Removal): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('removals')
+    .values(removal)
+    .onConflict((oc) => oc.doNothing())
+    .executeTakeFirst();
+  return Boolean(numInsertedOrUpdatedRows);
+}
+
+export async function removals(db: Db, { memberId, round }: Round): Promise<Removal[]> {
+  return db
+    .selectFrom('removals')
+    .selectAll()
+    .where('member_id', '=', memberId)
+    .where('round', '=', round)
+    .orderBy('created_at')
+    .execute();
+}
+
+export async function insertProof(db: Db, proof: KeyProof): Promise<void> {
+  await db.insertInto('key_proofs').values(proof).execute();
+}
+
+/** The open one with that nonce. */
+export async function openProof(db: Db, nonceHash: string): Promise<KeyProof | undefined> {
+  return db
+    .selectFrom('key_proofs')
+    .selectAll()
+    .where('nonce_hash', '=', nonceHash)
+    .where('proved_at', 'is', null)
+    .executeTakeFirst();
+}
+
+/** False where it was given meanwhile. */
+export async function markProved(db: Db, id: string, now: Instant): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('key_proofs')
+    .set({ proved_at: now })
+    .where('id', '=', id)
+    .where('proved_at', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+/** Ids of certificates of a contact that were proved. */
+export async function provedCertificates(db: Db, contactId: string): Promise<Set<string>> {
+  const rows = await db
+    .selectFrom('key_proofs')
+    .select('certificate_id')
+    .where('contact_id', '=', contactId)
+    .where('proved_at', 'is not', null)
+    .execute();
+  return new Set(rows.map(({ certificate_id }) => certificate_id));
+}
+
+/** False where that warning was given. */
+export async function insertWarning(
+  db: Db,
+  warning: { certificate_id: string; ends_at: Instant; days: number; created_at: Instant },
+): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('certificate_warnings')
+    .values(warning)
+    .onConflict((oc) => oc.doNothing())
+    .executeTakeFirst();
+  return Boolean(numInsertedOrUpdatedRows);
+}
+
+export interface ExposedCase {
+  caseId: string;
+  state: string;
+  releaseAt: Instant | null;
+  contactId: string;
+  address: string;
+  /** Of his copy. */
+  delivery: string;
+  settledAt: Instant | null;
+}
+
+/** Which cases that are not public yet the contacts of a member were sent something of. */
+export async function exposure(db: Db, memberId: string): Promise<ExposedCase[]> {
+  return db
+    .selectFrom('deliveries')
+    .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
+    .innerJoin('cases', 'cases.id', 'deliveries.case_id')
+    .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+    .select(['cases.id as caseId', 'cases.state', 'cases.release_at as releaseAt'])
+    .select([
+      'contacts.id as contactId',
+      'contacts.address',
+      'deliveries.state as delivery',
+      'deliveries.settled_at as settledAt',
+    ])
+    .where('contacts.member_id', '=', memberId)
+    .where('cases.state', '<>', 'released')
+    .where('posts.kind', 'in', ['dispatch', 'post', 'report'])
+    .orderBy('cases.id')
+    .orderBy('contacts.address')
+    .execute();
+}
