@@ -16,7 +16,7 @@ import type { Criterion } from './criteria.ts';
 import { listsWithMembers } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
 import { standingOf } from './standing.ts';
-import { after, type Step } from './state.ts';
+import { next, type Step } from './state.ts';
 import { prepareNotice, tellMember, tellTeam } from './tell.ts';
 
 /** How a project admits members. */
@@ -125,7 +125,7 @@ async function enter(trx: Db, { clock }: Seams, { organisation, product }: Appli
 }
 
 async function again(trx: Db, { clock }: Seams, member: Member): Promise<Member> {
-  if (!after(member.state, 'apply-again')) throw new Refusal('conflict', `"${member.organisation}" is ${member.state} already`);
+  if (!next(member.state, 'apply-again')) throw new Refusal('conflict', `"${member.organisation}" is ${member.state} already`);
   await members.change(trx, member.id, { round: member.round + 1, review_at: null, review_told_at: null });
   await moveTo(trx, member, 'apply-again', null, clock.now());
   return mustBe(trx, member.id);
@@ -163,7 +163,7 @@ async function mustBe(db: Db, id: string): Promise<Member> {
 
 /** One guarded update. Throws Refusal('conflict') where the step is none from that state, or somebody else was first. */
 async function moveTo(trx: Db, member: Member, step: Step, reason: string | null, now: number): Promise<MemberState> {
-  const to = after(member.state, step);
+  const to = next(member.state, step);
   if (to === undefined) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: ${REFUSED[step]}`);
   if (!(await members.setState(trx, member.id, { from: member.state, to, reason, now })))
     throw new Refusal('conflict', `"${member.organisation}" was changed meanwhile: read it again`);
@@ -232,7 +232,7 @@ export async function judge(
     const member = await mustBe(trx, memberId);
     const by = await actingPerson(trx, byId);
     if (by.member_id === memberId) throw new Refusal('forbidden', 'Nobody judges his own organisation');
-    if (!after(member.state, 'vet')) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: ${REFUSED.vet}`);
+    if (!next(member.state, 'vet')) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: ${REFUSED.vet}`);
     const round = { memberId, round: member.round };
     const now = clock.now();
     const rows = judgements.map(({ criterion, pass, note }) => ({
@@ -286,7 +286,7 @@ export async function decide(
   if (reason.trim() === '') throw new Refusal('invalid', 'A reason is needed: it is recorded');
   if (wanted.length > 0 && step !== 'activate') throw new Refusal('invalid', 'Lists are given with an activation alone');
   const seen = await mustBe(db, memberId);
-  const to = after(seen.state, step);
+  const to = next(seen.state, step);
   if (to === undefined) throw new Refusal('conflict', `"${seen.organisation}" is ${seen.state}: ${REFUSED[step]}`);
   const told = await prepareNotice(seams, memberChanged({ project, organisation: seen.organisation, state: to, reason }));
   return db.transaction().execute(async (trx) => {
@@ -321,7 +321,7 @@ export async function remove(
     await members.lock(trx, memberId);
     const member = await mustBe(trx, memberId);
     const by = await actingPerson(trx, byId);
-    if (!after(member.state, 'remove'))
+    if (!next(member.state, 'remove'))
       throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: ${REFUSED.remove}`);
     const round = { memberId, round: member.round };
     const row = { member_id: memberId, round: member.round, person_id: by.id, reason, created_at: clock.now() };

@@ -11,7 +11,7 @@ import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
 import type { NewPost } from '../store/schema.ts';
-import { after } from './state.ts';
+import { next } from './state.ts';
 import { prepareNotice, teamList, tellMember, tellTeam } from './tell.ts';
 
 /** Days before its end at which the owner of a certificate and the team are told, each once. */
@@ -115,7 +115,7 @@ async function holdOrRelease(
   const { db, clock } = seams;
   const step = usable ? 'release-key' : 'hold-key';
   const seen = await members.byId(db, memberId);
-  const to = seen && after(seen.state, step);
+  const to = seen && next(seen.state, step);
   if (!seen || !to) return false;
   const told = await prepareNotice(seams, memberChanged({ project, organisation: seen.organisation, state: to, reason: null }));
   const { list } = told;

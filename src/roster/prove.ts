@@ -14,7 +14,7 @@ import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
-import { after } from './state.ts';
+import { next } from './state.ts';
 import { prepareNotice, teamList, tellMember } from './tell.ts';
 
 /** How long a nonce counts. */
@@ -111,7 +111,7 @@ export async function takeProof(
     });
     await members.lock(trx, member.id);
     const seen = await members.byId(trx, member.id);
-    const to = seen && after(seen.state, 'prove-key');
+    const to = seen && next(seen.state, 'prove-key');
     if (!seen || !to || !(await everybodyProved(trx, member.id))) return;
     await members.setState(trx, member.id, { from: seen.state, to, reason: null, now });
     await tellMember(trx, seams, told, member.id);

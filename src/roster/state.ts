@@ -42,7 +42,7 @@ export const steps: Readonly<Record<Step, { from: readonly MemberState[]; to: Me
 };
 
 /** Where a step leads from a state; undefined where it may not be taken there. */
-export function after(state: MemberState, step: Step): MemberState | undefined {
+export function next(state: MemberState, step: Step): MemberState | undefined {
   const { from, to } = steps[step];
   return from.includes(state) ? to : undefined;
 }

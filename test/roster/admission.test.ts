@@ -1,0 +1,291 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DAY } from '../../src/clock.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
+import { release } from '../../src/embargo/release.ts';
+import { type AdmissionRules, apply, decide, judge, remove, vouch } from '../../src/roster/admission.ts';
+import { CRITERIA } from '../../src/roster/criteria.ts';
+import { askForProof, takeProof } from '../../src/roster/prove.ts';
+import { next, type Step, steps } from '../../src/roster/state.ts';
+import * as admission from '../../src/store/admission.ts';
+import * as certificates from '../../src/store/certificates.ts';
+import * as contacts from '../../src/store/contacts.ts';
+import * as members from '../../src/store/members.ts';
+import type { Member, MemberState } from '../../src/store/schema.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { arm, scheduled } from '../embargo/armed.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
+import { generate, makeParty, openCopy } from '../support/party.ts';
+
+const RULES: AdmissionRules = { project: 'orbit', criteria: CRITERIA, terms: null };
+const STATES: readonly MemberState[] = [
+  'applied',
+  'vouched',
+  'vetted',
+  'key_proved',
+  'active',
+  'key_hold',
+  'suspended',
+  'removed',
+  'rejected',
+];
+
+describe('the table of steps', () => {
+  test('is the one of the process', () => {
+    const allowed = STATES.flatMap((state) =>
+      (Object.keys(steps) as Step[]).filter((step) => next(state, step)).map((step) => `${state} ${step} ${next(state, step)}`),
+    );
+    expect(allowed).toEqual([
+      'applied vouch vouched',
+      'applied activate active',
+      'applied reject rejected',
+      'applied remove removed',
+      'vouched vet vetted',
+      'vouched activate active',
+      'vouched reject rejected',
+      'vouched remove removed',
+      'vetted prove-key key_proved',
+      'vetted activate active',
+      'vetted reject rejected',
+      'vetted remove removed',
+      'key_proved activate active',
+      'key_proved reject rejected',
+      'key_proved remove removed',
+      'active hold-key key_hold',
+      'active suspend suspended',
+      'active remove removed',
+      'key_hold release-key active',
+      'key_hold suspend suspended',
+      'key_hold remove removed',
+      'suspended reinstate active',
+      'suspended remove removed',
+      'removed apply-again applied',
+      'rejected apply-again applied',
+    ]);
+  });
+});
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let lena: string;
+  let dirk: string;
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    [lena, dirk] = [house.team[0].contactId, house.team[1].contactId];
+  });
+
+  const application = async (organisation = 'Gamma', address = 'security@gamma.example') => ({
+    organisation,
+    product: null,
+    contact: { address, name: null, certificate: (await makeParty(address)).public },
+    terms: null,
+    answers: CRITERIA.map(({ id }) => ({ criterion: id, answer: 'Yes.', evidence: 'https://gamma.example' })),
+  });
+  const passing = CRITERIA.map(({ id }) => ({ criterion: id, pass: true, note: null }));
+  const put = (id: string, state: MemberState) => house.db.updateTable('members').set({ state }).where('id', '=', id).execute();
+  const stateOf = async (id: string) => (await members.byId(house.db, id))?.state;
+  const linesOf = async (id: string) =>
+    (await house.db.selectFrom('audit').select('action').where('subject', '=', `member:${id}`).orderBy('seq').execute()).map(
+      ({ action }) => action,
+    );
+
+  /** What a person asks for, and the step that it is. `prove-key`, `hold-key` and `release-key` are taken by Curfew itself. */
+  const actions: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
+    vouch: (id) => vouch(house, id, lena, 'known for years'),
+    vet: async (id) => {
+      await judge(house, RULES, id, lena, passing);
+      await judge(house, RULES, id, dirk, passing);
+    },
+    activate: (id) => decide(house, RULES, id, 'activate', { reason: 'test' }),
+    suspend: (id) => decide(house, RULES, id, 'suspend', { reason: 'test' }),
+    reinstate: (id) => decide(house, RULES, id, 'reinstate', { reason: 'test' }),
+    reject: (id) => decide(house, RULES, id, 'reject', { reason: 'test' }),
+    remove: async (id) => {
+      await remove(house, RULES, id, lena, 'test');
+      await remove(house, RULES, id, dirk, 'test');
+    },
+    'apply-again': async () => apply(house, RULES, await application()),
+  };
+
+  test.each(Object.keys(actions))(
+    '%s is done from each state that allows it, and refused with its reason from any other',
+    async (step) => {
+      const { id } = await apply(house, RULES, await application());
+      for (const state of STATES) {
+        await put(id, state);
+        for (const table of ['vouches', 'verdicts', 'removals'] as const) await house.db.deleteFrom(table).execute();
+        const before = (await linesOf(id)).length;
+        const to = next(state, step as Step);
+        const doing = actions[step]?.(id);
+        if (to) {
+          await doing;
+          expect(await stateOf(id), `${state} ${step}`).toBe(to);
+          expect((await linesOf(id)).length).toBeGreaterThan(before);
+        } else {
+          await expect(doing, `${state} ${step}`).rejects.toMatchObject({
+            reason: 'conflict',
+            message: expect.stringContaining(state),
+          });
+          expect(await stateOf(id)).toBe(state);
+          expect((await linesOf(id)).length).toBe(before);
+        }
+      }
+    },
+  );
+
+  test('two at once: one of them is done, the other is refused', async () => {
+    const { id } = await apply(house, RULES, await application());
+    for (const [state, first, second] of [
+      ['applied', 'activate', 'reject'],
+      ['active', 'suspend', 'suspend'],
+      ['suspended', 'reinstate', 'reinstate'],
+    ] as const) {
+      await put(id, state);
+      const before = (await linesOf(id)).length;
+      const both = await Promise.allSettled([actions[first]?.(id), actions[second]?.(id)]);
+      expect(both.map(({ status }) => status).sort(), state).toEqual(['fulfilled', 'rejected']);
+      expect((await linesOf(id)).length).toBe(before + 1);
+    }
+  });
+
+  test('two judges at once make one member vetted, once', async () => {
+    const { id } = await apply(house, RULES, await application());
+    await put(id, 'vouched');
+    await Promise.all([judge(house, RULES, id, lena, passing), judge(house, RULES, id, dirk, passing)]);
+    expect(await stateOf(id)).toBe('vetted');
+    expect((await linesOf(id)).filter((action) => action === 'member.judge')).toHaveLength(2);
+  });
+
+  test('two different people judge, and each criterion has to be met for both', async () => {
+    const { id } = await apply(house, RULES, await application());
+    await vouch(house, id, lena, 'known for years');
+    await judge(house, RULES, id, lena, passing);
+    await judge(house, RULES, id, lena, passing);
+    expect(await stateOf(id)).toBe('vouched');
+    const failing = passing.map((one, at) => (at === 1 ? { ...one, pass: false, note: 'no longer maintained' } : one));
+    await judge(house, RULES, id, dirk, failing);
+    expect(await stateOf(id)).toBe('vouched');
+    await judge(house, RULES, id, dirk, passing);
+    expect(await stateOf(id)).toBe('vetted');
+    await expect(judge(house, RULES, id, lena, passing.slice(1))).rejects.toMatchObject({ reason: 'invalid' });
+  });
+
+  test('nobody vouches for, or judges, his own organisation; and only a person does', async () => {
+    const { id } = await apply(house, RULES, await application());
+    const gina = await contacts.byAddress(house.db, 'security@gamma.example');
+    await expect(vouch(house, id, gina?.id ?? '', 'we are good')).rejects.toMatchObject({ reason: 'forbidden' });
+    await expect(vouch(house, id, null, 'x')).rejects.toMatchObject({ reason: 'needs-person' });
+    await expect(remove(house, RULES, id, null, 'x')).rejects.toMatchObject({ reason: 'needs-person' });
+    await put(id, 'vouched');
+    await expect(judge(house, RULES, id, gina?.id ?? '', passing)).rejects.toMatchObject({ reason: 'forbidden' });
+    await expect(judge(house, RULES, id, null, passing)).rejects.toMatchObject({ reason: 'needs-person' });
+    const orbit = (await members.byOrganisation(house.db, 'Orbit'))?.id ?? '';
+    await put(orbit, 'vouched');
+    await expect(judge(house, RULES, orbit, lena, passing)).rejects.toMatchObject({ reason: 'forbidden' });
+  });
+
+  test('one admin removes nobody, and the reason reaches the member, sealed', async () => {
+    const [alpha] = house.members;
+    const { id } = (await members.byOrganisation(house.db, 'Alpha')) as Member;
+    expect(await remove(house, RULES, id, lena, 'criterion users: none are left')).toMatchObject({ pending: true });
+    await expect(remove(house, RULES, id, lena, 'again')).rejects.toMatchObject({ reason: 'conflict' });
+    expect(await stateOf(id)).toBe('active');
+    expect(await remove(house, RULES, id, dirk, 'criterion users: none are left')).toMatchObject({ pending: false });
+    const [mail] = (await outbox(house).drain()).filter(({ to }) => to === alpha.address);
+    const { entity } = await openCopy(mail?.raw ?? Buffer.alloc(0), alpha, undefined, house.clock.now());
+    expect(entity.toString()).toContain('criterion users: none are left');
+    expect(mail?.raw.toString()).not.toContain('criterion');
+  });
+
+  test('an application is complete or not taken, and who was rejected applies again from the beginning', async () => {
+    const whole = await application();
+    for (const change of [
+      { answers: whole.answers.slice(1) },
+      { answers: [...whole.answers, { criterion: 'other', answer: 'x', evidence: null }] },
+      { contact: { ...whole.contact, address: 'other@gamma.example' } },
+    ])
+      await expect(apply(house, RULES, { ...whole, ...change })).rejects.toMatchObject({
+        reason: expect.stringMatching(/^(invalid|unusable-certificate)$/),
+      });
+    await expect(apply(house, { ...RULES, terms: '2026-1' }, whole)).rejects.toMatchObject({
+      hint: expect.stringContaining('2026-1'),
+    });
+    const { id } = await apply(house, { ...RULES, terms: '2026-1' }, { ...whole, terms: '2026-1' });
+    expect(await members.byId(house.db, id)).toMatchObject({ terms: '2026-1', terms_at: house.clock.now(), round: 1 });
+    await vouch(house, id, lena, 'known for years');
+    await decide(house, RULES, id, 'reject', { reason: 'criterion alias: nobody answers' });
+    expect(await apply(house, RULES, whole)).toMatchObject({ id });
+    expect(await members.byId(house.db, id)).toMatchObject({ state: 'applied', round: 2 });
+    expect(await admission.vouches(house.db, { memberId: id, round: 2 })).toEqual([]);
+    await vouch(house, id, lena, 'still');
+  });
+
+  describe('a key is proved by the words that were sealed to it', () => {
+    const asked = async () => {
+      const { id } = await apply(house, RULES, await application());
+      await put(id, 'vetted');
+      await outbox(house).drain();
+      expect(await askForProof(house, RULES, id)).toBe(1);
+      const gina = await makeParty('security@gamma.example');
+      const [mail] = await outbox(house).drain();
+      const { entity } = await openCopy(mail?.raw ?? Buffer.alloc(0), gina, undefined, house.clock.now());
+      const nonce = /^prove (\S+)/m.exec(entity.toString())?.[1] ?? '';
+      const contact = await contacts.byAddress(house.db, gina.address);
+      const certificate = await certificates.current(house.db, contact?.id ?? '');
+      return { id, nonce, contactId: contact?.id ?? '', certificateId: certificate?.id ?? '' };
+    };
+
+    test('once, by its owner, in time', async () => {
+      const { id, ...proof } = await asked();
+      const [alpha] = house.members;
+      const hers = { ...proof, contactId: alpha.contactId };
+      await expect(takeProof(house, RULES, hers)).rejects.toMatchObject({ reason: 'invalid' });
+      await expect(takeProof(house, RULES, { ...proof, nonce: 'x'.repeat(32) })).rejects.toMatchObject({ reason: 'invalid' });
+      expect(await stateOf(id)).toBe('vetted');
+      await takeProof(house, RULES, proof);
+      expect(await stateOf(id)).toBe('key_proved');
+      await expect(takeProof(house, RULES, proof)).rejects.toMatchObject({ reason: 'invalid' });
+      await expect(askForProof(house, RULES, id)).rejects.toMatchObject({ reason: 'conflict' });
+    });
+
+    test('not after two weeks', async () => {
+      const { id, ...proof } = await asked();
+      house.clock.moveTo(house.clock.now() + 15 * DAY);
+      await expect(takeProof(house, RULES, proof)).rejects.toMatchObject({ reason: 'invalid' });
+      expect(await stateOf(id)).toBe('vetted');
+    });
+
+    test('the words are in no row and no log', async () => {
+      const { nonce } = await asked();
+      const rows = JSON.stringify([
+        await house.db.selectFrom('key_proofs').selectAll().execute(),
+        await house.db.selectFrom('audit').selectAll().execute(),
+      ]);
+      expect(nonce).not.toBe('');
+      expect(rows).not.toContain(nonce);
+    });
+
+    test('a certificate that ends within two weeks is not asked for', async () => {
+      const short = await generate('short@delta.example', 'short', { born: house.clock.now() - DAY, lifetime: 11 * 86_400 });
+      const whole = await application('Delta', short.address);
+      const { id } = await apply(house, RULES, { ...whole, contact: { ...whole.contact, certificate: short.public } });
+      await put(id, 'vetted');
+      await expect(askForProof(house, RULES, id)).rejects.toMatchObject({ reason: 'unusable-certificate' });
+    });
+  });
+
+  test('what was distributed to a member and is not public is his exposure', async () => {
+    const { id } = (await members.byOrganisation(house.db, 'Alpha')) as Member;
+    expect(await admission.exposure(house.db, id)).toEqual([]);
+    const armed = await arm(house, await scheduled(house));
+    await dispatch(house, armed.id, LISTS.distributors);
+    const exposed = await admission.exposure(house.db, id);
+    expect(exposed).toMatchObject([{ caseId: armed.id, state: 'armed', address: house.members[0].address, delivery: 'queued' }]);
+    await outbox(house).drain();
+    expect(await admission.exposure(house.db, id)).toMatchObject([{ delivery: 'delivered' }]);
+    house.clock.moveTo(armed.release_at ?? 0);
+    await release(house, armed.id);
+    expect(await admission.exposure(house.db, id)).toEqual([]);
+  });
+});
