@@ -83,6 +83,9 @@ async function rosterIsReady(story: Narrator, props: Props): Promise<void> {
     const key = keyring.find(list.fingerprint);
     if (key) story.certificates.set(list.address, key.certificate);
   }
+  // Delta is told why, sealed; nothing else reaches him from here on.
+  await story.stage.settle();
+  await story.copies(['delta']);
   for (const [name, role] of [
     ['lead', 'lead'],
     ['leadAgain', 'lead'],
