@@ -38,6 +38,7 @@ export const access: Readonly<Record<string, Access>> = {
   'POST /api/v1/members/:id/activate': ADMIN,
   'POST /api/v1/members/:id/suspend': ADMIN,
   'POST /api/v1/members/:id/reinstate': ADMIN,
+  'POST /api/v1/members/:id/review': ADMIN,
   'POST /api/v1/members/:id/reject': ADMIN,
   'POST /api/v1/members/:id/remove': ADMIN,
   'GET /api/v1/members/:id/contacts': READERS,

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
-import { apply, decide, judge, remove, vouch } from '../roster/admission.ts';
+import { apply, decide, judge, remove, reviewed, vouch } from '../roster/admission.ts';
 import { Address, Entry } from '../roster/entries.ts';
 import { askForProof } from '../roster/prove.ts';
 import * as admission from '../store/admission.ts';
@@ -77,6 +77,7 @@ export function admissionRoutes(app: App, api: Api): void {
   postDecision(app, api, 'reinstate', 'Make a suspended member active again');
   postDecision(app, api, 'reject', 'Reject a candidate');
   postRemoval(app, api);
+  postReview(app, api);
   showExposure(app, api);
 }
 
@@ -239,6 +240,18 @@ function postRemoval(app: App, { seams, changed, admission: rules }: Api): void 
     changed.deliveries();
     return reply.code(pending ? 202 : 200).send(await shown(seams.db, member));
   });
+}
+
+function postReview(app: App, { seams }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Say that an active member was looked at again; the next time is a year from now',
+    params: ById,
+    response: { 200: MemberView },
+  };
+  app.post('/members/:id/review', { schema }, async ({ params, caller }) =>
+    shown(seams.db, await reviewed(acting(seams, caller), params.id, callerOf({ caller }).personId)),
+  );
 }
 
 function showExposure(app: App, { seams: { db } }: Api): void {

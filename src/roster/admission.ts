@@ -1,6 +1,6 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
-import { DAY, newId } from '../clock.ts';
+import { DAY, newId, toIso } from '../clock.ts';
 import { applied, memberChanged, newApplication } from '../notices/templates.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
@@ -339,6 +339,22 @@ export async function remove(
 }
 
 const REMOVERS = 2;
+
+/** A person has looked at an active member again; the next time is a year from now. Throws Refusal: needs-person, not-found, conflict. */
+export async function reviewed(seams: Seams, memberId: string, byId: string | null): Promise<Member> {
+  const { db, clock } = seams;
+  return db.transaction().execute(async (trx) => {
+    const member = await mustBe(trx, memberId);
+    const by = await actingPerson(trx, byId);
+    if (member.state !== 'active')
+      throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: only who is active is reviewed`);
+    if (by.member_id === memberId) throw new Refusal('forbidden', 'Nobody reviews his own organisation');
+    const to = { review_at: clock.now() + REVIEW * DAY, review_told_at: null };
+    await members.change(trx, memberId, to);
+    await record(trx, seams, deed('member.review', member, member.state, { by: by.id, next: toIso(to.review_at) }));
+    return { ...member, ...to };
+  });
+}
 
 function deed(action: string, { id, state }: Member, to: MemberState, detail: NonNullable<Deed['detail']>): Deed {
   return { action, subject: `member:${id}`, detail: { from: state, to, ...detail } };

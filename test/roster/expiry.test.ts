@@ -1,0 +1,165 @@
+import * as openpgp from 'openpgp';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DAY, SECOND } from '../../src/clock.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
+import { decide, reviewed } from '../../src/roster/admission.ts';
+import { addCertificate, approveCertificate, refuseCertificate } from '../../src/roster/contacts.ts';
+import { checkMember, watchCertificates, watchReviews } from '../../src/roster/expiry.ts';
+import { importRoster } from '../../src/roster/import.ts';
+import * as certificates from '../../src/store/certificates.ts';
+import * as contacts from '../../src/store/contacts.ts';
+import * as members from '../../src/store/members.ts';
+import { outbox, type Sent } from '../delivery/outbox.ts';
+import { arm, scheduled } from '../embargo/armed.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
+import { generate, makeParty, openCopy, type Party } from '../support/party.ts';
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let gina: Party;
+  let memberId: string;
+  let contactId: string;
+
+  /** Gamma, whose one certificate ends in 40 days. */
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    gina = await generate('gina@gamma.example', 'gina', { born: house.clock.now() - DAY, lifetime: (41 * DAY) / SECOND });
+    const contact = { address: gina.address, certificate: gina.public };
+    const entry = { organisation: 'Gamma', lists: [LISTS.distributors], contacts: [contact] };
+    expect(await importRoster(house, [entry], { activate: { reason: 'test' }, dryRun: false })).toMatchObject({ written: true });
+    memberId = (await members.byOrganisation(house.db, 'Gamma'))?.id ?? '';
+    contactId = (await contacts.byAddress(house.db, gina.address))?.id ?? '';
+  });
+
+  const stateOf = async () => (await members.byId(house.db, memberId))?.state;
+  const later = (days: number) => house.clock.moveTo(house.clock.now() + days * DAY);
+  /** Those to her, and how many the team got. */
+  const sent = async (): Promise<{ hers: Sent[]; team: number }> => {
+    const all = await outbox(house).drain();
+    const team = house.team.map(({ address }) => address);
+    return { hers: all.filter(({ to }) => to === gina.address), team: all.filter(({ to }) => team.includes(to)).length };
+  };
+  const inside = async ({ raw }: Sent, of = gina) => (await openCopy(raw, of, undefined, house.clock.now())).entity.toString();
+
+  test('its owner and the team are told 30, 14 and 3 days before it ends, each once', async () => {
+    const told: (string | undefined)[] = [];
+    for (let day = 0; day <= 39; day++) {
+      await watchCertificates(house, 'orbit');
+      await watchCertificates(house, 'orbit');
+      const { hers, team } = await sent();
+      expect(team).toBe(hers.length * house.team.length);
+      for (const mail of hers) {
+        const words = await inside(mail);
+        expect(words).toContain('certificate update FINGERPRINT');
+        told.push(`${day}: ${/ends in (\d+) days/.exec(words)?.[1]}`);
+      }
+      later(1);
+    }
+    expect(told).toEqual(['10: 30', '26: 14', '37: 3']);
+  });
+
+  describe('when it has ended', () => {
+    test('the member is held, asked for a new one in words that say nothing, and his copies wait', async () => {
+      later(41);
+      await watchCertificates(house, 'orbit');
+      expect(await stateOf()).toBe('key_hold');
+      const { hers } = await sent();
+      expect(hers).toHaveLength(1);
+      const [asking] = hers;
+      expect(asking?.raw.toString()).toContain('BEGIN PGP SIGNATURE');
+      expect(asking?.raw.toString()).not.toMatch(/Gamma|ORBIT-/);
+      await watchCertificates(house, 'orbit');
+      expect((await sent()).hers).toEqual([]);
+      const armed = await arm(house, await scheduled(house));
+      expect(await dispatch(house, armed.id, LISTS.distributors)).toMatchObject({ copies: 3 });
+      expect((await sent()).hers).toEqual([]);
+      const held = await house.db
+        .selectFrom('deliveries')
+        .select(['state', 'reason'])
+        .where('contact_id', '=', contactId)
+        .execute();
+      expect(held).toEqual([{ state: 'held', reason: 'expired' }]);
+    });
+
+    test('a proposed one that a person approves lets the copies go, once, to it alone', async () => {
+      later(41);
+      await watchCertificates(house, 'orbit');
+      const armed = await arm(house, await scheduled(house));
+      await dispatch(house, armed.id, LISTS.distributors);
+      await sent();
+      const fresh = await generate(gina.address, 'gina', {});
+      const given = await addCertificate(house, contactId, fresh.public);
+      expect(given.certificate.state).toBe('proposed');
+      expect((await sent()).hers).toEqual([]);
+      await expect(approveCertificate(house, contactId, given.certificate.id, null)).rejects.toMatchObject({
+        reason: 'needs-person',
+      });
+      await approveCertificate(house, contactId, given.certificate.id, house.team[0].contactId);
+      await checkMember(house, 'orbit', memberId);
+      expect(await stateOf()).toBe('active');
+      const { hers } = await sent();
+      const words = await Promise.all(hers.map((mail) => inside(mail, fresh)));
+      expect(words.filter((text) => text.includes('EMBARGOED'))).toHaveLength(1);
+      for (const { raw } of hers) await expect(openCopy(raw, gina, undefined, house.clock.now())).rejects.toThrow();
+      expect((await sent()).hers).toEqual([]);
+      const states = (await certificates.ofContact(house.db, contactId)).map(({ state }) => state);
+      expect(states).toEqual(['retired', 'current']);
+      await expect(approveCertificate(house, contactId, given.certificate.id, house.team[0].contactId)).rejects.toMatchObject({
+        reason: 'conflict',
+      });
+    });
+
+    test('the same one, extended by its owner, does so as well', async () => {
+      later(41);
+      await watchCertificates(house, 'orbit');
+      const { publicKey } = await openpgp.reformatKey({
+        privateKey: await openpgp.readPrivateKey({ armoredKey: gina.secret }),
+        userIDs: [{ name: 'gina', email: gina.address }],
+        date: new Date(house.clock.now() - SECOND),
+        format: 'object',
+      });
+      await addCertificate(house, contactId, publicKey.armor());
+      await watchCertificates(house, 'orbit');
+      expect(await stateOf()).toBe('active');
+    });
+  });
+
+  test('one that is refused counts for nothing, and stays refused', async () => {
+    const fresh = await generate(gina.address, 'gina', {});
+    const { certificate } = await addCertificate(house, contactId, fresh.public);
+    await refuseCertificate(house, contactId, certificate.id, house.team[0].contactId);
+    const lena = house.team[0].contactId;
+    await expect(approveCertificate(house, contactId, certificate.id, lena)).rejects.toMatchObject({ reason: 'conflict' });
+    await expect(approveCertificate(house, house.members[0].contactId, certificate.id, lena)).rejects.toMatchObject({
+      reason: 'not-found',
+    });
+    expect((await certificates.current(house.db, contactId))?.fingerprint).toBe(gina.fingerprint);
+  });
+
+  test('a member with another contact who can be encrypted to is not held', async () => {
+    const other = await makeParty('greg@gamma.example');
+    const row = { id: 'greg', member_id: memberId, address: other.address, name: null, active: 1, created_at: house.clock.now() };
+    await contacts.insert(house.db, row);
+    await addCertificate(house, 'greg', other.public);
+    later(41);
+    await watchCertificates(house, 'orbit');
+    expect(await stateOf()).toBe('active');
+  });
+
+  test('a year after he was made active the team is told, once, and a person says that he was looked at', async () => {
+    await house.db.updateTable('members').set({ state: 'applied' }).where('id', '=', memberId).execute();
+    await decide(house, { project: 'orbit' }, memberId, 'activate', { reason: 'test' });
+    await sent();
+    expect(await watchReviews(house)).toBe(false);
+    later(366);
+    expect(await watchReviews(house)).toBe(true);
+    expect((await sent()).team).toBe(house.team.length);
+    expect(await watchReviews(house)).toBe(false);
+    await expect(reviewed(house, memberId, null)).rejects.toMatchObject({ reason: 'needs-person' });
+    await reviewed(house, memberId, house.team[0].contactId);
+    later(366);
+    expect(await watchReviews(house)).toBe(true);
+  });
+});
