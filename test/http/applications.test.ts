@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { CRITERIA } from '../../src/roster/criteria.ts';
+import * as members from '../../src/store/members.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { makeParty } from '../support/party.ts';
+import { serving } from './api.ts';
+
+eachEngine((engine) => {
+  const serve = serving();
+  const application = async (organisation: string, address: string) => ({
+    organisation,
+    contact: { address, certificate: (await makeParty(address)).public },
+    answers: CRITERIA.map(({ id }) => ({ criterion: id, answer: 'Yes.' })),
+  });
+
+  test('an application needs no token, and its answer tells nobody who is on the roster', async () => {
+    const api = await serve(await engine.open());
+    const send = (body: object) => api.ask(null, 'POST /api/v1/applications', { body });
+    const unknown = await send(await application('Gamma', 'gina@gamma.example'));
+    const [alpha] = api.house.members;
+    const known = [
+      await send(await application('Alpha', 'other@alpha.example')),
+      await send({
+        ...(await application('Delta', 'dora@delta.example')),
+        contact: { address: alpha.address, certificate: alpha.public },
+      }),
+      await send(await application('Gamma', 'gina@gamma.example')),
+    ];
+    for (const answer of [unknown, ...known]) expect([answer.status, answer.body]).toEqual([202, { status: 'received' }]);
+    expect(await members.byOrganisation(api.house.db, 'Gamma')).toMatchObject({ state: 'applied' });
+    expect(await members.byOrganisation(api.house.db, 'Delta')).toBeUndefined();
+    expect((await members.byOrganisation(api.house.db, 'Alpha'))?.state).toBe('active');
+    const sent = await outbox(api.house).drain();
+    expect(sent.filter(({ to }) => to === 'gina@gamma.example')).toHaveLength(1);
+    expect(sent.filter(({ to }) => [alpha.address, 'other@alpha.example'].includes(to))).toEqual([]);
+  });
+
+  test('what is wrong with the form itself is said', async () => {
+    const api = await serve(await engine.open());
+    const whole = await application('Gamma', 'gina@gamma.example');
+    for (const [change, reason] of [
+      [{ answers: [] }, 'invalid'],
+      [{ contact: { ...whole.contact, certificate: 'x' } }, 'unusable-certificate'],
+      [{ contact: { ...whole.contact, address: 'other@gamma.example' } }, 'unusable-certificate'],
+      [{ organisation: '' }, 'invalid'],
+    ] as const)
+      expect(await api.ask(null, 'POST /api/v1/applications', { body: { ...whole, ...change } })).toMatchObject({
+        status: 422,
+        body: { code: reason },
+      });
+  });
+
+  test('many from one place are too many', async () => {
+    const api = await serve(await engine.open());
+    const statuses: number[] = [];
+    for (let at = 0; at < 12; at++) statuses.push((await api.ask(null, 'POST /api/v1/applications', { body: {} })).status);
+    const body = await application('Gamma', 'gina@gamma.example');
+    for (let at = 0; at < 12; at++) statuses.push((await api.ask(null, 'POST /api/v1/applications', { body })).status);
+    expect(statuses.at(-1)).toBe(429);
+    expect(statuses.filter((status) => status === 202).length).toBeLessThanOrEqual(10);
+  });
+});
