@@ -39,7 +39,7 @@ export function once(
   return local.db.transaction().execute(async (trx) => {
     await lists.lock(trx, post.list_id);
     const earlier = await posts.like(trx, place, post);
-    if (earlier) return { id: earlier.id, caseId: null, held: null };
+    if (earlier) return { id: earlier.id, caseId: null, held: null, repeated: true };
     const accepted = await commit(trx);
     await record(trx, local, taken(post, accepted));
     return accepted;

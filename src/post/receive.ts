@@ -40,7 +40,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   const earlier = await posts.like(seams.db, place, look.marks);
   const verdict = admit(factsOf(seams, { to, everyList, mail, loop, origin, look, repeated: earlier !== undefined }));
   if (verdict.verdict === 'reject') throw new Refusal(verdict.reason, verdict.hint);
-  if (verdict.verdict === 'discard') return { id: earlier?.id ?? '', caseId: null, held: null };
+  if (verdict.verdict === 'discard') return { id: earlier?.id ?? '', caseId: null, held: null, repeated: true };
 
   const content = await seams.pgp.keep(mail.raw, key.certificate, mail.receivedAt);
   const post = postOf(seams, to, mail, look, { kind, content, verdict });

@@ -13,6 +13,8 @@ export interface Accepted {
   caseId: string | null;
   /** Why it waits for a person; null where it does not. */
   held: string | null;
+  /** The mail was here before, and goes to nobody this time. */
+  repeated?: true;
 }
 
 /** The names that a case and its texts carry. */

@@ -71,7 +71,8 @@ eachEngine((engine) => {
   async function goesNowhere(said: Uint8Array, list: string, to: string, first: string): Promise<void> {
     const before = await everything(house);
     const raw = await sealed(said, list);
-    expect(await arrive(house, raw, { to, sender: 'eve@evil.example' })).toEqual({ id: first, caseId: null, held: null });
+    const taken = await arrive(house, raw, { to, sender: 'eve@evil.example' });
+    expect(taken).toEqual({ id: first, caseId: null, held: null, repeated: true });
     expect(await everything(house)).toEqual(before);
   }
 
