@@ -32,6 +32,8 @@ export interface WorkOptions {
   connections: number;
   /** Which copies: those of a release, the others, or all. */
   lane?: Lane;
+  /** Called for each copy that was settled. */
+  settled?: (state: Settlement['state'], audience: Delivery['audience']) => void;
 }
 
 /**
@@ -107,6 +109,7 @@ export async function deliverBatch(
   const settle = async (copy: Delivery, settlement: Settlement) => {
     const settled = await settleCopy(seams, copy, lease.id, settlement);
     log.info({ ...facts(copy), state: settlement.state, settled }, 'copy settled');
+    if (settled) options.settled?.(settlement.state, copy.audience);
   };
   const done = new AbortController();
   const renewing = keepLease(seams, lease, seconds, log, done.signal);

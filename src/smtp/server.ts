@@ -62,10 +62,12 @@ export async function startSmtp(options: {
   log: Log;
   clock: Clock;
   doors: Doors;
+  /** Called for each sender, recipient and mail that is refused, with a word for programs. */
+  refused?: (reason: string) => void;
   /** Real milliseconds of DATA before the minimum rate counts. */
   rateGraceMs?: number;
 }): Promise<SmtpServer> {
-  const { smtp, hostname, log, clock, doors, rateGraceMs = RATE_GRACE_MS } = options;
+  const { smtp, hostname, log, clock, doors, refused = () => {}, rateGraceMs = RATE_GRACE_MS } = options;
   const { limits, protocol } = smtp;
   const handlers = sessionHandlers({
     protocol,
@@ -76,6 +78,7 @@ export async function startSmtp(options: {
     doors,
     clock,
     log,
+    refused,
     connectionOf: (session) => server.connectionOf(session),
   });
   const server = new BoundedServer(

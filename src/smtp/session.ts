@@ -44,6 +44,8 @@ export interface SessionOptions {
   doors: Doors;
   clock: Clock;
   log: Log;
+  /** Called for each sender, recipient and mail that is refused, with a word for programs. */
+  refused(reason: string): void;
   connectionOf(session: SMTPServerSession): BoundedConnection | undefined;
 }
 
@@ -68,7 +70,10 @@ export function sessionHandlers(options: SessionOptions): Handlers & { running: 
   const running = new Set<Promise<void>>();
   return {
     running,
-    onMailFrom: (address, _session, callback) => callback(senderProblem(address)),
+    onMailFrom: (address, session, callback) => {
+      const problem = senderProblem(address);
+      callback(problem && refuse(problem, session, '', 0, options));
+    },
     onRcptTo: (address, session, callback) => {
       takeRecipient(address, transactionOf(session), options).then(
         () => callback(),
@@ -83,10 +88,10 @@ export function sessionHandlers(options: SessionOptions): Handlers & { running: 
 }
 
 /** SIZE and BODY are what is offered; any other parameter would be a promise nobody keeps (RFC 5321 §4.1.1.11). */
-function senderProblem({ address, args }: SMTPServerAddress): ReplyError | null {
+function senderProblem({ address, args }: SMTPServerAddress): ReplyError | Refusal | null {
   const unknown = Object.keys(args || {}).some((name) => name !== 'SIZE' && name !== 'BODY');
   if (unknown) return new ReplyError(555, '5.5.4', 'Parameter not recognised');
-  if (address !== '' && envelopeAddress(address) === null) return replyTo(new Refusal('bad-address'));
+  if (address !== '' && envelopeAddress(address) === null) return new Refusal('bad-address');
   return null;
 }
 
@@ -126,7 +131,10 @@ async function takeMail(
   if (data.state !== 'complete' && data.state !== 'refused') {
     options.log.info({ ...about, reason: data.state }, 'mail not taken');
     // A slow client is in the middle of its data: nothing but the end of the connection can follow.
-    if (data.state !== 'lost') connection?.send(421, replyTo(new Refusal('too-slow')).message);
+    if (data.state !== 'lost') {
+      options.refused('too-slow');
+      connection?.send(421, replyTo(new Refusal('too-slow')).message);
+    }
   } else {
     const result: Result =
       data.state === 'complete' ? await commit(data.raw, session, recipient, options) : refusalOf(data.reason);
@@ -179,20 +187,23 @@ async function commit(
   }
 }
 
-/** Logs a refusal and gives its reply. An unknown error is logged without its message, which may quote the mail. */
+/** Logs and counts a refusal and gives its reply. An unknown error is logged without its message, which may quote the mail. */
 function refuse(
   thrown: unknown,
   session: SMTPServerSession,
   recipient: string,
   octets: number,
-  { log }: SessionOptions,
+  { log, refused }: SessionOptions,
 ): ReplyError {
   const about = { client: session.remoteAddress, recipient: listOf(recipient), octets };
   if (thrown instanceof ReplyError) {
-    log.info({ ...about, reason: thrown.message.slice(0, 5) }, 'refused');
+    const [reason = ''] = thrown.message.split(' ', 1);
+    log.info({ ...about, reason }, 'refused');
+    refused(reason);
     return thrown;
   }
   const { reason, detail } = asRefusal(thrown);
+  refused(reason);
   if (thrown instanceof Refusal) log.info({ ...about, reason, ...(detail === undefined ? {} : { detail }) }, 'refused');
   else log.error({ ...about, reason, ...whereabouts(thrown) }, 'a mail failed here');
   return replyTo(thrown);

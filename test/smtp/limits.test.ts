@@ -16,7 +16,7 @@ const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('time', () => {
   it('ends DATA at its deadline, however lively the client is', async () => {
-    const { port, taken, log } = await started({ limits: { data: 0.4 } });
+    const { port, taken, refused, log } = await started({ limits: { data: 0.4 } });
     const wire = await untilData(port);
     const lively = setInterval(() => wire.raw('x\r\n'), 20);
     expect(await wire.reply()).toMatch(/^421 4\.4\.2/);
@@ -25,6 +25,7 @@ describe('time', () => {
     expect(await wire.reply()).toBe('closed');
     expect(taken).toEqual([]);
     expect(log.join('')).toContain('"reason":"past-deadline"');
+    expect(refused).toEqual(['too-slow']);
   });
 
   it('ends DATA that falls below the minimum rate once the grace is over', async () => {

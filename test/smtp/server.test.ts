@@ -33,6 +33,40 @@ describe('a session', () => {
     ]);
   });
 
+  it('says of each sender, recipient and mail that it refuses why', async () => {
+    const receive = () => Promise.reject(new Refusal('cannot-open'));
+    const { port, refused } = await started({ limits: { recipients: 4 }, doors: { receive } });
+    const wire = await dial(port);
+    await wire.reply();
+    await transcript(wire, [
+      ['EHLO client.example', /^250/],
+      ['MAIL FROM:<a@b.example> RET=FULL', /^555 5\.5\.4/],
+      ['MAIL FROM:<"a"@b.example>', /^553 5\.1\.3/],
+      ['MAIL FROM:<a@b.example>', /^250/],
+      ['RCPT TO:<nobody@orbit.example>', /^550 5\.1\.1/],
+      ['RCPT TO:<x@else.example>', /^550 5\.7\.1/],
+      [`RCPT TO:<${LIST}>`, /^250/],
+      ['RCPT TO:<distributors@orbit.example>', /^452 4\.5\.3/],
+      [`RCPT TO:<${LIST}>`, /^452 4\.5\.3/],
+      ['DATA', /^354/],
+      ['Subject: x\r\n\r\nx\r\n.', /^550 5\.7\.0/],
+      ['MAIL FROM:<a@b.example>', /^250/],
+      [`RCPT TO:<${LIST}>`, /^250/],
+      ['DATA', /^354/],
+      [`${'x'.repeat(5000)}\r\n.`, /^552 5\.3\.4/],
+    ]);
+    expect(refused).toEqual([
+      '5.5.4',
+      'bad-address',
+      'no-such-address',
+      'relay-denied',
+      'one-list-a-transaction',
+      '4.5.3',
+      'cannot-open',
+      'too-large',
+    ]);
+  });
+
   it('names itself and no software, and offers neither AUTH, STARTTLS, SMTPUTF8 nor DSN', async () => {
     const { port } = await started();
     const wire = await dial(port);

@@ -114,6 +114,8 @@ export interface Rig {
   server: SmtpServer;
   port: number;
   taken: Taken[];
+  /** Why something was refused, in its order. */
+  refused: string[];
   log: string[];
 }
 
@@ -136,6 +138,7 @@ type Changes = Partial<Omit<SmtpOptions, 'limits'>> & {
 /** A server that knows security@, distributors@ and postmaster@ of orbit.example and remembers what it took. */
 export async function rig({ limits, doors, rateGraceMs, ...smtp }: Changes = {}): Promise<Rig> {
   const taken: Taken[] = [];
+  const refused: string[] = [];
   const lines: string[] = [];
   const log: Log = createLog('debug', { write: (line: string) => void lines.push(line) });
   const server = await startSmtp({
@@ -155,7 +158,8 @@ export async function rig({ limits, doors, rateGraceMs, ...smtp }: Changes = {})
       },
       ...doors,
     },
+    refused: (reason) => void refused.push(reason),
     ...(rateGraceMs === undefined ? {} : { rateGraceMs }),
   });
-  return { server, port: server.port, taken, log: lines };
+  return { server, port: server.port, taken, refused, log: lines };
 }
