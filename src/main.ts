@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { deliveryLoop } from './delivery/work.ts';
 import { type Duty, dutyLoop } from './duties.ts';
 import { releaseLoop } from './embargo/loop.ts';
+import { createNumbers, type Numbers } from './http/numbers.ts';
 import { createHttp } from './http/server.ts';
 import { cannotListen } from './listening.ts';
 import type { Log } from './log.ts';
@@ -94,6 +95,7 @@ async function build(
   const pgp = createPgp(config.workers);
   undo.push(() => pgp.close());
   const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM };
+  const numbers = createNumbers(seams, log);
 
   // Each lane has connections of its own: ordinary mail that hangs in the relay holds no release up.
   const relays = { release: openRelay(), ordinary: openRelay() };
@@ -115,7 +117,7 @@ async function build(
       deliveryLoop(
         seams,
         relays[lane].send,
-        { ...config.delivery, connections: config.relay.connections, lane },
+        { ...config.delivery, connections: config.relay.connections, lane, settled: numbers.settled },
         lanes[lane],
         log,
         stopping.signal,
@@ -134,6 +136,7 @@ async function build(
     seams,
     log,
     ready,
+    numbers,
     admission: admissionRules(config),
     changed: { deliveries: queued, releases: releasing.ring },
   });
@@ -142,7 +145,14 @@ async function build(
   await http.listen({ host, port }).catch((error: unknown) => {
     throw cannotListen('HTTP', { host, port }, error);
   });
-  const smtp = await startSmtp({ smtp: config.smtp, hostname: domain, log, clock, doors: doors(seams, identity, queued) });
+  const smtp = await startSmtp({
+    smtp: config.smtp,
+    hostname: domain,
+    log,
+    clock,
+    doors: doors(seams, identity, numbers, queued),
+    refused: (reason) => numbers.judged('refused', reason),
+  });
   undo.push(() => smtp.close(DRAIN));
   return {
     seams,
@@ -182,7 +192,7 @@ async function mustHoldProject(db: Database, config: Config['database']): Promis
 }
 
 /** How SMTP comes to the moves. */
-function doors(seams: Seams, identity: Identity, accepted: () => void): Doors {
+function doors(seams: Seams, identity: Identity, numbers: Numbers, accepted: () => void): Doors {
   return {
     async recipient(address) {
       await destination(seams.db, identity.domain, address);
@@ -190,8 +200,10 @@ function doors(seams: Seams, identity: Identity, accepted: () => void): Doors {
     async receive({ sender, recipient, receivedAt }, raw) {
       try {
         const to = await destination(seams.db, identity.domain, recipient);
-        const { id, held } = await receive(seams, identity, to, { sender, receivedAt, raw });
+        const { id, held, repeated } = await receive(seams, identity, to, { sender, receivedAt, raw });
         accepted();
+        if (repeated) numbers.judged('discarded', 'repeated');
+        else numbers.judged(held === null ? 'accepted' : 'held', held);
         return held === null ? `Accepted as ${id}` : `Accepted as ${id}, and held for a moderator: ${HELD[held] ?? held}`;
       } catch (error) {
         if (isStorageFault(error)) throw new Refusal('storage-unavailable', undefined, String(error));

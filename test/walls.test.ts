@@ -66,6 +66,7 @@ const owners: Record<string, readonly string[]> = {
   '@fastify/swagger': ['http'],
   '@fastify/swagger-ui': ['http'],
   '@fastify/type-provider-typebox': ['http'],
+  'prom-client': ['http/numbers.ts'],
   commander: ['cli'],
   'node:buffer': Object.keys(knows),
   'node:crypto': Object.keys(knows),

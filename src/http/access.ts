@@ -5,6 +5,7 @@ import { problemResponse } from './problem.ts';
 export type Access = 'anyone' | readonly TokenRole[];
 
 const READERS = ['admin', 'team', 'auditor'] as const;
+const WATCHERS = ['admin', 'auditor'] as const;
 const HANDS = ['admin', 'team'] as const;
 const ADMIN = ['admin'] as const;
 
@@ -16,6 +17,7 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /healthz': 'anyone',
   'GET /readyz': 'anyone',
   'GET /api/openapi.json': 'anyone',
+  'GET /metrics': WATCHERS,
 
   'GET /api/v1/lists': READERS,
   'GET /api/v1/lists/:list': READERS,

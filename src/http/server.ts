@@ -15,6 +15,8 @@ import { describeApi, documentRoute } from './docs.ts';
 import { healthRoutes } from './health.ts';
 import { listRoutes } from './lists.ts';
 import { memberRoutes } from './members.ts';
+import { metricsRoute } from './metrics.ts';
+import type { Numbers } from './numbers.ts';
 import { postRoutes } from './posts.ts';
 import { refuseBytes, sendProblem } from './problem.ts';
 import { recipientRoutes } from './recipients.ts';
@@ -47,11 +49,12 @@ export interface HttpOptions extends Api {
   log: Log;
   /** One line for each thing that is missing; empty: ready. */
   ready: () => Promise<string[]>;
+  numbers: Numbers;
 }
 
 /** The HTTP server, complete and not listening. A route that the table of access does not know fails its start. */
 export function createHttp(options: HttpOptions): FastifyInstance {
-  const { seams, log, ready } = options;
+  const { seams, log, ready, numbers } = options;
   const app: FastifyInstance = fastify({
     // Its own lines show paths and queries, which may hold addresses; `logRequests` says less.
     logController: new LogController({ disableRequestLogging: true }),
@@ -78,6 +81,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     plugin((scope) => {
       healthRoutes(scope, ready);
       documentRoute(scope);
+      metricsRoute(scope, numbers);
     }),
   );
   app.register(

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { afterEach } from 'vitest';
+import { createNumbers, type Numbers } from '../../src/http/numbers.ts';
 import { createHttp } from '../../src/http/server.ts';
 import { createLog } from '../../src/log.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
@@ -29,6 +30,8 @@ export interface TestApi {
   ask(token: string | null, request: string, asking?: Asking): Promise<Answer>;
   /** How often each bell was rung. */
   rung: { deliveries: number; releases: number };
+  /** What /metrics answers with. */
+  numbers: Numbers;
   /** What /readyz will say is missing. */
   missing: string[];
   /** Every line that was logged, at every level. */
@@ -47,9 +50,12 @@ export function serving(): (database: TestDatabase) => Promise<TestApi> {
     const lines: string[] = [];
     const rung = { deliveries: 0, releases: 0 };
     const missing: string[] = [];
+    const log = createLog('trace', { write: (line: string) => void lines.push(line) });
+    const numbers = createNumbers(house, log);
     const app = createHttp({
       seams: house,
-      log: createLog('trace', { write: (line: string) => void lines.push(line) }),
+      log,
+      numbers,
       ready: async () => missing,
       admission: { project: 'orbit', criteria: CRITERIA, terms: null },
       changed: { deliveries: () => void rung.deliveries++, releases: () => void rung.releases++ },
@@ -57,7 +63,7 @@ export function serving(): (database: TestDatabase) => Promise<TestApi> {
     running.push(app);
     await app.listen({ host: '127.0.0.1', port: 0 });
     const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
-    return { house, url, rung, missing, logged: () => lines.join(''), ask: (...asked) => ask(url, ...asked) };
+    return { house, url, rung, numbers, missing, logged: () => lines.join(''), ask: (...asked) => ask(url, ...asked) };
   };
 }
 

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
+import { createNumbers } from '../../src/http/numbers.ts';
 import { createHttp } from '../../src/http/server.ts';
 import { createLog } from '../../src/log.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
@@ -144,7 +145,8 @@ eachEngine((engine) => {
     const house = await build((await engine.open()).db);
     const changed = { deliveries() {}, releases() {} };
     const admission = { project: 'orbit', criteria: CRITERIA, terms: null };
-    return createHttp({ seams: house, log: createLog('silent'), ready: async () => [], changed, admission });
+    const log = createLog('silent');
+    return createHttp({ seams: house, log, ready: async () => [], numbers: createNumbers(house, log), changed, admission });
   };
 
   test('a route about which nothing says who may use it does not start', async () => {

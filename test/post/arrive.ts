@@ -19,7 +19,7 @@ export async function arrive(
 }
 
 /** Armored. */
-export function listCertificate({ keyring }: House, address: string): string {
+export function listCertificate({ keyring }: Pick<House, 'keyring'>, address: string): string {
   const key = keyring.all().find((one) => one.address === address);
   if (!key) throw new Error(`no key for ${address}`);
   return armorCertificate(key.certificate);

@@ -1,0 +1,102 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { HEAD } from '../audit/heads.ts';
+import type { Log } from '../log.ts';
+import { reasons } from '../refusal.ts';
+import { type HorizonWatch, watchHorizon } from '../roster/horizon.ts';
+import type { Seams } from '../seams.ts';
+import * as lists from '../store/lists.ts';
+import * as numbers from '../store/numbers.ts';
+import type { Audience, DeliveryState } from '../store/schema.ts';
+import { AUDIENCES, gauges, type Sample, type State, word } from './gauges.ts';
+
+/** What became of a mail that came in. */
+export type Outcome = 'accepted' | 'held' | 'refused' | 'discarded';
+
+/**
+ * The numbers of this process and of its database (docs/monitoring.md). Labels are words of the program: nothing of a mail, a case
+ * or a person is in them.
+ */
+export interface Numbers {
+  /** A mail, or a recipient, was judged. `reason`: a word for programs; null where it was simply accepted. */
+  judged(outcome: Outcome, reason: string | null): void;
+  /** A copy was settled. */
+  settled(state: DeliveryState, audience: Audience): void;
+  /** All of them, as Prometheus reads them. */
+  read(): Promise<{ type: string; text: string }>;
+  /** Ends what is being read. */
+  close(): Promise<void>;
+}
+
+export function createNumbers(seams: Seams, log: Log): Numbers {
+  const registry = new Registry();
+  const { verdicts, settled } = countersOf(registry);
+  const made = gaugesOf(registry);
+  const horizon = watchHorizon(seams, log);
+  let watchingProcess = false;
+  return {
+    judged: (outcome, reason) => verdicts.inc({ outcome, reason: word(reason) }),
+    settled: (state, audience) => settled.inc({ state, audience }),
+    async read() {
+      const state = await readState(seams, horizon);
+      // They keep a timer running, for nothing where nobody reads them.
+      if (!watchingProcess) collectDefaultMetrics({ register: registry });
+      watchingProcess = true;
+      for (const [gauge, of] of made) fill(gauge, of(state));
+      return { type: registry.contentType, text: await registry.metrics() };
+    },
+    close: () => horizon.close(),
+  };
+}
+
+function countersOf(registry: Registry) {
+  const registers = [registry];
+  const verdicts = new Counter({
+    name: 'curfew_mail_verdicts_total',
+    help: 'What became of mails that came in, and why; each recipient and sender that was refused counts as one',
+    labelNames: ['outcome', 'reason'],
+    registers,
+  });
+  const settled = new Counter({
+    name: 'curfew_deliveries_settled_total',
+    help: 'Attempts to deliver a copy, by the state that they left it in',
+    labelNames: ['state', 'audience'],
+    registers,
+  });
+  // What begins at 0 shows its first increase.
+  verdicts.inc({ outcome: 'accepted', reason: 'none' }, 0);
+  verdicts.inc({ outcome: 'discarded', reason: 'repeated' }, 0);
+  for (const reason of reasons) verdicts.inc({ outcome: 'refused', reason }, 0);
+  for (const state of ['delivered', 'deferred', 'held', 'failed'])
+    for (const audience of AUDIENCES) settled.inc({ state, audience }, 0);
+  return { verdicts, settled };
+}
+
+function gaugesOf(registry: Registry): [Gauge, of: (state: State) => Sample[]][] {
+  return Object.entries(gauges).map(([name, { help, labels = [], of }]) => [
+    new Gauge({ name: `curfew_${name}`, help, labelNames: labels, registers: [registry] }),
+    of,
+  ]);
+}
+
+/** What a gauge said before is gone; without a sample it is absent, where the package would say 0. */
+function fill(gauge: Gauge, samples: readonly Sample[]): void {
+  gauge.reset();
+  gauge.remove({});
+  for (const { labels, value } of samples) gauge.set(labels, value);
+}
+
+async function readState({ db, clock, keyring }: Seams, horizon: HorizonWatch): Promise<State> {
+  const now = clock.now();
+  return {
+    now,
+    copies: await numbers.openCopies(db),
+    posts: await numbers.heldPosts(db),
+    cases: await numbers.casesByState(db, now),
+    audit: await numbers.auditLength(db, HEAD),
+    listKeys: (await lists.all(db)).flatMap(({ role, fingerprint }) => {
+      const expiresAt = keyring.find(fingerprint)?.expiresAt ?? null;
+      return expiresAt === null ? [] : [{ role, expiresAt }];
+    }),
+    certificates: horizon.latest(),
+  };
+}
