@@ -162,10 +162,10 @@ const walls: Record<string, { may: string[]; mayNot: string[] }> = {
   },
   'src/smtp/server.ts': {
     may: ['smtp-server', 'nodemailer', '../post/receive.ts', '../store/lists.ts', '../config.ts', './session.ts'],
-    mayNot: ['../http/server.ts', '../cli/init.ts', '../main.ts', 'openpgp', 'kysely', 'fastify'],
+    mayNot: ['../http/server.ts', '../cli/init.ts', '../main.ts', 'openpgp', 'kysely', 'fastify', 'prom-client'],
   },
   'src/http/server.ts': {
-    may: ['fastify', '@fastify/swagger', '../embargo/approve.ts', '../store/cases.ts', '../config.ts'],
+    may: ['fastify', '@fastify/swagger', 'prom-client', '../embargo/approve.ts', '../store/cases.ts', '../config.ts'],
     mayNot: ['../smtp/client.ts', '../cli/init.ts', '../main.ts', 'openpgp', 'kysely', 'smtp-server'],
   },
   'src/main.ts': {
