@@ -66,6 +66,15 @@ export async function up(db: AnyDatabase): Promise<void> {
     .execute();
   await db.schema.createIndex('key_proofs_contact').on('key_proofs').column('contact_id').execute();
 
+  // A newer copy of a certificate in which another key is encrypted to: it waits for a person.
+  await createTable('certificate_renewals')
+    .addColumn('certificate_id', 'text', (c) => c.primaryKey().references('certificates.id'))
+    .addColumn('data', postgres ? sql`bytea` : sql`blob`, (c) => c.notNull())
+    // What is encrypted to until now may not be any more: copies wait as well.
+    .addColumn('holds', 'integer', (c) => c.notNull().check(sql`holds in (0, 1)`))
+    .addColumn('created_at', instant, (c) => c.notNull())
+    .execute();
+
   // Which warning was given of which end: a renewed certificate has another one.
   await createTable('certificate_warnings')
     .addColumn('certificate_id', 'text', of('certificates.id'))

@@ -134,6 +134,20 @@ export const ConfigFile = Type.Object(
       },
       optional,
     ),
+    keyLookup: Type.Object(
+      {
+        wkd: Type.Boolean({
+          default: false,
+          description:
+            'whether an admin may have a certificate looked up in the Web Key Directory of its domain: this server then asks it',
+        }),
+        keyserver: Type.Union([Type.String({ pattern: '^https://[^/?#@]+$' }), Type.Null()], {
+          default: null,
+          description: 'the key server that may be asked, as in "https://keys.openpgp.org", or null',
+        }),
+      },
+      optional,
+    ),
     audit: Type.Object(
       {
         headDays: count('days from one signed head of the audit log to the next', 1),

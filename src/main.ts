@@ -10,6 +10,8 @@ import { createNumbers, type Numbers } from './http/numbers.ts';
 import { createHttp } from './http/server.ts';
 import { cannotListen } from './listening.ts';
 import type { Log } from './log.ts';
+import { lookUp } from './lookup/certificate.ts';
+import { outside } from './lookup/guarded.ts';
 import { type ListKey, loadKeyring } from './pgp/keyring.ts';
 import { createPgp } from './pgp/pool.ts';
 import { destination } from './post/destination.ts';
@@ -138,6 +140,7 @@ async function build(
     ready,
     numbers,
     admission: admissionRules(config),
+    lookUp: (address, source) => lookUp(address, source, config.keyLookup, outside),
     changed: { deliveries: queued, releases: releasing.ring },
   });
   undo.push(() => http.close());

@@ -74,6 +74,7 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
     const person = people.get(copy.contact_id ?? '');
     if (!person?.active || !RECEIVES.includes(person.memberState)) prepared.set(copy.id, { held: 'not-active' });
     else if (person.certificate === null) prepared.set(copy.id, { held: 'no-certificate' });
+    else if (person.waits) prepared.set(copy.id, { held: 'changed' });
     else sealable.push({ copy, certificate: person.certificate });
   }
   const { list, post, composed, key } = opened;

@@ -47,6 +47,7 @@ export const access: Readonly<Record<string, Access>> = {
   'POST /api/v1/members/:id/contacts': ADMIN,
   'GET /api/v1/contacts/:id/certificates': READERS,
   'POST /api/v1/contacts/:id/certificates': ADMIN,
+  'POST /api/v1/contacts/:id/certificates/look-up': ADMIN,
   'POST /api/v1/contacts/:id/certificates/:certificate/approve': ADMIN,
   'POST /api/v1/contacts/:id/certificates/:certificate/refuse': ADMIN,
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { Source } from '../lookup/certificate.ts';
 import type { AdmissionRules } from '../roster/admission.ts';
 import type { Seams } from '../seams.ts';
 
@@ -14,6 +15,8 @@ export interface Changed {
 export interface Api {
   seams: Seams;
   changed: Changed;
+  /** Gives what a source has as the certificate of an address. Throws Refusal: forbidden, not-found. */
+  lookUp: (address: string, source: Source) => Promise<Uint8Array>;
   /** How the project admits members. */
   admission: AdmissionRules;
 }

@@ -1,8 +1,9 @@
+import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { armorCertificate } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
-import { addCertificate, addContact, approveCertificate, refuseCertificate } from '../roster/contacts.ts';
+import { addCertificate, addContact, approveCertificate, type GivenCertificate, refuseCertificate } from '../roster/contacts.ts';
 import { Address, Entry } from '../roster/entries.ts';
 import { checkMember } from '../roster/expiry.ts';
 import * as certificates from '../store/certificates.ts';
@@ -56,6 +57,7 @@ export function contactRoutes(app: App, api: Api): void {
   postContact(app, api);
   listCertificates(app, api);
   postCertificate(app, api);
+  lookUpCertificate(app, api);
   decideCertificate(app, api, 'approve', approveCertificate, 'Let a proposed certificate count; the old one is retired');
   decideCertificate(app, api, 'refuse', refuseCertificate, 'Refuse a proposed certificate');
 }
@@ -103,20 +105,23 @@ function listCertificates(app: App, { seams: { db } }: Api): void {
   });
 }
 
+function answer(reply: FastifyReply, { certificate, encryptionKey, waits }: GivenCertificate): FastifyReply {
+  const status = waits ? 202 : encryptionKey ? 200 : 201;
+  return reply.code(status).send({ ...certificateView(certificate), encryptionKey });
+}
+
 function postCertificate(app: App, { seams }: Api): void {
   const schema = {
     tags,
     summary: 'Give a contact a certificate',
     description:
-      'The first one is current at once (201). A newer copy of one that the contact has is merged into it, and counts at once (200): new expiry, subkeys, revocations. Any other waits until it is approved (202); until then nothing changes.',
+      'The first one is current at once (201). A newer copy of one that the contact has is merged into it, and counts at once (200): new expiry, subkeys, revocations. Any other, and one by which another key would be encrypted to, waits until it is approved (202); until then nothing changes.',
     params: ById,
     body: Type.Object({ certificate: Armored }, strict),
     response: { 200: GivenView, 201: GivenView, 202: GivenView },
   };
   app.post('/contacts/:id/certificates', { schema }, async ({ params, body, caller }, reply) => {
-    const { certificate, encryptionKey } = await addCertificate(acting(seams, caller), params.id, body.certificate);
-    const status = certificate.state !== 'current' ? 202 : encryptionKey ? 200 : 201;
-    return reply.code(status).send({ ...certificateView(certificate), encryptionKey });
+    return answer(reply, await addCertificate(acting(seams, caller), params.id, body.certificate));
   });
 }
 
@@ -135,5 +140,23 @@ function decideCertificate(
     if (contact) await checkMember(acting(seams, caller), project, contact.member_id);
     changed.deliveries();
     return certificateView(decided);
+  });
+}
+
+function lookUpCertificate(app: App, { seams, lookUp }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Look the certificate of a contact up, in the Web Key Directory of his domain or on a key server',
+    description:
+      'What comes is treated as a certificate that an admin gives: what is new in it waits until a person approves it.',
+    params: ById,
+    body: Type.Object({ from: Type.Enum(['wkd', 'keyserver'], { description: '"wkd" or "keyserver"' }) }, strict),
+    response: { 200: GivenView, 201: GivenView, 202: GivenView },
+  };
+  app.post('/contacts/:id/certificates/look-up', { schema }, async ({ params, body, caller }, reply) => {
+    const contact = await contacts.byId(seams.db, params.id);
+    if (!contact) throw new Refusal('not-found', `There is no contact ${params.id}`);
+    const found = await lookUp(contact.address, body.from);
+    return answer(reply, await addCertificate(acting(seams, caller), contact.id, found));
   });
 }

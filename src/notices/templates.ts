@@ -129,6 +129,7 @@ const WHY: Readonly<Record<string, string>> = {
   weak: 'the certificate rests on an algorithm that is broken',
   'not-yet-valid': 'the certificate is not valid yet',
   'cannot-encrypt': 'the certificate cannot be encrypted to',
+  changed: 'the certificate revokes the key that was used, and its new one waits to be approved',
   unreadable: 'the certificate cannot be read',
   'not-active': 'the contact or its organisation is not active',
   'cannot-open': 'what is kept cannot be opened: is the key of the list there?',

@@ -1,7 +1,7 @@
 import type { Instant } from '../clock.ts';
 import { type CertificateFacts, factsOf, readKey } from './certificate.ts';
 import { certificateBytes } from './certificate-bytes.ts';
-import { lastSigned, newest, parseCertificate } from './parse.ts';
+import { fingerprintOf, lastSigned, newest, parseCertificate } from './parse.ts';
 import { lenient, recipientAt, type WhyNot } from './recipient.ts';
 import { dateAt, openpgp } from './settings.ts';
 
@@ -15,6 +15,8 @@ export interface Renewal {
   whyNot: WhyNot | null;
   /** Fingerprint of the key that is encrypted to: until now, or when last there was one; and from now on. */
   encryptionKey: { before: string | null; after: string | null };
+  /** The key that was encrypted to until now may still be, by what the newer copy says. */
+  formerUsable: boolean;
 }
 
 /**
@@ -26,12 +28,14 @@ export async function renewCertificate(current: Uint8Array, newer: Uint8Array | 
   const [known, arrived] = await Promise.all([parseCertificate(current), readKey(newer)]);
   const facts = await factsOf(await merged(known, arrived, at));
   certificateBytes(facts.data); // The two together are held to the same limits.
-  const [before, after] = [await lastRecipient(known, at), await recipientAt(await parseCertificate(facts.data), at)];
+  const together = await parseCertificate(facts.data);
+  const [before, after] = [await lastRecipient(known, at), await recipientAt(together, at)];
   return {
     facts,
     changed: Buffer.compare(facts.data, current) !== 0,
     whyNot: typeof after === 'string' ? after : null,
     encryptionKey: { before, after: typeof after === 'string' ? null : after.fingerprint },
+    formerUsable: before !== null && (await mayStillBe(together, before, at)),
   };
 }
 
@@ -42,6 +46,15 @@ async function merged(known: openpgp.PublicKey, arrived: openpgp.PublicKey, at: 
   // OpenPGP.js 6.3.2 cannot verify a second revocation while it merges; it remembers, though, that this one was verified.
   await arrived.isRevoked(undefined, undefined, date, lenient);
   return known.update(arrived, date, lenient);
+}
+
+async function mayStillBe(certificate: openpgp.PublicKey, fingerprint: string, at: Instant): Promise<boolean> {
+  const key = certificate.getKeys().find((one) => fingerprintOf(one) === fingerprint);
+  if (!key) return false;
+  return certificate.getEncryptionKey(key.getKeyID(), dateAt(at), undefined, lenient).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function lastRecipient(known: openpgp.PublicKey, at: Instant): Promise<string | null> {

@@ -56,26 +56,33 @@ export async function addContact(
 export interface GivenCertificate {
   certificate: Certificate;
   encryptionKey: Renewal['encryptionKey'] | null;
+  /** It counts only when a person has approved it. */
+  waits: boolean;
 }
 
 /**
  * Gives a contact a certificate: his first is the current one; one that he has is renewed, and counts at once, also where it
- * is revoked by now; any other is proposed and changes nothing until it is approved.
+ * is revoked by now. What waits until a person approves it, and changes nothing before: any other one, and a renewal by which another
+ * key is encrypted to.
  * Throws Refusal: not-found, unusable-certificate; conflict where it says nothing new, or is somebody else's already.
  */
-export async function addCertificate(seams: Seams, contactId: string, armored: string): Promise<GivenCertificate> {
-  const contact = await contacts.byId(seams.db, contactId);
-  if (!contact) throw new Refusal('not-found', `There is no contact ${contactId}`);
+export async function addCertificate(
+  seams: Seams,
+  contactId: string,
+  armored: string | Uint8Array,
+  { byOwner = false }: { byOwner?: boolean } = {},
+): Promise<GivenCertificate> {
+  const contact = await ownerOf(seams.db, contactId);
   const fingerprint = primaryFingerprint(armored);
   const own = (await certificates.ofContact(seams.db, contactId)).find((one) => one.fingerprint === fingerprint);
-  if (own) return renew(seams, contact, own, armored);
+  if (own) return renew(seams, contact, own, armored, byOwner);
   const facts = await usableCertificate(seams, armored);
   return seams.db.transaction().execute(async (trx) => {
     await checkNotTaken(trx, facts, contact);
     const first = (await certificates.ofContact(trx, contactId)).length === 0;
     const certificate = await insert(seams, trx, contactId, facts, first ? 'current' : 'proposed');
     await record(trx, seams, certificateDeed(first ? 'certificate.add' : 'certificate.propose', certificate));
-    return { certificate, encryptionKey: null };
+    return { certificate, encryptionKey: null, waits: !first };
   });
 }
 
@@ -84,7 +91,7 @@ export async function addCertificate(seams: Seams, contactId: string, armored: s
  * retired. Throws as `addCertificate` does.
  */
 export async function replaceCertificate(seams: Seams, contactId: string, data: Uint8Array): Promise<GivenCertificate> {
-  const given = await addCertificate(seams, contactId, armorCertificate(data));
+  const given = await addCertificate(seams, contactId, armorCertificate(data), { byOwner: true });
   if (given.certificate.state === 'proposed')
     await seams.db.transaction().execute((trx) => promote(trx, seams, given.certificate, 'certificate.replace'));
   return given;
@@ -99,8 +106,8 @@ async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }
 }
 
 /**
- * A person lets a proposed certificate count. Throws Refusal: needs-person, not-found, unusable-certificate; conflict where it is not
- * proposed.
+ * A person lets a proposed certificate count, or the renewal of one that waits. Throws Refusal: needs-person, not-found,
+ * unusable-certificate; conflict where nothing waits.
  */
 export async function approveCertificate(
   seams: Seams,
@@ -109,6 +116,9 @@ export async function approveCertificate(
   byId: string | null,
 ): Promise<Certificate> {
   if (byId === null) throw new Refusal('needs-person');
+  const known = await ownedBy(seams.db, contactId, certificateId);
+  const renewal = known.state === 'current' ? await certificates.renewalOf(seams.db, certificateId) : undefined;
+  if (renewal) return (await renew(seams, await ownerOf(seams.db, contactId), known, renewal, true)).certificate;
   const certificate = await proposedOf(seams.db, contactId, certificateId);
   await mustBeUsable(seams, certificate);
   await seams.db.transaction().execute(async (trx) => {
@@ -127,6 +137,11 @@ export async function refuseCertificate(
 ): Promise<Certificate> {
   if (byId === null) throw new Refusal('needs-person');
   return seams.db.transaction().execute(async (trx) => {
+    const known = await ownedBy(trx, contactId, certificateId);
+    if (known.state === 'current' && (await certificates.dropRenewal(trx, certificateId))) {
+      await record(trx, seams, certificateDeed('certificate.refuse-renewal', known));
+      return known;
+    }
     const certificate = await proposedOf(trx, contactId, certificateId);
     await certificates.retire(trx, certificateId);
     await record(trx, seams, certificateDeed('certificate.refuse', certificate));
@@ -134,26 +149,52 @@ export async function refuseCertificate(
   });
 }
 
-async function proposedOf(db: Db, contactId: string, certificateId: string): Promise<Certificate> {
+async function ownerOf(db: Db, contactId: string): Promise<Contact> {
+  const contact = await contacts.byId(db, contactId);
+  if (!contact) throw new Refusal('not-found', `There is no contact ${contactId}`);
+  return contact;
+}
+
+async function ownedBy(db: Db, contactId: string, certificateId: string): Promise<Certificate> {
   const certificate = await certificates.byId(db, certificateId);
   if (certificate?.contact_id !== contactId) throw new Refusal('not-found', `The contact has no certificate ${certificateId}`);
+  return certificate;
+}
+
+async function proposedOf(db: Db, contactId: string, certificateId: string): Promise<Certificate> {
+  const certificate = await ownedBy(db, contactId, certificateId);
   if (certificate.state !== 'proposed')
     throw new Refusal('conflict', `The certificate ${certificate.fingerprint} is ${certificate.state}`);
   return certificate;
 }
 
-async function renew(seams: Seams, contact: Contact, own: Certificate, armored: string): Promise<GivenCertificate> {
+async function renew(
+  seams: Seams,
+  contact: Contact,
+  own: Certificate,
+  newer: string | Uint8Array,
+  approved: boolean,
+): Promise<GivenCertificate> {
   const { db, pgp, clock } = seams;
   const now = clock.now();
-  const renewal = await pgp.renewCertificate(own.data, armored, now);
+  const renewal = await pgp.renewCertificate(own.data, newer, now);
   if (!renewal.changed) throw new Refusal('conflict', `${contact.address} has the certificate ${own.fingerprint} already`);
-  await db.transaction().execute(async (trx) => {
+  const { encryptionKey, whyNot } = renewal;
+  const { before, after } = encryptionKey;
+  const waits = !approved && own.state === 'current' && before !== null && after !== null && before !== after;
+  return db.transaction().execute(async (trx) => {
     await checkNotTaken(trx, renewal.facts, contact);
+    if (waits) {
+      const holds = renewal.formerUsable ? 0 : 1;
+      await certificates.setRenewal(trx, { certificate_id: own.id, data: renewal.facts.data, holds, created_at: now });
+      await record(trx, seams, certificateDeed('certificate.propose-renewal', own, { before, after, holds: holds === 1 }));
+      return { certificate: own, encryptionKey, waits: true };
+    }
     await writeRenewal(trx, own, renewal, now);
-    const { before, after } = renewal.encryptionKey;
-    await record(trx, seams, certificateDeed('certificate.renew', own, { before, after, whyNot: renewal.whyNot }));
+    await certificates.dropRenewal(trx, own.id);
+    await record(trx, seams, certificateDeed('certificate.renew', own, { before, after, whyNot }));
+    return { certificate: { ...own, data: renewal.facts.data }, encryptionKey, waits: own.state === 'proposed' };
   });
-  return { certificate: { ...own, data: renewal.facts.data }, encryptionKey: renewal.encryptionKey };
 }
 
 function certificateDeed(action: string, { id, fingerprint, contact_id }: Certificate, more: Detail = {}): Deed {
@@ -166,7 +207,7 @@ async function checkNotTaken(db: Db, facts: CertificateFacts, { address }: Conta
 }
 
 /** Reads a certificate that can be encrypted to now. Throws Refusal `unusable-certificate`. */
-export async function usableCertificate({ pgp, clock }: Seams, armored: string): Promise<CertificateFacts> {
+export async function usableCertificate({ pgp, clock }: Seams, armored: string | Uint8Array): Promise<CertificateFacts> {
   const facts = await pgp.readCertificate(armored);
   await mustBeUsable({ pgp, clock }, facts);
   return facts;

@@ -1,3 +1,4 @@
+import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import type { Db } from './database.ts';
 import type { Certificate, MemberState } from './schema.ts';
@@ -178,4 +179,31 @@ export async function byKeyIds(db: Db, keyIds: readonly string[]): Promise<Roste
     found.set(row.id, certificate);
   }
   return [...found.values()];
+}
+
+/** A newer copy of a certificate waits for a person; it takes the place of one that waited. */
+export async function setRenewal(
+  db: Db,
+  renewal: { certificate_id: string; data: Uint8Array; holds: number; created_at: Instant },
+): Promise<void> {
+  await dropRenewal(db, renewal.certificate_id);
+  await db.insertInto('certificate_renewals').values(renewal).execute();
+}
+
+export async function renewalOf(db: Db, certificateId: string): Promise<Uint8Array | undefined> {
+  const row = await db
+    .selectFrom('certificate_renewals')
+    .select('data')
+    .where('certificate_id', '=', certificateId)
+    .executeTakeFirst();
+  return row?.data;
+}
+
+/** False where none waited. */
+export async function dropRenewal(db: Db, certificateId: string): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('certificate_renewals')
+    .where('certificate_id', '=', certificateId)
+    .executeTakeFirst();
+  return numDeletedRows > 0n;
 }

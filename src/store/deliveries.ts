@@ -198,6 +198,7 @@ const FOR_CERTIFICATE = [
   'not-yet-valid',
   'cannot-encrypt',
   'unreadable',
+  'changed',
 ];
 
 /**
@@ -309,6 +310,8 @@ export interface SendingContact {
   memberState: MemberState;
   /** The current certificate, binary; null where there is none. */
   certificate: Uint8Array | null;
+  /** A newer copy of it, by which its key may not be used any more, waits for a person. */
+  waits: boolean;
 }
 
 export async function sendingContacts(db: Db, ids: string[]): Promise<Map<string, SendingContact>> {
@@ -318,11 +321,15 @@ export async function sendingContacts(db: Db, ids: string[]): Promise<Map<string
     .leftJoin('certificates', (join) =>
       join.onRef('certificates.contact_id', '=', 'contacts.id').on('certificates.state', '=', 'current'),
     )
-    .select(['contacts.id', 'contacts.active', 'members.state as memberState', 'certificates.data'])
+    .leftJoin('certificate_renewals', 'certificate_renewals.certificate_id', 'certificates.id')
+    .select(['contacts.id', 'contacts.active', 'members.state as memberState', 'certificates.data', 'certificate_renewals.holds'])
     .where('contacts.id', 'in', ids)
     .execute();
   return new Map(
-    rows.map(({ id, active, memberState, data }) => [id, { id, active: active === 1, memberState, certificate: data }]),
+    rows.map(({ id, active, memberState, data, holds }) => [
+      id,
+      { id, active: active === 1, memberState, certificate: data, waits: holds === 1 },
+    ]),
   );
 }
 

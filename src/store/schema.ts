@@ -26,6 +26,7 @@ export interface Schema {
   verdicts: VerdictTable;
   removals: RemovalTable;
   key_proofs: KeyProofTable;
+  certificate_renewals: { certificate_id: string; data: Uint8Array; holds: number; created_at: Instant };
   certificate_warnings: { certificate_id: string; ends_at: Instant; days: number; created_at: Instant };
   audit: AuditTable;
   /** One row, with id 1. */

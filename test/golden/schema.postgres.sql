@@ -284,6 +284,17 @@ alter table certificate_keys add constraint certificate_keys_pk PRIMARY KEY (cer
 
 CREATE INDEX certificate_keys_key_id ON public.certificate_keys USING btree (key_id);
 
+create table certificate_renewals (certificate_id text not null,
+  data bytea not null,
+  holds integer not null,
+  created_at bigint not null);
+
+alter table certificate_renewals add constraint certificate_renewals_certificate_id_fkey FOREIGN KEY (certificate_id) REFERENCES certificates(id);
+
+alter table certificate_renewals add constraint certificate_renewals_holds_check CHECK ((holds = ANY (ARRAY[0, 1])));
+
+alter table certificate_renewals add constraint certificate_renewals_pkey PRIMARY KEY (certificate_id);
+
 create table certificate_warnings (certificate_id text not null,
   ends_at bigint not null,
   days integer not null,

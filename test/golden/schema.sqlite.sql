@@ -159,6 +159,11 @@ CREATE TABLE "certificate_keys" ("certificate_id" text not null references "cert
 
 CREATE INDEX "certificate_keys_key_id" on "certificate_keys" ("key_id");
 
+CREATE TABLE "certificate_renewals" ("certificate_id" text primary key references "certificates" ("id"),
+  "data" blob not null,
+  "holds" integer not null check (holds in (0, 1)),
+  "created_at" integer not null) strict;
+
 CREATE TABLE "certificate_warnings" ("certificate_id" text not null references "certificates" ("id"),
   "ends_at" integer not null,
   "days" integer not null,

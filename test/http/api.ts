@@ -3,6 +3,7 @@ import { afterEach } from 'vitest';
 import { createNumbers, type Numbers } from '../../src/http/numbers.ts';
 import { createHttp } from '../../src/http/server.ts';
 import { createLog } from '../../src/log.ts';
+import { Refusal } from '../../src/refusal.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import type { TestDatabase } from '../support/dialects.ts';
 import { type House, housing } from '../support/house.ts';
@@ -57,6 +58,9 @@ export function serving(): (database: TestDatabase) => Promise<TestApi> {
       log,
       numbers,
       ready: async () => missing,
+      lookUp: async () => {
+        throw new Refusal('forbidden');
+      },
       admission: { project: 'orbit', criteria: CRITERIA, terms: null },
       changed: { deliveries: () => void rung.deliveries++, releases: () => void rung.releases++ },
     });

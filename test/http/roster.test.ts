@@ -169,10 +169,12 @@ eachEngine((engine) => {
     const give = (certificate: string) => api.ask(admin, `POST ${at}`, { body: { certificate } });
     const added = await give(await changed(alpha, NOW - DAY, { subkey: true }));
     expect(added).toMatchObject({
-      status: 200,
+      status: 202,
       body: { encryptionKey: { before: expect.any(String), after: expect.any(String) } },
     });
     expect(added.body.encryptionKey.before).not.toBe(added.body.encryptionKey.after);
+    const approving = `POST ${at}/${added.body.id}/approve`;
+    expect((await api.ask(await house.token('admin', house.team[0].address), approving)).status).toBe(200);
     expect(await give(await changed(alpha, NOW - DAY, { revoked: true }))).toMatchObject({
       status: 200,
       body: { state: 'current', encryptionKey: { before: added.body.encryptionKey.after, after: null } },

@@ -146,7 +146,16 @@ eachEngine((engine) => {
     const changed = { deliveries() {}, releases() {} };
     const admission = { project: 'orbit', criteria: CRITERIA, terms: null };
     const log = createLog('silent');
-    return createHttp({ seams: house, log, ready: async () => [], numbers: createNumbers(house, log), changed, admission });
+    const lookUp = () => Promise.reject(new Error('nothing is looked up here'));
+    return createHttp({
+      seams: house,
+      log,
+      ready: async () => [],
+      numbers: createNumbers(house, log),
+      changed,
+      admission,
+      lookUp,
+    });
   };
 
   test('a route about which nothing says who may use it does not start', async () => {

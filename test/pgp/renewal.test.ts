@@ -45,7 +45,12 @@ describe('a newer copy of a certificate', () => {
     expect(await usable(known, NOW)).toEqual({ usable: false, reason: 'expired' });
     const { facts, ...renewal } = await renewCertificate(known, (await extended(key, 200, 40)).toPublic().armor(), NOW);
     const encryption = key.subkeys[0]?.getFingerprint().toUpperCase();
-    expect(renewal).toEqual({ changed: true, whyNot: null, encryptionKey: { before: encryption, after: encryption } });
+    expect(renewal).toEqual({
+      changed: true,
+      whyNot: null,
+      encryptionKey: { before: encryption, after: encryption },
+      formerUsable: true,
+    });
     expect(facts).toMatchObject({ fingerprint: key.getFingerprint().toUpperCase(), expiresAt: BORN + 200 * DAY });
     expect(await usable(facts.data, NOW)).toMatchObject({ usable: true });
   });

@@ -67,7 +67,53 @@ eachEngine((engine) => {
     const answer = await api.ask(await house.token('admin'), `POST /api/v1/contacts/${alpha.contactId}/certificates`, {
       body: { certificate: again },
     });
-    expect(answer).toMatchObject({ status: 200, body: { encryptionKey: { before: after, after: await encryptionKey(again) } } });
+    const proposed = { before: after, after: await encryptionKey(again) };
+    expect(answer).toMatchObject({ status: 202, body: { encryptionKey: proposed } });
+    // By REST it waits, and the old one stays meanwhile.
+    expect(await sealedTo()).toEqual([after.slice(-16)]);
+    const at = `/api/v1/contacts/${alpha.contactId}/certificates/${answer.body.id}`;
+    expect(await api.ask(await house.token('admin'), `POST ${at}/approve`)).toMatchObject({ body: { code: 'needs-person' } });
+    const lena = await house.token('admin', house.team[0].address);
+    expect((await api.ask(lena, `POST ${at}/approve`)).status).toBe(200);
+    expect(await sealedTo()).toEqual([proposed.after.slice(-16)]);
+    expect(await api.ask(lena, `POST ${at}/approve`)).toMatchObject({ status: 409 });
+  });
+
+  test('one that revokes the key that was used: nothing is encrypted to either until a person has approved it', async () => {
+    const privateKey = await secretOf(alpha);
+    const date = new Date(house.clock.now());
+    const grown = await privateKey.addSubkey({ date });
+    const [former] = grown.subkeys;
+    const revoked = await former?.revoke(
+      grown.keyPacket as openpgp.SecretKeyPacket,
+      { flag: openpgp.enums.reasonForRevocation.keyCompromised },
+      date,
+    );
+    if (revoked) grown.subkeys[0] = revoked;
+    const lena = await house.token('admin', house.team[0].address);
+    const given = await api.ask(lena, `POST /api/v1/contacts/${alpha.contactId}/certificates`, {
+      body: { certificate: grown.toPublic().armor() },
+    });
+    expect(given).toMatchObject({ status: 202, body: { encryptionKey: { before } } });
+    expect(await sealedTo()).toBeNull();
+    const held = await house.db.selectFrom('deliveries').select('reason').where('state', '=', 'held').execute();
+    expect(held).toEqual([{ reason: 'changed' }]);
+    const approving = `POST /api/v1/contacts/${alpha.contactId}/certificates/${given.body.id}/approve`;
+    expect((await api.ask(lena, approving)).status).toBe(200);
+    expect((await outbox(house).drain()).filter(({ to }) => to === alpha.address)).toHaveLength(1);
+    expect(await sealedTo()).toEqual([given.body.encryptionKey.after.slice(-16)]);
+  });
+
+  test('one that a person refuses is gone', async () => {
+    const swapped = await changed(alpha, house.clock.now(), { subkey: true });
+    const lena = await house.token('admin', house.team[0].address);
+    const given = await api.ask(lena, `POST /api/v1/contacts/${alpha.contactId}/certificates`, {
+      body: { certificate: swapped },
+    });
+    const at = `/api/v1/contacts/${alpha.contactId}/certificates/${given.body.id}`;
+    expect((await api.ask(lena, `POST ${at}/refuse`)).status).toBe(200);
+    expect((await api.ask(lena, `POST ${at}/approve`)).status).toBe(409);
+    expect(await sealedTo()).toEqual([before.slice(-16)]);
   });
 
   test('and by the answer to a request that brings it', async () => {
