@@ -85,7 +85,8 @@ function get(
 }
 
 /** Networks that are no part of the public Internet (RFC 6890 and its registries), and what embeds addresses of them. */
-const PRIVATE = new BlockList();
+// One for each family: Node checks an address of IPv4 against the rules for ::ffff:0:0/96 as well.
+const PRIVATE = { ipv4: new BlockList(), ipv6: new BlockList() };
 for (const [network, prefix] of [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -103,7 +104,7 @@ for (const [network, prefix] of [
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
 ] as const)
-  PRIVATE.addSubnet(network, prefix, 'ipv4');
+  PRIVATE.ipv4.addSubnet(network, prefix, 'ipv4');
 for (const [network, prefix] of [
   ['::', 96],
   ['::ffff:0:0', 96],
@@ -120,10 +121,11 @@ for (const [network, prefix] of [
   ['fec0::', 10],
   ['ff00::', 8],
 ] as const)
-  PRIVATE.addSubnet(network, prefix, 'ipv6');
+  PRIVATE.ipv6.addSubnet(network, prefix, 'ipv6');
 
 export function isPrivate(address: string): boolean {
   const family = isIP(address.split('%', 1)[0] ?? '');
   if (family === 0 || address.includes('%')) return true;
-  return PRIVATE.check(address, family === 4 ? 'ipv4' : 'ipv6');
+  const kind = family === 4 ? 'ipv4' : 'ipv6';
+  return PRIVATE[kind].check(address, kind);
 }
