@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts';
 import type { Keyring } from './pgp/keyring.ts';
 import type { Pgp } from './pgp/pool.ts';
 import type { Database } from './store/database.ts';
+import type { Claim } from './store/idempotency.ts';
 
 /** What a move that needs no OpenPGP has from outside of itself. */
 export interface Local {
@@ -10,6 +11,8 @@ export interface Local {
   clock: Clock;
   /** Who acts: each change is logged as his. */
   by: Actor;
+  /** What is to be done once: noted in the transaction that does it, which another attempt then cannot. */
+  once?: Claim;
 }
 
 /** What every move needs from outside of itself, and all that it may take: tests and the demonstration pass their own. */

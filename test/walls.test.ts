@@ -27,7 +27,7 @@ const knows: Record<string, readonly string[]> = {
   pgp: [...LOW, 'mail', 'pgp'],
   rules: [...LOW, 'mail', 'rules', ...JUDGED, ...JUDGED_BY_PLAN],
   store: [...LOW, 'mail', 'rules', 'store', '../migrations'],
-  'seams.ts': ['audit/entry.ts', 'clock.ts', 'pgp/keyring.ts', 'pgp/pool.ts', 'store/database.ts'],
+  'seams.ts': ['audit/entry.ts', 'clock.ts', 'pgp/keyring.ts', 'pgp/pool.ts', 'store/database.ts', 'store/idempotency.ts'],
   ...Object.fromEntries(MOVES.map((folder) => [folder, BELOW])),
   smtp: [...DOOR, 'smtp'],
   http: [...DOOR, 'lookup', 'http'],

@@ -45,6 +45,7 @@ export async function issueToken(local: Local, { name, role, person, days }: New
     created_at: now,
     expires_at: days === null ? null : now + days * DAY,
     revoked_at: null,
+    last_used_at: null,
   };
   await db.transaction().execute(async (trx) => {
     await tokens.insert(trx, row);

@@ -4,6 +4,7 @@ import * as gate from '../../migrations/0002_gate.ts';
 import * as postsFinal from '../../migrations/0003_posts_final.ts';
 import * as posting from '../../migrations/0004_posting.ts';
 import * as audit from '../../migrations/0005_audit.ts';
+import * as http from '../../migrations/0006_http.ts';
 import * as members from '../../migrations/0007_members.ts';
 import type { Database } from './database.ts';
 
@@ -14,6 +15,7 @@ const migrations: Record<string, Migration> = {
   '0003_posts_final': postsFinal,
   '0004_posting': posting,
   '0005_audit': audit,
+  '0006_http': http,
   '0007_members': members,
 };
 

@@ -31,6 +31,7 @@ export interface Schema {
   audit: AuditTable;
   /** One row, with id 1. */
   audit_end: { id: number; seq: number; hash: string };
+  idempotency: IdempotencyTable;
 }
 
 export type ListRole = 'intake' | 'private' | 'public';
@@ -202,6 +203,8 @@ interface TokenTable {
   created_at: Instant;
   expires_at: Instant | null;
   revoked_at: Instant | null;
+  /** To the minute. */
+  last_used_at: Instant | null;
 }
 
 interface CaseTable {
@@ -336,6 +339,22 @@ export interface AuditTable {
   subject: string;
 }
 
+/** A request that was made with an Idempotency-Key. Whatever tells something of it can be read with its sender's token alone. */
+interface IdempotencyTable {
+  /** SHA-256 of the token's id and the key, hex. */
+  id: string;
+  /** Keyed digest of the whole request, hex. */
+  fingerprint: string;
+  /** The attempt that has it in hand, or had. */
+  claim: string;
+  claimed_at: Instant;
+  created_at: Instant;
+  /** 1: what was asked for is done; written in the transaction that did it. */
+  done: Generated<number>;
+  /** Sealed; null until there is one. */
+  answer: Uint8Array | null;
+}
+
 export type List = Selectable<ListTable>;
 export type Member = Selectable<MemberTable>;
 export type NewMember = Insertable<MemberTable>;
@@ -349,6 +368,7 @@ export type Certificate = Selectable<CertificateTable>;
 export type Recipient = Selectable<RecipientTable>;
 export type Token = Selectable<TokenTable>;
 export type Case = Selectable<CaseTable>;
+export type Idempotency = Selectable<IdempotencyTable>;
 export type Post = Selectable<PostTable>;
 export type Patch = Selectable<PatchTable>;
 export type Delivery = Selectable<DeliveryTable>;

@@ -1,4 +1,4 @@
-import type { Instant } from '../clock.ts';
+import { type Instant, MINUTE } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import type { Db } from './database.ts';
 import type { Token } from './schema.ts';
@@ -44,4 +44,15 @@ export async function revoke(db: Db, id: string, now: Instant): Promise<boolean>
     .where('revoked_at', 'is', null)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
+}
+
+/** Notes that a token was used: at most once a minute, however often it is. */
+export async function used(db: Db, { id, last_used_at }: Token, now: Instant): Promise<void> {
+  if (last_used_at !== null && now - last_used_at < MINUTE) return;
+  await db
+    .updateTable('tokens')
+    .set({ last_used_at: now })
+    .where('id', '=', id)
+    .where((eb) => eb.or([eb('last_used_at', 'is', null), eb('last_used_at', '<=', now - MINUTE)]))
+    .execute();
 }

@@ -399,7 +399,8 @@ CREATE OR REPLACE FUNCTION public.deliveries_blanks()
 AS $function$
       begin
         if new.address <> trim(new.address, '
-') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
+
+') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;
@@ -467,6 +468,19 @@ CREATE TRIGGER deliveries_public_alone BEFORE INSERT OR UPDATE OF post_id, audie
 
 CREATE TRIGGER deliveries_stranger BEFORE INSERT OR UPDATE OF post_id, list_id, case_id, audience, address ON public.deliveries FOR EACH ROW EXECUTE FUNCTION deliveries_stranger();
 
+create table idempotency (id text not null,
+  fingerprint text not null,
+  claim text not null,
+  claimed_at bigint not null,
+  created_at bigint not null,
+  done integer not null default 0,
+  answer bytea);
+
+alter table idempotency add constraint idempotency_done_check CHECK ((done = ANY (ARRAY[0, 1])));
+
+alter table idempotency add constraint idempotency_pkey PRIMARY KEY (id);
+
+CREATE INDEX idempotency_created ON public.idempotency USING btree (created_at);
 create table key_proofs (id text not null,
   contact_id text not null,
   certificate_id text not null,
@@ -715,7 +729,8 @@ create table tokens (id text not null,
   person_id text,
   created_at bigint not null,
   expires_at bigint,
-  revoked_at bigint);
+  revoked_at bigint,
+  last_used_at bigint);
 
 alter table tokens add constraint tokens_hash_key UNIQUE (hash);
 

@@ -294,6 +294,16 @@ CREATE TABLE "key_proofs" ("id" text primary key,
 
 CREATE INDEX "key_proofs_contact" on "key_proofs" ("contact_id");
 
+CREATE TABLE "idempotency" ("id" text primary key,
+  "fingerprint" text not null,
+  "claim" text not null,
+  "claimed_at" integer not null,
+  "created_at" integer not null,
+  "done" integer default 0 not null check (done in (0, 1)),
+  "answer" blob) strict;
+
+CREATE INDEX "idempotency_created" on "idempotency" ("created_at");
+
 CREATE TABLE "lists" ("id" text primary key,
   "address" text not null unique check (address = lower(address)),
   "role" text not null check (role in ('intake', 'private', 'public')),
@@ -446,6 +456,7 @@ CREATE TABLE "tokens" ("id" text primary key,
   "created_at" integer not null,
   "expires_at" integer,
   "revoked_at" integer,
+  "last_used_at" integer,
   constraint "tokens_person" unique ("id",
   "person_id")) strict;
 

@@ -5,7 +5,17 @@ import { eachEngine } from '../support/dialects.ts';
 import { NOW } from './roster-rows.ts';
 
 function token(id: string, name: string): Token {
-  return { id, name, role: 'team', hash: `hash of ${id}`, person_id: null, created_at: NOW, expires_at: null, revoked_at: null };
+  return {
+    id,
+    name,
+    role: 'team',
+    hash: `hash of ${id}`,
+    person_id: null,
+    created_at: NOW,
+    expires_at: null,
+    revoked_at: null,
+    last_used_at: null,
+  };
 }
 
 eachEngine((engine) => {
