@@ -26,6 +26,7 @@ import { createRelay } from './smtp/client.ts';
 import { type Doors, startSmtp } from './smtp/server.ts';
 import { type Database, isStorageFault, namingFile, openDatabase } from './store/database.ts';
 import * as deliveries from './store/deliveries.ts';
+import * as idempotency from './store/idempotency.ts';
 import * as lists from './store/lists.ts';
 import { lockDatabase } from './store/lock.ts';
 import { migrate } from './store/migrate.ts';
@@ -91,6 +92,7 @@ async function build(
   await migrate(db);
   // With the lock in hand, whoever held a lease is dead; on PostgreSQL other nodes may be alive, and leases run out.
   await deliveries.reclaim(db, 'sqlite' in database ? null : clock.now());
+  if ('sqlite' in database) await idempotency.giveBack(db, 'all');
   for (const key of keyring.all())
     if (expiresWithin(key, clock.now() + EXPIRY_WARNING))
       log.error({ list: key.address }, 'the list key expires within 30 days, and then signs nothing: curfew keys renew');
@@ -181,6 +183,7 @@ function dutiesOf(seams: Seams, { project, audit }: Config): Duty[] {
     { name: 'certificates', run: () => watchCertificates(seams, project) },
     { name: 'reviews', run: () => watchReviews(seams) },
     { name: 'audit head', run: async () => (await signHead(seams, head)) !== null },
+    { name: 'idempotency keys', run: () => idempotency.purge(seams.db, seams.clock.now()).then(() => false) },
   ];
 }
 

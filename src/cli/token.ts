@@ -37,8 +37,16 @@ async function list(options: LocalOptions): Promise<void> {
     const people = new Map((await contacts.all(db)).map(({ id, address }) => [id, address]));
     return (await tokens.all(db)).map((token) => shown(token, people.get(token.person_id ?? '') ?? null, clock.now()));
   });
-  const table = rows.map((row) => [row.id, row.name, row.role, row.person ?? '-', row.state, row.expires?.slice(0, 10) ?? '-']);
-  print(options, rows, columns([['ID', 'NAME', 'ROLE', 'PERSON', 'STATE', 'EXPIRES'], ...table]));
+  const table = rows.map((row) => [
+    row.id,
+    row.name,
+    row.role,
+    row.person ?? '-',
+    row.state,
+    row.expires?.slice(0, 10) ?? '-',
+    row.lastUsed?.slice(0, 16) ?? '-',
+  ]);
+  print(options, rows, columns([['ID', 'NAME', 'ROLE', 'PERSON', 'STATE', 'EXPIRES', 'LAST USED'], ...table]));
 }
 
 function shown(token: Token, person: string | null, now: number) {
@@ -52,6 +60,7 @@ function shown(token: Token, person: string | null, now: number) {
     created: toIso(token.created_at),
     expires: token.expires_at === null ? null : toIso(token.expires_at),
     revoked: token.revoked_at === null ? null : toIso(token.revoked_at),
+    lastUsed: token.last_used_at === null ? null : toIso(token.last_used_at),
   };
 }
 

@@ -1,5 +1,7 @@
 import type { FastifyInstance, RouteOptions } from 'fastify';
+import { type TObject, Type } from 'typebox';
 import type { TokenRole } from '../store/schema.ts';
+import { IdempotencyKey } from './idempotency.ts';
 import { problemResponse } from './problem.ts';
 
 export type Access = 'anyone' | readonly TokenRole[];
@@ -117,6 +119,11 @@ function describe(route: RouteOptions, rule: Access): void {
       .filter(Boolean)
       .join('\n\n'),
     security: rule === 'anyone' ? [] : [{ bearer: [] }],
+    ...(route.method === 'POST' && rule !== 'anyone' ? { headers: withKey(schema.headers) } : {}),
     response: { ...schema.response, default: problemResponse },
   };
+}
+
+function withKey(headers: unknown): TObject {
+  return Type.Object({ ...(headers as TObject | undefined)?.properties, ...IdempotencyKey });
 }

@@ -6,15 +6,18 @@ import { Refusal } from '../refusal.ts';
 import { hashToken } from '../roster/tokens.ts';
 import type { Seams } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
+import type { Claim } from '../store/idempotency.ts';
 import type { Token, TokenRole } from '../store/schema.ts';
 import * as tokens from '../store/tokens.ts';
-import { countAttempts } from './attempts.ts';
+import { limitRate } from './rate.ts';
 
 /** Who asks, and what his token allows. */
 export interface Caller extends Approver {
   role: TokenRole;
   /** As the log names him. */
   actor: Actor;
+  /** Of a request with an Idempotency-Key that this attempt has in hand. */
+  once?: Claim;
 }
 
 declare module 'fastify' {
@@ -24,9 +27,18 @@ declare module 'fastify' {
   }
 }
 
+/**
+ * Requests without a valid token, a minute, from one address. Only these are counted by address: behind a proxy everybody has
+ * the same one, and a stranger who fails must not lock out the lead on the day of a release.
+ */
+const MOST_FAILURES = 10;
+/** With one token, a minute: a program that has lost its way leaves the server to the others. */
+export const MOST_REQUESTS = 1200;
+
 /** Lets a request to its route, or refuses it before its body is read: by its token, its role, and the table of access. */
 export function authenticate(app: FastifyInstance, seams: Seams): void {
-  const attempts = countAttempts(seams.clock);
+  const failures = limitRate(seams.clock, MOST_FAILURES);
+  const requests = limitRate(seams.clock, MOST_REQUESTS);
   app.decorateRequest('caller', null);
   app.addHook('onRequest', async (request, reply) => {
     if (request.is404) return;
@@ -34,7 +46,10 @@ export function authenticate(app: FastifyInstance, seams: Seams): void {
     if (access === undefined) throw new Error('a route without a rule');
     if (access === 'anyone') return;
     const token = await validToken(seams, request.headers.authorization);
-    if (!token) throw unauthenticated(request, reply, attempts.failed(request.ip));
+    if (!token) throw unauthenticated(request, reply, failures.count(request.ip));
+    const wait = requests.count(token.id);
+    if (wait > 0) throw slowDown(reply, wait, 'too-many-requests');
+    await noteUse(seams, token, request);
     if (!access.includes(token.role)) throw new Refusal('forbidden', `This needs a token of the role ${access.join(' or ')}`);
     // Who has left the team takes his tokens with him.
     if (token.person_id !== null && !(await contacts.isOn(seams.db, token.person_id, 'intake')))
@@ -53,7 +68,8 @@ async function actorOf({ db }: Seams, { id, name, person_id }: Token): Promise<A
 
 /** What a move is given that a request asks for: what it changes is logged as the caller's. */
 export function acting(seams: Seams, caller: Caller | null): Seams {
-  return { ...seams, by: callerOf({ caller }).actor };
+  const { actor, once } = callerOf({ caller });
+  return { ...seams, by: actor, ...(once ? { once } : {}) };
 }
 
 /** Of a route that is not for anyone. */
@@ -62,9 +78,14 @@ export function callerOf({ caller }: Pick<FastifyRequest, 'caller'>): Caller {
   return caller;
 }
 
-/** RFC 6750 §2.1. Undefined where the header is missing or malformed, or the token unknown, expired or revoked. */
+/** RFC 6750 §2.1. Undefined where the header is missing or malformed. */
+export function bearerOf(header: string | undefined): string | undefined {
+  return /^Bearer +([!-~]{1,200})$/i.exec(header ?? '')?.[1];
+}
+
+/** Undefined, too, where the token is unknown, expired or revoked. */
 async function validToken({ db, clock }: Seams, header: string | undefined): Promise<Token | undefined> {
-  const sent = /^Bearer +([!-~]{1,200})$/i.exec(header ?? '')?.[1];
+  const sent = bearerOf(header);
   if (sent === undefined) return undefined;
   const hash = hashToken(sent);
   const token = await tokens.byHash(db, hash);
@@ -74,12 +95,22 @@ async function validToken({ db, clock }: Seams, header: string | undefined): Pro
 }
 
 function unauthenticated({ headers }: FastifyRequest, reply: FastifyReply, wait: number): Refusal {
-  if (wait > 0) {
-    reply.header('retry-after', String(wait));
-    return new Refusal('too-many-attempts');
-  }
+  if (wait > 0) return slowDown(reply, wait, 'too-many-attempts');
   // RFC 6750 §3.1: no error code where nothing was sent.
   const why = headers.authorization === undefined ? '' : ', error="invalid_token"';
   reply.header('www-authenticate', `Bearer realm="curfew"${why}`);
   return new Refusal('unauthenticated');
+}
+
+/** `wait`: seconds. */
+function slowDown(reply: FastifyReply, wait: number, reason: 'too-many-attempts' | 'too-many-requests'): Refusal {
+  reply.header('retry-after', String(wait));
+  return new Refusal(reason);
+}
+
+/** Whoever only reads must be able to while the disk is full. */
+async function noteUse({ db, clock }: Seams, token: Token, { log }: FastifyRequest): Promise<void> {
+  await tokens
+    .used(db, token, clock.now())
+    .catch((error: unknown) => log.warn({ err: error }, 'the use of a token was not noted'));
 }

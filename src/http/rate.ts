@@ -1,34 +1,30 @@
 import { type Clock, type Instant, MINUTE, SECOND } from '../clock.ts';
 
-const MOST = 10;
 const WINDOW = MINUTE;
-/** How many addresses are remembered: the oldest are forgotten first, and memory stays bounded. */
-const ADDRESSES = 10_000;
+/** How many are remembered: the oldest are forgotten first, and memory stays bounded. */
+const MOST_KNOWN = 10_000;
 
-export interface Attempts {
-  /** Counts a failure. Gives the seconds that the address should wait, 0 while it has not failed too often. */
-  failed(address: string): number;
+export interface Rate {
+  /** Counts one more. Gives the seconds that he should wait, 0 while it is not too many. */
+  count(who: string): number;
 }
 
-/**
- * Counts requests without a valid token by where they came from. Only these are slowed down: behind a proxy everybody has
- * one address, and a stranger who fails must not lock out the lead on the day of a release.
- */
-export function countAttempts(clock: Clock): Attempts {
+/** Counts by whom something is done, so many times a minute at most. */
+export function limitRate(clock: Clock, most: number): Rate {
   const windows = new Map<string, { count: number; until: Instant }>();
   return {
-    failed(address) {
+    count(who) {
       const now = clock.now();
-      const known = windows.get(address);
+      const known = windows.get(who);
       const window = known && known.until > now ? known : { count: 0, until: now + WINDOW };
       window.count += 1;
-      windows.delete(address);
-      windows.set(address, window);
+      windows.delete(who);
+      windows.set(who, window);
       for (const oldest of windows.keys()) {
-        if (windows.size <= ADDRESSES) break;
+        if (windows.size <= MOST_KNOWN) break;
         windows.delete(oldest);
       }
-      return window.count > MOST ? Math.ceil((window.until - now) / SECOND) : 0;
+      return window.count > most ? Math.ceil((window.until - now) / SECOND) : 0;
     },
   };
 }

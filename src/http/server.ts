@@ -1,5 +1,12 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { type FastifyBaseLogger, type FastifyInstance, type FastifyPluginCallback, fastify, LogController } from 'fastify';
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyPluginCallback,
+  type FastifyRequest,
+  fastify,
+  LogController,
+} from 'fastify';
 import { newId, SECOND } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { enforceTable } from './access.ts';
@@ -13,6 +20,7 @@ import { contactRoutes } from './contacts.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { describeApi, documentRoute } from './docs.ts';
 import { healthRoutes } from './health.ts';
+import { answerOnce } from './idempotency.ts';
 import { listRoutes } from './lists.ts';
 import { memberRoutes } from './members.ts';
 import { metricsRoute } from './metrics.ts';
@@ -65,7 +73,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     return503OnClosing: false,
     routerOptions: { maxParamLength: 300 },
     // These come before every hook.
-    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply.headers(HEADERS)),
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply.headers(headersFor(request))),
     clientErrorHandler: refuseBytes,
   });
   app.removeContentTypeParser('text/plain');
@@ -73,8 +81,9 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   app.setErrorHandler(sendProblem);
   enforceTable(app);
   refuseUnknown(app);
-  app.addHook('onRequest', async (_request, reply) => void reply.headers(HEADERS));
+  app.addHook('onRequest', async (request, reply) => void reply.headers(headersFor(request)));
   authenticate(app, seams);
+  answerOnce(app, seams);
   logRequests(app, log);
   describeApi(app);
   app.register(
@@ -121,6 +130,11 @@ const HEADERS = {
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
 };
+
+/** `x-request-id` is what the log and `instance` of problems call the request. */
+function headersFor({ id }: FastifyRequest): Record<string, string> {
+  return { ...HEADERS, 'x-request-id': id };
+}
 
 /** One line a request: the route's pattern, never the path that was asked for, nor anything of the bodies. */
 function logRequests(app: FastifyInstance, log: Log): void {

@@ -26,6 +26,7 @@ const TokenView = Type.Object({
   createdAt: InstantUtc,
   expiresAt: OrNull(InstantUtc),
   revokedAt: OrNull(InstantUtc),
+  lastUsedAt: OrNull({ ...InstantUtc, description: 'to the minute, in UTC' }),
 });
 
 export function tokenRoutes(app: App, api: Api): void {
@@ -45,6 +46,7 @@ async function tokenView(db: Db, token: Token): Promise<Static<typeof TokenView>
     createdAt: toIso(token.created_at),
     expiresAt: orNull(token.expires_at),
     revokedAt: orNull(token.revoked_at),
+    lastUsedAt: orNull(token.last_used_at),
   };
 }
 

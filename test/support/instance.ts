@@ -216,8 +216,8 @@ async function settled(instance: Instance): Promise<void> {
   for (let glances = 0; ; glances++) {
     const open = await Promise.all(['queued', 'leased'].map((state) => copies(instance, state)));
     if (open.flat().length === 0) return;
-    if (glances > 600) throw new Error(`not settled: ${JSON.stringify(open)}`);
-    await pause(25);
+    if (glances > 150) throw new Error(`not settled: ${JSON.stringify(open)}`);
+    await pause(100);
   }
 }
 

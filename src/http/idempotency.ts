@@ -1,0 +1,119 @@
+import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as idempotency from '../store/idempotency.ts';
+import type { Idempotency } from '../store/schema.ts';
+import { bearerOf } from './auth.ts';
+
+/*
+ * draft-ietf-httpapi-idempotency-key-header: who sends a POST with an Idempotency-Key may send it again for a day, and it is done once.
+ *
+ *   taken ----> done ----> answered     the same request again gets the answer that was given; another one is refused
+ *     |           +------> (crash)      it is told that it was done
+ *     +-------> answered                a refusal (4xx) is an answer too
+ *     +-------> given back              what failed here (5xx), or died, may be tried again
+ *
+ * `done` is written by the transaction that does it (audit/record.ts), so that neither a crash nor two at once do it twice.
+ * Answers may hold secrets (a new token, the name of a patch): what is kept is sealed under the token of whoever asked, which is
+ * not in the database.
+ */
+
+/** Of every POST. */
+export const IdempotencyKey = {
+  'idempotency-key': Type.Optional(
+    Type.String({
+      pattern: '^[ -~]{1,255}$',
+      description:
+        'a new one for each thing that is to be done, 1 to 255 printable ASCII characters: sent again within 24 hours it is not done again, and answered as before',
+    }),
+  ),
+};
+
+/** Takes what was asked with a key in hand before it reaches its route, and keeps what the route answers. */
+export function answerOnce(app: FastifyInstance, { db, clock }: Seams): void {
+  app.addHook('preHandler', async (request, reply) => {
+    const key = request.headers['idempotency-key'];
+    if (request.method !== 'POST' || typeof key !== 'string' || !request.caller) return;
+    const once = { id: digest(`${request.caller.tokenId} ${key}`), claim: request.id };
+    const fingerprint = fingerprintOf(once.id, request);
+    const known = await idempotency.take(db, once, { fingerprint, now: clock.now() });
+    if (!known) request.caller.once = once;
+    else return replay(known, fingerprint, request, reply);
+  });
+  app.addHook('onSend', async (request, reply, payload) => {
+    const once = request.caller?.once;
+    if (!once) return payload;
+    try {
+      if (reply.statusCode >= 500 || typeof payload !== 'string') await idempotency.giveBack(db, once);
+      else await idempotency.keepAnswer(db, once, seal(secretOf(request), once.claim, answerOf(reply, payload)));
+    } catch (error) {
+      // It is done, whatever becomes of the record of its answer.
+      request.log.error({ err: error }, 'an answer could not be kept for its Idempotency-Key');
+    }
+    return payload;
+  });
+
+  function replay(known: Idempotency, fingerprint: string, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    if (known.fingerprint !== fingerprint) throw new Refusal('idempotency-key-reused');
+    if (known.answer) {
+      const { status, headers, body } = unseal(secretOf(request), known.claim, known.answer);
+      return reply.code(status).headers(headers).header('idempotency-replayed', 'true').send(body);
+    }
+    const lost = known.done === 1 && clock.now() - known.claimed_at >= idempotency.LEASE;
+    throw new Refusal(lost ? 'idempotency-done' : 'idempotency-in-progress');
+  }
+}
+
+/** Of all that says what is asked for; keyed, so that whoever reads the database cannot try what it may have been. */
+function fingerprintOf(id: string, request: FastifyRequest): string {
+  const { method, routeOptions, params, body, headers } = request;
+  const about = JSON.stringify([id, method, routeOptions.url, params, headers['if-match'] ?? null]);
+  return createHmac('sha256', secretOf(request))
+    .update(about)
+    .update(JSON.stringify(body ?? null))
+    .digest('hex');
+}
+
+/** The token itself: 32 random bytes, of which the database has a hash. */
+function secretOf({ headers }: FastifyRequest): string {
+  const secret = bearerOf(headers.authorization);
+  if (secret === undefined) throw new Error('nobody was authenticated');
+  return secret;
+}
+
+interface Kept {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+function answerOf(reply: FastifyReply, body: string): Kept {
+  const kept = ['content-type', 'etag'].map((name) => [name, reply.getHeader(name)]);
+  return { status: reply.statusCode, headers: Object.fromEntries(kept.filter(([, value]) => value !== undefined)), body };
+}
+
+/** An attempt's id is never used again, and so neither is the key: the nonce may be the same. */
+const NONCE = Buffer.alloc(12);
+const TAG = 16;
+
+function keyFor(secret: string, claim: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', secret, claim, 'curfew idempotency answer', 32));
+}
+
+function seal(secret: string, claim: string, answer: Kept): Uint8Array {
+  const cipher = createCipheriv('aes-256-gcm', keyFor(secret, claim), NONCE);
+  return Buffer.concat([cipher.update(JSON.stringify(answer)), cipher.final(), cipher.getAuthTag()]);
+}
+
+function unseal(secret: string, claim: string, sealed: Uint8Array): Kept {
+  const end = sealed.length - TAG;
+  const decipher = createDecipheriv('aes-256-gcm', keyFor(secret, claim), NONCE, { authTagLength: TAG });
+  decipher.setAuthTag(sealed.subarray(end));
+  return JSON.parse(Buffer.concat([decipher.update(sealed.subarray(0, end)), decipher.final()]).toString('utf8'));
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
