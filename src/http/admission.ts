@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
@@ -8,11 +9,12 @@ import * as admission from '../store/admission.ts';
 import type { Db } from '../store/database.ts';
 import type { Member } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
-import { countAttempts } from './attempts.ts';
 import { acting, callerOf } from './auth.ts';
 import { orNull } from './case-view.ts';
+import { IfMatch, seenVersion } from './etag.ts';
 import { InstantUtc } from './instant.ts';
 import { knownMember, MemberView, shown } from './members.ts';
+import { limitRate } from './rate.ts';
 import { ById, Name, OrNull } from './schemas.ts';
 
 const tags = ['roster'];
@@ -92,9 +94,12 @@ function listCriteria(app: App, { admission: { criteria, terms } }: Api): void {
   app.get('/criteria', { schema }, async () => ({ criteria: [...criteria], terms }));
 }
 
+/** A minute, from one address. */
+const MOST_APPLICATIONS = 10;
+
 /** Nobody learns from the answer who is on the roster: what is wrong with the form itself is said, and nothing else. */
 function postApplication(app: App, { seams, changed, admission: rules }: Api): void {
-  const attempts = countAttempts(seams.clock);
+  const applications = limitRate(seams.clock, MOST_APPLICATIONS);
   const schema = {
     tags,
     summary: 'Apply to be a member; without a token',
@@ -104,7 +109,7 @@ function postApplication(app: App, { seams, changed, admission: rules }: Api): v
     response: { 202: Type.Object({ status: Type.Literal('received') }) },
   };
   app.post('/applications', { schema }, async (request, reply) => {
-    const wait = attempts.failed(request.ip);
+    const wait = applications.count(request.ip);
     if (wait > 0) {
       reply.header('retry-after', String(wait));
       throw new Refusal('too-many-attempts');
@@ -130,7 +135,7 @@ function postApplication(app: App, { seams, changed, admission: rules }: Api): v
   });
 }
 
-async function admissionView(db: Db, member: Member): Promise<Static<typeof AdmissionView>> {
+async function admissionView(db: Db, reply: FastifyReply, member: Member): Promise<Static<typeof AdmissionView>> {
   const round = { memberId: member.id, round: member.round };
   const [answers, vouches, verdicts, removals] = await Promise.all([
     admission.answers(db, round),
@@ -139,7 +144,7 @@ async function admissionView(db: Db, member: Member): Promise<Static<typeof Admi
     admission.removals(db, round),
   ]);
   return {
-    member: await shown(db, member),
+    member: await shown(db, reply, member),
     answers: answers.map(({ criterion, answer, evidence }) => ({ criterion, answer, evidence })),
     vouches: vouches.map(({ contact_id, statement, created_at }) => ({
       contactId: contact_id,
@@ -159,7 +164,9 @@ async function admissionView(db: Db, member: Member): Promise<Static<typeof Admi
 
 function showAdmission(app: App, { seams: { db } }: Api): void {
   const schema = { tags, summary: 'What was said of a member’s application', params: ById, response: { 200: AdmissionView } };
-  app.get('/members/:id/admission', { schema }, async ({ params }) => admissionView(db, await knownMember(db, params.id)));
+  app.get('/members/:id/admission', { schema }, async ({ params }, reply) =>
+    admissionView(db, reply, await knownMember(db, params.id)),
+  );
 }
 
 function postVouch(app: App, { seams }: Api): void {
@@ -173,7 +180,7 @@ function postVouch(app: App, { seams }: Api): void {
   app.post('/members/:id/vouches', { schema }, async ({ params, body, caller }, reply) => {
     const member = await vouch(acting(seams, caller), params.id, callerOf({ caller }).personId, body.statement);
     reply.code(201);
-    return shown(seams.db, member);
+    return shown(seams.db, reply, member);
   });
 }
 
@@ -190,7 +197,7 @@ function postVerdicts(app: App, { seams, admission: rules }: Api): void {
     const verdicts = body.verdicts.map((verdict) => ({ ...verdict, note: verdict.note ?? null }));
     const member = await judge(acting(seams, caller), rules, params.id, callerOf({ caller }).personId, verdicts);
     reply.code(201);
-    return shown(seams.db, member);
+    return shown(seams.db, reply, member);
   });
 }
 
@@ -219,11 +226,12 @@ function postDecision(
     Type.Array(Address, { maxItems: 100, description: 'of an activation: addresses of the lists that he is put on' }),
   );
   const body = Type.Object({ reason: Reason, lists }, strict);
-  const schema = { tags, summary, params: ById, body, response: { 200: MemberView } };
-  app.post(`/members/:id/${step}`, { schema }, async ({ params, body: decision, caller }) => {
-    const member = await decide(acting(seams, caller), rules, params.id, step, { lists: [], ...decision });
+  const schema = { tags, summary, params: ById, headers: IfMatch, body, response: { 200: MemberView } };
+  app.post(`/members/:id/${step}`, { schema }, async ({ params, headers, body: decision, caller }, reply) => {
+    const wish = { lists: [], ...decision };
+    const member = await decide(acting(seams, caller), rules, params.id, step, wish, seenVersion(headers));
     changed.deliveries();
-    return shown(seams.db, member);
+    return shown(seams.db, reply, member);
   });
 }
 
@@ -238,7 +246,7 @@ function postRemoval(app: App, { seams, changed, admission: rules }: Api): void 
   app.post('/members/:id/remove', { schema }, async ({ params, body, caller }, reply) => {
     const { member, pending } = await remove(acting(seams, caller), rules, params.id, callerOf({ caller }).personId, body.reason);
     changed.deliveries();
-    return reply.code(pending ? 202 : 200).send(await shown(seams.db, member));
+    return reply.code(pending ? 202 : 200).send(await shown(seams.db, reply, member));
   });
 }
 
@@ -249,8 +257,8 @@ function postReview(app: App, { seams }: Api): void {
     params: ById,
     response: { 200: MemberView },
   };
-  app.post('/members/:id/review', { schema }, async ({ params, caller }) =>
-    shown(seams.db, await reviewed(acting(seams, caller), params.id, callerOf({ caller }).personId)),
+  app.post('/members/:id/review', { schema }, async ({ params, caller }, reply) =>
+    shown(seams.db, reply, await reviewed(acting(seams, caller), params.id, callerOf({ caller }).personId)),
   );
 }
 

@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { armorCertificate } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
@@ -5,8 +6,10 @@ import { changeList } from '../roster/lists.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import type { List, ListChange } from '../store/schema.ts';
+import { versionOf } from '../store/version.ts';
 import type { Api, App } from './api.ts';
 import { acting } from './auth.ts';
+import { etagOf, IfMatch, seenVersion } from './etag.ts';
 import { PageOf, Paging, pageOf } from './page.ts';
 import { ListRole, Name, OrNull } from './schemas.ts';
 
@@ -105,13 +108,19 @@ function patchList(app: App, { seams }: Api): void {
     tags,
     summary: 'Change what a list takes and what it adds',
     params: ByList,
+    headers: IfMatch,
     body: PolicyChange,
     response: { 200: ListView },
   };
-  app.patch('/lists/:list', { schema }, async ({ params, body, caller }) => {
+  app.patch('/lists/:list', { schema }, async ({ params, headers, body, caller }, reply) => {
     const { id } = await knownList(seams.db, params.list);
-    return listView(await changeList(acting(seams, caller), id, columnsOf(body)));
+    return shown(reply, await changeList(acting(seams, caller), id, columnsOf(body), seenVersion(headers)));
   });
+}
+
+function shown(reply: FastifyReply, list: List): Static<typeof ListView> {
+  reply.header('etag', etagOf(versionOf(list)));
+  return listView(list);
 }
 
 function columnsOf(change: Static<typeof PolicyChange>): ListChange {
@@ -141,7 +150,7 @@ function listLists(app: App, { seams: { db } }: Api): void {
 
 function showList(app: App, { seams: { db } }: Api): void {
   const schema = { tags, summary: 'Show a list', params: ByList, response: { 200: ListView } };
-  app.get('/lists/:list', { schema }, async ({ params }) => listView(await knownList(db, params.list)));
+  app.get('/lists/:list', { schema }, async ({ params }, reply) => shown(reply, await knownList(db, params.list)));
 }
 
 /** RFC 3156 §7. */

@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
@@ -7,9 +8,11 @@ import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { Member } from '../store/schema.ts';
+import { versionOf } from '../store/version.ts';
 import type { Api, App } from './api.ts';
 import { acting } from './auth.ts';
 import { orNull } from './case-view.ts';
+import { etagOf } from './etag.ts';
 import { InstantUtc } from './instant.ts';
 import { PageOf, Paging, pageOf } from './page.ts';
 import { ById, OrNull } from './schemas.ts';
@@ -57,7 +60,8 @@ async function addresses(db: Db): Promise<Map<string, string>> {
   return new Map((await lists.all(db)).map(({ id, address }) => [id, address]));
 }
 
-export async function shown(db: Db, member: Member): Promise<Static<typeof MemberView>> {
+export async function shown(db: Db, reply: FastifyReply, member: Member): Promise<Static<typeof MemberView>> {
+  reply.header('etag', etagOf(versionOf(member)));
   const known = await addresses(db);
   const ids = await members.listsOf(db, member.id);
   return memberView(
@@ -83,7 +87,7 @@ function listMembers(app: App, { seams: { db } }: Api): void {
 
 function showMember(app: App, { seams: { db } }: Api): void {
   const schema = { tags, summary: 'Show a member', params: ById, response: { 200: MemberView } };
-  app.get('/members/:id', { schema }, async ({ params }) => shown(db, await knownMember(db, params.id)));
+  app.get('/members/:id', { schema }, async ({ params }, reply) => shown(db, reply, await knownMember(db, params.id)));
 }
 
 function postMember(app: App, { seams }: Api): void {
@@ -95,7 +99,7 @@ function postMember(app: App, { seams }: Api): void {
   app.post('/members', { schema }, async ({ body: wish, caller }, reply) => {
     const member = await addMember(acting(seams, caller), { ...wish, product: wish.product ?? null });
     reply.code(201);
-    return shown(seams.db, member);
+    return shown(seams.db, reply, member);
   });
 }
 

@@ -11,6 +11,7 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
 import type { Contact, Member, MemberState } from '../store/schema.ts';
+import { versionOf } from '../store/version.ts';
 import { usableCertificate } from './contacts.ts';
 import type { Criterion } from './criteria.ts';
 import { listsWithMembers } from './members.ts';
@@ -274,13 +275,14 @@ export interface Decided {
   lists?: readonly string[];
 }
 
-/** Throws Refusal: invalid, not-found, conflict. */
+/** `expected`: the version that whoever asks has seen. Throws Refusal: invalid, not-found, stale, conflict. */
 export async function decide(
   seams: Seams,
   { project }: Pick<AdmissionRules, 'project'>,
   memberId: string,
   step: Decision,
   { reason, lists: wanted = [] }: Decided,
+  expected?: string,
 ): Promise<Member> {
   const { db, clock } = seams;
   if (reason.trim() === '') throw new Refusal('invalid', 'A reason is needed: it is recorded');
@@ -290,6 +292,8 @@ export async function decide(
   if (to === undefined) throw new Refusal('conflict', `"${seen.organisation}" is ${seen.state}: ${REFUSED[step]}`);
   const told = await prepareNotice(seams, memberChanged({ project, organisation: seen.organisation, state: to, reason }));
   return db.transaction().execute(async (trx) => {
+    await members.lock(trx, memberId);
+    if (expected !== undefined && versionOf(await mustBe(trx, memberId)) !== expected) throw new Refusal('stale');
     const ids = await listsWithMembers(trx, wanted);
     const now = clock.now();
     const state = await moveTo(trx, seen, step, reason, now);

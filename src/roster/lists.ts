@@ -6,6 +6,7 @@ import { Refusal } from '../refusal.ts';
 import type { Local } from '../seams.ts';
 import * as lists from '../store/lists.ts';
 import type { List, ListChange, ListRole } from '../store/schema.ts';
+import { versionOf } from '../store/version.ts';
 
 export interface ListMaking extends Local {
   /** Folder of the list keys. */
@@ -38,11 +39,16 @@ export async function createList(
   });
 }
 
-/** Changes what a list takes and what it adds. Throws Refusal: not-found; invalid where its role does not allow that. */
-export async function changeList(local: Local, id: string, change: ListChange): Promise<List> {
+/**
+ * Changes what a list takes and what it adds. `expected`: the version that whoever asks has seen.
+ * Throws Refusal: not-found; stale; invalid where its role does not allow that.
+ */
+export async function changeList(local: Local, id: string, change: ListChange, expected?: string): Promise<List> {
   return local.db.transaction().execute(async (trx) => {
+    await lists.lock(trx, id);
     const list = await lists.byId(trx, id);
     if (!list) throw new Refusal('not-found', `There is no list ${id}`);
+    if (expected !== undefined && versionOf(list) !== expected) throw new Refusal('stale');
     if (list.role === 'private' && change.members_only === 0)
       throw new Refusal('invalid', 'A private list takes posts of its members and the team alone');
     await lists.change(trx, id, change);

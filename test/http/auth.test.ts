@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { DAY, MINUTE } from '../../src/clock.ts';
+import { DAY, MINUTE, toIso } from '../../src/clock.ts';
+import { MOST_REQUESTS } from '../../src/http/auth.ts';
 import { issueToken, revokeToken } from '../../src/roster/tokens.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import { NOW } from '../store/roster-rows.ts';
@@ -44,6 +45,40 @@ eachEngine((engine) => {
     expect((await api.ask(token, 'GET /api/v1/cases')).status).toBe(200);
     api.house.clock.moveTo(NOW + MINUTE);
     expect((await api.ask('wrong', 'GET /api/v1/cases')).status).toBe(401);
+  });
+
+  test('a token makes so many requests a minute, and takes nothing from the others', async () => {
+    const api = await start();
+    const [one, other] = [await api.house.token('auditor'), await api.house.token('auditor')];
+    const ask = () => api.ask(one, 'GET /api/v1/lists?limit=1');
+    for (let i = 0; i < MOST_REQUESTS; i += 50) {
+      const answers = await Promise.all(Array.from({ length: 50 }, ask));
+      expect(answers.every(({ status }) => status === 200)).toBe(true);
+    }
+    const answer = await ask();
+    expect(answer).toMatchObject({ status: 429, body: { code: 'too-many-requests' } });
+    expect(answer.headers.get('retry-after')).toBe('60');
+    expect((await api.ask(other, 'GET /api/v1/lists')).status).toBe(200);
+    api.house.clock.moveTo(NOW + MINUTE);
+    expect((await ask()).status).toBe(200);
+  });
+
+  test('it is known when a token was used last, to the minute', async () => {
+    const api = await start();
+    const admin = await api.house.token('admin');
+    const { id, token } = await issueToken(api.house, { name: 'ci', role: 'auditor', person: null, days: null });
+    const lastUsed = async () => {
+      const { body } = await api.ask(admin, 'GET /api/v1/tokens');
+      return body.items.find((item: { id: string }) => item.id === id).lastUsedAt;
+    };
+    expect(await lastUsed()).toBe(null);
+    const seen: string[] = [];
+    for (const at of [NOW, NOW + MINUTE - 1, NOW + MINUTE, NOW + 3 * MINUTE]) {
+      api.house.clock.moveTo(at);
+      await Promise.all([1, 2, 3].map(() => api.ask(token, 'GET /api/v1/lists')));
+      seen.push(await lastUsed());
+    }
+    expect(seen).toEqual([NOW, NOW, NOW + MINUTE, NOW + 3 * MINUTE].map(toIso));
   });
 
   test('who has left the team takes his tokens with him', async () => {

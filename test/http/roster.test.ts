@@ -88,6 +88,34 @@ eachEngine((engine) => {
     expect((await api.ask(admin, 'GET /api/v1/members')).body.items).toHaveLength(4);
   });
 
+  test('what was changed since it was read is not changed: a list and a member', async () => {
+    const opened = await open();
+    const { api, admin } = opened;
+    const list = `/api/v1/lists/${LISTS.distributors}`;
+    const member = `/api/v1/members/${await addMember(opened)}`;
+    const changes: [string, string, () => object][] = [
+      [list, `PATCH ${list}`, () => ({ footer: `${Math.random()}` })],
+      [member, `POST ${member}/activate`, () => ({ reason: 'vouched for' })],
+      [member, `POST ${member}/suspend`, () => ({ reason: 'leaked' })],
+    ];
+    for (const [at, request, body] of changes) {
+      const tag = (await api.ask(admin, `GET ${at}`)).headers.get('etag') ?? '';
+      const ask = (value: string) => api.ask(admin, request, { body: body(), headers: { 'if-match': value } });
+      expect(tag).toMatch(/^"[0-9a-f]{32}"$/);
+      expect(await ask('"1"'), request).toMatchObject(refusal(412, 'stale'));
+      const changed = await ask(tag);
+      expect(changed.status, request).toBe(200);
+      expect(changed.headers.get('etag')).toBe((await api.ask(admin, `GET ${at}`)).headers.get('etag'));
+      expect(changed.headers.get('etag')).not.toBe(tag);
+      expect(await ask(tag), request).toMatchObject({ status: expect.toBeOneOf([409, 412]) });
+    }
+    const tag = (await api.ask(admin, `GET ${list}`)).headers.get('etag') ?? '';
+    const footer = (text: string) => api.ask(admin, `PATCH ${list}`, { body: { footer: text }, headers: { 'if-match': tag } });
+    const statuses = await Promise.all(['one', 'other'].map(async (text) => (await footer(text)).status));
+    expect(statuses.sort()).toEqual([200, 412]);
+    expect((await api.ask(admin, `PATCH ${list}`, { body: { footer: null }, headers: { 'if-match': '*' } })).status).toBe(200);
+  });
+
   test('a contact comes with a certificate that can be used, and is nobody else', async () => {
     const opened = await open();
     const { api, admin } = opened;

@@ -40,6 +40,19 @@ eachEngine((engine) => {
     expect(answer.body.detail).toBe('the key of security@orbit.example is not loaded');
   });
 
+  test('every answer says by which id the log has its request', async () => {
+    const api = await start();
+    const token = await api.house.token('admin');
+    const ids = [];
+    for (const request of ['GET /healthz', 'GET /api/v1/lists', 'GET /nowhere'])
+      ids.push((await api.ask(token, request, { headers: { 'x-request-id': 'forged' } })).headers.get('x-request-id'));
+    expect(new Set(ids).size).toBe(3);
+    for (const id of ids) {
+      expect(id).toMatch(/^[0-9a-z]{26}$/);
+      expect(api.logged()).toContain(`"reqId":"${id}"`);
+    }
+  });
+
   test('every refusal of the server itself is a problem', async () => {
     const api = await start();
     const token = await api.house.token('admin');
@@ -65,6 +78,7 @@ eachEngine((engine) => {
       expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
       expect(answer.headers.get('cache-control')).toBe('no-store');
       expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+      expect(answer.body.instance).toBe(`urn:curfew:request:${answer.headers.get('x-request-id')}`);
     }
     expect(refused[2][0].headers.get('allow')).toBe('GET, HEAD');
     expect(await exchange(api.url, 'nonsense\r\n\r\n')).toMatch(
