@@ -2,14 +2,23 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Static } from 'typebox';
 import { type Fault, type MailedHead, verifyLog } from '../audit/verify.ts';
+import { AuditView } from '../http/schemas.ts';
 import * as audit from '../store/audit.ts';
+import { connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
 import { readNamed } from './file.ts';
-import { type LocalOptions, localCommand, print, withLocal } from './local.ts';
+import { columns, type LocalOptions, localCommand, print, printable, withLocal } from './local.ts';
 
 export function register(program: Command): void {
   const command = program.command('audit').description('the log of everything that was done');
+  remoteCommand(command, 'list', 'list what was done, newest first, over the API of a running server')
+    .option('--actor <actor>', 'who: "person:ID", "token:ID", "host:USER" or "system"')
+    .option('--action <action>', 'what, as in "case.approve"')
+    .option('--subject <subject>', 'to what, as in "case:ORBIT-2026-0001"')
+    .option('--limit <lines>', 'how many at most', lines, 50)
+    .action(list);
   localCommand(command, 'export', 'print the whole log, a JSON object a line, for `audit verify`')
     .option('--format <format>', 'jsonl, the only one', 'jsonl')
     .option('--out <file>', 'where to write it (default: standard output)')
@@ -25,6 +34,36 @@ export function register(program: Command): void {
 }
 
 const collect = (value: string, all: string[]) => [...all, value];
+
+function lines(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('A whole number of lines.');
+  return Number(text);
+}
+
+interface ListOptions extends RemoteOptions {
+  actor?: string;
+  action?: string;
+  subject?: string;
+  limit: number;
+}
+
+async function list(options: ListOptions): Promise<void> {
+  const { actor, action, subject, limit } = options;
+  const items = await everyPage(connect(options), '/audit', AuditView, { query: { actor, action, subject }, most: limit });
+  const rows = items.map((item) => [
+    String(item.seq),
+    item.at,
+    whoOf(item.actor),
+    item.action,
+    item.subject,
+    JSON.stringify(item.detail),
+  ]);
+  print(options, items, columns([['LINE', 'AT', 'BY', 'ACTION', 'SUBJECT', 'DETAIL'], ...rows]).map(printable));
+}
+
+function whoOf({ type, name, id }: Static<typeof AuditView>['actor']): string {
+  return type === 'person' ? (name ?? type) : id === null ? type : `${type}:${name ?? id}`;
+}
 
 async function exportLog(options: LocalOptions & { out?: string; format: string }): Promise<void> {
   const out = options.out === undefined ? process.stdout : createWriteStream(options.out, { mode: 0o600 });

@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { type Static, Type } from 'typebox';
+import type { Static } from 'typebox';
 import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, PatchAdded } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
-import { type Client, connect, type RemoteOptions, remoteCommand } from './client.ts';
-import { readNamed } from './file.ts';
-import { columns, print } from './local.ts';
+import { connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
+import { readNamed, readText } from './file.ts';
+import { columns, print, printable } from './local.ts';
 
 interface ScheduleOptions extends RemoteOptions {
   release: string;
@@ -74,8 +73,11 @@ async function show(id: string, options: RemoteOptions): Promise<void> {
 
 async function schedule(id: string, options: ScheduleOptions): Promise<void> {
   const { release: releaseAt, textFile, channel } = options;
-  const file = (textFile === '-' ? readFileSync(0) : readNamed(textFile)).toString('utf8');
-  const body = { releaseAt, ...readDraft(file, options.subject), ...(channel === undefined ? {} : { channels: channel }) };
+  const body = {
+    releaseAt,
+    ...readDraft(readText(textFile), options.subject),
+    ...(channel === undefined ? {} : { channels: channel }),
+  };
   tell(options, await connect(options).ask(`PUT ${at(id, '/schedule')}`, CaseView, body));
 }
 
@@ -139,19 +141,6 @@ async function deliveries(id: string, options: RemoteOptions): Promise<void> {
   print(options, items, columns([['ID', 'AUDIENCE', 'ADDRESS', 'STATE', 'TRIED', 'REASON'], ...rows]).map(printable));
 }
 
-async function everyPage<Item extends Parameters<typeof Type.Array>[0]>(client: Client, path: string, item: Item) {
-  const schema = Type.Object({ items: Type.Array(item), next: Type.Union([Type.String(), Type.Null()]) });
-  const items: Static<Item>[] = [];
-  let cursor: string | null = '';
-  while (cursor !== null) {
-    const query: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-    const page: { items: Static<Item>[]; next: string | null } = await client.ask(`GET ${path}?limit=200${query}`, schema);
-    items.push(...page.items);
-    cursor = page.next;
-  }
-  return items;
-}
-
 function tell(options: RemoteOptions, about: Static<typeof CaseView>): void {
   print(options, about, [
     `${about.id}, ${about.state}, revision ${about.revision}`,
@@ -164,9 +153,4 @@ function tell(options: RemoteOptions, about: Static<typeof CaseView>): void {
     `Sent out:  ${about.dispatchedAt ?? '-'}`,
     `Released:  ${about.releasedAt ?? '-'}`,
   ]);
-}
-
-/** What somebody else wrote must not steer the terminal, least of all where it is read before it is approved. */
-function printable(line: string): string {
-  return line.replace(/[^\P{Cc}\t]|\p{Bidi_Control}/gu, (sign) => `\\u{${sign.codePointAt(0)?.toString(16)}}`);
 }

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { Static, TSchema } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { SECOND } from '../clock.ts';
 import { ConfigError, isLoopback, loadConfig } from '../config.ts';
@@ -46,6 +46,35 @@ export function connect(options: RemoteOptions): Client {
   };
 }
 
+interface Wanted {
+  /** Filters; what is undefined is left out. */
+  query?: Record<string, string | undefined>;
+  /** All of it, unless given. */
+  most?: number;
+}
+
+/** What comes in pages, in its order. */
+export async function everyPage<Item extends TSchema>(
+  client: Client,
+  path: string,
+  item: Item,
+  { query = {}, most = Number.POSITIVE_INFINITY }: Wanted = {},
+): Promise<Static<Item>[]> {
+  const schema = Type.Object({ items: Type.Array(item), next: Type.Union([Type.String(), Type.Null()]) });
+  const items: Static<Item>[] = [];
+  for (let cursor: string | null = ''; cursor !== null && items.length < most; ) {
+    const asked = new URLSearchParams({ limit: String(Math.min(LARGEST_PAGE, most - items.length)) });
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) asked.set(name, value);
+    if (cursor !== '') asked.set('cursor', cursor);
+    const page: { items: Static<Item>[]; next: string | null } = await client.ask(`GET ${path}?${asked}`, schema);
+    items.push(...page.items);
+    cursor = page.next;
+  }
+  return items;
+}
+
+const LARGEST_PAGE = 200;
+
 function serverOf({ url = process.env['CURFEW_URL'], config }: RemoteOptions): URL {
   if (url === undefined) {
     const { host, port } = loadConfig(config).http;
@@ -77,7 +106,8 @@ function tokenOf({ tokenFile }: RemoteOptions): string {
   return readNamed(tokenFile).toString('utf8').trim();
 }
 
-function misused(message: string): ConfigError {
+/** Exit 2. */
+export function misused(message: string): ConfigError {
   return new ConfigError([{ path: '', message }]);
 }
 

@@ -8,3 +8,8 @@ export function readNamed(path: string): Buffer {
     throw error instanceof Error ? Object.assign(error, { path }) : error;
   }
 }
+
+/** A text that somebody named; - is standard input. */
+export function readText(path: string): string {
+  return (path === '-' ? readFileSync(0) : readNamed(path)).toString('utf8');
+}

@@ -4,27 +4,10 @@ import { Refusal } from '../refusal.ts';
 import * as audit from '../store/audit.ts';
 import * as lists from '../store/lists.ts';
 import type { Api, App } from './api.ts';
-import { InstantUtc } from './instant.ts';
 import { PageOf, paging, readPage } from './page.ts';
-import { Name, OrNull, Sha256 } from './schemas.ts';
+import { AuditView, Name, Sha256 } from './schemas.ts';
 
 const tags = ['audit'];
-
-const AuditView = Type.Object({
-  seq: Type.Integer({ description: 'its number, from 1 on' }),
-  at: InstantUtc,
-  actor: Type.Object({
-    type: Type.String({ description: '"person", "token", "host" or "system"' }),
-    id: OrNull(Type.String()),
-    name: OrNull(Type.String({ description: 'what he was called then' })),
-    via: OrNull(Type.String({ description: 'the token, or the mail, by which he came' })),
-  }),
-  action: Type.String({ description: 'noun.verb, as in "case.approve"' }),
-  subject: Type.String({ description: 'noun:id' }),
-  detail: Type.Unsafe<object>({ type: 'object', additionalProperties: true }),
-  prev: Type.String({ description: 'SHA-256 of the line before' }),
-  hash: Sha256,
-});
 
 export function auditRoutes(app: App, api: Api): void {
   listAudit(app, api);

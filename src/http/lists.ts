@@ -11,67 +11,10 @@ import type { Api, App } from './api.ts';
 import { acting } from './auth.ts';
 import { etagOf, IfMatch, seenVersion } from './etag.ts';
 import { PageOf, Paging, pageOf } from './page.ts';
-import { ListRole, Name, OrNull } from './schemas.ts';
+import { ListView, Name, policy } from './schemas.ts';
 
 const tags = ['lists'];
 export const ByList = Type.Object({ list: Name }, { description: 'the id or the address of a list' });
-
-/** What a list takes and what it adds, as people set it. */
-const policy = {
-  encryptedOnly: Type.Boolean({ description: 'takes only what came wholly encrypted' }),
-  signedOnly: Type.Boolean({ description: 'takes only what somebody of the roster signed as a whole' }),
-  membersOnly: Type.Boolean({ description: 'takes only what its members and the team signed; a private list always does' }),
-  moderated: Type.Boolean({ description: 'holds what is not the team’s until the team decides' }),
-  unaddressed: Type.Union([Type.Literal('hold'), Type.Literal('accept')], {
-    description: 'what becomes of a mail of somebody on the roster whose signature does not say that it is for this list',
-  }),
-  largest: OrNull(
-    Type.Integer({
-      minimum: 1,
-      maximum: 26_214_400,
-      description: 'octets of a mail, 1 to 26214400; null: what the server takes',
-    }),
-  ),
-  fileNames: OrNull(
-    Type.String({
-      minLength: 1,
-      maxLength: 2000,
-      pattern: '^[^\\u0000]*$',
-      description: 'patterns of attachments that are allowed, as in "*.patch *.diff"',
-    }),
-  ),
-  fileTypes: OrNull(
-    Type.String({
-      minLength: 1,
-      maxLength: 2000,
-      pattern: '^[^\\u0000]*$',
-      description: 'their media types, as in "text/* image/png"',
-    }),
-  ),
-  subjectPrefix: OrNull(
-    Type.String({
-      maxLength: 50,
-      pattern: '^[^\\[\\]\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
-      description: 'before the subject, in brackets',
-    }),
-  ),
-  footer: OrNull(
-    Type.String({
-      maxLength: 5000,
-      pattern: '^[^\\u0000]*$',
-      description: 'below what it distributes, as the terms of the embargo',
-    }),
-  ),
-};
-
-const ListView = Type.Object({
-  id: Type.String(),
-  address: Type.String(),
-  role: ListRole,
-  name: Type.String(),
-  fingerprint: Type.String({ description: 'of its OpenPGP key' }),
-  ...policy,
-});
 
 const PolicyChange = Type.Partial(Type.Object(policy), { additionalProperties: false, minProperties: 1 });
 

@@ -7,32 +7,10 @@ import * as posts from '../store/posts.ts';
 import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
 import { orNull } from './case-view.ts';
-import { InstantUtc } from './instant.ts';
 import { PageOf, paging, readPage } from './page.ts';
-import { ById, Name, OrNull, Sha256 } from './schemas.ts';
+import { ById, Name, PostState, PostView } from './schemas.ts';
 
 const tags = ['posts'];
-
-const PostState = Type.Union([Type.Literal('accepted'), Type.Literal('held'), Type.Literal('refused')]);
-
-/** What is known of a post without opening it. */
-const PostView = Type.Object({
-  id: Type.String(),
-  listId: Type.String(),
-  caseId: OrNull(Type.String()),
-  kind: Type.String(),
-  digest: Sha256,
-  sender: OrNull(Type.String({ description: 'envelope sender' })),
-  signerContactId: OrNull(Type.String()),
-  signerFingerprint: OrNull(Type.String()),
-  encrypted: Type.Boolean({ description: 'whether it came encrypted; it is kept encrypted in any case' }),
-  receivedAt: InstantUtc,
-  size: Type.Integer({ description: 'octets in clear' }),
-  state: PostState,
-  holdReason: OrNull(Type.String({ description: 'why it waits, or waited, for a person' })),
-  decidedBy: OrNull(Type.String({ description: 'the contact who decided on it' })),
-  decidedAt: OrNull(InstantUtc),
-});
 
 export function postRoutes(app: App, api: Api): void {
   listPosts(app, api);

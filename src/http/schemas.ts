@@ -2,8 +2,7 @@ import { type TSchema, Type } from 'typebox';
 import { InstantUtc } from './instant.ts';
 
 /*
- * What the API answers about cases and deliveries. The command line reads its answers by the same schemas, so this file
- * knows nothing of how they are made.
+ * What the API answers to the command line too, which reads it by the same schemas: this file knows nothing of how it is made.
  */
 
 /** An id or an address, in a path or a query: nothing that a database could not take as a text. */
@@ -81,4 +80,98 @@ export const DeliveryView = Type.Object({
   response: OrNull(Type.String({ description: 'the last answer of the relay' })),
   createdAt: InstantUtc,
   settledAt: OrNull(InstantUtc),
+});
+
+/** What a list takes and what it adds, as people set it. */
+export const policy = {
+  encryptedOnly: Type.Boolean({ description: 'takes only what came wholly encrypted' }),
+  signedOnly: Type.Boolean({ description: 'takes only what somebody of the roster signed as a whole' }),
+  membersOnly: Type.Boolean({ description: 'takes only what its members and the team signed; a private list always does' }),
+  moderated: Type.Boolean({ description: 'holds what is not the team’s until the team decides' }),
+  unaddressed: Type.Union([Type.Literal('hold'), Type.Literal('accept')], {
+    description: 'what becomes of a mail of somebody on the roster whose signature does not say that it is for this list',
+  }),
+  largest: OrNull(
+    Type.Integer({
+      minimum: 1,
+      maximum: 26_214_400,
+      description: 'octets of a mail, 1 to 26214400; null: what the server takes',
+    }),
+  ),
+  fileNames: OrNull(
+    Type.String({
+      minLength: 1,
+      maxLength: 2000,
+      pattern: '^[^\\u0000]*$',
+      description: 'patterns of attachments that are allowed, as in "*.patch *.diff"',
+    }),
+  ),
+  fileTypes: OrNull(
+    Type.String({
+      minLength: 1,
+      maxLength: 2000,
+      pattern: '^[^\\u0000]*$',
+      description: 'their media types, as in "text/* image/png"',
+    }),
+  ),
+  subjectPrefix: OrNull(
+    Type.String({
+      maxLength: 50,
+      pattern: '^[^\\[\\]\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
+      description: 'before the subject, in brackets',
+    }),
+  ),
+  footer: OrNull(
+    Type.String({
+      maxLength: 5000,
+      pattern: '^[^\\u0000]*$',
+      description: 'below what it distributes, as the terms of the embargo',
+    }),
+  ),
+};
+
+export const ListView = Type.Object({
+  id: Type.String(),
+  address: Type.String(),
+  role: ListRole,
+  name: Type.String(),
+  fingerprint: Type.String({ description: 'of its OpenPGP key' }),
+  ...policy,
+});
+
+export const PostState = Type.Union([Type.Literal('accepted'), Type.Literal('held'), Type.Literal('refused')]);
+
+/** What is known of a post without opening it. */
+export const PostView = Type.Object({
+  id: Type.String(),
+  listId: Type.String(),
+  caseId: OrNull(Type.String()),
+  kind: Type.String(),
+  digest: Sha256,
+  sender: OrNull(Type.String({ description: 'envelope sender' })),
+  signerContactId: OrNull(Type.String()),
+  signerFingerprint: OrNull(Type.String()),
+  encrypted: Type.Boolean({ description: 'whether it came encrypted; it is kept encrypted in any case' }),
+  receivedAt: InstantUtc,
+  size: Type.Integer({ description: 'octets in clear' }),
+  state: PostState,
+  holdReason: OrNull(Type.String({ description: 'why it waits, or waited, for a person' })),
+  decidedBy: OrNull(Type.String({ description: 'the contact who decided on it' })),
+  decidedAt: OrNull(InstantUtc),
+});
+
+export const AuditView = Type.Object({
+  seq: Type.Integer({ description: 'its number, from 1 on' }),
+  at: InstantUtc,
+  actor: Type.Object({
+    type: Type.String({ description: '"person", "token", "host" or "system"' }),
+    id: OrNull(Type.String()),
+    name: OrNull(Type.String({ description: 'what he was called then' })),
+    via: OrNull(Type.String({ description: 'the token, or the mail, by which he came' })),
+  }),
+  action: Type.String({ description: 'noun.verb, as in "case.approve"' }),
+  subject: Type.String({ description: 'noun:id' }),
+  detail: Type.Unsafe<object>({ type: 'object', additionalProperties: true }),
+  prev: Type.String({ description: 'SHA-256 of the line before' }),
+  hash: Sha256,
 });

@@ -1,11 +1,9 @@
 import { expect, test } from 'vitest';
 import { MINUTE } from '../../src/clock.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
-import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
+import { holdPost } from '../post/hold.ts';
 import { NOW } from '../store/roster-rows.ts';
-import { encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { LISTS } from '../support/house.ts';
 import { serving } from './api.ts';
 
 interface Copy {
@@ -80,15 +78,8 @@ eachEngine((engine) => {
   test('a held post is found, and decided on by the team', async () => {
     const api = await serve(await engine.open());
     const { house } = api;
-    const [alpha] = house.members;
     const lena = await house.token('team', 'lena@orbit.example');
-    const hold = async () => {
-      const letter = letterOf(house, alpha, { to: 'x@y.example', at: house.clock.now() });
-      house.clock.moveTo(house.clock.now() + 1000);
-      const raw = await encryptedMail(letter, { recipients: [listCertificate(house, LISTS.distributors)], signer: alpha });
-      return (await arrive(house, raw, { to: LISTS.distributors })).id;
-    };
-    const [first, second] = [await hold(), await hold()];
+    const [first, second] = [await holdPost(house), await holdPost(house)];
     const held = (await api.ask(lena, 'GET /api/v1/posts?state=held')).body.items;
     expect(held.map(({ id, holdReason }: { id: string; holdReason: string }) => [id, holdReason])).toEqual([
       [second, 'unaddressed'],

@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { makeDatabase } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { serving, type TestApi } from '../http/api.ts';
+import { holdPost } from '../post/hold.ts';
+import { LISTS } from '../support/house.ts';
+import { type Ended, runCurfew } from '../support/process.ts';
+
+const serve = serving();
+let folder: string;
+let api: TestApi;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'curfew-remote-'));
+  const config = { sqlite: ':memory:' };
+  const db = makeDatabase(config);
+  await migrate(db);
+  api = await serve({ db, config });
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs `curfew` as whoever has that token. */
+const curfew = (token: string, ...args: string[]): Promise<Ended> =>
+  runCurfew(args, { cwd: folder, env: { CURFEW_TOKEN: token, CURFEW_URL: api.url } });
+
+async function done(token: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await curfew(token, ...args);
+  expect([code, stderr], args.join(' ')).toEqual([0, '']);
+  return stdout;
+}
+
+test('what a list takes is shown and changed, one thing at a time', async () => {
+  const [admin, team] = [await api.house.token('admin'), await api.house.token('team')];
+  expect(await done(team, 'list', 'list')).toMatch(
+    /^ADDRESS +ROLE +TAKES\nannounce@orbit\.example +public +-\ndistributors@orbit\.example +private +members only\nsecurity@/,
+  );
+  writeFileSync(join(folder, 'footer.txt'), 'Tell nobody.\nNot even\u{202e} them.\n');
+  const flags = ['--encrypted-only', 'yes', '--moderated', 'yes', '--unaddressed', 'accept', '--largest', '1000'];
+  const texts = ['--file-names', '*.patch', '--subject-prefix', 'distros', '--footer-file', 'footer.txt'];
+  expect(await done(admin, 'list', 'change', LISTS.distributors, ...flags, ...texts)).toMatch(
+    /^distributors@orbit\.example, private\nKey: .*\nEncrypted only: +yes\nSigned only: +no\n[\s\S]*Largest: +1000 octets\n[\s\S]*\nTell nobody\.\nNot even\\u\{202e\} them\.\n$/,
+  );
+  await done(admin, 'list', 'change', LISTS.distributors, '--largest', 'none', '--footer-file', 'none', '--moderated', 'no');
+  expect(JSON.parse(await done(team, 'list', 'show', LISTS.distributors, '--json'))).toMatchObject({
+    encryptedOnly: true,
+    moderated: false,
+    unaddressed: 'accept',
+    largest: null,
+    fileNames: '*.patch',
+    subjectPrefix: 'distros',
+    footer: null,
+  });
+  expect(JSON.parse(await done(team, 'list', 'list', '--json'))).toHaveLength(3);
+});
+
+test('a change that is refused, or that is none, is said', async () => {
+  const [admin, team] = [await api.house.token('admin'), await api.house.token('team')];
+  const change = (token: string, ...args: string[]) => curfew(token, 'list', 'change', LISTS.distributors, ...args);
+  expect(await change(team, '--moderated', 'yes')).toMatchObject({
+    code: 1,
+    stderr: 'curfew: This needs a token of the role admin (forbidden)\n',
+  });
+  expect(await change(admin, '--members-only', 'no')).toMatchObject({ code: 1, stderr: expect.stringContaining('(invalid)') });
+  expect(await change(admin)).toMatchObject({ code: 2, stderr: 'curfew: Nothing is to be changed: curfew list change --help\n' });
+  expect(await change(admin, '--moderated', 'maybe')).toMatchObject({ code: 2, stdout: '' });
+  expect(await change(admin, '--largest', '0')).toMatchObject({ code: 2, stdout: '' });
+  expect(await curfew(admin, 'list', 'show', 'x@orbit.example')).toMatchObject({
+    code: 1,
+    stderr: 'curfew: There is no list x@orbit.example (not-found)\n',
+  });
+});
+
+test('held posts are listed, shown, accepted and refused', async () => {
+  const [first, second] = [await holdPost(api.house), await holdPost(api.house)];
+  const lena = await api.house.token('team', 'lena@orbit.example');
+  const held = await done(lena, 'post', 'list');
+  expect(held).toMatch(/^ID +KIND +STATE +CASE +SENDER +RECEIVED +HELD FOR\n/);
+  expect(held.split('\n').slice(1, 3)).toEqual([
+    expect.stringMatching(new RegExp(`^${second} .* unaddressed$`)),
+    expect.stringMatching(new RegExp(`^${first} .* unaddressed$`)),
+  ]);
+  expect(await done(lena, 'post', 'accept', first)).toBe('2 copies are on their way\n');
+  expect(await done(lena, 'post', 'refuse', second, '--reason', 'not for this list')).toMatch(/, refused\n/);
+  expect(await done(lena, 'post', 'list')).toMatch(/^ID [^\n]*\n$/);
+  expect(await curfew(lena, 'post', 'accept', first)).toMatchObject({
+    code: 1,
+    stderr: `curfew: The post ${first} is not held (conflict)\n`,
+  });
+  expect(await done(lena, 'post', 'show', first)).toMatch(/, accepted\nCase: [\s\S]*Signed by: +[0-9A-F]{40}\n/);
+  const any = JSON.parse(await done(lena, 'post', 'list', '--state', 'any', '--json'));
+  expect(any.map(({ id }: { id: string }) => id)).toEqual(expect.arrayContaining([first, second]));
+  expect(JSON.parse(await done(lena, 'post', 'list', '--state', 'refused', '--json'))).toMatchObject([{ id: second }]);
+});
+
+test('the log is listed, newest first, by who did what to what', async () => {
+  const [admin, auditor] = [await api.house.token('admin'), await api.house.token('auditor')];
+  for (const prefix of ['one', 'two']) await done(admin, 'list', 'change', LISTS.announce, '--subject-prefix', prefix);
+  const table = await done(auditor, 'audit', 'list', '--limit', '2');
+  expect(table).toMatch(
+    /^LINE +AT +BY +ACTION +SUBJECT +DETAIL\n\d+ +2026-\S+ +token:admin 1 +list\.change +list:announce +\{"subject_prefix":"two"\}\n.*"one"\}\n$/,
+  );
+  const ofTokens = JSON.parse(await done(auditor, 'audit', 'list', '--action', 'token.issue', '--actor', 'system', '--json'));
+  expect(ofTokens.length).toBe(2);
+  expect(JSON.parse(await done(auditor, 'audit', 'list', '--subject', 'list:none', '--json'))).toEqual([]);
+  expect(await curfew(auditor, 'audit', 'list', '--limit', '0')).toMatchObject({ code: 2, stdout: '' });
+});
