@@ -1,8 +1,15 @@
 import { expect, test } from 'vitest';
+import { MINUTE } from '../../src/clock.ts';
 import { access } from '../../src/http/access.ts';
+import { issueToken } from '../../src/roster/tokens.ts';
+import * as contacts from '../../src/store/contacts.ts';
 import type { TokenRole } from '../../src/store/schema.ts';
+import { OUTSIDE, READER, scheduled, subscribe } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { serving } from './api.ts';
+import { LISTS } from '../support/house.ts';
+import { type Answer, serving, type TestApi } from './api.ts';
+import { calls } from './calls.ts';
+import { changes, documented, filled, type Route } from './routes.ts';
 
 const ROLES: readonly TokenRole[] = ['admin', 'team', 'auditor'];
 
@@ -25,28 +32,134 @@ test('what each role may do is as it was meant', () => {
   ]);
 });
 
+/** Which of the things that a path names is asked for. */
+const WHICH = ['own', 'other', 'missing'] as const;
+type Which = (typeof WHICH)[number];
+type World = Record<string, Record<Which, string>>;
+
+/** What is Lena's, what is somebody else's, and what is nobody's, by the segment of the path before it. */
+async function worldOf({ house }: TestApi): Promise<World> {
+  const { db } = house;
+  const [lena, dirk] = house.team;
+  const [alpha] = house.members;
+  const missing = 'none';
+  const two = async (one: (of: 'own' | 'other') => Promise<string>) => ({
+    own: await one('own'),
+    other: await one('other'),
+    missing,
+  });
+  const cases = await two(async (of) => (await scheduled(house, undefined, await house.report({ text: of }))).id);
+  const people = { own: lena, other: dirk };
+  const organisations = { own: lena, other: alpha };
+  await subscribe(house);
+  return {
+    // A list is nobody's own.
+    lists: { own: LISTS.announce, other: 'announce', missing },
+    recipients: { own: READER, other: OUTSIDE, missing },
+    members: await two(async (of) => {
+      const contact = await contacts.byId(db, organisations[of].contactId);
+      return contact?.member_id ?? '';
+    }),
+    contacts: { own: lena.contactId, other: alpha.contactId, missing },
+    cases,
+    patches: await two(
+      async (of) => (await db.selectFrom('patches').select('id').where('case_id', '=', cases[of]).executeTakeFirstOrThrow()).id,
+    ),
+    deliveries: await two(async (of) => {
+      const query = db.selectFrom('deliveries').select('id').where('contact_id', '=', people[of].contactId);
+      return (await query.executeTakeFirstOrThrow()).id;
+    }),
+    posts: await two(
+      async (of) => (await db.selectFrom('posts').select('id').where('case_id', '=', cases[of]).executeTakeFirstOrThrow()).id,
+    ),
+    tokens: await two(
+      async (of) =>
+        (await issueToken(house, { name: `spare ${of}`, role: 'auditor', person: people[of].address, days: null })).id,
+    ),
+  };
+}
+
+/** What a request names, or a failure of the test where it names something that the world has not. */
+function inWorld(world: World, route: Route, which: Which): string {
+  return filled(route, (segment) => {
+    const known = world[segment];
+    if (!known) throw new Error(`nothing says what is at ${route.path}: add ${segment} to worldOf`);
+    return known[which];
+  });
+}
+
+/** All that an answer tells, but the name of the request. */
+/** All of the API but what is for anyone. */
+const needsToken = ({ row, path }: Route) => path.startsWith('/api/v1/') && access[row] !== 'anyone';
+
+const told = ({ status, body }: Answer) => ({ status, body: { ...body, instance: '' } });
+
 eachEngine((engine) => {
   const serve = serving();
 
-  test('every route of the document is open to the roles of its row, and to nobody else', async () => {
+  test('the document describes every route of the table, and no other', async () => {
     const api = await serve(await engine.open());
-    const tokens = new Map(await Promise.all(ROLES.map(async (role) => [role, await api.house.token(role)] as const)));
-    const { body } = await api.ask(null, 'GET /api/openapi.json');
-    const routes = Object.entries<object>(body.paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path })),
+    expect((await documented(api)).map(({ row }) => row).sort()).toEqual(Object.keys(access).sort());
+  });
+
+  test('every route is open to the roles of its row, and to nobody else, whosever it is that is asked for', async () => {
+    const api = await serve(await engine.open());
+    const world = await worldOf(api);
+    const routes = (await documented(api)).filter(needsToken);
+    // What is read first: the other routes change things.
+    routes.sort((one, other) => Number(changes(one)) - Number(changes(other)));
+    for (const role of ROLES) {
+      const token = await api.house.token(role, 'lena@orbit.example');
+      for (const route of routes) {
+        const shut = !access[route.row]?.includes(role);
+        const answers: Answer[] = [];
+        for (const which of WHICH) {
+          const request = inWorld(world, route, which);
+          const answer = await api.ask(token, request);
+          answers.push(answer);
+          const { status, body } = answer;
+          const about = `${role}: ${request} ${status} ${body.code}`;
+          expect(status === 401 || (status === 403 && body.code === 'forbidden'), about).toBe(shut);
+          if (shut || changes(route)) continue;
+          const named = route.path.includes('{');
+          expect(status, about).toBe(named && which === 'missing' ? 404 : 200);
+        }
+        if (shut) expect(new Set(answers.map((answer) => JSON.stringify(told(answer)))).size, `${role}: ${route.row}`).toBe(1);
+      }
+    }
+  });
+
+  test('who has no token learns nothing of what is there', async () => {
+    const api = await serve(await engine.open());
+    const world = await worldOf(api);
+    for (const route of (await documented(api)).filter(needsToken)) {
+      // The minute of whoever fails too often has passed.
+      api.house.clock.moveTo(api.house.clock.now() + MINUTE);
+      const answers = [];
+      for (const which of WHICH) answers.push(told(await api.ask(null, inWorld(world, route, which))));
+      expect(
+        answers.map(({ status }) => status),
+        route.row,
+      ).toEqual([401, 401, 401]);
+      expect(new Set(answers.map((answer) => JSON.stringify(answer))).size, route.row).toBe(1);
+    }
+  });
+
+  test('what is to be changed and is not there is not found, by whoever may change it, and forbidden to the others', async () => {
+    const api = await serve(await engine.open());
+    const tokens = await Promise.all(
+      ROLES.map(async (role) => [role, await api.house.token(role, 'lena@orbit.example')] as const),
     );
-    expect(routes.map(({ method, path }) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`).sort()).toEqual(
-      Object.keys(access).sort(),
-    );
-    for (const { method, path } of routes) {
-      const rule = access[`${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`];
-      if (rule === 'anyone') continue;
-      const request = `${method} ${path.replaceAll(/\{\w+\}/g, 'none')}`;
-      expect(await api.ask(null, request), request).toMatchObject({ status: expect.toBeOneOf([401, 429]) });
+    for (const route of (await documented(api)).filter((one) => changes(one) && one.path.includes('{'))) {
+      const call = await calls[route.row]?.(api.house);
       for (const [role, token] of tokens) {
-        const { status, body: said } = await api.ask(token, request);
-        const shut = status === 401 || (status === 403 && said.code === 'forbidden');
-        expect(shut, `${role}: ${request} ${status} ${said.code}`).toBe(!rule?.includes(role));
+        const answer = await api.ask(
+          token,
+          filled(route, () => 'none'),
+          { body: call?.body },
+        );
+        const [status, code] = access[route.row]?.includes(role) ? [404, 'not-found'] : [403, 'forbidden'];
+        expect([answer.status, answer.body.code], `${role}: ${route.row}`).toEqual([status, code]);
       }
     }
   });

@@ -7,6 +7,8 @@ import { NOW } from '../store/roster-rows.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { LISTS } from '../support/house.ts';
 import { type Answer, type Asking, serving, type TestApi } from './api.ts';
+import { calls } from './calls.ts';
+import { documented, filled } from './routes.ts';
 
 const refusal = (status: number, code: string) => ({ status, body: { status, code } });
 const keyed = (key: string, body?: unknown): Asking => ({ headers: { 'idempotency-key': key }, ...(body ? { body } : {}) });
@@ -40,6 +42,21 @@ eachEngine((engine) => {
     expect(again.headers.get('x-request-id')).not.toBe(first.headers.get('x-request-id'));
     expect(await lines(api)).toBe(before);
     expect(await api.ask(admin, RECIPIENTS, keyed('b', reader))).toMatchObject(refusal(409, 'conflict'));
+  });
+
+  test('every POST that there is does once what it does', async () => {
+    const { api } = await open();
+    const token = await api.house.token('admin', 'lena@orbit.example');
+    for (const route of (await documented(api)).filter(({ method }) => method === 'POST')) {
+      const call = await calls[route.row]?.(api.house);
+      const request = filled(route, (segment) => call?.at?.[segment] ?? 'none');
+      const first = await api.ask(token, request, keyed(route.row, call?.body));
+      expect(first.status, `${request}: ${JSON.stringify(first.body)}`).toBeLessThan(300);
+      const before = await lines(api);
+      const again = await api.ask(token, request, keyed(route.row, call?.body));
+      expect([again.status, again.body, replayed(again)], request).toEqual([first.status, first.body, true]);
+      expect(await lines(api), request).toBe(before);
+    }
   });
 
   test('a key is for one request: another path, body or If-Match under it is refused', async () => {

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { hashToken } from '../../src/roster/tokens.ts';
+import * as audit from '../../src/store/audit.ts';
+import * as tokens from '../../src/store/tokens.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { serving } from './api.ts';
+import { calls } from './calls.ts';
+import { changes, documented, filled } from './routes.ts';
+
+eachEngine((engine) => {
+  const serve = serving();
+
+  test('everything that changes something is in the log, as what the caller did', async () => {
+    const api = await serve(await engine.open());
+    const { house } = api;
+    const [lena] = house.team;
+    const token = await house.token('admin', lena.address);
+    const known = await tokens.byHash(house.db, hashToken(token));
+    const caller = { type: 'person', id: lena.contactId, name: lena.address, via: `token:${known?.id}` };
+    const routes = (await documented(api)).filter(changes);
+    expect(routes.map(({ row }) => row).sort(), 'test/http/calls.ts says how each route is called').toEqual(
+      Object.keys(calls).sort(),
+    );
+    for (const route of routes) {
+      const call = await calls[route.row]?.(house);
+      const { seq } = await audit.end(house.db);
+      const request = filled(route, (segment) => call?.at?.[segment] ?? 'none');
+      const answer = await api.ask(token, request, { body: call?.body });
+      expect(answer.status, `${request}: ${JSON.stringify(answer.body)}`).toBeOneOf([200, 201, 202]);
+      const lines = (await audit.page(house.db, { limit: 50 })).filter((line) => line.seq > seq);
+      const actors = lines.map(({ line }) => JSON.parse(line).actor);
+      expect(actors, request).toContainEqual(caller);
+      expect(new Set(lines.map(({ actor }) => actor)), request).toEqual(new Set([`person:${lena.contactId}`]));
+    }
+  });
+});

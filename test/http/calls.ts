@@ -1,0 +1,94 @@
+import { HOUR, newToken, toIso } from '../../src/clock.ts';
+import { changeMember, addMember as newMember } from '../../src/roster/members.ts';
+import { addRecipient } from '../../src/roster/recipients.ts';
+import { issueToken } from '../../src/roster/tokens.ts';
+import { armed, scheduled } from '../embargo/armed.ts';
+import { holdPost } from '../post/hold.ts';
+import { type House, LISTS } from '../support/house.ts';
+import { generate } from '../support/party.ts';
+
+/** How a route is called so that it does what it is there for. */
+export interface Call {
+  /** What stands for its parameters, by the segment before them. */
+  at?: Record<string, string>;
+  body?: unknown;
+}
+
+const fresh = () => `x${newToken(5)}`;
+const reader = () => ({ address: `${fresh()}@example.net`, kind: 'subscriber' as const });
+const draft = ({ clock }: House) => ({ releaseAt: toIso(clock.now() + HOUR), subject: 'Fixed', text: 'Update.\n' });
+
+async function member(house: House, active = false): Promise<string> {
+  const { id } = await newMember(house, { organisation: fresh(), product: null, lists: [LISTS.distributors] });
+  if (active) await changeMember(house, id, { to: 'active', reason: 'test' });
+  return id;
+}
+
+async function patchOf({ db }: House, caseId: string): Promise<string> {
+  return (await db.selectFrom('patches').select('id').where('case_id', '=', caseId).executeTakeFirstOrThrow()).id;
+}
+
+async function heldCopy({ db }: House): Promise<string> {
+  const { id } = await db.selectFrom('deliveries').select('id').where('state', '=', 'queued').executeTakeFirstOrThrow();
+  await db.updateTable('deliveries').set({ state: 'held', reason: 'expired' }).where('id', '=', id).execute();
+  return id;
+}
+
+/** Every route that changes something, as an admin of the team calls it. What it needs is made by Curfew itself. */
+export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = {
+  'PATCH /api/v1/lists/:list': async () => ({ at: { lists: LISTS.announce }, body: { subjectPrefix: fresh() } }),
+  'POST /api/v1/lists/:list/recipients': async () => ({ at: { lists: LISTS.announce }, body: reader() }),
+  'DELETE /api/v1/lists/:list/recipients/:recipient': async (house) => {
+    const { id } = await addRecipient(house, { list: LISTS.announce, ...reader() });
+    return { at: { lists: LISTS.announce, recipients: id } };
+  },
+
+  'POST /api/v1/members': async () => ({ body: { organisation: fresh(), lists: [LISTS.distributors] } }),
+  'POST /api/v1/members/:id/activate': async (house) => ({ at: { members: await member(house) }, body: { reason: 'vetted' } }),
+  'POST /api/v1/members/:id/suspend': async (house) => ({ at: { members: await member(house, true) }, body: { reason: 'why' } }),
+  'POST /api/v1/members/:id/contacts': async (house) => {
+    const address = `${fresh()}@gamma.example`;
+    const { public: certificate } = await generate(address, 'Gina', {});
+    return { at: { members: await member(house) }, body: { address, certificate } };
+  },
+  'POST /api/v1/contacts/:id/certificates': async ({ members: [alpha] }) => {
+    const { public: certificate } = await generate(alpha.address, 'Alpha', {});
+    return { at: { contacts: alpha.contactId }, body: { certificate } };
+  },
+
+  'PUT /api/v1/cases/:id/schedule': async (house) => ({ at: { cases: await house.report() }, body: draft(house) }),
+  'POST /api/v1/cases/:id/patches': async (house) => ({
+    at: { cases: await house.report() },
+    body: { name: 'fix.patch', content: 'QUJD' },
+  }),
+  'DELETE /api/v1/cases/:id/patches/:patch': async (house) => {
+    const { id } = await scheduled(house);
+    return { at: { cases: id, patches: await patchOf(house, id) } };
+  },
+  'POST /api/v1/cases/:id/approvals': async (house) => {
+    const { id, bundle_hash } = await scheduled(house);
+    return { at: { cases: id }, body: { hash: bundle_hash } };
+  },
+  'POST /api/v1/cases/:id/dispatch': async (house) => ({
+    at: { cases: (await armed(house)).id },
+    body: { list: LISTS.distributors },
+  }),
+  'POST /api/v1/cases/:id/release-now': async (house) => {
+    const { id, release_at } = await armed(house);
+    house.clock.moveTo(release_at ?? 0);
+    return { at: { cases: id } };
+  },
+
+  'POST /api/v1/deliveries/:id/retry': async (house) => {
+    await house.report();
+    return { at: { deliveries: await heldCopy(house) } };
+  },
+  'POST /api/v1/posts/:id/approve': async (house) => ({ at: { posts: await holdPost(house) } }),
+  'POST /api/v1/posts/:id/refuse': async (house) => ({ at: { posts: await holdPost(house) }, body: { reason: 'no' } }),
+
+  'POST /api/v1/tokens': async () => ({ body: { name: fresh(), role: 'auditor' } }),
+  'DELETE /api/v1/tokens/:id': async (house) => {
+    const { id } = await issueToken(house, { name: fresh(), role: 'auditor', person: null, days: null });
+    return { at: { tokens: id } };
+  },
+};
