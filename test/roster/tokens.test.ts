@@ -31,6 +31,7 @@ eachEngine((engine) => {
       created_at: NOW,
       expires_at: NOW + 3 * DAY,
       revoked_at: null,
+      last_used_at: null,
     });
     expect(others).toEqual([]);
   });
