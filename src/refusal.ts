@@ -76,6 +76,7 @@ const table = {
   unauthenticated: no('30', '7.0', 401, 'A valid bearer token is needed'),
   forbidden: no('50', '7.1', 403, 'The role of this token does not allow that'),
   'needs-person': no('50', '7.1', 403, 'Only a person may do that: use a token that belongs to a team contact'),
+  'own-organisation': no('50', '7.1', 403, 'Nobody decides on his own organisation'),
   'not-found': no('50', '1.1', 404, 'There is no such thing'),
   invalid: no('01', '5.4', 422, 'The request is not valid'),
   conflict: no('50', '5.0', 409, 'That is not possible in the present state'),

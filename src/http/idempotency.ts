@@ -1,9 +1,11 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import type { ListKey } from '../pgp/keyring.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as idempotency from '../store/idempotency.ts';
+import * as lists from '../store/lists.ts';
 import type { Idempotency } from '../store/schema.ts';
 import { bearerOf } from './auth.ts';
 
@@ -16,8 +18,7 @@ import { bearerOf } from './auth.ts';
  *     +-------> given back              what failed here (5xx), or died, may be tried again
  *
  * `done` is written by the transaction that does it (audit/record.ts), so that neither a crash nor two at once do it twice.
- * Answers may hold secrets (a new token, the name of a patch): what is kept is sealed under the token of whoever asked, which is
- * not in the database.
+ * Answers may hold secrets (a new token, the name of a patch): what is kept is sealed to the key of the intake list, as mail is.
  */
 
 /** Of every POST. */
@@ -32,7 +33,8 @@ export const IdempotencyKey = {
 };
 
 /** Takes what was asked with a key in hand before it reaches its route, and keeps what the route answers. */
-export function answerOnce(app: FastifyInstance, { db, clock }: Seams): void {
+export function answerOnce(app: FastifyInstance, seams: Seams): void {
+  const { db, clock } = seams;
   app.addHook('preHandler', async (request, reply) => {
     const key = request.headers['idempotency-key'];
     if (request.method !== 'POST' || typeof key !== 'string' || !request.caller) return;
@@ -40,14 +42,14 @@ export function answerOnce(app: FastifyInstance, { db, clock }: Seams): void {
     const fingerprint = fingerprintOf(once.id, request);
     const known = await idempotency.take(db, once, { fingerprint, now: clock.now() });
     if (!known) request.caller.once = once;
-    else return replay(known, fingerprint, request, reply);
+    else return replay(known, fingerprint, reply);
   });
   app.addHook('onSend', async (request, reply, payload) => {
     const once = request.caller?.once;
     if (!once) return payload;
     try {
       if (reply.statusCode >= 500 || typeof payload !== 'string') await idempotency.giveBack(db, once);
-      else await idempotency.keepAnswer(db, once, seal(secretOf(request), once.claim, answerOf(reply, payload)));
+      else await idempotency.keepAnswer(db, once, await seal(seams, answerOf(reply, payload)));
     } catch (error) {
       // It is done, whatever becomes of the record of its answer.
       request.log.error({ err: error }, 'an answer could not be kept for its Idempotency-Key');
@@ -55,10 +57,10 @@ export function answerOnce(app: FastifyInstance, { db, clock }: Seams): void {
     return payload;
   });
 
-  function replay(known: Idempotency, fingerprint: string, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  async function replay(known: Idempotency, fingerprint: string, reply: FastifyReply): Promise<FastifyReply> {
     if (known.fingerprint !== fingerprint) throw new Refusal('idempotency-key-reused');
     if (known.answer) {
-      const { status, headers, body } = unseal(secretOf(request), known.claim, known.answer);
+      const { status, headers, body } = await unseal(seams, known.answer);
       return reply.code(status).headers(headers).header('idempotency-replayed', 'true').send(body);
     }
     const lost = known.done === 1 && clock.now() - known.claimed_at >= idempotency.LEASE;
@@ -94,24 +96,21 @@ function answerOf(reply: FastifyReply, body: string): Kept {
   return { status: reply.statusCode, headers: Object.fromEntries(kept.filter(([, value]) => value !== undefined)), body };
 }
 
-/** An attempt's id is never used again, and so neither is the key: the nonce may be the same. */
-const NONCE = Buffer.alloc(12);
-const TAG = 16;
-
-function keyFor(secret: string, claim: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', secret, claim, 'curfew idempotency answer', 32));
+async function seal({ pgp, clock, ...seams }: Seams, answer: Kept): Promise<Uint8Array> {
+  const { certificate } = await intakeKey(seams);
+  return pgp.keep(Buffer.from(JSON.stringify(answer)), certificate, clock.now());
 }
 
-function seal(secret: string, claim: string, answer: Kept): Uint8Array {
-  const cipher = createCipheriv('aes-256-gcm', keyFor(secret, claim), NONCE);
-  return Buffer.concat([cipher.update(JSON.stringify(answer)), cipher.final(), cipher.getAuthTag()]);
+async function unseal({ pgp, ...seams }: Seams, sealed: Uint8Array): Promise<Kept> {
+  const { secret } = await intakeKey(seams);
+  return JSON.parse(Buffer.from(await pgp.reopen(sealed, secret)).toString('utf8'));
 }
 
-function unseal(secret: string, claim: string, sealed: Uint8Array): Kept {
-  const end = sealed.length - TAG;
-  const decipher = createDecipheriv('aes-256-gcm', keyFor(secret, claim), NONCE, { authTagLength: TAG });
-  decipher.setAuthTag(sealed.subarray(end));
-  return JSON.parse(Buffer.concat([decipher.update(sealed.subarray(0, end)), decipher.final()]).toString('utf8'));
+async function intakeKey({ db, keyring }: Pick<Seams, 'db' | 'keyring'>): Promise<ListKey> {
+  const list = (await lists.all(db)).find(({ role }) => role === 'intake');
+  const key = list && keyring.find(list.fingerprint);
+  if (!key) throw new Refusal('not-ready', 'There is no intake list with a key');
+  return key;
 }
 
 function digest(text: string): string {

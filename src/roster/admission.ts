@@ -195,7 +195,7 @@ export async function vouch(seams: Seams, memberId: string, byId: string | null,
   return db.transaction().execute(async (trx) => {
     const member = await mustBe(trx, memberId);
     const by = await actingPerson(trx, byId);
-    if (by.member_id === memberId) throw new Refusal('forbidden', 'Nobody vouches for his own organisation');
+    if (by.member_id === memberId) throw new Refusal('own-organisation', 'Nobody vouches for his own organisation');
     const own = await members.byId(trx, by.member_id);
     if (own?.state !== 'active' || by.active !== 1) throw new Refusal('forbidden', 'Only a contact of an active member vouches');
     if (statement.trim() === '') throw new Refusal('invalid', 'A statement is needed: what do you know of them?');
@@ -232,7 +232,7 @@ export async function judge(
     await members.lock(trx, memberId);
     const member = await mustBe(trx, memberId);
     const by = await actingPerson(trx, byId);
-    if (by.member_id === memberId) throw new Refusal('forbidden', 'Nobody judges his own organisation');
+    if (by.member_id === memberId) throw new Refusal('own-organisation', 'Nobody judges his own organisation');
     if (!next(member.state, 'vet')) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: ${REFUSED.vet}`);
     const round = { memberId, round: member.round };
     const now = clock.now();
@@ -352,7 +352,7 @@ export async function reviewed(seams: Seams, memberId: string, byId: string | nu
     const by = await actingPerson(trx, byId);
     if (member.state !== 'active')
       throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: only who is active is reviewed`);
-    if (by.member_id === memberId) throw new Refusal('forbidden', 'Nobody reviews his own organisation');
+    if (by.member_id === memberId) throw new Refusal('own-organisation', 'Nobody reviews his own organisation');
     const to = { review_at: clock.now() + REVIEW * DAY, review_told_at: null };
     await members.change(trx, memberId, to);
     await record(trx, seams, deed('member.review', member, member.state, { by: by.id, next: toIso(to.review_at) }));

@@ -25,7 +25,7 @@ test('a token is shown once, as the only thing on standard output', async () => 
   const listed = (await project.curfew('token', 'list', '--json')).stdout;
   expect(JSON.parse(listed)).toMatchObject([
     { name: 'admin', role: 'admin' },
-    { name: 'plain', expires: null },
+    { name: 'plain', expires: null, lastUsed: null },
     { name: 'json', state: 'valid' },
   ]);
   expect(listed).not.toContain(stdout.trim());

@@ -399,8 +399,7 @@ CREATE OR REPLACE FUNCTION public.deliveries_blanks()
 AS $function$
       begin
         if new.address <> trim(new.address, '
-
-') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
+') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;
@@ -481,6 +480,7 @@ alter table idempotency add constraint idempotency_done_check CHECK ((done = ANY
 alter table idempotency add constraint idempotency_pkey PRIMARY KEY (id);
 
 CREATE INDEX idempotency_created ON public.idempotency USING btree (created_at);
+
 create table key_proofs (id text not null,
   contact_id text not null,
   certificate_id text not null,

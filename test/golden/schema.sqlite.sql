@@ -285,15 +285,6 @@ CREATE TRIGGER deliveries_stranger_update before update of post_id, list_id, cas
         and not exists (select 1 from posts
           where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key', 'key-wanted')) begin select raise(abort, 'a stranger is sent nothing but fixed words'); end;
 
-CREATE TABLE "key_proofs" ("id" text primary key,
-  "contact_id" text not null references "contacts" ("id"),
-  "certificate_id" text not null references "certificates" ("id"),
-  "nonce_hash" text not null unique,
-  "created_at" integer not null,
-  "proved_at" integer) strict;
-
-CREATE INDEX "key_proofs_contact" on "key_proofs" ("contact_id");
-
 CREATE TABLE "idempotency" ("id" text primary key,
   "fingerprint" text not null,
   "claim" text not null,
@@ -303,6 +294,15 @@ CREATE TABLE "idempotency" ("id" text primary key,
   "answer" blob) strict;
 
 CREATE INDEX "idempotency_created" on "idempotency" ("created_at");
+
+CREATE TABLE "key_proofs" ("id" text primary key,
+  "contact_id" text not null references "contacts" ("id"),
+  "certificate_id" text not null references "certificates" ("id"),
+  "nonce_hash" text not null unique,
+  "created_at" integer not null,
+  "proved_at" integer) strict;
+
+CREATE INDEX "key_proofs_contact" on "key_proofs" ("contact_id");
 
 CREATE TABLE "lists" ("id" text primary key,
   "address" text not null unique check (address = lower(address)),

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { MINUTE } from '../../src/clock.ts';
 import { access } from '../../src/http/access.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
+import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import type { TokenRole } from '../../src/store/schema.ts';
 import { OUTSIDE, READER, scheduled, subscribe } from '../embargo/armed.ts';
@@ -65,6 +66,7 @@ async function worldOf({ house }: TestApi): Promise<World> {
     patches: await two(
       async (of) => (await db.selectFrom('patches').select('id').where('case_id', '=', cases[of]).executeTakeFirstOrThrow()).id,
     ),
+    certificates: await two(async (of) => (await certificates.current(db, organisations[of].contactId))?.id ?? ''),
     deliveries: await two(async (of) => {
       const query = db.selectFrom('deliveries').select('id').where('contact_id', '=', people[of].contactId);
       return (await query.executeTakeFirstOrThrow()).id;
@@ -88,10 +90,10 @@ function inWorld(world: World, route: Route, which: Which): string {
   });
 }
 
-/** All that an answer tells, but the name of the request. */
 /** All of the API but what is for anyone. */
 const needsToken = ({ row, path }: Route) => path.startsWith('/api/v1/') && access[row] !== 'anyone';
 
+/** All that an answer tells, but the name of the request. */
 const told = ({ status, body }: Answer) => ({ status, body: { ...body, instance: '' } });
 
 eachEngine((engine) => {

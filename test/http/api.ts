@@ -3,10 +3,10 @@ import { afterEach } from 'vitest';
 import { createNumbers, type Numbers } from '../../src/http/numbers.ts';
 import { createHttp } from '../../src/http/server.ts';
 import { createLog } from '../../src/log.ts';
-import { Refusal } from '../../src/refusal.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import type { TestDatabase } from '../support/dialects.ts';
 import { type House, housing } from '../support/house.ts';
+import { generate } from '../support/party.ts';
 
 export interface Answer {
   status: number;
@@ -58,9 +58,8 @@ export function serving(): (database: TestDatabase) => Promise<TestApi> {
       log,
       numbers,
       ready: async () => missing,
-      lookUp: async () => {
-        throw new Refusal('forbidden');
-      },
+      // Whatever is looked up has a new certificate.
+      lookUp: async (address) => Buffer.from((await generate(address, 'new', {})).public),
       admission: { project: 'orbit', criteria: CRITERIA, terms: null },
       changed: { deliveries: () => void rung.deliveries++, releases: () => void rung.releases++ },
     });

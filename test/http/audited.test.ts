@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { access } from '../../src/http/access.ts';
 import { hashToken } from '../../src/roster/tokens.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as tokens from '../../src/store/tokens.ts';
@@ -29,6 +30,11 @@ eachEngine((engine) => {
       expect(answer.status, `${request}: ${JSON.stringify(answer.body)}`).toBeOneOf([200, 201, 202]);
       const lines = (await audit.page(house.db, { limit: 50 })).filter((line) => line.seq > seq);
       const actors = lines.map(({ line }) => JSON.parse(line).actor);
+      if (access[route.row] === 'anyone') {
+        // Whoever it was, nobody has proved it.
+        expect(new Set(lines.map(({ actor }) => actor)), request).toEqual(new Set(['system']));
+        continue;
+      }
       expect(actors, request).toContainEqual(caller);
       expect(new Set(lines.map(({ actor }) => actor)), request).toEqual(new Set([`person:${lena.contactId}`]));
     }

@@ -1,7 +1,11 @@
 import { HOUR, newToken, toIso } from '../../src/clock.ts';
-import { changeMember, addMember as newMember } from '../../src/roster/members.ts';
+import { decide, remove } from '../../src/roster/admission.ts';
+import { addCertificate, addContact } from '../../src/roster/contacts.ts';
+import { CRITERIA } from '../../src/roster/criteria.ts';
+import { addMember as newMember } from '../../src/roster/members.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
+import type { MemberState } from '../../src/store/schema.ts';
 import { armed, scheduled } from '../embargo/armed.ts';
 import { holdPost } from '../post/hold.ts';
 import { type House, LISTS } from '../support/house.ts';
@@ -20,8 +24,31 @@ const draft = ({ clock }: House) => ({ releaseAt: toIso(clock.now() + HOUR), sub
 
 async function member(house: House, active = false): Promise<string> {
   const { id } = await newMember(house, { organisation: fresh(), product: null, lists: [LISTS.distributors] });
-  if (active) await changeMember(house, id, { to: 'active', reason: 'test' });
+  if (active) await decide(house, { project: 'orbit' }, id, 'activate', { reason: 'test' });
   return id;
+}
+
+async function memberIn(house: House, state: MemberState): Promise<string> {
+  const id = await member(house);
+  await house.db.updateTable('members').set({ state }).where('id', '=', id).execute();
+  return id;
+}
+
+/** Somebody new on the roster, with a certificate. */
+async function contact(house: House): Promise<{ id: string; memberId: string; address: string }> {
+  const memberId = await member(house, true);
+  const address = `${fresh()}@gamma.example`;
+  const { public: certificate } = await generate(address, 'Gina', {});
+  const added = await addContact(house, memberId, { address, name: null, certificate });
+  return { id: added.contact.id, memberId, address };
+}
+
+/** His next certificate, which waits for a person. */
+async function proposed(house: House): Promise<Call> {
+  const { id, address } = await contact(house);
+  const { public: certificate } = await generate(address, 'Gina', {});
+  const given = await addCertificate(house, id, certificate);
+  return { at: { contacts: id, certificates: given.certificate.id } };
 }
 
 async function patchOf({ db }: House, caseId: string): Promise<string> {
@@ -46,6 +73,35 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
   'POST /api/v1/members': async () => ({ body: { organisation: fresh(), lists: [LISTS.distributors] } }),
   'POST /api/v1/members/:id/activate': async (house) => ({ at: { members: await member(house) }, body: { reason: 'vetted' } }),
   'POST /api/v1/members/:id/suspend': async (house) => ({ at: { members: await member(house, true) }, body: { reason: 'why' } }),
+  'POST /api/v1/members/:id/reinstate': async (house) => ({
+    at: { members: await memberIn(house, 'suspended') },
+    body: { reason: 'why' },
+  }),
+  'POST /api/v1/members/:id/reject': async (house) => ({ at: { members: await member(house) }, body: { reason: 'why' } }),
+  'POST /api/v1/members/:id/review': async (house) => ({ at: { members: await member(house, true) } }),
+  'POST /api/v1/members/:id/vouches': async (house) => ({ at: { members: await member(house) }, body: { statement: 'known' } }),
+  'POST /api/v1/members/:id/verdicts': async (house) => ({
+    at: { members: await memberIn(house, 'vouched') },
+    body: { verdicts: CRITERIA.map(({ id: criterion }) => ({ criterion, pass: true })) },
+  }),
+  'POST /api/v1/members/:id/prove-key': async (house) => ({ at: { members: (await contact(house)).memberId } }),
+  'POST /api/v1/members/:id/remove': async (house) => {
+    const id = await member(house, true);
+    await remove(house, { project: 'orbit' }, id, house.team[1].contactId, 'why');
+    return { at: { members: id }, body: { reason: 'why' } };
+  },
+  'POST /api/v1/applications': async () => {
+    const address = `${fresh()}@gamma.example`;
+    const { public: certificate } = await generate(address, 'Gina', {});
+    const answers = CRITERIA.map(({ id: criterion }) => ({ criterion, answer: 'Yes.' }));
+    return { body: { organisation: fresh(), contact: { address, certificate }, answers } };
+  },
+  'POST /api/v1/contacts/:id/certificates/look-up': async (house) => ({
+    at: { contacts: (await contact(house)).id },
+    body: { from: 'wkd' },
+  }),
+  'POST /api/v1/contacts/:id/certificates/:certificate/approve': proposed,
+  'POST /api/v1/contacts/:id/certificates/:certificate/refuse': proposed,
   'POST /api/v1/members/:id/contacts': async (house) => {
     const address = `${fresh()}@gamma.example`;
     const { public: certificate } = await generate(address, 'Gina', {});

@@ -174,15 +174,15 @@ eachEngine((engine) => {
   test('nobody vouches for, or judges, his own organisation; and only a person does', async () => {
     const { id } = await apply(house, RULES, await application());
     const gina = await contacts.byAddress(house.db, 'security@gamma.example');
-    await expect(vouch(house, id, gina?.id ?? '', 'we are good')).rejects.toMatchObject({ reason: 'forbidden' });
+    await expect(vouch(house, id, gina?.id ?? '', 'we are good')).rejects.toMatchObject({ reason: 'own-organisation' });
     await expect(vouch(house, id, null, 'x')).rejects.toMatchObject({ reason: 'needs-person' });
     await expect(remove(house, RULES, id, null, 'x')).rejects.toMatchObject({ reason: 'needs-person' });
     await put(id, 'vouched');
-    await expect(judge(house, RULES, id, gina?.id ?? '', passing)).rejects.toMatchObject({ reason: 'forbidden' });
+    await expect(judge(house, RULES, id, gina?.id ?? '', passing)).rejects.toMatchObject({ reason: 'own-organisation' });
     await expect(judge(house, RULES, id, null, passing)).rejects.toMatchObject({ reason: 'needs-person' });
     const orbit = (await members.byOrganisation(house.db, 'Orbit'))?.id ?? '';
     await put(orbit, 'vouched');
-    await expect(judge(house, RULES, orbit, lena, passing)).rejects.toMatchObject({ reason: 'forbidden' });
+    await expect(judge(house, RULES, orbit, lena, passing)).rejects.toMatchObject({ reason: 'own-organisation' });
   });
 
   test('one admin removes nobody, and the reason reaches the member, sealed', async () => {
