@@ -14,7 +14,7 @@ import * as members from '../store/members.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
 import { writeRenewal } from './renewal.ts';
-import { standingOf } from './standing.ts';
+import { holdersOf, standingAt } from './standing.ts';
 import { isOut } from './state.ts';
 
 export interface NewContact {
@@ -40,8 +40,8 @@ export async function addContact(
     const member = await members.byId(trx, memberId);
     if (!member) throw new Refusal('not-found', `There is no member ${memberId}`);
     if (isOut(member.state)) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}`);
-    const standing = await standingOf(trx);
-    const problem = unfitAddress(standing, address) ?? takenCertificate(standing.keys, facts, address);
+    const unfit = unfitAddress(await standingAt(trx, address), address);
+    const problem = unfit ?? takenCertificate(await holdersOf(trx, facts), facts, address);
     if (problem !== undefined) throw new Refusal('conflict', problem);
     const contact = { id: newId(clock), member_id: memberId, address, name, active: 1, created_at: clock.now() };
     await contacts.insert(trx, contact);
@@ -202,7 +202,7 @@ function certificateDeed(action: string, { id, fingerprint, contact_id }: Certif
 }
 
 async function checkNotTaken(db: Db, facts: CertificateFacts, { address }: Contact): Promise<void> {
-  const taken = takenCertificate(await certificates.heldKeys(db), facts, address);
+  const taken = takenCertificate(await holdersOf(db, facts), facts, address);
   if (taken !== undefined) throw new Refusal('conflict', taken);
 }
 

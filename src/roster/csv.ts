@@ -16,17 +16,17 @@ export function entriesFromCsv(
   csv: string,
   certificate: (file: string) => string,
 ): { entries: RosterEntry[]; problems: RosterProblem[] } {
-  const entries = new Map<string, RosterEntry>();
+  const entries = new Map<string, { entry: RosterEntry; index: number }>();
   const problems: RosterProblem[] = [];
   for (const { row, line } of readRows(csv)) {
-    const entry = entries.get(row.organisation) ?? { organisation: row.organisation, lists: [], contacts: [] };
-    entries.set(row.organisation, entry);
+    const found = entries.get(row.organisation) ?? {
+      entry: { organisation: row.organisation, lists: [], contacts: [] },
+      index: entries.size,
+    };
+    entries.set(row.organisation, found);
+    const { entry, index } = found;
     const tell = (problem: string) =>
-      problems.push({
-        entry: [...entries.keys()].indexOf(row.organisation),
-        address: showableAddress(row.address),
-        problem: `Line ${line}: ${problem}`,
-      });
+      problems.push({ entry: index, address: showableAddress(row.address), problem: `Line ${line}: ${problem}` });
 
     entry.lists.push(...row.lists.split(/[\s;]+/).filter((list) => list !== '' && !entry.lists.includes(list)));
     if (row.product !== '' && entry.product !== undefined && entry.product !== row.product)
@@ -40,7 +40,7 @@ export function entriesFromCsv(
       tell(error.message);
     }
   }
-  return { entries: [...entries.values()], problems };
+  return { entries: [...entries.values()].map(({ entry }) => entry), problems };
 }
 
 /** Spreadsheets of half of Europe separate by semicolons. Then several lists of a row are separated by blanks. */

@@ -1,8 +1,6 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { type Clock, type Instant, newId } from '../clock.ts';
-import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
-import type { Pgp } from '../pgp/pool.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local } from '../seams.ts';
@@ -10,8 +8,11 @@ import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
-import { type PlacedEntry, type RosterProblem, readEntries } from './entries.ts';
-import { type PreparedEntry, planImport, type ReadCertificate, type RenewedContact, type Standing, type Step } from './plan.ts';
+import { portions } from '../store/rows.ts';
+import type { Certificate, Contact, Member } from '../store/schema.ts';
+import { type RosterProblem, readEntries } from './entries.ts';
+import { type NewContact, planImport, type ReadCertificate, type RenewedContact, type Step } from './plan.ts';
+import { type CertificateReader, readCertificates } from './reading.ts';
 import { writeRenewal } from './renewal.ts';
 import { standingOf } from './standing.ts';
 
@@ -22,7 +23,11 @@ export interface ImportOptions {
   dryRun: boolean;
   /** What was found wrong while the entries were made (from CSV). */
   problems?: readonly RosterProblem[];
+  progress?: Progress;
 }
+
+/** Told how far an import has come: how many certificates are read, then how many entries are written. */
+export type Progress = (step: 'reading' | 'writing', done: number, total: number) => void;
 
 export interface ImportReport {
   /** False where there are problems, and at a dry run. */
@@ -46,9 +51,6 @@ export interface ReportedRenewal extends Pick<Renewal, 'encryptionKey' | 'whyNot
   fingerprint: string;
 }
 
-/** What an import needs of OpenPGP. */
-export type CertificateReader = Pick<Pgp, 'readCertificate' | 'renewCertificate' | 'usable'>;
-
 interface ImportSeams extends Local {
   pgp: CertificateReader;
 }
@@ -61,23 +63,24 @@ interface ImportSeams extends Local {
 export async function importRoster(
   { pgp, ...local }: ImportSeams,
   entries: unknown,
-  { activate, dryRun, problems: known = [] }: ImportOptions,
+  { activate, dryRun, problems: given = [], progress = () => {} }: ImportOptions,
 ): Promise<ImportReport> {
   const { db, clock } = local;
   if (activate?.reason.trim() === '') throw new Refusal('invalid', 'Activation needs a reason');
   const now = clock.now();
   const read = readEntries(entries);
-  const prepared = await prepare(read.entries, { pgp, now, members: await members.all(db) });
+  const known = new Map((await members.all(db)).map((member) => [member.organisation, member]));
+  const reading = { pgp, now, members: known, progress: (done: number, total: number) => progress('reading', done, total) };
+  const prepared = await readCertificates(read.entries, reading);
   return await db.transaction().execute(async (tx) => {
     const plan = planImport(await standingOf(tx), prepared.entries, activate !== null);
-    const problems = [...known, ...read.problems, ...prepared.problems, ...plan.problems];
+    const problems = [...given, ...read.problems, ...prepared.problems, ...plan.problems];
     problems.sort((a, b) => (a.entry ?? -1) - (b.entry ?? -1));
     const written = problems.length === 0 && !dryRun;
     if (written) {
       const writing = { clock, now, reason: activate?.reason ?? null };
-      const deeds: Deed[] = [];
-      for (const step of plan.steps) deeds.push(...(await write(tx, step, writing)));
-      await record(tx, local, ...deeds);
+      const deeds = await writeAll(tx, plan.steps, writing, progress);
+      for (const some of portions(deeds)) await record(tx, local, ...some);
     }
     return { written, ...counts(plan.steps), problems };
   });
@@ -100,55 +103,6 @@ function reported({ address, renewal: { facts, encryptionKey, whyNot } }: Renewe
   return { address, fingerprint: facts.fingerprint, encryptionKey, whyNot };
 }
 
-interface Reading {
-  pgp: CertificateReader;
-  now: Instant;
-  members: Standing['members'];
-}
-
-/** Reads every certificate, before any transaction is open. */
-async function prepare(
-  entries: readonly PlacedEntry[],
-  reading: Reading,
-): Promise<{ entries: PreparedEntry[]; problems: RosterProblem[] }> {
-  const prepared: PreparedEntry[] = [];
-  const problems: RosterProblem[] = [];
-  for (const { index, organisation, product, lists, contacts } of entries) {
-    const entry: PreparedEntry = { index, organisation, product: product ?? null, lists, contacts: [], renewals: [] };
-    const member = reading.members.find((one) => one.organisation === organisation);
-    for (const { address, name, certificate } of contacts) {
-      const current = member?.contacts.find((one) => one.address === address)?.certificate ?? null;
-      const found = await readOne(certificate, current, reading);
-      if ('problem' in found) problems.push({ entry: index, address, problem: found.problem });
-      else if ('renewal' in found) entry.renewals.push({ address, ...found });
-      else entry.contacts.push({ address, name: name ?? null, certificate: found });
-    }
-    prepared.push(entry);
-  }
-  return { entries: prepared, problems };
-}
-
-type Found = ReadCertificate | Pick<RenewedContact, 'certificate' | 'renewal'> | { problem: string };
-
-/** A certificate that is there already is never a problem: if it has come to be unusable, that is what has to be known. */
-async function readOne(
-  armored: string | undefined,
-  current: RenewedContact['certificate'] | null,
-  { pgp, now }: Reading,
-): Promise<Found> {
-  if (armored === undefined) return { problem: 'The certificate is missing' };
-  try {
-    if (current && primaryFingerprint(armored) === current.fingerprint)
-      return { certificate: current, renewal: await pgp.renewCertificate(current.data, armored, now) };
-    const certificate = await pgp.readCertificate(armored);
-    const state = await pgp.usable(certificate.data, now);
-    return state.usable ? certificate : { problem: `The certificate ${certificate.fingerprint} cannot be used: ${state.reason}` };
-  } catch (error) {
-    if (error instanceof Refusal) return { problem: error.message };
-    throw error;
-  }
-}
-
 interface Writing {
   clock: Clock;
   now: Instant;
@@ -156,40 +110,98 @@ interface Writing {
   reason: string | null;
 }
 
-/** Gives what was done. */
-async function write(tx: Db, step: Step, { clock, now, reason }: Writing): Promise<Deed[]> {
-  const memberId = step.member?.id ?? newId(clock);
+/** How many entries are written between one word about the progress and the next. */
+const BATCH = 500;
+
+async function writeAll(tx: Db, steps: readonly Step[], writing: Writing, progress: Progress): Promise<Deed[]> {
   const deeds: Deed[] = [];
+  for (let from = 0; from < steps.length; from += BATCH) {
+    const batch = steps.slice(from, from + BATCH).map((step) => rowsOf(step, writing));
+    await write(tx, batch, writing);
+    for (const one of batch) deeds.push(...one.deeds);
+    progress('writing', from + batch.length, steps.length);
+  }
+  return deeds;
+}
+
+/** What a step writes. */
+interface Rows {
+  step: Step;
+  memberId: string;
+  /** Empty where he is there already. */
+  members: Member[];
+  lists: { member_id: string; list_id: string }[];
+  contacts: Contact[];
+  certificates: { certificate: Certificate; keys: ReadCertificate['keys'] }[];
+  deeds: Deed[];
+}
+
+function rowsOf(step: Step, writing: Writing): Rows {
+  const memberId = step.member?.id ?? newId(writing.clock);
+  const rows: Rows = { step, memberId, members: [], lists: [], contacts: [], certificates: [], deeds: [] };
+  const subject = `member:${memberId}`;
   if (!step.member) {
     const { organisation, product } = step;
-    const row = { id: memberId, organisation, product, created_at: now, updated_at: now };
-    await members.insert(tx, { ...row, state: 'applied', reason: null });
-    deeds.push({ action: 'member.add', subject: `member:${memberId}`, detail: { organisation, product } });
+    rows.members.push(newMember(memberId, step, writing));
+    rows.deeds.push({ action: 'member.add', subject, detail: { organisation, product } });
   }
   for (const listId of step.lists) {
-    await members.addToList(tx, memberId, listId);
-    deeds.push({ action: 'member.put-on-list', subject: `member:${memberId}`, detail: { list: listId } });
+    rows.lists.push({ member_id: memberId, list_id: listId });
+    rows.deeds.push({ action: 'member.put-on-list', subject, detail: { list: listId } });
   }
-  for (const { address, name, certificate } of step.contacts) {
-    const contactId = newId(clock);
-    await contacts.insert(tx, { id: contactId, member_id: memberId, address, name, active: 1, created_at: now });
-    const { fingerprint, data, keys } = certificate;
-    const row = { id: newId(clock), contact_id: contactId, fingerprint, data, created_at: now };
-    await certificates.insert(tx, { ...row, state: 'current' }, keys);
-    deeds.push({ action: 'contact.add', subject: `contact:${contactId}`, detail: { member: memberId, address, fingerprint } });
+  for (const contact of step.contacts) addContact(rows, contact, writing);
+  rows.deeds.push(...step.renewals.map(renewalDeed));
+  if (step.activate)
+    rows.deeds.push({
+      action: 'member.active',
+      subject,
+      detail: { from: step.member?.state ?? 'applied', reason: writing.reason },
+    });
+  return rows;
+}
+
+function newMember(id: string, { organisation, product, activate }: Step, { now, reason }: Writing): Member {
+  const state = activate ? ({ state: 'active', reason } as const) : ({ state: 'applied', reason: null } as const);
+  return { id, organisation, product, ...state, created_at: now, updated_at: now };
+}
+
+function addContact(rows: Rows, { address, name, certificate }: NewContact, { clock, now }: Writing): void {
+  const { fingerprint, data, keys } = certificate;
+  const contact = { id: newId(clock), member_id: rows.memberId, address, name, active: 1, created_at: now };
+  const row = { id: newId(clock), contact_id: contact.id, fingerprint, data, state: 'current', created_at: now } as const;
+  rows.contacts.push(contact);
+  rows.certificates.push({ certificate: row, keys });
+  const detail = { member: rows.memberId, address, fingerprint };
+  rows.deeds.push({ action: 'contact.add', subject: `contact:${contact.id}`, detail });
+}
+
+function renewalDeed({ certificate: { id, fingerprint, contact_id }, renewal: { whyNot, encryptionKey } }: RenewedContact): Deed {
+  const detail = { certificate: id, fingerprint, ...encryptionKey, whyNot };
+  return { action: 'certificate.renew', subject: `contact:${contact_id}`, detail };
+}
+
+/** All new rows of a kind at once: the database is not taken for long. */
+async function write(tx: Db, batch: readonly Rows[], { now, reason }: Writing): Promise<void> {
+  await members.insertAll(
+    tx,
+    batch.flatMap((one) => one.members),
+  );
+  await members.addToLists(
+    tx,
+    batch.flatMap((one) => one.lists),
+  );
+  await contacts.insertAll(
+    tx,
+    batch.flatMap((one) => one.contacts),
+  );
+  await certificates.insertAll(
+    tx,
+    batch.flatMap((one) => one.certificates),
+  );
+  for (const { step } of batch) {
+    for (const { certificate, renewal } of step.renewals) await writeRenewal(tx, certificate, renewal, now);
+    if (!step.activate || !step.member) continue;
+    const activated = await members.setState(tx, step.member.id, { from: step.member.state, to: 'active', reason, now });
+    if (!activated) throw new Refusal('conflict', `"${step.organisation}" was changed meanwhile: import again`);
   }
-  for (const { certificate, renewal } of step.renewals) {
-    await writeRenewal(tx, certificate, renewal, now);
-    const { id, fingerprint, contact_id } = certificate;
-    const { whyNot, encryptionKey } = renewal;
-    const detail = { certificate: id, fingerprint, ...encryptionKey, whyNot };
-    deeds.push({ action: 'certificate.renew', subject: `contact:${contact_id}`, detail });
-  }
-  if (!step.activate) return deeds;
-  const activated = await members.setState(tx, memberId, { from: step.member?.state ?? 'applied', to: 'active', reason, now });
-  if (!activated) throw new Refusal('conflict', `"${step.organisation}" was changed meanwhile: import again`);
-  return [
-    ...deeds,
-    { action: 'member.active', subject: `member:${memberId}`, detail: { from: step.member?.state ?? 'applied', reason } },
-  ];
 }

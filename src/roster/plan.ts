@@ -1,6 +1,5 @@
 import { readListAddress } from '../mail/address.ts';
 import type { Renewal } from '../pgp/renewal.ts';
-import type { HeldKey } from '../store/certificates.ts';
 import type { MemberWithContacts } from '../store/members.ts';
 import type { Certificate, List, MemberState } from '../store/schema.ts';
 import type { RosterProblem } from './entries.ts';
@@ -38,13 +37,31 @@ export interface PreparedEntry {
   renewals: RenewedContact[];
 }
 
-/** The roster before the import. */
-export interface Standing {
-  lists: List[];
-  members: MemberWithContacts[];
-  keys: HeldKey[];
+/** Fingerprints of keys, and the addresses of the contacts whose certificates, in whatever state, hold them. */
+export type HeldKeys = ReadonlyMap<string, readonly string[]>;
+
+/** Notes that a contact's certificate holds a key. */
+export function hold(keys: Map<string, string[]>, { fingerprint, address }: { fingerprint: string; address: string }): void {
+  const holders = keys.get(fingerprint);
+  if (holders) holders.push(address);
+  else keys.set(fingerprint, [address]);
+}
+
+/** What says whether an address may be a contact's. */
+export interface Addresses {
+  /** By address. */
+  lists: ReadonlyMap<string, List>;
+  /** The organisation of each contact, by his address. */
+  owners: ReadonlyMap<string, string>;
   /** Public external addresses. */
-  external: string[];
+  external: ReadonlySet<string>;
+}
+
+/** The roster before the import. */
+export interface Standing extends Addresses {
+  /** By organisation. */
+  members: ReadonlyMap<string, MemberWithContacts>;
+  keys: HeldKeys;
 }
 
 /** What one entry changes. Nothing to do where `member` is there and the rest is empty. */
@@ -85,7 +102,7 @@ function repeated(entries: readonly PreparedEntry[]): RosterProblem[] {
   const problems: RosterProblem[] = [];
   const organisations = new Set<string>();
   const addresses = new Set<string>();
-  const keys: Pick<HeldKey, 'fingerprint' | 'address'>[] = [];
+  const keys = new Map<string, string[]>();
   for (const { index, organisation, contacts, renewals } of entries) {
     if (organisations.has(organisation))
       problems.push({ entry: index, address: null, problem: `"${organisation}" is twice in this roster` });
@@ -97,14 +114,14 @@ function repeated(entries: readonly PreparedEntry[]): RosterProblem[] {
       addresses.add(address);
       const taken = takenCertificate(keys, certificate, address, 'too');
       if (taken !== undefined) tell(taken);
-      keys.push(...fingerprintsOf(certificate).map((fingerprint) => ({ fingerprint, address })));
+      for (const fingerprint of fingerprintsOf(certificate)) hold(keys, { fingerprint, address });
     }
   }
   return problems;
 }
 
 function planEntry(standing: Standing, entry: PreparedEntry, activate: boolean): { step: Step; problems: RosterProblem[] } {
-  const member = standing.members.find(({ organisation }) => organisation === entry.organisation);
+  const member = standing.members.get(entry.organisation);
   const lists = planLists(standing, entry);
   const contacts = planContacts(standing, entry, member);
   const renewals = entry.renewals.filter(({ renewal }) => renewal.changed);
@@ -134,9 +151,9 @@ function planLists({ lists }: Standing, entry: PreparedEntry): { ids: string[]; 
   const ids: string[] = [];
   const problems: RosterProblem[] = [];
   for (const address of entry.lists) {
-    const list = lists.find((candidate) => candidate.address === address);
+    const list = lists.get(address);
     const tell = (problem: string) => problems.push({ entry: entry.index, address: null, problem });
-    if (!list) tell(`There is no list ${address}; there are ${lists.map((known) => known.address).join(', ')}`);
+    if (!list) tell(`There is no list ${address}; there are ${[...lists.keys()].join(', ')}`);
     else if (list.role === 'public') tell(`${address} is public: it has recipients, no members`);
     else ids.push(list.id);
   }
@@ -175,12 +192,11 @@ function otherCertificate(current: string | undefined, { address, certificate }:
 }
 
 /** A copy to an own list would go round, and one to a public address would tell the world. */
-export function unfitAddress({ lists, external, members }: Standing, address: string): string | undefined {
-  const own = readListAddress(address).list;
-  if (lists.some((list) => list.address === own || list.address === address)) return 'The address is that of a list here';
-  if (external.includes(address)) return 'The address is an external public address';
-  const owner = members.find(({ contacts }) => contacts.some((contact) => contact.address === address));
-  return owner && `The address is a contact of "${owner.organisation}" already`;
+export function unfitAddress({ lists, owners, external }: Addresses, address: string): string | undefined {
+  if (lists.has(readListAddress(address).list) || lists.has(address)) return 'The address is that of a list here';
+  if (external.has(address)) return 'The address is an external public address';
+  const owner = owners.get(address);
+  return owner && `The address is a contact of "${owner}" already`;
 }
 
 /**
@@ -188,20 +204,23 @@ export function unfitAddress({ lists, external, members }: Standing, address: st
  * `address`: whose it is, or is to be.
  */
 export function takenCertificate(
-  keys: readonly Pick<HeldKey, 'fingerprint' | 'address'>[],
+  keys: HeldKeys,
   certificate: ReadCertificate,
   address: string,
   word: 'already' | 'too' = 'already',
 ): string | undefined {
-  const others = keys.filter((key) => key.address !== address);
   // The primary key is the first one: where the whole certificate is another's, that is said.
-  const [taken] = fingerprintsOf(certificate).flatMap((own) => others.find(({ fingerprint }) => fingerprint === own) ?? []);
-  if (!taken) return undefined;
-  return taken.fingerprint === certificate.fingerprint
-    ? `The certificate ${taken.fingerprint} is that of ${taken.address} ${word}`
-    : `The certificate ${certificate.fingerprint} holds the key ${taken.fingerprint}, which belongs to another contact`;
+  for (const fingerprint of fingerprintsOf(certificate)) {
+    const other = keys.get(fingerprint)?.find((holder) => holder !== address);
+    if (other === undefined) continue;
+    return fingerprint === certificate.fingerprint
+      ? `The certificate ${fingerprint} is that of ${other} ${word}`
+      : `The certificate ${certificate.fingerprint} holds the key ${fingerprint}, which belongs to another contact`;
+  }
+  return undefined;
 }
 
-function fingerprintsOf({ keys, claimed }: ReadCertificate): string[] {
+/** Of every key that it holds, or says that it holds. */
+export function fingerprintsOf({ keys, claimed }: ReadCertificate): string[] {
   return [...keys.map(({ fingerprint }) => fingerprint), ...claimed];
 }

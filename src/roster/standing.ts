@@ -1,16 +1,48 @@
 import * as certificates from '../store/certificates.ts';
+import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
-import type { Standing } from './plan.ts';
+import { type Addresses, fingerprintsOf, type HeldKeys, hold, type ReadCertificate, type Standing } from './plan.ts';
 
-/** The roster as it is, for the rules that say what may be added to it. */
+/** The whole roster as it is, for the rules that say what may be added to it. */
 export async function standingOf(db: Db): Promise<Standing> {
+  const known = await members.all(db);
+  const owners = known.flatMap(({ organisation, contacts: people }) =>
+    people.map(({ address }): [string, string] => [address, organisation]),
+  );
   return {
-    lists: await lists.all(db),
-    members: await members.all(db),
-    keys: await certificates.heldKeys(db),
-    external: await recipients.externalAddresses(db),
+    lists: await listsByAddress(db),
+    members: new Map(known.map((member) => [member.organisation, member])),
+    owners: new Map(owners),
+    keys: holders(await certificates.heldKeys(db)),
+    external: new Set(await recipients.externalAddresses(db)),
   };
+}
+
+/** As much of it as says whether one address may be a contact's. */
+export async function standingAt(db: Db, address: string): Promise<Addresses> {
+  const contact = await contacts.byAddress(db, address);
+  const owner = contact && (await members.byId(db, contact.member_id));
+  return {
+    lists: await listsByAddress(db),
+    owners: new Map(owner ? [[address, owner.organisation]] : []),
+    external: new Set(await recipients.externalAddresses(db)),
+  };
+}
+
+/** Who has the keys of a certificate. */
+export async function holdersOf(db: Db, certificate: ReadCertificate): Promise<HeldKeys> {
+  return holders(await certificates.heldKeys(db, fingerprintsOf(certificate)));
+}
+
+function holders(held: readonly certificates.HeldKey[]): HeldKeys {
+  const keys = new Map<string, string[]>();
+  for (const key of held) hold(keys, key);
+  return keys;
+}
+
+async function listsByAddress(db: Db): Promise<Addresses['lists']> {
+  return new Map((await lists.all(db)).map((list) => [list.address, list]));
 }

@@ -1,5 +1,6 @@
 import type { Insertable, Selectable } from 'kysely';
 import type { Db } from './database.ts';
+import { portions } from './rows.ts';
 import type { AuditTable } from './schema.ts';
 
 export type NewLine = Insertable<AuditTable>;
@@ -17,16 +18,9 @@ export async function lockEnd(trx: Db): Promise<{ seq: number; hash: string }> {
 
 /** Lines in their order; `end`: the last of them. Under the lock of `lockEnd`. */
 export async function append(trx: Db, lines: readonly NewLine[], { seq, hash }: { seq: number; hash: string }): Promise<void> {
-  for (let from = 0; from < lines.length; from += MOST_ROWS)
-    await trx
-      .insertInto('audit')
-      .values(lines.slice(from, from + MOST_ROWS))
-      .execute();
+  for (const some of portions(lines)) await trx.insertInto('audit').values(some).execute();
   await trx.updateTable('audit_end').set({ seq, hash }).execute();
 }
-
-/** SQLite takes 32,766 values in a statement; each line has seven. */
-const MOST_ROWS = 1000;
 
 export async function end(db: Db): Promise<{ seq: number; hash: string }> {
   return await db.selectFrom('audit_end').select(['seq', 'hash']).executeTakeFirstOrThrow();

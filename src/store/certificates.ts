@@ -1,7 +1,8 @@
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import type { Db } from './database.ts';
-import type { Certificate, MemberState } from './schema.ts';
+import { portions } from './rows.ts';
+import type { Certificate, MemberState, Schema } from './schema.ts';
 
 /** A key of a certificate: the primary one or a subkey. Upper-case hex. */
 export interface CertificateKey {
@@ -22,6 +23,24 @@ export async function insert(db: Db, certificate: Certificate, keys: readonly Ce
   if (!numInsertedOrUpdatedRows)
     throw new Refusal('conflict', `The contact has the certificate ${certificate.fingerprint}, or another current one`);
   await insertKeys(db, certificate.id, keys);
+}
+
+/** Many at once, as `insert` does. Throws Refusal('conflict') where it would for one of them. */
+export async function insertAll(
+  db: Db,
+  certificates: readonly { certificate: Certificate; keys: readonly CertificateKey[] }[],
+): Promise<void> {
+  for (const some of portions(certificates)) {
+    const { numInsertedOrUpdatedRows } = await db
+      .insertInto('certificates')
+      .values(some.map(({ certificate }) => certificate))
+      .onConflict((oc) => oc.doNothing())
+      .executeTakeFirst();
+    if (numInsertedOrUpdatedRows !== BigInt(some.length))
+      throw new Refusal('conflict', 'One of the contacts has this certificate, or another current one');
+  }
+  for (const some of portions(certificates.flatMap(({ certificate, keys }) => keyRows(certificate.id, keys))))
+    await db.insertInto('certificate_keys').values(some).execute();
 }
 
 /**
@@ -75,28 +94,28 @@ export interface HeldKey {
   address: string;
 }
 
-/** Every key of every contact's certificates. */
-export async function heldKeys(db: Db): Promise<HeldKey[]> {
-  return await db
+/** Every key of every contact's certificates; of `among`, upper-case hex, where that is given. */
+export async function heldKeys(db: Db, among?: readonly string[]): Promise<HeldKey[]> {
+  const query = db
     .selectFrom('certificate_keys')
     .innerJoin('certificates', 'certificates.id', 'certificate_keys.certificate_id')
     .innerJoin('contacts', 'contacts.id', 'certificates.contact_id')
-    .select(['certificate_keys.fingerprint', 'contacts.id as contactId', 'contacts.address'])
-    .execute();
+    .select(['certificate_keys.fingerprint', 'contacts.id as contactId', 'contacts.address']);
+  if (among?.length === 0) return [];
+  return await (among === undefined ? query : query.where('certificate_keys.fingerprint', 'in', among)).execute();
 }
 
 async function insertKeys(db: Db, certificateId: string, keys: readonly CertificateKey[]): Promise<void> {
   if (keys.length === 0) return;
-  await db
-    .insertInto('certificate_keys')
-    .values(
-      keys.map(({ fingerprint, keyId }) => ({
-        certificate_id: certificateId,
-        fingerprint: fingerprint.toUpperCase(),
-        key_id: keyId.toUpperCase(),
-      })),
-    )
-    .execute();
+  await db.insertInto('certificate_keys').values(keyRows(certificateId, keys)).execute();
+}
+
+function keyRows(certificateId: string, keys: readonly CertificateKey[]): Schema['certificate_keys'][] {
+  return keys.map(({ fingerprint, keyId }) => ({
+    certificate_id: certificateId,
+    fingerprint: fingerprint.toUpperCase(),
+    key_id: keyId.toUpperCase(),
+  }));
 }
 
 export async function byId(db: Db, id: string): Promise<Certificate | undefined> {

@@ -1,6 +1,7 @@
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import type { Db } from './database.ts';
+import { portions } from './rows.ts';
 import type { Contact, ListRole } from './schema.ts';
 
 /** Throws Refusal('conflict') where a contact with this address is there, of whichever member. */
@@ -12,6 +13,18 @@ export async function insert(db: Db, contact: Contact): Promise<void> {
     .onConflict((oc) => oc.doNothing())
     .executeTakeFirst();
   if (!numInsertedOrUpdatedRows) throw new Refusal('conflict', `The contact ${address} is there already`);
+}
+
+/** Many at once, their addresses in lower case. Throws Refusal('conflict') where a contact with one of them is there. */
+export async function insertAll(db: Db, contacts: readonly Contact[]): Promise<void> {
+  for (const some of portions(contacts)) {
+    const { numInsertedOrUpdatedRows } = await db
+      .insertInto('contacts')
+      .values(some)
+      .onConflict((oc) => oc.doNothing())
+      .executeTakeFirst();
+    if (numInsertedOrUpdatedRows !== BigInt(some.length)) throw new Refusal('conflict', 'One of the contacts is there already');
+  }
 }
 
 /** `address` in any case. */

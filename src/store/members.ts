@@ -3,6 +3,7 @@ import { Refusal } from '../refusal.ts';
 import * as certificates from './certificates.ts';
 import * as contacts from './contacts.ts';
 import type { Db } from './database.ts';
+import { portions } from './rows.ts';
 import type { Certificate, Contact, Member, MemberState, NewMember } from './schema.ts';
 
 export interface ContactWithCertificate extends Contact {
@@ -25,6 +26,18 @@ export async function insert(db: Db, member: NewMember): Promise<void> {
     .onConflict((oc) => oc.doNothing())
     .executeTakeFirst();
   if (!numInsertedOrUpdatedRows) throw new Refusal('conflict', `The member "${member.organisation}" is there already`);
+}
+
+/** Many at once. Throws Refusal('conflict') where a member of one of these organisations is there. */
+export async function insertAll(db: Db, members: readonly Member[]): Promise<void> {
+  for (const some of portions(members)) {
+    const { numInsertedOrUpdatedRows } = await db
+      .insertInto('members')
+      .values(some)
+      .onConflict((oc) => oc.doNothing())
+      .executeTakeFirst();
+    if (numInsertedOrUpdatedRows !== BigInt(some.length)) throw new Refusal('conflict', 'One of the members is there already');
+  }
 }
 
 /** The organisation's name as it is written, to the letter. */
@@ -63,11 +76,17 @@ export async function listsOf(db: Db, memberId: string): Promise<string[]> {
 
 /** Puts a member on a list; does nothing where he is on it. */
 export async function addToList(db: Db, memberId: string, listId: string): Promise<void> {
-  await db
-    .insertInto('member_lists')
-    .values({ member_id: memberId, list_id: listId })
-    .onConflict((oc) => oc.doNothing())
-    .execute();
+  await addToLists(db, [{ member_id: memberId, list_id: listId }]);
+}
+
+/** Puts members on lists; does nothing where they are on them. */
+export async function addToLists(db: Db, rows: readonly { member_id: string; list_id: string }[]): Promise<void> {
+  for (const some of portions(rows))
+    await db
+      .insertInto('member_lists')
+      .values(some)
+      .onConflict((oc) => oc.doNothing())
+      .execute();
 }
 
 /** False where the member was not in state `from`: somebody else was there first. */

@@ -3,6 +3,7 @@ import { SYSTEM } from '../../src/audit/entry.ts';
 import { DAY } from '../../src/clock.ts';
 import { exportRoster } from '../../src/roster/export.ts';
 import { type ImportOptions, importRoster } from '../../src/roster/import.ts';
+import * as audit from '../../src/store/audit.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import type { Database } from '../../src/store/database.ts';
@@ -185,6 +186,23 @@ eachEngine((engine) => {
       for (const reason of refused) expect(reason).toMatchObject({ reason: 'conflict' });
       expect(refused.length).toBeLessThan(2);
       expect(await members.all(db)).toMatchObject([{ organisation: 'Alpha', contacts: [{ address: 'a@alpha.example' }] }]);
+    });
+
+    test('of more members than one statement takes is written and logged whole, and tells how far it has come', async () => {
+      const db = await open();
+      const many = Array.from({ length: 1100 }, (_, i) => ({ organisation: `Many ${i}`, lists: ['distributors@orbit.example'] }));
+      const roster = [
+        await entry('Alpha', 'a@alpha.example', 'b@alpha.example'),
+        ...many.map((one) => ({ ...one, contacts: [] })),
+      ];
+      const told: string[] = [];
+      const progress = (step: string, done: number, total: number) => told.push(`${step} ${done}/${total}`);
+      expect(await take(db, roster, { ...ACTIVATE, progress })).toMatchObject({ written: true, members: 1101, activated: 1101 });
+      expect(told).toEqual(['reading 1/2', 'reading 2/2', 'writing 500/1101', 'writing 1000/1101', 'writing 1101/1101']);
+      const known = await members.all(db);
+      expect(known.filter(({ state, lists }) => state === 'active' && lists[0] === 'distributors')).toHaveLength(1101);
+      const { seq } = await audit.end(db);
+      expect(seq).toBe(3 * 1101 + 2);
     });
 
     test('that only looks writes nothing and says what it would write', async () => {

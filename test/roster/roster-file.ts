@@ -2,7 +2,7 @@ import { movingClock } from '../../src/clock.ts';
 import { readCertificate, usable } from '../../src/pgp/certificate.ts';
 import { renewCertificate } from '../../src/pgp/renewal.ts';
 import type { RosterEntry } from '../../src/roster/entries.ts';
-import type { CertificateReader } from '../../src/roster/import.ts';
+import type { CertificateReader } from '../../src/roster/reading.ts';
 import type { Database } from '../../src/store/database.ts';
 import { addList, NOW } from '../store/roster-rows.ts';
 import { makeParty } from '../support/party.ts';

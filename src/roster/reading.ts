@@ -1,0 +1,86 @@
+import type { Instant } from '../clock.ts';
+import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
+import type { Pgp } from '../pgp/pool.ts';
+import { Refusal } from '../refusal.ts';
+import type { PlacedEntry, RosterProblem } from './entries.ts';
+import type { PreparedEntry, ReadCertificate, RenewedContact, Standing } from './plan.ts';
+
+/** What an import needs of OpenPGP. */
+export type CertificateReader = Pick<Pgp, 'readCertificate' | 'renewCertificate' | 'usable'>;
+
+export interface Reading {
+  pgp: CertificateReader;
+  now: Instant;
+  /** Who is there: his own certificate that comes again is a renewal. */
+  members: Standing['members'];
+  /** How many certificates are done, of how many. */
+  progress: (done: number, total: number) => void;
+}
+
+/** Reads every certificate, before any transaction is open. Contacts whose certificate cannot be used are problems, in order. */
+export async function readCertificates(
+  entries: readonly PlacedEntry[],
+  reading: Reading,
+): Promise<{ entries: PreparedEntry[]; problems: RosterProblem[] }> {
+  const total = entries.reduce((sum, entry) => sum + entry.contacts.length, 0);
+  let done = 0;
+  const contacts = entries.flatMap((entry) => entry.contacts.map((contact) => ({ entry, contact })));
+  const found = await abreast(contacts, async ({ entry, contact }) => {
+    const one = await readOne(contact, entry.organisation, reading);
+    reading.progress(++done, total);
+    return one;
+  });
+
+  const prepared = new Map(entries.map((entry) => [entry, empty(entry)]));
+  const problems: RosterProblem[] = [];
+  for (const [at, { entry, contact }] of contacts.entries()) {
+    const [one, into] = [found[at], prepared.get(entry)];
+    const { address, name } = contact;
+    if (!one || !into) throw new Error('a certificate was not looked at');
+    if ('problem' in one) problems.push({ entry: entry.index, address, problem: one.problem });
+    else if ('renewal' in one) into.renewals.push({ address, ...one });
+    else into.contacts.push({ address, name: name ?? null, certificate: one });
+  }
+  return { entries: [...prepared.values()], problems };
+}
+
+function empty({ index, organisation, product, lists }: PlacedEntry): PreparedEntry {
+  return { index, organisation, product: product ?? null, lists, contacts: [], renewals: [] };
+}
+
+/** How many certificates are under way at once: every thread has its next one waiting, and none waits long. */
+const ABREAST = 32;
+
+/** The results in the order of the items. */
+async function abreast<Item, Result>(items: readonly Item[], act: (item: Item) => Promise<Result>): Promise<Result[]> {
+  const results: Result[] = [];
+  const waiting = items.entries();
+  const hand = async () => {
+    for (const [at, item] of waiting) results[at] = await act(item);
+  };
+  await Promise.all(Array.from({ length: ABREAST }, hand));
+  return results;
+}
+
+type Found = ReadCertificate | Pick<RenewedContact, 'certificate' | 'renewal'> | { problem: string };
+
+/** A certificate that is there already is never a problem: if it has come to be unusable, that is what has to be known. */
+async function readOne(
+  { address, certificate: armored }: PlacedEntry['contacts'][number],
+  organisation: string,
+  { pgp, now, members }: Reading,
+): Promise<Found> {
+  if (armored === undefined) return { problem: 'The certificate is missing' };
+  const current = members.get(organisation)?.contacts.find((one) => one.address === address)?.certificate;
+  try {
+    if (current && primaryFingerprint(armored) === current.fingerprint)
+      return { certificate: current, renewal: await pgp.renewCertificate(current.data, armored, now) };
+    const certificate = await pgp.readCertificate(armored);
+    const state = await pgp.usable(certificate.data, now);
+    return state.usable ? certificate : { problem: `The certificate ${certificate.fingerprint} cannot be used: ${state.reason}` };
+  } catch (error) {
+    // `busy` says nothing about the certificate.
+    if (error instanceof Refusal && error.reason !== 'busy') return { problem: error.message };
+    throw error;
+  }
+}
