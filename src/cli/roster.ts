@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { jsonFault } from '../json-fault.ts';
@@ -9,6 +10,7 @@ import { exportRoster } from '../roster/export.ts';
 import { type ImportReport, importRoster, type ReportedRenewal } from '../roster/import.ts';
 import { readNamed } from './file.ts';
 import { type LocalOptions, localCommand, print, withLocal } from './local.ts';
+import { progressBar } from './progress.ts';
 
 interface ImportCommand extends LocalOptions {
   certificates?: string;
@@ -30,29 +32,35 @@ export function register(program: Command): void {
         take.error('error: --activate and --reason belong together');
       await importFile(file, options);
     });
-  localCommand(roster, 'export', 'print the roster as JSON, in the form that import reads').action(
-    async (options: LocalOptions) => {
-      const entries = await withLocal(options, ({ db }) => exportRoster(db));
-      print({ json: true }, entries, []);
-    },
-  );
+  localCommand(roster, 'export', 'print the roster as JSON, in the form that import reads').action(exportFile);
 }
 
 async function importFile(file: string, options: ImportCommand): Promise<void> {
   const read = readRoster(file, options.certificates);
-  const pgp = createPgp(1);
+  const pgp = createPgp(availableParallelism());
+  const bar = progressBar(options);
   const taking = withLocal(options, (local) =>
     importRoster({ ...local, pgp }, read.entries, {
       activate: options.reason === undefined ? null : { reason: options.reason },
       dryRun: options.dryRun === true,
       problems: read.problems,
+      progress: (step, done, total) => bar.show(DOING[step], done, total),
     }),
   );
-  const report = await taking.finally(() => pgp.close());
+  const report = await taking.finally(() => pgp.close()).finally(bar.clear);
   if (report.problems.length === 0) return print(options, report, [summary(report), ...report.renewals.map(renewalLine)]);
   if (options.json) print(options, report, []);
   const count = report.problems.length === 1 ? '1 problem' : `${report.problems.length} problems`;
   throw new Refusal('invalid', [`Nothing was imported: ${count} in ${file}`, ...report.problems.map(line)].join('\n'));
+}
+
+const DOING = { reading: 'Reading certificates', writing: 'Writing members' } as const;
+
+async function exportFile(options: LocalOptions): Promise<void> {
+  const bar = progressBar(options);
+  const told = (done: number, total: number) => bar.show('Exporting members', done, total);
+  const entries = await withLocal(options, ({ db }) => exportRoster(db, told)).finally(bar.clear);
+  print({ json: true }, entries, []);
 }
 
 function readRoster(file: string, folder: string | undefined): { entries: unknown; problems: RosterProblem[] } {
