@@ -13,7 +13,7 @@ import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
 import { InstantUtc } from './instant.ts';
 import { knownMember } from './members.ts';
-import { PageOf, Paging, pageOf } from './page.ts';
+import { PageOf, Paging, readPageBy } from './page.ts';
 import { ById, Name, OrNull } from './schemas.ts';
 
 const tags = ['roster'];
@@ -62,9 +62,9 @@ export function contactRoutes(app: App, api: Api): void {
   decideCertificate(app, api, 'refuse', refuseCertificate, 'Refuse a proposed certificate');
 }
 
-function contactView(contact: Contact, current: { fingerprint: string } | undefined): Static<typeof ContactView> {
+/** `fingerprint`: of his current certificate. */
+function contactView(contact: Contact, fingerprint: string | null = null): Static<typeof ContactView> {
   const { id, member_id, address, name, active, created_at } = contact;
-  const fingerprint = current?.fingerprint ?? null;
   return { id, memberId: member_id, address, name, active: active === 1, fingerprint, createdAt: toIso(created_at) };
 }
 
@@ -78,9 +78,16 @@ function listContacts(app: App, { seams: { db } }: Api): void {
   const schema = { tags, summary: 'List the contacts of a member', params: ById, querystring: Paging, response };
   app.get('/members/:id/contacts', { schema }, async ({ params, query }) => {
     const { id } = await knownMember(db, params.id);
-    const { items, next } = pageOf(await contacts.ofMember(db, id), query, ({ address }) => address);
-    const views = items.map(async (contact) => contactView(contact, await certificates.current(db, contact.id)));
-    return { items: await Promise.all(views), next };
+    const { items, next } = await readPageBy(
+      query,
+      (of) => contacts.page(db, { ...of, memberId: id }),
+      ({ address }) => address,
+    );
+    const current = await certificates.currentFingerprints(
+      db,
+      items.map((contact) => contact.id),
+    );
+    return { items: items.map((contact) => contactView(contact, current.get(contact.id))), next };
   });
 }
 
@@ -90,7 +97,7 @@ function postContact(app: App, { seams }: Api): void {
   app.post('/members/:id/contacts', { schema }, async ({ params, body: wish, caller }, reply) => {
     const { contact, certificate } = await addContact(acting(seams, caller), params.id, { ...wish, name: wish.name ?? null });
     reply.code(201);
-    return contactView(contact, certificate);
+    return contactView(contact, certificate.fingerprint);
   });
 }
 
@@ -100,7 +107,11 @@ function listCertificates(app: App, { seams: { db } }: Api): void {
   app.get('/contacts/:id/certificates', { schema }, async ({ params, query }) => {
     const contact = await contacts.byId(db, params.id);
     if (!contact) throw new Refusal('not-found', `There is no contact ${params.id}`);
-    const { items, next } = pageOf(await certificates.ofContact(db, contact.id), query, ({ id }) => id);
+    const { items, next } = await readPageBy(
+      query,
+      (of) => certificates.page(db, { ...of, contactId: contact.id }),
+      ({ id }) => id,
+    );
     return { items: items.map(certificateView), next };
   });
 }

@@ -10,7 +10,7 @@ import { versionOf } from '../store/version.ts';
 import type { Api, App } from './api.ts';
 import { acting } from './auth.ts';
 import { etagOf, IfMatch, seenVersion } from './etag.ts';
-import { PageOf, Paging, pageOf } from './page.ts';
+import { PageOf, Paging, readPageBy } from './page.ts';
 import { ListView, Name, policy } from './schemas.ts';
 
 const tags = ['lists'];
@@ -86,7 +86,11 @@ function columnsOf(change: Static<typeof PolicyChange>): ListChange {
 function listLists(app: App, { seams: { db } }: Api): void {
   const schema = { tags, summary: 'List the lists', querystring: Paging, response: { 200: PageOf(ListView) } };
   app.get('/lists', { schema }, async ({ query }) => {
-    const { items, next } = pageOf(await lists.all(db), query, ({ address }) => address);
+    const { items, next } = await readPageBy(
+      query,
+      (of) => lists.page(db, of),
+      ({ address }) => address,
+    );
     return { items: items.map(listView), next };
   });
 }

@@ -14,18 +14,22 @@ import { acting } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { etagOf } from './etag.ts';
 import { InstantUtc } from './instant.ts';
-import { PageOf, Paging, pageOf } from './page.ts';
-import { ById, OrNull } from './schemas.ts';
+import { knownList } from './lists.ts';
+import { PageOf, paging, readPageBy } from './page.ts';
+import { ById, Name, OrNull } from './schemas.ts';
 
 const tags = ['roster'];
 const strict = { additionalProperties: false } as const;
 const { organisation, product } = Entry.properties;
 
+const STATES = ['applied', 'vouched', 'vetted', 'key_proved', 'active', 'key_hold', 'suspended', 'removed', 'rejected'] as const;
+const State = Type.Enum([...STATES], { description: `one of ${STATES.join(', ')}` });
+
 export const MemberView = Type.Object({
   id: Type.String(),
   organisation: Type.String(),
   product: OrNull(Type.String()),
-  state: Type.Enum(['applied', 'vouched', 'vetted', 'key_proved', 'active', 'key_hold', 'suspended', 'removed', 'rejected']),
+  state: State,
   reason: OrNull(Type.String({ description: 'of the last change of state' })),
   lists: Type.Array(Type.String(), { description: 'addresses' }),
   createdAt: InstantUtc,
@@ -56,27 +60,38 @@ function memberView(member: Member, onLists: string[]): Static<typeof MemberView
   };
 }
 
-async function addresses(db: Db): Promise<Map<string, string>> {
-  return new Map((await lists.all(db)).map(({ id, address }) => [id, address]));
-}
-
 export async function shown(db: Db, reply: FastifyReply, member: Member): Promise<Static<typeof MemberView>> {
   reply.header('etag', etagOf(versionOf(member)));
-  const known = await addresses(db);
   const ids = await members.listsOf(db, member.id);
+  const known = await lists.addresses(db, ids);
   return memberView(
     member,
     ids.flatMap((id) => known.get(id) ?? []),
   );
 }
 
+const Filter = Type.Object(
+  {
+    ...paging,
+    state: Type.Optional(State),
+    list: Type.Optional({ ...Name, description: 'the id or the address of a list that they are on' }),
+    organisation: Type.Optional({ ...organisation, description: 'what the name begins with, to the letter' }),
+  },
+  strict,
+);
+
 function listMembers(app: App, { seams: { db } }: Api): void {
   const response = { 200: PageOf(MemberView) };
-  const schema = { tags, summary: 'List the members, in every state, by organisation', querystring: Paging, response };
-  app.get('/members', { schema }, async ({ query }) => {
-    const known = await addresses(db);
-    const { items, next } = pageOf(await members.all(db), query, (member) => member.organisation);
-    const view = (member: members.MemberWithContacts) =>
+  const schema = { tags, summary: 'List the members, in every state, by organisation', querystring: Filter, response };
+  app.get('/members', { schema }, async ({ query: { list, ...query } }) => {
+    const filter = { ...query, ...(list === undefined ? {} : { listId: (await knownList(db, list)).id }) };
+    const { items, next } = await readPageBy(
+      query,
+      (of) => members.page(db, { ...filter, ...of }),
+      (member) => member.organisation,
+    );
+    const known = await lists.addresses(db, [...new Set(items.flatMap((member) => member.lists))]);
+    const view = (member: members.MemberOnLists) =>
       memberView(
         member,
         member.lists.flatMap((id) => known.get(id) ?? []),

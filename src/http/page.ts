@@ -9,7 +9,7 @@ export const paging = {
   limit: Type.Optional(
     Type.Integer({ minimum: 1, maximum: MOST, default: DEFAULT, description: `a whole number, 1 to ${MOST}` }),
   ),
-  cursor: Type.Optional(Type.String({ pattern: '^[!-~]{1,400}$', description: '`next` of the page before' })),
+  cursor: Type.Optional(Type.String({ pattern: '^[!-~]{1,1100}$', description: '`next` of the page before' })),
 };
 export const Paging = Type.Object(paging, { additionalProperties: false });
 
@@ -40,21 +40,22 @@ export async function readPage<Row extends { id: string }>(
   return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
 }
 
-/** A page of what is in memory as a whole, in the order of `key`, which tells the items apart. */
-export function pageOf<Item>(
-  all: readonly Item[],
+/** As `readPage`, in the order of `key`, which tells the rows apart: `after` is that of the last row of the page before. */
+export async function readPageBy<Row>(
   { limit = DEFAULT, cursor }: PageQuery,
-  key: (item: Item) => string,
-): Page<Item> {
-  const after = cursor === undefined ? '' : decode(cursor);
-  const rest = all.filter((item) => key(item) > after).sort((a, b) => (key(a) < key(b) ? -1 : 1));
-  const items = rest.slice(0, limit);
+  read: (of: { limit: number; after?: string }) => Promise<Row[]>,
+  key: (row: Row) => string,
+): Promise<Page<Row>> {
+  const rows = await read({ limit: limit + 1, ...(cursor === undefined ? {} : { after: decode(cursor) }) });
+  const items = rows.slice(0, limit);
   const last = items.at(-1);
-  return { items, next: rest.length > limit && last !== undefined ? Buffer.from(key(last)).toString('base64url') : null };
+  return { items, next: rows.length > limit && last !== undefined ? Buffer.from(key(last)).toString('base64url') : null };
 }
 
 function decode(cursor: string): string {
   const key = Buffer.from(cursor, 'base64url').toString();
-  if (Buffer.from(key).toString('base64url') !== cursor) throw new Refusal('invalid', 'cursor must be `next` of the page before');
+  // PostgreSQL has no text with a NUL.
+  if (Buffer.from(key).toString('base64url') !== cursor || key.includes('\0'))
+    throw new Refusal('invalid', 'cursor must be `next` of the page before');
   return key;
 }

@@ -9,7 +9,7 @@ import type { Api, App } from './api.ts';
 import { acting } from './auth.ts';
 import { InstantUtc } from './instant.ts';
 import { ByList, knownList } from './lists.ts';
-import { PageOf, Paging, pageOf } from './page.ts';
+import { PageOf, Paging, readPageBy } from './page.ts';
 import { Name } from './schemas.ts';
 
 const tags = ['lists'];
@@ -35,7 +35,11 @@ function listRecipients(app: App, { seams: { db } }: Api): void {
   const schema = { tags, summary: 'List who gets a public list', params: ByList, querystring: Paging, response };
   app.get('/lists/:list/recipients', { schema }, async ({ params, query }) => {
     const { id } = await publicList(db, (await knownList(db, params.list)).address);
-    const { items, next } = pageOf(await recipients.ofList(db, id), query, ({ address }) => address);
+    const { items, next } = await readPageBy(
+      query,
+      (of) => recipients.page(db, { ...of, listId: id }),
+      ({ address }) => address,
+    );
     return { items: items.map(recipientView), next };
   });
 }
@@ -60,8 +64,7 @@ function deleteRecipient(app: App, { seams }: Api): void {
   };
   app.delete('/lists/:list/recipients/:recipient', { schema }, async ({ params, caller }) => {
     const list = await publicList(db, (await knownList(db, params.list)).address);
-    const named = params.recipient.toLowerCase();
-    const found = (await recipients.ofList(db, list.id)).find(({ id, address }) => id === named || address === named);
+    const found = await recipients.byIdOrAddress(db, list.id, params.recipient);
     if (!found) throw new Refusal('not-found', `${params.recipient} does not get ${list.address}`);
     await removeRecipient(acting(seams, caller), list.address, found.address);
     return recipientView(found);

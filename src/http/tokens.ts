@@ -4,14 +4,13 @@ import { Refusal } from '../refusal.ts';
 import { Address } from '../roster/entries.ts';
 import { issueToken, revokeToken } from '../roster/tokens.ts';
 import * as contacts from '../store/contacts.ts';
-import type { Db } from '../store/database.ts';
-import type { Token } from '../store/schema.ts';
+import type { Contact, Token } from '../store/schema.ts';
 import * as tokens from '../store/tokens.ts';
 import type { Api, App } from './api.ts';
 import { acting } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { InstantUtc } from './instant.ts';
-import { PageOf, Paging, pageOf } from './page.ts';
+import { PageOf, Paging, readPageBy } from './page.ts';
 import { ById, OrNull } from './schemas.ts';
 
 const tags = ['tokens'];
@@ -35,9 +34,8 @@ export function tokenRoutes(app: App, api: Api): void {
   deleteToken(app, api);
 }
 
-async function tokenView(db: Db, token: Token): Promise<Static<typeof TokenView>> {
-  const { id, name, role, person_id } = token;
-  const person = person_id === null ? undefined : await contacts.byId(db, person_id);
+function tokenView(token: Token, person: Contact | undefined): Static<typeof TokenView> {
+  const { id, name, role } = token;
   return {
     id,
     name,
@@ -53,8 +51,24 @@ async function tokenView(db: Db, token: Token): Promise<Static<typeof TokenView>
 function listTokens(app: App, { seams: { db } }: Api): void {
   const schema = { tags, summary: 'List the tokens', querystring: Paging, response: { 200: PageOf(TokenView) } };
   app.get('/tokens', { schema }, async ({ query }) => {
-    const { items, next } = pageOf(await tokens.all(db), query, ({ id }) => id);
-    return { items: await Promise.all(items.map((token) => tokenView(db, token))), next };
+    const { items, next } = await readPageBy(
+      query,
+      (of) => tokens.page(db, of),
+      ({ id }) => id,
+    );
+    const people = await contacts.byIds(
+      db,
+      items.flatMap(({ person_id }) => person_id ?? []),
+    );
+    return {
+      items: items.map((token) =>
+        tokenView(
+          token,
+          people.find(({ id }) => id === token.person_id),
+        ),
+      ),
+      next,
+    };
   });
 }
 
@@ -82,7 +96,9 @@ function postToken(app: App, { seams }: Api): void {
 
 function deleteToken(app: App, { seams }: Api): void {
   const schema = { tags, summary: 'Revoke a token', params: ById, response: { 200: TokenView } };
-  app.delete('/tokens/:id', { schema }, async ({ params, caller }) =>
-    tokenView(seams.db, await revokeToken(acting(seams, caller), params.id)),
-  );
+  app.delete('/tokens/:id', { schema }, async ({ params, caller }) => {
+    const token = await revokeToken(acting(seams, caller), params.id);
+    const [person] = await contacts.byIds(seams.db, token.person_id === null ? [] : [token.person_id]);
+    return tokenView(token, person);
+  });
 }

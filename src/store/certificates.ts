@@ -1,7 +1,7 @@
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import type { Db } from './database.ts';
-import { portions } from './rows.ts';
+import { type PageOf, portions } from './rows.ts';
 import type { Certificate, MemberState, Schema } from './schema.ts';
 
 /** A key of a certificate: the primary one or a subkey. Upper-case hex. */
@@ -132,6 +132,18 @@ export async function current(db: Db, contactId: string): Promise<Certificate | 
     .executeTakeFirst();
 }
 
+/** Fingerprints of the current ones of these contacts, by contact. */
+export async function currentFingerprints(db: Db, contactIds: readonly string[]): Promise<Map<string | null, string>> {
+  if (contactIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('certificates')
+    .select(['contact_id', 'fingerprint'])
+    .where('contact_id', 'in', contactIds)
+    .where('state', '=', 'current')
+    .execute();
+  return new Map(rows.map(({ contact_id, fingerprint }) => [contact_id, fingerprint]));
+}
+
 /** A proposed certificate becomes the current one, and the current one is retired; in the caller's transaction. */
 export async function promote(db: Db, contactId: string, id: string): Promise<void> {
   const ofContact = db.updateTable('certificates').where('contact_id', '=', contactId);
@@ -147,6 +159,13 @@ export async function retire(db: Db, id: string): Promise<void> {
 /** All of a contact, in every state, in the order of their making. */
 export async function ofContact(db: Db, contactId: string): Promise<Certificate[]> {
   return await db.selectFrom('certificates').selectAll().where('contact_id', '=', contactId).orderBy('id').execute();
+}
+
+/** As `ofContact`, after the one with that id. */
+export async function page(db: Db, { limit, after, contactId }: PageOf & { contactId: string }): Promise<Certificate[]> {
+  let query = db.selectFrom('certificates').selectAll().where('contact_id', '=', contactId).orderBy('id').limit(limit);
+  if (after !== undefined) query = query.where('id', '>', after);
+  return await query.execute();
 }
 
 export async function allCurrent(db: Db): Promise<Certificate[]> {

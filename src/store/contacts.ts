@@ -1,7 +1,7 @@
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import type { Db } from './database.ts';
-import { portions } from './rows.ts';
+import { type PageOf, portions } from './rows.ts';
 import type { Contact, ListRole } from './schema.ts';
 
 /** Throws Refusal('conflict') where a contact with this address is there, of whichever member. */
@@ -104,9 +104,17 @@ export async function isOn(db: Db, id: string, role: ListRole): Promise<boolean>
   return row !== undefined;
 }
 
-/** By address, active or not. */
-export async function ofMember(db: Db, memberId: string): Promise<Contact[]> {
-  return await db.selectFrom('contacts').selectAll().where('member_id', '=', memberId).orderBy('address').execute();
+/** Of a member, by address, active or not, after the one with that address. */
+export async function page(db: Db, { limit, after, memberId }: PageOf & { memberId: string }): Promise<Contact[]> {
+  let query = db.selectFrom('contacts').selectAll().where('member_id', '=', memberId).orderBy('address').limit(limit);
+  if (after !== undefined) query = query.where('address', '>', after);
+  return await query.execute();
+}
+
+/** Those with these ids, in no order. */
+export async function byIds(db: Db, ids: readonly string[]): Promise<Contact[]> {
+  if (ids.length === 0) return [];
+  return await db.selectFrom('contacts').selectAll().where('id', 'in', ids).execute();
 }
 
 /** False where there is no such contact, or nothing was to change. */

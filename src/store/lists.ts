@@ -1,5 +1,6 @@
 import { Refusal } from '../refusal.ts';
 import type { Database, Db } from './database.ts';
+import type { PageOf } from './rows.ts';
 import type { List, ListChange, NewList } from './schema.ts';
 
 /** Gives the row. Throws Refusal('conflict') where a list with this address is there. */
@@ -54,4 +55,18 @@ export async function change(db: Db, id: string, to: ListChange): Promise<boolea
 /** By address. */
 export async function all(db: Db): Promise<List[]> {
   return await db.selectFrom('lists').selectAll().orderBy('address').execute();
+}
+
+/** The addresses of lists, by their ids. */
+export async function addresses(db: Db, ids: readonly string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.selectFrom('lists').select(['id', 'address']).where('id', 'in', ids).execute();
+  return new Map(rows.map(({ id, address }) => [id, address]));
+}
+
+/** As `all`, after the one with that address. */
+export async function page(db: Db, { limit, after }: PageOf): Promise<List[]> {
+  let query = db.selectFrom('lists').selectAll().orderBy('address').limit(limit);
+  if (after !== undefined) query = query.where('address', '>', after);
+  return await query.execute();
 }

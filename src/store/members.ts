@@ -1,9 +1,10 @@
+import { sql } from 'kysely';
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import * as certificates from './certificates.ts';
 import * as contacts from './contacts.ts';
 import type { Db } from './database.ts';
-import { portions } from './rows.ts';
+import { type PageOf, portions } from './rows.ts';
 import type { Certificate, Contact, Member, MemberState, NewMember } from './schema.ts';
 
 export interface ContactWithCertificate extends Contact {
@@ -61,6 +62,54 @@ export async function all(db: Db): Promise<MemberWithContacts[]> {
   for (const contact of people)
     found.get(contact.member_id)?.contacts.push({ ...contact, certificate: current.get(contact.id) ?? null });
   return [...found.values()];
+}
+
+export interface MemberFilter {
+  state?: MemberState;
+  /** The id of a list. */
+  listId?: string;
+  /** What the organisation's name begins with, to the letter. */
+  organisation?: string;
+}
+
+export interface MemberOnLists extends Member {
+  /** Ids. */
+  lists: string[];
+}
+
+/** By organisation, after the one of that name. */
+export async function page(
+  db: Db,
+  { limit, after, state, listId, organisation }: PageOf & MemberFilter,
+): Promise<MemberOnLists[]> {
+  let query = db.selectFrom('members').selectAll().orderBy('organisation').limit(limit);
+  if (after !== undefined) query = query.where('organisation', '>', after);
+  if (state !== undefined) query = query.where('state', '=', state);
+  if (listId !== undefined)
+    query = query.where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('member_lists')
+          .select('member_lists.list_id')
+          .whereRef('member_lists.member_id', '=', 'members.id')
+          .where('member_lists.list_id', '=', listId),
+      ),
+    );
+  if (organisation !== undefined)
+    query = query.where(sql<boolean>`substr(organisation, 1, length(${organisation})) = ${organisation}`);
+  const found = await query.execute();
+  const lists = await listsOfAll(
+    db,
+    found.map(({ id }) => id),
+  );
+  return found.map((member) => ({ ...member, lists: lists.get(member.id) ?? [] }));
+}
+
+async function listsOfAll(db: Db, memberIds: readonly string[]): Promise<Map<string, string[]>> {
+  const lists = new Map<string, string[]>(memberIds.map((id) => [id, []]));
+  if (memberIds.length === 0) return lists;
+  const rows = await db.selectFrom('member_lists').selectAll().where('member_id', 'in', memberIds).orderBy('list_id').execute();
+  for (const { member_id, list_id } of rows) lists.get(member_id)?.push(list_id);
+  return lists;
 }
 
 /** Ids of the lists that a member belongs to. */

@@ -1,5 +1,6 @@
 import { Refusal } from '../refusal.ts';
 import type { Db } from './database.ts';
+import type { PageOf } from './rows.ts';
 import type { Recipient } from './schema.ts';
 
 /** Throws Refusal('conflict') where the address gets this list already, as a subscriber or as an external address. */
@@ -26,6 +27,24 @@ export async function remove(db: Db, listId: string, address: string): Promise<b
 /** By address. */
 export async function ofList(db: Db, listId: string): Promise<Recipient[]> {
   return await db.selectFrom('recipients').selectAll().where('list_id', '=', listId).orderBy('address').execute();
+}
+
+/** As `ofList`, after the one with that address. */
+export async function page(db: Db, { limit, after, listId }: PageOf & { listId: string }): Promise<Recipient[]> {
+  let query = db.selectFrom('recipients').selectAll().where('list_id', '=', listId).orderBy('address').limit(limit);
+  if (after !== undefined) query = query.where('address', '>', after);
+  return await query.execute();
+}
+
+/** The one of a list with that id or, in any case, that address. */
+export async function byIdOrAddress(db: Db, listId: string, named: string): Promise<Recipient | undefined> {
+  const lower = named.toLowerCase();
+  return await db
+    .selectFrom('recipients')
+    .selectAll()
+    .where('list_id', '=', listId)
+    .where((eb) => eb.or([eb('id', '=', lower), eb('address', '=', lower)]))
+    .executeTakeFirst();
 }
 
 /** The external addresses of all lists: nothing but what is released may be addressed to them. Lower case. */

@@ -5,3 +5,9 @@ const MOST_ROWS = 1000;
 export function* portions<Row>(rows: readonly Row[]): Generator<Row[]> {
   for (let from = 0; from < rows.length; from += MOST_ROWS) yield rows.slice(from, from + MOST_ROWS);
 }
+
+/** What a page takes: so many rows, after the one with that key. */
+export interface PageOf {
+  limit: number;
+  after?: string;
+}

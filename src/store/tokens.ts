@@ -1,6 +1,7 @@
 import { type Instant, MINUTE } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import type { Db } from './database.ts';
+import type { PageOf } from './rows.ts';
 import type { Token } from './schema.ts';
 
 /** Throws Refusal('conflict') where a token of this name is there; one that was revoked keeps its name. */
@@ -33,6 +34,13 @@ export async function byNameOrId(db: Db, nameOrId: string): Promise<Token | unde
 /** In the order of their making. */
 export async function all(db: Db): Promise<Token[]> {
   return await db.selectFrom('tokens').selectAll().orderBy('id').execute();
+}
+
+/** As `all`, after the one with that id. */
+export async function page(db: Db, { limit, after }: PageOf): Promise<Token[]> {
+  let query = db.selectFrom('tokens').selectAll().orderBy('id').limit(limit);
+  if (after !== undefined) query = query.where('id', '>', after);
+  return await query.execute();
 }
 
 /** False where it was revoked before, or there is none. */
