@@ -119,3 +119,25 @@ function dearmored(text: string): Uint8Array {
   // A colon is in armor headers only, a leading `=` before the checksum only.
   return Buffer.from(lines.filter((line) => !line.includes(':') && !line.startsWith('=')).join(''), 'base64');
 }
+
+/** A certificate as it lies among others, and the fingerprints of all that calls itself a key in it, the primary one first. */
+export interface LooseCertificate {
+  fingerprints: string[];
+  data: Uint8Array;
+}
+
+/**
+ * Cuts apart binary certificates that lie one behind the other, as an export of a keyring has them. Nothing else is looked at:
+ * each is to be read like any that comes from outside. Those of version 3 are left out.
+ * @throws Refusal `unusable-certificate` where the framing is broken.
+ */
+export function certificatesIn(data: Uint8Array): LooseCertificate[] {
+  const starts = [...framed(data)].filter(({ tag }) => tag === PRIMARY).map(({ start }) => start);
+  // Octets of its own: OpenPGP.js armors none that begin within a word, and one does not keep all the others in memory.
+  const cut = starts.map((start, index) => new Uint8Array(data.subarray(start, starts[index + 1] ?? data.length)));
+  return cut.flatMap((one) => {
+    const fingerprints = keysIn(one, KEYS);
+    const [primary] = keysIn(one, [PRIMARY]);
+    return primary === undefined ? [] : [{ fingerprints, data: one }];
+  });
+}
