@@ -2,17 +2,19 @@ import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { jsonFault } from '../json-fault.ts';
-import { createPgp } from '../pgp/pool.ts';
+import { createPgp, type Pgp } from '../pgp/pool.ts';
 import { Refusal } from '../refusal.ts';
 import { certificateFolder, entriesFromCsv } from '../roster/csv.ts';
 import type { RosterProblem } from '../roster/entries.ts';
 import { exportRoster } from '../roster/export.ts';
-import { type ImportReport, importRoster, type ReportedRenewal } from '../roster/import.ts';
+import { type ImportOptions, type ImportReport, importRoster, type ReportedRenewal } from '../roster/import.ts';
+import { importSchleuder } from '../roster/schleuder.ts';
 import { readNamed } from './file.ts';
-import { type LocalOptions, localCommand, print, withLocal } from './local.ts';
+import { type Local, type LocalOptions, localCommand, print, withLocal } from './local.ts';
 import { progressBar } from './progress.ts';
+import { listMapping, readSource, reportLines, type SchleuderOptions } from './schleuder.ts';
 
-interface ImportCommand extends LocalOptions {
+interface ImportCommand extends LocalOptions, Partial<SchleuderOptions> {
   certificates?: string;
   activate?: true;
   reason?: string;
@@ -21,37 +23,64 @@ interface ImportCommand extends LocalOptions {
 
 export function register(program: Command): void {
   const roster = program.command('roster').description('members, their contacts and certificates, as a whole');
-  const take = localCommand(roster, 'import', 'take over members from JSON, or from CSV with a folder of certificates')
-    .argument('<file>', 'JSON, or CSV where the name ends in .csv')
+  const take = localCommand(
+    roster,
+    'import',
+    'take over members from JSON, from CSV with a folder of certificates, or from Schleuder',
+  )
+    .argument('[file]', 'JSON, or CSV where the name ends in .csv')
     .option('--certificates <folder>', 'where the certificate files of a CSV are (default: the folder of the CSV)')
+    .option('--schleuder <path>', 'in place of a file: the folder of a Schleuder (with db.sqlite and lists), or its database')
+    .option('--list <old=new>', 'which list of Schleuder becomes which one here; once for each that is taken', listMapping)
+    .option('--lists-dir <folder>', 'the GnuPG homes of its lists (default: lists, beside the database)')
+    .option('--organisations <file>', 'CSV with the columns address,organisation (default: the domain of the address)')
     .option('--activate', 'make the members active at once (needs --reason)')
     .option('--reason <reason>', 'why they are vouched for; recorded with each member')
     .option('--dry-run', 'check everything, write nothing')
-    .action(async (file: string, options: ImportCommand) => {
+    .action(async (file: string | undefined, options: ImportCommand) => {
       if (Boolean(options.activate) !== (options.reason !== undefined))
         take.error('error: --activate and --reason belong together');
-      await importFile(file, options);
+      const { schleuder } = options;
+      if (file !== undefined && schleuder === undefined) return importFile(file, options);
+      if (file === undefined && schleuder !== undefined) return importFrom({ ...options, schleuder });
+      take.error('error: a file or --schleuder is needed, and not both');
     });
   localCommand(roster, 'export', 'print the roster as JSON, in the form that import reads').action(exportFile);
 }
 
 async function importFile(file: string, options: ImportCommand): Promise<void> {
   const read = readRoster(file, options.certificates);
-  const pgp = createPgp(availableParallelism());
-  const bar = progressBar(options);
-  const taking = withLocal(options, (local) =>
-    importRoster({ ...local, pgp }, read.entries, {
-      activate: options.reason === undefined ? null : { reason: options.reason },
-      dryRun: options.dryRun === true,
-      problems: read.problems,
-      progress: (step, done, total) => bar.show(DOING[step], done, total),
-    }),
-  );
-  const report = await taking.finally(() => pgp.close()).finally(bar.clear);
+  const report = await importing(options, (seams, how) => importRoster(seams, read.entries, { ...how, problems: read.problems }));
   if (report.problems.length === 0) return print(options, report, [summary(report), ...report.renewals.map(renewalLine)]);
   if (options.json) print(options, report, []);
   const count = report.problems.length === 1 ? '1 problem' : `${report.problems.length} problems`;
   throw new Refusal('invalid', [`Nothing was imported: ${count} in ${file}`, ...report.problems.map(line)].join('\n'));
+}
+
+async function importFrom(options: ImportCommand & SchleuderOptions): Promise<void> {
+  const bar = progressBar(options);
+  const source = await readSource(options, (done, total) => bar.show('Exporting from GnuPG', done, total)).finally(bar.clear);
+  const report = await importing(options, (seams, how) => importSchleuder(seams, source, how));
+  const lines = [summary(report), ...report.renewals.map(renewalLine), ...reportLines(source.lists, report)];
+  print(options, { ...report, lists: source.lists }, lines);
+}
+
+type Importing = Pick<ImportOptions, 'activate' | 'dryRun' | 'progress'>;
+
+/** With a thread for each processor, and a bar where somebody looks. */
+async function importing<Report>(
+  options: ImportCommand,
+  act: (seams: Local & { pgp: Pgp }, how: Importing) => Promise<Report>,
+): Promise<Report> {
+  const pgp = createPgp(availableParallelism());
+  const bar = progressBar(options);
+  const how: Importing = {
+    activate: options.reason === undefined ? null : { reason: options.reason },
+    dryRun: options.dryRun === true,
+    progress: (step, done, total) => bar.show(DOING[step], done, total),
+  };
+  const taking = withLocal(options, (local) => act({ ...local, pgp }, how));
+  return await taking.finally(() => pgp.close()).finally(bar.clear);
 }
 
 const DOING = { reading: 'Reading certificates', writing: 'Writing members' } as const;
@@ -76,7 +105,14 @@ function line({ entry, address, problem }: RosterProblem): string {
   return `${where}${problem}`;
 }
 
-function summary({ written, members, contacts, activated, renewed, unchanged }: ImportReport): string {
+function summary({
+  written,
+  members,
+  contacts,
+  activated,
+  renewed,
+  unchanged,
+}: Omit<ImportReport, 'problems' | 'leftOut'>): string {
   const counts = `${members} new members, ${contacts} new contacts, ${activated} activated, ${renewed} renewed, ${unchanged} unchanged`;
   return written ? `Imported: ${counts}` : `Would import: ${counts}`;
 }

@@ -5,7 +5,6 @@ import { Refusal } from '../refusal.ts';
 import { type RosterEntry, type RosterProblem, showableAddress } from './entries.ts';
 
 const COLUMNS = ['organisation', 'product', 'lists', 'address', 'name', 'certificate'] as const;
-type Row = Record<(typeof COLUMNS)[number], string>;
 
 /**
  * A roster in CSV (RFC 4180, with a header row), one contact a row, as the entries of the JSON form.
@@ -18,7 +17,7 @@ export function entriesFromCsv(
 ): { entries: RosterEntry[]; problems: RosterProblem[] } {
   const entries = new Map<string, { entry: RosterEntry; index: number }>();
   const problems: RosterProblem[] = [];
-  for (const { row, line } of readRows(csv)) {
+  for (const { row, line } of readRows(csv, COLUMNS, 'a roster')) {
     const found = entries.get(row.organisation) ?? {
       entry: { organisation: row.organisation, lists: [], contacts: [] },
       index: entries.size,
@@ -49,11 +48,30 @@ function delimiterOf(csv: string): ',' | ';' {
   return header.includes(';') && !header.includes(',') ? ';' : ',';
 }
 
-function readRows(csv: string): { row: Row; line: number }[] {
+/**
+ * Whose organisation each address is: CSV with the columns `address` and `organisation`. Addresses are in lower case.
+ * Throws Refusal('invalid') where it is no such CSV, or names an address twice for different ones.
+ */
+export function organisationsFromCsv(csv: string): Map<string, string> {
+  const organisations = new Map<string, string>();
+  for (const { row, line } of readRows(csv, ['address', 'organisation'], 'organisations')) {
+    const address = row.address.toLowerCase();
+    if ((organisations.get(address) ?? row.organisation) !== row.organisation)
+      throw new Refusal('invalid', `Line ${line}: ${JSON.stringify(address)} has another organisation above`);
+    organisations.set(address, row.organisation);
+  }
+  return organisations;
+}
+
+function readRows<Column extends string>(
+  csv: string,
+  columns: readonly Column[],
+  what: string,
+): { row: Record<Column, string>; line: number }[] {
   try {
-    const rows = parse<{ record: Row; info: { lines: number } }>(csv, {
+    const rows = parse<{ record: Record<Column, string>; info: { lines: number } }>(csv, {
       bom: true,
-      columns: checkHeader,
+      columns: (header: string[]) => checkHeader(header, columns),
       delimiter: delimiterOf(csv),
       info: true,
       skip_empty_lines: true,
@@ -61,21 +79,21 @@ function readRows(csv: string): { row: Row; line: number }[] {
     });
     return rows.map(({ record, info }) => ({ row: record, line: info.lines }));
   } catch (error) {
-    if (error instanceof CsvError) throw new Refusal('invalid', `Not the CSV of a roster: ${error.message}`);
+    if (error instanceof CsvError) throw new Refusal('invalid', `Not the CSV of ${what}: ${error.message}`);
     throw error;
   }
 }
 
-function checkHeader(header: string[]): string[] {
+function checkHeader(header: string[], columns: readonly string[]): string[] {
   const names = header.map((name) => name.toLowerCase());
-  const missing = COLUMNS.filter((column) => !names.includes(column));
-  const unknown = names.filter((name) => !COLUMNS.some((column) => column === name));
+  const missing = columns.filter((column) => !names.includes(column));
+  const unknown = names.filter((name) => !columns.includes(name));
   const twice = names.filter((name, i) => names.indexOf(name) !== i);
   if (missing.length + unknown.length + twice.length === 0) return names;
   const named = (what: string, list: readonly string[]) => (list.length > 0 ? `; ${what}: ${list.join(', ')}` : '');
   throw new Refusal(
     'invalid',
-    `The first line must name the columns ${COLUMNS.join(', ')}${named('missing', missing)}${named('unknown', unknown)}${named('twice', twice)}`,
+    `The first line must name the columns ${columns.join(', ')}${named('missing', missing)}${named('unknown', unknown)}${named('twice', twice)}`,
   );
 }
 

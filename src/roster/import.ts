@@ -11,7 +11,7 @@ import * as members from '../store/members.ts';
 import { portions } from '../store/rows.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
 import { type RosterProblem, readEntries } from './entries.ts';
-import { type NewContact, planImport, type ReadCertificate, type RenewedContact, type Step } from './plan.ts';
+import { type NewContact, planImport, planRest, type ReadCertificate, type RenewedContact, type Step } from './plan.ts';
 import { type CertificateReader, readCertificates } from './reading.ts';
 import { writeRenewal } from './renewal.ts';
 import { standingOf } from './standing.ts';
@@ -23,6 +23,8 @@ export interface ImportOptions {
   dryRun: boolean;
   /** What was found wrong while the entries were made (from CSV). */
   problems?: readonly RosterProblem[];
+  /** What has a problem is left out and told of, and the rest is written; else nothing is. */
+  leaveOut?: boolean;
   progress?: Progress;
 }
 
@@ -44,6 +46,8 @@ export interface ImportReport {
   renewals: ReportedRenewal[];
   /** By entry. */
   problems: RosterProblem[];
+  /** By entry; only where it was asked for. */
+  leftOut?: RosterProblem[];
 }
 
 export interface ReportedRenewal extends Pick<Renewal, 'encryptionKey' | 'whyNot'> {
@@ -56,14 +60,14 @@ interface ImportSeams extends Local {
 }
 
 /**
- * Takes over a roster (DESIGN section 6): all of it or nothing. Everything that is wrong with it is in the report, at
- * once. The same data a second time changes nothing. Throws Refusal('conflict') where somebody else wrote the same at
+ * Takes over a roster (DESIGN section 6): all of it or nothing, or what is right of it where that is asked for. Everything that is
+ * wrong with it is in the report, at once. The same data a second time changes nothing. Throws Refusal('conflict') where somebody else wrote the same at
  * the same time.
  */
 export async function importRoster(
   { pgp, ...local }: ImportSeams,
   entries: unknown,
-  { activate, dryRun, problems: given = [], progress = () => {} }: ImportOptions,
+  { activate, dryRun, problems: given = [], leaveOut = false, progress = () => {} }: ImportOptions,
 ): Promise<ImportReport> {
   const { db, clock } = local;
   if (activate?.reason.trim() === '') throw new Refusal('invalid', 'Activation needs a reason');
@@ -73,16 +77,17 @@ export async function importRoster(
   const reading = { pgp, now, members: known, progress: (done: number, total: number) => progress('reading', done, total) };
   const prepared = await readCertificates(read.entries, reading);
   return await db.transaction().execute(async (tx) => {
-    const plan = planImport(await standingOf(tx), prepared.entries, activate !== null);
-    const problems = [...given, ...read.problems, ...prepared.problems, ...plan.problems];
-    problems.sort((a, b) => (a.entry ?? -1) - (b.entry ?? -1));
+    const planned = (leaveOut ? planRest : planImport)(await standingOf(tx), prepared.entries, activate !== null);
+    const found = [...given, ...read.problems, ...prepared.problems, ...planned.problems];
+    found.sort((a, b) => (a.entry ?? -1) - (b.entry ?? -1));
+    const problems = leaveOut ? [] : found;
     const written = problems.length === 0 && !dryRun;
     if (written) {
       const writing = { clock, now, reason: activate?.reason ?? null };
-      const deeds = await writeAll(tx, plan.steps, writing, progress);
+      const deeds = await writeAll(tx, planned.steps, writing, progress);
       for (const some of portions(deeds)) await record(tx, local, ...some);
     }
-    return { written, ...counts(plan.steps), problems };
+    return { written, ...counts(planned.steps), problems, ...(leaveOut ? { leftOut: found } : {}) };
   });
 }
 

@@ -41,7 +41,7 @@ export async function addMember(
   });
 }
 
-/** Ids of lists that have members. Throws Refusal('invalid') for another one. */
+/** Ids of lists. Throws Refusal('invalid') where one of the addresses is no list that has members. */
 export async function listsWithMembers(db: Db, addresses: readonly string[]): Promise<string[]> {
   const ids: string[] = [];
   for (const address of addresses) {

@@ -97,6 +97,32 @@ export function planImport(
   return { steps, problems };
 }
 
+/**
+ * As `planImport`, without whatever has a problem there: that contact is left out, or that entry, and an entry that has no
+ * contact left. `problems` says what that is.
+ */
+export function planRest(
+  standing: Standing,
+  entries: readonly PreparedEntry[],
+  activate: boolean,
+): { steps: Step[]; problems: RosterProblem[] } {
+  const peopled = entries.filter(({ contacts, renewals }) => contacts.length + renewals.length > 0);
+  const { steps, problems } = planImport(standing, peopled, activate);
+  if (problems.length === 0) return { steps, problems };
+  const rest = planRest(standing, without(peopled, problems), activate);
+  return { steps: rest.steps, problems: [...problems, ...rest.problems] };
+}
+
+function without(entries: readonly PreparedEntry[], problems: readonly RosterProblem[]): PreparedEntry[] {
+  const named = new Set(problems.map(({ entry, address }) => `${entry} ${address ?? ''}`));
+  return entries
+    .filter(({ index }) => !named.has(`${index} `))
+    .map((entry) => {
+      const stays = ({ address }: { address: string }) => !named.has(`${entry.index} ${address}`);
+      return { ...entry, contacts: entry.contacts.filter(stays), renewals: entry.renewals.filter(stays) };
+    });
+}
+
 /** What stands twice in the file itself. */
 function repeated(entries: readonly PreparedEntry[]): RosterProblem[] {
   const problems: RosterProblem[] = [];

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { certificateFolder, entriesFromCsv } from '../../src/roster/csv.ts';
+import { certificateFolder, entriesFromCsv, organisationsFromCsv } from '../../src/roster/csv.ts';
 
 const HEADER = 'organisation,product,lists,address,name,certificate\n';
 const named = (file: string) => `text of ${file}`;
@@ -108,4 +108,23 @@ describe('the folder of certificates', () => {
     expect(problems).toEqual([{ entry: 0, address: 'a@alpha.example', problem: expect.stringMatching(why) }]);
     expect(entries).toEqual([{ organisation: 'Alpha', lists: [], contacts: [] }]);
   });
+});
+
+test('organisations come by address, in any case and either separator', () => {
+  expect(organisationsFromCsv('Address;Organisation\nA@alpha.example;Alpha\nb@bravo.example;"Bravo; Ltd"\n')).toEqual(
+    new Map([
+      ['a@alpha.example', 'Alpha'],
+      ['b@bravo.example', 'Bravo; Ltd'],
+    ]),
+  );
+});
+
+test.each([
+  ['address,organisation\na@x.example,A\nA@x.example,B\n', 'Line 3: "a@x.example" has another organisation above'],
+  ['address\na@x.example\n', 'missing: organisation'],
+  ['address,organisation\n"a\n', 'Not the CSV of organisations'],
+])('organisations as in %j are refused', (csv, hint) => {
+  expect(() => organisationsFromCsv(csv)).toThrow(
+    expect.objectContaining({ reason: 'invalid', hint: expect.stringContaining(hint) }),
+  );
 });

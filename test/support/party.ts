@@ -80,3 +80,8 @@ export async function changed(party: Party, at: Instant, change: Change): Promis
   const of = { privateKey: key, userIDs, keyExpirationTime: change.lifetime, date, format: 'object' } as const;
   return (await openpgp.reformatKey(of)).publicKey.armor();
 }
+
+/** The octets of an armored certificate. */
+export async function binary(armored: string): Promise<Uint8Array> {
+  return (await openpgp.readKey({ armoredKey: armored })).write();
+}

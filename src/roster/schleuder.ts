@@ -1,0 +1,139 @@
+import { armorCertificate } from '../pgp/certificate.ts';
+import { Refusal } from '../refusal.ts';
+import type { Local } from '../seams.ts';
+import * as lists from '../store/lists.ts';
+import * as members from '../store/members.ts';
+import type { RosterEntry, RosterProblem } from './entries.ts';
+import { type ImportOptions, type ImportReport, importRoster } from './import.ts';
+import { listsWithMembers } from './members.ts';
+import type { CertificateReader } from './reading.ts';
+import { type FoundSubscription, type Organisations, type Remark, type Subscriber, subscribersOf } from './subscribers.ts';
+
+export interface SchleuderReport extends Omit<ImportReport, 'problems' | 'leftOut'> {
+  /** Who was not taken over, and why. */
+  leftOut: Remark[];
+  /** What should be looked at in those who were. */
+  notes: Remark[];
+}
+
+interface SchleuderSeams extends Local {
+  pgp: CertificateReader;
+}
+
+/**
+ * Takes over those who are subscribed to lists of Schleuder, as contacts of the members that their organisations become, by the
+ * same move as any roster. Who cannot be taken over is left out and told of. Throws Refusal('invalid') where a list here is none
+ * that has members, and what `importRoster` throws.
+ */
+export async function importSchleuder(
+  seams: SchleuderSeams,
+  { subscriptions, organisations }: { subscriptions: readonly FoundSubscription[]; organisations: Organisations },
+  options: Pick<ImportOptions, 'activate' | 'dryRun' | 'progress'>,
+): Promise<SchleuderReport> {
+  await listsWithMembers(seams.db, [...new Set(subscriptions.map(({ to }) => to))]);
+  const found = subscribersOf(subscriptions, organisations);
+  const known = await withoutWider(seams, found.subscribers);
+  const copies = await withOneCopy(seams, known.subscribers);
+  const entries = entriesOf(copies.subscribers);
+  const listening = listenFor(seams.pgp);
+  const report = await importRoster({ ...seams, pgp: listening.pgp }, entries, { ...options, leaveOut: true });
+  const { problems: _none, leftOut = [], ...rest } = report;
+  const out = [...found.leftOut, ...known.leftOut, ...copies.leftOut, ...remarksOn(entries, leftOut)];
+  const gone = new Set(out.map(({ address }) => address));
+  const unnamed = copies.subscribers.flatMap((one) => {
+    const named = listening.addresses.get(one.fingerprint);
+    return named && !named.includes(one.address) ? [notNamed(one)] : [];
+  });
+  return { ...rest, leftOut: out, notes: [...found.notes, ...unnamed].filter(({ address }) => !gone.has(address)) };
+}
+
+function notNamed({ address, fingerprint }: Subscriber): Remark {
+  return { list: null, address, remark: `the certificate ${fingerprint} does not name that address: is it his?` };
+}
+
+/** A member who is there, on other lists: whoever is added would get those as well, or he these. */
+async function withoutWider(
+  { db }: Local,
+  subscribers: readonly Subscriber[],
+): Promise<{ subscribers: Subscriber[]; leftOut: Remark[] }> {
+  const addresses = new Map((await lists.all(db)).map(({ id, address }) => [id, address]));
+  const there = new Map(
+    (await members.all(db)).map(({ organisation, lists: ids }) => [
+      organisation,
+      ids.map((id) => addresses.get(id) ?? id).sort(),
+    ]),
+  );
+  const differs = ({ organisation, lists: own }: Subscriber) => (there.get(organisation) ?? own).join(' ') !== own.join(' ');
+  return {
+    subscribers: subscribers.filter((one) => !differs(one)),
+    leftOut: subscribers.filter(differs).map(({ address, organisation, lists: own }) => ({
+      list: null,
+      address,
+      remark: `is for ${own.join(', ')}, and "${organisation}" is here on other lists: ${there.get(organisation)?.join(', ') || 'none'}`,
+    })),
+  };
+}
+
+/** What the homes of several lists know of a certificate is laid together, so that no revocation is lost. */
+async function withOneCopy(
+  { pgp, clock }: SchleuderSeams,
+  subscribers: readonly Subscriber[],
+): Promise<{ subscribers: Subscriber[]; leftOut: Remark[] }> {
+  const whole: Subscriber[] = [];
+  const leftOut: Remark[] = [];
+  for (const one of subscribers) {
+    const [first, ...others] = one.copies;
+    if (!first || others.length === 0) {
+      whole.push(one);
+      continue;
+    }
+    try {
+      let { data } = await pgp.readCertificate(first);
+      for (const other of others) data = (await pgp.renewCertificate(data, other, clock.now())).facts.data;
+      whole.push({ ...one, copies: [data] });
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.reason === 'busy') throw error;
+      leftOut.push({ list: null, address: one.address, remark: error.message });
+    }
+  }
+  return { subscribers: whole, leftOut };
+}
+
+function entriesOf(subscribers: readonly Subscriber[]): RosterEntry[] {
+  const entries = new Map<string, RosterEntry>();
+  for (const { address, organisation, lists: own, copies } of subscribers) {
+    const entry = entries.get(organisation) ?? { organisation, lists: own, contacts: [] };
+    entries.set(organisation, entry);
+    for (const data of copies) entry.contacts.push({ address, certificate: armorCertificate(data) });
+  }
+  return [...entries.values()];
+}
+
+/** An entry that is left out is told of by each of its contacts. */
+function remarksOn(entries: readonly RosterEntry[], problems: readonly RosterProblem[]): Remark[] {
+  return problems.flatMap(({ entry, address, problem: remark }) => {
+    if (address !== null || entry === null) return [{ list: null, address, remark }];
+    return (entries[entry]?.contacts ?? []).map((contact) => ({ list: null, address: contact.address, remark }));
+  });
+}
+
+/** Remembers what addresses each certificate names, as it is read. */
+function listenFor(pgp: CertificateReader): { pgp: CertificateReader; addresses: Map<string, string[]> } {
+  const addresses = new Map<string, string[]>();
+  const heard = (facts: Awaited<ReturnType<CertificateReader['readCertificate']>>) => {
+    addresses.set(facts.fingerprint, facts.addresses);
+    return facts;
+  };
+  return {
+    addresses,
+    pgp: {
+      usable: (...asked) => pgp.usable(...asked),
+      readCertificate: async (input) => heard(await pgp.readCertificate(input)),
+      renewCertificate: async (...asked) => {
+        const renewal = await pgp.renewCertificate(...asked);
+        heard(renewal.facts);
+        return renewal;
+      },
+    },
+  };
+}
