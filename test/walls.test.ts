@@ -70,7 +70,7 @@ const owners: Record<string, readonly string[]> = {
   'prom-client': ['http/numbers.ts'],
   commander: ['cli'],
   'node:buffer': Object.keys(knows),
-  'node:child_process': ['cli'],
+  'node:child_process': ['cli/gnupg.ts'],
   'node:crypto': Object.keys(knows),
   'node:fs': ['config.ts', 'roster', 'store', 'smtp', 'cli'],
   'node:fs/promises': ['pgp', 'cli'],

@@ -6,7 +6,7 @@ import { certificatesIn, type LooseCertificate } from '../pgp/certificate-bytes.
 import { Refusal } from '../refusal.ts';
 
 /** As many as a command line has room for, and as few as are surely in memory at once. */
-const TOGETHER = 100;
+const TOGETHER = 500;
 const MOST_BYTES = 256 * 1024 * 1024;
 
 /**

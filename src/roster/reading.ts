@@ -52,7 +52,7 @@ function empty({ index, organisation, product, lists }: PlacedEntry): PreparedEn
 const ABREAST = 32;
 
 /** The results in the order of the items. */
-async function abreast<Item, Result>(items: readonly Item[], act: (item: Item) => Promise<Result>): Promise<Result[]> {
+export async function abreast<Item, Result>(items: readonly Item[], act: (item: Item) => Promise<Result>): Promise<Result[]> {
   const results: Result[] = [];
   const waiting = items.entries();
   const hand = async () => {

@@ -6,7 +6,7 @@ import * as members from '../store/members.ts';
 import type { RosterEntry, RosterProblem } from './entries.ts';
 import { type ImportOptions, type ImportReport, importRoster } from './import.ts';
 import { listsWithMembers } from './members.ts';
-import type { CertificateReader } from './reading.ts';
+import { abreast, type CertificateReader } from './reading.ts';
 import { type FoundSubscription, type Organisations, type Remark, type Subscriber, subscribersOf } from './subscribers.ts';
 
 export interface SchleuderReport extends Omit<ImportReport, 'problems' | 'leftOut'> {
@@ -74,29 +74,29 @@ async function withoutWider(
   };
 }
 
-/** What the homes of several lists know of a certificate is laid together, so that no revocation is lost. */
 async function withOneCopy(
-  { pgp, clock }: SchleuderSeams,
+  seams: SchleuderSeams,
   subscribers: readonly Subscriber[],
 ): Promise<{ subscribers: Subscriber[]; leftOut: Remark[] }> {
-  const whole: Subscriber[] = [];
-  const leftOut: Remark[] = [];
-  for (const one of subscribers) {
-    const [first, ...others] = one.copies;
-    if (!first || others.length === 0) {
-      whole.push(one);
-      continue;
-    }
-    try {
-      let { data } = await pgp.readCertificate(first);
-      for (const other of others) data = (await pgp.renewCertificate(data, other, clock.now())).facts.data;
-      whole.push({ ...one, copies: [data] });
-    } catch (error) {
-      if (!(error instanceof Refusal) || error.reason === 'busy') throw error;
-      leftOut.push({ list: null, address: one.address, remark: error.message });
-    }
+  const found = await abreast(subscribers, (one) => oneCopy(seams, one));
+  return {
+    subscribers: found.flatMap((one) => ('remark' in one ? [] : [one])),
+    leftOut: found.flatMap((one) => ('remark' in one ? [one] : [])),
+  };
+}
+
+/** What the homes of several lists know of a certificate is laid together, so that no revocation is lost. */
+async function oneCopy({ pgp, clock }: SchleuderSeams, subscriber: Subscriber): Promise<Subscriber | Remark> {
+  const [first, ...others] = subscriber.copies;
+  if (!first || others.length === 0) return subscriber;
+  try {
+    let { data } = await pgp.readCertificate(first);
+    for (const other of others) data = (await pgp.renewCertificate(data, other, clock.now())).facts.data;
+    return { ...subscriber, copies: [data] };
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.reason === 'busy') throw error;
+    return { list: null, address: subscriber.address, remark: error.message };
   }
-  return { subscribers: whole, leftOut };
 }
 
 function entriesOf(subscribers: readonly Subscriber[]): RosterEntry[] {
