@@ -60,9 +60,9 @@ interface ImportSeams extends Local {
 }
 
 /**
- * Takes over a roster (DESIGN section 6): all of it or nothing, or what is right of it where that is asked for. Everything that is
- * wrong with it is in the report, at once. The same data a second time changes nothing. Throws Refusal('conflict') where somebody else wrote the same at
- * the same time.
+ * Takes over a roster (DESIGN section 6): all of it or nothing, or what is right of it where that is asked for. Everything that
+ * is wrong with it is in the report, at once. The same data a second time changes nothing. Throws Refusal('conflict') where
+ * somebody else wrote the same at the same time.
  */
 export async function importRoster(
   { pgp, ...local }: ImportSeams,
