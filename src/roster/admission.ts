@@ -1,6 +1,6 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
-import { DAY, newId, toIso } from '../clock.ts';
+import { newId, toIso } from '../clock.ts';
 import { applied, memberChanged, newApplication } from '../notices/templates.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
@@ -17,7 +17,7 @@ import type { Criterion } from './criteria.ts';
 import { listsWithMembers } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
 import { standingOf } from './standing.ts';
-import { next, type Step } from './state.ts';
+import { next, REVIEW, type Step } from './state.ts';
 import { prepareNotice, tellMember, tellTeam } from './tell.ts';
 
 /** How a project admits members. */
@@ -27,9 +27,6 @@ export interface AdmissionRules {
   /** The version of the terms that an applicant accepts; null where there are none. */
   terms: string | null;
 }
-
-/** Days from the activation of a member to his next review. */
-const REVIEW = 365;
 
 export interface Answered {
   criterion: string;
@@ -298,7 +295,7 @@ export async function decide(
     const now = clock.now();
     const state = await moveTo(trx, seen, step, reason, now);
     for (const id of ids) await members.addToList(trx, memberId, id);
-    const review = step === 'activate' ? { review_at: now + REVIEW * DAY, review_told_at: null } : {};
+    const review = step === 'activate' ? { review_at: now + REVIEW, review_told_at: null } : {};
     await members.change(trx, memberId, review);
     await tellMember(trx, seams, told, memberId);
     await record(trx, seams, deed(`member.${step}`, seen, state, { reason, lists: ids }));
@@ -353,7 +350,7 @@ export async function reviewed(seams: Seams, memberId: string, byId: string | nu
     if (member.state !== 'active')
       throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: only who is active is reviewed`);
     if (by.member_id === memberId) throw new Refusal('own-organisation', 'Nobody reviews his own organisation');
-    const to = { review_at: clock.now() + REVIEW * DAY, review_told_at: null };
+    const to = { review_at: clock.now() + REVIEW, review_told_at: null };
     await members.change(trx, memberId, to);
     await record(trx, seams, deed('member.review', member, member.state, { by: by.id, next: toIso(to.review_at) }));
     return { ...member, ...to };

@@ -9,12 +9,13 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
 import { portions } from '../store/rows.ts';
-import type { Certificate, Contact, Member } from '../store/schema.ts';
+import type { Certificate, Contact, NewMember } from '../store/schema.ts';
 import { type RosterProblem, readEntries } from './entries.ts';
 import { type NewContact, planImport, planRest, type ReadCertificate, type RenewedContact, type Step } from './plan.ts';
 import { type CertificateReader, readCertificates } from './reading.ts';
 import { writeRenewal } from './renewal.ts';
 import { standingOf } from './standing.ts';
+import { REVIEW } from './state.ts';
 
 export interface ImportOptions {
   /** Makes the members active at once, for this recorded reason; null leaves new ones `applied`. */
@@ -134,7 +135,7 @@ interface Rows {
   step: Step;
   memberId: string;
   /** Empty where he is there already. */
-  members: Member[];
+  members: NewMember[];
   lists: { member_id: string; list_id: string }[];
   contacts: Contact[];
   certificates: { certificate: Certificate; keys: ReadCertificate['keys'] }[];
@@ -158,15 +159,17 @@ function rowsOf(step: Step, writing: Writing): Rows {
   rows.deeds.push(...step.renewals.map(renewalDeed));
   if (step.activate)
     rows.deeds.push({
-      action: 'member.active',
+      action: 'member.activate',
       subject,
       detail: { from: step.member?.state ?? 'applied', reason: writing.reason },
     });
   return rows;
 }
 
-function newMember(id: string, { organisation, product, activate }: Step, { now, reason }: Writing): Member {
-  const state = activate ? ({ state: 'active', reason } as const) : ({ state: 'applied', reason: null } as const);
+function newMember(id: string, { organisation, product, activate }: Step, { now, reason }: Writing): NewMember {
+  const state = activate
+    ? ({ state: 'active', reason, review_at: now + REVIEW } as const)
+    : ({ state: 'applied', reason: null, review_at: null } as const);
   return { id, organisation, product, ...state, created_at: now, updated_at: now };
 }
 

@@ -1,3 +1,4 @@
+import { DAY } from '../clock.ts';
 import type { MemberState } from '../store/schema.ts';
 
 /**
@@ -40,6 +41,9 @@ export const steps: Readonly<Record<Step, { from: readonly MemberState[]; to: Me
   remove: { from: [...CANDIDATES, 'active', 'key_hold', 'suspended'], to: 'removed' },
   'apply-again': { from: ['removed', 'rejected'], to: 'applied' },
 };
+
+/** From the activation of a member, or a review, to the next review. */
+export const REVIEW = 365 * DAY;
 
 /** Where a step leads from a state; undefined where it may not be taken there. */
 export function next(state: MemberState, step: Step): MemberState | undefined {

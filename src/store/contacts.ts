@@ -111,6 +111,11 @@ export async function page(db: Db, { limit, after, memberId }: PageOf & { member
   return await query.execute();
 }
 
+/** All of a member, by address, active or not. */
+export async function ofMember(db: Db, memberId: string): Promise<Contact[]> {
+  return await db.selectFrom('contacts').selectAll().where('member_id', '=', memberId).orderBy('address').execute();
+}
+
 /** Those with these ids, in no order. */
 export async function byIds(db: Db, ids: readonly string[]): Promise<Contact[]> {
   if (ids.length === 0) return [];

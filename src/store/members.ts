@@ -30,7 +30,7 @@ export async function insert(db: Db, member: NewMember): Promise<void> {
 }
 
 /** Many at once. Throws Refusal('conflict') where a member of one of these organisations is there. */
-export async function insertAll(db: Db, members: readonly Member[]): Promise<void> {
+export async function insertAll(db: Db, members: readonly NewMember[]): Promise<void> {
   for (const some of portions(members)) {
     const { numInsertedOrUpdatedRows } = await db
       .insertInto('members')
