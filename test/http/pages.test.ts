@@ -5,7 +5,7 @@ import * as contacts from '../../src/store/contacts.ts';
 import type { Database } from '../../src/store/database.ts';
 import * as members from '../../src/store/members.ts';
 import { portions } from '../../src/store/rows.ts';
-import type { Certificate, Contact, Member, Recipient, Token } from '../../src/store/schema.ts';
+import type { Certificate, Contact, NewMember, Recipient, Token } from '../../src/store/schema.ts';
 import { NOW } from '../store/roster-rows.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { LISTS } from '../support/house.ts';
@@ -23,7 +23,7 @@ async function fill(db: Database): Promise<void> {
   const state = (index: number) => (index % 10 === 9 ? 'suspended' : 'active');
   await members.insertAll(
     db,
-    many((id, index): Member => ({ ...of, id, organisation: `Organisation ${id}`, state: state(index) })),
+    many((id, index): NewMember => ({ ...of, id, organisation: `Organisation ${id}`, state: state(index) })),
   );
   await members.addToLists(
     db,

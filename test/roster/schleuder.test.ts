@@ -130,8 +130,8 @@ eachEngine((engine) => {
     ]);
     const actions = (await audit.page(db, { limit: 20 })).map(({ action }) => action);
     expect(actions.reverse()).toEqual([
-      ...['member.add', 'member.put-on-list', 'contact.add', 'member.active'],
-      ...['member.add', 'member.put-on-list', 'contact.add', 'member.active'],
+      ...['member.add', 'member.put-on-list', 'contact.add', 'member.activate'],
+      ...['member.add', 'member.put-on-list', 'contact.add', 'member.activate'],
     ]);
   });
 
