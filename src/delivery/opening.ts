@@ -7,7 +7,7 @@ import type { ListKey } from '../pgp/keyring.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import { kinds } from '../post/kinds.ts';
 import type { KeptVerdict } from '../post/look.ts';
-import { Refusal, UNREADABLE } from '../refusal.ts';
+import { type Reason, Refusal, UNREADABLE } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import * as certificates from '../store/certificates.ts';
@@ -63,9 +63,14 @@ async function composeFromMail({ db, pgp }: Seams, post: Post, raw: Uint8Array, 
     const opened = await pgp.open({ raw, secrets: [secret], at: post.received_at, withSignature: true }, lookup);
     return composeMail({ ...opened, ...asItWas(post) }, origin, newToken(MARK));
   } catch (error) {
-    if (post.kind === 'owner' && error instanceof Refusal && UNREADABLE.has(error.reason)) return composeUnopened(raw, origin);
+    if (post.kind === 'owner' && error instanceof Refusal && isUnreadable(error.reason)) return composeUnopened(raw, origin);
     throw error;
   }
+}
+
+/** What was not opened when it came may be too complex to be opened at all. */
+function isUnreadable(reason: Reason): boolean {
+  return UNREADABLE.has(reason) || reason === 'too-complex';
 }
 
 /** Octets of chance: five characters. */

@@ -18,7 +18,8 @@ const MARKS: Readonly<Record<BlockKind, readonly [head: string, tail: string]>> 
 };
 
 /** A head or tail alone on its line. Blanks around it do no harm; whatever quotes it ("> ") makes it somebody's words. */
-const LINE = /^[ \t\u00a0]*(-----(BEGIN|END) PGP (MESSAGE|SIGNED MESSAGE|PUBLIC KEY BLOCK|SIGNATURE)-----)[ \t\u00a0]*\r?$/gm;
+const LINE =
+  /^[ \t\u00a0\u200b\ufeff]*(-----(BEGIN|END) PGP (MESSAGE|SIGNED MESSAGE|PUBLIC KEY BLOCK|SIGNATURE)-----)[ \t\u00a0\u200b\ufeff]*\r?$/gm;
 
 /** The complete blocks of a text, in their order, found in one pass. Inside of a block nothing else begins. */
 export function blocksIn(given: string): Block[] {

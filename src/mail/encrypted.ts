@@ -9,8 +9,8 @@ export type Layer =
   /** `file`: the name that it was sent under, where nothing but its content can tell whether it is a mail. */
   | { form: 'pgp-mime'; ciphertext: Uint8Array; beside: readonly Entity[]; file?: string }
   | { form: 'signed-mime'; signed: Entity; signature: Uint8Array; beside: readonly Entity[] }
-  | { form: 'inline'; armor: string; part: Entity }
-  | { form: 'cleartext-signed'; text: string }
+  | { form: 'inline'; armor: string; part: Entity; beside: readonly Entity[] }
+  | { form: 'cleartext-signed'; text: string; beside: readonly Entity[] }
   | { form: 's-mime' }
   | { form: 'clear' };
 
@@ -32,10 +32,15 @@ function wrappedMail(entity: Entity, depth = 0): Layer | undefined {
   const mail = inner.mediaType === 'message/rfc822' ? parseEntity(decodedBody(inner)) : inner;
   // A file that somebody encrypted and sent along with a text is a part of that mail, and no mail.
   if (mail === entity || (mail === inner && inner.parts.length === 0)) return undefined;
-  const layer =
-    pgpMimeEncrypted(mail) ?? (mail === inner ? pgpMimeSigned(mail) : depth < DEEPEST ? wrappedMail(mail, depth + 1) : undefined);
+  const layer = pgpMimeEncrypted(mail) ?? (mail === inner ? pgpMimeSigned(mail) : attachedLayer(mail, depth));
   const beside = shown.filter((part) => part !== inner);
   return layer && 'beside' in layer ? { ...layer, beside: [...layer.beside, ...beside] } : undefined;
+}
+
+/** Of a mail that is attached: what somebody merely signed is his to forward, and stays as it is. */
+function attachedLayer(mail: Entity, depth: number): Layer | undefined {
+  const layer = (depth < DEEPEST ? wrappedMail(mail, depth + 1) : undefined) ?? wholeText(mail);
+  return layer?.form === 'cleartext-signed' ? undefined : layer;
 }
 
 /** Mails in mails that gateways made. */
@@ -142,7 +147,8 @@ function wholeText(entity: Entity): Layer | undefined {
 }
 
 export function asLayer(block: Block, part: Entity): Layer {
-  return block.kind === 'message' ? { form: 'inline', armor: block.text, part } : { form: 'cleartext-signed', text: block.text };
+  const { kind, text } = block;
+  return kind === 'message' ? { form: 'inline', armor: text, part, beside: [] } : { form: 'cleartext-signed', text, beside: [] };
 }
 
 /** Text that may hold armor. */
@@ -163,7 +169,7 @@ export function partsOfText(part: Entity): { blocks: Block[]; around: string } {
     from = end;
   }
   // Not by a pattern: one for the end would try every run of blanks in the text.
-  return { blocks, around: (around + text.slice(from)).trim() };
+  return { blocks, around: (around + text.slice(from)).replace(/[\u200b\ufeff]+/g, '').trim() };
 }
 
 /** Asked for several times, and decoded once: a mail may be one text of 25 MiB. */

@@ -1,5 +1,5 @@
 import { htmlLines } from './armor.ts';
-import { type Entity, entityText, parseEntity } from './message.ts';
+import { type Entity, entityText, fieldText, parseEntity } from './message.ts';
 import { encodedPart, multipart } from './outgoing.ts';
 
 /**
@@ -8,7 +8,7 @@ import { encodedPart, multipart } from './outgoing.ts';
  * are protected: elsewhere such a mark would hide words. The same entity where there is nothing to take off.
  */
 export function withoutLegacyDisplay(payload: Entity): Entity {
-  if (payload.parameters['hp'] === 'cipher') return withoutMarked(payload, namesOf(payload)) ?? payload;
+  if (payload.parameters['hp'] === 'cipher') return withoutMarked(payload, payload) ?? payload;
   return payload.parameters['protected-headers'] === undefined ? payload : withoutFirstPart(payload);
 }
 
@@ -31,15 +31,11 @@ function withoutFirstPart(payload: Entity): Entity {
       );
 }
 
-function namesOf({ fields }: Entity): ReadonlySet<string> {
-  return new Set(fields.map(({ name }) => name.toLowerCase()));
-}
-
 /** The main body part alone may be marked: the root, or the parts of the alternative that it is (RFC 9788 §5.2.2). */
-function withoutMarked(part: Entity, names: ReadonlySet<string>): Entity | undefined {
-  if (part.parts.length === 0) return part.parameters['hp-legacy-display'] === '1' ? withoutDisplay(part, names) : undefined;
+function withoutMarked(part: Entity, payload: Entity): Entity | undefined {
+  if (part.parts.length === 0) return part.parameters['hp-legacy-display'] === '1' ? withoutDisplay(part, payload) : undefined;
   const bodies = part.mediaType === 'multipart/alternative' ? part.parts : part.parts.slice(0, 1);
-  const changed = new Map(bodies.map((body) => [body, withoutMarked(body, names)]));
+  const changed = new Map(bodies.map((body) => [body, withoutMarked(body, payload)]));
   if ([...changed.values()].every((body) => body === undefined)) return undefined;
   const parts = part.parts.map((each) => (changed.get(each) ?? each).raw);
   return parseEntity(multipart(part.mediaType.slice('multipart/'.length), parts));
@@ -49,24 +45,35 @@ function withoutMarked(part: Entity, names: ReadonlySet<string>): Entity | undef
  * RFC 9788 §4.5.3: in plain text up to the first empty line, in HTML the one element of that class. What repeats no protected
  * fields is not that, whatever the mark says: words would be lost.
  */
-function withoutDisplay(part: Entity, names: ReadonlySet<string>): Entity {
+function withoutDisplay(part: Entity, payload: Entity): Entity {
   const text = entityText(part);
   if (part.mediaType === 'text/plain') {
     const end = endOf(text, /\r?\n[ \t]*\r?\n/);
-    return repeatsFields(text.slice(0, end), names) ? withText(part, text.slice(end)) : part;
+    return repeatsFields(text.slice(0, end), payload) ? withText(part, text.slice(end)) : part;
   }
   if (part.mediaType !== 'text/html') return part;
   const start = text.search(/<div[^<>]*\bclass=(["']?)header-protection-legacy-display\1/i);
   const end = start < 0 ? start : endOfDiv(text, start);
-  if (end <= start || !repeatsFields(htmlLines(text.slice(start, end)), names)) return part;
+  if (end <= start || !repeatsFields(htmlLines(text.slice(start, end)), payload)) return part;
   return parseEntity(encodedPart('text/html; charset=utf-8', Buffer.from(text.slice(0, start) + text.slice(end))));
 }
 
-/** Each line is one of these fields, or goes on with it. */
-function repeatsFields(text: string, names: ReadonlySet<string>): boolean {
-  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
-  const isField = (line: string) => names.has(/^\s*([!-9;-~]{1,100})\s*:/.exec(line)?.[1]?.toLowerCase() ?? '');
-  return lines.length > 0 && lines.every((line, at) => isField(line) || (at > 0 && /^\s/.test(line)));
+/** Each line says, whole or with those that go on with it, what a protected field says. */
+function repeatsFields(text: string, payload: Entity): boolean {
+  const lines = text
+    .trim()
+    .replace(/\r?\n[ \t]+/g, ' ')
+    .split(/\s*\n\s*/);
+  return lines.every((line) => {
+    const [, name = '', value = ''] = /^([!-9;-~]{1,100})[ \t]*:(.*)$/.exec(line) ?? [];
+    const field = name === '' ? undefined : fieldText(payload, name);
+    return field !== undefined && bare(field) === bare(value);
+  });
+}
+
+/** Clients write addresses with and without quotation marks. */
+function bare(value: string): string {
+  return value.replace(/[\s"\u00a0]+/g, '');
 }
 
 /** The part with other words: how its lines flow stays (RFC 3676). */

@@ -174,12 +174,15 @@ function splitParts(body: Uint8Array, boundary: string, spent: Spent): Uint8Arra
   return parts;
 }
 
-/** Where lines begin with these words. The line end is part of what is sought, or a body of dashes would match at every octet. */
+/**
+ * Where lines begin with these words. Lines that begin with two dashes are looked for, and compared: a search for all of the words at
+ * once costs their length at every octet where somebody has written what is nearly them.
+ */
 function* lineStarts(bytes: Buffer, words: string): Generator<number> {
   const first = Buffer.from(words, 'latin1');
-  if (bytes.subarray(0, first.length).equals(first)) yield 0;
-  const needle = Buffer.from(`\n${words}`, 'latin1');
-  for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, at + 1)) yield at + 1;
+  const isHere = (at: number) => bytes.subarray(at, at + first.length).equals(first);
+  if (isHere(0)) yield 0;
+  for (let at = bytes.indexOf('\n--'); at >= 0; at = bytes.indexOf('\n--', at + 1)) if (isHere(at + 1)) yield at + 1;
 }
 
 /** Blanks may follow a delimiter. A line with more than these is none. */
@@ -288,9 +291,11 @@ export function everyMediaType(entity: Entity): string[] {
   return [...new Set([entity.mediaType, ...others])];
 }
 
-/** Names of files that stand in a text, as uuencode (POSIX) and its `-m` write them. */
-export function uuencodedNames(text: string): string[] {
-  return [...text.matchAll(/^begin(?:-base64)? [0-7]{3,4} (\S[^\r\n]{0,1000})/gm)].map(([, name = '']) => name.trim());
+/** Names of files that stand in a text, as uuencode (POSIX), its `-m` and yEnc write them, and as programs read them leniently. */
+export function namesInText(text: string): string[] {
+  const uuencoded = /^begin(?:-base64)?[ \t]{1,20}\d{1,10}[ \t]{1,20}(\S[^\r\n]{0,1000})/gm;
+  const yencoded = /^=ybegin [^\r\n]{0,200}?\bname=([^\r\n]{1,1000})/gm;
+  return [uuencoded, yencoded].flatMap((pattern) => [...text.matchAll(pattern)].map(([, name = '']) => name.trim()));
 }
 
 export function isAttachment(entity: Entity): boolean {

@@ -125,7 +125,7 @@ function following(lines: readonly string[], from: number): string[] {
 }
 
 const REASON =
-  /(?:because|for the following reasons?|reason(?: for failure)?|error (?:description|detail|message)|technical details of [\w ]{1,30}|other server returned was|response was|(?:remote )?server (?:said|replied|response)|diagnostic(?: information)?[\w ]{0,30}|grund|raison|motivo|причина)\s*:?\s*\n/iu;
+  /(?:because|for the following reasons?|reason(?: for failure)?|error (?:description|detail|message)|technical details of \w{1,20}(?: \w{1,20}){0,3}|other server returned was|response was|(?:remote )?server (?:said|replied|response)|diagnostic(?: \w{1,20}){0,3}|grund|raison|motivo|причина)[ \t]{0,8}:?[ \t]{0,8}\r?\n/iu;
 
 /** Where the reason stands apart from the address: what a server replied, or what is said to be the reason. */
 function overallReason(words: string): string {

@@ -17,8 +17,8 @@ export function decoderFor(charset: string): Decoder | undefined {
   }
 }
 
-/** What iconv-lite has besides: ways to write octets down. */
-const NO_CHARSET = /^\W*(base64|hex)\W*$/i;
+/** What iconv-lite has besides: ways to write octets down, and names of mailboxes. */
+const NO_CHARSET = /^\W*(base64|hex|utf-?7-?imap)\W*$/i;
 
 /** Charsets in which everything is ASCII octets: they cannot be told from plain English, and have to be believed. */
 const SEVEN_BIT = /^(iso-2022-|hz-gb-2312|utf-7)/i;

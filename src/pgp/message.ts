@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Instant } from '../clock.ts';
 import { blocksIn, dearmor } from '../mail/armor.ts';
 import { Refusal } from '../refusal.ts';
+import { bodyOf } from './packets.ts';
 import { parseSecret, remembering } from './parse.ts';
 import { dateAt, openpgp } from './settings.ts';
 
@@ -14,7 +15,7 @@ export interface OpenMessage {
   /** Of its one literal packet. */
   data: Uint8Array;
   encrypted: boolean;
-  /** SHA-256 of it as it was encrypted, binary, hex. */
+  /** SHA-256 of its encrypted data, hex: what stands before that packet is anybody's to change. */
   digest: string;
 }
 
@@ -35,13 +36,20 @@ export async function openMessage(
     const opened = (encrypted ? await decrypt(message, means) : message).unwrapCompressed() as openpgp.Message<Uint8Array>;
     const data = opened.getLiteralData();
     if (data === null) throw new Error('no literal data');
-    return { message: opened, data, encrypted, digest: createHash('sha256').update(binary).digest('hex') };
+    return { message: opened, data, encrypted, digest: digestOf(binary) };
   } catch (error) {
     throw new Refusal('cannot-open', undefined, error instanceof Error ? error.message : String(error));
   }
 }
 
+function digestOf(binary: Uint8Array): string {
+  return createHash('sha256')
+    .update(bodyOf(binary, ENCRYPTED_DATA) ?? binary)
+    .digest('hex');
+}
+
 const { packet } = openpgp.enums;
+const ENCRYPTED_DATA = [packet.symmetricallyEncryptedData, packet.symEncryptedIntegrityProtectedData, packet.aeadEncryptedData];
 const ENCRYPTED = [
   packet.publicKeyEncryptedSessionKey,
   packet.symEncryptedSessionKey,

@@ -48,3 +48,41 @@ function legacyLength(view: DataView, at: number, type: number): [number, number
   if (type === 2) return [4, view.getUint32(at)];
   throw new Error('a packet has no length');
 }
+
+/**
+ * The octets of the first packet with one of these tags, however its length is written (RFC 9580 §4.2.1); undefined where there is
+ * none. Whoever carries a message can write other lengths, and other packets before it, and it opens all the same.
+ */
+export function bodyOf(data: Uint8Array, tags: readonly number[]): Uint8Array | undefined {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  try {
+    for (let start = 0; start < data.length; ) {
+      const header = view.getUint8(start);
+      const modern = (header & 0x40) !== 0;
+      if (tags.includes(modern ? header & 0x3f : (header >> 2) & 0x0f)) return contentAt(view, data, start, modern);
+      start = packetAt(view, start).end;
+    }
+  } catch {
+    // Broken framing: it does not open either.
+  }
+  return undefined;
+}
+
+function contentAt(view: DataView, data: Uint8Array, start: number, modern: boolean): Uint8Array {
+  // Of indeterminate length (RFC 9580 §4.2.2): to the end.
+  if (!modern && (view.getUint8(start) & 0x03) === 3) return data.subarray(start + 1);
+  if (!modern) {
+    const { body, end } = packetAt(view, start);
+    return data.subarray(body, end);
+  }
+  const chunks: Uint8Array[] = [];
+  let at = start + 1;
+  for (let first = view.getUint8(at); first >= 224 && first < 255; first = view.getUint8(at)) {
+    const length = 2 ** (first & 0x1f);
+    chunks.push(data.subarray(at + 1, at + 1 + length));
+    at += 1 + length;
+  }
+  const [octets, length] = modernLength(view, at);
+  chunks.push(data.subarray(at + octets, at + octets + length));
+  return Buffer.concat(chunks);
+}

@@ -60,6 +60,11 @@ const reject = (reason: Reason, hint?: string): Verdict => ({
   ...(hint === undefined ? {} : { hint }),
 });
 
+/** What people are shown as somebody's words. */
+function isWords(facts: Facts): boolean {
+  return isPost(facts) || facts.purpose === 'owner';
+}
+
 /** What is written to a list, as opposed to the people or the programs behind it. */
 function isPost({ purpose }: Facts): boolean {
   return purpose === 'post' || purpose === 'thread';
@@ -141,7 +146,7 @@ function matches(pattern: string, value: string): boolean {
 
 /** Signed and unsigned words, or words of several people, in one mail ("Johnny, you are fired", USENIX Security 2019). */
 export const mixed: Check = (facts) =>
-  isPost(facts) && !facts.signer && facts.mixed ? { verdict: 'hold', reason: 'mixed' } : null;
+  isWords(facts) && !facts.signer && facts.mixed ? { verdict: 'hold', reason: 'mixed' } : null;
 
 /**
  * A text that its signer wrote to somebody else can be sealed to the list by whoever got it (Davis 2001). What counts is what
@@ -149,22 +154,26 @@ export const mixed: Check = (facts) =>
  */
 export const unaddressed: Check = (facts) => {
   const { list, signer } = facts;
-  if (!isPost(facts) || list.unaddressed !== 'hold' || !signer) return null;
+  if (!isWords(facts) || list.unaddressed !== 'hold' || !signer) return null;
   return isAddressed(facts, signer) ? null : { verdict: 'hold', reason: 'unaddressed' };
 };
 
 export function isAddressed(
-  facts: Pick<Facts, 'list' | 'caseId' | 'listKeys'>,
+  facts: Pick<Facts, 'list' | 'purpose' | 'caseId' | 'listKeys'>,
   signer: Pick<Signer, 'addressedTo' | 'intendedFor'>,
 ): boolean {
   const named = signer.addressedTo.some((address) => leadsHere(address, facts));
   return named || signer.intendedFor.some((fingerprint) => facts.listKeys.includes(fingerprint));
 }
 
-/** What was written into one case was not written into another, nor to the list as a whole; and a request is no post. */
-function leadsHere(address: string, { list, caseId }: Pick<Facts, 'list' | 'caseId'>): boolean {
-  if (address === list.address) return true;
+/**
+ * What was written into one case was not written into another, nor to the list as a whole;
+ * a post is nothing for the people behind the list, and a request is no post.
+ */
+function leadsHere(address: string, { list, purpose, caseId }: Pick<Facts, 'list' | 'purpose' | 'caseId'>): boolean {
   const read = readListAddress(address);
+  if (purpose === 'owner') return read.list === list.address && read.purpose === 'owner';
+  if (address === list.address) return true;
   return read.list === list.address && read.purpose === 'thread' && read.caseId === caseId;
 }
 

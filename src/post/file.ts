@@ -18,15 +18,18 @@ import type { Accepted, Identity } from './received.ts';
 export type FiledPost = NewPost & posts.Marks;
 
 export function placeOf(to: Destination, kind: PostKind, addressedTo: readonly string[] = []): posts.Place {
-  return { listId: to.list.id, kind, caseId: to.case?.id ?? null, oneOfSeveral: isOneOfSeveral(to, addressedTo) };
+  return { listId: to.list.id, kind, caseId: to.case?.id ?? null, oneOfSeveral: isOneOfSeveral(to, kind, addressedTo) };
 }
 
-/** A mail may be for the list and for a case of it at once; then it says so. One address of the list is one place, wherever it leads. */
-function isOneOfSeveral(to: Destination, addressedTo: readonly string[]): boolean {
+/**
+ * A mail may be for the list and for a case of it at once; then it says so. One address of the list is one place, wherever it leads;
+ * but a report that says that it is one opens its case, whoever filed it elsewhere before.
+ */
+function isOneOfSeveral(to: Destination, kind: PostKind, addressedTo: readonly string[]): boolean {
   const here = [...new Set(addressedTo)].map(readListAddress).filter(({ list }) => list === to.list.address);
   const exactly = (read: ListAddress) =>
     read.purpose === 'thread' ? read.caseId === to.case?.id : read.purpose === to.purpose && to.case === null;
-  return here.length > 1 && here.some(exactly);
+  return (here.length > 1 || kind === 'report') && here.some(exactly);
 }
 
 /** Commits, unless the same mail was committed while this one was judged: two connections may bring it at once. */

@@ -6,9 +6,9 @@ import {
   everyFileName,
   everyMediaType,
   isAttachment,
+  namesInText,
   parseEntity,
   parseMessage,
-  uuencodedNames,
 } from '../mail/message.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
@@ -33,7 +33,7 @@ export function isForPeople({ purpose }: Pick<Destination, 'purpose'>): boolean 
   return purpose === 'owner' || purpose === 'bounce' || purpose === 'sendkey';
 }
 
-/** What a bounce returns may be encrypted to anybody: it is not opened, so that it is not refused either. */
+/** What came back, or answers by itself, may hold what is encrypted to anybody: it is not opened, so that it is not refused either. */
 export function unopened(raw: Uint8Array): Look {
   return { opened: null, roster: undefined, marks: marksOf(raw, null) };
 }
@@ -106,11 +106,16 @@ function partsOf(entity: Entity): Entity[] {
   return [entity, ...entity.parts.flatMap(partsOf)];
 }
 
+/** That one part gives itself. */
+const MOST_NAMES = 10;
+
 function filesIn(part: Entity): { name: string; mediaType: string }[] {
   const names = everyFileName(part);
   const types = everyMediaType(part);
+  if (names.length > MOST_NAMES || types.length > MOST_NAMES)
+    throw new Refusal('too-complex', 'A part has too many names or types');
   if (isAddedByClient(part, names, types)) return [];
-  const text = part.mediaType.startsWith('text/') && part.parts.length === 0 ? uuencodedNames(entityText(part)) : [];
+  const text = part.mediaType.startsWith('text/') && part.parts.length === 0 ? namesInText(entityText(part)) : [];
   const own = names.length > 0 ? names : isAttachment(part) ? [''] : [];
   return [
     ...own.flatMap((name) => types.map((mediaType) => ({ name, mediaType }))),

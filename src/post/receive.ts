@@ -34,7 +34,9 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
     outside,
     everyList.map(({ address }) => listId(address)),
   );
-  const look = loop || origin === 'bounce' ? unopened(mail.raw) : await lookAt(seams, to, mail, key.secret);
+  // What a program answers is nobody's word, whatever signed text stands in it.
+  const sealed = loop || origin === 'bounce' || origin === 'auto-reply';
+  const look = sealed ? unopened(mail.raw) : await lookAt(seams, to, mail, key.secret);
   const kind = kindOf(to, origin);
   const place = placeOf(to, kind, look.opened?.signer?.addressedTo);
   const earlier = await posts.like(seams.db, place, look.marks);
@@ -49,7 +51,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   if (to.purpose === 'sendkey' && kind === 'request') return answerKey(acting, to, post, { ...mail, origin });
   if (kind === 'request') return runRequest(acting, identity, to, post, look);
   if (kind === 'post') {
-    const receipt = origin === null ? await introduction(seams, identity, to, mail, look) : null;
+    const receipt = origin === null && verdict.verdict === 'accept' ? await introduction(seams, identity, to, mail, look) : null;
     return once(acting, place, post, (trx) =>
       receipt ? fileIntroduction(trx, acting, to, post, receipt) : filePost(trx, acting, to, post),
     );
@@ -57,7 +59,9 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   if (kind !== 'report') return once(acting, place, post, (trx) => filePost(trx, acting, to, post));
   const opening = await openCase(seams, identity, post);
   const { sender, receivedAt } = mail;
-  const facts = { ...opening, ...look, project: identity.project, list: to.list, receivedAt };
+  // What is held proves nobody: its signer may have written it to somebody else.
+  const proved = verdict.verdict === 'accept' ? look : unopened(mail.raw);
+  const facts = { ...opening, ...proved, project: identity.project, list: to.list, receivedAt };
   const receipt = origin === null && sender !== null ? await prepareReceipt(seams, { ...facts, sender }) : null;
   return once(acting, place, post, (trx) => fileReport(trx, acting, to, post, opening, receipt));
 }
@@ -76,8 +80,10 @@ async function introduction(
   { sender }: Received,
   look: Look,
 ): Promise<Receipt | null> {
-  if (!about?.reporter_address || about.reporter_certificate_id !== null || list.id !== about.list_id) return null;
-  if (sender?.toLowerCase() !== about.reporter_address.toLowerCase()) return null;
+  if (!about?.reporter_address || sender === null) return null;
+  if (about.reporter_certificate_id !== null || list.id !== about.list_id) return null;
+  const writer = look.roster?.contact.address ?? sender;
+  if (writer.toLowerCase() !== about.reporter_address.toLowerCase()) return null;
   const facts = { caseId: about.id, threadToken: about.thread_token, receivedAt: about.received_at };
   const wish = { ...facts, ...look, project, list, sender, answerBy: answerBy(about.received_at) };
   const receipt = await prepareReceipt(seams, wish);

@@ -35,7 +35,10 @@ export async function like(db: Db, place: Place, marks: Marks): Promise<{ id: st
 /** What people write to the readers of a list. */
 const WORDS: readonly PostKind[] = ['report', 'post'];
 
-/** Sealed anew, a signed text could be sent on to another case of the list. */
+/**
+ * Sealed anew, a signed text could be sent on to another case of the list. One that is held, or is nobody's of the roster, takes no
+ * place from what its signer sends.
+ */
 async function elsewhere(db: Db, { listId, kind }: Place, { signature_digest }: Marks): Promise<{ id: string } | undefined> {
   if (signature_digest === null || !WORDS.includes(kind)) return undefined;
   return db
@@ -44,6 +47,8 @@ async function elsewhere(db: Db, { listId, kind }: Place, { signature_digest }: 
     .where('list_id', '=', listId)
     .where('kind', 'in', WORDS)
     .where('signature_digest', '=', signature_digest)
+    .where('state', '=', 'accepted')
+    .where('signer_contact_id', 'is not', null)
     .executeTakeFirst();
 }
 

@@ -100,6 +100,11 @@ describe('armor in text, as its way has left it', () => {
       'on one line with its headers',
       (armored) => armored.replace('\n\n', '\nVersion: GnuPG v2\nComment: by hand\n\n').trim().replaceAll('\n', ' '),
     ],
+    [
+      'with what has no width around its marks',
+      (armored) =>
+        Buffer.from(`\u200b${armored.trim().replace('MESSAGE-----\n', 'MESSAGE-----\u200b\n')}\u200b`).toString('latin1'),
+    ],
     ['without its checksum', (armored) => armored.replace(/\n=[^\n]{4}\n/, '\n')],
   ];
   it.each(damage)('%s', async (_, harm) => {
@@ -548,7 +553,15 @@ describe('protected header fields', () => {
   it('what is marked as a second showing and is none stays', async () => {
     const part = 'text/plain; hp-legacy-display="1"; hp="cipher"';
     expect(await shown(part, 'Subject: inside', '', 'Important: this first.', '', 'body')).toContain('Important');
-    expect(await shown(part, 'Subject: inside', '', 'A paragraph.', '', 'body')).toContain('A paragraph');
+    for (const words of [
+      'A paragraph.',
+      'Subject: inside, and the exploit is public',
+      'Subject: inside\n and more of it',
+      'To: reproduce, run it',
+    ])
+      expect(await shown(part, 'Subject: inside', '', ...words.split('\n'), '', 'body'), words).toContain(
+        words.split('\n').at(-1),
+      );
     const html = '<body><div class="header-protection-legacy-display">A paragraph.</div>body</body>';
     expect(await shown('text/html; hp="cipher"; hp-legacy-display="1"', 'Subject: inside', '', html)).toContain('A paragraph');
   });

@@ -152,8 +152,10 @@ describe('what a list may ask for', () => {
     ['moderation of a suspended team', { moderated: 1 }, { signer: suspendedTeam }, { verdict: 'hold', reason: 'moderated' }],
   ])('%s', (_, policy, facts, expected) => {
     expect(verdict('intake', facts, policy)).toEqual(expected);
-    for (const purpose of ['owner', 'request'] as const)
-      expect(verdict('intake', { ...facts, purpose, signer: onThisList, encrypted: true }, policy)).toEqual(accept);
+    for (const purpose of ['owner', 'request'] as const) {
+      const signer = { ...onThisList, addressedTo: ['distributors-owner@orbit.example'] };
+      expect(verdict('intake', { ...facts, purpose, signer, encrypted: true }, policy)).toEqual(accept);
+    }
   });
 
   test.each<[string, boolean]>([

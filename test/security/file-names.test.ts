@@ -11,6 +11,7 @@ import { fileName, leaves } from '../../src/mail/message.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { arrive } from '../post/arrive.ts';
 import { oneEngine } from '../support/dialects.ts';
+import { effort } from '../support/effort.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { runCurfew } from '../support/process.ts';
 import { base64, blockOf, copyFor, encrypted, head, mailOf, multipart, nothingOf, outcomeOf, text, wordsOf } from './attack.ts';
@@ -111,11 +112,22 @@ oneEngine((engine) => {
         '--x--',
       ],
     ],
+    ['in a text, with other numbers', ['Content-Type: text/plain', '', 'begin  100644 a.exe', '"35H`', '`', 'end']],
+    ['in a text, as yEnc', ['Content-Type: text/plain', '', '=ybegin line=128 size=2 name=a.exe', 'x', '=yend size=2']],
     ['in a text', ['Content-Type: text/plain', '', 'begin 644 a.exe', '"35H`', '`', 'end']],
   ])('a file that some program takes for a.exe is none of "*.patch": %s', async (_, part) => {
     await restrict('*.patch');
     const raw = mailOf(...head('eve@evil.example'), ...multipart('mixed', text('see'), text('them'), part));
     expect(await outcomeOf(arrive(house, raw))).toBe('refused: file-not-allowed');
+  });
+
+  test('a part with hundreds of names and types is refused at once', async () => {
+    await restrict('*.patch');
+    const types = Array.from({ length: 900 }, (_, at) => `Content-Type: a/${at};name=x${at};name=y${at}`);
+    const raw = mailOf(...head('eve@evil.example'), ...multipart('mixed', text('see'), [...types, '', 'MZ']));
+    const spent = effort();
+    expect(await outcomeOf(arrive(house, raw))).toBe('refused: too-complex');
+    expect(spent()).toBeLessThan(2_000);
   });
 
   test('the keys and signatures that clients add are no files of that kind', async () => {

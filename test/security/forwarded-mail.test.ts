@@ -69,8 +69,9 @@ oneEngine((engine) => {
     const sent = await outbox(house).drain();
     const [lena] = house.team;
     expect(blockOf(await copyFor(house, sent, lena))).toContain('somebody else may have sent on what he wrote to others');
-    // Whose words they are is told that they came.
-    expect(sent.map((mail) => mail.to).sort()).toEqual([alpha.address, ...teamOf(house)].sort());
+    // Who sent it is answered, in words that say nothing; whose words they are has nothing to do with it.
+    expect(sent.map((mail) => mail.to).sort()).toEqual([beta.address, ...teamOf(house)].sort());
+    expect(await house.db.selectFrom('cases').select('reporter_address').execute()).toEqual([{ reporter_address: beta.address }]);
   });
 
   test('as a request: nothing of it is run, and its signer alone is told', async () => {

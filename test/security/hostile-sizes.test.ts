@@ -28,6 +28,7 @@ const PLACES: Readonly<Record<string, (run: string) => string>> = {
   Autocrypt: (run) => `Autocrypt: ${run}\r\n\r\nx`,
   'a text in UTF-8': (run) => `Content-Type: text/plain; charset=utf-8\r\n\r\nx${Buffer.from(run).toString('latin1')}x`,
   'a bounce': (run) => `Subject: failure notice\r\n\r\nHi. This is the qmail-send program at x.\r\n${run}`,
+  'a reason': (run) => `Subject: Undelivered Mail\r\n\r\ndiagnostic${run}x\r\ntechnical details of a ${run}x\r\nreason${run}x`,
   'a text': (run) => `Subject: x\r\n\r\nx${run}x`,
   'quoted-printable': (run) => `Content-Transfer-Encoding: quoted-printable\r\n\r\nx${run}x`,
   HTML: (run) => `Content-Type: text/html\r\n\r\nx${run}x`,

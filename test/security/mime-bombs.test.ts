@@ -30,6 +30,16 @@ const bombs: [string, string[], RegExp][] = [
   ['10 levels', nested(10), CARRIED],
   ['100,000 parts', parts(100_000), REFUSED],
   [
+    'a boundary of 10,000 characters, and lines that are nearly it',
+    [
+      `Content-Type: multipart/mixed; boundary="${'a'.repeat(10_000)}"`,
+      '',
+      ...Array.from({ length: 20 }, () => `--${'a'.repeat(9_995)}c`),
+      'a'.repeat(2_000_000),
+    ],
+    /^(taken|refused: (too-complex|malformed-mail))$/,
+  ],
+  [
     '1,000 messages in one another',
     [Array.from({ length: 1_000 }, () => 'Content-Type: message/rfc822\r\n\r\n').join('')],
     CARRIED,

@@ -13,7 +13,7 @@ import { clearMail, encryptedMail, entity } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { makeParty } from '../support/party.ts';
-import { encryptedPackets, head, mailOf, membersOf, pgpMime, readersOf, secretOf, teamOf } from './attack.ts';
+import { blockOf, copyFor, encryptedPackets, head, mailOf, membersOf, pgpMime, readersOf, secretOf, teamOf } from './attack.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -34,6 +34,17 @@ eachEngine((engine) => {
     mailOf(...head(alpha.address), ...pgpMime(await encryptedPackets(house, said, list)));
   const changed = (raw: Buffer, from: RegExp | string, to: string) =>
     Buffer.from(raw.toString('latin1').replace(from, to), 'latin1');
+
+  /** With a Marker packet before the message (RFC 9580 §5.8), which everybody passes over. */
+  const marked = (raw: Buffer) => {
+    const text = raw.toString('latin1');
+    const [armored = ''] = /-----BEGIN PGP MESSAGE-----[\s\S]*?-----END PGP MESSAGE-----/.exec(text) ?? [];
+    const data = armored.split(/\r?\n\r?\n/)[1]?.replace(/\r?\n=....\r?\n[\s\S]*$|\r?\n-----END[\s\S]*$/, '') ?? '';
+    const binary = Buffer.concat([Buffer.from('ca03504750', 'hex'), Buffer.from(data, 'base64')]);
+    return Buffer.from(text.replace(armored, armor(binary)), 'latin1');
+  };
+  const armor = (binary: Buffer) =>
+    `-----BEGIN PGP MESSAGE-----\r\n\r\n${binary.toString('base64').replace(/.{64}/g, '$&\r\n')}\r\n-----END PGP MESSAGE-----`;
 
   const copies = async () => (await everything(house)).copies.length;
 
@@ -90,24 +101,67 @@ eachEngine((engine) => {
     for (const to of [here, there]) await goesNowhere(forList, list, to, onList.id);
   });
 
-  test('into the thread of a case by its In-Reply-To, and out of it again: goes nowhere', async () => {
-    const id = await house.report();
-    await outbox(house).drain();
+  /** What lena got of a case, and answers to. */
+  const answeredId = async (caseId: string, list: string) => {
     const { message_id } = await house.db
       .selectFrom('deliveries')
       .select('message_id')
-      .where('case_id', '=', id)
-      .where('list_id', '=', 'security')
+      .where('case_id', '=', caseId)
+      .where('list_id', '=', list)
       .executeTakeFirstOrThrow();
-    const answering = async (said: Uint8Array) =>
-      mailOf(
-        ...head(alpha.address, `In-Reply-To: ${message_id}`),
-        ...pgpMime(await encryptedPackets(house, said, LISTS.security)),
-      );
+    return message_id;
+  };
+  const answering = async (said: Uint8Array, list: string, messageId: string) =>
+    mailOf(...head(alpha.address, `In-Reply-To: ${messageId}`), ...pgpMime(await encryptedPackets(house, said, list)));
+
+  test('a report that somebody else files in a case of his first still opens its own', async () => {
+    const id = await house.report();
+    await outbox(house).drain();
     const said = await statement(LISTS.security);
-    const first = await arrive(house, await answering(said));
-    expect(first).toMatchObject({ caseId: id, held: null });
-    await goesNowhere(said, LISTS.security, LISTS.security, first.id);
+    const filed = await arrive(house, await answering(said, LISTS.security, await answeredId(id, 'security')), {
+      sender: 'eve@evil.example',
+    });
+    expect(filed).toMatchObject({ caseId: id, held: null });
+    const own = await arrive(house, await sealed(said, LISTS.security), { sender: alpha.address });
+    expect(own.caseId).not.toBe(id);
+    expect(own.caseId).not.toBeNull();
+    await goesNowhere(said, LISTS.security, LISTS.security, own.id);
+  });
+
+  test('what is held where somebody else has sent it takes no place from what its signer sends', async () => {
+    const id = await house.report();
+    const thread = await threadOf(LISTS.distributors, id);
+    await outbox(house).drain();
+    const said = await statement(thread);
+    expect(await arrive(house, await sealed(said), { to: LISTS.distributors, sender: 'eve@evil.example' })).toMatchObject({
+      held: 'unaddressed',
+    });
+    await outbox(house).drain();
+    expect(await arrive(house, await sealed(said), { to: thread })).toMatchObject({ held: null, caseId: id });
+    expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(
+      [...membersOf(house), ...teamOf(house)].filter((one, at, all) => all.indexOf(one) === at).sort(),
+    );
+  });
+
+  test('as what a program answers: it is nobody’s word', async () => {
+    const said = await statement();
+    await arrive(house, await sealed(said), { to: LISTS.distributors });
+    await outbox(house).drain();
+    for (const field of ['X-Autoreply: yes', 'X-Vacation: 1', 'Auto-Submitted: auto-replied']) {
+      const raw = mailOf(...head(alpha.address, field), ...pgpMime(await encryptedPackets(house, said, LISTS.distributors)));
+      await arrive(house, raw, { to: LISTS.distributors, sender: 'eve@evil.example' });
+      const sent = await outbox(house).drain();
+      expect(sent.map(({ to }) => to).sort()).toEqual(teamOf(house));
+      const [lena] = house.team;
+      expect(blockOf(await copyFor(house, sent, lena))).not.toContain('good');
+    }
+  });
+
+  test('to the people behind the list: held', async () => {
+    const said = await statement();
+    await arrive(house, await sealed(said), { to: LISTS.distributors });
+    const again = await arrive(house, await sealed(said), { to: 'distributors-owner@orbit.example', sender: 'eve@evil.example' });
+    expect(again.held).toBe('unaddressed');
   });
 
   test.each<[string, boolean, (raw: Buffer) => Buffer]>([
@@ -116,6 +170,7 @@ eachEngine((engine) => {
       true,
       (raw) => changed(raw, /Message-ID: <[^>]*>/, 'Message-ID: <x@y>'),
     ],
+    ['an encrypted report that nobody signed, with a packet before it', true, (raw) => marked(raw)],
     ['an encrypted report that nobody signed, wrapped anew', true, (raw) => changed(raw, /pgp-[0-9a-f]{12}/g, 'other')],
     [
       'a report in clear that came another way',

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import * as contacts from '../../src/store/contacts.ts';
 import type { Database } from '../../src/store/database.ts';
 import * as lists from '../../src/store/lists.ts';
+import * as members from '../../src/store/members.ts';
 import * as posts from '../../src/store/posts.ts';
 import type { NewPost } from '../../src/store/schema.ts';
 import { eachEngine } from '../support/dialects.ts';
@@ -56,7 +58,32 @@ eachEngine((engine) => {
     const marks = post('one') as posts.Marks;
     const like = (place: Partial<posts.Place>, of: posts.Marks = marks) =>
       posts.like(db, { listId: 'security', kind: 'post', caseId: null, oneOfSeveral: false, ...place }, of);
-    await posts.insert(db, post('one'));
+    const member = {
+      id: 'm',
+      organisation: 'Alpha',
+      product: null,
+      state: 'active' as const,
+      reason: null,
+      created_at: NOW,
+      updated_at: NOW,
+    };
+    await members.insert(db, member);
+    await contacts.insert(db, {
+      id: 'alpha',
+      member_id: 'm',
+      address: 'a@alpha.example',
+      name: null,
+      active: 1,
+      created_at: NOW,
+    });
+    const signed = { signer_contact_id: 'alpha' };
+    // Of nobody on the roster, or held, it takes no other place.
+    await posts.insert(db, post('none', { signature_digest: 'another' }));
+    expect(await like({ kind: 'report' }, { ...marks, signature_digest: 'another', message_id_digest: null })).toBeUndefined();
+    await posts.insert(db, post('held', { ...signed, signature_digest: 'held', state: 'held', hold_reason: 'mixed' }));
+    expect(await like({ kind: 'report' }, { ...marks, signature_digest: 'held', message_id_digest: null })).toBeUndefined();
+    await posts.insert(db, post('one', { ...signed, message_id_digest: 'one' }));
+    marks.message_id_digest = 'one';
     for (const place of [{}, { kind: 'report' }, { caseId: 'ORBIT-1' }, { oneOfSeveral: true }] as const)
       expect(await like(place)).toEqual({ id: 'one' });
     expect(await like({ caseId: 'ORBIT-1', oneOfSeveral: true })).toBeUndefined();
