@@ -10,6 +10,7 @@ const commands = new Map<string, () => Promise<{ register(program: Command): voi
   ['demo', () => import('./demo.ts')],
   ['case', () => import('./case.ts')],
   ['post', () => import('./post.ts')],
+  ['member', () => import('./member.ts')],
   ['roster', () => import('./roster.ts')],
   ['list', () => import('./list.ts')],
   ['recipient', () => import('./recipient.ts')],

@@ -12,10 +12,9 @@ import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { IfMatch, seenVersion } from './etag.ts';
-import { InstantUtc } from './instant.ts';
-import { knownMember, MemberView, shown } from './members.ts';
+import { knownMember, shown } from './members.ts';
 import { limitRate } from './rate.ts';
-import { ById, Name, OrNull } from './schemas.ts';
+import { AdmissionView, ById, CriteriaView, Exposed, MemberView } from './schemas.ts';
 
 const tags = ['roster'];
 const strict = { additionalProperties: false } as const;
@@ -50,23 +49,6 @@ const Application = Type.Object(
   strict,
 );
 
-/** What was said of the present application. */
-const AdmissionView = Type.Object({
-  member: MemberView,
-  answers: Type.Array(Type.Object({ criterion: Type.String(), answer: Type.String(), evidence: OrNull(Type.String()) })),
-  vouches: Type.Array(Type.Object({ contactId: Type.String(), statement: Type.String(), at: InstantUtc })),
-  verdicts: Type.Array(
-    Type.Object({
-      personId: Type.String(),
-      criterion: Type.String(),
-      pass: Type.Boolean(),
-      note: OrNull(Type.String()),
-      at: InstantUtc,
-    }),
-  ),
-  removals: Type.Array(Type.Object({ personId: Type.String(), reason: Type.String(), at: InstantUtc })),
-});
-
 export function admissionRoutes(app: App, api: Api): void {
   listCriteria(app, api);
   postApplication(app, api);
@@ -84,12 +66,7 @@ export function admissionRoutes(app: App, api: Api): void {
 }
 
 function listCriteria(app: App, { admission: { criteria, terms } }: Api): void {
-  const response = {
-    200: Type.Object({
-      criteria: Type.Array(Type.Object({ id: Type.String(), text: Type.String() })),
-      terms: OrNull(Type.String({ description: 'the version that an applicant accepts' })),
-    }),
-  };
+  const response = { 200: CriteriaView };
   const schema = { tags, summary: 'What an applicant answers', response };
   app.get('/criteria', { schema }, async () => ({ criteria: [...criteria], terms }));
 }
@@ -263,15 +240,6 @@ function postReview(app: App, { seams }: Api): void {
 }
 
 function showExposure(app: App, { seams: { db } }: Api): void {
-  const Exposed = Type.Object({
-    caseId: Name,
-    state: Type.String(),
-    releaseAt: OrNull(InstantUtc),
-    contactId: Type.String(),
-    address: Type.String(),
-    delivery: Type.String({ description: 'the state of his copy' }),
-    settledAt: OrNull(InstantUtc),
-  });
   const schema = {
     tags,
     summary: 'Which cases that are not public a member was sent something of',

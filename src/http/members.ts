@@ -13,30 +13,13 @@ import type { Api, App } from './api.ts';
 import { acting } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { etagOf } from './etag.ts';
-import { InstantUtc } from './instant.ts';
 import { knownList } from './lists.ts';
 import { PageOf, paging, readPageBy } from './page.ts';
-import { ById, Name, OrNull } from './schemas.ts';
+import { ById, MemberState, MemberView, Name } from './schemas.ts';
 
 const tags = ['roster'];
 const strict = { additionalProperties: false } as const;
 const { organisation, product } = Entry.properties;
-
-const STATES = ['applied', 'vouched', 'vetted', 'key_proved', 'active', 'key_hold', 'suspended', 'removed', 'rejected'] as const;
-const State = Type.Enum([...STATES], { description: `one of ${STATES.join(', ')}` });
-
-export const MemberView = Type.Object({
-  id: Type.String(),
-  organisation: Type.String(),
-  product: OrNull(Type.String()),
-  state: State,
-  reason: OrNull(Type.String({ description: 'of the last change of state' })),
-  lists: Type.Array(Type.String(), { description: 'addresses' }),
-  createdAt: InstantUtc,
-  updatedAt: InstantUtc,
-  terms: OrNull(Type.String({ description: 'the version of the terms that he accepted' })),
-  reviewAt: OrNull(InstantUtc),
-});
 
 export function memberRoutes(app: App, api: Api): void {
   listMembers(app, api);
@@ -73,7 +56,7 @@ export async function shown(db: Db, reply: FastifyReply, member: Member): Promis
 const Filter = Type.Object(
   {
     ...paging,
-    state: Type.Optional(State),
+    state: Type.Optional(MemberState),
     list: Type.Optional({ ...Name, description: 'the id or the address of a list that they are on' }),
     organisation: Type.Optional({ ...organisation, description: 'what the name begins with, to the letter' }),
   },

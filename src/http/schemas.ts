@@ -175,3 +175,52 @@ export const AuditView = Type.Object({
   prev: Type.String({ description: 'SHA-256 of the line before' }),
   hash: Sha256,
 });
+
+const STATES = ['applied', 'vouched', 'vetted', 'key_proved', 'active', 'key_hold', 'suspended', 'removed', 'rejected'] as const;
+export const MemberState = Type.Enum([...STATES], { description: `one of ${STATES.join(', ')}` });
+
+export const MemberView = Type.Object({
+  id: Type.String(),
+  organisation: Type.String(),
+  product: OrNull(Type.String()),
+  state: MemberState,
+  reason: OrNull(Type.String({ description: 'of the last change of state' })),
+  lists: Type.Array(Type.String(), { description: 'addresses' }),
+  createdAt: InstantUtc,
+  updatedAt: InstantUtc,
+  terms: OrNull(Type.String({ description: 'the version of the terms that he accepted' })),
+  reviewAt: OrNull(InstantUtc),
+});
+
+/** What was said of the present application. */
+export const AdmissionView = Type.Object({
+  member: MemberView,
+  answers: Type.Array(Type.Object({ criterion: Type.String(), answer: Type.String(), evidence: OrNull(Type.String()) })),
+  vouches: Type.Array(Type.Object({ contactId: Type.String(), statement: Type.String(), at: InstantUtc })),
+  verdicts: Type.Array(
+    Type.Object({
+      personId: Type.String(),
+      criterion: Type.String(),
+      pass: Type.Boolean(),
+      note: OrNull(Type.String()),
+      at: InstantUtc,
+    }),
+  ),
+  removals: Type.Array(Type.Object({ personId: Type.String(), reason: Type.String(), at: InstantUtc })),
+});
+
+/** A case that is not public, and what became of a member's copy of it. */
+export const Exposed = Type.Object({
+  caseId: Name,
+  state: Type.String(),
+  releaseAt: OrNull(InstantUtc),
+  contactId: Type.String(),
+  address: Type.String(),
+  delivery: Type.String({ description: 'the state of his copy' }),
+  settledAt: OrNull(InstantUtc),
+});
+
+export const CriteriaView = Type.Object({
+  criteria: Type.Array(Type.Object({ id: Type.String(), text: Type.String() })),
+  terms: OrNull(Type.String({ description: 'the version that an applicant accepts' })),
+});

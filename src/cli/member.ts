@@ -1,0 +1,173 @@
+import type { Command } from 'commander';
+import { type Static, Type } from 'typebox';
+import { AdmissionView, CriteriaView, Exposed, MemberView } from '../http/schemas.ts';
+import { Refusal } from '../refusal.ts';
+import { type Client, connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
+import { columns, print, printable } from './local.ts';
+
+export function register(program: Command): void {
+  const command = program
+    .command('member')
+    .description('who gets embargoed patches, from application to removal, over the API of a running server');
+  const add = (name: string, description: string) => remoteCommand(command, name, description);
+  const of = ['<member>', 'its id, or the name of the organisation'] as const;
+  add('list', 'list the members, by organisation')
+    .option('--state <state>', 'in this state alone')
+    .option('--list <address>', 'on this list alone')
+    .action(list);
+  add('show', 'show a member, with what was said of its application')
+    .argument(...of)
+    .action(show);
+  add('vouch', 'vouch for an applicant, as a person of another organisation')
+    .argument(...of)
+    .requiredOption('--statement <words>', 'what you know of it')
+    .action(vouch);
+  add('judge', 'say of each criterion whether it is met; two different people make a member vetted')
+    .argument(...of)
+    .option('--fail <criterion>', 'one that is not met; may be given again (default: all are met)', collect, [])
+    .option('--note <words>', 'why, with each that is not met')
+    .action(judge);
+  add('prove-key', 'ask its contacts to prove their certificates')
+    .argument(...of)
+    .action(proveKey);
+  add('activate', 'make a candidate active')
+    .argument(...of)
+    .requiredOption('--reason <reason>', 'recorded, and told to it')
+    .option('--list <address>', 'a list that it is put on; may be given again', collect, [])
+    .action(activate);
+  for (const [name, description] of [
+    ['suspend', 'suspend an active member: it gets and posts nothing'],
+    ['reinstate', 'make a suspended member active again'],
+    ['reject', 'reject a candidate'],
+    ['remove', 'remove a member: a first admin asks for it, a second one does it'],
+  ] as const)
+    add(name, description)
+      .argument(...of)
+      .requiredOption('--reason <reason>', 'recorded, and told to it')
+      .action((member: string, options: RemoteOptions & { reason: string }) => decide(name, member, options));
+  add('reviewed', 'say that an active member was looked at again')
+    .argument(...of)
+    .action(reviewed);
+  add('exposure', 'list the cases that are not public and that a member has seen')
+    .argument(...of)
+    .action(exposure);
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+async function list(options: RemoteOptions & { state?: string; list?: string }): Promise<void> {
+  const query = { state: options.state, list: options.list };
+  const items = await everyPage(connect(options), '/members', MemberView, { query });
+  const rows = items.map((item) => [
+    item.id,
+    item.organisation,
+    item.state,
+    item.reviewAt?.slice(0, 10) ?? '-',
+    item.lists.join(' '),
+  ]);
+  print(options, items, columns([['ID', 'ORGANISATION', 'STATE', 'REVIEW', 'LISTS'], ...rows]).map(printable));
+}
+
+/** By the name to the letter, or by the id. Throws Refusal('not-found'). */
+async function find(client: Client, member: string): Promise<string> {
+  if (/^[0-9a-z]{26}$/.test(member)) return member;
+  const found = await everyPage(client, '/members', MemberView, { query: { organisation: member } });
+  const exact = found.find(({ organisation }) => organisation === member);
+  if (exact) return exact.id;
+  const near = found.slice(0, 5).map(({ organisation }) => `"${organisation}"`);
+  throw new Refusal('not-found', `There is no member "${member}"${near.length > 0 ? `; there is ${near.join(', ')}` : ''}`);
+}
+
+async function at(client: Client, member: string, rest = ''): Promise<string> {
+  return `/members/${await find(client, member)}${rest}`;
+}
+
+async function show(member: string, options: RemoteOptions): Promise<void> {
+  const client = connect(options);
+  const said = await client.ask(`GET ${await at(client, member, '/admission')}`, AdmissionView);
+  const lines = [
+    ...linesOf(said.member),
+    ...said.answers.map(
+      ({ criterion, answer, evidence }) => `Answer:    ${criterion}: ${answer}${evidence ? ` (${evidence})` : ''}`,
+    ),
+    ...said.vouches.map(({ contactId, statement, at: when }) => `Vouched:   ${contactId}, ${when}: ${statement}`),
+    ...said.verdicts.map(
+      ({ personId, criterion, pass, note }) =>
+        `Verdict:   ${personId}: ${criterion} ${pass ? 'is met' : 'is NOT met'}${note ? `: ${note}` : ''}`,
+    ),
+    ...said.removals.map(({ personId, reason, at: when }) => `Removal:   asked for by ${personId}, ${when}: ${reason}`),
+  ];
+  print(options, said, lines.map(printable));
+}
+
+async function vouch(member: string, options: RemoteOptions & { statement: string }): Promise<void> {
+  const client = connect(options);
+  const body = { statement: options.statement };
+  tell(options, await client.ask(`POST ${await at(client, member, '/vouches')}`, MemberView, body));
+}
+
+async function judge(member: string, options: RemoteOptions & { fail: string[]; note?: string }): Promise<void> {
+  const client = connect(options);
+  const { criteria } = await client.ask('GET /criteria', CriteriaView);
+  const unknown = options.fail.filter((id) => !criteria.some((criterion) => criterion.id === id));
+  if (unknown.length > 0)
+    throw new Refusal(
+      'invalid',
+      `There is no criterion ${unknown.join(', ')}. There are: ${criteria.map(({ id }) => id).join(', ')}`,
+    );
+  const verdicts = criteria.map(({ id: criterion }) =>
+    options.fail.includes(criterion)
+      ? { criterion, pass: false, ...(options.note === undefined ? {} : { note: options.note }) }
+      : { criterion, pass: true },
+  );
+  tell(options, await client.ask(`POST ${await at(client, member, '/verdicts')}`, MemberView, { verdicts }));
+}
+
+async function proveKey(member: string, options: RemoteOptions): Promise<void> {
+  const client = connect(options);
+  const said = await client.ask(`POST ${await at(client, member, '/prove-key')}`, Type.Object({ asked: Type.Integer() }));
+  print(options, said, [`${said.asked} contacts are asked to prove their certificates`]);
+}
+
+async function activate(member: string, options: RemoteOptions & { reason: string; list: string[] }): Promise<void> {
+  const client = connect(options);
+  const body = { reason: options.reason, lists: options.list };
+  tell(options, await client.ask(`POST ${await at(client, member, '/activate')}`, MemberView, body));
+}
+
+async function decide(step: string, member: string, options: RemoteOptions & { reason: string }): Promise<void> {
+  const client = connect(options);
+  const said = await client.ask(`POST ${await at(client, member, `/${step}`)}`, MemberView, { reason: options.reason });
+  if (step !== 'remove' || said.state === 'removed') return tell(options, said);
+  print(options, said, [...linesOf(said), 'A second admin has to ask for the removal as well.'].map(printable));
+}
+
+async function reviewed(member: string, options: RemoteOptions): Promise<void> {
+  const client = connect(options);
+  tell(options, await client.ask(`POST ${await at(client, member, '/review')}`, MemberView));
+}
+
+async function exposure(member: string, options: RemoteOptions): Promise<void> {
+  const client = connect(options);
+  const { items } = await client.ask(`GET ${await at(client, member, '/exposure')}`, Type.Object({ items: Type.Array(Exposed) }));
+  const rows = items.map((item) => [item.caseId, item.state, item.releaseAt ?? '-', item.address, item.delivery]);
+  print(options, items, columns([['CASE', 'STATE', 'RELEASE', 'ADDRESS', 'COPY'], ...rows]).map(printable));
+}
+
+function linesOf(member: Static<typeof MemberView>): string[] {
+  return [
+    `${member.organisation}, ${member.state}`,
+    `Id:        ${member.id}`,
+    `Product:   ${member.product ?? '-'}`,
+    `Lists:     ${member.lists.join(' ') || '-'}`,
+    `Reason:    ${member.reason ?? '-'}`,
+    `Terms:     ${member.terms ?? '-'}`,
+    `Review:    ${member.reviewAt ?? '-'}`,
+  ];
+}
+
+function tell(options: RemoteOptions, member: Static<typeof MemberView>): void {
+  print(options, member, linesOf(member).map(printable));
+}

@@ -1,0 +1,78 @@
+import { beforeEach, expect, test } from 'vitest';
+import { apply } from '../../src/roster/admission.ts';
+import { CRITERIA } from '../../src/roster/criteria.ts';
+import { makeDatabase } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { serving, type TestApi } from '../http/api.ts';
+import { makeParty } from '../support/party.ts';
+import { runCurfew } from '../support/process.ts';
+
+const serve = serving();
+let api: TestApi;
+let tokens: string[];
+
+beforeEach(async () => {
+  const config = { sqlite: ':memory:' };
+  const db = makeDatabase(config);
+  await migrate(db);
+  api = await serve({ db, config });
+  tokens = await Promise.all(api.house.team.map(({ address }) => api.house.token('admin', address)));
+  const address = 'security@gamma.example';
+  await apply(
+    api.house,
+    { project: 'orbit', criteria: CRITERIA, terms: null },
+    {
+      organisation: 'Gamma Linux',
+      product: 'Gamma',
+      contact: { address, name: null, certificate: (await makeParty(address)).public },
+      terms: null,
+      answers: CRITERIA.map(({ id }) => ({ criterion: id, answer: `Yes\u202e, ${id}.`, evidence: null })),
+    },
+  );
+});
+
+/** Runs `curfew member ...` as one of the three admins. */
+const curfew = (who: number, ...args: string[]) =>
+  runCurfew(['member', ...args], { env: { CURFEW_TOKEN: tokens[who] ?? '', CURFEW_URL: api.url } });
+
+async function done(who: number, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await curfew(who, ...args);
+  expect([code, stderr], args.join(' ')).toEqual([0, '']);
+  return stdout;
+}
+
+test('a member is vetted, suspended and removed from the command line', async () => {
+  expect(await done(0, 'list', '--state', 'applied')).toMatch(
+    /^ID +ORGANISATION +STATE +REVIEW +LISTS\n\w{26} +Gamma Linux +applied +-\n$/,
+  );
+  await done(0, 'vouch', 'Gamma Linux', '--statement', 'We know them.');
+  expect(await done(1, 'judge', 'Gamma Linux', '--fail', 'users', '--note', 'none')).toContain('Gamma Linux, vouched');
+  await done(1, 'judge', 'Gamma Linux');
+  expect(await done(2, 'judge', 'Gamma Linux')).toContain('Gamma Linux, vetted');
+  const shown = await done(0, 'show', 'Gamma Linux');
+  expect(shown).toContain('Vouched:');
+  expect(shown).toContain('users is met');
+  // What an applicant writes steers no terminal.
+  expect(shown).toContain('Yes\\u{202e}, alias.');
+  expect(await done(0, 'prove-key', 'Gamma Linux')).toBe('1 contacts are asked to prove their certificates\n');
+  const active = await done(0, 'activate', 'Gamma Linux', '--reason', 'known', '--list', 'distributors@orbit.example');
+  expect(active).toMatch(/Gamma Linux, active[\s\S]*Lists: +distributors@orbit\.example[\s\S]*Review: +2027-/);
+  await done(1, 'reviewed', 'Gamma Linux');
+  expect(await done(0, 'exposure', 'Gamma Linux')).toBe('CASE  STATE  RELEASE  ADDRESS  COPY\n');
+  await done(0, 'suspend', 'Gamma Linux', '--reason', 'leaked');
+  await done(0, 'reinstate', 'Gamma Linux', '--reason', 'did not');
+  expect(await done(0, 'remove', 'Gamma Linux', '--reason', 'criterion users')).toContain('A second admin');
+  expect(JSON.parse(await done(1, 'remove', 'Gamma Linux', '--reason', 'criterion users', '--json'))).toMatchObject({
+    state: 'removed',
+  });
+});
+
+test.each([
+  [['suspend', 'Gamma Linux', '--reason', 'x'], /"Gamma Linux" is applied: only who is active can be suspended \(conflict\)/],
+  [['show', 'Gamma'], /There is no member "Gamma"; there is "Gamma Linux"/],
+  [['judge', 'Gamma Linux', '--fail', 'nothing'], /There is no criterion nothing\. There are: alias, /],
+])('%j is refused with its reason', async (args, why) => {
+  const { code, stdout, stderr } = await curfew(0, ...args);
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr).toMatch(why);
+});
