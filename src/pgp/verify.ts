@@ -141,7 +141,8 @@ export async function ofDetached(content: Uint8Array, signature: Uint8Array): Pr
   return {
     keyIds: issuers(read.packets),
     content,
-    signedEntity: hasBareLineEnd(content) ? null : signedEntity(content, read),
+    // With two of them, whoever gets both could send it on with one, as another statement.
+    signedEntity: hasBareLineEnd(content) || read.packets.length > 1 ? null : signedEntity(content, read),
     verifyWith: async (verificationKeys, date) =>
       (await openpgp.verify({ message, signature: read, verificationKeys, date, format: 'binary', config })).signatures,
   };

@@ -1,11 +1,13 @@
 import { sha256 } from '../embargo/bundle.ts';
 import { isKeyFile } from '../mail/encrypted.ts';
 import {
+  decodedBody,
   type Entity,
   entityText,
   everyFileName,
   everyMediaType,
   isAttachment,
+  leaves,
   namesInText,
   parseEntity,
   parseMessage,
@@ -69,11 +71,24 @@ function signatureMark(opened: OpenedMail | null): string | null {
   return opened?.signer?.signatureDigest ?? unchecked?.digest ?? null;
 }
 
-/** No two ciphertexts are the same by chance. What came in clear is told by its Message-ID and its body, whatever relays wrote on it. */
+/** No two ciphertexts are the same by chance. What came in clear is told by its Message-ID and its words, whatever relays made of it. */
 function mailMark(raw: Uint8Array, { ciphertextDigest, messageId }: OpenedMail): string | null {
   if (ciphertextDigest !== null) return ciphertextDigest;
-  return messageId === null ? null : sha256(Buffer.from(`${messageId} ${sha256(parseMessage(raw).body)}`));
+  return messageId === null
+    ? null
+    : sha256(Buffer.from(`${messageId} ${leaves(parseMessage(raw)).map(contentDigest).join(' ')}`));
 }
+
+/** Of a part as its writer wrote it: relays encode it anew, and add or take empty lines at its end. */
+function contentDigest(part: Entity): string {
+  const octets = decodedBody(part);
+  let end = octets.length;
+  while (end > 0 && BLANK.includes(octets[end - 1] ?? 0)) end--;
+  return sha256(octets.subarray(0, end));
+}
+
+/** CR, LF and space. */
+const BLANK = [13, 10, 32];
 
 /** What is kept of each signature, so that nothing that happens to the roster later changes what was known then. */
 export type KeptVerdict = Pick<

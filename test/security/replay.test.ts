@@ -46,6 +46,14 @@ eachEngine((engine) => {
   const armor = (binary: Buffer) =>
     `-----BEGIN PGP MESSAGE-----\r\n\r\n${binary.toString('base64').replace(/.{64}/g, '$&\r\n')}\r\n-----END PGP MESSAGE-----`;
 
+  const encodedAnew = (raw: Buffer) => {
+    const [fields = '', ...body] = raw.toString('latin1').split('\r\n\r\n');
+    const others = fields.replace(/\r\nContent-Transfer-Encoding:.*/i, '');
+    return Buffer.from(
+      `${others}\r\nContent-Transfer-Encoding: base64\r\n\r\n${Buffer.from(`${body.join('\r\n\r\n')}\r\n`).toString('base64')}\r\n`,
+    );
+  };
+
   const copies = async () => (await everything(house)).copies.length;
 
   test.each<[string, (raw: Buffer, said: Uint8Array) => Buffer | Promise<Buffer>]>([
@@ -172,6 +180,7 @@ eachEngine((engine) => {
     ],
     ['an encrypted report that nobody signed, with a packet before it', true, (raw) => marked(raw)],
     ['an encrypted report that nobody signed, wrapped anew', true, (raw) => changed(raw, /pgp-[0-9a-f]{12}/g, 'other')],
+    ['a report in clear that a relay has encoded', false, (raw) => encodedAnew(raw)],
     [
       'a report in clear that came another way',
       false,
