@@ -3,7 +3,8 @@
  * it. Exit 1 where a verdict is neither the expected nor an excused one, or is not the frozen one. `--freeze` writes those anew.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Case, Task } from './cases.ts';
 import type { Answer } from './child.ts';
@@ -22,6 +23,8 @@ interface Examiner {
 
 function examiner(): Examiner {
   let child: ChildProcess | undefined;
+  // A child that is killed leaves its files.
+  const folder = mkdtempSync(join(tmpdir(), 'curfew-conformance-'));
   const answered = (from: ChildProcess, ms: number) =>
     new Promise<Answer | 'hang' | 'crash'>((resolve) => {
       const timer = setTimeout(() => settle('hang'), ms);
@@ -38,7 +41,10 @@ function examiner(): Examiner {
   return {
     async examine({ raw, sender, secret, known }) {
       if (!child) {
-        child = fork(join(import.meta.dirname, 'child.js'), { serialization: 'advanced' });
+        child = fork(join(import.meta.dirname, 'child.js'), {
+          serialization: 'advanced',
+          env: { ...process.env, TMPDIR: folder },
+        });
         await answered(child, 3 * HANGS);
       }
       const began = performance.now();
@@ -53,7 +59,10 @@ function examiner(): Examiner {
       const nothing = { credited: null, seen: null, copy: null, payload: null, other: { text: '', files: [] } };
       return { examined: { ...nothing, outcome, reason, ms: performance.now() - began }, grown: 0 };
     },
-    end: () => void child?.kill(),
+    end: () => {
+      child?.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
 

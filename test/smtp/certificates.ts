@@ -1,11 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 
-/** A self-signed certificate for `name` (and 127.0.0.1 where `name` is localhost), made by openssl in a new folder. */
+const made: string[] = [];
+afterAll(() => {
+  for (const folder of made) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A self-signed certificate for `name` (and 127.0.0.1 where `name` is localhost), made by openssl in a new folder, which is gone after the test file. */
 export function makeCertificate(name: string): { certificate: string; key: string } {
   const folder = mkdtempSync(join(tmpdir(), 'curfew-tls-'));
+  made.push(folder);
   const [certificate, key] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')];
   const names = name === 'localhost' ? 'DNS:localhost,IP:127.0.0.1' : `DNS:${name}`;
   execFileSync(

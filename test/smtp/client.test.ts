@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../src/delivery/outcome.ts';
 import { createLog } from '../../src/log.ts';
 import { createRelay, type Relay, type RelayOptions } from '../../src/smtp/client.ts';
@@ -315,7 +315,9 @@ describe('TLS to the relay', () => {
 });
 
 describe('authentication', () => {
-  const passwordFile = join(mkdtempSync(join(tmpdir(), 'curfew-relay-')), 'password');
+  const folder = mkdtempSync(join(tmpdir(), 'curfew-relay-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const passwordFile = join(folder, 'password');
   writeFileSync(passwordFile, 'correct horse\n');
   const WITH_AUTH = '250-relay.example\r\n250 AUTH PLAIN';
 
