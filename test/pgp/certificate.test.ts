@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DAY, systemClock } from '../../src/clock.ts';
@@ -319,15 +319,21 @@ describe.skipIf(keys.absent)(`certificates of real life (${keys.absent ?? 'here'
     'FB18AE292FCEEBCE3BB3FBA14286EE574B92FA0A-abcde_example_org.pub': { usable: true, until: 1_794_755_803_000 },
     'bla_foo_key.txt': { usable: false, reason: 'weak' },
     'broken_utf8_uid_key.txt': { usable: false, reason: 'weak' },
+    'default_list_key.txt': { usable: false, reason: 'weak' },
     'encapsulated-sender.pub': { usable: false, reason: 'weak' },
+    'example_key.txt': { usable: false, reason: 'weak' },
     'example_key_binary.pgp': { usable: false, reason: 'weak' },
     'expired_key.txt': { usable: false, reason: 'expired' },
     'expired_key_extended.txt': { usable: false, reason: 'expired' },
     'expiring_key.txt': { usable: true, until: 2_132_462_209_000 },
+    'olduid_key.txt': { usable: true, until: null },
     'olduid_key_with_newuid.txt': { usable: true, until: null },
     'openpgpkey_52507B0163A8D9F0094FFE03B1A36F08069E55DE.asc': { usable: true, until: null },
     'partially_expired_key.txt': { usable: false, reason: 'expired' },
+    'public-key-with-third-party-signature.txt': { usable: false, reason: 'weak' },
     'revoked_key.txt': { usable: false, reason: 'revoked' },
+    'schleuder_at_example_public_key.txt': { usable: false, reason: 'weak' },
+    'schleuder_at_example_public_key_minimal.gpg': { usable: false, reason: 'weak' },
     'signonly_key.txt': { usable: false, reason: 'no-encryption-subkey' },
   };
   test.each(Object.entries(verdicts))('%s', async (name, verdict) => {
@@ -335,8 +341,28 @@ describe.skipIf(keys.absent)(`certificates of real life (${keys.absent ?? 'here'
     expect(await usable(data, at)).toEqual(verdict);
   });
 
-  test('a secret key is never taken for a certificate', async () => {
-    const secret = readFileSync(join(keys.dir, 'encapsulated-list.sec.pgp'));
-    expect(await refusalOf(secret)).toMatch(/^That is a secret key/);
+  const secrets = [
+    'FB18AE292FCEEBCE3BB3FBA14286EE574B92FA0A.sec.pgp',
+    'encapsulated-list.sec.pgp',
+    'list-421C19AF8B9C33B8B62D76EBDB2F7E271D773073.sec.pgp',
+    'list-59C71FB38AEE22E091C78259D06350440F759BD3.sec.pgp',
+  ];
+  test.each(secrets)('%s: a secret key is never taken for a certificate', async (name) => {
+    expect(await refusalOf(readFileSync(join(keys.dir, name)))).toMatch(/^That is a secret key/);
+  });
+
+  /** What stands in an Autocrypt field; GnuPG does not read it from a file either. */
+  const bare = 'schleuder_at_example_public_key_minimal_base64.txt';
+  test('bare base64 is no certificate, and the answer says what to send', async () => {
+    expect(await refusalOf(readFileSync(join(keys.dir, bare)))).toMatch(/Send the public key \(`gpg --armor --export ADDRESS`\)/);
+  });
+
+  test('the signatures of others are dropped', async () => {
+    const read = async (name: string) => (await readCertificate(readFileSync(join(keys.dir, name)))).data;
+    expect(await read('public-key-with-third-party-signature.txt')).toEqual(await read('bla_foo_key.txt'));
+  });
+
+  test('none was left out', () => {
+    expect([...Object.keys(verdicts), ...secrets, bare].sort()).toEqual(readdirSync(keys.dir).sort());
   });
 });
