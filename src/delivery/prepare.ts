@@ -80,40 +80,14 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
   const { list, post, composed, key } = opened;
   const fields = listFields(list, post, composed.subject, opened.case);
   const headers = [...listHeaders(list, post.kind), autocrypt(list.address, key.certificate)];
-  const threads = await threadFields(
-    seams.db,
-    post,
-    sealable.map(({ copy }) => copy),
-  );
   const answers = await seal(
     seams,
     opened,
     fields,
     sealable.map(({ certificate }) => certificate),
   );
-  for (const [index, { copy }] of sealable.entries())
-    prepared.set(copy.id, toMail(fields, copy, [...(threads.get(copy.id) ?? []), ...headers], answers[index]));
+  for (const [index, { copy }] of sealable.entries()) prepared.set(copy.id, toMail(fields, copy, headers, answers[index]));
   return prepared;
-}
-
-/**
- * Every copy of a case names the first one that its reader got through that list (RFC 5322 §3.6.4), by the id of the copy:
- * no client knows another reader's Message-IDs, and which post answers which is nobody's on the way to see.
- */
-async function threadFields(
-  db: Seams['db'],
-  { case_id: caseId, list_id: listId }: Post,
-  copies: readonly Delivery[],
-): Promise<Map<string, NewField[]>> {
-  if (caseId === null) return new Map();
-  const roots = await deliveries.threadRoots(
-    db,
-    { caseId, listId },
-    copies.map(({ address }) => address),
-  );
-  const fields = (root: { id: string; message_id: string } | undefined, copy: Delivery): NewField[] =>
-    root === undefined || root.id === copy.id ? [] : ['In-Reply-To', 'References'].map((name) => [name, root.message_id]);
-  return new Map(copies.map((copy) => [copy.id, fields(roots.get(copy.address), copy)]));
 }
 
 async function sealForReporter(seams: Seams, opened: Opened, copy: Delivery): Promise<Prepared> {
@@ -122,8 +96,7 @@ async function sealForReporter(seams: Seams, opened: Opened, copy: Delivery): Pr
   const { list, post, composed, key } = opened;
   const fields = { ...listFields(list, post, composed.subject, opened.case), to: copy.address };
   const [answer] = await seal(seams, opened, fields, [certificate.data]);
-  const thread = (await threadFields(seams.db, post, [copy])).get(copy.id) ?? [];
-  return toMail(fields, copy, [...thread, ...personalHeaders(post.kind), autocrypt(list.address, key.certificate)], answer);
+  return toMail(fields, copy, [...personalHeaders(post.kind), autocrypt(list.address, key.certificate)], answer);
 }
 
 /** Signed once, then encrypted to each certificate alone. */

@@ -282,24 +282,6 @@ export async function caseOfMessage(db: Db, listId: string, messageIds: string[]
   return row?.case_id ?? undefined;
 }
 
-/** The first copy of that case that went through that list to each of the addresses, by address. */
-export async function threadRoots(
-  db: Db,
-  { caseId, listId }: { caseId: string; listId: string },
-  addresses: readonly string[],
-): Promise<Map<string, Pick<Delivery, 'id' | 'message_id'>>> {
-  if (addresses.length === 0) return new Map();
-  const first = db
-    .selectFrom('deliveries')
-    .select(({ fn }) => fn.min('id').as('id'))
-    .where('case_id', '=', caseId)
-    .where('list_id', '=', listId)
-    .where('address', 'in', addresses)
-    .groupBy('address');
-  const rows = await db.selectFrom('deliveries').select(['id', 'address', 'message_id']).where('id', 'in', first).execute();
-  return new Map(rows.map(({ id, address, message_id }) => [address, { id, message_id }]));
-}
-
 export interface DeliveryFilter {
   limit: number;
   /** The id of the last one on the page before. */

@@ -6,7 +6,6 @@ import * as posting from '../../migrations/0004_posting.ts';
 import * as audit from '../../migrations/0005_audit.ts';
 import * as http from '../../migrations/0006_http.ts';
 import * as members from '../../migrations/0007_members.ts';
-import * as threads from '../../migrations/0008_threads.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -18,7 +17,6 @@ const migrations: Record<string, Migration> = {
   '0005_audit': audit,
   '0006_http': http,
   '0007_members': members,
-  '0008_threads': threads,
 };
 
 /** Brings the schema up to date, under the migrator's lock. Throws with the name of the migration that failed. */

@@ -387,11 +387,11 @@ alter table deliveries add constraint deliveries_state_check CHECK ((state = ANY
 
 CREATE INDEX deliveries_address ON public.deliveries USING btree (address, created_at);
 
+CREATE INDEX deliveries_case ON public.deliveries USING btree (case_id);
+
 CREATE INDEX deliveries_due ON public.deliveries USING btree (state, priority, due_at);
 
 CREATE INDEX deliveries_post ON public.deliveries USING btree (post_id);
-
-CREATE INDEX deliveries_thread ON public.deliveries USING btree (case_id, list_id, address, id);
 
 CREATE OR REPLACE FUNCTION public.deliveries_blanks()
  RETURNS trigger

@@ -223,16 +223,13 @@ CREATE TABLE "deliveries" ("id" text primary key,
 CREATE INDEX "deliveries_address" on "deliveries" ("address",
   "created_at");
 
+CREATE INDEX "deliveries_case" on "deliveries" ("case_id");
+
 CREATE INDEX "deliveries_due" on "deliveries" ("state",
   "priority",
   "due_at");
 
 CREATE INDEX "deliveries_post" on "deliveries" ("post_id");
-
-CREATE INDEX "deliveries_thread" on "deliveries" ("case_id",
-  "list_id",
-  "address",
-  "id");
 
 CREATE TRIGGER deliveries_blanks_insert before insert on deliveries when new.address <> trim(new.address, '
 ')
