@@ -140,10 +140,31 @@ function shownHtml(html: string): string {
   return shown + html.slice(from);
 }
 
+/** What begins or ends a line in every client. */
+const BREAKS =
+  /<(?:br|hr|\/?(?:p|div|pre|tr|td|th|table|li|ul|ol|dl|dt|dd|h[1-6]|blockquote|section|article|header|footer|center))\b[^<>]*>/gi;
+
+/**
+ * The lines of an HTML text in which armor is looked for. Some programs write its lines as lines of the source; to others a line
+ * of the source is what it is in HTML, a blank, and they break it anywhere.
+ */
+export function armoredLines(html: string): string {
+  const asWritten = htmlLines(html);
+  if (blocksIn(asWritten).length > 0) return asWritten;
+  let preformatted = 0;
+  const flowed = html.split(/(<\/?pre\b[^<>]*>)/i).map((piece) => {
+    if (/^<pre\b/i.test(piece)) preformatted++;
+    else if (/^<\/pre\b/i.test(piece)) preformatted--;
+    return preformatted > 0 ? piece : piece.replace(/\r?\n/g, ' ');
+  });
+  const asShown = htmlLines(flowed.join(''));
+  return blocksIn(asShown).length > 0 ? asShown : asWritten;
+}
+
 /** The lines of an HTML text, for armor to be found in: nothing is shown, fetched or merged (CVE-2017-17688). */
 export function htmlLines(html: string): string {
   return shownHtml(html)
-    .replace(/<(?:br|\/p|\/div|\/pre|\/tr|\/li|p|div|pre)\b[^<>]*>/gi, '\n')
+    .replace(BREAKS, '\n')
     .replace(/<[^<>]*>/g, '')
     .replace(/&(#?\w{1,10});/g, entityOf);
 }

@@ -1,4 +1,4 @@
-import { type Block, blocksIn, htmlLines } from './armor.ts';
+import { armoredLines, type Block, blocksIn } from './armor.ts';
 import { decodedBody, type Entity, entityText, fieldsNamed, fileName, isAttachment, leaves, parseEntity } from './message.ts';
 
 /**
@@ -10,7 +10,7 @@ export type Layer =
   | { form: 'pgp-mime'; ciphertext: Uint8Array; beside: readonly Entity[]; file?: string }
   | { form: 'signed-mime'; signed: Entity; signature: Uint8Array; beside: readonly Entity[] }
   | { form: 'inline'; armor: string; part: Entity; beside: readonly Entity[] }
-  | { form: 'cleartext-signed'; text: string; beside: readonly Entity[] }
+  | { form: 'cleartext-signed'; text: string; part: Entity; beside: readonly Entity[] }
   | { form: 's-mime' }
   | { form: 'clear' };
 
@@ -148,7 +148,9 @@ function wholeText(entity: Entity): Layer | undefined {
 
 export function asLayer(block: Block, part: Entity): Layer {
   const { kind, text } = block;
-  return kind === 'message' ? { form: 'inline', armor: text, part, beside: [] } : { form: 'cleartext-signed', text, beside: [] };
+  return kind === 'message'
+    ? { form: 'inline', armor: text, part, beside: [] }
+    : { form: 'cleartext-signed', text, part, beside: [] };
 }
 
 /** Text that may hold armor. */
@@ -176,7 +178,7 @@ export function partsOfText(part: Entity): { blocks: Block[]; around: string } {
 const decoded = new WeakMap<Entity, string>();
 
 function linesOf(part: Entity): string {
-  const lines = decoded.get(part) ?? (part.mediaType === 'text/html' ? htmlLines(entityText(part)) : entityText(part));
+  const lines = decoded.get(part) ?? (part.mediaType === 'text/html' ? armoredLines(entityText(part)) : entityText(part));
   decoded.set(part, lines);
   return lines;
 }

@@ -2,7 +2,7 @@ import libmime from 'libmime';
 import { decode as decodeQuotedPrintable } from 'libqp';
 import { Refusal } from '../refusal.ts';
 import { parseMailboxes } from './address.ts';
-import { decoderFor } from './text.ts';
+import { decoderFor, windows1252 } from './text.ts';
 
 /** A header field as it stands: the name with its case, the value unfolded but not decoded. */
 export interface Field {
@@ -228,7 +228,7 @@ export function decodeText(bytes: Uint8Array, charset?: string): string {
   const declared = charset && !/^\s*(us-)?ascii\s*$/i.test(charset) && decoderFor(charset);
   if (declared && declared.encoding !== 'utf-8') return declared.decode(bytes);
   const text = new TextDecoder('utf-8').decode(bytes);
-  return isUtf8(text) ? text : new TextDecoder('windows-1252').decode(bytes);
+  return isUtf8(text) ? text : windows1252.decode(bytes);
 }
 
 /** Whether what was read as UTF-8 is that, be it damaged: more of it makes sense than does not. Else it would be lost for good. */

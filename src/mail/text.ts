@@ -6,11 +6,15 @@ export interface Decoder {
   decode(bytes: Uint8Array): string;
 }
 
+/** Not by TextDecoder: that of Node 20 reads 0x80 to 0x9F, where the quotation marks of Windows are, as if they were ISO-8859-1. */
+export const windows1252: Decoder = { encoding: 'windows-1252', decode: (bytes) => iconv.decode(bytes, 'windows-1252') };
+
 /** Of the web's charsets (the Encoding Standard), and of those beyond that mail is found in, such as CP850 and UTF-7; undefined for others. */
 export function decoderFor(charset: string): Decoder | undefined {
   const label = charset.trim();
   try {
-    return new TextDecoder(label);
+    const decoder = new TextDecoder(label);
+    return decoder.encoding === windows1252.encoding ? windows1252 : decoder;
   } catch {
     if (NO_CHARSET.test(label) || !iconv.encodingExists(label)) return undefined;
     return { encoding: label.toLowerCase(), decode: (bytes) => iconv.decode(bytes, label) };
@@ -52,14 +56,41 @@ function isKnown(label: string): boolean {
 const LONGEST_HEAD = 64 * 1024;
 /** Fields that a MIME payload begins with; a text that merely starts with "Note: ..." has none of them. */
 const FIELD = /^(content-[a-z-]+|mime-version|subject|from|to|cc|date|message-id)[ \t]*:/i;
+/** Of these a payload has at least one (RFC 2045 §4, §5), and a file that begins with "Subject:" or an empty line has none. */
+const MIME_FIELD = /^(content-type|mime-version)[ \t]*:/i;
 const ANY_FIELD = /^[!-9;-~]+[ \t]*:|^[ \t]/;
 
 /** Whether octets are a MIME entity with a header section of its own (it may be empty), and not bare text. */
 export function looksLikeEntity(bytes: Uint8Array): boolean {
+  const fields = headOf(bytes);
+  return fields.length === 0 || (fields.every((line) => ANY_FIELD.test(line)) && fields.some((line) => FIELD.test(line)));
+}
+
+/** The same of what was sent as a file: an advisory, a patch and a crashing input begin in many ways, and stay what they are. */
+export function looksLikeMime(bytes: Uint8Array): boolean {
+  const fields = headOf(bytes);
+  return fields.every((line) => ANY_FIELD.test(line)) && fields.some((line) => MIME_FIELD.test(line));
+}
+
+/** The lines before the first empty one. */
+function headOf(bytes: Uint8Array): string[] {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, LONGEST_HEAD)).toString('latin1');
   const lines = head.split(/\r?\n/);
   const end = lines.indexOf('');
-  if (end === 0) return true;
-  const fields = lines.slice(0, end < 0 ? lines.length : end);
-  return fields.every((line) => ANY_FIELD.test(line)) && fields.some((line) => FIELD.test(line));
+  return lines.slice(0, end < 0 ? lines.length : end);
+}
+
+const ASCII = Buffer.from(Array.from({ length: 0x5f }, (_, at) => 0x20 + at));
+
+/**
+ * The octets of a text in the charset that its part declares (Windows-1252 where that is none), for a signature over them.
+ * Undefined where they do not give that text again, as a letter that the charset lacks would pass as `?`; and where they are
+ * UTF-8, or the charset has other letters in the place of ASCII: then somebody declared it to have other words shown.
+ */
+export function octetsIn(text: string, declared: string | undefined): Uint8Array | undefined {
+  const named = declared && !SEVEN_BIT.test(declared.trim()) ? decoderFor(declared) : undefined;
+  const decoder = named && named.encoding !== UTF8 ? named : windows1252;
+  if (!iconv.encodingExists(decoder.encoding) || decoder.decode(ASCII) !== ASCII.toString('latin1')) return undefined;
+  const octets = iconv.encode(text, decoder.encoding);
+  return decoder.decode(octets) === text && !isUtf8(octets) ? octets : undefined;
 }

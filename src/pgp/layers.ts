@@ -4,7 +4,7 @@ import { type Layer, offeredCertificates, recognise } from '../mail/encrypted.ts
 import { type Entity, parseEntity } from '../mail/message.ts';
 import { entity, filePart, textPart, typeOfFile } from '../mail/outgoing.ts';
 import { contentOf, type Payload } from '../mail/protected.ts';
-import { charsetOf, looksLikeEntity } from '../mail/text.ts';
+import { charsetOf, looksLikeEntity, looksLikeMime } from '../mail/text.ts';
 import { type Reason, Refusal } from '../refusal.ts';
 import { openMessage, readCleartext } from './message.ts';
 import {
@@ -120,7 +120,7 @@ async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: 
   } else {
     const message = await readCleartext(layer.text);
     state.content = parseEntity(textPart(message.getText()));
-    refuseChanged(await signed(state, means, ofCleartext(message)));
+    refuseChanged(await signed(state, means, ofCleartext(message, layer.part.parameters['charset'])));
   }
 }
 
@@ -145,8 +145,8 @@ async function decrypted(state: Opening, means: Means, message: Verifiable): Pro
 
 /** A MIME entity; else text, or the file that it was sent as. */
 function payloadOf(data: Uint8Array, file: string | undefined): Entity {
-  if (looksLikeEntity(data)) return parseEntity(data);
-  return file === undefined ? textEntity(data) : parseEntity(filePart(file, typeOfFile(file), data));
+  if (file !== undefined) return parseEntity(looksLikeMime(data) ? data : filePart(file, typeOfFile(file), data));
+  return looksLikeEntity(data) ? parseEntity(data) : textEntity(data);
 }
 
 /** Gives the verdicts of this layer. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Instant } from '../clock.ts';
 import { MINUTE } from '../clock.ts';
-import { looksLikeEntity } from '../mail/text.ts';
+import { looksLikeEntity, octetsIn } from '../mail/text.ts';
 import { Refusal } from '../refusal.ts';
 import { type CertificateFacts, readCertificate, verifier } from './certificate.ts';
 import { keyIdsIn } from './certificate-bytes.ts';
@@ -167,15 +167,29 @@ function canonical(content: Uint8Array): Uint8Array {
   return /(?<!\r)\n/.test(text) ? Buffer.from(text.replace(/(?<!\r)\n/g, '\r\n'), 'latin1') : content;
 }
 
-/** The framework of a cleartext-signed text (RFC 9580 §7). */
-export function ofCleartext(message: openpgp.CleartextMessage): Verifiable {
+/**
+ * The framework of a cleartext-signed text (RFC 9580 §7). It is signed in UTF-8 by the standard, and by GnuPG in the octets that
+ * it was given: in those of the part's charset, too, it is the text that is shown.
+ */
+export function ofCleartext(message: openpgp.CleartextMessage, charset: string | undefined): Verifiable {
   // Not in its types.
   const { signature } = message as openpgp.CleartextMessage & { signature: openpgp.Signature };
   return {
     keyIds: issuers(withoutUnknown(signature).packets),
     content: Buffer.from(message.getText()),
     signedEntity: null,
-    verifyWith: async (certificates, at) => message.verify(certificates, at, config),
+    verifyWith: async (verificationKeys, date) => {
+      const binarySignature = signature.packets.write();
+      const results = await message.verify(verificationKeys, date, config);
+      const octets = octetsIn(message.getText(), charset);
+      const held = (await Promise.allSettled(results.map(({ verified }) => verified))).some(
+        ({ status }) => status === 'fulfilled',
+      );
+      if (held || !octets) return results;
+      const [binary, again] = [await openpgp.createMessage({ binary: octets }), await openpgp.readSignature({ binarySignature })];
+      return (await openpgp.verify({ message: binary, signature: again, verificationKeys, date, format: 'binary', config }))
+        .signatures;
+    },
   };
 }
 

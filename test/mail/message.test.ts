@@ -129,6 +129,9 @@ describe('reading a part', () => {
     ['iso-2022-jp', Buffer.from('1b2442467c4b5c1b2842', 'hex'), '日本'],
     ['shift_jis', Buffer.from('93fa967b', 'hex'), '日本'],
     ['iso-8859-1', Buffer.from([0x67, 0x72, 0xfc, 0xdf]), 'grüß'],
+    ['windows-1252', Buffer.from([0x93, 0x80, 0x94]), '“€”'],
+    ['iso-8859-1', Buffer.from([0x93, 0xfc, 0x94]), '“ü”'],
+    ['no-such-charset', Buffer.from([0x93, 0xfc, 0x94]), '“ü”'],
     ['no-such-charset', Buffer.from('grüß'), 'grüß'],
     ['utf-8', Buffer.concat([Buffer.from('äöü'), Buffer.from([0xff])]), 'äöü\ufffd'],
     ['UTF-8', Buffer.from('Grüße', 'latin1'), 'Grüße'],
@@ -234,3 +237,8 @@ it.each(['a@x.example, b@y.example', 'Group: a@x.example, b@y.example;', '"a@x.e
     expect(() => parseMessage(bytes(`From: ${from}`, '', 'x'))).toThrow(expect.objectContaining({ reason: 'malformed-mail' }));
   },
 );
+
+it('a field in the charset of Windows', () => {
+  const mail = parseMessage(bytes('From: a@b.example', 'Subject: =?windows-1252?Q?=93a=94_=80?=', '', 'x'));
+  expect(fieldText(mail, 'subject')).toBe('“a” €');
+});

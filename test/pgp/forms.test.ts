@@ -1,10 +1,11 @@
 import * as openpgp from 'openpgp';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DAY, HOUR, SECOND } from '../../src/clock.ts';
 import { parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
 import { type OpenedMail, openMail } from '../../src/pgp/open.ts';
+import { absent, type GnuPG, openGnuPG } from '../support/gnupg.ts';
 import { generate, makeParty, type Party } from '../support/party.ts';
 
 const AT = Date.parse('2026-09-07T09:12:00Z');
@@ -160,6 +161,22 @@ describe('armor in text, as its way has left it', () => {
     expect(seen(opened)).toMatchObject({ text: 'the text', files: [] });
   });
 
+  it.each([
+    [
+      'source that is broken at any blank',
+      (lines: string[]) => lines.join('<br>').replace('BEGIN PGP MESSAGE', 'BEGIN PGP\nMESSAGE'),
+    ],
+    ['source whose lines are its lines', (lines: string[]) => lines.join('\n')],
+    ['a rule before it', (lines: string[]) => `<span>CAUTION: external</span><hr>${lines.join('<br>')}`],
+    ['a heading before it', (lines: string[]) => `<h3>CAUTION</h3>${lines.join('<br>')}`],
+    ['a cell beside it', (lines: string[]) => `<table><tr><td>CAUTION</td><td>${lines.join('<br>')}</td></tr></table>`],
+  ])('in HTML with %s', async (_, html) => {
+    const lines = (await encrypt('the text')).trim().split('\n');
+    const opened = await open(mail('Content-Type: text/html; charset=utf-8', '', `<html><body>${html(lines)}</body></html>`));
+    expect(opened).toMatchObject({ form: 'inline', encrypted: true, signatures: [{ valid: true }] });
+    expect(seen(opened).text.trim()).toBe('the text');
+  });
+
   it('in HTML alone: opened, and nothing of the HTML is carried on', async () => {
     const lines = (await encrypt('the text')).trim().split('\n');
     const html = `<html><body><div>${lines.join('</div>\n<div>')}</div></body></html>`;
@@ -194,6 +211,16 @@ describe('parts that are encrypted or signed each by itself', () => {
       signatures: [{ valid: true, coversWholeContent: false }, { valid: true }],
     });
     expect(seen(opened).text).toBe('one\ntwo');
+  });
+
+  it.each([
+    ['crash.pb', Buffer.from('0a05e9ff8061626312030001fe0d0a00', 'hex')],
+    ['fix.patch', Buffer.from('\n--- a/x\n+++ b/x\n')],
+    ['advisory.txt', Buffer.from('Subject: a hole\nDate: Mon, 7 Sep 2026 09:12:00 +0000\n\nA hole.\n')],
+  ])('%s, sent alone and encrypted as a file, stays that file whatever it begins with', async (name, bytes) => {
+    const opened = await open(mail(...mixed(text(''), file(`${name}.gpg`, await binary(bytes)))));
+    expect(opened).toMatchObject({ form: 'pgp-mime', allEncrypted: true, signer: { fingerprint: rae.fingerprint } });
+    expect(seen(opened).files.map((one) => [one.name, Buffer.from(one.bytes)])).toEqual([[name, bytes]]);
   });
 
   it('a text and files encrypted one by one: the files come out octet for octet, under the names that they had', async () => {
@@ -663,5 +690,47 @@ describe('a signature that cannot be read', () => {
     const inside = await open(mail(...pgpMime(await encrypt(signed.replace('pay 1', 'pay 9'), { by: null }))));
     expect(inside).toMatchObject({ encrypted: true, signer: null });
     expect(seen(inside).text).toContain('BEGIN PGP SIGNED MESSAGE');
+  });
+});
+
+describe.skipIf(absent.gpg)(`a text that GnuPG signed in the octets of another charset (${absent.gpg ?? 'here'})`, () => {
+  let gpg: GnuPG;
+  beforeAll(async () => {
+    gpg = openGnuPG();
+    await gpg.import(rae.secret);
+  });
+  afterAll(() => gpg.close());
+
+  /** Signed by `gpg --clearsign`, as it came out, in a part of that charset. */
+  const signedIn = async (octets: Buffer, charset: string, then = (out: string) => out) => {
+    const { out, err } = await gpg.run(['--local-user', rae.fingerprint, '--clearsign'], octets);
+    if (!out.includes('BEGIN PGP SIGNED MESSAGE')) throw new Error(err);
+    return mail(`Content-Type: text/plain; charset=${charset}`, '', then(out.toString('latin1')));
+  };
+  const now = (raw: Buffer) => openMail({ raw, secrets: [secret], at: Date.now() }, async () => [known.data]);
+
+  it.each([
+    ['iso-8859-1', Buffer.from('Gr\xfc\xdfe, na\xefve\n', 'latin1'), 'Grüße, naïve'],
+    ['windows-1252', Buffer.from('5 \x80\n', 'latin1'), '5 €'],
+    ['koi8-r', Buffer.from('\xf0\xd2\xc9\xd7\xc5\xd4\n', 'latin1'), 'Привет'],
+    ['shift_jis', Buffer.from('8365835883670a', 'hex'), 'テスト'],
+    ['utf-8', Buffer.from('Grüße\n'), 'Grüße'],
+  ])('%s: it holds, and is carried on as the text that it is', async (charset, octets, words) => {
+    const opened = await now(await signedIn(octets, charset));
+    expect(opened).toMatchObject({ form: 'cleartext-signed', signer: { fingerprint: rae.fingerprint } });
+    expect(seen(opened).text.trim()).toBe(words);
+  });
+
+  it.each([
+    ['UTF-8 under the name of another charset', Buffer.from('Grüße\n'), 'koi8-r', (out: string) => out],
+    [
+      'a sign that the charset lacks in the place of a question mark',
+      Buffer.from('\xfc pay?\n', 'latin1'),
+      'iso-8859-1',
+      (out: string) => out.replace('pay?', 'pay\x81'),
+    ],
+    ['one letter changed', Buffer.from('\xfc pay 1\n', 'latin1'), 'iso-8859-1', (out: string) => out.replace('pay 1', 'pay 9')],
+  ])('%s: it does not hold', async (_, octets, charset, then) => {
+    await expect(now(await signedIn(octets, charset, then))).rejects.toMatchObject({ reason: 'malformed-mail' });
   });
 });
