@@ -14,7 +14,7 @@ import type { Contact, Member, MemberState } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
 import { usableCertificate } from './contacts.ts';
 import type { Criterion } from './criteria.ts';
-import { listsWithMembers } from './members.ts';
+import { enterMember, listsWithMembers } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
 import { standingOf } from './standing.ts';
 import { next, REVIEW, type Step } from './state.ts';
@@ -68,7 +68,7 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
   const now = clock.now();
   return db.transaction().execute(async (trx) => {
     const known = await members.byOrganisation(trx, wish.organisation);
-    const member = known ? await again(trx, seams, known) : await enter(trx, seams, wish);
+    const member = known ? await again(trx, seams, known) : await enterMember(trx, seams, wish);
     await members.change(trx, member.id, {
       product: wish.product,
       terms: wish.terms,
@@ -105,21 +105,6 @@ async function ownCertificate(seams: Seams, armored: string, address: string): P
   if (!facts.addresses.includes(address.toLowerCase()))
     throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} has no user ID with ${address}`);
   return facts;
-}
-
-async function enter(trx: Db, { clock }: Seams, { organisation, product }: Application): Promise<Member> {
-  const now = clock.now();
-  const row = {
-    id: newId(clock),
-    organisation,
-    product,
-    state: 'applied' as const,
-    reason: null,
-    created_at: now,
-    updated_at: now,
-  };
-  await members.insert(trx, row);
-  return mustBe(trx, row.id);
 }
 
 async function again(trx: Db, { clock }: Seams, member: Member): Promise<Member> {

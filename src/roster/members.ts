@@ -15,30 +15,30 @@ export async function addMember(
   local: Local,
   { organisation, product, lists: wanted }: { organisation: string; product: string | null; lists: readonly string[] },
 ): Promise<Member> {
-  const { db, clock } = local;
-  const now = clock.now();
-  const row = {
-    id: newId(clock),
-    organisation,
-    product,
-    state: 'applied' as const,
-    reason: null,
-    created_at: now,
-    updated_at: now,
-  };
-  return db.transaction().execute(async (trx) => {
+  return local.db.transaction().execute(async (trx) => {
     const ids = await listsWithMembers(trx, wanted);
-    await members.insert(trx, row);
-    for (const id of ids) await members.addToList(trx, row.id, id);
+    const member = await enterMember(trx, local, { organisation, product });
+    for (const id of ids) await members.addToList(trx, member.id, id);
     await record(trx, local, {
       action: 'member.add',
-      subject: `member:${row.id}`,
+      subject: `member:${member.id}`,
       detail: { organisation, product, lists: ids },
     });
-    const member = await members.byId(trx, row.id);
-    if (!member) throw new Error('a member that was written is not there');
     return member;
   });
+}
+
+/** Writes a new member in the state `applied`. Throws Refusal('conflict') where the organisation is there. */
+export async function enterMember(
+  trx: Db,
+  { clock }: Pick<Local, 'clock'>,
+  { organisation, product }: { organisation: string; product: string | null },
+): Promise<Member> {
+  const [id, now] = [newId(clock), clock.now()];
+  await members.insert(trx, { id, organisation, product, state: 'applied', reason: null, created_at: now, updated_at: now });
+  const member = await members.byId(trx, id);
+  if (!member) throw new Error('a member that was written is not there');
+  return member;
 }
 
 /** Ids of lists. Throws Refusal('invalid') where one of the addresses is no list that has members. */
