@@ -151,11 +151,10 @@ const BREAKS =
 export function armoredLines(html: string): string {
   const asWritten = htmlLines(html);
   if (blocksIn(asWritten).length > 0) return asWritten;
-  let preformatted = 0;
+  let preformatted = false;
   const flowed = html.split(/(<\/?pre\b[^<>]*>)/i).map((piece) => {
-    if (/^<pre\b/i.test(piece)) preformatted++;
-    else if (/^<\/pre\b/i.test(piece)) preformatted--;
-    return preformatted > 0 ? piece : piece.replace(/\r?\n/g, ' ');
+    if (/^<\/?pre\b/i.test(piece)) preformatted = !piece.startsWith('</');
+    return preformatted ? piece : piece.replace(/\r?\n/g, ' ');
   });
   const asShown = htmlLines(flowed.join(''));
   return blocksIn(asShown).length > 0 ? asShown : asWritten;

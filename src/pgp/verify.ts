@@ -137,15 +137,18 @@ function hasBareLineEnd(data: Uint8Array): boolean {
 /** A detached signature (armored or binary) over bytes. Throws `malformed-mail` when it is none. */
 export async function ofDetached(content: Uint8Array, signature: Uint8Array): Promise<Verifiable> {
   const read = await readSignature(signature);
-  const message = await openpgp.createMessage({ binary: canonical(content) });
   return {
     keyIds: issuers(read.packets),
     content,
     // With two of them, whoever gets both could send it on with one, as another statement.
     signedEntity: hasBareLineEnd(content) || read.packets.length > 1 ? null : signedEntity(content, read),
-    verifyWith: async (verificationKeys, date) =>
-      (await openpgp.verify({ message, signature: read, verificationKeys, date, format: 'binary', config })).signatures,
+    verifyWith: (certificates, at) => verifyApart(canonical(content), read, certificates, at),
   };
+}
+
+async function verifyApart(binary: Uint8Array, signature: openpgp.Signature, verificationKeys: openpgp.PublicKey[], date: Date) {
+  const message = await openpgp.createMessage({ binary });
+  return (await openpgp.verify({ message, signature, verificationKeys, date, format: 'binary', config })).signatures;
 }
 
 async function readSignature(bytes: Uint8Array): Promise<openpgp.Signature> {
@@ -178,17 +181,13 @@ export function ofCleartext(message: openpgp.CleartextMessage, charset: string |
     keyIds: issuers(withoutUnknown(signature).packets),
     content: Buffer.from(message.getText()),
     signedEntity: null,
-    verifyWith: async (verificationKeys, date) => {
+    verifyWith: async (certificates, at) => {
       const binarySignature = signature.packets.write();
-      const results = await message.verify(verificationKeys, date, config);
+      const results = await message.verify(certificates, at, config);
+      if ((await Promise.allSettled(results.map(({ verified }) => verified))).some(({ status }) => status === 'fulfilled'))
+        return results;
       const octets = octetsIn(message.getText(), charset);
-      const held = (await Promise.allSettled(results.map(({ verified }) => verified))).some(
-        ({ status }) => status === 'fulfilled',
-      );
-      if (held || !octets) return results;
-      const [binary, again] = [await openpgp.createMessage({ binary: octets }), await openpgp.readSignature({ binarySignature })];
-      return (await openpgp.verify({ message: binary, signature: again, verificationKeys, date, format: 'binary', config }))
-        .signatures;
+      return octets ? verifyApart(octets, await openpgp.readSignature({ binarySignature }), certificates, at) : results;
     },
   };
 }
