@@ -7,7 +7,12 @@ export interface Decoder {
 }
 
 /** Not by TextDecoder: that of Node 20 reads 0x80 to 0x9F, where the quotation marks of Windows are, as if they were ISO-8859-1. */
-export const windows1252: Decoder = { encoding: 'windows-1252', decode: (bytes) => iconv.decode(bytes, 'windows-1252') };
+export const windows1252: Decoder = {
+  encoding: 'windows-1252',
+  // The five octets that mean nothing in it stand for themselves (Encoding Standard, index windows-1252), and are not lost.
+  decode: (bytes) =>
+    iconv.decode(bytes, 'windows-1252').replace(/\ufffd/g, (_, at: number) => String.fromCharCode(bytes[at] ?? 0)),
+};
 
 /** Of the web's charsets (the Encoding Standard), and of those beyond that mail is found in, such as CP850 and UTF-7; undefined for others. */
 export function decoderFor(charset: string): Decoder | undefined {
@@ -16,11 +21,13 @@ export function decoderFor(charset: string): Decoder | undefined {
     const decoder = new TextDecoder(label);
     return decoder.encoding === windows1252.encoding ? windows1252 : decoder;
   } catch {
-    if (NO_CHARSET.test(label) || !iconv.encodingExists(label)) return undefined;
+    if (!LABEL.test(label) || NO_CHARSET.test(label) || !iconv.encodingExists(label)) return undefined;
     return { encoding: label.toLowerCase(), decode: (bytes) => iconv.decode(bytes, label) };
   }
 }
 
+/** RFC 2978 §2.3, and shorter; iconv-lite passes over whatever else stands in a name. */
+const LABEL = /^[\w!#$%&'+^`{}~:.-]{1,40}$/;
 /** What iconv-lite has besides: ways to write octets down, and names of mailboxes. */
 const NO_CHARSET = /^\W*(base64|hex|utf-?7-?imap)\W*$/i;
 

@@ -90,9 +90,17 @@ function written(node: Node, more: readonly string[] = [], mark = '', path = 'b'
 const percent = (name: string) => [...Buffer.from(name)].map((octet) => `%${octet.toString(16).padStart(2, '0')}`).join('');
 const leavesOf = (node: Node): Leaf[] => (node.kind === 'branch' ? node.parts.flatMap(leavesOf) : [node]);
 
+/** 0x80 to 0x9F of windows-1252, which is what iso-8859-1 means in mail (Encoding Standard): that of Node 20 has control characters. */
+const WINDOWS = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
+
 /** As any other program reads it. */
-const decoded = (octets: Uint8Array, charset = 'utf-8') =>
-  new TextDecoder(charset === 'us-ascii' ? 'utf-8' : charset).decode(octets).replace(/^\ufeff+/, '');
+function decoded(octets: Uint8Array, charset = 'utf-8'): string {
+  if (charset === 'iso-8859-1' || charset === 'windows-1252')
+    return Buffer.from(octets)
+      .toString('latin1')
+      .replace(/[\x80-\x9f]/g, (letter) => WINDOWS.charAt(letter.charCodeAt(0) - 0x80));
+  return new TextDecoder(charset === 'us-ascii' ? 'utf-8' : charset).decode(octets).replace(/^\ufeff+/, '');
+}
 
 /** What a reader has of a part: a text, or octets with a name. */
 function meant(leaf: Leaf): unknown[] {
