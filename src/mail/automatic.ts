@@ -1,6 +1,6 @@
 import { type Facts, factsOf, fromOf, isDeliveryReport, LONGEST_FIELD, shortField } from './evidence.ts';
 import { type Entity, fieldsNamed, leaves } from './message.ts';
-import { matches, REPLY_SUBJECTS, REPLY_WORDS } from './phrases.ts';
+import { matches, REPLY_OPENINGS, REPLY_SUBJECTS, REPLY_WORDS } from './phrases.ts';
 
 /**
  * Whether a program sent it, so that no program answers it (RFC 3834 §2, RFC 5321 §4.5.5). `bounce` says what became of
@@ -85,7 +85,11 @@ const RULES: readonly Rule[] = [
   {
     is: 'auto-reply',
     source: 'RFC 3834 §3.1.5 and a field',
-    holds: (facts) => !isSealed(facts) && isStamped(facts) && matches(REPLY_WORDS, facts.subject.slice(0, 120)),
+    // A tracker's mail has the same fields, and the title of a report in it: "CSRF token absent", "Vacation plugin".
+    holds: (facts) =>
+      !isSealed(facts) &&
+      ((isStamped(facts) && matches(REPLY_OPENINGS, facts.subject)) ||
+        (isReply(facts) && matches(REPLY_WORDS, facts.subject.slice(0, 120)))),
   },
   { is: 'bounce', source: 'evidence.ts', holds: (facts) => !isSealed(facts) && isDeliveryReport(facts) },
   { is: 'bounce', source: 'RFC 6522 §3: a report without its type', holds: ({ mail }) => mail.mediaType === 'multipart/report' },
@@ -134,6 +138,11 @@ function isSealed({ mail, opening }: Facts): boolean {
 function isAnswer({ mail, subject }: Facts): boolean {
   const names = fieldsNamed(mail, 'in-reply-to').length + fieldsNamed(mail, 'references').length > 0;
   return names || /^out[- ]of[- ](the[- ])?office[- :]*auto[- ]?reply/i.test(subject);
+}
+
+/** Sent as an answer. What trackers stamp is `auto-generated`, which an answer must not be (RFC 3834 §5). */
+function isReply(facts: Facts): boolean {
+  return facts.sender === '' || field('auto-submitted', /^auto-replied/i)(facts);
 }
 
 /** A field that people's programs do not write, and autoresponders do. */

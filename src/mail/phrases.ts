@@ -250,7 +250,27 @@ export const REPLY_SUBJECTS: readonly Phrase[] = [
   ],
 ];
 
-/** What people write as well: an automatic reply only where a header field says that a program sent it. */
+/** How a person's own words for his absence begin a subject; a report is hardly called so. */
+export const REPLY_OPENINGS: readonly Phrase[] = [
+  [
+    'English',
+    /^(i('m| am) )?((currently )?(out of (the )?office|away (from (my|the) (mail|e-?mail|office|desk)|on (vacation|holiday|leave|business)|until)|on (vacation|holidays?|(annual |parental |maternity |sick )?leave))|ooo)\b(?!\s+(plugin|module|page|feature|reply|assistant))/iu,
+  ],
+  [
+    'in German, Dutch, Scandinavian languages',
+    /^(nicht im büro|(bin )?(abwesend|im urlaub|in urlaub|urlaub)\s*($|bis|vom|von|ab|wegen|[-–:,(])|afwezig\s*($|van|tot|wegens|[-–:,(])|met vakantie|op vakantie|på (semester|ferie|kurs)|frånvarande|fraværende|lomalla|poissa)/iu,
+  ],
+  [
+    'in Romance languages',
+    /^((je suis )?(en (congés?|vacances|arrêt)|absente?\s*($|du|jusqu|le |à partir|pour|[-–:,(]))|(estoy )?(de vacaciones|fuera de (la )?oficina)|(estou )?(de férias|ausente)\s*($|até|de|[-–:,(])|(sono )?(in ferie|fuori (sede|ufficio))|în concediu)/iu,
+  ],
+  [
+    'in other languages',
+    /^(na urlopie|nieobecn(y|a)\b|(jestem )?poza biurem|mimo kancelář|na dovolené|szabadságon|(я )?в отпуске|отсутствую|у відпустці|в отпуск|atvaļinājumā|atostogauju|puhkusel|σε άδεια|εκτός γραφείου|izindeyim|ofis dışında|休暇中|不在のお知らせ|不在(通知|連絡)|休假|外出|부재중|휴가)/iu,
+  ],
+];
+
+/** What people write as well: an automatic reply only where a header field says that a program answers. */
 export const REPLY_WORDS: readonly Phrase[] = [
   [
     'English',

@@ -550,6 +550,16 @@ export const REPLIES: readonly Sample[] = [
     mail: text('erika@beta.example', 'away on vacation', 'I am on vacation.', 'Precedence: bulk'),
   },
   {
+    name: 'a hosted mailbox in German, envelope lost',
+    sender: LOST,
+    mail: text('erika@beta.example', 'Abwesend bis 4. Dezember', 'Ich bin nicht da.', 'X-Auto-Response-Suppress: All'),
+  },
+  {
+    name: 'a hosted mailbox in French, envelope lost',
+    sender: LOST,
+    mail: text('erika@beta.example', 'Absente du bureau', 'Je reviens lundi.', 'Auto-Submitted: auto-generated'),
+  },
+  {
     name: 'Gmail',
     sender: null,
     mail: text(
@@ -593,6 +603,70 @@ export const REPLIES: readonly Sample[] = [
 ];
 
 export const NOTICES: readonly Sample[] = [
+  {
+    name: "a tracker's report in English",
+    sender: 'bugs@tracker.example',
+    mail: text(
+      'Tracker <bugs@tracker.example>',
+      '[org/repo] Absent authentication check in the API (Issue #12)',
+      'The endpoint can be called without a token.',
+      'X-Auto-Response-Suppress: All',
+      'Precedence: list',
+    ),
+  },
+  {
+    name: "a tracker's report in German",
+    sender: 'bugs@tracker.example',
+    mail: text(
+      'Tracker <bugs@tracker.example>',
+      'orbit | Automatische Anmeldung umgehbar (#7)',
+      'The endpoint can be called without a token.',
+      'Auto-Submitted: auto-generated',
+      'X-Auto-Response-Suppress: All',
+    ),
+  },
+  {
+    name: "a tracker's report in French",
+    sender: 'bugs@tracker.example',
+    mail: text(
+      'Tracker <bugs@tracker.example>',
+      'Connexion automatique sans mot de passe',
+      'The endpoint can be called without a token.',
+      'Precedence: bulk',
+    ),
+  },
+  {
+    name: "a tracker's report about a planner",
+    sender: 'bugs@tracker.example',
+    mail: text(
+      'Tracker <bugs@tracker.example>',
+      'Semester planner plugin: XSS',
+      'The endpoint can be called without a token.',
+      'Precedence: bulk',
+    ),
+  },
+  {
+    name: "a tracker's report about a mailer",
+    sender: 'bugs@tracker.example',
+    mail: text(
+      'Tracker <bugs@tracker.example>',
+      'Vacation plugin of mailer: remote code execution',
+      'The endpoint can be called without a token.',
+      'Precedence: bulk',
+      'In-Reply-To: <bug-12@tracker.example>',
+    ),
+  },
+  {
+    name: "a tracker's report about a token",
+    sender: 'bugs@tracker.example',
+    mail: text(
+      'Tracker <bugs@tracker.example>',
+      'CSRF token absent from login',
+      'The endpoint can be called without a token.',
+      'X-Auto-Response-Suppress: All',
+      'In-Reply-To: <bug-13@tracker.example>',
+    ),
+  },
   {
     name: 'a bug tracker',
     sender: 'bugs@tracker.example',
