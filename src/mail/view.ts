@@ -1,9 +1,10 @@
 import { htmlLines } from './armor.ts';
+import { joinedText } from './flowed.ts';
 import { decodedBody, type Entity, entityText, fileName, isAttachment, leaves } from './message.ts';
 
 /** What a person sees of an entity: its text, and its files. */
 export interface View {
-  /** Of the text parts in their order, LF line ends; of HTML only where there is no plain text. */
+  /** Of the text parts in their order, LF line ends, broken lines joined; of HTML only where there is no plain text. */
   text: string;
   files: ViewedFile[];
 }
@@ -20,9 +21,12 @@ export function viewOf(content: Entity): View {
   const parts = leaves(content);
   const texts = parts.filter(isText);
   const plain = texts.filter(({ mediaType }) => mediaType !== 'text/html');
-  const shown = plain.length > 0 ? plain.map(entityText) : texts.map((part) => htmlLines(entityText(part)));
+  const shown =
+    plain.length > 0
+      ? plain.map((part) => joinedText(part, entityText(part)))
+      : texts.map((part) => htmlLines(entityText(part)).replaceAll('\r\n', '\n'));
   return {
-    text: shown.join('\n').replaceAll('\r\n', '\n'),
+    text: shown.join('\n'),
     files: parts
       .filter((part) => !isText(part))
       .map((part) => ({ name: fileName(part) ?? 'unnamed', mediaType: part.mediaType, bytes: decodedBody(part) })),

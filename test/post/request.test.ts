@@ -309,6 +309,14 @@ eachEngine((engine) => {
       expect(await postOf(house, { id })).toMatchObject({ state: 'refused' });
     });
 
+    test('is refused with a reason that a mail program broke into lines', async () => {
+      const id = await hold();
+      const text = `reject ${id} this belongs to the maintainers of the \nkernel, and was \nsent there\n-- \nLena\n`;
+      await send(lena, text, { parameters: '; format=flowed' });
+      const [told] = await answers(alpha);
+      expect(told?.text).toContain('Reason: this belongs to the maintainers of the kernel, and was sent there');
+    });
+
     test('two who decide at once: one of them does', async () => {
       const id = await hold();
       const both = await Promise.allSettled([send(lena, `accept ${id}\n`), send(house.team[1], `reject ${id}\n`)]);

@@ -10,6 +10,8 @@ export interface Letter {
   subject: string;
   outerSubject?: string;
   text: string;
+  /** Of the text, as `; format=flowed`. */
+  parameters?: string;
   attachments?: readonly { name: string; type?: string; data: Uint8Array }[];
   /** When it is dated and signed; the machine's now unless told. */
   at?: Instant;
@@ -97,7 +99,7 @@ async function seal(content: Buffer, letter: Letter, { recipients, signer }: Sea
 /** The MIME entity without a line end after it; with `protect` its headers carry the real subject (RFC 9788). */
 export function entity(letter: Letter, protect: boolean): string {
   const hp = protect ? [`Subject: ${letter.subject}`, `From: ${mailbox(letter.from)}`, `To: ${letter.to}`] : [];
-  const mark = protect ? '; hp="cipher"' : '';
+  const mark = `${letter.parameters ?? ''}${protect ? '; hp="cipher"' : ''}`;
   const text = ['Content-Transfer-Encoding: 8bit', '', crlf(letter.text)];
   if (!letter.attachments?.length) return [`Content-Type: text/plain; charset=utf-8${mark}`, ...hp, ...text].join('\r\n');
   const boundary = `mix-${randomBytes(6).toString('hex')}`;
