@@ -210,9 +210,18 @@ export function fieldText(entity: Pick<Entity, 'fields'>, name: string): string 
   return value === undefined || value.length > LONGEST_ENCODED ? value : libmime.decodeWords(value);
 }
 
+const LONGEST_ENCODING = 200;
+
 /** The body with its transfer encoding taken off (RFC 2045 §6). An unknown encoding leaves the bytes alone. */
 export function decodedBody(entity: Entity): Uint8Array {
-  const encoding = fieldsNamed(entity, 'content-transfer-encoding')[0]?.value.trim().toLowerCase();
+  const value = fieldsNamed(entity, 'content-transfer-encoding')[0]?.value ?? '';
+  // Comments may stand around it (RFC 2045 §6.1), and some programs end it as they end a parameter.
+  const encoding = value
+    .slice(0, LONGEST_ENCODING)
+    .replace(/\([^()]*\)/g, '')
+    .replace(/;\s*$/, '')
+    .trim()
+    .toLowerCase();
   if (encoding === 'base64') return Buffer.from(Buffer.from(entity.body).toString('latin1'), 'base64');
   if (encoding === 'quoted-printable') return decodeQuotedPrintable(entity.body);
   return entity.body;

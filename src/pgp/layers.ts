@@ -1,6 +1,7 @@
 import type { Instant } from '../clock.ts';
 import { armorHeader } from '../mail/armor.ts';
-import { type Layer, offeredCertificates, recognise } from '../mail/encrypted.ts';
+import { offeredCertificates } from '../mail/enclosed.ts';
+import { type Layer, recognise } from '../mail/encrypted.ts';
 import { type Entity, parseEntity } from '../mail/message.ts';
 import { entity, filePart, textPart, typeOfFile } from '../mail/outgoing.ts';
 import { contentOf, type Payload } from '../mail/protected.ts';
@@ -108,7 +109,7 @@ async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: 
     await decrypted(state, means, ofMessage(opened.message));
   } else if (layer.form === 'inline') {
     const opened = await openMessage(layer.armor, means, { signedOnly: true });
-    state.content = textEntity(opened.data, armorHeader(layer.armor, 'charset') ?? layer.part.parameters['charset']);
+    state.content = textEntity(opened.data, layer.part, layer.armor);
     // It is text, and was judged as text: sent on as an entity, it would be read as another mail.
     const message = { ...ofMessage(opened.message), signedEntity: null };
     if (opened.encrypted) state.ciphertextDigest ??= opened.digest;
@@ -162,12 +163,23 @@ async function signed(state: Opening, { mail, at, lookup }: Means, message: Veri
   return verdicts;
 }
 
-/** OpenPGP without MIME inside is text, and its charset is guessed where none is said (RFC 9580 §5.9). */
-export function textEntity(text: Uint8Array, declared?: string): Entity {
+/**
+ * OpenPGP without MIME inside is text. Its charset is guessed where neither the armor says it (RFC 9580 §6.2.2.2) nor the part
+ * that it stood in; whether its lines flow is known from that alone (RFC 3676).
+ */
+export function textEntity(text: Uint8Array, within?: Entity, armor = ''): Entity {
+  const { charset, format, delsp } = within?.parameters ?? {};
+  const flowed = within?.mediaType === 'text/plain' && /^\s*flowed\s*$/i.test(format ?? '');
+  const type = [
+    'text/plain',
+    `charset=${charsetOf(text, armorHeader(armor, 'charset') ?? charset)}`,
+    ...(flowed ? ['format=flowed'] : []),
+    ...(flowed && /^\s*yes\s*$/i.test(delsp ?? '') ? ['delsp=yes'] : []),
+  ];
   return parseEntity(
     entity(
       [
-        ['Content-Type', `text/plain; charset=${charsetOf(text, declared)}`],
+        ['Content-Type', type.join('; ')],
         ['Content-Transfer-Encoding', '8bit'],
       ],
       text,

@@ -1,6 +1,6 @@
 import type { Instant } from '../clock.ts';
 import { type Mailbox, parseMailboxes } from '../mail/address.ts';
-import { enclosedCertificates, offeredCertificates } from '../mail/encrypted.ts';
+import { enclosedCertificates, offeredCertificates } from '../mail/enclosed.ts';
 import { withoutLegacyDisplay } from '../mail/legacy-display.ts';
 import { type Entity, fieldsNamed, parseEntity, parseMessage } from '../mail/message.ts';
 import { contentOf, effectiveField, protectedAddresses, protectedField } from '../mail/protected.ts';

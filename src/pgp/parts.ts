@@ -1,8 +1,10 @@
-import { armorHeader, type Block } from '../mail/armor.ts';
-import { encryptedFile, isText, offeredCertificates, partsOfText, readable, recognise } from '../mail/encrypted.ts';
+import type { Block } from '../mail/armor.ts';
+import { type EncryptedFile, encryptedFile, offeredCertificates } from '../mail/enclosed.ts';
+import { recognise } from '../mail/encrypted.ts';
 import { type Entity, isAttachment, parseEntity } from '../mail/message.ts';
 import { filePart, multipart, textPart, typeOfFile } from '../mail/outgoing.ts';
 import { contentOf } from '../mail/protected.ts';
+import { isText, partsOfText, readable } from '../mail/shown.ts';
 import { Refusal } from '../refusal.ts';
 import { cameEncrypted, type Means, type Opening, opening, peelAll, putAside, textEntity } from './layers.ts';
 import { openMessage, readCleartext } from './message.ts';
@@ -56,8 +58,8 @@ async function openPart(part: Entity, walk: Walk, root = false): Promise<Replace
     return await replacementOf(part, walk, root);
   } catch (error) {
     if (!(error instanceof Refusal) || error.reason === 'too-complex') throw error;
-    // A signed text that is damaged is text all the same.
-    if (error.reason === 'cannot-open') walk.failure ??= error;
+    // A signed text that is damaged is text all the same, and so is armor that nobody says was meant for us.
+    if (error.reason === 'cannot-open' && !encryptedFile(part)?.isText) walk.failure ??= error;
     walk.state.inClear = true;
     walk.state.warnings.add('part-not-opened');
     return null;
@@ -126,10 +128,11 @@ function isMarkup(part: Entity): boolean {
   return part.mediaType.startsWith('text/') && part.mediaType !== 'text/plain' && !isAttachment(part);
 }
 
-async function openFile({ name, ciphertext }: { name: string; ciphertext: Uint8Array }, walk: Walk): Promise<Uint8Array> {
+async function openFile({ name, ciphertext, around }: EncryptedFile, walk: Walk): Promise<Uint8Array> {
   count(walk, 'inline');
   const { message, data, encrypted } = await openMessage(ciphertext, walk, { signedOnly: true });
   await note(walk, ofMessage(message), encrypted);
+  if (around !== '') putAside(walk.state, [textPart(around)], true);
   return filePart(name, typeOfFile(name), data);
 }
 
@@ -151,7 +154,7 @@ async function openBlock(block: Block, part: Entity, walk: Walk): Promise<Uint8A
   count(walk, 'inline');
   const { message, data, encrypted } = await openMessage(block.text, walk, { signedOnly: true });
   await note(walk, ofMessage(message), encrypted);
-  return textEntity(data, armorHeader(block.text, 'charset') ?? part.parameters['charset']).raw;
+  return textEntity(data, part, block.text).raw;
 }
 
 /** Verdicts that cover a part alone. */

@@ -1,5 +1,5 @@
 import { sha256 } from '../embargo/bundle.ts';
-import { isKeyFile } from '../mail/encrypted.ts';
+import { holdsKey, holdsSignature } from '../mail/enclosed.ts';
 import {
   decodedBody,
   type Entity,
@@ -138,8 +138,8 @@ function filesIn(part: Entity): { name: string; mediaType: string }[] {
   ];
 }
 
-/** A key or a signature, by whatever it says of itself. */
+/** A key or a signature, by whatever it says of itself and by what it is. */
 function isAddedByClient(part: Entity, names: readonly string[], types: readonly string[]): boolean {
   const usual = names.every((name) => /\.(asc|sig|pgp|gpg|key|pub)$/i.test(name));
-  return usual && types.length === 1 && (part.mediaType === 'application/pgp-signature' || isKeyFile(part));
+  return usual && types.length === 1 && (part.mediaType === 'application/pgp-signature' ? holdsSignature(part) : holdsKey(part));
 }

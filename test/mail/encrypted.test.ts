@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { offeredCertificates, recognise } from '../../src/mail/encrypted.ts';
+import { offeredCertificates } from '../../src/mail/enclosed.ts';
+import { recognise } from '../../src/mail/encrypted.ts';
 import { parseMessage } from '../../src/mail/message.ts';
 import { effort } from '../support/effort.ts';
 
@@ -28,6 +29,11 @@ const data = ['Content-Type: application/octet-stream', '', ...ARMOR];
 const signature = ['Content-Type: application/pgp-signature', '', 'sig'];
 const html = (...lines: string[]) => ['Content-Type: text/html', '', ...lines];
 const ARMOR_HTML = `<p>${ARMOR.join('<br>\r\n').replace('abcd', '&nbsp;ab<wbr>cd')}</p>`;
+
+const P7M = (type: string, name: string) => [`Content-Type: ${type}; name=${name}`, 'Content-Disposition: attachment', '', 'x'];
+const P7S = ['Content-Type: application/x-pkcs7-signature', '', 'x'];
+/** With another boundary. */
+const inner = (lines: string[]) => lines.map((line) => line.replace(/^--x/, '--y').replace('boundary=x', 'boundary=y'));
 
 /** `beside`: how many parts stand next to what is protected. */
 type Row = [what: string, lines: string[], form: ReturnType<typeof recognise>['form'], beside?: number];
@@ -86,6 +92,23 @@ describe('the form of a mail, before anything is decrypted', () => {
       'armor in an attachment only',
       parts('mixed', text('hi'), ['Content-Type: text/plain', 'Content-Disposition: attachment', '', ...ARMOR]),
       'clear',
+    ],
+    ['S/MIME whose type a gateway took away', [...P7M('application/octet-stream', 'smime.p7m')], 's-mime'],
+    ['S/MIME under a footer', parts('mixed', P7M('application/pkcs7-mime', 'smime.p7m'), text('Confidential.')), 's-mime'],
+    [
+      'a file of S/MIME beside a text',
+      parts('mixed', text('It crashes on this.'), P7M('application/pkcs7-mime', 'crash.p7m')),
+      'clear',
+    ],
+    [
+      'S/MIME, signed, as Outlook of old writes it',
+      parts('signed; protocol="application/x-pkcs7-signature"', text('hi'), P7S),
+      's-mime',
+    ],
+    [
+      'S/MIME, signed, under a footer',
+      parts('mixed', inner(parts('signed; protocol="application/pkcs7-signature"', text('hi'), P7S)), text('Confidential.')),
+      's-mime',
     ],
     ['S/MIME, encrypted', ['Content-Type: application/pkcs7-mime; smime-type=enveloped-data', '', 'x'], 's-mime'],
     [

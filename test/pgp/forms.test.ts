@@ -261,6 +261,68 @@ describe('parts that are encrypted or signed each by itself', () => {
     expect(seen(opened).files.map(({ name }) => name)).toEqual(['b.pgp']);
   });
 
+  const armored = async () => encrypt('PoC');
+  const utf16 = (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le');
+  it.each<[string, string, string, () => Promise<Buffer>]>([
+    ['with the mark of UTF-8', 'report.asc', 'report', async () => Buffer.from(`\ufeff${await armored()}`)],
+    ['in UTF-16, as PowerShell writes it', 'report.asc', 'report', async () => utf16(await armored())],
+    ['called a text', 'report.txt', 'report.txt', async () => Buffer.from(await armored())],
+  ])('armor in a file %s is opened', async (_, name, shown, bytes) => {
+    const type = name.endsWith('.txt') ? 'text/plain' : 'application/octet-stream';
+    const opened = await open(mail(...mixed(text('see the file'), file(name, await bytes(), type))));
+    expect(opened).toMatchObject({ ...several, allEncrypted: false });
+    expect(seen(opened)).toMatchObject({ text: 'see the file', files: [{ name: shown, bytes: Buffer.from('PoC') }] });
+  });
+
+  it('armor in a file under a line of words: opened, and the words are kept aside', async () => {
+    const raw = mail(...mixed(text('see'), file('report.asc', Buffer.from(`Here it is, Jürgen:\n${await armored()}`))));
+    const opened = await open(raw);
+    expect(opened.warnings).toEqual(['unprotected-text', 'protected-in-parts']);
+    expect(seen(opened).files).toMatchObject([{ name: 'report', bytes: Buffer.from('PoC') }]);
+    expect(opened.aside.map((part) => viewOf(parseEntity(part)).text.trim())).toEqual(['Here it is, Jürgen:']);
+  });
+
+  it.each<[string, string, string, () => Promise<string>]>([
+    ['several messages in a file', 'both.asc', 'application/octet-stream', async () => `${await armored()}\n${await armored()}`],
+    ['a text that shows a message', 'steps.txt', 'text/plain', async () => `Feed it this:\n${await armored()}`],
+  ])('%s: it stays as it is', async (_, name, type, content) => {
+    const bytes = Buffer.from(await content());
+    const opened = await open(mail(...mixed(text('see'), file(name, bytes, type))));
+    expect(seen(opened).files).toMatchObject([{ name, bytes }]);
+  });
+
+  it("a text that is somebody else's message is an example: it stays, is told of, and the mail is taken", async () => {
+    const bytes = Buffer.from(await encrypt('x', { to: eve }));
+    const opened = await open(mail(...mixed(text('Your parser crashes on this.'), file('crash.txt', bytes, 'text/plain'))));
+    expect(opened).toMatchObject({ encrypted: false, warnings: ['part-not-opened'] });
+    expect(seen(opened).files).toMatchObject([{ name: 'crash.txt', bytes }]);
+  });
+
+  it('a signed text beside an HTML rendering of it is the signed text', async () => {
+    const signed = await openpgp.sign({
+      message: await openpgp.createCleartextMessage({ text: 'I vouch.' }),
+      signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }),
+      date: new Date(AT),
+    });
+    const alternative = (html: string) =>
+      mail(...mixed(text(signed), ['Content-Type: text/html', '', html]).map((line) => line.replace('/mixed', '/alternative')));
+    const opened = await open(alternative(`<pre>${signed.replaceAll('\n', '<br>')}</pre>`));
+    expect(opened).toMatchObject({ form: 'cleartext-signed', signer: { fingerprint: rae.fingerprint } });
+    expect(seen(opened).text.trim()).toBe('I vouch.');
+    // Other words are not his, and are not hidden.
+    const other = await open(alternative('<b>I do not vouch.</b>'));
+    expect(other.signer).toBeNull();
+    expect(Buffer.concat([other.content, ...other.aside]).toString()).toContain('do not vouch');
+  });
+
+  it('flowing lines of a text flow on where it was encrypted inline, and not where anybody may change their ends', async () => {
+    const flowed = ['Content-Type: text/plain; charset=utf-8; format=flowed; delsp=yes', ''];
+    const opened = await open(mail(...flowed, await encrypt('one long  \nparagraph')));
+    expect(seen(opened).text).toBe('one long paragraph');
+    const plain = await open(mail(...text(await encrypt('one long \nparagraph'))));
+    expect(seen(plain).text).toBe('one long \nparagraph');
+  });
+
   it('none that opens: the mail cannot be opened', async () => {
     const raw = mail(...mixed(text('see the file'), file('b.pgp', await binary('x', { to: eve }))));
     await expect(open(raw)).rejects.toMatchObject({ reason: 'cannot-open' });
@@ -341,6 +403,11 @@ describe('what a gateway leaves of PGP/MIME', () => {
     ['one file', (armored) => octets('encrypted.asc', armored)],
     ['one file without a name', (armored) => octets(null, armored)],
     ['noname.asc', (armored) => mixed(text(' '), octets('noname.asc', armored))],
+    ['a mark before its armor', (armored) => mixed(control, octets('ATT00002', `\ufeff${armored}`))],
+    [
+      'a comment in its transfer encoding',
+      (armored) => octets('encrypted.asc', armored).map((line) => line.replace('base64', 'Base64 (as sent) ;')),
+    ],
   ])('%s', async (_, compose) => {
     const opened = await open(mail(...compose(await encrypt(entity))));
     expect(opened).toMatchObject({ form: 'pgp-mime', subject: 'inside', signer: { fingerprint: rae.fingerprint } });
@@ -387,6 +454,30 @@ describe('a mail that a gateway put into another one', () => {
     expect(seen(opened)).toEqual({ text: 'the text', files: [] });
     // What stands beside it is nobody's, and neither is the whole with it.
     expect([opened.allEncrypted, opened.aside.length > 0, opened.signer === null]).toEqual([!beside, beside, beside]);
+  });
+
+  const logo = ['Content-Type: image/png; name=logo.png', 'Content-ID: <logo>', '', 'x'];
+  const page = ['Content-Type: text/html', '', '<b>Confidential</b>'];
+  const inOne = (type: string, ...each: string[][]) =>
+    mixed(...each).map((line) => line.replace(/^--m/, '--d').replace('mixed; boundary=m', `${type}; boundary=d`));
+  const untyped = async () => [
+    ['Content-Type: application/octet-stream; name=ATT00001.bin', '', 'Version: 1'],
+    [
+      'Content-Type: application/octet-stream; name=encrypted.asc',
+      '',
+      await encrypt('Content-Type: text/plain; hp="cipher"\r\nSubject: inside\r\n\r\nthe text'),
+    ],
+  ];
+  it.each<[string, () => Promise<string[]>]>([
+    ['in two renderings', async () => mixed(await inner(), inOne('alternative', text('Confidential.'), page))],
+    ['that is a picture', async () => mixed(await inner(), logo)],
+    ['with a logo, above it', async () => mixed(inOne('related', page, logo), await inner())],
+    ['above parts that have lost their types', async () => mixed(text('[EXTERNAL]'), ...(await untyped()))],
+  ])('a disclaimer %s stands beside it', async (_, compose) => {
+    const opened = await open(mail(...(await compose())));
+    expect(opened).toMatchObject({ form: 'pgp-mime', subject: 'inside', subjectProtected: true, warnings: ['unprotected-text'] });
+    expect(seen(opened)).toEqual({ text: 'the text', files: [] });
+    expect(opened.aside).toHaveLength(1);
   });
 
   it('inside of an encryption it is what its writer sends along', async () => {

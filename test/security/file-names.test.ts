@@ -130,19 +130,26 @@ oneEngine((engine) => {
     expect(spent()).toBeLessThan(2_000);
   });
 
-  test('the keys and signatures that clients add are no files of that kind', async () => {
+  const added = (key: string, signature: string) => [
+    [
+      'Content-Type: application/pgp-keys; name="OpenPGP_0x1.asc"',
+      'Content-Disposition: attachment; filename="OpenPGP_0x1.asc"',
+      '',
+      key,
+    ],
+    ['Content-Type: application/pgp-signature; name=signature.asc', '', signature],
+  ];
+
+  test.each([
+    ['are no files of that kind', true, true, 'taken'],
+    ['are, where the key is none', false, true, 'refused: file-not-allowed'],
+    ['are, where the signature is none', true, false, 'refused: file-not-allowed'],
+  ])('the keys and signatures that clients add %s', async (_, isKey, isSignature, outcome) => {
     await restrict('*.patch');
-    const added = [
-      [
-        'Content-Type: application/pgp-keys; name="OpenPGP_0x1.asc"',
-        'Content-Disposition: attachment; filename="OpenPGP_0x1.asc"',
-        '',
-        'x',
-      ],
-      ['Content-Type: application/pgp-signature; name=signature.asc', '', 'x'],
-    ];
-    const raw = mailOf(...head('rita@example.org'), ...multipart('mixed', text('see'), ...added));
-    expect(await outcomeOf(arrive(house, raw))).toBe('taken');
+    const key = isKey ? house.members[0].public.replaceAll('\n', '\r\n') : 'MZ\x90';
+    const signature = isSignature ? '-----BEGIN PGP SIGNATURE-----\r\n\r\nx' : 'MZ\x90';
+    const raw = mailOf(...head('rita@example.org'), ...multipart('mixed', text('see'), ...added(key, signature)));
+    expect(await outcomeOf(arrive(house, raw))).toBe(outcome);
   });
 
   test('an ordinary name is', async () => {

@@ -1,0 +1,32 @@
+import { type Entity, fileName, isAttachment } from './message.ts';
+import { isBlank, isDisclaimer } from './shown.ts';
+
+/**
+ * Whether a mail is encrypted or signed in S/MIME (RFC 8551 §3.2, §3.9), be it under a gateway's footer. A file of that kind beside a
+ * text is a file: somebody reports what it does.
+ */
+export function isSMime(entity: Entity): boolean {
+  if (SIGNATURE.test(protocolOf(entity))) return true;
+  const shown = entity.parts.length === 0 ? [entity] : entity.parts.filter((part) => !isBlank(part));
+  const [only, ...more] = shown.filter((part) => !isDisclaimer(part));
+  if (!only || more.length > 0) return false;
+  if (only.parts.length > 0) return only !== entity && isSMime(only);
+  return isMessage(only) && (shown.length === 1 || isNamedByClient(only));
+}
+
+/** `x-` as Outlook of old still writes it. */
+const SIGNATURE = /^application\/(x-)?pkcs7-(signature|mime)$/;
+
+function protocolOf({ mediaType, parameters }: Entity): string {
+  return mediaType === 'multipart/signed' ? (parameters['protocol']?.trim().toLowerCase() ?? '') : '';
+}
+
+/** By its type, or by its name where a gateway has taken the type away (RFC 8551 §3.2.1). */
+function isMessage(part: Entity): boolean {
+  return /^application\/(x-)?pkcs7-mime$/.test(part.mediaType) || (isAttachment(part) && /\.p7m$/i.test(fileName(part) ?? ''));
+}
+
+/** What mail programs call the one message that a mail consists of; people call their files otherwise. */
+function isNamedByClient(part: Entity): boolean {
+  return /^(smime\.p7m)?$/i.test(fileName(part) ?? '');
+}
