@@ -134,6 +134,11 @@ export const ConfigFile = Type.Object(
       },
       optional,
     ),
+    notices: Type.Union([Path, Type.Null()], {
+      default: null,
+      description:
+        'the path of a folder with notices in the words of the project, as `curfew notice list` names them, or null for the usual ones',
+    }),
     keyLookup: Type.Object(
       {
         wkd: Type.Boolean({

@@ -67,6 +67,7 @@ function absolute(config: Written, folder: string): Written {
     ...config,
     keys: from(config.keys),
     passphrase: typeof passphrase === 'object' && 'file' in passphrase ? { file: from(passphrase.file) } : passphrase,
+    notices: config.notices && from(config.notices),
     database: 'sqlite' in database ? { sqlite: from(database.sqlite) } : database,
     smtp: { ...smtp, tls: smtp.tls && { certificate: from(smtp.tls.certificate), key: from(smtp.tls.key) } },
     relay: {

@@ -30,6 +30,7 @@ import * as idempotency from './store/idempotency.ts';
 import * as lists from './store/lists.ts';
 import { lockDatabase } from './store/lock.ts';
 import { migrate } from './store/migrate.ts';
+import { readWords } from './wording/read.ts';
 
 /** A server that runs. */
 export interface Running {
@@ -83,6 +84,7 @@ async function build(
 ): Promise<Omit<Running, 'stop'>> {
   const { database, domain, project } = config;
   const identity: Identity = { project, domain };
+  const words = readWords(config.notices);
   const keyring = await loadKeyring(config.keys, passphrase);
   const db = openDatabase(database);
   undo.push(() => db.destroy());
@@ -98,7 +100,7 @@ async function build(
       log.error({ list: key.address }, 'the list key expires within 30 days, and then signs nothing: curfew keys renew');
   const pgp = createPgp(config.workers);
   undo.push(() => pgp.close());
-  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM };
+  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM, words };
   const numbers = createNumbers(seams, log);
 
   // Each lane has connections of its own: ordinary mail that hangs in the relay holds no release up.

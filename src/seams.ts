@@ -1,5 +1,6 @@
 import type { Actor } from './audit/entry.ts';
 import type { Clock } from './clock.ts';
+import type { Words } from './notices/words.ts';
 import type { Keyring } from './pgp/keyring.ts';
 import type { Pgp } from './pgp/pool.ts';
 import type { Database } from './store/database.ts';
@@ -19,4 +20,6 @@ export interface Local {
 export interface Seams extends Local {
   keyring: Keyring;
   pgp: Pgp;
+  /** Of the notices that a project may word otherwise. */
+  words: Words;
 }

@@ -16,6 +16,7 @@ const commands = new Map<string, () => Promise<{ register(program: Command): voi
   ['recipient', () => import('./recipient.ts')],
   ['keys', () => import('./keys.ts')],
   ['token', () => import('./token.ts')],
+  ['notice', () => import('./notice.ts')],
   ['audit', () => import('./audit.ts')],
   ['inspect', () => import('./inspect.ts')],
 ]);

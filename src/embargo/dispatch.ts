@@ -1,7 +1,6 @@
 import { record } from '../audit/record.ts';
 import { toIso } from '../clock.ts';
 import { copiesFor } from '../delivery/copies.ts';
-import { dispatch as dispatchNotice } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -37,7 +36,7 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
   if (list?.role !== 'private') throw new Refusal('invalid', `${listAddress} is no private list`);
   const { draft, patches, hash } = await openContents(seams, seen);
   if (hash !== seen.bundle_hash) throw new Refusal('approval-voided');
-  const notice = dispatchNotice({ caseId, releaseAt: seen.release_at, ...draft, patches });
+  const notice = seams.words.dispatch({ caseId, releaseAt: seen.release_at, ...draft, patches });
   const files = patches.map(({ name, bytes }) => patchEntity(name, bytes));
   const written = await writeNotice(seams, list, { kind: 'dispatch', caseId }, noticeEntity(notice, files));
   const post = { ...written, bundle_hash: hash };

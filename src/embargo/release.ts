@@ -1,7 +1,7 @@
 import { record } from '../audit/record.ts';
 import { type Instant, toIso } from '../clock.ts';
 import { type Addressee, copiesFor, copyFor, PRIORITY } from '../delivery/copies.ts';
-import { clearNews, lifted, news } from '../notices/templates.ts';
+import { clearNews } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { type Reason, Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -99,7 +99,7 @@ interface Facts {
 async function reporterNotice(seams: Seams, about: Case, list: List, facts: Facts): Promise<Outgoing | null> {
   const { reporter_address: address, reporter_certificate_id: certificateId } = about;
   if (address === null) return null;
-  const words = certificateId ? news(facts) : clearNews({ list: list.address, channels: facts.channels });
+  const words = certificateId ? seams.words.news(facts) : clearNews({ list: list.address, channels: facts.channels });
   const kind = certificateId ? 'news' : 'news-clear';
   const post = await writeNotice(seams, list, { kind, caseId: about.id }, noticeEntity(words));
   const to: Addressee = certificateId ? { audience: 'reporter', address, certificateId } : { audience: 'stranger', address };
@@ -117,7 +117,7 @@ async function memberNotices(seams: Seams, about: Case, facts: Facts): Promise<O
   for (const listId of new Set(dispatched.map((row) => row.listId))) {
     const list = await lists.byId(db, listId);
     if (!list) continue;
-    const words = lifted({ ...facts, releaseAt: about.release_at ?? facts.releasedAt });
+    const words = seams.words.lifted({ ...facts, releaseAt: about.release_at ?? facts.releasedAt });
     const post = await writeNotice(seams, list, { kind: 'lifted', caseId: about.id }, noticeEntity(words));
     const contacts = dispatched.filter((row) => row.listId === listId).map(({ contactId: id, address }) => ({ id, address }));
     const copies = copiesFor(clock, { id: post.id, case_id: about.id, list }, contacts, PRIORITY.member);

@@ -146,7 +146,7 @@ function showAdmission(app: App, { seams: { db } }: Api): void {
   );
 }
 
-function postVouch(app: App, { seams }: Api): void {
+function postVouch(app: App, { seams, admission: rules }: Api): void {
   const schema = {
     tags,
     summary: 'Vouch for an applicant, as a person of another organisation',
@@ -155,7 +155,7 @@ function postVouch(app: App, { seams }: Api): void {
     response: { 201: MemberView },
   };
   app.post('/members/:id/vouches', { schema }, async ({ params, body, caller }, reply) => {
-    const member = await vouch(acting(seams, caller), params.id, callerOf({ caller }).personId, body.statement);
+    const member = await vouch(acting(seams, caller), rules, params.id, callerOf({ caller }).personId, body.statement);
     reply.code(201);
     return shown(seams.db, reply, member);
   });

@@ -260,6 +260,31 @@ const BECAME: Readonly<Partial<Record<MemberState, string>>> = {
   rejected: 'its application was rejected. It may apply again',
 };
 
+/** To the contacts of a list: what it will sign with. `before` and `after` are the same where the key was only extended. */
+export function keyRotated(facts: { list: string; before: string; after: string; fromAt: Instant }): Notice {
+  const extended = facts.before === facts.after;
+  return notice(`The OpenPGP key of ${facts.list}`, [
+    extended
+      ? `The key of ${facts.list} was extended. It is the same key, ${facts.after}.`
+      : `From ${when(facts.fromAt)} on, ${facts.list} signs with another key. Its fingerprint is`,
+    ...(extended ? [] : ['', `  ${facts.after}`, '', `and until then it is ${facts.before}, which signed this mail.`]),
+    '',
+    extended
+      ? 'Its certificate is attached: import it, or your program will soon say that the key has expired.'
+      : 'Its certificate is attached. Import it, and encrypt to it. What is encrypted to the old one can still be read here.',
+  ]);
+}
+
+/** To the team: a member has vouched for an applicant, whom two of the team are to judge now. */
+export function readyToJudge(facts: { organisation: string }): Notice {
+  return notice(`"${facts.organisation}" was vouched for`, [
+    `A member of another organisation has vouched for "${facts.organisation}". Two of you are to look at its answers:`,
+    '',
+    '  curfew member show ORGANISATION',
+    '  curfew member judge ORGANISATION',
+  ]);
+}
+
 /** To a member: what has become of him, and why. */
 export function memberChanged(facts: {
   project: string;

@@ -3,7 +3,6 @@ import { newId, toIso } from '../clock.ts';
 import { copiesFor, copyFor, team } from '../delivery/copies.ts';
 import { openPost } from '../delivery/opening.ts';
 import { dateValue, entity, filePart, words } from '../mail/outgoing.ts';
-import { certificateReplaced } from '../notices/templates.ts';
 import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import { vouch } from '../roster/admission.ts';
@@ -59,10 +58,10 @@ export const acts: Acts = {
     await takeProof(seams, { project }, { contactId: roster.contact.id, certificateId: roster.id, nonce });
     return { lines: [`your certificate ${roster.fingerprint} is proved to be yours`] };
   },
-  vouch: async ({ seams, roster }, { organisation, statement }) => {
+  vouch: async ({ seams, project, roster }, { organisation, statement }) => {
     const member = await members.byOrganisation(seams.db, organisation);
     if (!member) throw new Refusal('not-found', `"${organisation}" has not applied`);
-    await vouch(seams, member.id, roster.contact.id, statement);
+    await vouch(seams, { project }, member.id, roster.contact.id, statement);
     return { lines: [`noted: you vouch for "${organisation}"`] };
   },
   key: async ({ seams, list }) => {
@@ -197,7 +196,7 @@ async function tellOfReplacement(
     after: fingerprint,
     encryptionKey,
   };
-  const words = noticeEntity(certificateReplaced(facts));
+  const words = noticeEntity(seams.words.certificateReplaced(facts));
   const intake = (await lists.all(db)).find(({ role }) => role === 'intake') ?? list;
   const alert = await writeNotice(seams, intake, { kind: 'alert', caseId: null }, words);
   const answer = await writeNotice(seams, list, { kind: 'answer', caseId: null }, words);

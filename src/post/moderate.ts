@@ -1,6 +1,5 @@
 import { record } from '../audit/record.ts';
 import { copiesFor, readers } from '../delivery/copies.ts';
-import { refusedPost } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -43,7 +42,7 @@ export async function refusePost(seams: Seams, id: string, by: string | null, re
   const { db, clock } = seams;
   const { post, list } = await heldPost(db, id);
   const signer = post.signer_contact_id ? await contacts.byId(db, post.signer_contact_id) : undefined;
-  const words = refusedPost({ list: list.address, postId: id, receivedAt: post.received_at, reason });
+  const words = seams.words.refusedPost({ list: list.address, postId: id, receivedAt: post.received_at, reason });
   const answer = signer && (await writeNotice(seams, list, { kind: 'answer', caseId: null }, noticeEntity(words)));
   await db.transaction().execute(async (trx) => {
     await decide(trx, id, { state: 'refused', by, at: clock.now() });

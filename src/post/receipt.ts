@@ -1,6 +1,6 @@
 import { DAY, type Instant, newId } from '../clock.ts';
 import { readListAddress, threadAddress } from '../mail/address.ts';
-import { clearReceipt, receipt } from '../notices/templates.ts';
+import { clearReceipt } from '../notices/templates.ts';
 import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
 import { keyIdsIn } from '../pgp/certificate-bytes.ts';
@@ -47,7 +47,7 @@ export async function prepareReceipt(seams: Seams, report: ReportFacts): Promise
   if (await isUnanswerable(seams.db, address)) return null;
   const certificate = await certificateOf(seams, report);
   const { project, caseId, list } = report;
-  const sealed = receipt({
+  const sealed = seams.words.receipt({
     project,
     caseId,
     receivedAt: report.receivedAt,

@@ -1,7 +1,7 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { newId, toIso } from '../clock.ts';
-import { applied, memberChanged, newApplication } from '../notices/templates.ts';
+import { newApplication, readyToJudge } from '../notices/templates.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -59,7 +59,7 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
   const { db, clock } = seams;
   checkAnswers(rules, wish);
   const facts = await ownCertificate(seams, wish.contact.certificate, wish.contact.address);
-  const toMember = await prepareNotice(seams, applied({ project: rules.project, organisation: wish.organisation }));
+  const toMember = await prepareNotice(seams, seams.words.applied({ project: rules.project, organisation: wish.organisation }));
   const toTeam = await prepareNotice(
     seams,
     newApplication({ organisation: wish.organisation, address: wish.contact.address }),
@@ -172,8 +172,17 @@ const REFUSED: Readonly<Record<Step, string>> = {
  * A member of another organisation says that he knows the applicant. Throws Refusal: needs-person, not-found; forbidden where he is
  * of the same organisation or not of an active one; conflict.
  */
-export async function vouch(seams: Seams, memberId: string, byId: string | null, statement: string): Promise<Member> {
+export async function vouch(
+  seams: Seams,
+  { project }: Pick<AdmissionRules, 'project'>,
+  memberId: string,
+  byId: string | null,
+  statement: string,
+): Promise<Member> {
   const { db, clock } = seams;
+  const { organisation } = await mustBe(db, memberId);
+  const told = await prepareNotice(seams, seams.words.memberChanged({ project, organisation, state: 'vouched', reason: null }));
+  const toTeam = await prepareNotice(seams, readyToJudge({ organisation }), 'alert');
   return db.transaction().execute(async (trx) => {
     const member = await mustBe(trx, memberId);
     const by = await actingPerson(trx, byId);
@@ -184,6 +193,8 @@ export async function vouch(seams: Seams, memberId: string, byId: string | null,
     const row = { member_id: memberId, round: member.round, contact_id: by.id, statement, created_at: clock.now() };
     if (!(await admission.insertVouch(trx, row))) throw new Refusal('conflict', 'You have vouched for this application already');
     const state = await moveTo(trx, member, 'vouch', null, clock.now());
+    await tellMember(trx, seams, told, memberId);
+    await tellTeam(trx, seams, toTeam);
     await record(trx, seams, deed('member.vouch', member, state, { by: by.id, of: own.organisation }));
     return { ...member, state };
   });
@@ -201,7 +212,7 @@ export interface Judgement {
  */
 export async function judge(
   seams: Seams,
-  { criteria }: AdmissionRules,
+  { project, criteria }: AdmissionRules,
   memberId: string,
   byId: string | null,
   judgements: readonly Judgement[],
@@ -210,6 +221,8 @@ export async function judge(
   const given = new Set(judgements.map(({ criterion }) => criterion));
   if (given.size !== judgements.length || given.size !== criteria.length || !criteria.every(({ id }) => given.has(id)))
     throw new Refusal('invalid', `A verdict on each of: ${criteria.map(({ id }) => id).join(', ')}`);
+  const { organisation } = await mustBe(db, memberId);
+  const told = await prepareNotice(seams, seams.words.memberChanged({ project, organisation, state: 'vetted', reason: null }));
   return db.transaction().execute(async (trx) => {
     await members.lock(trx, memberId);
     const member = await mustBe(trx, memberId);
@@ -230,6 +243,7 @@ export async function judge(
     await admission.replaceVerdicts(trx, round, by.id, rows);
     const passed = peopleWhoPass(await admission.verdicts(trx, round), criteria);
     const state = passed.length >= JUDGES ? await moveTo(trx, member, 'vet', null, now) : member.state;
+    if (state !== member.state) await tellMember(trx, seams, told, memberId);
     const failed = judgements.filter(({ pass }) => !pass).map(({ criterion }) => criterion);
     await record(trx, seams, deed('member.judge', member, state, { by: by.id, failed }));
     return { ...member, state };
@@ -272,7 +286,10 @@ export async function decide(
   const seen = await mustBe(db, memberId);
   const to = next(seen.state, step);
   if (to === undefined) throw new Refusal('conflict', `"${seen.organisation}" is ${seen.state}: ${REFUSED[step]}`);
-  const told = await prepareNotice(seams, memberChanged({ project, organisation: seen.organisation, state: to, reason }));
+  const told = await prepareNotice(
+    seams,
+    seams.words.memberChanged({ project, organisation: seen.organisation, state: to, reason }),
+  );
   return db.transaction().execute(async (trx) => {
     await members.lock(trx, memberId);
     if (expected !== undefined && versionOf(await mustBe(trx, memberId)) !== expected) throw new Refusal('stale');
@@ -302,7 +319,10 @@ export async function remove(
   const { db, clock } = seams;
   if (reason.trim() === '') throw new Refusal('invalid', 'Name the criterion that he fails, or the offence: he is told');
   const seen = await mustBe(db, memberId);
-  const told = await prepareNotice(seams, memberChanged({ project, organisation: seen.organisation, state: 'removed', reason }));
+  const told = await prepareNotice(
+    seams,
+    seams.words.memberChanged({ project, organisation: seen.organisation, state: 'removed', reason }),
+  );
   return db.transaction().execute(async (trx) => {
     await members.lock(trx, memberId);
     const member = await mustBe(trx, memberId);

@@ -2,7 +2,7 @@ import { record } from '../audit/record.ts';
 import { DAY, type Instant } from '../clock.ts';
 import { type Addressee, copyFor } from '../delivery/copies.ts';
 import { roleAddress } from '../mail/address.ts';
-import { certificateEnds, certificatesEnd, keyWanted, memberChanged, reviewsDue } from '../notices/templates.ts';
+import { certificatesEnd, keyWanted, reviewsDue } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
@@ -86,7 +86,7 @@ async function warn(seams: Seams, ending: readonly Ending[]): Promise<number> {
   for (const one of ending) {
     const list = await teamList(db);
     const request = roleAddress(list.address, 'request');
-    const { post } = await prepareNotice(seams, certificateEnds({ ...one, request }));
+    const { post } = await prepareNotice(seams, seams.words.certificateEnds({ ...one, request }));
     const isNew = await db.transaction().execute(async (trx) => {
       const { certificateId: certificate_id, endsAt: ends_at, days } = one;
       if (!(await admission.insertWarning(trx, { certificate_id, ends_at, days, created_at: clock.now() }))) return false;
@@ -117,7 +117,10 @@ async function holdOrRelease(
   const seen = await members.byId(db, memberId);
   const to = seen && next(seen.state, step);
   if (!seen || !to) return false;
-  const told = await prepareNotice(seams, memberChanged({ project, organisation: seen.organisation, state: to, reason: null }));
+  const told = await prepareNotice(
+    seams,
+    seams.words.memberChanged({ project, organisation: seen.organisation, state: to, reason: null }),
+  );
   const { list } = told;
   const words = keyWanted({ list: list.address, request: roleAddress(list.address, 'request') });
   const asking: NewPost = await writeNotice(seams, list, { kind: 'key-wanted', caseId: null }, noticeEntity(words));

@@ -3,7 +3,6 @@ import { record } from '../audit/record.ts';
 import { DAY, type Instant, newId, newToken } from '../clock.ts';
 import { copyFor } from '../delivery/copies.ts';
 import { roleAddress } from '../mail/address.ts';
-import { memberChanged, proveKey } from '../notices/templates.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
@@ -64,7 +63,7 @@ async function ask(
   const nonce = newToken(20);
   const list = await teamList(db);
   const request = roleAddress(list.address, 'request');
-  const words = proveKey({ project, fingerprint: certificate.fingerprint, request, nonce, until: now + PROOF });
+  const words = seams.words.proveKey({ project, fingerprint: certificate.fingerprint, request, nonce, until: now + PROOF });
   const { post } = await prepareNotice(seams, words);
   await db.transaction().execute(async (trx) => {
     await admission.insertProof(trx, {
@@ -96,7 +95,7 @@ export async function takeProof(
   const contact = await contacts.byId(db, contactId);
   const member = contact && (await members.byId(db, contact.member_id));
   if (!contact || !member) throw new Refusal('not-found', 'You are on the roster no more');
-  const words = memberChanged({ project, organisation: member.organisation, state: 'key_proved', reason: null });
+  const words = seams.words.memberChanged({ project, organisation: member.organisation, state: 'key_proved', reason: null });
   const told = await prepareNotice(seams, words);
   await db.transaction().execute(async (trx) => {
     const now = clock.now();

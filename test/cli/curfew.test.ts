@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { runCurfew } from '../support/process.ts';
@@ -34,6 +34,23 @@ test('public recipients are added, listed and removed', async () => {
   expect(await project.curfew('recipient', 'remove', list, 'reader@public.example')).toMatchObject({
     code: 1,
     stderr: `curfew: reader@public.example does not get ${list}\n`,
+  });
+});
+
+test('notices can be looked at, and one that cannot be used is told of', async () => {
+  const config = join(folder, 'words.json');
+  writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(project.config, 'utf8')), notices: 'words' }));
+  mkdirSync(join(folder, 'words'));
+  writeFileSync(join(folder, 'words', 'applied.txt'), 'Subject: Welcome\n\nDear {{{organisation}}}');
+  const shown = await runCurfew(['notice', 'show', 'applied', '--config', config]);
+  expect(shown).toMatchObject({ code: 0, stdout: 'Subject: Welcome\n\nDear Gamma Linux\n' });
+  const listed = await runCurfew(['notice', 'list', '--config', config]);
+  expect(listed.stdout).toContain('prove-key.txt');
+  writeFileSync(join(folder, 'words', 'applied.txt'), 'Subject: x\n\n{{{organization}}}');
+  const refused = await runCurfew(['notice', 'list', '--config', config]);
+  expect(refused).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('applied.txt: there is no {{{organization}}}; there are'),
   });
 });
 

@@ -10,6 +10,7 @@ import { sha256 } from '../../src/embargo/bundle.ts';
 import { htmlLines } from '../../src/mail/armor.ts';
 import { recognise } from '../../src/mail/encrypted.ts';
 import { parseEntity, parseMessage } from '../../src/mail/message.ts';
+import { defaultWords } from '../../src/notices/words.ts';
 import { armorCertificate, type CertificateFacts, readCertificate } from '../../src/pgp/certificate.ts';
 import { keyringOf, type ListKey } from '../../src/pgp/keyring.ts';
 import { openMessage } from '../../src/pgp/message.ts';
@@ -88,7 +89,7 @@ function template(): Promise<string> {
 
 async function throughRoute(task: Task, pgp: Pgp, db: Database): Promise<Examined> {
   const key = await listKey(task.secret);
-  const seams: Seams = { db, clock: movingClock(AT), keyring: keyringOf([key]), pgp, by: SYSTEM };
+  const seams: Seams = { db, clock: movingClock(AT), keyring: keyringOf([key]), pgp, by: SYSTEM, words: defaultWords };
   const reader = await makeParty('ada@reader.example');
   const known = await Promise.all(task.known.map((data) => readCertificate(data)));
   await furnish(seams, key, reader, known);

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { DAY } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { release } from '../../src/embargo/release.ts';
+import { defaultWords } from '../../src/notices/words.ts';
 import { type AdmissionRules, apply, decide, judge, remove, vouch } from '../../src/roster/admission.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { askForProof, takeProof } from '../../src/roster/prove.ts';
@@ -92,7 +93,7 @@ eachEngine((engine) => {
 
   /** What a person asks for, and the step that it is. `prove-key`, `hold-key` and `release-key` are taken by Curfew itself. */
   const actions: Readonly<Record<string, (id: string) => Promise<unknown>>> = {
-    vouch: (id) => vouch(house, id, lena, 'known for years'),
+    vouch: (id) => vouch(house, RULES, id, lena, 'known for years'),
     vet: async (id) => {
       await judge(house, RULES, id, lena, passing);
       await judge(house, RULES, id, dirk, passing);
@@ -159,7 +160,7 @@ eachEngine((engine) => {
 
   test('two different people judge, and each criterion has to be met for both', async () => {
     const { id } = await apply(house, RULES, await application());
-    await vouch(house, id, lena, 'known for years');
+    await vouch(house, RULES, id, lena, 'known for years');
     await judge(house, RULES, id, lena, passing);
     await judge(house, RULES, id, lena, passing);
     expect(await stateOf(id)).toBe('vouched');
@@ -171,11 +172,33 @@ eachEngine((engine) => {
     await expect(judge(house, RULES, id, lena, passing.slice(1))).rejects.toMatchObject({ reason: 'invalid' });
   });
 
+  test('each step on the way in is told to the applicant, sealed, and a vouch to the team, in the words of the project', async () => {
+    const gina = await makeParty('security@gamma.example');
+    const { id } = await apply(house, RULES, await application());
+    await outbox(house).drain();
+    const told = async () => {
+      const mails = await outbox(house).drain();
+      const [mail, ...more] = mails.filter(({ to }) => to === gina.address);
+      expect(more).toEqual([]);
+      const { entity } = await openCopy(mail?.raw ?? Buffer.alloc(0), gina, undefined, house.clock.now());
+      return { text: entity.toString(), team: mails.length - 1 };
+    };
+    await vouch(house, RULES, id, lena, 'known for years');
+    const vouched = await told();
+    expect(vouched.text).toContain('a member has vouched for it');
+    expect([vouched.text.includes('known for years'), vouched.team]).toEqual([false, house.team.length]);
+    await judge(house, RULES, id, lena, passing);
+    expect(await outbox(house).drain()).toEqual([]);
+    const words = { ...defaultWords, memberChanged: () => ({ subject: 'News', text: 'In our own words.\n' }) };
+    await judge({ ...house, words }, RULES, id, dirk, passing);
+    expect((await told()).text).toContain('In our own words.');
+  });
+
   test('nobody vouches for, or judges, his own organisation; and only a person does', async () => {
     const { id } = await apply(house, RULES, await application());
     const gina = await contacts.byAddress(house.db, 'security@gamma.example');
-    await expect(vouch(house, id, gina?.id ?? '', 'we are good')).rejects.toMatchObject({ reason: 'own-organisation' });
-    await expect(vouch(house, id, null, 'x')).rejects.toMatchObject({ reason: 'needs-person' });
+    await expect(vouch(house, RULES, id, gina?.id ?? '', 'we are good')).rejects.toMatchObject({ reason: 'own-organisation' });
+    await expect(vouch(house, RULES, id, null, 'x')).rejects.toMatchObject({ reason: 'needs-person' });
     await expect(remove(house, RULES, id, null, 'x')).rejects.toMatchObject({ reason: 'needs-person' });
     await put(id, 'vouched');
     await expect(judge(house, RULES, id, gina?.id ?? '', passing)).rejects.toMatchObject({ reason: 'own-organisation' });
@@ -213,12 +236,12 @@ eachEngine((engine) => {
     });
     const { id } = await apply(house, { ...RULES, terms: '2026-1' }, { ...whole, terms: '2026-1' });
     expect(await members.byId(house.db, id)).toMatchObject({ terms: '2026-1', terms_at: house.clock.now(), round: 1 });
-    await vouch(house, id, lena, 'known for years');
+    await vouch(house, RULES, id, lena, 'known for years');
     await decide(house, RULES, id, 'reject', { reason: 'criterion alias: nobody answers' });
     expect(await apply(house, RULES, whole)).toMatchObject({ id });
     expect(await members.byId(house.db, id)).toMatchObject({ state: 'applied', round: 2 });
     expect(await admission.vouches(house.db, { memberId: id, round: 2 })).toEqual([]);
-    await vouch(house, id, lena, 'still');
+    await vouch(house, RULES, id, lena, 'still');
   });
 
   describe('a key is proved by the words that were sealed to it', () => {

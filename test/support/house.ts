@@ -1,6 +1,7 @@
 import { afterAll } from 'vitest';
 import { SYSTEM } from '../../src/audit/entry.ts';
 import { type MovingClock, movingClock } from '../../src/clock.ts';
+import { defaultWords } from '../../src/notices/words.ts';
 import { armorCertificate } from '../../src/pgp/certificate.ts';
 import { createListKey, keyringOf, type ListKey, openListKey } from '../../src/pgp/keyring.ts';
 import { createPgp, type Pgp } from '../../src/pgp/pool.ts';
@@ -69,7 +70,7 @@ function listKey(address: string): Promise<ListKey> {
 async function build(db: Database, pgp: Pgp): Promise<House> {
   const clock = movingClock(NOW);
   const keyring = keyringOf([]);
-  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM };
+  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM, words: defaultWords };
   const roles = { security: 'intake', distributors: 'private', announce: 'public' } as const satisfies Record<string, ListRole>;
   for (const [id, role] of Object.entries(roles)) {
     const key = await listKey(`${id}@orbit.example`);
