@@ -21,6 +21,7 @@ import { Refusal } from './refusal.ts';
 import type { AdmissionRules } from './roster/admission.ts';
 import { CRITERIA } from './roster/criteria.ts';
 import { watchCertificates, watchReviews } from './roster/expiry.ts';
+import { watchListKeys } from './roster/list-keys.ts';
 import type { Seams } from './seams.ts';
 import { createRelay } from './smtp/client.ts';
 import { type Doors, startSmtp } from './smtp/server.ts';
@@ -184,6 +185,7 @@ function dutiesOf(seams: Seams, { project, audit }: Config): Duty[] {
   return [
     { name: 'certificates', run: () => watchCertificates(seams, project) },
     { name: 'reviews', run: () => watchReviews(seams) },
+    { name: 'list keys', run: () => watchListKeys(seams) },
     { name: 'audit head', run: async () => (await signHead(seams, head)) !== null },
     { name: 'idempotency keys', run: () => idempotency.purge(seams.db, seams.clock.now()).then(() => false) },
   ];
@@ -239,10 +241,12 @@ function expiresWithin(key: ListKey | undefined, instant: Instant): boolean {
 async function whatIsMissing({ db, keyring, clock }: Seams): Promise<string[]> {
   const all = await lists.all(db);
   const keyless = all.filter(({ fingerprint }) => !keyring.find(fingerprint));
+  const nextless = all.filter(({ next_fingerprint: next }) => next !== null && !keyring.find(next));
   const expired = all.filter(({ fingerprint }) => expiresWithin(keyring.find(fingerprint), clock.now()));
   return [
     ...(all.length === 0 ? ['the database holds no lists'] : []),
     ...(all.some(({ role }) => role === 'intake') ? [] : ['there is no intake list']),
+    ...nextless.map(({ address }) => `the next key of ${address} is not loaded: restart the server`),
     ...keyless.map(({ address }) => `the key of ${address} is not loaded`),
     ...expired.map(({ address }) => `the key of ${address} has expired: curfew keys renew ${address}, then restart`),
   ];

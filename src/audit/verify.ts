@@ -41,15 +41,15 @@ interface Told {
 const NOTHING = '0000000000000000000000000000000000000000000000000000000000000000';
 
 /**
- * Goes through the lines of an export, without their line ends. `certificate`: of the key that signs heads, armored or binary.
- * Throws Refusal `unusable-certificate` where it is none.
+ * Goes through the lines of an export, without their line ends. `certificates`: of the keys that sign heads, or did; armored or binary.
+ * Throws Refusal `unusable-certificate` where one is none.
  */
 export async function verifyLog(
   lines: Iterable<string> | AsyncIterable<string>,
-  certificate: Uint8Array | string,
+  certificates: readonly (Uint8Array | string)[],
   mailed: readonly MailedHead[],
 ): Promise<Verified> {
-  const { data } = await readCertificate(certificate);
+  const keys = (await Promise.all(certificates.map((one) => readCertificate(one)))).map(({ data }) => data);
   const faults: Fault[] = [];
   const heads: Told[] = [];
   /** By the number that a line has in the log. */
@@ -65,13 +65,13 @@ export async function verifyLog(
     hashes[seq] ??= hash;
     previous = { seq, hash };
     if (entry?.action !== 'audit.head') continue;
-    const told = await readHead(data, utf8(entry.detail['statement']), utf8(entry.detail['signature']));
+    const told = await readHead(keys, utf8(entry.detail['statement']), utf8(entry.detail['signature']));
     const fault = headFault(told, hashes);
     if (fault) faults.push({ line: fault.line || at, text: `the signed head in line ${at}: ${fault.text}` });
     else if (told) heads.push(told);
   }
   for (const { name, statement, signature } of mailed) {
-    const told = await readHead(data, statement, signature);
+    const told = await readHead(keys, statement, signature);
     const fault = headFault(told, hashes);
     if (fault) faults.push({ line: fault.line, text: `${name}: ${fault.text}` });
     else if (told) heads.push(told);
@@ -127,14 +127,14 @@ function parse(line: string): Entry | undefined {
   return { seq: seq as number, prev, action, detail: detail as Record<string, unknown> };
 }
 
-async function readHead(certificate: Uint8Array, statement: Uint8Array, signature: Uint8Array): Promise<Told | undefined> {
+async function readHead(certificates: Uint8Array[], statement: Uint8Array, signature: Uint8Array): Promise<Told | undefined> {
   const text = Buffer.from(statement).toString();
   const read = /^Curfew audit head 1\r\nProject: .*\r\nLines: (\d{1,15})\r\nSHA-256: ([0-9a-f]{64})\r\nAt: (\S+)\r\n$/.exec(text);
   const at = Date.parse(read?.[3] ?? '');
   if (!read?.[1] || !read[2] || Number.isNaN(at)) return undefined;
   const signed = await ofDetached(statement, signature).catch(() => undefined);
   // As of when it was made: the key may have expired since.
-  const verdicts = signed ? await verify(signed, [], async () => [certificate], at) : [];
+  const verdicts = signed ? await verify(signed, [], async () => certificates, at) : [];
   return verdicts.some(({ valid }) => valid) ? { lines: Number(read[1]), hash: read[2] } : undefined;
 }
 

@@ -27,12 +27,17 @@ export function register(program: Command): void {
     .command('verify')
     .description('verify an export, without the server or its database')
     .argument('<export>', 'what `audit export` printed; - for standard input')
-    .requiredOption('--key <certificate>', 'the certificate of the intake list, which signs heads')
+    .requiredOption(
+      '--key <certificate>',
+      'the certificate of the intake list, which signs heads (repeat it for one that it had before)',
+      collectKeys,
+    )
     .option('--head <file>', 'audit-head-N.txt of a mail, its .asc beside it (repeat it for more)', collect, [])
     .option('--json', 'print JSON')
     .action(verify);
 }
 
+const collectKeys = (value: string, all: string[] = []) => [...all, value];
 const collect = (value: string, all: string[]) => [...all, value];
 
 function lines(text: string): number {
@@ -77,7 +82,7 @@ async function* withLineEnds(lines: AsyncIterable<string>): AsyncGenerator<strin
 }
 
 interface VerifyOptions {
-  key: string;
+  key: string[];
   head: string[];
   json?: true;
 }
@@ -87,7 +92,7 @@ async function verify(file: string, { key, head, json }: VerifyOptions): Promise
   const heads: MailedHead[] = head.map((name) => ({ name, statement: readNamed(name), signature: readNamed(`${name}.asc`) }));
   const input = file === '-' ? process.stdin : createReadStream(file);
   const lines = createInterface({ input, crlfDelay: 0 });
-  const verified = await verifyLog(lines, readNamed(key), heads);
+  const verified = await verifyLog(lines, key.map(readNamed), heads);
   const { faults, ...said } = verified;
   const whole = faults.length === 0;
   print(json ? { json } : {}, { whole, ...said, faults }, [

@@ -4,9 +4,10 @@ import type { Command } from 'commander';
 import { toIso } from '../clock.ts';
 import { readPassphrase } from '../config.ts';
 import { armorCertificate } from '../pgp/certificate.ts';
-import { renewListKey, writeListKey } from '../pgp/keyring.ts';
+import { loadKeyring, renewListKey, writeListKey } from '../pgp/keyring.ts';
 import { type ListCertificate, listCertificate } from '../pgp/list-certificate.ts';
 import { Refusal } from '../refusal.ts';
+import { rotateKey } from '../roster/list-keys.ts';
 import * as lists from '../store/lists.ts';
 import type { List } from '../store/schema.ts';
 import { columns, day, days, type Local, type LocalOptions, localCommand, print, withLocal } from './local.ts';
@@ -20,6 +21,11 @@ export function register(program: Command): void {
     .argument('<address>', 'of the list')
     .option('--days <days>', 'from now', days, 730)
     .action(renew);
+  localCommand(keys, 'rotate', 'make another key for a list, tell its contacts, and let it sign from then on')
+    .argument('<address>', 'of the list')
+    .option('--after <days>', 'from now until it signs; its contacts need time to import it', days, 14)
+    .option('--days <days>', 'that it is valid, from now', days, 730)
+    .action(rotate);
 }
 
 async function list(options: LocalOptions): Promise<void> {
@@ -27,11 +33,18 @@ async function list(options: LocalOptions): Promise<void> {
     const all = await lists.all(local.db);
     return await Promise.all(all.map((each) => keyOf(local, each)));
   });
-  const table = rows.map((row) => [row.address, row.role, row.fingerprint, row.expires?.slice(0, 10) ?? '-', row.state]);
-  print(options, rows, columns([['ADDRESS', 'ROLE', 'FINGERPRINT', 'EXPIRES', 'STATE'], ...table]));
+  const table = rows.map((row) => [
+    row.address,
+    row.role,
+    row.fingerprint,
+    row.expires?.slice(0, 10) ?? '-',
+    row.state,
+    row.next === null ? '-' : `${row.next.fingerprint} from ${row.next.from.slice(0, 10)}`,
+  ]);
+  print(options, rows, columns([['ADDRESS', 'ROLE', 'FINGERPRINT', 'EXPIRES', 'STATE', 'NEXT'], ...table]));
 }
 
-async function keyOf({ config, clock }: Local, { address, role, fingerprint }: List) {
+async function keyOf({ config, clock }: Local, { address, role, fingerprint, next_fingerprint: next, next_at: nextAt }: List) {
   const key = await readKey(config.keys, fingerprint).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
@@ -42,6 +55,7 @@ async function keyOf({ config, clock }: Local, { address, role, fingerprint }: L
     role,
     fingerprint,
     expires: expiresAt === null ? null : toIso(expiresAt),
+    next: next === null ? null : { fingerprint: next, from: toIso(nextAt ?? 0) },
     state: !key ? 'missing' : expiresAt !== null && expiresAt <= clock.now() ? 'expired' : 'valid',
   };
 }
@@ -67,7 +81,21 @@ async function renew(address: string, options: LocalOptions & { days: number }):
   const expires = expiresAt === null ? null : toIso(expiresAt);
   print(options, { address: address.toLowerCase(), fingerprint, expires }, [
     `${address} ${fingerprint} is valid to ${day(expiresAt)}.`,
-    'Restart the server, and publish the certificate again (curfew keys export).',
+    'Restart the server: it then tells the contacts of the list. Publish the certificate again (curfew keys export).',
+  ]);
+}
+
+async function rotate(address: string, options: LocalOptions & { after: number; days: number }): Promise<void> {
+  const { before, after, at } = await withLocal(options, async ({ config, ...local }) => {
+    const passphrase = await readPassphrase(config, askSecret);
+    // The one that is there has to open with it, too: the server opens all of them with one.
+    await loadKeyring(config.keys, passphrase);
+    return rotateKey({ ...local, keys: config.keys, passphrase }, address, options);
+  });
+  print(options, { address: address.toLowerCase(), before, after, from: toIso(at) }, [
+    `${address} will sign with ${after} from ${day(at)} on; until then with ${before}.`,
+    'Restart the server: it then tells the contacts of the list, and opens what is encrypted to either key.',
+    `Keep ${before}.asc: what was sealed to it opens with nothing else. Publish the new certificate (curfew keys export) from ${day(at)} on.`,
   ]);
 }
 

@@ -26,14 +26,15 @@ export async function openPost(seams: Seams, postId: string): Promise<Opened> {
   const post = await posts.byId(db, postId);
   const list = post && (await lists.byId(db, post.list_id));
   if (!post || !list) throw new Error(`the post ${postId} or its list is gone`);
-  const key = keyring.find(list.fingerprint);
+  const [key, ...others] = keyring.family(list.fingerprint);
   if (!key) throw new Refusal('cannot-open', undefined, `there is no key for ${list.address}`);
-  const kept = await pgp.reopen(post.content, key.secret);
+  const secrets = [key, ...others].map(({ secret }) => secret);
+  const kept = await pgp.reopen(post.content, secrets);
   const about = post.case_id ? ((await cases.byId(db, post.case_id)) ?? null) : null;
   const digest = sha256(kept);
   if (digest !== post.digest) throw new Refusal('cannot-open', undefined, `the post ${post.id} is not what was kept`);
   const composed = kinds[post.kind].fromMail
-    ? await composeFromMail(seams, post, kept, key.secret)
+    ? await composeFromMail(seams, post, kept, secrets)
     : composeNotice(fixedWords(post.kind, list, key, about) ?? kept);
   return {
     post,
@@ -55,12 +56,12 @@ function fixedWords(kind: PostKind, list: List, key: ListKey, about: Case | null
   return null;
 }
 
-async function composeFromMail({ db, pgp }: Seams, post: Post, raw: Uint8Array, secret: Uint8Array): Promise<Composed> {
+async function composeFromMail({ db, pgp }: Seams, post: Post, raw: Uint8Array, secrets: Uint8Array[]): Promise<Composed> {
   const held = post.state === 'held' ? { postId: post.id, reason: post.hold_reason ?? 'moderated' } : null;
   const origin: Origin = { contact: await contactOf(db, post), sender: post.sender, caseId: post.case_id, held };
   try {
     const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);
-    const opened = await pgp.open({ raw, secrets: [secret], at: post.received_at, withSignature: true }, lookup);
+    const opened = await pgp.open({ raw, secrets, at: post.received_at, withSignature: true }, lookup);
     return composeMail({ ...opened, ...asItWas(post) }, origin, newToken(MARK));
   } catch (error) {
     if (post.kind === 'owner' && error instanceof Refusal && isUnreadable(error.reason)) return composeUnopened(raw, origin);

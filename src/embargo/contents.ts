@@ -44,16 +44,16 @@ export function patchEntity(name: string, bytes: Uint8Array): Buffer {
 /** Opens what a scheduled case will publish. Throws `not-approved` for a case that has no instant and text yet. */
 export async function openContents({ db, pgp, keyring }: Seams, about: Case): Promise<Contents> {
   const list = await lists.byId(db, about.list_id);
-  const key = list && keyring.find(list.fingerprint);
+  const secrets = (list ? keyring.family(list.fingerprint) : []).map(({ secret }) => secret);
   const draftPost = about.draft_post_id ? await posts.byId(db, about.draft_post_id) : undefined;
   if (!draftPost || about.release_at === null) throw new Refusal('not-approved', 'The case has no release instant and text yet');
-  if (!key) throw new Refusal('cannot-open', undefined, `there is no key for the list of ${about.id}`);
-  const kept = await pgp.reopen(draftPost.content, key.secret);
+  if (secrets.length === 0) throw new Refusal('cannot-open', undefined, `there is no key for the list of ${about.id}`);
+  const kept = await pgp.reopen(draftPost.content, secrets);
   const draft = parseEntity(kept);
   const patches: PatchFile[] = [];
   const parts: Part[] = [];
   for (const patch of await cases.patches(db, about.id)) {
-    const entity = await pgp.reopen(patch.content, key.secret);
+    const entity = await pgp.reopen(patch.content, secrets);
     const file = patchFile(patch.id, entity);
     patches.push(file);
     parts.push(patchPart(patch, { sha256: file.sha256, digest: sha256(entity) }));

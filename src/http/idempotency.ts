@@ -97,20 +97,20 @@ function answerOf(reply: FastifyReply, body: string): Kept {
 }
 
 async function seal({ pgp, clock, ...seams }: Seams, answer: Kept): Promise<Uint8Array> {
-  const { certificate } = await intakeKey(seams);
+  const [{ certificate }] = await intakeKeys(seams);
   return pgp.keep(Buffer.from(JSON.stringify(answer)), certificate, clock.now());
 }
 
 async function unseal({ pgp, ...seams }: Seams, sealed: Uint8Array): Promise<Kept> {
-  const { secret } = await intakeKey(seams);
-  return JSON.parse(Buffer.from(await pgp.reopen(sealed, secret)).toString('utf8'));
+  const secrets = (await intakeKeys(seams)).map(({ secret }) => secret);
+  return JSON.parse(Buffer.from(await pgp.reopen(sealed, secrets)).toString('utf8'));
 }
 
-async function intakeKey({ db, keyring }: Pick<Seams, 'db' | 'keyring'>): Promise<ListKey> {
+async function intakeKeys({ db, keyring }: Pick<Seams, 'db' | 'keyring'>): Promise<[ListKey, ...ListKey[]]> {
   const list = (await lists.all(db)).find(({ role }) => role === 'intake');
-  const key = list && keyring.find(list.fingerprint);
+  const [key, ...others] = list ? keyring.family(list.fingerprint) : [];
   if (!key) throw new Refusal('not-ready', 'There is no intake list with a key');
-  return key;
+  return [key, ...others];
 }
 
 function digest(text: string): string {

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { toIso } from '../clock.ts';
 import { armorCertificate } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
 import { changeList } from '../roster/lists.ts';
@@ -33,6 +34,7 @@ function listView(list: List): Static<typeof ListView> {
     role,
     name,
     fingerprint,
+    nextKey: list.next_fingerprint === null ? null : { fingerprint: list.next_fingerprint, from: toIso(list.next_at ?? 0) },
     encryptedOnly: list.encrypted_only === 1,
     signedOnly: list.signed_only === 1,
     membersOnly: list.members_only === 1 || role === 'private',

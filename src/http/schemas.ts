@@ -136,6 +136,12 @@ export const ListView = Type.Object({
   role: ListRole,
   name: Type.String(),
   fingerprint: Type.String({ description: 'of its OpenPGP key' }),
+  nextKey: OrNull(
+    Type.Object(
+      { fingerprint: Type.String(), from: InstantUtc },
+      { description: 'the key that it will have from that instant on' },
+    ),
+  ),
   ...policy,
 });
 

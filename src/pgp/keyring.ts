@@ -30,6 +30,11 @@ export interface LockedKey {
 export interface Keyring {
   /** By the primary key's fingerprint, upper-case hexadecimal. */
   find(fingerprint: string): ListKey | undefined;
+  /**
+   * The key of that fingerprint first, then all others of its list: what it had before, and is to have next. What is encrypted
+   * to any of them is opened; none of these signs. Empty where it is not there.
+   */
+  family(fingerprint: string): ListKey[];
   all(): ListKey[];
   /** A key that was made, or renewed under the same fingerprint, meanwhile. */
   add(key: ListKey): void;
@@ -138,6 +143,11 @@ export function keyringOf(keys: ListKey[]): Keyring {
   const byFingerprint = new Map(keys.map((key) => [key.fingerprint, key]));
   return {
     find: (fingerprint) => byFingerprint.get(fingerprint),
+    family: (fingerprint) => {
+      const key = byFingerprint.get(fingerprint);
+      const others = [...byFingerprint.values()].filter((one) => one !== key && one.address === key?.address);
+      return key ? [key, ...others] : [];
+    },
     all: () => [...byFingerprint.values()],
     add: (key) => void byFingerprint.set(key.fingerprint, key),
   };

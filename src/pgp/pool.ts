@@ -14,8 +14,8 @@ export interface Pgp {
   open(request: OpenRequest, lookup: Lookup): Promise<OpenedMail>;
   /** Encrypts to a list's key what is to be stored. */
   keep(plaintext: Uint8Array, certificate: Uint8Array, at: Instant): Promise<Uint8Array>;
-  /** The plaintext of what `keep` made. */
-  reopen(content: Uint8Array, secret: Uint8Array): Promise<Uint8Array>;
+  /** The plaintext of what `keep` made, for a key of which the secret is among these. */
+  reopen(content: Uint8Array, secrets: Uint8Array[]): Promise<Uint8Array>;
   /** A signed message, once for all who will get it. */
   sign(entity: Uint8Array, secret: Uint8Array, at: Instant): Promise<Uint8Array>;
   signApart(entity: Uint8Array, secret: Uint8Array, at: Instant): Promise<{ armored: string; micalg: string }>;
@@ -62,7 +62,7 @@ export function createPgp(threads: number): Pgp {
   return {
     open: (request, lookup) => openWithLookup(look, request, lookup),
     keep: (plaintext, certificate, at) => keep('keep', { plaintext, certificate, at }),
-    reopen: (content, secret) => keep('reopen', { content, secret }),
+    reopen: (content, secrets) => keep('reopen', { content, secrets }),
     sign: (entity, secret, at) => keep('sign', { entity, secret, at }),
     signApart: (entity, secret, at) => keep('signApart', { entity, secret, at }),
     seal: (signed, certificates, at) => sealAll(run, signed, certificates, at),

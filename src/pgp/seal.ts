@@ -29,9 +29,12 @@ export async function sealForKeeping(plaintext: Uint8Array, certificate: Uint8Ar
  * Opens what `sealForKeeping` made, with the list's unlocked transferable secret key.
  * @throws Error on any integrity failure, or where it was sealed to another key; nothing is returned then.
  */
-export async function openKept(content: Uint8Array, secret: Uint8Array): Promise<Uint8Array> {
-  const key = await secretOf(secret);
+export async function openKept(content: Uint8Array, secrets: readonly Uint8Array[]): Promise<Uint8Array> {
   const message = await openpgp.readMessage({ binaryMessage: content });
+  const ids = message.getEncryptionKeyIDs();
+  const keys = await Promise.all(secrets.map(secretOf));
+  const key = keys.find((one) => ids.some((id) => one.getKeys(id).length > 0));
+  if (!key) throw new Error('it is sealed to none of the keys of its list');
   const { data } = await openpgp.decrypt({ message, decryptionKeys: key, date: lastSigned(key), format: 'binary' });
   return data;
 }

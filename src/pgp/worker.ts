@@ -31,8 +31,8 @@ function open({ port, ...request }: OpenRequest & { port: MessagePort }): Promis
 }
 
 /** What was kept and does not open is damaged: `cannot-open`, as nobody's patience mends it. */
-function reopen(task: { content: Uint8Array; secret: Uint8Array }): Promise<Uint8Array> {
-  return openKept(task.content, task.secret).catch((error: unknown) => {
+function reopen(task: { content: Uint8Array; secrets: Uint8Array[] }): Promise<Uint8Array> {
+  return openKept(task.content, task.secrets).catch((error: unknown) => {
     throw new Refusal('cannot-open', undefined, error instanceof Error ? error.message : String(error));
   });
 }

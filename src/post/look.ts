@@ -41,7 +41,7 @@ export function unopened(raw: Uint8Array): Look {
 }
 
 /** Opens a mail and finds who signed it. Throws what `openMail` throws; for people, what cannot be opened is null. */
-export async function lookAt({ db, pgp }: Seams, to: Destination, mail: Received, secret: Uint8Array): Promise<Look> {
+export async function lookAt({ db, pgp, keyring }: Seams, to: Destination, mail: Received): Promise<Look> {
   const known = new Map<string, RosterCertificate>();
   const lookup = async (keyIds: string[]) => {
     const found = await certificates.byKeyIds(db, keyIds);
@@ -49,7 +49,8 @@ export async function lookAt({ db, pgp }: Seams, to: Destination, mail: Received
     return found.map(({ data }) => data);
   };
   const { raw, receivedAt } = mail;
-  const opened = await pgp.open({ raw, secrets: [secret], at: receivedAt }, lookup).catch((error: unknown) => {
+  const secrets = keyring.family(to.list.fingerprint).map(({ secret }) => secret);
+  const opened = await pgp.open({ raw, secrets, at: receivedAt }, lookup).catch((error: unknown) => {
     if (isForPeople(to) && error instanceof Refusal && UNREADABLE.has(error.reason)) return null;
     throw error;
   });

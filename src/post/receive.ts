@@ -36,7 +36,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   );
   // What a program answers is nobody's word, whatever signed text stands in it.
   const sealed = loop || origin === 'bounce' || origin === 'auto-reply';
-  const look = sealed ? unopened(mail.raw) : await lookAt(seams, to, mail, key.secret);
+  const look = sealed ? unopened(mail.raw) : await lookAt(seams, to, mail);
   const kind = kindOf(to, origin);
   const place = placeOf(to, kind, look.opened?.signer?.addressedTo);
   const earlier = await posts.like(seams.db, place, look.marks);
@@ -134,7 +134,7 @@ function factsOf({ keyring }: Seams, { to, everyList, mail, loop, origin, look, 
         : null,
     mixed: opened?.signatures.some(({ valid, certificateKnown }) => valid && certificateKnown) ?? false,
     files: to.list.file_names === null && to.list.file_types === null ? [] : filesOf(opened),
-    listKeys: keyring.find(to.list.fingerprint)?.keys ?? [],
+    listKeys: keyring.family(to.list.fingerprint).flatMap(({ keys }) => keys),
     intakeLists: everyList.filter(({ role }) => role === 'intake').map(({ id }) => id),
   };
 }

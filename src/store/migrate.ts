@@ -6,6 +6,7 @@ import * as posting from '../../migrations/0004_posting.ts';
 import * as audit from '../../migrations/0005_audit.ts';
 import * as http from '../../migrations/0006_http.ts';
 import * as members from '../../migrations/0007_members.ts';
+import * as listKeys from '../../migrations/0008_list_keys.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -17,6 +18,7 @@ const migrations: Record<string, Migration> = {
   '0005_audit': audit,
   '0006_http': http,
   '0007_members': members,
+  '0008_list_keys': listKeys,
 };
 
 /** Brings the schema up to date, under the migrator's lock. Throws with the name of the migration that failed. */

@@ -100,6 +100,13 @@ interface ListTable {
   subject_prefix: string | null;
   /** Below it. */
   footer: string | null;
+  /** Of the key that it has from `next_at` on; null where that is not to change. */
+  next_fingerprint: string | null;
+  next_at: Instant | null;
+  /** Whether its contacts know. */
+  next_told: Generated<number>;
+  /** The last end of its key that its contacts know, or 0 for none; null: nobody was to be told of any yet. */
+  expires_told: Instant | null;
 }
 
 interface MemberTable {

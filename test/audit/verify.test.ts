@@ -21,7 +21,7 @@ describe('an export of the audit log', () => {
     const { armored } = await signDetached(statement, secret, at);
     return { name: 'audit-head.txt', statement, signature: Buffer.from(armored) };
   };
-  const verify = (given: readonly string[], heads: readonly MailedHead[] = []) => verifyLog(given, list.public, heads);
+  const verify = (given: readonly string[], heads: readonly MailedHead[] = []) => verifyLog(given, [list.public], heads);
   const edit = (at: number, change: (line: string) => string) =>
     lines.map((line, index) => (index === at - 1 ? change(line) : line));
 

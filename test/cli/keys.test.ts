@@ -91,6 +91,27 @@ describe('renewal', () => {
   });
 });
 
+test('another key is made beside the one that signs, under the same passphrase, and one at a time', async () => {
+  const other = await initProject(join(folder, 'rotate'));
+  const { code, stdout } = await other.curfew('keys', 'rotate', LIST, '--after', '7', '--json');
+  expect(code).toBe(0);
+  const { before, after, from } = JSON.parse(stdout);
+  expect(before).toBe(other.made.lists[0]?.fingerprint);
+  expect(Math.abs(Date.parse(from) - systemClock.now() - 7 * DAY)).toBeLessThan(DAY);
+  expect(statSync(join(other.dir, 'keys', `${after}.asc`)).mode & 0o777).toBe(0o600);
+  const listed = JSON.parse((await other.curfew('keys', 'list', '--json')).stdout);
+  expect(listed).toContainEqual(
+    expect.objectContaining({ address: LIST, fingerprint: before, next: { fingerprint: after, from } }),
+  );
+  expect(await other.curfew('keys', 'rotate', LIST)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`${LIST} is to have the key ${after}`),
+  });
+  writeFileSync(join(other.dir, 'passphrase'), 'wrong\n');
+  const refused = await other.curfew('keys', 'rotate', 'distributors@orbit.example');
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('the passphrase is wrong') });
+});
+
 test('a list that there is not is refused', async () => {
   const { code, stderr } = await project.curfew('keys', 'export', 'none@orbit.example');
   expect([code, stderr]).toEqual([1, 'curfew: There is no list none@orbit.example\n']);

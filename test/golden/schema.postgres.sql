@@ -513,7 +513,11 @@ create table lists (id text not null,
   file_names text,
   file_types text,
   subject_prefix text,
-  footer text);
+  footer text,
+  next_fingerprint text,
+  next_at bigint,
+  next_told integer not null default 0,
+  expires_told bigint);
 
 alter table lists add constraint lists_address_check CHECK ((address = lower(address)));
 
@@ -526,6 +530,8 @@ alter table lists add constraint lists_largest_check CHECK ((largest > 0));
 alter table lists add constraint lists_members_only_check CHECK ((members_only = ANY (ARRAY[0, 1])));
 
 alter table lists add constraint lists_moderated_check CHECK ((moderated = ANY (ARRAY[0, 1])));
+
+alter table lists add constraint lists_next_told_check CHECK ((next_told = ANY (ARRAY[0, 1])));
 
 alter table lists add constraint lists_pkey PRIMARY KEY (id);
 

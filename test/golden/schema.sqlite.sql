@@ -319,7 +319,11 @@ CREATE TABLE "lists" ("id" text primary key,
   "file_names" text,
   "file_types" text,
   "subject_prefix" text,
-  "footer" text) strict;
+  "footer" text,
+  "next_fingerprint" text,
+  "next_at" integer,
+  "next_told" integer default 0 not null check (next_told in (0, 1)),
+  "expires_told" integer) strict;
 
 CREATE TRIGGER lists_kept_update before update of id, address, role on lists when new.id is distinct from old.id
         or new.address is distinct from old.address

@@ -29,7 +29,7 @@ eachEngine((engine) => {
     const post = await writeNotice(house, list, { kind: 'alert', caseId: null }, content);
     expect(post).toMatchObject({ kind: 'alert', encrypted: 1, size: content.length, received_at: house.clock.now() });
     expect(Buffer.from(post.content).includes('canary')).toBe(false);
-    expect(Buffer.from(await house.pgp.reopen(post.content, key.secret))).toEqual(content);
+    expect(Buffer.from(await house.pgp.reopen(post.content, [key.secret]))).toEqual(content);
     await expect(writeNotice(house, { ...list, fingerprint: 'GONE' }, { kind: 'alert', caseId: null }, content)).rejects.toThrow(
       'there is no key for security@orbit.example',
     );

@@ -162,7 +162,7 @@ describe.skipIf(absent.gpg)(`with GnuPG (${absent.gpg ?? 'here'})`, () => {
     expect((await gpg.import(armorCertificate(key.certificate))).code).toBe(0);
     const { secret } = await openListKey(key.armored, passphrase);
     const { out } = await gpg.run(['--dearmor'], await gpg.encrypt('report', 'security@orbit.example'));
-    expect(Buffer.from(await openKept(out, secret)).toString()).toBe('report');
+    expect(Buffer.from(await openKept(out, [secret])).toString()).toBe('report');
   });
 
   test('GnuPG takes the renewed certificate over the old one', async () => {

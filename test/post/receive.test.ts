@@ -62,7 +62,7 @@ eachEngine((engine) => {
       const certificate = await openpgp.readKey({ binaryKey: key?.certificate ?? new Uint8Array() });
       const subkeys = certificate.getSubkeys().map((subkey) => subkey.getKeyID().toHex());
       expect(kept.getEncryptionKeyIDs().map((id) => id.toHex())).toEqual(subkeys);
-      expect(Buffer.from(await house.pgp.reopen(post.content, key?.secret ?? new Uint8Array()))).toEqual(raw);
+      expect(Buffer.from(await house.pgp.reopen(post.content, [key?.secret ?? new Uint8Array()]))).toEqual(raw);
 
       const [member] = house.members;
       expect(post).toMatchObject({

@@ -1,0 +1,139 @@
+import { record } from '../audit/record.ts';
+import { DAY, type Instant, toIso } from '../clock.ts';
+import { copiesFor } from '../delivery/copies.ts';
+import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
+import { createListKey, type ListKey, writeListKey } from '../pgp/keyring.ts';
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
+import type { List, ListChange } from '../store/schema.ts';
+import type { ListMaking } from './lists.ts';
+
+/**
+ * Makes the key that a list will have in `after` days, valid for `days`. Nothing is told before a server has it loaded, and can open what
+ * is encrypted to it (`watchListKeys`). Throws Refusal: not-found; conflict where another one is on its way.
+ */
+export async function rotateKey(
+  { keys, passphrase, ...local }: ListMaking,
+  address: string,
+  { after, days }: { after: number; days: number },
+): Promise<{ before: string; after: string; at: Instant }> {
+  const { db, clock } = local;
+  const list = await lists.byAddress(db, address);
+  if (!list) throw new Refusal('not-found', `There is no list ${address}`);
+  mustHaveNoOther(list);
+  const now = clock.now();
+  const key = await createListKey({ name: list.name, address: list.address, passphrase, now, days });
+  await writeListKey(keys, key);
+  const at = now + after * DAY;
+  await db.transaction().execute(async (trx) => {
+    await lists.lock(trx, list.id);
+    mustHaveNoOther(await mustBe(trx, list.id));
+    await lists.change(trx, list.id, { next_fingerprint: key.fingerprint, next_at: at, next_told: 0 });
+    const detail = { before: list.fingerprint, after: key.fingerprint, at: toIso(at) };
+    await record(trx, local, { action: 'list.plan-key', subject: `list:${list.id}`, detail });
+  });
+  return { before: list.fingerprint, after: key.fingerprint, at };
+}
+
+function mustHaveNoOther({ address, next_fingerprint, next_at }: List): void {
+  if (next_fingerprint !== null)
+    throw new Refusal('conflict', `${address} is to have the key ${next_fingerprint} from ${toIso(next_at ?? 0)} on already`);
+}
+
+async function mustBe(db: Db, id: string): Promise<List> {
+  const list = await lists.byId(db, id);
+  if (!list) throw new Refusal('not-found', `There is no list ${id}`);
+  return list;
+}
+
+/** How long its contacts have at the least, where the server was started with the new key after the planned instant. */
+const NOTICE = DAY;
+
+/**
+ * Tells the contacts of each list that its key was extended, or will be another one, and lets the new one sign when its instant has
+ * come. Gives whether copies were queued.
+ */
+export async function watchListKeys(seams: Seams): Promise<boolean> {
+  let told = false;
+  const missing: string[] = [];
+  for (const list of await lists.all(seams.db)) {
+    if (await tellExtension(seams, list)) told = true;
+    if (list.next_fingerprint === null) continue;
+    const next = seams.keyring.find(list.next_fingerprint);
+    if (!next) missing.push(`the next key of ${list.address} is not loaded: restart the server`);
+    else if (list.next_told === 0) told = (await tellRotation(seams, list, next)) || told;
+    else if ((list.next_at ?? 0) <= seams.clock.now()) await change(seams, list, next);
+  }
+  if (missing.length > 0) throw new Error(missing.join('; '));
+  return told;
+}
+
+/** 0: it does not end. */
+const endOf = ({ expiresAt }: ListKey): Instant => expiresAt ?? 0;
+
+/** Of several nodes, the one that still has the key as it was must not say so: it can only become longer. */
+async function tellExtension(seams: Seams, list: List): Promise<boolean> {
+  const key = seams.keyring.find(list.fingerprint);
+  if (!key || list.expires_told === endOf(key)) return false;
+  const { expires_told: known } = list;
+  const isLater = known !== null && known !== 0 && (endOf(key) === 0 || endOf(key) > known);
+  if (known !== null && !isLater) return false;
+  const facts = { before: list.fingerprint, after: list.fingerprint, fromAt: seams.clock.now() };
+  return tell(seams, list, key, facts, { expires_told: endOf(key) }, known !== null);
+}
+
+async function tellRotation(seams: Seams, list: List, next: ListKey): Promise<boolean> {
+  const fromAt = Math.max(list.next_at ?? 0, seams.clock.now() + NOTICE);
+  const facts = { before: list.fingerprint, after: next.fingerprint, fromAt };
+  return tell(seams, list, next, facts, { next_at: fromAt, next_told: 1 });
+}
+
+/** Writes it from the list itself, signed with the key that its contacts know; `to` is noted with it, once. */
+async function tell(
+  seams: Seams,
+  list: List,
+  { certificate }: ListKey,
+  facts: { before: string; after: string; fromAt: Instant },
+  to: ListChange,
+  sends = true,
+): Promise<boolean> {
+  const { db, clock } = seams;
+  const words = seams.words.keyRotated({ list: list.address, ...facts });
+  const post = await writeNotice(
+    seams,
+    list,
+    { kind: 'membership', caseId: null },
+    noticeEntity(words, [keyPart(list, certificate)]),
+  );
+  return db.transaction().execute(async (trx) => {
+    await lists.lock(trx, list.id);
+    const seen = await mustBe(trx, list.id);
+    if (seen.next_told !== list.next_told || seen.expires_told !== list.expires_told) return false;
+    await lists.change(trx, list.id, to);
+    if (!sends) return false;
+    const readers = list.role === 'public' ? [] : await contacts.activeOfList(trx, list.id);
+    if (readers.length > 0) {
+      await posts.insert(trx, post);
+      await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: null, list }, readers));
+    }
+    const detail = { before: facts.before, after: facts.after, from: toIso(facts.fromAt), told: readers.length };
+    await record(trx, seams, { action: 'list.announce-key', subject: `list:${list.id}`, detail });
+    return readers.length > 0;
+  });
+}
+
+async function change(seams: Seams, list: List, next: ListKey): Promise<void> {
+  await seams.db.transaction().execute(async (trx) => {
+    await lists.lock(trx, list.id);
+    if ((await mustBe(trx, list.id)).next_fingerprint !== next.fingerprint) return;
+    const none = { next_fingerprint: null, next_at: null, next_told: 0 };
+    await lists.change(trx, list.id, { fingerprint: next.fingerprint, expires_told: endOf(next), ...none });
+    const detail = { before: list.fingerprint, after: next.fingerprint };
+    await record(trx, seams, { action: 'list.change-key', subject: `list:${list.id}`, detail });
+  });
+}
