@@ -93,7 +93,7 @@ function row(name: Row['name'], usage: string, pattern: string, help: string, re
   return { name, usage, pattern: words(pattern), team, help, read };
 }
 
-/** A line that is no command, by its number in the text as it was written (from 1). */
+/** A line that is no command, by its number in the text (from 1); what its program broke into several is one, as its writer saw it. */
 export interface Problem {
   line: number;
   text: string;
@@ -116,7 +116,7 @@ export const MOST_COMMANDS = 20;
  */
 export function parseRequest(text: string): ParsedRequest {
   const parsed: ParsedRequest = { commands: [], list: null, problems: [] };
-  for (const [index, written] of text.split('\n').entries()) {
+  for (const [index, written] of text.split('\n', MOST_LINES + 1).entries()) {
     if (index === MOST_LINES) {
       parsed.problems.push({ line: index + 1, text: 'there are too many lines' });
       break;

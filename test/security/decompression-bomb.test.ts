@@ -4,7 +4,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
+import * as openpgp from 'openpgp';
 import { beforeEach, expect, test } from 'vitest';
+import { outbox } from '../delivery/outbox.ts';
 import { arrive, everything } from '../post/arrive.ts';
 import { clearMail } from '../support/compose.ts';
 import { packet } from '../support/costly.ts';
@@ -12,7 +14,19 @@ import { oneEngine } from '../support/dialects.ts';
 import { effort } from '../support/effort.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { makeParty } from '../support/party.ts';
-import { cut, encrypted, encryptedPackets, head, literal, mailOf, outcomeOf, pgpMime } from './attack.ts';
+import {
+  copyFor,
+  cut,
+  encrypted,
+  encryptedPackets,
+  head,
+  literal,
+  mailOf,
+  outcomeOf,
+  pgpMime,
+  secretOf,
+  wordsOf,
+} from './attack.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const compressed = (octets: Uint8Array) => packet(8, Buffer.concat([Buffer.of(1), deflateRawSync(octets)]));
@@ -74,5 +88,27 @@ oneEngine((engine) => {
     expect(took).toBeLessThan(2_000);
     expect(most - before).toBeLessThan(512 * MEBIBYTE);
     expect((await everything(house)).posts.filter(({ kind }) => kind === 'report')).toHaveLength(1);
+  });
+
+  test('a request of five million lines in a few kibibytes: nothing is run, soon and within its memory', async () => {
+    const [alpha] = house.members;
+    const type = 'text/plain; charset=utf-8; format=flowed; hp="cipher"';
+    const fields = `Content-Type: ${type}\r\nTo: distributors-request@orbit.example\r\n\r\nhelp\n`;
+    const content = new Uint8Array(Buffer.concat([Buffer.from(fields), Buffer.alloc(5_000_000, '\n')]));
+    const signing = { signingKeys: await secretOf(alpha), date: new Date(house.clock.now()), format: 'binary' } as const;
+    const signed = await openpgp.sign({ ...signing, message: await openpgp.createMessage({ binary: content }) });
+    const message = await encryptedPackets(house, compressed(signed as Uint8Array), LISTS.distributors);
+    const raw = mailOf(...head(alpha.address, 'To: distributors-request@orbit.example'), ...pgpMime(message));
+    expect(raw.length).toBeLessThan(16 * 1024);
+    await house.pgp.usable(Buffer.alloc(1), 0);
+    const before = process.memoryUsage().rss;
+    const spent = effort();
+    expect(await outcomeOf(arrive(house, raw, { to: 'distributors-request@orbit.example', sender: alpha.address }))).toBe(
+      'taken',
+    );
+    expect(spent()).toBeLessThan(2_000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(512 * MEBIBYTE);
+    const copy = await copyFor(house, await outbox(house).drain(), alpha);
+    expect(wordsOf(copy).join('')).toContain('there are too many lines');
   });
 });
