@@ -88,7 +88,7 @@ const RULES: readonly Rule[] = [
     // A tracker's mail has the same fields, and the title of a report in it: "CSRF token absent", "Vacation plugin".
     holds: (facts) =>
       !isSealed(facts) &&
-      ((isStamped(facts) && matches(REPLY_OPENINGS, facts.subject)) ||
+      ((isStamped(facts) && !fromList(facts) && matches(REPLY_OPENINGS, facts.subject)) ||
         (isReply(facts) && matches(REPLY_WORDS, facts.subject.slice(0, 120)))),
   },
   { is: 'bounce', source: 'evidence.ts', holds: (facts) => !isSealed(facts) && isDeliveryReport(facts) },
@@ -98,7 +98,7 @@ const RULES: readonly Rule[] = [
   {
     is: 'notice',
     source: 'RFC 2919, RFC 2369, ezmlm',
-    holds: anyField('list-id', 'list-post', 'list-unsubscribe', 'mailing-list'),
+    holds: fromList,
   },
   { is: 'notice', source: 'RFC 7489 §7.2.1.1', holds: ({ subject }) => /^report domain:/i.test(subject) },
   {
@@ -114,6 +114,10 @@ const RULES: readonly Rule[] = [
     holds: ({ sender }) => /^(owner-|no-?reply|do-?not-?reply)|-(request|bounces?|owner)(\+[^@]*)?@/i.test(sender),
   },
 ];
+
+function fromList(facts: Facts): boolean {
+  return anyField('list-id', 'list-post', 'list-unsubscribe', 'mailing-list')(facts);
+}
 
 /** RFC 6522 §3. The parameter is often lost on the way; the part that says the same is not. */
 function reports(type: string, part: RegExp): Rule['holds'] {

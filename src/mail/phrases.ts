@@ -250,24 +250,38 @@ export const REPLY_SUBJECTS: readonly Phrase[] = [
   ],
 ];
 
+/** What may follow there: nothing, until when, or why. A report goes on with what it is about. */
+const END = String.raw`\s*($|[(.!]|\d|(until|till|from|on|by|this|today|next|re|aw|bis|vom|von|ab|wegen|van|tot|wegens|du|de|le|jusqu|à partir|pour|até|fino|dal|desde|hasta|od|do|с|до|по)(?!\p{L}))`;
+const absence = (words: string) => new RegExp(`^(${words})${END}`, 'iu');
+
 /** How a person's own words for his absence begin a subject; a report is hardly called so. */
 export const REPLY_OPENINGS: readonly Phrase[] = [
+  ['English', /^OOO\b/u],
   [
     'English',
-    /^(i('m| am) )?((currently )?(out of (the )?office|away (from (my|the) (mail|e-?mail|office|desk)|on (vacation|holiday|leave|business)|until)|on (vacation|holidays?|(annual |parental |maternity |sick )?leave))|ooo)\b(?!\s+(plugin|module|page|feature|reply|assistant))/iu,
+    absence(
+      "(i('m| am) )?(currently )?(out of (the )?office|away|away from (my|the) (mail|e-?mail|office|desk)|(away )?on (vacation|holidays?|(annual |parental |maternity |sick )?leave|business))",
+    ),
   ],
   [
     'in German, Dutch, Scandinavian languages',
-    /^(nicht im büro|(bin )?(abwesend|im urlaub|in urlaub|urlaub)\s*($|bis|vom|von|ab|wegen|[-–:,(])|afwezig\s*($|van|tot|wegens|[-–:,(])|met vakantie|op vakantie|på (semester|ferie|kurs)|frånvarande|fraværende|lomalla|poissa)/iu,
+    absence(
+      '(bin )?(nicht im büro|abwesend|im urlaub|in urlaub|urlaub)|afwezig|met vakantie|op vakantie|på (semester|ferie|kurs)|frånvarande|fraværende|lomalla|poissa',
+    ),
   ],
   [
     'in Romance languages',
-    /^((je suis )?(en (congés?|vacances|arrêt)|absente?\s*($|du|jusqu|le |à partir|pour|[-–:,(]))|(estoy )?(de vacaciones|fuera de (la )?oficina)|(estou )?(de férias|ausente)\s*($|até|de|[-–:,(])|(sono )?(in ferie|fuori (sede|ufficio))|în concediu)/iu,
+    absence(
+      '(je suis )?(en (congés?|vacances|arrêt)|absente?)|(estoy )?(de vacaciones|fuera de (la )?oficina)|(estou )?(de férias|ausente)|(sono )?(in ferie|fuori (sede|ufficio))|în concediu',
+    ),
   ],
   [
     'in other languages',
-    /^(na urlopie|nieobecn(y|a)\b|(jestem )?poza biurem|mimo kancelář|na dovolené|szabadságon|(я )?в отпуске|отсутствую|у відпустці|в отпуск|atvaļinājumā|atostogauju|puhkusel|σε άδεια|εκτός γραφείου|izindeyim|ofis dışında|休暇中|不在のお知らせ|不在(通知|連絡)|休假|外出|부재중|휴가)/iu,
+    absence(
+      'na urlopie|nieobecn[ya]|(jestem )?poza biurem|mimo kancelář|na dovolené|szabadságon|(я )?в отпуске|отсутствую|у відпустці|atvaļinājumā|atostogauju|puhkusel|σε άδεια|εκτός γραφείου|izindeyim|ofis dışında',
+    ),
   ],
+  ['in Japanese, Chinese, Korean', /^(休暇中|不在(のお知らせ|通知|連絡)|休假(中|通知)|外出(中|通知)|부재중|휴가 ?중)/u],
 ];
 
 /** What people write as well: an automatic reply only where a header field says that a program answers. */

@@ -555,6 +555,21 @@ export const REPLIES: readonly Sample[] = [
     mail: text('erika@beta.example', 'Abwesend bis 4. Dezember', 'Ich bin nicht da.', 'X-Auto-Response-Suppress: All'),
   },
   {
+    name: 'a hosted mailbox in Russian, envelope lost',
+    sender: LOST,
+    mail: text('erika@beta.example', 'В отпуске до 5 декабря', 'Меня нет.', 'X-Auto-Response-Suppress: All'),
+  },
+  {
+    name: 'a hosted mailbox in Japanese, envelope lost',
+    sender: LOST,
+    mail: text('erika@beta.example', '不在のお知らせ', '休んでいます。', 'Precedence: bulk'),
+  },
+  {
+    name: 'a hosted mailbox that shouts, envelope lost',
+    sender: LOST,
+    mail: text('erika@beta.example', 'OOO until Monday', 'I am away.', 'Precedence: bulk'),
+  },
+  {
     name: 'a hosted mailbox in French, envelope lost',
     sender: LOST,
     mail: text('erika@beta.example', 'Absente du bureau', 'Je reviens lundi.', 'Auto-Submitted: auto-generated'),
@@ -603,6 +618,76 @@ export const REPLIES: readonly Sample[] = [
 ];
 
 export const NOTICES: readonly Sample[] = [
+  {
+    name: 'a tracker about "OOo Impress: heap overflow in PPT import"',
+    sender: 'bugs@tracker.example',
+    mail: text(
+      'Tracker <bugs@tracker.example>',
+      'OOo Impress: heap overflow in PPT import',
+      'The endpoint can be called.',
+      'X-Auto-Response-Suppress: All',
+    ),
+  },
+  {
+    name: 'a tracker about "Out of office responder leaks calendar data"',
+    sender: 'bugs@tracker.example',
+    mail: text(
+      'Tracker <bugs@tracker.example>',
+      'Out of office responder leaks calendar data',
+      'The endpoint can be called.',
+      'X-Auto-Response-Suppress: All',
+    ),
+  },
+  {
+    name: 'a tracker about "On leave, session token is not revoked"',
+    sender: 'bugs@tracker.example',
+    mail: text(
+      'Tracker <bugs@tracker.example>',
+      'On leave, session token is not revoked',
+      'The endpoint can be called.',
+      'X-Auto-Response-Suppress: All',
+    ),
+  },
+  {
+    name: 'a tracker about "On vacation mode, autoresponder loops"',
+    sender: 'bugs@tracker.example',
+    mail: text(
+      'Tracker <bugs@tracker.example>',
+      'On vacation mode, autoresponder loops',
+      'The endpoint can be called.',
+      'X-Auto-Response-Suppress: All',
+    ),
+  },
+  {
+    name: 'a tracker about "Ausente: token"',
+    sender: 'bugs@tracker.example',
+    mail: text(
+      'Tracker <bugs@tracker.example>',
+      'Ausente: token',
+      'The endpoint can be called.',
+      'X-Auto-Response-Suppress: All',
+    ),
+  },
+  {
+    name: 'a tracker about "Poissa: bypass"',
+    sender: 'bugs@tracker.example',
+    mail: text(
+      'Tracker <bugs@tracker.example>',
+      'Poissa: bypass',
+      'The endpoint can be called.',
+      'X-Auto-Response-Suppress: All',
+    ),
+  },
+  {
+    name: 'a tracker about "Urlaub - Modul: SQL injection"',
+    sender: 'bugs@tracker.example',
+    mail: text(
+      'Tracker <bugs@tracker.example>',
+      'Urlaub - Modul: SQL injection',
+      'The endpoint can be called.',
+      'X-Auto-Response-Suppress: All',
+    ),
+  },
   {
     name: "a tracker's report in English",
     sender: 'bugs@tracker.example',
