@@ -55,6 +55,17 @@ function armoredMessage(bytes: Uint8Array, declared: boolean): Found | undefined
   return fits ? { ciphertext: Buffer.from(block.text), around } : undefined;
 }
 
+/** What a part that is to be the message of PGP/MIME holds (RFC 3156 §4): armor, of whose words none are lost, or whatever it is. */
+export function sealedOctets(body: Uint8Array): Found {
+  const bytes = withoutEncodingMark(body);
+  if (firstPacket(bytes)) return { ciphertext: bytes, around: '' };
+  const text = decodeText(bytes);
+  const block = blocksIn(text).find(({ kind }) => kind === 'message');
+  if (!block) return { ciphertext: bytes, around: '' };
+  const around = (text.slice(0, block.start) + text.slice(block.end)).trim();
+  return { ciphertext: Buffer.from(block.text), around };
+}
+
 /** The first packet of binary OpenPGP data, and where its body begins (RFC 9580 §4.2); undefined for what is none, as armor. */
 function firstPacket(bytes: Uint8Array): { tag: number; body: number } | undefined {
   const [header = 0, length = 0] = bytes;
@@ -109,7 +120,9 @@ export function offeredCertificates(entity: Entity): Uint8Array[] {
 
 /** Certificates that lie in the mail as files, and nothing else: what a signature over all of it covers. */
 export function enclosedCertificates(entity: Entity): Uint8Array[] {
-  return leaves(entity).filter(isKeyFile).map(decodedBody);
+  return leaves(entity)
+    .filter(isKeyFile)
+    .map((part) => withoutEncodingMark(decodedBody(part)));
 }
 
 /** Thunderbird and gpg name the type; mutt and webmail send the file as what they think it is. */

@@ -1,6 +1,7 @@
 import type { Block } from './armor.ts';
-import { encryptedFile, isKeyFile, messageIn } from './enclosed.ts';
+import { encryptedFile, holdsKey, isKeyFile, messageIn, sealedOctets } from './enclosed.ts';
 import { decodedBody, type Entity, isAttachment, parseEntity } from './message.ts';
+import { textPart } from './outgoing.ts';
 import { isSMime } from './s-mime.ts';
 import { isBlank, isDisclaimer, isText, partsOfText, readable } from './shown.ts';
 
@@ -64,9 +65,14 @@ function pgpMimeEncrypted(entity: Entity): Layer | undefined {
 }
 
 function besideOthers(parts: readonly Entity[], control: number, data: number): Layer {
-  const beside = parts.filter((part, at) => at !== control && at !== data && !isBlank(part));
-  const ciphertext = decodedBody(parts[data] as Entity);
-  return { form: 'pgp-mime', ciphertext: messageIn(ciphertext) ?? ciphertext, beside };
+  const others = parts.filter((part, at) => at !== control && at !== data && !isBlank(part));
+  const { ciphertext, around } = sealedOctets(decodedBody(parts[data] as Entity));
+  return { form: 'pgp-mime', ciphertext, beside: [...others, ...wordsOf(around)] };
+}
+
+/** Words that stand with armor in its own part, as a part. */
+function wordsOf(around: string): Entity[] {
+  return around === '' ? [] : [parseEntity(textPart(around))];
 }
 
 /** Both parts under another type, as Exchange leaves them, beside a text of its own. */
@@ -80,7 +86,10 @@ function renamed(parts: readonly Entity[]): Layer | undefined {
 function loneFile(parts: readonly Entity[]): Layer | undefined {
   const [part, ...others] = parts.filter((each) => !isBlank(each) && !isControlByText(each));
   const file = part && others.length === 0 ? encryptedFile(part) : undefined;
-  return file && { form: 'pgp-mime', ciphertext: file.ciphertext, beside: [], file: file.name };
+  if (!part || !file) return undefined;
+  const { ciphertext, around, name } = file;
+  // A text that is shown and has a name besides is no file.
+  return { form: 'pgp-mime', ciphertext, beside: wordsOf(around), ...(isText(part) ? {} : { file: name }) };
 }
 
 /** The control part under another type and name. */
@@ -132,7 +141,7 @@ function wrapped(entity: Entity, within: (part: Entity) => Layer | undefined): L
 
 /** One armored block with nothing around it, in the one text that the mail consists of; its writer's certificate may lie beside it. */
 function wholeText(entity: Entity): Layer | undefined {
-  const [part, ...others] = readable(entity).filter((leaf) => !isKeyFile(leaf));
+  const [part, ...others] = readable(entity).filter((leaf) => !(isKeyFile(leaf) && holdsKey(leaf)));
   if (!part || others.length > 0 || !isText(part)) return undefined;
   const { blocks, around } = partsOfText(part);
   const [block, ...more] = blocks;

@@ -1,5 +1,5 @@
 import { htmlLines } from './armor.ts';
-import { type Entity, entityText, fieldText, parseEntity } from './message.ts';
+import { type Entity, entityText, everyFileName, everyMediaType, fieldText, isAttachment, parseEntity } from './message.ts';
 import { encodedPart, multipart } from './outgoing.ts';
 
 /**
@@ -18,7 +18,9 @@ function withoutFirstPart(payload: Entity): Entity {
   const isDisplay =
     first?.parameters['protected-headers'] !== undefined &&
     /^text\/(plain|rfc822-headers)$/.test(first.mediaType) &&
-    others.length > 0;
+    others.length > 0 &&
+    isShown(first) &&
+    repeatsFields(entityText(first), payload);
   if (payload.mediaType !== 'multipart/mixed' || !isDisplay) return payload;
   const [only, ...more] = others;
   return only && more.length === 0
@@ -46,6 +48,7 @@ function withoutMarked(part: Entity, payload: Entity): Entity | undefined {
  * fields is not that, whatever the mark says: words would be lost.
  */
 function withoutDisplay(part: Entity, payload: Entity): Entity {
+  if (!isShown(part)) return part;
   const text = entityText(part);
   if (part.mediaType === 'text/plain') {
     const end = endOf(text, /\r?\n[ \t]*\r?\n/);
@@ -56,6 +59,13 @@ function withoutDisplay(part: Entity, payload: Entity): Entity {
   const end = start < 0 ? start : endOfDiv(text, start);
   if (end <= start || !repeatsFields(htmlLines(text.slice(start, end)), payload)) return part;
   return parseEntity(encodedPart('text/html; charset=utf-8', Buffer.from(text.slice(0, start) + text.slice(end))));
+}
+
+/** What has a name or another type is a file to some program, and stays one. */
+function isShown(part: Entity): boolean {
+  return (
+    !isAttachment({ ...part, mediaType: 'text/plain' }) && everyFileName(part).length === 0 && everyMediaType(part).length === 1
+  );
 }
 
 /** Each line says, whole or with those that go on with it, what a protected field says. */

@@ -1,4 +1,4 @@
-import { type Entity, fileName, isAttachment } from './message.ts';
+import { decodedBody, type Entity, fileName, isAttachment, parseEntity } from './message.ts';
 import { isBlank, isDisclaimer } from './shown.ts';
 
 /**
@@ -6,19 +6,27 @@ import { isBlank, isDisclaimer } from './shown.ts';
  * text is a file: somebody reports what it does.
  */
 export function isSMime(entity: Entity): boolean {
-  if (SIGNATURE.test(protocolOf(entity))) return true;
+  if (isSigned(entity)) return true;
   const shown = entity.parts.length === 0 ? [entity] : entity.parts.filter((part) => !isBlank(part));
   const [only, ...more] = shown.filter((part) => !isDisclaimer(part));
   if (!only || more.length > 0) return false;
   if (only.parts.length > 0) return only !== entity && isSMime(only);
+  // As Exchange wraps what it must not change. What somebody merely signed is readable, and his to forward.
+  if (only.mediaType === 'message/rfc822') return isEncrypted(parseEntity(decodedBody(only)));
   return isMessage(only) && (shown.length === 1 || isNamedByClient(only));
 }
 
 /** `x-` as Outlook of old still writes it. */
 const SIGNATURE = /^application\/(x-)?pkcs7-(signature|mime)$/;
 
-function protocolOf({ mediaType, parameters }: Entity): string {
-  return mediaType === 'multipart/signed' ? (parameters['protocol']?.trim().toLowerCase() ?? '') : '';
+/** By its protocol, or by what signs where that was lost. */
+function isSigned({ mediaType, parameters, parts }: Entity): boolean {
+  if (mediaType !== 'multipart/signed') return false;
+  return SIGNATURE.test(parameters['protocol']?.trim().toLowerCase() ?? parts[1]?.mediaType ?? '');
+}
+
+function isEncrypted(mail: Entity): boolean {
+  return mail.parts.length === 0 && isMessage(mail);
 }
 
 /** By its type, or by its name where a gateway has taken the type away (RFC 8551 §3.2.1). */
@@ -26,7 +34,7 @@ function isMessage(part: Entity): boolean {
   return /^application\/(x-)?pkcs7-mime$/.test(part.mediaType) || (isAttachment(part) && /\.p7m$/i.test(fileName(part) ?? ''));
 }
 
-/** What mail programs call the one message that a mail consists of; people call their files otherwise. */
+/** What mail programs call the one message that a mail consists of, and say of its kind; people call their files otherwise. */
 function isNamedByClient(part: Entity): boolean {
-  return /^(smime\.p7m)?$/i.test(fileName(part) ?? '');
+  return /^(smime\.p7m)?$/i.test(fileName(part) ?? '') || part.parameters['smime-type'] !== undefined;
 }

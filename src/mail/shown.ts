@@ -7,11 +7,20 @@ export function isText(part: Entity): boolean {
   return text && part.parts.length === 0 && !isAttachment({ ...part, mediaType: 'text/plain' });
 }
 
+export interface PartsOfText {
+  blocks: Block[];
+  /** Without the blanks at its ends. */
+  around: string;
+}
+
 /** Messages and signed texts in a part, and what stands around them. A signed text never comes out of HTML whole: it is not looked for. */
-export function partsOfText(part: Entity): { blocks: Block[]; around: string } {
-  const text = linesOf(part);
+export function partsOfText(part: Entity): PartsOfText {
   const html = part.mediaType === 'text/html';
-  const blocks = blocksIn(text).filter(({ kind }) => kind === 'message' || (kind === 'signed' && !html));
+  return divided(linesOf(part), ({ kind }) => kind === 'message' || (kind === 'signed' && !html));
+}
+
+function divided(text: string, wanted: (block: Block) => boolean): PartsOfText {
+  const blocks = blocksIn(text).filter(wanted);
   let around = '';
   let from = 0;
   for (const { start, end } of blocks) {
@@ -31,14 +40,33 @@ function linesOf(part: Entity): string {
   return lines;
 }
 
-/** The leaves that a reader is shown. Of alternatives (RFC 2046 §5.1.4), the one that holds armor as text, and not its other renderings. */
+/**
+ * The leaves that a reader is shown. Of alternatives (RFC 2046 §5.1.4), the one that holds armor as text, and not its other renderings:
+ * what has as many blocks, and no words that the one has not.
+ */
 export function readable(entity: Entity): Entity[] {
   if (entity.parts.length === 0) return isBlank(entity) ? [] : [entity];
-  if (entity.mediaType !== 'multipart/alternative') return entity.parts.flatMap(readable);
-  const armored = entity.parts.flatMap(readable).filter((part) => isText(part) && holdsArmor(part));
-  const plain = armored.find(({ mediaType }) => mediaType !== 'text/html') ?? armored[0];
-  if (!plain) return entity.parts.flatMap(readable);
-  return entity.parts.flatMap(readable).filter((part) => part === plain || !armored.includes(part));
+  const branches = entity.parts.map(readable);
+  if (entity.mediaType !== 'multipart/alternative') return branches.flat();
+  const armored = (part: Entity) => isText(part) && armorOf(part).blocks.length > 0;
+  const chosen =
+    branches.find((leaves) => leaves.some((part) => armored(part) && part.mediaType !== 'text/html')) ??
+    branches.find((leaves) => leaves.some(armored));
+  if (!chosen) return branches.flat();
+  const shown = chosen.filter(armored).map(armorOf);
+  const isRendering = (part: Entity) => armored(part) && isAnother(armorOf(part), shown);
+  return branches.flatMap((leaves) => (leaves === chosen ? leaves : leaves.filter((part) => !isRendering(part))));
+}
+
+/** Whether a text says nothing that the others do not say. */
+function isAnother({ blocks, around }: PartsOfText, others: readonly PartsOfText[]): boolean {
+  const count = others.reduce((sum, other) => sum + other.blocks.length, 0);
+  const words = bare(around);
+  return blocks.length <= count && (words === '' || words === bare(others.map((other) => other.around).join('')));
+}
+
+function bare(words: string): string {
+  return words.replace(/[\s\u00a0]+/g, '');
 }
 
 /** Text that a gateway may have put there, with its logo or in two renderings; anything else was sent along on purpose. */
@@ -53,7 +81,7 @@ export function isBlank(part: Entity): boolean {
   return part.mediaType.startsWith('text/') && !isAttachment(part) && /^[\s\u00a0]*$/.test(linesOf(part));
 }
 
-/** A signed text in HTML, too, which is another rendering of that in plain text. */
-function holdsArmor(part: Entity): boolean {
-  return blocksIn(linesOf(part)).some(({ kind }) => kind !== 'key');
+/** Also a signed text in HTML, which is another rendering of that in plain text. */
+export function armorOf(part: Entity): PartsOfText {
+  return divided(linesOf(part), ({ kind }) => kind !== 'key');
 }

@@ -1,4 +1,4 @@
-import { decodedBody, type Entity, entityText, fileName, isAttachment, parseEntity } from './message.ts';
+import { decodedBody, type Entity, entityText, everyFileName, everyMediaType, isAttachment, parseEntity } from './message.ts';
 import { encodedPart, type NewField } from './outgoing.ts';
 
 /**
@@ -23,7 +23,12 @@ export function inUtf8(entity: Entity): Entity {
 function textsOf(part: Entity): Entity[] {
   if (part.mediaType === 'multipart/signed') return [];
   if (part.parts.length > 0) return part.parts.flatMap(textsOf);
-  const shown = /^text\/(plain|html)$/.test(part.mediaType) && !isAttachment(part) && fileName(part) === undefined;
+  // What is of two types, or has a name, is a file to some program, and stays what it is.
+  const shown =
+    everyMediaType(part).length === 1 &&
+    /^text\/(plain|html)$/.test(part.mediaType) &&
+    !isAttachment(part) &&
+    everyFileName(part).length === 0;
   return shown ? [part] : [];
 }
 

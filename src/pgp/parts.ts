@@ -4,7 +4,7 @@ import { recognise } from '../mail/encrypted.ts';
 import { type Entity, isAttachment, parseEntity } from '../mail/message.ts';
 import { filePart, multipart, textPart, typeOfFile } from '../mail/outgoing.ts';
 import { contentOf } from '../mail/protected.ts';
-import { isText, partsOfText, readable } from '../mail/shown.ts';
+import { armorOf, isBlank, isText, partsOfText, readable } from '../mail/shown.ts';
 import { Refusal } from '../refusal.ts';
 import { cameEncrypted, type Means, type Opening, opening, peelAll, putAside, textEntity } from './layers.ts';
 import { openMessage, readCleartext } from './message.ts';
@@ -21,6 +21,8 @@ interface Walk extends Means {
   htmlLeft: boolean;
   /** The first part that could not be opened. */
   failure: Refusal | null;
+  /** Leaves of the whole, without other renderings of the armor in them. */
+  shown: ReadonlySet<Entity>;
 }
 
 /** What stands in the place of a part: other entities, or itself. */
@@ -35,7 +37,8 @@ type Replacement = readonly Uint8Array[] | null;
  */
 export async function openParts(state: Opening, means: Means): Promise<void> {
   const before = { ...state, signatures: [...state.signatures], aside: [...state.aside], warnings: new Set(state.warnings) };
-  const first: Walk = { ...means, state, opened: 0, failure: null, htmlAside: false, htmlLeft: false };
+  const shown = new Set(readable(state.content));
+  const first: Walk = { ...means, state, opened: 0, failure: null, htmlAside: false, htmlLeft: false, shown };
   const opened = await openPart(state.content, first, true);
   if (!state.encrypted || !first.htmlLeft) return finish(first, opened);
   Object.assign(state, before);
@@ -96,18 +99,24 @@ function merge(state: Opening, inner: Opening): void {
 }
 
 async function openChildren(part: Entity, walk: Walk): Promise<Replacement> {
-  const shown = new Set(readable(part));
   const children: { entity: Entity; replacement: Replacement }[] = [];
+  let changed = false;
   for (const child of part.parts) {
-    // Another rendering of the armor that is opened beside it.
-    const dropped = part.mediaType === 'multipart/alternative' && child.parts.length === 0 && isText(child) && !shown.has(child);
-    children.push({ entity: child, replacement: dropped ? [] : await openPart(child, walk) });
+    // Of the armor that is opened beside it, and without words of its own.
+    const isRendering = isOpenable(child) && !walk.shown.has(child) && armorOf(child).blocks.length > 0;
+    const isBlankChoice = part.mediaType === 'multipart/alternative' && isOpenable(child) && isBlank(child);
+    const replacement = isRendering || isBlankChoice ? [] : await openPart(child, walk);
+    if (isRendering || (replacement && (replacement.length > 0 || walk.htmlAside))) changed = true;
+    children.push({ entity: child, replacement });
   }
-  const changed = children.some(({ replacement }) => replacement && (replacement.length > 0 || walk.htmlAside));
   if (!changed) return null;
   const entities = children.flatMap(({ entity, replacement }) => replacement ?? [entity.raw]);
   if (entities.length === 0) return [];
   return entities.length === 1 ? entities : [multipart(part.mediaType.slice('multipart/'.length), entities)];
+}
+
+function isOpenable(part: Entity): boolean {
+  return part.parts.length === 0 && isText(part);
 }
 
 async function openLeaf(part: Entity, walk: Walk): Promise<Replacement> {

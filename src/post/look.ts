@@ -139,8 +139,12 @@ function filesIn(part: Entity): { name: string; mediaType: string }[] {
   ];
 }
 
+/** What clients say that a key or a signature is. */
+const PLAIN = new Set(['application/pgp-keys', 'application/pgp-signature', 'application/octet-stream', 'text/plain']);
+
 /** A key or a signature, by whatever it says of itself and by what it is. */
 function isAddedByClient(part: Entity, names: readonly string[], types: readonly string[]): boolean {
   const usual = names.every((name) => /\.(asc|sig|pgp|gpg|key|pub)$/i.test(name));
-  return usual && types.length === 1 && (part.mediaType === 'application/pgp-signature' ? holdsSignature(part) : holdsKey(part));
+  const plain = types.length === 1 && PLAIN.has(part.mediaType);
+  return usual && plain && (part.mediaType === 'application/pgp-signature' ? holdsSignature(part) : holdsKey(part));
 }

@@ -101,6 +101,22 @@ describe('the form of a mail, before anything is decrypted', () => {
       'clear',
     ],
     [
+      'S/MIME under a footer, by any name',
+      parts('mixed', text('Confidential.'), P7M('application/pkcs7-mime; smime-type=enveloped-data', '"a message.p7m"')),
+      's-mime',
+    ],
+    [
+      'S/MIME in another mail',
+      parts('mixed', text('[EXTERNAL]'), ['Content-Type: message/rfc822', '', ...P7M('application/pkcs7-mime', 'smime.p7m')]),
+      's-mime',
+    ],
+    [
+      'a mail that somebody forwards, signed in S/MIME',
+      parts('mixed', text('see'), ['Content-Type: message/rfc822', '', ...inner(parts('signed', text('hi'), P7S))]),
+      'clear',
+    ],
+    ['S/MIME, signed, without its protocol', parts('signed', text('hi'), P7S), 's-mime'],
+    [
       'S/MIME, signed, as Outlook of old writes it',
       parts('signed; protocol="application/x-pkcs7-signature"', text('hi'), P7S),
       's-mime',
@@ -135,6 +151,14 @@ describe('the form of a mail, before anything is decrypted', () => {
     const spent = effort();
     expect(recognise(mail(...text(body))).form).toBe('clear');
     expect(spent()).toBeLessThan(1000);
+  });
+
+  it.each([
+    ['the mark of UTF-8', Buffer.from('\ufeffkey')],
+    ['UTF-16', Buffer.from('\ufeffkey', 'utf16le')],
+  ])('finds a certificate in a file with %s', (_, octets) => {
+    const part = ['Content-Type: application/pgp-keys', 'Content-Transfer-Encoding: base64', '', octets.toString('base64')];
+    expect(offeredCertificates(mail(...part)).map((data) => Buffer.from(data).toString())).toEqual(['key']);
   });
 
   it('finds certificates that are attached and in Autocrypt', () => {

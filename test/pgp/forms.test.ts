@@ -298,19 +298,83 @@ describe('parts that are encrypted or signed each by itself', () => {
     expect(seen(opened).files).toMatchObject([{ name: 'crash.txt', bytes }]);
   });
 
+  const aside = (opened: OpenedMail) => opened.aside.map((part) => viewOf(parseEntity(part)).text.trim());
+  it.each<[string, (one: string, two: string) => string[], string, string[]]>([
+    ['a lone file', (one) => file('report.txt.asc', Buffer.from(`before\n${one}\nafter`)), '', ['before\n\n\nafter']],
+    [
+      'a file beside an empty text',
+      (one) => mixed(text(''), file('report.txt.asc', Buffer.from(`before\n${one}`))),
+      '',
+      ['before'],
+    ],
+    ['the message of PGP/MIME', (one) => pgpMime(`before\n${one}\nafter`), 'one', ['before\n\n\nafter']],
+    ['a certificate that is none', (one) => mixed(text(one), ['Content-Type: application/pgp-keys', '', 'words']), 'one', []],
+  ])('words around armor in %s are kept, and then not all of it was encrypted', async (_, compose, words, around) => {
+    const opened = await open(mail(...compose(await encrypt('one'), await encrypt('two'))));
+    expect(opened).toMatchObject({ encrypted: true, allEncrypted: false, signer: null });
+    expect(seen(opened).text.trim()).toBe(words);
+    expect(aside(opened)).toEqual(around);
+  });
+
+  it('a second message behind that of PGP/MIME is kept', async () => {
+    const opened = await open(mail(...pgpMime(`${await encrypt('one')}\n${await encrypt('two')}`)));
+    expect(opened).toMatchObject({ signer: null, warnings: ['unprotected-text'] });
+    expect(aside(opened).join('')).toContain('BEGIN PGP MESSAGE');
+  });
+
+  const alternative = (...each: string[][]) =>
+    mixed(...each).map((line) => line.replace(/^--m/, '--a').replace('mixed; boundary=m', 'alternative; boundary=a'));
+  it('an HTML alternative with words beside the armor is no rendering of the armor alone', async () => {
+    const armor = await encrypt('one');
+    const opened = await open(
+      mail(...alternative(text(armor), ['Content-Type: text/html', '', `<p>More</p><pre>${armor}</pre>`])),
+    );
+    expect(opened).toMatchObject({ allEncrypted: false, signer: null });
+    expect(aside(opened)).toEqual(['More']);
+    const same = await open(
+      mail(...alternative(text('Hello,', armor), ['Content-Type: text/html', '', `<p>Hello,</p><pre>${armor}</pre>`])),
+    );
+    expect(seen(same).text.trim()).toBe('one');
+    expect(aside(same)).toEqual(['Hello,']);
+  });
+
+  it('every text of the alternative that is shown is opened, and an HTML one with a picture is the same once', async () => {
+    const [one, two] = [await encrypt('one'), await encrypt('two')];
+    const page = ['Content-Type: text/html', '', `<pre>${one}</pre>`];
+    const inner = (...each: string[][]) =>
+      mixed(...each).map((line) => line.replace(/^--m/, '--n').replace('boundary=m', 'boundary=n'));
+    const both = await open(mail(...alternative(inner(text(one), text(two)), page)));
+    expect(seen(both).text.replace(/\s+/g, ' ').trim()).toBe('one two');
+    const picture = ['Content-Type: image/png', 'Content-ID: <logo>', '', 'x'];
+    const related = inner(page, picture).map((line) => line.replace('mixed', 'related'));
+    const pictured = await open(mail(...alternative(text(one), related)));
+    expect(seen(pictured).text.trim()).toBe('one');
+    expect(seen(pictured).files.map(({ mediaType }) => mediaType)).toEqual(['image/png']);
+    expect(Buffer.from(pictured.content).toString()).not.toContain('BEGIN PGP');
+  });
+
+  it('a text that is shown and has a name is a text', async () => {
+    const lines = [
+      'Content-Type: application/pgp; x-action=encrypt; format=text',
+      'Content-Disposition: inline; filename="msg.pgp"',
+    ];
+    const opened = await open(mail(...lines, '', await encrypt('the text')));
+    expect(opened).toMatchObject({ signer: { fingerprint: rae.fingerprint } });
+    expect(seen(opened)).toMatchObject({ text: 'the text', files: [] });
+  });
+
   it('a signed text beside an HTML rendering of it is the signed text', async () => {
     const signed = await openpgp.sign({
       message: await openpgp.createCleartextMessage({ text: 'I vouch.' }),
       signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }),
       date: new Date(AT),
     });
-    const alternative = (html: string) =>
-      mail(...mixed(text(signed), ['Content-Type: text/html', '', html]).map((line) => line.replace('/mixed', '/alternative')));
-    const opened = await open(alternative(`<pre>${signed.replaceAll('\n', '<br>')}</pre>`));
+    const beside = (html: string) => mail(...alternative(text(signed), ['Content-Type: text/html', '', html]));
+    const opened = await open(beside(`<pre>${signed.replaceAll('\n', '<br>')}</pre>`));
     expect(opened).toMatchObject({ form: 'cleartext-signed', signer: { fingerprint: rae.fingerprint } });
     expect(seen(opened).text.trim()).toBe('I vouch.');
     // Other words are not his, and are not hidden.
-    const other = await open(alternative('<b>I do not vouch.</b>'));
+    const other = await open(beside('<b>I do not vouch.</b>'));
     expect(other.signer).toBeNull();
     expect(Buffer.concat([other.content, ...other.aside]).toString()).toContain('do not vouch');
   });

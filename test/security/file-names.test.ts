@@ -14,7 +14,21 @@ import { oneEngine } from '../support/dialects.ts';
 import { effort } from '../support/effort.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { runCurfew } from '../support/process.ts';
-import { base64, blockOf, copyFor, encrypted, head, mailOf, multipart, nothingOf, outcomeOf, text, wordsOf } from './attack.ts';
+import {
+  base64,
+  blockOf,
+  copyFor,
+  encrypted,
+  head,
+  mailOf,
+  multipart,
+  nothingOf,
+  outcomeOf,
+  pgpMime,
+  signed,
+  text,
+  wordsOf,
+} from './attack.ts';
 
 const NAMES = [
   '../../etc/passwd',
@@ -118,6 +132,63 @@ oneEngine((engine) => {
   ])('a file that some program takes for a.exe is none of "*.patch": %s', async (_, part) => {
     await restrict('*.patch');
     const raw = mailOf(...head('eve@evil.example'), ...multipart('mixed', text('see'), text('them'), part));
+    expect(await outcomeOf(arrive(house, raw))).toBe('refused: file-not-allowed');
+  });
+
+  /** As the payload of a mail whose fields are protected; `type` is of its root. */
+  const hidden = (type: string, ...parts: string[][]) => [
+    `Content-Type: multipart/mixed; boundary=h; ${type}`,
+    'Subject: real',
+    `To: ${LISTS.security}`,
+    '',
+    ...parts.flatMap((part) => ['--h', ...part]),
+    '--h--',
+  ];
+  const attached = 'Content-Disposition: attachment; filename=a.exe';
+  test.each<[string, string[]]>([
+    [
+      'in the place of the draft’s legacy display',
+      hidden('protected-headers="v1"', [
+        'Content-Type: text/plain; protected-headers="v1"; name=a.exe',
+        attached,
+        '',
+        'Subject: real',
+      ]),
+    ],
+    [
+      'in the place of legacy display',
+      hidden('hp="cipher"', ['Content-Type: text/plain; hp-legacy-display="1"', attached, '', 'Subject: real', '', 'MZ']),
+    ],
+    [
+      'in another charset, of two types',
+      hidden('', [
+        'Content-Type: text/plain; charset=iso-8859-1',
+        'Content-Type: application/x-msdownload; name=a.exe',
+        '',
+        'MZ',
+      ]),
+    ],
+    [
+      'in another charset, with another name',
+      hidden('', ['Content-Type: text/plain; charset=iso-8859-1; x="name=a.exe"', '', 'MZ']),
+    ],
+  ])('what is carried on is what was looked at: a file %s, signed and encrypted', async (_, payload) => {
+    const [lena] = house.team;
+    await restrict('*.patch');
+    const whole = [...payload.slice(0, -1), '--h', ...text('and a text'), '--h--'];
+    const inClear = mailOf(...head(lena.address), ...(await signed(house, whole, lena)));
+    const sealed = await encrypted(house, mailOf(...whole), LISTS.security, lena);
+    for (const raw of [inClear, mailOf(...head(lena.address), ...pgpMime(sealed))])
+      expect(await outcomeOf(arrive(house, raw))).toBe('refused: file-not-allowed');
+  });
+
+  test.each([
+    ['a page', 'text/html'],
+    ['a program', 'application/x-msdownload'],
+  ])('by its type: %s that begins as a key does is none', async (_, type) => {
+    await house.db.updateTable('lists').set({ file_types: 'text/plain' }).where('id', '=', 'security').execute();
+    const part = [`Content-Type: ${type}`, 'Content-Disposition: attachment', '', '-----BEGIN PGP PUBLIC KEY BLOCK-----', 'evil'];
+    const raw = mailOf(...head('eve@evil.example'), ...multipart('mixed', text('see'), part));
     expect(await outcomeOf(arrive(house, raw))).toBe('refused: file-not-allowed');
   });
 
