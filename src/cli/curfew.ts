@@ -11,6 +11,7 @@ const commands = new Map<string, () => Promise<{ register(program: Command): voi
   ['case', () => import('./case.ts')],
   ['post', () => import('./post.ts')],
   ['member', () => import('./member.ts')],
+  ['contact', () => import('./contact.ts')],
   ['roster', () => import('./roster.ts')],
   ['list', () => import('./list.ts')],
   ['recipient', () => import('./recipient.ts')],

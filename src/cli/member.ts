@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type Static, Type } from 'typebox';
 import { AdmissionView, CriteriaView, Exposed, MemberView } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
-import { type Client, connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
+import { type Client, connect, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
 import { columns, print, printable } from './local.ts';
 
 export function register(program: Command): void {
@@ -48,6 +48,12 @@ export function register(program: Command): void {
   add('reviewed', 'say that an active member was looked at again')
     .argument(...of)
     .action(reviewed);
+  add('change', 'change the product and the lists of a member; what is left out stays as it is')
+    .argument(...of)
+    .option('--product <words>', 'or "none"')
+    .option('--add-list <address>', 'put it on this list; may be given again', collect, [])
+    .option('--remove-list <address>', 'take it off this list; may be given again', collect, [])
+    .action(change);
   add('exposure', 'list the cases that are not public and that a member has seen')
     .argument(...of)
     .action(exposure);
@@ -71,7 +77,7 @@ async function list(options: RemoteOptions & { state?: string; list?: string }):
 }
 
 /** By the name to the letter, or by the id. Throws Refusal('not-found'). */
-async function find(client: Client, member: string): Promise<string> {
+export async function memberId(client: Client, member: string): Promise<string> {
   if (/^[0-9a-z]{26}$/.test(member)) return member;
   const found = await everyPage(client, '/members', MemberView, { query: { organisation: member } });
   const exact = found.find(({ organisation }) => organisation === member);
@@ -81,7 +87,7 @@ async function find(client: Client, member: string): Promise<string> {
 }
 
 async function at(client: Client, member: string, rest = ''): Promise<string> {
-  return `/members/${await find(client, member)}${rest}`;
+  return `/members/${await memberId(client, member)}${rest}`;
 }
 
 async function show(member: string, options: RemoteOptions): Promise<void> {
@@ -147,6 +153,29 @@ async function decide(step: string, member: string, options: RemoteOptions & { r
 async function reviewed(member: string, options: RemoteOptions): Promise<void> {
   const client = connect(options);
   tell(options, await client.ask(`POST ${await at(client, member, '/review')}`, MemberView));
+}
+
+interface ChangeOptions extends RemoteOptions {
+  product?: string;
+  addList: string[];
+  removeList: string[];
+}
+
+async function change(member: string, options: ChangeOptions): Promise<void> {
+  const client = connect(options);
+  const path = await at(client, member);
+  const { lists } = await client.ask(`GET ${path}`, MemberView);
+  const off = options.removeList.map((address) => address.toLowerCase());
+  const unknown = off.filter((address) => !lists.includes(address));
+  if (unknown.length > 0)
+    throw new Refusal('invalid', `It is not on ${unknown.join(', ')}; it is on ${lists.join(', ') || 'none'}`);
+  const wanted = [...new Set([...lists.filter((address) => !off.includes(address)), ...options.addList])];
+  const body = {
+    ...(options.product === undefined ? {} : { product: options.product === 'none' ? null : options.product }),
+    ...(off.length + options.addList.length === 0 ? {} : { lists: wanted }),
+  };
+  if (Object.keys(body).length === 0) throw misused('Nothing is to be changed: curfew member change --help');
+  tell(options, await client.ask(`PATCH ${path}`, MemberView, body));
 }
 
 async function exposure(member: string, options: RemoteOptions): Promise<void> {

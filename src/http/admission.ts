@@ -14,17 +14,13 @@ import { orNull } from './case-view.ts';
 import { IfMatch, seenVersion } from './etag.ts';
 import { knownMember, shown } from './members.ts';
 import { limitRate } from './rate.ts';
-import { AdmissionView, ById, CriteriaView, Exposed, MemberView } from './schemas.ts';
+import { AdmissionView, ById, CriteriaView, Exposed, MemberView, Reason } from './schemas.ts';
 
 const tags = ['roster'];
 const strict = { additionalProperties: false } as const;
 const { organisation, product } = Entry.properties;
 const { name } = Entry.properties.contacts.items.properties;
 
-const Reason = Type.String({
-  pattern: '^[^\\u0000-\\u001f\\u007f]{1,500}$',
-  description: 'why: one line of 1 to 500 characters',
-});
 const Words = Type.String({ minLength: 1, maxLength: 5000, pattern: '^[^\\u0000]*$' });
 const Criterion = Type.String({ minLength: 1, maxLength: 40, description: 'the id of a criterion' });
 

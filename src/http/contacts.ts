@@ -3,63 +3,42 @@ import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { armorCertificate } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
-import { addCertificate, addContact, approveCertificate, type GivenCertificate, refuseCertificate } from '../roster/contacts.ts';
+import {
+  addCertificate,
+  addContact,
+  approveCertificate,
+  type GivenCertificate,
+  refuseCertificate,
+  retireCertificate,
+  setContactActive,
+} from '../roster/contacts.ts';
 import { Address, Entry } from '../roster/entries.ts';
 import { checkMember } from '../roster/expiry.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
-import { InstantUtc } from './instant.ts';
 import { knownMember } from './members.ts';
 import { PageOf, Paging, readPageBy } from './page.ts';
-import { ById, Name, OrNull } from './schemas.ts';
+import { Armored, ById, CertificateView, ContactView, GivenView, Name, Reason } from './schemas.ts';
 
 const tags = ['roster'];
 const strict = { additionalProperties: false } as const;
 const { name } = Entry.properties.contacts.items.properties;
-const Armored = Type.String({ minLength: 1, description: 'an armored OpenPGP certificate' });
-
-const ContactView = Type.Object({
-  id: Type.String(),
-  memberId: Type.String(),
-  address: Type.String(),
-  name: OrNull(Type.String()),
-  active: Type.Boolean(),
-  fingerprint: OrNull(Type.String({ description: 'of the current certificate' })),
-  createdAt: InstantUtc,
-});
-
-const CertificateView = Type.Object({
-  id: Type.String(),
-  fingerprint: Type.String(),
-  state: Type.Enum(['current', 'proposed', 'retired']),
-  certificate: Armored,
-  createdAt: InstantUtc,
-});
-
-const EncryptionKey = OrNull(Type.String({ description: 'fingerprint of the key that copies are encrypted to' }));
-const GivenView = Type.Object({
-  ...CertificateView.properties,
-  encryptionKey: OrNull(
-    Type.Object(
-      { before: EncryptionKey, after: EncryptionKey },
-      {
-        description: 'of a certificate that was renewed; `after` is null where it cannot be encrypted to, as when it is revoked',
-      },
-    ),
-  ),
-});
-
 export function contactRoutes(app: App, api: Api): void {
   listContacts(app, api);
   postContact(app, api);
+  showContact(app, api);
+  setActive(app, api, 'retire', 'Retire a contact: he gets and posts nothing from now on');
+  setActive(app, api, 'reinstate', 'Let a retired contact get and post again');
   listCertificates(app, api);
   postCertificate(app, api);
   lookUpCertificate(app, api);
   decideCertificate(app, api, 'approve', approveCertificate, 'Let a proposed certificate count; the old one is retired');
   decideCertificate(app, api, 'refuse', refuseCertificate, 'Refuse a proposed certificate');
+  decideCertificate(app, api, 'retire', retireCertificate, 'Retire a certificate: nothing is encrypted to it from now on');
 }
 
 /** `fingerprint`: of his current certificate. */
@@ -101,12 +80,47 @@ function postContact(app: App, { seams }: Api): void {
   });
 }
 
+/** By his id or, in any case, his address. */
+async function knownContact(db: Db, named: string): Promise<Contact> {
+  const found = await contacts.byIdOrAddress(db, named);
+  if (!found) throw new Refusal('not-found', `There is no contact ${named}`);
+  return found;
+}
+
+const ByContact = Type.Object({ id: Name }, { description: 'the id or the address of a contact' });
+
+async function shownContact(db: Db, contact: Contact): Promise<Static<typeof ContactView>> {
+  return contactView(contact, (await certificates.current(db, contact.id))?.fingerprint);
+}
+
+function showContact(app: App, { seams: { db } }: Api): void {
+  const schema = { tags, summary: 'Show a contact', params: ByContact, response: { 200: ContactView } };
+  app.get('/contacts/:id', { schema }, async ({ params }) => shownContact(db, await knownContact(db, params.id)));
+}
+
+function setActive(
+  app: App,
+  { seams, changed, admission: { project } }: Api,
+  verb: 'retire' | 'reinstate',
+  summary: string,
+): void {
+  const body = Type.Object({ reason: Reason }, strict);
+  const schema = { tags, summary, params: ByContact, body, response: { 200: ContactView } };
+  app.post(`/contacts/:id/${verb}`, { schema }, async ({ params, body: { reason }, caller }) => {
+    const by = acting(seams, caller);
+    const { id } = await knownContact(seams.db, params.id);
+    const contact = await setContactActive(by, id, verb === 'reinstate', reason);
+    await checkMember(by, project, contact.member_id);
+    changed.deliveries();
+    return shownContact(seams.db, contact);
+  });
+}
+
 function listCertificates(app: App, { seams: { db } }: Api): void {
   const response = { 200: PageOf(CertificateView) };
-  const schema = { tags, summary: 'List the certificates of a contact', params: ById, querystring: Paging, response };
+  const schema = { tags, summary: 'List the certificates of a contact', params: ByContact, querystring: Paging, response };
   app.get('/contacts/:id/certificates', { schema }, async ({ params, query }) => {
-    const contact = await contacts.byId(db, params.id);
-    if (!contact) throw new Refusal('not-found', `There is no contact ${params.id}`);
+    const contact = await knownContact(db, params.id);
     const { items, next } = await readPageBy(
       query,
       (of) => certificates.page(db, { ...of, contactId: contact.id }),
@@ -127,28 +141,30 @@ function postCertificate(app: App, { seams }: Api): void {
     summary: 'Give a contact a certificate',
     description:
       'The first one is current at once (201). A newer copy of one that the contact has is merged into it, and counts at once (200): new expiry, subkeys, revocations. Any other, and one by which another key would be encrypted to, waits until it is approved (202); until then nothing changes.',
-    params: ById,
+    params: ByContact,
     body: Type.Object({ certificate: Armored }, strict),
     response: { 200: GivenView, 201: GivenView, 202: GivenView },
   };
   app.post('/contacts/:id/certificates', { schema }, async ({ params, body, caller }, reply) => {
-    return answer(reply, await addCertificate(acting(seams, caller), params.id, body.certificate));
+    const { id } = await knownContact(seams.db, params.id);
+    return answer(reply, await addCertificate(acting(seams, caller), id, body.certificate));
   });
 }
 
 function decideCertificate(
   app: App,
   { seams, changed, admission: { project } }: Api,
-  verb: 'approve' | 'refuse',
+  verb: 'approve' | 'refuse' | 'retire',
   decide: typeof approveCertificate,
   summary: string,
 ): void {
   const params = Type.Object({ id: Name, certificate: Name });
   const schema = { tags, summary, params, response: { 200: CertificateView } };
-  app.post(`/contacts/:id/certificates/:certificate/${verb}`, { schema }, async ({ params: { id, certificate }, caller }) => {
-    const decided = await decide(acting(seams, caller), id, certificate, callerOf({ caller }).personId);
-    const contact = await contacts.byId(seams.db, id);
-    if (contact) await checkMember(acting(seams, caller), project, contact.member_id);
+  app.post(`/contacts/:id/certificates/:certificate/${verb}`, { schema }, async ({ params, caller }) => {
+    const contact = await knownContact(seams.db, params.id);
+    const by = acting(seams, caller);
+    const decided = await decide(by, contact.id, params.certificate, callerOf({ caller }).personId);
+    await checkMember(by, project, contact.member_id);
     changed.deliveries();
     return certificateView(decided);
   });
@@ -160,13 +176,12 @@ function lookUpCertificate(app: App, { seams, lookUp }: Api): void {
     summary: 'Look the certificate of a contact up, in the Web Key Directory of his domain or on a key server',
     description:
       'What comes is treated as a certificate that an admin gives: what is new in it waits until a person approves it.',
-    params: ById,
+    params: ByContact,
     body: Type.Object({ from: Type.Enum(['wkd', 'keyserver'], { description: '"wkd" or "keyserver"' }) }, strict),
     response: { 200: GivenView, 201: GivenView, 202: GivenView },
   };
   app.post('/contacts/:id/certificates/look-up', { schema }, async ({ params, body, caller }, reply) => {
-    const contact = await contacts.byId(seams.db, params.id);
-    if (!contact) throw new Refusal('not-found', `There is no contact ${params.id}`);
+    const contact = await knownContact(seams.db, params.id);
     const found = await lookUp(contact.address, body.from);
     return answer(reply, await addCertificate(acting(seams, caller), contact.id, found));
   });

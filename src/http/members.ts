@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import { Address, Entry } from '../roster/entries.ts';
-import { addMember } from '../roster/members.ts';
+import { addMember, changeMember } from '../roster/members.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
@@ -12,10 +12,10 @@ import { versionOf } from '../store/version.ts';
 import type { Api, App } from './api.ts';
 import { acting } from './auth.ts';
 import { orNull } from './case-view.ts';
-import { etagOf } from './etag.ts';
+import { etagOf, IfMatch, seenVersion } from './etag.ts';
 import { knownList } from './lists.ts';
 import { PageOf, paging, readPageBy } from './page.ts';
-import { ById, MemberState, MemberView, Name } from './schemas.ts';
+import { ById, MemberState, MemberView, Name, OrNull } from './schemas.ts';
 
 const tags = ['roster'];
 const strict = { additionalProperties: false } as const;
@@ -25,6 +25,7 @@ export function memberRoutes(app: App, api: Api): void {
   listMembers(app, api);
   showMember(app, api);
   postMember(app, api);
+  patchMember(app, api);
 }
 
 function memberView(member: Member, onLists: string[]): Static<typeof MemberView> {
@@ -99,6 +100,25 @@ function postMember(app: App, { seams }: Api): void {
     reply.code(201);
     return shown(seams.db, reply, member);
   });
+}
+
+function patchMember(app: App, { seams }: Api): void {
+  const onLists = Type.Array(Address, { maxItems: 100, description: 'addresses of all the lists that he is to be on' });
+  const schema = {
+    tags,
+    summary: 'Change the product and the lists of a member',
+    description: 'What is left out stays as it is.',
+    params: ById,
+    headers: IfMatch,
+    body: Type.Object(
+      { product: Type.Optional(OrNull(organisation)), lists: Type.Optional(onLists) },
+      { ...strict, minProperties: 1 },
+    ),
+    response: { 200: MemberView },
+  };
+  app.patch('/members/:id', { schema }, async ({ params, headers, body, caller }, reply) =>
+    shown(seams.db, reply, await changeMember(acting(seams, caller), params.id, body, seenVersion(headers))),
+  );
 }
 
 export async function knownMember(db: Db, id: string): Promise<Member> {

@@ -13,6 +13,11 @@ export const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'a S
 
 export const OrNull = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 
+export const Reason = Type.String({
+  pattern: '^[^\\u0000-\\u001f\\u007f]{1,500}$',
+  description: 'why: one line of 1 to 500 characters',
+});
+
 export const ListRole = Type.Enum(['intake', 'private', 'public']);
 export const DeliveryState = Type.Enum(['queued', 'leased', 'deferred', 'held', 'delivered', 'failed'], {
   description: '"queued", "leased", "deferred", "held", "delivered" or "failed"',
@@ -229,4 +234,37 @@ export const Exposed = Type.Object({
 export const CriteriaView = Type.Object({
   criteria: Type.Array(Type.Object({ id: Type.String(), text: Type.String() })),
   terms: OrNull(Type.String({ description: 'the version that an applicant accepts' })),
+});
+
+export const Armored = Type.String({ minLength: 1, description: 'an armored OpenPGP certificate' });
+
+export const ContactView = Type.Object({
+  id: Type.String(),
+  memberId: Type.String(),
+  address: Type.String(),
+  name: OrNull(Type.String()),
+  active: Type.Boolean(),
+  fingerprint: OrNull(Type.String({ description: 'of the current certificate' })),
+  createdAt: InstantUtc,
+});
+
+export const CertificateView = Type.Object({
+  id: Type.String(),
+  fingerprint: Type.String(),
+  state: Type.Enum(['current', 'proposed', 'retired']),
+  certificate: Armored,
+  createdAt: InstantUtc,
+});
+
+const EncryptionKey = OrNull(Type.String({ description: 'fingerprint of the key that copies are encrypted to' }));
+export const GivenView = Type.Object({
+  ...CertificateView.properties,
+  encryptionKey: OrNull(
+    Type.Object(
+      { before: EncryptionKey, after: EncryptionKey },
+      {
+        description: 'of a certificate that was renewed; `after` is null where it cannot be encrypted to, as when it is revoked',
+      },
+    ),
+  ),
 });

@@ -5,13 +5,14 @@ import { armorCertificate, type CertificateFacts } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
-import type { Seams } from '../seams.ts';
+import type { Local, Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
+import { mustHaveReaders } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
 import { writeRenewal } from './renewal.ts';
 import { holdersOf, standingAt } from './standing.ts';
@@ -49,6 +50,50 @@ export async function addContact(
     const detail = { member: memberId, address, fingerprint: facts.fingerprint };
     await record(trx, seams, { action: 'contact.add', subject: `contact:${contact.id}`, detail });
     return { contact, certificate: inserted };
+  });
+}
+
+/**
+ * Retires a contact, or lets him act and get mail again: who has left his organisation gets nothing from this moment on, and his copies
+ * that have not gone out are held. Throws Refusal: invalid without a reason, not-found; conflict where nothing would change, or an intake
+ * list would be left without readers.
+ */
+export async function setContactActive(local: Local, contactId: string, active: boolean, reason: string): Promise<Contact> {
+  if (reason.trim() === '') throw new Refusal('invalid', 'A reason is needed: it is recorded');
+  return local.db.transaction().execute(async (trx) => {
+    const contact = await ownerOf(trx, contactId);
+    if (!(await contacts.setActive(trx, contactId, active)))
+      throw new Refusal('conflict', `${contact.address} is ${active ? 'active' : 'retired'} already`);
+    await mustHaveReaders(trx, await members.listsOf(trx, contact.member_id));
+    const detail = { member: contact.member_id, address: contact.address, reason };
+    await record(trx, local, {
+      action: active ? 'contact.reinstate' : 'contact.retire',
+      subject: `contact:${contactId}`,
+      detail,
+    });
+    return { ...contact, active: active ? 1 : 0 };
+  });
+}
+
+/**
+ * Retires a certificate: nothing is encrypted to it, and nobody is credited with what it signs, from this moment on. Who has no other one
+ * has his copies held. Throws Refusal: needs-person, not-found; conflict where it is retired already.
+ */
+export async function retireCertificate(
+  local: Local,
+  contactId: string,
+  certificateId: string,
+  byId: string | null,
+): Promise<Certificate> {
+  if (byId === null) throw new Refusal('needs-person');
+  return local.db.transaction().execute(async (trx) => {
+    const certificate = await ownedBy(trx, contactId, certificateId);
+    if (certificate.state === 'retired')
+      throw new Refusal('conflict', `The certificate ${certificate.fingerprint} is retired already`);
+    await certificates.dropRenewal(trx, certificateId);
+    await certificates.retire(trx, certificateId);
+    await record(trx, local, certificateDeed('certificate.retire', certificate, { was: certificate.state }));
+    return { ...certificate, state: 'retired' };
   });
 }
 

@@ -2,10 +2,13 @@ import { record } from '../audit/record.ts';
 import { newId } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local } from '../seams.ts';
+import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { Member } from '../store/schema.ts';
+import { versionOf } from '../store/version.ts';
+import { isOut } from './state.ts';
 
 /**
  * Adds a member in the state `applied`. `lists`: addresses of lists that have members.
@@ -26,6 +29,51 @@ export async function addMember(
     });
     return member;
   });
+}
+
+/** What an admin changes of a member; what is left out stays. `lists`: addresses of all that he is to be on. */
+export interface MemberChange {
+  product?: string | null;
+  lists?: readonly string[];
+}
+
+/**
+ * Changes a member's product and lists: what is sent to a list from now on. `expected`: the version that whoever asks has seen.
+ * Throws Refusal: not-found, stale; invalid for another list; conflict where he is out, or an intake list would be left without readers.
+ */
+export async function changeMember(
+  local: Local,
+  id: string,
+  { product, lists: wanted }: MemberChange,
+  expected?: string,
+): Promise<Member> {
+  const { db, clock } = local;
+  return db.transaction().execute(async (trx) => {
+    await members.lock(trx, id);
+    const member = await members.byId(trx, id);
+    if (!member) throw new Refusal('not-found', `There is no member ${id}`);
+    if (expected !== undefined && versionOf(member) !== expected) throw new Refusal('stale');
+    if (isOut(member.state)) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}`);
+    const before = await members.listsOf(trx, id);
+    const after = wanted === undefined ? before : await listsWithMembers(trx, wanted);
+    for (const list of after) if (!before.includes(list)) await members.addToList(trx, id, list);
+    for (const list of before) if (!after.includes(list)) await members.removeFromList(trx, id, list);
+    await mustHaveReaders(trx, before);
+    const to = { ...(product === undefined ? {} : { product }), updated_at: clock.now() };
+    await members.change(trx, id, to);
+    const detail = { ...(product === undefined ? {} : { product }), lists: after, before };
+    await record(trx, local, { action: 'member.change', subject: `member:${id}`, detail });
+    return { ...member, ...to };
+  });
+}
+
+/** Throws Refusal('conflict') where one of these is an intake list, and nobody is left who gets what is reported to it. */
+export async function mustHaveReaders(trx: Db, listIds: readonly string[]): Promise<void> {
+  for (const id of listIds) {
+    const list = await lists.byId(trx, id);
+    if (list?.role === 'intake' && (await contacts.activeOfList(trx, id)).length === 0)
+      throw new Refusal('conflict', `Nobody would be left who gets what is reported to ${list.address}`);
+  }
 }
 
 /** Writes a new member in the state `applied`. Throws Refusal('conflict') where the organisation is there. */

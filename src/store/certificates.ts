@@ -151,9 +151,9 @@ export async function promote(db: Db, contactId: string, id: string): Promise<vo
   await ofContact.set({ state: 'current' }).where('id', '=', id).where('state', '=', 'proposed').execute();
 }
 
-/** A proposed one that is not wanted. */
+/** One that is not wanted, or not any more. */
 export async function retire(db: Db, id: string): Promise<void> {
-  await db.updateTable('certificates').set({ state: 'retired' }).where('id', '=', id).where('state', '=', 'proposed').execute();
+  await db.updateTable('certificates').set({ state: 'retired' }).where('id', '=', id).execute();
 }
 
 /** All of a contact, in every state, in the order of their making. */

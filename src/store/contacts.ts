@@ -36,6 +36,11 @@ export async function byId(db: Db, id: string): Promise<Contact | undefined> {
   return await db.selectFrom('contacts').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
+/** That with this id or, in any case, this address. */
+export async function byIdOrAddress(db: Db, named: string): Promise<Contact | undefined> {
+  return (await byId(db, named)) ?? (await byAddress(db, named));
+}
+
 /** By address, active or not. */
 export async function all(db: Db): Promise<Contact[]> {
   return await db.selectFrom('contacts').selectAll().orderBy('address').execute();

@@ -128,6 +128,11 @@ export async function addToList(db: Db, memberId: string, listId: string): Promi
   await addToLists(db, [{ member_id: memberId, list_id: listId }]);
 }
 
+/** Takes a member off a list; does nothing where he is not on it. */
+export async function removeFromList(db: Db, memberId: string, listId: string): Promise<void> {
+  await db.deleteFrom('member_lists').where('member_id', '=', memberId).where('list_id', '=', listId).execute();
+}
+
 /** Puts members on lists; does nothing where they are on them. */
 export async function addToLists(db: Db, rows: readonly { member_id: string; list_id: string }[]): Promise<void> {
   for (const some of portions(rows))
@@ -163,7 +168,9 @@ export async function lock(db: Db, id: string): Promise<void> {
 }
 
 /** What is not his state: that is changed by `setState` alone. */
-export type MemberFacts = Partial<Pick<Member, 'product' | 'round' | 'terms' | 'terms_at' | 'review_at' | 'review_told_at'>>;
+export type MemberFacts = Partial<
+  Pick<Member, 'product' | 'round' | 'updated_at' | 'terms' | 'terms_at' | 'review_at' | 'review_told_at'>
+>;
 
 export async function change(db: Db, id: string, to: MemberFacts): Promise<void> {
   if (Object.keys(to).length > 0) await db.updateTable('members').set(to).where('id', '=', id).execute();

@@ -1,6 +1,6 @@
 import { HOUR, newToken, toIso } from '../../src/clock.ts';
 import { decide, remove } from '../../src/roster/admission.ts';
-import { addCertificate, addContact } from '../../src/roster/contacts.ts';
+import { addCertificate, addContact, setContactActive } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { addMember as newMember } from '../../src/roster/members.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
@@ -69,6 +69,18 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
     const { id } = await addRecipient(house, { list: LISTS.announce, ...reader() });
     return { at: { lists: LISTS.announce, recipients: id } };
   },
+
+  'PATCH /api/v1/members/:id': async (house) => ({ at: { members: await member(house, true) }, body: { product: fresh() } }),
+  'POST /api/v1/contacts/:id/retire': async (house) => ({
+    at: { contacts: (await contact(house)).id },
+    body: { reason: 'left' },
+  }),
+  'POST /api/v1/contacts/:id/reinstate': async (house) => {
+    const { id } = await contact(house);
+    await setContactActive(house, id, false, 'left');
+    return { at: { contacts: id }, body: { reason: 'back' } };
+  },
+  'POST /api/v1/contacts/:id/certificates/:certificate/retire': proposed,
 
   'POST /api/v1/members': async () => ({ body: { organisation: fresh(), lists: [LISTS.distributors] } }),
   'POST /api/v1/members/:id/activate': async (house) => ({ at: { members: await member(house) }, body: { reason: 'vetted' } }),

@@ -95,6 +95,7 @@ eachEngine((engine) => {
     const member = `/api/v1/members/${await addMember(opened)}`;
     const changes: [string, string, () => object][] = [
       [list, `PATCH ${list}`, () => ({ footer: `${Math.random()}` })],
+      [member, `PATCH ${member}`, () => ({ product: `${Math.random()}` })],
       [member, `POST ${member}/activate`, () => ({ reason: 'vouched for' })],
       [member, `POST ${member}/suspend`, () => ({ reason: 'leaked' })],
     ];
@@ -135,6 +136,70 @@ eachEngine((engine) => {
     expect(added).toMatchObject({ status: 201, body: { address: gina.address, fingerprint: gina.fingerprint, active: true } });
     expect((await api.ask(admin, `GET ${at}`)).body.items).toEqual([added.body]);
     expect(await api.ask(admin, 'GET /api/v1/members/none/contacts')).toMatchObject(refusal(404, 'not-found'));
+  });
+
+  test('a member is put on lists and taken off them, and no list is left that nobody reads', async () => {
+    const opened = await open();
+    const { api, admin } = opened;
+    const at = `/api/v1/members/${await addMember(opened)}`;
+    const change = (body: object, path = at) => api.ask(admin, `PATCH ${path}`, { body });
+    expect(await change({ lists: [LISTS.security, LISTS.distributors] })).toMatchObject({
+      status: 200,
+      body: { product: 'Gamma Linux', lists: [LISTS.distributors, LISTS.security] },
+    });
+    expect(await change({ product: null, lists: [] })).toMatchObject({ status: 200, body: { product: null, lists: [] } });
+    expect(await change({ lists: [LISTS.announce] })).toMatchObject(refusal(422, 'invalid'));
+    expect(await change({})).toMatchObject(refusal(422, 'invalid'));
+    expect(await change({ state: 'active' })).toMatchObject(refusal(422, 'invalid'));
+    const orbit = (await api.ask(admin, 'GET /api/v1/members?organisation=Orbit')).body.items[0];
+    const refused = await change({ lists: [] }, `/api/v1/members/${orbit.id}`);
+    expect(refused).toMatchObject({ ...refusal(409, 'conflict'), body: { detail: expect.stringContaining(LISTS.security) } });
+    expect((await api.ask(admin, `GET /api/v1/members/${orbit.id}`)).body.lists).toEqual([LISTS.security]);
+    await api.ask(admin, `POST ${at}/reject`, { body: { reason: 'no' } });
+    expect(await change({ lists: [LISTS.distributors] })).toMatchObject(refusal(409, 'conflict'));
+  });
+
+  test('who has left his organisation gets nothing from then on, and his word is nobody’s', async () => {
+    const { api, admin } = await open();
+    const { house } = api;
+    const [alpha, beta] = house.members;
+    const post = async (subject: string) => {
+      const letter = letterOf(house, alpha, { to: LISTS.distributors, subject });
+      const sealing = { recipients: [listCertificate(house, LISTS.distributors)], signer: alpha };
+      return arrive(house, await encryptedMail(letter, sealing), { to: LISTS.distributors, sender: alpha.address });
+    };
+    await post('first');
+    const move = (to: string, who: string, reason = 'left') =>
+      api.ask(admin, `POST /api/v1/contacts/${who}/${to}`, { body: { reason } });
+    expect(await move('retire', beta.address, ' ')).toMatchObject(refusal(422, 'invalid'));
+    expect(await move('retire', beta.address.toUpperCase())).toMatchObject({ status: 200, body: { active: false } });
+    expect(await move('retire', beta.contactId)).toMatchObject(refusal(409, 'conflict'));
+    expect((await outbox(house).drain()).map(({ to }) => to)).toEqual([alpha.address]);
+    expect(await move('reinstate', beta.address)).toMatchObject({ status: 200, body: { active: true } });
+    await move('retire', alpha.address);
+    await expect(post('second')).rejects.toMatchObject({ reason: 'members-only' });
+    const [, ...others] = house.team;
+    for (const { address } of others) expect((await move('retire', address)).status).toBe(200);
+    expect(await move('retire', house.team[0].address)).toMatchObject(refusal(409, 'conflict'));
+    expect(await api.ask(admin, `GET /api/v1/contacts/${house.team[0].address}`)).toMatchObject({ body: { active: true } });
+    expect(await move('retire', 'nobody@orbit.example')).toMatchObject(refusal(404, 'not-found'));
+  });
+
+  test('a certificate is retired by a person: nothing is encrypted to it, and it signs for nobody', async () => {
+    const { api } = await open();
+    const { house } = api;
+    const [alpha] = house.members;
+    const admin = await house.token('admin', house.team[0].address);
+    const at = `/api/v1/contacts/${alpha.address}/certificates`;
+    const [{ id }] = (await api.ask(admin, `GET ${at}`)).body.items;
+    expect(await api.ask(await house.token('admin'), `POST ${at}/${id}/retire`)).toMatchObject(refusal(403, 'needs-person'));
+    expect(await api.ask(admin, `POST ${at}/${id}/retire`)).toMatchObject({ status: 200, body: { state: 'retired' } });
+    expect(await api.ask(admin, `POST ${at}/${id}/retire`)).toMatchObject(refusal(409, 'conflict'));
+    const letter = letterOf(house, alpha, { to: LISTS.distributors });
+    const sealing = { recipients: [listCertificate(house, LISTS.distributors)], signer: alpha };
+    const raw = await encryptedMail(letter, sealing);
+    await expect(arrive(house, raw, { to: LISTS.distributors })).rejects.toMatchObject({ reason: 'members-only' });
+    expect(await api.ask(admin, `GET /api/v1/contacts/${alpha.address}`)).toMatchObject({ body: { fingerprint: null } });
   });
 
   test('another certificate waits to be approved, and retires nothing', async () => {

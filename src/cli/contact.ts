@@ -1,0 +1,129 @@
+import { type Command, Option } from 'commander';
+import type { Static } from 'typebox';
+import { CertificateView, ContactView, GivenView } from '../http/schemas.ts';
+import { Refusal } from '../refusal.ts';
+import { type Client, connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
+import { readText } from './file.ts';
+import { columns, print, printable } from './local.ts';
+import { memberId } from './member.ts';
+
+type Of = [address: string, options: RemoteOptions];
+
+export function register(program: Command): void {
+  const command = program
+    .command('contact')
+    .description('the people of the members and their certificates, over the API of a running server');
+  const add = (name: string, description: string) => remoteCommand(command, name, description);
+  const of = ['<contact>', 'his address or id'] as const;
+  add('list', 'list the contacts of a member').argument('<member>', 'its id, or the name of the organisation').action(list);
+  add('add', 'add a contact, with his certificate')
+    .argument('<member>', 'its id, or the name of the organisation')
+    .argument('<address>', 'of the contact')
+    .requiredOption('--certificate <file>', 'his armored certificate; - for standard input')
+    .option('--name <name>', 'his name')
+    .action(addContact);
+  for (const [verb, description] of [
+    ['retire', 'who has left his organisation gets and posts nothing from now on'],
+    ['reinstate', 'let a retired contact get and post again'],
+  ] as const)
+    add(verb, description)
+      .argument(...of)
+      .requiredOption('--reason <reason>', 'recorded')
+      .action((contact: string, options: RemoteOptions & { reason: string }) => setActive(verb, contact, options));
+  add('certificates', 'list the certificates of a contact, with what waits for a person')
+    .argument(...of)
+    .action(certificates);
+  add('give', 'give a contact a certificate, or a newer copy of his own')
+    .argument(...of)
+    .argument('<file>', 'the armored certificate; - for standard input')
+    .action(give);
+  add('look-up', 'look the certificate of a contact up; what is new in it waits for a person')
+    .argument(...of)
+    .addOption(new Option('--from <where>', 'where').choices(['wkd', 'keyserver']).makeOptionMandatory())
+    .action(lookUp);
+  for (const [verb, description] of [
+    ['approve', 'let a certificate that waits, or what is new in the one that he has, count'],
+    ['refuse', 'refuse what waits'],
+    ['revoke', 'retire a certificate: nothing is encrypted to it, and what it signs credits nobody'],
+  ] as const)
+    add(verb, description)
+      .argument(...of)
+      .argument('<fingerprint>', 'of the certificate, or its id')
+      .action((contact: string, named: string, options: RemoteOptions) =>
+        decide(verb === 'revoke' ? 'retire' : verb, contact, named, options),
+      );
+}
+
+const at = (contact: string, rest = '') => `/contacts/${encodeURIComponent(contact)}${rest}`;
+
+async function list(member: string, options: RemoteOptions): Promise<void> {
+  const client = connect(options);
+  const items = await everyPage(client, `/members/${await memberId(client, member)}/contacts`, ContactView);
+  const rows = items.map((item) => [item.address, item.name ?? '-', item.active ? 'active' : 'retired', item.fingerprint ?? '-']);
+  print(options, items, columns([['ADDRESS', 'NAME', 'STATE', 'CERTIFICATE'], ...rows]).map(printable));
+}
+
+type AddOptions = RemoteOptions & { certificate: string; name?: string };
+
+async function addContact(member: string, address: string, options: AddOptions): Promise<void> {
+  const client = connect(options);
+  const named = options.name === undefined ? {} : { name: options.name };
+  const body = { address, ...named, certificate: readText(options.certificate) };
+  tell(options, await client.ask(`POST /members/${await memberId(client, member)}/contacts`, ContactView, body));
+}
+
+async function setActive(verb: string, contact: string, options: RemoteOptions & { reason: string }): Promise<void> {
+  const body = { reason: options.reason };
+  tell(options, await connect(options).ask(`POST ${at(contact, `/${verb}`)}`, ContactView, body));
+}
+
+function tell(options: RemoteOptions, contact: Static<typeof ContactView>): void {
+  const { address, active, fingerprint } = contact;
+  const has = fingerprint === null ? 'no certificate: his copies wait' : `the certificate ${fingerprint}`;
+  print(options, contact, [`${address} is ${active ? 'active' : 'retired'} and has ${has}`].map(printable));
+}
+
+async function certificates(...[contact, options]: Of): Promise<void> {
+  const items = await everyPage(connect(options), at(contact, '/certificates'), CertificateView);
+  const rows = items.map((item) => [item.fingerprint, item.state, item.createdAt.slice(0, 10)]);
+  print(options, items, columns([['FINGERPRINT', 'STATE', 'SINCE'], ...rows]));
+}
+
+async function give(contact: string, file: string, options: RemoteOptions): Promise<void> {
+  const body = { certificate: readText(file) };
+  tellGiven(options, await connect(options).ask(`POST ${at(contact, '/certificates')}`, GivenView, body));
+}
+
+async function lookUp(contact: string, options: RemoteOptions & { from: string }): Promise<void> {
+  const body = { from: options.from };
+  tellGiven(options, await connect(options).ask(`POST ${at(contact, '/certificates/look-up')}`, GivenView, body));
+}
+
+function tellGiven(options: RemoteOptions, given: Static<typeof GivenView>): void {
+  const { fingerprint, state, encryptionKey } = given;
+  const lines = [`${fingerprint} is ${state}`];
+  if (encryptionKey && encryptionKey.before !== encryptionKey.after)
+    lines.push(
+      `Encrypted to before: ${encryptionKey.before ?? '(none)'}`,
+      `Encrypted to after:  ${encryptionKey.after ?? '(none)'}`,
+    );
+  if (state === 'proposed') lines.push('It counts when a person has approved it: curfew contact approve');
+  print(options, given, lines);
+}
+
+async function decide(verb: string, contact: string, named: string, options: RemoteOptions): Promise<void> {
+  const client = connect(options);
+  const id = await certificateId(client, contact, named);
+  const said = await client.ask(`POST ${at(contact, `/certificates/${id}/${verb}`)}`, CertificateView);
+  print(options, said, [`${said.fingerprint} is ${said.state}`]);
+}
+
+/** Of a fingerprint that somebody wrote with blanks, too. Of several with the same one, that which waits or counts. */
+async function certificateId(client: Client, contact: string, named: string): Promise<string> {
+  const wanted = named.replaceAll(' ', '').toUpperCase();
+  const all = await everyPage(client, at(contact, '/certificates'), CertificateView);
+  const found = all.filter(({ id, fingerprint }) => fingerprint === wanted || id === named);
+  const [only] = found.filter(({ state }) => state !== 'retired').concat(found);
+  if (!only) throw new Refusal('not-found', `${contact} has no certificate ${named}`);
+  return only.id;
+}

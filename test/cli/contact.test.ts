@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { makeDatabase } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { serving, type TestApi } from '../http/api.ts';
+import { generate } from '../support/party.ts';
+import { runCurfew } from '../support/process.ts';
+
+const ALPHA = 'alpha@alpha.example';
+const serve = serving();
+let api: TestApi;
+let token: string;
+let folder: string;
+
+beforeEach(async () => {
+  const config = { sqlite: ':memory:' };
+  const db = makeDatabase(config);
+  await migrate(db);
+  api = await serve({ db, config });
+  token = await api.house.token('admin', api.house.team[0].address);
+  folder = mkdtempSync(join(tmpdir(), 'curfew-contact-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const curfew = (...args: string[]) => runCurfew(args, { env: { CURFEW_TOKEN: token, CURFEW_URL: api.url } });
+
+async function done(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await curfew(...args);
+  expect([code, stderr], args.join(' ')).toEqual([0, '']);
+  return stdout;
+}
+
+async function certificateFile(address: string): Promise<{ path: string; fingerprint: string }> {
+  const { public: armored, fingerprint } = await generate(address, 'Gina', {});
+  const path = join(folder, `${fingerprint}.asc`);
+  writeFileSync(path, armored);
+  return { path, fingerprint };
+}
+
+test('a contact is added, retired and reinstated', async () => {
+  const gina = await certificateFile('gina@alpha.example');
+  expect(await done('contact', 'add', 'Alpha', 'gina@alpha.example', '--certificate', gina.path, '--name', 'Gina\u202e')).toBe(
+    `gina@alpha.example is active and has the certificate ${gina.fingerprint}\n`,
+  );
+  const listed = await done('contact', 'list', 'Alpha');
+  expect(listed.split('\n').slice(0, -1)).toHaveLength(3);
+  expect(listed).toContain('Gina\\u{202e}');
+  expect(await done('contact', 'retire', 'gina@alpha.example', '--reason', 'left')).toContain('is retired');
+  expect(JSON.parse(await done('contact', 'list', 'Alpha', '--json'))).toContainEqual(
+    expect.objectContaining({ address: 'gina@alpha.example', active: false }),
+  );
+  expect(await done('contact', 'reinstate', 'gina@alpha.example', '--reason', 'back')).toContain('is active');
+});
+
+test('a certificate is given, approved or refused by its fingerprint, and retired', async () => {
+  const [first, second] = [await certificateFile(ALPHA), await certificateFile(ALPHA)];
+  for (const { path, fingerprint } of [first, second])
+    expect(await done('contact', 'give', ALPHA, path)).toContain(`${fingerprint} is proposed`);
+  const written = first.fingerprint.replaceAll(/(.{4})(?=.)/g, '$1 ').toLowerCase();
+  expect(await done('contact', 'approve', ALPHA, written)).toBe(`${first.fingerprint} is current\n`);
+  expect(await done('contact', 'refuse', ALPHA, second.fingerprint)).toBe(`${second.fingerprint} is retired\n`);
+  const rows = (await done('contact', 'certificates', ALPHA)).split('\n').slice(1, -1);
+  expect(rows.map((row) => row.split(/\s+/)[1]).sort()).toEqual(['current', 'retired', 'retired']);
+  expect(await done('contact', 'revoke', ALPHA, first.fingerprint)).toBe(`${first.fingerprint} is retired\n`);
+  expect(await curfew('contact', 'approve', ALPHA, 'ABCD')).toMatchObject({
+    code: 1,
+    stderr: `curfew: ${ALPHA} has no certificate ABCD\n`,
+  });
+});
+
+test('a member is put on a list and taken off it', async () => {
+  const [security, distributors] = ['security@orbit.example', 'distributors@orbit.example'];
+  const added = JSON.parse(await done('member', 'change', 'Alpha', '--add-list', security, '--json'));
+  expect(added.lists).toEqual([distributors, security]);
+  const taken = await done('member', 'change', 'Alpha', '--remove-list', security, '--product', 'Alpha Linux');
+  expect(taken).toMatch(/Product: +Alpha Linux\nLists: +distributors@orbit\.example\n/);
+  expect(await curfew('member', 'change', 'Alpha', '--remove-list', security)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`It is not on ${security}`),
+  });
+  expect((await curfew('member', 'change', 'Alpha')).code).toBe(2);
+});
