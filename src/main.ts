@@ -83,8 +83,8 @@ async function build(
   log: Log,
   undo: (() => unknown)[],
 ): Promise<Omit<Running, 'stop'>> {
-  const { database, domain, project } = config;
-  const identity: Identity = { project, domain };
+  const { database, domain } = config;
+  const identity: Identity = { ...admissionRules(config), domain };
   const words = readWords(config.notices);
   const keyring = await loadKeyring(config.keys, passphrase);
   const db = openDatabase(database);

@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
-import { apply, decide, judge, remove, reviewed, vouch } from '../roster/admission.ts';
+import { applyUnseen, decide, judge, remove, reviewed, vouch } from '../roster/admission.ts';
 import { Address, Entry } from '../roster/entries.ts';
 import { askForProof } from '../roster/prove.ts';
 import * as admission from '../store/admission.ts';
@@ -96,13 +96,8 @@ function postApplication(app: App, { seams, changed, admission: rules }: Api): v
       terms: terms ?? null,
       answers: answers.map((answer) => ({ ...answer, evidence: answer.evidence ?? null })),
     };
-    await apply(seams, rules, application).catch((error: unknown) => {
-      if (error instanceof Refusal && error.reason === 'conflict') {
-        request.log.info({ reqId: request.id }, 'an application was not taken: what it names is there already');
-        return;
-      }
-      throw error;
-    });
+    if (!(await applyUnseen(seams, rules, application)))
+      request.log.info({ reqId: request.id }, 'an application was not taken: what it names is there already');
     changed.deliveries();
     return reply.code(202).send({ status: 'received' });
   });

@@ -1,4 +1,4 @@
-import { DAY, type Instant, newId } from '../clock.ts';
+import { DAY, type Instant } from '../clock.ts';
 import { readListAddress, threadAddress } from '../mail/address.ts';
 import { clearReceipt } from '../notices/templates.ts';
 import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
@@ -6,9 +6,9 @@ import type { CertificateFacts } from '../pgp/certificate.ts';
 import { keyIdsIn } from '../pgp/certificate-bytes.ts';
 import { keyIdOf } from '../pgp/key-packets.ts';
 import type { OpenedMail, Signer } from '../pgp/open.ts';
+import { keepStranger } from '../roster/strangers.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
-import * as certificates from '../store/certificates.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
@@ -80,11 +80,16 @@ export async function isUnanswerable(db: Db, address: string): Promise<boolean> 
 async function certificateOf({ pgp, clock }: Seams, { roster, opened, sender }: ReportFacts): Promise<Receipt['certificate']> {
   if (!opened) return null;
   if (roster) return opened.signer && (await pgp.usable(roster.data, clock.now())).usable ? { id: roster.id } : null;
-  const facts = opened.signer ? await ofSigner(pgp, opened, opened.signer) : await ofUnsigned(pgp, opened, sender);
+  const facts = opened.signer ? await certificateOfSigner(pgp, opened, opened.signer) : await ofUnsigned(pgp, opened, sender);
   return facts && (await pgp.usable(facts.data, clock.now())).usable ? facts : null;
 }
 
-async function ofSigner(pgp: Seams['pgp'], { offered }: OpenedMail, { fingerprint }: Signer): Promise<CertificateFacts | null> {
+/** That which came with the mail and signed it; null where it did not come. */
+export async function certificateOfSigner(
+  pgp: Seams['pgp'],
+  { offered }: OpenedMail,
+  { fingerprint }: Signer,
+): Promise<CertificateFacts | null> {
   for (const data of offered) {
     if (!keyIdsIn(data).includes(keyIdOf(fingerprint))) continue;
     const facts = await pgp.readCertificate(data).catch(() => null);
@@ -111,8 +116,7 @@ async function ofUnsigned(pgp: Seams['pgp'], opened: OpenedMail, sender: string)
 export async function keepCertificate(trx: Db, clock: Seams['clock'], { certificate }: Receipt): Promise<string | null> {
   if (certificate === null) return null;
   if ('id' in certificate) return certificate.id;
-  const { fingerprint, data, keys } = certificate;
-  return (await certificates.insertFromMail(trx, { id: newId(clock), fingerprint, data, created_at: clock.now() }, keys)).id;
+  return keepStranger(trx, { clock }, certificate);
 }
 
 /**

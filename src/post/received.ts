@@ -1,4 +1,5 @@
 import type { Instant } from '../clock.ts';
+import type { AdmissionRules } from '../roster/admission.ts';
 
 export interface Received {
   /** Envelope sender; null for the null sender. */
@@ -17,8 +18,7 @@ export interface Accepted {
   repeated?: true;
 }
 
-/** The names that a case and its texts carry. */
-export interface Identity {
-  project: string;
+/** The names that a case and its texts carry, and what an applicant is asked. */
+export interface Identity extends AdmissionRules {
   domain: string;
 }

@@ -6,6 +6,7 @@ import { parseEntity } from '../mail/message.ts';
 import { viewOf } from '../mail/view.ts';
 import { requestAnswer } from '../notices/templates.ts';
 import { keyNotice, noticeEntity, writeNotice } from '../notices/write.ts';
+import type { OpenedMail } from '../pgp/open.ts';
 import { asRefusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
@@ -37,9 +38,8 @@ export async function runRequest(
 ): Promise<Accepted> {
   const { roster, opened } = look;
   if (!roster || !opened) throw new Error('a request without a signer was admitted');
-  const view = viewOf(parseEntity(opened.content));
-  const parsed = parseRequest(view.text.trim() === '' && opened.subjectProtected ? opened.subject : view.text);
-  const problems = problemsOf(to, post, look, parsed);
+  const parsed = parseRequest(wordsOf(opened));
+  const problems = problemsOf(to, post, opened, parsed);
   const done =
     problems.length > 0 ? { results: problems, files: [] } : await runAll(seams, project, to, roster, look, parsed.commands);
   const words = requestAnswer({ list: to.list.address, results: done.results });
@@ -64,23 +64,36 @@ function answerTo(
   return list.role === 'public' ? [] : [copyFor(clock, about, { audience: 'reporter', address: contact.address, certificateId })];
 }
 
-/** Why nothing is run: one line each; empty where all of it may be. */
-function problemsOf({ list }: Destination, post: FiledPost, { opened }: Look, parsed: ParsedRequest): string[] {
-  const signer = opened?.signer;
+/** What somebody asks for: the text, or the subject where there is none. */
+export function wordsOf({ content, subject, subjectProtected }: OpenedMail): string {
+  const { text } = viewOf(parseEntity(content));
+  return text.trim() === '' && subjectProtected ? subject : text;
+}
+
+/**
+ * Why it counts for nothing here: it was signed for somebody else, or long ago; one line each. `named`: the list that he wrote into it,
+ * in lower case. To the list's own address it may have been a post, and any reader of it has it.
+ */
+export function misaddressed(list: List, post: FiledPost, { signer }: OpenedMail, named: string | null): string[] {
   const address = roleAddress(list.address, 'request');
-  // To the list's own address it may have been a post, and any reader of it has it.
-  const named = parsed.list === null ? signer?.addressedTo.includes(address) : parsed.list === list.address;
-  if (!signer || !named)
+  if (!signer || !(named === null ? signer.addressedTo.includes(address) : named === list.address))
     return [
-      parsed.list === null
+      named === null
         ? 'Nothing was done: what you signed does not say that it is for this list’s requests.'
-        : `Nothing was done: what you signed is for ${parsed.list}.`,
+        : `Nothing was done: what you signed is for ${named}.`,
       `Write "list ${list.address}" above your commands, or write to ${address} with a client that protects the To field.`,
     ];
   const { signedAt } = signer;
   // One that was made in the future is not valid, and has no signer.
   if (signedAt === null || signedAt < post.received_at - LONGEST_WAY)
     return ['Nothing was done: it was signed more than a day ago. Sign it anew; is your clock right?'];
+  return [];
+}
+
+/** Why nothing is run: one line each; empty where all of it may be. */
+function problemsOf({ list }: Destination, post: FiledPost, opened: OpenedMail, parsed: ParsedRequest): string[] {
+  const elsewhere = misaddressed(list, post, opened, parsed.list);
+  if (elsewhere.length > 0) return elsewhere;
   if (parsed.problems.length > 0)
     return [
       'Nothing was done, because this was not understood:',

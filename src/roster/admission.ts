@@ -1,6 +1,7 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
-import { newId, toIso } from '../clock.ts';
+import { DAY, newId, toIso } from '../clock.ts';
+import { copyFor } from '../delivery/copies.ts';
 import { newApplication, readyToJudge } from '../notices/templates.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
@@ -9,7 +10,9 @@ import * as admission from '../store/admission.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
+import * as posts from '../store/posts.ts';
 import type { Contact, Member, MemberState } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
 import { usableCertificate } from './contacts.ts';
@@ -18,6 +21,7 @@ import { enterMember, listsWithMembers } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
 import { standingOf } from './standing.ts';
 import { next, REVIEW, type Step } from './state.ts';
+import { keepStranger } from './strangers.ts';
 import { prepareNotice, tellMember, tellTeam } from './tell.ts';
 
 /** How a project admits members. */
@@ -38,7 +42,7 @@ export interface Application {
   organisation: string;
   product: string | null;
   /** A role alias that is monitored, with its certificate. */
-  contact: { address: string; name: string | null; certificate: string };
+  contact: { address: string; name: string | null; certificate: string | Uint8Array };
   terms: string | null;
   answers: readonly Answered[];
 }
@@ -87,6 +91,41 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
   });
 }
 
+/**
+ * As `apply`, for who is not to learn who is on the roster: where the organisation, the address or the certificate is there already, he
+ * gets the words that every applicant gets. So he does at most once a day, and never at an address that is somebody's on the roster.
+ * Gives whether it was taken. Throws as `apply` does, but for conflict.
+ */
+export async function applyUnseen(seams: Seams, rules: AdmissionRules, wish: Application): Promise<boolean> {
+  try {
+    await apply(seams, rules, wish);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.reason !== 'conflict') throw error;
+    await answerAlike(seams, rules, wish);
+    return false;
+  }
+}
+
+async function answerAlike(seams: Seams, { project }: AdmissionRules, { organisation, contact }: Application): Promise<void> {
+  const { db, clock } = seams;
+  const { address } = contact;
+  const facts = await ownCertificate(seams, contact.certificate, address);
+  const { list, post } = await prepareNotice(seams, seams.words.applied({ project, organisation }));
+  await db.transaction().execute(async (trx) => {
+    const known = await contacts.byAddress(trx, address);
+    const answers = known === undefined && !(await deliveries.wroteTo(trx, address, ['membership'], clock.now() - DAY));
+    if (answers) {
+      const certificateId = await keepStranger(trx, seams, facts);
+      await posts.insert(trx, post);
+      const to = { audience: 'reporter', address, certificateId } as const;
+      await deliveries.insertMany(trx, [copyFor(clock, { id: post.id, case_id: null, list }, to)]);
+    }
+    const detail = { organisation, address, fingerprint: facts.fingerprint };
+    await record(trx, seams, { action: 'member.apply-known', subject: `list:${list.id}`, detail });
+  });
+}
+
 function checkAnswers({ criteria, terms }: AdmissionRules, wish: Application): void {
   const answered = new Set(wish.answers.filter(({ answer }) => answer.trim() !== '').map(({ criterion }) => criterion));
   const missing = criteria.filter(({ id }) => !answered.has(id)).map(({ id }) => id);
@@ -100,7 +139,7 @@ function checkAnswers({ criteria, terms }: AdmissionRules, wish: Application): v
   if (terms !== null && wish.terms !== terms) throw new Refusal('invalid', `The terms to accept are those of version "${terms}"`);
 }
 
-async function ownCertificate(seams: Seams, armored: string, address: string): Promise<CertificateFacts> {
+async function ownCertificate(seams: Seams, armored: string | Uint8Array, address: string): Promise<CertificateFacts> {
   const facts = await usableCertificate(seams, armored);
   if (!facts.addresses.includes(address.toLowerCase()))
     throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} has no user ID with ${address}`);

@@ -50,6 +50,16 @@ export async function byId(db: Db, id: string): Promise<Member | undefined> {
   return await db.selectFrom('members').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
+/** How many were written into the roster since then. */
+export async function enteredSince(db: Db, since: Instant): Promise<number> {
+  const { count } = await db
+    .selectFrom('members')
+    .select((eb) => eb.fn.countAll().as('count'))
+    .where('created_at', '>', since)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** Every member in every state, by organisation, in four queries however many there are. */
 export async function all(db: Db): Promise<MemberWithContacts[]> {
   const members = await db.selectFrom('members').selectAll().orderBy('organisation').execute();

@@ -95,7 +95,7 @@ async function throughRoute(task: Task, pgp: Pgp, db: Database): Promise<Examine
   await furnish(seams, key, reader, known);
   const started = performance.now();
   const to = await destination(db, 'list.example', LIST);
-  const taken = await receive(seams, { project: 'corpus', domain: 'list.example' }, to, {
+  const taken = await receive(seams, { project: 'corpus', domain: 'list.example', criteria: [], terms: null }, to, {
     sender: task.sender,
     receivedAt: AT,
     raw: task.raw,

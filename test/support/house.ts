@@ -8,6 +8,7 @@ import { createPgp, type Pgp } from '../../src/pgp/pool.ts';
 import { destination } from '../../src/post/destination.ts';
 import { receive } from '../../src/post/receive.ts';
 import type { Identity } from '../../src/post/received.ts';
+import { CRITERIA } from '../../src/roster/criteria.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
 import type { Seams } from '../../src/seams.ts';
@@ -77,7 +78,7 @@ async function build(db: Database, pgp: Pgp): Promise<House> {
     keyring.add(key);
     await lists.insert(db, { id, address: key.address, role, name: id, fingerprint: key.fingerprint, created_at: NOW });
   }
-  const identity = { project: 'orbit', domain: 'orbit.example' };
+  const identity = { project: 'orbit', domain: 'orbit.example', criteria: CRITERIA, terms: null };
   const names = ['lena', 'dirk', 'ada'].map((name) => `${name}@orbit.example`);
   await enrol(seams, 'Orbit', LISTS.security, names);
   await enrol(seams, 'Alpha', LISTS.distributors, ['alpha@alpha.example']);

@@ -1,0 +1,91 @@
+import { DAY, HOUR } from '../clock.ts';
+import { copyFor } from '../delivery/copies.ts';
+import { requestAnswer } from '../notices/templates.ts';
+import { noticeEntity, writeNotice } from '../notices/write.ts';
+import type { OpenedMail } from '../pgp/open.ts';
+import { Refusal } from '../refusal.ts';
+import { type AdmissionRules, applyUnseen } from '../roster/admission.ts';
+import { keepStranger } from '../roster/strangers.ts';
+import type { Seams } from '../seams.ts';
+import * as contacts from '../store/contacts.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as members from '../store/members.ts';
+import * as posts from '../store/posts.ts';
+import type { List } from '../store/schema.ts';
+import { applicationForm, parseApplication, type WrittenApplication } from './application.ts';
+import type { Destination } from './destination.ts';
+import { type FiledPost, once, placeOf } from './file.ts';
+import type { Look } from './look.ts';
+import { certificateOfSigner, isUnanswerable } from './receipt.ts';
+import type { Accepted } from './received.ts';
+import { misaddressed, wordsOf } from './request.ts';
+
+/** New ones in an hour, from wherever: more than that nobody reads, and a sender's server tries again. */
+const MOST_APPLICATIONS = 50;
+/** Of the answers that a day brings to one address: whoever fills in the form gets it right by then. */
+const MOST_ANSWERS = 10;
+
+/**
+ * Takes an application of somebody who is not on the roster, sealed and signed with the certificate that he brings: what is wrong with
+ * the form is answered, sealed to that; and what is right is told in the words that every applicant gets, whether or not what he names
+ * is on the roster already. Throws Refusal: too-many-attempts; request-unsigned where the certificate did not come with it;
+ * unusable-certificate where it is not of the address that wrote.
+ */
+export async function runApplication(
+  seams: Seams,
+  rules: AdmissionRules,
+  to: Destination,
+  post: FiledPost,
+  { opened, roster }: Look,
+): Promise<Accepted> {
+  const { db, clock, pgp } = seams;
+  if (!opened?.signer) throw new Error('an application without a signer was admitted');
+  if ((await members.enteredSince(db, clock.now() - HOUR)) >= MOST_APPLICATIONS)
+    throw new Refusal('too-many-attempts', 'There were many applications within an hour; try again later');
+  const facts = roster ? await pgp.readCertificate(roster.data) : await certificateOfSigner(pgp, opened, opened.signer);
+  if (!facts) throw new Refusal('request-unsigned', 'Enclose the certificate that signs your application');
+  const address = opened.from?.address.toLowerCase() ?? '';
+  if (!facts.addresses.includes(address))
+    throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} has no user ID with the address in From`);
+  const written = parseApplication(wordsOf(opened), rules);
+  const problems = problemsOf(to.list, post, opened, written);
+  const wish = { ...written, contact: { address, name: written.name, certificate: facts.data } };
+  const problem = problems.length > 0 ? null : await applyUnseen(seams, rules, wish).then(() => null, refusalOf);
+  const lines = problem === null ? problems : [problem.message];
+  const results = [
+    ...lines,
+    '',
+    'The form, to be filled in, signed and encrypted:',
+    '',
+    ...applicationForm(to.list.address, rules),
+  ];
+  const words = noticeEntity(requestAnswer({ list: to.list.address, results }));
+  const answer = lines.length > 0 ? await writeNotice(seams, to.list, { kind: 'answer', caseId: null }, words) : null;
+  // Somebody's on the roster may well be forged: he is not written to for what others make up.
+  const isKnown = roster === undefined && (await contacts.byAddress(db, address)) !== undefined;
+  const mayAnswer = !isKnown && !(await isUnanswerable(db, address));
+  return once(seams, placeOf(to, post.kind), post, async (trx) => {
+    await posts.insert(trx, post);
+    if (answer && mayAnswer && (await deliveries.countTo(trx, address, ['answer'], clock.now() - DAY)) < MOST_ANSWERS) {
+      const certificateId = await keepStranger(trx, seams, facts);
+      await posts.insert(trx, answer);
+      const about = { id: answer.id, case_id: null, list: to.list };
+      await deliveries.insertMany(trx, [copyFor(clock, about, { audience: 'reporter', address, certificateId })]);
+    }
+    return { id: post.id, caseId: null, held: null };
+  });
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  throw error;
+}
+
+/** One line each; empty where it may be judged. */
+function problemsOf(list: List, post: FiledPost, opened: OpenedMail, { problems, ...written }: WrittenApplication): string[] {
+  const elsewhere = misaddressed(list, post, opened, written.list);
+  if (elsewhere.length > 0) return elsewhere;
+  const unclear = problems.map(({ line, text }) => `  line ${line}: ${text}`);
+  if (unclear.length > 0) return ['Nothing was taken, because this was not understood:', ...unclear];
+  return written.organisation === '' ? ['Nothing was taken: the organisation is missing'] : [];
+}

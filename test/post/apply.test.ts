@@ -1,0 +1,181 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DAY, HOUR } from '../../src/clock.ts';
+import { parseEntity } from '../../src/mail/message.ts';
+import { viewOf } from '../../src/mail/view.ts';
+import { isApplication, parseApplication } from '../../src/post/application.ts';
+import { CRITERIA } from '../../src/roster/criteria.ts';
+import * as admission from '../../src/store/admission.ts';
+import * as contacts from '../../src/store/contacts.ts';
+import * as members from '../../src/store/members.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { encryptedMail, type Letter } from '../support/compose.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
+import { generate, makeParty, openCopy, type Party } from '../support/party.ts';
+import { arrive, everything, letterOf, listCertificate } from './arrive.ts';
+
+const REQUEST = 'distributors-request@orbit.example';
+const answers = (more: Record<string, string> = {}) =>
+  CRITERIA.map(({ id }) => `${id}: ${more[id] ?? 'Yes,\nsee there.\nhttps://gamma.example/security'}`);
+const application = (organisation: string, ...lines: string[]) =>
+  [
+    `list ${LISTS.distributors}`,
+    '',
+    'Apply',
+    `Organisation: ${organisation}`,
+    'product: Gamma',
+    'name: Gina',
+    ...answers(),
+    ...lines,
+  ].join('\n');
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let gina: Party;
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    gina = await makeParty('security@gamma.example');
+  });
+
+  interface Way {
+    by?: Party;
+    certificate?: string | null;
+    signs?: boolean;
+    change?: Partial<Letter>;
+  }
+  const send = async (text: string, { by = gina, certificate = by.public, signs = true, change = {} }: Way = {}) => {
+    const key = certificate === null ? [] : [{ name: 'key.asc', type: 'application/pgp-keys', data: Buffer.from(certificate) }];
+    const letter = letterOf(house, by, { to: REQUEST, subject: 'x', text, attachments: key, ...change });
+    const sealing = { recipients: [listCertificate(house, LISTS.distributors)], ...(signs ? { signer: by } : {}) };
+    return arrive(house, await encryptedMail(letter, sealing), { to: REQUEST, sender: by.address });
+  };
+  /** What he was sent, opened. */
+  const told = async (to: Party = gina) => {
+    const mails = (await outbox(house).drain()).filter((mail) => mail.to === to.address);
+    const opened = mails.map(
+      async ({ raw }) => viewOf(parseEntity((await openCopy(raw, to, undefined, house.clock.now())).entity)).text,
+    );
+    return Promise.all(opened);
+  };
+
+  test('whoever is not on the roster applies by mail, and is told what comes next', async () => {
+    await send(application('Gamma Linux', '-- ', 'Gina'));
+    const member = await members.byOrganisation(house.db, 'Gamma Linux');
+    expect(member).toMatchObject({ state: 'applied', product: 'Gamma' });
+    expect(await contacts.byAddress(house.db, gina.address)).toMatchObject({ name: 'Gina', member_id: member?.id });
+    const said = await admission.answers(house.db, { memberId: member?.id ?? '', round: 1 });
+    expect(said).toHaveLength(CRITERIA.length);
+    expect(said[0]).toMatchObject({ answer: 'Yes,\nsee there.', evidence: 'https://gamma.example/security' });
+    const mails = await told();
+    expect(mails).toHaveLength(1);
+    expect(mails[0]).toContain('has the application of "Gamma Linux"');
+  });
+
+  test('nobody learns from the answer who is on the roster', async () => {
+    await send(application('Alpha'));
+    const known = await told();
+    expect((await members.byOrganisation(house.db, 'Alpha'))?.state).toBe('active');
+    expect(await contacts.byAddress(house.db, gina.address)).toBeUndefined();
+    const dora = await makeParty('security@delta.example');
+    await send(application('Delta'), { by: dora });
+    const unknown = await told(dora);
+    expect(known.map((text) => text.replaceAll('Alpha', 'Delta'))).toEqual(unknown);
+    // Whoever has the address is not written to for what others make up.
+    const [alpha] = house.members;
+    const forged = await generate(alpha.address, 'Mallory', {});
+    const mallory = { ...gina, address: alpha.address, secret: forged.secret, public: forged.public };
+    for (const text of [application('Epsilon'), `list ${LISTS.distributors}\napply\n`]) await send(text, { by: mallory });
+    expect((await outbox(house).drain()).filter(({ to }) => to === alpha.address)).toEqual([]);
+  });
+
+  test('whose certificate has another address is told so in the session, and nobody is written to', async () => {
+    const other = { ...gina, address: 'other@gamma.example' };
+    await expect(send(application('Gamma'), { by: other })).rejects.toMatchObject({ reason: 'unusable-certificate' });
+    expect(await everything(house)).toEqual({ posts: [], copies: [] });
+  });
+
+  test('what is wrong with the form is answered with it, sealed, ten times a day at the most', async () => {
+    await send(`list ${LISTS.distributors}\napply\norganisation: Gamma\nalias: yes\n`);
+    const [text] = await told();
+    expect(text).toContain('An answer is missing to: ');
+    for (const { id, text: sentence } of CRITERIA) expect(text).toContain(`${id}: (${sentence})`);
+    expect(await members.byOrganisation(house.db, 'Gamma')).toBeUndefined();
+    await send(`list ${LISTS.distributors}\napply\nwhat is this\norganisation: Gamma\norganisation: Delta\n`);
+    expect((await told())[0]).toMatch(/line 3: what is this\n +line 5: "organisation" stands twice/);
+    for (let more = 0; more < 10; more++) await send(`list ${LISTS.distributors}\napply\nname: ${more}\n`);
+    expect(await told()).toHaveLength(8);
+  });
+
+  test('one that was signed for another list, or long ago, is none', async () => {
+    await send(application('Gamma').replace(LISTS.distributors, LISTS.security));
+    expect((await told())[0]).toContain(`what you signed is for ${LISTS.security}`);
+    const at = house.clock.now();
+    house.clock.moveTo(at + 2 * DAY);
+    await send(application('Gamma'), { change: { at } });
+    expect((await told())[0]).toContain('it was signed more than a day ago');
+    expect(await members.byOrganisation(house.db, 'Gamma')).toBeUndefined();
+  });
+
+  test.each<[string, Way]>([
+    ['without the certificate that signed it', { certificate: null }],
+    ['unsigned', { signs: false }],
+  ])('%s it is refused in the session', async (_, way) => {
+    await expect(send(application('Gamma'), way)).rejects.toMatchObject({ reason: 'request-unsigned' });
+    expect(await everything(house)).toEqual({ posts: [], copies: [] });
+  });
+
+  test('a member has no need to, and who was removed applies again with the certificate that he had', async () => {
+    const [alpha] = house.members;
+    await send(application('Alpha'), { by: alpha, certificate: null });
+    expect((await told(alpha))[0]).toContain('was not understood');
+    await house.db.updateTable('members').set({ state: 'removed' }).where('organisation', '=', 'Alpha').execute();
+    house.clock.moveTo(house.clock.now() + HOUR);
+    await send(application('Alpha'), { by: alpha, certificate: null });
+    expect(await members.byOrganisation(house.db, 'Alpha')).toMatchObject({ state: 'applied', round: 2 });
+  });
+
+  test('more than fifty an hour wait in the queues of those who send them', async () => {
+    for (let at = 0; at < 47; at++) {
+      const row = { id: `m${at}`, organisation: `O${at}`, product: null, state: 'applied' as const, reason: null };
+      await members.insert(house.db, { ...row, created_at: house.clock.now(), updated_at: house.clock.now() });
+    }
+    await expect(send(application('Gamma'))).rejects.toMatchObject({ reason: 'too-many-attempts' });
+    house.clock.moveTo(house.clock.now() + HOUR + 1);
+    await send(application('Gamma'));
+    expect(await members.byOrganisation(house.db, 'Gamma')).toMatchObject({ state: 'applied' });
+  });
+});
+
+describe('what is an application', () => {
+  test.each([
+    ['apply', true],
+    ['\n> quoted\nlist x@y.example\n  APPLY \nhelp', true],
+    ['help\napply', false],
+    ['apply please', false],
+    ['', false],
+  ])('%j', (text, is) => {
+    expect(isApplication(text)).toBe(is);
+  });
+
+  const rules = { criteria: [{ id: 'alias', text: 'An alias' }] };
+  test('words go on below their field, and end at a signature', () => {
+    const text =
+      'apply\nAlias : read by five\n\n> what is it?\nat: all hours\nhttps://a.example/\norganisation: G\n-- \nname: no';
+    expect(parseApplication(text, rules)).toMatchObject({
+      organisation: 'G',
+      name: null,
+      answers: [{ criterion: 'alias', answer: 'read by five\nat: all hours', evidence: 'https://a.example/' }],
+      problems: [],
+    });
+  });
+
+  test.each([
+    ['a name with signs that steer a terminal', 'apply\norganisation: \u001b[2J', 2],
+    ['a name that is too long', `apply\n\norganisation: ${'x'.repeat(201)}`, 3],
+    ['an answer that is too long', `apply\nalias: ${'x'.repeat(5001)}`, 2],
+    ['too many lines', `apply\nalias: x\n${'y\n'.repeat(2000)}`, 1001],
+  ])('%s', (_, text, line) => {
+    expect(parseApplication(text, rules).problems[0]?.line).toBe(line);
+  });
+});
