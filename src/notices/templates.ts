@@ -315,6 +315,7 @@ export function proveKey(facts: {
     `list ${facts.request.replace(/-request@/, '@')}`,
     `prove ${facts.nonce}`,
     '',
+    'Where it is another certificate than the one that you had, a person of the team approves it then.',
     `It counts until ${when(facts.until)}.`,
   ]);
 }

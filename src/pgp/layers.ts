@@ -57,6 +57,8 @@ export interface Means {
   at: Instant;
   lookup: Lookup;
   mail: Entity;
+  /** Certificates that may have signed it, as if they had come with it. */
+  offered: readonly Uint8Array[];
 }
 
 export function opening(content: Entity, root: boolean): Opening {
@@ -151,8 +153,12 @@ function payloadOf(data: Uint8Array, file: string | undefined): Entity {
 }
 
 /** Gives the verdicts of this layer. */
-async function signed(state: Opening, { mail, at, lookup }: Means, message: Verifiable): Promise<SignatureVerdict[]> {
-  const offered = [...offeredCertificates(state.content), ...offeredCertificates(mail)];
+async function signed(
+  state: Opening,
+  { mail, at, lookup, offered: others }: Means,
+  message: Verifiable,
+): Promise<SignatureVerdict[]> {
+  const offered = [...others, ...offeredCertificates(state.content), ...offeredCertificates(mail)];
   const verdicts = await verify(message, offered, lookup, at);
   for (const verdict of verdicts) verdict.coversWholeContent = state.root;
   state.signatures.push(...verdicts);

@@ -17,6 +17,8 @@ export interface OpenRequest {
   secrets: readonly Uint8Array[];
   /** When it was accepted: signatures and certificates are judged as of then. */
   at: Instant;
+  /** Certificates that may have signed it, as if they had come with it: they prove nobody. */
+  offered?: readonly Uint8Array[];
   /** Gives what was signed as well, for the signature to be handed on. */
   withSignature?: boolean;
 }
@@ -70,9 +72,12 @@ export interface OpenedMail {
  * whatever cannot be decrypted in full and with integrity (one answer for all causes: no oracle), `s-mime`, `malformed-mail`,
  * `too-complex`. A bad or unknown signature is a verdict, not a failure.
  */
-export async function openMail({ raw, secrets, at, withSignature }: OpenRequest, lookup: Lookup): Promise<OpenedMail> {
+export async function openMail(
+  { raw, secrets, at, offered = [], withSignature }: OpenRequest,
+  lookup: Lookup,
+): Promise<OpenedMail> {
   const mail = parseMessage(raw);
-  const means: Means = { secrets, at, lookup, mail };
+  const means: Means = { secrets, at, lookup, mail, offered };
   const state = opening(mail, true);
   await peelAll(state, means);
   // What was encrypted as a whole is content, and whatever armor it carries is its writer's business.

@@ -168,11 +168,11 @@ async function openBlock(block: Block, part: Entity, walk: Walk): Promise<Uint8A
 
 /** Verdicts that cover a part alone. */
 async function note(
-  { state, at, lookup, mail }: Walk,
+  { state, at, lookup, mail, offered }: Walk,
   signed: Parameters<typeof verify>[0],
   encrypted: boolean,
 ): Promise<SignatureVerdict[]> {
-  const verdicts = await verify(signed, offeredCertificates(mail), lookup, at);
+  const verdicts = await verify(signed, [...offered, ...offeredCertificates(mail)], lookup, at);
   if (encrypted) cameEncrypted(state);
   else state.inClear = true;
   state.signatures.push(...verdicts);

@@ -33,8 +33,8 @@ export interface Facts {
   /** All of it came encrypted. */
   encrypted: boolean;
   signer: Signer | null;
-  /** It is an application, sealed and signed by somebody who is not on the roster, or not any more. */
-  applies: boolean;
+  /** Sealed and signed by somebody who is not on the roster, or not with this certificate: he applies, or proves it. */
+  introduces: boolean;
   /** Somebody of the roster signed a part of it, or several did. */
   mixed: boolean;
   files: readonly { name: string; mediaType: string }[];
@@ -186,7 +186,7 @@ const ASKS: readonly MemberState[] = ['active', 'key_hold', 'applied', 'vouched'
 
 /** Requests act, so they come sealed and signed by somebody of the roster, or they do not come at all. */
 export const requests: Check = (facts) => {
-  if (facts.purpose !== 'request' || facts.applies) return null;
+  if (facts.purpose !== 'request' || facts.introduces) return null;
   const { signer } = facts;
   // Who is on the way in, or is held for his key, proves it this way; request.ts says what else he may.
   return signer?.active && ASKS.includes(signer.memberState) && facts.encrypted ? null : reject('request-unsigned');

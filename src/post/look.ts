@@ -50,12 +50,22 @@ export async function lookAt({ db, pgp, keyring }: Seams, to: Destination, mail:
   };
   const { raw, receivedAt } = mail;
   const secrets = keyring.family(to.list.fingerprint).map(({ secret }) => secret);
-  const opened = await pgp.open({ raw, secrets, at: receivedAt }, lookup).catch((error: unknown) => {
+  const request = { raw, secrets, at: receivedAt };
+  const seen = await pgp.open(request, lookup).catch((error: unknown) => {
     if (isForPeople(to) && error instanceof Refusal && UNREADABLE.has(error.reason)) return null;
     throw error;
   });
+  // Whoever is to prove a certificate signs with it before it is anybody's.
+  const waiting = to.purpose === 'request' ? await certificates.proposedByKeyIds(db, uncheckedKeys(seen)) : [];
+  const offered = waiting.map(({ data }) => data);
+  const opened = offered.length > 0 ? await pgp.open({ ...request, offered }, lookup) : seen;
   const roster = opened?.signer?.certificateKnown ? known.get(opened.signer.fingerprint) : undefined;
   return { opened, roster, marks: marksOf(raw, opened) };
+}
+
+/** Key ids of signatures of which the certificate is not here. */
+function uncheckedKeys(opened: OpenedMail | null): string[] {
+  return (opened?.signatures ?? []).filter(({ reason }) => reason === 'no-certificate').map(({ keyId }) => keyId);
 }
 
 function marksOf(raw: Uint8Array, opened: OpenedMail | null): Marks {

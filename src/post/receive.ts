@@ -3,21 +3,19 @@ import { newId } from '../clock.ts';
 import { type Automatic, automatic, isLoop, listId } from '../mail/automatic.ts';
 import { fieldsNamed, parseMessage } from '../mail/message.ts';
 import { Refusal } from '../refusal.ts';
-import { isOut } from '../roster/state.ts';
 import type { Seams } from '../seams.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { List, PostKind } from '../store/schema.ts';
 import { admit, type Hits } from './admit.ts';
-import { isApplication } from './application.ts';
-import { runApplication } from './apply.ts';
 import type { Facts, Verdict } from './checks.ts';
 import { type Destination, followReferences } from './destination.ts';
 import { answerBy, type FiledPost, fileIntroduction, filePost, fileReport, once, openCase, placeOf } from './file.ts';
 import { filesOf, isForPeople, keptVerdicts, type Look, lookAt, unopened } from './look.ts';
+import { newcomerOf, runNewcomer } from './newcomer.ts';
 import { prepareReceipt, type Receipt } from './receipt.ts';
 import type { Accepted, Identity, Received } from './received.ts';
-import { answerKey, runRequest, wordsOf } from './request.ts';
+import { answerKey, runRequest } from './request.ts';
 import { takeBounce } from './take-bounce.ts';
 
 /**
@@ -43,8 +41,10 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   const kind = kindOf(to, origin);
   const place = placeOf(to, kind, look.opened?.signer?.addressedTo);
   const earlier = await posts.like(seams.db, place, look.marks);
-  const applies = isFromApplicant(to, look);
-  const verdict = admit(factsOf(seams, { to, everyList, mail, loop, origin, look, applies, repeated: earlier !== undefined }));
+  const newcomer = await newcomerOf(seams, to, look);
+  const verdict = admit(
+    factsOf(seams, { to, everyList, mail, loop, origin, look, introduces: newcomer !== null, repeated: earlier !== undefined }),
+  );
   if (verdict.verdict === 'reject') throw new Refusal(verdict.reason, verdict.hint);
   if (verdict.verdict === 'discard') return { id: earlier?.id ?? '', caseId: null, held: null, repeated: true };
 
@@ -53,7 +53,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   const acting: Seams = { ...seams, by: senderOf(look, post) };
   if (kind === 'bounce') return takeBounce(acting, to, post, outside, origin);
   if (to.purpose === 'sendkey' && kind === 'request') return answerKey(acting, to, post, { ...mail, origin });
-  if (kind === 'request' && applies) return runApplication(acting, identity, to, post, look);
+  if (newcomer) return runNewcomer(acting, identity, to, post, look, newcomer);
   if (kind === 'request') return runRequest(acting, identity, to, post, look);
   if (kind === 'post') {
     const receipt = origin === null && verdict.verdict === 'accept' ? await introduction(seams, identity, to, mail, look) : null;
@@ -104,12 +104,6 @@ function kindOf(to: Destination, origin: Automatic): PostKind {
   return to.purpose === 'post' && to.list.role === 'intake' ? 'report' : 'post';
 }
 
-/** Who is on the way in has applied, and who is a member needs not. */
-function isFromApplicant({ purpose, list }: Destination, { opened, roster }: Look): boolean {
-  if (purpose !== 'request' || list.role === 'public' || !opened?.signer || !opened.allEncrypted) return false;
-  return (roster === undefined || isOut(roster.member.state)) && isApplication(wordsOf(opened));
-}
-
 interface Seen {
   to: Destination;
   everyList: readonly List[];
@@ -117,11 +111,11 @@ interface Seen {
   loop: boolean;
   origin: Automatic;
   look: Look;
-  applies: boolean;
+  introduces: boolean;
   repeated: boolean;
 }
 
-function factsOf({ keyring }: Seams, { to, everyList, mail, loop, origin, look, applies, repeated }: Seen): Facts {
+function factsOf({ keyring }: Seams, { to, everyList, mail, loop, origin, look, introduces, repeated }: Seen): Facts {
   const { opened, roster } = look;
   const signer = opened?.signer;
   return {
@@ -144,7 +138,7 @@ function factsOf({ keyring }: Seams, { to, everyList, mail, loop, origin, look, 
             intendedFor: signer.intendedFor,
           }
         : null,
-    applies,
+    introduces,
     mixed: opened?.signatures.some(({ valid, certificateKnown }) => valid && certificateKnown) ?? false,
     files: to.list.file_names === null && to.list.file_types === null ? [] : filesOf(opened),
     listKeys: keyring.family(to.list.fingerprint).flatMap(({ keys }) => keys),

@@ -6,6 +6,7 @@ import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local, Seams } from '../seams.ts';
+import * as admission from '../store/admission.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
@@ -151,8 +152,8 @@ async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }
 }
 
 /**
- * A person lets a proposed certificate count, or the renewal of one that waits. Throws Refusal: needs-person, not-found,
- * unusable-certificate; conflict where nothing waits.
+ * A person lets a proposed certificate count that its owner has proved, or the renewal of one that waits. Throws Refusal: needs-person,
+ * not-found, unusable-certificate; conflict where nothing waits, or it was not proved.
  */
 export async function approveCertificate(
   seams: Seams,
@@ -166,6 +167,12 @@ export async function approveCertificate(
   if (renewal) return (await renew(seams, await ownerOf(seams.db, contactId), known, renewal, true)).certificate;
   const certificate = await proposedOf(seams.db, contactId, certificateId);
   await mustBeUsable(seams, certificate);
+  // A new one that the old one signed counts at once; any other is proved and approved.
+  if (!(await admission.provedCertificates(seams.db, contactId)).has(certificateId))
+    throw new Refusal(
+      'conflict',
+      `Nobody has proved the certificate ${certificate.fingerprint} yet: ask for that (prove-key) first`,
+    );
   await seams.db.transaction().execute(async (trx) => {
     await proposedOf(trx, contactId, certificateId);
     await promote(trx, seams, certificate, 'certificate.approve');

@@ -27,7 +27,8 @@ function hashNonce(nonce: string): string {
 }
 
 /**
- * Asks each active contact of a member who has not proved his certificate to do so: a nonce, sealed to it. Gives how many were asked.
+ * Asks each active contact of a member to prove his certificate, and the one that waits for a person, where he has not: a nonce, sealed
+ * to it. Gives how many were asked.
  * Throws Refusal: not-found; conflict where nobody is left to ask, or a certificate cannot be used for long enough.
  */
 export async function askForProof(seams: Seams, { project }: { project: string }, memberId: string): Promise<number> {
@@ -36,10 +37,12 @@ export async function askForProof(seams: Seams, { project }: { project: string }
   if (!member) throw new Refusal('not-found', `There is no member ${memberId}`);
   const asked: { contact: Contact; certificate: Certificate }[] = [];
   for (const contact of await contacts.ofMember(db, memberId)) {
-    const certificate = contact.active === 1 ? await certificates.current(db, contact.id) : undefined;
-    if (!certificate || (await admission.provedCertificates(db, contact.id)).has(certificate.id)) continue;
-    await mustLast(seams, certificate, clock.now());
-    asked.push({ contact, certificate });
+    const proved = await admission.provedCertificates(db, contact.id);
+    for (const certificate of contact.active === 1 ? await certificates.ofContact(db, contact.id) : []) {
+      if (certificate.state === 'retired' || proved.has(certificate.id)) continue;
+      await mustLast(seams, certificate, clock.now());
+      asked.push({ contact, certificate });
+    }
   }
   if (asked.length === 0) throw new Refusal('conflict', `"${member.organisation}" has no certificate that is to be proved`);
   for (const one of asked) await ask(seams, project, one);

@@ -183,6 +183,18 @@ export interface RosterCertificate {
   lists: string[];
 }
 
+/** Those that wait for a person and hold one of these keys. Key ids are upper-case hex. */
+export async function proposedByKeyIds(db: Db, keyIds: readonly string[]): Promise<Certificate[]> {
+  if (keyIds.length === 0) return [];
+  return await db
+    .selectFrom('certificates')
+    .selectAll()
+    .where('state', '=', 'proposed')
+    .where('id', 'in', (eb) => eb.selectFrom('certificate_keys').select('certificate_id').where('key_id', 'in', keyIds))
+    .orderBy('id')
+    .execute();
+}
+
 /** The current certificates of contacts that hold a key with one of `keyIds` (hex): who may have signed. */
 export async function byKeyIds(db: Db, keyIds: readonly string[]): Promise<RosterCertificate[]> {
   if (keyIds.length === 0) return [];

@@ -2,11 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import * as certificates from '../../src/store/certificates.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { generate } from '../support/party.ts';
 import { runCurfew } from '../support/process.ts';
+import { proveCertificate } from '../support/prove.ts';
 
 const ALPHA = 'alpha@alpha.example';
 const serve = serving();
@@ -58,6 +60,13 @@ test('a certificate is given, approved or refused by its fingerprint, and retire
   const [first, second] = [await certificateFile(ALPHA), await certificateFile(ALPHA)];
   for (const { path, fingerprint } of [first, second])
     expect(await done('contact', 'give', ALPHA, path)).toContain(`${fingerprint} is proposed`);
+  expect(await curfew('contact', 'approve', ALPHA, first.fingerprint)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('Nobody has proved'),
+  });
+  const [alpha] = api.house.members;
+  for (const { id } of await certificates.ofContact(api.house.db, alpha.contactId))
+    await proveCertificate(api.house, alpha.contactId, id);
   const written = first.fingerprint.replaceAll(/(.{4})(?=.)/g, '$1 ').toLowerCase();
   expect(await done('contact', 'approve', ALPHA, written)).toBe(`${first.fingerprint} is current\n`);
   expect(await done('contact', 'refuse', ALPHA, second.fingerprint)).toBe(`${second.fingerprint} is retired\n`);

@@ -10,6 +10,7 @@ import { armed, scheduled } from '../embargo/armed.ts';
 import { holdPost } from '../post/hold.ts';
 import { type House, LISTS } from '../support/house.ts';
 import { generate } from '../support/party.ts';
+import { proveCertificate } from '../support/prove.ts';
 
 /** How a route is called so that it does what it is there for. */
 export interface Call {
@@ -48,6 +49,7 @@ async function proposed(house: House): Promise<Call> {
   const { id, address } = await contact(house);
   const { public: certificate } = await generate(address, 'Gina', {});
   const given = await addCertificate(house, id, certificate);
+  await proveCertificate(house, id, given.certificate.id);
   return { at: { contacts: id, certificates: given.certificate.id } };
 }
 

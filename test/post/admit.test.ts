@@ -47,7 +47,7 @@ const QUIET: Omit<Facts, 'list' | 'purpose'> = {
   repeated: false,
   encrypted: true,
   signer: null,
-  applies: false,
+  introduces: false,
   mixed: false,
   files: [],
   listKeys: ['F', 'SUB'],

@@ -14,6 +14,7 @@ import { arm, scheduled } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { generate, makeParty, openCopy, type Party } from '../support/party.ts';
+import { proveCertificate } from '../support/prove.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -83,7 +84,7 @@ eachEngine((engine) => {
       expect(held).toEqual([{ state: 'held', reason: 'expired' }]);
     });
 
-    test('a proposed one that a person approves lets the copies go, once, to it alone', async () => {
+    test('a proposed one that its owner proves and a person approves lets the copies go, once, to it alone', async () => {
       later(41);
       await watchCertificates(house, 'orbit');
       const armed = await arm(house, await scheduled(house));
@@ -96,6 +97,11 @@ eachEngine((engine) => {
       await expect(approveCertificate(house, contactId, given.certificate.id, null)).rejects.toMatchObject({
         reason: 'needs-person',
       });
+      await expect(approveCertificate(house, contactId, given.certificate.id, house.team[0].contactId)).rejects.toMatchObject({
+        reason: 'conflict',
+        message: expect.stringContaining('Nobody has proved'),
+      });
+      await proveCertificate(house, contactId, given.certificate.id);
       await approveCertificate(house, contactId, given.certificate.id, house.team[0].contactId);
       await checkMember(house, 'orbit', memberId);
       expect(await stateOf()).toBe('active');

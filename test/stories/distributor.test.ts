@@ -22,6 +22,7 @@ describe.skipIf(absent !== undefined)(`the life of a distributor${absent ? ` (ab
   let folder: string;
   let shell: ChildProcessWithoutNullStreams;
   let contact: Party;
+  let another: Party;
 
   beforeAll(async () => {
     sink = await startSink();
@@ -29,7 +30,8 @@ describe.skipIf(absent !== undefined)(`the life of a distributor${absent ? ` (ab
     folder = mkdtempSync(join(tmpdir(), 'curfew-distributor-'));
     contact = await makeParty('security@gamma.example');
     writeFileSync(join(folder, 'security-alias.asc'), contact.public);
-    writeFileSync(join(folder, 'another.asc'), (await generate(contact.address, 'security', {})).public);
+    another = await generate(contact.address, 'security', {});
+    writeFileSync(join(folder, 'another.asc'), another.public);
     const names = ['LENA', 'DIRK', 'ADA'];
     for (const [at, person] of TEAM.entries()) {
       const made = await house.curfew(
@@ -85,27 +87,37 @@ describe.skipIf(absent !== undefined)(`the life of a distributor${absent ? ` (ab
   const mailTo = (address: string) => sink.mails.filter(({ to }) => to.includes(address));
 
   /** What the contact does between two blocks: he opens the mail that is sealed to him, and sends the words in it back. */
-  async function proveKey(): Promise<void> {
+  async function proveKey(key: Party): Promise<void> {
     await house.settled();
     const asked = mailTo(contact.address).at(-1)?.raw ?? Buffer.alloc(0);
-    const { entity } = await openCopy(asked, contact, await house.certificate(LISTS.security));
+    const { entity } = await openCopy(asked, key, await house.certificate(LISTS.security));
     const lines = /^list \S+\r?\nprove \S+/m.exec(entity.toString())?.[0] ?? '';
     expect(lines).toContain('prove ');
-    const letter = { from: contact, to: REQUEST, subject: '...', text: `${lines.replaceAll('\r', '')}\n` };
-    const raw = await encryptedMail(letter, { recipients: [await house.certificate(LISTS.security)], signer: contact });
+    const letter = { from: key, to: REQUEST, subject: '...', text: `${lines.replaceAll('\r', '')}\n` };
+    const raw = await encryptedMail(letter, { recipients: [await house.certificate(LISTS.security)], signer: key });
     expect(await house.send(contact.address, REQUEST, raw)).toMatch(/^250 /);
     await house.settled();
-    expect(state()).toBe('key_proved');
   }
 
   test('is as the document tells it, block after block', async () => {
     const states: (string | undefined)[] = [];
     for (const block of blocks) {
       await run(block);
-      if (block.includes('/prove-key')) await proveKey();
+      if (block.includes('/prove-key')) await proveKey(state() === 'active' ? another : contact);
       states.push(state());
     }
-    expect(states).toEqual([undefined, 'applied', 'applied', 'vetted', 'key_proved', 'active', 'active', 'removed', 'removed']);
+    expect(states).toEqual([
+      undefined,
+      'applied',
+      'applied',
+      'vetted',
+      'key_proved',
+      'active',
+      'active',
+      'active',
+      'removed',
+      'removed',
+    ]);
     const audited = JSON.parse(await run(blocks.at(-1) ?? '')).items as { action: string; actor: { name: string } }[];
     expect(audited.map(({ action }) => action).reverse()).toEqual([
       'member.apply',

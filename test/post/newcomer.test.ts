@@ -3,7 +3,9 @@ import { DAY, HOUR } from '../../src/clock.ts';
 import { parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { isApplication, parseApplication } from '../../src/post/application.ts';
+import { addCertificate, approveCertificate } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
+import { askForProof } from '../../src/roster/prove.ts';
 import * as admission from '../../src/store/admission.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as members from '../../src/store/members.ts';
@@ -133,6 +135,36 @@ eachEngine((engine) => {
     house.clock.moveTo(house.clock.now() + HOUR);
     await send(application('Alpha'), { by: alpha, certificate: null });
     expect(await members.byOrganisation(house.db, 'Alpha')).toMatchObject({ state: 'applied', round: 2 });
+  });
+
+  test('a certificate that waits is proved by the words that were sealed to it, signed with it, and can do nothing else', async () => {
+    const [alpha] = house.members;
+    const fresh = await generate(alpha.address, 'Alpha', {});
+    const { certificate } = await addCertificate(house, alpha.contactId, fresh.public);
+    const { id: memberId } = (await members.byOrganisation(house.db, 'Alpha')) ?? { id: '' };
+    await askForProof(house, house.identity, memberId);
+    const asked = (await outbox(house).drain()).filter(({ to }) => to === alpha.address);
+    const open = ({ raw }: { raw: Buffer }, key: Party) => openCopy(raw, key, undefined, house.clock.now());
+    const texts = await Promise.allSettled(asked.map(async (mail) => (await open(mail, fresh)).entity.toString()));
+    const [text] = texts.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const nonce = /^prove (\S+)/m.exec(text ?? '')?.[1] ?? '';
+    const by = { ...alpha, secret: fresh.secret, public: fresh.public };
+    const lena = house.team[0].contactId;
+    await expect(send(`list ${LISTS.distributors}\nhelp\n`, { by, certificate: null })).rejects.toMatchObject({
+      reason: 'request-unsigned',
+    });
+    await send(`list ${LISTS.distributors}\nprove ${nonce}x\n`, { by, certificate: null });
+    await send(`list ${LISTS.security}\nprove ${nonce}\n`, { by, certificate: null });
+    await expect(approveCertificate(house, alpha.contactId, certificate.id, lena)).rejects.toMatchObject({ reason: 'conflict' });
+    expect((await told(by)).map((one) => one.split('\n')[0]).sort()).toEqual([
+      expect.stringContaining(`is for ${LISTS.security}`),
+      expect.stringContaining('That proves nothing'),
+    ]);
+    await send(`list ${LISTS.distributors}\nprove ${nonce}\narchive ORBIT-2026-0001\n`, { by, certificate: null });
+    const [answered] = await told(by);
+    expect(answered).toContain('is proved to be yours: a person has to approve it now');
+    expect(answered).toContain('"archive" is not for who signs with a certificate that is not approved');
+    expect(await approveCertificate(house, alpha.contactId, certificate.id, lena)).toMatchObject({ state: 'current' });
   });
 
   test('more than fifty an hour wait in the queues of those who send them', async () => {

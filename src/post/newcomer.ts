@@ -2,23 +2,98 @@ import { DAY, HOUR } from '../clock.ts';
 import { copyFor } from '../delivery/copies.ts';
 import { requestAnswer } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
-import type { OpenedMail } from '../pgp/open.ts';
+import { keyIdOf } from '../pgp/key-packets.ts';
+import type { OpenedMail, Signer } from '../pgp/open.ts';
 import { Refusal } from '../refusal.ts';
 import { type AdmissionRules, applyUnseen } from '../roster/admission.ts';
+import { takeProof } from '../roster/prove.ts';
+import { isOut } from '../roster/state.ts';
 import { keepStranger } from '../roster/strangers.ts';
 import type { Seams } from '../seams.ts';
+import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
-import type { List } from '../store/schema.ts';
-import { applicationForm, parseApplication, type WrittenApplication } from './application.ts';
+import type { Certificate, List } from '../store/schema.ts';
+import { applicationForm, isApplication, parseApplication, type WrittenApplication } from './application.ts';
+import { parseRequest } from './commands.ts';
 import type { Destination } from './destination.ts';
 import { type FiledPost, once, placeOf } from './file.ts';
 import type { Look } from './look.ts';
 import { certificateOfSigner, isUnanswerable } from './receipt.ts';
-import type { Accepted } from './received.ts';
+import type { Accepted, Identity } from './received.ts';
 import { misaddressed, wordsOf } from './request.ts';
+
+/** What somebody asks for who is not on the roster, or not with the certificate that signed. */
+export type Newcomer = { asks: 'to-apply' } | { asks: 'to-prove'; certificate: Certificate };
+
+/** What was opened, and has a signer. */
+type Signed = Look & { opened: OpenedMail & { signer: Signer } };
+
+function isSigned(look: Look): look is Signed {
+  return look.opened?.signer != null && look.opened.allEncrypted;
+}
+
+/** Null for everybody else. Who is on the way in has applied, and who is a member needs not. */
+export async function newcomerOf({ db }: Seams, { purpose, list }: Destination, look: Look): Promise<Newcomer | null> {
+  if (purpose !== 'request' || list.role === 'public' || !isSigned(look)) return null;
+  const { opened, roster } = look;
+  if (roster) return isOut(roster.member.state) && isApplication(wordsOf(opened)) ? { asks: 'to-apply' } : null;
+  const { fingerprint } = opened.signer;
+  const waiting = await certificates.proposedByKeyIds(db, [keyIdOf(fingerprint)]);
+  const certificate = waiting.find((one) => one.fingerprint === fingerprint);
+  if (certificate && parseRequest(wordsOf(opened)).commands.some(({ name }) => name === 'prove'))
+    return { asks: 'to-prove', certificate };
+  return isApplication(wordsOf(opened)) ? { asks: 'to-apply' } : null;
+}
+
+export function runNewcomer(
+  seams: Seams,
+  identity: Identity,
+  to: Destination,
+  post: FiledPost,
+  look: Look,
+  newcomer: Newcomer,
+): Promise<Accepted> {
+  if (!isSigned(look)) throw new Error('a newcomer without a signer was admitted');
+  return newcomer.asks === 'to-apply'
+    ? runApplication(seams, identity, to, post, look)
+    : runProof(seams, identity, to, post, look, newcomer.certificate);
+}
+
+/** Takes the words that were sealed to a certificate that waits, signed with it. Nothing else is his to ask for. */
+async function runProof(
+  seams: Seams,
+  { project }: Identity,
+  to: Destination,
+  post: FiledPost,
+  { opened }: Signed,
+  { id: certificateId, contact_id: contactId, fingerprint }: Certificate,
+): Promise<Accepted> {
+  const { db, clock } = seams;
+  const contact = contactId === null ? undefined : await contacts.byId(db, contactId);
+  if (!contact) throw new Error(`the certificate ${certificateId} belongs to no contact`);
+  const { commands, list } = parseRequest(wordsOf(opened));
+  const results = misaddressed(to.list, post, opened, list);
+  for (const command of results.length > 0 ? [] : commands) {
+    const taken =
+      command.name === 'prove'
+        ? await takeProof(seams, { project }, { contactId: contact.id, certificateId, nonce: command.nonce }).catch(refusalOf)
+        : new Refusal('forbidden', `"${command.name}" is not for who signs with a certificate that is not approved`);
+    results.push(taken?.message ?? `the certificate ${fingerprint} is proved to be yours: a person has to approve it now`);
+  }
+  const words = noticeEntity(requestAnswer({ list: to.list.address, results }));
+  const answer = await writeNotice(seams, to.list, { kind: 'answer', caseId: null }, words);
+  return once(seams, placeOf(to, post.kind), post, async (trx) => {
+    await posts.insert(trx, post);
+    await posts.insert(trx, answer);
+    const about = { id: answer.id, case_id: null, list: to.list };
+    const reader = { audience: 'reporter', address: contact.address, certificateId } as const;
+    await deliveries.insertMany(trx, [copyFor(clock, about, reader)]);
+    return { id: post.id, caseId: null, held: null };
+  });
+}
 
 /** New ones in an hour, from wherever: more than that nobody reads, and a sender's server tries again. */
 const MOST_APPLICATIONS = 50;
@@ -31,15 +106,14 @@ const MOST_ANSWERS = 10;
  * is on the roster already. Throws Refusal: too-many-attempts; request-unsigned where the certificate did not come with it;
  * unusable-certificate where it is not of the address that wrote.
  */
-export async function runApplication(
+async function runApplication(
   seams: Seams,
   rules: AdmissionRules,
   to: Destination,
   post: FiledPost,
-  { opened, roster }: Look,
+  { opened, roster }: Signed,
 ): Promise<Accepted> {
   const { db, clock, pgp } = seams;
-  if (!opened?.signer) throw new Error('an application without a signer was admitted');
   if ((await members.enteredSince(db, clock.now() - HOUR)) >= MOST_APPLICATIONS)
     throw new Refusal('too-many-attempts', 'There were many applications within an hour; try again later');
   const facts = roster ? await pgp.readCertificate(roster.data) : await certificateOfSigner(pgp, opened, opened.signer);
