@@ -15,6 +15,7 @@ import { outside } from './lookup/guarded.ts';
 import { type ListKey, loadKeyring } from './pgp/keyring.ts';
 import { createPgp } from './pgp/pool.ts';
 import { destination } from './post/destination.ts';
+import { adviceOn } from './post/held.ts';
 import { receive } from './post/receive.ts';
 import type { Identity } from './post/received.ts';
 import { Refusal } from './refusal.ts';
@@ -214,7 +215,7 @@ function doors(seams: Seams, identity: Identity, numbers: Numbers, accepted: () 
         accepted();
         if (repeated) numbers.judged('discarded', 'repeated');
         else numbers.judged(held === null ? 'accepted' : 'held', held);
-        return held === null ? `Accepted as ${id}` : `Accepted as ${id}, and held for a moderator: ${HELD[held] ?? held}`;
+        return held === null ? `Accepted as ${id}` : `Accepted as ${id}, and held for a moderator: ${adviceOn(held)}`;
       } catch (error) {
         if (isStorageFault(error)) throw new Refusal('storage-unavailable', undefined, String(error));
         throw error;
@@ -222,13 +223,6 @@ function doors(seams: Seams, identity: Identity, numbers: Numbers, accepted: () 
     },
   };
 }
-
-/** What a sender can do about it. Said to whoever sent it: nothing here tells what was in the mail. */
-const HELD: Readonly<Record<string, string>> = {
-  mixed: 'sign all of it, once',
-  unaddressed: 'let your client protect the header fields, or name the recipient in the signature',
-  moderated: 'this list is moderated',
-};
 
 /** How long before a list key expires the log begins to say so. */
 const EXPIRY_WARNING = 30 * DAY;

@@ -71,13 +71,16 @@ export function withCrlf(raw: Uint8Array): Uint8Array {
   return Buffer.from(Buffer.from(raw).toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1');
 }
 
-/** The same for any mail. It never throws: what the receiving route refuses is seen as refused, and a bounce or our own mail is not opened. */
+/**
+ * The same for any mail. It never throws: what the receiving route refuses is seen as refused, and what came back, what a program answers and our own
+ * mail is not opened.
+ */
 export async function look(raw: Uint8Array, secrets: Uint8Array[], known: CertificateFacts[], at: Instant): Promise<Seen> {
   try {
     const mail = parseMessage(raw);
     const origin = originOf(mail, (await Promise.all(secrets.map(addressesOf))).flat());
     if (origin === 'loop') return unopened(mail, origin, 'mail-loop');
-    if (origin === 'bounce') return unopened(mail, origin, null);
+    if (origin === 'bounce' || origin === 'auto-reply') return unopened(mail, origin, null);
     if (fieldsNamed(mail, 'from').length === 0) throw new Refusal('malformed-mail', 'There is no From');
     const lookup = async (keyIds: string[]) =>
       known.filter(({ keys }) => keys.some(({ keyId }) => keyIds.includes(keyId))).map(({ data }) => data);

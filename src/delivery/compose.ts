@@ -73,20 +73,29 @@ export function dressed(list: Pick<List, 'subject_prefix' | 'footer'>, kind: Pos
   return { ...composed, subject, content };
 }
 
+/** The address that it comes from, and that an answer goes to. Of what is held, the team alone knows. */
+function voiceOf(list: Pick<List, 'address'>, { kind, state }: Pick<Post, 'kind' | 'state'>): string {
+  const voice = state === 'held' ? 'owner' : kinds[kind].voice;
+  return voice === null ? list.address : roleAddress(list.address, voice);
+}
+
 /** The fields inside and outside of a list's mail. Inside of a case, an answer goes to the case. */
 export function listFields(
   list: Pick<List, 'address' | 'name'>,
-  post: Pick<Post, 'received_at'>,
+  post: Pick<Post, 'received_at' | 'kind' | 'state'>,
   subject: string,
   thread: Pick<Case, 'id' | 'thread_token'> | null,
 ) {
+  const voice = voiceOf(list, post);
   const fields: TrustedFields = {
-    from: mailbox(list.name, list.address),
-    to: list.address,
+    from: mailbox(list.name, voice),
+    to: voice,
     subject,
     date: post.received_at,
   };
-  return thread ? { ...fields, replyTo: threadAddress(list.address, thread.id, thread.thread_token) } : fields;
+  return thread && voice === list.address
+    ? { ...fields, replyTo: threadAddress(list.address, thread.id, thread.thread_token) }
+    : fields;
 }
 
 /** RFC 2919 and RFC 2369; and RFC 3834 §5 on what no person wrote. */

@@ -182,6 +182,17 @@ export function auditHead(facts: { project: string; seq: number; hash: string; f
   ]);
 }
 
+/** To whoever signed a post that waits for the team. */
+export function heldPost(facts: { list: string; postId: string; receivedAt: Instant; advice: string }): Notice {
+  return notice(`Your post to ${facts.list} waits for a person`, [
+    `Your post to ${facts.list} of ${when(facts.receivedAt)} is held until somebody of the team has looked at it.`,
+    `For another time: ${facts.advice}.`,
+    `Post: ${facts.postId}`,
+    '',
+    'If you did not write it: somebody sent on what you signed for others.',
+  ]);
+}
+
 /** To whoever signed a post that the team refused. */
 export function refusedPost(facts: { list: string; postId: string; receivedAt: Instant; reason: string }): Notice {
   return notice(`Your post to ${facts.list} was refused`, [

@@ -6,6 +6,7 @@ const ours = {
   certificateEnds: templates.certificateEnds,
   certificateReplaced: templates.certificateReplaced,
   dispatch: templates.dispatch,
+  heldPost: templates.heldPost,
   keyRotated: templates.keyRotated,
   lifted: templates.lifted,
   memberChanged: templates.memberChanged,
@@ -55,6 +56,15 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
       patches: [{ name: 'fix.patch', sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }],
     },
     instants: ['releaseAt'],
+  },
+  heldPost: {
+    facts: {
+      list: 'distributors@orbit.example',
+      postId: '01k3jz8q4nv1w6x0r7t2yeabcd',
+      receivedAt: AT,
+      advice: 'sign all of it, once',
+    },
+    instants: ['receivedAt'],
   },
   keyRotated: {
     facts: { list: 'distributors@orbit.example', before: FINGERPRINT, after: FINGERPRINT.replaceAll('0', '1'), fromAt: AT },

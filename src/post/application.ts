@@ -52,7 +52,7 @@ export function parseApplication(text: string, { criteria }: Pick<AdmissionRules
     const [, name = '', rest = ''] = /^([a-z0-9-]{1,40}) ?: ?(.*)$/i.exec(line) ?? [];
     if (index === MOST_LINES) problems.push({ line: index + 1, text: 'there are too many lines' });
     else if (isPassedOver(line) || (field === undefined && /^apply$/i.test(line))) continue;
-    else if (listIn(line) !== undefined) list = listIn(line) ?? null;
+    else if (listIn(line) !== undefined && (list ?? listIn(line)) === listIn(line)) list = listIn(line) ?? null;
     else if (ids.has(name.toLowerCase())) {
       field = name.toLowerCase();
       if (words.has(field)) problems.push({ line: index + 1, text: `"${field}" stands twice` });

@@ -126,11 +126,16 @@ export function parseRequest(text: string): ParsedRequest {
     if (line === '' || line.startsWith('>')) continue;
     const list = /^list (\S+@\S+)$/i.exec(line)?.[1];
     const command = list === undefined ? commandOf(line) : undefined;
-    if (list !== undefined) parsed.list = list.toLowerCase();
+    if (list !== undefined && mayName(parsed, list)) parsed.list = list.toLowerCase();
     else if (command) parsed.commands.push(command);
     else parsed.problems.push({ line: index + 1, text: line.slice(0, 80) });
   }
   return parsed;
+}
+
+/** Once, and before its commands: one that is named below them, or another one, might be meant for some of them alone. */
+function mayName({ list, commands }: ParsedRequest, named: string): boolean {
+  return list === named.toLowerCase() || (list === null && commands.length === 0);
 }
 
 function commandOf(line: string): Command | undefined {

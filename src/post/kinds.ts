@@ -10,16 +10,21 @@ export interface KindOfPost {
   submitted: 'auto-replied' | 'auto-generated' | null;
   /** It is itself an answer or an alarm, and nobody may answer it: it goes out with the null sender (RFC 3834 §3.3). */
   silent: boolean;
+  /**
+   * Which address of the list it comes from, and is to: where the answer of any client goes, also of one that knows no protected
+   * Reply-To. What the people behind a list have among themselves must not come back to its members; null: the list itself.
+   */
+  voice: 'owner' | 'request' | null;
 }
 
-const mail = { fromMail: true, clear: null, submitted: null, silent: false } as const;
-const notice = { fromMail: false, clear: null, submitted: 'auto-generated', silent: false } as const;
-const reply = { fromMail: false, clear: null, submitted: 'auto-replied', silent: true } as const;
+const mail = { fromMail: true, clear: null, submitted: null, silent: false, voice: null } as const;
+const notice = { fromMail: false, clear: null, submitted: 'auto-generated', silent: false, voice: null } as const;
+const reply = { fromMail: false, clear: null, submitted: 'auto-replied', silent: true, voice: null } as const;
 
 export const kinds: Readonly<Record<PostKind, KindOfPost>> = {
   report: mail,
   post: mail,
-  owner: { ...mail, silent: true },
+  owner: { ...mail, silent: true, voice: 'owner' },
   request: mail,
   bounce: mail,
   draft: notice,
@@ -28,10 +33,11 @@ export const kinds: Readonly<Record<PostKind, KindOfPost>> = {
   lifted: notice,
   news: notice,
   'news-clear': { ...notice, clear: 'stranger', silent: true },
-  alert: { ...notice, silent: true },
-  membership: notice,
-  'key-wanted': { ...notice, clear: 'stranger', silent: true },
-  answer: reply,
+  alert: { ...notice, silent: true, voice: 'owner' },
+  membership: { ...notice, voice: 'owner' },
+  proof: { ...notice, voice: 'request' },
+  'key-wanted': { ...notice, clear: 'stranger', silent: true, voice: 'request' },
+  answer: { ...reply, voice: 'request' },
   key: { ...reply, clear: 'stranger' },
   receipt: reply,
   'receipt-clear': { ...reply, clear: 'stranger' },

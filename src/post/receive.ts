@@ -4,6 +4,7 @@ import { type Automatic, automatic, isLoop, listId } from '../mail/automatic.ts'
 import { fieldsNamed, parseMessage } from '../mail/message.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
+import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { List, PostKind } from '../store/schema.ts';
@@ -11,6 +12,7 @@ import { admit, type Hits } from './admit.ts';
 import type { Facts, Verdict } from './checks.ts';
 import { type Destination, followReferences } from './destination.ts';
 import { answerBy, type FiledPost, fileIntroduction, filePost, fileReport, once, openCase, placeOf } from './file.ts';
+import { prepareHeldAnswer, sendHeldAnswer } from './held.ts';
 import { filesOf, isForPeople, keptVerdicts, type Look, lookAt, unopened } from './look.ts';
 import { newcomerOf, runNewcomer } from './newcomer.ts';
 import { prepareReceipt, type Receipt } from './receipt.ts';
@@ -55,20 +57,24 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   if (to.purpose === 'sendkey' && kind === 'request') return answerKey(acting, to, post, { ...mail, origin });
   if (newcomer) return runNewcomer(acting, identity, to, post, look, newcomer);
   if (kind === 'request') return runRequest(acting, identity, to, post, look);
+  const held = await prepareHeldAnswer(seams, to.list, post, look);
+  const file = (commit: (trx: Db) => Promise<Accepted>) =>
+    once(acting, place, post, async (trx) => {
+      if (held) await sendHeldAnswer(trx, acting, to.list, held);
+      return commit(trx);
+    });
   if (kind === 'post') {
     const receipt = origin === null && verdict.verdict === 'accept' ? await introduction(seams, identity, to, mail, look) : null;
-    return once(acting, place, post, (trx) =>
-      receipt ? fileIntroduction(trx, acting, to, post, receipt) : filePost(trx, acting, to, post),
-    );
+    return file((trx) => (receipt ? fileIntroduction(trx, acting, to, post, receipt) : filePost(trx, acting, to, post)));
   }
-  if (kind !== 'report') return once(acting, place, post, (trx) => filePost(trx, acting, to, post));
+  if (kind !== 'report') return file((trx) => filePost(trx, acting, to, post));
   const opening = await openCase(seams, identity, post);
   const { sender, receivedAt } = mail;
   // What is held proves nobody: its signer may have written it to somebody else.
   const proved = verdict.verdict === 'accept' ? look : unopened(mail.raw);
   const facts = { ...opening, ...proved, project: identity.project, list: to.list, receivedAt };
   const receipt = origin === null && sender !== null ? await prepareReceipt(seams, { ...facts, sender }) : null;
-  return once(acting, place, post, (trx) => fileReport(trx, acting, to, post, opening, receipt));
+  return file((trx) => fileReport(trx, acting, to, post, opening, receipt));
 }
 
 /** Whom the log names for what the mail does. */

@@ -162,7 +162,7 @@ export async function answerKey(
     : null;
   return once(seams, placeOf(to, post.kind), post, async (trx) => {
     await posts.insert(trx, post);
-    if (answer && sender !== null && !(await deliveries.wroteTo(trx, sender, ['key'], clock.now() - DAY))) {
+    if (answer && sender !== null && !(await deliveries.wroteTo(trx, sender, ['key'], clock.now() - DAY, to.list.id))) {
       await posts.insert(trx, answer);
       const copy = copyFor(clock, { id: answer.id, case_id: null, list: to.list }, { audience: 'stranger', address: sender });
       await deliveries.insertMany(trx, [copy]);

@@ -67,7 +67,7 @@ async function ask(
   const list = await teamList(db);
   const request = roleAddress(list.address, 'request');
   const words = seams.words.proveKey({ project, fingerprint: certificate.fingerprint, request, nonce, until: now + PROOF });
-  const { post } = await prepareNotice(seams, words);
+  const { post } = await prepareNotice(seams, words, 'proof');
   await db.transaction().execute(async (trx) => {
     await admission.insertProof(trx, {
       id: newId(clock),

@@ -24,7 +24,11 @@ export async function teamList(db: Db): Promise<List> {
 }
 
 /** Writes it, through the intake list: the team is who answers. Nothing is in the database yet. */
-export async function prepareNotice(seams: Seams, words: Notice, kind: 'membership' | 'alert' = 'membership'): Promise<Told> {
+export async function prepareNotice(
+  seams: Seams,
+  words: Notice,
+  kind: 'membership' | 'proof' | 'alert' = 'membership',
+): Promise<Told> {
   const list = await teamList(seams.db);
   return { list, post: await writeNotice(seams, list, { kind, caseId: null }, noticeEntity(words)) };
 }

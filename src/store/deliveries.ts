@@ -224,22 +224,22 @@ function queuedAgain(now: Instant) {
   return { state: 'queued' as const, due_at: now, tried_at: null, reason: null, told_at: null };
 }
 
-/** How many copies of posts of these kinds were made for that address, in any case, after `since`. */
-export async function countTo(db: Db, address: string, kinds: PostKind[], since: Instant): Promise<number> {
-  const { count } = await db
+/** How many copies of posts of these kinds were made for that address, in any case, after `since`; of that list, where one is named. */
+export async function countTo(db: Db, address: string, kinds: PostKind[], since: Instant, listId?: string): Promise<number> {
+  const query = db
     .selectFrom('deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .select((eb) => eb.fn.countAll().as('count'))
     .where((eb) => eb(eb.fn<string>('lower', ['deliveries.address']), '=', address.toLowerCase()))
     .where('deliveries.created_at', '>', since)
-    .where('posts.kind', 'in', kinds)
-    .executeTakeFirstOrThrow();
-  return Number(count);
+    .where('posts.kind', 'in', kinds);
+  const counted = listId === undefined ? query : query.where('deliveries.list_id', '=', listId);
+  return Number((await counted.executeTakeFirstOrThrow()).count);
 }
 
 /** Whether there was any. */
-export async function wroteTo(db: Db, address: string, kinds: PostKind[], since: Instant): Promise<boolean> {
-  return (await countTo(db, address, kinds, since)) > 0;
+export async function wroteTo(...of: Parameters<typeof countTo>): Promise<boolean> {
+  return (await countTo(...of)) > 0;
 }
 
 /** The contacts to whom that case was dispatched, with the list that it went through; each pair once. */

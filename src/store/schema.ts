@@ -72,6 +72,7 @@ export type PostKind =
   | 'news-clear'
   | 'alert'
   | 'membership'
+  | 'proof'
   | 'key-wanted';
 
 interface ListTable {

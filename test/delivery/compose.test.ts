@@ -193,6 +193,7 @@ describe('the fields of a copy', () => {
     'receipt-clear': 'auto-replied',
     alert: 'auto-generated',
     membership: 'auto-generated',
+    proof: 'auto-generated',
     'key-wanted': 'auto-generated',
     lifted: 'auto-generated',
     news: 'auto-generated',
@@ -214,10 +215,25 @@ describe('the fields of a copy', () => {
     },
   );
 
+  const thread = { id: 'ORBIT-2026-0001', thread_token: 'token' };
+  const post = { received_at: 5, kind: 'post', state: 'accepted' } as const;
   test('an answer goes to the thread where there is one', () => {
-    const fields = listFields(list, { received_at: 5 }, 'Subject', { id: 'ORBIT-2026-0001', thread_token: 'token' });
+    const fields = listFields(list, post, 'Subject', thread);
     expect(fields).toMatchObject({ date: 5, replyTo: 'announce+ORBIT-2026-0001.token@orbit.example' });
-    expect(listFields(list, { received_at: 5 }, 'Subject', null)).not.toHaveProperty('replyTo');
+    expect(listFields(list, post, 'Subject', null)).not.toHaveProperty('replyTo');
+  });
+
+  test.each([
+    ['a held post', { ...post, state: 'held' }, 'announce-owner@orbit.example'],
+    ['mail to the people behind a list', { ...post, kind: 'owner' }, 'announce-owner@orbit.example'],
+    ['an alert', { ...post, kind: 'alert' }, 'announce-owner@orbit.example'],
+    ['what a member is told of himself', { ...post, kind: 'membership' }, 'announce-owner@orbit.example'],
+    ['the answer to a request', { ...post, kind: 'answer' }, 'announce-request@orbit.example'],
+    ['the words that prove a key', { ...post, kind: 'proof' }, 'announce-request@orbit.example'],
+  ] as const)('an answer to %s does not go to the list, whichever field a client goes by', (_, about, address) => {
+    const fields = listFields(list, about, 'Subject', thread);
+    expect(fields).toMatchObject({ from: expect.stringContaining(`<${address}>`), to: address });
+    expect(fields).not.toHaveProperty('replyTo');
   });
 });
 

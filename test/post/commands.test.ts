@@ -58,6 +58,12 @@ describe('a request is read', () => {
     ]);
   });
 
+  test('a list is named once, above the commands: else what was meant for one might run on another', () => {
+    const named = parseRequest('list a@x.example\nlist A@X.example\nunsubscribe\nlist b@x.example\ncertificate\n');
+    expect(named).toMatchObject({ list: 'a@x.example', problems: [{ line: 4, text: 'list b@x.example' }] });
+    expect(parseRequest('unsubscribe\nlist a@x.example')).toMatchObject({ list: null, problems: [{ line: 2 }] });
+  });
+
   test('what is longer than anybody writes is a problem, and not cut off', () => {
     const { problems } = parseRequest(`${'\n'.repeat(500)}unsubscribe\n`);
     expect(problems).toEqual([{ line: 501, text: 'there are too many lines' }]);

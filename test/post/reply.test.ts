@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { parseMailboxes } from '../../src/mail/address.ts';
 import { type Entity, entityText, fieldsNamed, fieldText, leaves, parseEntity } from '../../src/mail/message.ts';
 import * as cases from '../../src/store/cases.ts';
 import { outbox, type Sent } from '../delivery/outbox.ts';
@@ -61,6 +62,19 @@ eachEngine((engine) => {
     });
 
   const everybody = () => [...house.members, ...house.team].map(({ address }) => address).sort();
+
+  test('what is written to the people behind a list stays among them, answered by From or by To', async () => {
+    const [alpha] = house.members;
+    const [lena] = house.team;
+    const OWNER = 'distributors-owner@orbit.example';
+    const { sent } = await write(alpha, OWNER, LISTS.distributors, { subject: 'We were breached' });
+    const copy = await read(sent, lena, LISTS.distributors);
+    const outside = parseEntity(sent[0]?.raw ?? Buffer.alloc(0));
+    const addresses = ['from', 'to'].map((name) => parseMailboxes(fieldText(outside, name) ?? '')[0]?.address);
+    expect([addresses, copy.replyTo]).toEqual([[OWNER, OWNER], '']);
+    const answered = await answer(lena, OWNER, LISTS.distributors, copy);
+    expect(answered.sent.map(({ to }) => to).sort()).toEqual(house.team.map(({ address }) => address).sort());
+  });
 
   describe('an answer of a member to a copy in the thread of a case', () => {
     let copy: Read;

@@ -372,6 +372,10 @@ eachEngine((engine) => {
       const key = leaves(mail).find(({ mediaType }) => mediaType === 'application/pgp-keys');
       expect(Buffer.from(Buffer.from(key?.body ?? []).toString(), 'base64').toString()).toContain('BEGIN PGP PUBLIC KEY BLOCK');
       expect((await everything(house)).posts.every(({ kind }) => kind === 'request' || kind === 'key')).toBe(true);
+      // Of another list, he may well want it on the same day.
+      const other = 'distributors-sendkey@orbit.example';
+      await arrive(house, clearMail(letterOf(house, rita, { to: other })), { to: other });
+      expect((await outbox(house).drain()).filter((one) => one.to === rita.address)).toHaveLength(1);
     });
 
     test('answers no program, and nobody at an address of a list', async () => {

@@ -113,6 +113,24 @@ export async function encrypted(house: House, content: string | Uint8Array, list
 
 /** Any packets at all, as no program would write them, encrypted to a list with their integrity protected (RFC 9580 §5.13.1). */
 export async function encryptedPackets(house: House, packets: Uint8Array, list: string): Promise<Buffer> {
+  const { key, sessionKey } = await newSessionKey(house, list);
+  const prefix = randomBytes(16);
+  const content = Buffer.concat([prefix, prefix.subarray(-2), packets, Buffer.of(0xd3, 0x14)]);
+  const digest = createHash('sha1').update(content).digest();
+  const cipher = createCipheriv('aes-256-cfb', key, Buffer.alloc(16));
+  return Buffer.concat([sessionKey, packet(18, Buffer.concat([Buffer.of(1), cipher.update(content), cipher.update(digest)]))]);
+}
+
+/** The same without integrity, as PGP of long ago wrote it, and rightly resynchronised (RFC 9580 §5.7, §12.9): it opens wherever that is allowed. */
+export async function unprotectedPackets(house: House, packets: Uint8Array, list: string): Promise<Buffer> {
+  const { key, sessionKey } = await newSessionKey(house, list);
+  const prefix = randomBytes(16);
+  const head = createCipheriv('aes-256-cfb', key, Buffer.alloc(16)).update(Buffer.concat([prefix, prefix.subarray(-2)]));
+  const rest = createCipheriv('aes-256-cfb', key, head.subarray(2)).update(packets);
+  return Buffer.concat([sessionKey, packet(9, Buffer.concat([head, rest]))]);
+}
+
+async function newSessionKey(house: House, list: string): Promise<{ key: Buffer; sessionKey: Uint8Array }> {
   const key = randomBytes(32);
   const sessionKey = await openpgp.encryptSessionKey({
     data: key,
@@ -121,11 +139,7 @@ export async function encryptedPackets(house: House, packets: Uint8Array, list: 
     date: new Date(house.clock.now()),
     format: 'binary',
   });
-  const prefix = randomBytes(16);
-  const content = Buffer.concat([prefix, prefix.subarray(-2), packets, Buffer.of(0xd3, 0x14)]);
-  const digest = createHash('sha1').update(content).digest();
-  const cipher = createCipheriv('aes-256-cfb', key, Buffer.alloc(16));
-  return Buffer.concat([sessionKey, packet(18, Buffer.concat([Buffer.of(1), cipher.update(content), cipher.update(digest)]))]);
+  return { key, sessionKey };
 }
 
 /** The packets of a message or a key, each with its header. */

@@ -31,7 +31,11 @@ oneEngine((engine) => {
     expect(post.held).toBe('unaddressed');
     expect((await readersOf(house, post)).sort()).toEqual(teamOf(house));
     const sent = await outbox(house).drain();
-    expect(sent.map((mail) => mail.to).sort()).toEqual(teamOf(house));
+    // His own words to him: that something waits, and nothing of it.
+    expect(sent.map((mail) => mail.to).sort()).toEqual([alpha.address, ...teamOf(house)].sort());
+    const told = wordsOf(await copyFor(house, sent, alpha)).join('\n');
+    expect(told).toContain('somebody sent on what you signed for others');
+    expect(told).not.toContain(CANARY);
     const [lena] = house.team;
     expect(blockOf(await copyFor(house, sent, lena))).toContain('somebody else may have sent on what he wrote to others');
   }
@@ -70,7 +74,7 @@ oneEngine((engine) => {
     const [lena] = house.team;
     expect(blockOf(await copyFor(house, sent, lena))).toContain('somebody else may have sent on what he wrote to others');
     // Who sent it is answered, in words that say nothing; whose words they are has nothing to do with it.
-    expect(sent.map((mail) => mail.to).sort()).toEqual([beta.address, ...teamOf(house)].sort());
+    expect(sent.map((mail) => mail.to).sort()).toEqual([alpha.address, beta.address, ...teamOf(house)].sort());
     expect(await house.db.selectFrom('cases').select('reporter_address').execute()).toEqual([{ reporter_address: beta.address }]);
   });
 

@@ -10,7 +10,19 @@ import { oneEngine } from '../support/dialects.ts';
 import { effort } from '../support/effort.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { makeParty } from '../support/party.ts';
-import { cut, door, encrypted, handOver, head, literal, mailOf, nothingOf, outcomeOf, pgpMime } from './attack.ts';
+import {
+  cut,
+  door,
+  encrypted,
+  handOver,
+  head,
+  literal,
+  mailOf,
+  nothingOf,
+  outcomeOf,
+  pgpMime,
+  unprotectedPackets,
+} from './attack.ts';
 
 const REPLY = '550 5.7.0 The mail could not be opened. Encrypt it to the current key of this list';
 const BLOCK = 16;
@@ -56,6 +68,7 @@ oneEngine((engine) => {
       ['its MDC gone', rebuilt(withoutMdc)],
       ['its MDC of something else', rebuilt(xor(cipher, cipher.length - 20, Buffer.alloc(20, 1)))],
       ['as data without integrity', rebuilt(withoutMdc, 9)],
+      ['written without integrity', await unprotectedPackets(house, literal(words), LISTS.security)],
       ['the same with a gadget', rebuilt(xor(withoutMdc, 2 * BLOCK, known, wanted), 9)],
       ['cut off at a block', Buffer.concat([sessionKey, packet(18, body.subarray(0, 1 + 6 * BLOCK))])],
       ['cut off in its framing', octets.subarray(0, -40)],
