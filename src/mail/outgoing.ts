@@ -1,6 +1,7 @@
 import libmime from 'libmime';
 import { encode as encodeQuotedPrintable, wrap as wrapQuotedPrintable } from 'libqp';
 import { type Instant, newToken } from '../clock.ts';
+import { entityText, isAttachment, leaves, parseEntity } from './message.ts';
 
 /** A field to be written: a name, and a value that is already encoded (see `words`, `mailbox`). */
 export type NewField = readonly [name: string, value: string];
@@ -52,11 +53,11 @@ export function dateValue(at: Instant): string {
 }
 
 /** Text as a `text/plain` part: UTF-8, and 7bit on the wire so that no relay has a reason to touch signed bytes. */
-export function textPart(text: string): Buffer {
+export function textPart(text: string, parameters = ''): Buffer {
   const { encoding, body } = transferEncoded(text);
   return entity(
     [
-      ['Content-Type', 'text/plain; charset=utf-8'],
+      ['Content-Type', `text/plain; charset=utf-8${parameters}`],
       ['Content-Transfer-Encoding', encoding],
     ],
     body,
@@ -168,7 +169,25 @@ export function protectedPayload(fields: TrustedFields, content: Uint8Array, ins
     ...outside.map(([name, value]) => ['HP-Outer', `${name}: ${value}`] as const),
     ['HP-Outer', `Subject: ${NEUTRAL_SUBJECT}`],
   ]);
-  return Buffer.concat([Buffer.from(head), markProtected(content, 'cipher')]);
+  return Buffer.concat([Buffer.from(head), markProtected(withLegacyDisplay(content, fields.subject), 'cipher')]);
+}
+
+/**
+ * The content with its subject as the first line of its first text, for clients that show no protected field; others take it off again
+ * (RFC 9788 §5.2.2). That text is our own: no signature but ours covers it.
+ */
+function withLegacyDisplay(content: Uint8Array, subject: string): Uint8Array {
+  const [first] = leaves(parseEntity(content));
+  if (first?.mediaType !== 'text/plain' || isAttachment(first)) return content;
+  const shown = textPart(
+    `Subject: ${subject.replace(/[\p{Cc} ]+/gu, ' ').trim()}\n\n${entityText(first)}`,
+    '; hp-legacy-display="1"',
+  );
+  const start = first.raw.byteOffset - content.byteOffset;
+  const end = start + first.raw.length;
+  // Of a part, the last line end belongs to the delimiter that follows (RFC 2046 §5.1.1).
+  const part = first.raw.length === content.length ? shown : shown.subarray(0, -2);
+  return Buffer.concat([content.subarray(0, start), part, content.subarray(end)]);
 }
 
 /** The same for a mail that is signed only: nothing is hidden, everything is covered (RFC 9788 §5.1). */

@@ -125,7 +125,7 @@ describe.skipIf(absent)(`neomutt${absent ? ` (${absent})` : ''}`, () => {
 const END = /^\[-- End of PGP\/MIME signed and encrypted data --\]/m;
 const YEAR = String(new Date(systemClock.now()).getUTCFullYear());
 const CASE = `ORBIT-${YEAR}-0001`;
-const LAST_POST = 'select case_id, hold_reason from posts order by id desc limit 1';
+const LAST_POST = "select case_id, hold_reason from posts where kind in ('post', 'report') order by id desc limit 1";
 
 /** Each of `lines` is a line of the screen, below the one before it; the mark that is new with every mail is left off. */
 function expectInOrder(screen: string, lines: readonly string[]): void {

@@ -1,6 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodedBody, entityText, fieldsNamed, fieldText, fileName, parseEntity, parseMessage } from '../../src/mail/message.ts';
+import { withoutLegacyDisplay } from '../../src/mail/legacy-display.ts';
+import {
+  decodedBody,
+  type Entity,
+  entityText,
+  fieldsNamed,
+  fieldText,
+  fileName,
+  leaves,
+  parseEntity,
+  parseMessage,
+} from '../../src/mail/message.ts';
 import {
   baseName,
   dateValue,
@@ -140,5 +151,34 @@ describe('header protection (RFC 9788)', () => {
     expect(mail.parameters).toMatchObject({ micalg: 'pgp-sha512', protocol: 'application/pgp-signature' });
     expect(Buffer.from(mail.parts[0]?.raw ?? []).equals(payload)).toBe(true);
     expect(fieldText(mail, 'subject')).toBe('The real one');
+  });
+});
+
+describe('a subject for clients that show no protected field (RFC 9788 §5.2.2)', () => {
+  const subject = 'Größe — =?x?= "a"';
+  it.each([
+    ['a text', textPart('one\n\ntwo')],
+    ['a text before a file', multipart('mixed', [textPart('one\n\ntwo'), filePart('a', 'text/plain', Buffer.from('x'))])],
+    ['a text further down', multipart('mixed', [multipart('mixed', [textPart('one\n\ntwo'), textPart('y')]), textPart('z')])],
+  ])('stands above the first words of %s, is marked, and nothing else is changed', (_, content) => {
+    const payload = parseEntity(protectedPayload({ ...fields, subject }, content));
+    const [first, ...others] = leaves(payload);
+    expect(first?.parameters['hp-legacy-display']).toBe('1');
+    expect(entityText(first as Entity)).toBe(
+      `Subject: ${subject}\r\n\r\none\r\n\r\ntwo\r\n`.slice(0, others.length > 0 ? -2 : undefined),
+    );
+    expect(others.map(({ raw }) => Buffer.from(raw).toString())).toEqual(
+      leaves(parseEntity(content))
+        .slice(1)
+        .map(({ raw }) => Buffer.from(raw).toString()),
+    );
+    // Whoever knows the mark takes it off again.
+    const [shown] = leaves(withoutLegacyDisplay(payload));
+    expect(entityText(shown as Entity).trimEnd()).toBe('one\r\n\r\ntwo');
+  });
+
+  it('is not put into what is no text', () => {
+    const file = filePart('a', 'text/plain', Buffer.from('x'));
+    expect(protectedPayload(fields, file).toString()).not.toContain('legacy');
   });
 });
