@@ -33,7 +33,7 @@ export interface WorkOptions {
   /** Which copies: those of a release, the others, or all. */
   lane?: Lane;
   /** Called for each copy that was settled. */
-  settled?: (state: Settlement['state'], audience: Delivery['audience']) => void;
+  settled?: (state: Delivery['state'], audience: Delivery['audience']) => void;
 }
 
 /**
@@ -108,8 +108,8 @@ export async function deliverBatch(
   if (!first) return 0;
   const settle = async (copy: Delivery, settlement: Settlement) => {
     const settled = await settleCopy(seams, copy, lease.id, settlement);
-    log.info({ ...facts(copy), state: settlement.state, settled }, 'copy settled');
-    if (settled) options.settled?.(settlement.state, copy.audience);
+    log.info({ ...facts(copy), state: settled?.state ?? settlement.state, settled: settled !== null }, 'copy settled');
+    if (settled) options.settled?.(settled.state, copy.audience);
   };
   const done = new AbortController();
   const renewing = keepLease(seams, lease, seconds, log, done.signal);
@@ -133,20 +133,21 @@ export async function deliverBatch(
 }
 
 /** What ends a copy's way, or has it wait for a person, is logged with it. */
-async function settleCopy(seams: Seams, copy: Delivery, lease: string, settlement: Settlement): Promise<boolean> {
+async function settleCopy(
+  seams: Seams,
+  copy: Delivery,
+  lease: string,
+  settlement: Settlement,
+): Promise<deliveries.Settled | null> {
   const { db, clock } = seams;
   return db.transaction().execute(async (trx) => {
     const settled = await deliveries.settle(trx, copy.id, lease, settlement, clock.now());
-    const { state } = settlement;
-    const detail = { post: copy.post_id, case: copy.case_id, contact: copy.contact_id, reason: reasonOf(settlement) };
-    if (settled && state !== 'deferred')
-      await record(trx, seams, { action: `delivery.${state}`, subject: `delivery:${copy.id}`, detail });
+    if (!settled || settled.state === 'deferred') return settled;
+    const { state, reason } = settled;
+    const detail = { post: copy.post_id, case: copy.case_id, contact: copy.contact_id, reason };
+    await record(trx, seams, { action: `delivery.${state}`, subject: `delivery:${copy.id}`, detail });
     return settled;
   });
-}
-
-function reasonOf(settlement: Settlement): string | null {
-  return 'reason' in settlement ? settlement.reason : null;
 }
 
 /** Renews the lease until told to end. A process that stood still for longer finds it ended, and sends nothing more. */

@@ -13,7 +13,7 @@ import type { Accepted } from './received.ts';
 /**
  * A mail that came back to the address of one copy. It is kept and goes to nobody; where it says that the copy will not arrive,
  * the copy has failed, and the team is told as of any that did. One that nothing can be read from goes to the team,
- * with the null sender, so that it does not come back in its turn.
+ * with the null sender, so that it does not come back in its turn. An answer says nothing of the copy, whatever words it has.
  */
 export async function takeBounce(
   seams: Seams,
@@ -23,7 +23,7 @@ export async function takeBounce(
   origin: Automatic,
 ): Promise<Accepted> {
   const { clock } = seams;
-  const report = deliveryReport(bounce);
+  const report = origin === 'bounce' ? deliveryReport(bounce) : null;
   if (!report && origin === 'bounce') {
     const shown: FiledPost = { ...post, kind: 'owner' };
     return once(seams, placeOf(to, shown.kind), shown, (trx) => filePost(trx, seams, to, shown));
@@ -32,8 +32,9 @@ export async function takeBounce(
     await posts.insert(trx, post);
     const { deliveryId } = to;
     if (report && willNotArrive(report) && deliveryId !== null) {
-      await deliveries.bounced(trx, deliveryId, bounceLine(report), clock.now());
-      await record(trx, seams, { action: 'delivery.bounce', subject: `delivery:${deliveryId}`, detail: { post: post.id } });
+      const changed = await deliveries.bounced(trx, deliveryId, bounceLine(report), clock.now());
+      const deed = { action: 'delivery.bounce', subject: `delivery:${deliveryId}`, detail: { post: post.id } };
+      if (changed) await record(trx, seams, deed);
     }
     return { id: post.id, caseId: null, held: null };
   });

@@ -13,10 +13,14 @@ import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, PostK
  *     +---------------------- held, deferred     a person says: send it now
  *               delivered ---> failed            a mail server further on gave it back
  *
+ * It may give it back before the relay's own answer is written down: that is noted (`bounced_at`), and a copy that is delivered then
+ * has failed.
+ *
  * A lease that ran out is deferred again: whoever had it died, or was too slow to be believed.
  */
 
 const WAITING = ['queued', 'deferred'] as const;
+const UNDER_WAY = [...WAITING, 'leased'] as const;
 /** Rows of one statement stay below the engines' limit of bound parameters. */
 const ROWS_A_STATEMENT = 500;
 /** Above every priority, and still an integer of both engines. */
@@ -106,24 +110,42 @@ export type Settlement =
   | { state: 'held'; reason: string; response: string | null }
   | { state: 'deferred'; reason: string; response: string | null; until: Instant };
 
-/** Settles a copy under its lease. False: the lease was lost meanwhile, and whoever has it now decides. */
-export async function settle(db: Db, id: string, lease: string, settlement: Settlement, now: Instant): Promise<boolean> {
-  const result = await db
+/** How it ended, or why it waits. */
+export type Settled = Pick<Delivery, 'state' | 'reason'>;
+
+/**
+ * Settles a copy under its lease, and gives what came of it: of one that was given back meanwhile, that. Null: the lease was lost
+ * meanwhile, and whoever has it now decides.
+ */
+export async function settle(db: Db, id: string, lease: string, settlement: Settlement, now: Instant): Promise<Settled | null> {
+  const { state, response } = settlement;
+  const settled = await db
     .updateTable('deliveries')
-    .set({
-      state: settlement.state,
-      response: settlement.response,
-      reason: settlement.state === 'delivered' ? null : settlement.reason,
-      ...(settlement.state === 'deferred' ? { due_at: settlement.until } : {}),
-      settled_at: settlement.state === 'delivered' || settlement.state === 'failed' ? now : null,
-      lease: null,
-      lease_until: null,
+    .set((eb) => {
+      const unlessBounced = eb.case().when('bounced_at', 'is', null);
+      return {
+        state:
+          state === 'delivered'
+            ? unlessBounced
+                .then(state)
+                .else('failed' as const)
+                .end()
+            : state,
+        reason: state === 'delivered' ? unlessBounced.then(null).else('bounced').end() : settlement.reason,
+        response:
+          state === 'delivered' || state === 'deferred' ? unlessBounced.then(response).else(eb.ref('response')).end() : response,
+        ...(state === 'deferred' ? { due_at: settlement.until } : {}),
+        settled_at: state === 'delivered' || state === 'failed' ? now : null,
+        lease: null,
+        lease_until: null,
+      };
     })
     .where('id', '=', id)
     .where('state', '=', 'leased')
     .where('lease', '=', lease)
+    .returning(['state', 'reason'])
     .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+  return settled ?? null;
 }
 
 /** Takes back leases that ended before `now`; `null` takes back all, for the one process that has just started on a database. */
@@ -221,7 +243,7 @@ export async function retryForCertificate(
 }
 
 function queuedAgain(now: Instant) {
-  return { state: 'queued' as const, due_at: now, tried_at: null, reason: null, told_at: null };
+  return { state: 'queued' as const, due_at: now, tried_at: null, reason: null, told_at: null, bounced_at: null };
 }
 
 /** How many copies of posts of these kinds were made for that address, in any case, after `since`; of that list, where one is named. */
@@ -338,15 +360,26 @@ export async function sendingContacts(db: Db, ids: string[]): Promise<Map<string
   );
 }
 
-/** A copy that the relay took was given back by somebody further on. False: it was settled otherwise, or told of before. */
+/**
+ * A copy that the relay took was given back by somebody further on; it may be before the relay's answer is here, which settles it
+ * then. False: it was settled otherwise, or told of before.
+ */
 export async function bounced(db: Db, id: string, response: string, now: Instant): Promise<boolean> {
-  const result = await db
+  const noted = await db
+    .updateTable('deliveries')
+    .set({ response, bounced_at: now })
+    .where('id', '=', id)
+    .where('state', 'in', UNDER_WAY)
+    .where('bounced_at', 'is', null)
+    .executeTakeFirst();
+  // In this order: what is settled between the two is delivered by the second.
+  const failed = await db
     .updateTable('deliveries')
     .set({ state: 'failed', reason: 'bounced', response, bounced_at: now, settled_at: now, told_at: null })
     .where('id', '=', id)
     .where('state', '=', 'delivered')
     .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+  return noted.numUpdatedRows + failed.numUpdatedRows > 0n;
 }
 
 /** The ids of the contacts who have a copy of that post. */
@@ -370,7 +403,7 @@ export async function holdWaiting(db: Db, postId: string, reason: string): Promi
 export async function releaseStopped(db: Db, postId: string, now: Instant): Promise<number> {
   const result = await db
     .updateTable('deliveries')
-    .set({ state: 'queued', due_at: now, tried_at: null, reason: null, told_at: null })
+    .set(queuedAgain(now))
     .where('post_id', '=', postId)
     .where('state', '=', 'held')
     .where('reason', '=', 'stopped')

@@ -117,9 +117,12 @@ eachEngine((engine) => {
       await post();
       const [copy] = await lease(house.clock.now() + MINUTE);
       const delivered = { state: 'delivered', response: '250' } as const;
-      expect(await deliveries.settle(house.db, copy?.id ?? '', 'another', delivered, house.clock.now())).toBe(false);
-      expect(await deliveries.settle(house.db, copy?.id ?? '', copy?.lease ?? '', delivered, house.clock.now())).toBe(true);
-      expect(await deliveries.settle(house.db, copy?.id ?? '', copy?.lease ?? '', REFUSED, house.clock.now())).toBe(false);
+      expect(await deliveries.settle(house.db, copy?.id ?? '', 'another', delivered, house.clock.now())).toBeNull();
+      expect(await deliveries.settle(house.db, copy?.id ?? '', copy?.lease ?? '', delivered, house.clock.now())).toEqual({
+        state: 'delivered',
+        reason: null,
+      });
+      expect(await deliveries.settle(house.db, copy?.id ?? '', copy?.lease ?? '', REFUSED, house.clock.now())).toBeNull();
     });
 
     test('whose worker died is taken back when its lease ends, and goes out with the Message-ID it had', async () => {

@@ -447,8 +447,38 @@ eachEngine((engine) => {
       expect((await deliveries.untold(house.db, 9)).map((copy) => copy.id)).toEqual([id]);
     });
 
+    const deeds = async (subject: string) =>
+      (await house.db.selectFrom('audit').select('action').where('subject', '=', subject).orderBy('seq').execute()).map(
+        ({ action }) => action,
+      );
+
+    test('that is faster than the answer to the copy: it has failed, and the team is told; the second says nothing new', async () => {
+      const letter = letterOf(house, alpha, { to: LISTS.distributors });
+      await arrive(house, await encryptedMail(letter, sealing(alpha)), { to: LISTS.distributors });
+      const box = outbox(house);
+      let address = '';
+      box.answers = async ({ from, to }) => {
+        if (to !== 'beta@beta.example') return { state: 'delivered', response: '250' };
+        address = from ?? '';
+        await arrive(house, bounce('5.1.1', 'failed'), { to: address, sender: null });
+        return { state: 'delivered', response: '250' };
+      };
+      await box.drain();
+      const [copy, ...more] = await deliveries.untold(house.db, 9);
+      expect([copy, more]).toMatchObject([{ address: 'beta@beta.example', state: 'failed', reason: 'bounced' }, []]);
+      expect(copy?.response).toContain('no such user');
+      await arrive(house, bounce('5.0.0', 'failed'), { to: address, sender: null });
+      expect(await deeds(`delivery:${copy?.id}`)).toEqual(['delivery.bounce', 'delivery.failed']);
+    });
+
     test.each([
       ['that says to wait', bounce('4.4.1', 'delayed')],
+      [
+        'that is a vacation note with the words of one',
+        Buffer.from(
+          'From: beta@beta.example\r\nAuto-Submitted: auto-replied\r\nSubject: Re: Automatic reply\r\nIn-Reply-To: <a@b.example>\r\n\r\nI have left. Write to carol@beta.example, else you get\r\n550 5.1.1 <beta@beta.example>: user unknown\r\n',
+        ),
+      ],
       [
         'that is a vacation note',
         Buffer.from('From: beta@beta.example\r\nAuto-Submitted: auto-replied\r\nSubject: Out\r\n\r\nI am away.\r\n'),

@@ -160,6 +160,36 @@ eachEngine((engine) => {
     expect(await deliveries.byId(db, 'c')).toMatchObject({ state: 'queued', due_at: NOW + 7, told_at: null, reason: null });
   });
 
+  test('a copy that is given back before its answer is here fails as it is settled, unless a person had sent it again', async () => {
+    await deliveries.insertMany(db, [copy('a'), copy('b'), copy('c'), copy('d')]);
+    const settle = (id: string, lease: string, settlement: deliveries.Settlement) =>
+      deliveries.settle(db, id, lease, settlement, NOW + 5);
+    const delivered = { state: 'delivered', response: '250' } as const;
+    const later = { state: 'deferred', reason: 'connection-lost', response: '', until: NOW } as const;
+    const bounced = { state: 'failed', reason: 'bounced' } as const;
+    await deliveries.lease(db, by('x'), NOW, { copies: 9 });
+    for (const id of ['a', 'b', 'c']) expect(await deliveries.bounced(db, id, '5.1.1 nobody', NOW + 1), id).toBe(true);
+    expect(await deliveries.bounced(db, 'a', '5.1.1 nobody', NOW + 2)).toBe(false);
+    expect(await settle('a', 'x', delivered)).toEqual(bounced);
+    expect(await deliveries.bounced(db, 'a', '5.1.1 nobody', NOW + 6)).toBe(false);
+    expect(await settle('d', 'x', delivered)).toEqual({ state: 'delivered', reason: null });
+    await settle('b', 'x', later);
+    await settle('c', 'x', later);
+    await deliveries.retry(db, 'c', NOW);
+    await deliveries.lease(db, by('y'), NOW, { copies: 9 });
+    expect(await settle('b', 'y', delivered)).toEqual(bounced);
+    expect(await settle('c', 'y', delivered)).toEqual({ state: 'delivered', reason: null });
+    for (const id of ['a', 'b'])
+      expect(await deliveries.byId(db, id)).toMatchObject({
+        ...bounced,
+        response: '5.1.1 nobody',
+        bounced_at: NOW + 1,
+        settled_at: NOW + 5,
+      });
+    expect(ids(await deliveries.untold(db, 9))).toEqual(['a', 'b']);
+    expect(await deliveries.bounced(db, 'd', '5.1.1 nobody', NOW + 6)).toBe(true);
+  });
+
   test('the next instant is that of the next copy or the end of the next lease', async () => {
     expect(await deliveries.nextInstant(db)).toBeUndefined();
     await deliveries.insertMany(db, [
