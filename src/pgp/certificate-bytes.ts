@@ -1,3 +1,4 @@
+import { blocksIn } from '../mail/armor.ts';
 import { Refusal } from '../refusal.ts';
 import { isOversized, issuersOf, keyFingerprint, keyIdOf } from './key-packets.ts';
 import { type Packet, packetsOf } from './packets.ts';
@@ -11,6 +12,8 @@ const MOST_KEY_BYTES = 4 * 1024;
 /** Each is verified, and again for every judgement. Somebody with ten addresses who extended his key twenty times has 200. */
 const MOST_SELF_SIGNATURES = 250;
 const MOST_USER_IDS = 50;
+/** Of armor, in one file. */
+const MOST_BLOCKS = 100;
 
 /** Packet type ids, RFC 9580 §5. */
 const SIGNATURE = 2;
@@ -132,12 +135,48 @@ export interface LooseCertificate {
  * @throws Refusal `unusable-certificate` where the framing is broken.
  */
 export function certificatesIn(data: Uint8Array): LooseCertificate[] {
-  const starts = [...framed(data)].filter(({ tag }) => tag === PRIMARY).map(({ start }) => start);
-  // Octets of its own: OpenPGP.js armors none that begin within a word, and one does not keep all the others in memory.
-  const cut = starts.map((start, index) => new Uint8Array(data.subarray(start, starts[index + 1] ?? data.length)));
-  return cut.flatMap((one) => {
+  return apart(data, [...framed(data)]).flatMap((one) => {
     const fingerprints = keysIn(one, KEYS);
     const [primary] = keysIn(one, [PRIMARY]);
     return primary === undefined ? [] : [{ fingerprints, data: one }];
   });
+}
+
+function apart(data: Uint8Array, packets: readonly Packet[]): Uint8Array[] {
+  const starts = packets.filter(({ tag }) => tag === PRIMARY).map(({ start }) => start);
+  // Octets of its own: OpenPGP.js armors none that begin within a word, and one does not keep all the others in memory.
+  return starts.map((start, index) => new Uint8Array(data.subarray(start, starts[index + 1] ?? data.length)));
+}
+
+/**
+ * Each certificate of a file by itself, as `gpg --export` writes several: one behind the other, and some programs with armor around
+ * each. What is larger or has more packets than one certificate may, or is none, stays as it is, and is refused where it is read.
+ */
+export function eachCertificate(input: Uint8Array): Uint8Array[] {
+  return input.length > MOST_BYTES ? [input] : eachBlock(input).flatMap(eachInBlock);
+}
+
+function eachBlock(input: Uint8Array): Uint8Array[] {
+  const octets = Buffer.from(input.buffer, input.byteOffset, input.length);
+  if (octets.indexOf(BEGIN) === octets.lastIndexOf(BEGIN)) return [input];
+  const blocks = blocksIn(octets.toString('latin1')).filter(({ kind }) => kind === 'key');
+  return blocks.slice(0, MOST_BLOCKS).map(({ text }) => Buffer.from(text, 'latin1'));
+}
+
+function eachInBlock(block: Uint8Array): Uint8Array[] {
+  try {
+    const data = binary(block);
+    const packets = fewPackets(data);
+    const several = packets.filter(({ tag }) => tag === PRIMARY).length > 1;
+    return several ? apart(data, packets) : [block];
+  } catch {
+    return [block];
+  }
+}
+
+function fewPackets(data: Uint8Array): Packet[] {
+  const packets: Packet[] = [];
+  for (const packet of framed(data))
+    if (packets.push(packet) > MOST_PACKETS) throw refused(`There are more than ${MOST_PACKETS} packets: ${MINIMAL}`);
+  return packets;
 }

@@ -1,6 +1,5 @@
 import type { Instant } from '../clock.ts';
 import { armorHeader } from '../mail/armor.ts';
-import { offeredCertificates } from '../mail/enclosed.ts';
 import { type Layer, recognise } from '../mail/encrypted.ts';
 import { type Entity, parseEntity } from '../mail/message.ts';
 import { entity, filePart, textPart, typeOfFile } from '../mail/outgoing.ts';
@@ -8,6 +7,7 @@ import { contentOf, type Payload } from '../mail/protected.ts';
 import { charsetOf, looksLikeEntity, looksLikeMime } from '../mail/text.ts';
 import { type Reason, Refusal } from '../refusal.ts';
 import { openMessage, readCleartext } from './message.ts';
+import { offeredIn } from './offered.ts';
 import {
   type Lookup,
   ofCleartext,
@@ -158,7 +158,7 @@ async function signed(
   { mail, at, lookup, offered: others }: Means,
   message: Verifiable,
 ): Promise<SignatureVerdict[]> {
-  const offered = [...others, ...offeredCertificates(state.content), ...offeredCertificates(mail)];
+  const offered = [...others, ...offeredIn(state.content), ...offeredIn(mail)];
   const verdicts = await verify(message, offered, lookup, at);
   for (const verdict of verdicts) verdict.coversWholeContent = state.root;
   state.signatures.push(...verdicts);

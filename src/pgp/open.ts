@@ -1,14 +1,14 @@
 import type { Instant } from '../clock.ts';
 import { type Mailbox, parseMailboxes } from '../mail/address.ts';
-import { enclosedCertificates, offeredCertificates } from '../mail/enclosed.ts';
 import { withoutLegacyDisplay } from '../mail/legacy-display.ts';
 import { type Entity, fieldsNamed, parseEntity, parseMessage } from '../mail/message.ts';
 import { contentOf, effectiveField, protectedAddresses, protectedField } from '../mail/protected.ts';
 import { inUtf8 } from '../mail/utf8.ts';
 import { keyIdsIn } from './certificate-bytes.ts';
 import { type Form, type Means, type Opening, opening, peelAll, type Warning } from './layers.ts';
+import { enclosedIn, offerable, offeredIn } from './offered.ts';
 import { openParts } from './parts.ts';
-import { type Lookup, offerable, type SignatureVerdict, type SignedEntity } from './verify.ts';
+import type { Lookup, SignatureVerdict, SignedEntity } from './verify.ts';
 
 export interface OpenRequest {
   /** The mail as it came (RFC 5322). */
@@ -90,6 +90,7 @@ function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
   const subject = effectiveField('subject', mail, state.payload);
   const from = protectedField('from', state.payload) ?? fieldsNamed(mail, 'from')[0];
   const signer = soleSigner(state);
+  const inside = offeredIn(state.content);
   return {
     form: state.form,
     encrypted: state.encrypted,
@@ -105,9 +106,9 @@ function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
     content: inUtf8(parseEntity(contentOf(subject.isProtected ? withoutLegacyDisplay(state.content) : state.content))).raw,
     aside: state.aside,
     warnings: [...state.warnings],
-    enclosed: signer ? offerable(enclosedCertificates(state.content)) : [],
-    offeredInside: offerable(offeredCertificates(state.content)),
-    offered: offerable(signersFirst([...offeredCertificates(state.content), ...offeredCertificates(mail)], state)),
+    enclosed: signer ? offerable(enclosedIn(state.content)) : [],
+    offeredInside: offerable(inside),
+    offered: offerable(signersFirst([...inside, ...offeredIn(mail)], state)),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Block } from '../mail/armor.ts';
-import { type EncryptedFile, encryptedFile, offeredCertificates } from '../mail/enclosed.ts';
+import { type EncryptedFile, encryptedFile } from '../mail/enclosed.ts';
 import { recognise } from '../mail/encrypted.ts';
 import { type Entity, isAttachment, parseEntity } from '../mail/message.ts';
 import { filePart, multipart, textPart, typeOfFile } from '../mail/outgoing.ts';
@@ -8,6 +8,7 @@ import { armorOf, isBlank, isText, partsOfText, readable } from '../mail/shown.t
 import { Refusal } from '../refusal.ts';
 import { cameEncrypted, type Means, type Opening, opening, peelAll, putAside, textEntity } from './layers.ts';
 import { openMessage, readCleartext } from './message.ts';
+import { offeredIn } from './offered.ts';
 import { ofCleartext, ofMessage, refuseChanged, type SignatureVerdict, verify } from './verify.ts';
 
 /** More than this in one mail is there to make somebody work. */
@@ -172,7 +173,7 @@ async function note(
   signed: Parameters<typeof verify>[0],
   encrypted: boolean,
 ): Promise<SignatureVerdict[]> {
-  const verdicts = await verify(signed, [...offered, ...offeredCertificates(mail)], lookup, at);
+  const verdicts = await verify(signed, [...offered, ...offeredIn(mail)], lookup, at);
   if (encrypted) cameEncrypted(state);
   else state.inClear = true;
   state.signatures.push(...verdicts);

@@ -5,6 +5,7 @@ import { looksLikeEntity, octetsIn } from '../mail/text.ts';
 import { Refusal } from '../refusal.ts';
 import { type CertificateFacts, readCertificate, verifier } from './certificate.ts';
 import { keyIdsIn } from './certificate-bytes.ts';
+import { LARGEST_OFFERED, offerable } from './offered.ts';
 import { dateAt, openpgp } from './settings.ts';
 
 /** What is known of one signature. */
@@ -53,9 +54,6 @@ export type Lookup = (keyIds: string[]) => Promise<Uint8Array[]>;
 /** A sender's clock may be ahead of ours by this much before his signature counts as made in the future. */
 const CLOCK_SKEW = 5 * MINUTE;
 const MOST_SIGNATURES = 10;
-const MOST_OFFERED = 3;
-/** Octets. OpenPGP.js compares all self-signatures of a certificate with each other: a flooded one of a stranger is not tried. */
-const LARGEST_OFFERED = 64 * 1024;
 
 /**
  * Old GnuPG and PGP wrote no key flags, and by convention "the top-level key provides signature services" (RFC 4880 §5.5.1.2).
@@ -229,12 +227,6 @@ function unreadable(keyId: string, content: string): SignatureVerdict {
 export function refuseChanged(verdicts: readonly SignatureVerdict[]): void {
   if (verdicts.some(({ reason }) => reason === 'invalid'))
     throw new Refusal('malformed-mail', 'The signed text was changed on its way: send it as PGP/MIME, or without the signature');
-}
-
-/** Of what a stranger sends along, as much as anybody will look at. */
-export function offerable(offered: readonly Uint8Array[]): Uint8Array[] {
-  const small = offered.filter((data) => data.length <= LARGEST_OFFERED);
-  return [...new Map(small.map((data) => [sha256(data), data])).values()].slice(0, MOST_OFFERED);
 }
 
 async function gather(keyIds: string[], offered: readonly Uint8Array[], lookup: Lookup): Promise<Candidate[]> {

@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DAY, HOUR, SECOND } from '../../src/clock.ts';
 import { parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
-import { readCertificate } from '../../src/pgp/certificate.ts';
+import { armorCertificate, readCertificate } from '../../src/pgp/certificate.ts';
 import { type OpenedMail, openMail } from '../../src/pgp/open.ts';
+import { packet } from '../support/costly.ts';
+import { effort } from '../support/effort.ts';
 import { absent, type GnuPG, openGnuPG } from '../support/gnupg.ts';
 import { generate, makeParty, type Party } from '../support/party.ts';
 
@@ -793,6 +795,42 @@ describe('certificates that came with a mail', () => {
   ])('%s', async (_, part) => {
     const { offered } = await open(mail(...mixed(text('hi'), part)));
     expect(await Promise.all(offered.map(async (data) => (await readCertificate(data)).fingerprint))).toEqual([rae.fingerprint]);
+  });
+});
+
+describe('certificates of several people in one file', async () => {
+  const both = Buffer.concat([(await readCertificate(eve.public)).data, known.data]);
+  const binary = file('keys.gpg', both);
+  const keyring = file('keys.asc', Buffer.from(armorCertificate(both)), 'application/pgp-keys');
+  const blocks = file('keys.asc', Buffer.from(`Eve:\n${eve.public}\nRae:\n${rae.public}`), 'application/pgp-keys');
+
+  it.each([
+    ['one behind the other', binary],
+    ['in one armored block', keyring],
+    ['in a block each', blocks],
+    ['in a block in the text', text('our keys:', ...armorCertificate(both).split('\n'))],
+  ])('%s: each is read, and a signature finds its own', async (_, part) => {
+    const sealed = await encrypt(crlf(mixed(text('hi'), part).join('\n')));
+    const raw = mail(...pgpMime(sealed));
+    const opened = await openMail({ raw, secrets: [secret], at: AT }, async () => []);
+    expect(opened.signer).toMatchObject({ fingerprint: rae.fingerprint, certificateKnown: false });
+    expect(await Promise.all(opened.offered.map(async (data) => (await readCertificate(data)).fingerprint))).toEqual([
+      rae.fingerprint,
+      eve.fingerprint,
+    ]);
+  });
+
+  it('as many as a mail may bring, and looking for them costs little', async () => {
+    const tiny = packet(6, Buffer.of(4, 0, 0, 0, 0, 22));
+    const many = (count: number) => Buffer.concat(Array.from({ length: count }, () => tiny));
+    const block = armorCertificate(many(2));
+    const spent = effort();
+    const files = [many(900), many(100_000), Buffer.from(block.repeat(Math.floor((1024 * 1024) / block.length)))];
+    const { offered } = await open(
+      mail(...mixed(text('hi'), ...files.map((data) => file('k.asc', data, 'application/pgp-keys')))),
+    );
+    expect(offered.length).toBeLessThanOrEqual(3);
+    expect(spent()).toBeLessThan(800);
   });
 });
 
