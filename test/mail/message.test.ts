@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodedBody, entityText, fieldText, fileName, leaves, parseEntity, parseMessage } from '../../src/mail/message.ts';
+import { viewOf } from '../../src/mail/view.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { effort } from '../support/effort.ts';
 
@@ -176,6 +177,53 @@ describe('reading a part', () => {
       '--a--',
     );
     expect(leaves(parseEntity(mail)).map(entityText)).toEqual(['1', '2', '3']);
+  });
+});
+
+describe('what a person sees', () => {
+  let boundaries = 0;
+  const multi = (kind: string, ...parts: string[][]) => {
+    const boundary = `m${boundaries++}`;
+    return [
+      `Content-Type: multipart/${kind}; boundary=${boundary}`,
+      '',
+      ...parts.flatMap((part) => [`--${boundary}`, ...part]),
+      `--${boundary}--`,
+    ];
+  };
+  const plain = (words: string, more = '') => [`Content-Type: text/plain${more}`, '', words];
+  const html = (words: string, more = '') => [`Content-Type: text/html${more}`, '', `<p>${words}</p>`];
+  const view = (part: string[]) => {
+    const { text, files } = viewOf(parseEntity(bytes(...part, '')));
+    return { words: text.split(/\s+/).filter(Boolean), files: files.map(({ name }) => name) };
+  };
+
+  it.each([
+    ['HTML and the footer of a gateway', multi('mixed', html('body'), plain('footer')), ['body', 'footer']],
+    [
+      'the same in an alternative of one',
+      multi('alternative', multi('mixed', html('body'), plain('footer'))),
+      ['body', 'footer'],
+    ],
+    ['alternatives', multi('alternative', plain('plain'), html('html')), ['plain']],
+    [
+      'alternatives, of which one has pictures, and a footer',
+      multi('mixed', multi('alternative', plain('plain'), multi('related', html('html'))), html('footer')),
+      ['plain', 'footer'],
+    ],
+    ['alternatives, of which the plain one is empty', multi('alternative', plain('  '), html('html')), ['html']],
+    ['alternatives without plain text', multi('alternative', html('html'), html('richer')), ['html', 'richer']],
+  ])('%s', (_, part, words) => {
+    expect(view(part)).toEqual({ words, files: [] });
+  });
+
+  it('a text with a name, or attached, is a file and takes no place of other words', () => {
+    const named = plain('patch', '; name=a.patch');
+    expect(view(multi('alternative', named, html('body')))).toEqual({ words: ['body'], files: ['a.patch'] });
+    expect(view(multi('mixed', html('body', '; name=b.html'), plain('footer')))).toEqual({
+      words: ['footer'],
+      files: ['b.html'],
+    });
   });
 });
 
