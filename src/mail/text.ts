@@ -14,11 +14,30 @@ export const windows1252: Decoder = {
     iconv.decode(bytes, 'windows-1252').replace(/\ufffd/g, (_, at: number) => String.fromCharCode(bytes[at] ?? 0)),
 };
 
+/** UTF-16 that does not say in which order its octets are: RFC 2781 §4.3 has the mark say it, and TextDecoder does not look at it. */
+const utf16: Decoder = { encoding: 'utf-16', decode: (bytes) => new TextDecoder(octetOrder(bytes)).decode(bytes) };
+
+/** Octets of a text that show their order. */
+const ENOUGH = 4096;
+
+/** Without a mark it is as Windows' programs write it, and not as the standard has it, unless more of it is Latin the other way. */
+function octetOrder(bytes: Uint8Array): 'utf-16le' | 'utf-16be' {
+  const [first, second] = bytes;
+  if (first === 0xfe && second === 0xff) return 'utf-16be';
+  if (first === 0xff && second === 0xfe) return 'utf-16le';
+  const zeros = [0, 0];
+  bytes.subarray(0, ENOUGH).forEach((octet, at) => {
+    if (octet === 0) zeros[at % 2] = (zeros[at % 2] ?? 0) + 1;
+  });
+  return (zeros[0] ?? 0) > (zeros[1] ?? 0) ? 'utf-16be' : 'utf-16le';
+}
+
 /** Of the web's charsets (the Encoding Standard), and of those beyond that mail is found in, such as CP850 and UTF-7; undefined for others. */
 export function decoderFor(charset: string): Decoder | undefined {
   const label = charset.trim();
   try {
     const decoder = new TextDecoder(label);
+    if (decoder.encoding === 'utf-16le' && !/le$/i.test(label)) return utf16;
     return decoder.encoding === windows1252.encoding ? windows1252 : decoder;
   } catch {
     if (!LABEL.test(label) || NO_CHARSET.test(label) || !iconv.encodingExists(label)) return undefined;

@@ -4,6 +4,8 @@ import { inUtf8 } from '../../src/mail/utf8.ts';
 
 const entity = (type: string, body: string | Buffer, ...more: string[]) =>
   Buffer.concat([Buffer.from(`${[`Content-Type: ${type}`, ...more].join('\r\n')}\r\n\r\n`), Buffer.from(body)]);
+const littleEndian = (text: string) => Buffer.from(text, 'utf16le');
+const bigEndian = (text: string) => littleEndian(text).swap16();
 const inside = (raw: Buffer) => leaves(inUtf8(parseEntity(raw)));
 
 describe('texts are carried on in UTF-8', () => {
@@ -12,6 +14,12 @@ describe('texts are carried on in UTF-8', () => {
     ['ISO-2022-JP', 'text/plain; charset=iso-2022-jp', Buffer.from('\x1b$B$+\x1b(B\n'), 'か\n'],
     ['CP850', 'text/plain; charset=cp850', Buffer.from([0x81, 0x0a]), 'ü\n'],
     ['UTF-7', 'text/plain; charset=utf-7', Buffer.from('Gr+APwA3w-e\n'), 'Grüße\n'],
+    ['UTF-16 with a mark, as Java writes it', 'text/plain; charset=UTF-16', bigEndian('\ufeffGrüße\n'), 'Grüße\n'],
+    ['UTF-16 with the mark of Windows', 'text/plain; charset=unicode', littleEndian('\ufeffGrüße\n'), 'Grüße\n'],
+    ['UTF-16 without a mark, as the standard has it', 'text/html; charset=iso-10646-ucs-2', bigEndian('<p>か\n'), '<p>か\n'],
+    ['UTF-16 without a mark, as Windows has it', 'text/plain; charset=utf-16', littleEndian('か, です\n'), 'か, です\n'],
+    ['UTF-16 without a mark or a sign of its order', 'text/plain; charset=utf-16', littleEndian('です'), 'です'],
+    ['UTF-16 that says its order', 'text/plain; charset=utf-16le', littleEndian('\u4100b'), '\u4100b'],
     ['no charset at all, as base64 is', 'text/plain; charset=base64', Buffer.from('Grüße\n'), 'Grüße\n'],
     ['a charset of no name that anybody knows', 'text/plain; charset=ISO-8859', Buffer.from([0xe9, 0x0a]), 'é\n'],
     ['no charset, and UTF-8', 'text/plain', Buffer.from('é\n'), 'é\n'],
@@ -53,6 +61,8 @@ describe('texts are carried on in UTF-8', () => {
 
   it.each([
     ['what is UTF-8 or ASCII already', entity('text/plain; charset=utf-8', 'é')],
+    ['Korean in seven bits', entity('text/plain; charset=iso-2022-kr', '\x1b$)C\x0e0!\x0f\n')],
+    ['Chinese in seven bits', entity('text/html; charset="HZ-GB-2312"', '~{VPND~}\n')],
     ['a file', entity('text/x-patch; charset=iso-8859-1', Buffer.from([0xe9]))],
     ['a text with a name', entity('text/plain; charset=iso-8859-1; name=a.txt', Buffer.from([0xe9]))],
     ['an attached text', entity('text/plain; charset=iso-8859-1', Buffer.from([0xe9]), 'Content-Disposition: attachment')],
