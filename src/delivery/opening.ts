@@ -87,6 +87,7 @@ function asItWas(post: Post): Pick<OpenedMail, 'signer' | 'signatures'> {
           fingerprint: post.signer_fingerprint,
           certificateKnown: post.signer_contact_id !== null,
           signatureDigest: '',
+          signedTwice: false,
           signedAt: null,
           addressedTo: [],
           intendedFor: [],

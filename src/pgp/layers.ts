@@ -46,6 +46,8 @@ export interface Opening {
   /** It is the mail itself, and no part of one. */
   root: boolean;
   signatures: SignatureVerdict[];
+  /** Digests of the different valid signatures over the payload. */
+  statements: string[];
   /** The payload as its signer signed it. */
   signedAs: SignedEntity | null;
   aside: Uint8Array[];
@@ -71,6 +73,7 @@ export function opening(content: Entity, root: boolean): Opening {
     inClear: false,
     root,
     signatures: [],
+    statements: [],
     signedAs: null,
     aside: [],
     warnings: new Set(),
@@ -163,8 +166,10 @@ async function signed(
   for (const verdict of verdicts) verdict.coversWholeContent = state.root;
   state.signatures.push(...verdicts);
   // A signature that does not hold protects nothing.
-  const holds = verdicts.some(({ valid }) => valid);
+  const valid = verdicts.filter((verdict) => verdict.valid);
+  const holds = valid.length > 0;
   if (state.encrypted || holds) state.payload = { entity: state.content, encrypted: state.encrypted };
+  if (holds) state.statements = [...new Set(valid.map(({ digest }) => digest))];
   state.signedAs = holds ? message.signedEntity : null;
   return verdicts;
 }

@@ -27,7 +27,10 @@ export interface OpenRequest {
 export interface Signer {
   fingerprint: string;
   certificateKnown: boolean;
+  /** Of the innermost of his signatures: what is around it can be taken off. */
   signatureDigest: string;
+  /** He signed the same words several times: each signature would do without the others. */
+  signedTwice: boolean;
   /** When he says that he signed. */
   signedAt: Instant | null;
   /** Whom he wrote it to, as far as the signature covers that: To and Cc, in lower case, and keys that he named. */
@@ -119,14 +122,15 @@ function signersFirst(offered: readonly Uint8Array[], { signatures }: Opening): 
 }
 
 /** The one certificate behind the whole content; two different ones, or a part of it, credit nobody. */
-function soleSigner({ signatures, payload }: Opening): Signer | null {
+function soleSigner({ signatures, statements, payload }: Opening): Signer | null {
   const good = signatures.filter((one) => one.valid && one.coversWholeContent);
   const [first] = good;
   if (!first?.fingerprint || good.some((one) => one.fingerprint !== first.fingerprint)) return null;
   return {
     fingerprint: first.fingerprint,
     certificateKnown: first.certificateKnown,
-    signatureDigest: first.digest,
+    signatureDigest: statements[0] ?? first.digest,
+    signedTwice: statements.length > 1,
     signedAt: first.madeAt,
     addressedTo: protectedAddresses(payload),
     intendedFor: first.intendedFor,

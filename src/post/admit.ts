@@ -13,6 +13,7 @@ const policy = {
   requests: checks.requests, //           commands: sealed, and signed by somebody of the roster
   files: checks.files, //                 attachments that the list does not want
   repeated: checks.repeated, //           the same mail again
+  signedTwice: checks.signedTwice, //     several signatures of one person over the same words
   mixed: checks.mixed, //                 signed and unsigned words in one mail wait for a person
   unaddressed: checks.unaddressed, //     words that were signed for somebody else wait for a person
   moderated: checks.moderated, //         all words wait for a person

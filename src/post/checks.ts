@@ -33,6 +33,8 @@ export interface Facts {
   /** All of it came encrypted. */
   encrypted: boolean;
   signer: Signer | null;
+  /** One certificate made several signatures over all of it. */
+  signedTwice: boolean;
   /** Sealed and signed by somebody who is not on the roster, or not with this certificate: he applies, or proves it. */
   introduces: boolean;
   /** Somebody of the roster signed a part of it, or several did. */
@@ -76,6 +78,12 @@ export const loop: Check = ({ loop }) => (loop ? reject('mail-loop') : null);
 
 /** Said to be accepted, because it was: a sender who lost the first 250 must not be told that his mail is refused. */
 export const repeated: Check = ({ repeated }) => (repeated ? { verdict: 'discard', reason: 'repeated' } : null);
+
+/** With one of the signatures alone it would be another mail the next time, and no repetition: whose words they are signs them once. */
+export const signedTwice: Check = (facts) =>
+  facts.signedTwice && (isPost(facts) || facts.purpose === 'request')
+    ? reject('malformed-mail', 'It has several signatures by one certificate. Sign it once')
+    : null;
 
 /** Nothing that came by mail is ever published; Curfew's own release does not come this way. */
 export const publicList: Check = (facts) => (facts.list.role === 'public' && isPost(facts) ? reject('not-released') : null);

@@ -144,6 +144,7 @@ function factsOf({ keyring }: Seams, { to, everyList, mail, loop, origin, look, 
             intendedFor: signer.intendedFor,
           }
         : null,
+    signedTwice: signer?.signedTwice ?? false,
     introduces,
     mixed: opened?.signatures.some(({ valid, certificateKnown }) => valid && certificateKnown) ?? false,
     files: to.list.file_names === null && to.list.file_types === null ? [] : filesOf(opened),

@@ -53,6 +53,7 @@ const signer = {
   fingerprint: 'F',
   certificateKnown: true,
   signatureDigest: 'd',
+  signedTwice: false,
   signedAt: null,
   addressedTo: [],
   intendedFor: [],

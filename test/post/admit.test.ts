@@ -47,6 +47,7 @@ const QUIET: Omit<Facts, 'list' | 'purpose'> = {
   repeated: false,
   encrypted: true,
   signer: null,
+  signedTwice: false,
   introduces: false,
   mixed: false,
   files: [],
@@ -214,6 +215,15 @@ describe('words that were signed for somebody else wait for a person', () => {
       expect(verdict(role, { mixed: true })).toEqual({ verdict: 'hold', reason: 'mixed' });
     expect(verdict('private', { mixed: false })).toEqual(membersOnly);
     expect(verdict('private', { mixed: true, repeated: true })).toEqual(discard);
+  });
+
+  test('what one certificate signed several times is refused, unless it is for people or was here before', () => {
+    const facts = { signer: onThisList, signedTwice: true };
+    for (const purpose of ['post', 'thread', 'request'] as const)
+      expect(verdict('private', { ...facts, purpose })).toMatchObject({ verdict: 'reject', reason: 'malformed-mail' });
+    expect(verdict('intake', { signedTwice: true })).toMatchObject({ verdict: 'reject', reason: 'malformed-mail' });
+    expect(verdict('private', { ...facts, purpose: 'owner' })).not.toMatchObject({ verdict: 'reject' });
+    expect(verdict('private', { ...facts, repeated: true })).toEqual(discard);
   });
 });
 

@@ -13,7 +13,22 @@ import { clearMail, encryptedMail, entity } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { makeParty } from '../support/party.ts';
-import { blockOf, copyFor, encryptedPackets, head, mailOf, membersOf, pgpMime, readersOf, secretOf, teamOf } from './attack.ts';
+import {
+  blockOf,
+  copyFor,
+  encrypted,
+  encryptedPackets,
+  head,
+  mailOf,
+  membersOf,
+  outcomeOf,
+  pgpMime,
+  readersOf,
+  secretOf,
+  signed,
+  teamOf,
+  text,
+} from './attack.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -72,6 +87,36 @@ eachEngine((engine) => {
     expect(second).toMatchObject({ id: first.id });
     expect(await copies()).toBe(before);
     expect(await outbox(house).drain()).toEqual([]);
+  });
+
+  const words = () => text('The embargo holds.', 'text/plain; protected-headers="v1"', `To: ${LISTS.distributors}`);
+  const sealedEntity = async (octets: Buffer, by?: Person) =>
+    mailOf(...head(alpha.address), ...pgpMime(await encrypted(house, octets, LISTS.distributors, by)));
+
+  test('with the second of its two signatures: refused with both, as each would do without the other', async () => {
+    const both = mailOf(...(await signed(house, words(), alpha, alpha))).toString('latin1');
+    const [armored = ''] = /-----BEGIN PGP SIGNATURE[\s\S]*-----END PGP SIGNATURE-----/.exec(both) ?? [];
+    const { packets } = await openpgp.readSignature({ armoredSignature: armored });
+    const second = new openpgp.PacketList<openpgp.SignaturePacket>();
+    second.push(...packets.slice(1));
+    const alone = both.replace(armored, new openpgp.Signature(second).armor().trim());
+    const send = async (octets: string) =>
+      outcomeOf(arrive(house, await sealedEntity(Buffer.from(octets, 'latin1')), { to: LISTS.distributors }));
+    expect(await send(both)).toBe('refused: malformed-mail');
+    expect(await send(alone)).toBe('taken');
+    expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(membersOf(house));
+    expect(await send(both)).toBe('refused: malformed-mail');
+  });
+
+  test('without the signature that was around it: goes nowhere', async () => {
+    const inner = mailOf(...(await signed(house, words(), alpha)));
+    house.clock.moveTo(house.clock.now() + 1000);
+    const first = await arrive(house, await sealedEntity(inner, alpha), { to: LISTS.distributors });
+    expect(first.held).toBeNull();
+    const before = await everything(house);
+    const again = await arrive(house, await sealedEntity(inner), { to: LISTS.distributors, sender: 'eve@evil.example' });
+    expect(again).toMatchObject({ id: first.id, repeated: true });
+    expect(await everything(house)).toEqual(before);
   });
 
   test('to another list: its readers do not get it, the team decides', async () => {
