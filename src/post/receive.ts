@@ -17,6 +17,7 @@ import { filesOf, isForPeople, keptVerdicts, type Look, lookAt, unopened } from 
 import { newcomerOf, runNewcomer } from './newcomer.ts';
 import { prepareReceipt, type Receipt } from './receipt.ts';
 import type { Accepted, Identity, Received } from './received.ts';
+import { keepRenewal, reporterRenewal } from './reporter.ts';
 import { answerKey, runRequest } from './request.ts';
 import { takeBounce } from './take-bounce.ts';
 
@@ -64,8 +65,13 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
       return commit(trx);
     });
   if (kind === 'post') {
-    const receipt = origin === null && verdict.verdict === 'accept' ? await introduction(seams, identity, to, mail, look) : null;
-    return file((trx) => (receipt ? fileIntroduction(trx, acting, to, post, receipt) : filePost(trx, acting, to, post)));
+    const isHis = origin === null && verdict.verdict === 'accept';
+    const receipt = isHis ? await introduction(seams, identity, to, mail, look) : null;
+    const renewal = isHis ? await reporterRenewal(seams, to, look) : null;
+    return file(async (trx) => {
+      if (renewal) await keepRenewal(trx, acting, renewal);
+      return receipt ? fileIntroduction(trx, acting, to, post, receipt) : filePost(trx, acting, to, post);
+    });
   }
   if (kind !== 'report') return file((trx) => filePost(trx, acting, to, post));
   const opening = await openCase(seams, identity, post);

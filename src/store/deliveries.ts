@@ -224,12 +224,12 @@ const FOR_CERTIFICATE = [
 ];
 
 /**
- * Sends what was held because of a contact's certificate, now that this one, his current one, can be encrypted to: his copies, and
- * what was for it alone. Gives of how many.
+ * Sends what was held because of a certificate, now that this one can be encrypted to: the copies of the contact whose current one it
+ * is, and what was for it alone. Gives of how many.
  */
 export async function retryForCertificate(
   db: Db,
-  { contactId, certificateId }: { contactId: string; certificateId: string },
+  { contactId, certificateId }: { contactId: string | null; certificateId: string },
   now: Instant,
 ): Promise<number> {
   const result = await db
@@ -237,7 +237,9 @@ export async function retryForCertificate(
     .set(queuedAgain(now))
     .where('state', '=', 'held')
     .where('reason', 'in', FOR_CERTIFICATE)
-    .where((eb) => eb.or([eb('contact_id', '=', contactId), eb('certificate_id', '=', certificateId)]))
+    .where((eb) =>
+      eb.or([...(contactId === null ? [] : [eb('contact_id', '=', contactId)]), eb('certificate_id', '=', certificateId)]),
+    )
     .executeTakeFirst();
   return Number(result.numUpdatedRows);
 }

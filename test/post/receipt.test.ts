@@ -1,13 +1,15 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DAY, SECOND } from '../../src/clock.ts';
+import { threadAddress } from '../../src/mail/address.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
 import * as cases from '../../src/store/cases.ts';
+import * as certificates from '../../src/store/certificates.ts';
 import { headerOf, outbox, type Sent } from '../delivery/outbox.ts';
 import { clearMail, encryptedMail, type Letter, signedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
-import { generate, makeParty, openCopy, type Party } from '../support/party.ts';
+import { changed, generate, makeParty, openCopy, type Party } from '../support/party.ts';
 import { arrive, CANARY, everything, letterOf, listCertificate, postOf } from './arrive.ts';
 
 eachEngine((engine) => {
@@ -72,6 +74,61 @@ eachEngine((engine) => {
       const mallory = await makeParty('mallory@evil.example');
       await answerTo(first, mallory, mallory.address);
       expect((await receipts()).length).toBe(1);
+    });
+  });
+
+  describe('a reporter who extended his certificate', () => {
+    const LATER = 100 * DAY;
+    /** His case, before his certificate expires. */
+    const reported = async (lifetime: number) => {
+      const born = house.clock.now() - DAY;
+      rita = await generate('rita@example.org', 'rita', { born, lifetime: lifetime / SECOND });
+      const { caseId } = await arrive(house, await sealed({ attachments: [attached(rita)] }, rita));
+      house.clock.moveTo(house.clock.now() + SECOND);
+      return caseId ?? '';
+    };
+    const certificateOf = async (caseId: string) => {
+      const id = (await cases.byId(house.db, caseId))?.reporter_certificate_id ?? '';
+      return certificates.byId(house.db, id);
+    };
+    const write = async (caseId: string, by: Party, certificate: string) => {
+      const to = threadAddress(LISTS.security, caseId, (await cases.byId(house.db, caseId))?.thread_token ?? '');
+      const data = Buffer.from(certificate);
+      const raw = await sealed({ to, attachments: [{ name: 'key.asc', type: 'application/pgp-keys', data }] }, by);
+      return arrive(house, raw, { to, sender: by.address });
+    };
+    const usableLater = async (caseId: string) => {
+      const data = (await certificateOf(caseId))?.data ?? new Uint8Array();
+      return (await house.pgp.usable(data, house.clock.now() + LATER)).usable;
+    };
+
+    test('and encloses it in his thread is written to with it, and gets what was held', async () => {
+      const caseId = await reported(10 * DAY);
+      const before = await certificateOf(caseId);
+      await house.db
+        .updateTable('deliveries')
+        .set({ state: 'held', reason: 'expired' })
+        .where('audience', '=', 'reporter')
+        .execute();
+      const extended = await changed(rita, house.clock.now(), { lifetime: (2 * LATER) / SECOND });
+      expect(await usableLater(caseId)).toBe(false);
+      expect((await write(caseId, rita, extended)).caseId).toBe(caseId);
+      expect(await usableLater(caseId)).toBe(true);
+      expect((await certificateOf(caseId))?.id).toBe(before?.id);
+      expect((await receipts()).map(({ state }) => state)).toEqual(['queued']);
+      house.clock.moveTo(house.clock.now() + SECOND);
+      await write(caseId, rita, rita.public);
+      expect(await usableLater(caseId)).toBe(true);
+    });
+
+    test('is the one who signed with it: nobody else brings another in its place', async () => {
+      const caseId = await reported(10 * DAY);
+      const before = await certificateOf(caseId);
+      const extended = await changed(rita, house.clock.now(), { lifetime: (2 * LATER) / SECOND });
+      const mallory = await makeParty('mallory@evil.example');
+      await write(caseId, mallory, extended);
+      await write(caseId, mallory, mallory.public);
+      expect(await certificateOf(caseId)).toEqual(before);
     });
   });
 
