@@ -22,40 +22,64 @@ type Facts<N extends WordsName> = Parameters<Words[N]>[0];
 type Instants<F> = { [K in keyof F]: K extends `${string}At` | `${string}By` | 'until' ? K : never }[keyof F];
 
 export interface Sample<N extends WordsName> {
-  facts: Facts<N>;
+  /** The first is for people to look at. Among them is each fact that may be missing, once there and once not. */
+  facts: readonly [Facts<N>, ...Facts<N>[]];
   /** Of the facts: shown as people read an instant. */
   instants: readonly Instants<Facts<N>>[];
+  /** Of the facts: without these nobody can do anything with the mail, and no project knows them before. */
+  needed: readonly (keyof Facts<N>)[];
 }
 
 const AT = Date.UTC(2026, 0, 31, 12);
 const FINGERPRINT = 'D3B5A1C0FFEE00D3B5A1C0FFEE00D3B5A1C0FFEE';
+const ANOTHER = FINGERPRINT.replaceAll('0', '1');
+
+const certificateReplaced = {
+  address: 'gina@gamma.example',
+  organisation: 'Gamma Linux',
+  before: FINGERPRINT,
+  after: ANOTHER,
+  encryptionKey: null,
+} as const;
+
+const dispatch = {
+  caseId: 'orbit-2026-0001',
+  subject: 'Overflow in the parser',
+  text: 'A length is not checked.',
+  releaseAt: AT,
+  patches: [{ name: 'fix.patch', sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }],
+} as const;
+
+const memberChanged = { project: 'orbit', organisation: 'Gamma Linux', state: 'active', reason: 'vetted' } as const;
+
+const refusedPost = {
+  list: 'distributors@orbit.example',
+  postId: '01k3jz8q4nv1w6x0r7t2yeabcd',
+  receivedAt: AT,
+  reason: 'not for this list',
+} as const;
 
 /** What each is about, with values as they might be: what a file may name, and what a preview shows. */
 export const samples: { readonly [N in WordsName]: Sample<N> } = {
-  applied: { facts: { project: 'orbit', organisation: 'Gamma Linux' }, instants: [] },
+  applied: { facts: [{ project: 'orbit', organisation: 'Gamma Linux' }], instants: [], needed: [] },
   certificateEnds: {
-    facts: { fingerprint: FINGERPRINT, days: 14, endsAt: AT, request: 'security-request@orbit.example' },
+    facts: [{ fingerprint: FINGERPRINT, days: 14, endsAt: AT, request: 'security-request@orbit.example' }],
     instants: ['endsAt'],
+    needed: ['fingerprint'],
   },
   certificateReplaced: {
-    facts: {
-      address: 'gina@gamma.example',
-      organisation: 'Gamma Linux',
-      before: FINGERPRINT,
-      after: FINGERPRINT.replaceAll('0', '1'),
-      encryptionKey: null,
-    },
+    facts: [
+      certificateReplaced,
+      { ...certificateReplaced, after: FINGERPRINT, encryptionKey: { before: FINGERPRINT, after: ANOTHER } },
+      { ...certificateReplaced, after: FINGERPRINT, encryptionKey: { before: null, after: null } },
+    ],
     instants: [],
+    needed: ['address', 'after'],
   },
   dispatch: {
-    facts: {
-      caseId: 'orbit-2026-0001',
-      subject: 'Overflow in the parser',
-      text: 'A length is not checked.',
-      releaseAt: AT,
-      patches: [{ name: 'fix.patch', sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }],
-    },
+    facts: [dispatch, { ...dispatch, patches: [] }],
     instants: ['releaseAt'],
+    needed: ['releaseAt', 'text'],
   },
   heldPost: {
     facts: {
@@ -67,46 +91,59 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     instants: ['receivedAt'],
   },
   keyRotated: {
-    facts: { list: 'distributors@orbit.example', before: FINGERPRINT, after: FINGERPRINT.replaceAll('0', '1'), fromAt: AT },
+    facts: [
+      { list: 'distributors@orbit.example', before: FINGERPRINT, after: ANOTHER, fromAt: AT },
+      { list: 'distributors@orbit.example', before: FINGERPRINT, after: FINGERPRINT, fromAt: AT },
+    ],
     instants: ['fromAt'],
+    needed: ['list', 'after'],
   },
   lifted: {
-    facts: { caseId: 'orbit-2026-0001', releaseAt: AT, releasedAt: AT, channels: ['announce@orbit.example'] },
+    facts: [{ caseId: 'orbit-2026-0001', releaseAt: AT, releasedAt: AT, channels: ['announce@orbit.example'] }],
     instants: ['releaseAt', 'releasedAt'],
+    needed: ['caseId'],
   },
   memberChanged: {
-    facts: { project: 'orbit', organisation: 'Gamma Linux', state: 'active', reason: 'vetted' },
+    // No other word of a text is likely to be `key_hold`.
+    facts: [memberChanged, { ...memberChanged, state: 'key_hold', reason: null }],
     instants: [],
+    needed: ['state'],
   },
-  news: { facts: { caseId: 'orbit-2026-0001', releasedAt: AT, channels: ['announce@orbit.example'] }, instants: ['releasedAt'] },
+  news: {
+    facts: [{ caseId: 'orbit-2026-0001', releasedAt: AT, channels: ['announce@orbit.example'] }],
+    instants: ['releasedAt'],
+    needed: ['caseId'],
+  },
   proveKey: {
-    facts: {
-      project: 'orbit',
-      fingerprint: FINGERPRINT,
-      request: 'security-request@orbit.example',
-      nonce: 'k3jz8q4nv1w6x0r7t2ye',
-      until: AT,
-    },
+    facts: [
+      {
+        project: 'orbit',
+        fingerprint: FINGERPRINT,
+        request: 'security-request@orbit.example',
+        nonce: 'k3jz8q4nv1w6x0r7t2ye',
+        until: AT,
+      },
+    ],
     instants: ['until'],
+    needed: ['nonce'],
   },
   receipt: {
-    facts: {
-      project: 'orbit',
-      caseId: 'orbit-2026-0001',
-      receivedAt: AT,
-      thread: 'security+orbit-2026-0001.k3jz8q4n@orbit.example',
-      answerBy: AT,
-    },
+    facts: [
+      {
+        project: 'orbit',
+        caseId: 'orbit-2026-0001',
+        receivedAt: AT,
+        thread: 'security+orbit-2026-0001.k3jz8q4n@orbit.example',
+        answerBy: AT,
+      },
+    ],
     instants: ['receivedAt', 'answerBy'],
+    needed: ['thread'],
   },
   refusedPost: {
-    facts: {
-      list: 'distributors@orbit.example',
-      postId: '01k3jz8q4nv1w6x0r7t2yeabcd',
-      receivedAt: AT,
-      reason: 'not for this list',
-    },
+    facts: [refusedPost, { ...refusedPost, reason: '' }],
     instants: ['receivedAt'],
+    needed: ['reason'],
   },
 };
 
