@@ -65,16 +65,16 @@ export async function verifyLog(
     hashes[seq] ??= hash;
     previous = { seq, hash };
     if (entry?.action !== 'audit.head') continue;
-    const told = await readHead(keys, utf8(entry.detail['statement']), utf8(entry.detail['signature']));
-    const fault = headFault(told, hashes);
+    const head = await readHead(keys, utf8(entry.detail['statement']), utf8(entry.detail['signature']));
+    const fault = 'text' in head ? head : headFault(head, hashes);
     if (fault) faults.push({ line: fault.line || at, text: `the signed head in line ${at}: ${fault.text}` });
-    else if (told) heads.push(told);
+    else if ('hash' in head) heads.push(head);
   }
   for (const { name, statement, signature } of mailed) {
-    const told = await readHead(keys, statement, signature);
-    const fault = headFault(told, hashes);
+    const head = await readHead(keys, statement, signature);
+    const fault = 'text' in head ? head : headFault(head, hashes);
     if (fault) faults.push({ line: fault.line, text: `${name}: ${fault.text}` });
-    else if (told) heads.push(told);
+    else if ('hash' in head) heads.push(head);
   }
   const covered = Math.max(0, ...heads.map((head) => head.lines));
   return { lines: at, hash: previous.hash, heads: heads.length, covered, faults };
@@ -89,9 +89,7 @@ function chainFaults(entry: Entry | undefined, at: number, previous: { seq: numb
   return [{ line: at - 1, text: `it is not what line ${at} was written after: one of the two was changed` }];
 }
 
-function headFault(told: Told | undefined, hashes: readonly string[]): Fault | undefined {
-  if (!told) return { line: 0, text: 'its signature does not hold' };
-  const { lines, hash } = told;
+function headFault({ lines, hash }: Told, hashes: readonly string[]): Fault | undefined {
   if (hashes[lines] === hash) return undefined;
   if (hashes[lines] === undefined)
     return {
@@ -127,15 +125,21 @@ function parse(line: string): Entry | undefined {
   return { seq: seq as number, prev, action, detail: detail as Record<string, unknown> };
 }
 
-async function readHead(certificates: Uint8Array[], statement: Uint8Array, signature: Uint8Array): Promise<Told | undefined> {
+const FORGED: Fault = { line: 0, text: 'its signature does not hold' };
+/** Nothing that speaks against the log: whoever verifies may lack a key that the list had before. */
+const FOREIGN: Fault = { line: 0, text: 'it is signed with a key that was not given' };
+
+/** What a head says, where its signature holds. */
+async function readHead(certificates: Uint8Array[], statement: Uint8Array, signature: Uint8Array): Promise<Told | Fault> {
   const text = Buffer.from(statement).toString();
   const read = /^Curfew audit head 1\r\nProject: .*\r\nLines: (\d{1,15})\r\nSHA-256: ([0-9a-f]{64})\r\nAt: (\S+)\r\n$/.exec(text);
   const at = Date.parse(read?.[3] ?? '');
-  if (!read?.[1] || !read[2] || Number.isNaN(at)) return undefined;
+  if (!read?.[1] || !read[2] || Number.isNaN(at)) return FORGED;
   const signed = await ofDetached(statement, signature).catch(() => undefined);
   // As of when it was made: the key may have expired since.
   const verdicts = signed ? await verify(signed, [], async () => certificates, at) : [];
-  return verdicts.some(({ valid }) => valid) ? { lines: Number(read[1]), hash: read[2] } : undefined;
+  if (verdicts.some(({ valid }) => valid)) return { lines: Number(read[1]), hash: read[2] };
+  return verdicts.length > 0 && verdicts.every(({ reason }) => reason === 'no-certificate') ? FOREIGN : FORGED;
 }
 
 function utf8(value: unknown): Uint8Array {

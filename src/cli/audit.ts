@@ -6,6 +6,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Static } from 'typebox';
 import { type Fault, type MailedHead, verifyLog } from '../audit/verify.ts';
 import { AuditView } from '../http/schemas.ts';
+import { armoredApart } from '../pgp/certificate-bytes.ts';
 import * as audit from '../store/audit.ts';
 import { connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
 import { readNamed } from './file.ts';
@@ -29,7 +30,7 @@ export function register(program: Command): void {
     .argument('<export>', 'what `audit export` printed; - for standard input')
     .requiredOption(
       '--key <certificate>',
-      'the certificate of the intake list, which signs heads (repeat it for one that it had before)',
+      'the certificates of the intake list, which signs heads: all that `keys export --all` prints (repeat it for more)',
       collectKeys,
     )
     .option('--head <file>', 'audit-head-N.txt of a mail, its .asc beside it (repeat it for more)', collect, [])
@@ -92,7 +93,8 @@ async function verify(file: string, { key, head, json }: VerifyOptions): Promise
   const heads: MailedHead[] = head.map((name) => ({ name, statement: readNamed(name), signature: readNamed(`${name}.asc`) }));
   const input = file === '-' ? process.stdin : createReadStream(file);
   const lines = createInterface({ input, crlfDelay: 0 });
-  const verified = await verifyLog(lines, key.map(readNamed), heads);
+  const certificates = key.map(readNamed).flatMap(armoredApart);
+  const verified = await verifyLog(lines, certificates, heads);
   const { faults, ...said } = verified;
   const whole = faults.length === 0;
   print(json ? { json } : {}, { whole, ...said, faults }, [

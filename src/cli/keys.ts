@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { Command } from 'commander';
 import { toIso } from '../clock.ts';
 import { readPassphrase } from '../config.ts';
@@ -16,7 +16,10 @@ import { askSecret } from './prompt.ts';
 export function register(program: Command): void {
   const keys = program.command('keys').description('keys of the lists');
   localCommand(keys, 'list', 'list the keys: whose they are and when they expire').action(list);
-  localCommand(keys, 'export', 'print the armored certificate of a list').argument('<address>', 'of the list').action(exportKey);
+  localCommand(keys, 'export', 'print the armored certificate of a list')
+    .argument('<address>', 'of the list')
+    .option('--all', 'those of all its keys: the one that signs, then what it had before and is to have next')
+    .action(exportKeys);
   localCommand(keys, 'renew', "extend a list key's expiry; the key itself stays")
     .argument('<address>', 'of the list')
     .option('--days <days>', 'from now', days, 730)
@@ -60,12 +63,29 @@ async function keyOf({ config, clock }: Local, { address, role, fingerprint, nex
   };
 }
 
-async function exportKey(address: string, options: LocalOptions): Promise<void> {
-  const { fingerprint, certificate } = await withLocal(options, async ({ config, db }) =>
-    readKey(config.keys, (await known(db, address)).fingerprint),
+async function exportKeys(address: string, options: LocalOptions & { all?: true }): Promise<void> {
+  const found = await withLocal(options, async ({ config, db }) => {
+    const current = await readKey(config.keys, (await known(db, address)).fingerprint);
+    return [current, ...(options.all ? await othersOf(config.keys, current) : [])];
+  });
+  const shown = found.map(({ fingerprint, certificate }) => ({
+    address: address.toLowerCase(),
+    fingerprint,
+    certificate: armorCertificate(certificate),
+  }));
+  print(
+    options,
+    options.all ? shown : shown[0],
+    shown.map(({ certificate }) => certificate.trimEnd()),
   );
-  const armored = armorCertificate(certificate);
-  print(options, { address: address.toLowerCase(), fingerprint, certificate: armored }, [armored.trimEnd()]);
+}
+
+/** The other keys of its list that are in the folder. */
+async function othersOf(folder: string, { address, fingerprint }: ListCertificate): Promise<ListCertificate[]> {
+  const files = (await readdir(folder)).sort().filter((file) => file.endsWith('.asc') && !file.startsWith('.'));
+  const others = files.map((file) => basename(file, '.asc')).filter((name) => name !== fingerprint);
+  const keys = await Promise.all(others.map((name) => readKey(folder, name)));
+  return keys.filter((key) => key.address === address);
 }
 
 async function renew(address: string, options: LocalOptions & { days: number }): Promise<void> {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as openpgp from 'openpgp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { BEGINNING, type End, nextLine, SYSTEM } from '../../src/audit/entry.ts';
@@ -89,11 +90,31 @@ describe('an export of the audit log', () => {
 
   test('with a head that another key signed, or that says something else: told of', async () => {
     const forged = await signed(other, { seq: 10, hash: 'a'.repeat(64) }, AT + DAY);
-    expect((await verify(lines, [forged])).faults).toEqual([{ line: 0, text: 'audit-head.txt: its signature does not hold' }]);
+    expect((await verify(lines, [forged])).faults).toEqual([
+      { line: 0, text: 'audit-head.txt: it is signed with a key that was not given' },
+    ]);
     const edited = { ...mailed, statement: Buffer.from(mailed.statement.toString().replace('Lines: 10', 'Lines: 9')) };
-    expect((await verify(lines, [edited])).faults).toMatchObject([{ line: 0 }]);
+    expect((await verify(lines, [edited])).faults).toEqual([{ line: 0, text: 'audit-head.txt: its signature does not hold' }]);
     const inside = edit(6, (line) => line.replace('BEGIN PGP SIGNATURE', 'BEGIN PGP SIGNATURX'));
     expect((await verify(inside)).faults.map(({ line }) => line)).toContain(6);
+  });
+
+  test('with heads that two keys of a list signed: whole for whoever has both certificates', async () => {
+    const later = await signed(
+      other,
+      {
+        seq: 10,
+        hash: createHash('sha256')
+          .update(lines[9] ?? '')
+          .digest('hex'),
+      },
+      AT + DAY,
+    );
+    const both = [list.public, other.public];
+    expect(await verifyLog(lines, both, [mailed, later])).toMatchObject({ heads: 3, covered: 10, faults: [] });
+    const [inside, ...more] = (await verifyLog(lines, [other.public], [mailed, later])).faults;
+    expect(inside).toEqual({ line: 6, text: 'the signed head in line 6: it is signed with a key that was not given' });
+    expect(more).toEqual([{ line: 0, text: 'audit-head.txt: it is signed with a key that was not given' }]);
   });
 
   test('of nothing', async () => {

@@ -1,8 +1,12 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { headStatement } from '../../src/audit/heads.ts';
 import { DAY, systemClock } from '../../src/clock.ts';
-import { run } from '../support/process.ts';
+import { openListKey } from '../../src/pgp/keyring.ts';
+import { signDetached } from '../../src/pgp/seal.ts';
+import { run, runCurfew } from '../support/process.ts';
 import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
 
 const LIST = 'security@orbit.example';
@@ -11,6 +15,8 @@ let project: TestProject;
 beforeAll(async () => {
   project = await initProject(folder);
 });
+
+const passphraseOf = ({ dir }: TestProject) => readFileSync(join(dir, 'passphrase'), 'utf8').trim();
 
 interface Key {
   address: string;
@@ -110,6 +116,33 @@ test('another key is made beside the one that signs, under the same passphrase, 
   writeFileSync(join(other.dir, 'passphrase'), 'wrong\n');
   const refused = await other.curfew('keys', 'rotate', 'distributors@orbit.example');
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('the passphrase is wrong') });
+});
+
+test('the certificates of all keys of a list are exported, and a log is verified with the file', async () => {
+  const other = await initProject(join(folder, 'all'));
+  const { before, after } = JSON.parse((await other.curfew('keys', 'rotate', LIST, '--json')).stdout);
+  const exported = JSON.parse((await other.curfew('keys', 'export', LIST, '--all', '--json')).stdout) as Key[];
+  expect(exported.map(({ address, fingerprint }) => [address, fingerprint])).toEqual([
+    [LIST, before],
+    [LIST, after],
+  ]);
+  const { stdout } = await other.curfew('keys', 'export', LIST, '--all');
+  expect(stdout.match(/-----BEGIN PGP PUBLIC KEY BLOCK-----/g)).toHaveLength(2);
+  const [log, key, head] = [join(other.dir, 'audit.jsonl'), join(other.dir, 'all.asc'), join(other.dir, 'audit-head-1.txt')];
+  writeFileSync(key, stdout);
+  await other.curfew('audit', 'export', '--out', log);
+  const [first = ''] = readFileSync(log, 'utf8').split('\n');
+  const statement = headStatement('orbit', { seq: 1, hash: createHash('sha256').update(first).digest('hex') }, systemClock.now());
+  writeFileSync(head, statement);
+  // As the list will sign once its new key is the one.
+  const { secret } = await openListKey(readFileSync(join(other.dir, 'keys', `${after}.asc`), 'utf8'), passphraseOf(other));
+  writeFileSync(`${head}.asc`, (await signDetached(Buffer.from(statement), secret, systemClock.now())).armored);
+  const verify = async (certificate: string) =>
+    (await runCurfew(['audit', 'verify', log, '--key', certificate, '--head', head])).stdout;
+  expect(await verify(key)).toContain('1 signed heads hold');
+  const alone = join(other.dir, 'one.asc');
+  writeFileSync(alone, (await other.curfew('keys', 'export', LIST)).stdout);
+  expect(await verify(alone)).toContain(`${head}: it is signed with a key that was not given`);
 });
 
 test('a list that there is not is refused', async () => {
