@@ -32,8 +32,15 @@ export interface Client {
 
 /** Throws ConfigError where it cannot be told which server is meant, or with which token. */
 export function connect(options: RemoteOptions): Client {
-  const server = serverOf(options);
-  const token = tokenOf(options);
+  return clientOf(serverOf(options), tokenOf(options));
+}
+
+/** For what is for anyone: no token is sent, even where there is one. */
+export function connectAsAnyone(options: RemoteOptions): Client {
+  return clientOf(serverOf(options), null);
+}
+
+function clientOf(server: URL, token: string | null): Client {
   return {
     async ask(request, schema, body) {
       const [method = '', path = ''] = request.split(' ', 2);
@@ -114,8 +121,11 @@ export function misused(message: string): ConfigError {
 /** A release seals a copy of every patch; nothing takes longer. */
 const PATIENCE = 120 * SECOND;
 
-async function send(url: URL, method: string, token: string, body: unknown): Promise<Response> {
-  const headers = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+async function send(url: URL, method: string, token: string | null, body: unknown): Promise<Response> {
+  const headers = {
+    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+  };
   const content = body === undefined ? {} : { body: JSON.stringify(body) };
   // A redirect would carry the token to wherever it leads.
   const options = { method, headers, ...content, redirect: 'error', signal: AbortSignal.timeout(PATIENCE) } as const;

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { jsonFault } from '../json-fault.ts';
+import { Refusal } from '../refusal.ts';
 
 /** The octets of a file that somebody named. What is thrown has its `path`: of a folder the system does not say which. */
 export function readNamed(path: string): Buffer {
@@ -12,4 +14,12 @@ export function readNamed(path: string): Buffer {
 /** A text that somebody named; - is standard input. */
 export function readText(path: string): string {
   return (path === '-' ? readFileSync(0) : readNamed(path)).toString('utf8');
+}
+
+/** What the JSON of such a text says. Throws Refusal('invalid') with the place where it is none. */
+export function readJson(path: string): unknown {
+  const text = readText(path);
+  const fault = jsonFault(text);
+  if (fault) throw new Refusal('invalid', `${path} is not JSON: line ${fault.line}, column ${fault.column}`);
+  return JSON.parse(text);
 }

@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { type Static, Type } from 'typebox';
 import { AdmissionView, CriteriaView, Exposed, MemberView } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
-import { type Client, connect, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
+import { type Client, connect, connectAsAnyone, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
+import { readJson } from './file.ts';
 import { columns, print, printable } from './local.ts';
 
 export function register(program: Command): void {
@@ -18,6 +19,14 @@ export function register(program: Command): void {
   add('show', 'show a member, with what was said of its application')
     .argument(...of)
     .action(show);
+  add('apply', 'apply to be a member, without a token: what comes of it is told by mail')
+    .argument('<file>', 'the JSON of the application, as in POST /api/v1/applications; - for standard input')
+    .action(apply);
+  add('add', 'add a member, as one who has applied')
+    .argument('<organisation>', 'its name')
+    .option('--product <words>', 'what it makes')
+    .option('--list <address>', 'a list that it is put on; may be given again', collect, [])
+    .action(addMember);
   add('vouch', 'vouch for an applicant, as a person of another organisation')
     .argument(...of)
     .requiredOption('--statement <words>', 'what you know of it')
@@ -106,6 +115,18 @@ async function show(member: string, options: RemoteOptions): Promise<void> {
     ...said.removals.map(({ personId, reason, at: when }) => `Removal:   asked for by ${personId}, ${when}: ${reason}`),
   ];
   print(options, said, lines.map(printable));
+}
+
+async function apply(file: string, options: RemoteOptions): Promise<void> {
+  const answer = Type.Object({ status: Type.Literal('received') });
+  const said = await connectAsAnyone(options).ask('POST /applications', answer, readJson(file));
+  print(options, said, ['The application was received. What comes of it is told by mail.']);
+}
+
+async function addMember(organisation: string, options: RemoteOptions & { product?: string; list: string[] }): Promise<void> {
+  const { product, list: lists } = options;
+  const body = { organisation, ...(product === undefined ? {} : { product }), lists };
+  tell(options, await connect(options).ask('POST /members', MemberView, body));
 }
 
 async function vouch(member: string, options: RemoteOptions & { statement: string }): Promise<void> {

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import { jsonFault } from '../json-fault.ts';
 import { createPgp, type Pgp } from '../pgp/pool.ts';
 import { Refusal } from '../refusal.ts';
 import { certificateFolder, entriesFromCsv } from '../roster/csv.ts';
@@ -9,7 +8,7 @@ import type { RosterProblem } from '../roster/entries.ts';
 import { exportRoster } from '../roster/export.ts';
 import { type ImportOptions, type ImportReport, importRoster, type ReportedRenewal } from '../roster/import.ts';
 import { importSchleuder } from '../roster/schleuder.ts';
-import { readNamed } from './file.ts';
+import { readJson, readText } from './file.ts';
 import { type Local, type LocalOptions, localCommand, print, withLocal } from './local.ts';
 import { progressBar } from './progress.ts';
 import { listMapping, readSource, reportLines, type SchleuderOptions } from './schleuder.ts';
@@ -93,11 +92,8 @@ async function exportFile(options: LocalOptions): Promise<void> {
 }
 
 function readRoster(file: string, folder: string | undefined): { entries: unknown; problems: RosterProblem[] } {
-  const text = readNamed(file).toString('utf8');
-  if (file.toLowerCase().endsWith('.csv')) return entriesFromCsv(text, certificateFolder(folder ?? dirname(file)));
-  const fault = jsonFault(text);
-  if (fault) throw new Refusal('invalid', `${file} is not JSON: line ${fault.line}, column ${fault.column}`);
-  return { entries: JSON.parse(text), problems: [] };
+  if (!file.toLowerCase().endsWith('.csv')) return { entries: readJson(file), problems: [] };
+  return entriesFromCsv(readText(file), certificateFolder(folder ?? dirname(file)));
 }
 
 function line({ entry, address, problem }: RosterProblem): string {

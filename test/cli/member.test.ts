@@ -35,6 +35,9 @@ beforeEach(async () => {
 const curfew = (who: number, ...args: string[]) =>
   runCurfew(['member', ...args], { env: { CURFEW_TOKEN: tokens[who] ?? '', CURFEW_URL: api.url } });
 
+/** Who is nobody yet: the JSON comes by standard input. */
+const applies = (input: string) => runCurfew(['member', 'apply', '-'], { input, env: { CURFEW_URL: api.url } });
+
 async function done(who: number, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await curfew(who, ...args);
   expect([code, stderr], args.join(' ')).toEqual([0, '']);
@@ -65,6 +68,29 @@ test('a member is vetted, suspended and removed from the command line', async ()
   expect(JSON.parse(await done(1, 'remove', 'Gamma Linux', '--reason', 'criterion users', '--json'))).toMatchObject({
     state: 'removed',
   });
+});
+
+test('whoever has no token applies with the JSON of a form, and is told what is wrong with it', async () => {
+  const address = 'security@delta.example';
+  const form = {
+    organisation: 'Delta Linux',
+    contact: { address, certificate: (await makeParty(address)).public },
+    answers: CRITERIA.map(({ id }) => ({ criterion: id, answer: 'Yes.' })),
+  };
+  const received = 'The application was received. What comes of it is told by mail.\n';
+  expect(await applies(JSON.stringify(form))).toMatchObject({ code: 0, stdout: received, stderr: '' });
+  expect(await done(0, 'list', '--state', 'applied')).toContain('Delta Linux');
+  const wrong = await applies(JSON.stringify({ ...form, answers: form.answers.slice(1) }));
+  expect([wrong.code, wrong.stdout]).toEqual([1, '']);
+  expect(wrong.stderr).toMatch(/alias.*\(invalid\)/);
+  expect(await applies('{ "organisation": }')).toMatchObject({ code: 1, stderr: 'curfew: - is not JSON: line 1, column 19\n' });
+});
+
+test('a member that did not apply by itself is added, on lists or on none', async () => {
+  const shown = await done(0, 'add', 'Epsilon', '--product', 'E/OS', '--list', 'distributors@orbit.example');
+  expect(shown).toMatch(/^Epsilon, applied\n[\s\S]*Product: +E\/OS\nLists: +distributors@orbit\.example\n/);
+  expect(JSON.parse(await done(0, 'add', 'Zeta', '--json'))).toMatchObject({ state: 'applied', product: null, lists: [] });
+  expect(await curfew(0, 'add', 'Zeta')).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('(conflict)') });
 });
 
 test.each([
