@@ -110,7 +110,10 @@ function binary(input: Uint8Array): Uint8Array {
 const BEGIN = '-----BEGIN PGP PUBLIC KEY BLOCK-----';
 const END = '-----END PGP PUBLIC KEY BLOCK-----';
 
-/** RFC 9580 §6.2. The checksum is not looked at (§6.1): the signatures say more. */
+/**
+ * RFC 9580 §6.2. The checksum is not looked at (§6.1): the signatures say more. Nothing is made a line: a megabyte of line ends would
+ * hold whoever reads it, and that is the main thread too.
+ */
 function dearmored(text: string): Uint8Array {
   if (text.includes('-----BEGIN PGP PRIVATE KEY BLOCK-----')) throw refused(secretKey);
   const begin = text.indexOf(BEGIN);
@@ -118,9 +121,12 @@ function dearmored(text: string): Uint8Array {
   if (text.includes(BEGIN, begin + BEGIN.length)) throw refused(several);
   const end = text.indexOf(END, begin);
   if (end < 0) throw refused('The certificate is cut off: its END line is missing');
-  const lines = text.slice(begin + BEGIN.length, end).split('\n');
+  const block = text.slice(begin + BEGIN.length, end);
   // A colon is in armor headers only, a leading `=` before the checksum only.
-  return Buffer.from(lines.filter((line) => !line.includes(':') && !line.startsWith('=')).join(''), 'base64');
+  const header = block.lastIndexOf(':');
+  const data = header < 0 ? block : block.slice(header).replace(/^.*/, '');
+  const checksum = data.indexOf('\n=');
+  return Buffer.from(checksum < 0 ? data : data.slice(0, checksum), 'base64');
 }
 
 /** Each armored certificate of a file that may have several, one behind the other. A file without any stays as it is. */
