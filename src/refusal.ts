@@ -74,7 +74,7 @@ const table = {
   'idempotency-done': no('50', '5.0', 409, 'This was done already, and its answer is lost: read what is there now'),
   'not-ready': later('50', '3.2', 503, 'The server is not ready'),
   unauthenticated: no('30', '7.0', 401, 'A valid bearer token is needed'),
-  forbidden: no('50', '7.1', 403, 'The role of this token does not allow that'),
+  forbidden: no('50', '7.1', 403, 'This token does not allow that'),
   'needs-person': no('50', '7.1', 403, 'Only a person may do that: use a token that belongs to a team contact'),
   'own-organisation': no('50', '7.1', 403, 'Nobody decides on his own organisation'),
   'not-found': no('50', '1.1', 404, 'There is no such thing'),

@@ -1,14 +1,15 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { toIso } from '../clock.ts';
-import { issueToken, revokeToken } from '../roster/tokens.ts';
+import { issueToken, revokeToken, SCOPES, scopesOf } from '../roster/tokens.ts';
 import * as contacts from '../store/contacts.ts';
-import type { Token, TokenRole } from '../store/schema.ts';
+import type { Token, TokenRole, TokenScope } from '../store/schema.ts';
 import * as tokens from '../store/tokens.ts';
 import { columns, day, days, type LocalOptions, localCommand, print, withLocal } from './local.ts';
 
 interface CreateOptions extends LocalOptions {
   name: string;
   role: TokenRole;
+  scope?: TokenScope[];
   person?: string;
   expires?: number;
 }
@@ -18,6 +19,7 @@ export function register(program: Command): void {
   localCommand(token, 'create', 'make a token; it is shown once')
     .requiredOption('--name <name>', 'what it is for')
     .addOption(new Option('--role <role>', 'what it may do').choices(['admin', 'team', 'auditor']).makeOptionMandatory())
+    .option('--scope <scope>', `what it may do of that, as ${SCOPES.join(', ')}; may be given again (default: all)`, collectScope)
     .option('--person <address>', 'the contact of the response team who acts with it')
     .option('--expires <days>', 'days until it ends; without this it does not', days)
     .action(create);
@@ -25,9 +27,15 @@ export function register(program: Command): void {
   localCommand(token, 'revoke', 'end a token now').argument('<token>', 'its name or id').action(revoke);
 }
 
+function collectScope(text: string, before: TokenScope[] = []): TokenScope[] {
+  const scope = SCOPES.find((known) => known === text);
+  if (!scope) throw new InvalidArgumentError(`Allowed choices are ${SCOPES.join(', ')}.`);
+  return [...before, scope];
+}
+
 async function create(options: CreateOptions): Promise<void> {
-  const { name, role, person = null, expires = null } = options;
-  const { token } = await withLocal(options, (local) => issueToken(local, { name, role, person, days: expires }));
+  const { name, role, scope: scopes, person = null, expires = null } = options;
+  const { token } = await withLocal(options, (local) => issueToken(local, { name, role, scopes, person, days: expires }));
   print(options, { token }, [token]);
   if (!options.json) process.stderr.write('Keep it now: it is stored as a hash and cannot be shown again.\n');
 }
@@ -41,12 +49,13 @@ async function list(options: LocalOptions): Promise<void> {
     row.id,
     row.name,
     row.role,
+    row.scopes?.join(' ') ?? 'all',
     row.person ?? '-',
     row.state,
     row.expires?.slice(0, 10) ?? '-',
     row.lastUsed?.slice(0, 16) ?? '-',
   ]);
-  print(options, rows, columns([['ID', 'NAME', 'ROLE', 'PERSON', 'STATE', 'EXPIRES', 'LAST USED'], ...table]));
+  print(options, rows, columns([['ID', 'NAME', 'ROLE', 'SCOPES', 'PERSON', 'STATE', 'EXPIRES', 'LAST USED'], ...table]));
 }
 
 function shown(token: Token, person: string | null, now: number) {
@@ -55,6 +64,7 @@ function shown(token: Token, person: string | null, now: number) {
     id: token.id,
     name: token.name,
     role: token.role,
+    scopes: scopesOf(token),
     person,
     state: token.revoked_at !== null ? 'revoked' : expired ? 'expired' : 'valid',
     created: toIso(token.created_at),

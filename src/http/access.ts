@@ -1,88 +1,98 @@
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { type TObject, Type } from 'typebox';
-import type { TokenRole } from '../store/schema.ts';
+import type { TokenRole, TokenScope } from '../store/schema.ts';
 import { IdempotencyKey } from './idempotency.ts';
 import { problemResponse } from './problem.ts';
 
-export type Access = 'anyone' | readonly TokenRole[];
+export type Access = 'anyone' | Guarded;
 
-const READERS = ['admin', 'team', 'auditor'] as const;
-const WATCHERS = ['admin', 'auditor'] as const;
-const HANDS = ['admin', 'team'] as const;
-const ADMIN = ['admin'] as const;
+export interface Guarded {
+  roles: readonly TokenRole[];
+  /** Of a token that has scopes: this one, or `read` for what only reads. */
+  scope: TokenScope;
+}
+
+const open =
+  (...roles: TokenRole[]) =>
+  (scope: TokenScope): Guarded => ({ roles, scope });
+const readers = open('admin', 'team', 'auditor');
+const watchers = open('admin', 'auditor');
+const hands = open('admin', 'team');
+const admin = open('admin');
 
 /**
  * Who may do what, all of it. The auditor reads metadata; the team handles cases and copies; the admin also decides who is
- * on the roster, who the public is, and who has a token. What a person must do (approvals), the move checks.
+ * on the roster, who the public is, and who has a token. A token may have less than its role: the scopes beside it. What a person
+ * must do (approvals), the move checks.
  */
 export const access: Readonly<Record<string, Access>> = {
   'GET /healthz': 'anyone',
   'GET /readyz': 'anyone',
   'GET /api/openapi.json': 'anyone',
-  'GET /metrics': WATCHERS,
+  'GET /metrics': watchers('read'),
 
-  'GET /api/v1/lists': READERS,
-  'GET /api/v1/lists/:list': READERS,
-  'PATCH /api/v1/lists/:list': ADMIN,
-  'GET /api/v1/lists/:list/key': READERS,
-  'GET /api/v1/lists/:list/recipients': READERS,
-  'POST /api/v1/lists/:list/recipients': ADMIN,
-  'DELETE /api/v1/lists/:list/recipients/:recipient': ADMIN,
+  'GET /api/v1/lists': readers('lists'),
+  'GET /api/v1/lists/:list': readers('lists'),
+  'PATCH /api/v1/lists/:list': admin('lists'),
+  'GET /api/v1/lists/:list/key': readers('lists'),
+  'GET /api/v1/lists/:list/recipients': readers('lists'),
+  'POST /api/v1/lists/:list/recipients': admin('lists'),
+  'DELETE /api/v1/lists/:list/recipients/:recipient': admin('lists'),
 
-  'GET /api/v1/members': READERS,
-  'POST /api/v1/members': ADMIN,
-  'GET /api/v1/members/:id': READERS,
-  'PATCH /api/v1/members/:id': ADMIN,
+  'GET /api/v1/members': readers('roster'),
+  'POST /api/v1/members': admin('roster'),
+  'GET /api/v1/members/:id': readers('roster'),
+  'PATCH /api/v1/members/:id': admin('roster'),
   'POST /api/v1/applications': 'anyone',
   'GET /api/v1/criteria': 'anyone',
-  'GET /api/v1/members/:id/admission': READERS,
-  'GET /api/v1/members/:id/exposure': READERS,
-  'POST /api/v1/members/:id/vouches': HANDS,
-  'POST /api/v1/members/:id/verdicts': HANDS,
-  'POST /api/v1/members/:id/prove-key': HANDS,
-  'POST /api/v1/members/:id/activate': ADMIN,
-  'POST /api/v1/members/:id/suspend': ADMIN,
-  'POST /api/v1/members/:id/reinstate': ADMIN,
-  'POST /api/v1/members/:id/review': ADMIN,
-  'POST /api/v1/members/:id/reject': ADMIN,
-  'POST /api/v1/members/:id/remove': ADMIN,
-  'GET /api/v1/members/:id/contacts': READERS,
-  'POST /api/v1/members/:id/contacts': ADMIN,
-  'GET /api/v1/contacts/:id': READERS,
-  'POST /api/v1/contacts/:id/retire': ADMIN,
-  'POST /api/v1/contacts/:id/reinstate': ADMIN,
-  'GET /api/v1/contacts/:id/certificates': READERS,
-  'POST /api/v1/contacts/:id/certificates': ADMIN,
-  'POST /api/v1/contacts/:id/certificates/look-up': ADMIN,
-  'POST /api/v1/contacts/:id/certificates/:certificate/approve': ADMIN,
-  'POST /api/v1/contacts/:id/certificates/:certificate/refuse': ADMIN,
-  'POST /api/v1/contacts/:id/certificates/:certificate/retire': ADMIN,
+  'GET /api/v1/members/:id/admission': readers('roster'),
+  'GET /api/v1/members/:id/exposure': readers('roster'),
+  'POST /api/v1/members/:id/vouches': hands('roster'),
+  'POST /api/v1/members/:id/verdicts': hands('roster'),
+  'POST /api/v1/members/:id/prove-key': hands('roster'),
+  'POST /api/v1/members/:id/activate': admin('roster'),
+  'POST /api/v1/members/:id/suspend': admin('roster'),
+  'POST /api/v1/members/:id/reinstate': admin('roster'),
+  'POST /api/v1/members/:id/review': admin('roster'),
+  'POST /api/v1/members/:id/reject': admin('roster'),
+  'POST /api/v1/members/:id/remove': admin('roster'),
+  'GET /api/v1/members/:id/contacts': readers('roster'),
+  'POST /api/v1/members/:id/contacts': admin('roster'),
+  'GET /api/v1/contacts/:id': readers('roster'),
+  'POST /api/v1/contacts/:id/retire': admin('roster'),
+  'POST /api/v1/contacts/:id/reinstate': admin('roster'),
+  'GET /api/v1/contacts/:id/certificates': readers('roster'),
+  'POST /api/v1/contacts/:id/certificates': admin('roster'),
+  'POST /api/v1/contacts/:id/certificates/look-up': admin('roster'),
+  'POST /api/v1/contacts/:id/certificates/:certificate/approve': admin('roster'),
+  'POST /api/v1/contacts/:id/certificates/:certificate/refuse': admin('roster'),
+  'POST /api/v1/contacts/:id/certificates/:certificate/retire': admin('roster'),
 
-  'GET /api/v1/cases': READERS,
-  'GET /api/v1/cases/:id': READERS,
-  'PUT /api/v1/cases/:id/schedule': HANDS,
-  'POST /api/v1/cases/:id/patches': HANDS,
-  'DELETE /api/v1/cases/:id/patches/:patch': HANDS,
-  'GET /api/v1/cases/:id/bundle': HANDS,
-  'POST /api/v1/cases/:id/approvals': HANDS,
-  'POST /api/v1/cases/:id/dispatch': HANDS,
-  'POST /api/v1/cases/:id/release-now': HANDS,
-  'GET /api/v1/cases/:id/deliveries': READERS,
+  'GET /api/v1/cases': readers('cases'),
+  'GET /api/v1/cases/:id': readers('cases'),
+  'PUT /api/v1/cases/:id/schedule': hands('cases'),
+  'POST /api/v1/cases/:id/patches': hands('cases'),
+  'DELETE /api/v1/cases/:id/patches/:patch': hands('cases'),
+  'GET /api/v1/cases/:id/bundle': hands('cases'),
+  'POST /api/v1/cases/:id/approvals': hands('cases'),
+  'POST /api/v1/cases/:id/dispatch': hands('cases'),
+  'POST /api/v1/cases/:id/release-now': hands('cases'),
+  'GET /api/v1/cases/:id/deliveries': readers('cases'),
 
-  'GET /api/v1/deliveries': READERS,
-  'GET /api/v1/deliveries/:id': READERS,
-  'POST /api/v1/deliveries/:id/retry': HANDS,
-  'GET /api/v1/posts': READERS,
-  'GET /api/v1/posts/:id': READERS,
-  'POST /api/v1/posts/:id/approve': HANDS,
-  'POST /api/v1/posts/:id/refuse': HANDS,
+  'GET /api/v1/deliveries': readers('delivery'),
+  'GET /api/v1/deliveries/:id': readers('delivery'),
+  'POST /api/v1/deliveries/:id/retry': hands('delivery'),
+  'GET /api/v1/posts': readers('delivery'),
+  'GET /api/v1/posts/:id': readers('delivery'),
+  'POST /api/v1/posts/:id/approve': hands('delivery'),
+  'POST /api/v1/posts/:id/refuse': hands('delivery'),
 
-  'GET /api/v1/audit': READERS,
-  'GET /api/v1/audit/verify': READERS,
+  'GET /api/v1/audit': readers('audit'),
+  'GET /api/v1/audit/verify': readers('audit'),
 
-  'GET /api/v1/tokens': ADMIN,
-  'POST /api/v1/tokens': ADMIN,
-  'DELETE /api/v1/tokens/:id': ADMIN,
+  'GET /api/v1/tokens': admin('tokens'),
+  'POST /api/v1/tokens': admin('tokens'),
+  'DELETE /api/v1/tokens/:id': admin('tokens'),
 };
 
 /** The pages of the documentation, made by a package: what they show is public. */
@@ -91,6 +101,8 @@ const DOCS = /^\/api\/docs(\/|$)/;
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
+    /** A token that has scopes needs one of these. */
+    scopes?: readonly TokenScope[];
   }
 }
 
@@ -102,8 +114,9 @@ export function enforceTable(app: FastifyInstance): void {
     rows.delete(row);
     const rule = access[row] ?? (DOCS.test(route.url) ? 'anyone' : undefined);
     if (rule === undefined) throw new Error(`nothing says who may use ${row}`);
-    route.config = { ...route.config, access: rule };
-    if (rule !== 'anyone' || route.url.startsWith('/api/v1/')) describe(route, rule);
+    const scopes = rule === 'anyone' ? [] : scopesFor(row, rule);
+    route.config = { ...route.config, access: rule, scopes };
+    if (rule !== 'anyone' || route.url.startsWith('/api/v1/')) describe(route, rule, scopes);
   });
   app.addHook('onReady', async () => {
     if (rows.size > 0) throw new Error(`no route is there for ${[...rows].join(', ')}`);
@@ -114,19 +127,25 @@ function rowOf({ method, url }: RouteOptions): string {
   return `${method === 'HEAD' ? 'GET' : method} ${url}`;
 }
 
+function scopesFor(row: string, { scope }: Guarded): TokenScope[] {
+  return row.startsWith('GET ') && scope !== 'read' ? ['read', scope] : [scope];
+}
+
 /** What all routes of the API have in common, said in its document too. */
-function describe(route: RouteOptions, rule: Access): void {
+function describe(route: RouteOptions, rule: Access, scopes: readonly TokenScope[]): void {
   const { schema } = route;
   if (!schema?.response) throw new Error(`${rowOf(route)} does not say what it answers`);
   route.schema = {
     ...schema,
-    description: [schema.description, rule === 'anyone' ? 'For anyone.' : `Roles: ${rule.join(', ')}.`]
-      .filter(Boolean)
-      .join('\n\n'),
+    description: [schema.description, whoMay(rule, scopes)].filter(Boolean).join('\n\n'),
     security: rule === 'anyone' ? [] : [{ bearer: [] }],
     ...(route.method === 'POST' && rule !== 'anyone' ? { headers: withKey(schema.headers) } : {}),
     response: { ...schema.response, default: problemResponse },
   };
+}
+
+function whoMay(rule: Access, scopes: readonly TokenScope[]): string {
+  return rule === 'anyone' ? 'For anyone.' : `Roles: ${rule.roles.join(', ')}. Scope: ${scopes.join(' or ')}.`;
 }
 
 function withKey(headers: unknown): TObject {

@@ -3,17 +3,19 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Actor } from '../audit/entry.ts';
 import type { Approver } from '../embargo/approve.ts';
 import { Refusal } from '../refusal.ts';
-import { hashToken } from '../roster/tokens.ts';
+import { hashToken, scopesOf } from '../roster/tokens.ts';
 import type { Seams } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Claim } from '../store/idempotency.ts';
-import type { Token, TokenRole } from '../store/schema.ts';
+import type { Token, TokenRole, TokenScope } from '../store/schema.ts';
 import * as tokens from '../store/tokens.ts';
 import { limitRate } from './rate.ts';
 
 /** Who asks, and what his token allows. */
 export interface Caller extends Approver {
   role: TokenRole;
+  /** What it may do of that; null: all. */
+  scopes: readonly TokenScope[] | null;
   /** As the log names him. */
   actor: Actor;
   /** Of a request with an Idempotency-Key that this attempt has in hand. */
@@ -35,14 +37,14 @@ const MOST_FAILURES = 10;
 /** With one token, a minute: a program that has lost its way leaves the server to the others. */
 export const MOST_REQUESTS = 1200;
 
-/** Lets a request to its route, or refuses it before its body is read: by its token, its role, and the table of access. */
+/** Lets a request to its route, or refuses it before its body is read: by its token, its role and scopes, and the table of access. */
 export function authenticate(app: FastifyInstance, seams: Seams): void {
   const failures = limitRate(seams.clock, MOST_FAILURES);
   const requests = limitRate(seams.clock, MOST_REQUESTS);
   app.decorateRequest('caller', null);
   app.addHook('onRequest', async (request, reply) => {
     if (request.is404) return;
-    const { access } = request.routeOptions.config;
+    const { access, scopes: wanted = [] } = request.routeOptions.config;
     if (access === undefined) throw new Error('a route without a rule');
     if (access === 'anyone') return;
     const token = await validToken(seams, request.headers.authorization);
@@ -50,12 +52,16 @@ export function authenticate(app: FastifyInstance, seams: Seams): void {
     const wait = requests.count(token.id);
     if (wait > 0) throw slowDown(reply, wait, 'too-many-requests');
     await noteUse(seams, token, request);
-    if (!access.includes(token.role)) throw new Refusal('forbidden', `This needs a token of the role ${access.join(' or ')}`);
+    const { roles } = access;
+    if (!roles.includes(token.role)) throw new Refusal('forbidden', `This needs a token of the role ${roles.join(' or ')}`);
+    const scopes = scopesOf(token);
+    if (scopes && !wanted.some((scope) => scopes.includes(scope)))
+      throw new Refusal('forbidden', `This needs a token with the scope ${wanted.join(' or ')}`);
     // Who has left the team takes his tokens with him.
     if (token.person_id !== null && !(await contacts.isOn(seams.db, token.person_id, 'intake')))
       throw new Refusal('forbidden', 'The person of this token is no active contact of the response team');
     const actor = await actorOf(seams, token);
-    request.caller = { tokenId: token.id, personId: token.person_id, role: token.role, actor };
+    request.caller = { tokenId: token.id, personId: token.person_id, role: token.role, scopes, actor };
   });
 }
 

@@ -2,12 +2,12 @@ import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import { Address } from '../roster/entries.ts';
-import { issueToken, revokeToken } from '../roster/tokens.ts';
+import { issueToken, revokeToken, SCOPES, scopesOf } from '../roster/tokens.ts';
 import * as contacts from '../store/contacts.ts';
-import type { Contact, Token } from '../store/schema.ts';
+import type { Contact, Token, TokenScope } from '../store/schema.ts';
 import * as tokens from '../store/tokens.ts';
 import type { Api, App } from './api.ts';
-import { acting } from './auth.ts';
+import { acting, type Caller, callerOf } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { InstantUtc } from './instant.ts';
 import { PageOf, Paging, readPageBy } from './page.ts';
@@ -16,11 +16,18 @@ import { ById, OrNull } from './schemas.ts';
 const tags = ['tokens'];
 const Role = Type.Enum(['admin', 'team', 'auditor'], { description: '"admin", "team" or "auditor"' });
 
+const Scopes = Type.Array(Type.Enum([...SCOPES]), {
+  minItems: 1,
+  maxItems: SCOPES.length,
+  description: `what it may do of its role, any of ${SCOPES.join(', ')}; "read" is whatever changes nothing`,
+});
+
 /** Everything about a token but what proves it. */
 const TokenView = Type.Object({
   id: Type.String(),
   name: Type.String(),
   role: Role,
+  scopes: OrNull(Scopes),
   person: OrNull(Type.String({ description: 'the address of who acts with it' })),
   createdAt: InstantUtc,
   expiresAt: OrNull(InstantUtc),
@@ -40,6 +47,7 @@ function tokenView(token: Token, person: Contact | undefined): Static<typeof Tok
     id,
     name,
     role,
+    scopes: scopesOf(token),
     person: person?.address ?? null,
     createdAt: toIso(token.created_at),
     expiresAt: orNull(token.expires_at),
@@ -76,6 +84,7 @@ const NewToken = Type.Object(
   {
     name: Type.String({ pattern: '^[ -~]{1,100}$', description: 'what it is for: 1 to 100 printable ASCII characters' }),
     role: Role,
+    scopes: Type.Optional(Scopes),
     person: Type.Optional({ ...Address, description: 'refused: a token that acts for a person is made on the host' }),
     days: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500, description: 'days until it ends, 1 to 36500' })),
   },
@@ -85,13 +94,20 @@ const NewToken = Type.Object(
 function postToken(app: App, { seams }: Api): void {
   const created = Type.Object({ id: Type.String(), token: Type.String({ description: 'shown this once' }) });
   const schema = { tags, summary: 'Make a token', body: NewToken, response: { 201: created } };
-  app.post('/tokens', { schema }, async ({ body: { name, role, person, days }, caller }, reply) => {
+  app.post('/tokens', { schema }, async ({ body: { name, role, scopes, person, days }, caller }, reply) => {
     // One admin's token would else be as many people as there are on the team.
     if (person !== undefined)
       throw new Refusal('forbidden', 'A token that acts for a person is made on the host: curfew token create --person ADDRESS');
+    checkScopes(callerOf({ caller }), scopes);
     reply.code(201);
-    return issueToken(acting(seams, caller), { name, role, person: null, days: days ?? null });
+    return issueToken(acting(seams, caller), { name, role, scopes, person: null, days: days ?? null });
   });
+}
+
+/** With one that may do less than its role nobody makes himself one that may do more. */
+function checkScopes({ scopes: own }: Caller, scopes: readonly TokenScope[] | undefined): void {
+  if (own === null || scopes?.every((scope) => own.includes(scope))) return;
+  throw new Refusal('forbidden', `This token has the scopes ${own.join(', ')}, and makes none that has others`);
 }
 
 function deleteToken(app: App, { seams }: Api): void {

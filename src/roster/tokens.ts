@@ -6,7 +6,7 @@ import type { Local } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
-import type { Token, TokenRole } from '../store/schema.ts';
+import type { Token, TokenRole, TokenScope } from '../store/schema.ts';
 import * as tokens from '../store/tokens.ts';
 
 /** So that a token is known for what it is where it turns up: in a paste, a log, a repository. */
@@ -17,9 +17,18 @@ export function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
 
+export const SCOPES: readonly TokenScope[] = ['read', 'roster', 'cases', 'delivery', 'audit', 'tokens', 'lists'];
+
+/** Null: all that its role may do. */
+export function scopesOf({ scopes }: Pick<Token, 'scopes'>): TokenScope[] | null {
+  return scopes === null ? null : SCOPES.filter((scope) => scopes.split(' ').includes(scope));
+}
+
 export interface NewToken {
   name: string;
   role: TokenRole;
+  /** What it may do of its role; all of it where this is left out. */
+  scopes?: readonly TokenScope[] | undefined;
   /** The address of a contact of the response team: who acts with this token. */
   person: string | null;
   /** From now; null for ever. */
@@ -30,10 +39,14 @@ export interface NewToken {
  * Makes a bearer token. The returned `token` is the only copy.
  * Throws Refusal('not-found') where the person is nobody of the team, Refusal('conflict') where the name is taken.
  */
-export async function issueToken(local: Local, { name, role, person, days }: NewToken): Promise<{ id: string; token: string }> {
+export async function issueToken(
+  local: Local,
+  { name, role, scopes, person, days }: NewToken,
+): Promise<{ id: string; token: string }> {
   const { db, clock } = local;
   if (!/^[\x20-\x7e]{1,100}$/.test(name) || name.trim() !== name)
     throw new Refusal('invalid', 'The name of a token is 1 to 100 printable ASCII characters');
+  if (scopes?.length === 0) throw new Refusal('invalid', 'A token without any scope may do nothing');
   const token = PREFIX + newToken(32);
   const now = clock.now();
   const row: Token = {
@@ -46,10 +59,12 @@ export async function issueToken(local: Local, { name, role, person, days }: New
     expires_at: days === null ? null : now + days * DAY,
     revoked_at: null,
     last_used_at: null,
+    scopes: scopes ? SCOPES.filter((scope) => scopes.includes(scope)).join(' ') : null,
   };
   await db.transaction().execute(async (trx) => {
     await tokens.insert(trx, row);
-    const detail = { name, role, person: row.person_id, expiresAt: row.expires_at === null ? null : toIso(row.expires_at) };
+    const expiresAt = row.expires_at === null ? null : toIso(row.expires_at);
+    const detail = { name, role, scopes: scopesOf(row), person: row.person_id, expiresAt };
     await record(trx, local, { action: 'token.issue', subject: `token:${row.id}`, detail });
   });
   return { id: row.id, token };

@@ -7,6 +7,7 @@ import * as audit from '../../migrations/0005_audit.ts';
 import * as http from '../../migrations/0006_http.ts';
 import * as members from '../../migrations/0007_members.ts';
 import * as listKeys from '../../migrations/0008_list_keys.ts';
+import * as tokenScopes from '../../migrations/0009_token_scopes.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -19,6 +20,7 @@ const migrations: Record<string, Migration> = {
   '0006_http': http,
   '0007_members': members,
   '0008_list_keys': listKeys,
+  '0009_token_scopes': tokenScopes,
 };
 
 /** Brings the schema up to date, under the migrator's lock. Throws with the name of the migration that failed. */

@@ -46,6 +46,8 @@ export type MemberState =
   | 'removed'
   | 'rejected';
 export type TokenRole = 'admin' | 'team' | 'auditor';
+/** A part of what a role may do. `read`: whatever changes nothing. */
+export type TokenScope = 'read' | 'roster' | 'cases' | 'delivery' | 'audit' | 'tokens' | 'lists';
 export type CaseState = 'received' | 'scheduled' | 'armed' | 'released';
 export type PostState = 'accepted' | 'held' | 'refused';
 export type DeliveryState = 'queued' | 'leased' | 'deferred' | 'held' | 'delivered' | 'failed';
@@ -213,6 +215,8 @@ interface TokenTable {
   revoked_at: Instant | null;
   /** To the minute. */
   last_used_at: Instant | null;
+  /** Words with a space between; null: all of the role. */
+  scopes: string | null;
 }
 
 interface CaseTable {

@@ -24,11 +24,20 @@ test('a token is shown once, as the only thing on standard output', async () => 
   expect(JSON.parse(json.stdout)).toEqual({ token: expect.stringMatching(/^curfew_/) });
   const listed = (await project.curfew('token', 'list', '--json')).stdout;
   expect(JSON.parse(listed)).toMatchObject([
-    { name: 'admin', role: 'admin' },
+    { name: 'admin', role: 'admin', scopes: null },
     { name: 'plain', expires: null, lastUsed: null },
     { name: 'json', state: 'valid' },
   ]);
   expect(listed).not.toContain(stdout.trim());
+});
+
+test('a token can have less than its role', async () => {
+  const scopes = ['--scope', 'delivery', '--scope', 'read'];
+  expect((await project.curfew('token', 'create', '--name', 'narrow', '--role', 'admin', ...scopes)).code).toBe(0);
+  const { stdout } = await project.curfew('token', 'list');
+  expect(stdout).toMatch(/ROLE +SCOPES +PERSON/);
+  expect(stdout).toMatch(/admin +admin +all +-/);
+  expect(stdout).toMatch(/narrow +admin +read delivery +-/);
 });
 
 test('a token can belong to a person of the team', async () => {
@@ -66,6 +75,7 @@ test.each([
   [['create', '--name', 'x']],
   [['create', '--name', 'x', '--role', 'root']],
   [['create', '--name', 'x', '--role', 'team', '--expires', '0']],
+  [['create', '--name', 'x', '--role', 'team', '--scope', 'all']],
   [['revoke']],
 ])('token %j is a wrong use', async (args) => {
   const { code, stdout, stderr } = await project.curfew('token', ...args);

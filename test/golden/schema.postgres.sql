@@ -736,7 +736,8 @@ create table tokens (id text not null,
   created_at bigint not null,
   expires_at bigint,
   revoked_at bigint,
-  last_used_at bigint);
+  last_used_at bigint,
+  scopes text);
 
 alter table tokens add constraint tokens_hash_key UNIQUE (hash);
 
@@ -749,6 +750,8 @@ alter table tokens add constraint tokens_person_id_fkey FOREIGN KEY (person_id) 
 alter table tokens add constraint tokens_pkey PRIMARY KEY (id);
 
 alter table tokens add constraint tokens_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'team'::text, 'auditor'::text])));
+
+alter table tokens add constraint tokens_scopes_check CHECK ((scopes <> ''::text));
 
 create table unsubscribed (contact_id text not null,
   list_id text not null,

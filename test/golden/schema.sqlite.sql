@@ -461,6 +461,7 @@ CREATE TABLE "tokens" ("id" text primary key,
   "expires_at" integer,
   "revoked_at" integer,
   "last_used_at" integer,
+  "scopes" text check (scopes <> ''),
   constraint "tokens_person" unique ("id",
   "person_id")) strict;
 

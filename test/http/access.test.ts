@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { MINUTE } from '../../src/clock.ts';
-import { access } from '../../src/http/access.ts';
-import { issueToken } from '../../src/roster/tokens.ts';
+import { access, type Guarded } from '../../src/http/access.ts';
+import { issueToken, SCOPES } from '../../src/roster/tokens.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
-import type { TokenRole } from '../../src/store/schema.ts';
+import type { TokenRole, TokenScope } from '../../src/store/schema.ts';
 import { OUTSIDE, READER, scheduled, subscribe } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { LISTS } from '../support/house.ts';
@@ -14,8 +14,17 @@ import { changes, documented, filled, type Route } from './routes.ts';
 
 const ROLES: readonly TokenRole[] = ['admin', 'team', 'auditor'];
 
+/** What the table says of a row that is not for anyone. */
+function guarded(row: string): Guarded {
+  const rule = access[row];
+  if (!rule || rule === 'anyone') throw new Error(`${row} is for anyone, or for nobody`);
+  return rule;
+}
+
+const isOpen = (row: string, role: TokenRole) => access[row] !== 'anyone' && guarded(row).roles.includes(role);
+
 test('what each role may do is as it was meant', () => {
-  const may = (role: TokenRole) => Object.keys(access).filter((row) => access[row] !== 'anyone' && access[row]?.includes(role));
+  const may = (role: TokenRole) => Object.keys(access).filter((row) => isOpen(row, role));
   const rows = Object.keys(access).filter((row) => access[row] !== 'anyone');
   expect(may('admin')).toEqual(rows);
   expect(may('auditor').every((row) => row.startsWith('GET '))).toBe(true);
@@ -31,6 +40,15 @@ test('what each role may do is as it was meant', () => {
     'POST /api/v1/applications',
     'GET /api/v1/criteria',
   ]);
+});
+
+test('the scope of a route is what its path is of', () => {
+  const of: Record<string, TokenScope> = { members: 'roster', contacts: 'roster', deliveries: 'delivery', posts: 'delivery' };
+  for (const row of Object.keys(access).filter((one) => access[one] !== 'anyone' && one !== 'GET /metrics')) {
+    const noun = row.split('/')[3] ?? '';
+    expect(guarded(row).scope, row).toBe(of[noun] ?? noun);
+  }
+  expect(guarded('GET /metrics').scope).toBe('read');
 });
 
 /** Which of the things that a path names is asked for. */
@@ -113,7 +131,7 @@ eachEngine((engine) => {
     for (const role of ROLES) {
       const token = await api.house.token(role, 'lena@orbit.example');
       for (const route of routes) {
-        const shut = !access[route.row]?.includes(role);
+        const shut = !isOpen(route.row, role);
         const answers: Answer[] = [];
         for (const which of WHICH) {
           const request = inWorld(world, route, which);
@@ -129,6 +147,54 @@ eachEngine((engine) => {
         if (shut) expect(new Set(answers.map((answer) => JSON.stringify(told(answer)))).size, `${role}: ${route.row}`).toBe(1);
       }
     }
+  });
+
+  test('a token with a scope is open to the routes of that alone, and to what reads if it is "read"', async () => {
+    const api = await serve(await engine.open());
+    const world = await worldOf(api);
+    const routes = [...(await documented(api)).filter(needsToken), { row: 'GET /metrics', method: 'GET', path: '/metrics' }];
+    for (const scope of SCOPES) {
+      const wish = { name: scope, role: 'admin', scopes: [scope], person: 'lena@orbit.example', days: null } as const;
+      const { token } = await issueToken(api.house, wish);
+      for (const route of routes) {
+        const own = guarded(route.row).scope;
+        const shut = own !== scope && (changes(route) || scope !== 'read');
+        const missing = await api.ask(token, inWorld(world, route, 'missing'));
+        const about = `${scope}: ${route.row} ${missing.status} ${missing.body.code}`;
+        expect(missing.status === 401 || (missing.status === 403 && missing.body.code === 'forbidden'), about).toBe(shut);
+        if (!shut) continue;
+        const wanted = changes(route) || own === 'read' ? own : `read or ${own}`;
+        expect(missing.body.detail, about).toBe(`This needs a token with the scope ${wanted}`);
+        expect(told(await api.ask(token, inWorld(world, route, 'own'))), about).toEqual(told(missing));
+      }
+    }
+  });
+
+  test('scopes narrow a role, and give nothing that it has not', async () => {
+    const api = await serve(await engine.open());
+    const wish = { name: 'reads audit', role: 'auditor', scopes: [...SCOPES], person: null, days: null } as const;
+    const { token } = await issueToken(api.house, wish);
+    expect((await api.ask(token, 'GET /api/v1/members')).status).toBe(200);
+    for (const request of ['GET /api/v1/tokens', 'POST /api/v1/members', 'POST /api/v1/tokens'])
+      expect(await api.ask(token, request), request).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+  });
+
+  test('with scopes nobody makes himself a token that has others; they are listed, and in the log', async () => {
+    const api = await serve(await engine.open());
+    const wish = { name: 'issuer', role: 'admin', scopes: ['tokens', 'audit'], person: null, days: null } as const;
+    const { token } = await issueToken(api.house, wish);
+    const make = (name: string, scopes?: string[]) =>
+      api.ask(token, 'POST /api/v1/tokens', { body: { name, role: 'admin', scopes } });
+    for (const scopes of [undefined, ['read'], ['audit', 'roster']])
+      expect(await make('wider', scopes), `${scopes}`).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+    for (const scopes of [[], ['root']])
+      expect(await make('wrong', scopes), `${scopes}`).toMatchObject({ status: 422, body: { code: 'invalid' } });
+    expect((await make('narrower', ['audit'])).status).toBe(201);
+    const { items } = (await api.ask(token, 'GET /api/v1/tokens')).body;
+    const listed = items.map(({ name, scopes }: { name: string; scopes: string[] }) => `${name}: ${scopes.join(' ')}`);
+    expect(listed.sort()).toEqual(['issuer: audit tokens', 'narrower: audit']);
+    const log = (await api.ask(token, 'GET /api/v1/audit?action=token.issue')).body.items;
+    expect(log[0].detail).toMatchObject({ name: 'narrower', scopes: ['audit'] });
   });
 
   test('who has no token learns nothing of what is there', async () => {
@@ -160,7 +226,7 @@ eachEngine((engine) => {
           filled(route, () => 'none'),
           { body: call?.body },
         );
-        const [status, code] = access[route.row]?.includes(role) ? [404, 'not-found'] : [403, 'forbidden'];
+        const [status, code] = isOpen(route.row, role) ? [404, 'not-found'] : [403, 'forbidden'];
         expect([answer.status, answer.body.code], `${role}: ${route.row}`).toEqual([status, code]);
       }
     }

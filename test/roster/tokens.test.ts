@@ -32,6 +32,7 @@ eachEngine((engine) => {
       expires_at: NOW + 3 * DAY,
       revoked_at: null,
       last_used_at: null,
+      scopes: null,
     });
     expect(others).toEqual([]);
   });
@@ -52,6 +53,17 @@ eachEngine((engine) => {
         hint: `${person} is no active contact of an active member on an intake list`,
       });
     expect(await tokens.all(deps.db)).toHaveLength(1);
+  });
+
+  test('what a token may do of its role is kept, in one order and each once', async () => {
+    const deps = await open();
+    const wish = { name: 'ci', role: 'admin', person: null, days: null } as const;
+    await issueToken(deps, { ...wish, scopes: ['lists', 'read', 'lists'] });
+    expect((await tokens.all(deps.db)).map(({ scopes }) => scopes)).toEqual(['read lists']);
+    await expect(issueToken(deps, { ...wish, name: 'none', scopes: [] })).rejects.toMatchObject({ reason: 'invalid' });
+    const row = { scopes: '', name: 'bare', id: 'x', hash: 'y' };
+    const [known] = await tokens.all(deps.db);
+    if (known) await expect(tokens.insert(deps.db, { ...known, ...row })).rejects.toThrow();
   });
 
   test.each(['', ' padded', 'two\nlines', 'x'.repeat(101)])('the name %j is refused', async (name) => {

@@ -15,6 +15,7 @@ function token(id: string, name: string): Token {
     expires_at: null,
     revoked_at: null,
     last_used_at: null,
+    scopes: null,
   };
 }
 
