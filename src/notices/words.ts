@@ -82,13 +82,16 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     needed: ['releaseAt', 'text'],
   },
   heldPost: {
-    facts: {
-      list: 'distributors@orbit.example',
-      postId: '01k3jz8q4nv1w6x0r7t2yeabcd',
-      receivedAt: AT,
-      advice: 'sign all of it, once',
-    },
+    facts: [
+      {
+        list: 'distributors@orbit.example',
+        postId: '01k3jz8q4nv1w6x0r7t2yeabcd',
+        receivedAt: AT,
+        advice: 'sign all of it, once',
+      },
+    ],
     instants: ['receivedAt'],
+    needed: ['list', 'advice'],
   },
   keyRotated: {
     facts: [
