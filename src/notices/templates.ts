@@ -260,6 +260,16 @@ export function newApplication(facts: { organisation: string; address: string })
   ]);
 }
 
+/** To the team: an application that names what is there already; its writer was told what every applicant is told. */
+export function knownApplication(facts: { organisation: string; address: string; problem: string }): Notice {
+  return notice(`An application of "${facts.organisation}" was not taken`, [
+    `${facts.address} applied for "${facts.organisation}", and it was not taken:`,
+    facts.problem,
+    '',
+    'He was not told that. If he is who he says, reject the application that is in his way, or add him as a contact.',
+  ]);
+}
+
 const BECAME: Readonly<Partial<Record<MemberState, string>>> = {
   vouched: 'a member has vouched for it',
   vetted: 'two people of the response team have looked at it and found every criterion met',

@@ -2,7 +2,7 @@ import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { DAY, newId, toIso } from '../clock.ts';
 import { copyFor } from '../delivery/copies.ts';
-import { newApplication, readyToJudge } from '../notices/templates.ts';
+import { knownApplication, newApplication, readyToJudge } from '../notices/templates.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -17,9 +17,9 @@ import type { Contact, Member, MemberState } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
 import { usableCertificate } from './contacts.ts';
 import type { Criterion } from './criteria.ts';
-import { enterMember, listsWithMembers } from './members.ts';
+import { enterMember, listsWithMembers, mustHaveReaders } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
-import { standingOf } from './standing.ts';
+import { releaseTo, standingOf } from './standing.ts';
 import { next, REVIEW, type Step } from './state.ts';
 import { keepStranger } from './strangers.ts';
 import { prepareNotice, tellMember, tellTeam } from './tell.ts';
@@ -102,16 +102,22 @@ export async function applyUnseen(seams: Seams, rules: AdmissionRules, wish: App
     return true;
   } catch (error) {
     if (!(error instanceof Refusal) || error.reason !== 'conflict') throw error;
-    await answerAlike(seams, rules, wish);
+    await answerAlike(seams, rules, wish, error.message);
     return false;
   }
 }
 
-async function answerAlike(seams: Seams, { project }: AdmissionRules, { organisation, contact }: Application): Promise<void> {
+async function answerAlike(
+  seams: Seams,
+  { project }: AdmissionRules,
+  { organisation, contact }: Application,
+  problem: string,
+): Promise<void> {
   const { db, clock } = seams;
   const { address } = contact;
   const facts = await ownCertificate(seams, contact.certificate, address);
   const { list, post } = await prepareNotice(seams, seams.words.applied({ project, organisation }));
+  const toTeam = await prepareNotice(seams, knownApplication({ organisation, address, problem }), 'alert');
   await db.transaction().execute(async (trx) => {
     const known = await contacts.byAddress(trx, address);
     const answers = known === undefined && !(await deliveries.wroteTo(trx, address, ['membership'], clock.now() - DAY));
@@ -121,6 +127,7 @@ async function answerAlike(seams: Seams, { project }: AdmissionRules, { organisa
       const to = { audience: 'reporter', address, certificateId } as const;
       await deliveries.insertMany(trx, [copyFor(clock, { id: post.id, case_id: null, list }, to)]);
     }
+    await tellTeam(trx, seams, toTeam);
     const detail = { organisation, address, fingerprint: facts.fingerprint };
     await record(trx, seams, { action: 'member.apply-known', subject: `list:${list.id}`, detail });
   });
@@ -149,6 +156,9 @@ async function ownCertificate(seams: Seams, armored: string | Uint8Array, addres
 async function again(trx: Db, { clock }: Seams, member: Member): Promise<Member> {
   if (!next(member.state, 'apply-again')) throw new Refusal('conflict', `"${member.organisation}" is ${member.state} already`);
   await members.change(trx, member.id, { round: member.round + 1, review_at: null, review_told_at: null });
+  // What was said and proved before counts no more, and who was his contact then is one only if he is named again.
+  await letGo(trx, member.id);
+  await admission.dropProofs(trx, member.id);
   await moveTo(trx, member, 'apply-again', null, clock.now());
   return mustBe(trx, member.id);
 }
@@ -168,13 +178,24 @@ async function contactOf(
   const problem = (own ? undefined : unfitAddress(standing, address)) ?? takenCertificate(standing.keys, facts, address);
   if (problem !== undefined) throw new Refusal('conflict', problem);
   const contact = own ?? { id: newId(clock), member_id: member.id, address, name, active: 1, created_at: now };
-  if (!own) await contacts.insert(trx, contact);
+  if (!own) {
+    await releaseTo(trx, [{ address, certificate: facts }]);
+    await contacts.insert(trx, contact);
+  } else await contacts.setActive(trx, own.id, true);
   const current = await certificates.current(trx, contact.id);
   if (current?.fingerprint === facts.fingerprint) return contact.id;
   const row = { id: newId(clock), contact_id: contact.id, fingerprint: facts.fingerprint, data: facts.data, created_at: now };
   await certificates.insert(trx, { ...row, state: current ? 'proposed' : 'current' }, facts.keys);
   if (current) await certificates.promote(trx, contact.id, row.id);
   return contact.id;
+}
+
+/** Who is out is on no list, and has no contact who acts or gets anything. */
+async function letGo(trx: Db, memberId: string): Promise<void> {
+  const on = await members.listsOf(trx, memberId);
+  for (const list of on) await members.removeFromList(trx, memberId, list);
+  await contacts.retireAll(trx, memberId);
+  await mustHaveReaders(trx, on);
 }
 
 async function mustBe(db: Db, id: string): Promise<Member> {
@@ -235,7 +256,7 @@ export async function vouch(
     await tellMember(trx, seams, told, memberId);
     await tellTeam(trx, seams, toTeam);
     await record(trx, seams, deed('member.vouch', member, state, { by: by.id, of: own.organisation }));
-    return { ...member, state };
+    return mustBe(trx, memberId);
   });
 }
 
@@ -285,7 +306,7 @@ export async function judge(
     if (state !== member.state) await tellMember(trx, seams, told, memberId);
     const failed = judgements.filter(({ pass }) => !pass).map(({ criterion }) => criterion);
     await record(trx, seams, deed('member.judge', member, state, { by: by.id, failed }));
-    return { ...member, state };
+    return mustBe(trx, memberId);
   });
 }
 
@@ -339,8 +360,11 @@ export async function decide(
     const review = step === 'activate' ? { review_at: now + REVIEW, review_told_at: null } : {};
     await members.change(trx, memberId, review);
     await tellMember(trx, seams, told, memberId);
+    if (step === 'reject') await letGo(trx, memberId);
+    // Whoever asked for his removal was answered by that.
+    if (step === 'reinstate') await admission.dropRemovals(trx, memberId);
     await record(trx, seams, deed(`member.${step}`, seen, state, { reason, lists: ids }));
-    return { ...seen, ...review, state, reason, updated_at: now };
+    return mustBe(trx, memberId);
   });
 }
 
@@ -378,8 +402,9 @@ export async function remove(
     }
     const state = await moveTo(trx, member, 'remove', reason, clock.now());
     await tellMember(trx, seams, told, memberId);
+    await letGo(trx, memberId);
     await record(trx, seams, deed('member.remove', member, state, { by: by.id, reason }));
-    return { member: { ...member, state, reason }, pending: false };
+    return { member: await mustBe(trx, memberId), pending: false };
   });
 }
 
@@ -396,6 +421,7 @@ export async function reviewed(seams: Seams, memberId: string, byId: string | nu
     if (by.member_id === memberId) throw new Refusal('own-organisation', 'Nobody reviews his own organisation');
     const to = { review_at: clock.now() + REVIEW, review_told_at: null };
     await members.change(trx, memberId, to);
+    await admission.dropRemovals(trx, memberId);
     await record(trx, seams, deed('member.review', member, member.state, { by: by.id, next: toIso(to.review_at) }));
     return { ...member, ...to };
   });

@@ -16,7 +16,7 @@ import type { Certificate, Contact } from '../store/schema.ts';
 import { mustHaveReaders } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
 import { writeRenewal } from './renewal.ts';
-import { holdersOf, standingAt } from './standing.ts';
+import { holdersOf, releaseTo, standingAt } from './standing.ts';
 import { isOut } from './state.ts';
 
 export interface NewContact {
@@ -46,6 +46,7 @@ export async function addContact(
     const problem = unfit ?? takenCertificate(await holdersOf(trx, facts), facts, address);
     if (problem !== undefined) throw new Refusal('conflict', problem);
     const contact = { id: newId(clock), member_id: memberId, address, name, active: 1, created_at: clock.now() };
+    await releaseTo(trx, [{ address, certificate: facts }]);
     await contacts.insert(trx, contact);
     const inserted = await insert(seams, trx, contact.id, facts, 'current');
     const detail = { member: memberId, address, fingerprint: facts.fingerprint };

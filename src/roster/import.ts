@@ -14,7 +14,7 @@ import { type RosterProblem, readEntries } from './entries.ts';
 import { type NewContact, planImport, planRest, type ReadCertificate, type RenewedContact, type Step } from './plan.ts';
 import { type CertificateReader, readCertificates } from './reading.ts';
 import { writeRenewal } from './renewal.ts';
-import { standingOf } from './standing.ts';
+import { releaseTo, standingOf } from './standing.ts';
 import { REVIEW } from './state.ts';
 
 export interface ImportOptions {
@@ -197,6 +197,10 @@ async function write(tx: Db, batch: readonly Rows[], { now, reason }: Writing): 
   await members.addToLists(
     tx,
     batch.flatMap((one) => one.lists),
+  );
+  await releaseTo(
+    tx,
+    batch.flatMap(({ step }) => step.contacts),
   );
   await contacts.insertAll(
     tx,

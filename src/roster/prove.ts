@@ -27,24 +27,33 @@ function hashNonce(nonce: string): string {
 }
 
 /**
- * Asks each active contact of a member to prove his certificate, and the one that waits for a person, where he has not: a nonce, sealed
- * to it. Gives how many were asked.
+ * Asks each active contact of a member who was vetted to prove his certificate, and of any member the one that waits for a person, where
+ * he has not: a nonce, sealed to it. Gives how many were asked.
  * Throws Refusal: not-found; conflict where nobody is left to ask, or a certificate cannot be used for long enough.
  */
 export async function askForProof(seams: Seams, { project }: { project: string }, memberId: string): Promise<number> {
   const { db, clock } = seams;
   const member = await members.byId(db, memberId);
   if (!member) throw new Refusal('not-found', `There is no member ${memberId}`);
+  // One that he has is proved on the way in, and one that waits at any time.
+  const onTheWay = next(member.state, 'prove-key') !== undefined;
   const asked: { contact: Contact; certificate: Certificate }[] = [];
   for (const contact of await contacts.ofMember(db, memberId)) {
     const proved = await admission.provedCertificates(db, contact.id);
     for (const certificate of contact.active === 1 ? await certificates.ofContact(db, contact.id) : []) {
-      if (certificate.state === 'retired' || proved.has(certificate.id)) continue;
+      const toProve = certificate.state === 'proposed' || (certificate.state === 'current' && onTheWay);
+      if (!toProve || proved.has(certificate.id)) continue;
       await mustLast(seams, certificate, clock.now());
       asked.push({ contact, certificate });
     }
   }
-  if (asked.length === 0) throw new Refusal('conflict', `"${member.organisation}" has no certificate that is to be proved`);
+  if (asked.length === 0)
+    throw new Refusal(
+      'conflict',
+      onTheWay || member.state === 'active'
+        ? `"${member.organisation}" has no certificate that is to be proved`
+        : `"${member.organisation}" is ${member.state}: only who was vetted proves a key`,
+    );
   for (const one of asked) await ask(seams, project, one);
   return asked.length;
 }

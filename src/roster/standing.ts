@@ -5,11 +5,14 @@ import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import { type Addresses, fingerprintsOf, type HeldKeys, hold, type ReadCertificate, type Standing } from './plan.ts';
+import { isOut } from './state.ts';
 
 /** The whole roster as it is, for the rules that say what may be added to it. */
 export async function standingOf(db: Db): Promise<Standing> {
   const known = await members.all(db);
-  const owners = known.flatMap(({ organisation, contacts: people }) =>
+  // Who is out keeps nobody from an address.
+  const there = known.filter(({ state }) => !isOut(state));
+  const owners = there.flatMap(({ organisation, contacts: people }) =>
     people.map(({ address }): [string, string] => [address, organisation]),
   );
   return {
@@ -27,9 +30,16 @@ export async function standingAt(db: Db, address: string): Promise<Addresses> {
   const owner = contact && (await members.byId(db, contact.member_id));
   return {
     lists: await listsByAddress(db),
-    owners: new Map(owner ? [[address, owner.organisation]] : []),
+    owners: new Map(owner && !isOut(owner.state) ? [[address, owner.organisation]] : []),
     external: new Set(await recipients.externalAddresses(db)),
   };
+}
+
+/** Takes addresses and keys from members who are out, for contacts that are written next. Addresses are in lower case. */
+export async function releaseTo(trx: Db, people: readonly { address: string; certificate: ReadCertificate }[]): Promise<void> {
+  const addresses = people.map(({ address }) => address);
+  for (const { id } of await contacts.ofFormerMembers(trx, addresses)) await contacts.release(trx, id);
+  for (const { certificate } of people) await certificates.retireOfFormerMembers(trx, fingerprintsOf(certificate));
 }
 
 /** Who has the keys of a certificate. */

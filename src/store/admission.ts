@@ -114,6 +114,19 @@ export async function markProved(db: Db, id: string, now: Instant): Promise<bool
   return numUpdatedRows === 1n;
 }
 
+/** Nobody asks for a removal any more. */
+export async function dropRemovals(db: Db, memberId: string): Promise<void> {
+  await db.deleteFrom('removals').where('member_id', '=', memberId).execute();
+}
+
+/** What the contacts of a member have proved counts no more. */
+export async function dropProofs(db: Db, memberId: string): Promise<void> {
+  await db
+    .deleteFrom('key_proofs')
+    .where('contact_id', 'in', (eb) => eb.selectFrom('contacts').select('id').where('member_id', '=', memberId))
+    .execute();
+}
+
 /** Ids of certificates of a contact that were proved. */
 export async function provedCertificates(db: Db, contactId: string): Promise<Set<string>> {
   const rows = await db

@@ -94,13 +94,15 @@ export interface HeldKey {
   address: string;
 }
 
-/** Every key of every contact's certificates; of `among`, upper-case hex, where that is given. */
+/** Every key of every contact's certificates, but for members who are out; of `among`, upper-case hex, where that is given. */
 export async function heldKeys(db: Db, among?: readonly string[]): Promise<HeldKey[]> {
   const query = db
     .selectFrom('certificate_keys')
     .innerJoin('certificates', 'certificates.id', 'certificate_keys.certificate_id')
     .innerJoin('contacts', 'contacts.id', 'certificates.contact_id')
-    .select(['certificate_keys.fingerprint', 'contacts.id as contactId', 'contacts.address']);
+    .innerJoin('members', 'members.id', 'contacts.member_id')
+    .select(['certificate_keys.fingerprint', 'contacts.id as contactId', 'contacts.address'])
+    .where('members.state', 'not in', ['removed', 'rejected']);
   if (among?.length === 0) return [];
   return await (among === undefined ? query : query.where('certificate_keys.fingerprint', 'in', among)).execute();
 }
@@ -149,6 +151,26 @@ export async function promote(db: Db, contactId: string, id: string): Promise<vo
   const ofContact = db.updateTable('certificates').where('contact_id', '=', contactId);
   await ofContact.set({ state: 'retired' }).where('state', '=', 'current').execute();
   await ofContact.set({ state: 'current' }).where('id', '=', id).where('state', '=', 'proposed').execute();
+}
+
+/** Those of members who are out that hold one of these keys, upper-case hex: a signature leads to one person. */
+export async function retireOfFormerMembers(db: Db, fingerprints: readonly string[]): Promise<void> {
+  if (fingerprints.length === 0) return;
+  await db
+    .updateTable('certificates')
+    .set({ state: 'retired' })
+    .where('state', 'in', ['current', 'proposed'])
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('certificate_keys')
+        .innerJoin('certificates as held', 'held.id', 'certificate_keys.certificate_id')
+        .innerJoin('contacts', 'contacts.id', 'held.contact_id')
+        .innerJoin('members', 'members.id', 'contacts.member_id')
+        .select('certificate_keys.certificate_id')
+        .where('certificate_keys.fingerprint', 'in', fingerprints)
+        .where('members.state', 'in', ['removed', 'rejected']),
+    )
+    .execute();
 }
 
 /** One that is not wanted, or not any more. */

@@ -138,6 +138,39 @@ export async function setActive(db: Db, id: string, active: boolean): Promise<bo
   return numUpdatedRows === 1n;
 }
 
+/** Of members who are out, those with one of these addresses (lower case). */
+export async function ofFormerMembers(db: Db, addresses: readonly string[]): Promise<Contact[]> {
+  const found: Contact[] = [];
+  for (const some of portions(addresses.map((address) => ({ address }))))
+    found.push(
+      ...(await db
+        .selectFrom('contacts')
+        .selectAll()
+        .where(
+          'address',
+          'in',
+          some.map(({ address }) => address),
+        )
+        .where('member_id', 'in', (eb) => eb.selectFrom('members').select('id').where('state', 'in', ['removed', 'rejected']))
+        .execute()),
+    );
+  return found;
+}
+
+/** Gives his address free for somebody else; what he did stays his. */
+export async function release(db: Db, id: string): Promise<void> {
+  await db
+    .updateTable('contacts')
+    .set({ address: `${id}@released.invalid`, active: 0 })
+    .where('id', '=', id)
+    .execute();
+}
+
+/** Of a member, all at once. */
+export async function retireAll(db: Db, memberId: string): Promise<void> {
+  await db.updateTable('contacts').set({ active: 0 }).where('member_id', '=', memberId).execute();
+}
+
 /** False where he was unsubscribed already. */
 export async function unsubscribe(db: Db, contactId: string, listId: string, now: Instant): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await db

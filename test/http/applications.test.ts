@@ -36,6 +36,8 @@ eachEngine((engine) => {
     expect(sent.filter(({ to }) => to === 'gina@gamma.example')).toHaveLength(1);
     expect(sent.filter(({ to }) => to === 'other@alpha.example')).toHaveLength(1);
     expect(sent.filter(({ to }) => to === alpha.address)).toEqual([]);
+    // The team is told of each, taken or not.
+    expect(sent.filter(({ to }) => to === api.house.team[0].address)).toHaveLength(4);
   });
 
   test('what is wrong with the form itself is said', async () => {

@@ -98,7 +98,11 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
     at: { members: await memberIn(house, 'vouched') },
     body: { verdicts: CRITERIA.map(({ id: criterion }) => ({ criterion, pass: true })) },
   }),
-  'POST /api/v1/members/:id/prove-key': async (house) => ({ at: { members: (await contact(house)).memberId } }),
+  'POST /api/v1/members/:id/prove-key': async (house) => {
+    const { memberId } = await contact(house);
+    await house.db.updateTable('members').set({ state: 'vetted' }).where('id', '=', memberId).execute();
+    return { at: { members: memberId } };
+  },
   'POST /api/v1/members/:id/remove': async (house) => {
     const id = await member(house, true);
     await remove(house, { project: 'orbit' }, id, house.team[1].contactId, 'why');

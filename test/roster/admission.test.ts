@@ -3,8 +3,12 @@ import { DAY } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { release } from '../../src/embargo/release.ts';
 import { defaultWords } from '../../src/notices/words.ts';
-import { type AdmissionRules, apply, decide, judge, remove, vouch } from '../../src/roster/admission.ts';
+import { readCertificate } from '../../src/pgp/certificate.ts';
+import { type AdmissionRules, apply, decide, judge, remove, reviewed, vouch } from '../../src/roster/admission.ts';
+import { addContact } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
+import { importRoster } from '../../src/roster/import.ts';
+import { addMember } from '../../src/roster/members.ts';
 import { askForProof, takeProof } from '../../src/roster/prove.ts';
 import { next, type Step, steps } from '../../src/roster/state.ts';
 import * as admission from '../../src/store/admission.ts';
@@ -17,6 +21,7 @@ import { arm, scheduled } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { generate, makeParty, openCopy } from '../support/party.ts';
+import { proveCertificate } from '../support/prove.ts';
 
 const RULES: AdmissionRules = { project: 'orbit', criteria: CRITERIA, terms: null };
 const STATES: readonly MemberState[] = [
@@ -170,6 +175,81 @@ eachEngine((engine) => {
     await judge(house, RULES, id, dirk, passing);
     expect(await stateOf(id)).toBe('vetted');
     await expect(judge(house, RULES, id, lena, passing.slice(1))).rejects.toMatchObject({ reason: 'invalid' });
+  });
+
+  test('who is out keeps nobody from his address or his key, by application, by an admin or by an import', async () => {
+    const whole = await application();
+    const squat = await apply(house, RULES, { ...whole, organisation: 'Squat' });
+    await expect(apply(house, RULES, { ...whole, organisation: 'Delta' })).rejects.toMatchObject({ reason: 'conflict' });
+    await decide(house, RULES, squat.id, 'reject', { reason: 'not theirs' });
+    const { id } = await apply(house, RULES, { ...whole, organisation: 'Delta' });
+    expect(await contacts.byAddress(house.db, whole.contact.address)).toMatchObject({ member_id: id, active: 1 });
+    await decide(house, RULES, id, 'reject', { reason: 'again' });
+    const zeta = await addMember(house, { organisation: 'Zeta', product: null, lists: [] });
+    await addContact(house, zeta.id, { ...whole.contact, name: null, certificate: String(whole.contact.certificate) });
+    await decide(house, RULES, zeta.id, 'reject', { reason: 'again' });
+    const entry = { organisation: 'Epsilon', lists: [LISTS.distributors] };
+    const people = [{ address: whole.contact.address, certificate: String(whole.contact.certificate) }];
+    const done = await importRoster(house, [{ ...entry, contacts: people }], { activate: { reason: 'known' }, dryRun: false });
+    expect(done).toMatchObject({ written: true, problems: [] });
+    const owner = await contacts.byAddress(house.db, whole.contact.address);
+    expect((await members.byId(house.db, owner?.member_id ?? ''))?.organisation).toBe('Epsilon');
+    // A signature leads to one person: no former holder is credited with it.
+    const { fingerprint } = await readCertificate(String(whole.contact.certificate));
+    const credited = await certificates.byKeyIds(house.db, [fingerprint.slice(-16)]);
+    expect(credited.map(({ contact }) => contact.id)).toEqual([owner?.id]);
+  });
+
+  test('who applies again has the contacts that he names, on no list, with nothing proved', async () => {
+    const whole = await application();
+    const { id } = await apply(house, RULES, whole);
+    const old = await generate('old@gamma.example', 'Old', {});
+    await addContact(house, id, { address: 'old@gamma.example', name: null, certificate: old.public });
+    await decide(house, RULES, id, 'activate', { reason: 'known', lists: [LISTS.distributors] });
+    const gina = (await contacts.byAddress(house.db, whole.contact.address))?.id ?? '';
+    await proveCertificate(house, gina, (await certificates.current(house.db, gina))?.id ?? '');
+    await remove(house, RULES, id, lena, 'old@ leaked');
+    await remove(house, RULES, id, dirk, 'old@ leaked');
+    expect(await members.listsOf(house.db, id)).toEqual([]);
+    await apply(house, RULES, whole);
+    await put(id, 'vetted');
+    expect(await askForProof(house, RULES, id)).toBe(1);
+    await decide(house, RULES, id, 'activate', { reason: 'again', lists: [LISTS.distributors] });
+    const active = (await contacts.ofMember(house.db, id)).filter((one) => one.active === 1);
+    expect(active.map(({ address }) => address)).toEqual([whole.contact.address]);
+  });
+
+  test.each(['applied', 'vouched', 'active', 'suspended', 'removed'] as const)(
+    'nobody who is %s is asked to prove what he has: that would count for nothing later',
+    async (state) => {
+      const { id } = await apply(house, RULES, await application());
+      await put(id, state);
+      await expect(askForProof(house, RULES, id)).rejects.toMatchObject({ reason: 'conflict' });
+    },
+  );
+
+  test('a request for a removal lapses when the member is reinstated or reviewed', async () => {
+    const { id } = (await members.byOrganisation(house.db, 'Alpha')) as Member;
+    for (const answered of [
+      async () => {
+        await decide(house, RULES, id, 'suspend', { reason: 'x' });
+        await decide(house, RULES, id, 'reinstate', { reason: 'it was another one' });
+      },
+      () => reviewed(house, id, lena),
+    ]) {
+      await remove(house, RULES, id, lena, 'leaked');
+      await answered();
+      expect(await remove(house, RULES, id, dirk, 'another reason')).toMatchObject({ pending: true });
+      await admission.dropRemovals(house.db, id);
+    }
+  });
+
+  test('what a step gives is the member as he is then', async () => {
+    const { id } = await apply(house, RULES, await application());
+    house.clock.moveTo(house.clock.now() + 1000);
+    expect(await vouch(house, RULES, id, lena, 'known')).toEqual(await members.byId(house.db, id));
+    expect(await judge(house, RULES, id, dirk, passing)).toEqual(await members.byId(house.db, id));
+    expect(await decide(house, RULES, id, 'reject', { reason: 'x' })).toEqual(await members.byId(house.db, id));
   });
 
   test('each step on the way in is told to the applicant, sealed, and a vouch to the team, in the words of the project', async () => {
