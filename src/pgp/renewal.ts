@@ -17,6 +17,8 @@ export interface Renewal {
   encryptionKey: { before: string | null; after: string | null };
   /** The key that was encrypted to until now may still be, by what the newer copy says. */
   formerUsable: boolean;
+  /** The known one with nothing but the revocations of the newer copy: what counts whatever becomes of the rest. */
+  revoked: CertificateFacts;
 }
 
 /**
@@ -36,8 +38,32 @@ export async function renewCertificate(current: Uint8Array, newer: Uint8Array | 
     whyNot: typeof after === 'string' ? after : null,
     encryptionKey: { before, after: typeof after === 'string' ? null : after.fingerprint },
     formerUsable: before !== null && (await mayStillBe(together, before, at)),
+    revoked: await factsOf(await merged(known, onlyRevocations(known, await readKey(newer)), at)),
   };
 }
+
+/** Of the newer copy, what takes away: nothing that it adds, and nothing that would make a key live longer. */
+function onlyRevocations(known: openpgp.PublicKey, arrived: openpgp.PublicKey): openpgp.PublicKey {
+  const subkeys = new Set(known.subkeys.map(fingerprintOf));
+  const names = new Set(known.users.map(({ userID }) => userID?.userID));
+  const kept = new openpgp.PacketList<openpgp.AnyPacket>();
+  // Signatures belong to what they follow (RFC 9580 §10.1.1).
+  let isKnown = true;
+  for (const packet of arrived.toPacketList()) {
+    if (packet instanceof openpgp.SignaturePacket) {
+      if (isKnown && REVOCATIONS.has(packet.signatureType ?? -1)) kept.push(packet);
+      continue;
+    }
+    if (packet instanceof openpgp.PublicSubkeyPacket) isKnown = subkeys.has(packet.getFingerprint().toUpperCase());
+    else if (packet instanceof openpgp.UserIDPacket) isKnown = names.has(packet.userID);
+    else isKnown = packet instanceof openpgp.PublicKeyPacket;
+    if (isKnown) kept.push(packet);
+  }
+  return new openpgp.PublicKey(kept);
+}
+
+/** RFC 9580 §5.2.1: of a key, of a subkey, and of a user ID. */
+const REVOCATIONS: ReadonlySet<number> = new Set([0x20, 0x28, 0x30]);
 
 async function merged(known: openpgp.PublicKey, arrived: openpgp.PublicKey, at: Instant): Promise<openpgp.PublicKey> {
   // What says that it was made later than now (a clock that is ahead, a revocation) must not be passed over.

@@ -122,6 +122,7 @@ export async function addCertificate(
   const contact = await ownerOf(seams.db, contactId);
   const fingerprint = primaryFingerprint(armored);
   const own = (await certificates.ofContact(seams.db, contactId)).find((one) => one.fingerprint === fingerprint);
+  if (own?.state === 'retired') return proposeAgain(seams, own);
   if (own) return renew(seams, contact, own, armored, byOwner);
   const facts = await usableCertificate(seams, armored);
   return seams.db.transaction().execute(async (trx) => {
@@ -130,6 +131,16 @@ export async function addCertificate(
     const certificate = await insert(seams, trx, contactId, facts, first ? 'current' : 'proposed');
     await record(trx, seams, certificateDeed(first ? 'certificate.add' : 'certificate.propose', certificate));
     return { certificate, encryptionKey: null, waits: !first };
+  });
+}
+
+/** One that was refused or retired may have been so by mistake: it waits for a person anew. */
+async function proposeAgain(seams: Seams, own: Certificate): Promise<GivenCertificate> {
+  await mustBeUsable(seams, own);
+  return seams.db.transaction().execute(async (trx) => {
+    await certificates.propose(trx, own.id);
+    await record(trx, seams, certificateDeed('certificate.propose', own));
+    return { certificate: { ...own, state: 'proposed' }, encryptionKey: null, waits: true };
   });
 }
 
@@ -164,8 +175,8 @@ export async function approveCertificate(
 ): Promise<Certificate> {
   if (byId === null) throw new Refusal('needs-person');
   const known = await ownedBy(seams.db, contactId, certificateId);
-  const renewal = known.state === 'current' ? await certificates.renewalOf(seams.db, certificateId) : undefined;
-  if (renewal) return (await renew(seams, await ownerOf(seams.db, contactId), known, renewal, true)).certificate;
+  const renewal = known.state === 'current' ? await certificates.waitingRenewal(seams.db, certificateId) : undefined;
+  if (renewal) return (await renew(seams, await ownerOf(seams.db, contactId), known, renewal.data, true)).certificate;
   const certificate = await proposedOf(seams.db, contactId, certificateId);
   await mustBeUsable(seams, certificate);
   // A new one that the old one signed counts at once; any other is proved and approved.
@@ -230,18 +241,24 @@ async function renew(
 ): Promise<GivenCertificate> {
   const { db, pgp, clock } = seams;
   const now = clock.now();
+  const waiting = own.state === 'current' ? await certificates.waitingRenewal(db, own.id) : undefined;
   const renewal = await pgp.renewCertificate(own.data, newer, now);
-  if (!renewal.changed) throw new Refusal('conflict', `${contact.address} has the certificate ${own.fingerprint} already`);
-  const { encryptionKey, whyNot } = renewal;
+  // What waits already is not exchanged for something else: the two wait together.
+  const together = waiting ? await pgp.renewCertificate(waiting.data, newer, now) : renewal;
+  if (!renewal.changed || (waiting && !approved && !together.changed))
+    throw new Refusal('conflict', `${contact.address} has the certificate ${own.fingerprint} already`);
+  const { encryptionKey, whyNot, revoked } = renewal;
   const { before, after } = encryptionKey;
-  const waits = !approved && own.state === 'current' && before !== null && after !== null && before !== after;
+  const waits = !approved && own.state === 'current' && after !== null && before !== after;
   return db.transaction().execute(async (trx) => {
     await checkNotTaken(trx, renewal.facts, contact);
     if (waits) {
-      const holds = renewal.formerUsable ? 0 : 1;
-      await certificates.setRenewal(trx, { certificate_id: own.id, data: renewal.facts.data, holds, created_at: now });
+      const holds = renewal.formerUsable && waiting?.holds !== 1 ? 0 : 1;
+      // A revocation counts from the moment that it is known, whatever becomes of the rest.
+      if (Buffer.compare(revoked.data, own.data) !== 0) await certificates.renew(trx, own, revoked.data, revoked.keys);
+      await certificates.setRenewal(trx, { certificate_id: own.id, data: together.facts.data, holds, created_at: now });
       await record(trx, seams, certificateDeed('certificate.propose-renewal', own, { before, after, holds: holds === 1 }));
-      return { certificate: own, encryptionKey, waits: true };
+      return { certificate: { ...own, data: revoked.data }, encryptionKey, waits: true };
     }
     await writeRenewal(trx, own, renewal, now);
     await certificates.dropRenewal(trx, own.id);

@@ -173,6 +173,11 @@ export async function retireOfFormerMembers(db: Db, fingerprints: readonly strin
     .execute();
 }
 
+/** One that was retired waits for a person again. */
+export async function propose(db: Db, id: string): Promise<void> {
+  await db.updateTable('certificates').set({ state: 'proposed' }).where('id', '=', id).where('state', '=', 'retired').execute();
+}
+
 /** One that is not wanted, or not any more. */
 export async function retire(db: Db, id: string): Promise<void> {
   await db.updateTable('certificates').set({ state: 'retired' }).where('id', '=', id).execute();
@@ -262,13 +267,13 @@ export async function setRenewal(
   await db.insertInto('certificate_renewals').values(renewal).execute();
 }
 
-export async function renewalOf(db: Db, certificateId: string): Promise<Uint8Array | undefined> {
-  const row = await db
+/** What waits of a certificate; `holds`: copies wait with it. */
+export async function waitingRenewal(db: Db, certificateId: string): Promise<{ data: Uint8Array; holds: number } | undefined> {
+  return await db
     .selectFrom('certificate_renewals')
-    .select('data')
+    .select(['data', 'holds'])
     .where('certificate_id', '=', certificateId)
     .executeTakeFirst();
-  return row?.data;
 }
 
 /** False where none waited. */

@@ -72,6 +72,9 @@ test('a certificate is given, approved or refused by its fingerprint, and retire
   expect(await done('contact', 'refuse', ALPHA, second.fingerprint)).toBe(`${second.fingerprint} is retired\n`);
   const rows = (await done('contact', 'certificates', ALPHA)).split('\n').slice(1, -1);
   expect(rows.map((row) => row.split(/\s+/)[1]).sort()).toEqual(['current', 'retired', 'retired']);
+  // Refused by mistake: it waits anew.
+  expect(await done('contact', 'give', ALPHA, second.path)).toContain(`${second.fingerprint} is proposed`);
+  expect(await done('contact', 'refuse', ALPHA, second.fingerprint)).toBe(`${second.fingerprint} is retired\n`);
   expect(await done('contact', 'revoke', ALPHA, first.fingerprint)).toBe(`${first.fingerprint} is retired\n`);
   expect(await curfew('contact', 'approve', ALPHA, 'ABCD')).toMatchObject({
     code: 1,

@@ -31,7 +31,7 @@ async function extended(key: openpgp.PrivateKey, days: number, day: number): Pro
   return privateKey;
 }
 
-async function revoked(key: openpgp.PrivateKey, flag: number, day: number): Promise<openpgp.PublicKey> {
+async function revokedKey(key: openpgp.PrivateKey, flag: number, day: number): Promise<openpgp.PublicKey> {
   return (await openpgp.revokeKey({ key, reasonForRevocation: { flag }, date: at(day), format: 'object' })).publicKey;
 }
 
@@ -43,7 +43,9 @@ describe('a newer copy of a certificate', () => {
     const key = await made(30);
     const known = await kept(key);
     expect(await usable(known, NOW)).toEqual({ usable: false, reason: 'expired' });
-    const { facts, ...renewal } = await renewCertificate(known, (await extended(key, 200, 40)).toPublic().armor(), NOW);
+    const { facts, revoked, ...renewal } = await renewCertificate(known, (await extended(key, 200, 40)).toPublic().armor(), NOW);
+    // No revocation came with it.
+    expect(Buffer.compare(revoked.data, known)).toBe(0);
     const encryption = key.subkeys[0]?.getFingerprint().toUpperCase();
     expect(renewal).toEqual({
       changed: true,
@@ -53,6 +55,23 @@ describe('a newer copy of a certificate', () => {
     });
     expect(facts).toMatchObject({ fingerprint: key.getFingerprint().toUpperCase(), expiresAt: BORN + 200 * DAY });
     expect(await usable(facts.data, NOW)).toMatchObject({ usable: true });
+  });
+
+  test('is told apart: what it takes away, without what it adds', async () => {
+    const key = await made();
+    const known = await kept(key);
+    const grown = await key.addSubkey({ date: at(10) });
+    const flag = openpgp.enums.reasonForRevocation.keyCompromised;
+    const [former] = grown.subkeys;
+    const gone = await former?.revoke(grown.keyPacket as openpgp.SecretKeyPacket, { flag }, at(20));
+    if (gone) grown.subkeys[0] = gone;
+    const { revoked, facts } = await renewCertificate(known, grown.toPublic().armor(), NOW);
+    expect(await usable(facts.data, NOW)).toMatchObject({ usable: true });
+    expect(await usable(revoked.data, NOW)).toMatchObject({ usable: false });
+    expect(revoked.keys).toEqual((await readCertificate(known)).keys);
+    // Of the whole certificate, too.
+    const all = await renewCertificate(known, (await revokedKey(key, COMPROMISED, 30)).armor(), NOW);
+    expect(await usable(all.revoked.data, NOW)).toEqual({ usable: false, reason: 'revoked' });
   });
 
   test('that says nothing new changes nothing, nor does an older one', async () => {
@@ -81,7 +100,7 @@ describe('a newer copy of a certificate', () => {
   test('that is revoked makes it so, and a copy without the revocation does not take that back', async () => {
     const key = await made();
     const known = await kept(key);
-    const { facts, whyNot, encryptionKey } = await renewCertificate(known, (await revoked(key, COMPROMISED, 40)).write(), NOW);
+    const { facts, whyNot, encryptionKey } = await renewCertificate(known, (await revokedKey(key, COMPROMISED, 40)).write(), NOW);
     expect([whyNot, encryptionKey.after]).toEqual(['revoked', null]);
     const stripped = await renewCertificate(facts.data, (await extended(key, 200, 45)).toPublic().write(), NOW);
     expect([stripped.changed, stripped.whyNot]).toEqual([true, 'revoked']);
@@ -89,17 +108,17 @@ describe('a newer copy of a certificate', () => {
 
   test('that is revoked a second time, for good, is revoked for the past too', async () => {
     const key = await made();
-    const { facts } = await renewCertificate(await kept(key), (await revoked(key, SUPERSEDED, 40)).write(), NOW);
+    const { facts } = await renewCertificate(await kept(key), (await revokedKey(key, SUPERSEDED, 40)).write(), NOW);
     expect(await usable(facts.data, at(39).getTime())).toMatchObject({ usable: true });
-    const again = await renewCertificate(facts.data, (await revoked(key, COMPROMISED, 45)).write(), NOW);
+    const again = await renewCertificate(facts.data, (await revokedKey(key, COMPROMISED, 45)).write(), NOW);
     expect(again.changed).toBe(true);
     expect(await usable(again.facts.data, at(39).getTime())).toEqual({ usable: false, reason: 'revoked' });
   });
 
   test('that is revoked by a clock ahead of ours loses nothing', async () => {
     const key = await made();
-    const { facts } = await renewCertificate(await kept(key), (await revoked(key, SUPERSEDED, 40)).write(), NOW);
-    const again = await renewCertificate(facts.data, (await revoked(key, COMPROMISED, 51)).write(), NOW);
+    const { facts } = await renewCertificate(await kept(key), (await revokedKey(key, SUPERSEDED, 40)).write(), NOW);
+    const again = await renewCertificate(facts.data, (await revokedKey(key, COMPROMISED, 51)).write(), NOW);
     expect(await usable(again.facts.data, at(39).getTime())).toEqual({ usable: false, reason: 'revoked' });
   });
 
@@ -120,7 +139,7 @@ describe('a newer copy of a certificate', () => {
   test('without any user id, as key servers give it, still renews', async () => {
     const key = await made();
     const known = await kept(key);
-    const bare = await revoked(key, COMPROMISED, 40);
+    const bare = await revokedKey(key, COMPROMISED, 40);
     bare.users = [];
     expect(await renewCertificate(known, bare.write(), NOW)).toMatchObject({ changed: true, whyNot: 'revoked' });
   });

@@ -104,6 +104,33 @@ eachEngine((engine) => {
     expect(await sealedTo()).toEqual([given.body.encryptionKey.after.slice(-16)]);
   });
 
+  test('a revocation counts from when it is known: neither an older copy nor a refusal brings the key back to life', async () => {
+    const date = new Date(house.clock.now());
+    const grown = await (await secretOf(alpha)).addSubkey({ date });
+    const [former] = grown.subkeys;
+    const flag = openpgp.enums.reasonForRevocation.keyCompromised;
+    const revoked = await former?.revoke(grown.keyPacket as openpgp.SecretKeyPacket, { flag }, date);
+    if (revoked) grown.subkeys[0] = revoked;
+    const lena = await house.token('admin', house.team[0].address);
+    const at = `/api/v1/contacts/${alpha.contactId}/certificates`;
+    const give = (certificate: string) => api.ask(lena, `POST ${at}`, { body: { certificate } });
+    const { id } = (await give(grown.toPublic().armor())).body;
+    expect(await sealedTo()).toBeNull();
+    // An export from before the revocation, with yet another subkey.
+    const older = await changed(alpha, house.clock.now(), { subkey: true });
+    expect((await give(older)).status).toBe(202);
+    expect(await sealedTo()).toBeNull();
+    expect((await api.ask(lena, `POST ${at}/${id}/refuse`)).status).toBe(200);
+    // He is asked for a new one, in clear and without a word of it.
+    await outbox(house).drain();
+    expect(await sealedTo()).toBeNull();
+    // Nor does a new key count by itself because there is none left.
+    expect((await give(older)).status).toBe(202);
+    expect(await sealedTo()).toBeNull();
+    expect((await api.ask(lena, `POST ${at}/${id}/approve`)).status).toBe(200);
+    expect(await sealedTo()).toEqual([(await encryptionKey(older)).slice(-16)]);
+  });
+
   test('one that a person refuses is gone', async () => {
     const swapped = await changed(alpha, house.clock.now(), { subkey: true });
     const lena = await house.token('admin', house.team[0].address);
