@@ -235,12 +235,10 @@ function expiresWithin(key: ListKey | undefined, instant: Instant): boolean {
 async function whatIsMissing({ db, keyring, clock }: Seams): Promise<string[]> {
   const all = await lists.all(db);
   const keyless = all.filter(({ fingerprint }) => !keyring.find(fingerprint));
-  const nextless = all.filter(({ next_fingerprint: next }) => next !== null && !keyring.find(next));
   const expired = all.filter(({ fingerprint }) => expiresWithin(keyring.find(fingerprint), clock.now()));
   return [
     ...(all.length === 0 ? ['the database holds no lists'] : []),
     ...(all.some(({ role }) => role === 'intake') ? [] : ['there is no intake list']),
-    ...nextless.map(({ address }) => `the next key of ${address} is not loaded: restart the server`),
     ...keyless.map(({ address }) => `the key of ${address} is not loaded`),
     ...expired.map(({ address }) => `the key of ${address} has expired: curfew keys renew ${address}, then restart`),
   ];

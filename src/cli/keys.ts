@@ -1,13 +1,14 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Command } from 'commander';
-import { toIso } from '../clock.ts';
+import { record } from '../audit/record.ts';
+import { DAY, toIso } from '../clock.ts';
 import { readPassphrase } from '../config.ts';
 import { armorCertificate } from '../pgp/certificate.ts';
 import { loadKeyring, renewListKey, writeListKey } from '../pgp/keyring.ts';
 import { type ListCertificate, listCertificate } from '../pgp/list-certificate.ts';
 import { Refusal } from '../refusal.ts';
-import { rotateKey } from '../roster/list-keys.ts';
+import { keepKey, rotateKey } from '../roster/list-keys.ts';
 import * as lists from '../store/lists.ts';
 import type { List } from '../store/schema.ts';
 import { columns, day, days, type Local, type LocalOptions, localCommand, print, withLocal } from './local.ts';
@@ -28,6 +29,7 @@ export function register(program: Command): void {
     .argument('<address>', 'of the list')
     .option('--after <days>', 'from now until it signs; its contacts need time to import it', days, 14)
     .option('--days <days>', 'that it is valid, from now', days, 730)
+    .option('--cancel', 'call off the one that is on its way')
     .action(rotate);
 }
 
@@ -89,12 +91,23 @@ async function othersOf(folder: string, { address, fingerprint }: ListCertificat
 }
 
 async function renew(address: string, options: LocalOptions & { days: number }): Promise<void> {
-  const renewed = await withLocal(options, async ({ config, db, clock }) => {
-    const { fingerprint } = await known(db, address);
-    const { armored } = await readKey(config.keys, fingerprint);
+  const renewed = await withLocal(options, async (local) => {
+    const { config, db, clock } = local;
+    const list = await known(db, address);
+    const { armored, expiresAt: before } = await readKey(config.keys, list.fingerprint);
+    const end = clock.now() + options.days * DAY;
+    if (before !== null && before > end)
+      throw new Refusal('invalid', `The key is valid to ${day(before)} already; it is not made to end sooner`);
     const passphrase = await readPassphrase(config, askSecret);
     const key = await renewListKey({ armored, passphrase, now: clock.now(), days: options.days });
     await writeListKey(config.keys, key, { replace: true });
+    await db.transaction().execute((trx) =>
+      record(trx, local, {
+        action: 'list.renew-key',
+        subject: `list:${list.id}`,
+        detail: { fingerprint: key.fingerprint, expires: key.expiresAt === null ? null : toIso(key.expiresAt) },
+      }),
+    );
     return key;
   });
   const { fingerprint, expiresAt } = renewed;
@@ -105,7 +118,8 @@ async function renew(address: string, options: LocalOptions & { days: number }):
   ]);
 }
 
-async function rotate(address: string, options: LocalOptions & { after: number; days: number }): Promise<void> {
+async function rotate(address: string, options: LocalOptions & { after: number; days: number; cancel?: true }): Promise<void> {
+  if (options.cancel) return keep(address, options);
   const { before, after, at } = await withLocal(options, async ({ config, ...local }) => {
     const passphrase = await readPassphrase(config, askSecret);
     // The one that is there has to open with it, too: the server opens all of them with one.
@@ -116,6 +130,13 @@ async function rotate(address: string, options: LocalOptions & { after: number; 
     `${address} will sign with ${after} from ${day(at)} on; until then with ${before}.`,
     'Restart the server: it then tells the contacts of the list, and opens what is encrypted to either key.',
     `Keep ${before}.asc: what was sealed to it opens with nothing else. Publish the new certificate (curfew keys export) from ${day(at)} on.`,
+  ]);
+}
+
+async function keep(address: string, options: LocalOptions): Promise<void> {
+  const { fingerprint } = await withLocal(options, (local) => keepKey(local, address));
+  print(options, { address: address.toLowerCase(), fingerprint, next: null }, [
+    `${address} goes on to sign with ${fingerprint}. If its contacts were told of another key, tell them so.`,
   ]);
 }
 

@@ -20,14 +20,17 @@ import { type Composed, composeMail, composeNotice, composeUnopened, dressed } f
 import type { Opened } from './prepare.ts';
 import type { Origin } from './provenance.ts';
 
-/** The post with its content opened and composed. Throws `cannot-open` where its key is gone or its octets are damaged. */
+/**
+ * The post with its content opened and composed. Throws `not-ready` where its key is not loaded; `cannot-open` where its octets are damaged.
+ */
 export async function openPost(seams: Seams, postId: string): Promise<Opened> {
   const { db, keyring, pgp } = seams;
   const post = await posts.byId(db, postId);
   const list = post && (await lists.byId(db, post.list_id));
   if (!post || !list) throw new Error(`the post ${postId} or its list is gone`);
   const [key, ...others] = keyring.family(list.fingerprint);
-  if (!key) throw new Refusal('cannot-open', undefined, `there is no key for ${list.address}`);
+  // Another node may have it, and this one when it is started again.
+  if (!key) throw new Refusal('not-ready', undefined, `there is no key for ${list.address}`);
   const secrets = [key, ...others].map(({ secret }) => secret);
   const kept = await pgp.reopen(post.content, secrets);
   const about = post.case_id ? ((await cases.byId(db, post.case_id)) ?? null) : null;

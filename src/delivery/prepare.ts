@@ -10,6 +10,7 @@ import {
 } from '../mail/outgoing.ts';
 import type { ListKey } from '../pgp/keyring.ts';
 import { kinds } from '../post/kinds.ts';
+import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -123,7 +124,7 @@ async function signInClear({ db, pgp, clock, keyring }: Seams, opened: Opened, c
   if (kinds[post.kind].clear !== copy.audience) return { held: 'not-in-clear' };
   const list = await lists.byId(db, copy.list_id);
   const key = list && keyring.find(list.fingerprint);
-  if (!list || !key) return { held: 'cannot-open' };
+  if (!list || !key) throw new Refusal('not-ready', undefined, `there is no key for the list ${copy.list_id}`);
   const toList = copy.audience === 'public' && copy.priority === PRIORITY.public;
   const fields: TrustedFields = { ...listFields(list, post, composed.subject, null), to: toList ? list.address : copy.address };
   const { payload, signature } = await once(signedInClear, JSON.stringify(fields), async () => {

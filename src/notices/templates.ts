@@ -133,6 +133,7 @@ const WHY: Readonly<Record<string, string>> = {
   unreadable: 'the certificate cannot be read',
   'not-active': 'the contact or its organisation is not active',
   'cannot-open': 'what is kept cannot be opened: is the key of the list there?',
+  'not-ready': 'the key of the list was not loaded for too long',
   'not-released': 'the gate is shut',
   bounced: 'a mail server further on gave it back',
   stopped: 'a person stopped it',

@@ -53,6 +53,10 @@ export async function lookAt({ db, pgp, keyring }: Seams, to: Destination, mail:
   const request = { raw, secrets, at: receivedAt };
   const seen = await pgp.open(request, lookup).catch((error: unknown) => {
     if (isForPeople(to) && error instanceof Refusal && UNREADABLE.has(error.reason)) return null;
+    // It may be for the key that the list is to have, which another node has announced.
+    const { next_fingerprint: next, address } = to.list;
+    if (next !== null && !keyring.find(next))
+      throw new Refusal('not-ready', undefined, `the next key of ${address} is not loaded`);
     throw error;
   });
   // Whoever is to prove a certificate signs with it before it is anybody's.

@@ -4,7 +4,7 @@ import { copiesFor } from '../delivery/copies.ts';
 import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
 import { createListKey, type ListKey, writeListKey } from '../pgp/keyring.ts';
 import { Refusal } from '../refusal.ts';
-import type { Seams } from '../seams.ts';
+import type { Local, Seams } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -15,7 +15,8 @@ import type { ListMaking } from './lists.ts';
 
 /**
  * Makes the key that a list will have in `after` days, valid for `days`. Nothing is told before a server has it loaded, and can open what
- * is encrypted to it (`watchListKeys`). Throws Refusal: not-found; conflict where another one is on its way.
+ * is encrypted to it (`watchListKeys`). Throws Refusal: not-found; invalid where it would end too soon; conflict where another one is
+ * on its way.
  */
 export async function rotateKey(
   { keys, passphrase, ...local }: ListMaking,
@@ -26,6 +27,8 @@ export async function rotateKey(
   const list = await lists.byAddress(db, address);
   if (!list) throw new Refusal('not-found', `There is no list ${address}`);
   mustHaveNoOther(list);
+  if (days < after + LEAST_USE)
+    throw new Refusal('invalid', `A key that signs in ${after} days has to be valid for ${after + LEAST_USE} days at the least`);
   const now = clock.now();
   const key = await createListKey({ name: list.name, address: list.address, passphrase, now, days });
   await writeListKey(keys, key);
@@ -38,6 +41,23 @@ export async function rotateKey(
     await record(trx, local, { action: 'list.plan-key', subject: `list:${list.id}`, detail });
   });
   return { before: list.fingerprint, after: key.fingerprint, at };
+}
+
+/** Days for which a new key signs, at the least. */
+const LEAST_USE = 30;
+
+/** Calls it off: the key that is there stays. The other one opens what was encrypted to it. Throws Refusal: not-found; conflict where none is on its way. */
+export async function keepKey(local: Local, address: string): Promise<List> {
+  return local.db.transaction().execute(async (trx) => {
+    const list = await lists.byAddress(trx, address);
+    if (!list) throw new Refusal('not-found', `There is no list ${address}`);
+    await lists.lock(trx, list.id);
+    const { fingerprint, next_fingerprint: after } = await mustBe(trx, list.id);
+    if (after === null) throw new Refusal('conflict', `No other key of ${address} is on its way`);
+    await lists.change(trx, list.id, { next_fingerprint: null, next_at: null, next_told: 0 });
+    await record(trx, local, { action: 'list.keep-key', subject: `list:${list.id}`, detail: { fingerprint, after } });
+    return list;
+  });
 }
 
 function mustHaveNoOther({ address, next_fingerprint, next_at }: List): void {
@@ -60,23 +80,39 @@ const NOTICE = DAY;
  */
 export async function watchListKeys(seams: Seams): Promise<boolean> {
   let told = false;
-  const missing: string[] = [];
+  const problems: string[] = [];
   for (const list of await lists.all(seams.db)) {
-    if (await tellExtension(seams, list)) told = true;
-    if (list.next_fingerprint === null) continue;
-    const next = seams.keyring.find(list.next_fingerprint);
-    if (!next) missing.push(`the next key of ${list.address} is not loaded: restart the server`);
-    else if (list.next_told === 0) told = (await tellRotation(seams, list, next)) || told;
-    else if ((list.next_at ?? 0) <= seams.clock.now()) await change(seams, list, next);
+    // What is wrong with one keeps no other list from its turn.
+    try {
+      told = (await watch(seams, list)) || told;
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+    }
   }
-  if (missing.length > 0) throw new Error(missing.join('; '));
+  if (problems.length > 0) throw new Error(problems.join('; '));
+  return told;
+}
+
+async function watch(seams: Seams, list: List): Promise<boolean> {
+  const told = await tellExtension(seams, list);
+  if (list.next_fingerprint === null) return told;
+  const next = seams.keyring.find(list.next_fingerprint);
+  if (!next) throw new Error(`the next key of ${list.address} is not loaded: restart the server`);
+  if (!seams.keyring.find(list.fingerprint)) {
+    await change(seams, list, next);
+    throw new Error(
+      `the key of ${list.address} is not loaded: its next one signs from now on, and its contacts are to be told by a person`,
+    );
+  }
+  if (list.next_told === 0) return (await tellRotation(seams, list, next)) || told;
+  if ((list.next_at ?? 0) <= seams.clock.now()) await change(seams, list, next);
   return told;
 }
 
 /** 0: it does not end. */
 const endOf = ({ expiresAt }: ListKey): Instant => expiresAt ?? 0;
 
-/** Of several nodes, the one that still has the key as it was must not say so: it can only become longer. */
+/** Of several nodes, the one that still has the key as it was must not say so: `keys renew` makes none shorter. */
 async function tellExtension(seams: Seams, list: List): Promise<boolean> {
   const key = seams.keyring.find(list.fingerprint);
   if (!key || list.expires_told === endOf(key)) return false;

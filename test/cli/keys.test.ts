@@ -72,6 +72,11 @@ describe('renewal', () => {
     expect(statSync(join(project.dir, 'keys', `${after?.fingerprint}.asc`)).mode & 0o777).toBe(0o600);
   });
 
+  test('makes no key end sooner', async () => {
+    const { code, stderr } = await project.curfew('keys', 'renew', LIST, '--days', '20');
+    expect([code, stderr]).toEqual([1, expect.stringContaining('it is not made to end sooner')]);
+  });
+
   test('with a wrong passphrase is refused in one line, and the key file stays', async () => {
     const other = await initProject(join(folder, 'other'));
     writeFileSync(join(other.dir, 'passphrase'), 'wrong\n');

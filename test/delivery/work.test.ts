@@ -303,7 +303,7 @@ eachEngine((engine) => {
         for (const copy of await copies(id)) expect(copy).toMatchObject({ state: 'held', reason: 'cannot-open' });
     });
 
-    test('what is kept of the post does not open, or its key is gone', async () => {
+    test('what is kept of the post does not open; where its key is not loaded, another node is waited for first', async () => {
       const id = await post();
       const damaged = Buffer.from('nonsense');
       await unguarded(house.db, (trx) => trx.updateTable('posts').set({ content: damaged }).where('id', '=', id).execute());
@@ -312,7 +312,10 @@ eachEngine((engine) => {
       const lost = await post('Again.\n');
       await house.db.updateTable('lists').set({ fingerprint: 'GONE' }).where('id', '=', 'distributors').execute();
       expect(await outbox(house).drain()).toEqual([]);
-      expect(await forAlpha(lost)).toMatchObject({ state: 'held', reason: 'cannot-open' });
+      expect(await forAlpha(lost)).toMatchObject({ state: 'deferred', reason: 'not-ready' });
+      house.clock.moveTo(house.clock.now() + OPTIONS.giveUp * SECOND);
+      expect(await outbox(house).drain()).toEqual([]);
+      expect(await forAlpha(lost)).toMatchObject({ state: 'held', reason: 'not-ready' });
     });
   });
 

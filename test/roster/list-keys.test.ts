@@ -7,7 +7,7 @@ import { decodedBody, leaves, parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { armorCertificate, readCertificate } from '../../src/pgp/certificate.ts';
 import { createListKey, type ListKey, openListKey, renewListKey } from '../../src/pgp/keyring.ts';
-import { rotateKey, watchListKeys } from '../../src/roster/list-keys.ts';
+import { keepKey, rotateKey, watchListKeys } from '../../src/roster/list-keys.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as lists from '../../src/store/lists.ts';
 import type { List } from '../../src/store/schema.ts';
@@ -98,6 +98,38 @@ eachEngine((engine) => {
     const [late] = (await outbox(house).drain()).filter(({ to }) => to === beta.address);
     expect((await opened(late?.raw ?? Buffer.alloc(0), beta, await keyOf(after))).signer).toBe(after);
     expect(await deeds()).toEqual(['list.plan-key', 'list.announce-key', 'list.change-key']);
+  });
+
+  test('a lost key keeps no other list from its turn, and the next one signs at once', async () => {
+    const lost = (await list(LISTS.distributors)).fingerprint;
+    const { after } = await rotate(LISTS.distributors);
+    const other = await rotate(LISTS.security);
+    await load(after);
+    await load(other.after);
+    const { find, family } = house.keyring;
+    const without = { ...house.keyring, find: (one: string) => (one === lost ? undefined : find(one)), family };
+    await expect(watchListKeys({ ...house, keyring: without })).rejects.toThrow(`the key of ${LISTS.distributors} is not loaded`);
+    expect(await list(LISTS.distributors)).toMatchObject({ fingerprint: after, next_fingerprint: null });
+    expect((await list(LISTS.security)).next_told).toBe(1);
+  });
+
+  test('what comes for a key that another node has announced is tried again, and not refused', async () => {
+    const { after } = await rotate();
+    const key = await openListKey(readFileSync(join(keys, `${after}.asc`), 'utf8'), PASSPHRASE);
+    await expect(post(key, 'early')).rejects.toMatchObject({ reason: 'not-ready' });
+    house.keyring.add(key);
+    expect((await post(key, 'later')).held).toBeNull();
+  });
+
+  test('one that would end too soon is none, and one that is on its way can be called off', async () => {
+    const making = { ...house, keys, passphrase: PASSPHRASE };
+    await expect(rotateKey(making, LIST, { after: 100, days: 10 })).rejects.toMatchObject({ reason: 'invalid' });
+    await expect(keepKey(house, LIST)).rejects.toMatchObject({ reason: 'conflict' });
+    await rotate();
+    await keepKey(house, LIST);
+    expect(await list()).toMatchObject({ next_fingerprint: null, next_at: null });
+    expect(await watchListKeys(house)).toBe(false);
+    expect(await deeds()).toEqual(['list.plan-key', 'list.keep-key']);
   });
 
   test('a server that was not restarted in time gives its contacts a day, all the same', async () => {
