@@ -66,8 +66,10 @@ describe('notices in the words of a project', () => {
     );
     const facts = { address: 'g@gamma.example', organisation: 'G', before: 'A', after: 'B' };
     const { certificateReplaced } = readWords(folder);
-    expect(certificateReplaced({ ...facts, encryptionKey: { before: 'K', after: 'L' } }).text).toBe('g@gamma.example B K>L\n');
-    expect(certificateReplaced({ ...facts, encryptionKey: null }).text).toBe('g@gamma.example B >\n');
+    expect(certificateReplaced({ ...facts, byTeam: false, encryptionKey: { before: 'K', after: 'L' } }).text).toBe(
+      'g@gamma.example B K>L\n',
+    );
+    expect(certificateReplaced({ ...facts, byTeam: false, encryptionKey: null }).text).toBe('g@gamma.example B >\n');
   });
 
   it.each(described(defaultWords).map(({ file }) => file))('%s may be in our own words alone', (file) => {

@@ -85,8 +85,14 @@ function tell(options: RemoteOptions, contact: Static<typeof ContactView>): void
 
 async function certificates(...[contact, options]: Of): Promise<void> {
   const items = await everyPage(connect(options), at(contact, '/certificates'), CertificateView);
-  const rows = items.map((item) => [item.fingerprint, item.state, item.createdAt.slice(0, 10)]);
-  print(options, items, columns([['FINGERPRINT', 'STATE', 'SINCE'], ...rows]));
+  const rows = items.map((item) => [
+    item.fingerprint,
+    item.state,
+    item.createdAt.slice(0, 10),
+    item.proved ? 'yes' : 'no',
+    item.waiting === null ? '-' : `${item.waiting.before ?? '(none)'} -> ${item.waiting.after ?? '(none)'}`,
+  ]);
+  print(options, items, columns([['FINGERPRINT', 'STATE', 'SINCE', 'PROVED', 'WAITS'], ...rows]));
 }
 
 async function give(contact: string, file: string, options: RemoteOptions): Promise<void> {

@@ -14,6 +14,8 @@ import {
 } from '../roster/contacts.ts';
 import { Address, Entry } from '../roster/entries.ts';
 import { checkMember } from '../roster/expiry.ts';
+import type { Seams } from '../seams.ts';
+import * as admission from '../store/admission.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
@@ -47,9 +49,15 @@ function contactView(contact: Contact, fingerprint: string | null = null): Stati
   return { id, memberId: member_id, address, name, active: active === 1, fingerprint, createdAt: toIso(created_at) };
 }
 
-function certificateView({ id, fingerprint, state, data, created_at }: Certificate): Static<typeof CertificateView> {
-  if (state === 'mail') throw new Error(`the certificate ${id} belongs to no contact`);
-  return { id, fingerprint, state, certificate: armorCertificate(data), createdAt: toIso(created_at) };
+async function certificateView(
+  { db, pgp, clock }: Seams,
+  { id, contact_id, fingerprint, state, data, created_at }: Certificate,
+): Promise<Static<typeof CertificateView>> {
+  if (state === 'mail' || contact_id === null) throw new Error(`the certificate ${id} belongs to no contact`);
+  const waits = state === 'current' ? await certificates.waitingRenewal(db, id) : undefined;
+  const proved = (await admission.provedCertificates(db, contact_id)).has(id);
+  const waiting = waits ? (await pgp.renewCertificate(data, waits.data, clock.now())).encryptionKey : null;
+  return { id, fingerprint, state, certificate: armorCertificate(data), createdAt: toIso(created_at), proved, waiting };
 }
 
 function listContacts(app: App, { seams: { db } }: Api): void {
@@ -116,7 +124,8 @@ function setActive(
   });
 }
 
-function listCertificates(app: App, { seams: { db } }: Api): void {
+function listCertificates(app: App, { seams }: Api): void {
+  const { db } = seams;
   const response = { 200: PageOf(CertificateView) };
   const schema = { tags, summary: 'List the certificates of a contact', params: ByContact, querystring: Paging, response };
   app.get('/contacts/:id/certificates', { schema }, async ({ params, query }) => {
@@ -126,13 +135,17 @@ function listCertificates(app: App, { seams: { db } }: Api): void {
       (of) => certificates.page(db, { ...of, contactId: contact.id }),
       ({ id }) => id,
     );
-    return { items: items.map(certificateView), next };
+    return { items: await Promise.all(items.map((one) => certificateView(seams, one))), next };
   });
 }
 
-function answer(reply: FastifyReply, { certificate, encryptionKey, waits }: GivenCertificate): FastifyReply {
+async function answer(
+  seams: Seams,
+  reply: FastifyReply,
+  { certificate, encryptionKey, waits }: GivenCertificate,
+): Promise<FastifyReply> {
   const status = waits ? 202 : encryptionKey ? 200 : 201;
-  return reply.code(status).send({ ...certificateView(certificate), encryptionKey });
+  return reply.code(status).send({ ...(await certificateView(seams, certificate)), encryptionKey });
 }
 
 function postCertificate(app: App, { seams }: Api): void {
@@ -147,7 +160,7 @@ function postCertificate(app: App, { seams }: Api): void {
   };
   app.post('/contacts/:id/certificates', { schema }, async ({ params, body, caller }, reply) => {
     const { id } = await knownContact(seams.db, params.id);
-    return answer(reply, await addCertificate(acting(seams, caller), id, body.certificate));
+    return answer(seams, reply, await addCertificate(acting(seams, caller), id, body.certificate));
   });
 }
 
@@ -166,7 +179,7 @@ function decideCertificate(
     const decided = await decide(by, contact.id, params.certificate, callerOf({ caller }).personId);
     await checkMember(by, project, contact.member_id);
     changed.deliveries();
-    return certificateView(decided);
+    return certificateView(seams, decided);
   });
 }
 
@@ -183,6 +196,6 @@ function lookUpCertificate(app: App, { seams, lookUp }: Api): void {
   app.post('/contacts/:id/certificates/look-up', { schema }, async ({ params, body, caller }, reply) => {
     const contact = await knownContact(seams.db, params.id);
     const found = await lookUp(contact.address, body.from);
-    return answer(reply, await addCertificate(acting(seams, caller), contact.id, found));
+    return answer(seams, reply, await addCertificate(acting(seams, caller), contact.id, found));
   });
 }

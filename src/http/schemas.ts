@@ -248,15 +248,22 @@ export const ContactView = Type.Object({
   createdAt: InstantUtc,
 });
 
+const EncryptionKey = OrNull(Type.String({ description: 'fingerprint of the key that copies are encrypted to' }));
 export const CertificateView = Type.Object({
   id: Type.String(),
   fingerprint: Type.String(),
   state: Type.Enum(['current', 'proposed', 'retired']),
   certificate: Armored,
   createdAt: InstantUtc,
+  proved: Type.Boolean({ description: 'its owner has sent back what was sealed to it' }),
+  waiting: OrNull(
+    Type.Object(
+      { before: EncryptionKey, after: EncryptionKey },
+      { description: 'a newer copy of it waits for a person: the keys that copies are encrypted to now, and then' },
+    ),
+  ),
 });
 
-const EncryptionKey = OrNull(Type.String({ description: 'fingerprint of the key that copies are encrypted to' }));
 export const GivenView = Type.Object({
   ...CertificateView.properties,
   encryptionKey: OrNull(

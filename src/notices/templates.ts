@@ -219,18 +219,20 @@ export function clearKey(facts: { list: string; fingerprint: string }): Notice {
   ]);
 }
 
-/** To the team, and to whoever has the key that a contact had: it was replaced by a request signed with it. */
+/** To the team, and to whoever has the key that a contact had: it was replaced. */
 export function certificateReplaced(facts: {
   address: string;
   organisation: string;
-  before: string;
+  before: string | null;
   after: string;
   /** Of a certificate that stayed the same: the key in it that is encrypted to. */
   encryptionKey: { before: string | null; after: string | null } | null;
+  /** A person of the team let it count, and no signature with the old one. */
+  byTeam: boolean;
 }): Notice {
   const { before, after } = facts.encryptionKey ?? facts;
   return notice(`The certificate of ${facts.address} was changed`, [
-    `By a mail that was signed with the old one, ${facts.address} of ${facts.organisation}`,
+    `${facts.byTeam ? 'By a person of the team' : 'By a mail that was signed with the old one'}, ${facts.address} of ${facts.organisation}`,
     facts.encryptionKey ? `has another encryption key in the certificate ${facts.after} now.` : 'has another certificate now.',
     '',
     `Before: ${before ?? '(none)'}`,

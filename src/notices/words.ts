@@ -40,6 +40,7 @@ const certificateReplaced = {
   before: FINGERPRINT,
   after: ANOTHER,
   encryptionKey: null,
+  byTeam: false,
 } as const;
 
 const dispatch = {
@@ -70,6 +71,7 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
   certificateReplaced: {
     facts: [
       certificateReplaced,
+      { ...certificateReplaced, before: null, byTeam: true },
       { ...certificateReplaced, after: FINGERPRINT, encryptionKey: { before: FINGERPRINT, after: ANOTHER } },
       { ...certificateReplaced, after: FINGERPRINT, encryptionKey: { before: null, after: null } },
     ],

@@ -1,14 +1,14 @@
 import { record } from '../audit/record.ts';
 import { newId, toIso } from '../clock.ts';
-import { copiesFor, copyFor, team } from '../delivery/copies.ts';
 import { openPost } from '../delivery/opening.ts';
 import { dateValue, entity, filePart, words } from '../mail/outgoing.ts';
-import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
+import { keyPart } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import { vouch } from '../roster/admission.ts';
 import { type GivenCertificate, replaceCertificate } from '../roster/contacts.ts';
 import { checkMember } from '../roster/expiry.ts';
 import { takeProof } from '../roster/prove.ts';
+import { tellOfReplacement } from '../roster/replaced.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
@@ -172,7 +172,11 @@ async function updateCertificate(asked: Asked, fingerprint: string): Promise<Out
   const { encryptionKey } = await replaceCertificate(seams, roster.contact.id, facts.data);
   await checkMember(seams, asked.project, roster.member.id);
   const another = encryptionKey !== null && encryptionKey.before !== encryptionKey.after;
-  if (another || facts.fingerprint !== roster.fingerprint) await tellOfReplacement(asked, facts.fingerprint, encryptionKey);
+  if (another || facts.fingerprint !== roster.fingerprint) {
+    const { contact, member } = roster;
+    const replaced = { contact, organisation: member.organisation, former: roster, after: facts.fingerprint, encryptionKey };
+    await tellOfReplacement(seams, { ...replaced, byTeam: false }, asked.list);
+  }
   return { lines: [`your certificate is ${facts.fingerprint} now`, ...changeOfKey(encryptionKey)] };
 }
 
@@ -180,35 +184,6 @@ async function updateCertificate(asked: Asked, fingerprint: string): Promise<Out
 function changeOfKey(key: GivenCertificate['encryptionKey']): string[] {
   if (key === null || key.before === key.after) return [];
   return [`mail to you is encrypted to its key ${key.after ?? '(none: it waits)'}, until now to ${key.before ?? '(none)'}`];
-}
-
-async function tellOfReplacement(
-  { seams, list, roster }: Asked,
-  fingerprint: string,
-  encryptionKey: GivenCertificate['encryptionKey'],
-): Promise<void> {
-  const { db, clock } = seams;
-  const { contact, member } = roster;
-  const facts = {
-    address: contact.address,
-    organisation: member.organisation,
-    before: roster.fingerprint,
-    after: fingerprint,
-    encryptionKey,
-  };
-  const words = noticeEntity(seams.words.certificateReplaced(facts));
-  const intake = (await lists.all(db)).find(({ role }) => role === 'intake') ?? list;
-  const alert = await writeNotice(seams, intake, { kind: 'alert', caseId: null }, words);
-  const answer = await writeNotice(seams, list, { kind: 'answer', caseId: null }, words);
-  const former = { audience: 'reporter', address: contact.address, certificateId: roster.id } as const;
-  await db.transaction().execute(async (trx) => {
-    await posts.insert(trx, alert);
-    await deliveries.insertMany(trx, copiesFor(clock, { id: alert.id, case_id: null, list: intake }, await team(trx)));
-    // Whoever has the old one, and may not be who has the new one.
-    if (list.role === 'public' || fingerprint === roster.fingerprint) return;
-    await posts.insert(trx, answer);
-    await deliveries.insertMany(trx, [copyFor(clock, { id: answer.id, case_id: null, list }, former)]);
-  });
 }
 
 /** What is in an archive: people's words and Curfew's to them. A report is the team's alone. */

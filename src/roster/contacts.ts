@@ -16,8 +16,10 @@ import type { Certificate, Contact } from '../store/schema.ts';
 import { mustHaveReaders } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
 import { writeRenewal } from './renewal.ts';
+import { tellOfReplacement } from './replaced.ts';
 import { holdersOf, releaseTo, standingAt } from './standing.ts';
 import { isOut } from './state.ts';
+import { teamList } from './tell.ts';
 
 export interface NewContact {
   address: string;
@@ -164,7 +166,8 @@ async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }
 }
 
 /**
- * A person lets a proposed certificate count that its owner has proved, or the renewal of one that waits. Throws Refusal: needs-person,
+ * A person lets a proposed certificate count that its owner has proved, or the renewal of one that waits; the team is told, and whoever
+ * has the old one. Throws Refusal: needs-person,
  * not-found, unusable-certificate; conflict where nothing waits, or it was not proved.
  */
 export async function approveCertificate(
@@ -176,7 +179,17 @@ export async function approveCertificate(
   if (byId === null) throw new Refusal('needs-person');
   const known = await ownedBy(seams.db, contactId, certificateId);
   const renewal = known.state === 'current' ? await certificates.waitingRenewal(seams.db, certificateId) : undefined;
-  if (renewal) return (await renew(seams, await ownerOf(seams.db, contactId), known, renewal.data, true)).certificate;
+  const contact = await ownerOf(seams.db, contactId);
+  const member = await members.byId(seams.db, contact.member_id);
+  const tell = async (former: Certificate | null, after: string, encryptionKey: Renewal['encryptionKey'] | null) => {
+    const replaced = { contact, organisation: member?.organisation ?? '', former, after, encryptionKey, byTeam: true };
+    await tellOfReplacement(seams, replaced, await teamList(seams.db));
+  };
+  if (renewal) {
+    const renewed = await renew(seams, contact, known, renewal.data, true);
+    await tell(known, known.fingerprint, renewed.encryptionKey);
+    return renewed.certificate;
+  }
   const certificate = await proposedOf(seams.db, contactId, certificateId);
   await mustBeUsable(seams, certificate);
   // A new one that the old one signed counts at once; any other is proved and approved.
@@ -185,10 +198,12 @@ export async function approveCertificate(
       'conflict',
       `Nobody has proved the certificate ${certificate.fingerprint} yet: ask for that (prove-key) first`,
     );
+  const former = (await certificates.current(seams.db, contactId)) ?? null;
   await seams.db.transaction().execute(async (trx) => {
     await proposedOf(trx, contactId, certificateId);
     await promote(trx, seams, certificate, 'certificate.approve');
   });
+  await tell(former, certificate.fingerprint, null);
   return { ...certificate, state: 'current' };
 }
 

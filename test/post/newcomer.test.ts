@@ -166,6 +166,13 @@ eachEngine((engine) => {
     expect(answered).toContain('is proved to be yours: a person has to approve it now');
     expect(answered).toContain('"archive" is not for who signs with a certificate that is not approved');
     expect(await approveCertificate(house, alpha.contactId, certificate.id, lena)).toMatchObject({ state: 'current' });
+    // The team is told, and whoever has the old one: it may be somebody else.
+    const mails = await outbox(house).drain();
+    expect(mails.map(({ to }) => to).sort()).toEqual([alpha.address, ...house.team.map(({ address }) => address)].sort());
+    const toOld = mails.find(({ to }) => to === alpha.address)?.raw ?? Buffer.alloc(0);
+    const words = (await openCopy(toOld, alpha, undefined, house.clock.now())).entity.toString();
+    expect(words).toContain(fresh.fingerprint);
+    expect(words).toContain('By a person of the team');
   });
 
   test('more than fifty an hour wait in the queues of those who send them', async () => {

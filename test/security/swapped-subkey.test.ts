@@ -99,7 +99,10 @@ eachEngine((engine) => {
     const held = await house.db.selectFrom('deliveries').select('reason').where('state', '=', 'held').execute();
     expect(held).toEqual([{ reason: 'changed' }]);
     const approving = `POST /api/v1/contacts/${alpha.contactId}/certificates/${given.body.id}/approve`;
+    const shown = await api.ask(lena, `GET /api/v1/contacts/${alpha.contactId}/certificates`);
+    expect(shown.body.items).toMatchObject([{ id: given.body.id, waiting: { after: given.body.encryptionKey.after } }]);
     expect((await api.ask(lena, approving)).status).toBe(200);
+    expect((await api.ask(lena, `GET /api/v1/contacts/${alpha.contactId}/certificates`)).body.items[0].waiting).toBeNull();
     expect((await outbox(house).drain()).filter(({ to }) => to === alpha.address)).toHaveLength(1);
     expect(await sealedTo()).toEqual([given.body.encryptionKey.after.slice(-16)]);
   });
