@@ -21,8 +21,8 @@ const MARKS: Readonly<Record<BlockKind, readonly [head: string, tail: string]>> 
 const LINE =
   /^[ \t\u00a0\u200b\ufeff]*(-----(BEGIN|END) PGP (MESSAGE|SIGNED MESSAGE|PUBLIC KEY BLOCK|SIGNATURE)-----)[ \t\u00a0\u200b\ufeff]*\r?$/gm;
 
-/** The complete blocks of a text, in their order, found in one pass. Inside of a block nothing else begins. */
-export function blocksIn(given: string): Block[] {
+/** The complete blocks of a text, `most` of them, in their order, found in one pass. Inside of a block nothing else begins. */
+export function blocksIn(given: string, most = Number.POSITIVE_INFINITY): Block[] {
   // Of the same length, so that every place in it is a place in what was given.
   const text = given.replaceAll('\u00a0', ' ').replace(FLAT, inLines);
   const blocks: Block[] = [];
@@ -34,6 +34,7 @@ export function blocksIn(given: string): Block[] {
       const end = start + mark.length;
       blocks.push({ kind: open.kind, start: open.start, end, text: blockText(given, text, open.kind, open.start, end) });
       open = undefined;
+      if (blocks.length >= most) break;
       continue;
     }
     const kind = kindOf(mark);

@@ -1,6 +1,7 @@
 import { blocksIn } from './armor.ts';
 import { decodedBody, decodeText, type Entity, entityText, fieldsNamed, fileName, isAttachment, leaves } from './message.ts';
 import { isText } from './shown.ts';
+import { isUtf8 } from './text.ts';
 
 /** Names of files that hold OpenPGP data, as they say. */
 const FILE = /\.(pgp|gpg|asc)$/i;
@@ -24,7 +25,7 @@ export function encryptedFile(part: Entity): EncryptedFile | undefined {
   const isAttachedText = !declared && part.mediaType.startsWith('text/') && isAttachment(part);
   if (!declared && !isAttachedText && part.mediaType !== 'application/octet-stream') return undefined;
   const bytes = withoutEncodingMark(decodedBody(part));
-  const found = firstPacket(bytes) ? binaryMessage(bytes, declared) : armoredMessage(bytes, declared);
+  const found = isArmored(bytes) ? armoredMessage(bytes, declared) : binaryMessage(bytes, declared);
   return found && { ...found, name: name.replace(FILE, ''), isText: isAttachedText };
 }
 
@@ -44,9 +45,14 @@ function beginsWithSessionKey(bytes: Uint8Array): boolean {
 
 const HEAD = '-----BEGIN PGP MESSAGE-----';
 
+/** A text in which armor begins; its first letter may look like a packet. */
+function isArmored(bytes: Uint8Array): boolean {
+  if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(HEAD) < 0) return false;
+  return !firstPacket(bytes) || isUtf8(bytes);
+}
+
 /** The one armored message of a file, also where it is damaged; nobody may lose the words around it, or a second one. */
 function armoredMessage(bytes: Uint8Array, declared: boolean): Found | undefined {
-  if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(HEAD) < 0) return undefined;
   const text = decodeText(bytes);
   const [block, ...more] = blocksIn(text);
   if (!block) return declared && messageIn(bytes) ? { ciphertext: bytes, around: '' } : undefined;
@@ -58,7 +64,7 @@ function armoredMessage(bytes: Uint8Array, declared: boolean): Found | undefined
 /** What a part that is to be the message of PGP/MIME holds (RFC 3156 §4): armor, of whose words none are lost, or whatever it is. */
 export function sealedOctets(body: Uint8Array): Found {
   const bytes = withoutEncodingMark(body);
-  if (firstPacket(bytes)) return { ciphertext: bytes, around: '' };
+  if (!isArmored(bytes)) return { ciphertext: bytes, around: '' };
   const text = decodeText(bytes);
   const block = blocksIn(text).find(({ kind }) => kind === 'message');
   if (!block) return { ciphertext: bytes, around: '' };
@@ -93,13 +99,16 @@ export function messageIn(bytes: Uint8Array): Uint8Array | undefined {
 function withoutEncodingMark(bytes: Uint8Array): Uint8Array {
   const [first, second, third] = bytes;
   if (first === 0xef && second === 0xbb && third === 0xbf) return bytes.subarray(3);
-  if (first === 0xff && second === 0xfe) return Buffer.from(new TextDecoder('utf-16le').decode(bytes), 'latin1');
-  if (first === 0xfe && second === 0xff) return Buffer.from(new TextDecoder('utf-16be').decode(bytes), 'latin1');
+  if (first === 0xff && second === 0xfe) return Buffer.from(new TextDecoder('utf-16le').decode(bytes));
+  if (first === 0xfe && second === 0xff) return Buffer.from(new TextDecoder('utf-16be').decode(bytes));
   return bytes;
 }
 
 /** The most of a part that is looked at for a certificate. */
 const LARGEST_KEY_FILE = 1024 * 1024;
+
+/** Of one mail, and armored blocks of a text that are looked through for them: more than that nobody sends along. */
+const MOST_OFFERED = 100;
 
 /**
  * Certificates that came with the mail: `application/pgp-keys` parts and files of another type that hold one, the Autocrypt
@@ -113,15 +122,16 @@ export function offeredCertificates(entity: Entity): Uint8Array[] {
     .map((data) => Buffer.from(data, 'base64'));
   const written = parts
     .filter(isText)
-    .flatMap((part) => blocksIn(entityText(part)).filter(({ kind }) => kind === 'key'))
+    .flatMap((part) => blocksIn(entityText(part), MOST_OFFERED).filter(({ kind }) => kind === 'key'))
     .map(({ text }) => Buffer.from(text));
-  return [...attached, ...autocrypt, ...written];
+  return [...attached, ...autocrypt, ...written].slice(0, MOST_OFFERED);
 }
 
 /** Certificates that lie in the mail as files, and nothing else: what a signature over all of it covers. */
 export function enclosedCertificates(entity: Entity): Uint8Array[] {
   return leaves(entity)
     .filter(isKeyFile)
+    .slice(0, MOST_OFFERED)
     .map((part) => withoutEncodingMark(decodedBody(part)));
 }
 

@@ -88,9 +88,12 @@ function loneFile(parts: readonly Entity[]): Layer | undefined {
   const file = part && others.length === 0 ? encryptedFile(part) : undefined;
   if (!part || !file) return undefined;
   const { ciphertext, around, name } = file;
-  // A text that is shown and has a name besides is no file.
-  return { form: 'pgp-mime', ciphertext, beside: wordsOf(around), ...(isText(part) ? {} : { file: name }) };
+  const isBody = isText(part) && BODY.test(name);
+  return { form: 'pgp-mime', ciphertext, beside: wordsOf(around), ...(isBody ? {} : { file: name }) };
 }
+
+/** What programs call the body of a mail where they show it; whatever has another name is somebody's file. */
+const BODY = /^(msg|message|encrypted|noname)?$/i;
 
 /** The control part under another type and name. */
 function isControlByText(part: Entity): boolean {

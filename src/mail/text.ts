@@ -65,7 +65,7 @@ export function charsetOf(text: Uint8Array, declared?: string): string {
   return isKnown(label) && label !== UTF8 && label !== 'us-ascii' ? label : 'windows-1252';
 }
 
-function isUtf8(text: Uint8Array): boolean {
+export function isUtf8(text: Uint8Array): boolean {
   try {
     new TextDecoder(UTF8, { fatal: true }).decode(text);
     return true;

@@ -7,7 +7,7 @@ const MOST_OFFERED = 3;
 /** Octets. OpenPGP.js compares all self-signatures of a certificate with each other: a flooded one of a stranger is not tried. */
 export const LARGEST_OFFERED = 64 * 1024;
 
-/** Of one mail. Each is looked at for the keys in it; a file after these stays as it is. */
+/** Of one mail: each is looked at for the keys in it, and none after these. */
 const MOST_APART = 100;
 
 /** Certificates that came with the mail in any way, each by itself. Nobody has looked at them yet. */
@@ -23,10 +23,10 @@ export function enclosedIn(entity: Entity): Uint8Array[] {
 function eachAlone(files: readonly Uint8Array[]): Uint8Array[] {
   const found: Uint8Array[] = [];
   for (const file of files) {
-    const left = MOST_APART - found.length;
-    found.push(...(left > 0 ? eachCertificate(file).slice(0, left) : [file]));
+    if (found.length >= MOST_APART) break;
+    found.push(...eachCertificate(file));
   }
-  return found;
+  return found.slice(0, MOST_APART);
 }
 
 /** Of what a stranger sends along, as much as anybody will look at. */

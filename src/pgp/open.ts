@@ -115,8 +115,9 @@ function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
   };
 }
 
-/** However many others came along, the one that a signature names is not left out. */
+/** Of those that are looked at, the one that a signature names is not left out. */
 function signersFirst(offered: readonly Uint8Array[], { signatures }: Opening): Uint8Array[] {
+  if (signatures.length === 0) return [...offered];
   const named = (data: Uint8Array) => keyIdsIn(data).some((id) => signatures.some(({ keyId }) => keyId === id));
   return [...offered.filter(named), ...offered.filter((data) => !named(data))];
 }

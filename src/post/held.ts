@@ -1,3 +1,4 @@
+import { DAY } from '../clock.ts';
 import { copiesFor } from '../delivery/copies.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Seams } from '../seams.ts';
@@ -37,11 +38,15 @@ export async function prepareHeldAnswer(
 ): Promise<HeldAnswer | null> {
   if (state !== 'held' || !reason || !roster?.contact.active) return null;
   const words = seams.words.heldPost({ list: list.address, postId: id, receivedAt, advice: adviceOn(reason) });
-  const post = await writeNotice(seams, list, { kind: 'answer', caseId: null }, noticeEntity(words));
+  const post = await writeNotice(seams, list, { kind: 'waits', caseId: null }, noticeEntity(words));
   return { post, contact: roster.contact };
 }
 
+/** A day: what he signed in public anybody can send here, as often as he likes. */
+const MOST_TOLD = 3;
+
 export async function sendHeldAnswer(trx: Db, { clock }: Seams, list: List, { post, contact }: HeldAnswer): Promise<void> {
+  if ((await deliveries.countTo(trx, contact.address, ['waits'], clock.now() - DAY)) >= MOST_TOLD) return;
   await posts.insert(trx, post);
   await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: null, list }, [contact]));
 }

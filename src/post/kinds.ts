@@ -38,6 +38,7 @@ export const kinds: Readonly<Record<PostKind, KindOfPost>> = {
   proof: { ...notice, voice: 'request' },
   'key-wanted': { ...notice, clear: 'stranger', silent: true, voice: 'request' },
   answer: { ...reply, voice: 'request' },
+  waits: { ...reply, voice: 'owner' },
   key: { ...reply, clear: 'stranger' },
   receipt: reply,
   'receipt-clear': { ...reply, clear: 'stranger' },

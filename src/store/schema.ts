@@ -75,6 +75,7 @@ export type PostKind =
   | 'alert'
   | 'membership'
   | 'proof'
+  | 'waits'
   | 'key-wanted';
 
 interface ListTable {

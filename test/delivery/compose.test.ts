@@ -194,6 +194,7 @@ describe('the fields of a copy', () => {
     'receipt-clear': 'auto-replied',
     alert: 'auto-generated',
     membership: 'auto-generated',
+    waits: 'auto-replied',
     proof: 'auto-generated',
     'key-wanted': 'auto-generated',
     lifted: 'auto-generated',

@@ -318,6 +318,19 @@ describe('parts that are encrypted or signed each by itself', () => {
     expect(aside(opened)).toEqual(around);
   });
 
+  it('a lone file stays a file, octet for octet and by its name, also where its part is called a text', async () => {
+    const octets = Buffer.from([0x81, 0xb6, 0xcb, 0xf0, 0, 13, 10, 10]);
+    const lines = ['Content-Type: text/plain; name="poc.bin.asc"', 'Content-Disposition: inline; filename="poc.bin.asc"', ''];
+    const opened = await open(mail(...lines, await openpgp.encrypt(await sealing(octets, {}))));
+    expect(seen(opened).files).toMatchObject([{ name: 'poc.bin', bytes: octets }]);
+  });
+
+  it('words in another alphabet around armor in UTF-16 are what they were', async () => {
+    const bytes = Buffer.from(`\ufeffПривет, всем\n${await armored()}`, 'utf16le');
+    const opened = await open(mail(...mixed(text('see'), file('report.asc', bytes))));
+    expect(aside(opened)).toEqual(['Привет, всем']);
+  });
+
   it('a second message behind that of PGP/MIME is kept', async () => {
     const opened = await open(mail(...pgpMime(`${await encrypt('one')}\n${await encrypt('two')}`)));
     expect(opened).toMatchObject({ signer: null, warnings: ['unprotected-text'] });
@@ -818,6 +831,14 @@ describe('certificates of several people in one file', async () => {
       rae.fingerprint,
       eve.fingerprint,
     ]);
+  });
+
+  it('a text of hundreds of thousands of them costs little more than any other of its size', async () => {
+    const block = '-----BEGIN PGP PUBLIC KEY BLOCK-----\n-----END PGP PUBLIC KEY BLOCK-----\n';
+    const raw = mail(...text(block.repeat(150_000)));
+    const spent = effort();
+    expect(await open(raw)).toMatchObject({ form: 'clear', signer: null });
+    expect(spent()).toBeLessThan(2_000);
   });
 
   it('as many as a mail may bring, and looking for them costs little', async () => {

@@ -44,6 +44,15 @@ oneEngine((engine) => {
     await held(await encryptedMail(privately(), sealing()));
   });
 
+  test('a hundred of them: whoever signed them is told three times a day', async () => {
+    for (let times = 0; times < 5; times++) {
+      house.clock.moveTo(house.clock.now() + 1000);
+      const mail = await encryptedMail(privately(`The ${times}. ${CANARY}\n`), sealing());
+      await arrive(house, mail, { to: LISTS.distributors, sender: beta.address });
+    }
+    expect((await outbox(house).drain()).filter(({ to }) => to === alpha.address)).toHaveLength(3);
+  });
+
   test('with a To of the list outside, where no signature covers it', async () => {
     const raw = (await encryptedMail(privately(), sealing())).toString('latin1');
     await held(Buffer.from(raw.replace(`To: ${beta.address}`, `To: ${LISTS.distributors}`), 'latin1'));
