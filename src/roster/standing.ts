@@ -39,7 +39,10 @@ export async function standingAt(db: Db, address: string): Promise<Addresses> {
 export async function releaseTo(trx: Db, people: readonly { address: string; certificate: ReadCertificate }[]): Promise<void> {
   const addresses = people.map(({ address }) => address);
   for (const { id } of await contacts.ofFormerMembers(trx, addresses)) await contacts.release(trx, id);
-  for (const { certificate } of people) await certificates.retireOfFormerMembers(trx, fingerprintsOf(certificate));
+  await certificates.retireOfFormerMembers(
+    trx,
+    people.flatMap(({ certificate }) => fingerprintsOf(certificate)),
+  );
 }
 
 /** Who has the keys of a certificate. */

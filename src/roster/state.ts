@@ -26,6 +26,9 @@ export type Step =
   | 'remove'
   | 'apply-again';
 
+/** Who is out has to apply again. */
+export const OUT = ['removed', 'rejected'] as const;
+
 const CANDIDATES = ['applied', 'vouched', 'vetted', 'key_proved'] as const;
 
 export const steps: Readonly<Record<Step, { from: readonly MemberState[]; to: MemberState }>> = {
@@ -39,7 +42,7 @@ export const steps: Readonly<Record<Step, { from: readonly MemberState[]; to: Me
   reinstate: { from: ['suspended'], to: 'active' },
   reject: { from: CANDIDATES, to: 'rejected' },
   remove: { from: [...CANDIDATES, 'active', 'key_hold', 'suspended'], to: 'removed' },
-  'apply-again': { from: ['removed', 'rejected'], to: 'applied' },
+  'apply-again': { from: OUT, to: 'applied' },
 };
 
 /** From the activation of a member, or a review, to the next review. */
@@ -56,7 +59,7 @@ export function isCandidate(state: MemberState): boolean {
   return (CANDIDATES as readonly MemberState[]).includes(state);
 }
 
-/** Whether anything may be added to a member: who is out has to apply again. */
+/** Whether anything may be added to a member. */
 export function isOut(state: MemberState): boolean {
-  return state === 'removed' || state === 'rejected';
+  return (OUT as readonly MemberState[]).includes(state);
 }

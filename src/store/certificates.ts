@@ -1,5 +1,6 @@
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
+import { OUT } from '../roster/state.ts';
 import type { Db } from './database.ts';
 import { type PageOf, portions } from './rows.ts';
 import type { Certificate, MemberState, Schema } from './schema.ts';
@@ -102,7 +103,7 @@ export async function heldKeys(db: Db, among?: readonly string[]): Promise<HeldK
     .innerJoin('contacts', 'contacts.id', 'certificates.contact_id')
     .innerJoin('members', 'members.id', 'contacts.member_id')
     .select(['certificate_keys.fingerprint', 'contacts.id as contactId', 'contacts.address'])
-    .where('members.state', 'not in', ['removed', 'rejected']);
+    .where('members.state', 'not in', OUT);
   if (among?.length === 0) return [];
   return await (among === undefined ? query : query.where('certificate_keys.fingerprint', 'in', among)).execute();
 }
@@ -155,22 +156,22 @@ export async function promote(db: Db, contactId: string, id: string): Promise<vo
 
 /** Those of members who are out that hold one of these keys, upper-case hex: a signature leads to one person. */
 export async function retireOfFormerMembers(db: Db, fingerprints: readonly string[]): Promise<void> {
-  if (fingerprints.length === 0) return;
-  await db
-    .updateTable('certificates')
-    .set({ state: 'retired' })
-    .where('state', 'in', ['current', 'proposed'])
-    .where('id', 'in', (eb) =>
-      eb
-        .selectFrom('certificate_keys')
-        .innerJoin('certificates as held', 'held.id', 'certificate_keys.certificate_id')
-        .innerJoin('contacts', 'contacts.id', 'held.contact_id')
-        .innerJoin('members', 'members.id', 'contacts.member_id')
-        .select('certificate_keys.certificate_id')
-        .where('certificate_keys.fingerprint', 'in', fingerprints)
-        .where('members.state', 'in', ['removed', 'rejected']),
-    )
-    .execute();
+  for (const some of portions(fingerprints))
+    await db
+      .updateTable('certificates')
+      .set({ state: 'retired' })
+      .where('state', 'in', ['current', 'proposed'])
+      .where('id', 'in', (eb) =>
+        eb
+          .selectFrom('certificate_keys')
+          .innerJoin('certificates as held', 'held.id', 'certificate_keys.certificate_id')
+          .innerJoin('contacts', 'contacts.id', 'held.contact_id')
+          .innerJoin('members', 'members.id', 'contacts.member_id')
+          .select('certificate_keys.certificate_id')
+          .where('certificate_keys.fingerprint', 'in', some)
+          .where('members.state', 'in', OUT),
+      )
+      .execute();
 }
 
 /** One that was retired waits for a person again. */

@@ -1,5 +1,6 @@
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
+import { OUT } from '../roster/state.ts';
 import type { Db } from './database.ts';
 import { type PageOf, portions } from './rows.ts';
 import type { Contact, ListRole } from './schema.ts';
@@ -141,17 +142,13 @@ export async function setActive(db: Db, id: string, active: boolean): Promise<bo
 /** Of members who are out, those with one of these addresses (lower case). */
 export async function ofFormerMembers(db: Db, addresses: readonly string[]): Promise<Contact[]> {
   const found: Contact[] = [];
-  for (const some of portions(addresses.map((address) => ({ address }))))
+  for (const some of portions(addresses))
     found.push(
       ...(await db
         .selectFrom('contacts')
         .selectAll()
-        .where(
-          'address',
-          'in',
-          some.map(({ address }) => address),
-        )
-        .where('member_id', 'in', (eb) => eb.selectFrom('members').select('id').where('state', 'in', ['removed', 'rejected']))
+        .where('address', 'in', some)
+        .where('member_id', 'in', (eb) => eb.selectFrom('members').select('id').where('state', 'in', OUT))
         .execute()),
     );
   return found;
