@@ -1,4 +1,4 @@
-import { blocksIn } from './armor.ts';
+import { type Block, blocksIn } from './armor.ts';
 import { decodedBody, decodeText, type Entity, entityText, fieldsNamed, fileName, isAttachment, leaves } from './message.ts';
 import { isText } from './shown.ts';
 import { isUtf8 } from './text.ts';
@@ -56,9 +56,9 @@ function armoredMessage(bytes: Uint8Array, declared: boolean): Found | undefined
   const text = decodeText(bytes);
   const [block, ...more] = blocksIn(text);
   if (!block) return declared && messageIn(bytes) ? { ciphertext: bytes, around: '' } : undefined;
-  const around = (text.slice(0, block.start) + text.slice(block.end)).trim();
-  const fits = block.kind === 'message' && more.length === 0 && (declared || around === '');
-  return fits ? { ciphertext: Buffer.from(block.text), around } : undefined;
+  const found = takenOut(block, text);
+  const fits = block.kind === 'message' && more.length === 0 && (declared || found.around === '');
+  return fits ? found : undefined;
 }
 
 /** What a part that is to be the message of PGP/MIME holds (RFC 3156 §4): armor, of whose words none are lost, or whatever it is. */
@@ -68,8 +68,11 @@ export function sealedOctets(body: Uint8Array): Found {
   const text = decodeText(bytes);
   const block = blocksIn(text).find(({ kind }) => kind === 'message');
   if (!block) return { ciphertext: bytes, around: '' };
-  const around = (text.slice(0, block.start) + text.slice(block.end)).trim();
-  return { ciphertext: Buffer.from(block.text), around };
+  return takenOut(block, text);
+}
+
+function takenOut({ text: armor, start, end }: Block, text: string): Found {
+  return { ciphertext: Buffer.from(armor), around: (text.slice(0, start) + text.slice(end)).trim() };
 }
 
 /** The first packet of binary OpenPGP data, and where its body begins (RFC 9580 §4.2); undefined for what is none, as armor. */
@@ -99,9 +102,8 @@ export function messageIn(bytes: Uint8Array): Uint8Array | undefined {
 function withoutEncodingMark(bytes: Uint8Array): Uint8Array {
   const [first, second, third] = bytes;
   if (first === 0xef && second === 0xbb && third === 0xbf) return bytes.subarray(3);
-  if (first === 0xff && second === 0xfe) return Buffer.from(new TextDecoder('utf-16le').decode(bytes));
-  if (first === 0xfe && second === 0xff) return Buffer.from(new TextDecoder('utf-16be').decode(bytes));
-  return bytes;
+  const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  return isUtf16 ? Buffer.from(decodeText(bytes, 'utf-16')) : bytes;
 }
 
 /** The most of a part that is looked at for a certificate. */

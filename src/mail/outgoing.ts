@@ -33,8 +33,12 @@ export function entity(fields: readonly NewField[], body: Uint8Array | string): 
  */
 export function words(text: string): string {
   // Folded among many blanks, it would have a line of blanks alone (RFC 5322 §3.2.2).
-  const line = text.replace(/[\p{Cc} ]+/gu, ' ').trim();
+  const line = oneLine(text);
   return line.includes('=?') ? libmime.encodeWord(line, 'Q', 52) : libmime.encodeWords(line, 'Q', 52);
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc} ]+/gu, ' ').trim();
 }
 
 /** `Name <address>`, the name quoted or encoded as it needs. */
@@ -179,10 +183,7 @@ export function protectedPayload(fields: TrustedFields, content: Uint8Array, ins
 function withLegacyDisplay(content: Uint8Array, subject: string): Uint8Array {
   const [first] = leaves(parseEntity(content));
   if (first?.mediaType !== 'text/plain' || isAttachment(first)) return content;
-  const shown = textPart(
-    `Subject: ${subject.replace(/[\p{Cc} ]+/gu, ' ').trim()}\n\n${entityText(first)}`,
-    '; hp-legacy-display="1"',
-  );
+  const shown = textPart(`Subject: ${oneLine(subject)}\n\n${entityText(first)}`, '; hp-legacy-display="1"');
   const start = first.raw.byteOffset - content.byteOffset;
   const end = start + first.raw.length;
   // Of a part, the last line end belongs to the delimiter that follows (RFC 2046 §5.1.1).

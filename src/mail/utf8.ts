@@ -1,6 +1,6 @@
 import { decodedBody, type Entity, entityText, everyFileName, everyMediaType, isAttachment, parseEntity } from './message.ts';
 import { encodedPart, type NewField } from './outgoing.ts';
-import { decoderFor } from './text.ts';
+import { decoderFor, isUtf8 } from './text.ts';
 
 /**
  * An entity with its texts in UTF-8, whatever charset they came in or said to: every client reads that in the same way. Files stay
@@ -37,20 +37,11 @@ function textsOf(part: Entity): Entity[] {
 function needsUtf8(part: Entity): boolean {
   const label = (part.parameters['charset'] ?? 'us-ascii').trim().toLowerCase();
   const bytes = decodedBody(part);
-  if (label === 'utf-8' || label === 'utf8') return !isValid(bytes);
+  if (label === 'utf-8' || label === 'utf8') return !isUtf8(bytes);
   const isSevenBit = bytes.every((octet) => octet < 128);
   if (label === 'us-ascii') return !isSevenBit;
   // Escape sequences that nobody here reads (ISO-2022-KR, HZ): with the label that they came with a client may.
   return !isSevenBit || decoderFor(label) !== undefined;
-}
-
-function isValid(bytes: Uint8Array): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function convert(part: Entity): Uint8Array {

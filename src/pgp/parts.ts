@@ -104,8 +104,8 @@ async function openChildren(part: Entity, walk: Walk): Promise<Replacement> {
   let changed = false;
   for (const child of part.parts) {
     // Of the armor that is opened beside it, and without words of its own.
-    const isRendering = isOpenable(child) && !walk.shown.has(child) && armorOf(child).blocks.length > 0;
-    const isBlankChoice = part.mediaType === 'multipart/alternative' && isOpenable(child) && isBlank(child);
+    const isRendering = isText(child) && !walk.shown.has(child) && armorOf(child).blocks.length > 0;
+    const isBlankChoice = part.mediaType === 'multipart/alternative' && isText(child) && isBlank(child);
     const replacement = isRendering || isBlankChoice ? [] : await openPart(child, walk);
     if (isRendering || (replacement && (replacement.length > 0 || walk.htmlAside))) changed = true;
     children.push({ entity: child, replacement });
@@ -114,10 +114,6 @@ async function openChildren(part: Entity, walk: Walk): Promise<Replacement> {
   const entities = children.flatMap(({ entity, replacement }) => replacement ?? [entity.raw]);
   if (entities.length === 0) return [];
   return entities.length === 1 ? entities : [multipart(part.mediaType.slice('multipart/'.length), entities)];
-}
-
-function isOpenable(part: Entity): boolean {
-  return part.parts.length === 0 && isText(part);
 }
 
 async function openLeaf(part: Entity, walk: Walk): Promise<Replacement> {

@@ -38,7 +38,7 @@ export async function renewCertificate(current: Uint8Array, newer: Uint8Array | 
     whyNot: typeof after === 'string' ? after : null,
     encryptionKey: { before, after: typeof after === 'string' ? null : after.fingerprint },
     formerUsable: before !== null && (await mayStillBe(together, before, at)),
-    revoked: await factsOf(await merged(known, onlyRevocations(known, await readKey(newer)), at)),
+    revoked: await factsOf(await merged(known, onlyRevocations(known, arrived), at)),
   };
 }
 
