@@ -49,15 +49,24 @@ function contactView(contact: Contact, fingerprint: string | null = null): Stati
   return { id, memberId: member_id, address, name, active: active === 1, fingerprint, createdAt: toIso(created_at) };
 }
 
+/** `proved`: ids of those of the contact that were. */
 async function certificateView(
   { db, pgp, clock }: Seams,
-  { id, contact_id, fingerprint, state, data, created_at }: Certificate,
+  { id, fingerprint, state, data, created_at }: Certificate,
+  proved: ReadonlySet<string>,
 ): Promise<Static<typeof CertificateView>> {
-  if (state === 'mail' || contact_id === null) throw new Error(`the certificate ${id} belongs to no contact`);
+  if (state === 'mail') throw new Error(`the certificate ${id} belongs to no contact`);
   const waits = state === 'current' ? await certificates.waitingRenewal(db, id) : undefined;
-  const proved = (await admission.provedCertificates(db, contact_id)).has(id);
   const waiting = waits ? (await pgp.renewCertificate(data, waits.data, clock.now())).encryptionKey : null;
-  return { id, fingerprint, state, certificate: armorCertificate(data), createdAt: toIso(created_at), proved, waiting };
+  return {
+    id,
+    fingerprint,
+    state,
+    certificate: armorCertificate(data),
+    createdAt: toIso(created_at),
+    proved: proved.has(id),
+    waiting,
+  };
 }
 
 function listContacts(app: App, { seams: { db } }: Api): void {
@@ -135,7 +144,8 @@ function listCertificates(app: App, { seams }: Api): void {
       (of) => certificates.page(db, { ...of, contactId: contact.id }),
       ({ id }) => id,
     );
-    return { items: await Promise.all(items.map((one) => certificateView(seams, one))), next };
+    const proved = await admission.provedCertificates(db, contact.id);
+    return { items: await Promise.all(items.map((one) => certificateView(seams, one, proved))), next };
   });
 }
 
@@ -144,8 +154,9 @@ async function answer(
   reply: FastifyReply,
   { certificate, encryptionKey, waits }: GivenCertificate,
 ): Promise<FastifyReply> {
+  const proved = await admission.provedCertificates(seams.db, certificate.contact_id ?? '');
   const status = waits ? 202 : encryptionKey ? 200 : 201;
-  return reply.code(status).send({ ...(await certificateView(seams, certificate)), encryptionKey });
+  return reply.code(status).send({ ...(await certificateView(seams, certificate, proved)), encryptionKey });
 }
 
 function postCertificate(app: App, { seams }: Api): void {
@@ -179,7 +190,7 @@ function decideCertificate(
     const decided = await decide(by, contact.id, params.certificate, callerOf({ caller }).personId);
     await checkMember(by, project, contact.member_id);
     changed.deliveries();
-    return certificateView(seams, decided);
+    return certificateView(seams, decided, await admission.provedCertificates(seams.db, contact.id));
   });
 }
 

@@ -117,10 +117,19 @@ async function tellExtension(seams: Seams, list: List): Promise<boolean> {
   const key = seams.keyring.find(list.fingerprint);
   if (!key || list.expires_told === endOf(key)) return false;
   const { expires_told: known } = list;
-  const isLater = known !== null && known !== 0 && (endOf(key) === 0 || endOf(key) > known);
-  if (known !== null && !isLater) return false;
+  if (known === null) return noteEnd(seams, list, key);
+  if (known === 0 || (endOf(key) !== 0 && endOf(key) <= known)) return false;
   const facts = { before: list.fingerprint, after: list.fingerprint, fromAt: seams.clock.now() };
-  return tell(seams, list, key, facts, { expires_told: endOf(key) }, known !== null);
+  return tell(seams, list, key, facts, { expires_told: endOf(key) });
+}
+
+/** The first time there is nothing to tell. */
+async function noteEnd({ db }: Seams, { id }: List, key: ListKey): Promise<false> {
+  await db.transaction().execute(async (trx) => {
+    await lists.lock(trx, id);
+    if ((await mustBe(trx, id)).expires_told === null) await lists.change(trx, id, { expires_told: endOf(key) });
+  });
+  return false;
 }
 
 async function tellRotation(seams: Seams, list: List, next: ListKey): Promise<boolean> {
@@ -136,7 +145,6 @@ async function tell(
   { certificate }: ListKey,
   facts: { before: string; after: string; fromAt: Instant },
   to: ListChange,
-  sends = true,
 ): Promise<boolean> {
   const { db, clock } = seams;
   const words = seams.words.keyRotated({ list: list.address, ...facts });
@@ -151,7 +159,6 @@ async function tell(
     const seen = await mustBe(trx, list.id);
     if (seen.next_told !== list.next_told || seen.expires_told !== list.expires_told) return false;
     await lists.change(trx, list.id, to);
-    if (!sends) return false;
     const readers = list.role === 'public' ? [] : await contacts.activeOfList(trx, list.id);
     if (readers.length > 0) {
       await posts.insert(trx, post);
