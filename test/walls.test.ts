@@ -56,6 +56,7 @@ const owners: Record<string, readonly string[]> = {
   piscina: ['pgp/pool.ts'],
   mustache: ['wording'],
   'eckey-utils': ['pgp'],
+  'encoding-japanese': ['mail'],
   'iconv-lite': ['mail'],
   libmime: ['mail', 'pgp'],
   libqp: ['mail'],

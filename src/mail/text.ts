@@ -1,3 +1,4 @@
+import japanese from 'encoding-japanese';
 import iconv from 'iconv-lite';
 
 export interface Decoder {
@@ -114,9 +115,22 @@ const ASCII = Buffer.from(Array.from({ length: 0x5f }, (_, at) => 0x20 + at));
  * UTF-8, or the charset has other letters in the place of ASCII: then somebody declared it to have other words shown.
  */
 export function octetsIn(text: string, declared: string | undefined): Uint8Array | undefined {
-  const named = declared && !SEVEN_BIT.test(declared.trim()) ? decoderFor(declared) : undefined;
-  const decoder = named && named.encoding !== UTF8 ? named : windows1252;
+  const named = declared ? decoderFor(declared) : undefined;
+  // The one of seven bits in which people write mail: its octets are UTF-8 always, and nobody writes its escape sequences by chance.
+  if (named?.encoding === ISO_2022_JP) return givesAgain(text, named, inIso2022Jp(text));
+  const decoder = named && named.encoding !== UTF8 && !SEVEN_BIT.test(named.encoding) ? named : windows1252;
   if (!iconv.encodingExists(decoder.encoding) || decoder.decode(ASCII) !== ASCII.toString('latin1')) return undefined;
-  const octets = iconv.encode(text, decoder.encoding);
-  return decoder.decode(octets) === text && !isUtf8(octets) ? octets : undefined;
+  const octets = givesAgain(text, decoder, iconv.encode(text, decoder.encoding));
+  return octets && !isUtf8(octets) ? octets : undefined;
+}
+
+const ISO_2022_JP = 'iso-2022-jp';
+
+/** RFC 1468; iconv-lite does not have it. */
+function inIso2022Jp(text: string): Uint8Array {
+  return Uint8Array.from(japanese.convert(japanese.stringToCode(text), { from: 'UNICODE', to: 'JIS', type: 'array' }));
+}
+
+function givesAgain(text: string, decoder: Decoder, octets: Uint8Array): Uint8Array | undefined {
+  return decoder.decode(octets) === text ? octets : undefined;
 }

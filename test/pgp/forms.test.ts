@@ -928,6 +928,7 @@ describe.skipIf(absent.gpg)(`a text that GnuPG signed in the octets of another c
     ['windows-1252', Buffer.from('5 \x80\n', 'latin1'), '5 €'],
     ['koi8-r', Buffer.from('\xf0\xd2\xc9\xd7\xc5\xd4\n', 'latin1'), 'Привет'],
     ['shift_jis', Buffer.from('8365835883670a', 'hex'), 'テスト'],
+    ['iso-2022-jp', Buffer.from('\x1b$B%F%9%H\x1b(B test\n\x1b$B%F\x1b(B\n', 'latin1'), 'テスト test\nテ'],
     ['utf-8', Buffer.from('Grüße\n'), 'Grüße'],
   ])('%s: it holds, and is carried on as the text that it is', async (charset, octets, words) => {
     const opened = await now(await signedIn(octets, charset));
@@ -943,6 +944,13 @@ describe.skipIf(absent.gpg)(`a text that GnuPG signed in the octets of another c
       'iso-8859-1',
       (out: string) => out.replace('pay?', 'pay\x81'),
     ],
+    [
+      'another sign of ISO-2022-JP',
+      Buffer.from('\x1b$B%F%9%H\x1b(B\n', 'latin1'),
+      'iso-2022-jp',
+      (out: string) => out.replace('%F', '%G'),
+    ],
+    ['UTF-8 under the name of ISO-2022-JP', Buffer.from('Grüße\n'), 'iso-2022-jp', (out: string) => out],
     ['one letter changed', Buffer.from('\xfc pay 1\n', 'latin1'), 'iso-8859-1', (out: string) => out.replace('pay 1', 'pay 9')],
   ])('%s: it does not hold', async (_, octets, charset, then) => {
     await expect(now(await signedIn(octets, charset, then))).rejects.toMatchObject({ reason: 'malformed-mail' });
