@@ -1,5 +1,6 @@
 import { DAY, type Instant, toIso } from '../clock.ts';
-import { copiesFor } from '../delivery/copies.ts';
+import { eachContact } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
 import { filePart } from '../mail/outgoing.ts';
 import { auditHead } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
@@ -7,9 +8,7 @@ import type { Seams } from '../seams.ts';
 import * as audit from '../store/audit.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
-import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import * as posts from '../store/posts.ts';
 import type { Contact } from '../store/schema.ts';
 import type { End } from './entry.ts';
 import { record } from './record.ts';
@@ -57,10 +56,7 @@ export async function signHead(seams: Seams, { project, days, to }: HeadOptions)
     await audit.lockEnd(trx);
     if ((await audit.last(trx, HEAD))?.seq !== last?.seq) return null;
     const readers = await readersOf(trx, to);
-    if (readers.length > 0) {
-      await posts.insert(trx, post);
-      await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: null, list }, readers));
-    }
+    await send(trx, seams, { list, post }, eachContact(readers));
     const missing = to.filter((address) => !readers.some((reader) => reader.address === address.toLowerCase()));
     const detail = { lines: end.seq, hash: end.hash, statement, signature, mailed: readers.length, missing };
     await record(trx, seams, { action: HEAD, subject: `list:${list.id}`, detail });

@@ -42,16 +42,18 @@ export function copyFor(
   };
 }
 
-/** A copy for each contact, in an order that is chance and not the roster's. */
+/** A copy for each of them, in an order that is chance and not the roster's. */
 export function copiesFor(
   clock: Seams['clock'],
   post: Parameters<typeof copyFor>[1],
-  contacts: readonly Pick<ListContact, 'id' | 'address'>[],
+  to: readonly Addressee[],
   priority: number = PRIORITY.ordinary,
 ): NewDelivery[] {
-  return shuffled(contacts).map(({ id, address }) =>
-    copyFor(clock, post, { audience: 'contact', address, contactId: id }, priority),
-  );
+  return shuffled(to).map((addressee) => copyFor(clock, post, addressee, priority));
+}
+
+export function eachContact(contacts: readonly Pick<ListContact, 'id' | 'address'>[]): Addressee[] {
+  return contacts.map(({ id, address }) => ({ audience: 'contact', address, contactId: id }));
 }
 
 /** The response team: the active contacts of every intake list, each once. */

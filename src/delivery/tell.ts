@@ -9,7 +9,8 @@ import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { Delivery, List } from '../store/schema.ts';
-import { copiesFor, team } from './copies.ts';
+import { eachContact, team } from './copies.ts';
+import { send } from './send.ts';
 
 /** More than this in one mail, and nobody reads it. */
 const MOST_IN_A_MAIL = 100;
@@ -40,9 +41,7 @@ async function alert(seams: Seams, list: List, described: StuckCopy[], stuck: De
   const post = await writeNotice(seams, list, { kind: 'alert', caseId: null }, noticeEntity(stuckCopies(described)));
   const tell = db.transaction().execute(async (trx) => {
     if ((await deliveries.markTold(trx, idsOf(stuck), clock.now())) < stuck.length) throw new Refusal('stale');
-    await posts.insert(trx, post);
-    const readers = await team(trx);
-    await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: null, list }, readers));
+    await send(trx, seams, { list, post }, eachContact(await team(trx)));
     await record(trx, seams, { action: 'team.tell-stuck', subject: `post:${post.id}`, detail: { copies: idsOf(stuck) } });
     return true;
   });

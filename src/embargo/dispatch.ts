@@ -1,6 +1,7 @@
 import { record } from '../audit/record.ts';
 import { toIso } from '../clock.ts';
-import { copiesFor } from '../delivery/copies.ts';
+import { eachContact } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -10,7 +11,6 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import * as posts from '../store/posts.ts';
 import type { List } from '../store/schema.ts';
 import { openContents, patchEntity } from './contents.ts';
 import { caseToChange } from './schedule.ts';
@@ -46,8 +46,7 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
     const now = clock.now();
     const to = { dispatched_at: now, updated_at: now, revision: seen.revision + 1 };
     if (!(await cases.change(trx, seen, to))) throw new Refusal('stale');
-    await posts.insert(trx, post);
-    await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: caseId, list }, recipients));
+    await send(trx, seams, { list, post }, eachContact(recipients));
     await record(trx, seams, {
       action: 'case.dispatch',
       subject: `case:${caseId}`,

@@ -1,15 +1,14 @@
 import { record } from '../audit/record.ts';
 import { type Alarm, MINUTE, SECOND } from '../clock.ts';
-import { copiesFor, team } from '../delivery/copies.ts';
+import { eachContact, team } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
 import type { Log } from '../log.ts';
 import { overdue } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { asRefusal, type Reason } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
-import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import * as posts from '../store/posts.ts';
 import type { Case } from '../store/schema.ts';
 import { release } from './release.ts';
 
@@ -98,9 +97,7 @@ async function writeOverdue(seams: Seams, about: Case, why: string): Promise<voi
   const post = await writeNotice(seams, list, { kind: 'alert', caseId: about.id }, noticeEntity(words));
   await db.transaction().execute(async (trx) => {
     if (!(await cases.markOverdueTold(trx, about, clock.now()))) return;
-    await posts.insert(trx, post);
-    const copies = copiesFor(clock, { id: post.id, case_id: about.id, list }, await team(trx));
-    await deliveries.insertMany(trx, copies);
+    await send(trx, seams, { list, post }, eachContact(await team(trx)));
     await record(trx, seams, { action: 'case.tell-overdue', subject: `case:${about.id}`, detail: { post: post.id } });
   });
 }

@@ -1,6 +1,6 @@
 import { record } from '../audit/record.ts';
 import { type Instant, toIso } from '../clock.ts';
-import { type Addressee, copiesFor, copyFor, PRIORITY } from '../delivery/copies.ts';
+import { type Addressee, copiesFor, copyFor, eachContact, PRIORITY } from '../delivery/copies.ts';
 import { clearNews } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { type Reason, Refusal } from '../refusal.ts';
@@ -120,7 +120,7 @@ async function memberNotices(seams: Seams, about: Case, facts: Facts): Promise<O
     const words = seams.words.lifted({ ...facts, releaseAt: about.release_at ?? facts.releasedAt });
     const post = await writeNotice(seams, list, { kind: 'lifted', caseId: about.id }, noticeEntity(words));
     const contacts = dispatched.filter((row) => row.listId === listId).map(({ contactId: id, address }) => ({ id, address }));
-    const copies = copiesFor(clock, { id: post.id, case_id: about.id, list }, contacts, PRIORITY.member);
+    const copies = copiesFor(clock, { id: post.id, case_id: about.id, list }, eachContact(contacts), PRIORITY.member);
     notices.push(withPost({ post, copies: async () => copies }));
   }
   return notices;

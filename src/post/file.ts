@@ -1,7 +1,8 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { DAY, type Instant, newToken } from '../clock.ts';
-import { type Addressee, copiesFor, copyFor, readers } from '../delivery/copies.ts';
+import { type Addressee, copiesFor, eachContact, readers } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
 import { type ListAddress, readListAddress } from '../mail/address.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local, Seams } from '../seams.ts';
@@ -76,7 +77,7 @@ async function fanOut(trx: Db, clock: Seams['clock'], to: Destination, post: New
   // What nobody would ever get is not acknowledged: the sender's server keeps it and tries again.
   if (recipients.length === 0) throw new Refusal('no-readers');
   const about = { id: post.id, case_id: post.case_id ?? null, list: to.list };
-  await deliveries.insertMany(trx, copiesFor(clock, about, recipients));
+  await deliveries.insertMany(trx, copiesFor(clock, about, eachContact(recipients)));
 }
 
 /** What a report opens. */
@@ -158,9 +159,8 @@ export async function fileIntroduction(
 
 async function sendReceipt(trx: Db, clock: Seams['clock'], to: Destination, receipt: Receipt, certificateId: string | null) {
   const { address, post } = receipt;
-  await posts.insert(trx, post);
   const addressee: Addressee = certificateId
     ? { audience: 'reporter', address, certificateId }
     : { audience: 'stranger', address };
-  await deliveries.insertMany(trx, [copyFor(clock, { id: post.id, case_id: post.case_id ?? null, list: to.list }, addressee)]);
+  await send(trx, { clock }, { list: to.list, post }, [addressee]);
 }

@@ -1,10 +1,10 @@
 import { DAY } from '../clock.ts';
-import { copiesFor } from '../delivery/copies.ts';
+import { eachContact } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Seams } from '../seams.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
-import * as posts from '../store/posts.ts';
 import type { List, NewPost } from '../store/schema.ts';
 import type { FiledPost } from './file.ts';
 import type { Look } from './look.ts';
@@ -45,8 +45,7 @@ export async function prepareHeldAnswer(
 /** A day: what he signed in public anybody can send here, as often as he likes. */
 const MOST_TOLD = 3;
 
-export async function sendHeldAnswer(trx: Db, { clock }: Seams, list: List, { post, contact }: HeldAnswer): Promise<void> {
-  if ((await deliveries.countTo(trx, contact.address, ['waits'], clock.now() - DAY)) >= MOST_TOLD) return;
-  await posts.insert(trx, post);
-  await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: null, list }, [contact]));
+export async function sendHeldAnswer(trx: Db, seams: Seams, list: List, { post, contact }: HeldAnswer): Promise<void> {
+  if ((await deliveries.countTo(trx, contact.address, ['waits'], seams.clock.now() - DAY)) >= MOST_TOLD) return;
+  await send(trx, seams, { list, post }, eachContact([contact]));
 }

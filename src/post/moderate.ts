@@ -1,5 +1,6 @@
 import { record } from '../audit/record.ts';
-import { copiesFor, readers } from '../delivery/copies.ts';
+import { copiesFor, eachContact, readers } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -31,7 +32,7 @@ export async function acceptPost(seams: Seams, id: string, by: string | null): P
     const all = await readers(trx, list, { kind: post.kind, state: 'accepted' }, post.case_id !== null);
     const stopped = await deliveries.releaseStopped(trx, id, clock.now());
     const others = all.filter((contact) => !had.has(contact.id));
-    await deliveries.insertMany(trx, copiesFor(clock, { id, case_id: post.case_id, list }, others));
+    await deliveries.insertMany(trx, copiesFor(clock, { id, case_id: post.case_id, list }, eachContact(others)));
     await record(trx, seams, { action: 'post.accept', subject: `post:${id}`, detail: { copies: others.length + stopped } });
     return others.length + stopped;
   });
@@ -46,10 +47,7 @@ export async function refusePost(seams: Seams, id: string, by: string | null, re
   const answer = signer && (await writeNotice(seams, list, { kind: 'answer', caseId: null }, noticeEntity(words)));
   await db.transaction().execute(async (trx) => {
     await decide(trx, id, { state: 'refused', by, at: clock.now() });
-    if (answer) {
-      await posts.insert(trx, answer);
-      await deliveries.insertMany(trx, copiesFor(clock, { id: answer.id, case_id: null, list }, [signer]));
-    }
+    if (answer) await send(trx, seams, { list, post: answer }, eachContact([signer]));
     await record(trx, seams, { action: 'post.refuse', subject: `post:${id}` });
   });
 }

@@ -1,5 +1,5 @@
 import { DAY, HOUR } from '../clock.ts';
-import { copyFor } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
 import { requestAnswer } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { keyIdOf } from '../pgp/key-packets.ts';
@@ -71,7 +71,7 @@ async function runProof(
   { opened }: Signed,
   { id: certificateId, contact_id: contactId, fingerprint }: Certificate,
 ): Promise<Accepted> {
-  const { db, clock } = seams;
+  const { db } = seams;
   const contact = contactId === null ? undefined : await contacts.byId(db, contactId);
   if (!contact) throw new Error(`the certificate ${certificateId} belongs to no contact`);
   const { commands, list } = parseRequest(wordsOf(opened));
@@ -87,10 +87,7 @@ async function runProof(
   const answer = await writeNotice(seams, to.list, { kind: 'answer', caseId: null }, words);
   return once(seams, placeOf(to, post.kind), post, async (trx) => {
     await posts.insert(trx, post);
-    await posts.insert(trx, answer);
-    const about = { id: answer.id, case_id: null, list: to.list };
-    const reader = { audience: 'reporter', address: contact.address, certificateId } as const;
-    await deliveries.insertMany(trx, [copyFor(clock, about, reader)]);
+    await send(trx, seams, { list: to.list, post: answer }, [{ audience: 'reporter', address: contact.address, certificateId }]);
     return { id: post.id, caseId: null, held: null };
   });
 }
@@ -142,9 +139,7 @@ async function runApplication(
     await posts.insert(trx, post);
     if (answer && mayAnswer && (await deliveries.countTo(trx, address, ['answer'], clock.now() - DAY)) < MOST_ANSWERS) {
       const certificateId = await keepStranger(trx, seams, facts);
-      await posts.insert(trx, answer);
-      const about = { id: answer.id, case_id: null, list: to.list };
-      await deliveries.insertMany(trx, [copyFor(clock, about, { audience: 'reporter', address, certificateId })]);
+      await send(trx, seams, { list: to.list, post: answer }, [{ audience: 'reporter', address, certificateId }]);
     }
     return { id: post.id, caseId: null, held: null };
   });

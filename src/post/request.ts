@@ -1,5 +1,6 @@
 import { DAY } from '../clock.ts';
-import { copiesFor, copyFor } from '../delivery/copies.ts';
+import { type Addressee, eachContact } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
 import { roleAddress } from '../mail/address.ts';
 import type { Automatic } from '../mail/automatic.ts';
 import { parseEntity } from '../mail/message.ts';
@@ -13,7 +14,7 @@ import type { RosterCertificate } from '../store/certificates.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
-import type { List, NewDelivery, NewPost } from '../store/schema.ts';
+import type { List } from '../store/schema.ts';
 import { type Act, acts } from './acts.ts';
 import { type Command, isOfTeam, MOST_COMMANDS, type ParsedRequest, parseRequest } from './commands.ts';
 import type { Destination } from './destination.ts';
@@ -46,22 +47,15 @@ export async function runRequest(
   const answer = await writeNotice(seams, to.list, { kind: 'answer', caseId: null }, noticeEntity(words, done.files));
   return once(seams, placeOf(to, post.kind), post, async (trx) => {
     await posts.insert(trx, post);
-    await posts.insert(trx, answer);
-    await deliveries.insertMany(trx, answerTo(seams, to.list, answer, roster));
+    await send(trx, seams, { list: to.list, post: answer }, answersTo(to.list, roster));
     return { id: post.id, caseId: null, held: null };
   });
 }
 
 /** Who is no member yet has copies sealed to the very certificate that signed; a public list has none for anybody but contacts. */
-function answerTo(
-  { clock }: Seams,
-  list: List,
-  { id }: NewPost,
-  { id: certificateId, contact, member }: RosterCertificate,
-): NewDelivery[] {
-  const about = { id, case_id: null, list };
-  if (member.state === 'active') return copiesFor(clock, about, [contact]);
-  return list.role === 'public' ? [] : [copyFor(clock, about, { audience: 'reporter', address: contact.address, certificateId })];
+function answersTo({ role }: List, { id: certificateId, contact, member }: RosterCertificate): Addressee[] {
+  if (member.state === 'active') return eachContact([contact]);
+  return role === 'public' ? [] : [{ audience: 'reporter', address: contact.address, certificateId }];
 }
 
 /** What somebody asks for: the text, or the subject where there is none. */
@@ -162,11 +156,8 @@ export async function answerKey(
     : null;
   return once(seams, placeOf(to, post.kind), post, async (trx) => {
     await posts.insert(trx, post);
-    if (answer && sender !== null && !(await deliveries.wroteTo(trx, sender, ['key'], clock.now() - DAY, to.list.id))) {
-      await posts.insert(trx, answer);
-      const copy = copyFor(clock, { id: answer.id, case_id: null, list: to.list }, { audience: 'stranger', address: sender });
-      await deliveries.insertMany(trx, [copy]);
-    }
+    if (answer && sender !== null && !(await deliveries.wroteTo(trx, sender, ['key'], clock.now() - DAY, to.list.id)))
+      await send(trx, seams, { list: to.list, post: answer }, [{ audience: 'stranger', address: sender }]);
     return { id: post.id, caseId: null, held: null };
   });
 }

@@ -1,7 +1,7 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { DAY, newId, toIso } from '../clock.ts';
-import { copyFor } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
 import { knownApplication, newApplication, readyToJudge } from '../notices/templates.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
@@ -12,7 +12,6 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
-import * as posts from '../store/posts.ts';
 import type { Contact, Member, MemberState } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
 import { usableCertificate } from './contacts.ts';
@@ -116,20 +115,18 @@ async function answerAlike(
   const { db, clock } = seams;
   const { address } = contact;
   const facts = await ownCertificate(seams, contact.certificate, address);
-  const { list, post } = await prepareNotice(seams, seams.words.applied({ project, organisation }));
+  const toHim = await prepareNotice(seams, seams.words.applied({ project, organisation }));
   const toTeam = await prepareNotice(seams, knownApplication({ organisation, address, problem }), 'alert');
   await db.transaction().execute(async (trx) => {
     const known = await contacts.byAddress(trx, address);
     const answers = known === undefined && !(await deliveries.wroteTo(trx, address, ['membership'], clock.now() - DAY));
     if (answers) {
       const certificateId = await keepStranger(trx, seams, facts);
-      await posts.insert(trx, post);
-      const to = { audience: 'reporter', address, certificateId } as const;
-      await deliveries.insertMany(trx, [copyFor(clock, { id: post.id, case_id: null, list }, to)]);
+      await send(trx, seams, toHim, [{ audience: 'reporter', address, certificateId }]);
     }
     await tellTeam(trx, seams, toTeam);
     const detail = { organisation, address, fingerprint: facts.fingerprint };
-    await record(trx, seams, { action: 'member.apply-known', subject: `list:${list.id}`, detail });
+    await record(trx, seams, { action: 'member.apply-known', subject: `list:${toHim.list.id}`, detail });
   });
 }
 

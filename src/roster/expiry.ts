@@ -1,15 +1,12 @@
 import { record } from '../audit/record.ts';
 import { DAY, type Instant } from '../clock.ts';
-import { type Addressee, copyFor } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
 import { roleAddress } from '../mail/address.ts';
 import { certificatesEnd, keyWanted, reviewsDue } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
-import type { Db } from '../store/database.ts';
-import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
-import * as posts from '../store/posts.ts';
 import type { NewPost } from '../store/schema.ts';
 import { next } from './state.ts';
 import { prepareNotice, teamList, tellMember, tellTeam } from './tell.ts';
@@ -86,13 +83,11 @@ async function warn(seams: Seams, ending: readonly Ending[]): Promise<number> {
   for (const one of ending) {
     const list = await teamList(db);
     const request = roleAddress(list.address, 'request');
-    const { post } = await prepareNotice(seams, seams.words.certificateEnds({ ...one, request }));
+    const told = await prepareNotice(seams, seams.words.certificateEnds({ ...one, request }));
     const isNew = await db.transaction().execute(async (trx) => {
       const { certificateId: certificate_id, endsAt: ends_at, days } = one;
       if (!(await admission.insertWarning(trx, { certificate_id, ends_at, days, created_at: clock.now() }))) return false;
-      await posts.insert(trx, post);
-      const to = { audience: 'reporter', address: one.address, certificateId: certificate_id } as const;
-      await deliveries.insertMany(trx, [copyFor(clock, { id: post.id, case_id: null, list }, to)]);
+      await send(trx, seams, told, [{ audience: 'reporter', address: one.address, certificateId: certificate_id }]);
       const detail = { certificate: certificate_id, fingerprint: one.fingerprint, days };
       await record(trx, seams, { action: 'certificate.warn', subject: `contact:${one.contactId}`, detail });
       return true;
@@ -127,26 +122,16 @@ async function holdOrRelease(
   return db.transaction().execute(async (trx) => {
     if (!(await members.setState(trx, memberId, { from: seen.state, to, reason: null, now: clock.now() }))) return false;
     if (usable) await tellMember(trx, seams, told, memberId);
-    else await askInClear(trx, seams, asking, list, wanted);
+    else
+      await send(
+        trx,
+        seams,
+        { list, post: asking },
+        wanted.map((address) => ({ audience: 'stranger', address })),
+      );
     await record(trx, seams, { action: `member.${step}`, subject: `member:${memberId}`, detail: { from: seen.state, to } });
     return true;
   });
-}
-
-async function askInClear(
-  trx: Db,
-  { clock }: Seams,
-  post: NewPost,
-  list: { id: string; address: string },
-  addresses: readonly string[],
-): Promise<void> {
-  if (addresses.length === 0) return;
-  await posts.insert(trx, post);
-  const to = (address: string): Addressee => ({ audience: 'stranger', address });
-  await deliveries.insertMany(
-    trx,
-    addresses.map((address) => copyFor(clock, { id: post.id, case_id: null, list }, to(address))),
-  );
 }
 
 /** Tells the team once of each member who is to be looked at again. Gives whether there were any. */

@@ -1,15 +1,14 @@
 import { record } from '../audit/record.ts';
 import { DAY, type Instant, toIso } from '../clock.ts';
-import { copiesFor } from '../delivery/copies.ts';
+import { eachContact } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
 import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
 import { createListKey, type ListKey, writeListKey } from '../pgp/keyring.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local, Seams } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
-import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import * as posts from '../store/posts.ts';
 import type { List, ListChange } from '../store/schema.ts';
 import type { ListMaking } from './lists.ts';
 
@@ -146,7 +145,7 @@ async function tell(
   facts: { before: string; after: string; fromAt: Instant },
   to: ListChange,
 ): Promise<boolean> {
-  const { db, clock } = seams;
+  const { db } = seams;
   const words = seams.words.keyRotated({ list: list.address, ...facts });
   const post = await writeNotice(
     seams,
@@ -160,10 +159,7 @@ async function tell(
     if (seen.next_told !== list.next_told || seen.expires_told !== list.expires_told) return false;
     await lists.change(trx, list.id, to);
     const readers = list.role === 'public' ? [] : await contacts.activeOfList(trx, list.id);
-    if (readers.length > 0) {
-      await posts.insert(trx, post);
-      await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: null, list }, readers));
-    }
+    await send(trx, seams, { list, post }, eachContact(readers));
     const detail = { before: facts.before, after: facts.after, from: toIso(facts.fromAt), told: readers.length };
     await record(trx, seams, { action: 'list.announce-key', subject: `list:${list.id}`, detail });
     return readers.length > 0;

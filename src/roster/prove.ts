@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { record } from '../audit/record.ts';
 import { DAY, type Instant, newId, newToken } from '../clock.ts';
-import { copyFor } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
 import { roleAddress } from '../mail/address.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -9,9 +9,7 @@ import * as admission from '../store/admission.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
-import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
-import * as posts from '../store/posts.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import { next } from './state.ts';
 import { prepareNotice, teamList, tellMember } from './tell.ts';
@@ -76,7 +74,7 @@ async function ask(
   const list = await teamList(db);
   const request = roleAddress(list.address, 'request');
   const words = seams.words.proveKey({ project, fingerprint: certificate.fingerprint, request, nonce, until: now + PROOF });
-  const { post } = await prepareNotice(seams, words, 'proof');
+  const told = await prepareNotice(seams, words, 'proof');
   await db.transaction().execute(async (trx) => {
     await admission.insertProof(trx, {
       id: newId(clock),
@@ -86,9 +84,7 @@ async function ask(
       created_at: now,
       proved_at: null,
     });
-    await posts.insert(trx, post);
-    const to = { audience: 'reporter', address: contact.address, certificateId: certificate.id } as const;
-    await deliveries.insertMany(trx, [copyFor(clock, { id: post.id, case_id: null, list }, to)]);
+    await send(trx, seams, told, [{ audience: 'reporter', address: contact.address, certificateId: certificate.id }]);
     const detail = { certificate: certificate.id, fingerprint: certificate.fingerprint };
     await record(trx, seams, { action: 'certificate.ask-proof', subject: `contact:${contact.id}`, detail });
   });

@@ -1,11 +1,9 @@
-import { copiesFor, copyFor, team } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import type { Seams } from '../seams.ts';
-import * as deliveries from '../store/deliveries.ts';
-import * as posts from '../store/posts.ts';
 import type { Contact, List } from '../store/schema.ts';
-import { teamList } from './tell.ts';
+import { teamList, tellTeam } from './tell.ts';
 
 /** A certificate that counts now in the place of another, or with another key to encrypt to. */
 export interface Replacement {
@@ -27,7 +25,7 @@ export async function tellOfReplacement(
   { contact, organisation, former, after, encryptionKey, byTeam }: Replacement,
   through: List,
 ): Promise<void> {
-  const { db, clock } = seams;
+  const { db } = seams;
   const before = former?.fingerprint ?? null;
   const words = noticeEntity(
     seams.words.certificateReplaced({ address: contact.address, organisation, before, after, encryptionKey, byTeam }),
@@ -36,11 +34,9 @@ export async function tellOfReplacement(
   const alert = await writeNotice(seams, intake, { kind: 'alert', caseId: null }, words);
   const notice = await writeNotice(seams, through, { kind: byTeam ? 'membership' : 'answer', caseId: null }, words);
   await db.transaction().execute(async (trx) => {
-    await posts.insert(trx, alert);
-    await deliveries.insertMany(trx, copiesFor(clock, { id: alert.id, case_id: null, list: intake }, await team(trx)));
+    await tellTeam(trx, seams, { list: intake, post: alert });
     if (!former || through.role === 'public' || after === before) return;
-    await posts.insert(trx, notice);
     const reader = { audience: 'reporter', address: contact.address, certificateId: former.id } as const;
-    await deliveries.insertMany(trx, [copyFor(clock, { id: notice.id, case_id: null, list: through }, reader)]);
+    await send(trx, seams, { list: through, post: notice }, [reader]);
   });
 }

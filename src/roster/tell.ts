@@ -1,20 +1,13 @@
-import { type Addressee, copiesFor, copyFor, team } from '../delivery/copies.ts';
+import { type Addressee, eachContact, team } from '../delivery/copies.ts';
+import { send, type Written } from '../delivery/send.ts';
 import type { Notice } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
-import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import * as posts from '../store/posts.ts';
-import type { List, NewPost } from '../store/schema.ts';
-
-/** A notice that is written, sealed, and goes out with the transaction that files it. */
-export interface Told {
-  list: List;
-  post: NewPost;
-}
+import type { List } from '../store/schema.ts';
 
 /** The intake list: what is written to members comes from it, and the team has what they answer. */
 export async function teamList(db: Db): Promise<List> {
@@ -28,31 +21,21 @@ export async function prepareNotice(
   seams: Seams,
   words: Notice,
   kind: 'membership' | 'proof' | 'alert' = 'membership',
-): Promise<Told> {
+): Promise<Written> {
   const list = await teamList(seams.db);
   return { list, post: await writeNotice(seams, list, { kind, caseId: null }, noticeEntity(words)) };
 }
 
 /** To the member's contacts in whatever state he is, each sealed to the certificate that he has now; who has none gets nothing. */
-export async function tellMember(trx: Db, { clock }: Seams, { list, post }: Told, memberId: string): Promise<number> {
+export async function tellMember(trx: Db, seams: Seams, told: Written, memberId: string): Promise<number> {
   const addressees: Addressee[] = [];
   for (const { id, address, active } of await contacts.ofMember(trx, memberId)) {
     const certificate = active === 1 ? await certificates.current(trx, id) : undefined;
     if (certificate) addressees.push({ audience: 'reporter', address, certificateId: certificate.id });
   }
-  if (addressees.length === 0) return 0;
-  await posts.insert(trx, post);
-  const about = { id: post.id, case_id: null, list };
-  await deliveries.insertMany(
-    trx,
-    addressees.map((to) => copyFor(clock, about, to)),
-  );
-  return addressees.length;
+  return send(trx, seams, told, addressees);
 }
 
-export async function tellTeam(trx: Db, { clock }: Seams, { list, post }: Told): Promise<void> {
-  const people = await team(trx);
-  if (people.length === 0) return;
-  await posts.insert(trx, post);
-  await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: null, list }, people));
+export async function tellTeam(trx: Db, seams: Seams, told: Written): Promise<void> {
+  await send(trx, seams, told, eachContact(await team(trx)));
 }

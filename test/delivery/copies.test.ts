@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { copiesFor, copyFor, readers, team } from '../../src/delivery/copies.ts';
+import { copiesFor, copyFor, eachContact, readers, team } from '../../src/delivery/copies.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as lists from '../../src/store/lists.ts';
 import * as members from '../../src/store/members.ts';
@@ -64,11 +64,9 @@ eachEngine((engine) => {
   test('the order of copies is not that of the roster, and none is missing', () => {
     const post = { id: 'p', case_id: null, list: { id: 'distributors', address: LISTS.distributors } };
     const addresses = Array.from({ length: 20 }, (_, index) => `${String.fromCharCode(97 + index)}@member.example`);
-    const made = copiesFor(
-      house.clock,
-      post,
-      addresses.map((address) => ({ id: address, address })),
-    ).map(({ address }) => address);
+    const made = copiesFor(house.clock, post, eachContact(addresses.map((address) => ({ id: address, address })))).map(
+      ({ address }) => address,
+    );
     expect(made).not.toEqual(addresses);
     expect(made.sort()).toEqual(addresses);
   });
