@@ -112,10 +112,13 @@ export const MOST_COMMANDS = 20;
 
 /**
  * Reads a request, a command a line. Empty lines, quoted ones and what follows a signature's `-- ` are passed over; anything
- * else that is not understood is a problem, and with one of them nothing is to be run.
+ * else that is not understood is a problem, and with one of them nothing is to be run. Only a vouch's and a rejection's own words
+ * may go on in the lines below, where those above are full.
  */
 export function parseRequest(text: string): ParsedRequest {
   const parsed: ParsedRequest = { commands: [], list: null, problems: [] };
+  // The lines of the command that may go on in the next one.
+  let above: string[] = [];
   for (const [index, written] of text.split('\n', MOST_LINES + 1).entries()) {
     if (index === MOST_LINES) {
       parsed.problems.push({ line: index + 1, text: 'there are too many lines' });
@@ -123,14 +126,30 @@ export function parseRequest(text: string): ParsedRequest {
     }
     if (/^-- ?\r?$/.test(written)) break;
     const line = written.replace(/[\s\u00a0]+/gu, ' ').trim();
+    const before: string[] = above;
+    above = [];
     if (line === '' || line.startsWith('>')) continue;
     const list = /^list (\S+@\S+)$/i.exec(line)?.[1];
     const command = list === undefined ? commandOf(line) : undefined;
+    const longer = command || !wasBroken(before.at(-1), line) ? undefined : commandOf([...before, line].join(' '));
     if (list !== undefined && mayName(parsed, list)) parsed.list = list.toLowerCase();
     else if (command) parsed.commands.push(command);
+    else if (longer) parsed.commands.splice(-1, 1, longer);
     else parsed.problems.push({ line: index + 1, text: line.slice(0, 80) });
+    if (command && ENDS_IN_WORDS.has(command.name)) above = [line];
+    else if (longer) above = [...before, line];
   }
   return parsed;
+}
+
+/** Of commands that end in a person's words, which his program may break into lines. */
+const ENDS_IN_WORDS: ReadonlySet<Command['name']> = new Set<Command['name']>(['vouch', 'reject']);
+/** Characters: no program breaks lines that are shorter. */
+const SHORTEST_FULL_LINE = 60;
+
+/** Whether a program may have broken them: the first word of the second has no room on the first. */
+function wasBroken(first: string | undefined, second: string): boolean {
+  return first !== undefined && first.length + 1 + (second.split(' ', 1)[0] ?? '').length > SHORTEST_FULL_LINE;
 }
 
 /** Once, and before its commands: one that is named below them, or another one, might be meant for some of them alone. */

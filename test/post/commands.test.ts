@@ -48,6 +48,30 @@ describe('a request is read', () => {
     });
   });
 
+  const WORDS = 'we have had their patches in our distribution for six years, and they answered every report within a day';
+  const broken = (text: string, width: number) => text.replace(new RegExp(`(.{1,${width}})(?: |$)`, 'g'), '$1\n');
+
+  test.each([60, 65, 72, 76, 78])('the words of a vouch and a rejection, broken at %i characters', (width) => {
+    const text = `${broken(`vouch for Beta: ${WORDS}`, width)}${broken(`reject ${POST} ${WORDS}`, width)}help\n`;
+    expect(parseRequest(text)).toEqual({
+      commands: [
+        { name: 'vouch', organisation: 'Beta', statement: WORDS },
+        { name: 'reject', postId: POST, reason: WORDS },
+        { name: 'help' },
+      ],
+      list: null,
+      problems: [],
+    });
+  });
+
+  test.each([
+    ['a short line above', `reject ${POST} no\nacept ${POST}`, 2],
+    ['an empty line between', `reject ${POST} ${WORDS.slice(0, 60)}\n\nacept ${POST}`, 3],
+    ['a command that has no words', `archive ORBIT-2026-${'1'.repeat(60)}\nnow`, 2],
+  ])('%s: what is below is a line of its own', (_, text, line) => {
+    expect(parseRequest(text).problems).toMatchObject([{ line }]);
+  });
+
   test('what is not understood is named by its line', () => {
     const { problems } = parseRequest(`help\n\nHello,\naccept ${POST}x\narchive\nsubscribe me\n`);
     expect(problems).toEqual([
