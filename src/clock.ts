@@ -70,6 +70,21 @@ export function toIso(instant: Instant): string {
   return new Date(instant).toISOString();
 }
 
+/** RFC 3339 §5.6; a `T` in lower case and a space are allowed by its notes. */
+const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+/** The instant in a text with its offset from UTC; digits below the millisecond are cut off. Undefined where it is none. */
+export function parseInstant(text: string): Instant | undefined {
+  const [, year, month, day, time, fraction = '.0', offset] = DATE_TIME.exec(text) ?? [];
+  const instant = Date.parse(`${year}-${month}-${day}T${time}${fraction.slice(0, 4)}${offset?.toUpperCase()}`);
+  return Number.isNaN(instant) || !isDay(Number(year), Number(month), Number(day)) ? undefined : instant;
+}
+
+/** Date.parse takes the 30th of February for the 2nd of March. */
+function isDay(year: number, month: number, day: number): boolean {
+  return day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
+}
+
 /** Crockford's base 32 in lower case: no letter that is misread, and safe in the local part of an address. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 

@@ -20,6 +20,7 @@ export function problemsOf(schema: TSchema, value: unknown, secret: ReadonlySet<
   }
   if (Type.IsArray(schema) && Array.isArray(value))
     return value.flatMap((item: unknown, i) => problemsOf(schema.items, item, secret, `${path}[${i}]`));
+  if (Type.IsRecord(schema) && isRecord(value)) return inRecord(schema.patternProperties, value, secret, path);
   // A union is a leaf: its description names all forms, which says more than why each of them did not match.
   if (Value.Check(schema, value)) return [];
   const allowed = 'description' in schema ? String(schema.description) : 'something else';
@@ -42,6 +43,21 @@ function inObject(
     ...unknown.map((name) => ({ path: at(name), message: `is no option; ${suggestion(name, allowed)}` })),
     ...known.flatMap(([name, member]) => problemsOf(member, members[name], secret, at(name))),
   ];
+}
+
+/** Of one pattern of names, as all of ours are. */
+function inRecord(
+  patterns: Record<string, TSchema>,
+  members: Record<string, unknown>,
+  secret: ReadonlySet<string>,
+  path: string,
+): Problem[] {
+  const [[pattern, schema] = ['', undefined]] = Object.entries(patterns);
+  return Object.entries(members).flatMap(([name, member]) => {
+    const at = `${path}.${name}`;
+    if (!schema || !new RegExp(pattern).test(name)) return [{ path: at, message: `is no name here; must match ${pattern}` }];
+    return problemsOf(schema, member, secret, at);
+  });
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -9,6 +9,7 @@ const commands = new Map<string, () => Promise<{ register(program: Command): voi
   ['serve', () => import('./serve.ts')],
   ['demo', () => import('./demo.ts')],
   ['case', () => import('./case.ts')],
+  ['policy', () => import('./policy.ts')],
   ['post', () => import('./post.ts')],
   ['member', () => import('./member.ts')],
   ['contact', () => import('./contact.ts')],
