@@ -1,6 +1,6 @@
 import type { Block } from './armor.ts';
 import { encryptedFile, holdsKey, isKeyFile, messageIn, sealedOctets } from './enclosed.ts';
-import { decodedBody, type Entity, isAttachment, parseEntity } from './message.ts';
+import { carriedMail, decodedBody, type Entity, holdsMail, isAttachment, parseEntity } from './message.ts';
 import { textPart } from './outgoing.ts';
 import { isSMime } from './s-mime.ts';
 import { isBlank, isDisclaimer, isText, partsOfText, readable } from './shown.ts';
@@ -33,7 +33,8 @@ function wrappedMail(entity: Entity, depth = 0): Layer | undefined {
   const shown = entity.parts.length === 0 ? [entity] : entity.parts.filter((part) => !isBlank(part));
   const [inner, ...others] = shown.filter((part) => !isDisclaimer(part));
   if (!inner || others.length > 0 || (entity.parts.length > 0 && !MIXED.test(entity.mediaType))) return undefined;
-  const mail = inner.mediaType === 'message/rfc822' ? parseEntity(decodedBody(inner)) : inner;
+  const mail = holdsMail(inner) ? carriedMail(inner) : inner;
+  if (!mail) return undefined;
   // A file that somebody encrypted and sent along with a text is a part of that mail, and no mail.
   if (mail === entity || (mail === inner && inner.parts.length === 0)) return undefined;
   const layer = pgpMimeEncrypted(mail) ?? (mail === inner ? pgpMimeSigned(mail) : attachedLayer(mail, depth));

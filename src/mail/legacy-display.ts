@@ -1,5 +1,6 @@
 import { htmlLines } from './armor.ts';
-import { type Entity, entityText, everyFileName, everyMediaType, fieldText, isAttachment, parseEntity } from './message.ts';
+import { everyMediaType } from './media-type.ts';
+import { type Entity, entityText, everyFileName, fieldText, parseEntity, saysAttachment } from './message.ts';
 import { encodedPart, multipart } from './outgoing.ts';
 
 /**
@@ -63,9 +64,7 @@ function withoutDisplay(part: Entity, payload: Entity): Entity {
 
 /** What has a name or another type is a file to some program, and stays one. */
 function isShown(part: Entity): boolean {
-  return (
-    !isAttachment({ ...part, mediaType: 'text/plain' }) && everyFileName(part).length === 0 && everyMediaType(part).length === 1
-  );
+  return !saysAttachment(part) && everyFileName(part).length === 0 && everyMediaType(part).length === 1;
 }
 
 /** Each line says, whole or with those that go on with it, what a protected field says. */

@@ -2,21 +2,12 @@ import libmime from 'libmime';
 import { decode as decodeQuotedPrintable } from 'libqp';
 import { Refusal } from '../refusal.ts';
 import { parseMailboxes } from './address.ts';
+import { type ContentType, contentType, type Field } from './media-type.ts';
 import { decoderFor, windows1252 } from './text.ts';
 
-/** A header field as it stands: the name with its case, the value unfolded but not decoded. */
-export interface Field {
-  name: string;
-  value: string;
-}
-
 /** A MIME entity (RFC 2045 §2.4): a whole message or one of its parts. Byte arrays are views into what was parsed. */
-export interface Entity {
+export interface Entity extends ContentType {
   fields: readonly Field[];
-  /** `type/subtype`, lower case; `text/plain` where none or nonsense is given (RFC 2045 §5.2). */
-  mediaType: string;
-  /** Of Content-Type, names in lower case. */
-  parameters: Readonly<Record<string, string>>;
   /** Header section, empty line and body, as they came. */
   raw: Uint8Array;
   /** The body as it came, transfer encoding still on. */
@@ -84,10 +75,10 @@ function parse(raw: Uint8Array, depth: number, seen: Spent): Entity {
   seen.headerOctets += header.length;
   if (seen.headerOctets > LIMITS.headerOctets) throw new Refusal('too-complex', 'The header sections are too long');
   const fields = parseFields(header);
-  const { mediaType, parameters } = contentType(fields);
+  const { mediaType, parameters, unclear } = contentType(fields);
   const boundary = mediaType.startsWith('multipart/') ? parameters['boundary'] : undefined;
   const parts = boundary ? splitParts(body, boundary, seen).map((part) => parse(part, depth + 1, seen)) : [];
-  return { fields, mediaType, parameters, raw, body, parts };
+  return { fields, mediaType, parameters, unclear, raw, body, parts };
 }
 
 const CR = 13;
@@ -122,32 +113,23 @@ function isAnnounced(header: Uint8Array, line: Uint8Array): boolean {
 }
 
 function parseFields(header: Uint8Array): Field[] {
-  const lines = decodeText(header)
-    .split(/\r?\n/)
-    .filter((line) => line !== '');
+  const text = decodeText(header);
+  // To some programs it ends a line, and what follows it is another field (RFC 5322 §2.2).
+  if (/\r(?!\n|$)/.test(text)) throw new Refusal('malformed-mail', 'A header section has a carriage return without a line feed');
+  const lines = text.split(/\r?\n/).filter((line) => line !== '');
   const fields: { name: string; folds: string[] }[] = [];
   for (const line of lines) {
     if (/^[ \t]/.test(line)) {
       fields.at(-1)?.folds.push(line.trim());
       continue;
     }
-    const named = /^([!-9;-~]+)[ \t]*:(.*)$/.exec(line);
+    const named = /^([!-9;-~]+)[ \t]*:(.*)$/s.exec(line);
     // What is no field ("From alice Mon Sep ..." of an mbox) carries nothing that anybody may rely on.
     if (named?.[1] !== undefined) fields.push({ name: named[1], folds: [(named[2] ?? '').trim()] });
     if (fields.length > LIMITS.fields) throw new Refusal('too-complex', 'There are too many header fields');
   }
   // Joined once: a field of a hundred thousand lines costs no more than its octets.
   return fields.map(({ name, folds }) => ({ name, value: folds.join(' ').trim() }));
-}
-
-function contentType(fields: readonly Field[]): { mediaType: string; parameters: Record<string, string> } {
-  const value = fields.find((field) => field.name.toLowerCase() === 'content-type')?.value;
-  const parsed = libmime.parseHeaderValue(value ?? 'text/plain');
-  const mediaType = parsed.value.trim().toLowerCase();
-  return {
-    mediaType: /^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+$/.test(mediaType) ? mediaType : 'text/plain',
-    parameters: Object.fromEntries(Object.entries(parsed.params).map(([name, text]) => [name.toLowerCase(), String(text)])),
-  };
 }
 
 /**
@@ -165,6 +147,7 @@ function splitParts(body: Uint8Array, boundary: string, spent: Spent): Uint8Arra
     if (++spent.delimiters > LIMITS.delimiters) throw new Refusal('too-complex', 'The mail has too many parts');
     const lineEnd = bytes.indexOf(LF, at);
     const rest = restOfLine(bytes, at + boundary.length + 2, lineEnd < 0 ? bytes.length : lineEnd);
+    if (/^(--)?[ \t]*\r/.test(rest)) throw bareReturn();
     if (rest !== '' && rest !== '--') continue;
     if (partStart !== undefined) parts.push(body.subarray(partStart, Math.max(partStart, beforeLineEnd(bytes, at))));
     partStart = rest === '--' || lineEnd < 0 ? undefined : lineEnd + 1;
@@ -181,8 +164,14 @@ function splitParts(body: Uint8Array, boundary: string, spent: Spent): Uint8Arra
 function* lineStarts(bytes: Buffer, words: string): Generator<number> {
   const first = Buffer.from(words, 'latin1');
   const isHere = (at: number) => bytes.subarray(at, at + first.length).equals(first);
+  for (let at = bytes.indexOf('\r--'); at >= 0; at = bytes.indexOf('\r--', at + 1)) if (isHere(at + 1)) throw bareReturn();
   if (isHere(0)) yield 0;
   for (let at = bytes.indexOf('\n--'); at >= 0; at = bytes.indexOf('\n--', at + 1)) if (isHere(at + 1)) yield at + 1;
+}
+
+/** To some programs it ends a line. */
+function bareReturn(): Refusal {
+  return new Refusal('malformed-mail', 'The parts of the mail are divided with a carriage return alone');
 }
 
 /** Blanks may follow a delimiter. A line with more than these is none. */
@@ -273,9 +262,7 @@ export function everyFileName(entity: Entity): string[] {
     ...Object.entries(libmime.parseHeaderValue(value).params).flatMap(([key, name]) =>
       /^(file)?name$/i.test(key) ? [String(name)] : [],
     ),
-    ...[...value.slice(0, LONGEST_ENCODED).matchAll(NAMED)].map(([, star, name = '']) =>
-      star ? extended(name) : unquoted(name),
-    ),
+    ...[...value.matchAll(NAMED)].map(([, star, name = '']) => (star ? extended(name) : unquoted(name))),
   ]);
   return [...new Set([...fileNames(entity), ...repeated.map((name) => libmime.decodeWords(name))])].filter((name) => name !== '');
 }
@@ -294,12 +281,6 @@ function extended(value: string): string {
   }
 }
 
-/** Of every Content-Type that it has. */
-export function everyMediaType(entity: Entity): string[] {
-  const others = fieldsNamed(entity, 'content-type').map(({ value }) => contentType([{ name: 'content-type', value }]).mediaType);
-  return [...new Set([entity.mediaType, ...others])];
-}
-
 /** Names of files that stand in a text, as uuencode (POSIX), its `-m` and yEnc write them, and as programs read them leniently. */
 export function namesInText(text: string): string[] {
   const uuencoded = /^begin(?:-base64)?[ \t]{1,20}\d{1,10}[ \t]{1,20}(\S[^\r\n]{0,1000})/gm;
@@ -308,8 +289,28 @@ export function namesInText(text: string): string[] {
 }
 
 export function isAttachment(entity: Entity): boolean {
-  const disposition = fieldsNamed(entity, 'content-disposition')[0]?.value ?? '';
-  return /^\s*attachment\b/i.test(disposition) || (!entity.mediaType.startsWith('text/') && entity.parts.length === 0);
+  return saysAttachment(entity) || (!entity.mediaType.startsWith('text/') && entity.parts.length === 0);
+}
+
+/** RFC 2183 §2.2, whatever the part is. */
+export function saysAttachment(entity: Pick<Entity, 'fields'>): boolean {
+  return /^\s*attachment\b/i.test(fieldsNamed(entity, 'content-disposition')[0]?.value ?? '');
+}
+
+const MAIL = /^message\/(rfc822|global)$/;
+
+export function holdsMail({ mediaType }: Entity): boolean {
+  return MAIL.test(mediaType);
+}
+
+/** The mail that a part carries (RFC 2046 §5.2.1), or undefined where it cannot be read. Throws `too-complex`. */
+export function carriedMail(part: Entity): Entity | undefined {
+  try {
+    return parseEntity(decodedBody(part));
+  } catch (error) {
+    if (error instanceof Refusal && error.reason === 'malformed-mail') return undefined;
+    throw error;
+  }
 }
 
 /** The leaves of the tree, in reading order. */

@@ -1,5 +1,6 @@
 import { parseMailboxes } from './address.ts';
-import { type Entity, type Field, fieldsNamed, fieldText } from './message.ts';
+import type { Field } from './media-type.ts';
+import { type Entity, fieldsNamed, fieldText } from './message.ts';
 
 /** Fields that describe the payload itself and are never "protected" (RFC 9788 §1.1.1). */
 const STRUCTURAL = /^(content-|mime-version$)/i;

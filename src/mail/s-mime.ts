@@ -1,4 +1,4 @@
-import { decodedBody, type Entity, fileName, isAttachment, parseEntity } from './message.ts';
+import { carriedMail, type Entity, fileName, holdsMail, isAttachment } from './message.ts';
 import { isBlank, isDisclaimer } from './shown.ts';
 
 /**
@@ -12,7 +12,8 @@ export function isSMime(entity: Entity): boolean {
   if (!only || more.length > 0) return false;
   if (only.parts.length > 0) return only !== entity && isSMime(only);
   // As Exchange wraps what it must not change. What somebody merely signed is readable, and his to forward.
-  if (only.mediaType === 'message/rfc822') return isEncrypted(parseEntity(decodedBody(only)));
+  const carried = holdsMail(only) ? carriedMail(only) : undefined;
+  if (carried) return carried.parts.length === 0 && isMessage(carried);
   return isMessage(only) && (shown.length === 1 || isNamedByClient(only));
 }
 
@@ -23,10 +24,6 @@ const SIGNATURE = /^application\/(x-)?pkcs7-(signature|mime)$/;
 function isSigned({ mediaType, parameters, parts }: Entity): boolean {
   if (mediaType !== 'multipart/signed') return false;
   return SIGNATURE.test(parameters['protocol']?.trim().toLowerCase() ?? parts[1]?.mediaType ?? '');
-}
-
-function isEncrypted(mail: Entity): boolean {
-  return mail.parts.length === 0 && isMessage(mail);
 }
 
 /** By its type, or by its name where a gateway has taken the type away (RFC 8551 §3.2.1). */

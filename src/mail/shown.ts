@@ -1,10 +1,10 @@
 import { armoredLines, type Block, blocksIn } from './armor.ts';
-import { type Entity, entityText, isAttachment } from './message.ts';
+import { type Entity, entityText, isAttachment, saysAttachment } from './message.ts';
 
 /** Text that may hold armor. */
 export function isText(part: Entity): boolean {
   const text = /^(text\/(plain|html|enriched|richtext)|application\/pgp)$/.test(part.mediaType);
-  return text && part.parts.length === 0 && !isAttachment({ ...part, mediaType: 'text/plain' });
+  return text && part.parts.length === 0 && !saysAttachment(part);
 }
 
 export interface PartsOfText {
@@ -73,7 +73,7 @@ function bare(words: string): string {
 export function isDisclaimer(part: Entity): boolean {
   if (part.parts.length > 0)
     return /^multipart\/(alternative|related|mixed)$/.test(part.mediaType) && part.parts.every(isDisclaimer);
-  return /^(text|image)\//.test(part.mediaType) && !isAttachment({ ...part, mediaType: 'text/plain' });
+  return /^(text|image)\//.test(part.mediaType) && !saysAttachment(part);
 }
 
 export function isBlank(part: Entity): boolean {

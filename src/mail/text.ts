@@ -62,8 +62,17 @@ const UTF8 = 'utf-8';
 export function charsetOf(text: Uint8Array, declared?: string): string {
   const label = declared?.trim().toLowerCase() ?? '';
   if (SEVEN_BIT.test(label) && isKnown(label)) return label;
+  if (hasMark(text)) return utf16.encoding;
   if (isUtf8(text)) return UTF8;
-  return isKnown(label) && label !== UTF8 && label !== 'us-ascii' ? label : 'windows-1252';
+  // Armor may stand in a part of two octets a letter, and the text in it be of one.
+  const isWide = /^(utf-?(16|32)|ucs-)/.test(label);
+  const believed = isKnown(label) && label !== UTF8 && label !== 'us-ascii' && (!isWide || text.includes(0));
+  return believed ? label : windows1252.encoding;
+}
+
+/** RFC 2781 §3.2; Windows' own programs write it. */
+function hasMark([first, second]: Uint8Array): boolean {
+  return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
 }
 
 export function isUtf8(text: Uint8Array): boolean {

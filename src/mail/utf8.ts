@@ -1,4 +1,5 @@
-import { decodedBody, type Entity, entityText, everyFileName, everyMediaType, isAttachment, parseEntity } from './message.ts';
+import { everyMediaType } from './media-type.ts';
+import { decodedBody, type Entity, entityText, everyFileName, isAttachment, parseEntity } from './message.ts';
 import { encodedPart, type NewField } from './outgoing.ts';
 import { decoderFor, isUtf8 } from './text.ts';
 

@@ -1,6 +1,6 @@
 import { htmlLines } from './armor.ts';
 import { joinedText } from './flowed.ts';
-import { decodedBody, type Entity, entityText, fileName, isAttachment, leaves } from './message.ts';
+import { decodedBody, type Entity, entityText, fileName, leaves, saysAttachment } from './message.ts';
 import { isBlank } from './shown.ts';
 
 /** What a person sees of an entity: its text, and its files. */
@@ -47,9 +47,5 @@ function isHtml({ mediaType }: Entity): boolean {
 
 /** A text with a name is a file: patches are sent so. */
 function isText(part: Entity): boolean {
-  return (
-    /^(text\/(plain|html)|application\/pgp)$/.test(part.mediaType) &&
-    !isAttachment({ ...part, mediaType: 'text/plain' }) &&
-    fileName(part) === undefined
-  );
+  return /^(text\/(plain|html)|application\/pgp)$/.test(part.mediaType) && !saysAttachment(part) && fileName(part) === undefined;
 }

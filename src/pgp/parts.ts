@@ -122,15 +122,19 @@ async function openLeaf(part: Entity, walk: Walk): Promise<Replacement> {
   const { blocks, around } = isText(part) ? partsOfText(part) : { blocks: [], around: '' };
   if (blocks.length > 0) return openText(part, blocks, around, walk);
   if (readable(part).length > 0) walk.state.inClear = true;
-  if (!isMarkup(part)) return null;
+  if (!sharesAPage(part)) return null;
   walk.htmlLeft = true;
   if (!walk.htmlAside) return null;
   putAside(walk.state, [contentOf(part)], true);
   return [];
 }
 
+/** Pages, by whatever they are shown with, and mails, which some clients show among the parts of the mail that brings them. */
+const PAGE = /^(text\/html|message\/.*|multipart\/.*|.*[/+](xhtml|xml)|.*\/xhtml\+.*)$/;
+
 /** What a client may show in one page with what stands before and after it. */
-function isMarkup(part: Entity): boolean {
+function sharesAPage(part: Entity): boolean {
+  if (part.unclear || PAGE.test(part.mediaType)) return true;
   return part.mediaType.startsWith('text/') && part.mediaType !== 'text/plain' && !isAttachment(part);
 }
 

@@ -1,11 +1,13 @@
 import { sha256 } from '../embargo/bundle.ts';
 import { holdsKey, holdsSignature } from '../mail/enclosed.ts';
+import { everyMediaType } from '../mail/media-type.ts';
 import {
+  carriedMail,
   decodedBody,
   type Entity,
   entityText,
   everyFileName,
-  everyMediaType,
+  holdsMail,
   isAttachment,
   leaves,
   namesInText,
@@ -128,13 +130,28 @@ export function keptVerdicts(opened: OpenedMail | null): KeptVerdict[] {
  */
 export function filesOf(opened: OpenedMail | null): { name: string; mediaType: string }[] {
   if (!opened) return [];
-  return [opened.content, ...opened.aside].flatMap((entity) => partsOf(parseEntity(entity))).flatMap(filesIn);
+  return [opened.content, ...opened.aside].flatMap((entity) => partsOf(parseEntity(entity), 0)).flatMap(filesIn);
 }
 
-/** The tree in reading order: a multipart may have a name as well, and some programs save it as a file. */
-function partsOf(entity: Entity): Entity[] {
-  return [entity, ...entity.parts.flatMap(partsOf)];
+/** Mails in mails. */
+const DEEPEST = 10;
+
+/**
+ * The tree in reading order, with those of the mails that it carries: a multipart may have a name as well, and some programs save it as
+ * a file.
+ */
+function partsOf(entity: Entity, depth = 0): Entity[] {
+  if (depth > DEEPEST) throw new Refusal('too-complex', 'There are too many mails in mails');
+  const carried = holdsMail(entity) ? [carriedMail(entity) ?? UNREADABLE_MAIL] : [];
+  return [
+    entity,
+    ...entity.parts.flatMap((part) => partsOf(part, depth)),
+    ...carried.flatMap((mail) => partsOf(mail, depth + 1)),
+  ];
 }
+
+/** A file of which nobody knows the name. */
+const UNREADABLE_MAIL = parseEntity(Buffer.from('Content-Type: application/octet-stream\r\n\r\n'));
 
 /** That one part gives itself. */
 const MOST_NAMES = 10;
@@ -146,7 +163,8 @@ function filesIn(part: Entity): { name: string; mediaType: string }[] {
     throw new Refusal('too-complex', 'A part has too many names or types');
   if (isAddedByClient(part, names, types)) return [];
   const text = part.mediaType.startsWith('text/') && part.parts.length === 0 ? namesInText(entityText(part)) : [];
-  const own = names.length > 0 ? names : isAttachment(part) ? [''] : [];
+  // What it is to some program may bring files of its own.
+  const own = part.unclear ? [...names, ''] : names.length > 0 ? names : isAttachment(part) ? [''] : [];
   return [
     ...own.flatMap((name) => types.map((mediaType) => ({ name, mediaType }))),
     ...text.map((name) => ({ name, mediaType: 'application/octet-stream' })),

@@ -136,9 +136,19 @@ describe('armor in text, as its way has left it', () => {
       Buffer.from('zo\x1b(B\xeb', 'latin1').subarray(0, 2),
     ],
     ['none that anybody knows', 'Content-Type: text/plain; charset=x-unknown', Buffer.from('zoë', 'latin1')],
+    ['UTF-16 with its mark, as PowerShell writes it', 'Content-Type: text/plain', Buffer.from('\ufeffzoë', 'utf16le')],
   ])('its charset: %s', async (_, type, bytes) => {
     const opened = await open(mail(type, '', await encrypt(bytes)));
     expect(seen(opened).text.trim()).toBe(bytes.length === 2 ? 'zo' : 'zoë');
+  });
+
+  it('its charset is not that of an armor with two octets a letter', async () => {
+    const armor = Buffer.from(await encrypt(Buffer.from('zoë', 'latin1')), 'utf16le');
+    const raw = Buffer.concat([
+      mail('Content-Type: text/plain; charset=utf-16le', 'Content-Transfer-Encoding: base64', ''),
+      Buffer.from(armor.toString('base64')),
+    ]);
+    expect(seen(await open(raw)).text.trim()).toBe('zoë');
   });
 
   it('in HTML with a style sheet and numbers for its signs', async () => {

