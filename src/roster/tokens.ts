@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { record } from '../audit/record.ts';
-import { DAY, newId, newToken, toIso } from '../clock.ts';
+import { type Clock, DAY, newId, newToken, toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
@@ -47,27 +47,36 @@ export async function issueToken(
   if (!/^[\x20-\x7e]{1,100}$/.test(name) || name.trim() !== name)
     throw new Refusal('invalid', 'The name of a token is 1 to 100 printable ASCII characters');
   if (scopes?.length === 0) throw new Refusal('invalid', 'A token without any scope may do nothing');
-  const token = PREFIX + newToken(32);
   const now = clock.now();
-  const row: Token = {
-    id: newId(clock),
+  const personId = person === null ? null : await teamContact(db, person);
+  const wish = {
     name,
     role,
-    hash: hashToken(token),
-    person_id: person === null ? null : await teamContact(db, person),
-    created_at: now,
+    person_id: personId,
     expires_at: days === null ? null : now + days * DAY,
-    revoked_at: null,
-    last_used_at: null,
     scopes: scopes ? SCOPES.filter((scope) => scopes.includes(scope)).join(' ') : null,
+    sign_in: null,
   };
-  await db.transaction().execute(async (trx) => {
-    await tokens.insert(trx, row);
+  return db.transaction().execute(async (trx) => {
+    const { row, token } = await insertToken(trx, clock, wish);
     const expiresAt = row.expires_at === null ? null : toIso(row.expires_at);
-    const detail = { name, role, scopes: scopesOf(row), person: row.person_id, expiresAt };
+    const detail = { name, role, scopes: scopesOf(row), person: personId, expiresAt };
     await record(trx, local, { action: 'token.issue', subject: `token:${row.id}`, detail });
+    return { id: row.id, token };
   });
-  return { id: row.id, token };
+}
+
+/** Writes a new token in the transaction that logs it. The returned `token` is the only copy. */
+export async function insertToken(
+  trx: Db,
+  clock: Clock,
+  wish: Omit<Token, 'id' | 'hash' | 'created_at' | 'revoked_at' | 'last_used_at'>,
+): Promise<{ row: Token; token: string }> {
+  const token = PREFIX + newToken(32);
+  const made = { id: newId(clock), hash: hashToken(token), created_at: clock.now(), revoked_at: null, last_used_at: null };
+  const row: Token = { ...wish, ...made };
+  await tokens.insert(trx, row);
+  return { row, token };
 }
 
 /** The id of an active contact on an intake list: who is there is the response team. */

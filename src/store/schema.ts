@@ -11,6 +11,7 @@ export interface Schema {
   certificate_keys: { certificate_id: string; fingerprint: string; key_id: string };
   recipients: RecipientTable;
   tokens: TokenTable;
+  identities: IdentityTable;
   cases: CaseTable;
   /** The last number given in a year. */
   case_numbers: { year: number; last: number };
@@ -218,6 +219,20 @@ interface TokenTable {
   last_used_at: Instant | null;
   /** Words with a space between; null: all of the role. */
   scopes: string | null;
+  /** SHA-256, hex, of what finished the sign-in that it comes of; null: somebody made it. */
+  sign_in: string | null;
+}
+
+/** An account of an identity provider, and the person whose it is. */
+interface IdentityTable {
+  /** With the subject it names the account for good (OpenID Connect Core 1.0 §5.7). */
+  issuer: string;
+  subject: string;
+  contact_id: string;
+  created_at: Instant;
+  /** When an admin said that it is his; null: it only says so itself. */
+  confirmed_at: Instant | null;
+  signed_in_at: Instant | null;
 }
 
 interface CaseTable {
@@ -380,6 +395,7 @@ export type Contact = Selectable<ContactTable>;
 export type Certificate = Selectable<CertificateTable>;
 export type Recipient = Selectable<RecipientTable>;
 export type Token = Selectable<TokenTable>;
+export type Identity = Selectable<IdentityTable>;
 export type Case = Selectable<CaseTable>;
 export type Idempotency = Selectable<IdempotencyTable>;
 export type Post = Selectable<PostTable>;

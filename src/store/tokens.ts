@@ -31,6 +31,11 @@ export async function byNameOrId(db: Db, nameOrId: string): Promise<Token | unde
     .executeTakeFirst();
 }
 
+/** Whether a sign-in was finished, by what is kept of it. */
+export async function isOfSignIn(db: Db, signIn: string): Promise<boolean> {
+  return (await db.selectFrom('tokens').select('id').where('sign_in', '=', signIn).executeTakeFirst()) !== undefined;
+}
+
 /** In the order of their making. */
 export async function all(db: Db): Promise<Token[]> {
   return await db.selectFrom('tokens').selectAll().orderBy('id').execute();
@@ -52,6 +57,28 @@ export async function revoke(db: Db, id: string, now: Instant): Promise<boolean>
     .where('revoked_at', 'is', null)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
+}
+
+/** Ends all that come of sign-ins of a person; how many. */
+export async function revokeSignIns(db: Db, personId: string, now: Instant): Promise<number> {
+  const { numUpdatedRows } = await db
+    .updateTable('tokens')
+    .set({ revoked_at: now })
+    .where('person_id', '=', personId)
+    .where('sign_in', 'is not', null)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
+  return Number(numUpdatedRows);
+}
+
+/** Forgets those that come of sign-ins and ended before `instant`, but for those that approved something. */
+export async function purgeSignIns(db: Db, instant: Instant): Promise<void> {
+  await db
+    .deleteFrom('tokens')
+    .where('sign_in', 'is not', null)
+    .where('expires_at', '<', instant)
+    .where('id', 'not in', (eb) => eb.selectFrom('approvals').select('token_id'))
+    .execute();
 }
 
 /** Notes that a token was used: at most once a minute, however often it is. */

@@ -481,6 +481,19 @@ alter table idempotency add constraint idempotency_pkey PRIMARY KEY (id);
 
 CREATE INDEX idempotency_created ON public.idempotency USING btree (created_at);
 
+create table identities (issuer text not null,
+  subject text not null,
+  contact_id text not null,
+  created_at bigint not null,
+  confirmed_at bigint,
+  signed_in_at bigint);
+
+alter table identities add constraint identities_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES contacts(id);
+
+alter table identities add constraint identities_pk PRIMARY KEY (issuer, subject);
+
+CREATE UNIQUE INDEX identities_contact ON public.identities USING btree (contact_id) WHERE (confirmed_at IS NOT NULL);
+
 create table key_proofs (id text not null,
   contact_id text not null,
   certificate_id text not null,
@@ -737,7 +750,8 @@ create table tokens (id text not null,
   expires_at bigint,
   revoked_at bigint,
   last_used_at bigint,
-  scopes text);
+  scopes text,
+  sign_in text);
 
 alter table tokens add constraint tokens_hash_key UNIQUE (hash);
 
@@ -752,6 +766,8 @@ alter table tokens add constraint tokens_pkey PRIMARY KEY (id);
 alter table tokens add constraint tokens_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'team'::text, 'auditor'::text])));
 
 alter table tokens add constraint tokens_scopes_check CHECK ((scopes <> ''::text));
+
+CREATE UNIQUE INDEX tokens_sign_in ON public.tokens USING btree (sign_in);
 
 create table unsubscribed (contact_id text not null,
   list_id text not null,

@@ -295,6 +295,17 @@ CREATE TABLE "idempotency" ("id" text primary key,
 
 CREATE INDEX "idempotency_created" on "idempotency" ("created_at");
 
+CREATE TABLE "identities" ("issuer" text not null,
+  "subject" text not null,
+  "contact_id" text not null references "contacts" ("id"),
+  "created_at" integer not null,
+  "confirmed_at" integer,
+  "signed_in_at" integer,
+  constraint "identities_pk" primary key ("issuer",
+  "subject")) strict;
+
+CREATE UNIQUE INDEX "identities_contact" on "identities" ("contact_id") where "confirmed_at" is not null;
+
 CREATE TABLE "key_proofs" ("id" text primary key,
   "contact_id" text not null references "contacts" ("id"),
   "certificate_id" text not null references "certificates" ("id"),
@@ -462,8 +473,11 @@ CREATE TABLE "tokens" ("id" text primary key,
   "revoked_at" integer,
   "last_used_at" integer,
   "scopes" text check (scopes <> ''),
+  "sign_in" text,
   constraint "tokens_person" unique ("id",
   "person_id")) strict;
+
+CREATE UNIQUE INDEX "tokens_sign_in" on "tokens" ("sign_in");
 
 CREATE TABLE "unsubscribed" ("contact_id" text not null references "contacts" ("id"),
   "list_id" text not null references "lists" ("id"),

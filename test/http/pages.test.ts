@@ -54,7 +54,15 @@ async function fill(db: Database): Promise<void> {
     (id): Recipient => ({ id, list_id: 'announce', address: `${id}@y.example`, kind: 'subscriber', created_at: NOW }),
   );
   for (const some of portions(recipients)) await db.insertInto('recipients').values(some).execute();
-  const ends = { created_at: NOW, expires_at: null, revoked_at: null, person_id: null, last_used_at: null, scopes: null };
+  const ends = {
+    created_at: NOW,
+    expires_at: null,
+    revoked_at: null,
+    person_id: null,
+    last_used_at: null,
+    scopes: null,
+    sign_in: null,
+  };
   const tokens = many((id): Token => ({ ...ends, id, name: id, role: 'auditor', hash: hashToken(id) }));
   for (const some of portions(tokens)) await db.insertInto('tokens').values(some).execute();
 }

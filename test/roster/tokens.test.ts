@@ -33,6 +33,7 @@ eachEngine((engine) => {
       revoked_at: null,
       last_used_at: null,
       scopes: null,
+      sign_in: null,
     });
     expect(others).toEqual([]);
   });

@@ -16,6 +16,7 @@ function token(id: string, name: string): Token {
     revoked_at: null,
     last_used_at: null,
     scopes: null,
+    sign_in: null,
   };
 }
 
