@@ -251,6 +251,34 @@ export const ConfigFile = Type.Object(
       },
       optional,
     ),
+    oidc: Type.Object(
+      {
+        issuer: Type.Union([Type.String({ pattern: '^https?://[^/?#@]+[^?#@]*$' }), Type.Null()], {
+          default: null,
+          description:
+            'the issuer identifier of the OpenID provider that the response team signs in with, as in "https://id.orbit.example", or null',
+        }),
+        clientId: Type.Union([Type.String({ minLength: 1 }), Type.Null()], {
+          default: null,
+          description: 'what the provider calls this client, or null where there is no issuer',
+        }),
+        clientSecretFile: Type.Union([Path, Type.Null()], {
+          default: null,
+          description: 'the path of a file with the secret of the client, or null for a public client',
+        }),
+        hours: Type.Integer({
+          minimum: 1,
+          maximum: 168,
+          default: 8,
+          description: 'how long a sign-in lasts, in whole hours, 1 to 168',
+        }),
+        admins: Type.Array(Type.String({ pattern: '^[!-~]+@[!-~]+$' }), {
+          default: [],
+          description: 'the addresses of the people who sign in with the role "admin"; others of the team get "team"',
+        }),
+      },
+      optional,
+    ),
     audit: Type.Object(
       {
         headDays: count('days from one signed head of the audit log to the next', 1),

@@ -25,7 +25,7 @@ export class ConfigError extends Error {
 }
 
 /** Somebody may have written the secret itself where its place was asked for. */
-const SECRET: ReadonlySet<string> = new Set(['passphrase', 'database', 'relay.passwordFile']);
+const SECRET: ReadonlySet<string> = new Set(['passphrase', 'database', 'relay.passwordFile', 'oidc.clientSecretFile']);
 
 /** Reads and checks the file at `path`. Throws ConfigError with every problem. */
 export function loadConfig(path: string): Config {
@@ -62,7 +62,7 @@ type Written = Static<typeof ConfigFile>;
 /** Paths are meant from the folder of the file, wherever the command was started. */
 function absolute(config: Written, folder: string): Written {
   const from = (path: string) => resolve(folder, path);
-  const { passphrase, database, smtp, relay } = config;
+  const { passphrase, database, smtp, relay, oidc } = config;
   return {
     ...config,
     keys: from(config.keys),
@@ -75,6 +75,7 @@ function absolute(config: Written, folder: string): Written {
       passwordFile: relay.passwordFile && from(relay.passwordFile),
       authorityFile: relay.authorityFile && from(relay.authorityFile),
     },
+    oidc: { ...oidc, clientSecretFile: oidc.clientSecretFile && from(oidc.clientSecretFile) },
   };
 }
 
@@ -86,10 +87,11 @@ export function isLoopback(host: string): boolean {
 /** What the schema cannot say. Each section is looked at as soon as it is well formed, whatever the others are. */
 function crossProblems(written: unknown, folder: string): Problem[] {
   if (typeof written !== 'object' || written === null) return [];
-  const { smtp, http, relay } = written as Record<string, unknown>;
+  const { smtp, http, relay, oidc } = written as Record<string, unknown>;
   const form = ConfigFile.properties;
   const problems: Problem[] = [];
   if (Value.Check(form.relay, relay)) problems.push(...relayProblems(relay, folder));
+  if (Value.Check(form.oidc, oidc)) problems.push(...oidcProblems(oidc, folder));
   if (Value.Check(form.smtp, smtp)) {
     problems.push(...tlsProblems(smtp, folder));
     if (Value.Check(form.http, http)) problems.push(...sharedPort(smtp, http));
@@ -114,6 +116,22 @@ function relayProblems(relay: Written['relay'], folder: string): Problem[] {
     if (file !== null) problems.push(...unreadable(`relay.${path}`, resolve(folder, file)));
   }
   return problems;
+}
+
+function oidcProblems({ issuer, clientId, clientSecretFile }: Written['oidc'], folder: string): Problem[] {
+  const problems = clientSecretFile === null ? [] : unreadable('oidc.clientSecretFile', resolve(folder, clientSecretFile));
+  if (issuer !== null && clientId === null)
+    problems.push({ path: 'oidc.clientId', message: 'is null; must be what the provider calls this client' });
+  if (issuer === null) {
+    if (clientId !== null) problems.push({ path: 'oidc.issuer', message: 'is null; must be a URL where oidc.clientId is given' });
+  } else if (!isSafe(issuer)) problems.push({ path: 'oidc.issuer', message: `is ${issuer}; must be https, or http to loopback` });
+  return problems;
+}
+
+function isSafe(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
 }
 
 function sharedPort(smtp: Written['smtp'], http: Written['http']): Problem[] {
@@ -169,16 +187,25 @@ function freeze(value: object): void {
  */
 export async function readPassphrase(config: Config, prompt: (question: string) => Promise<string>): Promise<string> {
   const from = config.passphrase;
-  if (from === 'prompt') return filled(await prompt('Passphrase of the list keys: '), 'passphrase');
-  if ('env' in from) return filled(process.env[from.env] ?? '', 'passphrase.env');
-  const problems = unreadable('passphrase.file', from.file);
-  if (problems.length > 0) throw new ConfigError(problems);
-  if ((statSync(from.file).mode & 0o077) !== 0)
-    throw new ConfigError([{ path: 'passphrase.file', message: 'can be read by others; allow its owner alone (chmod 600)' }]);
-  return filled(readFileSync(from.file, 'utf8').replace(/\r?\n$/, ''), 'passphrase.file');
+  if (from === 'prompt') return filled(await prompt('Passphrase of the list keys: '), 'passphrase', 'passphrase');
+  if ('env' in from) return filled(process.env[from.env] ?? '', 'passphrase.env', 'passphrase');
+  return readSecret(from.file, 'passphrase.file', 'passphrase');
 }
 
-function filled(passphrase: string, path: string): string {
-  if (passphrase === '') throw new ConfigError([{ path, message: 'gives an empty passphrase' }]);
-  return passphrase;
+/** The secret of the client at the OpenID provider, read as a passphrase is; null where it has none. */
+export function readClientSecret({ oidc }: Config): string | null {
+  return oidc.clientSecretFile === null ? null : readSecret(oidc.clientSecretFile, 'oidc.clientSecretFile', 'secret');
+}
+
+function readSecret(file: string, path: string, what: string): string {
+  const problems = unreadable(path, file);
+  if (problems.length > 0) throw new ConfigError(problems);
+  if ((statSync(file).mode & 0o077) !== 0)
+    throw new ConfigError([{ path, message: 'can be read by others; allow its owner alone (chmod 600)' }]);
+  return filled(readFileSync(file, 'utf8').replace(/\r?\n$/, ''), path, what);
+}
+
+function filled(secret: string, path: string, what: string): string {
+  if (secret === '') throw new ConfigError([{ path, message: `gives an empty ${what}` }]);
+  return secret;
 }

@@ -2,16 +2,17 @@ import type { AddressInfo } from 'node:net';
 import { SYSTEM } from './audit/entry.ts';
 import { signHead } from './audit/heads.ts';
 import { type Clock, createAlarm, DAY, type Instant, SECOND } from './clock.ts';
-import type { Config } from './config.ts';
+import { type Config, readClientSecret } from './config.ts';
 import { deliveryLoop } from './delivery/work.ts';
 import { type Duty, dutyLoop } from './duties.ts';
 import { releaseLoop } from './embargo/loop.ts';
 import { createNumbers, type Numbers } from './http/numbers.ts';
-import { createHttp } from './http/server.ts';
+import { createHttp, type HttpOptions } from './http/server.ts';
 import { cannotListen } from './listening.ts';
 import type { Log } from './log.ts';
 import { lookUp } from './lookup/certificate.ts';
 import { outside } from './lookup/guarded.ts';
+import { createProvider } from './oidc/provider.ts';
 import { type ListKey, loadKeyring } from './pgp/keyring.ts';
 import { createPgp } from './pgp/pool.ts';
 import { destination } from './post/destination.ts';
@@ -23,6 +24,7 @@ import type { AdmissionRules } from './roster/admission.ts';
 import { CRITERIA } from './roster/criteria.ts';
 import { watchCertificates, watchReviews } from './roster/expiry.ts';
 import { watchListKeys } from './roster/list-keys.ts';
+import { forgetSignIns } from './roster/sign-in.ts';
 import type { Seams } from './seams.ts';
 import { createRelay } from './smtp/client.ts';
 import { type Doors, startSmtp } from './smtp/server.ts';
@@ -146,6 +148,7 @@ async function build(
     ready,
     numbers,
     admission: admissionRules(config),
+    signIn: signInOf(config, clock),
     lookUp: (address, source) => lookUp(address, source, config.keyLookup, outside),
     changed: { deliveries: queued, releases: releasing.ring },
   });
@@ -181,6 +184,16 @@ function admissionRules({ project, members }: Config): AdmissionRules {
   return { project, criteria: criteria ?? CRITERIA, terms };
 }
 
+/** Null where the project has no identity provider. */
+function signInOf(config: Config, clock: Clock): HttpOptions['signIn'] {
+  const { issuer, clientId, hours, admins } = config.oidc;
+  if (issuer === null || clientId === null) return null;
+  return {
+    provider: createProvider({ issuer, clientId, clientSecret: readClientSecret(config) }, clock),
+    rules: { hours, admins },
+  };
+}
+
 function dutiesOf(seams: Seams, { project, audit }: Config): Duty[] {
   const head = { project, days: audit.headDays, to: audit.headTo };
   return [
@@ -188,6 +201,7 @@ function dutiesOf(seams: Seams, { project, audit }: Config): Duty[] {
     { name: 'reviews', run: () => watchReviews(seams) },
     { name: 'list keys', run: () => watchListKeys(seams) },
     { name: 'audit head', run: async () => (await signHead(seams, head)) !== null },
+    { name: 'sign-ins', run: () => forgetSignIns(seams).then(() => false) },
     { name: 'idempotency keys', run: () => idempotency.purge(seams.db, seams.clock.now()).then(() => false) },
   ];
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Config, ConfigError, checkConfig, loadConfig, readPassphrase } from '../src/config.ts';
+import { type Config, ConfigError, checkConfig, loadConfig, readClientSecret, readPassphrase } from '../src/config.ts';
 import { ConfigFile } from '../src/config-schema.ts';
 import { jsonFault } from '../src/json-fault.ts';
 import { problemsOf } from '../src/schema-problems.ts';
@@ -158,6 +158,53 @@ describe('a bad configuration', () => {
 
   test.each(['127.0.0.1.example', '10.0.0.1', '::', '0.0.0.0'])('a relay without TLS at %s is refused', (host) => {
     expect(Object.keys(problems({ ...smallest, relay: { host, port: 25, tls: 'none' } }))).toEqual(['relay.tls']);
+  });
+});
+
+describe('an identity provider', () => {
+  const oidc = (part: object) =>
+    problems({ ...smallest, oidc: { issuer: 'https://id.orbit.example', clientId: 'curfew', ...part } });
+
+  test('is none unless it is named, with what it calls this client', () => {
+    const none = { issuer: null, clientId: null, clientSecretFile: null, hours: 8, admins: [] };
+    expect(checkConfig(smallest, folder).oidc).toEqual(none);
+    expect(oidc({})).toEqual({});
+    expect(oidc({ clientId: null })).toEqual({ 'oidc.clientId': 'is null; must be what the provider calls this client' });
+    expect(oidc({ issuer: null })).toEqual({ 'oidc.issuer': 'is null; must be a URL where oidc.clientId is given' });
+    expect(oidc({ clientSecretFile: 'none' })).toEqual({
+      'oidc.clientSecretFile': 'names a file that cannot be read (ENOENT)',
+    });
+    expect(Object.keys(oidc({ hours: 169, admins: ['lena'], clientSecret: 'hunter2' }))).toEqual([
+      'oidc.clientSecret',
+      'oidc.hours',
+      'oidc.admins[0]',
+    ]);
+  });
+
+  test.each(['http://127.0.0.1:8081', 'http://[::1]:8081', 'http://localhost/realms/orbit', 'https://10.0.0.1'])(
+    'at %s is allowed',
+    (issuer) => expect(oidc({ issuer })).toEqual({}),
+  );
+
+  test.each([
+    'http://id.orbit.example',
+    'http://127.0.0.1.example',
+    'https://id.orbit.example:99999',
+    'ftp://127.0.0.1',
+    'https://a@b',
+    'id',
+  ])('at %s is refused', (issuer) => expect(Object.keys(oidc({ issuer }))).toEqual(['oidc.issuer']));
+
+  test('has the secret of this client in a file of its owner alone', () => {
+    const of = (clientSecretFile: string | null) =>
+      checkConfig({ ...smallest, oidc: { issuer: 'https://id.orbit.example', clientId: 'curfew', clientSecretFile } }, folder);
+    written('client-secret', ' a secret \n');
+    written('open-secret', 'secret\n', 0o640);
+    written('empty-secret', '\n');
+    expect(readClientSecret(of(null))).toBe(null);
+    expect(readClientSecret(of('client-secret'))).toBe(' a secret ');
+    expect(() => readClientSecret(of('open-secret'))).toThrow('oidc.clientSecretFile: can be read by others');
+    expect(() => readClientSecret(of('empty-secret'))).toThrow('oidc.clientSecretFile: gives an empty secret');
   });
 });
 

@@ -164,6 +164,10 @@ const walls: Record<string, { may: string[]; mayNot: string[] }> = {
     may: ['smtp-server', 'nodemailer', '../post/receive.ts', '../store/lists.ts', '../config.ts', './session.ts'],
     mayNot: ['../http/server.ts', '../cli/init.ts', '../main.ts', 'openpgp', 'kysely', 'fastify', 'prom-client'],
   },
+  'src/oidc/x.ts': {
+    may: ['openid-client', '../clock.ts', '../refusal.ts', 'node:crypto'],
+    mayNot: ['../store/identities.ts', '../roster/sign-in.ts', '../config.ts', '../http/server.ts', '../log.ts', 'node:https'],
+  },
   'src/http/server.ts': {
     may: ['fastify', '@fastify/swagger', 'prom-client', '../embargo/approve.ts', '../store/cases.ts', '../config.ts'],
     mayNot: ['../smtp/client.ts', '../cli/init.ts', '../main.ts', 'openpgp', 'kysely', 'smtp-server'],

@@ -93,6 +93,9 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /api/v1/tokens': admin('tokens'),
   'POST /api/v1/tokens': admin('tokens'),
   'DELETE /api/v1/tokens/:id': admin('tokens'),
+  'GET /api/v1/sign-in': 'anyone',
+  'POST /api/v1/session': 'anyone',
+  'DELETE /api/v1/session': hands('tokens'),
 };
 
 /** The pages of the documentation, made by a package: what they show is public. */

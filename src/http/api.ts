@@ -2,7 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { Source } from '../lookup/certificate.ts';
+import type { Provider } from '../oidc/provider.ts';
 import type { AdmissionRules } from '../roster/admission.ts';
+import type { SignInRules } from '../roster/sign-in.ts';
 import type { Seams } from '../seams.ts';
 
 /** Rung after a move that queued copies, or that changed when something is to be released. */
@@ -17,6 +19,8 @@ export interface Api {
   changed: Changed;
   /** Gives what a source has as the certificate of an address. Throws Refusal: forbidden, not-found. */
   lookUp: (address: string, source: Source) => Promise<Uint8Array>;
+  /** How people sign in; null where the project has no identity provider. */
+  signIn: { provider: Provider; rules: SignInRules } | null;
   /** How the project admits members. */
   admission: AdmissionRules;
 }

@@ -28,6 +28,7 @@ import type { Numbers } from './numbers.ts';
 import { postRoutes } from './posts.ts';
 import { refuseBytes, sendProblem } from './problem.ts';
 import { recipientRoutes } from './recipients.ts';
+import { sessionRoutes } from './session.ts';
 import { tokenRoutes } from './tokens.ts';
 import { refuseUnknown } from './unknown.ts';
 import { validatorCompiler } from './validate.ts';
@@ -43,6 +44,7 @@ const resources: readonly Routes[] = [
   deliveryRoutes,
   postRoutes,
   tokenRoutes,
+  sessionRoutes,
   auditRoutes,
 ];
 

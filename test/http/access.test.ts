@@ -31,7 +31,7 @@ test('what each role may do is as it was meant', () => {
   expect(may('auditor')).not.toContain('GET /api/v1/cases/:id/bundle');
   expect(may('auditor').filter((row) => row.includes('/tokens'))).toEqual([]);
   const writes = may('team').filter((row) => !row.startsWith('GET '));
-  const ofTeam = /^\w+ \/api\/v1\/((cases|deliveries|posts)\/|members\/:id\/(vouches|verdicts|prove-key)$)/;
+  const ofTeam = /^\w+ \/api\/v1\/((cases|deliveries|posts)\/|members\/:id\/(vouches|verdicts|prove-key)$|session$)/;
   expect(writes.filter((row) => !ofTeam.test(row))).toEqual([]);
   expect(Object.keys(access).filter((row) => access[row] === 'anyone')).toEqual([
     'GET /healthz',
@@ -39,11 +39,19 @@ test('what each role may do is as it was meant', () => {
     'GET /api/openapi.json',
     'POST /api/v1/applications',
     'GET /api/v1/criteria',
+    'GET /api/v1/sign-in',
+    'POST /api/v1/session',
   ]);
 });
 
 test('the scope of a route is what its path is of', () => {
-  const of: Record<string, TokenScope> = { members: 'roster', contacts: 'roster', deliveries: 'delivery', posts: 'delivery' };
+  const of: Record<string, TokenScope> = {
+    members: 'roster',
+    contacts: 'roster',
+    deliveries: 'delivery',
+    posts: 'delivery',
+    session: 'tokens',
+  };
   for (const row of Object.keys(access).filter((one) => access[one] !== 'anyone' && one !== 'GET /metrics')) {
     const noun = row.split('/')[3] ?? '';
     expect(guarded(row).scope, row).toBe(of[noun] ?? noun);

@@ -1,7 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { afterEach } from 'vitest';
+import { newToken } from '../../src/clock.ts';
 import { createNumbers, type Numbers } from '../../src/http/numbers.ts';
-import { createHttp } from '../../src/http/server.ts';
+import { createHttp, type HttpOptions } from '../../src/http/server.ts';
 import { createLog } from '../../src/log.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import type { TestDatabase } from '../support/dialects.ts';
@@ -40,13 +41,13 @@ export interface TestApi {
 }
 
 /** Gives what serves the API of a fresh house on a free port, for the time of one test. Call it where a describe block begins. */
-export function serving(): (database: TestDatabase) => Promise<TestApi> {
+export function serving(): (database: TestDatabase, signIn?: HowToSignIn) => Promise<TestApi> {
   const build = housing();
   const running: { close(): Promise<unknown> }[] = [];
   afterEach(async () => {
     for (const app of running.splice(0)) await app.close();
   });
-  return async ({ db }) => {
+  return async ({ db }, signIn = withoutProvider) => {
     const house = await build(db);
     const lines: string[] = [];
     const rung = { deliveries: 0, releases: 0 };
@@ -60,6 +61,7 @@ export function serving(): (database: TestDatabase) => Promise<TestApi> {
       ready: async () => missing,
       // Whatever is looked up has a new certificate.
       lookUp: async (address) => Buffer.from((await generate(address, 'new', {})).public),
+      signIn: signIn(house),
       admission: { project: 'orbit', criteria: CRITERIA, terms: null },
       changed: { deliveries: () => void rung.deliveries++, releases: () => void rung.releases++ },
     });
@@ -69,6 +71,20 @@ export function serving(): (database: TestDatabase) => Promise<TestApi> {
     return { house, url, rung, numbers, missing, logged: () => lines.join(''), ask: (...asked) => ask(url, ...asked) };
   };
 }
+
+/** How people sign in at a house. */
+export type HowToSignIn = (house: House) => HttpOptions['signIn'];
+
+export const ISSUER = 'https://id.orbit.example';
+
+/** Whoever signs in is the first of the team, for all tests that are not of that. */
+const withoutProvider: HowToSignIn = ({ team: [lena] }) => ({
+  provider: {
+    begin: async () => ({ url: `${ISSUER}/?state=s`, secret: newToken(32) }),
+    finish: async () => ({ issuer: ISSUER, subject: 'lena', address: lena.address }),
+  },
+  rules: { hours: 8, admins: [lena.address] },
+});
 
 async function ask(url: string, token: string | null, request: string, { body, raw, headers }: Asking = {}): Promise<Answer> {
   const [method = '', path = ''] = request.split(' ', 2);

@@ -4,6 +4,7 @@ import { addCertificate, addContact, setContactActive } from '../../src/roster/c
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { addMember as newMember } from '../../src/roster/members.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
+import { confirmIdentity, signIn } from '../../src/roster/sign-in.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
 import type { MemberState } from '../../src/store/schema.ts';
 import { armed, scheduled } from '../embargo/armed.ts';
@@ -11,12 +12,15 @@ import { holdPost } from '../post/hold.ts';
 import { type House, LISTS } from '../support/house.ts';
 import { generate } from '../support/party.ts';
 import { proveCertificate } from '../support/prove.ts';
+import { ISSUER } from './api.ts';
 
 /** How a route is called so that it does what it is there for. */
 export interface Call {
   /** What stands for its parameters, by the segment before them. */
   at?: Record<string, string>;
   body?: unknown;
+  /** Instead of the token of whoever calls the others. */
+  token?: string;
 }
 
 const fresh = () => `x${newToken(5)}`;
@@ -61,6 +65,16 @@ async function heldCopy({ db }: House): Promise<string> {
   const { id } = await db.selectFrom('deliveries').select('id').where('state', '=', 'queued').executeTakeFirstOrThrow();
   await db.updateTable('deliveries').set({ state: 'held', reason: 'expired' }).where('id', '=', id).execute();
   return id;
+}
+
+/** The account with which the first of the team signs in. */
+async function account(house: House) {
+  const [{ address }] = house.team;
+  const lena = { issuer: ISSUER, subject: 'lena', address };
+  const rules = { hours: 8, admins: [] };
+  const first = await signIn(house, lena, newToken(), rules).catch(() => null);
+  if (first === null) await confirmIdentity(house, address, lena);
+  return { signIn: () => signIn(house, lena, newToken(), rules) };
 }
 
 /** Every route that changes something, as an admin of the team calls it. What it needs is made by Curfew itself. */
@@ -160,6 +174,14 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
   'POST /api/v1/posts/:id/approve': async (house) => ({ at: { posts: await holdPost(house) } }),
   'POST /api/v1/posts/:id/refuse': async (house) => ({ at: { posts: await holdPost(house) }, body: { reason: 'no' } }),
 
+  'POST /api/v1/session': async (house) => {
+    await account(house);
+    return { body: { secret: newToken(32), answer: 'http://127.0.0.1:49152/?code=c&state=s' } };
+  },
+  'DELETE /api/v1/session': async (house) => {
+    const { token } = await (await account(house)).signIn();
+    return { token };
+  },
   'POST /api/v1/tokens': async () => ({ body: { name: fresh(), role: 'auditor' } }),
   'DELETE /api/v1/tokens/:id': async (house) => {
     const { id } = await issueToken(house, { name: fresh(), role: 'auditor', person: null, days: null });
