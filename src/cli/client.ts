@@ -13,14 +13,19 @@ export interface RemoteOptions {
   json?: true;
 }
 
-/** Gives a command the options of all that ask a server over its API. */
+/** Gives a command the options of all that ask a server over its API with a token. */
 export function remoteCommand(parent: Command, name: string, description: string): Command {
+  const tokenFile = 'a file with the token, for its owner alone (default: the token in CURFEW_TOKEN)';
+  return anyoneCommand(parent, name, description).option('--token-file <file>', tokenFile);
+}
+
+/** As `remoteCommand`, for what is for anyone. */
+export function anyoneCommand(parent: Command, name: string, description: string): Command {
   return parent
     .command(name)
     .description(description)
     .option('--url <url>', 'the server (default: CURFEW_URL, else the http host and port of the configuration)')
     .option('--config <file>', 'the configuration', './config.json')
-    .option('--token-file <file>', 'a file with the token, for its owner alone (default: the token in CURFEW_TOKEN)')
     .option('--json', 'print JSON');
 }
 
