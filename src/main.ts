@@ -6,6 +6,7 @@ import { type Config, readClientSecret } from './config.ts';
 import { deliveryLoop } from './delivery/work.ts';
 import { type Duty, dutyLoop } from './duties.ts';
 import { releaseLoop } from './embargo/loop.ts';
+import { allPolicies, type OwnPolicies } from './embargo/presets.ts';
 import { createNumbers, type Numbers } from './http/numbers.ts';
 import { createHttp, type HttpOptions } from './http/server.ts';
 import { cannotListen } from './listening.ts';
@@ -148,6 +149,7 @@ async function build(
     ready,
     numbers,
     admission: admissionRules(config),
+    policies: allPolicies(structuredClone(config.embargo) as OwnPolicies),
     signIn: signInOf(config, clock),
     lookUp: (address, source) => lookUp(address, source, config.keyLookup, outside),
     changed: { deliveries: queued, releases: releasing.ring },

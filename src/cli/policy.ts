@@ -5,6 +5,8 @@ import { loadConfig } from '../config.ts';
 import { spanWords } from '../embargo/calendar.ts';
 import {
   type Answer,
+  answerInIso,
+  boundsInIso,
   checkRelease,
   type NamedPolicy,
   type Policy,
@@ -74,13 +76,13 @@ function list(options: Options): void {
 }
 
 function show(name: string, options: Options): void {
-  const { policy } = policyNamed(ownOf(options), name);
+  const { policy } = policyNamed(allPolicies(ownOf(options)), name);
   print(options, policy, [JSON.stringify(policy, null, 2)]);
 }
 
 function check(options: CheckOptions): void {
-  const own = ownOf(options);
-  const policies = options.policy.flatMap((names) => names.split(',')).map((name) => policyNamed(own, name));
+  const all = allPolicies(ownOf(options));
+  const policies = options.policy.flatMap((names) => names.split(',')).map((name) => policyNamed(all, name));
   const now = options.now === undefined ? systemClock.now() : given(options.now, '--now');
   const release = parseInstant(options.release);
   if (release === undefined && /([Zz]|[+-]\d\d:\d\d)$/.test(options.release)) throw badInstant('--release', options.release);
@@ -94,7 +96,7 @@ function check(options: CheckOptions): void {
   for (const [start, text] of named) if (text !== undefined) starts[start] = given(text, `--${start}`);
   const answer = release === undefined ? withoutOffset(options.release) : checked(policies, { release, now, starts }, options);
   if (!answer.ok) process.exitCode = 1;
-  print(options, toldToPrograms(answer), toldToPeople(answer));
+  print(options, answerInIso(answer), toldToPeople(answer));
 }
 
 function checked(
@@ -121,22 +123,6 @@ function badInstant(option: string, text: string) {
   return misused(`${option}: "${text}" is no instant with its offset from UTC (RFC 3339), as in 2026-09-22T16:00:00Z`);
 }
 
-function toldToPrograms({ ok, violations, suggestion, unchecked }: Answer) {
-  return {
-    ok,
-    violations: violations.map(({ latest, earliest, nearest, ...rest }) => ({
-      ...rest,
-      ...inIso({ latest, earliest, nearest }),
-    })),
-    ...inIso({ suggestion }),
-    unchecked,
-  };
-}
-
-function inIso(instants: Record<string, Instant | undefined>): Record<string, string> {
-  return Object.fromEntries(Object.entries(instants).flatMap(([name, at]) => (at === undefined ? [] : [[name, toIso(at)]])));
-}
-
 function toldToPeople({ ok, violations, suggestion, unchecked }: Answer): string[] {
   return [
     ...(ok ? ['The release may be then.'] : violations.map(lineOf)),
@@ -145,8 +131,9 @@ function toldToPeople({ ok, violations, suggestion, unchecked }: Answer): string
   ];
 }
 
-function lineOf({ code, policy, message, latest, earliest, nearest }: Violation): string {
-  const bound = Object.entries(inIso({ latest, earliest, nearest })).map(([name, at]) => ` (${name} ${at})`);
+function lineOf(violation: Violation): string {
+  const { code, policy, message } = violation;
+  const bound = Object.entries(boundsInIso(violation)).map(([name, at]) => ` (${name} ${at})`);
   return `${code}${policy === null ? '' : ` by ${policy}`}: ${message}${bound.join('')}`;
 }
 

@@ -87,6 +87,32 @@ export interface Answer {
   unchecked: string[];
 }
 
+/** The same for programs, instants in ISO 8601. */
+export interface WrittenAnswer extends Omit<Answer, 'violations' | 'suggestion'> {
+  violations: (Omit<Violation, 'latest' | 'earliest' | 'nearest'> & { latest?: string; earliest?: string; nearest?: string })[];
+  suggestion?: string;
+}
+
+export function answerInIso({ violations, suggestion, ...rest }: Answer): WrittenAnswer {
+  return {
+    ...rest,
+    violations: violations.map((one) => {
+      const { code, policy, message } = one;
+      return { code, policy, message, ...boundsInIso(one) };
+    }),
+    ...inIso('suggestion', suggestion),
+  };
+}
+
+/** Those that a rule has. */
+export function boundsInIso({ latest, earliest, nearest }: Violation) {
+  return { ...inIso('latest', latest), ...inIso('earliest', earliest), ...inIso('nearest', nearest) };
+}
+
+function inIso<Key extends string>(key: Key, at: Instant | undefined): { [K in Key]?: string } {
+  return at === undefined ? {} : ({ [key]: toIso(at) } as { [K in Key]: string });
+}
+
 /** One rule of a policy, over one instant. */
 type Rule = (policy: Policy, asked: Asked) => Omit<Violation, 'policy'> | undefined;
 

@@ -88,8 +88,7 @@ export function allPolicies({ policies, holidays }: OwnPolicies): NamedPolicy[] 
 }
 
 /** Throws Refusal('not-found'). */
-export function policyNamed(own: OwnPolicies, name: string): NamedPolicy {
-  const all = allPolicies(own);
+export function policyNamed(all: readonly NamedPolicy[], name: string): NamedPolicy {
   const found = all.find((one) => one.name === name);
   if (!found) throw new Refusal('not-found', `There is no policy ${name}; there are ${all.map((one) => one.name).join(', ')}`);
   return found;

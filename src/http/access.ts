@@ -68,6 +68,9 @@ export const access: Readonly<Record<string, Access>> = {
   'POST /api/v1/contacts/:id/certificates/:certificate/refuse': admin('roster'),
   'POST /api/v1/contacts/:id/certificates/:certificate/retire': admin('roster'),
 
+  'GET /api/v1/policies': readers('cases'),
+  'GET /api/v1/policies/check': readers('cases'),
+
   'GET /api/v1/cases': readers('cases'),
   'GET /api/v1/cases/:id': readers('cases'),
   'PUT /api/v1/cases/:id/schedule': hands('cases'),

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { NamedPolicy } from '../embargo/policy.ts';
 import type { Source } from '../lookup/certificate.ts';
 import type { Provider } from '../oidc/provider.ts';
 import type { AdmissionRules } from '../roster/admission.ts';
@@ -21,6 +22,8 @@ export interface Api {
   lookUp: (address: string, source: Source) => Promise<Uint8Array>;
   /** How people sign in; null where the project has no identity provider. */
   signIn: { provider: Provider; rules: SignInRules } | null;
+  /** The presets, and the project's own. */
+  policies: readonly NamedPolicy[];
   /** How the project admits members. */
   admission: AdmissionRules;
 }

@@ -26,6 +26,36 @@ export const Audience = Type.Enum(['contact', 'reporter', 'stranger', 'public'],
   description: '"contact", "reporter", "stranger" or "public"',
 });
 
+const VIOLATIONS = [
+  'PAST',
+  'NO_UTC_OFFSET',
+  'OVER_MAX',
+  'OVER_REPORT_MAX',
+  'NOTICE_TOO_SHORT',
+  'BAD_WEEKDAY',
+  'WEEKEND',
+  'HOLIDAY',
+  'BAD_SLOT',
+  'OVERRIDE_NEEDS_REASON',
+];
+
+/** What a policy says of an instant. */
+export const PolicyAnswer = Type.Object({
+  ok: Type.Boolean(),
+  violations: Type.Array(
+    Type.Object({
+      code: Type.Enum(VIOLATIONS, { description: VIOLATIONS.join(', ') }),
+      policy: OrNull(Type.String({ description: 'whose rule it is' })),
+      message: Type.String(),
+      latest: Type.Optional(InstantUtc),
+      earliest: Type.Optional(InstantUtc),
+      nearest: Type.Optional(InstantUtc),
+    }),
+  ),
+  suggestion: Type.Optional(InstantUtc),
+  unchecked: Type.Array(Type.String(), { description: 'rules that could not be looked at, and why' }),
+});
+
 export const CaseSummary = Type.Object({
   id: Type.String({ description: 'PREFIX-YYYY-NNNN' }),
   state: Type.Enum(['received', 'scheduled', 'armed', 'released']),

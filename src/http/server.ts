@@ -25,6 +25,7 @@ import { listRoutes } from './lists.ts';
 import { memberRoutes } from './members.ts';
 import { metricsRoute } from './metrics.ts';
 import type { Numbers } from './numbers.ts';
+import { policyRoutes } from './policies.ts';
 import { postRoutes } from './posts.ts';
 import { refuseBytes, sendProblem } from './problem.ts';
 import { recipientRoutes } from './recipients.ts';
@@ -43,6 +44,7 @@ const resources: readonly Routes[] = [
   caseMoves,
   deliveryRoutes,
   postRoutes,
+  policyRoutes,
   tokenRoutes,
   sessionRoutes,
   auditRoutes,

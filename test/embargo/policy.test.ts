@@ -5,7 +5,7 @@ import { checkRelease, deadlinesOf, type NamedPolicy, type Policy, type Start, t
 import { allPolicies, policyNamed, presets } from '../../src/embargo/presets.ts';
 import { ORBIT } from './orbit.ts';
 
-const OWN = { policies: { orbit: ORBIT }, holidays: [] };
+const ALL = allPolicies({ policies: { orbit: ORBIT }, holidays: [] });
 const at = (text: string) => Date.parse(text);
 /** Before all instants of the examples. */
 const LONG_AGO = at('2026-01-01T00:00:00Z');
@@ -20,7 +20,7 @@ interface Wish {
 
 function judged({ policy, starts = {}, release, now, reason }: Wish) {
   return checkRelease(
-    [policy].flat().map((name) => policyNamed(OWN, name)),
+    [policy].flat().map((name) => policyNamed(ALL, name)),
     {
       release: at(release),
       now: now ? at(now) : LONG_AGO,
@@ -168,7 +168,7 @@ describe('a release is checked against every rule at once', () => {
 
   test('where rules leave no instant, none is suggested', () => {
     const never = { ...ORBIT, slot: { ...ORBIT.slot, time: '09:00' } };
-    const policies = [...allPolicies(OWN).filter(({ name }) => name === 'orbit'), { name: 'never', policy: never }];
+    const policies = [...ALL.filter(({ name }) => name === 'orbit'), { name: 'never', policy: never }];
     const asked = { release: at('2026-09-22T16:00:00Z'), now: LONG_AGO, starts: {}, reason: null };
     expect(checkRelease(policies, asked)).toMatchObject({ ok: false });
     expect(checkRelease(policies, asked)).not.toHaveProperty('suggestion');
@@ -179,7 +179,7 @@ const REPORT = '2026-09-07T09:12:00Z';
 const STORY = { report: REPORT, notice: '2026-09-14T16:00:00Z' };
 
 describe('deadlines', () => {
-  const orbit = [policyNamed(OWN, 'orbit')];
+  const orbit = [policyNamed(ALL, 'orbit')];
   const isos = (policies: NamedPolicy[], starts: Starts, release: Instant | null = null) =>
     Object.fromEntries(
       Object.entries(deadlinesOf(policies, starts, { release, reason: null })).map(([what, due]) => [what, toIso(due.at)]),
@@ -198,7 +198,7 @@ describe('deadlines', () => {
   });
 
   test('of two policies the stricter counts, and is named', () => {
-    const both = [...orbit, policyNamed(OWN, 'k8s-2017')];
+    const both = [...orbit, policyNamed(ALL, 'k8s-2017')];
     const deadlines = deadlinesOf(
       both,
       { report: at(REPORT), notice: at('2026-09-08T00:00:00Z') },

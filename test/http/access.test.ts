@@ -50,6 +50,7 @@ test('the scope of a route is what its path is of', () => {
     contacts: 'roster',
     deliveries: 'delivery',
     posts: 'delivery',
+    policies: 'cases',
     session: 'tokens',
   };
   for (const row of Object.keys(access).filter((one) => access[one] !== 'anyone' && one !== 'GET /metrics')) {
@@ -107,13 +108,19 @@ async function worldOf({ house }: TestApi): Promise<World> {
   };
 }
 
+/** Of what cannot be read without one. */
+const QUERIES: Record<string, string> = {
+  'GET /api/v1/policies/check': '?policies=k8s&release=2026-09-22T16:00:00Z',
+};
+
 /** What a request names, or a failure of the test where it names something that the world has not. */
 function inWorld(world: World, route: Route, which: Which): string {
-  return filled(route, (segment) => {
+  const request = filled(route, (segment) => {
     const known = world[segment];
     if (!known) throw new Error(`nothing says what is at ${route.path}: add ${segment} to worldOf`);
     return known[which];
   });
+  return `${request}${QUERIES[route.row] ?? ''}`;
 }
 
 /** All of the API but what is for anyone. */

@@ -1,10 +1,12 @@
 import type { AddressInfo } from 'node:net';
 import { afterEach } from 'vitest';
 import { newToken } from '../../src/clock.ts';
+import { allPolicies } from '../../src/embargo/presets.ts';
 import { createNumbers, type Numbers } from '../../src/http/numbers.ts';
 import { createHttp, type HttpOptions } from '../../src/http/server.ts';
 import { createLog } from '../../src/log.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
+import { ORBIT } from '../embargo/orbit.ts';
 import type { TestDatabase } from '../support/dialects.ts';
 import { type House, housing } from '../support/house.ts';
 import { generate } from '../support/party.ts';
@@ -62,6 +64,7 @@ export function serving(): (database: TestDatabase, signIn?: HowToSignIn) => Pro
       // Whatever is looked up has a new certificate.
       lookUp: async (address) => Buffer.from((await generate(address, 'new', {})).public),
       signIn: signIn(house),
+      policies: allPolicies({ policies: { orbit: ORBIT }, holidays: [] }),
       admission: { project: 'orbit', criteria: CRITERIA, terms: null },
       changed: { deliveries: () => void rung.deliveries++, releases: () => void rung.releases++ },
     });

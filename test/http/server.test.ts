@@ -170,6 +170,7 @@ eachEngine((engine) => {
       changed,
       admission,
       signIn: null,
+      policies: [],
       lookUp,
     });
   };
