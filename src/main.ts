@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { SYSTEM } from './audit/entry.ts';
 import { signHead } from './audit/heads.ts';
+import { createRefusals, type Refusals } from './audit/refusals.ts';
 import { type Clock, createAlarm, DAY, type Instant, SECOND } from './clock.ts';
 import { type Config, readClientSecret } from './config.ts';
 import { deliveryLoop } from './delivery/work.ts';
@@ -107,6 +108,8 @@ async function build(
   undo.push(() => pgp.close());
   const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM, words };
   const numbers = createNumbers(seams, log);
+  const refusals = createRefusals(seams, domain);
+  undo.push(() => refusals.logCounts());
 
   // Each lane has connections of its own: ordinary mail that hangs in the relay holds no release up.
   const relays = { release: openRelay(), ordinary: openRelay() };
@@ -135,7 +138,7 @@ async function build(
       ),
     ),
     releaseLoop(seams, releasing, queued, log, stopping.signal),
-    dutyLoop(dutiesOf(seams, config), dutyAlarm, queued, log, stopping.signal),
+    dutyLoop(dutiesOf(seams, config, refusals), dutyAlarm, queued, log, stopping.signal),
   ]);
   undo.push(async () => {
     stopping.abort();
@@ -164,8 +167,12 @@ async function build(
     hostname: domain,
     log,
     clock,
-    doors: doors(seams, identity, numbers, queued),
-    refused: (reason) => numbers.judged('refused', reason),
+    doors: doors(seams, identity, { numbers, refusals }, queued),
+    refused: (reason) => {
+      numbers.judged('refused', reason);
+      refusals.count(reason);
+    },
+    turnedAway: () => refusals.count('too-many-connections'),
   });
   undo.push(() => smtp.close(DRAIN));
   return {
@@ -196,12 +203,13 @@ function signInOf(config: Config, clock: Clock): HttpOptions['signIn'] {
   };
 }
 
-function dutiesOf(seams: Seams, { project, audit }: Config): Duty[] {
+function dutiesOf(seams: Seams, { project, audit }: Config, refusals: Refusals): Duty[] {
   const head = { project, days: audit.headDays, to: audit.headTo };
   return [
     { name: 'certificates', run: () => watchCertificates(seams, project) },
     { name: 'reviews', run: () => watchReviews(seams) },
     { name: 'list keys', run: () => watchListKeys(seams) },
+    { name: 'refusals', run: () => refusals.logCounts().then(() => false) },
     { name: 'audit head', run: async () => (await signHead(seams, head)) !== null },
     { name: 'sign-ins', run: () => forgetSignIns(seams).then(() => false) },
     { name: 'idempotency keys', run: () => idempotency.purge(seams.db, seams.clock.now()).then(() => false) },
@@ -219,15 +227,23 @@ async function mustHoldProject(db: Database, config: Config['database']): Promis
 }
 
 /** How SMTP comes to the moves. */
-function doors(seams: Seams, identity: Identity, numbers: Numbers, accepted: () => void): Doors {
+function doors(
+  seams: Seams,
+  identity: Identity,
+  { numbers, refusals }: { numbers: Numbers; refusals: Refusals },
+  accepted: () => void,
+): Doors {
   return {
     async recipient(address) {
       await destination(seams.db, identity.domain, address);
     },
-    async receive({ sender, recipient, receivedAt }, raw) {
+    async receive({ sender, recipient, receivedAt, client }, raw) {
       try {
         const to = await destination(seams.db, identity.domain, recipient);
-        const { id, held, repeated } = await receive(seams, identity, to, { sender, receivedAt, raw });
+        const { id, held, repeated } = await receive(seams, identity, to, { sender, receivedAt, raw }).catch(async (error) => {
+          if (error instanceof Refusal) await refusals.log(error, { list: to.list, raw, client: client.address });
+          throw error;
+        });
         accepted();
         if (repeated) numbers.judged('discarded', 'repeated');
         else numbers.judged(held === null ? 'accepted' : 'held', held);

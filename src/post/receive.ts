@@ -48,7 +48,9 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   const verdict = admit(
     factsOf(seams, { to, everyList, mail, loop, origin, look, introduces: newcomer !== null, repeated: earlier !== undefined }),
   );
-  if (verdict.verdict === 'reject') throw new Refusal(verdict.reason, verdict.hint);
+  // The log says whose it was, where that is proved.
+  if (verdict.verdict === 'reject')
+    throw Object.assign(new Refusal(verdict.reason, verdict.hint), { signer: look.roster?.contact.id ?? null });
   if (verdict.verdict === 'discard') return { id: earlier?.id ?? '', caseId: null, held: null, repeated: true };
 
   const content = await seams.pgp.keep(mail.raw, key.certificate, mail.receivedAt);

@@ -64,10 +64,12 @@ export async function startSmtp(options: {
   doors: Doors;
   /** Called for each sender, recipient and mail that is refused, with a word for programs. */
   refused?: (reason: string) => void;
+  /** Called for each connection that was one too many. */
+  turnedAway?: () => void;
   /** Real milliseconds of DATA before the minimum rate counts. */
   rateGraceMs?: number;
 }): Promise<SmtpServer> {
-  const { smtp, hostname, log, clock, doors, refused = () => {}, rateGraceMs = RATE_GRACE_MS } = options;
+  const { smtp, hostname, log, clock, doors, refused = () => {}, turnedAway = () => {}, rateGraceMs = RATE_GRACE_MS } = options;
   const { limits, protocol } = smtp;
   const handlers = sessionHandlers({
     protocol,
@@ -84,7 +86,10 @@ export async function startSmtp(options: {
   const server = new BoundedServer(
     { ...packageOptions(smtp, hostname), ...certificate(smtp.tls), ...handlers },
     { ...limits, commandsWithoutMail: limits.recipients + SPARE_COMMANDS },
-    (client) => log.warn({ client, reason: 'too-many-connections' }, 'turned away'),
+    (client) => {
+      log.warn({ client, reason: 'too-many-connections' }, 'turned away');
+      turnedAway();
+    },
   );
   await listen(server, smtp);
   server.on('error', (error: Error & { code?: string }) => log.info({ code: error.code ?? error.name }, 'a connection broke'));
