@@ -4,6 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { asRefusal, type Reason, Refusal, refusalRow } from '../refusal.ts';
 import type { Problem as Fault } from '../schema-problems.ts';
+import { HEADERS } from './headers.ts';
 
 /** RFC 9457. */
 export const PROBLEM = 'application/problem+json';
@@ -89,8 +90,10 @@ export function refuseBytes(error: Error & { code?: string }, socket: Socket): v
   const status = UNREADABLE[error.code ?? ''] ?? 400;
   const { reason, text } = refusalRow('malformed-request');
   const body = JSON.stringify({ type: `urn:curfew:refusal:${reason}`, title: text, status, code: reason });
-  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, `Content-Type: ${PROBLEM}`, 'Connection: close'];
-  socket.end([...head, `Content-Length: ${Buffer.byteLength(body)}`, '', body].join('\r\n'));
+  const length = Buffer.byteLength(body);
+  const headers = { ...HEADERS, 'content-type': PROBLEM, 'content-length': length, connection: 'close' };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n'));
 }
 
 const UNREADABLE: Record<string, number> = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 };

@@ -19,6 +19,7 @@ import { caseRoutes } from './cases.ts';
 import { contactRoutes } from './contacts.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { describeApi, documentRoute } from './docs.ts';
+import { HEADERS } from './headers.ts';
 import { healthRoutes } from './health.ts';
 import { answerOnce } from './idempotency.ts';
 import { listRoutes } from './lists.ts';
@@ -126,14 +127,6 @@ function quiet(log: Log): FastifyBaseLogger {
     { level: log.isLevelEnabled('warn') ? 'warn' : log.level, serializers: { req: () => undefined, res: () => undefined } },
   );
 }
-
-/** Nothing of this is for a cache, a frame or a script of somebody else. */
-const HEADERS = {
-  'cache-control': 'no-store',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-};
 
 /** `x-request-id` is what the log and `instance` of problems call the request. */
 function headersFor({ id }: FastifyRequest): Record<string, string> {
