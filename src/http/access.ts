@@ -145,7 +145,7 @@ function describe(route: RouteOptions, rule: Access, scopes: readonly TokenScope
     ...schema,
     description: [schema.description, whoMay(rule, scopes)].filter(Boolean).join('\n\n'),
     security: rule === 'anyone' ? [] : [{ bearer: [] }],
-    ...(route.method === 'POST' && rule !== 'anyone' ? { headers: withKey(schema.headers) } : {}),
+    ...(route.method === 'POST' ? { headers: withKey(schema.headers) } : {}),
     response: { ...schema.response, default: problemResponse },
   };
 }

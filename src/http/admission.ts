@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
@@ -81,13 +81,15 @@ function postApplication(app: App, { seams, changed, admission: rules }: Api): v
     body: Application,
     response: { 202: Type.Object({ status: Type.Literal('received') }) },
   };
-  app.post('/applications', { schema }, async (request, reply) => {
+  // Before its body is read, and before its Idempotency-Key is kept.
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
     const wait = applications.count(request.ip);
-    if (wait > 0) {
-      reply.header('retry-after', String(wait));
-      throw new Refusal('too-many-attempts');
-    }
-    const { body } = request;
+    if (wait === 0) return;
+    reply.header('retry-after', String(wait));
+    throw new Refusal('too-many-attempts');
+  };
+  app.post('/applications', { schema, onRequest }, async (request, reply) => {
+    const { body, once } = request;
     const { contact, product: what, terms, answers } = body;
     const application = {
       organisation: body.organisation,
@@ -96,7 +98,7 @@ function postApplication(app: App, { seams, changed, admission: rules }: Api): v
       terms: terms ?? null,
       answers: answers.map((answer) => ({ ...answer, evidence: answer.evidence ?? null })),
     };
-    if (!(await applyUnseen(seams, rules, application)))
+    if (!(await applyUnseen({ ...seams, ...(once ? { once } : {}) }, rules, application)))
       request.log.info({ reqId: request.id }, 'an application was not taken: what it names is there already');
     changed.deliveries();
     return reply.code(202).send({ status: 'received' });

@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import type { ListKey } from '../pgp/keyring.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
+import type { Claim } from '../store/idempotency.ts';
 import * as idempotency from '../store/idempotency.ts';
 import * as lists from '../store/lists.ts';
 import type { Idempotency } from '../store/schema.ts';
@@ -19,7 +20,18 @@ import { bearerOf } from './auth.ts';
  *
  * `done` is written by the transaction that does it (audit/record.ts), so that neither a crash nor two at once do it twice.
  * Answers may hold secrets (a new token, the name of a patch): what is kept is sealed to the key of the intake list, as mail is.
+ *
+ * A key is that of a token: another token's request with the same one is another request. On a route for anyone all strangers
+ * share theirs. Who guesses one gets what was answered for the very same request that he makes himself, else the refusal; so a
+ * route for anyone must tell nobody more than he has sent.
  */
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of a request with an Idempotency-Key that this attempt has in hand. */
+    once: Claim | null;
+  }
+}
 
 /** Of every POST. */
 export const IdempotencyKey = {
@@ -35,17 +47,19 @@ export const IdempotencyKey = {
 /** Takes what was asked with a key in hand before it reaches its route, and keeps what the route answers. */
 export function answerOnce(app: FastifyInstance, seams: Seams): void {
   const { db, clock } = seams;
+  app.decorateRequest('once', null);
   app.addHook('preHandler', async (request, reply) => {
     const key = request.headers['idempotency-key'];
-    if (request.method !== 'POST' || typeof key !== 'string' || !request.caller) return;
-    const once = { id: digest(`${request.caller.tokenId} ${key}`), claim: request.id };
-    const fingerprint = fingerprintOf(once.id, request);
+    if (request.method !== 'POST' || typeof key !== 'string' || request.is404) return;
+    const once = { id: digest(`${request.caller?.tokenId ?? 'anyone'} ${key}`), claim: request.id };
+    const fingerprint = fingerprintOf(once.id, key, request);
     const known = await idempotency.take(db, once, { fingerprint, now: clock.now() });
-    if (!known) request.caller.once = once;
-    else return replay(known, fingerprint, reply);
+    if (known) return replay(known, fingerprint, reply);
+    request.once = once;
+    if (request.caller) request.caller.once = once;
   });
   app.addHook('onSend', async (request, reply, payload) => {
-    const once = request.caller?.once;
+    const { once } = request;
     if (!once) return payload;
     try {
       if (reply.statusCode >= 500 || typeof payload !== 'string') await idempotency.giveBack(db, once);
@@ -68,21 +82,17 @@ export function answerOnce(app: FastifyInstance, seams: Seams): void {
   }
 }
 
-/** Of all that says what is asked for; keyed, so that whoever reads the database cannot try what it may have been. */
-function fingerprintOf(id: string, request: FastifyRequest): string {
+/**
+ * Of all that says what is asked for; keyed, so that whoever reads the database cannot try what it may have been: with the token (32
+ * random bytes), or, where there is none, with the Idempotency-Key. The database has no more than a hash of either.
+ */
+function fingerprintOf(id: string, key: string, request: FastifyRequest): string {
   const { method, routeOptions, params, body, headers } = request;
   const about = JSON.stringify([id, method, routeOptions.url, params, headers['if-match'] ?? null]);
-  return createHmac('sha256', secretOf(request))
+  return createHmac('sha256', (request.caller && bearerOf(headers.authorization)) ?? key)
     .update(about)
     .update(JSON.stringify(body ?? null))
     .digest('hex');
-}
-
-/** The token itself: 32 random bytes, of which the database has a hash. */
-function secretOf({ headers }: FastifyRequest): string {
-  const secret = bearerOf(headers.authorization);
-  if (secret === undefined) throw new Error('nobody was authenticated');
-  return secret;
 }
 
 interface Kept {

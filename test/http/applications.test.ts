@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { CRITERIA } from '../../src/roster/criteria.ts';
+import * as audit from '../../src/store/audit.ts';
 import * as members from '../../src/store/members.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { eachEngine } from '../support/dialects.ts';
+import { LISTS } from '../support/house.ts';
 import { makeParty } from '../support/party.ts';
 import { serving } from './api.ts';
 
@@ -63,5 +65,51 @@ eachEngine((engine) => {
     for (let at = 0; at < 12; at++) statuses.push((await api.ask(null, 'POST /api/v1/applications', { body })).status);
     expect(statuses.at(-1)).toBe(429);
     expect(statuses.filter((status) => status === 202).length).toBeLessThanOrEqual(10);
+  });
+
+  test('sent again with its Idempotency-Key it is taken once, and whoever guesses the key learns nothing', async () => {
+    const api = await serve(await engine.open());
+    const send = (key: string, body: object) =>
+      api.ask(null, 'POST /api/v1/applications', { body, headers: { 'idempotency-key': key } });
+    const body = await application('Gamma', 'gina@gamma.example');
+    const first = await send('1', body);
+    const before = await audit.end(api.house.db);
+    const again = await send('1', body);
+    for (const answer of [first, again]) expect([answer.status, answer.body]).toEqual([202, { status: 'received' }]);
+    expect([first, again].map(({ headers }) => headers.get('idempotency-replayed'))).toEqual([null, 'true']);
+    expect(await audit.end(api.house.db)).toEqual(before);
+
+    // Of others, on the roster or not, nothing is told but that it was another request.
+    const [alpha] = api.house.members;
+    const guesses = [
+      await send('1', await application('Delta', 'dora@delta.example')),
+      await send('1', { ...body, contact: { address: alpha.address, certificate: alpha.public } }),
+    ];
+    for (const answer of guesses) expect(answer).toMatchObject({ status: 422, body: { code: 'idempotency-key-reused' } });
+    expect(await audit.end(api.house.db)).toEqual(before);
+    const kept = await api.house.db.selectFrom('idempotency').selectAll().execute();
+    expect(kept).toHaveLength(1);
+    expect(JSON.stringify(kept) + Buffer.from(kept[0]?.answer ?? []).toString('latin1')).not.toMatch(/gina|Gamma|received/);
+
+    // It is none of a token's, and none of theirs is it.
+    const admin = await api.house.token('admin');
+    const recipient = { address: 'reader@example.net', kind: 'subscriber' };
+    const path = `POST /api/v1/lists/${LISTS.announce}/recipients`;
+    expect((await api.ask(admin, path, { body: recipient, headers: { 'idempotency-key': '1' } })).status).toBe(201);
+
+    // Once for who is known, too: the team is told of it once.
+    const known = await application('Alpha', 'other@alpha.example');
+    for (let times = 0; times < 2; times++) expect((await send('2', known)).status).toBe(202);
+    const sent = await outbox(api.house).drain();
+    expect(sent.filter(({ to }) => to === 'other@alpha.example')).toHaveLength(1);
+    expect(sent.filter(({ to }) => to === api.house.team[0].address)).toHaveLength(2);
+  });
+
+  test('what is too much keeps no key', async () => {
+    const api = await serve(await engine.open());
+    const body = await application('Gamma', 'gina@gamma.example');
+    for (let at = 0; at < 30; at++)
+      await api.ask(null, 'POST /api/v1/applications', { body, headers: { 'idempotency-key': String(at) } });
+    expect(await api.house.db.selectFrom('idempotency').select('id').execute()).toHaveLength(10);
   });
 });
