@@ -31,8 +31,11 @@ export function anyoneCommand(parent: Command, name: string, description: string
 
 /** A server whose answers are read by their schemas. */
 export interface Client {
-  /** `request`: `METHOD /path` below /api/v1. Throws with the server's own words where it refuses. */
-  ask<Schema extends TSchema>(request: string, answer: Schema, body?: unknown): Promise<Static<Schema>>;
+  /**
+   * `request`: `METHOD /path` below /api/v1; `ifMatch`: the ETag of what was seen. Throws with the server's own words where it
+   * refuses.
+   */
+  ask<Schema extends TSchema>(request: string, answer: Schema, body?: unknown, ifMatch?: string): Promise<Static<Schema>>;
 }
 
 /** Throws ConfigError where it cannot be told which server is meant, or with which token. */
@@ -47,9 +50,9 @@ export function connectAsAnyone(options: RemoteOptions): Client {
 
 function clientOf(server: URL, token: string | null): Client {
   return {
-    async ask(request, schema, body) {
+    async ask(request, schema, body, ifMatch) {
       const [method = '', path = ''] = request.split(' ', 2);
-      const answer = await send(new URL(`/api/v1${path}`, server), method, token, body);
+      const answer = await send(new URL(`/api/v1${path}`, server), method, { token, body, ifMatch });
       const said = await readJson(answer);
       if (!answer.ok) throw new Error(refusalText(said) ?? `${server.origin} answers ${answer.status} and does not say why`);
       if (!Value.Check(schema, said)) throw new Error(`${server.origin} does not answer like a Curfew of this version`);
@@ -126,10 +129,17 @@ export function misused(message: string): ConfigError {
 /** A release seals a copy of every patch; nothing takes longer. */
 const PATIENCE = 120 * SECOND;
 
-async function send(url: URL, method: string, token: string | null, body: unknown): Promise<Response> {
+interface Sending {
+  token: string | null;
+  body: unknown;
+  ifMatch: string | undefined;
+}
+
+async function send(url: URL, method: string, { token, body, ifMatch }: Sending): Promise<Response> {
   const headers = {
     ...(token === null ? {} : { authorization: `Bearer ${token}` }),
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
   };
   const content = body === undefined ? {} : { body: JSON.stringify(body) };
   // A redirect would carry the token to wherever it leads.

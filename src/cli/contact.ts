@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Static } from 'typebox';
 import { CertificateView, ContactView, GivenView } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
@@ -6,8 +6,10 @@ import { type Client, connect, everyPage, type RemoteOptions, remoteCommand } fr
 import { readText } from './file.ts';
 import { columns, print, printable } from './local.ts';
 import { memberId } from './member.ts';
+import { ask, canAsk } from './prompt.ts';
 
 type Of = [address: string, options: RemoteOptions];
+type Deciding = RemoteOptions & { seen?: string };
 
 export function register(program: Command): void {
   const command = program
@@ -49,7 +51,8 @@ export function register(program: Command): void {
     add(verb, description)
       .argument(...of)
       .argument('<fingerprint>', 'of the certificate, or its id')
-      .action((contact: string, named: string, options: RemoteOptions) =>
+      .option('--seen <version>', 'as `contact certificates` shows it: refused where it is another one by now', version)
+      .action((contact: string, named: string, options: Deciding) =>
         decide(verb === 'revoke' ? 'retire' : verb, contact, named, options),
       );
 }
@@ -90,9 +93,26 @@ async function certificates(...[contact, options]: Of): Promise<void> {
     item.state,
     item.createdAt.slice(0, 10),
     item.proved ? 'yes' : 'no',
-    item.waiting === null ? '-' : `${item.waiting.before ?? '(none)'} -> ${item.waiting.after ?? '(none)'}`,
+    versionOf(item),
+    waitsOf(item) ?? '-',
   ]);
-  print(options, items, columns([['FINGERPRINT', 'STATE', 'SINCE', 'PROVED', 'WAITS'], ...rows]));
+  print(options, items, columns([['FINGERPRINT', 'STATE', 'SINCE', 'PROVED', 'VERSION', 'WAITS'], ...rows]));
+}
+
+type Certificate = Static<typeof CertificateView>;
+
+/** All of it: of fewer digits whoever sends an update could try until it is like another one. */
+function versionOf({ etag }: Certificate): string {
+  return etag.replaceAll('"', '');
+}
+
+function version(text: string): string {
+  if (!/^[0-9a-f]{32}$/.test(text)) throw new InvalidArgumentError('32 hex digits, as `contact certificates` shows them.');
+  return text;
+}
+
+function waitsOf({ waiting }: Certificate): string | null {
+  return waiting && `${waiting.before ?? '(none)'} -> ${waiting.after ?? '(none)'}`;
 }
 
 async function give(contact: string, file: string, options: RemoteOptions): Promise<void> {
@@ -117,19 +137,31 @@ function tellGiven(options: RemoteOptions, given: Static<typeof GivenView>): voi
   print(options, given, lines);
 }
 
-async function decide(verb: string, contact: string, named: string, options: RemoteOptions): Promise<void> {
+/** What is decided on is what he saw: in the table before (`--seen`), or what he is shown now; else what stands there. */
+async function decide(verb: string, contact: string, named: string, options: Deciding): Promise<void> {
   const client = connect(options);
-  const id = await certificateId(client, contact, named);
-  const said = await client.ask(`POST ${at(contact, `/certificates/${id}/${verb}`)}`, CertificateView);
+  const one = await certificateOf(client, contact, named);
+  if (options.seen !== undefined && options.seen !== versionOf(one))
+    throw new Refusal('stale', `The certificate ${one.fingerprint} was changed meanwhile: curfew contact certificates`);
+  if (options.seen === undefined && canAsk()) await mustWant(verb, contact, one);
+  const request = `POST ${at(contact, `/certificates/${one.id}/${verb}`)}`;
+  const said = await client.ask(request, CertificateView, undefined, one.etag);
   print(options, said, [`${said.fingerprint} is ${said.state}`]);
 }
 
+async function mustWant(verb: string, contact: string, one: Certificate): Promise<void> {
+  const waits = waitsOf(one);
+  const what = `${printable(contact)}: ${one.fingerprint}, ${one.state}${waits === null ? '' : `, encrypted to ${waits}`}`;
+  const answer = await ask(`${what}\n${verb} this? y/n`, 'n');
+  if (!/^y(es)?$/i.test(answer)) throw new Refusal('invalid', 'Given up');
+}
+
 /** Of a fingerprint that somebody wrote with blanks, too. Of several with the same one, that which waits or counts. */
-async function certificateId(client: Client, contact: string, named: string): Promise<string> {
+async function certificateOf(client: Client, contact: string, named: string): Promise<Certificate> {
   const wanted = named.replaceAll(' ', '').toUpperCase();
   const all = await everyPage(client, at(contact, '/certificates'), CertificateView);
   const found = all.filter(({ id, fingerprint }) => fingerprint === wanted || id === named);
   const [only] = found.filter(({ state }) => state !== 'retired').concat(found);
   if (!only) throw new Refusal('not-found', `${contact} has no certificate ${named}`);
-  return only.id;
+  return only;
 }

@@ -62,6 +62,7 @@ export const access: Readonly<Record<string, Access>> = {
   'POST /api/v1/contacts/:id/retire': admin('roster'),
   'POST /api/v1/contacts/:id/reinstate': admin('roster'),
   'GET /api/v1/contacts/:id/certificates': readers('roster'),
+  'GET /api/v1/contacts/:id/certificates/:certificate': readers('roster'),
   'POST /api/v1/contacts/:id/certificates': admin('roster'),
   'POST /api/v1/contacts/:id/certificates/look-up': admin('roster'),
   'POST /api/v1/contacts/:id/certificates/:certificate/approve': admin('roster'),

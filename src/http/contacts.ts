@@ -8,12 +8,14 @@ import {
   addContact,
   approveCertificate,
   type GivenCertificate,
+  ownedBy,
   refuseCertificate,
   retireCertificate,
   setContactActive,
 } from '../roster/contacts.ts';
 import { Address, Entry } from '../roster/entries.ts';
 import { checkMember } from '../roster/expiry.ts';
+import { shownOf } from '../roster/shown.ts';
 import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
 import * as certificates from '../store/certificates.ts';
@@ -22,6 +24,7 @@ import type { Db } from '../store/database.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
+import { etagOf, IfMatch, seenVersion } from './etag.ts';
 import { knownMember } from './members.ts';
 import { PageOf, Paging, readPageBy } from './page.ts';
 import { Armored, ById, CertificateView, ContactView, GivenView, Name, Reason } from './schemas.ts';
@@ -36,6 +39,7 @@ export function contactRoutes(app: App, api: Api): void {
   setActive(app, api, 'retire', 'Retire a contact: he gets and posts nothing from now on');
   setActive(app, api, 'reinstate', 'Let a retired contact get and post again');
   listCertificates(app, api);
+  showCertificate(app, api);
   postCertificate(app, api);
   lookUpCertificate(app, api);
   decideCertificate(app, api, 'approve', approveCertificate, 'Let a proposed certificate count; the old one is retired');
@@ -52,12 +56,13 @@ function contactView(contact: Contact, fingerprint: string | null = null): Stati
 /** `proved`: ids of those of the contact that were. */
 async function certificateView(
   { db, pgp, clock }: Seams,
-  { id, fingerprint, state, data, created_at }: Certificate,
+  certificate: Certificate,
   proved: ReadonlySet<string>,
 ): Promise<Static<typeof CertificateView>> {
+  const { id, fingerprint, state, data, created_at } = certificate;
   if (state === 'mail') throw new Error(`the certificate ${id} belongs to no contact`);
-  const waits = state === 'current' ? await certificates.waitingRenewal(db, id) : undefined;
-  const waiting = waits ? (await pgp.renewCertificate(data, waits.data, clock.now())).encryptionKey : null;
+  const { version, waiting: newer } = await shownOf(db, certificate);
+  const renewal = newer && (await pgp.renewCertificate(data, newer.data, clock.now()));
   return {
     id,
     fingerprint,
@@ -65,7 +70,8 @@ async function certificateView(
     certificate: armorCertificate(data),
     createdAt: toIso(created_at),
     proved: proved.has(id),
-    waiting,
+    waiting: renewal ? { ...renewal.encryptionKey, certificate: armorCertificate(newer.data) } : null,
+    etag: etagOf(version),
   };
 }
 
@@ -133,6 +139,26 @@ function setActive(
   });
 }
 
+function showCertificate(app: App, { seams }: Api): void {
+  const params = Type.Object({ id: Name, certificate: Name });
+  const schema = { tags, summary: 'Show a certificate, and what of it waits', params, response: { 200: CertificateView } };
+  app.get('/contacts/:id/certificates/:certificate', { schema }, async ({ params }, reply) => {
+    const { id } = await knownContact(seams.db, params.id);
+    return shownCertificate(seams, reply, await ownedBy(seams.db, id, params.certificate));
+  });
+}
+
+async function shownCertificate(
+  seams: Seams,
+  reply: FastifyReply,
+  certificate: Certificate,
+): Promise<Static<typeof CertificateView>> {
+  const proved = await admission.provedCertificates(seams.db, certificate.contact_id ?? '');
+  const view = await certificateView(seams, certificate, proved);
+  reply.header('etag', view.etag);
+  return view;
+}
+
 function listCertificates(app: App, { seams }: Api): void {
   const { db } = seams;
   const response = { 200: PageOf(CertificateView) };
@@ -154,9 +180,9 @@ async function answer(
   reply: FastifyReply,
   { certificate, encryptionKey, waits }: GivenCertificate,
 ): Promise<FastifyReply> {
-  const proved = await admission.provedCertificates(seams.db, certificate.contact_id ?? '');
+  const view = await shownCertificate(seams, reply, certificate);
   const status = waits ? 202 : encryptionKey ? 200 : 201;
-  return reply.code(status).send({ ...(await certificateView(seams, certificate, proved)), encryptionKey });
+  return reply.code(status).send({ ...view, encryptionKey });
 }
 
 function postCertificate(app: App, { seams }: Api): void {
@@ -183,14 +209,16 @@ function decideCertificate(
   summary: string,
 ): void {
   const params = Type.Object({ id: Name, certificate: Name });
-  const schema = { tags, summary, params, response: { 200: CertificateView } };
-  app.post(`/contacts/:id/certificates/:certificate/${verb}`, { schema }, async ({ params, caller }) => {
+  const description =
+    'With the ETag of the certificate (`etag`) in If-Match nothing counts but what was shown: where something else waits by now, it is refused with 412.';
+  const schema = { tags, summary, description, params, headers: IfMatch, response: { 200: CertificateView } };
+  app.post(`/contacts/:id/certificates/:certificate/${verb}`, { schema }, async ({ params, headers, caller }, reply) => {
     const contact = await knownContact(seams.db, params.id);
     const by = acting(seams, caller);
-    const decided = await decide(by, contact.id, params.certificate, callerOf({ caller }).personId);
+    const decided = await decide(by, contact.id, params.certificate, callerOf({ caller }).personId, seenVersion(headers));
     await checkMember(by, project, contact.member_id);
     changed.deliveries();
-    return certificateView(seams, decided, await admission.provedCertificates(seams.db, contact.id));
+    return shownCertificate(seams, reply, decided);
   });
 }
 

@@ -288,10 +288,14 @@ export const CertificateView = Type.Object({
   proved: Type.Boolean({ description: 'its owner has sent back what was sealed to it' }),
   waiting: OrNull(
     Type.Object(
-      { before: EncryptionKey, after: EncryptionKey },
-      { description: 'a newer copy of it waits for a person: the keys that copies are encrypted to now, and then' },
+      { before: EncryptionKey, after: EncryptionKey, certificate: Armored },
+      {
+        description:
+          'a newer copy of it waits for a person: the keys that copies are encrypted to now, and then, and what it will be as a whole',
+      },
     ),
   ),
+  etag: Type.String({ description: 'for If-Match: another one after any change of it or of what waits' }),
 });
 
 export const GivenView = Type.Object({

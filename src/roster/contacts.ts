@@ -17,6 +17,7 @@ import { mustHaveReaders } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
 import { writeRenewal } from './renewal.ts';
 import { tellOfReplacement } from './replaced.ts';
+import { mustBeAsShown, type Shown, shownOf } from './shown.ts';
 import { holdersOf, releaseTo, standingAt } from './standing.ts';
 import { isOut } from './state.ts';
 import { teamList } from './tell.ts';
@@ -81,16 +82,19 @@ export async function setContactActive(local: Local, contactId: string, active: 
 
 /**
  * Retires a certificate: nothing is encrypted to it, and nobody is credited with what it signs, from this moment on. Who has no other one
- * has his copies held. Throws Refusal: needs-person, not-found; conflict where it is retired already.
+ * has his copies held. `seen`: the version that was shown. Throws Refusal: needs-person, not-found, stale; conflict where it is
+ * retired already.
  */
 export async function retireCertificate(
   local: Local,
   contactId: string,
   certificateId: string,
   byId: string | null,
+  seen?: string,
 ): Promise<Certificate> {
   if (byId === null) throw new Refusal('needs-person');
   return local.db.transaction().execute(async (trx) => {
+    await mustBeAsShown(trx, certificateId, seen);
     const certificate = await ownedBy(trx, contactId, certificateId);
     if (certificate.state === 'retired')
       throw new Refusal('conflict', `The certificate ${certificate.fingerprint} is retired already`);
@@ -125,7 +129,7 @@ export async function addCertificate(
   const fingerprint = primaryFingerprint(armored);
   const own = (await certificates.ofContact(seams.db, contactId)).find((one) => one.fingerprint === fingerprint);
   if (own?.state === 'retired') return proposeAgain(seams, own);
-  if (own) return renew(seams, contact, own, armored, byOwner);
+  if (own) return renew(seams, contact, own, armored, { approved: byOwner, shown: await shownOf(seams.db, own) });
   const facts = await usableCertificate(seams, armored);
   return seams.db.transaction().execute(async (trx) => {
     await checkNotTaken(trx, facts, contact);
@@ -167,18 +171,21 @@ async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }
 
 /**
  * A person lets a proposed certificate count that its owner has proved, or the renewal of one that waits; the team is told, and whoever
- * has the old one. Throws Refusal: needs-person,
- * not-found, unusable-certificate; conflict where nothing waits, or it was not proved.
+ * has the old one. `seen`: the version that he was shown (`shownOf`). Throws Refusal: needs-person, not-found, unusable-certificate;
+ * stale where it is another one by now; conflict where nothing waits, or it was not proved.
  */
 export async function approveCertificate(
   seams: Seams,
   contactId: string,
   certificateId: string,
   byId: string | null,
+  seen?: string,
 ): Promise<Certificate> {
   if (byId === null) throw new Refusal('needs-person');
   const known = await ownedBy(seams.db, contactId, certificateId);
-  const renewal = known.state === 'current' ? await certificates.waitingRenewal(seams.db, certificateId) : undefined;
+  const shown = await shownOf(seams.db, known);
+  if (seen !== undefined && seen !== shown.version) throw new Refusal('stale');
+  const renewal = shown.waiting;
   const contact = await ownerOf(seams.db, contactId);
   const member = await members.byId(seams.db, contact.member_id);
   const tell = async (former: Certificate | null, after: string, encryptionKey: Renewal['encryptionKey'] | null) => {
@@ -186,7 +193,7 @@ export async function approveCertificate(
     await tellOfReplacement(seams, replaced, await teamList(seams.db));
   };
   if (renewal) {
-    const renewed = await renew(seams, contact, known, renewal.data, true);
+    const renewed = await renew(seams, contact, known, renewal.data, { approved: true, shown });
     await tell(known, known.fingerprint, renewed.encryptionKey);
     return renewed.certificate;
   }
@@ -200,7 +207,7 @@ export async function approveCertificate(
     );
   const former = (await certificates.current(seams.db, contactId)) ?? null;
   await seams.db.transaction().execute(async (trx) => {
-    await proposedOf(trx, contactId, certificateId);
+    await mustBeAsShown(trx, certificateId, shown.version);
     await promote(trx, seams, certificate, 'certificate.approve');
   });
   await tell(former, certificate.fingerprint, null);
@@ -213,9 +220,11 @@ export async function refuseCertificate(
   contactId: string,
   certificateId: string,
   byId: string | null,
+  seen?: string,
 ): Promise<Certificate> {
   if (byId === null) throw new Refusal('needs-person');
   return seams.db.transaction().execute(async (trx) => {
+    await mustBeAsShown(trx, certificateId, seen);
     const known = await ownedBy(trx, contactId, certificateId);
     if (known.state === 'current' && (await certificates.dropRenewal(trx, certificateId))) {
       await record(trx, seams, certificateDeed('certificate.refuse-renewal', known));
@@ -234,7 +243,8 @@ async function ownerOf(db: Db, contactId: string): Promise<Contact> {
   return contact;
 }
 
-async function ownedBy(db: Db, contactId: string, certificateId: string): Promise<Certificate> {
+/** Throws Refusal `not-found`, also where it is another's. */
+export async function ownedBy(db: Db, contactId: string, certificateId: string): Promise<Certificate> {
   const certificate = await certificates.byId(db, certificateId);
   if (certificate?.contact_id !== contactId) throw new Refusal('not-found', `The contact has no certificate ${certificateId}`);
   return certificate;
@@ -247,16 +257,16 @@ async function proposedOf(db: Db, contactId: string, certificateId: string): Pro
   return certificate;
 }
 
+/** `shown`: of `own`, as it was judged. */
 async function renew(
   seams: Seams,
   contact: Contact,
   own: Certificate,
   newer: string | Uint8Array,
-  approved: boolean,
+  { approved, shown: { version, waiting } }: { approved: boolean; shown: Shown },
 ): Promise<GivenCertificate> {
   const { db, pgp, clock } = seams;
   const now = clock.now();
-  const waiting = own.state === 'current' ? await certificates.waitingRenewal(db, own.id) : undefined;
   const renewal = await pgp.renewCertificate(own.data, newer, now);
   // What waits already is not exchanged for something else: the two wait together.
   const together = waiting ? await pgp.renewCertificate(waiting.data, newer, now) : renewal;
@@ -266,6 +276,7 @@ async function renew(
   const { before, after } = encryptionKey;
   const waits = !approved && own.state === 'current' && after !== null && before !== after;
   return db.transaction().execute(async (trx) => {
+    await mustBeAsShown(trx, own.id, version);
     await checkNotTaken(trx, renewal.facts, contact);
     if (waits) {
       const holds = renewal.formerUsable && waiting?.holds !== 1 ? 0 : 1;

@@ -125,6 +125,15 @@ export async function byId(db: Db, id: string): Promise<Certificate | undefined>
   return await db.selectFrom('certificates').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
+/** Until the transaction ends, no other one gets past its own call for that certificate (as `lists.lock`). */
+export async function lock(trx: Db, id: string): Promise<void> {
+  await trx
+    .updateTable('certificates')
+    .set((eb) => ({ state: eb.ref('state') }))
+    .where('id', '=', id)
+    .execute();
+}
+
 /** The one certificate of a contact that copies are sealed to and that credits him with his signatures. */
 export async function current(db: Db, contactId: string): Promise<Certificate | undefined> {
   return await db

@@ -6,7 +6,7 @@ import * as certificates from '../../src/store/certificates.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
-import { generate } from '../support/party.ts';
+import { changed, generate } from '../support/party.ts';
 import { runCurfew } from '../support/process.ts';
 import { proveCertificate } from '../support/prove.ts';
 
@@ -80,6 +80,28 @@ test('a certificate is given, approved or refused by its fingerprint, and retire
     code: 1,
     stderr: `curfew: ${ALPHA} has no certificate ABCD\n`,
   });
+});
+
+test('what is approved is what was shown: with another version it is refused, and nothing changes', async () => {
+  const [alpha] = api.house.members;
+  const give = async () => {
+    const path = join(folder, 'newer.asc');
+    writeFileSync(path, await changed(alpha, api.house.clock.now(), { subkey: true }));
+    await done('contact', 'give', ALPHA, path);
+    const [head, row] = (await done('contact', 'certificates', ALPHA)).split('\n').map((line) => line.split(/\s+/));
+    expect(head?.[4]).toBe('VERSION');
+    return row?.[4] ?? '';
+  };
+  const shown = await give();
+  const later = await give();
+  expect(later).not.toBe(shown);
+  for (const verb of ['approve', 'refuse', 'revoke'])
+    expect(await curfew('contact', verb, ALPHA, alpha.fingerprint, '--seen', shown)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('was changed meanwhile'),
+    });
+  expect((await curfew('contact', 'approve', ALPHA, alpha.fingerprint, '--seen', 'x')).code).toBe(2);
+  expect(await done('contact', 'approve', ALPHA, alpha.fingerprint, '--seen', later)).toBe(`${alpha.fingerprint} is current\n`);
 });
 
 test('a member is put on a list and taken off it', async () => {

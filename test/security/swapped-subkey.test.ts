@@ -4,8 +4,9 @@
  */
 import * as openpgp from 'openpgp';
 import { beforeEach, expect, test } from 'vitest';
-import { addCertificate } from '../../src/roster/contacts.ts';
+import { addCertificate, approveCertificate, refuseCertificate } from '../../src/roster/contacts.ts';
 import { importRoster } from '../../src/roster/import.ts';
+import { shownOf } from '../../src/roster/shown.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { serving, type TestApi } from '../http/api.ts';
@@ -14,6 +15,7 @@ import { encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, LISTS, type Person } from '../support/house.ts';
 import { changed, generate } from '../support/party.ts';
+import { proveCertificate } from '../support/prove.ts';
 import { copyFor, secretOf, wordsOf } from './attack.ts';
 
 eachEngine((engine) => {
@@ -132,6 +134,61 @@ eachEngine((engine) => {
     expect(await sealedTo()).toBeNull();
     expect((await api.ask(lena, `POST ${at}/${id}/approve`)).status).toBe(200);
     expect(await sealedTo()).toEqual([(await encryptionKey(older)).slice(-16)]);
+  });
+
+  test('an approval is for what was shown: where more waits by then it is refused, and so is a refusal', async () => {
+    const lena = await house.token('admin', house.team[0].address);
+    const at = `/api/v1/contacts/${alpha.contactId}/certificates`;
+    const swap = async () => {
+      house.clock.moveTo(house.clock.now() + 1000);
+      const certificate = await changed(alpha, house.clock.now(), { subkey: true });
+      const given = await api.ask(lena, `POST ${at}`, { body: { certificate } });
+      expect(given.status).toBe(202);
+      return { certificate, id: given.body.id, etag: given.headers.get('etag') ?? '' };
+    };
+    const decide = (verb: string, { id, etag }: { id: string; etag: string }) =>
+      api.ask(lena, `POST ${at}/${id}/${verb}`, { headers: { 'if-match': etag } });
+    const shown = await swap();
+    const read = await api.ask(lena, `GET ${at}/${shown.id}`);
+    expect([read.body.etag, read.headers.get('etag')]).toEqual([shown.etag, shown.etag]);
+    expect(await encryptionKey(read.body.waiting.certificate)).toBe(await encryptionKey(shown.certificate));
+    const more = await swap();
+    for (const verb of ['approve', 'refuse', 'retire'])
+      expect(await decide(verb, shown), verb).toMatchObject({ status: 412, body: { code: 'stale' } });
+    expect(await sealedTo()).toEqual([before.slice(-16)]);
+    expect((await decide('approve', more)).status).toBe(200);
+    expect(await sealedTo()).toEqual([(await encryptionKey(more.certificate)).slice(-16)]);
+    expect(await decide('approve', more)).toMatchObject({ status: 412 });
+  });
+
+  test('one that comes while an approval is under way is neither approved with it nor lost', async () => {
+    const swap = () => changed(alpha, house.clock.now(), { subkey: true });
+    const lena = house.team[0].contactId;
+    const { certificate } = await addCertificate(house, alpha.contactId, await swap());
+    const shown = await shownOf(house.db, certificate);
+    const renewCertificate: House['pgp']['renewCertificate'] = async (...asked) => {
+      await addCertificate(house, alpha.contactId, await swap());
+      return house.pgp.renewCertificate(...asked);
+    };
+    const slow = { ...house, pgp: { ...house.pgp, renewCertificate } };
+    const approving = approveCertificate(slow, alpha.contactId, certificate.id, lena, shown.version);
+    await expect(approving).rejects.toMatchObject({ reason: 'stale' });
+    expect(await sealedTo()).toEqual([before.slice(-16)]);
+    const now = await shownOf(house.db, certificate);
+    expect(now.waiting).toBeDefined();
+    expect(now.version).not.toBe(shown.version);
+  });
+
+  test('a proposed certificate that its owner extends meanwhile is another one', async () => {
+    const other = await generate(alpha.address, 'alpha', {});
+    const { certificate } = await addCertificate(house, alpha.contactId, other.public);
+    await proveCertificate(house, alpha.contactId, certificate.id);
+    const { version } = await shownOf(house.db, certificate);
+    await addCertificate(house, alpha.contactId, await changed({ ...alpha, ...other }, house.clock.now(), { subkey: true }));
+    const lena = house.team[0].contactId;
+    for (const decide of [approveCertificate, refuseCertificate])
+      await expect(decide(house, alpha.contactId, certificate.id, lena, version)).rejects.toMatchObject({ reason: 'stale' });
+    expect((await certificates.byId(house.db, certificate.id))?.state).toBe('proposed');
   });
 
   test('one that a person refuses is gone', async () => {
