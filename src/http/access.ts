@@ -35,6 +35,7 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /api/v1/lists/:list': readers('lists'),
   'PATCH /api/v1/lists/:list': admin('lists'),
   'GET /api/v1/lists/:list/key': readers('lists'),
+  'DELETE /api/v1/lists/:list/key/next': admin('lists'),
   'GET /api/v1/lists/:list/recipients': readers('lists'),
   'POST /api/v1/lists/:list/recipients': admin('lists'),
   'DELETE /api/v1/lists/:list/recipients/:recipient': admin('lists'),

@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { armorCertificate } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
+import { keepKey } from '../roster/list-keys.ts';
 import { changeList } from '../roster/lists.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
@@ -24,6 +25,7 @@ export function listRoutes(app: App, api: Api): void {
   showList(app, api);
   patchList(app, api);
   showKey(app, api);
+  keepListKey(app, api);
 }
 
 function listView(list: List): Static<typeof ListView> {
@@ -117,6 +119,23 @@ function showKey(app: App, { seams: { db, keyring } }: Api): void {
     const key = keyring.find(fingerprint);
     if (!key) throw new Refusal('not-found', `The key of ${address} is not on this server`);
     return reply.type(KEYS).send(armorCertificate(key.certificate));
+  });
+}
+
+/** The key itself is made on the host alone: its file is to be kept, and copied to the other nodes, before anybody is told of it. */
+function keepListKey(app: App, { seams }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Call off the key that a list is to have next (`curfew keys rotate` makes one)',
+    description:
+      'The key that the list has stays. If its contacts were told of the other one, tell them so; what they encrypt to it is still opened.',
+    params: ByList,
+    headers: IfMatch,
+    response: { 200: ListView },
+  };
+  app.delete('/lists/:list/key/next', { schema }, async ({ params, headers, caller }, reply) => {
+    const { address } = await knownList(seams.db, params.list);
+    return shown(reply, await keepKey(acting(seams, caller), address, seenVersion(headers)));
   });
 }
 

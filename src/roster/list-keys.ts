@@ -10,6 +10,7 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import type { List, ListChange } from '../store/schema.ts';
+import { versionOf } from '../store/version.ts';
 import type { ListMaking } from './lists.ts';
 
 /**
@@ -45,17 +46,23 @@ export async function rotateKey(
 /** Days for which a new key signs, at the least. */
 const LEAST_USE = 30;
 
-/** Calls it off: the key that is there stays. The other one opens what was encrypted to it. Throws Refusal: not-found; conflict where none is on its way. */
-export async function keepKey(local: Local, address: string): Promise<List> {
+/**
+ * Calls it off: the key that is there stays. The other one opens what was encrypted to it. `expected`: the version of the list that
+ * whoever asks has seen. Throws Refusal: not-found; stale; conflict where none is on its way.
+ */
+export async function keepKey(local: Local, address: string, expected?: string): Promise<List> {
   return local.db.transaction().execute(async (trx) => {
-    const list = await lists.byAddress(trx, address);
-    if (!list) throw new Refusal('not-found', `There is no list ${address}`);
-    await lists.lock(trx, list.id);
-    const { fingerprint, next_fingerprint: after } = await mustBe(trx, list.id);
+    const { id } = (await lists.byAddress(trx, address)) ?? {};
+    if (id === undefined) throw new Refusal('not-found', `There is no list ${address}`);
+    await lists.lock(trx, id);
+    const list = await mustBe(trx, id);
+    if (expected !== undefined && versionOf(list) !== expected) throw new Refusal('stale');
+    const { fingerprint, next_fingerprint: after } = list;
     if (after === null) throw new Refusal('conflict', `No other key of ${address} is on its way`);
-    await lists.change(trx, list.id, { next_fingerprint: null, next_at: null, next_told: 0 });
-    await record(trx, local, { action: 'list.keep-key', subject: `list:${list.id}`, detail: { fingerprint, after } });
-    return list;
+    const none = { next_fingerprint: null, next_at: null, next_told: 0 };
+    await lists.change(trx, id, none);
+    await record(trx, local, { action: 'list.keep-key', subject: `list:${id}`, detail: { fingerprint, after } });
+    return { ...list, ...none };
   });
 }
 

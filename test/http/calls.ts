@@ -6,6 +6,7 @@ import { addMember as newMember } from '../../src/roster/members.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
 import { confirmIdentity, signIn } from '../../src/roster/sign-in.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
+import * as lists from '../../src/store/lists.ts';
 import type { MemberState } from '../../src/store/schema.ts';
 import { armed, scheduled } from '../embargo/armed.ts';
 import { holdPost } from '../post/hold.ts';
@@ -80,6 +81,12 @@ async function account(house: House) {
 /** Every route that changes something, as an admin of the team calls it. What it needs is made by Curfew itself. */
 export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = {
   'PATCH /api/v1/lists/:list': async () => ({ at: { lists: LISTS.announce }, body: { subjectPrefix: fresh() } }),
+  'DELETE /api/v1/lists/:list/key/next': async ({ db, clock }) => {
+    const list = await lists.byAddress(db, LISTS.announce);
+    const next = { next_fingerprint: 'A'.repeat(40), next_at: clock.now() + HOUR };
+    await lists.change(db, list?.id ?? '', next);
+    return { at: { lists: LISTS.announce } };
+  },
   'POST /api/v1/lists/:list/recipients': async () => ({ at: { lists: LISTS.announce }, body: reader() }),
   'DELETE /api/v1/lists/:list/recipients/:recipient': async (house) => {
     const { id } = await addRecipient(house, { list: LISTS.announce, ...reader() });

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { DAY } from '../../src/clock.ts';
+import { DAY, toIso } from '../../src/clock.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
+import * as lists from '../../src/store/lists.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
 import { NOW } from '../store/roster-rows.ts';
@@ -136,6 +137,25 @@ eachEngine((engine) => {
     expect(added).toMatchObject({ status: 201, body: { address: gina.address, fingerprint: gina.fingerprint, active: true } });
     expect((await api.ask(admin, `GET ${at}`)).body.items).toEqual([added.body]);
     expect(await api.ask(admin, 'GET /api/v1/members/none/contacts')).toMatchObject(refusal(404, 'not-found'));
+  });
+
+  test('the key that a list is to have is shown, and called off as it was shown', async () => {
+    const api = await serve(await engine.open());
+    const admin = await api.house.token('admin');
+    const at = `/api/v1/lists/${LISTS.distributors}`;
+    const call = (headers: Record<string, string> = {}) => api.ask(admin, `DELETE ${at}/key/next`, { headers });
+    expect(await call()).toMatchObject({ status: 409, body: { code: 'conflict' } });
+    const before = await api.ask(admin, `GET ${at}`);
+    const next = { next_fingerprint: 'A'.repeat(40), next_at: api.house.clock.now() };
+    await lists.change(api.house.db, before.body.id, next);
+    const seen = await api.ask(admin, `GET ${at}`);
+    expect(seen.body.nextKey).toEqual({ fingerprint: 'A'.repeat(40), from: toIso(next.next_at) });
+    expect(await call({ 'if-match': before.headers.get('etag') ?? '' })).toMatchObject({ status: 412 });
+    const kept = await call({ 'if-match': seen.headers.get('etag') ?? '' });
+    expect([kept.status, kept.body.nextKey, kept.body.fingerprint]).toEqual([200, null, before.body.fingerprint]);
+    expect((await api.ask(admin, `GET ${at}`)).headers.get('etag')).toBe(kept.headers.get('etag'));
+    const [line] = (await api.ask(admin, 'GET /api/v1/audit?action=list.keep-key')).body.items;
+    expect(line.detail).toMatchObject({ fingerprint: before.body.fingerprint, after: 'A'.repeat(40) });
   });
 
   test('a member is put on lists and taken off them, and no list is left that nobody reads', async () => {
