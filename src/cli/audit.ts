@@ -6,7 +6,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Static } from 'typebox';
 import { type Fault, type MailedHead, verifyLog } from '../audit/verify.ts';
 import { AuditView } from '../http/schemas.ts';
-import { armoredApart } from '../pgp/certificate-bytes.ts';
+import { readCertificate } from '../pgp/certificate.ts';
+import { eachCertificate } from '../pgp/certificate-bytes.ts';
 import * as audit from '../store/audit.ts';
 import { connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
 import { readNamed } from './file.ts';
@@ -30,7 +31,7 @@ export function register(program: Command): void {
     .argument('<export>', 'what `audit export` printed; - for standard input')
     .requiredOption(
       '--key <certificate>',
-      'the certificates of the intake list, which signs heads: all that `keys export --all` prints (repeat it for more)',
+      'a file with certificates of the intake list, which signs heads, as `keys export --all` or `gpg --export` writes it (repeat it for more)',
       collectKeys,
     )
     .option('--head <file>', 'audit-head-N.txt of a mail, its .asc beside it (repeat it for more)', collect, [])
@@ -82,6 +83,11 @@ async function* withLineEnds(lines: AsyncIterable<string>): AsyncGenerator<strin
   for await (const line of lines) yield `${line}\n`;
 }
 
+/** Opened where the first line is asked for: what is read before that is lost. */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  yield* createInterface({ input: file === '-' ? process.stdin : createReadStream(file), crlfDelay: 0 });
+}
+
 interface VerifyOptions {
   key: string[];
   head: string[];
@@ -91,10 +97,8 @@ interface VerifyOptions {
 /** Exit 1 where anything is wrong with it. */
 async function verify(file: string, { key, head, json }: VerifyOptions): Promise<void> {
   const heads: MailedHead[] = head.map((name) => ({ name, statement: readNamed(name), signature: readNamed(`${name}.asc`) }));
-  const input = file === '-' ? process.stdin : createReadStream(file);
-  const lines = createInterface({ input, crlfDelay: 0 });
-  const certificates = key.map(readNamed).flatMap(armoredApart);
-  const verified = await verifyLog(lines, certificates, heads);
+  const certificates = (await Promise.all(key.map(certificatesIn))).flat();
+  const verified = await verifyLog(linesOf(file), certificates, heads);
   const { faults, ...said } = verified;
   const whole = faults.length === 0;
   print(json ? { json } : {}, { whole, ...said, faults }, [
@@ -104,6 +108,18 @@ async function verify(file: string, { key, head, json }: VerifyOptions): Promise
     whole ? 'The log is whole.' : 'THE LOG IS NOT WHOLE.',
   ]);
   if (!whole) process.exitCode = 1;
+}
+
+/**
+ * The certificates of a key file: armored or binary, one or several, as `keys export` and `gpg --export` write them. One that cannot
+ * be read is left out: it may be anybody's, of a whole keyring. Throws Refusal `unusable-certificate` where none can.
+ */
+async function certificatesIn(name: string): Promise<Uint8Array[]> {
+  const read = await Promise.allSettled(eachCertificate(readNamed(name)).map((one) => readCertificate(one)));
+  const found = read.flatMap((one) => (one.status === 'fulfilled' ? [one.value.data] : []));
+  const [refused] = read.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+  if (found.length === 0) throw refused;
+  return found;
 }
 
 function faultLine({ line, text }: Fault): string {

@@ -129,13 +129,6 @@ function dearmored(text: string): Uint8Array {
   return Buffer.from(checksum < 0 ? data : data.slice(0, checksum), 'base64');
 }
 
-/** Each armored certificate of a file that may have several, one behind the other. A file without any stays as it is. */
-export function armoredApart(input: Uint8Array): Uint8Array[] {
-  const [before = '', ...blocks] = Buffer.from(input).toString('latin1').split(BEGIN);
-  if (blocks.length === 0) return [input];
-  return blocks.map((block, index) => Buffer.from(`${index === 0 ? before : ''}${BEGIN}${block}`, 'latin1'));
-}
-
 /** A certificate as it lies among others, and the fingerprints of all that calls itself a key in it, the primary one first. */
 export interface LooseCertificate {
   fingerprints: string[];

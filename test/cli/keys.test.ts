@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as openpgp from 'openpgp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { headStatement } from '../../src/audit/heads.ts';
 import { DAY, systemClock } from '../../src/clock.ts';
 import { openListKey } from '../../src/pgp/keyring.ts';
 import { signDetached } from '../../src/pgp/seal.ts';
+import { generate } from '../support/party.ts';
 import { run, runCurfew } from '../support/process.ts';
 import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
 
@@ -126,7 +128,9 @@ test('another key is made beside the one that signs, under the same passphrase, 
 test('the certificates of all keys of a list are exported, and a log is verified with the file', async () => {
   const other = await initProject(join(folder, 'all'));
   const { before, after } = JSON.parse((await other.curfew('keys', 'rotate', LIST, '--json')).stdout);
-  const exported = JSON.parse((await other.curfew('keys', 'export', LIST, '--all', '--json')).stdout) as Key[];
+  const exported = JSON.parse((await other.curfew('keys', 'export', LIST, '--all', '--json')).stdout) as (Key & {
+    certificate: string;
+  })[];
   expect(exported.map(({ address, fingerprint }) => [address, fingerprint])).toEqual([
     [LIST, before],
     [LIST, after],
@@ -148,6 +152,34 @@ test('the certificates of all keys of a list are exported, and a log is verified
   const alone = join(other.dir, 'one.asc');
   writeFileSync(alone, (await other.curfew('keys', 'export', LIST)).stdout);
   expect(await verify(alone)).toContain(`${head}: it is signed with a key that was not given`);
+
+  // As gpg --export writes them: binary, and with one armor around all; and among keys of others that cannot be read.
+  const both = await Promise.all(exported.map(({ certificate }) => openpgp.readKey({ armoredKey: certificate })));
+  const octets = Buffer.concat(both.map((one) => one.write()));
+  const stranger = (await generate('mallory@evil.example', 'Mallory', {})).public;
+  const binaryOf = async (armored: string) => Buffer.from((await openpgp.readKey({ armoredKey: armored })).write());
+  const unreadable = (await binaryOf(stranger)).fill(0xff, 3, 40);
+  for (const [kind, content] of [
+    ['binary', octets],
+    ['one armor', openpgp.armor(openpgp.enums.armor.publicKey, octets)],
+    ['CRLF', stdout.replaceAll('\n', '\r\n')],
+    ['words around each', stdout.replaceAll('-----BEGIN', 'pub  ed25519\n\n-----BEGIN')],
+    ['a keyring', Buffer.concat([unreadable, await binaryOf(stranger), octets])],
+  ] as const) {
+    const file = join(other.dir, `${kind}.key`);
+    writeFileSync(file, content);
+    expect(await verify(file), kind).toContain('1 signed heads hold');
+  }
+  for (const [kind, content] of [
+    ['nothing', ''],
+    ['unreadable', unreadable],
+    ['secret', readFileSync(join(other.dir, 'keys', `${after}.asc`))],
+  ] as const) {
+    const file = join(other.dir, `${kind}.key`);
+    writeFileSync(file, content);
+    const { code, stderr } = await runCurfew(['audit', 'verify', log, '--key', file, '--head', head]);
+    expect([code, stderr.trim().split('\n')], kind).toEqual([1, [expect.stringMatching(/certificate|secret key/)]]);
+  }
 });
 
 test('a list that there is not is refused', async () => {
