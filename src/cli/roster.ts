@@ -9,7 +9,7 @@ import { exportRoster } from '../roster/export.ts';
 import { type ImportOptions, type ImportReport, importRoster, type ReportedRenewal } from '../roster/import.ts';
 import { importSchleuder } from '../roster/schleuder.ts';
 import { readJson, readText } from './file.ts';
-import { type Local, type LocalOptions, localCommand, print, withLocal } from './local.ts';
+import { type Local, type LocalOptions, localCommand, print, printable, withLocal } from './local.ts';
 import { progressBar } from './progress.ts';
 import { listMapping, readSource, reportLines, type SchleuderOptions } from './schleuder.ts';
 
@@ -18,6 +18,7 @@ interface ImportCommand extends LocalOptions, Partial<SchleuderOptions> {
   activate?: true;
   reason?: string;
   dryRun?: true;
+  acceptChangedCertificates?: true;
 }
 
 export function register(program: Command): void {
@@ -35,6 +36,10 @@ export function register(program: Command): void {
     .option('--organisations <file>', 'CSV with the columns address,organisation (default: the domain of the address)')
     .option('--activate', 'make the members active at once (needs --reason)')
     .option('--reason <reason>', 'why they are vouched for; recorded with each member')
+    .option(
+      '--accept-changed-certificates',
+      'let certificates count at once by which another key is encrypted to; else these wait for `contact approve`',
+    )
     .option('--dry-run', 'check everything, write nothing')
     .action(async (file: string | undefined, options: ImportCommand) => {
       if (Boolean(options.activate) !== (options.reason !== undefined))
@@ -64,7 +69,7 @@ async function importFrom(options: ImportCommand & SchleuderOptions): Promise<vo
   print(options, { ...report, lists: source.lists }, lines);
 }
 
-type Importing = Pick<ImportOptions, 'activate' | 'dryRun' | 'progress'>;
+type Importing = Pick<ImportOptions, 'activate' | 'dryRun' | 'acceptChanged' | 'progress'>;
 
 /** With a thread for each processor, and a bar where somebody looks. */
 async function importing<Report>(
@@ -76,6 +81,7 @@ async function importing<Report>(
   const how: Importing = {
     activate: options.reason === undefined ? null : { reason: options.reason },
     dryRun: options.dryRun === true,
+    acceptChanged: options.acceptChangedCertificates === true,
     progress: (step, done, total) => bar.show(DOING[step], done, total),
   };
   const taking = withLocal(options, (local) => act({ ...local, pgp }, how));
@@ -101,20 +107,19 @@ function line({ entry, address, problem }: RosterProblem): string {
   return `${where}${problem}`;
 }
 
-function summary({
-  written,
-  members,
-  contacts,
-  activated,
-  renewed,
-  unchanged,
-}: Omit<ImportReport, 'problems' | 'leftOut'>): string {
-  const counts = `${members} new members, ${contacts} new contacts, ${activated} activated, ${renewed} renewed, ${unchanged} unchanged`;
+function summary(report: Omit<ImportReport, 'problems' | 'leftOut'>): string {
+  const { written, members, contacts, activated, renewed, waiting, unchanged } = report;
+  const waits = waiting === 0 ? '' : `${waiting} waiting for approval, `;
+  const counts = `${members} new members, ${contacts} new contacts, ${activated} activated, ${renewed} renewed, ${waits}${unchanged} unchanged`;
   return written ? `Imported: ${counts}` : `Would import: ${counts}`;
 }
 
-function renewalLine({ address, encryptionKey: { before, after }, whyNot }: ReportedRenewal): string {
+function renewalLine({ organisation, address, fingerprint, encryptionKey, whyNot, waits, holds }: ReportedRenewal): string {
+  const { before, after } = encryptionKey;
   if (whyNot !== null) return `  ${address}: the certificate cannot be used now (${whyNot}): copies are held`;
   if (before === after) return `  ${address}: encrypted to ${after}, as before`;
-  return `  ${address}: encrypted to ${after}, until now to ${before ?? 'none'}`;
+  if (!waits) return `  ${address}: encrypted to ${after}, until now to ${before ?? 'none'}`;
+  const meanwhile = holds ? 'copies are held until then' : `encrypted to ${before ?? 'none'} until then`;
+  const what = `waits for approval, ${meanwhile}; would be encrypted to ${after}`;
+  return printable(`  ${address} (${organisation}): ${what}: curfew contact approve ${address} ${fingerprint}`);
 }

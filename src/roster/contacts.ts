@@ -15,7 +15,7 @@ import * as members from '../store/members.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import { mustHaveReaders } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
-import { writeRenewal } from './renewal.ts';
+import { renewalDeed, waitingOf, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
 import { tellOfReplacement } from './replaced.ts';
 import { mustBeAsShown, type Shown, shownOf } from './shown.ts';
 import { holdersOf, releaseTo, standingAt } from './standing.ts';
@@ -272,23 +272,19 @@ async function renew(
   const together = waiting ? await pgp.renewCertificate(waiting.data, newer, now) : renewal;
   if (!renewal.changed || (waiting && !approved && !together.changed))
     throw new Refusal('conflict', `${contact.address} has the certificate ${own.fingerprint} already`);
-  const { encryptionKey, whyNot, revoked } = renewal;
-  const { before, after } = encryptionKey;
-  const waits = !approved && own.state === 'current' && after !== null && before !== after;
+  const { encryptionKey } = renewal;
+  const waits = !approved && waitsForPerson(own, renewal) ? waitingOf(renewal, together.facts.data, waiting) : null;
   return db.transaction().execute(async (trx) => {
     await mustBeAsShown(trx, own.id, version);
     await checkNotTaken(trx, renewal.facts, contact);
     if (waits) {
-      const holds = renewal.formerUsable && waiting?.holds !== 1 ? 0 : 1;
-      // A revocation counts from the moment that it is known, whatever becomes of the rest.
-      if (Buffer.compare(revoked.data, own.data) !== 0) await certificates.renew(trx, own, revoked.data, revoked.keys);
-      await certificates.setRenewal(trx, { certificate_id: own.id, data: together.facts.data, holds, created_at: now });
-      await record(trx, seams, certificateDeed('certificate.propose-renewal', own, { before, after, holds: holds === 1 }));
-      return { certificate: { ...own, data: revoked.data }, encryptionKey, waits: true };
+      const certificate = await writeWaiting(trx, own, { renewal, waiting: waits }, now);
+      await record(trx, seams, renewalDeed(own, renewal, waits));
+      return { certificate, encryptionKey, waits: true };
     }
     await writeRenewal(trx, own, renewal, now);
     await certificates.dropRenewal(trx, own.id);
-    await record(trx, seams, certificateDeed('certificate.renew', own, { before, after, whyNot }));
+    await record(trx, seams, renewalDeed(own, renewal, null));
     return { certificate: { ...own, data: renewal.facts.data }, encryptionKey, waits: own.state === 'proposed' };
   });
 }

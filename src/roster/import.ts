@@ -13,7 +13,8 @@ import type { Certificate, Contact, NewMember } from '../store/schema.ts';
 import { type RosterProblem, readEntries } from './entries.ts';
 import { type NewContact, planImport, planRest, type ReadCertificate, type RenewedContact, type Step } from './plan.ts';
 import { type CertificateReader, readCertificates } from './reading.ts';
-import { writeRenewal } from './renewal.ts';
+import { renewalDeed, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
+import { mustBeAsShown } from './shown.ts';
 import { releaseTo, standingOf } from './standing.ts';
 import { REVIEW } from './state.ts';
 
@@ -24,6 +25,11 @@ export interface ImportOptions {
   dryRun: boolean;
   /** What was found wrong while the entries were made (from CSV). */
   problems?: readonly RosterProblem[];
+  /**
+   * Of certificates that are there, what swaps the key that is encrypted to counts at once; else it waits until a person approves it,
+   * as where one is given alone.
+   */
+  acceptChanged?: boolean;
   /** What has a problem is left out and told of, and the rest is written; else nothing is. */
   leaveOut?: boolean;
   progress?: Progress;
@@ -39,11 +45,13 @@ export interface ImportReport {
   members: number;
   contacts: number;
   activated: number;
-  /** Certificates that are there and say something new. */
+  /** Certificates that are there and say something new, which counts at once. */
   renewed: number;
+  /** Those of which what is new waits until a person approves it. */
+  waiting: number;
   /** Entries that say nothing new. */
   unchanged: number;
-  /** What is new in those certificates. */
+  /** What is new in either. */
   renewals: ReportedRenewal[];
   /** By entry. */
   problems: RosterProblem[];
@@ -52,8 +60,13 @@ export interface ImportReport {
 }
 
 export interface ReportedRenewal extends Pick<Renewal, 'encryptionKey' | 'whyNot'> {
+  organisation: string;
   address: string;
   fingerprint: string;
+  /** It counts when a person has approved it. */
+  waits: boolean;
+  /** Copies wait with it: the key that they were encrypted to cannot be used any more. */
+  holds: boolean;
 }
 
 interface ImportSeams extends Local {
@@ -62,20 +75,23 @@ interface ImportSeams extends Local {
 
 /**
  * Takes over a roster (DESIGN section 6): all of it or nothing, or what is right of it where that is asked for. Everything that
- * is wrong with it is in the report, at once. The same data a second time changes nothing. Throws Refusal('conflict') where
- * somebody else wrote the same at the same time.
+ * is wrong with it is in the report, at once. The same data a second time changes nothing. Throws Refusal: conflict, or
+ * stale of a certificate, where somebody else wrote the same at the same time.
  */
 export async function importRoster(
   { pgp, ...local }: ImportSeams,
   entries: unknown,
-  { activate, dryRun, problems: given = [], leaveOut = false, progress = () => {} }: ImportOptions,
+  { activate, dryRun, problems: given = [], leaveOut = false, acceptChanged = false, progress = () => {} }: ImportOptions,
 ): Promise<ImportReport> {
   const { db, clock } = local;
   if (activate?.reason.trim() === '') throw new Refusal('invalid', 'Activation needs a reason');
   const now = clock.now();
   const read = readEntries(entries);
   const known = new Map((await members.all(db)).map((member) => [member.organisation, member]));
-  const reading = { pgp, now, members: known, progress: (done: number, total: number) => progress('reading', done, total) };
+  const reading = {
+    ...{ pgp, now, members: known, waiting: await certificates.waitingRenewals(db), acceptChanged },
+    progress: (done: number, total: number) => progress('reading', done, total),
+  };
   const prepared = await readCertificates(read.entries, reading);
   return await db.transaction().execute(async (tx) => {
     const planned = (leaveOut ? planRest : planImport)(await standingOf(tx), prepared.entries, activate !== null);
@@ -94,19 +110,22 @@ export async function importRoster(
 
 function counts(steps: readonly Step[]): Omit<ImportReport, 'written' | 'problems'> {
   const adds = (step: Step) => step.lists.length + step.contacts.length + step.renewals.length > 0;
-  const renewals = steps.flatMap((step) => step.renewals.map(reported));
+  const renewals = steps.flatMap(({ organisation, renewals: some }) => some.map((one) => reported(organisation, one)));
   return {
     members: steps.filter((step) => !step.member).length,
     contacts: steps.reduce((sum, step) => sum + step.contacts.length, 0),
     activated: steps.filter((step) => step.activate && step.member?.state !== 'active').length,
-    renewed: renewals.length,
+    renewed: renewals.filter(({ waits }) => !waits).length,
+    waiting: renewals.filter(({ waits }) => waits).length,
     unchanged: steps.filter((step) => step.member && !step.activate && !adds(step)).length,
     renewals,
   };
 }
 
-function reported({ address, renewal: { facts, encryptionKey, whyNot } }: RenewedContact): ReportedRenewal {
-  return { address, fingerprint: facts.fingerprint, encryptionKey, whyNot };
+function reported(organisation: string, { address, renewal, waiting }: RenewedContact): ReportedRenewal {
+  const { facts, encryptionKey, whyNot } = renewal;
+  const fate = { waits: waiting !== null, holds: waiting?.holds === 1 };
+  return { organisation, address, fingerprint: facts.fingerprint, encryptionKey, whyNot, ...fate };
 }
 
 interface Writing {
@@ -156,7 +175,7 @@ function rowsOf(step: Step, writing: Writing): Rows {
     rows.deeds.push({ action: 'member.put-on-list', subject, detail: { list: listId } });
   }
   for (const contact of step.contacts) addContact(rows, contact, writing);
-  rows.deeds.push(...step.renewals.map(renewalDeed));
+  for (const { certificate, renewal, waiting } of step.renewals) rows.deeds.push(renewalDeed(certificate, renewal, waiting));
   if (step.activate)
     rows.deeds.push({
       action: 'member.activate',
@@ -183,11 +202,6 @@ function addContact(rows: Rows, { address, name, certificate }: NewContact, { cl
   rows.deeds.push({ action: 'contact.add', subject: `contact:${contact.id}`, detail });
 }
 
-function renewalDeed({ certificate: { id, fingerprint, contact_id }, renewal: { whyNot, encryptionKey } }: RenewedContact): Deed {
-  const detail = { certificate: id, fingerprint, ...encryptionKey, whyNot };
-  return { action: 'certificate.renew', subject: `contact:${contact_id}`, detail };
-}
-
 /** All new rows of a kind at once: the database is not taken for long. */
 async function write(tx: Db, batch: readonly Rows[], { now, reason }: Writing): Promise<void> {
   await members.insertAll(
@@ -211,9 +225,17 @@ async function write(tx: Db, batch: readonly Rows[], { now, reason }: Writing): 
     batch.flatMap((one) => one.certificates),
   );
   for (const { step } of batch) {
-    for (const { certificate, renewal } of step.renewals) await writeRenewal(tx, certificate, renewal, now);
+    for (const one of step.renewals) await writeNew(tx, one, now);
     if (!step.activate || !step.member) continue;
     const activated = await members.setState(tx, step.member.id, { from: step.member.state, to: 'active', reason, now });
     if (!activated) throw new Refusal('conflict', `"${step.organisation}" was changed meanwhile: import again`);
   }
+}
+
+async function writeNew(tx: Db, { certificate, renewal, waiting, version }: RenewedContact, now: Instant): Promise<void> {
+  await mustBeAsShown(tx, certificate.id, version);
+  if (waiting) await writeWaiting(tx, certificate, { renewal, waiting }, now);
+  else await writeRenewal(tx, certificate, renewal, now);
+  // Accepted as a whole: what waited would swap the key once more.
+  if (!waiting && waitsForPerson(certificate, renewal)) await certificates.dropRenewal(tx, certificate.id);
 }

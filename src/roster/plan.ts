@@ -25,6 +25,12 @@ export interface RenewedContact {
   /** As it was when the renewal was made. */
   certificate: Certificate;
   renewal: Renewal;
+  /** It says something that neither the certificate nor what waits of it says. */
+  isNew: boolean;
+  /** What waits then for a person; null where it counts at once. */
+  waiting: { data: Uint8Array; holds: number } | null;
+  /** Of the certificate with what waited of it (`shownOf`). */
+  version: string;
 }
 
 /** An entry after its certificates were read; contacts with a bad one are not in it. */
@@ -81,7 +87,8 @@ export interface Step {
 /**
  * What an import would do, and why it may not. It adds; it never changes or removes what is there: names and products
  * stay, another certificate for a contact is refused, and so is touching a member who is on hold, suspended or out. Only a
- * certificate that is there takes up what its owner signed since, whatever state he is in.
+ * certificate that is there takes up what its owner signed since, whatever state he is in; by which another key would be encrypted to waits
+ * for a person.
  */
 export function planImport(
   standing: Standing,
@@ -150,7 +157,7 @@ function planEntry(standing: Standing, entry: PreparedEntry, activate: boolean):
   const member = standing.members.get(entry.organisation);
   const lists = planLists(standing, entry);
   const contacts = planContacts(standing, entry, member);
-  const renewals = entry.renewals.filter(({ renewal }) => renewal.changed);
+  const renewals = entry.renewals.filter(({ isNew }) => isNew);
   const fresh = { lists: lists.ids.filter((id) => !member?.lists.includes(id)), contacts: contacts.fresh };
   const adds = fresh.lists.length + fresh.contacts.length > 0;
   const state = member?.state ?? 'applied';

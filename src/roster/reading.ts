@@ -2,8 +2,11 @@ import type { Instant } from '../clock.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Pgp } from '../pgp/pool.ts';
 import { Refusal } from '../refusal.ts';
+import type { Certificate } from '../store/schema.ts';
 import type { PlacedEntry, RosterProblem } from './entries.ts';
 import type { PreparedEntry, ReadCertificate, RenewedContact, Standing } from './plan.ts';
+import { waitingOf, waitsForPerson } from './renewal.ts';
+import { shownWith, type Waiting } from './shown.ts';
 
 /** What an import needs of OpenPGP. */
 export type CertificateReader = Pick<Pgp, 'readCertificate' | 'renewCertificate' | 'usable'>;
@@ -13,6 +16,10 @@ export interface Reading {
   now: Instant;
   /** Who is there: his own certificate that comes again is a renewal. */
   members: Standing['members'];
+  /** What waits of their certificates, by certificate. */
+  waiting: ReadonlyMap<string, Waiting>;
+  /** What swaps the key that is encrypted to counts at once. */
+  acceptChanged: boolean;
   /** How many certificates are done, of how many. */
   progress: (done: number, total: number) => void;
 }
@@ -62,19 +69,19 @@ export async function abreast<Item, Result>(items: readonly Item[], act: (item: 
   return results;
 }
 
-type Found = ReadCertificate | Pick<RenewedContact, 'certificate' | 'renewal'> | { problem: string };
+type Found = ReadCertificate | Omit<RenewedContact, 'address'> | { problem: string };
 
 /** A certificate that is there already is never a problem: if it has come to be unusable, that is what has to be known. */
 async function readOne(
   { address, certificate: armored }: PlacedEntry['contacts'][number],
   organisation: string,
-  { pgp, now, members }: Reading,
+  reading: Reading,
 ): Promise<Found> {
+  const { pgp, now, members } = reading;
   if (armored === undefined) return { problem: 'The certificate is missing' };
   const current = members.get(organisation)?.contacts.find((one) => one.address === address)?.certificate;
   try {
-    if (current && primaryFingerprint(armored) === current.fingerprint)
-      return { certificate: current, renewal: await pgp.renewCertificate(current.data, armored, now) };
+    if (current && primaryFingerprint(armored) === current.fingerprint) return await renewed(current, armored, reading);
     const certificate = await pgp.readCertificate(armored);
     const state = await pgp.usable(certificate.data, now);
     return state.usable ? certificate : { problem: `The certificate ${certificate.fingerprint} cannot be used: ${state.reason}` };
@@ -83,4 +90,19 @@ async function readOne(
     if (error instanceof Refusal && error.reason !== 'busy') return { problem: error.message };
     throw error;
   }
+}
+
+async function renewed(
+  certificate: Certificate,
+  newer: string,
+  { pgp, now, waiting: all, acceptChanged }: Reading,
+): Promise<Omit<RenewedContact, 'address'>> {
+  const { version, waiting: was } = shownWith(certificate, all.get(certificate.id));
+  const renewal = await pgp.renewCertificate(certificate.data, newer, now);
+  if (acceptChanged || !waitsForPerson(certificate, renewal))
+    return { certificate, renewal, isNew: renewal.changed, waiting: null, version };
+  // What waits already is not exchanged for something else: the two wait together.
+  const together = was ? await pgp.renewCertificate(was.data, newer, now) : renewal;
+  const waiting = waitingOf(renewal, together.facts.data, was);
+  return { certificate, renewal, isNew: renewal.changed && together.changed, waiting, version };
 }

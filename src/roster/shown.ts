@@ -4,16 +4,26 @@ import type { Db } from '../store/database.ts';
 import type { Certificate } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
 
+/** The newer copy of a certificate, merged with it, that waits for a person; `holds`: copies wait with it. */
+export interface Waiting {
+  data: Uint8Array;
+  holds: number;
+}
+
 /** A certificate as a person sees it before he decides on it. */
 export interface Shown {
   /** Another text after any change of what it says, of its state or of what waits. 32 hex digits. */
   version: string;
-  /** The newer copy of it, merged with it, that waits; `holds`: copies wait with it. */
-  waiting: { data: Uint8Array; holds: number } | undefined;
+  waiting: Waiting | undefined;
 }
 
-export async function shownOf(db: Db, { id, state, data }: Certificate): Promise<Shown> {
-  const waiting = state === 'current' ? await certificates.waitingRenewal(db, id) : undefined;
+export async function shownOf(db: Db, certificate: Certificate): Promise<Shown> {
+  const waits = certificate.state === 'current' ? await certificates.waitingRenewal(db, certificate.id) : undefined;
+  return shownWith(certificate, waits);
+}
+
+/** The same where it is known what waits. */
+export function shownWith({ id, state, data }: Certificate, waiting: Waiting | undefined): Shown {
   const said = { id, state, data: base64(data), waiting: waiting ? base64(waiting.data) : null };
   return { version: versionOf(said), waiting };
 }

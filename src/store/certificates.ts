@@ -294,3 +294,9 @@ export async function dropRenewal(db: Db, certificateId: string): Promise<boolea
     .executeTakeFirst();
   return numDeletedRows > 0n;
 }
+
+/** All that waits, by certificate. */
+export async function waitingRenewals(db: Db): Promise<Map<string, { data: Uint8Array; holds: number }>> {
+  const rows = await db.selectFrom('certificate_renewals').selectAll().execute();
+  return new Map(rows.map(({ certificate_id, data, holds }) => [certificate_id, { data, holds }]));
+}

@@ -34,6 +34,7 @@ test('a roster goes in, and comes out in the same form', async () => {
     contacts: 0,
     activated: 0,
     renewed: 0,
+    waiting: 0,
     unchanged: 2,
     renewals: [],
     problems: [],
@@ -68,6 +69,26 @@ test('a certificate that was extended is renewed, and the encryption key is show
     code: 0,
     stdout: `Imported: ${counts}\n  e@echo.example: the certificate cannot be used now (revoked): copies are held\n`,
   });
+});
+
+test('a certificate with another encryption key is shown, and waits unless it is said to be right', async () => {
+  const party = await generate('f@foxtrot.example', 'f', { lifetime: 10 * 365 * 86_400 });
+  const roster = (certificate: string) => [
+    { organisation: 'Foxtrot\u202e', lists: [], contacts: [{ address: 'f@foxtrot.example', certificate }] },
+  ];
+  expect((await project.curfew('roster', 'import', written('foxtrot.json', roster(party.public)))).code).toBe(0);
+  const swapped = written('swapped.json', roster(await changed(party, systemClock.now() - DAY, { subkey: true })));
+  const counts = '0 new members, 0 new contacts, 0 activated, 0 renewed, 1 waiting for approval, 0 unchanged';
+  const line = `  f@foxtrot.example \\(Foxtrot\\\\u\\{202e\\}\\): waits for approval, encrypted to [0-9A-F]{40} until then; would be encrypted to [0-9A-F]{40}: curfew contact approve f@foxtrot.example ${party.fingerprint}`;
+  for (const [args, word] of [
+    [['--dry-run'], 'Would import'],
+    [[], 'Imported'],
+  ] as const) {
+    const { code, stdout } = await project.curfew('roster', 'import', swapped, ...args);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(new RegExp(`^${word}: ${counts}\n${line}\n$`))]);
+  }
+  const accepted = await project.curfew('roster', 'import', swapped, '--accept-changed-certificates', '--json');
+  expect(JSON.parse(accepted.stdout)).toMatchObject({ written: true, renewed: 1, waiting: 0, renewals: [{ waits: false }] });
 });
 
 test('a CSV takes its certificates from the folder beside it', async () => {

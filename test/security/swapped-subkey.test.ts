@@ -5,8 +5,9 @@
 import * as openpgp from 'openpgp';
 import { beforeEach, expect, test } from 'vitest';
 import { addCertificate, approveCertificate, refuseCertificate } from '../../src/roster/contacts.ts';
-import { importRoster } from '../../src/roster/import.ts';
+import { type ImportOptions, importRoster } from '../../src/roster/import.ts';
 import { shownOf } from '../../src/roster/shown.ts';
+import * as audit from '../../src/store/audit.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { serving, type TestApi } from '../http/api.ts';
@@ -39,7 +40,8 @@ eachEngine((engine) => {
   const roster = (certificate: string) => [
     { organisation: 'Alpha', lists: [LISTS.distributors], contacts: [{ address: alpha.address, certificate }] },
   ];
-  const renew = (certificate: string, dryRun = false) => importRoster(house, roster(certificate), { activate: null, dryRun });
+  const renew = (certificate: string, how: Partial<ImportOptions> = {}) =>
+    importRoster(house, roster(certificate), { activate: null, dryRun: false, ...how });
   const current = async () => (await certificates.current(house.db, alpha.contactId))?.data ?? Buffer.alloc(0);
 
   /** Key ids that a copy for Alpha is sealed to; null where it is held. */
@@ -56,23 +58,72 @@ eachEngine((engine) => {
     return message.getEncryptionKeyIDs().map((id) => id.toHex().toUpperCase());
   }
 
-  test('a new encryption subkey is shown by a dry run, by the import and by REST', async () => {
+  test('a new encryption subkey is shown by a dry run and by the import, and waits; an admin may say that it is right', async () => {
     const swapped = await changed(alpha, house.clock.now(), { subkey: true });
     const after = await encryptionKey(swapped);
     expect(after).not.toBe(before);
-    const shown = [{ address: alpha.address, fingerprint: alpha.fingerprint, encryptionKey: { before, after }, whyNot: null }];
-    expect(await renew(swapped, true)).toMatchObject({ written: false, renewals: shown });
+    const of = { organisation: 'Alpha', address: alpha.address, fingerprint: alpha.fingerprint };
+    const shown = [{ ...of, encryptionKey: { before, after }, whyNot: null, waits: true, holds: false }];
+    const counts = { renewed: 0, waiting: 1, unchanged: 0, renewals: shown };
+    expect(await renew(swapped, { dryRun: true })).toMatchObject({ written: false, ...counts });
+    expect(await renew(swapped)).toMatchObject({ written: true, ...counts });
     expect(await sealedTo()).toEqual([before.slice(-16)]);
-    expect(await renew(swapped)).toMatchObject({ written: true, renewals: shown });
+    const [line] = await audit.page(house.db, { action: 'certificate.propose-renewal', limit: 1 });
+    expect(JSON.parse(line?.line ?? '').detail).toMatchObject({ fingerprint: alpha.fingerprint, before, after, holds: false });
+    // What waits already is nothing new, nor is what is there.
+    for (const same of [swapped, alpha.public])
+      expect(await renew(same)).toMatchObject({ renewed: 0, waiting: 0, unchanged: 1, renewals: [] });
+
+    const lena = await house.token('admin', house.team[0].address);
+    const [{ id, waiting }] = (await api.ask(lena, `GET /api/v1/contacts/${alpha.contactId}/certificates`)).body.items;
+    expect(waiting).toMatchObject({ before, after });
+    expect((await api.ask(lena, `POST /api/v1/contacts/${alpha.contactId}/certificates/${id}/approve`)).status).toBe(200);
     expect(await sealedTo()).toEqual([after.slice(-16)]);
+
+    const third = await changed(alpha, house.clock.now(), { subkey: true });
+    const accepted = [{ ...of, encryptionKey: { before: after, after: await encryptionKey(third) }, waits: false }];
+    expect(await renew(third, { acceptChanged: true })).toMatchObject({ renewed: 1, waiting: 0, renewals: accepted });
+    expect(await sealedTo()).toEqual([(await encryptionKey(third)).slice(-16)]);
+  });
+
+  test('of what waits and what an import brings one does not push the other out, and what is accepted ends it', async () => {
+    const swap = () => changed(alpha, house.clock.now(), { subkey: true });
+    const [first, second, third] = [await swap(), await swap(), await swap()];
+    const { certificate } = await addCertificate(house, alpha.contactId, first);
+    expect(await renew(second)).toMatchObject({ waiting: 1 });
+    const { waiting } = await shownOf(house.db, certificate);
+    const kept = await openpgp.readKey({ binaryKey: new Uint8Array(waiting?.data ?? []) });
+    expect(kept.subkeys).toHaveLength((await openpgp.readKey({ armoredKey: alpha.public })).subkeys.length + 2);
+    // An expiry that its owner changed counts at once, and what waits goes on waiting.
+    const extended = await changed(alpha, house.clock.now(), { lifetime: 10 * 365 * 86_400 });
+    expect(await renew(extended)).toMatchObject({ renewed: 1, waiting: 0 });
+    expect((await shownOf(house.db, certificate)).waiting).toBeDefined();
+    expect(await sealedTo()).toEqual([before.slice(-16)]);
+    expect(await renew(third, { acceptChanged: true })).toMatchObject({ renewed: 1 });
+    expect((await shownOf(house.db, certificate)).waiting).toBeUndefined();
+  });
+
+  test('one that an import brings and that revokes the key that was used: nothing is encrypted to either meanwhile', async () => {
+    const date = new Date(house.clock.now());
+    const grown = await (await secretOf(alpha)).addSubkey({ date });
+    const flag = openpgp.enums.reasonForRevocation.keyCompromised;
+    const revoked = await grown.subkeys[0]?.revoke(grown.keyPacket as openpgp.SecretKeyPacket, { flag }, date);
+    if (revoked) grown.subkeys[0] = revoked;
+    expect(await renew(grown.toPublic().armor())).toMatchObject({ waiting: 1, renewals: [{ waits: true, holds: true }] });
+    expect(await sealedTo()).toBeNull();
+    const held = await house.db.selectFrom('deliveries').select('reason').where('state', '=', 'held').execute();
+    expect(held).toEqual([{ reason: 'changed' }]);
+  });
+
+  test('a new encryption subkey is shown by REST, and waits', async () => {
     const again = await changed(alpha, house.clock.now(), { subkey: true });
     const answer = await api.ask(await house.token('admin'), `POST /api/v1/contacts/${alpha.contactId}/certificates`, {
       body: { certificate: again },
     });
-    const proposed = { before: after, after: await encryptionKey(again) };
+    const proposed = { before, after: await encryptionKey(again) };
     expect(answer).toMatchObject({ status: 202, body: { encryptionKey: proposed } });
-    // By REST it waits, and the old one stays meanwhile.
-    expect(await sealedTo()).toEqual([after.slice(-16)]);
+    // The old one stays meanwhile.
+    expect(await sealedTo()).toEqual([before.slice(-16)]);
     const at = `/api/v1/contacts/${alpha.contactId}/certificates/${answer.body.id}`;
     expect(await api.ask(await house.token('admin'), `POST ${at}/approve`)).toMatchObject({ body: { code: 'needs-person' } });
     const lena = await house.token('admin', house.team[0].address);
