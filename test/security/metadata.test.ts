@@ -4,7 +4,11 @@
  */
 import { beforeEach, expect, test } from 'vitest';
 import { MINUTE } from '../../src/clock.ts';
+import { threadAddress } from '../../src/mail/address.ts';
+import { fieldText, parseEntity } from '../../src/mail/message.ts';
+import { destination } from '../../src/post/destination.ts';
 import { importRoster } from '../../src/roster/import.ts';
+import * as cases from '../../src/store/cases.ts';
 import { headerOf, OPTIONS, outbox, type Sent } from '../delivery/outbox.ts';
 import { arrive, CANARY, letterOf, listCertificate } from '../post/arrive.ts';
 import { encryptedMail, type Letter } from '../support/compose.ts';
@@ -49,12 +53,13 @@ eachEngine((engine) => {
     'Autocrypt: addr=alpha@alpha.example; keydata=AAAA',
   ];
 
+  const neutral = (raw: Buffer) =>
+    headerOf(raw)
+      .replace(/^Message-ID: .*$/m, 'Message-ID: *')
+      .replace(/^Date: .*$/m, 'Date: *')
+      .replace(/boundary="[^"]*"/, 'boundary=*');
+
   test('every copy says the same, whoever wrote it and whatever it answers', async () => {
-    const neutral = (raw: Buffer) =>
-      headerOf(raw)
-        .replace(/^Message-ID: .*$/m, 'Message-ID: *')
-        .replace(/^Date: .*$/m, 'Date: *')
-        .replace(/boundary="[^"]*"/, 'boundary=*');
     const plain = await post();
     const sent = [...plain, ...(await post({ headers: telling, subject: 'Re: other', text: `${CANARY}\n`.repeat(9) }))];
     expect(sent).toHaveLength(2 * everybody.length);
@@ -95,5 +100,70 @@ eachEngine((engine) => {
     expect(orders.filter((order) => order === roster).length).toBeLessThan(2);
     expect(new Set(orders).size).toBeGreaterThan(1);
     expect(orders.some((order) => order !== order.split(',').sort().join())).toBe(true);
+  });
+
+  test('a copy of what belongs to a case looks like any other: its case, title and thread are inside alone', async () => {
+    const title = 'Heap overflow in the parser';
+    const caseId = await house.report({ subject: title });
+    const token = (await cases.byId(house.db, caseId))?.thread_token ?? '';
+    const thread = threadAddress(LISTS.distributors, caseId, token);
+    const [number = ''] = /\d{4}-\d{4}$/.exec(caseId) ?? [];
+    await outbox(house).drain();
+    const plain = await post();
+    const secrets = new RegExp(`${number}|${token}|${LISTS.distributors.replace('@', '\\+')}|heap|overflow|canary`, 'i');
+
+    house.clock.moveTo(house.clock.now() + MINUTE);
+    const copyForAlpha = plain.find(({ to }) => to === alpha.address);
+    const answered = /^Message-ID: (.*)$/m.exec(headerOf(copyForAlpha?.raw ?? Buffer.alloc(0)))?.[1];
+    const letter = letterOf(house, alpha, {
+      to: thread,
+      subject: `Re: [${caseId}] ${title}`,
+      outerSubject: `Re: [${caseId}] ${title}`,
+      headers: [...telling.filter((line) => !line.startsWith('References')), `Reply-To: ${thread}`, `References: ${answered}`],
+    });
+    const raw = await encryptedMail(letter, { recipients: [listCertificate(house, LISTS.distributors)], signer: alpha });
+    await arrive(house, raw, { to: thread, sender: alpha.address });
+    const sent = await outbox(house, { ...OPTIONS, connections: 1 }).drain();
+
+    const header = neutral(plain[0]?.raw ?? Buffer.alloc(0));
+    expect(sent.map(({ to }) => to).sort()).toEqual([...everybody, ...house.team].map(({ address }) => address).sort());
+    for (const { from, to, raw: copy } of sent) {
+      expect(neutral(copy)).toBe(header);
+      // All that stands outside of the ciphertext, in whatever encoding, and the envelope.
+      const outside = copy.toString('latin1').replace(/-----BEGIN PGP MESSAGE-----[\s\S]*-----END PGP MESSAGE-----/, '');
+      for (const shown of [outside, from ?? '']) expect(shown).not.toMatch(secrets);
+      expect(outside.match(/^[A-Za-z0-9+/=]{40,}$/gm)).toBeNull();
+      expect(outside).not.toMatch(/Reply-To|In-Reply-To|References/i);
+      const entity = parseEntity((await openCopy(copy, await makeParty(to), undefined, house.clock.now())).entity);
+      expect(fieldText(entity, 'reply-to')).toBe(thread);
+      expect(fieldText(entity, 'subject')).toBe(`Re: [${caseId}] ${title}`);
+    }
+    expect(new Set(sent.map(({ from }) => from)).size).toBe(sent.length);
+  });
+
+  test('the address of a thread is not guessed from its case, and a wrong one is answered as a case that there is not', async () => {
+    const ids = [await house.report({ text: 'one\n' }), await house.report({ text: 'another\n' })];
+    const tokens: string[] = [];
+    for (const id of ids) tokens.push((await cases.byId(house.db, id))?.thread_token ?? '');
+    // 160 bits, in the 32 letters of newToken.
+    for (const token of tokens) expect(token).toMatch(/^[a-z0-9]{32}$/);
+    const [[one = '', other = ''], [token = '', anothers = '']] = [ids, tokens];
+    expect(token).not.toBe(anothers);
+    const guesses = [
+      threadAddress(LISTS.distributors, one, anothers),
+      threadAddress(LISTS.distributors, one, token.slice(0, -1)),
+      threadAddress(LISTS.distributors, one, `${token}a`),
+      threadAddress(LISTS.distributors, one, 'x'),
+      threadAddress(LISTS.distributors, 'ORBIT-2026-9999', token),
+      threadAddress(LISTS.announce, one, token),
+      LISTS.distributors.replace('@', `+${one}@`),
+      LISTS.distributors.replace('@', `+${token}@`),
+    ];
+    for (const guess of guesses)
+      await expect(destination(house.db, house.identity.domain, guess), guess).rejects.toMatchObject({
+        reason: 'no-such-address',
+      });
+    const found = await destination(house.db, house.identity.domain, threadAddress(LISTS.distributors, other, anothers));
+    expect(found).toMatchObject({ purpose: 'thread', case: { id: other } });
   });
 });
