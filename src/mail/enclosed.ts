@@ -45,10 +45,15 @@ function beginsWithSessionKey(bytes: Uint8Array): boolean {
 
 const HEAD = '-----BEGIN PGP MESSAGE-----';
 
-/** A text in which armor begins; its first letter may look like a packet. */
+/** A text in which armor begins; its first letter may look like a packet, in whatever charset it is. */
 function isArmored(bytes: Uint8Array): boolean {
-  if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(HEAD) < 0) return false;
-  return !firstPacket(bytes) || isUtf8(bytes);
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(HEAD);
+  return head >= 0 && (!firstPacket(bytes) || isUtf8(bytes) || isWritten(bytes.subarray(0, head)));
+}
+
+/** Octets that people's words have, in every charset of one octet a letter. The versions and lengths of packets are none of these. */
+function isWritten(bytes: Uint8Array): boolean {
+  return bytes.every((octet) => octet >= 0x20 || octet === 0x09 || octet === 0x0a || octet === 0x0d);
 }
 
 /** The one armored message of a file, also where it is damaged; nobody may lose the words around it, or a second one. */

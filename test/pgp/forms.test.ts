@@ -294,6 +294,33 @@ describe('parts that are encrypted or signed each by itself', () => {
     expect(opened.aside.map((part) => viewOf(parseEntity(part)).text.trim())).toEqual(['Here it is, Jürgen:']);
   });
 
+  it.each(['Über uns:', 'Ä\tder Bericht', 'Émile', 'Übersicht\n\nzum Bericht'])(
+    'armor in a file under words in Latin-1, of which the first letter may look like a packet: %j',
+    async (words) => {
+      const bytes = Buffer.concat([Buffer.from(`${words}\n`, 'latin1'), Buffer.from(await armored())]);
+      const opened = await open(mail(...mixed(text('see'), file('report.asc', bytes))));
+      expect(seen(opened).files).toMatchObject([{ name: 'report', bytes: Buffer.from('PoC') }]);
+      expect(aside(opened)).toEqual([words]);
+      const alone = await open(mail(...file('report.asc', bytes)));
+      expect(alone).toMatchObject({
+        encrypted: true,
+        allEncrypted: false,
+        warnings: expect.arrayContaining(['unprotected-text']),
+      });
+    },
+  );
+
+  it('a binary message in which the head of an armor stands is what it is', async () => {
+    const message = await binary('PoC');
+    // RFC 9580 §5.14: a padding packet, of which every program takes no notice.
+    const quoted = Buffer.from(`\n${await armored()}`);
+    const padding = Buffer.concat([Buffer.from([0xd5, 0xff]), Buffer.alloc(4), quoted]);
+    padding.writeUInt32BE(quoted.length, 2);
+    const opened = await open(mail(...mixed(text('see'), file('report.gpg', Buffer.concat([message, padding])))));
+    expect(opened.aside).toEqual([]);
+    expect(seen(opened).files).toMatchObject([{ name: 'report', bytes: Buffer.from('PoC') }]);
+  });
+
   it.each<[string, string, string, () => Promise<string>]>([
     ['several messages in a file', 'both.asc', 'application/octet-stream', async () => `${await armored()}\n${await armored()}`],
     ['a text that shows a message', 'steps.txt', 'text/plain', async () => `Feed it this:\n${await armored()}`],
