@@ -152,13 +152,18 @@ const BREAKS =
 export function armoredLines(html: string): string {
   const asWritten = htmlLines(html);
   if (blocksIn(asWritten).length > 0) return asWritten;
+  const asShown = shownLines(html);
+  return blocksIn(asShown).length > 0 ? asShown : asWritten;
+}
+
+/** The lines of an HTML text as its reader sees them: where a line of the source ends is a blank, but in preformatted text. */
+export function shownLines(html: string): string {
   let preformatted = false;
   const flowed = html.split(/(<\/?pre\b[^<>]*>)/i).map((piece) => {
     if (/^<\/?pre\b/i.test(piece)) preformatted = !piece.startsWith('</');
     return preformatted ? piece : piece.replace(/\r?\n/g, ' ');
   });
-  const asShown = htmlLines(flowed.join(''));
-  return blocksIn(asShown).length > 0 ? asShown : asWritten;
+  return htmlLines(flowed.join(''));
 }
 
 /** The lines of an HTML text, for armor to be found in: nothing is shown, fetched or merged (CVE-2017-17688). */

@@ -1,4 +1,4 @@
-import { htmlLines } from './armor.ts';
+import { shownLines } from './armor.ts';
 import { joinedText } from './flowed.ts';
 import { decodedBody, type Entity, entityText, fileName, leaves, saysAttachment } from './message.ts';
 import { isBlank } from './shown.ts';
@@ -38,7 +38,7 @@ function textsOf(part: Entity): Entity[] {
 
 function wordsOf(part: Entity): string {
   const text = entityText(part);
-  return isHtml(part) ? htmlLines(text).replaceAll('\r\n', '\n') : joinedText(part, text);
+  return isHtml(part) ? shownLines(text).replaceAll('\r\n', '\n') : joinedText(part, text);
 }
 
 function isHtml({ mediaType }: Entity): boolean {

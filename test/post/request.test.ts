@@ -13,11 +13,13 @@ import * as posts from '../../src/store/posts.ts';
 import * as recipients from '../../src/store/recipients.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { armed } from '../embargo/armed.ts';
+import { encrypted, head, mailOf, pgpMime } from '../security/attack.ts';
 import { clearMail, cleartextSignedMail, encryptedMail, inlineMail, type Letter } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { generate, makeParty, openCopy, type Party } from '../support/party.ts';
 import { arrive, everything, letterOf, listCertificate, postOf } from './arrive.ts';
+import { holdPost } from './hold.ts';
 
 const REQUEST = 'distributors-request@orbit.example';
 const silent = createLog('silent');
@@ -74,6 +76,26 @@ eachEngine((engine) => {
     const inline = letterOf(house, alpha, { to: REQUEST, text: `list ${LISTS.distributors}\nkey\n` });
     await arrive(house, await inlineMail(inline, sealing(alpha)), { to: REQUEST });
     expect((await answer(alpha)).files).toHaveLength(1);
+  });
+
+  test('in HTML alone, its lines are those that its writer saw, wherever the source has its own', async () => {
+    const id = await holdPost(house);
+    await outbox(house).drain();
+    const ask = async (html: string) => {
+      const lines = ['Content-Type: text/html; charset=utf-8; hp="cipher"', `To: ${REQUEST}`, 'Subject: request', '', html, ''];
+      const octets = await encrypted(house, lines.join('\r\n'), LISTS.distributors, lena);
+      await arrive(house, mailOf(...head(lena.address, 'MIME-Version: 1.0', ...pgpMime(octets))), {
+        to: REQUEST,
+        sender: lena.address,
+      });
+      house.clock.moveTo(house.clock.now() + 1000);
+      return (await answer(lena)).text;
+    };
+    const spans = `<p class=MsoNormal><span lang=EN-US>held</span></p>\r\n\r\n<p class=MsoNormal><span\r\nlang=EN-US>accept\r\n${id}</span></p>`;
+    const text = await ask(`<html><body lang=DE>\r\n<div>\r\n${spans}\r\n</div>\r\n</body></html>`);
+    expect(text).toContain('> held');
+    expect(text).toContain(`> accept ${id}\n  accepted: 2 copies`);
+    expect(await ask('<pre>help\r\ncertificate</pre>')).toMatch(/> help[\s\S]*> certificate/);
   });
 
   describe('is refused in the session', () => {
