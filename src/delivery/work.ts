@@ -6,9 +6,11 @@ import { kinds } from '../post/kinds.ts';
 import { asRefusal, Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
+import type { Db } from '../store/database.ts';
 import type { Settlement } from '../store/deliveries.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
 import type { Delivery } from '../store/schema.ts';
 import { nextAttempt } from './backoff.ts';
 import { bounceSender } from './bounce.ts';
@@ -16,6 +18,7 @@ import { PRIORITY } from './copies.ts';
 import { openPost } from './opening.ts';
 import type { Outcome } from './outcome.ts';
 import { type Opened, type Prepared, prepare } from './prepare.ts';
+import { barredBy } from './standing.ts';
 import { tellTeam } from './tell.ts';
 
 /** Sends one mail; every failure is an outcome. */
@@ -141,13 +144,24 @@ async function settleCopy(
 ): Promise<deliveries.Settled | null> {
   const { db, clock } = seams;
   return db.transaction().execute(async (trx) => {
-    const settled = await deliveries.settle(trx, copy.id, lease, settlement, clock.now());
+    const now = clock.now();
+    const late = settlement.state === 'held' && settlement.reason === 'stopped' && (await wasDecided(trx, copy));
+    const settled = await deliveries.settle(trx, copy.id, lease, late ? interrupted(now) : settlement, now);
     if (!settled || settled.state === 'deferred') return settled;
     const { state, reason } = settled;
     const detail = { post: copy.post_id, case: copy.case_id, contact: copy.contact_id, reason };
     await record(trx, seams, { action: `delivery.${state}`, subject: `delivery:${copy.id}`, detail });
     return settled;
   });
+}
+
+/** Who accepts a post lets go of what is stopped by then, and who refuses it ends that: nothing may be stopped after him. */
+async function wasDecided(trx: Db, copy: Delivery): Promise<boolean> {
+  return (await posts.lockState(trx, copy.post_id)) !== 'held';
+}
+
+function interrupted(now: Instant): Settlement {
+  return { state: 'deferred', reason: 'interrupted', response: null, until: now };
 }
 
 /** Renews the lease until told to end. A process that stood still for longer finds it ended, and sends nothing more. */
@@ -213,11 +227,26 @@ interface Attempt {
 async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo }: Attempt): Promise<Settlement> {
   const { db, clock } = seams;
   if ('held' in mail) return { state: 'held', reason: mail.held, response: null };
+  const barred = await standing(seams, opened, copy);
+  if (barred) return barred;
   const shut = await gateAnswer(seams, opened, copy);
   if (shut) return shut;
-  if (!mayGo()) return { state: 'deferred', reason: 'interrupted', response: null, until: clock.now() };
+  if (!mayGo()) return interrupted(clock.now());
   const from = await envelopeSender(db, opened, copy);
   return settlementOf(await send({ from, to: copy.address, raw: mail.raw }), copy, options, clock.now());
+}
+
+/**
+ * Null: it may go, whatever a person decided since its post was opened. What was composed for the team, while the post was held, is
+ * composed anew for others.
+ */
+async function standing({ db, clock }: Seams, { post }: Opened, copy: Delivery): Promise<Settlement | null> {
+  const state = (await posts.stateOf(db, post.id)) ?? post.state;
+  const barred = await barredBy(db, state, copy);
+  if (barred === 'refused') return { state: 'failed', reason: barred, response: null };
+  if (barred === 'stopped') return { state: 'held', reason: barred, response: null };
+  const another = state !== post.state && (await barredBy(db, post.state, copy)) !== null;
+  return another ? interrupted(clock.now()) : null;
 }
 
 /**

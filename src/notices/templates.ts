@@ -137,6 +137,7 @@ const WHY: Readonly<Record<string, string>> = {
   'not-released': 'the gate is shut',
   bounced: 'a mail server further on gave it back',
   stopped: 'a person stopped it',
+  refused: 'a person refused it',
   'not-approved': 'two different people have not approved it',
   'approval-voided': 'what is kept is not what was approved',
   'not-in-clear': 'what it holds is never sent unsealed',

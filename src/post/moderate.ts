@@ -16,10 +16,11 @@ import { kinds } from './kinds.ts';
  * A post that a check of the policy holds goes to the team alone, who decide:
  *
  *   held ----> accepted    it goes to its readers, as if nothing had held it
- *     +------> refused     it goes to nobody else; whoever signed it is told
+ *     +------> refused     it goes to nobody else, what waits of its copies ends; whoever signed it is told
  *
  * One guarded update decides; whoever comes second is told that it was decided. A person may also stop what was accepted: then it is
- * held anew, for the copies that have not gone out and for archives, until he lets it go or refuses it.
+ * held anew, for the copies that have not gone out and for archives, until he lets it go or refuses it. What is under way at that moment
+ * is asked for its post's state before each attempt (delivery/standing.ts).
  */
 
 /** Distributes a held post. Gives how many copies that makes. Throws `not-found`; `conflict` where it is not held. */
@@ -47,8 +48,9 @@ export async function refusePost(seams: Seams, id: string, by: string | null, re
   const answer = signer && (await writeNotice(seams, list, { kind: 'answer', caseId: null }, noticeEntity(words)));
   await db.transaction().execute(async (trx) => {
     await decide(trx, id, { state: 'refused', by, at: clock.now() });
+    const copies = await deliveries.endWaiting(trx, id, 'refused', clock.now());
     if (answer) await send(trx, seams, { list, post: answer }, eachContact([signer]));
-    await record(trx, seams, { action: 'post.refuse', subject: `post:${id}` });
+    await record(trx, seams, { action: 'post.refuse', subject: `post:${id}`, detail: { copies } });
   });
 }
 

@@ -12,6 +12,7 @@ import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, PostK
  *     |         deferred ---> leased             tried again when due
  *     +---------------------- held, deferred     a person says: send it now
  *               delivered ---> failed            a mail server further on gave it back
+ *  queued, deferred, held ---> failed            a person refused its post (terminal)
  *
  * It may give it back before the relay's own answer is written down: that is noted (`bounced_at`), and a copy that is delivered then
  * has failed.
@@ -199,13 +200,27 @@ export async function markTold(db: Db, ids: string[], now: Instant): Promise<num
   return Number(result.numUpdatedRows);
 }
 
-/** A person sends a waiting or held copy now. False: it is in no such state. */
+/** A person sends a waiting or held copy now. False: it is in no such state, or its post is stopped or refused. */
 export async function retry(db: Db, id: string, now: Instant): Promise<boolean> {
   const result = await db
     .updateTable('deliveries')
     .set(queuedAgain(now))
     .where('id', '=', id)
     .where('state', 'in', ['deferred', 'held'])
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('posts')
+          .select('posts.id')
+          .whereRef('posts.id', '=', 'deliveries.post_id')
+          .where((of) =>
+            of.or([
+              of('posts.state', '=', 'accepted'),
+              of.and([of('posts.state', '=', 'held'), of(of.fn.coalesce('deliveries.reason', of.val('')), '!=', 'stopped')]),
+            ]),
+          ),
+      ),
+    )
     .executeTakeFirst();
   return result.numUpdatedRows === 1n;
 }
@@ -397,6 +412,17 @@ export async function holdWaiting(db: Db, postId: string, reason: string): Promi
     .set({ state: 'held', reason })
     .where('post_id', '=', postId)
     .where('state', 'in', WAITING)
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
+
+/** Ends the copies of a post that have not gone out; whoever decided that knows it. Gives how many. */
+export async function endWaiting(db: Db, postId: string, reason: string, now: Instant): Promise<number> {
+  const result = await db
+    .updateTable('deliveries')
+    .set({ state: 'failed', reason, settled_at: now, told_at: now })
+    .where('post_id', '=', postId)
+    .where('state', 'in', [...WAITING, 'held'])
     .executeTakeFirst();
   return Number(result.numUpdatedRows);
 }

@@ -111,6 +111,21 @@ export async function page(
   return query.execute();
 }
 
+export async function stateOf(db: Db, id: string): Promise<PostState | undefined> {
+  return (await db.selectFrom('posts').select('state').where('id', '=', id).executeTakeFirst())?.state;
+}
+
+/** Its state, which nobody changes until the transaction ends: PostgreSQL locks the row of an update, and this one changes nothing. */
+export async function lockState(trx: Db, id: string): Promise<PostState | undefined> {
+  const locked = await trx
+    .updateTable('posts')
+    .set((eb) => ({ state: eb.ref('state') }))
+    .where('id', '=', id)
+    .returning('state')
+    .executeTakeFirst();
+  return locked?.state;
+}
+
 /** Decides on a held post. False: it is not held, or somebody else was faster. */
 export async function decide(
   db: Db,
