@@ -4,7 +4,7 @@ import { send } from '../delivery/send.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Seams } from '../seams.ts';
 import type { Db } from '../store/database.ts';
-import * as deliveries from '../store/deliveries.ts';
+import * as posts from '../store/posts.ts';
 import type { List, NewPost } from '../store/schema.ts';
 import type { FiledPost } from './file.ts';
 import type { Look } from './look.ts';
@@ -24,6 +24,8 @@ export function adviceOn(reason: string): string {
 export interface HeldAnswer {
   post: NewPost;
   contact: { id: string; address: string };
+  /** What it answers. */
+  about: posts.HeldOf;
 }
 
 /**
@@ -33,19 +35,27 @@ export interface HeldAnswer {
 export async function prepareHeldAnswer(
   seams: Seams,
   list: List,
-  { id, state, hold_reason: reason, received_at: receivedAt }: FiledPost,
+  { id, state, hold_reason: reason, received_at: receivedAt, sender, encrypted }: FiledPost,
   { roster }: Look,
 ): Promise<HeldAnswer | null> {
   if (state !== 'held' || !reason || !roster?.contact.active) return null;
   const words = seams.words.heldPost({ list: list.address, postId: id, receivedAt, advice: adviceOn(reason) });
   const post = await writeNotice(seams, list, { kind: 'waits', caseId: null }, noticeEntity(words));
-  return { post, contact: roster.contact };
+  const { id: signerId, address } = roster.contact;
+  const fromHim = encrypted === 1 && sender?.toLowerCase() === address.toLowerCase();
+  return { post, contact: roster.contact, about: { listId: list.id, signerId, reason, address, fromHim } };
 }
 
-/** A day: what he signed in public anybody can send here, as often as he likes. */
-const MOST_TOLD = 3;
+/**
+ * A day, of a list, and for one reason. What he signed in public anybody can send here, and it must neither fill his mailbox nor use up
+ * what his own mails are answered with. So these are counted apart: whose envelope names him and who is sealed to the list. That, too, can
+ * be forged, but each text of his is held once on a list, and nothing that he signed for the list itself is held for being somebody else's.
+ */
+const MOST_TOLD = { fromHim: 50, fromOthers: 3 } as const;
 
-export async function sendHeldAnswer(trx: Db, seams: Seams, list: List, { post, contact }: HeldAnswer): Promise<void> {
-  if ((await deliveries.countTo(trx, contact.address, ['waits'], seams.clock.now() - DAY)) >= MOST_TOLD) return;
+/** Comes before the post that it answers is kept: what is counted are those before it. */
+export async function sendHeldAnswer(trx: Db, seams: Seams, list: List, { post, contact, about }: HeldAnswer): Promise<void> {
+  const most = about.fromHim ? MOST_TOLD.fromHim : MOST_TOLD.fromOthers;
+  if ((await posts.countHeld(trx, about, seams.clock.now() - DAY)) >= most) return;
   await send(trx, seams, { list, post }, eachContact([contact]));
 }

@@ -68,6 +68,35 @@ async function likeAt(db: Db, { listId, kind, caseId }: Place, marks: Marks): Pr
     .executeTakeFirst();
 }
 
+/** Posts of one signer that were held on one list, by why and by how they came. */
+export interface HeldOf {
+  listId: string;
+  signerId: string;
+  reason: string;
+  /** In any case. */
+  address: string;
+  /** Those that came sealed from that address, by the envelope, or all others. */
+  fromHim: boolean;
+}
+
+/** How many there were after `since`, whatever became of them. */
+export async function countHeld(db: Db, { listId, signerId, reason, address, fromHim }: HeldOf, since: Instant): Promise<number> {
+  const { count } = await db
+    .selectFrom('posts')
+    .select((eb) => eb.fn.countAll().as('count'))
+    .where('list_id', '=', listId)
+    .where('signer_contact_id', '=', signerId)
+    .where('hold_reason', '=', reason)
+    .where('received_at', '>', since)
+    .where((eb) => {
+      const sender = eb.fn<string>('lower', [eb.fn.coalesce('sender', eb.val(''))]);
+      const his = eb.and([eb(sender, '=', address.toLowerCase()), eb('encrypted', '=', 1)]);
+      return fromHim ? his : eb.not(his);
+    })
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** What is known of a post without opening it. */
 export type PostFacts = Omit<Post, 'content'>;
 

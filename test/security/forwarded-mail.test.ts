@@ -2,13 +2,15 @@
  * Surreptitious forwarding (Davis, USENIX 2001): whoever got a signed mail seals it anew to a list, and it looks as if its signer had
  * written there. What the signature covers must name the list (To inside, RFC 9788; or the key, RFC 9580 §5.2.3.36); else it waits.
  */
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DAY } from '../../src/clock.ts';
 import { threadAddress } from '../../src/mail/address.ts';
 import * as cases from '../../src/store/cases.ts';
 import * as contacts from '../../src/store/contacts.ts';
+import * as posts from '../../src/store/posts.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { arrive, CANARY, letterOf, listCertificate } from '../post/arrive.ts';
-import { encryptedMail, inlineMail } from '../support/compose.ts';
+import { encryptedMail, inlineMail, type Letter } from '../support/compose.ts';
 import { oneEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { blockOf, copyFor, readersOf, teamOf, wordsOf } from './attack.ts';
@@ -51,6 +53,62 @@ oneEngine((engine) => {
       await arrive(house, mail, { to: LISTS.distributors, sender: beta.address });
     }
     expect((await outbox(house).drain()).filter(({ to }) => to === alpha.address)).toHaveLength(3);
+  });
+
+  describe('what strangers send of his silences nothing of his own', () => {
+    const fromMallory = async (times: number, sender: string, to: string = LISTS.distributors) => {
+      const recipients = [listCertificate(house, to)];
+      for (let at = 0; at < times; at++) {
+        house.clock.moveTo(house.clock.now() + 1000);
+        const mail = await encryptedMail(privately(`The ${at}. to ${to} from ${sender}\n`), { recipients, signer: alpha });
+        await arrive(house, mail, { to, sender }).catch((error: unknown) => error);
+      }
+    };
+    const own = async (change: Partial<Letter> = {}) => {
+      house.clock.moveTo(house.clock.now() + 1000);
+      const letter = letterOf(house, alpha, { to: LISTS.distributors, text: `At ${house.clock.now()}.\n`, ...change });
+      return arrive(house, await encryptedMail(letter, sealing()), { to: LISTS.distributors, sender: alpha.address });
+    };
+    const told = async () => (await outbox(house).drain()).filter(({ to }) => to === alpha.address).length;
+
+    test('his own mail that waits for the same reason is answered, and so is each of a day on a moderated list', async () => {
+      await fromMallory(5, 'mallory@evil.example');
+      await fromMallory(5, 'mallory@evil.example', LISTS.security);
+      expect(await told()).toBe(6);
+      // As it comes from mutt: his signature says nothing of the list.
+      for (let times = 0; times < 5; times++) {
+        expect((await own({ to: 'old@orbit.example' })).held).toBe('unaddressed');
+        expect(await told()).toBe(1);
+      }
+      await house.db.updateTable('lists').set({ moderated: 1 }).where('id', '=', 'distributors').execute();
+      for (let times = 0; times < 6; times++) {
+        expect((await own()).held).toBe('moderated');
+        expect(await told()).toBe(1);
+      }
+    });
+
+    test('in his name and sealed: he is told fifty times a day, and of what waits for another reason as well', async () => {
+      const { contactId, address } = alpha;
+      const row = { list_id: 'distributors', kind: 'post', signer_contact_id: contactId, hold_reason: 'unaddressed' } as const;
+      const kept = {
+        ...row,
+        content: Buffer.of(1),
+        size: 1,
+        received_at: house.clock.now(),
+        state: 'held',
+        encrypted: 1,
+      } as const;
+      for (let at = 0; at < 49; at++)
+        await posts.insert(house.db, { ...kept, id: `forged${at}`, digest: `${at}`, sender: address.toUpperCase() });
+      await fromMallory(5, address);
+      expect(await told()).toBe(1);
+      await house.db.updateTable('lists').set({ moderated: 1 }).where('id', '=', 'distributors').execute();
+      expect((await own()).held).toBe('moderated');
+      expect(await told()).toBe(1);
+      house.clock.moveTo(house.clock.now() + 2 * DAY);
+      await fromMallory(5, address);
+      expect(await told()).toBe(5);
+    });
   });
 
   test('with a To of the list outside, where no signature covers it', async () => {
