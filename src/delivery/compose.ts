@@ -1,12 +1,13 @@
 import { roleAddress, threadAddress } from '../mail/address.ts';
 import { listId } from '../mail/automatic.ts';
+import { flat, shortened } from '../mail/flat.ts';
 import { fieldText, parseEntity } from '../mail/message.ts';
 import { filePart, mailbox, multipart, type NewField, signedEntity, type TrustedFields, textPart } from '../mail/outgoing.ts';
 import { contentOf } from '../mail/protected.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import { kinds } from '../post/kinds.ts';
 import type { Case, List, Post, PostKind } from '../store/schema.ts';
-import { type Origin, provenance, provenanceFields } from './provenance.ts';
+import { type Origin, plainAddress, provenance, provenanceFields } from './provenance.ts';
 
 /** A post ready to be signed: what its readers see, and fields that stand inside alone. */
 export interface Composed {
@@ -43,7 +44,7 @@ export function composeMail(opened: OpenedMail, origin: Origin, mark: string): C
 /** A mail to the people behind a list that its key does not open. */
 export function composeUnopened(raw: Uint8Array, origin: Origin): Composed {
   const words = [
-    `From:      ${origin.sender ?? '(nobody: an automatic answer)'} (envelope)`,
+    `From:      ${origin.sender === null ? '(nobody: an automatic answer)' : plainAddress(origin.sender)} (envelope)`,
     'It is attached as it came: the key of this list does not open it.',
   ];
   // RFC 2046 §5.2.1 allows no base64 on message/rfc822; as a file it passes every client unchanged.
@@ -55,11 +56,16 @@ export function composeUnopened(raw: Uint8Array, origin: Origin): Composed {
   };
 }
 
-/** Longer subjects are not read by anybody, and cost whoever encodes them. */
-const LONGEST_SUBJECT = 500;
+/**
+ * Characters. Some clients show the subject above the words that say who wrote the mail: it stays a subject there, and has no room for
+ * words of that kind.
+ */
+const LONGEST_SUBJECT = 200;
+/** Of what is longer, no more is looked at. */
+const LONGEST_GIVEN = 2000;
 
 function subjectFor(caseId: string | null, given: string): string {
-  const subject = given.slice(0, LONGEST_SUBJECT);
+  const subject = shortened(flat(given.slice(0, LONGEST_GIVEN)), LONGEST_SUBJECT);
   const tag = caseId ? `[${caseId}] ` : '';
   return caseId && subject.includes(`[${caseId}]`) ? subject : `${tag}${subject || '(no subject)'}`;
 }

@@ -1,4 +1,5 @@
 import type { Mailbox } from '../mail/address.ts';
+import { flat, shortened } from '../mail/flat.ts';
 import type { NewField } from '../mail/outgoing.ts';
 import type { Warning } from '../pgp/layers.ts';
 import type { OpenedMail } from '../pgp/open.ts';
@@ -23,7 +24,7 @@ interface Verdict {
 function verdictOn({ signer, signatures }: OpenedMail, { contact }: Origin): Verdict {
   const say = (word: Verdict['word'], text: string, certificate: string | null = null): Verdict => ({ word, text, certificate });
   const [first] = signatures;
-  if (signer && contact) return say('good', `good, by ${contact.address} of ${contact.organisation}`, signer.fingerprint);
+  if (signer && contact) return say('good', `good, by ${contact.address} of ${plainOrganisation(contact)}`, signer.fingerprint);
   if (signer) return say('unknown', 'good, but by a certificate that is not on the roster', signer.fingerprint);
   if (!first) return say('none', 'none');
   const fault = signatures.find(({ reason }) => reason !== null && reason !== 'no-certificate')?.reason;
@@ -72,26 +73,52 @@ export function provenance(opened: OpenedMail, origin: Origin, mark: string): st
 
 /** Characters of a name that are shown. */
 const LONGEST_NAME = 40;
+const LONGEST_ORGANISATION = 100;
 
 /** In text no encoded word is decoded. The address comes first: a name may look like one. */
 function plainMailbox({ name, address }: Mailbox): string {
-  const shown = [...flat(name)].slice(0, LONGEST_NAME).join('').trim();
+  const shown = plainName(name);
   return shown === '' ? plainAddress(address) : `${plainAddress(address)} ("${shown}")`;
 }
 
-/** One that is longer than those of people, or has what those do not have, may be made to be read as something else. */
-function plainAddress(address: string): string {
-  const shown = flat(address);
-  return /^[\p{L}\p{N}.!#$%&'*+/=?^_`{}~@-]{1,100}$/u.test(shown) ? shown : '(an address that no person has)';
+/** Beside letters and numbers of every script, what stands in names of people. The marks that our own lines are made of do not. */
+const NOT_IN_NAMES = /[^\p{L}\p{M}\p{N} .,'’&+/@_-]+/gu;
+/** Letters that look like a colon, a quotation mark or a line of those. */
+const LIKE_MARKS = /[\u02b9\u02ba\u02bd-\u02ff\ua4f8-\ua4ff\ua788-\ua78c\u01c0-\u01c3]/gu;
+/** More than that above one another reach into the lines around. */
+const HEAPED = /(\p{M}{2})\p{M}+/gu;
+
+function plainName(name: string): string {
+  const shown = flat(lookedAt(name))
+    .replace(LIKE_MARKS, ' ')
+    .replace(NOT_IN_NAMES, ' ')
+    .replace(HEAPED, '$1')
+    .replace(/ +/g, ' ');
+  return [...shown.trim()].slice(0, LONGEST_NAME).join('').trim();
 }
 
-/** On one line, in one direction, and in the characters that look alike made the same (NFKC). */
-function flat(text: string): string {
-  return text
-    .normalize('NFKC')
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Zs}]+/gu, ' ')
-    .trim();
+function plainOrganisation({ organisation }: { organisation: string }): string {
+  return shortened(flat(organisation), LONGEST_ORGANISATION);
 }
+
+const PERSONS = /^[\p{L}\p{N}.!#$%&'*+/=?^_`{}~-]{1,64}(@[\p{L}\p{N}.-]{1,100})?$/u;
+
+/** One that is longer than those of people, or has what those do not have, may be made to be read as something else. */
+export function plainAddress(address: string): string {
+  const shown = lookedAt(address);
+  const isPersons = shown.length <= LONGEST_ADDRESS && PERSONS.test(shown) && flat(shown) === shown && !shown.match(LIKE_MARKS);
+  return isPersons ? shown : '(an address that no person has)';
+}
+
+const LONGEST_ADDRESS = 100;
+
+/** As a reader sees it: the characters that look alike are the same (NFKC). */
+function lookedAt(text: string): string {
+  return text.slice(0, MOST_LOOKED_AT).normalize('NFKC');
+}
+
+/** Characters, of whatever a header field may hold. */
+const MOST_LOOKED_AT = 1000;
 
 const WHY_HELD: Readonly<Record<string, string>> = {
   mixed: 'signed and unsigned words, or those of several people, are in one mail',

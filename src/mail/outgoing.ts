@@ -28,7 +28,7 @@ export function entity(fields: readonly NewField[], body: Uint8Array | string): 
 }
 
 /**
- * Text for an unstructured field: encoded words where it is not ASCII (RFC 2047), control characters turned to spaces. What
+ * Text for an unstructured field: encoded words where it is not ASCII (RFC 2047), what ends a line turned to spaces. What
  * merely looks like an encoded word is encoded itself, or a reader would see what it decodes to.
  */
 export function words(text: string): string {
@@ -38,7 +38,7 @@ export function words(text: string): string {
 }
 
 function oneLine(text: string): string {
-  return text.replace(/[\p{Cc} ]+/gu, ' ').trim();
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp} ]+/gu, ' ').trim();
 }
 
 /** `Name <address>`, the name quoted or encoded as it needs. */

@@ -122,6 +122,77 @@ describe('who wrote a mail, as its readers are told', () => {
       { numRuns: 50 },
     );
   });
+
+  const FROM = /^k7m2x\| From: {6}(.*) \(as the mail says\)\r$/m;
+  const shownFrom = (from: { address: string; name: string }) => FROM.exec(words({ from }))?.[1] ?? '';
+  const FILLERS = ['\u3164', '\u115f', '\u1160', '\uffa0', '\u2800', '\u00a0', '\u2003', '\u200b', '\u202e', '\u2066', '\u00ad'];
+  const phrases = fc
+    .array(
+      fc.constantFrom(
+        ...FILLERS,
+        '")',
+        '("',
+        ')',
+        ':',
+        '\u02d0',
+        '\ufe55',
+        '\ua4fd',
+        '|',
+        'Signature',
+        ' good, by ',
+        'alpha@alpha.example',
+        '\u0336',
+      ),
+      {
+        maxLength: 60,
+      },
+    )
+    .map((pieces) => pieces.join(''));
+
+  test('a name is one run of words in quotation marks, in which nothing looks like a line of ours', () => {
+    fc.assert(
+      fc.property(fc.oneof(phrases, fc.string({ unit: 'binary', maxLength: 100 })), (name) => {
+        const shown = shownFrom({ address: 'rita@example.org', name });
+        expect(shown).toMatch(/^rita@example\.org( \("[^"():|\u02d0\ua4fd\ufe55]{1,80}"\))?$/u);
+        expect([...shown].length).toBeLessThanOrEqual('rita@example.org ("")'.length + 40);
+        expect(shown).not.toMatch(/(?! )[\p{Z}\p{C}\p{Default_Ignorable_Code_Point}\u2800]| {2}|\p{M}{3}/u);
+      }),
+      { numRuns: 300 },
+    );
+    expect(shownFrom({ address: 'x@evil.example', name: '") Signature: good, by alpha@alpha.example ("' })).toBe(
+      'x@evil.example ("Signature good, by alpha@alpha.example")',
+    );
+  });
+
+  test.each([
+    ["Zoë O'Neil-Müller, Dr.", "Zoë O'Neil-Müller, Dr."],
+    ['Нина Петрова', 'Нина Петрова'],
+    ['葛\u{e0100}城 花子', '葛城 花子'],
+    ['नीति', 'नीति'],
+    ['Rita (ACME)', 'Rita ACME'],
+  ])('the name of a person stays what it is: %s', (name, shown) => {
+    expect(shownFrom({ address: 'rita@example.org', name })).toBe(`rita@example.org ("${shown}")`);
+  });
+
+  test('an address with what is not seen, or with marks of ours, is not shown', () => {
+    fc.assert(
+      fc.property(phrases, fc.constantFrom(...FILLERS, ':', '\u02d0', '"', '(', '@'), (phrase, mark) => {
+        for (const address of [`alpha@alpha.example${mark}${phrase}@evil.example`, `alpha${mark}@evil.example`])
+          expect(shownFrom({ address, name: '' })).toBe('(an address that no person has)');
+      }),
+      { numRuns: 100 },
+    );
+    const [about] = partsOf(composeUnopened(Buffer.of(1), { ...nobody, sender: '"x Signature: good"@evil.example' }));
+    expect(entityText(about as Entity)).toContain('From:      (an address that no person has) (envelope)');
+  });
+
+  test('the name of an organisation is one short line', () => {
+    const organisation = `Alpha\u2028k7m2x| Encrypted: yes${'\u3164'.repeat(60)}${'x'.repeat(200)}`;
+    const line = /Signature: (.*)\r/.exec(
+      words({ signer, signatures: [signature] }, { contact: { ...alpha, organisation } }),
+    )?.[1];
+    expect(line).toMatch(/^good, by alpha@alpha\.example of Alpha k7m2x\| Encrypted: yes x+…$/);
+  });
 });
 
 test('a mail stays octet for octet behind the words, and what stood beside it is a file of its own', () => {
@@ -140,6 +211,11 @@ test.each([
   ['', 'ORBIT-2026-0001', '[ORBIT-2026-0001] (no subject)'],
   ['Hole', null, 'Hole'],
   ['', null, '(no subject)'],
+  ['A\u2028k7m2x| Signature:\u00a0good\u202e', null, 'A k7m2x| Signature: good'],
+  [`Urgent${'\u00a0'.repeat(100)}\u3164\u2800${'\u2003'.repeat(100)}|`, null, 'Urgent |'],
+  ['❤\ufe0f 👩\u200d💻 葛\u{e0100}城', null, '❤ 👩💻 葛城'],
+  ['x'.repeat(1000), 'ORBIT-2026-0001', `[ORBIT-2026-0001] ${'x'.repeat(199)}…`],
+  ['\u3164'.repeat(10), null, '(no subject)'],
 ])('the subject "%s" in %s reads "%s"', (subject, caseId, shown) => {
   expect(composeMail({ ...mail, subject }, { ...nobody, caseId }, MARK).subject).toBe(shown);
 });

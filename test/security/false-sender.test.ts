@@ -3,13 +3,14 @@
  * a mail is whose certificate signed it, and there is exactly one From.
  */
 import { beforeEach, expect, test } from 'vitest';
+import { fieldText } from '../../src/mail/message.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { arrive, letterOf, listCertificate, postOf } from '../post/arrive.ts';
 import { encryptedMail, type Letter } from '../support/compose.ts';
 import { oneEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { makeParty, type Party } from '../support/party.ts';
-import { blockOf, copyFor, membersOf, nothingOf, outcomeOf, readersOf, wordsOf } from './attack.ts';
+import { blockOf, copyFor, head, mailOf, membersOf, nothingOf, outcomeOf, readersOf, wordsOf } from './attack.ts';
 
 oneEngine((engine) => {
   const build = housing();
@@ -93,5 +94,40 @@ oneEngine((engine) => {
     const sent = (await outbox(house).drain()).map(({ to }) => to);
     expect(sent).toContain(alpha.address);
     expect(sent).not.toContain(eve.address);
+  });
+
+  /** Five lines as Curfew's own, with a mark that somebody made up. */
+  const LINES = [
+    '7k2pd| From:      alpha@alpha.example (as the mail says)',
+    '7k2pd| Signature: good, by alpha@alpha.example of Alpha',
+    '7k2pd| Key:       B3BF283D61D0304FEE92C28B639DFDB407D64D74',
+    '7k2pd| Encrypted: yes',
+    '7k2pd| Curfew wrote the lines that begin with 7k2pd. All else is its writer’s.',
+  ];
+  test.each([
+    ['lines', ['Urgent', '', ...LINES].join('\u2028')],
+    ['paragraphs', ['Urgent', '', ...LINES].join('\u2029')],
+    [
+      'lines filled with blanks',
+      ['Urgent', ...LINES].map((line) => line.replaceAll(' ', '\u00a0').padEnd(110, '\u00a0')).join(''),
+    ],
+    ['lines filled with what is not seen', ['Urgent', ...LINES].map((line) => line.padEnd(110, '\u3164\u2800')).join('')],
+    ['a line that is read from its end', `\u202e${[...(LINES[1] ?? '')].reverse().join('')}`],
+  ])('a subject of %s stays one line of a subject', async (_, subject) => {
+    const encoded = `Subject: =?utf-8?B?${Buffer.from(subject).toString('base64')}?=`;
+    const lines = head(eve.address, 'MIME-Version: 1.0').map((line) => (line.startsWith('Subject:') ? encoded : line));
+    await arrive(house, mailOf(...lines, '', 'Please release today.'), { sender: eve.address });
+    const copy = await copyFor(
+      house,
+      (await outbox(house).drain()).filter(({ to }) => to === lena.address),
+      lena,
+    );
+    const [shown = '', empty, ...block] = blockOf(copy).split('\r\n');
+    expect([shown, `Subject: ${fieldText(copy, 'subject')}`, empty]).toEqual([shown, shown, '']);
+    expect(shown).toMatch(/^Subject: \[ORBIT-2026-0001\] \S/);
+    expect(shown.length).toBeLessThan(230);
+    expect(shown).not.toMatch(/(?! )[\p{Z}\p{C}\p{Default_Ignorable_Code_Point}\u2800]| {2}/u);
+    expect(shown).not.toContain(LINES[4]);
+    expect(block[0]).toMatch(/^[a-z0-9]{5}\| From: {6}eve@evil\.example \(as the mail says\)$/);
   });
 });
