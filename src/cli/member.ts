@@ -15,6 +15,7 @@ export function register(program: Command): void {
   add('list', 'list the members, by organisation')
     .option('--state <state>', 'in this state alone')
     .option('--list <address>', 'on this list alone')
+    .option('--group <name>', 'in this group alone')
     .action(list);
   add('show', 'show a member, with what was said of its application')
     .argument(...of)
@@ -26,6 +27,7 @@ export function register(program: Command): void {
     .argument('<organisation>', 'its name')
     .option('--product <words>', 'what it makes')
     .option('--list <address>', 'a list that it is put on; may be given again', collect, [])
+    .option('--group <name>', 'a group that it is put into; may be given again', collect, [])
     .action(addMember);
   add('vouch', 'vouch for an applicant, as a person of another organisation')
     .argument(...of)
@@ -43,6 +45,7 @@ export function register(program: Command): void {
     .argument(...of)
     .requiredOption('--reason <reason>', 'recorded, and told to it')
     .option('--list <address>', 'a list that it is put on; may be given again', collect, [])
+    .option('--group <name>', 'a group that it is put into; may be given again', collect, [])
     .action(activate);
   for (const [name, description] of [
     ['suspend', 'suspend an active member: it gets and posts nothing'],
@@ -57,11 +60,13 @@ export function register(program: Command): void {
   add('reviewed', 'say that an active member was looked at again')
     .argument(...of)
     .action(reviewed);
-  add('change', 'change the product and the lists of a member; what is left out stays as it is')
+  add('change', 'change the product, the lists and the groups of a member; what is left out stays as it is')
     .argument(...of)
     .option('--product <words>', 'or "none"')
     .option('--add-list <address>', 'put it on this list; may be given again', collect, [])
     .option('--remove-list <address>', 'take it off this list; may be given again', collect, [])
+    .option('--add-group <name>', 'put it into this group; may be given again', collect, [])
+    .option('--remove-group <name>', 'take it out of this group; may be given again', collect, [])
     .action(change);
   add('exposure', 'list the cases that are not public and that a member has seen')
     .argument(...of)
@@ -72,17 +77,18 @@ function collect(value: string, before: string[]): string[] {
   return [...before, value];
 }
 
-async function list(options: RemoteOptions & { state?: string; list?: string }): Promise<void> {
-  const query = { state: options.state, list: options.list };
+async function list(options: RemoteOptions & { state?: string; list?: string; group?: string }): Promise<void> {
+  const query = { state: options.state, list: options.list, group: options.group };
   const items = await everyPage(connect(options), '/members', MemberView, { query });
   const rows = items.map((item) => [
     item.id,
     item.organisation,
     item.state,
     item.reviewAt?.slice(0, 10) ?? '-',
-    item.lists.join(' '),
+    item.lists.join(' ') || '-',
+    item.groups.join(' ') || '-',
   ]);
-  print(options, items, columns([['ID', 'ORGANISATION', 'STATE', 'REVIEW', 'LISTS'], ...rows]).map(printable));
+  print(options, items, columns([['ID', 'ORGANISATION', 'STATE', 'REVIEW', 'LISTS', 'GROUPS'], ...rows]).map(printable));
 }
 
 /** By the name to the letter, or by the id. Throws Refusal('not-found'). */
@@ -123,9 +129,15 @@ async function apply(file: string, options: RemoteOptions): Promise<void> {
   print(options, said, ['The application was received. What comes of it is told by mail.']);
 }
 
-async function addMember(organisation: string, options: RemoteOptions & { product?: string; list: string[] }): Promise<void> {
-  const { product, list: lists } = options;
-  const body = { organisation, ...(product === undefined ? {} : { product }), lists };
+/** Where a member is put. */
+interface Places extends RemoteOptions {
+  list: string[];
+  group: string[];
+}
+
+async function addMember(organisation: string, options: Places & { product?: string }): Promise<void> {
+  const { product, list: lists, group: groups } = options;
+  const body = { organisation, ...(product === undefined ? {} : { product }), lists, groups };
   tell(options, await connect(options).ask('POST /members', MemberView, body));
 }
 
@@ -158,9 +170,9 @@ async function proveKey(member: string, options: RemoteOptions): Promise<void> {
   print(options, said, [`${said.asked} contacts are asked to prove their certificates`]);
 }
 
-async function activate(member: string, options: RemoteOptions & { reason: string; list: string[] }): Promise<void> {
+async function activate(member: string, options: Places & { reason: string }): Promise<void> {
   const client = connect(options);
-  const body = { reason: options.reason, lists: options.list };
+  const body = { reason: options.reason, lists: options.list, groups: options.group };
   tell(options, await client.ask(`POST ${await at(client, member, '/activate')}`, MemberView, body));
 }
 
@@ -180,23 +192,36 @@ interface ChangeOptions extends RemoteOptions {
   product?: string;
   addList: string[];
   removeList: string[];
+  addGroup: string[];
+  removeGroup: string[];
 }
 
 async function change(member: string, options: ChangeOptions): Promise<void> {
   const client = connect(options);
   const path = await at(client, member);
-  const { lists } = await client.ask(`GET ${path}`, MemberView);
+  const { lists, groups } = await client.ask(`GET ${path}`, MemberView);
   const off = options.removeList.map((address) => address.toLowerCase());
-  const unknown = off.filter((address) => !lists.includes(address));
-  if (unknown.length > 0)
-    throw new Refusal('invalid', `It is not on ${unknown.join(', ')}; it is on ${lists.join(', ') || 'none'}`);
-  const wanted = [...new Set([...lists.filter((address) => !off.includes(address)), ...options.addList])];
+  const wanted = placesAfter(lists, { add: options.addList, remove: off, place: 'on' });
+  const named = placesAfter(groups, { add: options.addGroup, remove: options.removeGroup, place: 'in' });
   const body = {
     ...(options.product === undefined ? {} : { product: options.product === 'none' ? null : options.product }),
-    ...(off.length + options.addList.length === 0 ? {} : { lists: wanted }),
+    ...(wanted === undefined ? {} : { lists: wanted }),
+    ...(named === undefined ? {} : { groups: named }),
   };
   if (Object.keys(body).length === 0) throw misused('Nothing is to be changed: curfew member change --help');
   tell(options, await client.ask(`PATCH ${path}`, MemberView, body));
+}
+
+/** Undefined where nothing is to be changed. */
+function placesAfter(
+  before: readonly string[],
+  { add, remove, place }: { add: readonly string[]; remove: readonly string[]; place: string },
+): string[] | undefined {
+  const unknown = remove.filter((name) => !before.includes(name));
+  if (unknown.length > 0)
+    throw new Refusal('invalid', `It is not ${place} ${unknown.join(', ')}; it is ${place} ${before.join(', ') || 'none'}`);
+  if (add.length + remove.length === 0) return undefined;
+  return [...new Set([...before.filter((name) => !remove.includes(name)), ...add])];
 }
 
 async function exposure(member: string, options: RemoteOptions): Promise<void> {
@@ -212,6 +237,7 @@ function linesOf(member: Static<typeof MemberView>): string[] {
     `Id:        ${member.id}`,
     `Product:   ${member.product ?? '-'}`,
     `Lists:     ${member.lists.join(' ') || '-'}`,
+    `Groups:    ${member.groups.join(' ') || '-'}`,
     `Reason:    ${member.reason ?? '-'}`,
     `Terms:     ${member.terms ?? '-'}`,
     `Review:    ${member.reviewAt ?? '-'}`,

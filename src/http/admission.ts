@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import { applyUnseen, decide, judge, remove, reviewed, vouch } from '../roster/admission.ts';
-import { Address, Entry } from '../roster/entries.ts';
+import { Address, Entry, GroupName } from '../roster/entries.ts';
 import { askForProof } from '../roster/prove.ts';
 import * as admission from '../store/admission.ts';
 import type { Db } from '../store/database.ts';
@@ -195,7 +195,10 @@ function postDecision(
   const lists = Type.Optional(
     Type.Array(Address, { maxItems: 100, description: 'of an activation: addresses of the lists that he is put on' }),
   );
-  const body = Type.Object({ reason: Reason, lists }, strict);
+  const groups = Type.Optional(
+    Type.Array(GroupName, { maxItems: 100, description: 'of an activation: names of the groups that he is put into' }),
+  );
+  const body = Type.Object({ reason: Reason, lists, groups }, strict);
   const schema = { tags, summary, params: ById, headers: IfMatch, body, response: { 200: MemberView } };
   app.post(`/members/:id/${step}`, { schema }, async ({ params, headers, body: decision, caller }, reply) => {
     const wish = { lists: [], ...decision };

@@ -2,9 +2,10 @@ import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
-import { Address, Entry } from '../roster/entries.ts';
+import { Address, Entry, GroupName } from '../roster/entries.ts';
 import { addMember, changeMember } from '../roster/members.ts';
 import type { Db } from '../store/database.ts';
+import * as groups from '../store/groups.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { Member } from '../store/schema.ts';
@@ -28,7 +29,7 @@ export function memberRoutes(app: App, api: Api): void {
   patchMember(app, api);
 }
 
-function memberView(member: Member, onLists: string[]): Static<typeof MemberView> {
+function memberView(member: Member, onLists: string[], inGroups: string[]): Static<typeof MemberView> {
   const { id, state, reason, created_at, updated_at } = member;
   return {
     id,
@@ -37,6 +38,7 @@ function memberView(member: Member, onLists: string[]): Static<typeof MemberView
     state,
     reason,
     lists: onLists.sort(),
+    groups: inGroups,
     createdAt: toIso(created_at),
     updatedAt: toIso(updated_at),
     terms: member.terms,
@@ -51,6 +53,7 @@ export async function shown(db: Db, reply: FastifyReply, member: Member): Promis
   return memberView(
     member,
     ids.flatMap((id) => known.get(id) ?? []),
+    await groups.ofMember(db, member.id),
   );
 }
 
@@ -59,6 +62,7 @@ const Filter = Type.Object(
     ...paging,
     state: Type.Optional(MemberState),
     list: Type.Optional({ ...Name, description: 'the id or the address of a list that they are on' }),
+    group: Type.Optional(GroupName),
     organisation: Type.Optional({ ...organisation, description: 'what the name begins with, to the letter' }),
   },
   strict,
@@ -75,10 +79,11 @@ function listMembers(app: App, { seams: { db } }: Api): void {
       (member) => member.organisation,
     );
     const known = await lists.addresses(db, [...new Set(items.flatMap((member) => member.lists))]);
-    const view = (member: members.MemberOnLists) =>
+    const view = (member: members.PlacedMember) =>
       memberView(
         member,
         member.lists.flatMap((id) => known.get(id) ?? []),
+        member.groups,
       );
     return { items: items.map(view), next };
   });
@@ -91,7 +96,12 @@ function showMember(app: App, { seams: { db } }: Api): void {
 
 function postMember(app: App, { seams }: Api): void {
   const body = Type.Object(
-    { organisation, product, lists: Type.Array(Address, { maxItems: 100, description: 'an array of list addresses' }) },
+    {
+      organisation,
+      product,
+      lists: Type.Array(Address, { maxItems: 100, description: 'an array of list addresses' }),
+      groups: Type.Optional(Type.Array(GroupName, { maxItems: 100, description: 'an array of names of groups' })),
+    },
     strict,
   );
   const schema = { tags, summary: 'Add a member, as one who has applied', body, response: { 201: MemberView } };
@@ -102,23 +112,26 @@ function postMember(app: App, { seams }: Api): void {
   });
 }
 
-function patchMember(app: App, { seams }: Api): void {
+function patchMember(app: App, { seams, changed }: Api): void {
   const onLists = Type.Array(Address, { maxItems: 100, description: 'addresses of all the lists that he is to be on' });
+  const inGroups = Type.Array(GroupName, { maxItems: 100, description: 'names of all the groups that he is to be in' });
   const schema = {
     tags,
-    summary: 'Change the product and the lists of a member',
+    summary: 'Change the product, the lists and the groups of a member',
     description: 'What is left out stays as it is.',
     params: ById,
     headers: IfMatch,
     body: Type.Object(
-      { product: Type.Optional(OrNull(organisation)), lists: Type.Optional(onLists) },
+      { product: Type.Optional(OrNull(organisation)), lists: Type.Optional(onLists), groups: Type.Optional(inGroups) },
       { ...strict, minProperties: 1 },
     ),
     response: { 200: MemberView },
   };
-  app.patch('/members/:id', { schema }, async ({ params, headers, body, caller }, reply) =>
-    shown(seams.db, reply, await changeMember(acting(seams, caller), params.id, body, seenVersion(headers))),
-  );
+  app.patch('/members/:id', { schema }, async ({ params, headers, body, caller }, reply) => {
+    const member = await changeMember(acting(seams, caller), params.id, body, seenVersion(headers));
+    changed.deliveries();
+    return shown(seams.db, reply, member);
+  });
 }
 
 export async function knownMember(db: Db, id: string): Promise<Member> {

@@ -227,6 +227,7 @@ export const MemberView = Type.Object({
   state: MemberState,
   reason: OrNull(Type.String({ description: 'of the last change of state' })),
   lists: Type.Array(Type.String(), { description: 'addresses' }),
+  groups: Type.Array(Type.String(), { description: 'names: what a case can be limited to' }),
   createdAt: InstantUtc,
   updatedAt: InstantUtc,
   terms: OrNull(Type.String({ description: 'the version of the terms that he accepted' })),

@@ -11,6 +11,7 @@ import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
+import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
 import type { Contact, Member, MemberState } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
@@ -187,10 +188,11 @@ async function contactOf(
   return contact.id;
 }
 
-/** Who is out is on no list, and has no contact who acts or gets anything. */
+/** Who is out is on no list, in no group, and has no contact who acts or gets anything. */
 async function letGo(trx: Db, memberId: string): Promise<void> {
   const on = await members.listsOf(trx, memberId);
   for (const list of on) await members.removeFromList(trx, memberId, list);
+  await groups.replace(trx, memberId, []);
   await contacts.retireAll(trx, memberId);
   await mustHaveReaders(trx, on);
 }
@@ -326,6 +328,8 @@ export interface Decided {
   reason: string;
   /** Of an activation: addresses of the lists that he is put on. */
   lists?: readonly string[];
+  /** Of an activation: names of the groups that he is put into. */
+  groups?: readonly string[];
 }
 
 /** `expected`: the version that whoever asks has seen. Throws Refusal: invalid, not-found, stale, conflict. */
@@ -334,12 +338,13 @@ export async function decide(
   { project }: Pick<AdmissionRules, 'project'>,
   memberId: string,
   step: Decision,
-  { reason, lists: wanted = [] }: Decided,
+  { reason, lists: wanted = [], groups: named = [] }: Decided,
   expected?: string,
 ): Promise<Member> {
   const { db, clock } = seams;
   if (reason.trim() === '') throw new Refusal('invalid', 'A reason is needed: it is recorded');
-  if (wanted.length > 0 && step !== 'activate') throw new Refusal('invalid', 'Lists are given with an activation alone');
+  if (wanted.length + named.length > 0 && step !== 'activate')
+    throw new Refusal('invalid', 'Lists and groups are given with an activation alone');
   const seen = await mustBe(db, memberId);
   const to = next(seen.state, step);
   if (to === undefined) throw new Refusal('conflict', `"${seen.organisation}" is ${seen.state}: ${REFUSED[step]}`);
@@ -354,13 +359,14 @@ export async function decide(
     const now = clock.now();
     const state = await moveTo(trx, seen, step, reason, now);
     for (const id of ids) await members.addToList(trx, memberId, id);
+    await groups.add(trx, groups.memberships(memberId, named));
     const review = step === 'activate' ? { review_at: now + REVIEW, review_told_at: null } : {};
     await members.change(trx, memberId, review);
     await tellMember(trx, seams, told, memberId);
     if (step === 'reject') await letGo(trx, memberId);
     // Whoever asked for his removal was answered by that.
     if (step === 'reinstate') await admission.dropRemovals(trx, memberId);
-    await record(trx, seams, deed(`member.${step}`, seen, state, { reason, lists: ids }));
+    await record(trx, seams, deed(`member.${step}`, seen, state, { reason, lists: ids, groups: [...named] }));
     return mustBe(trx, memberId);
   });
 }

@@ -5,6 +5,8 @@ import { Refusal } from '../refusal.ts';
 import { type RosterEntry, type RosterProblem, showableAddress } from './entries.ts';
 
 const COLUMNS = ['organisation', 'product', 'lists', 'address', 'name', 'certificate'] as const;
+/** A roster of before there were groups is one too. */
+const OPTIONAL = ['groups'] as const;
 
 /**
  * A roster in CSV (RFC 4180, with a header row), one contact a row, as the entries of the JSON form.
@@ -17,7 +19,7 @@ export function entriesFromCsv(
 ): { entries: RosterEntry[]; problems: RosterProblem[] } {
   const entries = new Map<string, { entry: RosterEntry; index: number }>();
   const problems: RosterProblem[] = [];
-  for (const { row, line } of readRows(csv, COLUMNS, 'a roster')) {
+  for (const { row, line } of readRows(csv, COLUMNS, 'a roster', OPTIONAL)) {
     const found = entries.get(row.organisation) ?? {
       entry: { organisation: row.organisation, lists: [], contacts: [] },
       index: entries.size,
@@ -27,7 +29,9 @@ export function entriesFromCsv(
     const tell = (problem: string) =>
       problems.push({ entry: index, address: showableAddress(row.address), problem: `Line ${line}: ${problem}` });
 
-    entry.lists.push(...row.lists.split(/[\s;]+/).filter((list) => list !== '' && !entry.lists.includes(list)));
+    entry.lists.push(...wordsOf(row.lists).filter((list) => !entry.lists.includes(list)));
+    const groups = wordsOf(row.groups ?? '').filter((name) => !entry.groups?.includes(name));
+    if (groups.length > 0) entry.groups = [...(entry.groups ?? []), ...groups];
     if (row.product !== '' && entry.product !== undefined && entry.product !== row.product)
       tell(`the product is ${JSON.stringify(row.product)} here and ${JSON.stringify(entry.product)} above`);
     else if (row.product !== '') entry.product = row.product;
@@ -42,7 +46,12 @@ export function entriesFromCsv(
   return { entries: [...entries.values()].map(({ entry }) => entry), problems };
 }
 
-/** Spreadsheets of half of Europe separate by semicolons. Then several lists of a row are separated by blanks. */
+/** Of a cell that may have several. */
+function wordsOf(cell: string): string[] {
+  return cell.split(/[\s;]+/).filter((word) => word !== '');
+}
+
+/** Spreadsheets of half of Europe separate by semicolons. Then several lists or groups of a row are separated by blanks. */
 function delimiterOf(csv: string): ',' | ';' {
   const [header = ''] = csv.split('\n', 1);
   return header.includes(';') && !header.includes(',') ? ';' : ',';
@@ -63,15 +72,16 @@ export function organisationsFromCsv(csv: string): Map<string, string> {
   return organisations;
 }
 
-function readRows<Column extends string>(
+function readRows<Column extends string, Optional extends string = never>(
   csv: string,
   columns: readonly Column[],
   what: string,
-): { row: Record<Column, string>; line: number }[] {
+  optional: readonly Optional[] = [],
+): { row: Record<Column, string> & Partial<Record<Optional, string>>; line: number }[] {
   try {
-    const rows = parse<{ record: Record<Column, string>; info: { lines: number } }>(csv, {
+    const rows = parse<{ record: Record<Column, string> & Partial<Record<Optional, string>>; info: { lines: number } }>(csv, {
       bom: true,
-      columns: (header: string[]) => checkHeader(header, columns),
+      columns: (header: string[]) => checkHeader(header, columns, optional),
       delimiter: delimiterOf(csv),
       info: true,
       skip_empty_lines: true,
@@ -84,10 +94,10 @@ function readRows<Column extends string>(
   }
 }
 
-function checkHeader(header: string[], columns: readonly string[]): string[] {
+function checkHeader(header: string[], columns: readonly string[], optional: readonly string[]): string[] {
   const names = header.map((name) => name.toLowerCase());
   const missing = columns.filter((column) => !names.includes(column));
-  const unknown = names.filter((name) => !columns.includes(name));
+  const unknown = names.filter((name) => !columns.includes(name) && !optional.includes(name));
   const twice = names.filter((name, i) => names.indexOf(name) !== i);
   if (missing.length + unknown.length + twice.length === 0) return names;
   const named = (what: string, list: readonly string[]) => (list.length > 0 ? `; ${what}: ${list.join(', ')}` : '');

@@ -12,6 +12,11 @@ const ADDRESS =
   "^(?=.{3,254}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@([A-Za-z0-9-]{1,63}\\.)*[A-Za-z0-9-]{1,63}$";
 export const Address = Type.String({ pattern: ADDRESS, description: 'a mail address, as in security@alpha.example' });
 
+export const GroupName = Type.String({
+  pattern: '^[a-z0-9][a-z0-9-]{0,39}$',
+  description: 'the name of a group: 1 to 40 of a-z, 0-9 and "-", as in "kernel"',
+});
+
 const Contact = Type.Object(
   {
     address: Address,
@@ -29,6 +34,7 @@ export const Entry = Type.Object(
     organisation: Words,
     product: Type.Optional(Words),
     lists: Type.Array(Address, { description: 'an array of list addresses' }),
+    groups: Type.Optional(Type.Array(GroupName, { description: 'an array of names of groups' })),
     contacts: Type.Array(Contact, { description: 'an array of {address, name?, certificate}' }),
   },
   { additionalProperties: false },

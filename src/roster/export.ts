@@ -23,6 +23,7 @@ function entryOf(member: members.MemberWithContacts, addresses: ReadonlyMap<stri
     organisation: member.organisation,
     ...(member.product === null ? {} : { product: member.product }),
     lists: member.lists.flatMap((id) => addresses.get(id) ?? []).sort(),
+    ...(member.groups.length === 0 ? {} : { groups: member.groups }),
     contacts: member.contacts
       .filter(({ active }) => active === 1)
       .map(({ address, name, certificate }) => ({

@@ -7,6 +7,7 @@ import type { Local } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
+import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
 import { portions } from '../store/rows.ts';
 import type { Certificate, Contact, NewMember } from '../store/schema.ts';
@@ -109,7 +110,7 @@ export async function importRoster(
 }
 
 function counts(steps: readonly Step[]): Omit<ImportReport, 'written' | 'problems'> {
-  const adds = (step: Step) => step.lists.length + step.contacts.length + step.renewals.length > 0;
+  const adds = (step: Step) => step.lists.length + step.groups.length + step.contacts.length + step.renewals.length > 0;
   const renewals = steps.flatMap(({ organisation, renewals: some }) => some.map((one) => reported(organisation, one)));
   return {
     members: steps.filter((step) => !step.member).length,
@@ -156,6 +157,7 @@ interface Rows {
   /** Empty where he is there already. */
   members: NewMember[];
   lists: { member_id: string; list_id: string }[];
+  groups: { member_id: string; name: string }[];
   contacts: Contact[];
   certificates: { certificate: Certificate; keys: ReadCertificate['keys'] }[];
   deeds: Deed[];
@@ -163,7 +165,7 @@ interface Rows {
 
 function rowsOf(step: Step, writing: Writing): Rows {
   const memberId = step.member?.id ?? newId(writing.clock);
-  const rows: Rows = { step, memberId, members: [], lists: [], contacts: [], certificates: [], deeds: [] };
+  const rows: Rows = { step, memberId, members: [], lists: [], groups: [], contacts: [], certificates: [], deeds: [] };
   const subject = `member:${memberId}`;
   if (!step.member) {
     const { organisation, product } = step;
@@ -174,6 +176,8 @@ function rowsOf(step: Step, writing: Writing): Rows {
     rows.lists.push({ member_id: memberId, list_id: listId });
     rows.deeds.push({ action: 'member.put-on-list', subject, detail: { list: listId } });
   }
+  rows.groups.push(...groups.memberships(memberId, step.groups));
+  rows.deeds.push(...step.groups.map((group) => ({ action: 'member.put-into-group', subject, detail: { group } })));
   for (const contact of step.contacts) addContact(rows, contact, writing);
   for (const { certificate, renewal, waiting } of step.renewals) rows.deeds.push(renewalDeed(certificate, renewal, waiting));
   if (step.activate)
@@ -211,6 +215,10 @@ async function write(tx: Db, batch: readonly Rows[], { now, reason }: Writing): 
   await members.addToLists(
     tx,
     batch.flatMap((one) => one.lists),
+  );
+  await groups.add(
+    tx,
+    batch.flatMap((one) => one.groups),
   );
   await releaseTo(
     tx,

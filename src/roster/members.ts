@@ -4,47 +4,62 @@ import { Refusal } from '../refusal.ts';
 import type { Local } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
+import * as groups from '../store/groups.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { Member } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
 import { isOut } from './state.ts';
 
+/** What somebody writes down who did not apply by himself. */
+export interface NewEntry {
+  organisation: string;
+  product: string | null;
+  /** Addresses of lists that have members. */
+  lists: readonly string[];
+  /** Names. */
+  groups?: readonly string[];
+}
+
 /**
- * Adds a member in the state `applied`. `lists`: addresses of lists that have members.
+ * Adds a member in the state `applied`.
  * Throws Refusal: invalid (another list), conflict (the organisation is there).
  */
 export async function addMember(
   local: Local,
-  { organisation, product, lists: wanted }: { organisation: string; product: string | null; lists: readonly string[] },
+  { organisation, product, lists: wanted, groups: names = [] }: NewEntry,
 ): Promise<Member> {
   return local.db.transaction().execute(async (trx) => {
     const ids = await listsWithMembers(trx, wanted);
     const member = await enterMember(trx, local, { organisation, product });
     for (const id of ids) await members.addToList(trx, member.id, id);
+    await groups.replace(trx, member.id, [...new Set(names)]);
     await record(trx, local, {
       action: 'member.add',
       subject: `member:${member.id}`,
-      detail: { organisation, product, lists: ids },
+      detail: { organisation, product, lists: ids, groups: [...names] },
     });
     return member;
   });
 }
 
-/** What an admin changes of a member; what is left out stays. `lists`: addresses of all that he is to be on. */
+/** What an admin changes of a member; what is left out stays. */
 export interface MemberChange {
   product?: string | null;
+  /** Addresses of all that he is to be on. */
   lists?: readonly string[];
+  /** Names of all that he is to be in. */
+  groups?: readonly string[];
 }
 
 /**
- * Changes a member's product and lists: what is sent to a list from now on. `expected`: the version that whoever asks has seen.
+ * Changes a member's product, lists and groups: what he is sent from now on. `expected`: the version that whoever asks has seen.
  * Throws Refusal: not-found, stale; invalid for another list; conflict where he is out, or an intake list would be left without readers.
  */
 export async function changeMember(
   local: Local,
   id: string,
-  { product, lists: wanted }: MemberChange,
+  { product, lists: wanted, groups: named }: MemberChange,
   expected?: string,
 ): Promise<Member> {
   const { db, clock } = local;
@@ -59,12 +74,20 @@ export async function changeMember(
     for (const list of after) if (!before.includes(list)) await members.addToList(trx, id, list);
     for (const list of before) if (!after.includes(list)) await members.removeFromList(trx, id, list);
     await mustHaveReaders(trx, before);
+    const regrouped = named === undefined ? {} : await changeGroups(trx, id, named);
     const to = { ...(product === undefined ? {} : { product }), updated_at: clock.now() };
     await members.change(trx, id, to);
-    const detail = { ...(product === undefined ? {} : { product }), lists: after, before };
+    const detail = { ...(product === undefined ? {} : { product }), lists: after, before, ...regrouped };
     await record(trx, local, { action: 'member.change', subject: `member:${id}`, detail });
     return { ...member, ...to };
   });
+}
+
+/** Gives what is recorded of it. */
+async function changeGroups(trx: Db, id: string, wanted: readonly string[]) {
+  const [before, after] = [await groups.ofMember(trx, id), [...new Set(wanted)].sort()];
+  await groups.replace(trx, id, after);
+  return { groups: after, groupsBefore: before };
 }
 
 /** Throws Refusal('conflict') where one of these is an intake list, and nobody is left who gets what is reported to it. */

@@ -39,6 +39,8 @@ export interface PreparedEntry {
   organisation: string;
   product: string | null;
   lists: string[];
+  /** Names. */
+  groups: string[];
   contacts: NewContact[];
   renewals: RenewedContact[];
 }
@@ -78,6 +80,8 @@ export interface Step {
   member: { id: string; state: MemberState } | null;
   /** Ids. */
   lists: string[];
+  /** Names. */
+  groups: string[];
   contacts: NewContact[];
   /** Those that say something new. */
   renewals: RenewedContact[];
@@ -158,8 +162,12 @@ function planEntry(standing: Standing, entry: PreparedEntry, activate: boolean):
   const lists = planLists(standing, entry);
   const contacts = planContacts(standing, entry, member);
   const renewals = entry.renewals.filter(({ isNew }) => isNew);
-  const fresh = { lists: lists.ids.filter((id) => !member?.lists.includes(id)), contacts: contacts.fresh };
-  const adds = fresh.lists.length + fresh.contacts.length > 0;
+  const fresh = {
+    lists: lists.ids.filter((id) => !member?.lists.includes(id)),
+    groups: entry.groups.filter((name) => !member?.groups.includes(name)),
+    contacts: contacts.fresh,
+  };
+  const adds = fresh.lists.length + fresh.groups.length + fresh.contacts.length > 0;
   const state = member?.state ?? 'applied';
   const problems = [...lists.problems, ...contacts.problems, ...takenRenewals(standing, entry.index, renewals)];
   const tell = (problem: string) => problems.push({ entry: entry.index, address: null, problem });

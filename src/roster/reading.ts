@@ -51,8 +51,8 @@ export async function readCertificates(
   return { entries: [...prepared.values()], problems };
 }
 
-function empty({ index, organisation, product, lists }: PlacedEntry): PreparedEntry {
-  return { index, organisation, product: product ?? null, lists, contacts: [], renewals: [] };
+function empty({ index, organisation, product, lists, groups = [] }: PlacedEntry): PreparedEntry {
+  return { index, organisation, product: product ?? null, lists, groups: [...new Set(groups)], contacts: [], renewals: [] };
 }
 
 /** How many certificates are under way at once: every thread has its next one waiting, and none waits long. */

@@ -4,6 +4,7 @@ import { Refusal } from '../refusal.ts';
 import * as certificates from './certificates.ts';
 import * as contacts from './contacts.ts';
 import type { Db } from './database.ts';
+import * as groups from './groups.ts';
 import { type PageOf, portions } from './rows.ts';
 import type { Certificate, Contact, Member, MemberState, NewMember } from './schema.ts';
 
@@ -12,11 +13,17 @@ export interface ContactWithCertificate extends Contact {
   certificate: Certificate | null;
 }
 
-export interface MemberWithContacts extends Member {
-  /** By address, active or not. */
-  contacts: ContactWithCertificate[];
+/** A member, and what he belongs to. */
+export interface PlacedMember extends Member {
   /** Ids. */
   lists: string[];
+  /** Names. */
+  groups: string[];
+}
+
+export interface MemberWithContacts extends PlacedMember {
+  /** By address, active or not. */
+  contacts: ContactWithCertificate[];
 }
 
 /** Throws Refusal('conflict') where a member of this organisation is there. */
@@ -60,14 +67,16 @@ export async function enteredSince(db: Db, since: Instant): Promise<number> {
   return Number(count);
 }
 
-/** Every member in every state, by organisation, in four queries however many there are. */
+/** Every member in every state, by organisation, in five queries however many there are. */
 export async function all(db: Db): Promise<MemberWithContacts[]> {
   const members = await db.selectFrom('members').selectAll().orderBy('organisation').execute();
   const memberships = await db.selectFrom('member_lists').selectAll().orderBy('list_id').execute();
+  const inGroups = await groups.byMember(db);
   const people = await contacts.all(db);
   const current = new Map((await certificates.allCurrent(db)).map((certificate) => [certificate.contact_id, certificate]));
 
-  const found = new Map<string, MemberWithContacts>(members.map((member) => [member.id, { ...member, contacts: [], lists: [] }]));
+  const placed = (member: Member) => ({ ...member, contacts: [], lists: [], groups: inGroups.get(member.id) ?? [] });
+  const found = new Map<string, MemberWithContacts>(members.map((member) => [member.id, placed(member)]));
   for (const { member_id, list_id } of memberships) found.get(member_id)?.lists.push(list_id);
   for (const contact of people)
     found.get(contact.member_id)?.contacts.push({ ...contact, certificate: current.get(contact.id) ?? null });
@@ -78,20 +87,17 @@ export interface MemberFilter {
   state?: MemberState;
   /** The id of a list. */
   listId?: string;
+  /** The name of a group. */
+  group?: string;
   /** What the organisation's name begins with, to the letter. */
   organisation?: string;
-}
-
-export interface MemberOnLists extends Member {
-  /** Ids. */
-  lists: string[];
 }
 
 /** By organisation, after the one of that name. */
 export async function page(
   db: Db,
-  { limit, after, state, listId, organisation }: PageOf & MemberFilter,
-): Promise<MemberOnLists[]> {
+  { limit, after, state, listId, group, organisation }: PageOf & MemberFilter,
+): Promise<PlacedMember[]> {
   let query = db.selectFrom('members').selectAll().orderBy('organisation').limit(limit);
   if (after !== undefined) query = query.where('organisation', '>', after);
   if (state !== undefined) query = query.where('state', '=', state);
@@ -104,14 +110,14 @@ export async function page(
           .where('member_lists.list_id', '=', listId),
       ),
     );
+  if (group !== undefined)
+    query = query.where('id', 'in', (eb) => eb.selectFrom('member_groups').select('member_id').where('name', '=', group));
   if (organisation !== undefined)
     query = query.where(sql<boolean>`substr(organisation, 1, length(${organisation})) = ${organisation}`);
   const found = await query.execute();
-  const lists = await listsOfAll(
-    db,
-    found.map(({ id }) => id),
-  );
-  return found.map((member) => ({ ...member, lists: lists.get(member.id) ?? [] }));
+  const ids = found.map(({ id }) => id);
+  const [lists, inGroups] = [await listsOfAll(db, ids), await groups.byMember(db, ids)];
+  return found.map((member) => ({ ...member, lists: lists.get(member.id) ?? [], groups: inGroups.get(member.id) ?? [] }));
 }
 
 async function listsOfAll(db: Db, memberIds: readonly string[]): Promise<Map<string, string[]>> {

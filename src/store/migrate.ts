@@ -9,6 +9,7 @@ import * as members from '../../migrations/0007_members.ts';
 import * as listKeys from '../../migrations/0008_list_keys.ts';
 import * as tokenScopes from '../../migrations/0009_token_scopes.ts';
 import * as identities from '../../migrations/0010_identities.ts';
+import * as needToKnow from '../../migrations/0011_need_to_know.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -23,6 +24,7 @@ const migrations: Record<string, Migration> = {
   '0008_list_keys': listKeys,
   '0009_token_scopes': tokenScopes,
   '0010_identities': identities,
+  '0011_need_to_know': needToKnow,
 };
 
 /** Brings the schema up to date, under the migrator's lock. Throws with the name of the migration that failed. */

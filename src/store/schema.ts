@@ -6,6 +6,7 @@ export interface Schema {
   lists: ListTable;
   members: MemberTable;
   member_lists: { member_id: string; list_id: string };
+  member_groups: { member_id: string; name: string };
   contacts: ContactTable;
   certificates: CertificateTable;
   certificate_keys: { certificate_id: string; fingerprint: string; key_id: string };
@@ -15,6 +16,10 @@ export interface Schema {
   cases: CaseTable;
   /** The last number given in a year. */
   case_numbers: { year: number; last: number };
+  /** Who alone may know of a case; one without a row in either is for everybody on its lists. */
+  need_to_know_groups: { case_id: string; name: string };
+  /** `round`: of the application by which he is a member; see MemberTable. */
+  need_to_know_members: { case_id: string; member_id: string; round: number };
   posts: PostTable;
   patches: PatchTable;
   approvals: ApprovalTable;

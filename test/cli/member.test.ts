@@ -46,7 +46,7 @@ async function done(who: number, ...args: string[]): Promise<string> {
 
 test('a member is vetted, suspended and removed from the command line', async () => {
   expect(await done(0, 'list', '--state', 'applied')).toMatch(
-    /^ID +ORGANISATION +STATE +REVIEW +LISTS\n\w{26} +Gamma Linux +applied +-\n$/,
+    /^ID +ORGANISATION +STATE +REVIEW +LISTS +GROUPS\n\w{26} +Gamma Linux +applied +- +- +-\n$/,
   );
   await done(0, 'vouch', 'Gamma Linux', '--statement', 'We know them.');
   expect(await done(1, 'judge', 'Gamma Linux', '--fail', 'users', '--note', 'none')).toContain('Gamma Linux, vouched');
@@ -84,6 +84,21 @@ test('whoever has no token applies with the JSON of a form, and is told what is 
   expect([wrong.code, wrong.stdout]).toEqual([1, '']);
   expect(wrong.stderr).toMatch(/alias.*\(invalid\)/);
   expect(await applies('{ "organisation": }')).toMatchObject({ code: 1, stderr: 'curfew: - is not JSON: line 1, column 19\n' });
+});
+
+test('a member is put into groups and taken out of them', async () => {
+  expect(await done(0, 'add', 'Eta', '--group', 'kernel', '--group', 'cloud')).toMatch(/Groups: +cloud kernel\n/);
+  const changed = ['change', 'Eta', '--add-group', 'embedded', '--remove-group', 'cloud'];
+  expect(await done(0, ...changed)).toMatch(/Groups: +embedded kernel\n/);
+  expect(await done(0, 'change', 'Eta', '--product', 'E/OS')).toMatch(/Groups: +embedded kernel\n/);
+  expect(await done(0, 'list', '--group', 'embedded')).toMatch(/\n\w{26} +Eta +applied +- +- +embedded kernel\n$/);
+  expect(await curfew(0, 'change', 'Eta', '--remove-group', 'cloud')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('It is not in cloud; it is in embedded, kernel'),
+  });
+  expect((await curfew(0, 'change', 'Eta', '--add-group', 'Cloud')).stderr).toContain('must be the name of a group');
+  const active = await done(0, 'activate', 'Eta', '--reason', 'known', '--group', 'cloud');
+  expect(active).toMatch(/Groups: +cloud embedded kernel\n/);
 });
 
 test('a member that did not apply by itself is added, on lists or on none', async () => {

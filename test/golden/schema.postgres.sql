@@ -583,6 +583,15 @@ CREATE TRIGGER lists_kept BEFORE UPDATE OF id, address, role ON public.lists FOR
 
 CREATE TRIGGER lists_needed BEFORE DELETE ON public.lists FOR EACH ROW EXECUTE FUNCTION lists_needed();
 
+create table member_groups (member_id text not null,
+  name text not null);
+
+alter table member_groups add constraint member_groups_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id);
+
+alter table member_groups add constraint member_groups_pk PRIMARY KEY (member_id, name);
+
+CREATE INDEX member_groups_name ON public.member_groups USING btree (name);
+
 create table member_lists (member_id text not null,
   list_id text not null);
 
@@ -612,6 +621,23 @@ alter table members add constraint members_organisation_key UNIQUE (organisation
 alter table members add constraint members_pkey PRIMARY KEY (id);
 
 alter table members add constraint members_state_check CHECK ((state = ANY (ARRAY['applied'::text, 'vouched'::text, 'vetted'::text, 'key_proved'::text, 'active'::text, 'key_hold'::text, 'suspended'::text, 'removed'::text, 'rejected'::text])));
+
+create table need_to_know_groups (case_id text not null,
+  name text not null);
+
+alter table need_to_know_groups add constraint need_to_know_groups_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table need_to_know_groups add constraint need_to_know_groups_pk PRIMARY KEY (case_id, name);
+
+create table need_to_know_members (case_id text not null,
+  member_id text not null,
+  round integer not null);
+
+alter table need_to_know_members add constraint need_to_know_members_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table need_to_know_members add constraint need_to_know_members_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id);
+
+alter table need_to_know_members add constraint need_to_know_members_pk PRIMARY KEY (case_id, member_id);
 
 create table patches (id text not null,
   case_id text not null,

@@ -355,6 +355,13 @@ CREATE TRIGGER lists_replaced_insert before insert on lists when exists (select 
         or exists (select 1 from lists where address = new.address)
       begin select raise(abort, 'a row of lists is never replaced by another'); end;
 
+CREATE TABLE "member_groups" ("member_id" text not null references "members" ("id"),
+  "name" text not null,
+  constraint "member_groups_pk" primary key ("member_id",
+  "name")) strict;
+
+CREATE INDEX "member_groups_name" on "member_groups" ("name");
+
 CREATE TABLE "member_lists" ("member_id" text not null references "members" ("id"),
   "list_id" text not null references "lists" ("id"),
   constraint "member_lists_pk" primary key ("member_id",
@@ -374,6 +381,17 @@ CREATE TABLE "members" ("id" text primary key,
   "terms_at" integer,
   "review_at" integer,
   "review_told_at" integer) strict;
+
+CREATE TABLE "need_to_know_groups" ("case_id" text not null references "cases" ("id"),
+  "name" text not null,
+  constraint "need_to_know_groups_pk" primary key ("case_id",
+  "name")) strict;
+
+CREATE TABLE "need_to_know_members" ("case_id" text not null references "cases" ("id"),
+  "member_id" text not null references "members" ("id"),
+  "round" integer not null,
+  constraint "need_to_know_members_pk" primary key ("case_id",
+  "member_id")) strict;
 
 CREATE TABLE "patches" ("id" text primary key,
   "case_id" text not null references "cases" ("id"),

@@ -48,6 +48,14 @@ test('a spreadsheet may separate by semicolons; lists are separated by blanks th
   });
 });
 
+test('a column for groups may be there: several in a cell, in any row of the organisation', () => {
+  const csv = `groups,${HEADER}cloud;kernel,Alpha,,d@o.example,a@alpha.example,,a.asc
+cloud embedded,Alpha,,d@o.example,c@alpha.example,,c.asc
+,Bravo,,d@o.example,b@bravo.example,,b.asc\n`;
+  const { entries, problems } = entriesFromCsv(csv, named);
+  expect([entries.map(({ groups }) => groups), problems]).toEqual([[['cloud', 'kernel', 'embedded'], undefined], []]);
+});
+
 test('a spreadsheet may put a byte order mark, CRLF, other columns order and capitals', () => {
   const csv = '\uFEFFCertificate,Address,Name,Lists,Product,Organisation\r\na.asc,a@alpha.example,,,,Alpha\r\n';
   expect(entriesFromCsv(csv, named).entries).toEqual([

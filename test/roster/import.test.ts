@@ -95,7 +95,7 @@ eachEngine((engine) => {
 
     test('of what was exported changes nothing', async () => {
       const db = await open();
-      const named = { ...(await entry('Alpha', 'a@alpha.example')), product: 'Alpha OS' };
+      const named = { ...(await entry('Alpha', 'a@alpha.example')), product: 'Alpha OS', groups: ['kernel', 'cloud', 'cloud'] };
       await take(db, [named, await entry('Bravo')]);
       const exported = await exportRoster(db);
       expect(exported).toMatchObject([
@@ -103,11 +103,25 @@ eachEngine((engine) => {
           organisation: 'Alpha',
           product: 'Alpha OS',
           lists: ['distributors@orbit.example'],
+          groups: ['cloud', 'kernel'],
           contacts: [{ address: 'a@alpha.example' }],
         },
         { organisation: 'Bravo', lists: ['distributors@orbit.example'], contacts: [] },
       ]);
       expect(await take(db, exported)).toMatchObject({ written: true, unchanged: 2 });
+    });
+
+    test('puts a member into groups that he is not in, as what counts at once, and takes him out of none', async () => {
+      const db = await open();
+      const alpha = await entry('Alpha', 'a@alpha.example');
+      await take(db, [{ ...alpha, groups: ['kernel'] }], ACTIVATE);
+      const more = [{ ...alpha, groups: ['cloud'] }];
+      expect((await take(db, more)).problems).toMatchObject([{ problem: expect.stringContaining('needs activation') }]);
+      expect(await take(db, more, ACTIVATE)).toMatchObject({ written: true, members: 0, unchanged: 0 });
+      expect(await members.all(db)).toMatchObject([{ organisation: 'Alpha', groups: ['cloud', 'kernel'] }]);
+      expect((await take(db, [{ ...alpha, groups: ['Cloud'] }])).problems).toMatchObject([
+        { entry: 0, problem: expect.stringContaining('groups[0] is "Cloud"; must be the name of a group') },
+      ]);
     });
 
     test('of what was exported makes the same roster elsewhere', async () => {
@@ -253,7 +267,7 @@ eachEngine((engine) => {
         [1, 'none@alpha.example', 'The certificate is missing'],
         [1, null, expect.stringContaining('There is no list nowhere@orbit.example')],
         [1, null, 'announce@orbit.example is public: it has recipients, no members'],
-        [2, null, 'colour is no option; allowed: organisation, product, lists, contacts'],
+        [2, null, 'colour is no option; allowed: organisation, product, lists, groups, contacts'],
         [2, null, 'lists is "distributors"; must be an array of list addresses'],
         [2, null, expect.stringContaining('contacts[0].address is "b@bravo.example\\r\\nBcc: x"; must be a mail address')],
         [2, null, expect.stringContaining('contacts[0].name is 5')],
