@@ -7,6 +7,7 @@ import { Address, Entry, GroupName } from '../roster/entries.ts';
 import { askForProof } from '../roster/prove.ts';
 import * as admission from '../store/admission.ts';
 import type { Db } from '../store/database.ts';
+import * as exposure from '../store/exposure.ts';
 import type { Member } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
@@ -244,7 +245,7 @@ function showExposure(app: App, { seams: { db } }: Api): void {
   };
   app.get('/members/:id/exposure', { schema }, async ({ params }) => {
     const { id } = await knownMember(db, params.id);
-    const items = await admission.exposure(db, id);
+    const items = await exposure.ofMember(db, id);
     return { items: items.map((row) => ({ ...row, releaseAt: orNull(row.releaseAt), settledAt: orNull(row.settledAt) })) };
   });
 }

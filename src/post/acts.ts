@@ -39,6 +39,8 @@ export interface Asked {
 export interface Outcome {
   lines: string[];
   files?: Uint8Array[];
+  /** The case that the parts are of. */
+  caseId?: string;
 }
 
 export type Act<Of extends Command> = (asked: Asked, command: Of) => Promise<Outcome>;
@@ -192,12 +194,8 @@ const ARCHIVED: readonly PostKind[] = ['post', 'dispatch', 'lifted'];
 const LARGEST_ARCHIVE = 16 * 1024 * 1024;
 
 async function archive({ seams, roster, team: ofTeam }: Asked, caseId: string): Promise<Outcome> {
-  const found = await posts.ofThread(
-    seams.db,
-    caseId,
-    ofTeam ? ['report', ...ARCHIVED] : ARCHIVED,
-    ofTeam ? undefined : roster.lists,
-  );
+  const kinds: readonly PostKind[] = ofTeam ? ['report', ...ARCHIVED] : ARCHIVED;
+  const found = await posts.ofThread(seams.db, caseId, kinds, ofTeam ? undefined : roster.lists);
   // Whether there is such a case is nobody's business who sees nothing of it.
   if (found.length === 0) throw new Refusal('not-found', `There is nothing for you in ${caseId}`);
   const files: Uint8Array[] = [];
@@ -208,7 +206,11 @@ async function archive({ seams, roster, team: ofTeam }: Asked, caseId: string): 
     files.push(await archived(seams, id, files.length + 1));
   }
   const left = found.length - files.length;
-  return { lines: [`attached: ${files.length} mails${left > 0 ? `; ${left} more did not fit: ask the team` : ''}`], files };
+  return {
+    lines: [`attached: ${files.length} mails${left > 0 ? `; ${left} more did not fit: ask the team` : ''}`],
+    files,
+    caseId,
+  };
 }
 
 async function archived(seams: Seams, postId: string, number: number): Promise<Uint8Array> {

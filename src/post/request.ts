@@ -15,7 +15,7 @@ import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { List } from '../store/schema.ts';
-import { type Act, acts } from './acts.ts';
+import { type Act, acts, type Outcome } from './acts.ts';
 import { type Command, isOfTeam, MOST_COMMANDS, type ParsedRequest, parseRequest } from './commands.ts';
 import type { Destination } from './destination.ts';
 import { type FiledPost, once, placeOf } from './file.ts';
@@ -42,9 +42,11 @@ export async function runRequest(
   const parsed = parseRequest(wordsOf(opened));
   const problems = problemsOf(to, post, opened, parsed);
   const done =
-    problems.length > 0 ? { results: problems, files: [] } : await runAll(seams, project, to, roster, look, parsed.commands);
+    problems.length > 0
+      ? { results: problems, files: [], caseId: null }
+      : await runAll(seams, project, to, roster, look, parsed.commands);
   const words = requestAnswer({ list: to.list.address, results: done.results });
-  const answer = await writeNotice(seams, to.list, { kind: 'answer', caseId: null }, noticeEntity(words, done.files));
+  const answer = await writeNotice(seams, to.list, { kind: 'answer', caseId: done.caseId }, noticeEntity(words, done.files));
   return once(seams, placeOf(to, post.kind), post, async (trx) => {
     await posts.insert(trx, post);
     await send(trx, seams, { list: to.list, post: answer }, answersTo(to.list, roster));
@@ -101,6 +103,8 @@ function problemsOf({ list }: Destination, post: FiledPost, opened: OpenedMail, 
 interface Done {
   results: string[];
   files: Uint8Array[];
+  /** The case whose archive is among the files. */
+  caseId: string | null;
 }
 
 async function runAll(
@@ -113,10 +117,10 @@ async function runAll(
 ): Promise<Done> {
   const intake = (await lists.all(seams.db)).filter(({ role }) => role === 'intake').map(({ id }) => id);
   const team = roster.member.state === 'active' && roster.lists.some((id) => intake.includes(id));
-  const done: Done = { results: [], files: [] };
+  const done: Done = { results: [], files: [], caseId: null };
   for (const command of commands) {
     const act = acts[command.name] as Act<Command>;
-    const outcome =
+    const outcome: Outcome =
       isOfTeam(command) && !team
         ? { lines: ['that is for the response team'] }
         : roster.member.state !== 'active' && !OF_ANYBODY.has(command.name)
@@ -126,10 +130,18 @@ async function runAll(
                 lines: [asRefusal(error).message],
               }),
             );
-    done.results.push(`> ${written(command)}`, ...outcome.lines.map((line) => `  ${line}`), '');
-    if ('files' in outcome) done.files.push(...(outcome.files ?? []));
+    const { lines, files = [], caseId = done.caseId } = unlessAnother(done, outcome);
+    done.results.push(`> ${written(command)}`, ...lines.map((line) => `  ${line}`), '');
+    done.files.push(...files);
+    done.caseId = caseId;
   }
   return done;
+}
+
+/** A copy belongs to one case at most: that says who may have it, and who has had it. */
+function unlessAnother({ caseId }: Done, outcome: Outcome): Outcome {
+  if (caseId === null || outcome.caseId === undefined || outcome.caseId === caseId) return outcome;
+  return { lines: [`the archive of ${outcome.caseId} comes in a mail of its own: ask for it in another request`] };
 }
 
 /** What who is on the way in, or is held for his key, may ask for. */

@@ -150,36 +150,3 @@ export async function insertWarning(
     .executeTakeFirst();
   return Boolean(numInsertedOrUpdatedRows);
 }
-
-export interface ExposedCase {
-  caseId: string;
-  state: string;
-  releaseAt: Instant | null;
-  contactId: string;
-  address: string;
-  /** Of his copy. */
-  delivery: string;
-  settledAt: Instant | null;
-}
-
-/** Which cases that are not public yet the contacts of a member were sent something of. */
-export async function exposure(db: Db, memberId: string): Promise<ExposedCase[]> {
-  return db
-    .selectFrom('deliveries')
-    .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
-    .innerJoin('cases', 'cases.id', 'deliveries.case_id')
-    .innerJoin('posts', 'posts.id', 'deliveries.post_id')
-    .select(['cases.id as caseId', 'cases.state', 'cases.release_at as releaseAt'])
-    .select([
-      'contacts.id as contactId',
-      'contacts.address',
-      'deliveries.state as delivery',
-      'deliveries.settled_at as settledAt',
-    ])
-    .where('contacts.member_id', '=', memberId)
-    .where('cases.state', '<>', 'released')
-    .where('posts.kind', 'in', ['dispatch', 'post', 'report'])
-    .orderBy('cases.id')
-    .orderBy('contacts.address')
-    .execute();
-}

@@ -9,6 +9,7 @@ import * as cases from '../../src/store/cases.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
+import * as exposure from '../../src/store/exposure.ts';
 import * as posts from '../../src/store/posts.ts';
 import * as recipients from '../../src/store/recipients.ts';
 import { outbox } from '../delivery/outbox.ts';
@@ -286,6 +287,26 @@ eachEngine((engine) => {
       expect(text).toContain(`There is nothing for you in ${id}`);
       expect(text).toContain('There is nothing for you in ORBIT-2026-9999');
     });
+  });
+
+  test('an archive is a copy of its case, which the exposure of who asked for it tells; there is one in a mail', async () => {
+    const [one, other] = [await armed(house), await armed(house, undefined, await house.report({ text: 'Another.\n' }))];
+    const { member_id } = await house.db
+      .selectFrom('contacts')
+      .select('member_id')
+      .where('id', '=', alpha.contactId)
+      .executeTakeFirstOrThrow();
+    await house.db.updateTable('contacts').set({ active: 0 }).where('id', '=', alpha.contactId).execute();
+    for (const { id } of [one, other]) await dispatch(house, id, LISTS.distributors);
+    await house.db.updateTable('contacts').set({ active: 1 }).where('id', '=', alpha.contactId).execute();
+    await outbox(house).drain();
+    expect(await exposure.ofMember(house.db, member_id)).toEqual([]);
+    await send(alpha, `archive ${one.id}\narchive ${other.id}\narchive ${one.id}\n`);
+    const { text, files } = await answer(alpha);
+    expect(text).toContain(`the archive of ${other.id} comes in a mail of its own`);
+    expect(files.map(({ name }) => name)).toEqual(['001.eml', '001.eml']);
+    const exposed = await exposure.ofMember(house.db, member_id);
+    expect(exposed).toMatchObject([{ caseId: one.id, address: alpha.address, delivery: 'delivered' }]);
   });
 
   describe('a held post', () => {

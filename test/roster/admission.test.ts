@@ -14,6 +14,7 @@ import { next, type Step, steps } from '../../src/roster/state.ts';
 import * as admission from '../../src/store/admission.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
+import * as exposure from '../../src/store/exposure.ts';
 import * as members from '../../src/store/members.ts';
 import type { Member, MemberState } from '../../src/store/schema.ts';
 import { outbox } from '../delivery/outbox.ts';
@@ -380,15 +381,15 @@ eachEngine((engine) => {
 
   test('what was distributed to a member and is not public is his exposure', async () => {
     const { id } = (await members.byOrganisation(house.db, 'Alpha')) as Member;
-    expect(await admission.exposure(house.db, id)).toEqual([]);
+    expect(await exposure.ofMember(house.db, id)).toEqual([]);
     const armed = await arm(house, await scheduled(house));
     await dispatch(house, armed.id, LISTS.distributors);
-    const exposed = await admission.exposure(house.db, id);
+    const exposed = await exposure.ofMember(house.db, id);
     expect(exposed).toMatchObject([{ caseId: armed.id, state: 'armed', address: house.members[0].address, delivery: 'queued' }]);
     await outbox(house).drain();
-    expect(await admission.exposure(house.db, id)).toMatchObject([{ delivery: 'delivered' }]);
+    expect(await exposure.ofMember(house.db, id)).toMatchObject([{ delivery: 'delivered' }]);
     house.clock.moveTo(armed.release_at ?? 0);
     await release(house, armed.id);
-    expect(await admission.exposure(house.db, id)).toEqual([]);
+    expect(await exposure.ofMember(house.db, id)).toEqual([]);
   });
 });
