@@ -1,11 +1,12 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import type { Static } from 'typebox';
-import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, PatchAdded } from '../http/schemas.ts';
+import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, Limited, PatchAdded } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
-import { connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
+import { connect, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
 import { readNamed, readText } from './file.ts';
 import { columns, print, printable } from './local.ts';
+import { memberId } from './member.ts';
 
 interface ScheduleOptions extends RemoteOptions {
   release: string;
@@ -43,6 +44,12 @@ export function register(program: Command): void {
     .argument(...id)
     .requiredOption('--hash <hash>', 'of the bundle, as `case bundle` shows it')
     .action(approve);
+  add('need-to-know', 'say who alone may know of a case, besides the response team: the whole of it')
+    .argument(...id)
+    .option('--group <name>', 'a group of members; may be given again', collect)
+    .option('--member <member>', 'one member, by its id or its name; may be given again', collect)
+    .option('--everyone', 'everybody on the lists that it is sent to')
+    .action(needToKnow);
   add('dispatch', 'send text and patches to a private list, under embargo')
     .argument(...id)
     .requiredOption('--list <address>', 'the private list')
@@ -126,6 +133,28 @@ async function approve(id: string, options: RemoteOptions & { hash: string }): P
   tell(options, await connect(options).ask(`POST ${at(id, '/approvals')}`, CaseView, { hash: options.hash }));
 }
 
+interface NeedToKnowOptions extends RemoteOptions {
+  group?: string[];
+  member?: string[];
+  everyone?: true;
+}
+
+async function needToKnow(id: string, options: NeedToKnowOptions): Promise<void> {
+  const { group: groups = [], member = [], everyone } = options;
+  if (groups.length + member.length > 0 === (everyone === true))
+    throw misused('Who may know of it? Name each --group and --member, or --everyone');
+  const client = connect(options);
+  if (everyone) return tell(options, await client.ask(`DELETE ${at(id, '/need-to-know')}`, CaseView));
+  const members = [];
+  for (const named of member) members.push(await memberId(client, named));
+  const limited = await client.ask(`PUT ${at(id, '/need-to-know')}`, Limited, { groups, members });
+  const seen = limited.seenBy.map(
+    ({ address, organisation, copies }) =>
+      `Has it:    ${address}, "${organisation}", ${copies} mails: what went out is not taken back`,
+  );
+  print(options, limited, [...linesOf(limited.case), ...seen].map(printable));
+}
+
 async function dispatch(id: string, options: RemoteOptions & { list: string }): Promise<void> {
   const sent = await connect(options).ask(`POST ${at(id, '/dispatch')}`, Dispatched, { list: options.list });
   print(options, sent, [`${sent.copies} copies are on their way to ${options.list}`]);
@@ -142,7 +171,11 @@ async function deliveries(id: string, options: RemoteOptions): Promise<void> {
 }
 
 function tell(options: RemoteOptions, about: Static<typeof CaseView>): void {
-  print(options, about, [
+  print(options, about, linesOf(about).map(printable));
+}
+
+function linesOf(about: Static<typeof CaseView>): string[] {
+  return [
     `${about.id}, ${about.state}, revision ${about.revision}`,
     `Received:  ${about.receivedAt}`,
     `Release:   ${about.releaseAt ?? '-'}`,
@@ -151,6 +184,16 @@ function tell(options: RemoteOptions, about: Static<typeof CaseView>): void {
     `Hash:      ${about.bundleHash ?? '-'}`,
     `Approved:  ${about.approvals.map(({ person, approvedAt }) => `${person} (${approvedAt})`).join(', ') || '-'}`,
     `Sent out:  ${about.dispatchedAt ?? '-'}`,
+    `Known to:  ${knownTo(about)}`,
     `Released:  ${about.releasedAt ?? '-'}`,
-  ]);
+  ];
+}
+
+function knownTo({ needToKnow: limited }: Static<typeof CaseView>): string {
+  if (limited === null) return 'everybody on the lists that it is sent to';
+  const words = [
+    ...limited.groups.map((name) => `group ${name}`),
+    ...limited.members.map(({ organisation }) => `"${organisation}"`),
+  ];
+  return `${words.join(', ')} and the response team alone`;
 }

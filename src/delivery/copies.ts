@@ -6,6 +6,7 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import type { Audience, List, NewDelivery, NewPost } from '../store/schema.ts';
+import { insidersOf } from './need-to-know.ts';
 
 /** Who a copy goes to. A contact's certificate is looked up when it is sealed; a reporter's is fixed with the copy. */
 export type Addressee =
@@ -63,19 +64,16 @@ export async function team(db: Db): Promise<ListContact[]> {
 }
 
 /**
- * Who a post on that list is for. A thread of members reaches the team too; what is held goes to those alone who decide on it.
+ * Who a post on that list is for. A thread of members reaches those of them who may know of its case, and the team too; what is held
+ * goes to those alone who decide on it. Whoever writes their copies has locked the case: nobody changes meanwhile who may know of it.
  */
-export async function readers(
-  db: Db,
-  list: List,
-  post: Pick<NewPost, 'kind' | 'state'>,
-  inThread: boolean,
-): Promise<ListContact[]> {
+export async function readers(db: Db, list: List, post: Pick<NewPost, 'kind' | 'state' | 'case_id'>): Promise<ListContact[]> {
   if (post.state === 'held') return team(db);
   if (post.kind === 'owner' || list.role !== 'private')
     return list.role === 'intake' ? contacts.activeOfList(db, list.id) : team(db);
   const members = await contacts.activeOfList(db, list.id);
-  return inThread ? union([members, await team(db)]) : members;
+  const caseId = post.case_id ?? null;
+  return caseId === null ? members : union([await insidersOf(db, caseId, members), await team(db)]);
 }
 
 function union(groups: readonly ListContact[][]): ListContact[] {

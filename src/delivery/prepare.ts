@@ -18,6 +18,7 @@ import * as lists from '../store/lists.ts';
 import type { Case, Delivery, List, MemberState, Post } from '../store/schema.ts';
 import { type Composed, listFields, listHeaders, personalHeaders } from './compose.ts';
 import { PRIORITY } from './copies.ts';
+import { insidersOf, OUTSIDE } from './need-to-know.ts';
 
 /** A post, opened and composed, with all that its copies share. */
 export interface Opened {
@@ -70,10 +71,13 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
   const ids = copies.flatMap(({ contact_id }) => contact_id ?? []);
   if (ids.length === 0) return prepared;
   const people = await deliveries.sendingContacts(seams.db, ids);
+  // Whatever made the copy, and however long ago: who may know of its case is asked at the moment of sending.
+  const inside = new Set(await insidersOf(seams.db, opened.post.case_id, [...people.values()]));
   const sealable: { copy: Delivery; certificate: Uint8Array }[] = [];
   for (const copy of copies) {
     const person = people.get(copy.contact_id ?? '');
     if (!person?.active || !RECEIVES.includes(person.memberState)) prepared.set(copy.id, { held: 'not-active' });
+    else if (!inside.has(person)) prepared.set(copy.id, { held: OUTSIDE });
     else if (person.certificate === null) prepared.set(copy.id, { held: 'no-certificate' });
     else if (person.waits) prepared.set(copy.id, { held: 'changed' });
     else sealable.push({ copy, certificate: person.certificate });

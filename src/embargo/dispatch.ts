@@ -1,6 +1,7 @@
 import { record } from '../audit/record.ts';
 import { toIso } from '../clock.ts';
 import { eachContact } from '../delivery/copies.ts';
+import { insidersOf } from '../delivery/need-to-know.ts';
 import { send } from '../delivery/send.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
@@ -18,15 +19,15 @@ import { caseToChange } from './schedule.ts';
 /** What a dispatch set going. */
 export interface Dispatched {
   postId: string;
-  /** How many copies: one for each active contact of the list who has none of this bundle yet. */
+  /** How many copies: one for each active contact of the list who may know of the case and has none of this bundle yet. */
   copies: number;
 }
 
 /**
  * Sends the approved text and patches of an armed case to a private list, each contact a copy of his own. What was sent
  * there already and did not change goes to those alone who have no copy: who came later, or whose copy failed. Throws
- * `not-approved` for a case that is not armed, `invalid` where the list is no private one or has nobody on it, `conflict`
- * where everybody on it has this very bundle.
+ * `not-approved` for a case that is not armed, `invalid` where the list is no private one or has nobody on it who may know of the
+ * case, `conflict` where everybody who may has this very bundle.
  */
 export async function dispatch(seams: Seams, caseId: string, listAddress: string): Promise<Dispatched> {
   const { db, clock } = seams;
@@ -61,14 +62,17 @@ function snapshot({ id, certificate }: ListContact): string {
   return `${id} ${certificate?.fingerprint ?? '-'}`;
 }
 
-/** The active contacts of the list who have no copy of that bundle, and at least one. */
+/** The active contacts of the list who may know of the case and have no copy of that bundle, and at least one. */
 async function withoutCopy(db: Db, { caseId, list, hash }: { caseId: string; list: List; hash: string }): Promise<ListContact[]> {
   const active = await contacts.activeOfList(db, list.id);
   if (active.length === 0) throw new Refusal('invalid', `Nobody is active on ${list.address}`);
+  const inside = await insidersOf(db, caseId, active);
+  if (inside.length === 0) throw new Refusal('invalid', `Nobody who is active on ${list.address} may know of ${caseId}`);
   const sent = await deliveries.ofBundle(db, { caseId, listId: list.id, hash });
   const has = new Set(sent.filter(({ state }) => state !== 'failed').map(({ contact_id }) => contact_id));
-  const waiting = active.filter(({ id }) => !has.has(id));
+  const waiting = inside.filter(({ id }) => !has.has(id));
   if (waiting.length > 0) return waiting;
   const last = toIso(Math.max(...sent.map(({ created_at }) => created_at)));
-  throw new Refusal('conflict', `Everybody on ${list.address} was sent this at ${last}, and nothing changed since`);
+  const who = inside.length < active.length ? 'Everybody who may know of it' : 'Everybody';
+  throw new Refusal('conflict', `${who} on ${list.address} was sent this at ${last}, and nothing changed since`);
 }

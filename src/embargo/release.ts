@@ -1,6 +1,7 @@
 import { record } from '../audit/record.ts';
 import { type Instant, toIso } from '../clock.ts';
 import { type Addressee, copiesFor, copyFor, eachContact, PRIORITY } from '../delivery/copies.ts';
+import { insidersOf } from '../delivery/need-to-know.ts';
 import { clearNews } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { type Reason, Refusal } from '../refusal.ts';
@@ -109,7 +110,7 @@ async function reporterNotice(seams: Seams, about: Case, list: List, facts: Fact
   });
 }
 
-/** To every contact who had a dispatch of the case, through the list that brought it. */
+/** To every contact who had a dispatch of the case and may still know of it, through the list that brought it. */
 async function memberNotices(seams: Seams, about: Case, facts: Facts): Promise<Outgoing[]> {
   const { db, clock } = seams;
   const dispatched = await deliveries.dispatchedTo(db, about.id);
@@ -119,9 +120,12 @@ async function memberNotices(seams: Seams, about: Case, facts: Facts): Promise<O
     if (!list) continue;
     const words = seams.words.lifted({ ...facts, releaseAt: about.release_at ?? facts.releasedAt });
     const post = await writeNotice(seams, list, { kind: 'lifted', caseId: about.id }, noticeEntity(words));
-    const contacts = dispatched.filter((row) => row.listId === listId).map(({ contactId: id, address }) => ({ id, address }));
-    const copies = copiesFor(clock, { id: post.id, case_id: about.id, list }, eachContact(contacts), PRIORITY.member);
-    notices.push(withPost({ post, copies: async () => copies }));
+    const had = dispatched.filter((row) => row.listId === listId);
+    const copies = async (trx: Db) => {
+      const inside = await insidersOf(trx, about.id, had);
+      return copiesFor(clock, { id: post.id, case_id: about.id, list }, eachContact(inside), PRIORITY.member);
+    };
+    notices.push(withPost({ post, copies }));
   }
   return notices;
 }

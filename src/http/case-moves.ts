@@ -3,19 +3,20 @@ import { type Static, Type } from 'typebox';
 import { approve } from '../embargo/approve.ts';
 import { openContents } from '../embargo/contents.ts';
 import { dispatch } from '../embargo/dispatch.ts';
+import { limitCase } from '../embargo/need-to-know.ts';
 import { release } from '../embargo/release.ts';
 import { addPatch, schedule, withdrawPatch } from '../embargo/schedule.ts';
 import { Refusal } from '../refusal.ts';
-import { Address } from '../roster/entries.ts';
+import { Address, GroupName } from '../roster/entries.ts';
 import type { Db } from '../store/database.ts';
 import type { Case } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
-import { bundleView, caseView } from './case-view.ts';
+import { bundleView, caseView, orNull } from './case-view.ts';
 import { knownCase } from './cases.ts';
 import { etagOf, IfMatch, seenRevision } from './etag.ts';
 import { InstantText, readInstant } from './instant.ts';
-import { BundleView, ById, CaseView, Dispatched, Name, PatchAdded, Sha256 } from './schemas.ts';
+import { BundleView, ById, CaseView, Dispatched, Limited, Name, PatchAdded, Sha256 } from './schemas.ts';
 
 const tags = ['cases'];
 const strict = { additionalProperties: false } as const;
@@ -31,6 +32,8 @@ export function caseMoves(app: App, api: Api): void {
   deletePatch(app, api);
   showBundle(app, api);
   postApproval(app, api);
+  putNeedToKnow(app, api);
+  deleteNeedToKnow(app, api);
   postDispatch(app, api);
   releaseNow(app, api);
 }
@@ -145,6 +148,49 @@ function postApproval(app: App, { seams, changed }: Api): void {
     changed.releases();
     reply.code(201);
     return answer(reply, seams.db, about);
+  });
+}
+
+const Insiders = Type.Object(
+  {
+    groups: Type.Optional(Type.Array(GroupName, { maxItems: 200, description: 'an array of names of groups' })),
+    members: Type.Optional(Type.Array(Name, { maxItems: 200, description: 'an array of ids of members' })),
+  },
+  strict,
+);
+
+function putNeedToKnow(app: App, { seams, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Say who alone may know of a case, besides the response team: the whole of it, and at least one',
+    description:
+      'From now on nothing of it goes to anybody else. What went out is not taken back: `seenBy` says who has it. Approvals stay.',
+    params: ById,
+    headers: IfMatch,
+    body: Insiders,
+    response: { 200: Limited },
+  };
+  app.put('/cases/:id/need-to-know', { schema }, async ({ params, headers, body, caller }, reply) => {
+    const insiders = { groups: [], members: [], ...body };
+    const limited = await limitCase(acting(seams, caller), params.id, insiders, seenRevision(headers));
+    changed.deliveries();
+    const seenBy = limited.seenBy.map((row) => ({ ...row, lastAt: orNull(row.lastAt) }));
+    return { case: await answer(reply, seams.db, limited.case), seenBy };
+  });
+}
+
+function deleteNeedToKnow(app: App, { seams, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Let everybody on the lists that a case is sent to know of it',
+    params: ById,
+    headers: IfMatch,
+    response: { 200: CaseView },
+  };
+  app.delete('/cases/:id/need-to-know', { schema }, async ({ params, headers, caller }, reply) => {
+    const limited = await limitCase(acting(seams, caller), params.id, null, seenRevision(headers));
+    changed.deliveries();
+    return answer(reply, seams.db, limited.case);
   });
 }
 

@@ -4,6 +4,7 @@ import { type Contents, channelsOf } from '../embargo/contents.ts';
 import * as cases from '../store/cases.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
+import * as needToKnow from '../store/need-to-know.ts';
 import type { Case } from '../store/schema.ts';
 import type { BundleView, CaseSummary, CaseView } from './schemas.ts';
 
@@ -32,7 +33,8 @@ export async function caseView(db: Db, about: Case): Promise<Static<typeof CaseV
     const person = await contacts.byId(db, person_id);
     approvals.push({ person: person?.address ?? person_id, approvedAt: toIso(approved_at) });
   }
-  return { ...caseSummary(about), approvals, patches: await cases.patchFacts(db, about.id) };
+  const limited = await needToKnow.ofCase(db, about.id);
+  return { ...caseSummary(about), needToKnow: limited, approvals, patches: await cases.patchFacts(db, about.id) };
 }
 
 export function bundleView(about: Case, { draft, patches, hash }: Contents): Static<typeof BundleView> {

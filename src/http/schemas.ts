@@ -77,6 +77,15 @@ export const PatchView = Type.Object({
 /** Everything about a case but its content. */
 export const CaseView = Type.Object({
   ...CaseSummary.properties,
+  needToKnow: OrNull(
+    Type.Object(
+      {
+        groups: Type.Array(Type.String()),
+        members: Type.Array(Type.Object({ id: Type.String(), organisation: Type.String() })),
+      },
+      { description: 'who alone may know of it, besides the response team; null: everybody on the lists that it is sent to' },
+    ),
+  ),
   approvals: Type.Array(Type.Object({ person: Type.String({ description: 'address' }), approvedAt: InstantUtc }), {
     description: 'of the bundle that stands there now',
   }),
@@ -97,7 +106,25 @@ export const PatchAdded = Type.Object({ patch: Type.Object({ ...PatchView.proper
 
 export const Dispatched = Type.Object({
   postId: Type.String(),
-  copies: Type.Integer({ description: 'one for each active contact of the list who has none of this bundle yet' }),
+  copies: Type.Integer({
+    description: 'one for each active contact of the list who may know of the case and has none of this bundle yet',
+  }),
+});
+
+/** A case that was limited, and who is outside and has something of it all the same. */
+export const Limited = Type.Object({
+  case: CaseView,
+  seenBy: Type.Array(
+    Type.Object({
+      memberId: Type.String(),
+      organisation: Type.String(),
+      contactId: Type.String(),
+      address: Type.String(),
+      copies: Type.Integer({ description: 'how many mails of it were handed over to him' }),
+      lastAt: OrNull(InstantUtc),
+    }),
+    { description: 'contacts of members who may not know of it: what went out is not taken back' },
+  ),
 });
 
 export const DeliveryView = Type.Object({

@@ -132,6 +132,7 @@ const WHY: Readonly<Record<string, string>> = {
   changed: 'the certificate revokes the key that was used, and its new one waits to be approved',
   unreadable: 'the certificate cannot be read',
   'not-active': 'the contact or its organisation is not active',
+  'need-to-know': 'its case was limited to others',
   'cannot-open': 'what is kept cannot be opened: is the key of the list there?',
   'not-ready': 'the key of the list was not loaded for too long',
   'not-released': 'the gate is shut',

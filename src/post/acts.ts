@@ -1,5 +1,6 @@
 import { record } from '../audit/record.ts';
 import { newId, toIso } from '../clock.ts';
+import { mayKnow } from '../delivery/need-to-know.ts';
 import { openPost } from '../delivery/opening.ts';
 import { dateValue, entity, filePart, words } from '../mail/outgoing.ts';
 import { keyPart } from '../notices/write.ts';
@@ -74,7 +75,8 @@ export const acts: Acts = {
   archive: (asked, { caseId }) => archive(asked, caseId),
   acknowledge: async ({ seams, roster }, { caseId }) => {
     const { db, clock } = seams;
-    const dispatches = await deliveries.dispatchesOf(db, caseId, roster.contact.id);
+    const knows = await mayKnow(db, caseId, roster.member.id);
+    const dispatches = !knows ? [] : await deliveries.dispatchesOf(db, caseId, roster.contact.id);
     if (dispatches.length === 0) throw new Refusal('not-found', `You were sent no patches of ${caseId}`);
     await db.transaction().execute(async (trx) => {
       await deliveries.acknowledge(trx, dispatches, roster.contact.id, clock.now());
@@ -195,7 +197,8 @@ const LARGEST_ARCHIVE = 16 * 1024 * 1024;
 
 async function archive({ seams, roster, team: ofTeam }: Asked, caseId: string): Promise<Outcome> {
   const kinds: readonly PostKind[] = ofTeam ? ['report', ...ARCHIVED] : ARCHIVED;
-  const found = await posts.ofThread(seams.db, caseId, kinds, ofTeam ? undefined : roster.lists);
+  const knows = await mayKnow(seams.db, caseId, roster.member.id);
+  const found = knows ? await posts.ofThread(seams.db, caseId, kinds, ofTeam ? undefined : roster.lists) : [];
   // Whether there is such a case is nobody's business who sees nothing of it.
   if (found.length === 0) throw new Refusal('not-found', `There is nothing for you in ${caseId}`);
   const files: Uint8Array[] = [];

@@ -6,6 +6,7 @@ const policy = {
   loop: checks.loop, //                   our own mail has come back
   publicList: checks.publicList, //       the public lists speak, they do not listen
   automaticMail: checks.automaticMail, // bounces and vacation notes: to the people behind the list
+  needToKnow: checks.needToKnow, //       the thread of a case that its signer may not know of
   tooLarge: checks.tooLarge, //           larger than this list wants
   encryptedOnly: checks.encryptedOnly, // some of it came in clear
   signedOnly: checks.signedOnly, //       nobody of the roster signed it

@@ -23,6 +23,8 @@ export interface Facts {
   purpose: Purpose;
   /** Of a thread. */
   caseId: string | null;
+  /** The signer may not know of the thread's case. */
+  outside: boolean;
   /** Octets of the mail. */
   size: number;
   /** It carries the List-Id of a list of this server. */
@@ -91,6 +93,13 @@ export const publicList: Check = (facts) => (facts.list.role === 'public' && isP
 /** Bounces and vacation notes go to the people behind a list, whatever it takes. */
 export const automaticMail: Check = (facts) =>
   isPost(facts) && (facts.automatic === 'bounce' || facts.automatic === 'auto-reply') ? { verdict: 'accept' } : null;
+
+/**
+ * Who may not know of a case hears what anybody hears whose address leads nowhere. At the intake list he writes to the team alone, as
+ * anybody may, and perhaps as its reporter.
+ */
+export const needToKnow: Check = (facts) =>
+  facts.outside && facts.purpose === 'thread' && facts.list.role === 'private' ? reject('no-such-address') : null;
 
 export const tooLarge: Check = (facts) => {
   const { largest } = facts.list;

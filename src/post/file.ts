@@ -63,6 +63,7 @@ function taken(post: FiledPost, { id, caseId, held }: Accepted): Deed {
 
 /** A post with its copies: for its readers, or, while it is held, for the team that decides on it. */
 export async function filePost(trx: Db, { clock }: Seams, to: Destination, post: NewPost): Promise<Accepted> {
+  if (to.case) await cases.lock(trx, to.case.id);
   await posts.insert(trx, post);
   await fanOut(trx, clock, to, post);
   return { id: post.id, caseId: post.case_id ?? null, held: heldBecause(post) };
@@ -73,7 +74,7 @@ function heldBecause({ state, hold_reason }: NewPost): string | null {
 }
 
 async function fanOut(trx: Db, clock: Seams['clock'], to: Destination, post: NewPost): Promise<void> {
-  const recipients = await readers(trx, to.list, post, to.case !== null);
+  const recipients = await readers(trx, to.list, post);
   // What nobody would ever get is not acknowledged: the sender's server keeps it and tries again.
   if (recipients.length === 0) throw new Refusal('no-readers');
   const about = { id: post.id, case_id: post.case_id ?? null, list: to.list };

@@ -4,6 +4,7 @@ import { send } from '../delivery/send.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -28,9 +29,10 @@ export async function acceptPost(seams: Seams, id: string, by: string | null): P
   const { db, clock } = seams;
   return db.transaction().execute(async (trx) => {
     const { post, list } = await heldPost(trx, id);
+    if (post.case_id !== null) await cases.lock(trx, post.case_id);
     await decide(trx, id, { state: 'accepted', by, at: clock.now() });
     const had = await deliveries.contactsWith(trx, id);
-    const all = await readers(trx, list, { kind: post.kind, state: 'accepted' }, post.case_id !== null);
+    const all = await readers(trx, list, { ...post, state: 'accepted' });
     const stopped = await deliveries.releaseStopped(trx, id, clock.now());
     const others = all.filter((contact) => !had.has(contact.id));
     await deliveries.insertMany(trx, copiesFor(clock, { id, case_id: post.case_id, list }, eachContact(others)));

@@ -1,5 +1,6 @@
 import { type Actor, SYSTEM } from '../audit/entry.ts';
 import { newId } from '../clock.ts';
+import { mayKnow } from '../delivery/need-to-know.ts';
 import { type Automatic, automatic, isLoop, listId } from '../mail/automatic.ts';
 import { fieldsNamed, parseMessage } from '../mail/message.ts';
 import { Refusal } from '../refusal.ts';
@@ -45,9 +46,9 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   const place = placeOf(to, kind, look.opened?.signer?.addressedTo);
   const earlier = await posts.like(seams.db, place, look.marks);
   const newcomer = await newcomerOf(seams, to, look);
-  const verdict = admit(
-    factsOf(seams, { to, everyList, mail, loop, origin, look, introduces: newcomer !== null, repeated: earlier !== undefined }),
-  );
+  const isOutside = to.case && look.roster ? !(await mayKnow(seams.db, to.case.id, look.roster.member.id)) : false;
+  const seen = { to, everyList, mail, loop, origin, look, isOutside };
+  const verdict = admit(factsOf(seams, { ...seen, introduces: newcomer !== null, repeated: earlier !== undefined }));
   // The log says whose it was, where that is proved.
   if (verdict.verdict === 'reject')
     throw Object.assign(new Refusal(verdict.reason, verdict.hint), { signer: look.roster?.contact.id ?? null });
@@ -125,17 +126,19 @@ interface Seen {
   loop: boolean;
   origin: Automatic;
   look: Look;
+  isOutside: boolean;
   introduces: boolean;
   repeated: boolean;
 }
 
-function factsOf({ keyring }: Seams, { to, everyList, mail, loop, origin, look, introduces, repeated }: Seen): Facts {
+function factsOf({ keyring }: Seams, { to, everyList, mail, loop, origin, look, isOutside, introduces, repeated }: Seen): Facts {
   const { opened, roster } = look;
   const signer = opened?.signer;
   return {
     list: to.list,
     purpose: to.purpose,
     caseId: to.case?.id ?? null,
+    outside: isOutside,
     size: mail.raw.length,
     loop,
     automatic: origin,

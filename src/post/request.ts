@@ -1,5 +1,6 @@
 import { DAY } from '../clock.ts';
 import { type Addressee, eachContact } from '../delivery/copies.ts';
+import { mayKnow } from '../delivery/need-to-know.ts';
 import { send } from '../delivery/send.ts';
 import { roleAddress } from '../mail/address.ts';
 import type { Automatic } from '../mail/automatic.ts';
@@ -8,9 +9,11 @@ import { viewOf } from '../mail/view.ts';
 import { requestAnswer } from '../notices/templates.ts';
 import { keyNotice, noticeEntity, writeNotice } from '../notices/write.ts';
 import type { OpenedMail } from '../pgp/open.ts';
-import { asRefusal } from '../refusal.ts';
+import { asRefusal, Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
+import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
@@ -48,10 +51,17 @@ export async function runRequest(
   const words = requestAnswer({ list: to.list.address, results: done.results });
   const answer = await writeNotice(seams, to.list, { kind: 'answer', caseId: done.caseId }, noticeEntity(words, done.files));
   return once(seams, placeOf(to, post.kind), post, async (trx) => {
+    if (done.caseId !== null) await stillKnows(trx, done.caseId, roster);
     await posts.insert(trx, post);
     await send(trx, seams, { list: to.list, post: answer }, answersTo(to.list, roster));
     return { id: post.id, caseId: null, held: null };
   });
+}
+
+/** An archive that was made while he was kept out of its case is not sent: his server brings the request again. */
+async function stillKnows(trx: Db, caseId: string, { member }: RosterCertificate): Promise<void> {
+  await cases.lock(trx, caseId);
+  if (!(await mayKnow(trx, caseId, member.id))) throw new Refusal('busy', undefined, `${caseId} was limited meanwhile`);
 }
 
 /** Who is no member yet has copies sealed to the very certificate that signed; a public list has none for anybody but contacts. */

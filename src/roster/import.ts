@@ -1,6 +1,7 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { type Clock, type Instant, newId } from '../clock.ts';
+import { letInsidersHave } from '../delivery/need-to-know.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local } from '../seams.ts';
@@ -207,7 +208,7 @@ function addContact(rows: Rows, { address, name, certificate }: NewContact, { cl
 }
 
 /** All new rows of a kind at once: the database is not taken for long. */
-async function write(tx: Db, batch: readonly Rows[], { now, reason }: Writing): Promise<void> {
+async function write(tx: Db, batch: readonly Rows[], { clock, now, reason }: Writing): Promise<void> {
   await members.insertAll(
     tx,
     batch.flatMap((one) => one.members),
@@ -234,6 +235,7 @@ async function write(tx: Db, batch: readonly Rows[], { now, reason }: Writing): 
   );
   for (const { step } of batch) {
     for (const one of step.renewals) await writeNew(tx, one, now);
+    if (step.member && step.groups.length > 0) await letInsidersHave(tx, clock, { memberId: step.member.id });
     if (!step.activate || !step.member) continue;
     const activated = await members.setState(tx, step.member.id, { from: step.member.state, to: 'active', reason, now });
     if (!activated) throw new Refusal('conflict', `"${step.organisation}" was changed meanwhile: import again`);

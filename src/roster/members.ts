@@ -1,5 +1,6 @@
 import { record } from '../audit/record.ts';
 import { newId } from '../clock.ts';
+import { letInsidersHave } from '../delivery/need-to-know.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
@@ -74,7 +75,7 @@ export async function changeMember(
     for (const list of after) if (!before.includes(list)) await members.addToList(trx, id, list);
     for (const list of before) if (!after.includes(list)) await members.removeFromList(trx, id, list);
     await mustHaveReaders(trx, before);
-    const regrouped = named === undefined ? {} : await changeGroups(trx, id, named);
+    const regrouped = named === undefined ? {} : await changeGroups(trx, local, id, named);
     const to = { ...(product === undefined ? {} : { product }), updated_at: clock.now() };
     await members.change(trx, id, to);
     const detail = { ...(product === undefined ? {} : { product }), lists: after, before, ...regrouped };
@@ -83,10 +84,11 @@ export async function changeMember(
   });
 }
 
-/** Gives what is recorded of it. */
-async function changeGroups(trx: Db, id: string, wanted: readonly string[]) {
+/** Gives what is recorded of it. A case that he may know of now sends what was held for him. */
+async function changeGroups(trx: Db, { clock }: Local, id: string, wanted: readonly string[]) {
   const [before, after] = [await groups.ofMember(trx, id), [...new Set(wanted)].sort()];
   await groups.replace(trx, id, after);
+  await letInsidersHave(trx, clock, { memberId: id });
   return { groups: after, groupsBefore: before };
 }
 

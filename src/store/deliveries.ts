@@ -225,6 +225,23 @@ export async function retry(db: Db, id: string, now: Instant): Promise<boolean> 
   return result.numUpdatedRows === 1n;
 }
 
+/** The copies for contacts that are held for that reason: of a case, or of a member's contacts. */
+export async function heldFor(
+  db: Db,
+  reason: string,
+  of: { caseId: string } | { memberId: string },
+): Promise<{ id: string; caseId: string | null; memberId: string }[]> {
+  return db
+    .selectFrom('deliveries')
+    .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
+    .select(['deliveries.id', 'deliveries.case_id as caseId', 'contacts.member_id as memberId'])
+    .where('deliveries.state', '=', 'held')
+    .where('deliveries.reason', '=', reason)
+    .where((eb) => ('caseId' in of ? eb('deliveries.case_id', '=', of.caseId) : eb('contacts.member_id', '=', of.memberId)))
+    .orderBy('deliveries.id')
+    .execute();
+}
+
 /** What a copy is held for where the certificate is the reason. */
 const FOR_CERTIFICATE = [
   'expired',
@@ -281,19 +298,26 @@ export async function wroteTo(...of: Parameters<typeof countTo>): Promise<boolea
   return (await countTo(...of)) > 0;
 }
 
+/** A contact, by his id. */
+export interface DispatchedTo {
+  id: string;
+  address: string;
+  memberId: string;
+  listId: string;
+}
+
 /** The contacts to whom that case was dispatched, with the list that it went through; each pair once. */
-export async function dispatchedTo(db: Db, caseId: string): Promise<{ contactId: string; address: string; listId: string }[]> {
-  const rows = await db
+export async function dispatchedTo(db: Db, caseId: string): Promise<DispatchedTo[]> {
+  return db
     .selectFrom('deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
-    .select(['contacts.id as contactId', 'contacts.address', 'deliveries.list_id as listId'])
+    .select(['contacts.id', 'contacts.address', 'contacts.member_id as memberId', 'deliveries.list_id as listId'])
     .distinct()
     .where('deliveries.case_id', '=', caseId)
     .where('posts.kind', '=', 'dispatch')
     .orderBy('contacts.address')
     .execute();
-  return rows;
 }
 
 /** The copies of that bundle that were dispatched through that list, oldest first. */
@@ -350,6 +374,7 @@ export async function page(db: Db, filter: DeliveryFilter): Promise<Delivery[]> 
 /** A contact as he stands at the moment of sending. */
 export interface SendingContact {
   id: string;
+  memberId: string;
   active: boolean;
   memberState: MemberState;
   /** The current certificate, binary; null where there is none. */
@@ -366,13 +391,14 @@ export async function sendingContacts(db: Db, ids: string[]): Promise<Map<string
       join.onRef('certificates.contact_id', '=', 'contacts.id').on('certificates.state', '=', 'current'),
     )
     .leftJoin('certificate_renewals', 'certificate_renewals.certificate_id', 'certificates.id')
-    .select(['contacts.id', 'contacts.active', 'members.state as memberState', 'certificates.data', 'certificate_renewals.holds'])
+    .select(['contacts.id', 'contacts.active', 'members.id as memberId', 'members.state as memberState'])
+    .select(['certificates.data', 'certificate_renewals.holds'])
     .where('contacts.id', 'in', ids)
     .execute();
   return new Map(
-    rows.map(({ id, active, memberState, data, holds }) => [
-      id,
-      { id, active: active === 1, memberState, certificate: data, waits: holds === 1 },
+    rows.map(({ active, data, holds, ...person }) => [
+      person.id,
+      { ...person, active: active === 1, certificate: data, waits: holds === 1 },
     ]),
   );
 }

@@ -37,3 +37,37 @@ export async function ofMember(db: Db, memberId: string): Promise<ExposedCase[]>
     .orderBy('contacts.address')
     .execute();
 }
+
+/** A contact who has something of a case. */
+export interface ExposedContact {
+  memberId: string;
+  organisation: string;
+  contactId: string;
+  address: string;
+  /** How many mails. */
+  copies: number;
+  /** When the last one of them was handed over; null where the only one is on its way just now. */
+  lastAt: Instant | null;
+}
+
+/**
+ * The contacts to whom copies of a case were handed over, or are at this moment; one that came back from a mail server further on
+ * was. By organisation and address.
+ */
+export async function ofCase(db: Db, caseId: string): Promise<ExposedContact[]> {
+  const rows = await db
+    .selectFrom('deliveries')
+    .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
+    .innerJoin('members', 'members.id', 'contacts.member_id')
+    .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+    .select(['members.id as memberId', 'members.organisation', 'contacts.id as contactId', 'contacts.address'])
+    .select((eb) => [eb.fn.countAll().as('copies'), eb.fn.max('deliveries.settled_at').as('lastAt')])
+    .where('deliveries.case_id', '=', caseId)
+    .where('posts.kind', 'in', TELLS)
+    .where((eb) => eb.or([eb('deliveries.state', 'in', ['delivered', 'leased']), eb('deliveries.bounced_at', 'is not', null)]))
+    .groupBy(['members.id', 'members.organisation', 'contacts.id', 'contacts.address'])
+    .orderBy('members.organisation')
+    .orderBy('contacts.address')
+    .execute();
+  return rows.map((row) => ({ ...row, copies: Number(row.copies), lastAt: row.lastAt === null ? null : Number(row.lastAt) }));
+}

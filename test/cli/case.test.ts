@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DAY, MINUTE, toIso } from '../../src/clock.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { regroup } from '../embargo/limited.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { NOW } from '../store/roster-rows.ts';
 import { freePort } from '../support/ports.ts';
@@ -73,6 +74,32 @@ test('two people bring a case to its release from the command line', async () =>
   expect(early).toMatchObject({ code: 1, stdout: '', stderr: `curfew: The release instant is ${RELEASE} (not-released)\n` });
   api.house.clock.moveTo(NOW + DAY);
   expect(JSON.parse(await done(lena, 'release', id, '--json'))).toMatchObject({ id, state: 'released', releasedAt: RELEASE });
+});
+
+test('who alone may know of a case is said from the command line', async () => {
+  const id = await api.house.report();
+  const lena = await api.house.token('team', 'lena@orbit.example');
+  const limit = (...args: string[]) => curfew(lena, 'need-to-know', id, ...args);
+  expect((await curfew(lena, 'show', id)).stdout).toMatch(/Known to: +everybody on the lists that it is sent to\n/);
+  expect(await limit('--group', 'cloud')).toMatchObject({
+    code: 1,
+    stderr: 'curfew: No active member is in the group cloud. No member is in any group yet (invalid)\n',
+  });
+  await regroup(api.house, api.house.members[0], 'cloud');
+  const limited = await limit('--group', 'cloud', '--member', 'Beta');
+  expect([limited.code, limited.stderr]).toEqual([0, '']);
+  expect(limited.stdout).toMatch(/Known to: +group cloud, "Beta" and the response team alone\n/);
+  expect(JSON.parse((await limit('--member', 'Alpha', '--json')).stdout)).toMatchObject({
+    case: { id, needToKnow: { groups: [], members: [{ organisation: 'Alpha' }] } },
+    seenBy: [],
+  });
+  expect((await limit('--everyone')).stdout).toMatch(/Known to: +everybody/);
+  for (const args of [[], ['--everyone', '--group', 'cloud']])
+    expect(await limit(...args)).toMatchObject({
+      code: 2,
+      stderr: 'curfew: Who may know of it? Name each --group and --member, or --everyone\n',
+    });
+  expect(await limit('--member', 'Bet')).toMatchObject({ code: 1, stderr: expect.stringContaining('there is "Beta"') });
 });
 
 test('the subject may stand in the file, out of sight of ps', async () => {

@@ -20,7 +20,9 @@ eachEngine((engine) => {
   const read = async (id: string, kind: PostKind, inThread: boolean, state: PostState = 'accepted') => {
     const list = await lists.byId(house.db, id);
     if (!list) throw new Error(`no list ${id}`);
-    return (await readers(house.db, list, { kind, state }, inThread)).map(({ address }) => address);
+    return (await readers(house.db, list, { kind, state, case_id: inThread ? 'ORBIT-2026-0001' : null })).map(
+      ({ address }) => address,
+    );
   };
 
   describe('a post is for', () => {

@@ -164,6 +164,11 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
     const { id, bundle_hash } = await scheduled(house);
     return { at: { cases: id }, body: { hash: bundle_hash } };
   },
+  'PUT /api/v1/cases/:id/need-to-know': async (house) => ({
+    at: { cases: await house.report() },
+    body: { members: [await member(house, true)] },
+  }),
+  'DELETE /api/v1/cases/:id/need-to-know': async (house) => ({ at: { cases: await house.report() } }),
   'POST /api/v1/cases/:id/dispatch': async (house) => ({
     at: { cases: (await armed(house)).id },
     body: { list: LISTS.distributors },

@@ -41,6 +41,7 @@ const anyList = (role: ListRole, policy: Partial<List> = {}): List => ({
 
 const QUIET: Omit<Facts, 'list' | 'purpose'> = {
   caseId: null,
+  outside: false,
   size: 100,
   loop: false,
   automatic: null,

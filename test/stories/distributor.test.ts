@@ -115,6 +115,7 @@ describe.skipIf(absent !== undefined)(`the life of a distributor${absent ? ` (ab
       'active',
       'active',
       'active',
+      'active',
       'removed',
       'removed',
     ]);
@@ -126,6 +127,7 @@ describe.skipIf(absent !== undefined)(`the life of a distributor${absent ? ` (ab
       'member.judge',
       'member.prove-key',
       'member.activate',
+      'member.change',
       'member.suspend',
       'member.reinstate',
       'member.ask-removal',

@@ -1,0 +1,195 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { dispatch } from '../../src/embargo/dispatch.ts';
+import { limitCase } from '../../src/embargo/need-to-know.ts';
+import { release } from '../../src/embargo/release.ts';
+import { decide, remove } from '../../src/roster/admission.ts';
+import { addMember } from '../../src/roster/members.ts';
+import * as needToKnow from '../../src/store/need-to-know.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
+import { armed, caseOf, reasonOf } from './armed.ts';
+import { limitToAlpha, memberOf, regroup } from './limited.ts';
+
+const PROJECT = { project: 'orbit' };
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let id: string;
+  let alpha: string;
+  let beta: string;
+
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    [alpha, beta] = [await memberOf(house, house.members[0]), await memberOf(house, house.members[1])];
+    ({ id } = await armed(house));
+    await outbox(house).drain();
+  });
+
+  const messageOf = (promise: Promise<unknown>) =>
+    promise.then(
+      () => 'done',
+      (error: Error & { reason: string }) => `${error.reason}: ${error.message}`,
+    );
+  const limited = () => needToKnow.ofCase(house.db, id);
+  const logged = async () => {
+    const rows = await house.db.selectFrom('audit').select('line').where('action', '=', 'case.limit').orderBy('seq').execute();
+    return rows.map(({ line }) => JSON.parse(line).detail);
+  };
+
+  test('a case is for groups and single members, as last said, until it is for everybody again; each is in the log', async () => {
+    expect(await limited()).toBeNull();
+    await regroup(house, house.members[0], 'kernel', 'cloud');
+    await limitCase(house, id, { groups: ['kernel', 'cloud', 'kernel'], members: [beta] });
+    expect(await limited()).toEqual({ groups: ['cloud', 'kernel'], members: [{ id: beta, organisation: 'Beta' }] });
+    await limitCase(house, id, { groups: [], members: [alpha] });
+    expect(await limited()).toEqual({ groups: [], members: [{ id: alpha, organisation: 'Alpha' }] });
+    const { revision } = await caseOf(house, id);
+    await limitCase(house, id, null);
+    expect(await limited()).toBeNull();
+    const everybody = { groups: null, members: null };
+    const both = { groups: ['cloud', 'kernel'], members: [beta] };
+    const single = { groups: [], members: [alpha] };
+    expect(await logged()).toMatchObject([
+      { ...both, groupsBefore: null, membersBefore: null },
+      { ...single, groupsBefore: both.groups, membersBefore: both.members },
+      { ...everybody, groupsBefore: [], membersBefore: [alpha], revision: revision + 1 },
+    ]);
+  });
+
+  test('it goes up a revision, and is no part of what was approved: an armed case stays armed', async () => {
+    const before = await caseOf(house, id);
+    const { case: after } = await limitCase(house, id, { groups: [], members: [alpha] }, before.revision);
+    expect(after).toEqual({ ...before, revision: before.revision + 1, updated_at: house.clock.now() });
+    expect(await caseOf(house, id)).toEqual(after);
+    expect(await reasonOf(limitCase(house, id, null, before.revision))).toBe('stale');
+    expect(await dispatch(house, id, LISTS.distributors)).toMatchObject({ copies: 1 });
+  });
+
+  test('who is outside and has something of it is told of, and it stays his', async () => {
+    await dispatch(house, id, LISTS.distributors);
+    await outbox(house).drain();
+    await regroup(house, house.members[0], 'cloud');
+    const { seenBy } = await limitCase(house, id, { groups: ['cloud'], members: [] });
+    const [, { contactId, address }] = house.members;
+    const his = { memberId: beta, organisation: 'Beta', contactId, address, copies: 1, lastAt: house.clock.now() };
+    expect(seenBy).toEqual([his]);
+    expect((await logged()).at(-1)).toMatchObject({ seenBy: [contactId] });
+    expect((await limitCase(house, id, null)).seenBy).toEqual([]);
+  });
+
+  test('what was not handed over is not what somebody has seen', async () => {
+    await dispatch(house, id, LISTS.distributors);
+    expect((await limitCase(house, id, { groups: [], members: [alpha] })).seenBy).toEqual([]);
+    await house.db
+      .updateTable('deliveries')
+      .set({ state: 'leased', lease: 'x', lease_until: 1 })
+      .where('case_id', '=', id)
+      .execute();
+    expect((await limitCase(house, id, { groups: [], members: [alpha] })).seenBy).toMatchObject([
+      { memberId: beta, lastAt: null },
+    ]);
+  });
+
+  test('a dispatch again says that everybody has it who may, and goes to those who are added', async () => {
+    await limitToAlpha(house, id);
+    await dispatch(house, id, LISTS.distributors);
+    expect(await messageOf(dispatch(house, id, LISTS.distributors))).toMatch(/^conflict: Everybody who may know of it on /);
+    await limitCase(house, id, { groups: ['cloud'], members: [beta] });
+    await outbox(house).drain();
+    expect(await dispatch(house, id, LISTS.distributors)).toMatchObject({ copies: 1 });
+    expect((await outbox(house).drain()).map(({ to }) => to)).toEqual([house.members[1].address]);
+  });
+
+  describe('is refused', () => {
+    test.each<[string, (of: { alpha: string }) => { groups: string[]; members: string[] }, string]>([
+      ['nobody', () => ({ groups: [], members: [] }), 'invalid: Name at least one group or member who may know of it'],
+      [
+        'a group that nobody is in',
+        () => ({ groups: ['cloud', 'clowd'], members: [] }),
+        'invalid: No active member is in the group clowd. There are: cloud, kernel',
+      ],
+      [
+        'a group of members who get nothing',
+        ({ alpha }) => ({ groups: ['desktop'], members: [alpha] }),
+        'invalid: No active member is in the group desktop. There are: cloud, kernel',
+      ],
+      ['a member who is not there', () => ({ groups: [], members: ['none'] }), 'invalid: There is no member none'],
+    ])('%s', async (_, wish, message) => {
+      await regroup(house, house.members[0], 'cloud', 'kernel');
+      await addMember(house, { organisation: 'Gamma', product: null, lists: [], groups: ['desktop'] });
+      expect(await messageOf(limitCase(house, id, wish({ alpha })))).toBe(message);
+      expect(await limited()).toBeNull();
+    });
+
+    test('any group while nobody is in one, a member who is out, and of a case that is not there', async () => {
+      expect(await messageOf(limitCase(house, id, { groups: ['cloud'], members: [] }))).toBe(
+        'invalid: No active member is in the group cloud. No member is in any group yet',
+      );
+      for (const { contactId } of house.team.slice(0, 2)) await remove(house, PROJECT, beta, contactId, 'criterion users');
+      expect(await messageOf(limitCase(house, id, { groups: [], members: [beta] }))).toBe('invalid: "Beta" is removed');
+      expect(await reasonOf(limitCase(house, 'ORBIT-2026-9999', null))).toBe('not-found');
+    });
+  });
+
+  test('with nobody left who may know of it on a list, nothing is sent there, and not to everybody', async () => {
+    await limitToAlpha(house, id);
+    await regroup(house, house.members[0]);
+    expect(await messageOf(dispatch(house, id, LISTS.distributors))).toBe(
+      `invalid: Nobody who is active on ${LISTS.distributors} may know of ${id}`,
+    );
+    for (const by of house.team.slice(0, 2)) await remove(house, PROJECT, alpha, by.contactId, 'criterion users');
+    await limitCase(house, id, { groups: [], members: [beta] });
+    for (const by of house.team.slice(0, 2)) await remove(house, PROJECT, beta, by.contactId, 'criterion users');
+    expect(await limited()).toMatchObject({ members: [{ organisation: 'Beta' }] });
+    expect((await needToKnow.insiders(house.db, id))?.has(alpha)).toBe(false);
+  });
+
+  test('who comes again after he was out is in no group, and knows nothing of the cases that he might know of', async () => {
+    await limitToAlpha(house, id);
+    await limitCase(house, id, { groups: ['cloud'], members: [alpha] });
+    for (const { contactId } of house.team.slice(0, 2)) await remove(house, PROJECT, alpha, contactId, 'criterion users');
+    const out = await house.db.selectFrom('member_groups').selectAll().execute();
+    expect(out).toEqual([]);
+    // As `apply` does with an organisation that is there.
+    await house.db.updateTable('members').set({ state: 'applied', round: 2 }).where('id', '=', alpha).execute();
+    await decide(house, PROJECT, alpha, 'activate', { reason: 'again', lists: [LISTS.distributors] });
+    expect((await needToKnow.insiders(house.db, id))?.has(alpha)).toBe(false);
+    await decide(house, PROJECT, alpha, 'suspend', { reason: 'x' });
+    expect(await reasonOf(decide(house, PROJECT, alpha, 'reinstate', { reason: 'x', groups: ['cloud'] }))).toBe('invalid');
+    await decide(house, PROJECT, alpha, 'reinstate', { reason: 'x' });
+    await limitCase(house, id, { groups: [], members: [alpha] });
+    expect((await needToKnow.insiders(house.db, id))?.has(alpha)).toBe(true);
+  });
+
+  test('a released case can be limited too: its thread goes on', async () => {
+    house.clock.moveTo((await caseOf(house, id)).release_at ?? 0);
+    await release(house, id);
+    await limitCase(house, id, { groups: [], members: [alpha] });
+    expect([(await caseOf(house, id)).state, await limited()]).toMatchObject(['released', { members: [{ id: alpha }] }]);
+  });
+
+  test('who is suspended keeps his groups, and gets nothing until he is back', async () => {
+    await limitToAlpha(house, id);
+    await decide(house, PROJECT, alpha, 'suspend', { reason: 'x' });
+    expect(await reasonOf(dispatch(house, id, LISTS.distributors))).toBe('invalid');
+    await decide(house, PROJECT, alpha, 'reinstate', { reason: 'x' });
+    expect(await dispatch(house, id, LISTS.distributors)).toMatchObject({ copies: 1 });
+  });
+
+  test('a dispatch and a change at once are one after the other: who is outside gets nothing that the answer does not tell of', async () => {
+    for (let turn = 0; turn < 4; turn++) {
+      const about = turn === 0 ? id : (await armed(house, undefined, await house.report({ text: `${turn}\n` }))).id;
+      await outbox(house).drain();
+      const [sent, changed] = await Promise.all([
+        reasonOf(dispatch(house, about, LISTS.distributors)),
+        limitCase(house, about, { groups: [], members: [alpha] }),
+      ]);
+      expect(sent).toBeOneOf(['done', 'stale']);
+      const mails = await outbox(house).drain();
+      expect(mails.filter(({ to }) => to === house.members[1].address)).toEqual([]);
+      expect(changed.seenBy).toEqual([]);
+    }
+  });
+});
