@@ -1,5 +1,6 @@
 import type { AdmissionRules, Answered } from '../roster/admission.ts';
 import type { Problem } from './commands.ts';
+import { isEnd, lineOf, listIn, TOO_LONG } from './line.ts';
 
 /** What somebody who is on no list writes to apply; the contact is the writer himself. */
 export interface WrittenApplication {
@@ -13,12 +14,6 @@ export interface WrittenApplication {
   problems: Problem[];
 }
 
-/** Lines that mean nothing: empty ones, and what somebody quotes. */
-const isPassedOver = (line: string) => line === '' || line.startsWith('>');
-
-const lineOf = (written: string) => written.replace(/[\s\u00a0]+/gu, ' ').trim();
-const listIn = (line: string) => /^list (\S+@\S+)$/i.exec(line)?.[1]?.toLowerCase();
-
 /** Further down nobody looks for it. */
 const HEAD = 20;
 
@@ -27,7 +22,7 @@ export function isApplication(text: string): boolean {
   const first = text
     .split('\n', HEAD)
     .map(lineOf)
-    .find((line) => !isPassedOver(line) && listIn(line) === undefined);
+    .find((line) => line === undefined || (line !== '' && listIn(line) === undefined));
   return /^apply$/i.test(first ?? '');
 }
 
@@ -47,12 +42,17 @@ export function parseApplication(text: string, { criteria }: Pick<AdmissionRules
   let list: string | null = null;
   let field: string | undefined;
   for (const [index, written] of text.split('\n', MOST_LINES + 1).entries()) {
-    if (/^-- ?\r?$/.test(written)) break;
+    if (isEnd(written)) break;
     const line = lineOf(written);
+    if (line === undefined) {
+      problems.push({ line: index + 1, text: TOO_LONG });
+      continue;
+    }
+    const named = listIn(line);
     const [, name = '', rest = ''] = /^([a-z0-9-]{1,40}) ?: ?(.*)$/i.exec(line) ?? [];
     if (index === MOST_LINES) problems.push({ line: index + 1, text: 'there are too many lines' });
-    else if (isPassedOver(line) || (field === undefined && /^apply$/i.test(line))) continue;
-    else if (listIn(line) !== undefined && (list ?? listIn(line)) === listIn(line)) list = listIn(line) ?? null;
+    else if (line === '' || (field === undefined && /^apply$/i.test(line))) continue;
+    else if (named !== undefined && (list ?? named) === named) list = named;
     else if (ids.has(name.toLowerCase())) {
       field = name.toLowerCase();
       if (words.has(field)) problems.push({ line: index + 1, text: `"${field}" stands twice` });

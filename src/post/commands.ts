@@ -1,3 +1,5 @@
+import { isEnd, lineOf, listIn, TOO_LONG } from './line.ts';
+
 /** What somebody asks a list for by mail. */
 export type Command =
   | { name: 'help' | 'subscribe' | 'unsubscribe' | 'certificate' | 'key' | 'held' }
@@ -124,15 +126,16 @@ export function parseRequest(text: string): ParsedRequest {
       parsed.problems.push({ line: index + 1, text: 'there are too many lines' });
       break;
     }
-    if (/^-- ?\r?$/.test(written)) break;
-    const line = written.replace(/[\s\u00a0]+/gu, ' ').trim();
+    if (isEnd(written)) break;
+    const line = lineOf(written);
     const before: string[] = above;
     above = [];
-    if (line === '' || line.startsWith('>')) continue;
-    const list = /^list (\S+@\S+)$/i.exec(line)?.[1];
+    if (line === undefined) parsed.problems.push({ line: index + 1, text: TOO_LONG });
+    if (!line) continue;
+    const list = listIn(line);
     const command = list === undefined ? commandOf(line) : undefined;
     const longer = command || !wasBroken(before.at(-1), line) ? undefined : commandOf([...before, line].join(' '));
-    if (list !== undefined && mayName(parsed, list)) parsed.list = list.toLowerCase();
+    if (list !== undefined && mayName(parsed, list)) parsed.list = list;
     else if (command) parsed.commands.push(command);
     else if (longer) parsed.commands.splice(-1, 1, longer);
     else parsed.problems.push({ line: index + 1, text: line.slice(0, 80) });
@@ -154,7 +157,7 @@ function wasBroken(first: string | undefined, second: string): boolean {
 
 /** Once, and before its commands: one that is named below them, or another one, might be meant for some of them alone. */
 function mayName({ list, commands }: ParsedRequest, named: string): boolean {
-  return list === named.toLowerCase() || (list === null && commands.length === 0);
+  return list === named || (list === null && commands.length === 0);
 }
 
 function commandOf(line: string): Command | undefined {

@@ -91,6 +91,8 @@ describe('a request is read', () => {
   test('what is longer than anybody writes is a problem, and not cut off', () => {
     const { problems } = parseRequest(`${'\n'.repeat(500)}unsubscribe\n`);
     expect(problems).toEqual([{ line: 501, text: 'there are too many lines' }]);
+    const long = `vouch for Gamma: ${'x'.repeat(10_000)}`;
+    expect(parseRequest(`help\n${long}\n> ${long}\nkey`).problems).toEqual([{ line: 2, text: 'the line is too long' }]);
   });
 
   test('whatever people write, nothing throws, and no line is both', () => {

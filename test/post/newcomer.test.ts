@@ -214,6 +214,7 @@ describe('what is an application', () => {
     ['a name with signs that steer a terminal', 'apply\norganisation: \u001b[2J', 2],
     ['a name that is too long', `apply\n\norganisation: ${'x'.repeat(201)}`, 3],
     ['an answer that is too long', `apply\nalias: ${'x'.repeat(5001)}`, 2],
+    ['a line that is too long', `apply\nalias: x\nlist ${'@'.repeat(100_000)}`, 3],
     ['too many lines', `apply\nalias: x\n${'y\n'.repeat(2000)}`, 1001],
   ])('%s', (_, text, line) => {
     expect(parseApplication(text, rules).problems[0]?.line).toBe(line);
