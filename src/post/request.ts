@@ -70,8 +70,13 @@ function answersTo({ role }: List, { id: certificateId, contact, member }: Roste
   return role === 'public' ? [] : [{ audience: 'reporter', address: contact.address, certificateId }];
 }
 
-/** What somebody asks for: the text, or the subject where there is none. */
+/** Octets, with a certificate or two beside the words. */
+const LARGEST_REQUEST = 1024 * 1024;
+
+/** What somebody asks for: the text, or the subject where there is none. Throws `too-large` for more than anybody asks in one mail. */
 export function wordsOf({ content, subject, subjectProtected }: OpenedMail): string {
+  if (content.length > LARGEST_REQUEST)
+    throw new Refusal('too-large', `Requests have at most ${LARGEST_REQUEST} octets: write the commands alone`);
   const { text } = viewOf(parseEntity(content));
   return text.trim() === '' && subjectProtected ? subject : text;
 }

@@ -5,6 +5,8 @@ import { dispatch } from '../../src/embargo/dispatch.ts';
 import { createLog } from '../../src/log.ts';
 import { fieldText, leaves, parseEntity, parseMessage } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
+import type { OpenedMail } from '../../src/pgp/open.ts';
+import { wordsOf } from '../../src/post/request.ts';
 import * as cases from '../../src/store/cases.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
@@ -563,4 +565,10 @@ eachEngine((engine) => {
       ).toBe(3);
     });
   });
+});
+
+test('what is larger than any request is refused before anybody reads it', () => {
+  const content = Buffer.from(`Content-Type: text/html\r\n\r\n${'<p>'.repeat(400_000)}`);
+  const opened = { content, subject: 'help', subjectProtected: true } as unknown as OpenedMail;
+  expect(() => wordsOf(opened)).toThrow(expect.objectContaining({ reason: 'too-large' }));
 });
