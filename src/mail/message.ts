@@ -281,11 +281,17 @@ function extended(value: string): string {
   }
 }
 
-/** Names of files that stand in a text, as uuencode (POSIX), its `-m` and yEnc write them, and as programs read them leniently. */
-export function namesInText(text: string): string[] {
+/**
+ * Names of files that stand in a text, as uuencode (POSIX), its `-m` and yEnc write them, and as programs read them leniently. Past
+ * `most` of them nothing is read: there are more, then.
+ */
+export function namesInText(text: string, most: number): string[] {
   const uuencoded = /^begin(?:-base64)?[ \t]{1,20}\d{1,10}[ \t]{1,20}(\S[^\r\n]{0,1000})/gm;
   const yencoded = /^=ybegin [^\r\n]{0,200}?\bname=([^\r\n]{1,1000})/gm;
-  return [uuencoded, yencoded].flatMap((pattern) => [...text.matchAll(pattern)].map(([, name = '']) => name.trim()));
+  const names: string[] = [];
+  for (const pattern of [uuencoded, yencoded])
+    for (const [, name = ''] of text.matchAll(pattern)) if (names.push(name.trim()) > most) return names;
+  return names;
 }
 
 export function isAttachment(entity: Entity): boolean {

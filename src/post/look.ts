@@ -155,6 +155,8 @@ const UNREADABLE_MAIL = parseEntity(Buffer.from('Content-Type: application/octet
 
 /** That one part gives itself. */
 const MOST_NAMES = 10;
+/** Files that stand in one text. */
+const MOST_IN_TEXT = 100;
 
 function filesIn(part: Entity): { name: string; mediaType: string }[] {
   const names = everyFileName(part);
@@ -162,7 +164,8 @@ function filesIn(part: Entity): { name: string; mediaType: string }[] {
   if (names.length > MOST_NAMES || types.length > MOST_NAMES)
     throw new Refusal('too-complex', 'A part has too many names or types');
   if (isAddedByClient(part, names, types)) return [];
-  const text = part.mediaType.startsWith('text/') && part.parts.length === 0 ? namesInText(entityText(part)) : [];
+  const text = part.mediaType.startsWith('text/') && part.parts.length === 0 ? namesInText(entityText(part), MOST_IN_TEXT) : [];
+  if (text.length > MOST_IN_TEXT) throw new Refusal('too-complex', 'There are too many files in a text');
   // What it is to some program may bring files of its own.
   const own = part.unclear ? [...names, ''] : names.length > 0 ? names : isAttachment(part) ? [''] : [];
   return [
