@@ -67,17 +67,33 @@ function isShown(part: Entity): boolean {
   return !saysAttachment(part) && everyFileName(part).length === 0 && everyMediaType(part).length === 1;
 }
 
+/** Characters. What is longer than any header section repeats none. */
+const LONGEST = 64 * 1024;
+
 /** Each line says, whole or with those that go on with it, what a protected field says. */
 function repeatsFields(text: string, payload: Entity): boolean {
+  if (text.length > LONGEST) return false;
   const lines = text
     .trim()
     .replace(/\r?\n[ \t]+/g, ' ')
-    .split(/\s*\n\s*/);
-  return lines.every((line) => {
-    const [, name = '', value = ''] = /^([!-9;-~]{1,100})[ \t]*:(.*)$/.exec(line) ?? [];
-    const field = name === '' ? undefined : fieldText(payload, name);
-    return field !== undefined && bare(field) === bare(value);
-  });
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  // Decoded once: one that says little may be long.
+  const fields = new Map<string, string | undefined>();
+  const says = (line: string) => {
+    const [, written = '', value = ''] = /^([!-9;-~]{1,100})[ \t]*:(.*)$/.exec(line) ?? [];
+    const name = written.toLowerCase();
+    if (!fields.has(name)) fields.set(name, name === '' ? undefined : bareField(payload, name));
+    const field = fields.get(name);
+    return field !== undefined && field === bare(value);
+  };
+  return lines.length > 0 && lines.every(says);
+}
+
+function bareField(payload: Entity, name: string): string | undefined {
+  const text = fieldText(payload, name);
+  return text === undefined ? undefined : bare(text);
 }
 
 /** Clients write addresses with and without quotation marks. */
