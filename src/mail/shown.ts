@@ -1,5 +1,6 @@
 import { armoredLines, type Block, blocksIn } from './armor.ts';
 import { type Entity, entityText, isAttachment, saysAttachment } from './message.ts';
+import { without } from './pieces.ts';
 
 /** Text that may hold armor. */
 export function isText(part: Entity): boolean {
@@ -28,7 +29,7 @@ function divided(text: string, wanted: (block: Block) => boolean): PartsOfText {
     from = end;
   }
   // Not by a pattern: one for the end would try every run of blanks in the text.
-  return { blocks, around: (around + text.slice(from)).replace(/[\u200b\ufeff]+/g, '').trim() };
+  return { blocks, around: without(around + text.slice(from), /[\u200b\ufeff]+/).trim() };
 }
 
 /** Asked for several times, and decoded once: a mail may be one text of 25 MiB. */
@@ -53,20 +54,21 @@ export function readable(entity: Entity): Entity[] {
     branches.find((leaves) => leaves.some((part) => armored(part) && part.mediaType !== 'text/html')) ??
     branches.find((leaves) => leaves.some(armored));
   if (!chosen) return branches.flat();
-  const shown = chosen.filter(armored).map(armorOf);
-  const isRendering = (part: Entity) => armored(part) && isAnother(armorOf(part), shown);
-  return branches.flatMap((leaves) => (leaves === chosen ? leaves : leaves.filter((part) => !isRendering(part))));
+  const isRendering = renderingOf(chosen.filter(armored).map(armorOf));
+  return branches.flatMap((leaves) =>
+    leaves === chosen ? leaves : leaves.filter((part) => !(armored(part) && isRendering(armorOf(part)))),
+  );
 }
 
-/** Whether a text says nothing that the others do not say. */
-function isAnother({ blocks, around }: PartsOfText, others: readonly PartsOfText[]): boolean {
-  const count = others.reduce((sum, other) => sum + other.blocks.length, 0);
-  const words = bare(around);
-  return blocks.length <= count && (words === '' || words === bare(others.map((other) => other.around).join('')));
+/** Whether a text says nothing that these do not say. What they say is put together once: there may be a thousand texts to ask of. */
+function renderingOf(shown: readonly PartsOfText[]): (text: PartsOfText) => boolean {
+  const count = shown.reduce((sum, { blocks }) => sum + blocks.length, 0);
+  const words = bare(shown.map(({ around }) => around).join(''));
+  return ({ blocks, around }) => blocks.length <= count && ['', words].includes(bare(around));
 }
 
 function bare(words: string): string {
-  return words.replace(/[\s\u00a0]+/g, '');
+  return without(words, /\s+/);
 }
 
 /** Text that a gateway may have put there, with its logo or in two renderings; anything else was sent along on purpose. */
@@ -81,7 +83,12 @@ export function isBlank(part: Entity): boolean {
   return part.mediaType.startsWith('text/') && !isAttachment(part) && /^[\s\u00a0]*$/.test(linesOf(part));
 }
 
+/** Asked by every multipart around it. */
+const armors = new WeakMap<Entity, PartsOfText>();
+
 /** Also a signed text in HTML, which is another rendering of that in plain text. */
 export function armorOf(part: Entity): PartsOfText {
-  return divided(linesOf(part), ({ kind }) => kind !== 'key');
+  const armor = armors.get(part) ?? divided(linesOf(part), ({ kind }) => kind !== 'key');
+  armors.set(part, armor);
+  return armor;
 }
