@@ -1,4 +1,5 @@
 import { Refusal } from '../refusal.ts';
+import { exchanged, inPieces } from './pieces.ts';
 
 /** What an armored block in a text is (RFC 9580 §6.2, §7). */
 export type BlockKind = 'message' | 'signed' | 'key';
@@ -24,7 +25,7 @@ const LINE =
 /** The complete blocks of a text, `most` of them, in their order, found in one pass. Inside of a block nothing else begins. */
 export function blocksIn(given: string, most = Number.POSITIVE_INFINITY): Block[] {
   // Of the same length, so that every place in it is a place in what was given.
-  const text = given.replaceAll('\u00a0', ' ').replace(FLAT, inLines);
+  const text = exchanged(given, '\u00a0', ' ').replace(FLAT, inLines);
   const blocks: Block[] = [];
   let open: { kind: BlockKind; start: number } | undefined;
   for (const match of text.matchAll(LINE)) {
@@ -50,7 +51,8 @@ const FLAT = /^([ \t]*-----BEGIN PGP MESSAGE-----)[ \t](.*)[ \t](-----END PGP ME
 /** Blanks become line ends, but for those in the headers: the first long word is data. */
 function inLines(_: string, head: string, middle: string, tail: string): string {
   const data = Math.max(0, middle.search(/(?<![^ \t])[A-Za-z0-9+/]{40}/));
-  return [head, middle.slice(0, data).replace(/[ \t]$/, '\n') + middle.slice(data).replace(/[ \t]/g, '\n'), tail].join('\n');
+  const lines = exchanged(exchanged(middle.slice(data), ' ', '\n'), '\t', '\n');
+  return [head, middle.slice(0, data).replace(/[ \t]$/, '\n') + lines, tail].join('\n');
 }
 
 /** A signed text is its signer's to the octet, but for marks that would not be known as such. */
@@ -81,10 +83,16 @@ export function dearmor(block: string): Uint8Array {
   return Buffer.from(data.join(''), 'base64');
 }
 
-/** What stands between the headers and the checksum, without blanks. */
+/** Characters in a line, on an average that counts empty ones: nobody writes shorter ones. A message of a few lines may have any. */
+const SHORTEST_LINE = 8;
+const FEW_LINES = 1000;
+
+/** What stands between the headers and the checksum, without blanks; none of what has too many lines to be an armor. */
 function dataLines(block: string): string[] {
-  const lines = block
-    .split('\n')
+  const most = FEW_LINES + block.length / SHORTEST_LINE;
+  const written = block.split('\n', most + 1);
+  if (written.length > most) return [];
+  const lines = written
     .slice(1, -1)
     .map((line) => line.trim())
     .filter((line) => line !== '');
@@ -101,9 +109,10 @@ function leftQuoted(data: readonly string[]): boolean {
 }
 
 function unquoted(block: string): string {
-  return block
-    .replace(/=[ \t]{0,8}\r?\n/g, '')
-    .replace(/=([0-9A-F]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  const decode = (hex: string) => String.fromCharCode(Number.parseInt(hex, 16));
+  return inPieces(block, '=', (piece) =>
+    piece.replace(/=[ \t]{0,8}\r?\n/g, () => '').replace(/=([0-9A-F]{2})/gi, (_, hex: string) => decode(hex)),
+  );
 }
 
 /** The value of an armor header, such as `Charset`, or undefined. */
@@ -127,23 +136,32 @@ function entityOf(whole: string, name: string): string {
 
 /** Without comments, and without what no client shows as text. Gone through once: an element that does not end takes the rest. */
 function shownHtml(html: string): string {
-  const lower = html.toLowerCase();
-  let shown = '';
+  const shown: string[] = [];
   let from = 0;
-  for (const { index, 1: name } of lower.matchAll(/<(!--|style\b|script\b|title\b)/g)) {
+  for (const { index, 1: name = '' } of html.matchAll(/<(!--|style\b|script\b|title\b)/gi)) {
     if (index < from) continue;
-    shown += html.slice(from, index);
-    const tail = name === '!--' ? '-->' : `</${name}`;
-    const end = lower.indexOf(tail, index);
-    if (end < 0) return shown;
-    from = end + tail.length + (name === '!--' ? 0 : Math.max(0, lower.indexOf('>', end + tail.length) + 1 - end - tail.length));
+    shown.push(html.slice(from, index));
+    from = name === '!--' ? after(html, '-->', index) : after(html, '>', after(html, new RegExp(`</${name}`, 'gi'), index));
   }
-  return shown + html.slice(from);
+  return shown.join('') + html.slice(from);
+}
+
+/** Where the next one of these ends; the end of all where there is none. */
+function after(html: string, words: string | RegExp, from: number): number {
+  if (typeof words === 'string') {
+    const at = html.indexOf(words, from);
+    return at < 0 ? html.length : at + words.length;
+  }
+  words.lastIndex = from;
+  return words.test(html) ? words.lastIndex : html.length;
 }
 
 /** What begins or ends a line in every client. */
 const BREAKS =
   /<(?:br|hr|\/?(?:p|div|pre|tr|td|th|table|li|ul|ol|dl|dt|dd|h[1-6]|blockquote|section|article|header|footer|center))\b[^<>]*>/gi;
+
+/** Elements of preformatted text: more than that no program writes around armor. */
+const MOST_PREFORMATTED = 1000;
 
 /**
  * The lines of an HTML text in which armor is looked for. Some programs write its lines as lines of the source; to others a line
@@ -151,25 +169,26 @@ const BREAKS =
  */
 export function armoredLines(html: string): string {
   const asWritten = htmlLines(html);
-  if (blocksIn(asWritten).length > 0) return asWritten;
+  // Nothing that stands in a line of its own begins otherwise, however its lines are broken.
+  if (!asWritten.includes('-----BEGIN') || blocksIn(asWritten, 1).length > 0) return asWritten;
   const asShown = shownLines(html);
-  return blocksIn(asShown).length > 0 ? asShown : asWritten;
+  return blocksIn(asShown, 1).length > 0 ? asShown : asWritten;
 }
 
 /** The lines of an HTML text as its reader sees them: where a line of the source ends is a blank, but in preformatted text. */
 export function shownLines(html: string): string {
+  const pieces = html.split(/(<\/?pre\b[^<>]*>)/i, 4 * MOST_PREFORMATTED);
+  if (pieces.length === 4 * MOST_PREFORMATTED) return htmlLines(html);
   let preformatted = false;
-  const flowed = html.split(/(<\/?pre\b[^<>]*>)/i).map((piece) => {
+  const flowed = pieces.map((piece) => {
     if (/^<\/?pre\b/i.test(piece)) preformatted = !piece.startsWith('</');
-    return preformatted ? piece : piece.replace(/\r?\n/g, ' ');
+    return preformatted ? piece : exchanged(exchanged(piece, '\r\n', ' '), '\n', ' ');
   });
   return htmlLines(flowed.join(''));
 }
 
 /** The lines of an HTML text, for armor to be found in: nothing is shown, fetched or merged (CVE-2017-17688). */
 export function htmlLines(html: string): string {
-  return shownHtml(html)
-    .replace(BREAKS, '\n')
-    .replace(/<[^<>]*>/g, '')
-    .replace(/&(#?\w{1,10});/g, entityOf);
+  const broken = inPieces(shownHtml(html), '<', (piece) => piece.replace(BREAKS, () => '\n').replace(/<[^<>]*>/g, () => ''));
+  return inPieces(broken, '&', (piece) => piece.replace(/&(#?\w{1,10});/g, entityOf));
 }
