@@ -2,6 +2,7 @@ import libmime from 'libmime';
 import { encode as encodeQuotedPrintable, wrap as wrapQuotedPrintable } from 'libqp';
 import { type Instant, newToken } from '../clock.ts';
 import { entityText, isAttachment, leaves, parseEntity } from './message.ts';
+import { exchanged } from './pieces.ts';
 
 /** A field to be written: a name, and a value that is already encoded (see `words`, `mailbox`). */
 export type NewField = readonly [name: string, value: string];
@@ -68,11 +69,16 @@ export function textPart(text: string, parameters = ''): Buffer {
   );
 }
 
+/** Characters. Quoted, a long text in another alphabet has three times its octets, and takes seconds. */
+const LONGEST_QUOTED = 64 * 1024;
+
 /** Text in UTF-8 with CRLF line ends, as a body of seven bits that survives every relay. */
-function transferEncoded(text: string): { encoding: '7bit' | 'quoted-printable'; body: string } {
-  const canonical = withoutLastLineEnds(text.replace(/\r\n|\r|\n/g, CRLF)) + CRLF;
-  const plain = /^[\t\r\n -~]*$/.test(canonical) && canonical.split(CRLF).every(survives);
+function transferEncoded(text: string): { encoding: '7bit' | 'quoted-printable' | 'base64'; body: string } {
+  const lines = exchanged(exchanged(exchanged(text, CRLF, '\n'), '\r', '\n'), '\n', CRLF);
+  const canonical = withoutLastLineEnds(lines) + CRLF;
+  const plain = /^[\t\r\n -~]*$/.test(canonical) && !CHANGED.test(canonical);
   if (plain) return { encoding: '7bit', body: canonical };
+  if (canonical.length > LONGEST_QUOTED) return { encoding: 'base64', body: inBase64(Buffer.from(canonical)) };
   return { encoding: 'quoted-printable', body: wrapQuotedPrintable(encodeQuotedPrintable(canonical)) };
 }
 
@@ -84,9 +90,7 @@ function withoutLastLineEnds(text: string): string {
 }
 
 /** Lines that relays and mailboxes are known to change: long ones, those with blanks at their end, and `From ` (mbox). */
-function survives(line: string): boolean {
-  return line.length <= 900 && !/[ \t]$/.test(line) && !line.startsWith('From ');
-}
+const CHANGED = /^.{901}|[ \t]$|^From /m;
 
 /** A file, byte-identical after decoding (base64). The name is encoded, its directories are cut off. */
 export function filePart(name: string, mediaType: string, bytes: Uint8Array): Buffer {
@@ -108,11 +112,13 @@ export function typeOfFile(name: string): string {
 
 /** A part whose octets are in base64. */
 export function encodedPart(contentType: string, bytes: Uint8Array, extra: readonly NewField[] = []): Buffer {
+  return entity([['Content-Type', contentType], ['Content-Transfer-Encoding', 'base64'], ...extra], inBase64(bytes));
+}
+
+/** RFC 2045 §6.8. */
+function inBase64(bytes: Uint8Array): string {
   const encoded = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64').replace(/.{76}/g, `$&${CRLF}`);
-  return entity(
-    [['Content-Type', contentType], ['Content-Transfer-Encoding', 'base64'], ...extra],
-    encoded.endsWith(CRLF) ? encoded : encoded + CRLF,
-  );
+  return encoded.endsWith(CRLF) ? encoded : encoded + CRLF;
 }
 
 /** The last segment of whatever path somebody gave as a name, without what could end a line or turn its direction. */

@@ -11,9 +11,18 @@ export interface Decoder {
 export const windows1252: Decoder = {
   encoding: 'windows-1252',
   // The five octets that mean nothing in it stand for themselves (Encoding Standard, index windows-1252), and are not lost.
-  decode: (bytes) =>
-    iconv.decode(bytes, 'windows-1252').replace(/\ufffd/g, (_, at: number) => String.fromCharCode(bytes[at] ?? 0)),
+  decode: (bytes) => {
+    const pieces: string[] = [];
+    for (let at = 0; at < bytes.length; at += PIECE) {
+      const piece = bytes.subarray(at, at + PIECE);
+      pieces.push(iconv.decode(piece, 'windows-1252').replace(/\ufffd/g, (_, at: number) => String.fromCharCode(piece[at] ?? 0)));
+    }
+    return pieces.join('');
+  },
 };
+
+/** Octets that are decoded at once, as V8 keeps each replacement until the call ends. */
+const PIECE = 64 * 1024;
 
 /** UTF-16 that does not say in which order its octets are: RFC 2781 §4.3 has the mark say it, and TextDecoder does not look at it. */
 const utf16: Decoder = { encoding: 'utf-16', decode: (bytes) => new TextDecoder(octetOrder(bytes)).decode(bytes) };
