@@ -6,7 +6,8 @@ import { entity, filePart, textPart, typeOfFile } from '../mail/outgoing.ts';
 import { contentOf, type Payload } from '../mail/protected.ts';
 import { charsetOf, looksLikeEntity, looksLikeMime } from '../mail/text.ts';
 import { type Reason, Refusal } from '../refusal.ts';
-import { openMessage, readCleartext } from './message.ts';
+import { readCleartext } from './cleartext.ts';
+import { openMessage } from './message.ts';
 import { offeredIn } from './offered.ts';
 import {
   type Lookup,
@@ -125,7 +126,7 @@ async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: 
     await signed(state, means, await ofDetached(layer.signed.raw, layer.signature));
   } else {
     const message = await readCleartext(layer.text);
-    state.content = parseEntity(textPart(message.getText()));
+    state.content = parseEntity(textPart(message.text));
     refuseChanged(await signed(state, means, ofCleartext(message, layer.part.parameters['charset'])));
   }
 }

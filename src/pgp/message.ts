@@ -81,12 +81,3 @@ function dearmored(text: string): Uint8Array {
   if (!block) throw new Error('there is no armored message');
   return dearmor(block.text);
 }
-
-/** The framework of a cleartext signature (RFC 9580 §7). Throws `malformed-mail` where it is damaged, or its headers are not of the kind allowed. */
-export async function readCleartext(text: string): Promise<openpgp.CleartextMessage> {
-  try {
-    return await openpgp.readCleartextMessage({ cleartextMessage: text });
-  } catch (error) {
-    throw new Refusal('malformed-mail', 'The signed text is damaged', String(error));
-  }
-}

@@ -6,8 +6,9 @@ import { filePart, multipart, textPart, typeOfFile } from '../mail/outgoing.ts';
 import { contentOf } from '../mail/protected.ts';
 import { armorOf, isBlank, isText, partsOfText, readable } from '../mail/shown.ts';
 import { Refusal } from '../refusal.ts';
+import { readCleartext } from './cleartext.ts';
 import { cameEncrypted, type Means, type Opening, opening, peelAll, putAside, textEntity } from './layers.ts';
-import { openMessage, readCleartext } from './message.ts';
+import { openMessage } from './message.ts';
 import { offeredIn } from './offered.ts';
 import { ofCleartext, ofMessage, refuseChanged, type SignatureVerdict, verify } from './verify.ts';
 
@@ -159,7 +160,7 @@ async function openBlock(block: Block, part: Entity, walk: Walk): Promise<Uint8A
     count(walk, 'cleartext-signed');
     const message = await readCleartext(block.text);
     refuseChanged(await note(walk, ofCleartext(message, part.parameters['charset']), false));
-    return textPart(message.getText());
+    return textPart(message.text);
   }
   count(walk, 'inline');
   const { message, data, encrypted } = await openMessage(block.text, walk, { signedOnly: true });

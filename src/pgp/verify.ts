@@ -5,6 +5,7 @@ import { looksLikeEntity, octetsIn } from '../mail/text.ts';
 import { Refusal } from '../refusal.ts';
 import { type CertificateFacts, readCertificate, verifier } from './certificate.ts';
 import { keyIdsIn } from './certificate-bytes.ts';
+import type { Cleartext } from './cleartext.ts';
 import { LARGEST_OFFERED, offerable } from './offered.ts';
 import { dateAt, openpgp } from './settings.ts';
 
@@ -164,27 +165,39 @@ async function readSignature(bytes: Uint8Array): Promise<openpgp.Signature> {
 
 /** Signed parts have CRLF line ends when they are hashed, however they were stored on the way (RFC 3156 §5). */
 function canonical(content: Uint8Array): Uint8Array {
-  const text = Buffer.from(content).toString('latin1');
-  return /(?<!\r)\n/.test(text) ? Buffer.from(text.replace(/(?<!\r)\n/g, '\r\n'), 'latin1') : content;
+  const isBare = (at: number) => content[at] === LF && content[at - 1] !== CR;
+  let missing = 0;
+  for (let at = 0; at < content.length; at++) if (isBare(at)) missing++;
+  if (missing === 0) return content;
+  const made = new Uint8Array(content.length + missing);
+  let end = 0;
+  for (let at = 0; at < content.length; at++) {
+    if (isBare(at)) made[end++] = CR;
+    made[end++] = content[at] ?? 0;
+  }
+  return made;
 }
+
+const CR = 13;
+const LF = 10;
 
 /**
  * The framework of a cleartext-signed text (RFC 9580 §7). It is signed in UTF-8 by the standard, and by GnuPG in the octets that
  * it was given: in those of the part's charset, too, it is the text that is shown.
  */
-export function ofCleartext(message: openpgp.CleartextMessage, charset: string | undefined): Verifiable {
-  // Not in its types.
-  const { signature } = message as openpgp.CleartextMessage & { signature: openpgp.Signature };
+export function ofCleartext({ text, signature }: Cleartext, charset: string | undefined): Verifiable {
+  const content = Buffer.from(text);
   return {
     keyIds: issuers(withoutUnknown(signature).packets),
-    content: Buffer.from(message.getText()),
+    content,
     signedEntity: null,
     verifyWith: async (certificates, at) => {
       const binarySignature = signature.packets.write();
-      const results = await message.verify(certificates, at, config);
+      const results = await verifyApart(canonical(content), signature, certificates, at);
+      if (certificates.length === 0) return results;
       if ((await Promise.allSettled(results.map(({ verified }) => verified))).some(({ status }) => status === 'fulfilled'))
         return results;
-      const octets = octetsIn(message.getText(), charset);
+      const octets = octetsIn(text, charset);
       return octets ? verifyApart(octets, await openpgp.readSignature({ binarySignature }), certificates, at) : results;
     },
   };
