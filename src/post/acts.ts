@@ -34,7 +34,12 @@ export interface Asked {
   project: string;
   /** Certificates in what he signed, unread. */
   enclosed: readonly Uint8Array[];
+  /** Octets that the files of the answer may still have. */
+  room: number;
 }
+
+/** Octets of the files in one answer, whatever was asked for in its mail. */
+export const LARGEST_ANSWER = 16 * 1024 * 1024;
 
 /** What is said of it, and parts that go along. */
 export interface Outcome {
@@ -192,10 +197,7 @@ function changeOfKey(key: GivenCertificate['encryptionKey']): string[] {
 
 /** What is in an archive: people's words and Curfew's to them. A report is the team's alone. */
 const ARCHIVED: readonly PostKind[] = ['post', 'dispatch', 'lifted'];
-/** Octets of mail in one archive. */
-const LARGEST_ARCHIVE = 16 * 1024 * 1024;
-
-async function archive({ seams, roster, team: ofTeam }: Asked, caseId: string): Promise<Outcome> {
+async function archive({ seams, roster, team: ofTeam, room }: Asked, caseId: string): Promise<Outcome> {
   const kinds: readonly PostKind[] = ofTeam ? ['report', ...ARCHIVED] : ARCHIVED;
   const knows = await mayKnow(seams.db, caseId, roster.member.id);
   const found = knows ? await posts.ofThread(seams.db, caseId, kinds, ofTeam ? undefined : roster.lists) : [];
@@ -204,16 +206,14 @@ async function archive({ seams, roster, team: ofTeam }: Asked, caseId: string): 
   const files: Uint8Array[] = [];
   let octets = 0;
   for (const { id, size } of found) {
-    octets += size;
-    if (octets > LARGEST_ARCHIVE) break;
-    files.push(await archived(seams, id, files.length + 1));
+    if (octets + size > room) break;
+    const file = await archived(seams, id, files.length + 1);
+    octets += Math.max(size, file.length);
+    files.push(file);
   }
   const left = found.length - files.length;
-  return {
-    lines: [`attached: ${files.length} mails${left > 0 ? `; ${left} more did not fit: ask the team` : ''}`],
-    files,
-    caseId,
-  };
+  const rest = room < LARGEST_ANSWER ? 'ask for this case in a mail of its own' : 'ask the team';
+  return { lines: [`attached: ${files.length} mails${left > 0 ? `; ${left} more did not fit: ${rest}` : ''}`], files, caseId };
 }
 
 async function archived(seams: Seams, postId: string, number: number): Promise<Uint8Array> {

@@ -18,7 +18,7 @@ import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { List } from '../store/schema.ts';
-import { type Act, acts, type Outcome } from './acts.ts';
+import { type Act, type Asked, acts, LARGEST_ANSWER, type Outcome } from './acts.ts';
 import { type Command, isOfTeam, MOST_COMMANDS, type ParsedRequest, parseRequest } from './commands.ts';
 import type { Destination } from './destination.ts';
 import { type FiledPost, once, placeOf } from './file.ts';
@@ -133,31 +133,49 @@ async function runAll(
   const intake = (await lists.all(seams.db)).filter(({ role }) => role === 'intake').map(({ id }) => id);
   const team = roster.member.state === 'active' && roster.lists.some((id) => intake.includes(id));
   const done: Done = { results: [], files: [], caseId: null };
-  for (const command of commands) {
+  let room = LARGEST_ANSWER;
+  for (const command of onceEach(commands)) {
     const act = acts[command.name] as Act<Command>;
-    const outcome: Outcome =
-      isOfTeam(command) && !team
-        ? { lines: ['that is for the response team'] }
-        : roster.member.state !== 'active' && !OF_ANYBODY.has(command.name)
-          ? { lines: [`that is for members: "${roster.member.organisation}" is ${roster.member.state}`] }
-          : await act({ seams, project, list: to.list, roster, team, enclosed: opened?.enclosed ?? [] }, command).catch(
-              (error: unknown) => ({
-                lines: [asRefusal(error).message],
-              }),
-            );
-    const { lines, files = [], caseId = done.caseId } = unlessAnother(done, outcome);
+    const refused = whyNot(command, { roster, team, caseId: done.caseId });
+    const asked = { seams, project, list: to.list, roster, team, enclosed: opened?.enclosed ?? [], room };
+    const outcome: Outcome = refused
+      ? { lines: [refused] }
+      : await act(asked, command).catch((error: unknown) => ({ lines: [asRefusal(error).message] }));
+    const { lines, files = [], caseId = done.caseId } = outcome;
     done.results.push(`> ${written(command)}`, ...lines.map((line) => `  ${line}`), '');
     done.files.push(...files);
     done.caseId = caseId;
+    room -= files.reduce((sum, { length }) => sum + length, 0);
   }
   return done;
 }
 
-/** A copy belongs to one case at most: that says who may have it, and who has had it. */
-function unlessAnother({ caseId }: Done, outcome: Outcome): Outcome {
-  if (caseId === null || outcome.caseId === undefined || outcome.caseId === caseId) return outcome;
-  return { lines: [`the archive of ${outcome.caseId} comes in a mail of its own: ask for it in another request`] };
+/** What a command is refused with before anything is looked for. `caseId`: of which the answer holds something already. */
+function whyNot(
+  command: Command,
+  { roster: { member }, team, caseId }: Pick<Asked, 'roster' | 'team'> & { caseId: string | null },
+): string | null {
+  if (isOfTeam(command) && !team) return 'that is for the response team';
+  if (member.state !== 'active' && !OF_ANYBODY.has(command.name))
+    return `that is for members: "${member.organisation}" is ${member.state}`;
+  // A copy belongs to one case at most: that says who may have it, and who has had it.
+  if (command.name === 'archive' && caseId !== null && caseId !== command.caseId)
+    return `the archive of ${command.caseId} comes in a mail of its own: ask for it in another request`;
+  return null;
 }
+
+/** What is sent along is sent once. Other commands are another thing after what stands between them: `held`, above all. */
+function onceEach(commands: readonly Command[]): Command[] {
+  const asked = new Set<string>();
+  return commands.filter((command) => {
+    const words = JSON.stringify(command);
+    const again = SENDS_FILES.has(command.name) && asked.has(words);
+    asked.add(words);
+    return !again;
+  });
+}
+
+const SENDS_FILES: ReadonlySet<Command['name']> = new Set(['archive', 'key']);
 
 /** What who is on the way in, or is held for his key, may ask for. */
 const OF_ANYBODY: ReadonlySet<Command['name']> = new Set(['help', 'prove', 'key', 'certificate', 'update-certificate']);

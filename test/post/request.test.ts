@@ -6,6 +6,8 @@ import { createLog } from '../../src/log.ts';
 import { fieldText, leaves, parseEntity, parseMessage } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import type { OpenedMail } from '../../src/pgp/open.ts';
+import { type Act, type Asked, acts } from '../../src/post/acts.ts';
+import type { Command } from '../../src/post/commands.ts';
 import { wordsOf } from '../../src/post/request.ts';
 import * as cases from '../../src/store/cases.ts';
 import * as certificates from '../../src/store/certificates.ts';
@@ -288,6 +290,20 @@ eachEngine((engine) => {
       const { text } = await answer(alpha);
       expect(text).toContain(`There is nothing for you in ${id}`);
       expect(text).toContain('There is nothing for you in ORBIT-2026-9999');
+    });
+
+    test('what is sent along is sent once in an answer, and no more of it than that holds', async () => {
+      await dispatch(house, id, LISTS.distributors);
+      await outbox(house).drain();
+      await send(alpha, `archive ${id}\narchive ${id}\nkey\narchive ${id}\nkey\n`);
+      const { text, files } = await answer(alpha);
+      expect(files.map(({ name }) => name)).toEqual(['001.eml', `${LISTS.distributors}.asc`]);
+      expect(text.split('> archive')).toHaveLength(2);
+      const asked = { seams: house, team: false, room: 10, roster: { lists: ['distributors'] } } as unknown as Asked;
+      expect(await (acts.archive as Act<Command>)(asked, { name: 'archive', caseId: id })).toEqual({
+        lines: ['attached: 0 mails; 1 more did not fit: ask for this case in a mail of its own'],
+        files: [],
+      });
     });
   });
 
