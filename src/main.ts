@@ -22,7 +22,7 @@ import { adviceOn } from './post/held.ts';
 import { receive } from './post/receive.ts';
 import type { Identity } from './post/received.ts';
 import { Refusal } from './refusal.ts';
-import type { AdmissionRules } from './roster/admission.ts';
+import type { AdmissionRules } from './roster/apply.ts';
 import { CRITERIA } from './roster/criteria.ts';
 import { watchCertificates, watchReviews } from './roster/expiry.ts';
 import { watchListKeys } from './roster/list-keys.ts';

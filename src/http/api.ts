@@ -4,7 +4,7 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fasti
 import type { NamedPolicy } from '../embargo/policy.ts';
 import type { Source } from '../lookup/certificate.ts';
 import type { Provider } from '../oidc/provider.ts';
-import type { AdmissionRules } from '../roster/admission.ts';
+import type { AdmissionRules } from '../roster/apply.ts';
 import type { SignInRules } from '../roster/sign-in.ts';
 import type { Seams } from '../seams.ts';
 

@@ -1,4 +1,4 @@
-import type { AdmissionRules, Answered } from '../roster/admission.ts';
+import type { AdmissionRules, Answered } from '../roster/apply.ts';
 import type { Problem } from './commands.ts';
 import { isEnd, lineOf, listIn, TOO_LONG } from './line.ts';
 

@@ -5,7 +5,7 @@ import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { keyIdOf } from '../pgp/key-packets.ts';
 import type { OpenedMail, Signer } from '../pgp/open.ts';
 import { Refusal } from '../refusal.ts';
-import { type AdmissionRules, applyUnseen } from '../roster/admission.ts';
+import { type AdmissionRules, applyUnseen } from '../roster/apply.ts';
 import { takeProof } from '../roster/prove.ts';
 import { isOut } from '../roster/state.ts';
 import { keepStranger } from '../roster/strangers.ts';

@@ -1,5 +1,5 @@
 import type { Instant } from '../clock.ts';
-import type { AdmissionRules } from '../roster/admission.ts';
+import type { AdmissionRules } from '../roster/apply.ts';
 
 export interface Received {
   /** Envelope sender; null for the null sender. */

@@ -1,231 +1,19 @@
-import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
-import { DAY, newId, toIso } from '../clock.ts';
-import { send } from '../delivery/send.ts';
-import { knownApplication, newApplication, readyToJudge } from '../notices/templates.ts';
-import type { CertificateFacts } from '../pgp/certificate.ts';
+import { toIso } from '../clock.ts';
+import { readyToJudge } from '../notices/templates.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
-import * as certificates from '../store/certificates.ts';
-import * as contacts from '../store/contacts.ts';
-import type { Db } from '../store/database.ts';
-import * as deliveries from '../store/deliveries.ts';
 import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
-import type { Contact, Member, MemberState } from '../store/schema.ts';
+import type { Member } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
-import { usableCertificate } from './contacts.ts';
+import type { AdmissionRules } from './apply.ts';
 import type { Criterion } from './criteria.ts';
-import { enterMember, listsWithMembers, mustHaveReaders } from './members.ts';
-import { takenCertificate, unfitAddress } from './plan.ts';
-import { releaseTo, standingOf } from './standing.ts';
-import { next, REVIEW, type Step } from './state.ts';
-import { keepStranger } from './strangers.ts';
+import { listsWithMembers } from './members.ts';
+import { next, REVIEW } from './state.ts';
+import { actingPerson, deed, letGo, moveTo, mustBe, REFUSED } from './steps.ts';
 import { prepareNotice, tellMember, tellTeam } from './tell.ts';
-
-/** How a project admits members. */
-export interface AdmissionRules {
-  project: string;
-  criteria: readonly Criterion[];
-  /** The version of the terms that an applicant accepts; null where there are none. */
-  terms: string | null;
-}
-
-export interface Answered {
-  criterion: string;
-  answer: string;
-  evidence: string | null;
-}
-
-export interface Application {
-  organisation: string;
-  product: string | null;
-  /** A role alias that is monitored, with its certificate. */
-  contact: { address: string; name: string | null; certificate: string | Uint8Array };
-  terms: string | null;
-  answers: readonly Answered[];
-}
-
-/** Of a person who acts: which contact he is. Throws `needs-person`. */
-export async function actingPerson(db: Db, personId: string | null): Promise<Contact> {
-  const person = personId === null ? undefined : await contacts.byId(db, personId);
-  if (!person) throw new Refusal('needs-person');
-  return person;
-}
-
-/**
- * Takes an application, complete or not at all: an answer to each criterion, the terms, one contact with a certificate that can be
- * used. An organisation that was removed or rejected applies again, and nothing counts that was said of it before.
- * Throws Refusal: invalid, unusable-certificate; conflict where the organisation, the address or the certificate is there already.
- */
-export async function apply(seams: Seams, rules: AdmissionRules, wish: Application): Promise<Member> {
-  const { db, clock } = seams;
-  checkAnswers(rules, wish);
-  const facts = await ownCertificate(seams, wish.contact.certificate, wish.contact.address);
-  const toMember = await prepareNotice(seams, seams.words.applied({ project: rules.project, organisation: wish.organisation }));
-  const toTeam = await prepareNotice(
-    seams,
-    newApplication({ organisation: wish.organisation, address: wish.contact.address }),
-    'alert',
-  );
-  const now = clock.now();
-  return db.transaction().execute(async (trx) => {
-    const known = await members.byOrganisation(trx, wish.organisation);
-    const member = known ? await again(trx, seams, known) : await enterMember(trx, seams, wish);
-    await members.change(trx, member.id, {
-      product: wish.product,
-      terms: wish.terms,
-      terms_at: wish.terms === null ? null : now,
-    });
-    await admission.insertAnswers(
-      trx,
-      wish.answers.map((answer) => ({ member_id: member.id, round: member.round, ...answer })),
-    );
-    const contact = await contactOf(trx, seams, member, wish.contact, facts);
-    const detail = { organisation: wish.organisation, product: wish.product, round: member.round, contact, terms: wish.terms };
-    await tellMember(trx, seams, toMember, member.id);
-    await tellTeam(trx, seams, toTeam);
-    await record(trx, seams, { action: 'member.apply', subject: `member:${member.id}`, detail });
-    return { ...member, product: wish.product, terms: wish.terms };
-  });
-}
-
-/**
- * As `apply`, for who is not to learn who is on the roster: where the organisation, the address or the certificate is there already, he
- * gets the words that every applicant gets. So he does at most once a day, and never at an address that is somebody's on the roster.
- * Gives whether it was taken. Throws as `apply` does, but for conflict.
- */
-export async function applyUnseen(seams: Seams, rules: AdmissionRules, wish: Application): Promise<boolean> {
-  try {
-    await apply(seams, rules, wish);
-    return true;
-  } catch (error) {
-    if (!(error instanceof Refusal) || error.reason !== 'conflict') throw error;
-    await answerAlike(seams, rules, wish, error.message);
-    return false;
-  }
-}
-
-async function answerAlike(
-  seams: Seams,
-  { project }: AdmissionRules,
-  { organisation, contact }: Application,
-  problem: string,
-): Promise<void> {
-  const { db, clock } = seams;
-  const { address } = contact;
-  const facts = await ownCertificate(seams, contact.certificate, address);
-  const toHim = await prepareNotice(seams, seams.words.applied({ project, organisation }));
-  const toTeam = await prepareNotice(seams, knownApplication({ organisation, address, problem }), 'alert');
-  await db.transaction().execute(async (trx) => {
-    const known = await contacts.byAddress(trx, address);
-    const answers = known === undefined && !(await deliveries.wroteTo(trx, address, ['membership'], clock.now() - DAY));
-    if (answers) {
-      const certificateId = await keepStranger(trx, seams, facts);
-      await send(trx, seams, toHim, [{ audience: 'reporter', address, certificateId }]);
-    }
-    await tellTeam(trx, seams, toTeam);
-    const detail = { organisation, address, fingerprint: facts.fingerprint };
-    await record(trx, seams, { action: 'member.apply-known', subject: `list:${toHim.list.id}`, detail });
-  });
-}
-
-function checkAnswers({ criteria, terms }: AdmissionRules, wish: Application): void {
-  const answered = new Set(wish.answers.filter(({ answer }) => answer.trim() !== '').map(({ criterion }) => criterion));
-  const missing = criteria.filter(({ id }) => !answered.has(id)).map(({ id }) => id);
-  if (missing.length > 0) throw new Refusal('invalid', `An answer is missing to: ${missing.join(', ')}`);
-  const unknown = wish.answers
-    .filter(({ criterion }) => !criteria.some(({ id }) => id === criterion))
-    .map(({ criterion }) => criterion);
-  if (unknown.length > 0) throw new Refusal('invalid', `There is no criterion ${unknown.join(', ')}`);
-  if (new Set(wish.answers.map(({ criterion }) => criterion)).size < wish.answers.length)
-    throw new Refusal('invalid', 'A criterion is answered twice');
-  if (terms !== null && wish.terms !== terms) throw new Refusal('invalid', `The terms to accept are those of version "${terms}"`);
-}
-
-async function ownCertificate(seams: Seams, armored: string | Uint8Array, address: string): Promise<CertificateFacts> {
-  const facts = await usableCertificate(seams, armored);
-  if (!facts.addresses.includes(address.toLowerCase()))
-    throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} has no user ID with ${address}`);
-  return facts;
-}
-
-async function again(trx: Db, { clock }: Seams, member: Member): Promise<Member> {
-  if (!next(member.state, 'apply-again')) throw new Refusal('conflict', `"${member.organisation}" is ${member.state} already`);
-  await members.change(trx, member.id, { round: member.round + 1, review_at: null, review_told_at: null });
-  // What was said and proved before counts no more, and who was his contact then is one only if he is named again.
-  await letGo(trx, member.id);
-  await admission.dropProofs(trx, member.id);
-  await moveTo(trx, member, 'apply-again', null, clock.now());
-  return mustBe(trx, member.id);
-}
-
-/** Gives its id. A contact that a former member had stays his, with a certificate that takes the place of the old one. */
-async function contactOf(
-  trx: Db,
-  { clock }: Seams,
-  member: Member,
-  { address: written, name }: Application['contact'],
-  facts: CertificateFacts,
-): Promise<string> {
-  const address = written.toLowerCase();
-  const now = clock.now();
-  const own = (await contacts.ofMember(trx, member.id)).find((one) => one.address === address);
-  const standing = await standingOf(trx);
-  const problem = (own ? undefined : unfitAddress(standing, address)) ?? takenCertificate(standing.keys, facts, address);
-  if (problem !== undefined) throw new Refusal('conflict', problem);
-  const contact = own ?? { id: newId(clock), member_id: member.id, address, name, active: 1, created_at: now };
-  if (!own) {
-    await releaseTo(trx, [{ address, certificate: facts }]);
-    await contacts.insert(trx, contact);
-  } else await contacts.setActive(trx, own.id, true);
-  const current = await certificates.current(trx, contact.id);
-  if (current?.fingerprint === facts.fingerprint) return contact.id;
-  const row = { id: newId(clock), contact_id: contact.id, fingerprint: facts.fingerprint, data: facts.data, created_at: now };
-  await certificates.insert(trx, { ...row, state: current ? 'proposed' : 'current' }, facts.keys);
-  if (current) await certificates.promote(trx, contact.id, row.id);
-  return contact.id;
-}
-
-/** Who is out is on no list, in no group, and has no contact who acts or gets anything. */
-async function letGo(trx: Db, memberId: string): Promise<void> {
-  const on = await members.listsOf(trx, memberId);
-  for (const list of on) await members.removeFromList(trx, memberId, list);
-  await groups.replace(trx, memberId, []);
-  await contacts.retireAll(trx, memberId);
-  await mustHaveReaders(trx, on);
-}
-
-async function mustBe(db: Db, id: string): Promise<Member> {
-  const member = await members.byId(db, id);
-  if (!member) throw new Refusal('not-found', `There is no member ${id}`);
-  return member;
-}
-
-/** One guarded update. Throws Refusal('conflict') where the step is none from that state, or somebody else was first. */
-async function moveTo(trx: Db, member: Member, step: Step, reason: string | null, now: number): Promise<MemberState> {
-  const to = next(member.state, step);
-  if (to === undefined) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: ${REFUSED[step]}`);
-  if (!(await members.setState(trx, member.id, { from: member.state, to, reason, now })))
-    throw new Refusal('conflict', `"${member.organisation}" was changed meanwhile: read it again`);
-  return to;
-}
-
-/** Why a step is refused from another state. */
-const REFUSED: Readonly<Record<Step, string>> = {
-  vouch: 'only for who has applied is vouched',
-  vet: 'only who was vouched for is judged',
-  'prove-key': 'only who was vetted proves a key',
-  activate: 'only who is on the way in is made active',
-  'hold-key': 'only who is active can be held for a key',
-  'release-key': 'only who is held for a key is let go',
-  suspend: 'only who is active can be suspended',
-  reinstate: 'only who is suspended is reinstated',
-  reject: 'only who is on the way in is rejected',
-  remove: 'he is out already',
-  'apply-again': 'only who is out applies again',
-};
 
 /**
  * A member of another organisation says that he knows the applicant. Throws Refusal: needs-person, not-found; forbidden where he is
@@ -428,8 +216,4 @@ export async function reviewed(seams: Seams, memberId: string, byId: string | nu
     await record(trx, seams, deed('member.review', member, member.state, { by: by.id, next: toIso(to.review_at) }));
     return { ...member, ...to };
   });
-}
-
-function deed(action: string, { id, state }: Member, to: MemberState, detail: NonNullable<Deed['detail']>): Deed {
-  return { action, subject: `member:${id}`, detail: { from: state, to, ...detail } };
 }

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { apply } from '../../src/roster/admission.ts';
+import { apply } from '../../src/roster/apply.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';

@@ -1,0 +1,180 @@
+import { record } from '../audit/record.ts';
+import { DAY, newId } from '../clock.ts';
+import { send } from '../delivery/send.ts';
+import { knownApplication, newApplication } from '../notices/templates.ts';
+import type { CertificateFacts } from '../pgp/certificate.ts';
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as admission from '../store/admission.ts';
+import * as certificates from '../store/certificates.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as members from '../store/members.ts';
+import type { Member } from '../store/schema.ts';
+import { usableCertificate } from './contacts.ts';
+import type { Criterion } from './criteria.ts';
+import { enterMember } from './members.ts';
+import { takenCertificate, unfitAddress } from './plan.ts';
+import { releaseTo, standingOf } from './standing.ts';
+import { next } from './state.ts';
+import { letGo, moveTo, mustBe } from './steps.ts';
+import { keepStranger } from './strangers.ts';
+import { prepareNotice, tellMember, tellTeam } from './tell.ts';
+
+/** How a project admits members. */
+export interface AdmissionRules {
+  project: string;
+  criteria: readonly Criterion[];
+  /** The version of the terms that an applicant accepts; null where there are none. */
+  terms: string | null;
+}
+
+export interface Answered {
+  criterion: string;
+  answer: string;
+  evidence: string | null;
+}
+
+export interface Application {
+  organisation: string;
+  product: string | null;
+  /** A role alias that is monitored, with its certificate. */
+  contact: { address: string; name: string | null; certificate: string | Uint8Array };
+  terms: string | null;
+  answers: readonly Answered[];
+}
+
+/**
+ * Takes an application, complete or not at all: an answer to each criterion, the terms, one contact with a certificate that can be
+ * used. An organisation that was removed or rejected applies again, and nothing counts that was said of it before.
+ * Throws Refusal: invalid, unusable-certificate; conflict where the organisation, the address or the certificate is there already.
+ */
+export async function apply(seams: Seams, rules: AdmissionRules, wish: Application): Promise<Member> {
+  const { db, clock } = seams;
+  checkAnswers(rules, wish);
+  const facts = await ownCertificate(seams, wish.contact.certificate, wish.contact.address);
+  const toMember = await prepareNotice(seams, seams.words.applied({ project: rules.project, organisation: wish.organisation }));
+  const toTeam = await prepareNotice(
+    seams,
+    newApplication({ organisation: wish.organisation, address: wish.contact.address }),
+    'alert',
+  );
+  const now = clock.now();
+  return db.transaction().execute(async (trx) => {
+    const known = await members.byOrganisation(trx, wish.organisation);
+    const member = known ? await again(trx, seams, known) : await enterMember(trx, seams, wish);
+    await members.change(trx, member.id, {
+      product: wish.product,
+      terms: wish.terms,
+      terms_at: wish.terms === null ? null : now,
+    });
+    await admission.insertAnswers(
+      trx,
+      wish.answers.map((answer) => ({ member_id: member.id, round: member.round, ...answer })),
+    );
+    const contact = await contactOf(trx, seams, member, wish.contact, facts);
+    const detail = { organisation: wish.organisation, product: wish.product, round: member.round, contact, terms: wish.terms };
+    await tellMember(trx, seams, toMember, member.id);
+    await tellTeam(trx, seams, toTeam);
+    await record(trx, seams, { action: 'member.apply', subject: `member:${member.id}`, detail });
+    return { ...member, product: wish.product, terms: wish.terms };
+  });
+}
+
+/**
+ * As `apply`, for who is not to learn who is on the roster: where the organisation, the address or the certificate is there already, he
+ * gets the words that every applicant gets. So he does at most once a day, and never at an address that is somebody's on the roster.
+ * Gives whether it was taken. Throws as `apply` does, but for conflict.
+ */
+export async function applyUnseen(seams: Seams, rules: AdmissionRules, wish: Application): Promise<boolean> {
+  try {
+    await apply(seams, rules, wish);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.reason !== 'conflict') throw error;
+    await answerAlike(seams, rules, wish, error.message);
+    return false;
+  }
+}
+
+async function answerAlike(
+  seams: Seams,
+  { project }: AdmissionRules,
+  { organisation, contact }: Application,
+  problem: string,
+): Promise<void> {
+  const { db, clock } = seams;
+  const { address } = contact;
+  const facts = await ownCertificate(seams, contact.certificate, address);
+  const toHim = await prepareNotice(seams, seams.words.applied({ project, organisation }));
+  const toTeam = await prepareNotice(seams, knownApplication({ organisation, address, problem }), 'alert');
+  await db.transaction().execute(async (trx) => {
+    const known = await contacts.byAddress(trx, address);
+    const answers = known === undefined && !(await deliveries.wroteTo(trx, address, ['membership'], clock.now() - DAY));
+    if (answers) {
+      const certificateId = await keepStranger(trx, seams, facts);
+      await send(trx, seams, toHim, [{ audience: 'reporter', address, certificateId }]);
+    }
+    await tellTeam(trx, seams, toTeam);
+    const detail = { organisation, address, fingerprint: facts.fingerprint };
+    await record(trx, seams, { action: 'member.apply-known', subject: `list:${toHim.list.id}`, detail });
+  });
+}
+
+function checkAnswers({ criteria, terms }: AdmissionRules, wish: Application): void {
+  const answered = new Set(wish.answers.filter(({ answer }) => answer.trim() !== '').map(({ criterion }) => criterion));
+  const missing = criteria.filter(({ id }) => !answered.has(id)).map(({ id }) => id);
+  if (missing.length > 0) throw new Refusal('invalid', `An answer is missing to: ${missing.join(', ')}`);
+  const unknown = wish.answers
+    .filter(({ criterion }) => !criteria.some(({ id }) => id === criterion))
+    .map(({ criterion }) => criterion);
+  if (unknown.length > 0) throw new Refusal('invalid', `There is no criterion ${unknown.join(', ')}`);
+  if (new Set(wish.answers.map(({ criterion }) => criterion)).size < wish.answers.length)
+    throw new Refusal('invalid', 'A criterion is answered twice');
+  if (terms !== null && wish.terms !== terms) throw new Refusal('invalid', `The terms to accept are those of version "${terms}"`);
+}
+
+async function ownCertificate(seams: Seams, armored: string | Uint8Array, address: string): Promise<CertificateFacts> {
+  const facts = await usableCertificate(seams, armored);
+  if (!facts.addresses.includes(address.toLowerCase()))
+    throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} has no user ID with ${address}`);
+  return facts;
+}
+
+async function again(trx: Db, { clock }: Seams, member: Member): Promise<Member> {
+  if (!next(member.state, 'apply-again')) throw new Refusal('conflict', `"${member.organisation}" is ${member.state} already`);
+  await members.change(trx, member.id, { round: member.round + 1, review_at: null, review_told_at: null });
+  // What was said and proved before counts no more, and who was his contact then is one only if he is named again.
+  await letGo(trx, member.id);
+  await admission.dropProofs(trx, member.id);
+  await moveTo(trx, member, 'apply-again', null, clock.now());
+  return mustBe(trx, member.id);
+}
+
+/** Gives its id. A contact that a former member had stays his, with a certificate that takes the place of the old one. */
+async function contactOf(
+  trx: Db,
+  { clock }: Seams,
+  member: Member,
+  { address: written, name }: Application['contact'],
+  facts: CertificateFacts,
+): Promise<string> {
+  const address = written.toLowerCase();
+  const now = clock.now();
+  const own = (await contacts.ofMember(trx, member.id)).find((one) => one.address === address);
+  const standing = await standingOf(trx);
+  const problem = (own ? undefined : unfitAddress(standing, address)) ?? takenCertificate(standing.keys, facts, address);
+  if (problem !== undefined) throw new Refusal('conflict', problem);
+  const contact = own ?? { id: newId(clock), member_id: member.id, address, name, active: 1, created_at: now };
+  if (!own) {
+    await releaseTo(trx, [{ address, certificate: facts }]);
+    await contacts.insert(trx, contact);
+  } else await contacts.setActive(trx, own.id, true);
+  const current = await certificates.current(trx, contact.id);
+  if (current?.fingerprint === facts.fingerprint) return contact.id;
+  const row = { id: newId(clock), contact_id: contact.id, fingerprint: facts.fingerprint, data: facts.data, created_at: now };
+  await certificates.insert(trx, { ...row, state: current ? 'proposed' : 'current' }, facts.keys);
+  if (current) await certificates.promote(trx, contact.id, row.id);
+  return contact.id;
+}

@@ -1,0 +1,59 @@
+import type { Deed } from '../audit/entry.ts';
+import { Refusal } from '../refusal.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
+import * as groups from '../store/groups.ts';
+import * as members from '../store/members.ts';
+import type { Contact, Member, MemberState } from '../store/schema.ts';
+import { mustHaveReaders } from './members.ts';
+import { next, type Step } from './state.ts';
+
+/** Of a person who acts: which contact he is. Throws `needs-person`. */
+export async function actingPerson(db: Db, personId: string | null): Promise<Contact> {
+  const person = personId === null ? undefined : await contacts.byId(db, personId);
+  if (!person) throw new Refusal('needs-person');
+  return person;
+}
+
+/** Who is out is on no list, in no group, and has no contact who acts or gets anything. */
+export async function letGo(trx: Db, memberId: string): Promise<void> {
+  const on = await members.listsOf(trx, memberId);
+  for (const list of on) await members.removeFromList(trx, memberId, list);
+  await groups.replace(trx, memberId, []);
+  await contacts.retireAll(trx, memberId);
+  await mustHaveReaders(trx, on);
+}
+
+export async function mustBe(db: Db, id: string): Promise<Member> {
+  const member = await members.byId(db, id);
+  if (!member) throw new Refusal('not-found', `There is no member ${id}`);
+  return member;
+}
+
+/** One guarded update. Throws Refusal('conflict') where the step is none from that state, or somebody else was first. */
+export async function moveTo(trx: Db, member: Member, step: Step, reason: string | null, now: number): Promise<MemberState> {
+  const to = next(member.state, step);
+  if (to === undefined) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: ${REFUSED[step]}`);
+  if (!(await members.setState(trx, member.id, { from: member.state, to, reason, now })))
+    throw new Refusal('conflict', `"${member.organisation}" was changed meanwhile: read it again`);
+  return to;
+}
+
+/** Why a step is refused from another state. */
+export const REFUSED: Readonly<Record<Step, string>> = {
+  vouch: 'only for who has applied is vouched',
+  vet: 'only who was vouched for is judged',
+  'prove-key': 'only who was vetted proves a key',
+  activate: 'only who is on the way in is made active',
+  'hold-key': 'only who is active can be held for a key',
+  'release-key': 'only who is held for a key is let go',
+  suspend: 'only who is active can be suspended',
+  reinstate: 'only who is suspended is reinstated',
+  reject: 'only who is on the way in is rejected',
+  remove: 'he is out already',
+  'apply-again': 'only who is out applies again',
+};
+
+export function deed(action: string, { id, state }: Member, to: MemberState, detail: NonNullable<Deed['detail']>): Deed {
+  return { action, subject: `member:${id}`, detail: { from: state, to, ...detail } };
+}
