@@ -70,8 +70,8 @@ function answersTo({ role }: List, { id: certificateId, contact, member }: Roste
   return role === 'public' ? [] : [{ audience: 'reporter', address: contact.address, certificateId }];
 }
 
-/** Octets, with a certificate or two beside the words. */
-const LARGEST_REQUEST = 1024 * 1024;
+/** Octets: what is larger has no words that a person wrote, and its text is taken out on the main thread. */
+const LARGEST_REQUEST = 8 * 1024 * 1024;
 
 /** What somebody asks for: the text, or the subject where there is none. Throws `too-large` for more than anybody asks in one mail. */
 export function wordsOf({ content, subject, subjectProtected }: OpenedMail): string {
