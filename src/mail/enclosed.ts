@@ -128,10 +128,21 @@ export function offeredCertificates(entity: Entity): Uint8Array[] {
     .flatMap((field) => field.value.split(/;\s*keydata=/, 2)[1] ?? [])
     .map((data) => Buffer.from(data, 'base64'));
   const written = parts
-    .filter(isText)
+    .filter((part) => isText(part) && mayHoldKey(part))
     .flatMap((part) => blocksIn(entityText(part), MOST_OFFERED).filter(({ kind }) => kind === 'key'))
     .map(({ text }) => Buffer.from(text));
   return [...attached, ...autocrypt, ...written].slice(0, MOST_OFFERED);
+}
+
+const KEY_BLOCK = 'PGP PUBLIC KEY BLOCK';
+/** In ASCII, which all charsets of mail have, and in UTF-16 of either order of octets. */
+const KEY_BLOCKS = [Buffer.from(KEY_BLOCK), Buffer.from(KEY_BLOCK, 'utf16le').subarray(0, -1)];
+
+/** Seen in the octets: a mail may be one text of 25 MiB, which is asked several times and has no key. */
+function mayHoldKey(part: Entity): boolean {
+  const octets = decodedBody(part);
+  const bytes = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
+  return KEY_BLOCKS.some((block) => bytes.includes(block));
 }
 
 /** Certificates that lie in the mail as files, and nothing else: what a signature over all of it covers. */
