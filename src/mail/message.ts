@@ -212,9 +212,14 @@ export function decodedBody(entity: Entity): Uint8Array {
     .trim()
     .toLowerCase();
   if (encoding === 'base64') return Buffer.from(Buffer.from(entity.body).toString('latin1'), 'base64');
-  if (encoding === 'quoted-printable') return decodeQuotedPrintable(entity.body);
-  return entity.body;
+  if (encoding !== 'quoted-printable') return entity.body;
+  const octets = quotedBodies.get(entity) ?? decodeQuotedPrintable(entity.body);
+  quotedBodies.set(entity, octets);
+  return octets;
 }
+
+/** Asked for several times, and slow: a second for 25 MiB. */
+const quotedBodies = new WeakMap<Entity, Uint8Array>();
 
 /** A text part's words. An unknown or broken charset never throws: UTF-8 if it is that, Windows-1252 otherwise. */
 export function entityText(entity: Entity): string {
