@@ -69,15 +69,17 @@ export function parseEntity(raw: Uint8Array): Entity {
   return parse(raw, 0, { total: raw.length, parts: 0, headerOctets: 0, octets: 0, delimiters: 0 });
 }
 
-function parse(raw: Uint8Array, depth: number, seen: Spent): Entity {
+function parse(raw: Uint8Array, depth: number, seen: Spent, usual?: string): Entity {
   if (++seen.parts > LIMITS.parts || depth > LIMITS.depth) throw new Refusal('too-complex');
   const { header, body } = splitHeader(raw);
   seen.headerOctets += header.length;
   if (seen.headerOctets > LIMITS.headerOctets) throw new Refusal('too-complex', 'The header sections are too long');
   const fields = parseFields(header);
-  const { mediaType, parameters, unclear } = contentType(fields);
+  const { mediaType, parameters, unclear } = contentType(fields, usual);
   const boundary = mediaType.startsWith('multipart/') ? parameters['boundary'] : undefined;
-  const parts = boundary ? splitParts(body, boundary, seen).map((part) => parse(part, depth + 1, seen)) : [];
+  // RFC 2046 §5.1.5.
+  const ofParts = mediaType === 'multipart/digest' ? 'message/rfc822' : undefined;
+  const parts = boundary ? splitParts(body, boundary, seen).map((part) => parse(part, depth + 1, seen, ofParts)) : [];
   return { fields, mediaType, parameters, unclear, raw, body, parts };
 }
 
@@ -147,7 +149,6 @@ function splitParts(body: Uint8Array, boundary: string, spent: Spent): Uint8Arra
     if (++spent.delimiters > LIMITS.delimiters) throw new Refusal('too-complex', 'The mail has too many parts');
     const lineEnd = bytes.indexOf(LF, at);
     const rest = restOfLine(bytes, at + boundary.length + 2, lineEnd < 0 ? bytes.length : lineEnd);
-    if (/^(--)?[ \t]*\r/.test(rest)) throw bareReturn();
     if (rest !== '' && rest !== '--') continue;
     if (partStart !== undefined) parts.push(body.subarray(partStart, Math.max(partStart, beforeLineEnd(bytes, at))));
     partStart = rest === '--' || lineEnd < 0 ? undefined : lineEnd + 1;
@@ -174,11 +175,20 @@ function bareReturn(): Refusal {
   return new Refusal('malformed-mail', 'The parts of the mail are divided with a carriage return alone');
 }
 
-/** Blanks may follow a delimiter. A line with more than these is none. */
-const MOST_BLANKS = 1000;
+/** Octets behind a delimiter that are looked at. */
+const LONGEST_REST = 1000;
 
+/** What stands behind a delimiter, without blanks (RFC 2046 §5.1.1). Throws `malformed-mail` where programs differ in what is a blank. */
 function restOfLine(bytes: Buffer, from: number, to: number): string {
-  return to - from > MOST_BLANKS ? 'more' : bytes.toString('latin1', from, to).trimEnd();
+  const line = bytes.toString('latin1', from, Math.min(to, from + LONGEST_REST)).replace(/\r$/, '');
+  const rest = line.replace(/[ \t]+$/, '');
+  if (rest === '' || rest === '--') {
+    if (to - from > LONGEST_REST) throw new Refusal('too-complex', 'There are too many blanks behind the end of a part');
+    return rest;
+  }
+  if (/^(--)?(\s*$|[ \t]*\r)/.test(line))
+    throw new Refusal('malformed-mail', 'Behind the end of a part stands what only some programs take for a blank');
+  return 'more';
 }
 
 function beforeLineEnd(bytes: Uint8Array, at: number): number {

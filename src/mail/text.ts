@@ -66,22 +66,26 @@ const LABEL = /^[\w!#$%&'+^`{}~:.-]{1,40}$/;
 /** What iconv-lite has besides: ways to write octets down, and names of mailboxes. */
 const NO_CHARSET = /^\W*(base64|hex|utf-?7-?imap)\W*$/i;
 
-/** Charsets in which everything is ASCII octets: they cannot be told from plain English, and have to be believed. */
+/** Charsets in which everything is ASCII octets. What is UTF-8, too, is these only with the escape sequences of the first of them. */
 const SEVEN_BIT = /^(iso-2022-|hz-gb-2312|utf-7)/i;
+const ESCAPED = /^iso-2022-/i;
+const ESC = 27;
 const UTF8 = 'utf-8';
 
 /**
  * The charset of text that has no MIME header of its own: UTF-8 where it is that, what was declared otherwise, and Windows-1252
- * where that is unknown. Programs encrypt in the locale of their user, and a mail client declares that of the armor.
+ * where that is unknown. Programs encrypt in the locale of their user, and a mail client declares that of the armor. No signature
+ * covers what is declared: it must not make other words of plain ASCII, as UTF-7 would.
  */
 export function charsetOf(text: Uint8Array, declared?: string): string {
   const label = declared?.trim().toLowerCase() ?? '';
-  if (SEVEN_BIT.test(label) && isKnown(label)) return label;
+  if (ESCAPED.test(label) && isKnown(label) && text.includes(ESC)) return label;
   if (hasMark(text)) return utf16.encoding;
   if (isUtf8(text)) return UTF8;
   // Armor may stand in a part of two octets a letter, and the text in it be of one.
   const isWide = /^(utf-?(16|32)|ucs-)/.test(label);
-  const believed = isKnown(label) && label !== UTF8 && label !== 'us-ascii' && (!isWide || text.includes(0));
+  const believed =
+    isKnown(label) && !SEVEN_BIT.test(label) && label !== UTF8 && label !== 'us-ascii' && (!isWide || text.includes(0));
   return believed ? label : windows1252.encoding;
 }
 

@@ -1,7 +1,7 @@
 import type { Block } from '../mail/armor.ts';
 import { type EncryptedFile, encryptedFile } from '../mail/enclosed.ts';
 import { recognise } from '../mail/encrypted.ts';
-import { type Entity, isAttachment, parseEntity } from '../mail/message.ts';
+import { type Entity, everyFileName, isAttachment, leaves, parseEntity, saysAttachment } from '../mail/message.ts';
 import { filePart, multipart, textPart, typeOfFile } from '../mail/outgoing.ts';
 import { contentOf } from '../mail/protected.ts';
 import { armorOf, isBlank, isText, partsOfText, readable } from '../mail/shown.ts';
@@ -18,6 +18,11 @@ const MOST_PARTS = 50;
 interface Walk extends Means {
   state: Opening;
   opened: number;
+  /** Messages that were decrypted. */
+  decrypted: number;
+  /** One of these brought a page with it; where they are several, that must not stand beside the others. */
+  pageDecrypted: boolean;
+  several: boolean;
   /** HTML that came in clear is put aside, and is told of here where it was not. */
   htmlAside: boolean;
   htmlLeft: boolean;
@@ -40,17 +45,21 @@ type Replacement = readonly Uint8Array[] | null;
 export async function openParts(state: Opening, means: Means): Promise<void> {
   const before = { ...state, signatures: [...state.signatures], aside: [...state.aside], warnings: new Set(state.warnings) };
   const shown = new Set(readable(state.content));
-  const first: Walk = { ...means, state, opened: 0, failure: null, htmlAside: false, htmlLeft: false, shown };
+  const none = { opened: 0, decrypted: 0, pageDecrypted: false, failure: null, htmlLeft: false };
+  const first: Walk = { ...means, ...none, state, several: false, htmlAside: false, shown };
   const opened = await openPart(state.content, first, true);
-  if (!state.encrypted || !first.htmlLeft) return finish(first, opened);
+  const several = first.decrypted > 1 && first.pageDecrypted;
+  if (!state.encrypted || !(first.htmlLeft || several)) return finish(first, opened);
   Object.assign(state, before);
-  const again: Walk = { ...first, opened: 0, failure: null, htmlAside: true };
+  const again: Walk = { ...first, ...none, several, htmlAside: true };
   finish(again, await openPart(state.content, again, true));
 }
 
 function finish(walk: Walk, replacement: Replacement): void {
   const { state } = walk;
-  if (walk.failure && !state.encrypted) throw walk.failure;
+  // What somebody signed as a whole he may quote from elsewhere.
+  const isSigned = state.signatures.some(({ valid, coversWholeContent }) => valid && coversWholeContent);
+  if (walk.failure && !state.encrypted && !isSigned) throw walk.failure;
   if (!replacement) return;
   state.warnings.add('protected-in-parts');
   state.signedAs = null;
@@ -67,8 +76,17 @@ async function openPart(part: Entity, walk: Walk, root = false): Promise<Replace
     if (error.reason === 'cannot-open' && !encryptedFile(part)?.isText) walk.failure ??= error;
     walk.state.inClear = true;
     walk.state.warnings.add('part-not-opened');
-    return null;
+    return root ? null : left(part, walk);
   }
+}
+
+/** A part that stays as it came; beside what was decrypted, none that shares a page with it. */
+function left(part: Entity, walk: Walk): Replacement {
+  if (!leaves(part).some(sharesAPage)) return null;
+  walk.htmlLeft = true;
+  if (!walk.htmlAside) return null;
+  putAside(walk.state, [contentOf(part)], true);
+  return [];
 }
 
 async function replacementOf(part: Entity, walk: Walk, root: boolean): Promise<Replacement> {
@@ -88,9 +106,14 @@ async function openLayer(part: Entity, walk: Walk): Promise<Replacement> {
   await peelAll(inner, walk);
   count(walk, inner.form);
   merge(walk.state, inner);
-  if (inner.encrypted) return [contentOf(inner.content)];
   walk.state.warnings.add('protected-in-parts');
-  return null;
+  if (!inner.encrypted) return left(part, walk);
+  walk.decrypted++;
+  if (!leaves(inner.content).some(sharesAPage)) return [contentOf(inner.content)];
+  walk.pageDecrypted = true;
+  if (!walk.several) return [contentOf(inner.content)];
+  putAside(walk.state, [contentOf(inner.content)], false);
+  return [];
 }
 
 function merge(state: Opening, inner: Opening): void {
@@ -123,11 +146,7 @@ async function openLeaf(part: Entity, walk: Walk): Promise<Replacement> {
   const { blocks, around } = isText(part) ? partsOfText(part) : { blocks: [], around: '' };
   if (blocks.length > 0) return openText(part, blocks, around, walk);
   if (readable(part).length > 0) walk.state.inClear = true;
-  if (!sharesAPage(part)) return null;
-  walk.htmlLeft = true;
-  if (!walk.htmlAside) return null;
-  putAside(walk.state, [contentOf(part)], true);
-  return [];
+  return left(part, walk);
 }
 
 /** Pages, by whatever they are shown with, and mails, which some clients show among the parts of the mail that brings them. */
@@ -136,12 +155,15 @@ const PAGE = /^(text\/html|message\/.*|multipart\/.*|.*[/+](xhtml|xml)|.*\/xhtml
 /** What a client may show in one page with what stands before and after it. */
 function sharesAPage(part: Entity): boolean {
   if (part.unclear || PAGE.test(part.mediaType)) return true;
+  // Some go by the name, where it is no file.
+  if (!saysAttachment(part) && everyFileName(part).some((name) => PAGE.test(typeOfFile(name)))) return true;
   return part.mediaType.startsWith('text/') && part.mediaType !== 'text/plain' && !isAttachment(part);
 }
 
 async function openFile({ name, ciphertext, around }: EncryptedFile, walk: Walk): Promise<Uint8Array> {
   count(walk, 'inline');
   const { message, data, encrypted } = await openMessage(ciphertext, walk, { signedOnly: true });
+  if (encrypted) walk.decrypted++;
   await note(walk, ofMessage(message), encrypted);
   if (around !== '') putAside(walk.state, [textPart(around)], true);
   return filePart(name, typeOfFile(name), data);
@@ -164,6 +186,7 @@ async function openBlock(block: Block, part: Entity, walk: Walk): Promise<Uint8A
   }
   count(walk, 'inline');
   const { message, data, encrypted } = await openMessage(block.text, walk, { signedOnly: true });
+  if (encrypted) walk.decrypted++;
   await note(walk, ofMessage(message), encrypted);
   return textEntity(data, part, block.text).raw;
 }

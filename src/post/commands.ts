@@ -150,9 +150,19 @@ const ENDS_IN_WORDS: ReadonlySet<Command['name']> = new Set<Command['name']>(['v
 /** Characters: no program breaks lines that are shorter. */
 const SHORTEST_FULL_LINE = 60;
 
+/** What begins as a command does, or names a post or a case, is meant as a line of its own, mistyped or not. */
+const OWN_LINE = new RegExp(
+  `^(list|${grammar.map(({ usage }) => usage.split(' ', 1)[0]).join('|')})\\b|\\b${POST}|\\b${CASE}`,
+  'i',
+);
+
 /** Whether a program may have broken them: the first word of the second has no room on the first. */
 function wasBroken(first: string | undefined, second: string): boolean {
-  return first !== undefined && first.length + 1 + (second.split(' ', 1)[0] ?? '').length > SHORTEST_FULL_LINE;
+  return (
+    first !== undefined &&
+    !OWN_LINE.test(second) &&
+    first.length + 1 + (second.split(' ', 1)[0] ?? '').length > SHORTEST_FULL_LINE
+  );
 }
 
 /** Once, and before its commands: one that is named below them, or another one, might be meant for some of them alone. */

