@@ -7,7 +7,7 @@ import { SYSTEM } from '../../src/audit/entry.ts';
 import { look, type Seen } from '../../src/cli/inspect.ts';
 import { movingClock, newId } from '../../src/clock.ts';
 import { sha256 } from '../../src/embargo/bundle.ts';
-import { htmlLines } from '../../src/mail/armor.ts';
+import { shownLines } from '../../src/mail/armor.ts';
 import { recognise } from '../../src/mail/encrypted.ts';
 import { parseEntity, parseMessage } from '../../src/mail/message.ts';
 import { defaultWords } from '../../src/notices/words.ts';
@@ -160,7 +160,7 @@ async function readCopy(raw: Buffer, reader: Party, list: string): Promise<Copy>
 
 async function otherView(raw: Uint8Array): Promise<{ text: string; files: { name: string; sha256: string }[] }> {
   const { text, html, attachments } = await simpleParser(Buffer.from(raw), { skipHtmlToText: true, skipTextToHtml: true });
-  const words = html ? htmlLines(html) : '';
+  const words = html ? shownLines(html) : '';
   const files = attachments.map(({ filename, content }) => ({ name: filename ?? 'unnamed', sha256: sha256(content) }));
   return { text: [text ?? '', words].join('\n'), files };
 }

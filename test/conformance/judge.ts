@@ -102,7 +102,9 @@ function copyProblems({ outcome, copy, seen }: Examined): string[] {
 /** A reader's client joins texts in its own way, and our own words stand before them. */
 function hasText(text: string, seen: string): boolean {
   const words = normal(text);
-  return seen.split(/\n{2,}/).every((paragraph) => words.includes(normal(paragraph)));
+  const has = (lines: string) => words.includes(normal(lines));
+  // Where a text ends and the next one begins, the other program may have them in another order.
+  return seen.split(/\n{2,}/).every((paragraph) => has(paragraph) || paragraph.split('\n').every(has));
 }
 
 /** A mail in clear, read by another parser: the same words, the same files. */
