@@ -112,7 +112,7 @@ const READS: Readonly<Record<string, (text: string) => unknown>> = {
   words,
 };
 
-const LARGE = 1024 * 1024;
+const LARGE = 512 * 1024;
 /** Milliseconds. What costs less, whatever it is, costs nobody anything. */
 const FLOOR = 200;
 /** Linear is 4, quadratic 16. */
