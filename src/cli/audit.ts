@@ -1,5 +1,4 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -11,6 +10,7 @@ import { eachCertificate } from '../pgp/certificate-bytes.ts';
 import * as audit from '../store/audit.ts';
 import { connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
 import { readNamed } from './file.ts';
+import { linesOf } from './lines.ts';
 import { columns, type LocalOptions, localCommand, print, printable, withLocal } from './local.ts';
 
 export function register(program: Command): void {
@@ -83,11 +83,6 @@ async function* withLineEnds(lines: AsyncIterable<string>): AsyncGenerator<strin
   for await (const line of lines) yield `${line}\n`;
 }
 
-/** Opened where the first line is asked for: what is read before that is lost. */
-async function* linesOf(file: string): AsyncGenerator<string> {
-  yield* createInterface({ input: file === '-' ? process.stdin : createReadStream(file), crlfDelay: 0 });
-}
-
 interface VerifyOptions {
   key: string[];
   head: string[];
@@ -98,7 +93,7 @@ interface VerifyOptions {
 async function verify(file: string, { key, head, json }: VerifyOptions): Promise<void> {
   const heads: MailedHead[] = head.map((name) => ({ name, statement: readNamed(name), signature: readNamed(`${name}.asc`) }));
   const certificates = (await Promise.all(key.map(certificatesIn))).flat();
-  const verified = await verifyLog(linesOf(file), certificates, heads);
+  const verified = await verifyLog(linesOf(file === '-' ? process.stdin : createReadStream(file)), certificates, heads);
   const { faults, ...said } = verified;
   const whole = faults.length === 0;
   print(json ? { json } : {}, { whole, ...said, faults }, [

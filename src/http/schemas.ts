@@ -1,4 +1,5 @@
 import { type TSchema, Type } from 'typebox';
+import { NOT_ON_A_LINE } from '../roster/entries.ts';
 import { InstantUtc } from './instant.ts';
 
 /*
@@ -14,7 +15,7 @@ export const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'a S
 export const OrNull = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 
 export const Reason = Type.String({
-  pattern: '^[^\\u0000-\\u001f\\u007f]{1,500}$',
+  pattern: `^[^${NOT_ON_A_LINE}]{1,500}$`,
   description: 'why: one line of 1 to 500 characters',
 });
 
@@ -179,7 +180,7 @@ export const policy = {
   subjectPrefix: OrNull(
     Type.String({
       maxLength: 50,
-      pattern: '^[^\\[\\]\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$',
+      pattern: `^[^\\[\\]${NOT_ON_A_LINE}]+$`,
       description: 'before the subject, in brackets',
     }),
   ),

@@ -78,7 +78,7 @@ export function parseApplication(text: string, { criteria }: Pick<AdmissionRules
 }
 
 /** As the API takes them. */
-const FIT = /^\P{Cc}{0,200}$/u;
+const FIT = /^[^\p{Cc}\p{Zl}\p{Zp}]{0,200}$/u;
 /** Characters of an answer. */
 const LONGEST = 5000;
 

@@ -2,9 +2,12 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { problemsOf } from '../schema-problems.ts';
 
+/** Controls and the separators of Unicode: much of what reads a text ends a line at U+0085, U+2028 and U+2029. */
+export const NOT_ON_A_LINE = '\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029';
+
 const Words = Type.String({
-  pattern: '^[^\\u0000-\\u001f\\u007f]{1,200}$',
-  description: 'a text of 1 to 200 characters without control characters',
+  pattern: `^[^${NOT_ON_A_LINE}]{1,200}$`,
+  description: 'a text of 1 to 200 characters without control characters and line separators',
 });
 
 /** What can stand in an envelope and a header without any quoting: dot-atom and domain of RFC 5321 §4.1.2, ASCII alone. */

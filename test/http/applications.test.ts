@@ -50,6 +50,9 @@ eachEngine((engine) => {
       [{ contact: { ...whole.contact, certificate: 'x' } }, 'unusable-certificate'],
       [{ contact: { ...whole.contact, address: 'other@gamma.example' } }, 'unusable-certificate'],
       [{ organisation: '' }, 'invalid'],
+      [{ organisation: 'Nova\u2028Linux' }, 'invalid'],
+      [{ product: 'Nova\u2029' }, 'invalid'],
+      [{ contact: { ...whole.contact, name: 'Gina\u0085' } }, 'invalid'],
     ] as const)
       expect(await api.ask(null, 'POST /api/v1/applications', { body: { ...whole, ...change } })).toMatchObject({
         status: 422,
