@@ -100,14 +100,24 @@ async function renew(address: string, options: LocalOptions & { days: number }):
       throw new Refusal('invalid', `The key is valid to ${day(before)} already; it is not made to end sooner`);
     const passphrase = await readPassphrase(config, askSecret);
     const key = await renewListKey({ armored, passphrase, now: clock.now(), days: options.days });
-    await writeListKey(config.keys, key, { replace: true });
-    await db.transaction().execute((trx) =>
-      record(trx, local, {
-        action: 'list.renew-key',
-        subject: `list:${list.id}`,
-        detail: { fingerprint: key.fingerprint, expires: key.expiresAt === null ? null : toIso(key.expiresAt) },
-      }),
-    );
+    const deed = {
+      action: 'list.renew-key',
+      subject: `list:${list.id}`,
+      detail: { fingerprint: key.fingerprint, expires: key.expiresAt === null ? null : toIso(key.expiresAt) },
+    };
+    let replaced = false;
+    try {
+      await db.transaction().execute(async (trx) => {
+        await record(trx, local, deed);
+        // Last: what cannot be logged does not happen. Where the process ends before the commit, the server tells the contacts of the
+        // new expiry at its next start, and logs that.
+        replaced = true;
+        await writeListKey(config.keys, key, { replace: true });
+      });
+    } catch (error) {
+      if (replaced) await writeListKey(config.keys, { fingerprint: key.fingerprint, armored }, { replace: true });
+      throw error;
+    }
     return key;
   });
   const { fingerprint, expiresAt } = renewed;

@@ -31,7 +31,6 @@ export async function rotateKey(
     throw new Refusal('invalid', `A key that signs in ${after} days has to be valid for ${after + LEAST_USE} days at the least`);
   const now = clock.now();
   const key = await createListKey({ name: list.name, address: list.address, passphrase, now, days });
-  await writeListKey(keys, key);
   const at = now + after * DAY;
   await db.transaction().execute(async (trx) => {
     await lists.lock(trx, list.id);
@@ -39,6 +38,8 @@ export async function rotateKey(
     await lists.change(trx, list.id, { next_fingerprint: key.fingerprint, next_at: at, next_told: 0 });
     const detail = { before: list.fingerprint, after: key.fingerprint, at: toIso(at) };
     await record(trx, local, { action: 'list.plan-key', subject: `list:${list.id}`, detail });
+    // On disk before the row that names it counts, and never where that cannot be logged. A file without a row harms nobody.
+    await writeListKey(keys, key);
   });
   return { before: list.fingerprint, after: key.fingerprint, at };
 }

@@ -16,8 +16,8 @@ export interface ListMaking extends Local {
 }
 
 /**
- * Makes a list with a key of its own. The key's file is on disk before the row that names it; a file without a row
- * harms nobody. Throws Refusal('conflict') where the address is a list already.
+ * Makes a list with a key of its own. The key's file is on disk before the row that names it counts, and not where that
+ * cannot be logged; a file without a row harms nobody. Throws Refusal('conflict') where the address is a list already.
  */
 export async function createList(
   { keys, passphrase, ...local }: ListMaking,
@@ -26,7 +26,6 @@ export async function createList(
   const { db, clock } = local;
   const now = clock.now();
   const { fingerprint, armored } = await createListKey({ name, address, passphrase, now });
-  await writeListKey(keys, { fingerprint, armored });
   const list = { id: newId(clock), address: address.toLowerCase(), role, name, fingerprint, created_at: now };
   return db.transaction().execute(async (trx) => {
     const made = await lists.insert(trx, list);
@@ -35,6 +34,7 @@ export async function createList(
       subject: `list:${list.id}`,
       detail: { address: list.address, role, fingerprint },
     });
+    await writeListKey(keys, { fingerprint, armored });
     return made;
   });
 }

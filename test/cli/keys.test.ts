@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as openpgp from 'openpgp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { headStatement } from '../../src/audit/heads.ts';
 import { DAY, systemClock } from '../../src/clock.ts';
+import { loadConfig } from '../../src/config.ts';
 import { openListKey } from '../../src/pgp/keyring.ts';
 import { signDetached } from '../../src/pgp/seal.ts';
+import { openDatabase } from '../../src/store/database.ts';
 import { generate } from '../support/party.ts';
 import { run, runCurfew } from '../support/process.ts';
+import { unlogged } from '../support/unlogged.ts';
 import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
 
 const LIST = 'security@orbit.example';
@@ -89,6 +92,20 @@ describe('renewal', () => {
       stderr: 'curfew: the passphrase is wrong for this key\n',
     });
     expect(readFileSync(file)).toEqual(before);
+  });
+
+  test('that cannot be logged is none: the key file stays as it was, and no other key is made', async () => {
+    const other = await initProject(join(folder, 'unlogged'));
+    const keys = join(other.dir, 'keys');
+    const before = readdirSync(keys).map((name) => readFileSync(join(keys, name), 'utf8'));
+    const db = openDatabase(loadConfig(other.config).database);
+    await unlogged(db, async () => {
+      for (const verb of ['renew', 'rotate']) {
+        const { code, stderr } = await other.curfew('keys', verb, LIST, '--days', '1000');
+        expect([code, stderr], verb).toEqual([1, expect.stringContaining('the log is full')]);
+      }
+    }).finally(() => db.destroy());
+    expect(readdirSync(keys).map((name) => readFileSync(join(keys, name), 'utf8'))).toEqual(before);
   });
 
   test('with a prompt and no terminal is refused', async () => {

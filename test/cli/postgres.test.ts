@@ -1,9 +1,12 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, describe, expect, inject, test } from 'vitest';
 import { newToken } from '../../src/clock.ts';
 import { loadConfig } from '../../src/config.ts';
+import { openDatabase } from '../../src/store/database.ts';
 import { runCurfew, startCurfew } from '../support/process.ts';
+import { unlogged } from '../support/unlogged.ts';
 import { initProject, temporaryFolder } from './project-folder.ts';
 
 const server = inject('postgres');
@@ -34,6 +37,21 @@ describe.skipIf('absent' in server)(
       const listed = await project.curfew('keys', 'list', '--json');
       expect(JSON.parse(listed.stdout)).toHaveLength(3);
       expect(await serve.kill('SIGTERM')).toMatchObject({ code: 0 });
+    });
+
+    test('a key is not renewed, nor another one made, where that cannot be logged', async () => {
+      const dir = join(folder, 'orbit');
+      const config = join(dir, 'config.json');
+      const keys = () => readdirSync(join(dir, 'keys')).map((name) => readFileSync(join(dir, 'keys', name), 'utf8'));
+      const before = keys();
+      const db = openDatabase({ postgres: url });
+      await unlogged(db, async () => {
+        for (const verb of ['renew', 'rotate']) {
+          const { code, stderr } = await runCurfew(['keys', verb, 'security@orbit.example', '--days=1000', '--config', config]);
+          expect([code, stderr], verb).toEqual([1, expect.stringContaining('the log is full')]);
+        }
+      }).finally(() => db.destroy());
+      expect(keys()).toEqual(before);
     });
 
     test('is not made a second time in the same database', async () => {

@@ -8,6 +8,7 @@ import { viewOf } from '../../src/mail/view.ts';
 import { armorCertificate, readCertificate } from '../../src/pgp/certificate.ts';
 import { createListKey, type ListKey, openListKey, renewListKey } from '../../src/pgp/keyring.ts';
 import { keepKey, rotateKey, watchListKeys } from '../../src/roster/list-keys.ts';
+import { createList } from '../../src/roster/lists.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as lists from '../../src/store/lists.ts';
 import type { List } from '../../src/store/schema.ts';
@@ -17,6 +18,7 @@ import { encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { openCopy, type Party } from '../support/party.ts';
+import { unlogged } from '../support/unlogged.ts';
 
 const LIST = LISTS.distributors;
 const PASSPHRASE = 'orbit';
@@ -142,6 +144,18 @@ eachEngine((engine) => {
     house.clock.moveTo(at + 2 * DAY);
     await watchListKeys(house);
     expect((await list()).fingerprint).toBe(after);
+  });
+
+  test('one that cannot be logged is not made, and leaves no file', async () => {
+    const making = { ...house, keys, passphrase: PASSPHRASE };
+    const other = { address: 'other@orbit.example', role: 'private', name: 'Other' } as const;
+    await unlogged(house.db, async () => {
+      await expect(rotate()).rejects.toThrow('the log is full');
+      await expect(createList(making, other)).rejects.toThrow('the log is full');
+    });
+    expect(await list()).toMatchObject({ next_fingerprint: null, next_at: null });
+    expect(await lists.byAddress(house.db, other.address)).toBeUndefined();
+    expect(readdirSync(keys)).toEqual([]);
   });
 
   test('one at a time, and for a list that there is; of a public one nobody is told by mail', async () => {
