@@ -3,7 +3,7 @@ import type { Static } from 'typebox';
 import { CertificateView, ContactView, GivenView } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
 import { type Client, connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
-import { readText } from './file.ts';
+import { readCertificateText } from './file.ts';
 import { columns, print, printable } from './local.ts';
 import { memberId } from './member.ts';
 import { ask, canAsk } from './prompt.ts';
@@ -21,7 +21,7 @@ export function register(program: Command): void {
   add('add', 'add a contact, with his certificate')
     .argument('<member>', 'its id, or the name of the organisation')
     .argument('<address>', 'of the contact')
-    .requiredOption('--certificate <file>', 'his armored certificate; - for standard input')
+    .requiredOption('--certificate <file>', 'his certificate, armored or not; - for standard input')
     .option('--name <name>', 'his name')
     .action(addContact);
   for (const [verb, description] of [
@@ -37,7 +37,7 @@ export function register(program: Command): void {
     .action(certificates);
   add('give', 'give a contact a certificate, or a newer copy of his own')
     .argument(...of)
-    .argument('<file>', 'the armored certificate; - for standard input')
+    .argument('<file>', 'the certificate, armored or not; - for standard input')
     .action(give);
   add('look-up', 'look the certificate of a contact up; what is new in it waits for a person')
     .argument(...of)
@@ -71,7 +71,7 @@ type AddOptions = RemoteOptions & { certificate: string; name?: string };
 async function addContact(member: string, address: string, options: AddOptions): Promise<void> {
   const client = connect(options);
   const named = options.name === undefined ? {} : { name: options.name };
-  const body = { address, ...named, certificate: readText(options.certificate) };
+  const body = { address, ...named, certificate: readCertificateText(options.certificate) };
   tell(options, await client.ask(`POST /members/${await memberId(client, member)}/contacts`, ContactView, body));
 }
 
@@ -116,7 +116,7 @@ function waitsOf({ waiting }: Certificate): string | null {
 }
 
 async function give(contact: string, file: string, options: RemoteOptions): Promise<void> {
-  const body = { certificate: readText(file) };
+  const body = { certificate: readCertificateText(file) };
   tellGiven(options, await connect(options).ask(`POST ${at(contact, '/certificates')}`, GivenView, body));
 }
 

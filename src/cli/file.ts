@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { jsonFault } from '../json-fault.ts';
+import { certificateText } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
 
 /** The octets of a file that somebody named. What is thrown has its `path`: of a folder the system does not say which. */
@@ -13,7 +14,16 @@ export function readNamed(path: string): Buffer {
 
 /** A text that somebody named; - is standard input. */
 export function readText(path: string): string {
-  return (path === '-' ? readFileSync(0) : readNamed(path)).toString('utf8');
+  return readInput(path).toString('utf8');
+}
+
+/** The text of a certificate that somebody named, armored or as `gpg --export` writes it; - is standard input. */
+export function readCertificateText(path: string): string {
+  return certificateText(readInput(path));
+}
+
+function readInput(path: string): Buffer {
+  return path === '-' ? readFileSync(0) : readNamed(path);
 }
 
 /** What the JSON of such a text says. Throws Refusal('invalid') with the place where it is none. */

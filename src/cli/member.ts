@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox';
 import { AdmissionView, CriteriaView, Exposed, MemberView } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
 import { type Client, connect, connectAsAnyone, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
-import { readJson } from './file.ts';
+import { readCertificateText, readJson } from './file.ts';
 import { columns, print, printable } from './local.ts';
 
 export function register(program: Command): void {
@@ -22,6 +22,7 @@ export function register(program: Command): void {
     .action(show);
   add('apply', 'apply to be a member, without a token: what comes of it is told by mail')
     .argument('<file>', 'the JSON of the application, as in POST /api/v1/applications; - for standard input')
+    .option('--certificate <file>', 'of its contact, armored or not, in place of the one in the JSON')
     .action(apply);
   add('add', 'add a member, as one who has applied')
     .argument('<organisation>', 'its name')
@@ -123,10 +124,22 @@ async function show(member: string, options: RemoteOptions): Promise<void> {
   print(options, said, lines.map(printable));
 }
 
-async function apply(file: string, options: RemoteOptions): Promise<void> {
+async function apply(file: string, options: RemoteOptions & { certificate?: string }): Promise<void> {
+  const application = withCertificate(readJson(file), options.certificate);
   const answer = Type.Object({ status: Type.Literal('received') });
-  const said = await connectAsAnyone(options).ask('POST /applications', answer, readJson(file));
+  const said = await connectAsAnyone(options).ask('POST /applications', answer, application);
   print(options, said, ['The application was received. What comes of it is told by mail.']);
+}
+
+/** Whatever else is wrong with the JSON, the server says. */
+function withCertificate(application: unknown, file: string | undefined): unknown {
+  if (file === undefined || !isObject(application)) return application;
+  const { contact } = application;
+  return { ...application, contact: { ...(isObject(contact) ? contact : {}), certificate: readCertificateText(file) } };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Where a member is put. */

@@ -97,6 +97,20 @@ export function armorCertificate(data: Uint8Array): string {
   return openpgp.armor(openpgp.enums.armor.publicKey, data, undefined, undefined, undefined, checksum);
 }
 
+const ARMOR = '-----BEGIN PGP ';
+
+/**
+ * What stands in a certificate file as a text: armor as it is, binary (`gpg --export`) armored.
+ * @throws Refusal `unusable-certificate` where it is binary and not exactly one certificate.
+ */
+export function certificateText(file: Uint8Array): string {
+  const octets = Buffer.from(file.buffer, file.byteOffset, file.length);
+  // The first bit of a binary packet is set (RFC 9580 §4.2). That of a text is too where it has a byte order mark.
+  const isText = ((octets[0] ?? 0) & 0x80) === 0 || octets.includes(ARMOR);
+  // Octets of its own: OpenPGP.js armors none that begin within a word.
+  return isText ? octets.toString('utf8') : armorCertificate(certificateBytes(new Uint8Array(octets)));
+}
+
 interface Subkeys {
   claimed: openpgp.Subkey[];
   signing: openpgp.Subkey[];

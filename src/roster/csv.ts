@@ -1,6 +1,7 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, sep } from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
+import { certificateText } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
 import { type RosterEntry, type RosterProblem, showableAddress } from './entries.ts';
 
@@ -10,7 +11,7 @@ const OPTIONAL = ['groups'] as const;
 
 /**
  * A roster in CSV (RFC 4180, with a header row), one contact a row, as the entries of the JSON form.
- * Rows of one organisation become one entry. `certificate` gives the armored text in the file of that name.
+ * Rows of one organisation become one entry. `certificate` gives the text in the file of that name, armored.
  * Contacts whose certificate cannot be read are left out and told of. Throws Refusal('invalid') where it is no such CSV.
  */
 export function entriesFromCsv(
@@ -109,7 +110,7 @@ function checkHeader(header: string[], columns: readonly string[], optional: rea
 
 const LARGEST_CERTIFICATE = 1024 * 1024;
 
-/** Reads files of one folder by name. What leads out of the folder, by its name or as a link, is refused. */
+/** Reads certificate files of one folder by name, and armors what is binary. What leads out of the folder, by its name or as a link, is refused. */
 export function certificateFolder(folder: string): (file: string) => string {
   const real = realpathSync(folder);
   return (file) => {
@@ -122,7 +123,7 @@ export function certificateFolder(folder: string): (file: string) => string {
     if (!path.startsWith(real + sep)) throw no('leads out of the certificate folder');
     const { size } = statSync(path);
     if (!statSync(path).isFile() || size > LARGEST_CERTIFICATE) throw no('is no file of at most 1 MiB');
-    return readFileSync(path, 'utf8');
+    return certificateText(readFileSync(path));
   };
 }
 

@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as openpgp from 'openpgp';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import * as certificates from '../../src/store/certificates.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
-import { changed, generate } from '../support/party.ts';
+import { binary, changed, generate } from '../support/party.ts';
 import { runCurfew } from '../support/process.ts';
 import { proveCertificate } from '../support/prove.ts';
 
@@ -54,6 +55,22 @@ test('a contact is added, retired and reinstated', async () => {
     expect.objectContaining({ address: 'gina@alpha.example', active: false }),
   );
   expect(await done('contact', 'reinstate', 'gina@alpha.example', '--reason', 'back')).toContain('is active');
+});
+
+test('a binary certificate is taken, as gpg exports it; a secret key is not even sent', async () => {
+  const hugo = await generate('hugo@alpha.example', 'Hugo', {});
+  const [file, secret] = [join(folder, 'hugo.gpg'), join(folder, 'secret.gpg')];
+  writeFileSync(file, await binary(hugo.public));
+  writeFileSync(secret, (await openpgp.readPrivateKey({ armoredKey: hugo.secret })).write());
+  expect(await done('contact', 'add', 'Alpha', 'hugo@alpha.example', '--certificate', file)).toContain(hugo.fingerprint);
+  const next = await generate('hugo@alpha.example', 'Hugo', {});
+  writeFileSync(file, await binary(next.public));
+  expect(await done('contact', 'give', 'hugo@alpha.example', file)).toContain(`${next.fingerprint} is proposed`);
+  expect(await curfew('contact', 'give', 'hugo@alpha.example', secret)).toMatchObject({
+    code: 1,
+    // Without the code that an answer of the server has.
+    stderr: expect.stringMatching(/^curfew: That is a secret key: .*, and replace this key\n$/),
+  });
 });
 
 test('a certificate is given, approved or refused by its fingerprint, and retired', async () => {

@@ -1,10 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { apply } from '../../src/roster/apply.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
-import { makeParty } from '../support/party.ts';
+import { binary, makeParty } from '../support/party.ts';
 import { runCurfew } from '../support/process.ts';
 
 const serve = serving();
@@ -36,7 +39,8 @@ const curfew = (who: number, ...args: string[]) =>
   runCurfew(['member', ...args], { env: { CURFEW_TOKEN: tokens[who] ?? '', CURFEW_URL: api.url } });
 
 /** Who is nobody yet: the JSON comes by standard input. */
-const applies = (input: string) => runCurfew(['member', 'apply', '-'], { input, env: { CURFEW_URL: api.url } });
+const applies = (input: string, ...args: string[]) =>
+  runCurfew(['member', 'apply', '-', ...args], { input, env: { CURFEW_URL: api.url } });
 
 async function done(who: number, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await curfew(who, ...args);
@@ -84,6 +88,21 @@ test('whoever has no token applies with the JSON of a form, and is told what is 
   expect([wrong.code, wrong.stdout]).toEqual([1, '']);
   expect(wrong.stderr).toMatch(/alias.*\(invalid\)/);
   expect(await applies('{ "organisation": }')).toMatchObject({ code: 1, stderr: 'curfew: - is not JSON: line 1, column 19\n' });
+});
+
+test('the certificate of an application may be a file, armored or binary', async () => {
+  const address = 'security@iota.example';
+  const folder = mkdtempSync(join(tmpdir(), 'curfew-apply-'));
+  const file = join(folder, 'iota.gpg');
+  writeFileSync(file, await binary((await makeParty(address)).public));
+  const form = {
+    organisation: 'Iota Linux',
+    contact: { address },
+    answers: CRITERIA.map(({ id }) => ({ criterion: id, answer: 'Yes.' })),
+  };
+  expect(await applies(JSON.stringify(form), '--certificate', file)).toMatchObject({ code: 0, stderr: '' });
+  rmSync(folder, { recursive: true });
+  expect(await done(0, 'list', '--state', 'applied')).toContain('Iota Linux');
 });
 
 test('a member is put into groups and taken out of them', async () => {

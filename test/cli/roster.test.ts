@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as openpgp from 'openpgp';
 import { beforeAll, expect, test } from 'vitest';
 import { DAY, systemClock } from '../../src/clock.ts';
 import { entry } from '../roster/roster-file.ts';
-import { changed, generate, makeParty } from '../support/party.ts';
+import { binary, changed, generate, makeParty } from '../support/party.ts';
 import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
 
 const folder = temporaryFolder();
@@ -14,7 +15,7 @@ beforeAll(async () => {
 
 function written(name: string, content: unknown): string {
   const path = join(folder, name);
-  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+  writeFileSync(path, typeof content === 'string' || Buffer.isBuffer(content) ? content : JSON.stringify(content));
   return path;
 }
 
@@ -105,6 +106,20 @@ test('a CSV takes its certificates from the folder beside it', async () => {
   expect((await project.curfew('roster', 'import', written('certificates/charlie.csv', csv))).code).toBe(0);
 });
 
+test('a CSV takes a binary certificate, as gpg exports it, and says where one is none', async () => {
+  const party = await makeParty('g@golf.example');
+  written('g.gpg', Buffer.from(await binary(party.public)));
+  written('secret.gpg', Buffer.from((await openpgp.readPrivateKey({ armoredKey: party.secret })).write()));
+  const csv = (file: string) =>
+    `organisation,product,lists,address,name,certificate\nGolf,,distributors@orbit.example,g@golf.example,Gia,${file}\n`;
+  const secret = await project.curfew('roster', 'import', written('secret.csv', csv('secret.gpg')));
+  expect([secret.code, secret.stderr]).toEqual([1, expect.stringContaining('Line 2: That is a secret key')]);
+  expect(await project.curfew('roster', 'import', written('golf.csv', csv('g.gpg')))).toMatchObject({
+    code: 0,
+    stdout: 'Imported: 1 new members, 1 new contacts, 0 activated, 0 renewed, 0 unchanged\n',
+  });
+});
+
 test('a bad roster is refused with one line a problem, exit 1, and nothing on standard output', async () => {
   const roster = [{ ...(await entry('Dora', 'd@dora.example')), lists: ['announce@orbit.example'] }, { organisation: 5 }];
   const file = written('bad.json', roster);
@@ -113,7 +128,7 @@ test('a bad roster is refused with one line a problem, exit 1, and nothing on st
   expect(stderr.split('\n')).toEqual([
     `curfew: Nothing was imported: 4 problems in ${file}`,
     'curfew:   entry 0: announce@orbit.example is public: it has recipients, no members',
-    'curfew:   entry 1: organisation is 5; must be a text of 1 to 200 characters without control characters',
+    'curfew:   entry 1: organisation is 5; must be a text of 1 to 200 characters without control characters and line separators',
     'curfew:   entry 1: lists is missing; must be an array of list addresses',
     'curfew:   entry 1: contacts is missing; must be an array of {address, name?, certificate}',
     '',

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DAY, systemClock } from '../../src/clock.ts';
-import { armorCertificate, readCertificate, usable } from '../../src/pgp/certificate.ts';
+import { armorCertificate, certificateText, readCertificate, usable } from '../../src/pgp/certificate.ts';
 import { keyIdsIn, primaryFingerprint } from '../../src/pgp/certificate-bytes.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
 import { adopting } from '../support/bindings.ts';
@@ -31,6 +31,29 @@ async function refusalOf(input: Uint8Array | string): Promise<string> {
   expect(error).toMatchObject({ name: 'Refusal', reason: 'unusable-certificate' });
   return String(error.hint);
 }
+
+describe('a certificate file is made a text', () => {
+  test('armor as it is, also below a byte order mark; binary armored', async () => {
+    const key = (await made()).toPublic();
+    const [armored, data] = [armorCertificate(key.write()), key.write()];
+    const at = Buffer.concat([Buffer.from('x'), data]);
+    expect(certificateText(Buffer.from(armored))).toBe(armored);
+    expect(certificateText(Buffer.from(`\ufeff${armored}`))).toBe(`\ufeff${armored}`);
+    expect([certificateText(data), certificateText(at.subarray(1))]).toEqual([armored, armored]);
+    expect(certificateText(Buffer.from('no certificate'))).toBe('no certificate');
+  });
+
+  test('what is binary and not one certificate is refused', async () => {
+    const [one, other] = [await made(), await made()];
+    const several = Buffer.concat([one.toPublic().write(), other.toPublic().write()]);
+    for (const [octets, why] of [
+      [one.write(), 'That is a secret key'],
+      [several, 'There are several certificates'],
+      [Buffer.from('ffd8ffe000104a464946', 'hex'), 'The certificate is damaged'],
+    ] as const)
+      expect(() => certificateText(octets)).toThrow(why);
+  });
+});
 
 describe('a certificate is read', () => {
   test('armored, binary and as armored bytes, to the same facts', async () => {
