@@ -16,6 +16,8 @@ export interface Outside {
   authority?: string;
   /** Whether an address may be asked. */
   allowed(address: string): boolean;
+  /** Milliseconds for all of it, the name included; 10 s unless given. */
+  patience?: number;
 }
 
 export const outside: Outside = {
@@ -31,20 +33,32 @@ const PATIENCE = 10 * SECOND;
  * Gets a file from a host that somebody else named (CWE-918): by https alone, from an address of the public network that is looked up
  * once and then used, with no redirect, to an end in octets and in time. Never rejects.
  */
-export async function fetchGuarded(url: URL, { resolve: resolveName, allowed, authority }: Outside): Promise<Fetched> {
+export async function fetchGuarded(
+  url: URL,
+  { resolve: resolveName, allowed, authority, patience = PATIENCE }: Outside,
+): Promise<Fetched> {
   if (url.protocol !== 'https:' || url.username !== '' || url.password !== '') return { failed: 'not-https' };
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const found = isIP(host) ? [{ address: host, family: isIP(host) }] : await resolveName(host).catch(() => []);
+  const signal = AbortSignal.timeout(patience);
+  const found = isIP(host) ? [{ address: host, family: isIP(host) }] : await unless(signal, resolveName(host)).catch(() => []);
+  if (signal.aborted) return { failed: 'too-slow' };
   const [first] = found;
   if (!first) return { failed: 'unreachable' };
   // One that is private among others is there to be tried second.
   if (!found.every(({ address }) => allowed(address))) return { failed: 'private-address' };
-  return get(url, first, authority);
+  return get(url, first, signal, authority);
+}
+
+/** Rejects where the signal comes first: a look-up of a name cannot be called off, only left alone. */
+function unless<T>(signal: AbortSignal, pending: Promise<T>): Promise<T> {
+  const over = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  return Promise.race([pending, over]);
 }
 
 function get(
   url: URL,
   { address, family }: { address: string; family: number },
+  signal: AbortSignal,
   authority: string | undefined,
 ): Promise<Fetched> {
   return new Promise((settle) => {
@@ -53,7 +67,7 @@ function get(
       {
         // The name was looked up; whatever it is by now, this is what was judged.
         lookup: (_host, options, done) => (options.all ? done(null, [{ address, family }]) : done(null, address, family)),
-        signal: AbortSignal.timeout(PATIENCE),
+        signal,
         agent: false,
         headers: { accept: 'application/octet-stream, application/pgp-keys, text/plain' },
         ...(authority === undefined ? {} : { ca: authority }),

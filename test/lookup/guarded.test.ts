@@ -113,6 +113,7 @@ describe('a file that somebody else has named', () => {
     ],
     ['without TLS', 'not-https', () => fetchGuarded(new URL(`http://keys.example:${port}/`), here())],
     ['with a password in it', 'not-https', () => fetchGuarded(new URL(`https://a:b@keys.example:${port}/`), here())],
+    ['of a name that is never found', 'too-slow', () => get('/', { resolve: () => new Promise(() => {}), patience: 50 })],
     ['of a name that leads nowhere', 'unreachable', () => get('/', { resolve: () => Promise.reject(new Error('ENOTFOUND')) })],
     ['by a certificate of somebody else', 'unreachable', () => fetchGuarded(new URL(`https://other.example:${port}/`), here())],
   ])('is not fetched %s', async (_, failed, fetching) => {
