@@ -11,6 +11,7 @@ const commands = new Map<string, () => Promise<{ register(program: Command): voi
   ['case', () => import('./case.ts')],
   ['policy', () => import('./policy.ts')],
   ['post', () => import('./post.ts')],
+  ['queue', () => import('./queue.ts')],
   ['member', () => import('./member.ts')],
   ['contact', () => import('./contact.ts')],
   ['roster', () => import('./roster.ts')],

@@ -89,6 +89,8 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /api/v1/deliveries': readers('delivery'),
   'GET /api/v1/deliveries/:id': readers('delivery'),
   'POST /api/v1/deliveries/:id/retry': hands('delivery'),
+  'POST /api/v1/deliveries/:id/hold': hands('delivery'),
+  'POST /api/v1/deliveries/:id/drop': hands('delivery'),
   'GET /api/v1/posts': readers('delivery'),
   'GET /api/v1/posts/:id': readers('delivery'),
   'POST /api/v1/posts/:id/approve': hands('delivery'),

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
+import { dropCopy, holdCopy } from '../delivery/hold.ts';
 import { retryCopy } from '../delivery/retry.ts';
 import { Refusal } from '../refusal.ts';
 import type { Db } from '../store/database.ts';
@@ -8,8 +9,9 @@ import type { Delivery } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { acting } from './auth.ts';
 import { orNull } from './case-view.ts';
+import { knownList } from './lists.ts';
 import { PageOf, paging, readPage } from './page.ts';
-import { Audience, ById, DeliveryState, DeliveryView, Name } from './schemas.ts';
+import { Audience, ById, DeliveryState, DeliveryView, Name, Reason } from './schemas.ts';
 
 const tags = ['deliveries'];
 
@@ -17,6 +19,8 @@ export function deliveryRoutes(app: App, api: Api): void {
   listDeliveries(app, api);
   showDelivery(app, api);
   retryDelivery(app, api);
+  takeOut(app, api, 'hold', holdCopy, 'Hold a queued or deferred copy until somebody sends or drops it');
+  takeOut(app, api, 'drop', dropCopy, 'End a held or deferred copy: it goes to nobody');
 }
 
 export function deliveryView(copy: Delivery): Static<typeof DeliveryView> {
@@ -46,6 +50,7 @@ const Filter = Type.Object(
     audience: Type.Optional(Audience),
     caseId: Type.Optional(Name),
     postId: Type.Optional(Name),
+    list: Type.Optional(Name),
   },
   { additionalProperties: false },
 );
@@ -53,7 +58,9 @@ const Filter = Type.Object(
 function listDeliveries(app: App, { seams: { db } }: Api): void {
   const schema = { tags, summary: 'List copies, newest first', querystring: Filter, response: { 200: PageOf(DeliveryView) } };
   app.get('/deliveries', { schema }, async ({ query }) => {
-    const { items, next } = await readPage(query, (of) => deliveries.page(db, { ...query, ...of }));
+    const { list, ...filter } = query;
+    const ofList = list === undefined ? {} : { listId: (await knownList(db, list)).id };
+    const { items, next } = await readPage(query, (of) => deliveries.page(db, { ...filter, ...ofList, ...of }));
     return { items: items.map(deliveryView), next };
   });
 }
@@ -69,6 +76,16 @@ function retryDelivery(app: App, { seams, changed }: Api): void {
     const { id } = await known(seams.db, params.id);
     await retryCopy(acting(seams, caller), id);
     changed.deliveries();
+    return deliveryView(await known(seams.db, id));
+  });
+}
+
+function takeOut(app: App, { seams }: Api, verb: 'hold' | 'drop', move: typeof holdCopy, summary: string): void {
+  const body = Type.Object({ reason: Reason }, { additionalProperties: false });
+  const schema = { tags, summary, params: ById, body, response: { 200: DeliveryView } };
+  app.post(`/deliveries/:id/${verb}`, { schema }, async ({ params, body: { reason }, caller }) => {
+    const { id } = await known(seams.db, params.id);
+    await move(acting(seams, caller), id, reason);
     return deliveryView(await known(seams.db, id));
   });
 }

@@ -138,6 +138,8 @@ const WHY: Readonly<Record<string, string>> = {
   'not-released': 'the gate is shut',
   bounced: 'a mail server further on gave it back',
   stopped: 'a person stopped it',
+  withheld: 'a person holds it',
+  dropped: 'a person dropped it',
   refused: 'a person refused it',
   'not-approved': 'two different people have not approved it',
   'approval-voided': 'what is kept is not what was approved',
@@ -151,7 +153,7 @@ const WHY: Readonly<Record<string, string>> = {
 export function stuckCopies(copies: readonly StuckCopy[]): Notice {
   return notice(`${copies.length} ${copies.length === 1 ? 'copy was' : 'copies were'} not delivered`, [
     'These copies did not go out. What is held waits for a person: mend its reason, then send it',
-    'again (POST /api/v1/deliveries/ID/retry). What failed is not tried any more.',
+    'again (`curfew queue retry COPY`, or POST /api/v1/deliveries/ID/retry). What failed is not tried any more.',
     '',
     ...copies.flatMap(({ address, state, reason, response, about }) => [
       `${state}: ${address}`,

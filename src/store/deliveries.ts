@@ -12,7 +12,9 @@ import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, PostK
  *     |         deferred ---> leased             tried again when due
  *     +---------------------- held, deferred     a person says: send it now
  *               delivered ---> failed            a mail server further on gave it back
+ *  queued, deferred ---------> held              a person stopped it, or its post
  *  queued, deferred, held ---> failed            a person refused its post (terminal)
+ *         deferred, held ----> failed            a person dropped it (terminal)
  *
  * It may give it back before the relay's own answer is written down: that is noted (`bounced_at`), and a copy that is delivered then
  * has failed.
@@ -225,6 +227,30 @@ export async function retry(db: Db, id: string, now: Instant): Promise<boolean> 
   return result.numUpdatedRows === 1n;
 }
 
+/** A person holds a copy that waits to go out, and knows it. False: it is in no such state, or a release's. */
+export async function hold(db: Db, id: string, now: Instant): Promise<boolean> {
+  const result = await db
+    .updateTable('deliveries')
+    .set({ state: 'held', reason: 'withheld', told_at: now })
+    .where('id', '=', id)
+    .where('state', 'in', WAITING)
+    .where('audience', '!=', 'public')
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** A person ends a copy that is stuck, and knows it. False: it is in no such state, or a release's. */
+export async function drop(db: Db, id: string, now: Instant): Promise<boolean> {
+  const result = await db
+    .updateTable('deliveries')
+    .set({ state: 'failed', reason: 'dropped', settled_at: now, told_at: now })
+    .where('id', '=', id)
+    .where('state', 'in', ['deferred', 'held'])
+    .where('audience', '!=', 'public')
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
 /** The copies for contacts that are held for that reason: of a case, or of a member's contacts. */
 export async function heldFor(
   db: Db,
@@ -356,6 +382,7 @@ export interface DeliveryFilter {
   before?: string;
   caseId?: string;
   postId?: string;
+  listId?: string;
   state?: DeliveryState;
   audience?: Audience;
 }
@@ -366,6 +393,7 @@ export async function page(db: Db, filter: DeliveryFilter): Promise<Delivery[]> 
   if (filter.before !== undefined) query = query.where('id', '<', filter.before);
   if (filter.caseId !== undefined) query = query.where('case_id', '=', filter.caseId);
   if (filter.postId !== undefined) query = query.where('post_id', '=', filter.postId);
+  if (filter.listId !== undefined) query = query.where('list_id', '=', filter.listId);
   if (filter.state !== undefined) query = query.where('state', '=', filter.state);
   if (filter.audience !== undefined) query = query.where('audience', '=', filter.audience);
   return query.execute();

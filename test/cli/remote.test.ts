@@ -96,6 +96,43 @@ test('held posts are listed, shown, accepted and refused', async () => {
   expect(JSON.parse(await done(lena, 'post', 'list', '--state', 'refused', '--json'))).toMatchObject([{ id: second }]);
 });
 
+test('the copies of the queue are listed, shown, held, sent and dropped', async () => {
+  const [team, auditor] = [await api.house.token('team'), await api.house.token('auditor')];
+  const [first, second] = [await api.house.report(), await api.house.report({ text: 'Another.\n' })];
+  const list = async (...args: string[]) =>
+    JSON.parse(await done(auditor, 'queue', 'list', '--json', ...args)) as { id: string }[];
+  const ids = async (...args: string[]) => (await list(...args)).map(({ id }) => id);
+  const all = await ids();
+  expect(all).toEqual([...all].sort().reverse());
+  const ofCase = await ids('--case', first);
+  expect([...ofCase, ...(await ids('--case', second))].sort()).toEqual([...all].sort());
+  const [id = ''] = ofCase;
+  expect(await done(auditor, 'queue', 'list', '--case', first)).toMatch(
+    new RegExp(`^ID +STATE +TRIED +DUE +CASE +ADDRESS +REASON\n${id} +queued +0 +2026-\\S+ +${first} +\\S+@\\S+\n`),
+  );
+  expect(await ids('--list', LISTS.security)).toEqual(all);
+  expect(await ids('--list', LISTS.distributors)).toEqual([]);
+  expect(await ids('--state', 'delivered')).toEqual([]);
+  expect(await ids('--state', 'any')).toEqual(all);
+
+  expect(await done(team, 'queue', 'hold', id, '--reason', 'wrong list')).toMatch(
+    new RegExp(`^${id}, held\nTo: [\\s\\S]*\nReason: +withheld\n`),
+  );
+  expect(await ids('--state', 'held')).toEqual([id]);
+  expect(await done(auditor, 'queue', 'show', id)).toMatch(/, held\n/);
+  expect(await done(team, 'queue', 'retry', id)).toMatch(/, queued\n/);
+  expect(await curfew(team, 'queue', 'drop', id, '--reason', 'x')).toMatchObject({
+    code: 1,
+    stderr: 'curfew: The copy is queued: only what is held or deferred can be dropped (conflict)\n',
+  });
+  await done(team, 'queue', 'hold', id, '--reason', 'wrong list');
+  expect(await done(team, 'queue', 'drop', id, '--reason', 'wrong list')).toMatch(/, failed\n[\s\S]*Reason: +dropped\n/);
+  expect(await ids('--case', first)).not.toContain(id);
+  expect((await curfew(team, 'queue', 'hold', id)).code).toBe(2);
+  expect(await curfew(auditor, 'queue', 'retry', id)).toMatchObject({ code: 1, stderr: expect.stringContaining('(forbidden)') });
+  expect(await curfew(team, 'queue', 'list', '--list', 'x@orbit.example')).toMatchObject({ code: 1, stdout: '' });
+});
+
 test('the log is listed, newest first, by who did what to what', async () => {
   const [admin, auditor] = [await api.house.token('admin'), await api.house.token('auditor')];
   for (const prefix of ['one', 'two']) await done(admin, 'list', 'change', LISTS.announce, '--subject-prefix', prefix);

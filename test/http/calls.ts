@@ -62,8 +62,15 @@ async function patchOf({ db }: House, caseId: string): Promise<string> {
   return (await db.selectFrom('patches').select('id').where('case_id', '=', caseId).executeTakeFirstOrThrow()).id;
 }
 
-async function heldCopy({ db }: House): Promise<string> {
-  const { id } = await db.selectFrom('deliveries').select('id').where('state', '=', 'queued').executeTakeFirstOrThrow();
+/** None of a release, which goes out whatever happens. */
+async function queuedCopy({ db }: House): Promise<string> {
+  const queued = db.selectFrom('deliveries').select('id').where('state', '=', 'queued').where('audience', '=', 'contact');
+  return (await queued.executeTakeFirstOrThrow()).id;
+}
+
+async function heldCopy(house: House): Promise<string> {
+  const { db } = house;
+  const id = await queuedCopy(house);
   await db.updateTable('deliveries').set({ state: 'held', reason: 'expired' }).where('id', '=', id).execute();
   return id;
 }
@@ -182,6 +189,14 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
   'POST /api/v1/deliveries/:id/retry': async (house) => {
     await house.report();
     return { at: { deliveries: await heldCopy(house) } };
+  },
+  'POST /api/v1/deliveries/:id/hold': async (house) => {
+    await house.report();
+    return { at: { deliveries: await queuedCopy(house) }, body: { reason: 'wrong list' } };
+  },
+  'POST /api/v1/deliveries/:id/drop': async (house) => {
+    await house.report();
+    return { at: { deliveries: await heldCopy(house) }, body: { reason: 'wrong list' } };
   },
   'POST /api/v1/posts/:id/approve': async (house) => ({ at: { posts: await holdPost(house) } }),
   'POST /api/v1/posts/:id/refuse': async (house) => ({ at: { posts: await holdPost(house) }, body: { reason: 'no' } }),

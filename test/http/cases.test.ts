@@ -72,6 +72,12 @@ eachEngine((engine) => {
     expect(await api.ask(dirk, `POST ${at}/release-now`)).toMatchObject(refusal(409, 'already-released'));
     const copies = await deliveries.page(api.house.db, { limit: 9, audience: 'public' });
     expect(copies.map(({ address }) => address)).toEqual(['reader@example.net']);
+    // What was released is kept from nobody.
+    for (const verb of ['hold', 'drop'])
+      expect(
+        await api.ask(lena, `POST /api/v1/deliveries/${copies[0]?.id}/${verb}`, { body: { reason: 'no' } }),
+        verb,
+      ).toMatchObject({ status: 409, body: { detail: expect.stringContaining('copy of a release') } });
     expect(api.rung.deliveries).toBe(2);
     expect(api.rung.releases).toBeGreaterThan(0);
   });

@@ -4,6 +4,7 @@ import * as deliveries from '../../src/store/deliveries.ts';
 import { holdPost } from '../post/hold.ts';
 import { NOW } from '../store/roster-rows.ts';
 import { eachEngine } from '../support/dialects.ts';
+import { LISTS } from '../support/house.ts';
 import { serving } from './api.ts';
 
 interface Copy {
@@ -53,6 +54,55 @@ eachEngine((engine) => {
     expect(await retry()).toMatchObject({ status: 200, body: { state: 'queued', reason: null } });
     expect(api.rung.deliveries).toBe(1);
     expect(await retry()).toMatchObject({ status: 409 });
+  });
+
+  test('a copy is held by a person, sent again, and dropped for good; each is in the log', async () => {
+    const api = await serve(await engine.open());
+    const [team, auditor] = [await api.house.token('team'), await api.house.token('auditor')];
+    await api.house.report();
+    const [{ id }] = (await api.ask(auditor, `GET /api/v1/deliveries?list=${LISTS.security}&audience=contact`)).body.items;
+    const ask = (verb: string, token = team) =>
+      api.ask(token, `POST /api/v1/deliveries/${id}/${verb}`, { body: verb === 'retry' ? undefined : { reason: 'wrong list' } });
+    expect(await ask('hold', auditor)).toMatchObject({ status: 403 });
+    expect(await ask('drop')).toMatchObject({ status: 409, body: { detail: expect.stringContaining('The copy is queued') } });
+    expect(await ask('hold')).toMatchObject({ status: 200, body: { state: 'held', reason: 'withheld' } });
+    expect(await ask('hold')).toMatchObject({ status: 409, body: { detail: expect.stringContaining('The copy is held') } });
+    expect(await ask('retry')).toMatchObject({ status: 200, body: { state: 'queued', reason: null } });
+    await ask('hold');
+    expect(await ask('drop')).toMatchObject({ status: 200, body: { state: 'failed', reason: 'dropped' } });
+    for (const verb of ['hold', 'drop', 'retry']) expect(await ask(verb), verb).toMatchObject({ status: 409 });
+    // Whoever did it knows it: no alarm is sent.
+    expect(await deliveries.untold(api.house.db, 9)).toEqual([]);
+    const { items } = (await api.ask(auditor, `GET /api/v1/audit?subject=delivery:${id}`)).body;
+    expect(items.map(({ action, detail }: { action: string; detail: object }) => [action, detail])).toEqual([
+      ['delivery.drop', { from: 'held', reason: 'wrong list' }],
+      ['delivery.hold', { from: 'queued', reason: 'wrong list' }],
+      ['delivery.retry', { from: 'held' }],
+      ['delivery.hold', { from: 'queued', reason: 'wrong list' }],
+    ]);
+  });
+
+  test('a copy that is going out is not held, and one that a person holds is leased by nobody', async () => {
+    const api = await serve(await engine.open());
+    const team = await api.house.token('team');
+    await api.house.report();
+    const lease = { id: 'here', until: NOW + MINUTE };
+    const [copy] = await deliveries.lease(api.house.db, lease, NOW, { copies: 1 });
+    const ask = (id: string, verb: string) => api.ask(team, `POST /api/v1/deliveries/${id}/${verb}`, { body: { reason: 'no' } });
+    for (const verb of ['hold', 'drop'])
+      expect(await ask(copy?.id ?? '', verb)).toMatchObject({
+        status: 409,
+        body: { detail: expect.stringContaining('The copy is leased') },
+      });
+    const waiting = (await deliveries.page(api.house.db, { limit: 99, state: 'queued' })).map(({ id }) => id);
+    const [answers, leased] = await Promise.all([
+      Promise.all(waiting.map((id) => ask(id, 'hold'))),
+      deliveries.lease(api.house.db, { ...lease, id: 'there' }, NOW, { copies: 99 }),
+    ]);
+    const held = waiting.filter((_, at) => answers[at]?.status === 200);
+    const taken = leased.map(({ id }) => id);
+    expect(held.filter((id) => taken.includes(id))).toEqual([]);
+    for (const id of held) expect(await deliveries.byId(api.house.db, id)).toMatchObject({ state: 'held', lease: null });
   });
 
   test('what a list takes is changed by an admin, one thing at a time', async () => {
