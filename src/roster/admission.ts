@@ -10,7 +10,7 @@ import type { Member } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
 import type { AdmissionRules } from './apply.ts';
 import type { Criterion } from './criteria.ts';
-import { listsWithMembers } from './members.ts';
+import { listsWithMembers, mustHaveReaders } from './members.ts';
 import { next, REVIEW } from './state.ts';
 import { actingPerson, deed, letGo, moveTo, mustBe, REFUSED } from './steps.ts';
 import { prepareNotice, tellMember, tellTeam } from './tell.ts';
@@ -152,6 +152,7 @@ export async function decide(
     await members.change(trx, memberId, review);
     await tellMember(trx, seams, told, memberId);
     if (step === 'reject') await letGo(trx, memberId);
+    if (step === 'suspend') await mustHaveReaders(trx, await members.listsOf(trx, memberId));
     // Whoever asked for his removal was answered by that.
     if (step === 'reinstate') await admission.dropRemovals(trx, memberId);
     await record(trx, seams, deed(`member.${step}`, seen, state, { reason, lists: ids, groups: [...named] }));

@@ -11,6 +11,7 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
+import * as recipients from '../store/recipients.ts';
 import type { Member } from '../store/schema.ts';
 import { usableCertificate } from './contacts.ts';
 import type { Criterion } from './criteria.ts';
@@ -62,6 +63,7 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
   );
   const now = clock.now();
   return db.transaction().execute(async (trx) => {
+    await recipients.lockExternal(trx);
     const known = await members.byOrganisation(trx, wish.organisation);
     const member = known ? await again(trx, seams, known) : await enterMember(trx, seams, wish);
     await members.change(trx, member.id, {

@@ -12,6 +12,7 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
+import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import { mustHaveReaders } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
@@ -42,6 +43,7 @@ export async function addContact(
   const facts = await usableCertificate(seams, certificate);
   const address = written.toLowerCase();
   return db.transaction().execute(async (trx) => {
+    await recipients.lockExternal(trx);
     const member = await members.byId(trx, memberId);
     if (!member) throw new Refusal('not-found', `There is no member ${memberId}`);
     if (isOut(member.state)) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}`);

@@ -10,6 +10,7 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
+import * as recipients from '../store/recipients.ts';
 import { portions } from '../store/rows.ts';
 import type { Certificate, Contact, NewMember } from '../store/schema.ts';
 import { type RosterProblem, readEntries } from './entries.ts';
@@ -96,6 +97,7 @@ export async function importRoster(
   };
   const prepared = await readCertificates(read.entries, reading);
   return await db.transaction().execute(async (tx) => {
+    await recipients.lockExternal(tx);
     const planned = (leaveOut ? planRest : planImport)(await standingOf(tx), prepared.entries, activate !== null);
     const found = [...given, ...read.problems, ...prepared.problems, ...planned.problems];
     found.sort((a, b) => (a.entry ?? -1) - (b.entry ?? -1));

@@ -92,11 +92,17 @@ async function changeGroups(trx: Db, { clock }: Local, id: string, wanted: reado
   return { groups: after, groupsBefore: before };
 }
 
-/** Throws Refusal('conflict') where one of these is an intake list, and nobody is left who gets what is reported to it. */
+/**
+ * After somebody's copies were taken from him. Throws Refusal('conflict') where one of these is an intake list, and nobody is left who
+ * gets what is reported to it.
+ */
 export async function mustHaveReaders(trx: Db, listIds: readonly string[]): Promise<void> {
-  for (const id of listIds) {
+  for (const id of [...listIds].sort()) {
     const list = await lists.byId(trx, id);
-    if (list?.role === 'intake' && (await contacts.activeOfList(trx, id)).length === 0)
+    if (list?.role !== 'intake') continue;
+    // Whoever takes another reader away at the same time waits here, and then counts without the one that went before.
+    await lists.lock(trx, id);
+    if ((await contacts.activeOfList(trx, id)).length === 0)
       throw new Refusal('conflict', `Nobody would be left who gets what is reported to ${list.address}`);
   }
 }

@@ -25,10 +25,11 @@ export async function addRecipient(
   if (!Value.Check(Address, address)) throw new Refusal('bad-address', `"${address}" is no mail address`);
   if (await lists.byAddress(db, readListAddress(address).list))
     throw new Refusal('conflict', `${address} is an address of a list here`);
-  if (kind === 'external' && (await contacts.byAddress(db, address)))
-    throw new Refusal('conflict', `${address} is a contact of a member, so it cannot be an external public address`);
   const row = { id: newId(clock), list_id: listId, address: address.toLowerCase(), kind, created_at: clock.now() };
   await db.transaction().execute(async (trx) => {
+    if (kind === 'external') await recipients.lockExternal(trx);
+    if (kind === 'external' && (await contacts.byAddress(trx, address)))
+      throw new Refusal('conflict', `${address} is a contact of a member, so it cannot be an external public address`);
     await recipients.insert(trx, row);
     await record(trx, local, { action: 'recipient.add', subject: `list:${listId}`, detail: { address: row.address, kind } });
   });

@@ -1,5 +1,6 @@
 import { Refusal } from '../refusal.ts';
 import type { Db } from './database.ts';
+import * as lists from './lists.ts';
 import type { PageOf } from './rows.ts';
 import type { Recipient } from './schema.ts';
 
@@ -45,6 +46,15 @@ export async function byIdOrAddress(db: Db, listId: string, named: string): Prom
     .where('list_id', '=', listId)
     .where((eb) => eb.or([eb('id', '=', lower), eb('address', '=', lower)]))
     .executeTakeFirst();
+}
+
+/**
+ * Whoever makes an address a contact's or an external one takes this first in his transaction, and looks then whether it is the other
+ * already: until the transaction ends, nobody else gets past it. There are external addresses only where there are public lists.
+ */
+export async function lockExternal(db: Db): Promise<void> {
+  const rows = await db.selectFrom('lists').select('id').where('role', '=', 'public').orderBy('id').execute();
+  for (const { id } of rows) await lists.lock(db, id);
 }
 
 /** The external addresses of all lists: nothing but what is released may be addressed to them. Lower case. */

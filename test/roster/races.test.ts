@@ -1,0 +1,80 @@
+import { beforeEach, expect, test } from 'vitest';
+import { type Decision, decide } from '../../src/roster/admission.ts';
+import { addContact, setContactActive } from '../../src/roster/contacts.ts';
+import { importRoster } from '../../src/roster/import.ts';
+import { changeMember } from '../../src/roster/members.ts';
+import { addRecipient } from '../../src/roster/recipients.ts';
+import * as contacts from '../../src/store/contacts.ts';
+import * as members from '../../src/store/members.ts';
+import * as recipients from '../../src/store/recipients.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
+import { makeParty } from '../support/party.ts';
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+  });
+
+  const idOf = async (organisation: string) => (await members.byOrganisation(house.db, organisation))?.id ?? '';
+  const readers = async () => (await contacts.activeOfList(house.db, 'security')).length;
+  /** The reason of each that was refused; null for what was done. */
+  const atOnce = async (doings: readonly Promise<unknown>[]): Promise<(string | null)[]> => {
+    const settled = await Promise.allSettled(doings);
+    return settled.map((one) => (one.status === 'fulfilled' ? null : (one.reason.reason ?? String(one.reason))));
+  };
+  /** Two members on the intake list beside one another: "Orbit" of the house, and "Comet" with one contact. */
+  const addComet = async () => {
+    const comet = await makeParty('vera@comet.example');
+    const contact = { address: comet.address, certificate: comet.public };
+    const entry = { organisation: 'Comet', lists: [LISTS.security], contacts: [contact] };
+    expect(await importRoster(house, [entry], { activate: { reason: 'test' }, dryRun: false })).toMatchObject({ written: true });
+  };
+
+  test('of all readers of an intake list who are retired at once one stays', async () => {
+    const refused = await atOnce(house.team.map(({ contactId }) => setContactActive(house, contactId, false, 'left')));
+    expect(refused.filter((reason) => reason !== null)).toEqual(['conflict']);
+    expect(await readers()).toBe(1);
+  });
+
+  const taken = ['taken off the list', 'suspended'] as const;
+  test.each(taken)('of the members of an intake list who are %s at once one stays', async (how) => {
+    await addComet();
+    const take = async (id: string) =>
+      how === 'suspended'
+        ? decide(house, { project: 'orbit' }, id, 'suspend', { reason: 'test' })
+        : changeMember(house, id, { lists: [] });
+    const refused = await atOnce([take(await idOf('Orbit')), take(await idOf('Comet'))]);
+    expect(refused.filter((reason) => reason !== null)).toEqual(['conflict']);
+    expect(await readers()).toBeGreaterThan(0);
+  });
+
+  test('the last member of an intake list is not suspended', async () => {
+    const step: Decision = 'suspend';
+    await expect(decide(house, { project: 'orbit' }, await idOf('Orbit'), step, { reason: 'test' })).rejects.toMatchObject({
+      reason: 'conflict',
+      message: expect.stringContaining('Nobody would be left'),
+    });
+    expect((await members.byOrganisation(house.db, 'Orbit'))?.state).toBe('active');
+  });
+
+  test.each(['added', 'imported'])(
+    'an address that is %s as a contact and as an external address at once is one of the two',
+    async (how) => {
+      const { address, public: certificate } = await makeParty('new@public.example');
+      const entry = { organisation: 'Alpha', lists: [], contacts: [{ address, certificate }] };
+      const contact =
+        how === 'added'
+          ? addContact(house, await idOf('Alpha'), { address, name: null, certificate })
+          : importRoster(house, [entry], { activate: null, dryRun: false });
+      await atOnce([contact, addRecipient(house, { list: LISTS.announce, address, kind: 'external' })]);
+      const places = [
+        (await contacts.byAddress(house.db, address)) !== undefined,
+        (await recipients.externalAddresses(house.db)).includes(address),
+      ];
+      expect(places.filter(Boolean)).toHaveLength(1);
+    },
+  );
+});
