@@ -5,7 +5,6 @@ import { Refusal } from '../refusal.ts';
 import { Address, Entry, GroupName } from '../roster/entries.ts';
 import { addMember, changeMember } from '../roster/members.ts';
 import type { Db } from '../store/database.ts';
-import * as groups from '../store/groups.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { Member } from '../store/schema.ts';
@@ -29,7 +28,8 @@ export function memberRoutes(app: App, api: Api): void {
   patchMember(app, api);
 }
 
-function memberView(member: Member, onLists: string[], inGroups: string[]): Static<typeof MemberView> {
+/** `known`: the addresses of his lists. */
+function memberView(member: members.PlacedMember, known: ReadonlyMap<string, string>): Static<typeof MemberView> {
   const { id, state, reason, created_at, updated_at } = member;
   return {
     id,
@@ -37,24 +37,21 @@ function memberView(member: Member, onLists: string[], inGroups: string[]): Stat
     product: member.product,
     state,
     reason,
-    lists: onLists.sort(),
-    groups: inGroups,
+    lists: member.lists.flatMap((list) => known.get(list) ?? []).sort(),
+    groups: member.groups,
     createdAt: toIso(created_at),
     updatedAt: toIso(updated_at),
     terms: member.terms,
     reviewAt: orNull(member.review_at),
+    etag: etagOf(versionOf(member)),
   };
 }
 
 export async function shown(db: Db, reply: FastifyReply, member: Member): Promise<Static<typeof MemberView>> {
-  reply.header('etag', etagOf(versionOf(member)));
-  const ids = await members.listsOf(db, member.id);
-  const known = await lists.addresses(db, ids);
-  return memberView(
-    member,
-    ids.flatMap((id) => known.get(id) ?? []),
-    await groups.ofMember(db, member.id),
-  );
+  const placed = await members.placed(db, member);
+  const view = memberView(placed, await lists.addresses(db, placed.lists));
+  reply.header('etag', view.etag);
+  return view;
 }
 
 const Filter = Type.Object(
@@ -79,13 +76,7 @@ function listMembers(app: App, { seams: { db } }: Api): void {
       (member) => member.organisation,
     );
     const known = await lists.addresses(db, [...new Set(items.flatMap((member) => member.lists))]);
-    const view = (member: members.PlacedMember) =>
-      memberView(
-        member,
-        member.lists.flatMap((id) => known.get(id) ?? []),
-        member.groups,
-      );
-    return { items: items.map(view), next };
+    return { items: items.map((member) => memberView(member, known)), next };
   });
 }
 

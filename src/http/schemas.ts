@@ -260,6 +260,7 @@ export const MemberView = Type.Object({
   updatedAt: InstantUtc,
   terms: OrNull(Type.String({ description: 'the version of the terms that he accepted' })),
   reviewAt: OrNull(InstantUtc),
+  etag: Type.String({ description: 'for If-Match: another one after any change of it, of its lists or of its groups' }),
 });
 
 /** What was said of the present application. */

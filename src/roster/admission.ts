@@ -7,10 +7,9 @@ import * as admission from '../store/admission.ts';
 import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
 import type { Member } from '../store/schema.ts';
-import { versionOf } from '../store/version.ts';
 import type { AdmissionRules } from './apply.ts';
 import type { Criterion } from './criteria.ts';
-import { listsWithMembers, mustHaveReaders } from './members.ts';
+import { listsWithMembers, mustBeVersion, mustHaveReaders } from './members.ts';
 import { next, REVIEW } from './state.ts';
 import { actingPerson, deed, letGo, moveTo, mustBe, REFUSED } from './steps.ts';
 import { prepareNotice, tellMember, tellTeam } from './tell.ts';
@@ -142,7 +141,7 @@ export async function decide(
   );
   return db.transaction().execute(async (trx) => {
     await members.lock(trx, memberId);
-    if (expected !== undefined && versionOf(await mustBe(trx, memberId)) !== expected) throw new Refusal('stale');
+    await mustBeVersion(trx, await mustBe(trx, memberId), expected);
     const ids = await listsWithMembers(trx, wanted);
     const now = clock.now();
     const state = await moveTo(trx, seen, step, reason, now);

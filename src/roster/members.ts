@@ -68,7 +68,7 @@ export async function changeMember(
     await members.lock(trx, id);
     const member = await members.byId(trx, id);
     if (!member) throw new Refusal('not-found', `There is no member ${id}`);
-    if (expected !== undefined && versionOf(member) !== expected) throw new Refusal('stale');
+    await mustBeVersion(trx, member, expected);
     if (isOut(member.state)) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}`);
     const before = await members.listsOf(trx, id);
     const after = wanted === undefined ? before : await listsWithMembers(trx, wanted);
@@ -82,6 +82,14 @@ export async function changeMember(
     await record(trx, local, { action: 'member.change', subject: `member:${id}`, detail });
     return { ...member, ...to };
   });
+}
+
+/**
+ * After `members.lock`, in the same transaction: until that ends, nobody else changes him. `expected`: undefined where nobody says what he
+ * saw. Throws Refusal `stale` where his row, his lists or his groups are others by now.
+ */
+export async function mustBeVersion(trx: Db, member: Member, expected: string | undefined): Promise<void> {
+  if (expected !== undefined && versionOf(await members.placed(trx, member)) !== expected) throw new Refusal('stale');
 }
 
 /** Gives what is recorded of it. A case that he may know of now sends what was held for him. */

@@ -57,6 +57,11 @@ export async function byId(db: Db, id: string): Promise<Member | undefined> {
   return await db.selectFrom('members').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
+/** A member with what he belongs to now. */
+export async function placed(db: Db, member: Member): Promise<PlacedMember> {
+  return { ...member, lists: await listsOf(db, member.id), groups: await groups.ofMember(db, member.id) };
+}
+
 /** How many were written into the roster since then. */
 export async function enteredSince(db: Db, since: Instant): Promise<number> {
   const { count } = await db

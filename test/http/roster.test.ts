@@ -118,6 +118,22 @@ eachEngine((engine) => {
     expect((await api.ask(admin, `PATCH ${list}`, { body: { footer: null }, headers: { 'if-match': '*' } })).status).toBe(200);
   });
 
+  test('of two changes of the lists and groups of a member by whoever saw the same, in the same millisecond, one is done', async () => {
+    const opened = await open();
+    const { api, admin } = opened;
+    const at = `/api/v1/members/${await addMember(opened)}`;
+    const shown = await api.ask(admin, `GET ${at}`);
+    const tag = shown.headers.get('etag') ?? '';
+    expect(shown.body.etag).toBe(tag);
+    expect((await api.ask(admin, 'GET /api/v1/members?organisation=Gamma')).body.items).toEqual([shown.body]);
+    const change = async (body: object) => (await api.ask(admin, `PATCH ${at}`, { body, headers: { 'if-match': tag } })).status;
+    const statuses = await Promise.all([change({ groups: ['cloud'] }), change({ groups: ['kernel'] }), change({ lists: [] })]);
+    expect(statuses.sort()).toEqual([200, 412, 412]);
+    const after = await api.ask(admin, `GET ${at}`);
+    const kept = { groups: after.body.groups.length, lists: after.body.lists.length };
+    expect(kept).toBeOneOf([expect.objectContaining({ groups: 1, lists: 1 }), expect.objectContaining({ groups: 0, lists: 0 })]);
+  });
+
   test('a contact comes with a certificate that can be used, and is nobody else', async () => {
     const opened = await open();
     const { api, admin } = opened;
