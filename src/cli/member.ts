@@ -212,7 +212,7 @@ interface ChangeOptions extends RemoteOptions {
 async function change(member: string, options: ChangeOptions): Promise<void> {
   const client = connect(options);
   const path = await at(client, member);
-  const { lists, groups } = await client.ask(`GET ${path}`, MemberView);
+  const { lists, groups, etag } = await client.ask(`GET ${path}`, MemberView);
   const off = options.removeList.map((address) => address.toLowerCase());
   const wanted = placesAfter(lists, { add: options.addList, remove: off, place: 'on' });
   const named = placesAfter(groups, { add: options.addGroup, remove: options.removeGroup, place: 'in' });
@@ -222,7 +222,8 @@ async function change(member: string, options: ChangeOptions): Promise<void> {
     ...(named === undefined ? {} : { groups: named }),
   };
   if (Object.keys(body).length === 0) throw misused('Nothing is to be changed: curfew member change --help');
-  tell(options, await client.ask(`PATCH ${path}`, MemberView, body));
+  // All of its lists and groups are sent: what another admin changed meanwhile would be undone.
+  tell(options, await client.ask(`PATCH ${path}`, MemberView, body, etag));
 }
 
 /** Undefined where nothing is to be changed. */

@@ -1,9 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { beforeEach, expect, test } from 'vitest';
 import { apply } from '../../src/roster/apply.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
+import { changeMember } from '../../src/roster/members.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
@@ -119,6 +123,44 @@ test('a member is put into groups and taken out of them', async () => {
   const active = await done(0, 'activate', 'Eta', '--reason', 'known', '--group', 'cloud');
   expect(active).toMatch(/Groups: +cloud embedded kernel\n/);
 });
+
+test('what another admin changes while a change is made is not undone', async () => {
+  const { id } = JSON.parse(await done(0, 'add', 'Eta', '--group', 'kernel', '--json'));
+  const other = () => changeMember(api.house, id, { groups: ['kernel', 'cloud'] });
+  const { url, close } = await before('PATCH', other);
+  const env = { CURFEW_TOKEN: tokens[0] ?? '', CURFEW_URL: url };
+  const refused = await runCurfew(['member', 'change', 'Eta', '--add-group', 'embedded'], { env });
+  await close();
+  expect(refused).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringContaining('changed meanwhile: read it again (stale)'),
+  });
+  expect(await done(0, 'change', 'Eta', '--add-group', 'embedded')).toMatch(/Groups: +cloud embedded kernel\n/);
+});
+
+/** A server before the server: `doing` is done when a request of that method comes, and then it is handed on. */
+async function before(method: string, doing: () => Promise<unknown>): Promise<{ url: string; close(): Promise<void> }> {
+  const front = createServer(async (request, answer) => {
+    if (request.method === method) await doing();
+    const body = await buffer(request);
+    const { authorization = '', 'if-match': tag } = request.headers;
+    const headers = {
+      authorization,
+      ...(body.length > 0 ? { 'content-type': 'application/json' } : {}),
+      ...(tag ? { 'if-match': tag } : {}),
+    };
+    const said = await fetch(`${api.url}${request.url}`, {
+      method: request.method ?? '',
+      headers,
+      ...(body.length > 0 ? { body } : {}),
+    });
+    answer.writeHead(said.status, { 'content-type': 'application/json' }).end(Buffer.from(await said.arrayBuffer()));
+  });
+  await new Promise<void>((done) => front.listen(0, '127.0.0.1', done));
+  const { port } = front.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, close: async () => void front.close() };
+}
 
 test('a member that did not apply by itself is added, on lists or on none', async () => {
   const shown = await done(0, 'add', 'Epsilon', '--product', 'E/OS', '--list', 'distributors@orbit.example');
