@@ -2,12 +2,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
-import { decide, judge, remove, reviewed, vouch } from '../roster/admission.ts';
+import { decide, judge, remove, reviewed, standingRemovals, vouch } from '../roster/admission.ts';
 import { applyUnseen } from '../roster/apply.ts';
 import { Address, Entry, GroupName } from '../roster/entries.ts';
 import { askForProof } from '../roster/prove.ts';
 import * as admission from '../store/admission.ts';
-import type { Db } from '../store/database.ts';
 import * as exposure from '../store/exposure.ts';
 import type { Member } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
@@ -107,13 +106,17 @@ function postApplication(app: App, { seams, changed, admission: rules }: Api): v
   });
 }
 
-async function admissionView(db: Db, reply: FastifyReply, member: Member): Promise<Static<typeof AdmissionView>> {
+async function admissionView(
+  { db, clock }: Pick<Api['seams'], 'db' | 'clock'>,
+  reply: FastifyReply,
+  member: Member,
+): Promise<Static<typeof AdmissionView>> {
   const round = { memberId: member.id, round: member.round };
   const [answers, vouches, verdicts, removals] = await Promise.all([
     admission.answers(db, round),
     admission.vouches(db, round),
     admission.verdicts(db, round),
-    admission.removals(db, round),
+    standingRemovals(db, round, clock.now()),
   ]);
   return {
     member: await shown(db, reply, member),
@@ -134,10 +137,10 @@ async function admissionView(db: Db, reply: FastifyReply, member: Member): Promi
   };
 }
 
-function showAdmission(app: App, { seams: { db } }: Api): void {
+function showAdmission(app: App, { seams }: Api): void {
   const schema = { tags, summary: 'What was said of a member’s application', params: ById, response: { 200: AdmissionView } };
   app.get('/members/:id/admission', { schema }, async ({ params }, reply) =>
-    admissionView(db, reply, await knownMember(db, params.id)),
+    admissionView(seams, reply, await knownMember(seams.db, params.id)),
   );
 }
 

@@ -313,6 +313,20 @@ export function readyToJudge(facts: { organisation: string }): Notice {
   ]);
 }
 
+/** To the team: one of its admins asks for a member to be removed, and a second one is to say so too. */
+export function removalAsked(facts: { organisation: string; asker: string; reason: string; until: Instant }): Notice {
+  return notice(`"${facts.organisation}" is to be removed`, [
+    `${facts.asker} asks for "${facts.organisation}" to be removed:`,
+    facts.reason,
+    '',
+    `It is removed when a second admin asks for it as well, by ${when(facts.until)}:`,
+    '',
+    '  curfew member remove ORGANISATION --reason REASON',
+    '',
+    'If it is to stay, and nobody is to ask any more: curfew member reviewed ORGANISATION, or reinstate where it is suspended.',
+  ]);
+}
+
 /** To a member: what has become of him, and why. */
 export function memberChanged(facts: {
   project: string;

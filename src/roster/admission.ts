@@ -1,12 +1,14 @@
 import { record } from '../audit/record.ts';
-import { toIso } from '../clock.ts';
-import { readyToJudge } from '../notices/templates.ts';
+import { DAY, type Instant, toIso } from '../clock.ts';
+import { readyToJudge, removalAsked } from '../notices/templates.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
 import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
-import type { Member } from '../store/schema.ts';
+import type { Member, Removal } from '../store/schema.ts';
 import type { AdmissionRules } from './apply.ts';
 import type { Criterion } from './criteria.ts';
 import { listsWithMembers, mustBeVersion, mustHaveReaders } from './members.ts';
@@ -53,7 +55,8 @@ export interface Judgement {
 }
 
 /**
- * One of the team says of each criterion whether it is met. When two different people have said yes to all, the member is vetted.
+ * One of the team says of each criterion whether it is met. When two different people who are of the team then have said yes to all, the
+ * member is vetted.
  * Throws Refusal: needs-person, not-found; forbidden for one's own organisation; invalid where a criterion is left out; conflict.
  */
 export async function judge(
@@ -87,7 +90,7 @@ export async function judge(
       created_at: now,
     }));
     await admission.replaceVerdicts(trx, round, by.id, rows);
-    const passed = peopleWhoPass(await admission.verdicts(trx, round), criteria);
+    const passed = await ofTeam(trx, peopleWhoPass(await admission.verdicts(trx, round), criteria));
     const state = passed.length >= JUDGES ? await moveTo(trx, member, 'vet', null, now) : member.state;
     if (state !== member.state) await tellMember(trx, seams, told, memberId);
     const failed = judgements.filter(({ pass }) => !pass).map(({ criterion }) => criterion);
@@ -106,6 +109,13 @@ function peopleWhoPass(
   const passes = (person: string, id: string) =>
     verdicts.some((one) => one.person_id === person && one.criterion === id && one.pass === 1);
   return people.filter((person) => criteria.every(({ id }) => passes(person, id)));
+}
+
+/** Those who are of the team now: whoever has left it is no second person any more. */
+async function ofTeam(db: Db, people: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const person of people) if (await contacts.isOn(db, person, 'intake')) found.push(person);
+  return found;
 }
 
 /** A step that an admin takes alone, for a recorded reason, which the member is told. */
@@ -160,7 +170,8 @@ export async function decide(
 }
 
 /**
- * Removes a member: the first admin asks for it, a second one does it. The member is told what he failed.
+ * Removes a member: the first admin asks for it, and the team is told; a second one does it within 30 days, if the first is still of the
+ * team. The member is told what he failed.
  * Throws Refusal: needs-person, invalid, not-found; conflict where the same person asks twice, or he is out.
  */
 export async function remove(
@@ -177,6 +188,9 @@ export async function remove(
     seams,
     seams.words.memberChanged({ project, organisation: seen.organisation, state: 'removed', reason }),
   );
+  const { address: asker } = await actingPerson(db, byId);
+  const until = clock.now() + REMOVAL_STANDS;
+  const toTeam = await prepareNotice(seams, removalAsked({ organisation: seen.organisation, asker, reason, until }), 'alert');
   return db.transaction().execute(async (trx) => {
     await members.lock(trx, memberId);
     const member = await mustBe(trx, memberId);
@@ -185,9 +199,11 @@ export async function remove(
       throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: ${REFUSED.remove}`);
     const round = { memberId, round: member.round };
     const row = { member_id: memberId, round: member.round, person_id: by.id, reason, created_at: clock.now() };
+    await admission.dropRemovals(trx, memberId, { upTo: clock.now() - REMOVAL_STANDS });
     if (!(await admission.insertRemoval(trx, row)))
       throw new Refusal('conflict', 'You have asked for this already: a second admin has to');
-    if ((await admission.removals(trx, round)).length < REMOVERS) {
+    if ((await standingRemovals(trx, round, clock.now())).length < REMOVERS) {
+      await tellTeam(trx, seams, toTeam);
       await record(trx, seams, deed('member.ask-removal', member, member.state, { by: by.id, reason }));
       return { member, pending: true };
     }
@@ -200,6 +216,19 @@ export async function remove(
 }
 
 const REMOVERS = 2;
+
+/** How long a second admin has. */
+const REMOVAL_STANDS = 30 * DAY;
+
+/** Who asks for his removal now: in time, and still of the team. */
+export async function standingRemovals(db: Db, round: admission.Round, now: Instant): Promise<Removal[]> {
+  const asked = (await admission.removals(db, round)).filter(({ created_at }) => created_at > now - REMOVAL_STANDS);
+  const people = await ofTeam(
+    db,
+    asked.map(({ person_id }) => person_id),
+  );
+  return asked.filter(({ person_id }) => people.includes(person_id));
+}
 
 /** A person has looked at an active member again; the next time is a year from now. Throws Refusal: needs-person, not-found, conflict. */
 export async function reviewed(seams: Seams, memberId: string, byId: string | null): Promise<Member> {

@@ -114,9 +114,11 @@ export async function markProved(db: Db, id: string, now: Instant): Promise<bool
   return numUpdatedRows === 1n;
 }
 
-/** Nobody asks for a removal any more. */
-export async function dropRemovals(db: Db, memberId: string): Promise<void> {
-  await db.deleteFrom('removals').where('member_id', '=', memberId).execute();
+/** Nobody asks for a removal any more; `upTo`: of those that were asked for then or before. */
+export async function dropRemovals(db: Db, memberId: string, { upTo }: { upTo?: Instant } = {}): Promise<void> {
+  let query = db.deleteFrom('removals').where('member_id', '=', memberId);
+  if (upTo !== undefined) query = query.where('created_at', '<=', upTo);
+  await query.execute();
 }
 
 /** What the contacts of a member have proved counts no more. */

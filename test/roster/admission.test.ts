@@ -4,9 +4,9 @@ import { dispatch } from '../../src/embargo/dispatch.ts';
 import { release } from '../../src/embargo/release.ts';
 import { defaultWords } from '../../src/notices/words.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
-import { decide, judge, remove, reviewed, vouch } from '../../src/roster/admission.ts';
+import { decide, judge, remove, reviewed, standingRemovals, vouch } from '../../src/roster/admission.ts';
 import { type AdmissionRules, apply } from '../../src/roster/apply.ts';
-import { addContact } from '../../src/roster/contacts.ts';
+import { addContact, setContactActive } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { addMember } from '../../src/roster/members.ts';
@@ -229,6 +229,47 @@ eachEngine((engine) => {
       await expect(askForProof(house, RULES, id)).rejects.toMatchObject({ reason: 'conflict' });
     },
   );
+
+  describe('a person who has left the team', () => {
+    const leave = () => setContactActive(house, dirk, false, 'dismissed');
+
+    test('is none of the two who judged', async () => {
+      const { id } = await apply(house, RULES, await application());
+      await vouch(house, RULES, id, lena, 'known');
+      await judge(house, RULES, id, dirk, passing);
+      await leave();
+      expect(await judge(house, RULES, id, house.team[2].contactId, passing)).toMatchObject({ state: 'vouched' });
+      expect(await judge(house, RULES, id, lena, passing)).toMatchObject({ state: 'vetted' });
+    });
+
+    test('is none of the two who ask for a removal', async () => {
+      const { id } = (await members.byOrganisation(house.db, 'Alpha')) as Member;
+      await remove(house, RULES, id, dirk, 'spite');
+      await leave();
+      expect(await standingRemovals(house.db, { memberId: id, round: 1 }, house.clock.now())).toEqual([]);
+      expect(await remove(house, RULES, id, lena, 'leaked')).toMatchObject({ pending: true });
+      expect(await remove(house, RULES, id, house.team[2].contactId, 'leaked')).toMatchObject({ pending: false });
+    });
+  });
+
+  test('a removal that nobody else asks for within 30 days is asked for anew, by the same person too', async () => {
+    const { id } = (await members.byOrganisation(house.db, 'Alpha')) as Member;
+    await remove(house, RULES, id, lena, 'leaked');
+    house.clock.moveTo(house.clock.now() + 30 * DAY);
+    expect(await remove(house, RULES, id, dirk, 'leaked')).toMatchObject({ pending: true });
+    expect(await remove(house, RULES, id, lena, 'leaked')).toMatchObject({ pending: false });
+  });
+
+  test('the team is told of a removal that one of them asks for, and the member is not', async () => {
+    const { id } = (await members.byOrganisation(house.db, 'Alpha')) as Member;
+    await remove(house, RULES, id, lena, 'leaked');
+    const mails = await outbox(house).drain();
+    expect(mails.map(({ to }) => to).sort()).toEqual(house.team.map(({ address }) => address).sort());
+    const words = (await openCopy(mails.find(({ to }) => to === house.team[0].address)?.raw ?? Buffer.of(), house.team[0]))
+      .entity;
+    expect(words.toString()).toContain('lena@orbit.example asks for "Alpha" to be removed:\r\nleaked');
+    expect(words.toString()).toContain('curfew member remove ORGANISATION');
+  });
 
   test('a request for a removal lapses when the member is reinstated or reviewed', async () => {
     const { id } = (await members.byOrganisation(house.db, 'Alpha')) as Member;
