@@ -388,6 +388,18 @@ export function certificatesEnd(
   ]);
 }
 
+/** To the team: a member is held, and who of it was asked for a new certificate. */
+export function memberHeld(facts: { organisation: string; addresses: readonly string[] }): Notice {
+  return notice(`"${facts.organisation}" is held for its key`, [
+    `None of the certificates of "${facts.organisation}" can be encrypted to any more: copies for it wait.`,
+    'These are its contacts, who are asked for new ones:',
+    '',
+    ...facts.addresses.map((address) => `  ${address}`),
+    '',
+    'It is let go as soon as one of them has a certificate that can be encrypted to.',
+  ]);
+}
+
 /** To the team: who is to be looked at again. */
 export function reviewsDue(organisations: readonly string[]): Notice {
   return notice('Members whose yearly review is due', [

@@ -1,13 +1,13 @@
 import { record } from '../audit/record.ts';
 import { DAY, type Instant } from '../clock.ts';
-import { send } from '../delivery/send.ts';
+import { send, type Written } from '../delivery/send.ts';
 import { roleAddress } from '../mail/address.ts';
-import { certificatesEnd, keyWanted, reviewsDue } from '../notices/templates.ts';
+import { certificatesEnd, keyWanted, memberHeld, reviewsDue } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
+import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
-import type { NewPost } from '../store/schema.ts';
 import { next } from './state.ts';
 import { prepareNotice, teamList, tellMember, tellTeam } from './tell.ts';
 
@@ -25,16 +25,22 @@ interface Ending {
 }
 
 /**
- * Tells owners and the team of certificates that end soon, holds members none of whose certificates can be encrypted to any more and
- * lets them go when one can. Gives whether mail was queued.
+ * Tells owners and the team of certificates that end soon, asks owners of those that have ended for new ones, holds members none of whose
+ * certificates can be encrypted to any more and lets them go when one can. Gives whether mail was queued.
  */
 export async function watchCertificates(seams: Seams, project: string): Promise<boolean> {
   const ending: Ending[] = [];
+  const asked = await admission.askedFor(seams.db);
   let queued = false;
   for (const member of await members.all(seams.db)) {
     const seen = await lookAt(seams, member);
     if (!seen) continue;
     ending.push(...seen.ending);
+    await admission.forgetAsked(
+      seams.db,
+      seen.usable.filter((id) => asked.has(id)),
+    );
+    if (await askBeside(seams, member.id, seen, asked)) queued = true;
     if (await holdOrRelease(seams, project, member.id, seen)) queued = true;
   }
   return (await warn(seams, ending)) > 0 || queued;
@@ -48,11 +54,17 @@ export async function checkMember(seams: Seams, project: string, memberId: strin
 }
 
 interface Seen {
-  /** One of his contacts can be encrypted to. */
-  usable: boolean;
-  /** Addresses of those who cannot. */
-  wanted: string[];
+  /** Ids of the certificates of his contacts that can be encrypted to. */
+  usable: string[];
+  /** Those who cannot be encrypted to. */
+  wanted: Wanted[];
   ending: Ending[];
+}
+
+interface Wanted {
+  address: string;
+  /** That which cannot be encrypted to; null where he has none. */
+  certificateId: string | null;
 }
 
 /** Undefined for who is neither active nor held, or has no contact who could be waited for. */
@@ -60,14 +72,14 @@ async function lookAt({ pgp, clock }: Seams, member: members.MemberWithContacts)
   const active = member.contacts.filter((contact) => contact.active === 1);
   if ((member.state !== 'active' && member.state !== 'key_hold') || active.length === 0) return undefined;
   const now = clock.now();
-  const seen: Seen = { usable: false, wanted: [], ending: [] };
+  const seen: Seen = { usable: [], wanted: [], ending: [] };
   for (const { id: contactId, address, certificate } of active) {
     const state = certificate ? await pgp.usable(certificate.data, now) : null;
     if (!certificate || !state?.usable) {
-      seen.wanted.push(address);
+      seen.wanted.push({ address, certificateId: certificate?.id ?? null });
       continue;
     }
-    seen.usable = true;
+    seen.usable.push(certificate.id);
     const { until: endsAt } = state;
     const days = endsAt === null ? undefined : WARNINGS.findLast((each) => endsAt - now <= each * DAY);
     if (endsAt === null || days === undefined) continue;
@@ -100,7 +112,7 @@ async function warn(seams: Seams, ending: readonly Ending[]): Promise<number> {
   return fresh.length;
 }
 
-/** Gives whether the member's state changed. Who is held is asked for a new certificate, in words that say nothing else. */
+/** Gives whether the member's state changed, which he is told where he can be, and the team where he is held. */
 async function holdOrRelease(
   seams: Seams,
   project: string,
@@ -108,30 +120,62 @@ async function holdOrRelease(
   { usable, wanted }: Pick<Seen, 'usable' | 'wanted'>,
 ): Promise<boolean> {
   const { db, clock } = seams;
-  const step = usable ? 'release-key' : 'hold-key';
+  const step = usable.length > 0 ? 'release-key' : 'hold-key';
   const seen = await members.byId(db, memberId);
   const to = seen && next(seen.state, step);
   if (!seen || !to) return false;
-  const told = await prepareNotice(
+  const { organisation } = seen;
+  const told = await prepareNotice(seams, seams.words.memberChanged({ project, organisation, state: to, reason: null }));
+  const toTeam = await prepareNotice(
     seams,
-    seams.words.memberChanged({ project, organisation: seen.organisation, state: to, reason: null }),
+    memberHeld({ organisation, addresses: wanted.map(({ address }) => address) }),
+    'alert',
   );
-  const { list } = told;
-  const words = keyWanted({ list: list.address, request: roleAddress(list.address, 'request') });
-  const asking: NewPost = await writeNotice(seams, list, { kind: 'key-wanted', caseId: null }, noticeEntity(words));
+  const asking = await prepareAsking(seams);
   return db.transaction().execute(async (trx) => {
     if (!(await members.setState(trx, memberId, { from: seen.state, to, reason: null, now: clock.now() }))) return false;
-    if (usable) await tellMember(trx, seams, told, memberId);
-    else
-      await send(
-        trx,
-        seams,
-        { list, post: asking },
-        wanted.map((address) => ({ audience: 'stranger', address })),
-      );
+    if (step === 'release-key') await tellMember(trx, seams, told, memberId);
+    else {
+      await ask(trx, seams, asking, wanted);
+      await tellTeam(trx, seams, toTeam);
+    }
     await record(trx, seams, { action: `member.${step}`, subject: `member:${memberId}`, detail: { from: seen.state, to } });
     return true;
   });
+}
+
+/** Asks contacts who cannot be encrypted to while another one of their member can, so that he is not held. Gives whether there were any. */
+async function askBeside(seams: Seams, memberId: string, { usable, wanted }: Seen, asked: ReadonlySet<string>): Promise<boolean> {
+  const fresh = wanted.filter(({ certificateId }) => certificateId !== null && !asked.has(certificateId));
+  if (usable.length === 0 || fresh.length === 0) return false;
+  const asking = await prepareAsking(seams);
+  return seams.db.transaction().execute(async (trx) => {
+    const addresses = await ask(trx, seams, asking, fresh);
+    if (addresses.length === 0) return false;
+    await record(trx, seams, { action: 'member.ask-key', subject: `member:${memberId}`, detail: { addresses } });
+    return true;
+  });
+}
+
+/** In words that say nothing else: they go out in clear. */
+async function prepareAsking(seams: Seams): Promise<Written> {
+  const list = await teamList(seams.db);
+  const words = keyWanted({ list: list.address, request: roleAddress(list.address, 'request') });
+  return { list, post: await writeNotice(seams, list, { kind: 'key-wanted', caseId: null }, noticeEntity(words)) };
+}
+
+/** Asks for new certificates, of each owner once until his can be encrypted to again. Gives the addresses that are written to. */
+async function ask(trx: Db, seams: Seams, asking: Written, wanted: readonly Wanted[]): Promise<string[]> {
+  const addresses: string[] = [];
+  for (const { address, certificateId } of wanted)
+    if (certificateId === null || (await admission.insertAsked(trx, certificateId, seams.clock.now()))) addresses.push(address);
+  await send(
+    trx,
+    seams,
+    asking,
+    addresses.map((address) => ({ audience: 'stranger', address })),
+  );
+  return addresses;
 }
 
 /** Tells the team once of each member who is to be looked at again. Gives whether there were any. */

@@ -152,3 +152,36 @@ export async function insertWarning(
     .executeTakeFirst();
   return Boolean(numInsertedOrUpdatedRows);
 }
+
+/**
+ * That the owner of a certificate which cannot be encrypted to any more was asked for a new one: kept among the warnings, as that of no
+ * days and no end.
+ */
+const ASKED = { days: 0, ends_at: 0 } as const;
+
+/** False where he was asked already. */
+export async function insertAsked(db: Db, certificateId: string, now: Instant): Promise<boolean> {
+  return insertWarning(db, { certificate_id: certificateId, ...ASKED, created_at: now });
+}
+
+/** Ids of the certificates whose owners were asked. */
+export async function askedFor(db: Db): Promise<Set<string>> {
+  const rows = await db
+    .selectFrom('certificate_warnings')
+    .select('certificate_id')
+    .where('days', '=', ASKED.days)
+    .where('ends_at', '=', ASKED.ends_at)
+    .execute();
+  return new Set(rows.map(({ certificate_id }) => certificate_id));
+}
+
+/** These can be encrypted to again: when they end the next time, their owners are asked anew. */
+export async function forgetAsked(db: Db, certificateIds: readonly string[]): Promise<void> {
+  if (certificateIds.length === 0) return;
+  await db
+    .deleteFrom('certificate_warnings')
+    .where('certificate_id', 'in', certificateIds)
+    .where('days', '=', ASKED.days)
+    .where('ends_at', '=', ASKED.ends_at)
+    .execute();
+}

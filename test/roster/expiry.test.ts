@@ -3,7 +3,13 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { DAY, SECOND } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { decide, reviewed } from '../../src/roster/admission.ts';
-import { addCertificate, approveCertificate, refuseCertificate } from '../../src/roster/contacts.ts';
+import {
+  addCertificate,
+  addContact,
+  approveCertificate,
+  refuseCertificate,
+  setContactActive,
+} from '../../src/roster/contacts.ts';
 import { checkMember, watchCertificates, watchReviews } from '../../src/roster/expiry.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import * as certificates from '../../src/store/certificates.ts';
@@ -13,7 +19,7 @@ import { outbox, type Sent } from '../delivery/outbox.ts';
 import { arm, scheduled } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
-import { generate, makeParty, openCopy, type Party } from '../support/party.ts';
+import { changed, generate, makeParty, openCopy, type Party } from '../support/party.ts';
 import { proveCertificate } from '../support/prove.ts';
 
 eachEngine((engine) => {
@@ -84,6 +90,17 @@ eachEngine((engine) => {
       expect(held).toEqual([{ state: 'held', reason: 'expired' }]);
     });
 
+    test('the team is told of it, once', async () => {
+      later(41);
+      await watchCertificates(house, 'orbit');
+      const mails = (await outbox(house).drain()).filter(({ to }) => to === house.team[0].address);
+      expect(mails).toHaveLength(1);
+      const words = (await openCopy(mails[0]?.raw ?? Buffer.of(), house.team[0], undefined, house.clock.now())).entity.toString();
+      expect(words).toMatch(/"Gamma" is held for its key[\s\S]*gina@gamma\.example/);
+      await watchCertificates(house, 'orbit');
+      expect((await sent()).team).toBe(0);
+    });
+
     test('a proposed one that its owner proves and a person approves lets the copies go, once, to it alone', async () => {
       later(41);
       await watchCertificates(house, 'orbit');
@@ -152,6 +169,46 @@ eachEngine((engine) => {
     later(41);
     await watchCertificates(house, 'orbit');
     expect(await stateOf()).toBe('active');
+    await sent();
+    await watchCertificates(house, 'orbit');
+    expect((await sent()).hers).toEqual([]);
+  });
+
+  describe('where another contact of the member can be encrypted to', () => {
+    beforeEach(async () => {
+      const other = await makeParty('greg@gamma.example');
+      await addContact(house, memberId, { address: other.address, name: null, certificate: other.public });
+      await sent();
+    });
+
+    test('whose certificate has ended is asked for a new one, once for each end of it', async () => {
+      later(41);
+      await watchCertificates(house, 'orbit');
+      const { hers } = await sent();
+      expect(hers).toHaveLength(1);
+      expect(hers[0]?.raw.toString()).toContain('BEGIN PGP SIGNATURE');
+      expect(hers[0]?.raw.toString()).not.toMatch(/Gamma|ORBIT-/);
+      later(1);
+      await watchCertificates(house, 'orbit');
+      expect((await sent()).hers).toEqual([]);
+      await addCertificate(house, contactId, await changed(gina, house.clock.now(), { lifetime: (45 * DAY) / SECOND }));
+      await watchCertificates(house, 'orbit');
+      await sent();
+      later(30);
+      await watchCertificates(house, 'orbit');
+      expect((await sent()).hers).toHaveLength(1);
+    });
+
+    test('whoever was asked before the member is held is not asked for the same again', async () => {
+      later(41);
+      await watchCertificates(house, 'orbit');
+      await sent();
+      const greg = (await contacts.byAddress(house.db, 'greg@gamma.example'))?.id ?? '';
+      await setContactActive(house, greg, false, 'left');
+      await watchCertificates(house, 'orbit');
+      expect(await stateOf()).toBe('key_hold');
+      expect(await sent()).toEqual({ hers: [], team: house.team.length });
+    });
   });
 
   test('a year after he was made active the team is told, once, and a person says that he was looked at', async () => {
