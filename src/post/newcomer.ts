@@ -6,6 +6,7 @@ import { keyIdOf } from '../pgp/key-packets.ts';
 import type { OpenedMail, Signer } from '../pgp/open.ts';
 import { Refusal } from '../refusal.ts';
 import { type AdmissionRules, applyUnseen } from '../roster/apply.ts';
+import { asKnown } from '../roster/known.ts';
 import { takeProof } from '../roster/prove.ts';
 import { isOut } from '../roster/state.ts';
 import { keepStranger } from '../roster/strangers.ts';
@@ -113,8 +114,9 @@ async function runApplication(
   const { db, clock, pgp } = seams;
   if ((await members.enteredSince(db, clock.now() - HOUR)) >= MOST_APPLICATIONS)
     throw new Refusal('too-many-attempts', 'There were many applications within an hour; try again later');
-  const facts = roster ? await pgp.readCertificate(roster.data) : await certificateOfSigner(pgp, opened, opened.signer);
-  if (!facts) throw new Refusal('request-unsigned', 'Enclose the certificate that signs your application');
+  const read = roster ? await pgp.readCertificate(roster.data) : await certificateOfSigner(pgp, opened, opened.signer);
+  if (!read) throw new Refusal('request-unsigned', 'Enclose the certificate that signs your application');
+  const facts = await asKnown(seams, read);
   const address = opened.from?.address.toLowerCase() ?? '';
   if (!facts.addresses.includes(address))
     throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} has no user ID with the address in From`);

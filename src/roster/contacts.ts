@@ -14,6 +14,7 @@ import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
+import { readKnown, renewKnown } from './known.ts';
 import { mustHaveReaders } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
 import { renewalDeed, waitingOf, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
@@ -130,7 +131,7 @@ export async function addCertificate(
   const contact = await ownerOf(seams.db, contactId);
   const fingerprint = primaryFingerprint(armored);
   const own = (await certificates.ofContact(seams.db, contactId)).find((one) => one.fingerprint === fingerprint);
-  if (own?.state === 'retired') return proposeAgain(seams, own);
+  if (own?.state === 'retired') return proposeAgain(seams, contact, own, armored);
   if (own) return renew(seams, contact, own, armored, { approved: byOwner, shown: await shownOf(seams.db, own) });
   const facts = await usableCertificate(seams, armored);
   return seams.db.transaction().execute(async (trx) => {
@@ -142,24 +143,50 @@ export async function addCertificate(
   });
 }
 
-/** One that was refused or retired may have been so by mistake: it waits for a person anew. */
-async function proposeAgain(seams: Seams, own: Certificate): Promise<GivenCertificate> {
-  await mustBeUsable(seams, own);
-  return seams.db.transaction().execute(async (trx) => {
-    await certificates.propose(trx, own.id);
-    await record(trx, seams, certificateDeed('certificate.propose', own));
-    return { certificate: { ...own, state: 'proposed' }, encryptionKey: null, waits: true };
+/**
+ * One that was refused or retired may have been so by mistake: it waits for a person anew, with what the newer copy says. What makes it
+ * unusable is kept all the same, and then nothing waits.
+ */
+async function proposeAgain(
+  seams: Seams,
+  contact: Contact,
+  own: Certificate,
+  newer: string | Uint8Array,
+): Promise<GivenCertificate> {
+  const { db, clock } = seams;
+  const renewal = await renewKnown(seams, own, newer);
+  const { facts, encryptionKey, changed } = renewal;
+  const waits = renewal.whyNot === null;
+  if (!waits && !changed) await mustBeUsable(seams, facts);
+  const { version } = await shownOf(db, own);
+  return db.transaction().execute(async (trx) => {
+    await mustBeAsShown(trx, own.id, version);
+    if (changed) {
+      await writeRenewal(trx, own, renewal, clock.now());
+      await record(trx, seams, renewalDeed(own, renewal, null));
+    }
+    if (waits) {
+      await checkNotTaken(trx, facts, contact);
+      await certificates.propose(trx, own.id);
+      await record(trx, seams, certificateDeed('certificate.propose', own));
+    }
+    const state = waits ? 'proposed' : 'retired';
+    return { certificate: { ...own, data: facts.data, state }, encryptionKey: changed ? encryptionKey : null, waits };
   });
 }
 
 /**
  * Puts a certificate in the place of the one that a contact has, by his own word: signed with the one that he had. The old one is
- * retired. Throws as `addCertificate` does.
+ * retired. Throws as `addCertificate` does; unusable-certificate also where it is one that he had and cannot be used.
  */
 export async function replaceCertificate(seams: Seams, contactId: string, data: Uint8Array): Promise<GivenCertificate> {
   const given = await addCertificate(seams, contactId, armorCertificate(data), { byOwner: true });
-  if (given.certificate.state === 'proposed')
-    await seams.db.transaction().execute((trx) => promote(trx, seams, given.certificate, 'certificate.replace'));
+  const { certificate } = given;
+  if (certificate.state === 'retired') await mustBeUsable(seams, certificate);
+  if (certificate.state === 'proposed')
+    await seams.db.transaction().execute(async (trx) => {
+      await promote(trx, seams, certificate, 'certificate.replace');
+    });
   return given;
 }
 
@@ -184,8 +211,8 @@ export async function approveCertificate(
   seen?: string,
 ): Promise<Certificate> {
   if (byId === null) throw new Refusal('needs-person');
-  const known = await ownedBy(seams.db, contactId, certificateId);
-  const shown = await shownOf(seams.db, known);
+  const own = await ownedBy(seams.db, contactId, certificateId);
+  const shown = await shownOf(seams.db, own);
   if (seen !== undefined && seen !== shown.version) throw new Refusal('stale');
   const renewal = shown.waiting;
   const contact = await ownerOf(seams.db, contactId);
@@ -195,11 +222,13 @@ export async function approveCertificate(
     await tellOfReplacement(seams, replaced, await teamList(seams.db));
   };
   if (renewal) {
-    const renewed = await renew(seams, contact, known, renewal.data, { approved: true, shown });
-    await tell(known, known.fingerprint, renewed.encryptionKey);
+    const renewed = await renew(seams, contact, own, renewal.data, { approved: true, shown });
+    await tell(own, own.fingerprint, renewed.encryptionKey);
     return renewed.certificate;
   }
-  const certificate = await proposedOf(seams.db, contactId, certificateId);
+  const proposed = await proposedOf(seams.db, contactId, certificateId);
+  const known = await renewKnown(seams, proposed, proposed.data);
+  const certificate = { ...proposed, data: known.facts.data };
   await mustBeUsable(seams, certificate);
   // A new one that the old one signed counts at once; any other is proved and approved.
   if (!(await admission.provedCertificates(seams.db, contactId)).has(certificateId))
@@ -210,6 +239,7 @@ export async function approveCertificate(
   const former = (await certificates.current(seams.db, contactId)) ?? null;
   await seams.db.transaction().execute(async (trx) => {
     await mustBeAsShown(trx, certificateId, shown.version);
+    if (known.changed) await writeRenewal(trx, proposed, known, seams.clock.now());
     await promote(trx, seams, certificate, 'certificate.approve');
   });
   await tell(former, certificate.fingerprint, null);
@@ -269,7 +299,7 @@ async function renew(
 ): Promise<GivenCertificate> {
   const { db, pgp, clock } = seams;
   const now = clock.now();
-  const renewal = await pgp.renewCertificate(own.data, newer, now);
+  const renewal = await renewKnown(seams, own, newer);
   // What waits already is not exchanged for something else: the two wait together.
   const together = waiting ? await pgp.renewCertificate(waiting.data, newer, now) : renewal;
   if (!renewal.changed || (waiting && !approved && !together.changed))
@@ -301,13 +331,13 @@ async function checkNotTaken(db: Db, facts: CertificateFacts, { address }: Conta
 }
 
 /** Reads a certificate that can be encrypted to now. Throws Refusal `unusable-certificate`. */
-export async function usableCertificate({ pgp, clock }: Seams, armored: string | Uint8Array): Promise<CertificateFacts> {
-  const facts = await pgp.readCertificate(armored);
-  await mustBeUsable({ pgp, clock }, facts);
+export async function usableCertificate(seams: Seams, armored: string | Uint8Array): Promise<CertificateFacts> {
+  const facts = await readKnown(seams, armored);
+  await mustBeUsable(seams, facts);
   return facts;
 }
 
-async function mustBeUsable(
+export async function mustBeUsable(
   { pgp, clock }: Pick<Seams, 'pgp' | 'clock'>,
   { fingerprint, data }: Pick<CertificateFacts, 'fingerprint' | 'data'>,
 ): Promise<void> {

@@ -93,6 +93,7 @@ export async function importRoster(
   const known = new Map((await members.all(db)).map((member) => [member.organisation, member]));
   const reading = {
     ...{ pgp, now, members: known, waiting: await certificates.waitingRenewals(db), acceptChanged },
+    copiesOf: (fingerprint: string) => certificates.copiesOf(db, fingerprint),
     progress: (done: number, total: number) => progress('reading', done, total),
   };
   const prepared = await readCertificates(read.entries, reading);

@@ -4,6 +4,7 @@ import type { Pgp } from '../pgp/pool.ts';
 import { Refusal } from '../refusal.ts';
 import type { Certificate } from '../store/schema.ts';
 import type { PlacedEntry, RosterProblem } from './entries.ts';
+import { withRevocations } from './known.ts';
 import type { PreparedEntry, ReadCertificate, RenewedContact, Standing } from './plan.ts';
 import { waitingOf, waitsForPerson } from './renewal.ts';
 import { shownWith, type Waiting } from './shown.ts';
@@ -18,6 +19,8 @@ export interface Reading {
   members: Standing['members'];
   /** What waits of their certificates, by certificate. */
   waiting: ReadonlyMap<string, Waiting>;
+  /** What is kept of a certificate, by its fingerprint. */
+  copiesOf: (fingerprint: string) => Promise<Uint8Array[]>;
   /** What swaps the key that is encrypted to counts at once. */
   acceptChanged: boolean;
   /** How many certificates are done, of how many. */
@@ -77,12 +80,13 @@ async function readOne(
   organisation: string,
   reading: Reading,
 ): Promise<Found> {
-  const { pgp, now, members } = reading;
+  const { pgp, now, members, copiesOf } = reading;
   if (armored === undefined) return { problem: 'The certificate is missing' };
   const current = members.get(organisation)?.contacts.find((one) => one.address === address)?.certificate;
   try {
     if (current && primaryFingerprint(armored) === current.fingerprint) return await renewed(current, armored, reading);
-    const certificate = await pgp.readCertificate(armored);
+    const read = await pgp.readCertificate(armored);
+    const certificate = await withRevocations(pgp, read, await copiesOf(read.fingerprint), now);
     const state = await pgp.usable(certificate.data, now);
     return state.usable ? certificate : { problem: `The certificate ${certificate.fingerprint} cannot be used: ${state.reason}` };
   } catch (error) {

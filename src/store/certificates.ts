@@ -121,6 +121,19 @@ function keyRows(certificateId: string, keys: readonly CertificateKey[]): Schema
   }));
 }
 
+/**
+ * What is kept of a certificate: by whichever contact, in whatever state, and the last that came with mails. Those before are left out,
+ * as anybody may send many: each was kept with the revocations of those before it.
+ */
+export async function copiesOf(db: Db, fingerprint: string): Promise<Uint8Array[]> {
+  const copies = db.selectFrom('certificates').select('data').where('fingerprint', '=', fingerprint);
+  const ofContacts = await copies.where('state', '!=', 'mail').execute();
+  const fromMail = await copies.where('state', '=', 'mail').orderBy('id', 'desc').limit(COPIES_FROM_MAIL).execute();
+  return [...ofContacts, ...fromMail].map(({ data }) => data);
+}
+
+const COPIES_FROM_MAIL = 8;
+
 export async function byId(db: Db, id: string): Promise<Certificate | undefined> {
   return await db.selectFrom('certificates').selectAll().where('id', '=', id).executeTakeFirst();
 }
@@ -156,11 +169,19 @@ export async function currentFingerprints(db: Db, contactIds: readonly string[])
   return new Map(rows.map(({ contact_id, fingerprint }) => [contact_id, fingerprint]));
 }
 
-/** A proposed certificate becomes the current one, and the current one is retired; in the caller's transaction. */
+/**
+ * A proposed certificate becomes the current one, and the current one is retired; in the caller's transaction.
+ * Throws Refusal('conflict') where it is not proposed any more.
+ */
 export async function promote(db: Db, contactId: string, id: string): Promise<void> {
   const ofContact = db.updateTable('certificates').where('contact_id', '=', contactId);
   await ofContact.set({ state: 'retired' }).where('state', '=', 'current').execute();
-  await ofContact.set({ state: 'current' }).where('id', '=', id).where('state', '=', 'proposed').execute();
+  const { numUpdatedRows } = await ofContact
+    .set({ state: 'current' })
+    .where('id', '=', id)
+    .where('state', '=', 'proposed')
+    .executeTakeFirst();
+  if (numUpdatedRows !== 1n) throw new Refusal('conflict', 'The certificate was changed meanwhile: read it again');
 }
 
 /** Those of members who are out that hold one of these keys, upper-case hex: a signature leads to one person. */

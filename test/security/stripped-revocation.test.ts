@@ -1,0 +1,136 @@
+/**
+ * A revocation that was known once, and a copy of the certificate that leaves it out (key servers, RFC 9580 §5.2.1): whoever brings the
+ * copy, by whichever door, and whatever became of the one that said so, it stays revoked.
+ */
+import { beforeEach, expect, test } from 'vitest';
+import { DAY, SECOND } from '../../src/clock.ts';
+import { remove } from '../../src/roster/admission.ts';
+import { type AdmissionRules, type Application, apply, applyUnseen } from '../../src/roster/apply.ts';
+import {
+  addCertificate,
+  addContact,
+  approveCertificate,
+  replaceCertificate,
+  retireCertificate,
+} from '../../src/roster/contacts.ts';
+import { CRITERIA } from '../../src/roster/criteria.ts';
+import { importRoster } from '../../src/roster/import.ts';
+import { keepStranger } from '../../src/roster/strangers.ts';
+import * as certificates from '../../src/store/certificates.ts';
+import * as contacts from '../../src/store/contacts.ts';
+import * as members from '../../src/store/members.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { binary, changed, generate } from '../support/party.ts';
+import { proveCertificate } from '../support/prove.ts';
+
+const RULES: AdmissionRules = { project: 'orbit', criteria: CRITERIA, terms: null };
+const REVOKED = { reason: 'unusable-certificate', message: expect.stringContaining('revoked') };
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let alpha: Person;
+  let lena: string;
+  let revoked: string;
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    [alpha] = house.members;
+    lena = house.team[0].contactId;
+    revoked = await changed(alpha, house.clock.now(), { revoked: true });
+  });
+
+  const idOf = async (organisation: string) => (await members.byOrganisation(house.db, organisation))?.id ?? '';
+  const wish = (organisation: string): Application => ({
+    organisation,
+    product: null,
+    contact: { address: alpha.address, name: null, certificate: alpha.public },
+    terms: null,
+    answers: CRITERIA.map(({ id }) => ({ criterion: id, answer: 'Yes.', evidence: null })),
+  });
+  async function removeAlpha(): Promise<void> {
+    for (const { contactId } of house.team.slice(0, 2)) await remove(house, RULES, await idOf('Alpha'), contactId, 'test');
+  }
+  /** Alpha's certificate, after a person retired it. */
+  async function retired() {
+    const current = await certificates.current(house.db, alpha.contactId);
+    if (!current) throw new Error('Alpha has no certificate');
+    return retireCertificate(house, alpha.contactId, current.id, lena);
+  }
+  const stateOf = async (id: string) => (await certificates.byId(house.db, id))?.state;
+
+  test('one that comes after the certificate was retired is kept, and the copy without it does not count again', async () => {
+    const { id } = await retired();
+    const given = await addCertificate(house, alpha.contactId, revoked);
+    expect(given).toMatchObject({ waits: false, certificate: { id, state: 'retired' }, encryptionKey: { after: null } });
+    await expect(addCertificate(house, alpha.contactId, alpha.public)).rejects.toMatchObject(REVOKED);
+    await expect(addCertificate(house, alpha.contactId, revoked)).rejects.toMatchObject(REVOKED);
+    await expect(replaceCertificate(house, alpha.contactId, await binary(alpha.public))).rejects.toMatchObject(REVOKED);
+    expect(await stateOf(id)).toBe('retired');
+  });
+
+  test('brought by its owner’s own mail it is kept, and does not count', async () => {
+    const { id } = await retired();
+    await expect(replaceCertificate(house, alpha.contactId, await binary(revoked))).rejects.toMatchObject(REVOKED);
+    await expect(addCertificate(house, alpha.contactId, alpha.public)).rejects.toMatchObject(REVOKED);
+    expect(await stateOf(id)).toBe('retired');
+  });
+
+  test('a retired certificate that was extended since waits with what it says now', async () => {
+    const born = house.clock.now() - DAY;
+    const gina = await generate('gina@gamma.example', 'gina', { born, lifetime: (41 * DAY) / SECOND });
+    const added = await addContact(house, await idOf('Beta'), { address: gina.address, name: null, certificate: gina.public });
+    const { id } = added.certificate;
+    await retireCertificate(house, added.contact.id, id, lena);
+    house.clock.moveTo(house.clock.now() + 50 * DAY);
+    const extended = await changed(gina, house.clock.now(), { lifetime: (400 * DAY) / SECOND });
+    expect(await addCertificate(house, added.contact.id, extended)).toMatchObject({ waits: true, certificate: { id } });
+    await proveCertificate(house, added.contact.id, id);
+    await approveCertificate(house, added.contact.id, id, lena);
+    const current = await certificates.current(house.db, added.contact.id);
+    expect(current?.id).toBe(id);
+    expect(await house.pgp.usable(current?.data ?? Buffer.alloc(0), house.clock.now())).toMatchObject({ usable: true });
+  });
+
+  test('whoever takes the certificate of a former member over takes its revocation over', async () => {
+    await addCertificate(house, alpha.contactId, revoked);
+    await removeAlpha();
+    for (const organisation of ['Alpha', 'Gamma']) {
+      await expect(apply(house, RULES, wish(organisation))).rejects.toMatchObject(REVOKED);
+      await expect(applyUnseen(house, RULES, wish(organisation))).rejects.toMatchObject(REVOKED);
+    }
+    const contact = { address: alpha.address, name: null, certificate: alpha.public };
+    await expect(addContact(house, await idOf('Beta'), contact)).rejects.toMatchObject(REVOKED);
+    const beta = house.members[1].contactId;
+    await expect(addCertificate(house, beta, alpha.public)).rejects.toMatchObject(REVOKED);
+    const entry = { organisation: 'Gamma', lists: [LISTS.distributors], contacts: [contact] };
+    const report = await importRoster(
+      house,
+      [{ ...entry, contacts: [{ address: contact.address, certificate: alpha.public }] }],
+      {
+        activate: { reason: 'test' },
+        dryRun: false,
+      },
+    );
+    expect(report).toMatchObject({ written: false, problems: [{ problem: expect.stringContaining('revoked') }] });
+    expect((await contacts.byAddress(house.db, alpha.address))?.id).toBe(alpha.contactId);
+  });
+
+  test('one that came with the mail of a stranger holds', async () => {
+    const gina = await generate('gina@gamma.example', 'gina', {});
+    const facts = await house.pgp.readCertificate(await changed(gina, house.clock.now(), { revoked: true }));
+    await house.db.transaction().execute((trx) => keepStranger(trx, house, facts));
+    const contact = { address: gina.address, name: null, certificate: gina.public };
+    await expect(addContact(house, await idOf('Beta'), contact)).rejects.toMatchObject(REVOKED);
+  });
+
+  test('one that becomes known of a certificate that waits keeps a person from approving it', async () => {
+    const gina = await generate(alpha.address, 'gina', {});
+    const { certificate } = await addCertificate(house, alpha.contactId, gina.public);
+    await proveCertificate(house, alpha.contactId, certificate.id);
+    const facts = await house.pgp.readCertificate(await changed(gina, house.clock.now(), { revoked: true }));
+    await house.db.transaction().execute((trx) => keepStranger(trx, house, facts));
+    await expect(approveCertificate(house, alpha.contactId, certificate.id, lena)).rejects.toMatchObject(REVOKED);
+    expect((await certificates.current(house.db, alpha.contactId))?.fingerprint).toBe(alpha.fingerprint);
+  });
+});
