@@ -63,6 +63,7 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
   );
   const now = clock.now();
   return db.transaction().execute(async (trx) => {
+    await certificates.lockHolders(trx);
     await recipients.lockExternal(trx);
     const known = await members.byOrganisation(trx, wish.organisation);
     const member = known ? await again(trx, seams, known) : await enterMember(trx, seams, wish);

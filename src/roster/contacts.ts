@@ -16,7 +16,7 @@ import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import { readKnown, renewKnown } from './known.ts';
 import { mustHaveReaders } from './members.ts';
-import { takenCertificate, unfitAddress } from './plan.ts';
+import { type ReadCertificate, takenCertificate, unfitAddress } from './plan.ts';
 import { renewalDeed, waitingOf, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
 import { tellOfReplacement } from './replaced.ts';
 import { mustBeAsShown, type Shown, shownOf } from './shown.ts';
@@ -44,6 +44,7 @@ export async function addContact(
   const facts = await usableCertificate(seams, certificate);
   const address = written.toLowerCase();
   return db.transaction().execute(async (trx) => {
+    await certificates.lockHolders(trx);
     await recipients.lockExternal(trx);
     const member = await members.byId(trx, memberId);
     if (!member) throw new Refusal('not-found', `There is no member ${memberId}`);
@@ -135,6 +136,7 @@ export async function addCertificate(
   if (own) return renew(seams, contact, own, armored, { approved: byOwner, shown: await shownOf(seams.db, own) });
   const facts = await usableCertificate(seams, armored);
   return seams.db.transaction().execute(async (trx) => {
+    await certificates.lockHolders(trx);
     await checkNotTaken(trx, facts, contact);
     const first = (await certificates.ofContact(trx, contactId)).length === 0;
     const certificate = await insert(seams, trx, contactId, facts, first ? 'current' : 'proposed');
@@ -160,6 +162,7 @@ async function proposeAgain(
   if (!waits && !changed) await mustBeUsable(seams, facts);
   const { version } = await shownOf(db, own);
   return db.transaction().execute(async (trx) => {
+    await certificates.lockHolders(trx);
     await mustBeAsShown(trx, own.id, version);
     if (changed) {
       await writeRenewal(trx, own, renewal, clock.now());
@@ -185,14 +188,20 @@ export async function replaceCertificate(seams: Seams, contactId: string, data: 
   if (certificate.state === 'retired') await mustBeUsable(seams, certificate);
   if (certificate.state === 'proposed')
     await seams.db.transaction().execute(async (trx) => {
+      await certificates.lockHolders(trx);
       await promote(trx, seams, certificate, 'certificate.replace');
     });
   return given;
 }
 
-/** The proposed one counts from now on, the old one is retired, and what waited for one goes. */
+/**
+ * The proposed one counts from now on, the old one is retired, and what waited for one goes; under `lockHolders`. Throws
+ * Refusal('conflict') where it is somebody else's by now.
+ */
 async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }: Certificate, action: string): Promise<void> {
   if (contact_id === null) throw new Error(`the certificate ${id} belongs to no contact`);
+  const keys = await certificates.keysOf(trx, id);
+  await checkNotTaken(trx, { ...certificate, keys, claimed: [] }, await ownerOf(trx, contact_id));
   await certificates.promote(trx, contact_id, id);
   await deliveries.retryForCertificate(trx, { contactId: contact_id, certificateId: id }, seams.clock.now());
   await record(trx, seams, certificateDeed(action, { id, contact_id, ...certificate }));
@@ -238,6 +247,7 @@ export async function approveCertificate(
     );
   const former = (await certificates.current(seams.db, contactId)) ?? null;
   await seams.db.transaction().execute(async (trx) => {
+    await certificates.lockHolders(trx);
     await mustBeAsShown(trx, certificateId, shown.version);
     if (known.changed) await writeRenewal(trx, proposed, known, seams.clock.now());
     await promote(trx, seams, certificate, 'certificate.approve');
@@ -307,6 +317,7 @@ async function renew(
   const { encryptionKey } = renewal;
   const waits = !approved && waitsForPerson(own, renewal) ? waitingOf(renewal, together.facts.data, waiting) : null;
   return db.transaction().execute(async (trx) => {
+    await certificates.lockHolders(trx);
     await mustBeAsShown(trx, own.id, version);
     await checkNotTaken(trx, renewal.facts, contact);
     if (waits) {
@@ -325,7 +336,7 @@ function certificateDeed(action: string, { id, fingerprint, contact_id }: Certif
   return { action, subject: `contact:${contact_id}`, detail: { certificate: id, fingerprint, ...more } };
 }
 
-async function checkNotTaken(db: Db, facts: CertificateFacts, { address }: Contact): Promise<void> {
+async function checkNotTaken(db: Db, facts: ReadCertificate, { address }: Contact): Promise<void> {
   const taken = takenCertificate(await holdersOf(db, facts), facts, address);
   if (taken !== undefined) throw new Refusal('conflict', taken);
 }

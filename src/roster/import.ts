@@ -98,6 +98,7 @@ export async function importRoster(
   };
   const prepared = await readCertificates(read.entries, reading);
   return await db.transaction().execute(async (tx) => {
+    await certificates.lockHolders(tx);
     await recipients.lockExternal(tx);
     const planned = (leaveOut ? planRest : planImport)(await standingOf(tx), prepared.entries, activate !== null);
     const found = [...given, ...read.problems, ...prepared.problems, ...planned.problems];

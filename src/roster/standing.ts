@@ -50,9 +50,12 @@ export async function holdersOf(db: Db, certificate: ReadCertificate): Promise<H
   return holders(await certificates.heldKeys(db, fingerprintsOf(certificate)));
 }
 
+/** What a contact had once is his for good, but for a key that somebody else came to have while his organisation was out. */
 function holders(held: readonly certificates.HeldKey[]): HeldKeys {
   const keys = new Map<string, string[]>();
-  for (const key of held) hold(keys, key);
+  for (const key of held) if (key.state !== 'retired') hold(keys, key);
+  const inUse = new Set(keys.keys());
+  for (const key of held) if (key.state === 'retired' && !inUse.has(key.fingerprint)) hold(keys, key);
   return keys;
 }
 

@@ -1,3 +1,4 @@
+import { PostgresAdapter, sql } from 'kysely';
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import { OUT } from '../roster/state.ts';
@@ -93,6 +94,8 @@ export interface HeldKey {
   contactId: string;
   /** Of the contact. */
   address: string;
+  /** Of the certificate. */
+  state: Certificate['state'];
 }
 
 /** Every key of every contact's certificates, but for members who are out; of `among`, upper-case hex, where that is given. */
@@ -102,11 +105,22 @@ export async function heldKeys(db: Db, among?: readonly string[]): Promise<HeldK
     .innerJoin('certificates', 'certificates.id', 'certificate_keys.certificate_id')
     .innerJoin('contacts', 'contacts.id', 'certificates.contact_id')
     .innerJoin('members', 'members.id', 'contacts.member_id')
-    .select(['certificate_keys.fingerprint', 'contacts.id as contactId', 'contacts.address'])
+    .select(['certificate_keys.fingerprint', 'contacts.id as contactId', 'contacts.address', 'certificates.state'])
     .where('members.state', 'not in', OUT);
   if (among?.length === 0) return [];
   return await (among === undefined ? query : query.where('certificate_keys.fingerprint', 'in', among)).execute();
 }
+
+/**
+ * Until the transaction ends, no other one gets past its own call: who has a key is looked up and written under it. First in its
+ * transaction, as whoever waits for it must hold nothing. SQLite's transactions are alone anyhow.
+ */
+export async function lockHolders(trx: Db): Promise<void> {
+  if (trx.getExecutor().adapter instanceof PostgresAdapter) await sql`select pg_advisory_xact_lock(${HOLDERS})`.execute(trx);
+}
+
+/** Any number that nothing else locks. */
+const HOLDERS = 1;
 
 async function insertKeys(db: Db, certificateId: string, keys: readonly CertificateKey[]): Promise<void> {
   if (keys.length === 0) return;
@@ -119,6 +133,15 @@ function keyRows(certificateId: string, keys: readonly CertificateKey[]): Schema
     fingerprint: fingerprint.toUpperCase(),
     key_id: keyId.toUpperCase(),
   }));
+}
+
+/** All keys of one, but for those that it only claims. */
+export async function keysOf(db: Db, id: string): Promise<CertificateKey[]> {
+  return await db
+    .selectFrom('certificate_keys')
+    .select(['fingerprint', 'key_id as keyId'])
+    .where('certificate_id', '=', id)
+    .execute();
 }
 
 /**

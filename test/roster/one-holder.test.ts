@@ -1,0 +1,130 @@
+import { beforeEach, expect, test } from 'vitest';
+import { newId } from '../../src/clock.ts';
+import { decide, remove } from '../../src/roster/admission.ts';
+import { type AdmissionRules, type Application, apply } from '../../src/roster/apply.ts';
+import {
+  addCertificate,
+  addContact,
+  approveCertificate,
+  refuseCertificate,
+  replaceCertificate,
+} from '../../src/roster/contacts.ts';
+import { CRITERIA } from '../../src/roster/criteria.ts';
+import { importRoster } from '../../src/roster/import.ts';
+import * as certificates from '../../src/store/certificates.ts';
+import * as members from '../../src/store/members.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { binary, changed, generate, makeParty, type Party } from '../support/party.ts';
+import { proveCertificate } from '../support/prove.ts';
+
+const RULES: AdmissionRules = { project: 'orbit', criteria: CRITERIA, terms: null };
+
+/** A signature must lead to one person. */
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let alpha: Person;
+  let lena: string;
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    [alpha] = house.members;
+    lena = house.team[0].contactId;
+  });
+
+  const idOf = async (organisation: string) => (await members.byOrganisation(house.db, organisation))?.id ?? '';
+  const wish = async (
+    organisation: string,
+    { address, public: certificate }: Pick<Party, 'address' | 'public'>,
+  ): Promise<Application> => ({
+    organisation,
+    product: null,
+    contact: { address, name: null, certificate },
+    terms: null,
+    answers: CRITERIA.map(({ id }) => ({ criterion: id, answer: 'Yes.', evidence: null })),
+  });
+  /** Addresses of those whose current or proposed certificate it is. */
+  async function holders(fingerprint: string): Promise<string[]> {
+    const rows = await house.db
+      .selectFrom('certificates')
+      .innerJoin('contacts', 'contacts.id', 'certificates.contact_id')
+      .select('contacts.address')
+      .where('certificates.fingerprint', '=', fingerprint)
+      .where('certificates.state', 'in', ['current', 'proposed'])
+      .execute();
+    return rows.map(({ address }) => address);
+  }
+  /** How many were taken; the others were refused with `conflict`. */
+  async function taken(attempts: readonly Promise<unknown>[]): Promise<number> {
+    const results = await Promise.allSettled(attempts);
+    for (const one of results) if (one.status === 'rejected') expect(one.reason).toMatchObject({ reason: 'conflict' });
+    return results.filter(({ status }) => status === 'fulfilled').length;
+  }
+  /** Alpha is removed, its contact takes his key along to Beta, and Alpha comes back with somebody else. */
+  async function moved(): Promise<void> {
+    const id = await idOf('Alpha');
+    for (const { contactId } of house.team.slice(0, 2)) await remove(house, RULES, id, contactId, 'test');
+    await addContact(house, await idOf('Beta'), { address: 'moved@beta.example', name: null, certificate: alpha.public });
+    await apply(house, RULES, await wish('Alpha', await makeParty('new@alpha.example')));
+    await decide(house, RULES, id, 'activate', { reason: 'back', lists: [LISTS.distributors] });
+  }
+
+  test('of contacts who are added at once with one certificate, one is taken', async () => {
+    const { public: certificate, fingerprint } = await generate('same@key.example', 'same', {});
+    const [a, b] = [await idOf('Alpha'), await idOf('Beta')];
+    const add = (id: string, address: string) => addContact(house, id, { address, name: null, certificate });
+    const gil = house.members[1].contactId;
+    const entry = (organisation: string) => [
+      { organisation, lists: [LISTS.distributors], contacts: [{ address: `x@${organisation}.example`, certificate }] },
+    ];
+    const bring = async (organisation: string) => {
+      const report = await importRoster(house, entry(organisation), { activate: null, dryRun: false });
+      if (!report.written) throw Object.assign(new Error(report.problems[0]?.problem), { reason: 'conflict' });
+    };
+    const attempts = [add(a, 'one@alpha.example'), add(b, 'two@beta.example'), addCertificate(house, gil, certificate)];
+    expect(await taken([...attempts, bring('gamma'), bring('delta')])).toBe(1);
+    expect(await holders(fingerprint)).toHaveLength(1);
+  });
+
+  test('of organisations that apply at once with one certificate, one is taken', async () => {
+    const same = await generate('same@key.example', 'same', {});
+    expect(await taken([apply(house, RULES, await wish('X', same)), apply(house, RULES, await wish('Y', same))])).toBe(1);
+    expect(await holders(same.fingerprint)).toEqual([same.address]);
+  });
+
+  test('who came to have a key while its former organisation was out keeps it when that comes back', async () => {
+    await moved();
+    const his = { reason: 'conflict', message: expect.stringContaining('is that of moved@beta.example already') };
+    await expect(addCertificate(house, alpha.contactId, alpha.public)).rejects.toMatchObject(his);
+    await expect(replaceCertificate(house, alpha.contactId, await binary(alpha.public))).rejects.toMatchObject(his);
+    await expect(apply(house, RULES, await wish('Delta', alpha))).rejects.toMatchObject({ reason: 'conflict' });
+    expect(await holders(alpha.fingerprint)).toEqual(['moved@beta.example']);
+  });
+
+  test('and the organisation that has left it does not keep him from renewing it', async () => {
+    await moved();
+    const extended = await changed(alpha, house.clock.now(), { lifetime: 0 });
+    const entry = {
+      organisation: 'Beta',
+      lists: [LISTS.distributors],
+      contacts: [{ address: 'moved@beta.example', certificate: extended }],
+    };
+    expect(await importRoster(house, [entry], { activate: null, dryRun: false })).toMatchObject({ written: true, renewed: 1 });
+  });
+
+  test('a certificate that two contacts were given is approved for none of them', async () => {
+    const fresh = await generate(alpha.address, 'fresh', {});
+    const { certificate } = await addCertificate(house, alpha.contactId, fresh.public);
+    // As a database may have it from before each key had one holder.
+    const { keys } = await house.pgp.readCertificate(fresh.public);
+    const row = { ...certificate, id: newId(house.clock), contact_id: house.members[1].contactId };
+    await certificates.insert(house.db, row, keys);
+    for (const { id, contact_id } of [certificate, row]) {
+      await proveCertificate(house, contact_id ?? '', id);
+      await expect(approveCertificate(house, contact_id ?? '', id, lena)).rejects.toMatchObject({ reason: 'conflict' });
+    }
+    await refuseCertificate(house, row.contact_id, row.id, lena);
+    await approveCertificate(house, alpha.contactId, certificate.id, lena);
+    expect(await holders(fresh.fingerprint)).toEqual([alpha.address]);
+  });
+});
