@@ -1,8 +1,9 @@
 import { record } from '../audit/record.ts';
-import { DAY, newId } from '../clock.ts';
+import { type Clock, DAY, newId } from '../clock.ts';
 import { send } from '../delivery/send.ts';
 import { knownApplication, newApplication } from '../notices/templates.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
+import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
@@ -12,9 +13,10 @@ import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
-import type { Member } from '../store/schema.ts';
-import { usableCertificate } from './contacts.ts';
+import type { Certificate, Contact, Member } from '../store/schema.ts';
+import { mustBeUsable, usableCertificate } from './contacts.ts';
 import type { Criterion } from './criteria.ts';
+import { renewKnown } from './known.ts';
 import { enterMember } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
 import { releaseTo, standingOf } from './standing.ts';
@@ -54,7 +56,7 @@ export interface Application {
 export async function apply(seams: Seams, rules: AdmissionRules, wish: Application): Promise<Member> {
   const { db, clock } = seams;
   checkAnswers(rules, wish);
-  const facts = await ownCertificate(seams, wish.contact.certificate, wish.contact.address);
+  const brought = await bringing(seams, wish);
   const toMember = await prepareNotice(seams, seams.words.applied({ project: rules.project, organisation: wish.organisation }));
   const toTeam = await prepareNotice(
     seams,
@@ -76,8 +78,10 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
       trx,
       wish.answers.map((answer) => ({ member_id: member.id, round: member.round, ...answer })),
     );
-    const contact = await contactOf(trx, seams, member, wish.contact, facts);
-    const detail = { organisation: wish.organisation, product: wish.product, round: member.round, contact, terms: wish.terms };
+    const { contact, before } = await contactOf(trx, seams, member, wish.contact, brought);
+    const { fingerprint } = brought.facts;
+    const what = { organisation: wish.organisation, product: wish.product, round: member.round, terms: wish.terms };
+    const detail = { ...what, contact, fingerprint, before };
     await tellMember(trx, seams, toMember, member.id);
     await tellTeam(trx, seams, toTeam);
     await record(trx, seams, { action: 'member.apply', subject: `member:${member.id}`, detail });
@@ -145,6 +149,29 @@ async function ownCertificate(seams: Seams, armored: string | Uint8Array, addres
   return facts;
 }
 
+/** What an applicant brings: with what is kept of the same certificate where he was his organisation's contact before. */
+interface Brought {
+  facts: CertificateFacts;
+  /** That which he had, and what it is now. */
+  renewed: { certificate: Certificate; renewal: Renewal } | null;
+}
+
+async function bringing(seams: Seams, { organisation, contact: { certificate, address } }: Application): Promise<Brought> {
+  const { db } = seams;
+  const facts = await ownCertificate(seams, certificate, address);
+  const member = await members.byOrganisation(db, organisation);
+  const contact = member && (await contactAt(db, member, address));
+  const own = contact && (await certificates.ofContact(db, contact.id)).find((one) => one.fingerprint === facts.fingerprint);
+  if (!own) return { facts, renewed: null };
+  const renewal = await renewKnown(seams, own, facts.data);
+  await mustBeUsable(seams, renewal.facts);
+  return { facts: renewal.facts, renewed: { certificate: own, renewal } };
+}
+
+async function contactAt(db: Db, { id }: Member, address: string): Promise<Contact | undefined> {
+  return (await contacts.ofMember(db, id)).find((one) => one.address === address.toLowerCase());
+}
+
 async function again(trx: Db, { clock }: Seams, member: Member): Promise<Member> {
   if (!next(member.state, 'apply-again')) throw new Refusal('conflict', `"${member.organisation}" is ${member.state} already`);
   await members.change(trx, member.id, { round: member.round + 1, review_at: null, review_told_at: null });
@@ -155,17 +182,20 @@ async function again(trx: Db, { clock }: Seams, member: Member): Promise<Member>
   return mustBe(trx, member.id);
 }
 
-/** Gives its id. A contact that a former member had stays his, with a certificate that takes the place of the old one. */
+/**
+ * Gives its id, and the fingerprint of the certificate that counted before. A contact that a former member had stays his, with a
+ * certificate that takes the place of the old one; the old one stays among his, retired, and counts again where he brings it again.
+ */
 async function contactOf(
   trx: Db,
   { clock }: Seams,
   member: Member,
   { address: written, name }: Application['contact'],
-  facts: CertificateFacts,
-): Promise<string> {
+  { facts, renewed }: Brought,
+): Promise<{ contact: string; before: string | null }> {
   const address = written.toLowerCase();
   const now = clock.now();
-  const own = (await contacts.ofMember(trx, member.id)).find((one) => one.address === address);
+  const own = await contactAt(trx, member, address);
   const standing = await standingOf(trx);
   const problem = (own ? undefined : unfitAddress(standing, address)) ?? takenCertificate(standing.keys, facts, address);
   if (problem !== undefined) throw new Refusal('conflict', problem);
@@ -174,10 +204,21 @@ async function contactOf(
     await releaseTo(trx, [{ address, certificate: facts }]);
     await contacts.insert(trx, contact);
   } else await contacts.setActive(trx, own.id, true);
-  const current = await certificates.current(trx, contact.id);
-  if (current?.fingerprint === facts.fingerprint) return contact.id;
-  const row = { id: newId(clock), contact_id: contact.id, fingerprint: facts.fingerprint, data: facts.data, created_at: now };
-  await certificates.insert(trx, { ...row, state: current ? 'proposed' : 'current' }, facts.keys);
-  if (current) await certificates.promote(trx, contact.id, row.id);
-  return contact.id;
+  return { contact: contact.id, before: await putInPlace(trx, clock, contact.id, { facts, renewed }) };
+}
+
+/** Makes it the current one of the contact, and gives the fingerprint of the one that was; null where there was none. */
+async function putInPlace(trx: Db, clock: Clock, contactId: string, { facts, renewed }: Brought): Promise<string | null> {
+  const current = await certificates.current(trx, contactId);
+  const { fingerprint, data, keys } = facts;
+  const id = renewed?.certificate.id ?? newId(clock);
+  if (renewed) {
+    await certificates.renew(trx, renewed.certificate, data, keys);
+    await certificates.propose(trx, id);
+  } else {
+    const row = { id, contact_id: contactId, fingerprint, data, state: 'proposed', created_at: clock.now() } as const;
+    await certificates.insert(trx, row, keys);
+  }
+  if (current?.id !== id) await certificates.promote(trx, contactId, id);
+  return current?.fingerprint ?? null;
 }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { DAY } from '../../src/clock.ts';
+import { DAY, SECOND } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { release } from '../../src/embargo/release.ts';
 import { defaultWords } from '../../src/notices/words.ts';
@@ -13,6 +13,7 @@ import { addMember } from '../../src/roster/members.ts';
 import { askForProof, takeProof } from '../../src/roster/prove.ts';
 import { next, type Step, steps } from '../../src/roster/state.ts';
 import * as admission from '../../src/store/admission.ts';
+import * as audit from '../../src/store/audit.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as exposure from '../../src/store/exposure.ts';
@@ -22,7 +23,7 @@ import { outbox } from '../delivery/outbox.ts';
 import { arm, scheduled } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
-import { generate, makeParty, openCopy } from '../support/party.ts';
+import { changed, generate, makeParty, openCopy } from '../support/party.ts';
 import { proveCertificate } from '../support/prove.ts';
 
 const RULES: AdmissionRules = { project: 'orbit', criteria: CRITERIA, terms: null };
@@ -219,6 +220,57 @@ eachEngine((engine) => {
     await decide(house, RULES, id, 'activate', { reason: 'again', lists: [LISTS.distributors] });
     const active = (await contacts.ofMember(house.db, id)).filter((one) => one.active === 1);
     expect(active.map(({ address }) => address)).toEqual([whole.contact.address]);
+  });
+
+  /** Gamma with a certificate that ends in 40 days, removed; and what it is after its owner extended it. */
+  async function formerGamma() {
+    const born = house.clock.now() - DAY;
+    const gina = await generate('security@gamma.example', 'gina', { born, lifetime: (41 * DAY) / SECOND });
+    const whole = await application();
+    const wish = (certificate: string) => ({ ...whole, contact: { ...whole.contact, certificate } });
+    const { id } = await apply(house, RULES, wish(gina.public));
+    const contactId = (await contacts.byAddress(house.db, gina.address))?.id ?? '';
+    for (const admin of [lena, dirk]) await remove(house, RULES, id, admin, 'test');
+    house.clock.moveTo(house.clock.now() + 50 * DAY);
+    const extended = await changed(gina, house.clock.now(), { lifetime: (400 * DAY) / SECOND });
+    return { id, contactId, gina, wish, extended };
+  }
+  const applied = async () =>
+    JSON.parse((await audit.page(house.db, { action: 'member.apply', limit: 1 }))[0]?.line ?? '').detail;
+
+  test.each(['current', 'retired'] as const)(
+    'who applies again with his %s certificate extended has the extended one',
+    async (state) => {
+      const { id, contactId, gina, wish, extended } = await formerGamma();
+      const had = await certificates.current(house.db, contactId);
+      if (state === 'retired') await certificates.retire(house.db, had?.id ?? '');
+      await expect(apply(house, RULES, wish(gina.public))).rejects.toMatchObject({ reason: 'unusable-certificate' });
+      await apply(house, RULES, wish(extended));
+      const current = await certificates.current(house.db, contactId);
+      expect(current?.id).toBe(had?.id);
+      expect(await house.pgp.usable(current?.data ?? Buffer.alloc(0), house.clock.now())).toMatchObject({ usable: true });
+      expect(await applied()).toMatchObject({
+        fingerprint: gina.fingerprint,
+        before: state === 'current' ? gina.fingerprint : null,
+      });
+      await put(id, 'vetted');
+      expect(await askForProof(house, RULES, id)).toBe(1);
+    },
+  );
+
+  test('a stranger who applies in the name of a former member keeps it from nothing, and what he put in its place is logged', async () => {
+    const { id, contactId, gina, wish, extended } = await formerGamma();
+    const thief = await generate(gina.address, 'thief', {});
+    await apply(house, RULES, wish(thief.public));
+    expect(await applied()).toMatchObject({ fingerprint: thief.fingerprint, before: gina.fingerprint });
+    await decide(house, RULES, id, 'reject', { reason: 'not theirs' });
+    await apply(house, RULES, wish(extended));
+    expect(await applied()).toMatchObject({ fingerprint: gina.fingerprint, before: thief.fingerprint });
+    const rows = await certificates.ofContact(house.db, contactId);
+    expect(rows.map(({ fingerprint, state }) => [fingerprint, state])).toEqual([
+      [gina.fingerprint, 'current'],
+      [thief.fingerprint, 'retired'],
+    ]);
   });
 
   test.each(['applied', 'vouched', 'active', 'suspended', 'removed'] as const)(
