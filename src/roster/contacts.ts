@@ -13,7 +13,7 @@ import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
-import type { Certificate, Contact } from '../store/schema.ts';
+import type { Certificate, Contact, Member } from '../store/schema.ts';
 import { readKnown, renewKnown } from './known.ts';
 import { mustHaveReaders } from './members.ts';
 import { type ReadCertificate, takenCertificate, unfitAddress } from './plan.ts';
@@ -22,6 +22,7 @@ import { tellOfReplacement } from './replaced.ts';
 import { mustBeAsShown, type Shown, shownOf } from './shown.ts';
 import { holdersOf, releaseTo, standingAt } from './standing.ts';
 import { isOut } from './state.ts';
+import { mustBe } from './steps.ts';
 import { teamList } from './tell.ts';
 
 export interface NewContact {
@@ -64,13 +65,14 @@ export async function addContact(
 
 /**
  * Retires a contact, or lets him act and get mail again: who has left his organisation gets nothing from this moment on, and his copies
- * that have not gone out are held. Throws Refusal: invalid without a reason, not-found; conflict where nothing would change, or an intake
- * list would be left without readers.
+ * that have not gone out are held. Throws Refusal: invalid without a reason, not-found; conflict where nothing would change, his
+ * organisation is out, or an intake list would be left without readers.
  */
 export async function setContactActive(local: Local, contactId: string, active: boolean, reason: string): Promise<Contact> {
   if (reason.trim() === '') throw new Refusal('invalid', 'A reason is needed: it is recorded');
   return local.db.transaction().execute(async (trx) => {
     const contact = await ownerOf(trx, contactId);
+    await mustBeIn(trx, contact);
     if (!(await contacts.setActive(trx, contactId, active)))
       throw new Refusal('conflict', `${contact.address} is ${active ? 'active' : 'retired'} already`);
     await mustHaveReaders(trx, await members.listsOf(trx, contact.member_id));
@@ -121,7 +123,8 @@ export interface GivenCertificate {
  * Gives a contact a certificate: his first is the current one; one that he has is renewed, and counts at once, also where it
  * is revoked by now. What waits until a person approves it, and changes nothing before: any other one, and a renewal by which another
  * key is encrypted to.
- * Throws Refusal: not-found, unusable-certificate; conflict where it says nothing new, or is somebody else's already.
+ * Throws Refusal: not-found, unusable-certificate; conflict where it says nothing new, is somebody else's already, or his
+ * organisation is out.
  */
 export async function addCertificate(
   seams: Seams,
@@ -130,6 +133,7 @@ export async function addCertificate(
   { byOwner = false }: { byOwner?: boolean } = {},
 ): Promise<GivenCertificate> {
   const contact = await ownerOf(seams.db, contactId);
+  await mustBeIn(seams.db, contact);
   const fingerprint = primaryFingerprint(armored);
   const own = (await certificates.ofContact(seams.db, contactId)).find((one) => one.fingerprint === fingerprint);
   if (own?.state === 'retired') return proposeAgain(seams, contact, own, armored);
@@ -196,12 +200,14 @@ export async function replaceCertificate(seams: Seams, contactId: string, data: 
 
 /**
  * The proposed one counts from now on, the old one is retired, and what waited for one goes; under `lockHolders`. Throws
- * Refusal('conflict') where it is somebody else's by now.
+ * Refusal('conflict') where it is somebody else's by now, or he is out.
  */
 async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }: Certificate, action: string): Promise<void> {
   if (contact_id === null) throw new Error(`the certificate ${id} belongs to no contact`);
+  const contact = await ownerOf(trx, contact_id);
+  await mustBeIn(trx, contact);
   const keys = await certificates.keysOf(trx, id);
-  await checkNotTaken(trx, { ...certificate, keys, claimed: [] }, await ownerOf(trx, contact_id));
+  await checkNotTaken(trx, { ...certificate, keys, claimed: [] }, contact);
   await certificates.promote(trx, contact_id, id);
   await deliveries.retryForCertificate(trx, { contactId: contact_id, certificateId: id }, seams.clock.now());
   await record(trx, seams, certificateDeed(action, { id, contact_id, ...certificate }));
@@ -210,7 +216,8 @@ async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }
 /**
  * A person lets a proposed certificate count that its owner has proved, or the renewal of one that waits; the team is told, and whoever
  * has the old one. `seen`: the version that he was shown (`shownOf`). Throws Refusal: needs-person, not-found, unusable-certificate;
- * stale where it is another one by now; conflict where nothing waits, or it was not proved.
+ * stale where it is another one by now; conflict where nothing waits, it was not proved, or his
+ * organisation is out.
  */
 export async function approveCertificate(
   seams: Seams,
@@ -225,9 +232,9 @@ export async function approveCertificate(
   if (seen !== undefined && seen !== shown.version) throw new Refusal('stale');
   const renewal = shown.waiting;
   const contact = await ownerOf(seams.db, contactId);
-  const member = await members.byId(seams.db, contact.member_id);
+  const member = await mustBeIn(seams.db, contact);
   const tell = async (former: Certificate | null, after: string, encryptionKey: Renewal['encryptionKey'] | null) => {
-    const replaced = { contact, organisation: member?.organisation ?? '', former, after, encryptionKey, byTeam: true };
+    const replaced = { contact, organisation: member.organisation, former, after, encryptionKey, byTeam: true };
     await tellOfReplacement(seams, replaced, await teamList(seams.db));
   };
   if (renewal) {
@@ -283,6 +290,14 @@ async function ownerOf(db: Db, contactId: string): Promise<Contact> {
   const contact = await contacts.byId(db, contactId);
   if (!contact) throw new Refusal('not-found', `There is no contact ${contactId}`);
   return contact;
+}
+
+/** Whoever is out has no contact who is given anything before he has applied again. Gives the member. Throws Refusal `conflict`. */
+async function mustBeIn(db: Db, { member_id }: Contact): Promise<Member> {
+  const member = await mustBe(db, member_id);
+  if (isOut(member.state))
+    throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: he has to apply again first`);
+  return member;
 }
 
 /** Throws Refusal `not-found`, also where it is another's. */

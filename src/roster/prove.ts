@@ -11,7 +11,7 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
-import { next } from './state.ts';
+import { isOut, next } from './state.ts';
 import { prepareNotice, teamList, tellMember } from './tell.ts';
 
 /** How long a nonce counts. */
@@ -33,6 +33,8 @@ export async function askForProof(seams: Seams, { project }: { project: string }
   const { db, clock } = seams;
   const member = await members.byId(db, memberId);
   if (!member) throw new Refusal('not-found', `There is no member ${memberId}`);
+  if (isOut(member.state))
+    throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: he has to apply again first`);
   // One that he has is proved on the way in, and one that waits at any time.
   const onTheWay = next(member.state, 'prove-key') !== undefined;
   const asked: { contact: Contact; certificate: Certificate }[] = [];

@@ -1,17 +1,17 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { DAY, SECOND } from '../../src/clock.ts';
+import { DAY, newId, SECOND } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { release } from '../../src/embargo/release.ts';
 import { defaultWords } from '../../src/notices/words.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
 import { decide, judge, remove, reviewed, standingRemovals, vouch } from '../../src/roster/admission.ts';
 import { type AdmissionRules, apply } from '../../src/roster/apply.ts';
-import { addContact, setContactActive } from '../../src/roster/contacts.ts';
+import { addCertificate, addContact, approveCertificate, setContactActive } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { addMember } from '../../src/roster/members.ts';
 import { askForProof, takeProof } from '../../src/roster/prove.ts';
-import { next, type Step, steps } from '../../src/roster/state.ts';
+import { isOut, next, type Step, steps } from '../../src/roster/state.ts';
 import * as admission from '../../src/store/admission.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as certificates from '../../src/store/certificates.ts';
@@ -142,6 +142,53 @@ eachEngine((engine) => {
       }
     },
   );
+
+  /** What is done with the contacts of a member, and what is done before, so that nothing but his state stands against it. */
+  const ofContacts: Readonly<Record<string, (of: { id: string; contactId: string }) => Promise<() => Promise<unknown>>>> = {
+    'contact add': async ({ id }) => {
+      const { address, public: certificate } = await generate(`${newId(house.clock)}@gamma.example`, 'New', {});
+      return () => addContact(house, id, { address, name: null, certificate });
+    },
+    'contact retire': async ({ contactId }) => {
+      await contacts.setActive(house.db, contactId, true);
+      return () => setContactActive(house, contactId, false, 'test');
+    },
+    'contact reinstate': async ({ contactId }) => {
+      await contacts.setActive(house.db, contactId, false);
+      return () => setContactActive(house, contactId, true, 'test');
+    },
+    'certificate give': async ({ contactId }) => {
+      const fresh = await generate('security@gamma.example', 'New', {});
+      return () => addCertificate(house, contactId, fresh.public);
+    },
+    'certificate prove': async ({ id, contactId }) => {
+      await proposed(contactId);
+      return () => askForProof(house, RULES, id);
+    },
+    'certificate approve': async ({ contactId }) => {
+      const waiting = await proposed(contactId);
+      await proveCertificate(house, contactId, waiting);
+      return () => approveCertificate(house, contactId, waiting, lena);
+    },
+  };
+  async function proposed(contactId: string): Promise<string> {
+    const { fingerprint, data, keys } = await readCertificate((await generate('security@gamma.example', 'New', {})).public);
+    const row = { id: newId(house.clock), contact_id: contactId, fingerprint, data, state: 'proposed' } as const;
+    await certificates.insert(house.db, { ...row, created_at: house.clock.now() }, keys);
+    return row.id;
+  }
+
+  test.each(Object.keys(ofContacts))('%s is done in each state but those of who is out, and refused there', async (action) => {
+    const { id } = await apply(house, RULES, await application());
+    const contactId = (await contacts.byAddress(house.db, 'security@gamma.example'))?.id ?? '';
+    for (const state of STATES) {
+      await put(id, state);
+      const doing = (await ofContacts[action]?.({ id, contactId }))?.();
+      if (!isOut(state)) await doing;
+      else
+        await expect(doing, state).rejects.toMatchObject({ reason: 'conflict', message: expect.stringContaining(`is ${state}`) });
+    }
+  });
 
   test('two at once: one of them is done, the other is refused', async () => {
     const { id } = await apply(house, RULES, await application());
