@@ -93,11 +93,12 @@ function listContacts(app: App, { seams: { db } }: Api): void {
   });
 }
 
-function postContact(app: App, { seams }: Api): void {
+function postContact(app: App, { seams, changed }: Api): void {
   const body = Type.Object({ address: Address, name, certificate: Armored }, strict);
   const schema = { tags, summary: 'Add a contact with his certificate', params: ById, body, response: { 201: ContactView } };
   app.post('/members/:id/contacts', { schema }, async ({ params, body: wish, caller }, reply) => {
     const { contact, certificate } = await addContact(acting(seams, caller), params.id, { ...wish, name: wish.name ?? null });
+    changed.deliveries();
     reply.code(201);
     return contactView(contact, certificate.fingerprint);
   });
@@ -185,7 +186,7 @@ async function answer(
   return reply.code(status).send({ ...view, encryptionKey });
 }
 
-function postCertificate(app: App, { seams }: Api): void {
+function postCertificate(app: App, { seams, changed }: Api): void {
   const schema = {
     tags,
     summary: 'Give a contact a certificate',
@@ -197,7 +198,9 @@ function postCertificate(app: App, { seams }: Api): void {
   };
   app.post('/contacts/:id/certificates', { schema }, async ({ params, body, caller }, reply) => {
     const { id } = await knownContact(seams.db, params.id);
-    return answer(seams, reply, await addCertificate(acting(seams, caller), id, body.certificate));
+    const given = await addCertificate(acting(seams, caller), id, body.certificate);
+    changed.deliveries();
+    return answer(seams, reply, given);
   });
 }
 
@@ -222,7 +225,7 @@ function decideCertificate(
   });
 }
 
-function lookUpCertificate(app: App, { seams, lookUp }: Api): void {
+function lookUpCertificate(app: App, { seams, changed, lookUp }: Api): void {
   const schema = {
     tags,
     summary: 'Look the certificate of a contact up, in the Web Key Directory of his domain or on a key server',
@@ -235,6 +238,8 @@ function lookUpCertificate(app: App, { seams, lookUp }: Api): void {
   app.post('/contacts/:id/certificates/look-up', { schema }, async ({ params, body, caller }, reply) => {
     const contact = await knownContact(seams.db, params.id);
     const found = await lookUp(contact.address, body.from);
-    return answer(seams, reply, await addCertificate(acting(seams, caller), contact.id, found));
+    const given = await addCertificate(acting(seams, caller), contact.id, found);
+    changed.deliveries();
+    return answer(seams, reply, given);
   });
 }

@@ -246,6 +246,51 @@ export function certificateReplaced(facts: {
   ]);
 }
 
+/** To the contacts of a member: who of them was added, retired or reinstated; to him as well. */
+export function contactChanged(facts: {
+  organisation: string;
+  address: string;
+  became: 'added' | 'retired' | 'reinstated';
+  reason: string | null;
+}): Notice {
+  const { address, organisation } = facts;
+  const became = {
+    added: `${address} is a contact of "${organisation}" now.`,
+    retired: `${address} is no contact of "${organisation}" any more, and gets and posts nothing.`,
+    reinstated: `${address} is a contact of "${organisation}" again.`,
+  };
+  return notice(`A contact of "${organisation}" was ${facts.became}`, [
+    became[facts.became],
+    ...(facts.reason === null ? [] : ['', `Reason: ${facts.reason}`]),
+    '',
+    'If that was not meant, answer this mail.',
+  ]);
+}
+
+/** To a contact: another certificate was given in his name and waits, or one of his was retired. */
+export function certificateChanged(facts: {
+  organisation: string;
+  address: string;
+  fingerprint: string;
+  became: 'proposed' | 'retired';
+}): Notice {
+  const became = {
+    proposed: [
+      'waits to be the certificate of',
+      'It counts when its owner has proved it and a person of the team has approved it.',
+    ],
+    retired: ['was retired. It was of', 'Nothing is encrypted to it any more, and what it signs is nobody’s.'],
+  };
+  const [what, then] = became[facts.became];
+  return notice(`A certificate of ${facts.address} was ${facts.became}`, [
+    `The certificate ${facts.fingerprint}`,
+    `${what} ${facts.address} of "${facts.organisation}".`,
+    `${then}`,
+    '',
+    'If that was not meant, answer this mail, or tell us by another way.',
+  ]);
+}
+
 /** To an applicant. */
 export function applied(facts: { project: string; organisation: string }): Notice {
   return notice(`Your application to the distributors list of ${facts.project}`, [

@@ -3,8 +3,10 @@ import * as templates from './templates.ts';
 /** The notices that a project may word otherwise: all that go out sealed to people outside of the team. What goes out in clear is fixed. */
 const ours = {
   applied: templates.applied,
+  certificateChanged: templates.certificateChanged,
   certificateEnds: templates.certificateEnds,
   certificateReplaced: templates.certificateReplaced,
+  contactChanged: templates.contactChanged,
   dispatch: templates.dispatch,
   heldPost: templates.heldPost,
   keyRotated: templates.keyRotated,
@@ -63,6 +65,14 @@ const refusedPost = {
 /** What each is about, with values as they might be: what a file may name, and what a preview shows. */
 export const samples: { readonly [N in WordsName]: Sample<N> } = {
   applied: { facts: [{ project: 'orbit', organisation: 'Gamma Linux' }], instants: [], needed: [] },
+  certificateChanged: {
+    facts: [
+      { organisation: 'Gamma Linux', address: 'gina@gamma.example', fingerprint: FINGERPRINT, became: 'retired' },
+      { organisation: 'Gamma Linux', address: 'gina@gamma.example', fingerprint: FINGERPRINT, became: 'proposed' },
+    ],
+    instants: [],
+    needed: ['address', 'fingerprint', 'became'],
+  },
   certificateEnds: {
     facts: [{ fingerprint: FINGERPRINT, days: 14, endsAt: AT, request: 'security-request@orbit.example' }],
     instants: ['endsAt'],
@@ -77,6 +87,14 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     ],
     instants: [],
     needed: ['address', 'after'],
+  },
+  contactChanged: {
+    facts: [
+      { organisation: 'Gamma Linux', address: 'gina@gamma.example', became: 'retired', reason: 'has left' },
+      { organisation: 'Gamma Linux', address: 'gina@gamma.example', became: 'added', reason: null },
+    ],
+    instants: [],
+    needed: ['address', 'became'],
   },
   dispatch: {
     facts: [dispatch, { ...dispatch, patches: [] }],

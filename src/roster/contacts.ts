@@ -5,7 +5,7 @@ import { armorCertificate, type CertificateFacts } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
-import type { Local, Seams } from '../seams.ts';
+import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
@@ -16,6 +16,7 @@ import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
 import { readKnown, renewKnown } from './known.ts';
 import { mustHaveReaders } from './members.ts';
+import { prepareCertificateNews, prepareContactNews, tellOfContact, tellOwner } from './news.ts';
 import { type ReadCertificate, takenCertificate, unfitAddress } from './plan.ts';
 import { renewalDeed, waitingOf, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
 import { tellOfReplacement } from './replaced.ts';
@@ -44,6 +45,7 @@ export async function addContact(
   const { db, clock } = seams;
   const facts = await usableCertificate(seams, certificate);
   const address = written.toLowerCase();
+  const told = await prepareContactNews(seams, memberId, { address, became: 'added', reason: null });
   return db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await recipients.lockExternal(trx);
@@ -57,6 +59,7 @@ export async function addContact(
     await releaseTo(trx, [{ address, certificate: facts }]);
     await contacts.insert(trx, contact);
     const inserted = await insert(seams, trx, contact.id, facts, 'current');
+    await tellOfContact(trx, seams, told, contact);
     const detail = { member: memberId, address, fingerprint: facts.fingerprint };
     await record(trx, seams, { action: 'contact.add', subject: `contact:${contact.id}`, detail });
     return { contact, certificate: inserted };
@@ -65,19 +68,22 @@ export async function addContact(
 
 /**
  * Retires a contact, or lets him act and get mail again: who has left his organisation gets nothing from this moment on, and his copies
- * that have not gone out are held. Throws Refusal: invalid without a reason, not-found; conflict where nothing would change, his
- * organisation is out, or an intake list would be left without readers.
+ * that have not gone out are held. He is told, and so are the other contacts of his member. Throws Refusal: invalid without a reason,
+ * not-found; conflict where nothing would change, his organisation is out, or an intake list would be left without readers.
  */
-export async function setContactActive(local: Local, contactId: string, active: boolean, reason: string): Promise<Contact> {
+export async function setContactActive(seams: Seams, contactId: string, active: boolean, reason: string): Promise<Contact> {
   if (reason.trim() === '') throw new Refusal('invalid', 'A reason is needed: it is recorded');
-  return local.db.transaction().execute(async (trx) => {
+  const { address, member_id } = await ownerOf(seams.db, contactId);
+  const told = await prepareContactNews(seams, member_id, { address, became: active ? 'reinstated' : 'retired', reason });
+  return seams.db.transaction().execute(async (trx) => {
     const contact = await ownerOf(trx, contactId);
     await mustBeIn(trx, contact);
     if (!(await contacts.setActive(trx, contactId, active)))
       throw new Refusal('conflict', `${contact.address} is ${active ? 'active' : 'retired'} already`);
     await mustHaveReaders(trx, await members.listsOf(trx, contact.member_id));
+    await tellOfContact(trx, seams, told, contact);
     const detail = { member: contact.member_id, address: contact.address, reason };
-    await record(trx, local, {
+    await record(trx, seams, {
       action: active ? 'contact.reinstate' : 'contact.retire',
       subject: `contact:${contactId}`,
       detail,
@@ -89,24 +95,27 @@ export async function setContactActive(local: Local, contactId: string, active: 
 /**
  * Retires a certificate: nothing is encrypted to it, and nobody is credited with what it signs, from this moment on. Who has no other one
  * has his copies held. `seen`: the version that was shown. Throws Refusal: needs-person, not-found, stale; conflict where it is
- * retired already.
+ * retired already. Its owner is told.
  */
 export async function retireCertificate(
-  local: Local,
+  seams: Seams,
   contactId: string,
   certificateId: string,
   byId: string | null,
   seen?: string,
 ): Promise<Certificate> {
   if (byId === null) throw new Refusal('needs-person');
-  return local.db.transaction().execute(async (trx) => {
+  const owner = await ownerOf(seams.db, contactId);
+  const told = await prepareCertificateNews(seams, owner, await ownedBy(seams.db, contactId, certificateId), 'retired');
+  return seams.db.transaction().execute(async (trx) => {
     await mustBeAsShown(trx, certificateId, seen);
     const certificate = await ownedBy(trx, contactId, certificateId);
     if (certificate.state === 'retired')
       throw new Refusal('conflict', `The certificate ${certificate.fingerprint} is retired already`);
     await certificates.dropRenewal(trx, certificateId);
     await certificates.retire(trx, certificateId);
-    await record(trx, local, certificateDeed('certificate.retire', certificate, { was: certificate.state }));
+    await tellOwner(trx, seams, told, owner, certificate);
+    await record(trx, seams, certificateDeed('certificate.retire', certificate, { was: certificate.state }));
     return { ...certificate, state: 'retired' };
   });
 }
@@ -122,7 +131,7 @@ export interface GivenCertificate {
 /**
  * Gives a contact a certificate: his first is the current one; one that he has is renewed, and counts at once, also where it
  * is revoked by now. What waits until a person approves it, and changes nothing before: any other one, and a renewal by which another
- * key is encrypted to.
+ * key is encrypted to. Whoever has a certificate is told, sealed to that, where another one is given in his name.
  * Throws Refusal: not-found, unusable-certificate; conflict where it says nothing new, is somebody else's already, or his
  * organisation is out.
  */
@@ -136,14 +145,16 @@ export async function addCertificate(
   await mustBeIn(seams.db, contact);
   const fingerprint = primaryFingerprint(armored);
   const own = (await certificates.ofContact(seams.db, contactId)).find((one) => one.fingerprint === fingerprint);
-  if (own?.state === 'retired') return proposeAgain(seams, contact, own, armored);
+  if (own?.state === 'retired') return proposeAgain(seams, own, armored, { contact, byOwner });
   if (own) return renew(seams, contact, own, armored, { approved: byOwner, shown: await shownOf(seams.db, own) });
   const facts = await usableCertificate(seams, armored);
+  const told = await prepareCertificateNews(seams, contact, facts, 'proposed');
   return seams.db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await checkNotTaken(trx, facts, contact);
     const first = (await certificates.ofContact(trx, contactId)).length === 0;
     const certificate = await insert(seams, trx, contactId, facts, first ? 'current' : 'proposed');
+    if (!first && !byOwner) await tellOwner(trx, seams, told, contact);
     await record(trx, seams, certificateDeed(first ? 'certificate.add' : 'certificate.propose', certificate));
     return { certificate, encryptionKey: null, waits: !first };
   });
@@ -155,9 +166,9 @@ export async function addCertificate(
  */
 async function proposeAgain(
   seams: Seams,
-  contact: Contact,
   own: Certificate,
   newer: string | Uint8Array,
+  { contact, byOwner }: { contact: Contact; byOwner: boolean },
 ): Promise<GivenCertificate> {
   const { db, clock } = seams;
   const renewal = await renewKnown(seams, own, newer);
@@ -165,6 +176,7 @@ async function proposeAgain(
   const waits = renewal.whyNot === null;
   if (!waits && !changed) await mustBeUsable(seams, facts);
   const { version } = await shownOf(db, own);
+  const told = waits ? await prepareCertificateNews(seams, contact, own, 'proposed') : null;
   return db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await mustBeAsShown(trx, own.id, version);
@@ -175,6 +187,7 @@ async function proposeAgain(
     if (waits) {
       await checkNotTaken(trx, facts, contact);
       await certificates.propose(trx, own.id);
+      if (told && !byOwner) await tellOwner(trx, seams, told, contact);
       await record(trx, seams, certificateDeed('certificate.propose', own));
     }
     const state = waits ? 'proposed' : 'retired';

@@ -26,11 +26,20 @@ export async function prepareNotice(
   return { list, post: await writeNotice(seams, list, { kind, caseId: null }, noticeEntity(words)) };
 }
 
-/** To the member's contacts in whatever state he is, each sealed to the certificate that he has now; who has none gets nothing. */
-export async function tellMember(trx: Db, seams: Seams, told: Written, memberId: string): Promise<number> {
+/**
+ * To the member's active contacts in whatever state he is, each sealed to the certificate that he has now; who has none gets nothing.
+ * `also`: the id of one who gets it although he is retired.
+ */
+export async function tellMember(
+  trx: Db,
+  seams: Seams,
+  told: Written,
+  memberId: string,
+  { also }: { also?: string } = {},
+): Promise<number> {
   const addressees: Addressee[] = [];
   for (const { id, address, active } of await contacts.ofMember(trx, memberId)) {
-    const certificate = active === 1 ? await certificates.current(trx, id) : undefined;
+    const certificate = active === 1 || id === also ? await certificates.current(trx, id) : undefined;
     if (certificate) addressees.push({ audience: 'reporter', address, certificateId: certificate.id });
   }
   return send(trx, seams, told, addressees);

@@ -11,7 +11,7 @@ import { adopting } from '../support/bindings.ts';
 import { encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { LISTS } from '../support/house.ts';
-import { changed, generate, makeParty } from '../support/party.ts';
+import { changed, generate, makeParty, openCopy } from '../support/party.ts';
 import { serving, type TestApi } from './api.ts';
 
 const refusal = (status: number, code: string) => ({ status, body: { status, code } });
@@ -210,7 +210,13 @@ eachEngine((engine) => {
     expect(await move('retire', beta.address, ' ')).toMatchObject(refusal(422, 'invalid'));
     expect(await move('retire', beta.address.toUpperCase())).toMatchObject({ status: 200, body: { active: false } });
     expect(await move('retire', beta.contactId)).toMatchObject(refusal(409, 'conflict'));
-    expect((await outbox(house).drain()).map(({ to }) => to)).toEqual([alpha.address]);
+    const went = await outbox(house).drain();
+    expect(went.map(({ to }) => to).sort()).toEqual([alpha.address, beta.address]);
+    const his = went.find(({ to }) => to === beta.address)?.raw ?? Buffer.of();
+    const words = (await openCopy(his, beta, undefined, house.clock.now())).entity.toString();
+    // That he is told, and nothing else: of the post he gets nothing.
+    expect(words).toContain('Subject: A contact of "Beta" was retired');
+    expect(words).not.toContain('first');
     expect(await move('reinstate', beta.address)).toMatchObject({ status: 200, body: { active: true } });
     await move('retire', alpha.address);
     await expect(post('second')).rejects.toMatchObject({ reason: 'members-only' });

@@ -1,0 +1,79 @@
+import { beforeEach, expect, test } from 'vitest';
+import {
+  addCertificate,
+  addContact,
+  replaceCertificate,
+  retireCertificate,
+  setContactActive,
+} from '../../src/roster/contacts.ts';
+import * as certificates from '../../src/store/certificates.ts';
+import * as members from '../../src/store/members.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, type Person } from '../support/house.ts';
+import { binary, generate, makeParty, openCopy, type Party } from '../support/party.ts';
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let alpha: Person;
+  let memberId: string;
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    alpha = house.members[0];
+    memberId = (await members.byOrganisation(house.db, 'Alpha'))?.id ?? '';
+  });
+
+  /** What each of them can read of what went out since the last time: his address, and the subject of each mail. */
+  const told = async (...readers: Party[]): Promise<Record<string, string[]>> => {
+    const subjects: Record<string, string[]> = {};
+    for (const { to, raw } of await outbox(house).drain()) {
+      const reader = readers.find(({ address }) => address === to);
+      const words = reader ? (await openCopy(raw, reader, undefined, house.clock.now())).entity.toString() : 'unread';
+      subjects[to] = [...(subjects[to] ?? []), /^Subject: (.*)\r$/m.exec(words)?.[1] ?? words];
+    }
+    return subjects;
+  };
+
+  test('the contacts of a member are told of one who is added, retired and reinstated, and he is himself', async () => {
+    const amy = await makeParty('amy@alpha.example');
+    const { contact } = await addContact(house, memberId, { address: amy.address, name: null, certificate: amy.public });
+    const both = (became: string) => {
+      const subjects = [`A contact of "Alpha" was ${became}`];
+      return { [alpha.address]: subjects, [amy.address]: subjects };
+    };
+    expect(await told(alpha, amy)).toEqual(both('added'));
+    await setContactActive(house, contact.id, false, 'has left');
+    expect(await told(alpha, amy)).toEqual(both('retired'));
+    await setContactActive(house, contact.id, true, 'is back');
+    expect(await told(alpha, amy)).toEqual(both('reinstated'));
+  });
+
+  test('where nothing came of it, nobody is told', async () => {
+    await expect(setContactActive(house, alpha.contactId, true, 'is there')).rejects.toMatchObject({ reason: 'conflict' });
+    const amy = await makeParty('amy@alpha.example');
+    const taken = { address: house.members[1].address, name: null, certificate: amy.public };
+    await expect(addContact(house, memberId, taken)).rejects.toMatchObject({ reason: 'conflict' });
+    expect(await told()).toEqual({});
+  });
+
+  test('whoever has a certificate can read that another one was given in his name, and that his was retired', async () => {
+    const another = await generate(alpha.address, 'alpha', {});
+    const { certificate } = await addCertificate(house, alpha.contactId, another.public);
+    expect(await told(alpha)).toEqual({ [alpha.address]: [`A certificate of ${alpha.address} was proposed`] });
+    const lena = house.team[0].contactId;
+    await retireCertificate(house, alpha.contactId, certificate.id, lena);
+    expect(await told(alpha)).toEqual({ [alpha.address]: [`A certificate of ${alpha.address} was retired`] });
+    await addCertificate(house, alpha.contactId, another.public);
+    expect(await told(alpha)).toEqual({ [alpha.address]: [`A certificate of ${alpha.address} was proposed`] });
+    const current = await certificates.current(house.db, alpha.contactId);
+    await retireCertificate(house, alpha.contactId, current?.id ?? '', lena);
+    expect(await told(alpha)).toEqual({ [alpha.address]: [`A certificate of ${alpha.address} was retired`] });
+  });
+
+  test('of a new one that he signs himself with the old one he is not told that it waits', async () => {
+    const another = await generate(alpha.address, 'alpha', {});
+    await replaceCertificate(house, alpha.contactId, await binary(another.public));
+    expect(await told(alpha)).toEqual({});
+  });
+});
