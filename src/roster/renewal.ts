@@ -1,6 +1,7 @@
 import type { Deed } from '../audit/entry.ts';
 import type { Instant } from '../clock.ts';
 import type { Renewal } from '../pgp/renewal.ts';
+import * as admission from '../store/admission.ts';
 import * as certificates from '../store/certificates.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -13,6 +14,9 @@ import type { Waiting } from './shown.ts';
  */
 export async function writeRenewal(db: Db, certificate: Certificate, renewal: Renewal, now: Instant): Promise<void> {
   await certificates.renew(db, certificate, renewal.facts.data, renewal.facts.keys);
+  const { before, after } = renewal.encryptionKey;
+  // Of the current one a person has approved the other key; here nobody has shown yet that its owner can read what is sealed to it.
+  if (certificate.state !== 'current' && after !== null && before !== after) await admission.dropProofsOf(db, certificate.id);
   const isWrittenTo = certificate.state === 'current' || certificate.state === 'mail';
   if (!isWrittenTo || renewal.whyNot !== null) return;
   await deliveries.retryForCertificate(db, { contactId: certificate.contact_id, certificateId: certificate.id }, now);

@@ -129,6 +129,11 @@ export async function dropProofs(db: Db, memberId: string): Promise<void> {
     .execute();
 }
 
+/** What was proved of a certificate counts no more, and what was asked is not answered any more. */
+export async function dropProofsOf(db: Db, certificateId: string): Promise<void> {
+  await db.deleteFrom('key_proofs').where('certificate_id', '=', certificateId).execute();
+}
+
 /** Ids of certificates of a contact that were proved. */
 export async function provedCertificates(db: Db, contactId: string): Promise<Set<string>> {
   const rows = await db

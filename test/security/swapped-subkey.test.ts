@@ -242,6 +242,18 @@ eachEngine((engine) => {
     expect((await certificates.byId(house.db, certificate.id))?.state).toBe('proposed');
   });
 
+  test('what was proved of a proposed certificate counts no more once another encryption key is in it', async () => {
+    const lena = house.team[0].contactId;
+    const fresh = await generate(alpha.address, 'alpha', {});
+    const { certificate } = await addCertificate(house, alpha.contactId, fresh.public);
+    await proveCertificate(house, alpha.contactId, certificate.id);
+    await addCertificate(house, alpha.contactId, await changed(fresh, house.clock.now(), { subkey: true }));
+    const approve = () => approveCertificate(house, alpha.contactId, certificate.id, lena);
+    await expect(approve()).rejects.toMatchObject({ reason: 'conflict', message: expect.stringContaining('Nobody has proved') });
+    await proveCertificate(house, alpha.contactId, certificate.id);
+    expect(await approve()).toMatchObject({ state: 'current' });
+  });
+
   test('one that a person refuses is gone', async () => {
     const swapped = await changed(alpha, house.clock.now(), { subkey: true });
     const lena = await house.token('admin', house.team[0].address);
