@@ -5,10 +5,12 @@ import type { Renewal } from '../pgp/renewal.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 
-/** A revocation that was known once holds for good: whoever brings a copy without it, and whosever the certificate was before. */
 type Knowing = Pick<Seams, 'db' | 'pgp' | 'clock'>;
 
-/** As `pgp.readCertificate`, with what every copy that was ever kept revokes. */
+/**
+ * As `pgp.readCertificate`, with what every copy that was ever kept revokes. What was known once holds for good: whoever brings a copy
+ * without it, and whosever the certificate was before.
+ */
 export async function readKnown(seams: Knowing, newer: string | Uint8Array): Promise<CertificateFacts> {
   return asKnown(seams, await seams.pgp.readCertificate(newer));
 }
