@@ -11,7 +11,7 @@ import * as audit from '../store/audit.ts';
 import { connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
 import { readNamed } from './file.ts';
 import { linesOf } from './lines.ts';
-import { columns, type LocalOptions, localCommand, print, printable, withLocal } from './local.ts';
+import { collect, columns, type LocalOptions, localCommand, print, printable, withLocal } from './local.ts';
 
 export function register(program: Command): void {
   const command = program.command('audit').description('the log of everything that was done');
@@ -32,15 +32,12 @@ export function register(program: Command): void {
     .requiredOption(
       '--key <certificate>',
       'a file with certificates of the intake list, which signs heads, as `keys export --all` or `gpg --export` writes it (repeat it for more)',
-      collectKeys,
+      collect,
     )
     .option('--head <file>', 'audit-head-N.txt of a mail, its .asc beside it (repeat it for more)', collect, [])
     .option('--json', 'print JSON')
     .action(verify);
 }
-
-const collectKeys = (value: string, all: string[] = []) => [...all, value];
-const collect = (value: string, all: string[]) => [...all, value];
 
 function lines(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('A whole number of lines.');

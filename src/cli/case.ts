@@ -5,7 +5,7 @@ import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, Limited, P
 import { Refusal } from '../refusal.ts';
 import { connect, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
 import { readNamed, readText } from './file.ts';
-import { columns, print, printable } from './local.ts';
+import { collect, columns, print, printable } from './local.ts';
 import { memberId } from './member.ts';
 
 interface ScheduleOptions extends RemoteOptions {
@@ -60,10 +60,6 @@ export function register(program: Command): void {
   add('deliveries', 'list the copies of a case')
     .argument(...id)
     .action(deliveries);
-}
-
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
 }
 
 const at = (id: string, rest = '') => `/cases/${encodeURIComponent(id)}${rest}`;

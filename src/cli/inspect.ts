@@ -13,7 +13,7 @@ import { addressesOf, readSecretKeys } from '../pgp/secret.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
 import { asRefusal, type Reason, Refusal } from '../refusal.ts';
 import { readNamed } from './file.ts';
-import { columns, print } from './local.ts';
+import { collect, columns, print } from './local.ts';
 import { askSecret } from './prompt.ts';
 
 interface Options {
@@ -21,8 +21,6 @@ interface Options {
   cert: string[];
   json?: true;
 }
-
-const collect = (value: string, all: string[]) => [...all, value];
 
 export function register(program: Command): void {
   program

@@ -66,6 +66,11 @@ export function printable(line: string): string {
   return line.replace(/[^\P{Cc}\t]|[\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (sign) => `\\u{${sign.codePointAt(0)?.toString(16)}}`);
 }
 
+/** For an option that may be given again: all that was given, in its order. */
+export function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
 /** `2026-09-22`, or a dash. */
 export function day(instant: number | null): string {
   return instant === null ? '-' : new Date(instant).toISOString().slice(0, 10);

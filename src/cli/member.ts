@@ -4,7 +4,7 @@ import { AdmissionView, CriteriaView, Exposed, MemberView } from '../http/schema
 import { Refusal } from '../refusal.ts';
 import { type Client, connect, connectAsAnyone, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
 import { readCertificateText, readJson } from './file.ts';
-import { columns, print, printable } from './local.ts';
+import { collect, columns, print, printable } from './local.ts';
 
 export function register(program: Command): void {
   const command = program
@@ -72,10 +72,6 @@ export function register(program: Command): void {
   add('exposure', 'list the cases that are not public and that a member has seen')
     .argument(...of)
     .action(exposure);
-}
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, value];
 }
 
 async function list(options: RemoteOptions & { state?: string; list?: string; group?: string }): Promise<void> {

@@ -16,7 +16,7 @@ import {
 } from '../embargo/policy.ts';
 import { allPolicies, type OwnPolicies, policyNamed } from '../embargo/presets.ts';
 import { misused } from './client.ts';
-import { columns, print } from './local.ts';
+import { collect, columns, print } from './local.ts';
 
 interface Options {
   config?: string;
@@ -55,10 +55,6 @@ export function register(program: Command): void {
     .option('--reason <words>', 'why it may be longer, or noticed later, than usual')
     .option('--now <instant>', 'look at it as of then (default: now)')
     .action(check);
-}
-
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
 }
 
 const HERE = './config.json';
