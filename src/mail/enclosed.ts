@@ -1,7 +1,7 @@
 import { type Block, blocksIn } from './armor.ts';
 import { decodedBody, decodeText, type Entity, entityText, fieldsNamed, fileName, isAttachment, leaves } from './message.ts';
 import { isText } from './shown.ts';
-import { isUtf8 } from './text.ts';
+import { hasUtf16Mark, isUtf8 } from './text.ts';
 
 /** Names of files that hold OpenPGP data, as they say. */
 const FILE = /\.(pgp|gpg|asc)$/i;
@@ -107,8 +107,7 @@ export function messageIn(bytes: Uint8Array): Uint8Array | undefined {
 function withoutEncodingMark(bytes: Uint8Array): Uint8Array {
   const [first, second, third] = bytes;
   if (first === 0xef && second === 0xbb && third === 0xbf) return bytes.subarray(3);
-  const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
-  return isUtf16 ? Buffer.from(decodeText(bytes, 'utf-16')) : bytes;
+  return hasUtf16Mark(bytes) ? Buffer.from(decodeText(bytes, 'utf-16')) : bytes;
 }
 
 /** The most of a part that is looked at for a certificate. */

@@ -80,7 +80,7 @@ const UTF8 = 'utf-8';
 export function charsetOf(text: Uint8Array, declared?: string): string {
   const label = declared?.trim().toLowerCase() ?? '';
   if (ESCAPED.test(label) && isKnown(label) && text.includes(ESC)) return label;
-  if (hasMark(text)) return utf16.encoding;
+  if (hasUtf16Mark(text)) return utf16.encoding;
   if (isUtf8(text)) return UTF8;
   // Armor may stand in a part of two octets a letter, and the text in it be of one.
   const isWide = /^(utf-?(16|32)|ucs-)/.test(label);
@@ -90,7 +90,7 @@ export function charsetOf(text: Uint8Array, declared?: string): string {
 }
 
 /** RFC 2781 §3.2; Windows' own programs write it. */
-function hasMark([first, second]: Uint8Array): boolean {
+export function hasUtf16Mark([first, second]: Uint8Array): boolean {
   return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
 }
 
