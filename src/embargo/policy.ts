@@ -47,17 +47,19 @@ export interface NamedPolicy {
 /** When each clock started, where it has. */
 export type Starts = Partial<Record<Start, Instant>>;
 
-export type Code =
-  | 'PAST'
-  | 'NO_UTC_OFFSET'
-  | 'OVER_MAX'
-  | 'OVER_REPORT_MAX'
-  | 'NOTICE_TOO_SHORT'
-  | 'BAD_WEEKDAY'
-  | 'WEEKEND'
-  | 'HOLIDAY'
-  | 'BAD_SLOT'
-  | 'OVERRIDE_NEEDS_REASON';
+export const CODES = [
+  'PAST',
+  'NO_UTC_OFFSET',
+  'OVER_MAX',
+  'OVER_REPORT_MAX',
+  'NOTICE_TOO_SHORT',
+  'BAD_WEEKDAY',
+  'WEEKEND',
+  'HOLIDAY',
+  'BAD_SLOT',
+  'OVERRIDE_NEEDS_REASON',
+] as const;
+export type Code = (typeof CODES)[number];
 
 export interface Violation {
   code: Code;

@@ -1,4 +1,5 @@
 import { type TSchema, Type } from 'typebox';
+import { CODES } from '../embargo/policy.ts';
 import { NOT_ON_A_LINE } from '../roster/entries.ts';
 import { InstantUtc } from './instant.ts';
 
@@ -27,25 +28,12 @@ export const Audience = Type.Enum(['contact', 'reporter', 'stranger', 'public'],
   description: '"contact", "reporter", "stranger" or "public"',
 });
 
-const VIOLATIONS = [
-  'PAST',
-  'NO_UTC_OFFSET',
-  'OVER_MAX',
-  'OVER_REPORT_MAX',
-  'NOTICE_TOO_SHORT',
-  'BAD_WEEKDAY',
-  'WEEKEND',
-  'HOLIDAY',
-  'BAD_SLOT',
-  'OVERRIDE_NEEDS_REASON',
-];
-
 /** What a policy says of an instant. */
 export const PolicyAnswer = Type.Object({
   ok: Type.Boolean(),
   violations: Type.Array(
     Type.Object({
-      code: Type.Enum(VIOLATIONS, { description: VIOLATIONS.join(', ') }),
+      code: Type.Enum([...CODES], { description: CODES.join(', ') }),
       policy: OrNull(Type.String({ description: 'whose rule it is' })),
       message: Type.String(),
       latest: Type.Optional(InstantUtc),
