@@ -1,6 +1,6 @@
 import type { Deed, Detail } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
-import { newId } from '../clock.ts';
+import { type Instant, newId } from '../clock.ts';
 import { armorCertificate, type CertificateFacts } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Renewal } from '../pgp/renewal.ts';
@@ -49,8 +49,7 @@ export async function addContact(
   return db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await recipients.lockExternal(trx);
-    const member = await members.byId(trx, memberId);
-    if (!member) throw new Refusal('not-found', `There is no member ${memberId}`);
+    const member = await mustBe(trx, memberId);
     if (isOut(member.state)) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}`);
     const unfit = unfitAddress(await standingAt(trx, address), address);
     const problem = unfit ?? takenCertificate(await holdersOf(trx, facts), facts, address);
@@ -376,12 +375,14 @@ export async function usableCertificate(seams: Seams, armored: string | Uint8Arr
   return facts;
 }
 
+/** Gives until when it can be. Throws Refusal `unusable-certificate`. */
 export async function mustBeUsable(
   { pgp, clock }: Pick<Seams, 'pgp' | 'clock'>,
   { fingerprint, data }: Pick<CertificateFacts, 'fingerprint' | 'data'>,
-): Promise<void> {
+): Promise<{ until: Instant | null }> {
   const state = await pgp.usable(data, clock.now());
   if (!state.usable) throw new Refusal('unusable-certificate', `The certificate ${fingerprint} cannot be used: ${state.reason}`);
+  return state;
 }
 
 async function insert(

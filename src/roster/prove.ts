@@ -11,6 +11,7 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
+import { mustBeUsable } from './contacts.ts';
 import { isOut, next } from './state.ts';
 import { prepareNotice, teamList, tellMember } from './tell.ts';
 
@@ -58,11 +59,13 @@ export async function askForProof(seams: Seams, { project }: { project: string }
   return asked.length;
 }
 
-async function mustLast({ pgp }: Seams, { fingerprint, data }: Certificate, now: Instant): Promise<void> {
-  const state = await pgp.usable(data, now);
-  if (!state.usable) throw new Refusal('unusable-certificate', `The certificate ${fingerprint} cannot be used: ${state.reason}`);
-  if (state.until !== null && state.until < now + LEAST_LIFE)
-    throw new Refusal('unusable-certificate', `The certificate ${fingerprint} ends within 14 days: have it extended first`);
+async function mustLast(seams: Seams, certificate: Certificate, now: Instant): Promise<void> {
+  const { until } = await mustBeUsable(seams, certificate);
+  if (until !== null && until < now + LEAST_LIFE)
+    throw new Refusal(
+      'unusable-certificate',
+      `The certificate ${certificate.fingerprint} ends within 14 days: have it extended first`,
+    );
 }
 
 async function ask(
