@@ -1,15 +1,22 @@
+import { kinds } from '../post/kinds.ts';
 import type { Seams } from '../seams.ts';
+import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as needToKnow from '../store/need-to-know.ts';
+import * as posts from '../store/posts.ts';
+import type { Post } from '../store/schema.ts';
 
 /*
  * A case may be for some members alone. Whoever makes copies of something of a case asks here, in the transaction that writes them;
  * whoever sends one asks again, as it may have waited for long. Who is outside learns no more than of a case that does not exist.
+ * Who is on the list is asked again in the same way.
  */
 
 /** Why a copy is held whose contact may not know of its case any more. */
 export const OUTSIDE = 'need-to-know';
+/** Why a copy is held whose contact is on its list no more, or has unsubscribed from it. */
+export const OFF_LIST = 'not-on-list';
 
 /** Whether a member may know of a case, whatever state he is in: nobody is kept out, or he is one of those, or of the response team. */
 export async function mayKnow(db: Db, caseId: string, memberId: string): Promise<boolean> {
@@ -27,21 +34,48 @@ export async function insidersOf<Person extends { memberId: string }>(
   return people.filter(({ memberId }) => insiders === null || insiders.has(memberId));
 }
 
-/** Queues the copies that are held for that reason and whose contacts may know of their case now. Gives how many. */
+/** Those of them who still get what is distributed through the list of a post; all where it is for each of them and for no list. */
+export async function onListOf<Person extends { id: string }>(
+  db: Db,
+  { kind, list_id: listId }: Pick<Post, 'kind' | 'list_id'>,
+  people: readonly Person[],
+): Promise<Person[]> {
+  if (!kinds[kind].toList || people.length === 0) return [...people];
+  const ids = people.map(({ id }) => id);
+  // The team has what goes through any list; what is for the people behind one, they alone.
+  const reached = await contacts.reachedBy(db, ids, kind === 'owner' ? null : listId);
+  return people.filter(({ id }) => reached.has(id));
+}
+
+/**
+ * Queues the copies that are held for one of these reasons and whose contacts may have them now. A dispatch that a later one has taken
+ * the place of is not sent so late: its copy ends, and the team is told. Gives how many there are of either, for the log.
+ */
 export async function letInsidersHave(
   trx: Db,
   clock: Seams['clock'],
-  of: { caseId: string } | { memberId: string },
-): Promise<number> {
-  const held = await deliveries.heldFor(trx, OUTSIDE, of);
-  let queued = 0;
-  for (const caseId of new Set(held.map((copy) => copy.caseId))) {
-    const copies = await insidersOf(
-      trx,
-      caseId,
-      held.filter((copy) => copy.caseId === caseId),
-    );
-    for (const { id } of copies) if (await deliveries.retry(trx, id, clock.now())) queued++;
+  of: { caseId: string } | { memberId: string } | { contactId: string },
+): Promise<{ released: number; superseded: number }> {
+  const count = { released: 0, superseded: 0 };
+  for (const { copies, ...post } of byPost(await deliveries.heldFor(trx, [OUTSIDE, OFF_LIST], of))) {
+    const inside = await onListOf(trx, post, await insidersOf(trx, post.case_id, copies));
+    const superseded = post.kind === 'dispatch' && (await posts.isSuperseded(trx, post));
+    for (const { copyId } of inside) {
+      if (superseded) count.superseded += await deliveries.supersede(trx, copyId, clock.now());
+      else if (await deliveries.retry(trx, copyId, clock.now())) count.released++;
+    }
   }
-  return queued;
+  return count;
+}
+
+type OfPost = Pick<Post, 'id' | 'kind' | 'list_id' | 'case_id' | 'bundle_hash'>;
+
+function byPost(held: readonly deliveries.HeldCopy[]): (OfPost & { copies: deliveries.HeldCopy[] })[] {
+  const found = new Map<string, OfPost & { copies: deliveries.HeldCopy[] }>();
+  for (const copy of held) {
+    const known = found.get(copy.post.id);
+    if (known) known.copies.push(copy);
+    else found.set(copy.post.id, { ...copy.post, copies: [copy] });
+  }
+  return [...found.values()];
 }

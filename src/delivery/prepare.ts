@@ -11,14 +11,15 @@ import {
 import type { ListKey } from '../pgp/keyring.ts';
 import { kinds } from '../post/kinds.ts';
 import { Refusal } from '../refusal.ts';
+import { receives } from '../roster/state.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import type { Case, Delivery, List, MemberState, Post } from '../store/schema.ts';
+import type { Case, Delivery, List, Post } from '../store/schema.ts';
 import { type Composed, listFields, listHeaders, personalHeaders } from './compose.ts';
 import { PRIORITY } from './copies.ts';
-import { insidersOf, OUTSIDE } from './need-to-know.ts';
+import { insidersOf, OFF_LIST, OUTSIDE, onListOf } from './need-to-know.ts';
 
 /** A post, opened and composed, with all that its copies share. */
 export interface Opened {
@@ -63,21 +64,20 @@ export async function prepare(seams: Seams, opened: Opened, batch: readonly Deli
   );
 }
 
-/** Of whom is held for his key the certificate itself says why. */
-const RECEIVES: readonly MemberState[] = ['active', 'key_hold'];
-
 async function sealForContacts(seams: Seams, opened: Opened, copies: readonly Delivery[]): Promise<Map<string, Prepared>> {
   const prepared = new Map<string, Prepared>();
   const ids = copies.flatMap(({ contact_id }) => contact_id ?? []);
   if (ids.length === 0) return prepared;
   const people = await deliveries.sendingContacts(seams.db, ids);
-  // Whatever made the copy, and however long ago: who may know of its case is asked at the moment of sending.
+  // Whatever made the copy, and however long ago: who is on its list and may know of its case is asked at the moment of sending.
   const inside = new Set(await insidersOf(seams.db, opened.post.case_id, [...people.values()]));
+  const onList = new Set(await onListOf(seams.db, opened.post, [...people.values()]));
   const sealable: { copy: Delivery; certificate: Uint8Array }[] = [];
   for (const copy of copies) {
     const person = people.get(copy.contact_id ?? '');
-    if (!person?.active || !RECEIVES.includes(person.memberState)) prepared.set(copy.id, { held: 'not-active' });
+    if (!person?.active || !receives(person.memberState)) prepared.set(copy.id, { held: 'not-active' });
     else if (!inside.has(person)) prepared.set(copy.id, { held: OUTSIDE });
+    else if (!onList.has(person)) prepared.set(copy.id, { held: OFF_LIST });
     else if (person.certificate === null) prepared.set(copy.id, { held: 'no-certificate' });
     else if (person.waits) prepared.set(copy.id, { held: 'changed' });
     else sealable.push({ copy, certificate: person.certificate });

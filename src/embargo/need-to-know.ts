@@ -42,7 +42,7 @@ export async function limitCase(local: Local, caseId: string, to: Insiders | nul
     await needToKnow.replace(trx, caseId, to === null ? { groups: [], members: [] } : await known(trx, to));
     const changed = { revision: seen.revision + 1, updated_at: clock.now() };
     if (!(await cases.change(trx, seen, changed))) throw new Refusal('stale');
-    const released = await letInsidersHave(trx, clock, { caseId });
+    const had = await letInsidersHave(trx, clock, { caseId });
     const seenBy = await outsidersWhoSaw(trx, caseId);
     const after = idsOf(await needToKnow.ofCase(trx, caseId));
     await record(trx, local, {
@@ -53,7 +53,7 @@ export async function limitCase(local: Local, caseId: string, to: Insiders | nul
         groupsBefore: before.groups,
         membersBefore: before.members,
         revision: changed.revision,
-        released,
+        ...had,
         seenBy: seenBy.map(({ contactId }) => contactId),
       },
     });

@@ -1,6 +1,6 @@
 import { record } from '../audit/record.ts';
 import { newId, toIso } from '../clock.ts';
-import { mayKnow } from '../delivery/need-to-know.ts';
+import { letInsidersHave, mayKnow } from '../delivery/need-to-know.ts';
 import { openPost } from '../delivery/opening.ts';
 import { dateValue, entity, filePart, words } from '../mail/outgoing.ts';
 import { keyPart } from '../notices/write.ts';
@@ -126,7 +126,11 @@ async function subscribe({ seams, list, roster }: Asked): Promise<Outcome> {
     return { lines: [`${contact.address} gets ${list.address} now`] };
   }
   if (!roster.lists.includes(list.id)) throw new Refusal('forbidden', 'Your organisation is not on this list');
-  const changed = await subscription(seams, list, 'subscribe', (trx) => contacts.resubscribe(trx, contact.id, list.id));
+  const changed = await subscription(seams, list, 'subscribe', async (trx) => {
+    const back = await contacts.resubscribe(trx, contact.id, list.id);
+    if (back) await letInsidersHave(trx, clock, { contactId: contact.id });
+    return back;
+  });
   return { lines: [changed ? `${contact.address} gets ${list.address} again` : 'you had it already'] };
 }
 

@@ -15,20 +15,22 @@ export interface KindOfPost {
    * Reply-To. What the people behind a list have among themselves must not come back to its members; null: the list itself.
    */
   voice: 'owner' | 'request' | null;
+  /** It is for who is on the list, and for nobody who has left it by the time that his copy goes out; any other copy is for him. */
+  toList: boolean;
 }
 
-const mail = { fromMail: true, clear: null, submitted: null, silent: false, voice: null } as const;
-const notice = { fromMail: false, clear: null, submitted: 'auto-generated', silent: false, voice: null } as const;
-const reply = { fromMail: false, clear: null, submitted: 'auto-replied', silent: true, voice: null } as const;
+const mail = { fromMail: true, clear: null, submitted: null, silent: false, voice: null, toList: false } as const;
+const notice = { fromMail: false, clear: null, submitted: 'auto-generated', silent: false, voice: null, toList: false } as const;
+const reply = { fromMail: false, clear: null, submitted: 'auto-replied', silent: true, voice: null, toList: false } as const;
 
 export const kinds: Readonly<Record<PostKind, KindOfPost>> = {
-  report: mail,
-  post: mail,
-  owner: { ...mail, silent: true, voice: 'owner' },
+  report: { ...mail, toList: true },
+  post: { ...mail, toList: true },
+  owner: { ...mail, silent: true, voice: 'owner', toList: true },
   request: mail,
   bounce: mail,
   draft: notice,
-  dispatch: { ...notice, submitted: null },
+  dispatch: { ...notice, submitted: null, toList: true },
   public: { ...notice, clear: 'public', submitted: null },
   lifted: notice,
   news: notice,

@@ -1,5 +1,6 @@
 import { record } from '../audit/record.ts';
 import { DAY, type Instant, toIso } from '../clock.ts';
+import { letInsidersHave } from '../delivery/need-to-know.ts';
 import { readyToJudge, removalAsked } from '../notices/templates.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -157,14 +158,15 @@ export async function decide(
     const state = await moveTo(trx, seen, step, reason, now);
     for (const id of ids) await members.addToList(trx, memberId, id);
     await groups.add(trx, groups.memberships(memberId, named));
+    if (ids.length + named.length > 0) await letInsidersHave(trx, clock, { memberId });
     const review = step === 'activate' ? { review_at: now + REVIEW, review_told_at: null } : {};
     await members.change(trx, memberId, review);
     await tellMember(trx, seams, told, memberId);
-    if (step === 'reject') await letGo(trx, memberId);
+    const ended = step === 'reject' ? { ended: await letGo(trx, memberId, now) } : {};
     if (step === 'suspend') await mustHaveReaders(trx, await members.listsOf(trx, memberId));
     // Whoever asked for his removal was answered by that.
     if (step === 'reinstate') await admission.dropRemovals(trx, memberId);
-    await record(trx, seams, deed(`member.${step}`, seen, state, { reason, lists: ids, groups: [...named] }));
+    await record(trx, seams, deed(`member.${step}`, seen, state, { reason, lists: ids, groups: [...named], ...ended }));
     return mustBe(trx, memberId);
   });
 }
@@ -209,8 +211,8 @@ export async function remove(
     }
     const state = await moveTo(trx, member, 'remove', reason, clock.now());
     await tellMember(trx, seams, told, memberId);
-    await letGo(trx, memberId);
-    await record(trx, seams, deed('member.remove', member, state, { by: by.id, reason }));
+    const ended = await letGo(trx, memberId, clock.now());
+    await record(trx, seams, deed('member.remove', member, state, { by: by.id, reason, ended }));
     return { member: await mustBe(trx, memberId), pending: false };
   });
 }

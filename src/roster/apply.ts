@@ -176,7 +176,7 @@ async function again(trx: Db, { clock }: Seams, member: Member): Promise<Member>
   if (!next(member.state, 'apply-again')) throw new Refusal('conflict', `"${member.organisation}" is ${member.state} already`);
   await members.change(trx, member.id, { round: member.round + 1, review_at: null, review_told_at: null });
   // What was said and proved before counts no more, and who was his contact then is one only if he is named again.
-  await letGo(trx, member.id);
+  await letGo(trx, member.id, clock.now());
   await admission.dropProofs(trx, member.id);
   await moveTo(trx, member, 'apply-again', null, clock.now());
   return mustBe(trx, member.id);

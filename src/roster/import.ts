@@ -239,7 +239,7 @@ async function write(tx: Db, batch: readonly Rows[], { clock, now, reason }: Wri
   );
   for (const { step } of batch) {
     for (const one of step.renewals) await writeNew(tx, one, now);
-    if (step.member && step.groups.length > 0) await letInsidersHave(tx, clock, { memberId: step.member.id });
+    if (step.member && step.groups.length + step.lists.length > 0) await letInsidersHave(tx, clock, { memberId: step.member.id });
     if (!step.activate || !step.member) continue;
     const activated = await members.setState(tx, step.member.id, { from: step.member.state, to: 'active', reason, now });
     if (!activated) throw new Refusal('conflict', `"${step.organisation}" was changed meanwhile: import again`);

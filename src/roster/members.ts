@@ -54,7 +54,8 @@ export interface MemberChange {
 }
 
 /**
- * Changes a member's product, lists and groups: what he is sent from now on. `expected`: the version that whoever asks has seen.
+ * Changes a member's product, lists and groups: what he is sent from now on, what is held for him that he may have then included.
+ * `expected`: the version that whoever asks has seen.
  * Throws Refusal: not-found, stale; invalid for another list; conflict where he is out, or an intake list would be left without readers.
  */
 export async function changeMember(
@@ -75,10 +76,11 @@ export async function changeMember(
     for (const list of after) if (!before.includes(list)) await members.addToList(trx, id, list);
     for (const list of before) if (!after.includes(list)) await members.removeFromList(trx, id, list);
     await mustHaveReaders(trx, before);
-    const regrouped = named === undefined ? {} : await changeGroups(trx, local, id, named);
+    const regrouped = named === undefined ? {} : await changeGroups(trx, id, named);
+    const had = wanted || named ? await letInsidersHave(trx, clock, { memberId: id }) : {};
     const to = { ...(product === undefined ? {} : { product }), updated_at: clock.now() };
     await members.change(trx, id, to);
-    const detail = { ...(product === undefined ? {} : { product }), lists: after, before, ...regrouped };
+    const detail = { ...(product === undefined ? {} : { product }), lists: after, before, ...regrouped, ...had };
     await record(trx, local, { action: 'member.change', subject: `member:${id}`, detail });
     return { ...member, ...to };
   });
@@ -92,11 +94,10 @@ export async function mustBeVersion(trx: Db, member: Member, expected: string | 
   if (expected !== undefined && versionOf(await members.placed(trx, member)) !== expected) throw new Refusal('stale');
 }
 
-/** Gives what is recorded of it. A case that he may know of now sends what was held for him. */
-async function changeGroups(trx: Db, { clock }: Local, id: string, wanted: readonly string[]) {
+/** Gives what is recorded of it. */
+async function changeGroups(trx: Db, id: string, wanted: readonly string[]) {
   const [before, after] = [await groups.ofMember(trx, id), [...new Set(wanted)].sort()];
   await groups.replace(trx, id, after);
-  await letInsidersHave(trx, clock, { memberId: id });
   return { groups: after, groupsBefore: before };
 }
 

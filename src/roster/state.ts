@@ -63,3 +63,8 @@ export function isCandidate(state: MemberState): boolean {
 export function isOut(state: MemberState): boolean {
   return (OUT as readonly MemberState[]).includes(state);
 }
+
+/** Whether copies go to a member's contacts; of whom is held for his key the certificate itself says why it cannot. */
+export function receives(state: MemberState): boolean {
+  return state === 'active' || state === 'key_hold';
+}

@@ -1,7 +1,9 @@
 import type { Deed } from '../audit/entry.ts';
+import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
 import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
 import type { Contact, Member, MemberState } from '../store/schema.ts';
@@ -15,13 +17,18 @@ export async function actingPerson(db: Db, personId: string | null): Promise<Con
   return person;
 }
 
-/** Who is out is on no list, in no group, and has no contact who acts or gets anything. */
-export async function letGo(trx: Db, memberId: string): Promise<void> {
+/**
+ * Who is out is on no list, in no group, and has no contact who acts or gets anything: what waits for one of them ends, so that nobody
+ * gets it who comes again. Gives how many copies that are.
+ */
+export async function letGo(trx: Db, memberId: string, now: Instant): Promise<number> {
   const on = await members.listsOf(trx, memberId);
   for (const list of on) await members.removeFromList(trx, memberId, list);
   await groups.replace(trx, memberId, []);
   await contacts.retireAll(trx, memberId);
+  await contacts.resubscribeAll(trx, memberId);
   await mustHaveReaders(trx, on);
+  return deliveries.endOfMember(trx, memberId, 'let-go', now);
 }
 
 export async function mustBe(db: Db, id: string): Promise<Member> {

@@ -94,6 +94,30 @@ export async function activeOfList(db: Db, listId: string): Promise<ListContact[
   }));
 }
 
+/**
+ * Those of these contacts whose members are on that list, or of the response team, and who have not unsubscribed from it; null: those of
+ * the team alone. Whatever state the member is in.
+ */
+export async function reachedBy(db: Db, ids: readonly string[], listId: string | null): Promise<Set<string>> {
+  const reached = new Set<string>();
+  for (const some of portions(ids)) {
+    const rows = await db
+      .selectFrom('contacts')
+      .innerJoin('member_lists', 'member_lists.member_id', 'contacts.member_id')
+      .innerJoin('lists', 'lists.id', 'member_lists.list_id')
+      .leftJoin('unsubscribed', (join) =>
+        join.onRef('unsubscribed.contact_id', '=', 'contacts.id').onRef('unsubscribed.list_id', '=', 'member_lists.list_id'),
+      )
+      .select('contacts.id')
+      .where('contacts.id', 'in', some)
+      .where('unsubscribed.list_id', 'is', null)
+      .where((eb) => eb.or([eb('lists.role', '=', 'intake'), ...(listId === null ? [] : [eb('lists.id', '=', listId)])]))
+      .execute();
+    for (const { id } of rows) reached.add(id);
+  }
+  return reached;
+}
+
 /** Whether an active contact of an active member is on a list of that role; on an intake list, he is of the response team. */
 export async function isOn(db: Db, id: string, role: ListRole): Promise<boolean> {
   const row = await db
@@ -186,4 +210,27 @@ export async function resubscribe(db: Db, contactId: string, listId: string): Pr
     .where('list_id', '=', listId)
     .executeTakeFirst();
   return numDeletedRows === 1n;
+}
+
+/** Of all contacts of a member, from every list. */
+export async function resubscribeAll(db: Db, memberId: string): Promise<void> {
+  await db
+    .deleteFrom('unsubscribed')
+    .where('contact_id', 'in', (eb) => eb.selectFrom('contacts').select('id').where('member_id', '=', memberId))
+    .execute();
+}
+
+/** The addresses of the lists that these contacts have unsubscribed from, sorted, by contact; who has from none is left out. */
+export async function unsubscribedFrom(db: Db, ids: readonly string[]): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>();
+  if (ids.length === 0) return found;
+  const rows = await db
+    .selectFrom('unsubscribed')
+    .innerJoin('lists', 'lists.id', 'unsubscribed.list_id')
+    .select(['unsubscribed.contact_id as contactId', 'lists.address'])
+    .where('unsubscribed.contact_id', 'in', ids)
+    .orderBy('lists.address')
+    .execute();
+  for (const { contactId, address } of rows) found.set(contactId, [...(found.get(contactId) ?? []), address]);
+  return found;
 }

@@ -1,6 +1,6 @@
 import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
-import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, PostKind } from './schema.ts';
+import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, Post, PostKind } from './schema.ts';
 
 /*
  * The states of a delivery, and who changes them:
@@ -15,6 +15,8 @@ import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, PostK
  *  queued, deferred ---------> held              a person stopped it, or its post
  *  queued, deferred, held ---> failed            a person refused its post (terminal)
  *         deferred, held ----> failed            a person dropped it (terminal)
+ *                   held ----> failed            a later dispatch took its place (terminal)
+ *  queued, deferred, held ---> failed            its contact's organisation is out (terminal)
  *
  * It may give it back before the relay's own answer is written down: that is noted (`bounced_at`), and a copy that is delivered then
  * has failed.
@@ -251,21 +253,58 @@ export async function drop(db: Db, id: string, now: Instant): Promise<boolean> {
   return result.numUpdatedRows === 1n;
 }
 
-/** The copies for contacts that are held for that reason: of a case, or of a member's contacts. */
+/** A copy that is held, with whom and what it is for. */
+export interface HeldCopy {
+  copyId: string;
+  /** Of its contact. */
+  id: string;
+  memberId: string;
+  post: Pick<Post, 'id' | 'kind' | 'list_id' | 'case_id' | 'bundle_hash'>;
+}
+
+/** The copies for contacts that are held for one of these reasons: of a case, of a member's contacts, or of one contact. */
 export async function heldFor(
   db: Db,
-  reason: string,
-  of: { caseId: string } | { memberId: string },
-): Promise<{ id: string; caseId: string | null; memberId: string }[]> {
-  return db
+  reasons: readonly string[],
+  of: { caseId: string } | { memberId: string } | { contactId: string },
+): Promise<HeldCopy[]> {
+  const rows = await db
     .selectFrom('deliveries')
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
-    .select(['deliveries.id', 'deliveries.case_id as caseId', 'contacts.member_id as memberId'])
+    .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+    .select(['deliveries.id as copyId', 'contacts.id', 'contacts.member_id as memberId'])
+    .select(['posts.id as postId', 'posts.kind', 'posts.list_id', 'posts.bundle_hash', 'deliveries.case_id'])
     .where('deliveries.state', '=', 'held')
-    .where('deliveries.reason', '=', reason)
-    .where((eb) => ('caseId' in of ? eb('deliveries.case_id', '=', of.caseId) : eb('contacts.member_id', '=', of.memberId)))
+    .where('deliveries.reason', 'in', reasons)
+    .where((eb) => {
+      if ('caseId' in of) return eb('deliveries.case_id', '=', of.caseId);
+      return 'memberId' in of ? eb('contacts.member_id', '=', of.memberId) : eb('contacts.id', '=', of.contactId);
+    })
     .orderBy('deliveries.id')
     .execute();
+  return rows.map(({ copyId, id, memberId, postId, ...post }) => ({ copyId, id, memberId, post: { id: postId, ...post } }));
+}
+
+/** Ends a held copy of a dispatch in whose place another one was sent; the team is to know. Gives how many that are. */
+export async function supersede(db: Db, id: string, now: Instant): Promise<number> {
+  const result = await db
+    .updateTable('deliveries')
+    .set({ state: 'failed', reason: 'superseded', settled_at: now, told_at: null })
+    .where('id', '=', id)
+    .where('state', '=', 'held')
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
+
+/** Ends what a member's contacts have not been sent; whoever decided on him knows it. Gives how many copies. */
+export async function endOfMember(db: Db, memberId: string, reason: string, now: Instant): Promise<number> {
+  const result = await db
+    .updateTable('deliveries')
+    .set({ state: 'failed', reason, settled_at: now, told_at: now })
+    .where('contact_id', 'in', (eb) => eb.selectFrom('contacts').select('id').where('member_id', '=', memberId))
+    .where('state', 'in', [...WAITING, 'held'])
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
 }
 
 /** What a copy is held for where the certificate is the reason. */

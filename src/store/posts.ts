@@ -198,3 +198,21 @@ export async function ofThread(
   if (listIds !== undefined) query = query.where('list_id', 'in', listIds.length > 0 ? listIds : ['']);
   return query.execute();
 }
+
+/** Whether another bundle of its case was dispatched through its list since: the newest dispatch that counts carries another one. */
+export async function isSuperseded(
+  db: Db,
+  { case_id, list_id, bundle_hash }: Pick<Post, 'case_id' | 'list_id' | 'bundle_hash'>,
+): Promise<boolean> {
+  const newest = await db
+    .selectFrom('posts')
+    .select('bundle_hash')
+    .where('case_id', '=', case_id)
+    .where('list_id', '=', list_id)
+    .where('kind', '=', 'dispatch')
+    .where('state', '=', 'accepted')
+    .orderBy('received_at', 'desc')
+    .orderBy('id', 'desc')
+    .executeTakeFirst();
+  return newest !== undefined && newest.bundle_hash !== bundle_hash;
+}

@@ -1,0 +1,135 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DAY, HOUR } from '../../src/clock.ts';
+import { letInsidersHave } from '../../src/delivery/need-to-know.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
+import { limitCase } from '../../src/embargo/need-to-know.ts';
+import { addPatch } from '../../src/embargo/schedule.ts';
+import { keyIdOf } from '../../src/pgp/key-packets.ts';
+import { acts } from '../../src/post/acts.ts';
+import { decide, remove } from '../../src/roster/admission.ts';
+import { apply } from '../../src/roster/apply.ts';
+import { CRITERIA } from '../../src/roster/criteria.ts';
+import { changeMember } from '../../src/roster/members.ts';
+import * as certificates from '../../src/store/certificates.ts';
+import * as contacts from '../../src/store/contacts.ts';
+import * as lists from '../../src/store/lists.ts';
+import * as members from '../../src/store/members.ts';
+import { arm, armed, caseOf, PATCH } from '../embargo/armed.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
+import { type Outbox, outbox } from './outbox.ts';
+
+const rules = { project: 'orbit', criteria: CRITERIA, terms: null };
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let box: Outbox;
+  let caseId: string;
+  /** Of the member "Alpha". */
+  let memberId: string;
+
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    memberId = (await members.byOrganisation(house.db, 'Alpha'))?.id ?? '';
+    caseId = (await armed(house, house.clock.now() + 30 * DAY)).id;
+    box = outbox(house);
+    await box.drain();
+  });
+
+  /** The relay takes nothing for now: the copies are deferred. */
+  const dispatchLater = async () => {
+    const taking = box.answers;
+    box.answers = () => ({ state: 'deferred', reason: 'try-later', response: '451 later' });
+    await dispatch(house, caseId, LISTS.distributors);
+    await box.drain();
+    box.answers = taking;
+    house.clock.moveTo(house.clock.now() + HOUR);
+  };
+  const copiesOf = (contactId: string) =>
+    house.db
+      .selectFrom('deliveries')
+      .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+      .select(['deliveries.state', 'deliveries.reason'])
+      .where('posts.kind', '=', 'dispatch')
+      .where('contact_id', '=', contactId)
+      .orderBy('deliveries.id')
+      .execute();
+  const gone = async () => (await box.drain()).map(({ to }) => to).sort();
+  const toMembers = async () => (await gone()).filter((to) => !to.endsWith('@orbit.example'));
+
+  describe('a copy that was made while its contact was on the list', () => {
+    test('is held where he was taken off it, and goes when he is put on it again', async () => {
+      const [alpha, beta] = house.members;
+      await dispatchLater();
+      await changeMember(house, memberId, { lists: [] });
+      expect(await toMembers()).toEqual([beta.address]);
+      expect(await copiesOf(alpha.contactId)).toEqual([{ state: 'held', reason: 'not-on-list' }]);
+      await changeMember(house, memberId, { lists: [LISTS.distributors] });
+      expect(await toMembers()).toEqual([alpha.address]);
+    });
+
+    test('is held where he has unsubscribed, and stays so until he is back', async () => {
+      const [alpha, beta] = house.members;
+      await dispatchLater();
+      await contacts.unsubscribe(house.db, alpha.contactId, 'distributors', house.clock.now());
+      expect(await toMembers()).toEqual([beta.address]);
+      expect(await letInsidersHave(house.db, house.clock, { memberId })).toEqual({ released: 0, superseded: 0 });
+      const list = await lists.byAddress(house.db, LISTS.distributors);
+      const [roster] = await certificates.byKeyIds(house.db, [keyIdOf(alpha.fingerprint)]);
+      if (!list || !roster) throw new Error('a list and a certificate');
+      await acts.subscribe({ seams: house, list, roster, team: false, project: 'orbit', enclosed: [], room: 0 }, {
+        name: 'subscribe',
+      } as never);
+      expect(await toMembers()).toEqual([alpha.address]);
+    });
+
+    test('ends with his removal: who comes again gets nothing of before', async () => {
+      const [alpha] = house.members;
+      await dispatchLater();
+      await contacts.unsubscribe(house.db, alpha.contactId, 'distributors', house.clock.now());
+      for (const { contactId } of house.team.slice(0, 2)) await remove(house, rules, memberId, contactId, 'leaked');
+      expect(await copiesOf(alpha.contactId)).toEqual([{ state: 'failed', reason: 'let-go' }]);
+      await apply(house, rules, {
+        organisation: 'Alpha',
+        product: null,
+        contact: { address: alpha.address, name: null, certificate: alpha.public },
+        terms: null,
+        answers: CRITERIA.map(({ id: criterion }) => ({ criterion, answer: 'Yes.', evidence: null })),
+      });
+      await decide(house, rules, memberId, 'activate', { reason: 'again', lists: [LISTS.distributors] });
+      await box.drain();
+      expect(await copiesOf(alpha.contactId)).toEqual([{ state: 'failed', reason: 'let-go' }]);
+      // Nor is he unsubscribed as he was.
+      expect(await dispatch(house, caseId, LISTS.distributors)).toMatchObject({ copies: 1 });
+    });
+  });
+
+  test('what was reported goes to nobody who has left the team meanwhile', async () => {
+    const [lena] = house.team;
+    await house.report();
+    await changeMember(house, memberId, { lists: [LISTS.security] });
+    await changeMember(house, (await members.byOrganisation(house.db, 'Orbit'))?.id ?? '', { lists: [LISTS.distributors] });
+    expect(await gone()).not.toContain(lena.address);
+    const held = house.db.selectFrom('deliveries').select('reason').where('contact_id', '=', lena.contactId);
+    expect(await held.where('state', '=', 'held').execute()).toEqual([{ reason: 'not-on-list' }]);
+  });
+
+  describe('a dispatch in whose place a later one was sent', () => {
+    test('ends for who may have it at last, and the next dispatch brings him the newest', async () => {
+      const [alpha, beta] = house.members;
+      await dispatchLater();
+      await limitCase(house, caseId, { groups: [], members: [memberId] });
+      expect(await toMembers()).toEqual([alpha.address]);
+      await addPatch(house, caseId, { name: 'better.patch', bytes: PATCH.bytes });
+      await arm(house, await caseOf(house, caseId));
+      await dispatch(house, caseId, LISTS.distributors);
+      expect(await toMembers()).toEqual([alpha.address]);
+      await limitCase(house, caseId, null);
+      expect(await copiesOf(beta.contactId)).toEqual([{ state: 'failed', reason: 'superseded' }]);
+      expect(await toMembers()).toEqual([]);
+      expect(await dispatch(house, caseId, LISTS.distributors)).toMatchObject({ copies: 1 });
+      expect(await toMembers()).toEqual([beta.address]);
+    });
+  });
+});
