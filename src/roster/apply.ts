@@ -1,3 +1,4 @@
+import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { type Clock, DAY, newId } from '../clock.ts';
 import { send } from '../delivery/send.ts';
@@ -78,13 +79,13 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
       trx,
       wish.answers.map((answer) => ({ member_id: member.id, round: member.round, ...answer })),
     );
-    const { contact, before } = await contactOf(trx, seams, member, wish.contact, brought);
+    const { contact, before, released } = await contactOf(trx, seams, member, wish.contact, brought);
     const { fingerprint } = brought.facts;
     const what = { organisation: wish.organisation, product: wish.product, round: member.round, terms: wish.terms };
     const detail = { ...what, contact, fingerprint, before };
     await tellMember(trx, seams, toMember, member.id);
     await tellTeam(trx, seams, toTeam);
-    await record(trx, seams, { action: 'member.apply', subject: `member:${member.id}`, detail });
+    await record(trx, seams, ...released, { action: 'member.apply', subject: `member:${member.id}`, detail });
     return { ...member, product: wish.product, terms: wish.terms };
   });
 }
@@ -183,8 +184,9 @@ async function again(trx: Db, { clock }: Seams, member: Member): Promise<Member>
 }
 
 /**
- * Gives its id, and the fingerprint of the certificate that counted before. A contact that a former member had stays his, with a
- * certificate that takes the place of the old one; the old one stays among his, retired, and counts again where he brings it again.
+ * Gives its id, the fingerprint of the certificate that counted before, and what is to be recorded of others who lost theirs. A contact
+ * that a former member had stays his, with a certificate that takes the place of the old one; the old one stays among his, retired, and
+ * counts again where he brings it again.
  */
 async function contactOf(
   trx: Db,
@@ -192,7 +194,7 @@ async function contactOf(
   member: Member,
   { address: written, name }: Application['contact'],
   { facts, renewed }: Brought,
-): Promise<{ contact: string; before: string | null }> {
+): Promise<{ contact: string; before: string | null; released: Deed[] }> {
   const address = written.toLowerCase();
   const now = clock.now();
   const own = await contactAt(trx, member, address);
@@ -200,11 +202,10 @@ async function contactOf(
   const problem = (own ? undefined : unfitAddress(standing, address)) ?? takenCertificate(standing.keys, facts, address);
   if (problem !== undefined) throw new Refusal('conflict', problem);
   const contact = own ?? { id: newId(clock), member_id: member.id, address, name, active: 1, created_at: now };
-  if (!own) {
-    await releaseTo(trx, [{ address, certificate: facts }]);
-    await contacts.insert(trx, contact);
-  } else await contacts.setActive(trx, own.id, true);
-  return { contact: contact.id, before: await putInPlace(trx, clock, contact.id, { facts, renewed }) };
+  const released = own ? [] : await releaseTo(trx, [{ address, certificate: facts }]);
+  if (own) await contacts.setActive(trx, own.id, true);
+  else await contacts.insert(trx, contact);
+  return { contact: contact.id, before: await putInPlace(trx, clock, contact.id, { facts, renewed }), released };
 }
 
 /** Makes it the current one of the contact, and gives the fingerprint of the one that was; null where there was none. */

@@ -55,12 +55,12 @@ export async function addContact(
     const problem = unfit ?? takenCertificate(await holdersOf(trx, facts), facts, address);
     if (problem !== undefined) throw new Refusal('conflict', problem);
     const contact = { id: newId(clock), member_id: memberId, address, name, active: 1, created_at: clock.now() };
-    await releaseTo(trx, [{ address, certificate: facts }]);
+    const released = await releaseTo(trx, [{ address, certificate: facts }]);
     await contacts.insert(trx, contact);
     const inserted = await insert(seams, trx, contact.id, facts, 'current');
     await tellOfContact(trx, seams, told, contact);
     const detail = { member: memberId, address, fingerprint: facts.fingerprint };
-    await record(trx, seams, { action: 'contact.add', subject: `contact:${contact.id}`, detail });
+    await record(trx, seams, ...released, { action: 'contact.add', subject: `contact:${contact.id}`, detail });
     return { contact, certificate: inserted };
   });
 }

@@ -148,8 +148,7 @@ async function writeAll(tx: Db, steps: readonly Step[], writing: Writing, progre
   const deeds: Deed[] = [];
   for (let from = 0; from < steps.length; from += BATCH) {
     const batch = steps.slice(from, from + BATCH).map((step) => rowsOf(step, writing));
-    await write(tx, batch, writing);
-    for (const one of batch) deeds.push(...one.deeds);
+    deeds.push(...(await write(tx, batch, writing)), ...batch.flatMap((one) => one.deeds));
     progress('writing', from + batch.length, steps.length);
   }
   return deeds;
@@ -211,8 +210,8 @@ function addContact(rows: Rows, { address, name, certificate }: NewContact, { cl
   rows.deeds.push({ action: 'contact.add', subject: `contact:${contact.id}`, detail });
 }
 
-/** All new rows of a kind at once: the database is not taken for long. */
-async function write(tx: Db, batch: readonly Rows[], { clock, now, reason }: Writing): Promise<void> {
+/** All new rows of a kind at once: the database is not taken for long. Gives what is recorded of those who are out and lost theirs. */
+async function write(tx: Db, batch: readonly Rows[], { clock, now, reason }: Writing): Promise<Deed[]> {
   await members.insertAll(
     tx,
     batch.flatMap((one) => one.members),
@@ -225,7 +224,7 @@ async function write(tx: Db, batch: readonly Rows[], { clock, now, reason }: Wri
     tx,
     batch.flatMap((one) => one.groups),
   );
-  await releaseTo(
+  const released = await releaseTo(
     tx,
     batch.flatMap(({ step }) => step.contacts),
   );
@@ -244,6 +243,7 @@ async function write(tx: Db, batch: readonly Rows[], { clock, now, reason }: Wri
     const activated = await members.setState(tx, step.member.id, { from: step.member.state, to: 'active', reason, now });
     if (!activated) throw new Refusal('conflict', `"${step.organisation}" was changed meanwhile: import again`);
   }
+  return released;
 }
 
 async function writeNew(tx: Db, { certificate, renewal, waiting, version }: RenewedContact, now: Instant): Promise<void> {

@@ -7,13 +7,16 @@ import type { Local } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
+import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
-import type { List, Recipient } from '../store/schema.ts';
+import type { List, Member, Recipient } from '../store/schema.ts';
 import { Address } from './entries.ts';
+import { releaseAddresses } from './standing.ts';
+import { isCandidate } from './state.ts';
 
 /**
  * Puts an address on a public list. `external` marks another's list or archive, to which nothing but what is
- * released may ever be addressed: so it cannot be a contact of a member.
+ * released may ever be addressed: so it cannot be a contact of a member. Who is out gives his address up for it.
  * Throws Refusal: not-found, bad-address, conflict.
  */
 export async function addRecipient(
@@ -28,12 +31,28 @@ export async function addRecipient(
   const row = { id: newId(clock), list_id: listId, address: address.toLowerCase(), kind, created_at: clock.now() };
   await db.transaction().execute(async (trx) => {
     if (kind === 'external') await recipients.lockExternal(trx);
-    if (kind === 'external' && (await contacts.byAddress(trx, address)))
-      throw new Refusal('conflict', `${address} is a contact of a member, so it cannot be an external public address`);
+    const released = kind === 'external' ? await releaseAddresses(trx, [row.address]) : [];
+    const owner = kind === 'external' ? await ownerOf(trx, row.address) : undefined;
+    if (owner) throw new Refusal('conflict', whyNotExternal(address, owner));
     await recipients.insert(trx, row);
-    await record(trx, local, { action: 'recipient.add', subject: `list:${listId}`, detail: { address: row.address, kind } });
+    await record(trx, local, ...released, {
+      action: 'recipient.add',
+      subject: `list:${listId}`,
+      detail: { address: row.address, kind },
+    });
   });
   return row;
+}
+
+async function ownerOf(db: Db, address: string): Promise<Member | undefined> {
+  const contact = await contacts.byAddress(db, address);
+  return contact && (await members.byId(db, contact.member_id));
+}
+
+/** Anybody may have applied with it. */
+function whyNotExternal(address: string, { organisation, state }: Member): string {
+  const why = `${address} is a contact of a member, "${organisation}", so it cannot be an external public address`;
+  return isCandidate(state) ? `${why}. It has only applied: reject that application first` : why;
 }
 
 /** Throws Refusal('not-found') where the list is not public or the address does not get it. */

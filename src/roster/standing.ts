@@ -1,3 +1,4 @@
+import type { Deed } from '../audit/entry.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
@@ -35,14 +36,35 @@ export async function standingAt(db: Db, address: string): Promise<Addresses> {
   };
 }
 
-/** Takes addresses and keys from members who are out, for contacts that are written next. Addresses are in lower case. */
-export async function releaseTo(trx: Db, people: readonly { address: string; certificate: ReadCertificate }[]): Promise<void> {
-  const addresses = people.map(({ address }) => address);
-  for (const { id } of await contacts.ofFormerMembers(trx, addresses)) await contacts.release(trx, id);
-  await certificates.retireOfFormerMembers(
+/**
+ * Takes addresses and keys from members who are out, for contacts that are written next. Addresses are in lower case. Gives what is to be
+ * recorded of it: nobody else notes whose an address was.
+ */
+export async function releaseTo(trx: Db, people: readonly { address: string; certificate: ReadCertificate }[]): Promise<Deed[]> {
+  const released = await releaseAddresses(
+    trx,
+    people.map(({ address }) => address),
+  );
+  const retired = await certificates.retireOfFormerMembers(
     trx,
     people.flatMap(({ certificate }) => fingerprintsOf(certificate)),
   );
+  const retirings = retired.map(({ id, contactId, fingerprint }) => ({
+    action: 'certificate.retire',
+    subject: `contact:${contactId}`,
+    detail: { certificate: id, fingerprint, taken: true },
+  }));
+  return [...released, ...retirings];
+}
+
+/** As `releaseTo`, of addresses alone. */
+export async function releaseAddresses(trx: Db, addresses: readonly string[]): Promise<Deed[]> {
+  const deeds: Deed[] = [];
+  for (const { id, member_id: member, address } of await contacts.ofFormerMembers(trx, addresses)) {
+    await contacts.release(trx, id);
+    deeds.push({ action: 'contact.release', subject: `contact:${id}`, detail: { member, address } });
+  }
+  return deeds;
 }
 
 /** Who has the keys of a certificate. */

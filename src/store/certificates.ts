@@ -208,9 +208,10 @@ export async function promote(db: Db, contactId: string, id: string): Promise<vo
 }
 
 /** Those of members who are out that hold one of these keys, upper-case hex: a signature leads to one person. */
-export async function retireOfFormerMembers(db: Db, fingerprints: readonly string[]): Promise<void> {
-  for (const some of portions(fingerprints))
-    await db
+export async function retireOfFormerMembers(db: Db, fingerprints: readonly string[]): Promise<Retired[]> {
+  const retired: Retired[] = [];
+  for (const some of portions(fingerprints)) {
+    const rows = await db
       .updateTable('certificates')
       .set({ state: 'retired' })
       .where('state', 'in', ['current', 'proposed'])
@@ -224,7 +225,19 @@ export async function retireOfFormerMembers(db: Db, fingerprints: readonly strin
           .where('certificate_keys.fingerprint', 'in', some)
           .where('members.state', 'in', OUT),
       )
+      .returning(['id', 'contact_id', 'fingerprint'])
       .execute();
+    for (const { id, contact_id, fingerprint } of rows)
+      if (contact_id !== null) retired.push({ id, contactId: contact_id, fingerprint });
+  }
+  return retired;
+}
+
+/** A certificate that counts no more, of a contact. */
+export interface Retired {
+  id: string;
+  contactId: string;
+  fingerprint: string;
 }
 
 /** One that was retired waits for a person again. */

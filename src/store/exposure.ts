@@ -10,6 +10,7 @@ export interface ExposedCase {
   state: string;
   releaseAt: Instant | null;
   contactId: string;
+  /** That his copy went to: his own may be somebody else's by now. */
   address: string;
   /** Of his copy. */
   delivery: string;
@@ -26,7 +27,7 @@ export async function ofMember(db: Db, memberId: string): Promise<ExposedCase[]>
     .select(['cases.id as caseId', 'cases.state', 'cases.release_at as releaseAt'])
     .select([
       'contacts.id as contactId',
-      'contacts.address',
+      'deliveries.address',
       'deliveries.state as delivery',
       'deliveries.settled_at as settledAt',
     ])
@@ -34,7 +35,7 @@ export async function ofMember(db: Db, memberId: string): Promise<ExposedCase[]>
     .where('cases.state', '<>', 'released')
     .where('posts.kind', 'in', TELLS)
     .orderBy('cases.id')
-    .orderBy('contacts.address')
+    .orderBy('deliveries.address')
     .execute();
 }
 
@@ -60,14 +61,14 @@ export async function ofCase(db: Db, caseId: string): Promise<ExposedContact[]> 
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
     .innerJoin('members', 'members.id', 'contacts.member_id')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
-    .select(['members.id as memberId', 'members.organisation', 'contacts.id as contactId', 'contacts.address'])
+    .select(['members.id as memberId', 'members.organisation', 'contacts.id as contactId', 'deliveries.address'])
     .select((eb) => [eb.fn.countAll().as('copies'), eb.fn.max('deliveries.settled_at').as('lastAt')])
     .where('deliveries.case_id', '=', caseId)
     .where('posts.kind', 'in', TELLS)
     .where((eb) => eb.or([eb('deliveries.state', 'in', ['delivered', 'leased']), eb('deliveries.bounced_at', 'is not', null)]))
-    .groupBy(['members.id', 'members.organisation', 'contacts.id', 'contacts.address'])
+    .groupBy(['members.id', 'members.organisation', 'contacts.id', 'deliveries.address'])
     .orderBy('members.organisation')
-    .orderBy('contacts.address')
+    .orderBy('deliveries.address')
     .execute();
   return rows.map((row) => ({ ...row, copies: Number(row.copies), lastAt: row.lastAt === null ? null : Number(row.lastAt) }));
 }

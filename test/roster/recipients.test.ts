@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import { SYSTEM } from '../../src/audit/entry.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { addRecipient, removeRecipient } from '../../src/roster/recipients.ts';
+import * as audit from '../../src/store/audit.ts';
+import * as contacts from '../../src/store/contacts.ts';
 import * as recipients from '../../src/store/recipients.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { addLists, clock, entry, pgp } from './roster-file.ts';
@@ -48,6 +50,22 @@ eachEngine((engine) => {
       hint: expect.stringContaining('is a contact of a member'),
     });
     expect(await add('subscriber')).toMatchObject({ address: 'a@alpha.example' });
+  });
+
+  test('who has only applied is named, and gives his address up when he is rejected', async () => {
+    const deps = await open();
+    await importRoster(deps, [await entry('Alpha', 'oss@public.example')], { activate: null, dryRun: false });
+    const add = () => addRecipient(deps, { list: LIST, address: 'OSS@public.example', kind: 'external' });
+    await expect(add()).rejects.toMatchObject({ reason: 'conflict', hint: expect.stringContaining('"Alpha"') });
+    await expect(add()).rejects.toMatchObject({ hint: expect.stringContaining('reject that application first') });
+    const contact = await contacts.byAddress(deps.db, 'oss@public.example');
+    await deps.db.updateTable('members').set({ state: 'rejected' }).execute();
+    expect(await add()).toMatchObject({ address: 'oss@public.example', kind: 'external' });
+    expect(await contacts.byAddress(deps.db, 'oss@public.example')).toBeUndefined();
+    const logged = await audit.page(deps.db, { action: 'contact.release', limit: 9 });
+    expect(logged.map(({ line }) => JSON.parse(line))).toMatchObject([
+      { subject: `contact:${contact?.id}`, detail: { member: contact?.member_id, address: 'oss@public.example' } },
+    ]);
   });
 
   test('what is not there cannot be removed', async () => {
