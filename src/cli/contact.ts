@@ -62,8 +62,14 @@ const at = (contact: string, rest = '') => `/contacts/${encodeURIComponent(conta
 async function list(member: string, options: RemoteOptions): Promise<void> {
   const client = connect(options);
   const items = await everyPage(client, `/members/${await memberId(client, member)}/contacts`, ContactView);
-  const rows = items.map((item) => [item.address, item.name ?? '-', item.active ? 'active' : 'retired', item.fingerprint ?? '-']);
-  print(options, items, columns([['ADDRESS', 'NAME', 'STATE', 'CERTIFICATE'], ...rows]).map(printable));
+  const rows = items.map((item) => [
+    item.address,
+    item.name ?? '-',
+    item.active ? 'active' : 'retired',
+    item.fingerprint ?? '-',
+    item.unsubscribed.join(' ') || '-',
+  ]);
+  print(options, items, columns([['ADDRESS', 'NAME', 'STATE', 'CERTIFICATE', 'UNSUBSCRIBED'], ...rows]).map(printable));
 }
 
 type AddOptions = RemoteOptions & { certificate: string; name?: string };
@@ -81,9 +87,10 @@ async function setActive(verb: string, contact: string, options: RemoteOptions &
 }
 
 function tell(options: RemoteOptions, contact: Static<typeof ContactView>): void {
-  const { address, active, fingerprint } = contact;
+  const { address, active, fingerprint, unsubscribed } = contact;
   const has = fingerprint === null ? 'no certificate: his copies wait' : `the certificate ${fingerprint}`;
-  print(options, contact, [`${address} is ${active ? 'active' : 'retired'} and has ${has}`].map(printable));
+  const without = unsubscribed.length > 0 ? [`He has unsubscribed from ${unsubscribed.join(', ')}`] : [];
+  print(options, contact, [`${address} is ${active ? 'active' : 'retired'} and has ${has}`, ...without].map(printable));
 }
 
 async function certificates(...[contact, options]: Of): Promise<void> {

@@ -47,10 +47,20 @@ export function contactRoutes(app: App, api: Api): void {
   decideCertificate(app, api, 'retire', retireCertificate, 'Retire a certificate: nothing is encrypted to it from now on');
 }
 
-/** `fingerprint`: of his current certificate. */
-function contactView(contact: Contact, fingerprint: string | null = null): Static<typeof ContactView> {
-  const { id, member_id, address, name, active, created_at } = contact;
-  return { id, memberId: member_id, address, name, active: active === 1, fingerprint, createdAt: toIso(created_at) };
+async function contactViews(db: Db, found: readonly Contact[]): Promise<Static<typeof ContactView>[]> {
+  const ids = found.map(({ id }) => id);
+  const current = await certificates.currentFingerprints(db, ids);
+  const unsubscribed = await contacts.unsubscribedFrom(db, ids);
+  return found.map(({ id, member_id, address, name, active, created_at }) => ({
+    id,
+    memberId: member_id,
+    address,
+    name,
+    active: active === 1,
+    fingerprint: current.get(id) ?? null,
+    unsubscribed: unsubscribed.get(id) ?? [],
+    createdAt: toIso(created_at),
+  }));
 }
 
 /** `proved`: ids of those of the contact that were. */
@@ -85,11 +95,7 @@ function listContacts(app: App, { seams: { db } }: Api): void {
       (of) => contacts.page(db, { ...of, memberId: id }),
       ({ address }) => address,
     );
-    const current = await certificates.currentFingerprints(
-      db,
-      items.map((contact) => contact.id),
-    );
-    return { items: items.map((contact) => contactView(contact, current.get(contact.id))), next };
+    return { items: await contactViews(db, items), next };
   });
 }
 
@@ -97,10 +103,10 @@ function postContact(app: App, { seams, changed }: Api): void {
   const body = Type.Object({ address: Address, name, certificate: Armored }, strict);
   const schema = { tags, summary: 'Add a contact with his certificate', params: ById, body, response: { 201: ContactView } };
   app.post('/members/:id/contacts', { schema }, async ({ params, body: wish, caller }, reply) => {
-    const { contact, certificate } = await addContact(acting(seams, caller), params.id, { ...wish, name: wish.name ?? null });
+    const { contact } = await addContact(acting(seams, caller), params.id, { ...wish, name: wish.name ?? null });
     changed.deliveries();
     reply.code(201);
-    return contactView(contact, certificate.fingerprint);
+    return shownContact(seams.db, contact);
   });
 }
 
@@ -114,7 +120,9 @@ async function knownContact(db: Db, named: string): Promise<Contact> {
 const ByContact = Type.Object({ id: Name }, { description: 'the id or the address of a contact' });
 
 async function shownContact(db: Db, contact: Contact): Promise<Static<typeof ContactView>> {
-  return contactView(contact, (await certificates.current(db, contact.id))?.fingerprint);
+  const [view] = await contactViews(db, [contact]);
+  if (!view) throw new Error('a contact has no view');
+  return view;
 }
 
 function showContact(app: App, { seams: { db } }: Api): void {

@@ -293,6 +293,7 @@ export const ContactView = Type.Object({
   name: OrNull(Type.String()),
   active: Type.Boolean(),
   fingerprint: OrNull(Type.String({ description: 'of the current certificate' })),
+  unsubscribed: Type.Array(Type.String(), { description: 'addresses of lists of his member that he wants nothing of' }),
   createdAt: InstantUtc,
 });
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { DAY, toIso } from '../../src/clock.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
 import * as certificates from '../../src/store/certificates.ts';
+import * as contacts from '../../src/store/contacts.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as lists from '../../src/store/lists.ts';
 import { outbox } from '../delivery/outbox.ts';
@@ -153,6 +154,17 @@ eachEngine((engine) => {
     expect(added).toMatchObject({ status: 201, body: { address: gina.address, fingerprint: gina.fingerprint, active: true } });
     expect((await api.ask(admin, `GET ${at}`)).body.items).toEqual([added.body]);
     expect(await api.ask(admin, 'GET /api/v1/members/none/contacts')).toMatchObject(refusal(404, 'not-found'));
+  });
+
+  test('what a contact has unsubscribed from is shown with him', async () => {
+    const { api, admin } = await open();
+    const [alpha, beta] = api.house.members;
+    await contacts.unsubscribe(api.house.db, alpha.contactId, 'distributors', api.house.clock.now());
+    const shown = await api.ask(admin, `GET /api/v1/contacts/${alpha.contactId}`);
+    expect(shown).toMatchObject({ status: 200, body: { fingerprint: alpha.fingerprint, unsubscribed: [LISTS.distributors] } });
+    const listed = await api.ask(admin, `GET /api/v1/members/${shown.body.memberId}/contacts`);
+    expect(listed.body.items).toEqual([shown.body]);
+    expect((await api.ask(admin, `GET /api/v1/contacts/${beta.contactId}`)).body.unsubscribed).toEqual([]);
   });
 
   test('the key that a list is to have is shown, and called off as it was shown', async () => {
