@@ -110,12 +110,12 @@ async function show(member: string, options: RemoteOptions): Promise<void> {
     ...said.answers.map(
       ({ criterion, answer, evidence }) => `Answer:    ${criterion}: ${answer}${evidence ? ` (${evidence})` : ''}`,
     ),
-    ...said.vouches.map(({ contactId, statement, at: when }) => `Vouched:   ${contactId}, ${when}: ${statement}`),
+    ...said.vouches.map(({ address, statement, at: when }) => `Vouched:   ${address}, ${when}: ${statement}`),
     ...said.verdicts.map(
-      ({ personId, criterion, pass, note }) =>
-        `Verdict:   ${personId}: ${criterion} ${pass ? 'is met' : 'is NOT met'}${note ? `: ${note}` : ''}`,
+      ({ address, criterion, pass, note }) =>
+        `Verdict:   ${address}: ${criterion} ${pass ? 'is met' : 'is NOT met'}${note ? `: ${note}` : ''}`,
     ),
-    ...said.removals.map(({ personId, reason, at: when }) => `Removal:   asked for by ${personId}, ${when}: ${reason}`),
+    ...said.removals.map(({ address, reason, at: when }) => `Removal:   asked for by ${address}, ${when}: ${reason}`),
   ];
   print(options, said, lines.map(printable));
 }

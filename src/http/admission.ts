@@ -7,6 +7,7 @@ import { applyUnseen } from '../roster/apply.ts';
 import { Address, Entry, GroupName } from '../roster/entries.ts';
 import { askForProof } from '../roster/prove.ts';
 import * as admission from '../store/admission.ts';
+import * as contacts from '../store/contacts.ts';
 import * as exposure from '../store/exposure.ts';
 import type { Member } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
@@ -118,22 +119,32 @@ async function admissionView(
     admission.verdicts(db, round),
     standingRemovals(db, round, clock.now()),
   ]);
+  const people = [...vouches.map((one) => one.contact_id), ...[...verdicts, ...removals].map((one) => one.person_id)];
+  const addresses = new Map((await contacts.byIds(db, [...new Set(people)])).map(({ id, address }) => [id, address]));
+  const addressOf = (id: string) => addresses.get(id) ?? id;
   return {
     member: await shown(db, reply, member),
     answers: answers.map(({ criterion, answer, evidence }) => ({ criterion, answer, evidence })),
     vouches: vouches.map(({ contact_id, statement, created_at }) => ({
       contactId: contact_id,
+      address: addressOf(contact_id),
       statement,
       at: toIso(created_at),
     })),
     verdicts: verdicts.map(({ person_id, criterion, pass, note, created_at }) => ({
       personId: person_id,
+      address: addressOf(person_id),
       criterion,
       pass: pass === 1,
       note,
       at: toIso(created_at),
     })),
-    removals: removals.map(({ person_id, reason, created_at }) => ({ personId: person_id, reason, at: toIso(created_at) })),
+    removals: removals.map(({ person_id, reason, created_at }) => ({
+      personId: person_id,
+      address: addressOf(person_id),
+      reason,
+      at: toIso(created_at),
+    })),
   };
 }
 

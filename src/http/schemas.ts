@@ -251,21 +251,24 @@ export const MemberView = Type.Object({
   etag: Type.String({ description: 'for If-Match: another one after any change of it, of its lists or of its groups' }),
 });
 
+const Said = Type.String({ description: 'that of the contact who said it' });
+
 /** What was said of the present application. */
 export const AdmissionView = Type.Object({
   member: MemberView,
   answers: Type.Array(Type.Object({ criterion: Type.String(), answer: Type.String(), evidence: OrNull(Type.String()) })),
-  vouches: Type.Array(Type.Object({ contactId: Type.String(), statement: Type.String(), at: InstantUtc })),
+  vouches: Type.Array(Type.Object({ contactId: Type.String(), address: Said, statement: Type.String(), at: InstantUtc })),
   verdicts: Type.Array(
     Type.Object({
       personId: Type.String(),
+      address: Said,
       criterion: Type.String(),
       pass: Type.Boolean(),
       note: OrNull(Type.String()),
       at: InstantUtc,
     }),
   ),
-  removals: Type.Array(Type.Object({ personId: Type.String(), reason: Type.String(), at: InstantUtc })),
+  removals: Type.Array(Type.Object({ personId: Type.String(), address: Said, reason: Type.String(), at: InstantUtc })),
 });
 
 /** A case that is not public, and what became of a member's copy of it. */

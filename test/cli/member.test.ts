@@ -61,7 +61,8 @@ test('a member is vetted, suspended and removed from the command line', async ()
   await done(1, 'judge', 'Gamma Linux');
   expect(await done(2, 'judge', 'Gamma Linux')).toContain('Gamma Linux, vetted');
   const shown = await done(0, 'show', 'Gamma Linux');
-  expect(shown).toContain('Vouched:');
+  expect(shown).toMatch(/Vouched: +[a-z]+@orbit\.example, /);
+  expect(shown).toMatch(/Verdict: +[a-z]+@orbit\.example: /);
   expect(shown).toContain('users is met');
   // What an applicant writes steers no terminal.
   expect(shown).toContain('Yes\\u{202e}, alias.');
