@@ -108,6 +108,7 @@ function tell(options: RemoteOptions, item: Static<typeof ListView>): void {
   const lines = [
     `${item.address}, ${item.role}`,
     `Key:             ${item.fingerprint}`,
+    ...(item.nextKey === null ? [] : [`Next key:        ${item.nextKey.fingerprint}, from ${item.nextKey.from} on`]),
     `Encrypted only:  ${yesNo(item.encryptedOnly)}`,
     `Signed only:     ${yesNo(item.signedOnly)}`,
     `Members only:    ${yesNo(item.membersOnly)}`,
