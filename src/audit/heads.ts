@@ -4,10 +4,12 @@ import { send } from '../delivery/send.ts';
 import { filePart } from '../mail/outgoing.ts';
 import { auditHead } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { receives } from '../roster/state.ts';
 import type { Seams } from '../seams.ts';
 import * as audit from '../store/audit.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import type { Contact } from '../store/schema.ts';
 import type { End } from './entry.ts';
@@ -64,8 +66,15 @@ export async function signHead(seams: Seams, { project, days, to }: HeadOptions)
   });
 }
 
-/** Who cannot be found gets none, and the line in the log says so. */
+/** Who cannot be found, or is sent nothing as he stands, gets none, and the line in the log says so. */
 async function readersOf(db: Db, to: readonly string[]): Promise<Pick<Contact, 'id' | 'address'>[]> {
-  const found = await Promise.all(to.map((address) => contacts.byAddress(db, address)));
-  return found.filter((contact) => contact?.active === 1).map((contact) => contact as Contact);
+  const found = (await Promise.all(to.map((address) => contacts.byAddress(db, address)))).flatMap((contact) => contact ?? []);
+  const people = await deliveries.sendingContacts(
+    db,
+    found.map(({ id }) => id),
+  );
+  return found.filter(({ id }) => {
+    const person = people.get(id);
+    return person?.active && receives(person.memberState);
+  });
 }

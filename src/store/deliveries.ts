@@ -451,6 +451,7 @@ export interface SendingContact {
 }
 
 export async function sendingContacts(db: Db, ids: string[]): Promise<Map<string, SendingContact>> {
+  if (ids.length === 0) return new Map();
   const rows = await db
     .selectFrom('contacts')
     .innerJoin('members', 'members.id', 'contacts.member_id')
