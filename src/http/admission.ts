@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import { decide, judge, remove, reviewed, standingRemovals, vouch } from '../roster/admission.ts';
-import { applyUnseen } from '../roster/apply.ts';
+import { applyUnseen, mustHaveRoom } from '../roster/apply.ts';
 import { Address, Entry, GroupName } from '../roster/entries.ts';
 import { askForProof } from '../roster/prove.ts';
 import * as admission from '../store/admission.ts';
@@ -15,7 +15,7 @@ import { acting, callerOf } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { IfMatch, seenVersion } from './etag.ts';
 import { knownMember, shown } from './members.ts';
-import { limitRate } from './rate.ts';
+import { limitRate, placeOf } from './rate.ts';
 import { AdmissionView, ById, CriteriaView, Exposed, MemberView, Reason } from './schemas.ts';
 
 const tags = ['roster'];
@@ -69,7 +69,7 @@ function listCriteria(app: App, { admission: { criteria, terms } }: Api): void {
   app.get('/criteria', { schema }, async () => ({ criteria: [...criteria], terms }));
 }
 
-/** A minute, from one address. */
+/** A minute, from one place; and of all places as many as `mustHaveRoom` lets in. */
 const MOST_APPLICATIONS = 10;
 
 /** Nobody learns from the answer who is on the roster: what is wrong with the form itself is said, and nothing else. */
@@ -85,12 +85,13 @@ function postApplication(app: App, { seams, changed, admission: rules }: Api): v
   };
   // Before its body is read, and before its Idempotency-Key is kept.
   const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
-    const wait = applications.count(request.ip);
+    const wait = applications.count(placeOf(request.ip));
     if (wait === 0) return;
     reply.header('retry-after', String(wait));
     throw new Refusal('too-many-attempts');
   };
   app.post('/applications', { schema, onRequest }, async (request, reply) => {
+    await mustHaveRoom(seams);
     const { body, once } = request;
     const { contact, product: what, terms, answers } = body;
     const application = {

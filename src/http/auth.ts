@@ -9,7 +9,7 @@ import * as contacts from '../store/contacts.ts';
 import type { Claim } from '../store/idempotency.ts';
 import type { Token, TokenRole, TokenScope } from '../store/schema.ts';
 import * as tokens from '../store/tokens.ts';
-import { limitRate } from './rate.ts';
+import { limitRate, placeOf } from './rate.ts';
 
 /** Who asks, and what his token allows. */
 export interface Caller extends Approver {
@@ -48,7 +48,7 @@ export function authenticate(app: FastifyInstance, seams: Seams): void {
     if (access === undefined) throw new Error('a route without a rule');
     if (access === 'anyone') return;
     const token = await validToken(seams, request.headers.authorization);
-    if (!token) throw unauthenticated(request, reply, failures.count(request.ip));
+    if (!token) throw unauthenticated(request, reply, failures.count(placeOf(request.ip)));
     const wait = requests.count(token.id);
     if (wait > 0) throw slowDown(reply, wait, 'too-many-requests');
     await noteUse(seams, token, request);

@@ -28,3 +28,25 @@ export function limitRate(clock: Clock, most: number): Rate {
     },
   };
 }
+
+/**
+ * Whom an address is counted as: a whole /64 of IPv6 is one place, as whoever has one address of it has all of them (RFC 4291 §2.5.4,
+ * RFC 6177).
+ */
+export function placeOf(ip: string): string {
+  const plain = ip.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+  if (!plain.includes(':')) return plain;
+  const [before = '', after] = plain.split('::');
+  const groups = before === '' ? [] : before.split(':');
+  const filled = after === undefined ? groups : [...groups, ...zerosBefore(groups.length, after), ...after.split(':')];
+  return `${filled
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group || '0', 16).toString(16))
+    .join(':')}::/64`;
+}
+
+/** As many groups as make eight with those before, and with those after, of which an IPv4 address is two. */
+function zerosBefore(before: number, after: string): string[] {
+  const behind = after === '' ? 0 : after.split(':').length + (after.includes('.') ? 1 : 0);
+  return Array<string>(Math.max(0, 8 - before - behind)).fill('0');
+}

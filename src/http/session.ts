@@ -7,7 +7,7 @@ import { hashToken } from '../roster/tokens.ts';
 import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
 import { InstantUtc } from './instant.ts';
-import { limitRate } from './rate.ts';
+import { limitRate, placeOf } from './rate.ts';
 
 const tags = ['session'];
 const strict = { additionalProperties: false } as const;
@@ -54,8 +54,9 @@ export const SignedOut = Type.Object({ status: Type.Literal('signed out') });
 
 export function sessionRoutes(app: App, api: Api): void {
   const attempts = limitRate(api.seams.clock, MOST_SIGN_INS);
-  const limit = ({ ip }: FastifyRequest, reply: FastifyReply) => {
-    const wait = attempts.count(ip);
+  // Before anything is read of it, and before its Idempotency-Key is kept.
+  const limit = async ({ ip }: FastifyRequest, reply: FastifyReply) => {
+    const wait = attempts.count(placeOf(ip));
     if (wait === 0) return;
     reply.header('retry-after', String(wait));
     throw new Refusal('too-many-attempts', 'Too many sign-ins from there; try again later');
@@ -65,7 +66,7 @@ export function sessionRoutes(app: App, api: Api): void {
   deleteSession(app, api);
 }
 
-type Limit = (request: FastifyRequest, reply: FastifyReply) => void;
+type Limit = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
 /** Of a project that signs in. */
 function configured({ signIn: how }: Api): NonNullable<Api['signIn']> {
@@ -82,9 +83,8 @@ function getSignIn(app: App, api: Api, limit: Limit): void {
     querystring: Begin,
     response: { 200: SignIn },
   };
-  app.get('/sign-in', { schema }, async (request, reply) => {
+  app.get('/sign-in', { schema, onRequest: limit }, async (request) => {
     const { provider } = configured(api);
-    limit(request, reply);
     return provider.begin(request.query.redirectUri).catch((error: unknown) => logged(request, error));
   });
 }
@@ -96,9 +96,8 @@ function postSession(app: App, api: Api, limit: Limit): void {
     body: Finish,
     response: { 201: Session },
   };
-  app.post('/session', { schema }, async (request, reply): Promise<Static<typeof Session>> => {
+  app.post('/session', { schema, onRequest: limit }, async (request, reply): Promise<Static<typeof Session>> => {
     const { provider, rules } = configured(api);
-    limit(request, reply);
     const { secret, answer } = request.body;
     const account = await provider.finish(secret, urlOf(answer)).catch((error: unknown) => logged(request, error));
     const session = await signIn(api.seams, account, hashToken(secret), rules);

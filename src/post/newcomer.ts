@@ -1,11 +1,11 @@
-import { DAY, HOUR } from '../clock.ts';
+import { DAY } from '../clock.ts';
 import { send } from '../delivery/send.ts';
 import { requestAnswer } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { keyIdOf } from '../pgp/key-packets.ts';
 import type { OpenedMail, Signer } from '../pgp/open.ts';
 import { Refusal } from '../refusal.ts';
-import { type AdmissionRules, applyUnseen } from '../roster/apply.ts';
+import { type AdmissionRules, applyUnseen, mustHaveRoom } from '../roster/apply.ts';
 import { asKnown } from '../roster/known.ts';
 import { takeProof } from '../roster/prove.ts';
 import { isOut } from '../roster/state.ts';
@@ -14,7 +14,6 @@ import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import * as deliveries from '../store/deliveries.ts';
-import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
 import type { Certificate, List } from '../store/schema.ts';
 import { applicationForm, isApplication, parseApplication, type WrittenApplication } from './application.ts';
@@ -93,8 +92,6 @@ async function runProof(
   });
 }
 
-/** New ones in an hour, from wherever: more than that nobody reads, and a sender's server tries again. */
-const MOST_APPLICATIONS = 50;
 /** Of the answers that a day brings to one address: whoever fills in the form gets it right by then. */
 const MOST_ANSWERS = 10;
 
@@ -112,8 +109,7 @@ async function runApplication(
   { opened, roster }: Signed,
 ): Promise<Accepted> {
   const { db, clock, pgp } = seams;
-  if ((await members.enteredSince(db, clock.now() - HOUR)) >= MOST_APPLICATIONS)
-    throw new Refusal('too-many-attempts', 'There were many applications within an hour; try again later');
+  await mustHaveRoom(seams);
   const read = roster ? await pgp.readCertificate(roster.data) : await certificateOfSigner(pgp, opened, opened.signer);
   if (!read) throw new Refusal('request-unsigned', 'Enclose the certificate that signs your application');
   const facts = await asKnown(seams, read);

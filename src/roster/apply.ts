@@ -1,6 +1,6 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
-import { type Clock, DAY, newId } from '../clock.ts';
+import { type Clock, DAY, HOUR, newId } from '../clock.ts';
 import { send } from '../delivery/send.ts';
 import { knownApplication, newApplication } from '../notices/templates.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
@@ -8,6 +8,7 @@ import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
+import * as audit from '../store/audit.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
@@ -88,6 +89,16 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
     await record(trx, seams, ...released, { action: 'member.apply', subject: `member:${member.id}`, detail });
     return { ...member, product: wish.product, terms: wish.terms };
   });
+}
+
+/** Within an hour, by mail and over REST, from wherever, taken or not: more than that nobody reads. */
+export const MOST_APPLICATIONS = 50;
+
+/** Throws Refusal('too-many-attempts') where there were as many as that. */
+export async function mustHaveRoom({ db, clock }: Pick<Seams, 'db' | 'clock'>): Promise<void> {
+  const of = { since: clock.now() - HOUR, most: MOST_APPLICATIONS };
+  if ((await audit.recent(db, ['member.apply', 'member.apply-known'], of)) >= MOST_APPLICATIONS)
+    throw new Refusal('too-many-attempts', 'There were many applications within an hour; try again later');
 }
 
 /**

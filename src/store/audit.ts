@@ -1,4 +1,5 @@
 import type { Insertable, Selectable } from 'kysely';
+import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
 import { portions } from './rows.ts';
 import type { AuditTable } from './schema.ts';
@@ -65,4 +66,14 @@ export async function* lines(db: Db): AsyncGenerator<string> {
 /** The last line with that action. */
 export async function last(db: Db, action: string): Promise<AuditLine | undefined> {
   return await db.selectFrom('audit').selectAll().where('action', '=', action).orderBy('seq', 'desc').limit(1).executeTakeFirst();
+}
+
+/** How many lines with one of these actions were written since then; `most` of each are looked at. */
+export async function recent(
+  db: Db,
+  actions: readonly string[],
+  { since, most }: { since: Instant; most: number },
+): Promise<number> {
+  const pages = await Promise.all(actions.map((action) => page(db, { action, limit: most })));
+  return pages.flat().filter(({ at }) => at > since).length;
 }

@@ -3,6 +3,7 @@ import { DAY, HOUR } from '../../src/clock.ts';
 import { parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { isApplication, parseApplication } from '../../src/post/application.ts';
+import { MOST_APPLICATIONS } from '../../src/roster/apply.ts';
 import { addCertificate, approveCertificate } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { askForProof } from '../../src/roster/prove.ts';
@@ -10,6 +11,7 @@ import * as admission from '../../src/store/admission.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as members from '../../src/store/members.ts';
 import { outbox } from '../delivery/outbox.ts';
+import { applied } from '../support/applied.ts';
 import { encryptedMail, type Letter } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
@@ -176,10 +178,7 @@ eachEngine((engine) => {
   });
 
   test('more than fifty an hour wait in the queues of those who send them', async () => {
-    for (let at = 0; at < 47; at++) {
-      const row = { id: `m${at}`, organisation: `O${at}`, product: null, state: 'applied' as const, reason: null };
-      await members.insert(house.db, { ...row, created_at: house.clock.now(), updated_at: house.clock.now() });
-    }
+    await applied(house, MOST_APPLICATIONS);
     await expect(send(application('Gamma'))).rejects.toMatchObject({ reason: 'too-many-attempts' });
     house.clock.moveTo(house.clock.now() + HOUR + 1);
     await send(application('Gamma'));
