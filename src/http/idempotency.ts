@@ -16,7 +16,7 @@ import { bearerOf } from './auth.ts';
  *   taken ----> done ----> answered     the same request again gets the answer that was given; another one is refused
  *     |           +------> (crash)      it is told that it was done
  *     +-------> answered                a refusal (4xx) is an answer too
- *     +-------> given back              what failed here (5xx), or died, may be tried again
+ *     +-------> given back              what failed here (5xx), was refused for now (Retry-After), or died, may be tried again
  *
  * `done` is written by the transaction that does it (audit/record.ts), so that neither a crash nor two at once do it twice.
  * Answers may hold secrets (a new token, the name of a patch): what is kept is sealed to the key of the intake list, as mail is.
@@ -62,7 +62,8 @@ export function answerOnce(app: FastifyInstance, seams: Seams): void {
     const { once } = request;
     if (!once) return payload;
     try {
-      if (reply.statusCode >= 500 || typeof payload !== 'string') await idempotency.giveBack(db, once);
+      const forNow = reply.statusCode >= 500 || reply.hasHeader('retry-after');
+      if (forNow || typeof payload !== 'string') await idempotency.giveBack(db, once);
       else await idempotency.keepAnswer(db, once, await seal(seams, answerOf(reply, payload)));
     } catch (error) {
       // It is done, whatever becomes of the record of its answer.

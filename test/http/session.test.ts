@@ -216,7 +216,15 @@ eachEngine((engine) => {
       await api.ask(null, 'POST /api/v1/session', { body: { secret: '0'.repeat(52), answer: `${REDIRECT}?code=x&state=y` } });
     await expect(begin()).rejects.toThrow('too-many-attempts');
     expect((await api.ask(dirk, 'GET /api/v1/cases')).status).toBe(200);
+    // What was refused for now is not what its Idempotency-Key is answered with for a day.
+    const finish = (headers = {}) => {
+      const body = { secret: '1'.repeat(52), answer: `${REDIRECT}?code=x&state=y` };
+      return api.ask(null, 'POST /api/v1/session', { body, headers });
+    };
+    expect((await finish({ 'idempotency-key': 'k' })).status).toBe(429);
     api.house.clock.moveTo(api.house.clock.now() + MINUTE);
+    const again = await finish({ 'idempotency-key': 'k' });
+    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([(await finish()).status, null]);
     await begin();
   });
 
