@@ -4,7 +4,7 @@ import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import { decide, judge, remove, reviewed, standingRemovals, vouch } from '../roster/admission.ts';
 import { applyUnseen, mustHaveRoom } from '../roster/apply.ts';
-import { Address, Entry, GroupName } from '../roster/entries.ts';
+import { Address, Entry, GroupName, NOT_ON_A_LINE } from '../roster/entries.ts';
 import { askForProof } from '../roster/prove.ts';
 import * as admission from '../store/admission.ts';
 import * as contacts from '../store/contacts.ts';
@@ -31,7 +31,12 @@ const Application = Type.Object(
     organisation,
     product,
     contact: Type.Object({ address: Address, name, certificate: Type.String({ minLength: 1, description: 'armored' }) }, strict),
-    terms: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: 'the version of the terms that is accepted' })),
+    terms: Type.Optional(
+      Type.String({
+        pattern: `^[^${NOT_ON_A_LINE}]{1,100}$`,
+        description: 'the version of the terms that is accepted; a project that has none keeps nothing of it',
+      }),
+    ),
     answers: Type.Array(
       Type.Object(
         {

@@ -58,6 +58,8 @@ export interface Application {
 export async function apply(seams: Seams, rules: AdmissionRules, wish: Application): Promise<Member> {
   const { db, clock } = seams;
   checkAnswers(rules, wish);
+  // Where there are none, nothing is accepted by what somebody writes there.
+  const terms = rules.terms === null ? null : wish.terms;
   const brought = await bringing(seams, wish);
   const toMember = await prepareNotice(seams, seams.words.applied({ project: rules.project, organisation: wish.organisation }));
   const toTeam = await prepareNotice(
@@ -73,8 +75,8 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
     const member = known ? await again(trx, seams, known) : await enterMember(trx, seams, wish);
     await members.change(trx, member.id, {
       product: wish.product,
-      terms: wish.terms,
-      terms_at: wish.terms === null ? null : now,
+      terms,
+      terms_at: terms === null ? null : now,
     });
     await admission.insertAnswers(
       trx,
@@ -82,12 +84,12 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
     );
     const { contact, before, released } = await contactOf(trx, seams, member, wish.contact, brought);
     const { fingerprint } = brought.facts;
-    const what = { organisation: wish.organisation, product: wish.product, round: member.round, terms: wish.terms };
+    const what = { organisation: wish.organisation, product: wish.product, round: member.round, terms };
     const detail = { ...what, contact, fingerprint, before };
     await tellMember(trx, seams, toMember, member.id);
     await tellTeam(trx, seams, toTeam);
     await record(trx, seams, ...released, { action: 'member.apply', subject: `member:${member.id}`, detail });
-    return { ...member, product: wish.product, terms: wish.terms };
+    return { ...member, product: wish.product, terms };
   });
 }
 
