@@ -10,6 +10,7 @@ import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { Member } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
+import { likenesses, malformedName, nameTaken } from './plan.ts';
 import { isOut } from './state.ts';
 
 /** What somebody writes down who did not apply by himself. */
@@ -24,7 +25,7 @@ export interface NewEntry {
 
 /**
  * Adds a member in the state `applied`.
- * Throws Refusal: invalid (another list), conflict (the organisation is there).
+ * Throws Refusal: invalid (another list, a name that is none), conflict (the organisation, or one that reads the same, is there).
  */
 export async function addMember(
   local: Local,
@@ -116,12 +117,19 @@ export async function mustHaveReaders(trx: Db, listIds: readonly string[]): Prom
   }
 }
 
-/** Writes a new member in the state `applied`. Throws Refusal('conflict') where the organisation is there. */
+/**
+ * Writes a new member in the state `applied`. Throws Refusal: invalid where no organisation may be called that; conflict where it, or one
+ * that reads the same, is there.
+ */
 export async function enterMember(
   trx: Db,
   { clock }: Pick<Local, 'clock'>,
   { organisation, product }: { organisation: string; product: string | null },
 ): Promise<Member> {
+  const malformed = malformedName(organisation);
+  if (malformed !== undefined) throw new Refusal('invalid', malformed);
+  const taken = nameTaken(likenesses(await members.organisations(trx)), organisation);
+  if (taken !== undefined) throw new Refusal('conflict', taken);
   const [id, now] = [newId(clock), clock.now()];
   await members.insert(trx, { id, organisation, product, state: 'applied', reason: null, created_at: now, updated_at: now });
   const member = await members.byId(trx, id);

@@ -100,9 +100,12 @@ export function planImport(
   activate: boolean,
 ): { steps: Step[]; problems: RosterProblem[] } {
   const problems = [...repeated(entries)];
+  const names = likenesses(standing.members.keys());
   const steps = entries.map((entry) => {
     const found = planEntry(standing, entry, activate);
-    problems.push(...found.problems);
+    const unfit = found.step.member ? undefined : unfitName(names, entry.organisation);
+    problems.push(...found.problems, ...(unfit === undefined ? [] : [{ entry: entry.index, address: null, problem: unfit }]));
+    names.set(likeness(entry.organisation), entry.organisation);
     return found.step;
   });
   return { steps, problems };
@@ -264,4 +267,38 @@ export function takenCertificate(
 /** Of every key that it holds, or says that it holds. */
 export function fingerprintsOf({ keys, claimed }: ReadCertificate): string[] {
   return [...keys.map(({ fingerprint }) => fingerprint), ...claimed];
+}
+
+/** What a name looks like to who reads it; in another script it may look alike all the same. */
+function likeness(organisation: string): string {
+  return organisation.normalize('NFKC').toLowerCase().replace(/\s+/gu, ' ');
+}
+
+/** The names of organisations, by their likeness. */
+export function likenesses(organisations: Iterable<string>): Map<string, string> {
+  return new Map([...organisations].map((name) => [likeness(name), name]));
+}
+
+/** Signs that nobody sees, or that turn what stands around them (UAX #9, UAX #44); halves of pairs, and what has no agreed meaning. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+
+/** Why a new organisation may not be called that; undefined where it may. `names`: those that are there (`likenesses`). */
+export function unfitName(names: ReadonlyMap<string, string>, organisation: string): string | undefined {
+  return malformedName(organisation) ?? nameTaken(names, organisation);
+}
+
+/** The name is not shown: it may be anything. */
+export function malformedName(organisation: string): string | undefined {
+  if (UNSEEN.test(organisation)) return 'The name of the organisation has signs that cannot be seen';
+  if (!/[\p{L}\p{N}]/u.test(organisation)) return 'The name of the organisation has no letter and no digit';
+  if (organisation !== organisation.trim()) return 'The name of the organisation begins or ends with a blank';
+  if (organisation !== organisation.normalize('NFC'))
+    return 'The name of the organisation is not in the normal form C of Unicode';
+  return undefined;
+}
+
+/** One that is there to the letter is the same, and told of otherwise. */
+export function nameTaken(names: ReadonlyMap<string, string>, organisation: string): string | undefined {
+  const other = names.get(likeness(organisation));
+  return other === undefined || other === organisation ? undefined : `"${organisation}" reads as "${other}" does, which is there`;
 }

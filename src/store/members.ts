@@ -62,14 +62,9 @@ export async function placed(db: Db, member: Member): Promise<PlacedMember> {
   return { ...member, lists: await listsOf(db, member.id), groups: await groups.ofMember(db, member.id) };
 }
 
-/** How many were written into the roster since then. */
-export async function enteredSince(db: Db, since: Instant): Promise<number> {
-  const { count } = await db
-    .selectFrom('members')
-    .select((eb) => eb.fn.countAll().as('count'))
-    .where('created_at', '>', since)
-    .executeTakeFirstOrThrow();
-  return Number(count);
+/** The names of all, in every state. */
+export async function organisations(db: Db): Promise<string[]> {
+  return (await db.selectFrom('members').select('organisation').execute()).map((member) => member.organisation);
 }
 
 /** Every member in every state, by organisation, in five queries however many there are. */

@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest';
+import { HOUR } from '../../src/clock.ts';
+import { MOST_APPLICATIONS } from '../../src/roster/apply.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
+import { importRoster } from '../../src/roster/import.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as members from '../../src/store/members.ts';
 import { outbox } from '../delivery/outbox.ts';
+import { applied } from '../support/applied.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { LISTS } from '../support/house.ts';
 import { makeParty } from '../support/party.ts';
@@ -53,11 +57,50 @@ eachEngine((engine) => {
       [{ organisation: 'Nova\u2028Linux' }, 'invalid'],
       [{ product: 'Nova\u2029' }, 'invalid'],
       [{ contact: { ...whole.contact, name: 'Gina\u0085' } }, 'invalid'],
+      [{ terms: 'a\u0000b' }, 'invalid'],
     ] as const)
       expect(await api.ask(null, 'POST /api/v1/applications', { body: { ...whole, ...change } })).toMatchObject({
         status: 422,
         body: { code: reason },
       });
+  });
+
+  test.each(['   ', 'Gamma ', 'Gam\u200bma', '\u202eammaG', 'Gamma\u3164', '\ud800', '---', 'Mu\u0308ller'])(
+    'an organisation that is called %j is told so',
+    async (organisation) => {
+      const { house, ask } = await serve(await engine.open());
+      const body = await application(organisation, 'gina@gamma.example');
+      expect(await ask(null, 'POST /api/v1/applications', { body })).toMatchObject({
+        status: 422,
+        body: { code: 'invalid', detail: expect.stringContaining('The name of the organisation') },
+      });
+      const organisations = [{ organisation, lists: [], contacts: [body.contact] }];
+      const { problems } = await importRoster(house, organisations, { activate: null, dryRun: true });
+      expect(problems).toMatchObject([{ entry: 0, problem: expect.stringContaining('The name of the organisation') }]);
+    },
+  );
+
+  test('terms are noted where the project has some, and a name that reads as another’s is known', async () => {
+    const api = await serve(await engine.open());
+    const send = (body: object) => api.ask(null, 'POST /api/v1/applications', { body });
+    expect((await send({ ...(await application('Gamma', 'gina@gamma.example')), terms: '7' })).status).toBe(202);
+    expect(await members.byOrganisation(api.house.db, 'Gamma')).toMatchObject({ terms: null, terms_at: null });
+    const before = await members.organisations(api.house.db);
+    for (const name of ['ALPHA', 'Ａlpha', 'gamma'])
+      expect((await send(await application(name, 'dora@delta.example'))).status, name).toBe(202);
+    expect(await members.organisations(api.house.db)).toEqual(before);
+  });
+
+  test('many within an hour, from wherever, are too many: by mail and over REST together', async () => {
+    const api = await serve(await engine.open());
+    await applied(api.house, MOST_APPLICATIONS);
+    const body = await application('Gamma', 'gina@gamma.example');
+    const send = () => api.ask(null, 'POST /api/v1/applications', { body, headers: { 'idempotency-key': '1' } });
+    expect(await send()).toMatchObject({ status: 429, body: { code: 'too-many-attempts' } });
+    expect(await members.byOrganisation(api.house.db, 'Gamma')).toBeUndefined();
+    api.house.clock.moveTo(api.house.clock.now() + HOUR + 1);
+    // What was refused for now keeps no key.
+    expect((await send()).status).toBe(202);
   });
 
   test('many from one place are too many', async () => {
