@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Static } from 'typebox';
-import { type Fault, type MailedHead, verifyLog } from '../audit/verify.ts';
+import { type Fault, type MailedHead, type Verified, verifyLog } from '../audit/verify.ts';
 import { AuditView } from '../http/schemas.ts';
 import { readCertificate } from '../pgp/certificate.ts';
 import { eachCertificate } from '../pgp/certificate-bytes.ts';
@@ -86,20 +86,27 @@ interface VerifyOptions {
   json?: true;
 }
 
-/** Exit 1 where anything is wrong with it. */
+/** What a chain without a fault is worth. */
+function sayWhole({ lines: many, heads }: Pick<Verified, 'lines' | 'heads'>): string {
+  if (many === 0) return 'THERE IS NO LINE IN IT: no log of Curfew is empty.';
+  if (heads > 0) return 'The log is whole.';
+  return 'The chain holds; nothing signed covers it: whoever can write the database could have made all of it.';
+}
+
+/** Exit 1 where anything is wrong with it, and where nothing that was signed speaks for it. */
 async function verify(file: string, { key, head, json }: VerifyOptions): Promise<void> {
   const heads: MailedHead[] = head.map((name) => ({ name, statement: readNamed(name), signature: readNamed(`${name}.asc`) }));
   const certificates = (await Promise.all(key.map(certificatesIn))).flat();
   const verified = await verifyLog(linesOf(file === '-' ? process.stdin : createReadStream(file)), certificates, heads);
   const { faults, ...said } = verified;
-  const whole = faults.length === 0;
+  const whole = faults.length === 0 && said.lines > 0;
   print(json ? { json } : {}, { whole, ...said, faults }, [
     `${said.lines} lines, the last with SHA-256 ${said.hash}`,
     `${said.heads} signed heads hold; the last covers ${said.covered} lines`,
     ...faults.map(faultLine),
-    whole ? 'The log is whole.' : 'THE LOG IS NOT WHOLE.',
+    faults.length === 0 ? sayWhole(said) : 'THE LOG IS NOT WHOLE.',
   ]);
-  if (!whole) process.exitCode = 1;
+  if (!whole || said.heads === 0) process.exitCode = 1;
 }
 
 /**
