@@ -11,7 +11,8 @@ import * as audit from '../store/audit.ts';
 import { connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
 import { readNamed } from './file.ts';
 import { linesOf } from './lines.ts';
-import { collect, columns, type LocalOptions, localCommand, print, printable, withLocal } from './local.ts';
+import { collect, columns, type LocalOptions, localCommand, print, withLocal } from './local.ts';
+import { printable } from './printable.ts';
 
 export function register(program: Command): void {
   const command = program.command('audit').description('the log of everything that was done');

@@ -5,8 +5,9 @@ import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, Limited, P
 import { Refusal } from '../refusal.ts';
 import { connect, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
 import { readNamed, readText } from './file.ts';
-import { collect, columns, print, printable } from './local.ts';
+import { collect, columns, print } from './local.ts';
 import { memberId } from './member.ts';
+import { printable } from './printable.ts';
 
 interface ScheduleOptions extends RemoteOptions {
   release: string;

@@ -4,8 +4,9 @@ import { CertificateView, ContactView, GivenView } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
 import { type Client, connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
 import { readCertificateText } from './file.ts';
-import { columns, print, printable } from './local.ts';
+import { columns, print } from './local.ts';
 import { memberId } from './member.ts';
+import { printable } from './printable.ts';
 import { ask, canAsk } from './prompt.ts';
 
 type Of = [address: string, options: RemoteOptions];

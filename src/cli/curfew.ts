@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { failureOf } from './failure.ts';
+import { printable } from './printable.ts';
 
 /** In the order of `curfew --help`: one file a command, each with `register(program)`. */
 const commands = new Map<string, () => Promise<{ register(program: Command): void }>>([
@@ -45,7 +46,8 @@ async function run(argv: readonly string[]): Promise<number> {
     // Commander has said already what it has to say.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     const { exit, lines } = failureOf(error);
-    for (const line of lines) process.stderr.write(`curfew: ${line}\n`);
+    // A refusal quotes what somebody wrote.
+    for (const line of lines) process.stderr.write(`curfew: ${printable(line)}\n`);
     const { CURFEW_DEBUG } = process.env;
     if (exit === 1 && CURFEW_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     return exit;

@@ -3,7 +3,8 @@ import { toIso } from '../clock.ts';
 import { confirmIdentity, forgetIdentities } from '../roster/sign-in.ts';
 import * as identities from '../store/identities.ts';
 import { misused } from './client.ts';
-import { columns, type LocalOptions, localCommand, print, printable, withLocal } from './local.ts';
+import { columns, type LocalOptions, localCommand, print, withLocal } from './local.ts';
+import { printable } from './printable.ts';
 
 export function register(program: Command): void {
   const identity = program.command('identity').description('whose the accounts of the identity provider are');

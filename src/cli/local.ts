@@ -61,11 +61,6 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** What somebody else wrote must not steer the terminal, least of all where it is read before it is approved. */
-export function printable(line: string): string {
-  return line.replace(/[^\P{Cc}\t]|[\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (sign) => `\\u{${sign.codePointAt(0)?.toString(16)}}`);
-}
-
 /** For an option that may be given again: all that was given, in its order. */
 export function collect(value: string, before: string[] = []): string[] {
   return [...before, value];

@@ -6,7 +6,8 @@ import type { Static } from 'typebox';
 import { MINUTE } from '../clock.ts';
 import { Session, SignIn } from '../http/session.ts';
 import { anyoneCommand, connectAsAnyone, type RemoteOptions } from './client.ts';
-import { print, printable } from './local.ts';
+import { print } from './local.ts';
+import { printable } from './printable.ts';
 
 interface LoginOptions extends RemoteOptions {
   port: number;

@@ -4,7 +4,8 @@ import { AdmissionView, CriteriaView, Exposed, MemberView } from '../http/schema
 import { Refusal } from '../refusal.ts';
 import { type Client, connect, connectAsAnyone, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
 import { readCertificateText, readJson } from './file.ts';
-import { collect, columns, print, printable } from './local.ts';
+import { collect, columns, print } from './local.ts';
+import { printable } from './printable.ts';
 
 export function register(program: Command): void {
   const command = program

@@ -2,7 +2,8 @@ import { type Command, Option } from 'commander';
 import type { Static } from 'typebox';
 import { DeliveryView } from '../http/schemas.ts';
 import { type Client, connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
-import { columns, print, printable } from './local.ts';
+import { columns, print } from './local.ts';
+import { printable } from './printable.ts';
 
 type Copy = Static<typeof DeliveryView>;
 

@@ -9,7 +9,8 @@ import { exportRoster } from '../roster/export.ts';
 import { type ImportOptions, type ImportReport, importRoster, type ReportedRenewal } from '../roster/import.ts';
 import { importSchleuder } from '../roster/schleuder.ts';
 import { readJson, readText } from './file.ts';
-import { type Local, type LocalOptions, localCommand, print, printable, withLocal } from './local.ts';
+import { type Local, type LocalOptions, localCommand, print, withLocal } from './local.ts';
+import { printable } from './printable.ts';
 import { progressBar } from './progress.ts';
 import { listMapping, readSource, reportLines, type SchleuderOptions } from './schleuder.ts';
 

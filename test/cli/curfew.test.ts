@@ -37,6 +37,23 @@ test('public recipients are added, listed and removed', async () => {
   });
 });
 
+test('an export of the log that proves nothing is not passed', async () => {
+  const [log, key] = [join(folder, 'log.jsonl'), join(folder, 'security.asc')];
+  writeFileSync(key, (await project.curfew('keys', 'export', 'security@orbit.example')).stdout);
+  writeFileSync(log, '');
+  const verify = () => runCurfew(['audit', 'verify', log, '--key', key]);
+  expect(await verify()).toMatchObject({ code: 1, stdout: expect.stringContaining('THERE IS NO LINE IN IT') });
+  await project.curfew('audit', 'export', '--out', log);
+  expect(await verify()).toMatchObject({ code: 1, stdout: expect.stringContaining('nothing signed covers it') });
+});
+
+test('what a failure quotes does not steer the terminal', async () => {
+  expect(await project.curfew('keys', 'export', 'none\u202e\u001b[2J')).toMatchObject({
+    code: 1,
+    stderr: 'curfew: There is no list none\\u{202e}\\u{1b}[2J\n',
+  });
+});
+
 test('notices can be looked at, and one that cannot be used is told of', async () => {
   const config = join(folder, 'words.json');
   writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(project.config, 'utf8')), notices: 'words' }));
