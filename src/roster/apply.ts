@@ -14,7 +14,6 @@ import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
-import { mustBeUsable, usableCertificate } from './contacts.ts';
 import type { Criterion } from './criteria.ts';
 import { renewKnown } from './known.ts';
 import { enterMember } from './members.ts';
@@ -24,6 +23,7 @@ import { next } from './state.ts';
 import { letGo, moveTo, mustBe } from './steps.ts';
 import { keepStranger } from './strangers.ts';
 import { prepareNotice, tellMember, tellTeam } from './tell.ts';
+import { mustBeUsable, usableCertificate } from './usable.ts';
 
 /** How a project admits members. */
 export interface AdmissionRules {

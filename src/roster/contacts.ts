@@ -1,6 +1,6 @@
 import type { Deed, Detail } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
-import { type Instant, newId } from '../clock.ts';
+import { newId } from '../clock.ts';
 import { armorCertificate, type CertificateFacts } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Renewal } from '../pgp/renewal.ts';
@@ -14,7 +14,7 @@ import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
-import { readKnown, renewKnown } from './known.ts';
+import { renewKnown } from './known.ts';
 import { mustHaveReaders } from './members.ts';
 import { prepareCertificateNews, prepareContactNews, tellOfContact, tellOwner } from './news.ts';
 import { type ReadCertificate, takenCertificate, unfitAddress } from './plan.ts';
@@ -25,6 +25,7 @@ import { holdersOf, releaseTo, standingAt } from './standing.ts';
 import { isOut } from './state.ts';
 import { mustBe } from './steps.ts';
 import { teamList } from './tell.ts';
+import { mustBeUsable, usableCertificate } from './usable.ts';
 
 export interface NewContact {
   address: string;
@@ -366,23 +367,6 @@ function certificateDeed(action: string, { id, fingerprint, contact_id }: Certif
 async function checkNotTaken(db: Db, facts: ReadCertificate, { address }: Contact): Promise<void> {
   const taken = takenCertificate(await holdersOf(db, facts), facts, address);
   if (taken !== undefined) throw new Refusal('conflict', taken);
-}
-
-/** Reads a certificate that can be encrypted to now. Throws Refusal `unusable-certificate`. */
-export async function usableCertificate(seams: Seams, armored: string | Uint8Array): Promise<CertificateFacts> {
-  const facts = await readKnown(seams, armored);
-  await mustBeUsable(seams, facts);
-  return facts;
-}
-
-/** Gives until when it can be. Throws Refusal `unusable-certificate`. */
-export async function mustBeUsable(
-  { pgp, clock }: Pick<Seams, 'pgp' | 'clock'>,
-  { fingerprint, data }: Pick<CertificateFacts, 'fingerprint' | 'data'>,
-): Promise<{ until: Instant | null }> {
-  const state = await pgp.usable(data, clock.now());
-  if (!state.usable) throw new Refusal('unusable-certificate', `The certificate ${fingerprint} cannot be used: ${state.reason}`);
-  return state;
 }
 
 async function insert(

@@ -11,9 +11,9 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
-import { mustBeUsable } from './contacts.ts';
 import { isOut, next } from './state.ts';
 import { prepareNotice, teamList, tellMember } from './tell.ts';
+import { mustBeUsable } from './usable.ts';
 
 /** How long a nonce counts. */
 const PROOF = 14 * DAY;
