@@ -153,7 +153,11 @@ async function needToKnow(id: string, options: NeedToKnowOptions): Promise<void>
 
 async function dispatch(id: string, options: RemoteOptions & { list: string }): Promise<void> {
   const sent = await connect(options).ask(`POST ${at(id, '/dispatch')}`, Dispatched, { list: options.list });
-  print(options, sent, [`${sent.copies} copies are on their way to ${options.list}`]);
+  const unproved = sent.unproved.map(
+    ({ address, organisation, memberId }) =>
+      `Not to:    ${address}, "${organisation}", who has not proved his key: curfew member prove-key ${memberId}, and dispatch again`,
+  );
+  print(options, sent, [`${sent.copies} copies are on their way to ${options.list}`, ...unproved].map(printable));
 }
 
 async function release(id: string, options: RemoteOptions): Promise<void> {

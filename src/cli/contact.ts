@@ -62,8 +62,13 @@ const at = (contact: string, rest = '') => `/contacts/${encodeURIComponent(conta
 async function list(member: string, options: RemoteOptions): Promise<void> {
   const client = connect(options);
   const items = await everyPage(client, `/members/${await memberId(client, member)}/contacts`, ContactView);
-  const rows = items.map((item) => [item.address, item.name ?? '-', item.active ? 'active' : 'retired', item.fingerprint ?? '-']);
+  const rows = items.map((item) => [item.address, item.name ?? '-', stateOf(item), item.fingerprint ?? '-']);
   print(options, items, columns([['ADDRESS', 'NAME', 'STATE', 'CERTIFICATE'], ...rows]).map(printable));
+}
+
+/** With what is to be done for him. */
+function stateOf({ active, provedAt }: Static<typeof ContactView>): string {
+  return !active ? 'retired' : provedAt === null ? 'unproved' : 'active';
 }
 
 type AddOptions = RemoteOptions & { certificate: string; name?: string };
@@ -81,9 +86,14 @@ async function setActive(verb: string, contact: string, options: RemoteOptions &
 }
 
 function tell(options: RemoteOptions, contact: Static<typeof ContactView>): void {
-  const { address, active, fingerprint } = contact;
+  const { address, active, fingerprint, memberId: member, provedAt } = contact;
   const has = fingerprint === null ? 'no certificate: his copies wait' : `the certificate ${fingerprint}`;
-  print(options, contact, [`${address} is ${active ? 'active' : 'retired'} and has ${has}`].map(printable));
+  const waits = `He gets nothing until he has proved it, by answering the mail that asks him to: curfew member prove-key ${member}`;
+  const lines = [
+    `${address} is ${active ? 'active' : 'retired'} and has ${has}`,
+    ...(active && provedAt === null ? [waits] : []),
+  ];
+  print(options, contact, lines.map(printable));
 }
 
 async function certificates(...[contact, options]: Of): Promise<void> {

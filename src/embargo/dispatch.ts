@@ -7,7 +7,7 @@ import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
-import type { ListContact } from '../store/contacts.ts';
+import type { ListContact, UnprovedContact } from '../store/contacts.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -21,6 +21,8 @@ export interface Dispatched {
   postId: string;
   /** How many copies: one for each active contact of the list who may know of the case and has none of this bundle yet. */
   copies: number;
+  /** Contacts of the list who may know of the case and get no copy, as they have not proved their keys. */
+  unproved: UnprovedContact[];
 }
 
 /**
@@ -43,7 +45,8 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
   const post = { ...written, bundle_hash: hash };
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
-    const recipients = await withoutCopy(trx, { caseId, list, hash });
+    const unproved = await insidersOf(trx, caseId, await contacts.unprovedOfList(trx, list.id));
+    const recipients = await withoutCopy(trx, { caseId, list, hash, unproved });
     const now = clock.now();
     const to = { dispatched_at: now, updated_at: now, revision: seen.revision + 1 };
     if (!(await cases.change(trx, seen, to))) throw new Refusal('stale');
@@ -51,9 +54,15 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
     await record(trx, seams, {
       action: 'case.dispatch',
       subject: `case:${caseId}`,
-      detail: { post: post.id, list: list.address, bundle: hash, to: recipients.map(snapshot) },
+      detail: {
+        post: post.id,
+        list: list.address,
+        bundle: hash,
+        to: recipients.map(snapshot),
+        unproved: unproved.map(({ id }) => id),
+      },
     });
-    return { postId: post.id, copies: recipients.length };
+    return { postId: post.id, copies: recipients.length, unproved };
   });
 }
 
@@ -63,16 +72,29 @@ function snapshot({ id, certificate }: ListContact): string {
 }
 
 /** The active contacts of the list who may know of the case and have no copy of that bundle, and at least one. */
-async function withoutCopy(db: Db, { caseId, list, hash }: { caseId: string; list: List; hash: string }): Promise<ListContact[]> {
+async function withoutCopy(
+  db: Db,
+  { caseId, list, hash, unproved }: { caseId: string; list: List; hash: string; unproved: readonly UnprovedContact[] },
+): Promise<ListContact[]> {
   const active = await contacts.activeOfList(db, list.id);
-  if (active.length === 0) throw new Refusal('invalid', `Nobody is active on ${list.address}`);
+  if (active.length === 0) throw new Refusal('invalid', `Nobody is active on ${list.address}${withoutProof(unproved)}`);
   const inside = await insidersOf(db, caseId, active);
-  if (inside.length === 0) throw new Refusal('invalid', `Nobody who is active on ${list.address} may know of ${caseId}`);
+  if (inside.length === 0)
+    throw new Refusal('invalid', `Nobody who is active on ${list.address} may know of ${caseId}${withoutProof(unproved)}`);
   const sent = await deliveries.ofBundle(db, { caseId, listId: list.id, hash });
   const has = new Set(sent.filter(({ state }) => state !== 'failed').map(({ contact_id }) => contact_id));
   const waiting = inside.filter(({ id }) => !has.has(id));
   if (waiting.length > 0) return waiting;
   const last = toIso(Math.max(...sent.map(({ created_at }) => created_at)));
   const who = inside.length < active.length ? 'Everybody who may know of it' : 'Everybody';
-  throw new Refusal('conflict', `${who} on ${list.address} was sent this at ${last}, and nothing changed since`);
+  throw new Refusal(
+    'conflict',
+    `${who} on ${list.address} was sent this at ${last}, and nothing changed since${withoutProof(unproved)}`,
+  );
+}
+
+/** Said with a refusal, as nothing else tells of them then. */
+function withoutProof(unproved: readonly UnprovedContact[]): string {
+  const addresses = unproved.map(({ address }) => address).join(', ');
+  return addresses === '' ? '' : `; keys are not proved of: ${addresses}`;
 }

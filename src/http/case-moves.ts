@@ -203,10 +203,13 @@ function postDispatch(app: App, { seams, changed }: Api): void {
     response: { 202: Dispatched },
   };
   app.post('/cases/:id/dispatch', { schema }, async ({ params, body, caller }, reply) => {
-    const dispatched = await dispatch(acting(seams, caller), params.id, body.list);
+    const { unproved, ...dispatched } = await dispatch(acting(seams, caller), params.id, body.list);
     changed.deliveries();
     reply.code(202);
-    return dispatched;
+    return {
+      ...dispatched,
+      unproved: unproved.map(({ address, memberId, organisation }) => ({ address, memberId, organisation })),
+    };
   });
 }
 

@@ -24,6 +24,7 @@ import type { Db } from '../store/database.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
+import { orNull } from './case-view.ts';
 import { etagOf, IfMatch, seenVersion } from './etag.ts';
 import { knownMember } from './members.ts';
 import { PageOf, Paging, readPageBy } from './page.ts';
@@ -49,8 +50,9 @@ export function contactRoutes(app: App, api: Api): void {
 
 /** `fingerprint`: of his current certificate. */
 function contactView(contact: Contact, fingerprint: string | null = null): Static<typeof ContactView> {
-  const { id, member_id, address, name, active, created_at } = contact;
-  return { id, memberId: member_id, address, name, active: active === 1, fingerprint, createdAt: toIso(created_at) };
+  const { id, member_id, address, name, created_at } = contact;
+  const [active, provedAt] = [contact.active === 1, orNull(contact.proved_at)];
+  return { id, memberId: member_id, address, name, active, fingerprint, createdAt: toIso(created_at), provedAt };
 }
 
 /** `proved`: ids of those of the contact that were. */
@@ -93,11 +95,21 @@ function listContacts(app: App, { seams: { db } }: Api): void {
   });
 }
 
-function postContact(app: App, { seams, changed }: Api): void {
+function postContact(app: App, { seams, changed, admission: rules }: Api): void {
   const body = Type.Object({ address: Address, name, certificate: Armored }, strict);
-  const schema = { tags, summary: 'Add a contact with his certificate', params: ById, body, response: { 201: ContactView } };
+  const description =
+    'He is asked by mail to prove the certificate, and has copies from when he has done so (`provedAt`): of a candidate when the others are asked, of a member at once.';
+  const schema = {
+    tags,
+    summary: 'Add a contact with his certificate',
+    description,
+    params: ById,
+    body,
+    response: { 201: ContactView },
+  };
   app.post('/members/:id/contacts', { schema }, async ({ params, body: wish, caller }, reply) => {
-    const { contact, certificate } = await addContact(acting(seams, caller), params.id, { ...wish, name: wish.name ?? null });
+    const named = { ...wish, name: wish.name ?? null };
+    const { contact, certificate } = await addContact(acting(seams, caller), rules, params.id, named);
     changed.deliveries();
     reply.code(201);
     return contactView(contact, certificate.fingerprint);

@@ -98,6 +98,9 @@ export const Dispatched = Type.Object({
   copies: Type.Integer({
     description: 'one for each active contact of the list who may know of the case and has none of this bundle yet',
   }),
+  unproved: Type.Array(Type.Object({ address: Type.String(), memberId: Type.String(), organisation: Type.String() }), {
+    description: 'contacts of the list who may know of the case and get no copy, as they have not proved their keys',
+  }),
 });
 
 /** A case that was limited, and who is outside and has something of it all the same. */
@@ -248,6 +251,7 @@ export const MemberView = Type.Object({
   updatedAt: InstantUtc,
   terms: OrNull(Type.String({ description: 'the version of the terms that he accepted' })),
   reviewAt: OrNull(InstantUtc),
+  unproved: Type.Integer({ description: 'how many of its active contacts get nothing, as they have not proved their keys' }),
   etag: Type.String({ description: 'for If-Match: another one after any change of it, of its lists or of its groups' }),
 });
 
@@ -294,6 +298,10 @@ export const ContactView = Type.Object({
   active: Type.Boolean(),
   fingerprint: OrNull(Type.String({ description: 'of the current certificate' })),
   createdAt: InstantUtc,
+  provedAt: OrNull({
+    ...InstantUtc,
+    description: 'when he proved his key, or an import answered for it; null: he gets no copies',
+  }),
 });
 
 const EncryptionKey = OrNull(Type.String({ description: 'fingerprint of the key that copies are encrypted to' }));

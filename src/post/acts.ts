@@ -64,7 +64,10 @@ export const acts: Acts = {
   'update-certificate': (asked, { fingerprint }) => updateCertificate(asked, fingerprint),
   prove: async ({ seams, project, roster }, { nonce }) => {
     await takeProof(seams, { project }, { contactId: roster.contact.id, certificateId: roster.id, nonce });
-    return { lines: [`your certificate ${roster.fingerprint} is proved to be yours`] };
+    await checkMember(seams, project, roster.member.id);
+    const joins = roster.member.state === 'active' && !roster.contact.proved;
+    const proved = `your certificate ${roster.fingerprint} is proved to be yours`;
+    return { lines: joins ? [proved, 'from now on you get what the lists of your organisation distribute'] : [proved] };
   },
   vouch: async ({ seams, project, roster }, { organisation, statement }) => {
     const member = await members.byOrganisation(seams.db, organisation);

@@ -199,7 +199,7 @@ async function contactOf(
   const standing = await standingOf(trx);
   const problem = (own ? undefined : unfitAddress(standing, address)) ?? takenCertificate(standing.keys, facts, address);
   if (problem !== undefined) throw new Refusal('conflict', problem);
-  const contact = own ?? { id: newId(clock), member_id: member.id, address, name, active: 1, created_at: now };
+  const contact = own ?? { id: newId(clock), member_id: member.id, address, name, active: 1, created_at: now, proved_at: null };
   if (!own) {
     await releaseTo(trx, [{ address, certificate: facts }]);
     await contacts.insert(trx, contact);

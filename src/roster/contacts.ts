@@ -14,6 +14,7 @@ import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
+import { ask, mustLast, prepareAsking } from './asking.ts';
 import { renewKnown } from './known.ts';
 import { mustHaveReaders } from './members.ts';
 import { prepareCertificateNews, prepareContactNews, tellOfContact, tellOwner } from './news.ts';
@@ -22,7 +23,7 @@ import { renewalDeed, waitingOf, waitsForPerson, writeRenewal, writeWaiting } fr
 import { tellOfReplacement } from './replaced.ts';
 import { mustBeAsShown, type Shown, shownOf } from './shown.ts';
 import { holdersOf, releaseTo, standingAt } from './standing.ts';
-import { isOut } from './state.ts';
+import { isOut, provesKeys } from './state.ts';
 import { mustBe } from './steps.ts';
 import { teamList } from './tell.ts';
 import { mustBeUsable, usableCertificate } from './usable.ts';
@@ -35,18 +36,22 @@ export interface NewContact {
 }
 
 /**
- * Adds a contact, whose certificate is the current one at once.
+ * Adds a contact, whose certificate is the current one at once. Nothing is sent to him but what asks him to prove it, where his member
+ * was vetted: he has copies from when he has done so.
  * Throws Refusal: not-found, unusable-certificate; conflict where the address or the certificate is somebody's already.
  */
 export async function addContact(
   seams: Seams,
+  { project }: { project: string },
   memberId: string,
   { address: written, name, certificate }: NewContact,
 ): Promise<{ contact: Contact; certificate: Certificate }> {
   const { db, clock } = seams;
   const facts = await usableCertificate(seams, certificate);
   const address = written.toLowerCase();
+  if (provesKeys((await mustBe(db, memberId)).state)) await mustLast(seams, facts);
   const told = await prepareContactNews(seams, memberId, { address, became: 'added', reason: null });
+  const asking = await prepareAsking(seams, project, facts);
   return db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await recipients.lockExternal(trx);
@@ -55,11 +60,12 @@ export async function addContact(
     const unfit = unfitAddress(await standingAt(trx, address), address);
     const problem = unfit ?? takenCertificate(await holdersOf(trx, facts), facts, address);
     if (problem !== undefined) throw new Refusal('conflict', problem);
-    const contact = { id: newId(clock), member_id: memberId, address, name, active: 1, created_at: clock.now() };
+    const contact = { id: newId(clock), member_id: memberId, address, name, active: 1, created_at: clock.now(), proved_at: null };
     await releaseTo(trx, [{ address, certificate: facts }]);
     await contacts.insert(trx, contact);
     const inserted = await insert(seams, trx, contact.id, facts, 'current');
     await tellOfContact(trx, seams, told, contact);
+    if (provesKeys(member.state)) await ask(trx, seams, asking, { contact, certificate: inserted });
     const detail = { member: memberId, address, fingerprint: facts.fingerprint };
     await record(trx, seams, { action: 'contact.add', subject: `contact:${contact.id}`, detail });
     return { contact, certificate: inserted };
@@ -129,7 +135,7 @@ export interface GivenCertificate {
 }
 
 /**
- * Gives a contact a certificate: his first is the current one; one that he has is renewed, and counts at once, also where it
+ * Gives a contact a certificate: his first is the current one, which he is to prove; one that he has is renewed, and counts at once, also where it
  * is revoked by now. What waits until a person approves it, and changes nothing before: any other one, and a renewal by which another
  * key is encrypted to. Whoever has a certificate is told, sealed to that, where another one is given in his name.
  * Throws Refusal: not-found, unusable-certificate; conflict where it says nothing new, is somebody else's already, or his
@@ -154,6 +160,7 @@ export async function addCertificate(
     await checkNotTaken(trx, facts, contact);
     const first = (await certificates.ofContact(trx, contactId)).length === 0;
     const certificate = await insert(seams, trx, contactId, facts, first ? 'current' : 'proposed');
+    if (first) await contacts.forgetProof(trx, contactId);
     if (!first && !byOwner) await tellOwner(trx, seams, told, contact);
     await record(trx, seams, certificateDeed(first ? 'certificate.add' : 'certificate.propose', certificate));
     return { certificate, encryptionKey: null, waits: !first };
@@ -222,6 +229,8 @@ async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }
   const keys = await certificates.keysOf(trx, id);
   await checkNotTaken(trx, { ...certificate, keys, claimed: [] }, contact);
   await certificates.promote(trx, contact_id, id);
+  const proved = await admission.provedCertificates(trx, contact_id);
+  if (proved.has(id)) await contacts.setProved(trx, [contact_id], seams.clock.now());
   await deliveries.retryForCertificate(trx, { contactId: contact_id, certificateId: id }, seams.clock.now());
   await record(trx, seams, certificateDeed(action, { id, contact_id, ...certificate }));
 }

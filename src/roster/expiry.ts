@@ -67,9 +67,9 @@ interface Wanted {
   certificateId: string | null;
 }
 
-/** Undefined for who is neither active nor held, or has no contact who could be waited for. */
+/** Undefined for who is neither active nor held, or has no contact who could be waited for. Who has not proved his key gets nothing anyhow. */
 async function lookAt({ pgp, clock }: Seams, member: members.MemberWithContacts): Promise<Seen | undefined> {
-  const active = member.contacts.filter((contact) => contact.active === 1);
+  const active = member.contacts.filter((contact) => contact.active === 1 && contact.proved_at !== null);
   if ((member.state !== 'active' && member.state !== 'key_hold') || active.length === 0) return undefined;
   const now = clock.now();
   const seen: Seen = { usable: [], wanted: [], ending: [] };

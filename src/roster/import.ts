@@ -22,7 +22,10 @@ import { releaseTo, standingOf } from './standing.ts';
 import { REVIEW } from './state.ts';
 
 export interface ImportOptions {
-  /** Makes the members active at once, for this recorded reason; null leaves new ones `applied`. */
+  /**
+   * Makes the members active at once, for this recorded reason, and answers for the keys of the contacts in the file: nobody has to prove
+   * one, which is recorded too. Null leaves new ones `applied`.
+   */
   activate: { reason: string } | null;
   /** Looks and tells, writes nothing. */
   dryRun: boolean;
@@ -189,9 +192,14 @@ function rowsOf(step: Step, writing: Writing): Rows {
     rows.deeds.push({
       action: 'member.activate',
       subject,
-      detail: { from: step.member?.state ?? 'applied', reason: writing.reason },
+      detail: { from: step.member?.state ?? 'applied', reason: writing.reason, withoutProof: vouchedIn(rows) },
     });
   return rows;
+}
+
+/** Ids of the contacts who have copies from now on, and proved nothing. */
+function vouchedIn({ step: { activate, vouched }, contacts: fresh }: Pick<Rows, 'step' | 'contacts'>): string[] {
+  return activate ? [...fresh.map(({ id }) => id), ...vouched] : [];
 }
 
 function newMember(id: string, { organisation, product, activate }: Step, { now, reason }: Writing): NewMember {
@@ -203,7 +211,8 @@ function newMember(id: string, { organisation, product, activate }: Step, { now,
 
 function addContact(rows: Rows, { address, name, certificate }: NewContact, { clock, now }: Writing): void {
   const { fingerprint, data, keys } = certificate;
-  const contact = { id: newId(clock), member_id: rows.memberId, address, name, active: 1, created_at: now };
+  const proved_at = rows.step.activate ? now : null;
+  const contact = { id: newId(clock), member_id: rows.memberId, address, name, active: 1, created_at: now, proved_at };
   const row = { id: newId(clock), contact_id: contact.id, fingerprint, data, state: 'current', created_at: now } as const;
   rows.contacts.push(contact);
   rows.certificates.push({ certificate: row, keys });
@@ -236,6 +245,11 @@ async function write(tx: Db, batch: readonly Rows[], { clock, now, reason }: Wri
   await certificates.insertAll(
     tx,
     batch.flatMap((one) => one.certificates),
+  );
+  await contacts.setProved(
+    tx,
+    batch.flatMap(({ step }) => step.vouched),
+    now,
   );
   for (const { step } of batch) {
     for (const one of step.renewals) await writeNew(tx, one, now);

@@ -127,6 +127,7 @@ export async function dropProofs(db: Db, memberId: string): Promise<void> {
     .deleteFrom('key_proofs')
     .where('contact_id', 'in', (eb) => eb.selectFrom('contacts').select('id').where('member_id', '=', memberId))
     .execute();
+  await db.updateTable('contacts').set({ proved_at: null }).where('member_id', '=', memberId).execute();
 }
 
 /** What was proved of a certificate counts no more, and what was asked is not answered any more. */

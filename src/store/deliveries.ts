@@ -403,6 +403,7 @@ export async function page(db: Db, filter: DeliveryFilter): Promise<Delivery[]> 
 export interface SendingContact {
   id: string;
   memberId: string;
+  /** He is a contact still, and has proved his key. */
   active: boolean;
   memberState: MemberState;
   /** The current certificate, binary; null where there is none. */
@@ -419,14 +420,14 @@ export async function sendingContacts(db: Db, ids: string[]): Promise<Map<string
       join.onRef('certificates.contact_id', '=', 'contacts.id').on('certificates.state', '=', 'current'),
     )
     .leftJoin('certificate_renewals', 'certificate_renewals.certificate_id', 'certificates.id')
-    .select(['contacts.id', 'contacts.active', 'members.id as memberId', 'members.state as memberState'])
+    .select(['contacts.id', 'contacts.active', 'contacts.proved_at', 'members.id as memberId', 'members.state as memberState'])
     .select(['certificates.data', 'certificate_renewals.holds'])
     .where('contacts.id', 'in', ids)
     .execute();
   return new Map(
-    rows.map(({ active, data, holds, ...person }) => [
+    rows.map(({ active, proved_at, data, holds, ...person }) => [
       person.id,
-      { ...person, active: active === 1, certificate: data, waits: holds === 1 },
+      { ...person, active: active === 1 && proved_at !== null, certificate: data, waits: holds === 1 },
     ]),
   );
 }

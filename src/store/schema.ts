@@ -189,6 +189,8 @@ interface ContactTable {
   name: string | null;
   active: number;
   created_at: Instant;
+  /** When he proved the key of his certificate, or an admin answered for it; null: no copies are made for him. */
+  proved_at: Instant | null;
 }
 
 interface CertificateTable {

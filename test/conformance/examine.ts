@@ -144,7 +144,15 @@ async function enrol({ db, clock }: Seams, address: string, facts: CertificateFa
   const [memberId, contactId] = [newId(clock), newId(clock)];
   const created = { created_at: AT, updated_at: AT };
   await members.insert(db, { id: memberId, organisation: address, product: null, state: 'active', reason: 'corpus', ...created });
-  await contacts.insert(db, { id: contactId, member_id: memberId, address, name: null, active: 1, created_at: AT });
+  await contacts.insert(db, {
+    id: contactId,
+    member_id: memberId,
+    address,
+    name: null,
+    active: 1,
+    created_at: AT,
+    proved_at: AT,
+  });
   const { fingerprint, data, keys } = facts;
   const row = { id: newId(clock), contact_id: contactId, fingerprint, data, created_at: AT };
   await certificates.insert(db, { ...row, state: 'current' }, keys);

@@ -328,7 +328,8 @@ create table contacts (id text not null,
   address text not null,
   name text,
   active integer not null default 1,
-  created_at bigint not null);
+  created_at bigint not null,
+  proved_at bigint);
 
 alter table contacts add constraint contacts_active_check CHECK ((active = ANY (ARRAY[0, 1])));
 

@@ -189,7 +189,8 @@ CREATE TABLE "contacts" ("id" text primary key,
   "address" text not null unique check (address = lower(address)),
   "name" text,
   "active" integer default 1 not null check (active in (0, 1)),
-  "created_at" integer not null) strict;
+  "created_at" integer not null,
+  "proved_at" integer) strict;
 
 CREATE INDEX "contacts_member" on "contacts" ("member_id");
 

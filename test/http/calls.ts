@@ -45,7 +45,7 @@ async function contact(house: House): Promise<{ id: string; memberId: string; ad
   const memberId = await member(house, true);
   const address = `${fresh()}@gamma.example`;
   const { public: certificate } = await generate(address, 'Gina', {});
-  const added = await addContact(house, memberId, { address, name: null, certificate });
+  const added = await addContact(house, house.identity, memberId, { address, name: null, certificate });
   return { id: added.contact.id, memberId, address };
 }
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { DAY, toIso } from '../../src/clock.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
 import * as certificates from '../../src/store/certificates.ts';
+import * as contacts from '../../src/store/contacts.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as lists from '../../src/store/lists.ts';
 import { outbox } from '../delivery/outbox.ts';
@@ -277,6 +278,7 @@ eachEngine((engine) => {
     const at = `/api/v1/contacts/${alpha.contactId}/certificates`;
     const give = (certificate: string) => api.ask(admin, `POST ${at}`, { body: { certificate } });
     expect(await give(old.public)).toMatchObject({ status: 201, body: { state: 'current', encryptionKey: null } });
+    await contacts.setProved(house.db, [alpha.contactId], NOW);
     house.clock.moveTo(NOW + 2 * DAY);
     const mail = await encryptedMail(letterOf(house, beta, { to: LISTS.distributors }), {
       recipients: [listCertificate(house, LISTS.distributors)],

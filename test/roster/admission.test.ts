@@ -147,7 +147,7 @@ eachEngine((engine) => {
   const ofContacts: Readonly<Record<string, (of: { id: string; contactId: string }) => Promise<() => Promise<unknown>>>> = {
     'contact add': async ({ id }) => {
       const { address, public: certificate } = await generate(`${newId(house.clock)}@gamma.example`, 'New', {});
-      return () => addContact(house, id, { address, name: null, certificate });
+      return () => addContact(house, RULES, id, { address, name: null, certificate });
     },
     'contact retire': async ({ contactId }) => {
       await contacts.setActive(house.db, contactId, true);
@@ -236,7 +236,7 @@ eachEngine((engine) => {
     expect(await contacts.byAddress(house.db, whole.contact.address)).toMatchObject({ member_id: id, active: 1 });
     await decide(house, RULES, id, 'reject', { reason: 'again' });
     const zeta = await addMember(house, { organisation: 'Zeta', product: null, lists: [] });
-    await addContact(house, zeta.id, { ...whole.contact, name: null, certificate: String(whole.contact.certificate) });
+    await addContact(house, RULES, zeta.id, { ...whole.contact, name: null, certificate: String(whole.contact.certificate) });
     await decide(house, RULES, zeta.id, 'reject', { reason: 'again' });
     const entry = { organisation: 'Epsilon', lists: [LISTS.distributors] };
     const people = [{ address: whole.contact.address, certificate: String(whole.contact.certificate) }];
@@ -254,7 +254,7 @@ eachEngine((engine) => {
     const whole = await application();
     const { id } = await apply(house, RULES, whole);
     const old = await generate('old@gamma.example', 'Old', {});
-    await addContact(house, id, { address: 'old@gamma.example', name: null, certificate: old.public });
+    await addContact(house, RULES, id, { address: 'old@gamma.example', name: null, certificate: old.public });
     await decide(house, RULES, id, 'activate', { reason: 'known', lists: [LISTS.distributors] });
     const gina = (await contacts.byAddress(house.db, whole.contact.address))?.id ?? '';
     await proveCertificate(house, gina, (await certificates.current(house.db, gina))?.id ?? '');
@@ -324,6 +324,11 @@ eachEngine((engine) => {
     'nobody who is %s is asked to prove what he has: that would count for nothing later',
     async (state) => {
       const { id } = await apply(house, RULES, await application());
+      await contacts.setProved(
+        house.db,
+        (await contacts.ofMember(house.db, id)).map((one) => one.id),
+        house.clock.now(),
+      );
       await put(id, state);
       await expect(askForProof(house, RULES, id)).rejects.toMatchObject({ reason: 'conflict' });
     },

@@ -163,9 +163,12 @@ eachEngine((engine) => {
 
   test('a member with another contact who can be encrypted to is not held', async () => {
     const other = await makeParty('greg@gamma.example');
-    const row = { id: 'greg', member_id: memberId, address: other.address, name: null, active: 1, created_at: house.clock.now() };
-    await contacts.insert(house.db, row);
-    await addCertificate(house, 'greg', other.public);
+    const { contact } = await addContact(house, house.identity, memberId, {
+      address: other.address,
+      name: null,
+      certificate: other.public,
+    });
+    await contacts.setProved(house.db, [contact.id], house.clock.now());
     later(41);
     await watchCertificates(house, 'orbit');
     expect(await stateOf()).toBe('active');
@@ -177,7 +180,9 @@ eachEngine((engine) => {
   describe('where another contact of the member can be encrypted to', () => {
     beforeEach(async () => {
       const other = await makeParty('greg@gamma.example');
-      await addContact(house, memberId, { address: other.address, name: null, certificate: other.public });
+      const greg = { address: other.address, name: null, certificate: other.public };
+      const { contact } = await addContact(house, house.identity, memberId, greg);
+      await contacts.setProved(house.db, [contact.id], house.clock.now());
       await sent();
     });
 

@@ -39,7 +39,7 @@ const armedCase = (id: string, number: number) =>
   sql`insert into cases (id, year, number, state, list_id, thread_token, received_at, revision, release_at, draft_post_id, bundle_hash, updated_at)
    values (${id}, 2026, ${number}, 'armed', 'security', ${`t${number}`}, 1, 1, ${RELEASE_AT}, 'draft', 'bundle', 1)`;
 const person = (name: string) => [
-  sql`insert into contacts (id, member_id, address, created_at) values (${name}, 'team', ${`${name}@orbit.example`}, 1)`,
+  sql`insert into contacts (id, member_id, address, created_at, proved_at) values (${name}, 'team', ${`${name}@orbit.example`}, 1, 1)`,
   sql`insert into tokens (id, name, role, hash, person_id, created_at) values (${name}, ${name}, 'team', ${`h-${name}`}, ${name}, 1)`,
 ];
 
