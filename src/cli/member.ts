@@ -43,7 +43,7 @@ export function register(program: Command): void {
   add('prove-key', 'ask its contacts to prove their certificates')
     .argument(...of)
     .action(proveKey);
-  add('activate', 'make a candidate active')
+  add('activate', 'make a candidate active that has proved its key')
     .argument(...of)
     .requiredOption('--reason <reason>', 'recorded, and told to it')
     .option('--list <address>', 'a list that it is put on; may be given again', collect, [])

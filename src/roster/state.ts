@@ -11,7 +11,8 @@ import type { MemberState } from '../store/schema.ts';
  *   applied, vouched, vetted, key_proved -> rejected; may apply again
  *
  * Only an active member's contacts are credited with anything, and only those of an active one or one in key_hold have copies made
- * for them; neither before a contact has proved his own key.
+ * for them; neither before a contact has proved his own key. An import that activates answers for the keys in its file, and takes whoever is
+ * on the way in past these steps; nothing else does.
  */
 export type Step =
   | 'vouch'
@@ -35,7 +36,7 @@ export const steps: Readonly<Record<Step, { from: readonly MemberState[]; to: Me
   vouch: { from: ['applied'], to: 'vouched' },
   vet: { from: ['vouched'], to: 'vetted' },
   'prove-key': { from: ['vetted'], to: 'key_proved' },
-  activate: { from: CANDIDATES, to: 'active' },
+  activate: { from: ['key_proved'], to: 'active' },
   'hold-key': { from: ['active'], to: 'key_hold' },
   'release-key': { from: ['key_hold'], to: 'active' },
   suspend: { from: ['active', 'key_hold'], to: 'suspended' },

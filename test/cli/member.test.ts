@@ -38,6 +38,10 @@ beforeEach(async () => {
   );
 });
 
+/** As if its contacts had sent back the words that were sealed to their keys. */
+const hasProved = (organisation: string) =>
+  api.house.db.updateTable('members').set({ state: 'key_proved' }).where('organisation', '=', organisation).execute();
+
 /** Runs `curfew member ...` as one of the three admins. */
 const curfew = (who: number, ...args: string[]) =>
   runCurfew(['member', ...args], { env: { CURFEW_TOKEN: tokens[who] ?? '', CURFEW_URL: api.url } });
@@ -66,6 +70,7 @@ test('a member is vetted, suspended and removed from the command line', async ()
   // What an applicant writes steers no terminal.
   expect(shown).toContain('Yes\\u{202e}, alias.');
   expect(await done(0, 'prove-key', 'Gamma Linux')).toBe('1 contacts are asked to prove their certificates\n');
+  await hasProved('Gamma Linux');
   const active = await done(0, 'activate', 'Gamma Linux', '--reason', 'known', '--list', 'distributors@orbit.example');
   expect(active).toMatch(/Gamma Linux, active[\s\S]*Lists: +distributors@orbit\.example[\s\S]*Review: +2027-/);
   await done(1, 'reviewed', 'Gamma Linux');
@@ -120,6 +125,7 @@ test('a member is put into groups and taken out of them', async () => {
     stderr: expect.stringContaining('It is not in cloud; it is in embedded, kernel'),
   });
   expect((await curfew(0, 'change', 'Eta', '--add-group', 'Cloud')).stderr).toContain('must be the name of a group');
+  await hasProved('Eta');
   const active = await done(0, 'activate', 'Eta', '--reason', 'known', '--group', 'cloud');
   expect(active).toMatch(/Groups: +cloud embedded kernel\n/);
 });

@@ -1,5 +1,5 @@
 import { HOUR, newToken, toIso } from '../../src/clock.ts';
-import { decide, remove } from '../../src/roster/admission.ts';
+import { remove } from '../../src/roster/admission.ts';
 import { addCertificate, addContact, setContactActive } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { addMember as newMember } from '../../src/roster/members.ts';
@@ -30,14 +30,18 @@ const draft = ({ clock }: House) => ({ releaseAt: toIso(clock.now() + HOUR), sub
 
 async function member(house: House, active = false): Promise<string> {
   const { id } = await newMember(house, { organisation: fresh(), product: null, lists: [LISTS.distributors] });
-  if (active) await decide(house, { project: 'orbit' }, id, 'activate', { reason: 'test' });
+  if (active) await put(house, id, 'active');
   return id;
 }
 
 async function memberIn(house: House, state: MemberState): Promise<string> {
   const id = await member(house);
-  await house.db.updateTable('members').set({ state }).where('id', '=', id).execute();
+  await put(house, id, state);
   return id;
+}
+
+async function put(house: House, id: string, state: MemberState): Promise<void> {
+  await house.db.updateTable('members').set({ state }).where('id', '=', id).execute();
 }
 
 /** Somebody new on the roster, with a certificate. */
@@ -113,7 +117,10 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
   'POST /api/v1/contacts/:id/certificates/:certificate/retire': proposed,
 
   'POST /api/v1/members': async () => ({ body: { organisation: fresh(), lists: [LISTS.distributors] } }),
-  'POST /api/v1/members/:id/activate': async (house) => ({ at: { members: await member(house) }, body: { reason: 'vetted' } }),
+  'POST /api/v1/members/:id/activate': async (house) => ({
+    at: { members: await memberIn(house, 'key_proved') },
+    body: { reason: 'vetted' },
+  }),
   'POST /api/v1/members/:id/suspend': async (house) => ({ at: { members: await member(house, true) }, body: { reason: 'why' } }),
   'POST /api/v1/members/:id/reinstate': async (house) => ({
     at: { members: await memberIn(house, 'suspended') },

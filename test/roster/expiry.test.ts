@@ -217,7 +217,7 @@ eachEngine((engine) => {
   });
 
   test('a year after he was made active the team is told, once, and a person says that he was looked at', async () => {
-    await house.db.updateTable('members').set({ state: 'applied' }).where('id', '=', memberId).execute();
+    await house.db.updateTable('members').set({ state: 'key_proved' }).where('id', '=', memberId).execute();
     await decide(house, { project: 'orbit' }, memberId, 'activate', { reason: 'test' });
     await sent();
     expect(await watchReviews(house)).toBe(false);

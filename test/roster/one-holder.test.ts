@@ -66,6 +66,7 @@ eachEngine((engine) => {
     for (const { contactId } of house.team.slice(0, 2)) await remove(house, RULES, id, contactId, 'test');
     await addContact(house, RULES, await idOf('Beta'), { address: 'moved@beta.example', name: null, certificate: alpha.public });
     await apply(house, RULES, await wish('Alpha', await makeParty('new@alpha.example')));
+    await house.db.updateTable('members').set({ state: 'key_proved' }).where('id', '=', id).execute();
     await decide(house, RULES, id, 'activate', { reason: 'back', lists: [LISTS.distributors] });
   }
 
