@@ -20,7 +20,7 @@ import { mustHaveReaders } from './members.ts';
 import { prepareCertificateNews, prepareContactNews, tellOfContact, tellOwner } from './news.ts';
 import { type ReadCertificate, takenCertificate, unfitAddress } from './plan.ts';
 import { renewalDeed, waitingOf, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
-import { tellOfReplacement } from './replaced.ts';
+import { prepareReplacementNews, type ReplacementNews, tellOfReplacement } from './replaced.ts';
 import { mustBeAsShown, type Shown, shownOf } from './shown.ts';
 import { holdersOf, releaseTo, standingAt } from './standing.ts';
 import { isOut, provesKeys } from './state.ts';
@@ -255,14 +255,13 @@ export async function approveCertificate(
   const renewal = shown.waiting;
   const contact = await ownerOf(seams.db, contactId);
   const member = await mustBeIn(seams.db, contact);
-  const tell = async (former: Certificate | null, after: string, encryptionKey: Renewal['encryptionKey'] | null) => {
+  const newsOf = async (former: Certificate | null, after: string, encryptionKey: Renewal['encryptionKey'] | null) => {
     const replaced = { contact, organisation: member.organisation, former, after, encryptionKey, byTeam: true };
-    await tellOfReplacement(seams, replaced, await teamList(seams.db));
+    return prepareReplacementNews(seams, replaced, await teamList(seams.db));
   };
   if (renewal) {
-    const renewed = await renew(seams, contact, own, renewal.data, { approved: true, shown });
-    await tell(own, own.fingerprint, renewed.encryptionKey);
-    return renewed.certificate;
+    const tell = (encryptionKey: Renewal['encryptionKey']) => newsOf(own, own.fingerprint, encryptionKey);
+    return (await renew(seams, contact, own, renewal.data, { approved: true, shown, tell })).certificate;
   }
   const proposed = await proposedOf(seams.db, contactId, certificateId);
   const known = await renewKnown(seams, proposed, proposed.data);
@@ -275,13 +274,14 @@ export async function approveCertificate(
       `Nobody has proved the certificate ${certificate.fingerprint} yet: ask for that (prove-key) first`,
     );
   const former = (await certificates.current(seams.db, contactId)) ?? null;
+  const news = await newsOf(former, certificate.fingerprint, null);
   await seams.db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await mustBeAsShown(trx, certificateId, shown.version);
     if (known.changed) await writeRenewal(trx, proposed, known, seams.clock.now());
+    await tellOfReplacement(trx, seams, news);
     await promote(trx, seams, certificate, 'certificate.approve');
   });
-  await tell(former, certificate.fingerprint, null);
   return { ...certificate, state: 'current' };
 }
 
@@ -336,13 +336,19 @@ async function proposedOf(db: Db, contactId: string, certificateId: string): Pro
   return certificate;
 }
 
-/** `shown`: of `own`, as it was judged. */
+interface Renewing {
+  approved: boolean;
+  shown: Shown;
+  tell?: (encryptionKey: Renewal['encryptionKey']) => Promise<ReplacementNews>;
+}
+
+/** `shown`: of `own`, as it was judged. `tell`: writes what is told of it where it counts. */
 async function renew(
   seams: Seams,
   contact: Contact,
   own: Certificate,
   newer: string | Uint8Array,
-  { approved, shown: { version, waiting } }: { approved: boolean; shown: Shown },
+  { approved, shown: { version, waiting }, tell }: Renewing,
 ): Promise<GivenCertificate> {
   const { db, pgp, clock } = seams;
   const now = clock.now();
@@ -353,6 +359,7 @@ async function renew(
     throw new Refusal('conflict', `${contact.address} has the certificate ${own.fingerprint} already`);
   const { encryptionKey } = renewal;
   const waits = !approved && waitsForPerson(own, renewal) ? waitingOf(renewal, together.facts.data, waiting) : null;
+  const news = tell && !waits ? await tell(encryptionKey) : null;
   return db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await mustBeAsShown(trx, own.id, version);
@@ -364,6 +371,7 @@ async function renew(
     }
     await writeRenewal(trx, own, renewal, now);
     await certificates.dropRenewal(trx, own.id);
+    if (news) await tellOfReplacement(trx, seams, news);
     await record(trx, seams, renewalDeed(own, renewal, null));
     return { certificate: { ...own, data: renewal.facts.data }, encryptionKey, waits: own.state === 'proposed' };
   });

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DAY, newId, SECOND } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
@@ -185,6 +186,29 @@ eachEngine((engine) => {
       else
         await expect(doing, state).rejects.toMatchObject({ reason: 'conflict', message: expect.stringContaining(`is ${state}`) });
     }
+  });
+
+  test('a certificate counts only where those who are to know of it are told', async () => {
+    const { id } = await apply(house, RULES, await application());
+    const [contact] = await contacts.ofMember(house.db, id);
+    const contactId = contact?.id ?? '';
+    const waiting = await proposed(contactId);
+    await proveCertificate(house, contactId, waiting);
+    await outbox(house).drain();
+    const insert = 'create trigger nobody_is_told before insert on posts';
+    const broken =
+      engine.name === 'sqlite'
+        ? sql.raw(`${insert} when new.kind = 'alert' begin select raise(abort, 'the disk is full'); end`)
+        : sql.raw(`alter table posts add constraint nobody_is_told check (kind <> 'alert') not valid`);
+    await broken.execute(house.db);
+    await expect(approveCertificate(house, contactId, waiting, lena)).rejects.toThrow();
+    expect(await certificates.byId(house.db, waiting)).toMatchObject({ state: 'proposed' });
+    await sql
+      .raw(engine.name === 'sqlite' ? 'drop trigger nobody_is_told' : 'alter table posts drop constraint nobody_is_told')
+      .execute(house.db);
+    await approveCertificate(house, contactId, waiting, lena);
+    const told = (await outbox(house).drain()).map(({ to }) => to);
+    expect(told.sort()).toEqual([...house.team.map(({ address }) => address), 'security@gamma.example'].sort());
   });
 
   test('two at once: one of them is done, the other is refused', async () => {

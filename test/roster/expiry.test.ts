@@ -67,6 +67,20 @@ eachEngine((engine) => {
     expect(told).toEqual(['10: 30', '26: 14', '37: 3']);
   });
 
+  test('where the mail to the team cannot be written, nobody was warned, and the next time warns everybody', async () => {
+    later(11);
+    let written = 0;
+    const keep: House['pgp']['keep'] = async (...of) => {
+      if (++written === 2) throw new Error('the disk is full');
+      return house.pgp.keep(...of);
+    };
+    await expect(watchCertificates({ ...house, pgp: { ...house.pgp, keep } }, 'orbit')).rejects.toThrow('the disk is full');
+    expect(await sent()).toEqual({ hers: [], team: 0 });
+    await watchCertificates(house, 'orbit');
+    const { hers, team } = await sent();
+    expect([hers.length, team]).toEqual([1, house.team.length]);
+  });
+
   describe('when it has ended', () => {
     test('the member is held, asked for a new one in words that say nothing, and his copies wait', async () => {
       later(41);
