@@ -166,7 +166,7 @@ function instanceOf(project: Project): Instance {
     certificate: remembered((list) => must(instance, 'keys', 'export', list)),
     enrol: async (...entries) => {
       writeFileSync(join(root, 'roster.json'), JSON.stringify(entries));
-      await must(instance, 'roster', 'import', join(root, 'roster.json'), '--activate', '--reason', 'known for years');
+      await must(instance, 'roster', 'import', join(root, 'roster.json'), '--activate', '--reason', 'known for years', '--quiet');
     },
     token: remembered(async (person) => {
       const { code, stdout, stderr } = await instance.curfew(
