@@ -18,7 +18,7 @@ import type { Criterion } from './criteria.ts';
 import { renewKnown } from './known.ts';
 import { enterMember } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
-import { releaseTo, standingOf } from './standing.ts';
+import { holdersOf, releaseTo, standingAt } from './standing.ts';
 import { next } from './state.ts';
 import { letGo, moveTo, mustBe } from './steps.ts';
 import { keepStranger } from './strangers.ts';
@@ -196,8 +196,8 @@ async function contactOf(
   const address = written.toLowerCase();
   const now = clock.now();
   const own = await contactAt(trx, member, address);
-  const standing = await standingOf(trx);
-  const problem = (own ? undefined : unfitAddress(standing, address)) ?? takenCertificate(standing.keys, facts, address);
+  const unfit = own ? undefined : unfitAddress(await standingAt(trx, address), address);
+  const problem = unfit ?? takenCertificate(await holdersOf(trx, facts), facts, address);
   if (problem !== undefined) throw new Refusal('conflict', problem);
   const contact = own ?? { id: newId(clock), member_id: member.id, address, name, active: 1, created_at: now, proved_at: null };
   if (!own) {

@@ -49,7 +49,7 @@ export async function watchCertificates(seams: Seams, project: string): Promise<
 
 /** Holds a member or lets him go, as his certificates are now. */
 export async function checkMember(seams: Seams, project: string, memberId: string): Promise<boolean> {
-  const member = (await members.all(seams.db)).find(({ id }) => id === memberId);
+  const member = await members.withContacts(seams.db, memberId);
   const seen = member && (await lookAt(seams, member));
   return seen ? holdOrRelease(seams, project, memberId, seen) : false;
 }

@@ -282,6 +282,8 @@ alter table certificate_keys add constraint certificate_keys_certificate_id_fkey
 
 alter table certificate_keys add constraint certificate_keys_pk PRIMARY KEY (certificate_id, fingerprint);
 
+CREATE INDEX certificate_keys_fingerprint ON public.certificate_keys USING btree (fingerprint);
+
 CREATE INDEX certificate_keys_key_id ON public.certificate_keys USING btree (key_id);
 
 create table certificate_renewals (certificate_id text not null,
@@ -322,6 +324,8 @@ alter table certificates add constraint certificates_pkey PRIMARY KEY (id);
 alter table certificates add constraint certificates_state_check CHECK ((state = ANY (ARRAY['current'::text, 'proposed'::text, 'retired'::text, 'mail'::text])));
 
 CREATE UNIQUE INDEX certificates_current ON public.certificates USING btree (contact_id) WHERE (state = 'current'::text);
+
+CREATE INDEX certificates_fingerprint ON public.certificates USING btree (fingerprint);
 
 create table contacts (id text not null,
   member_id text not null,

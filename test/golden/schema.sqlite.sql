@@ -157,6 +157,8 @@ CREATE TABLE "certificate_keys" ("certificate_id" text not null references "cert
   constraint "certificate_keys_pk" primary key ("certificate_id",
   "fingerprint")) strict;
 
+CREATE INDEX "certificate_keys_fingerprint" on "certificate_keys" ("fingerprint");
+
 CREATE INDEX "certificate_keys_key_id" on "certificate_keys" ("key_id");
 
 CREATE TABLE "certificate_renewals" ("certificate_id" text primary key references "certificates" ("id"),
@@ -183,6 +185,8 @@ CREATE TABLE "certificates" ("id" text primary key,
   "fingerprint")) strict;
 
 CREATE UNIQUE INDEX "certificates_current" on "certificates" ("contact_id") where "state" = 'current';
+
+CREATE INDEX "certificates_fingerprint" on "certificates" ("fingerprint");
 
 CREATE TABLE "contacts" ("id" text primary key,
   "member_id" text not null references "members" ("id"),
