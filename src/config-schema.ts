@@ -153,6 +153,18 @@ export const ConfigFile = Type.Object(
       },
       optional,
     ),
+    clock: Type.Object(
+      {
+        longestDowntime: Type.Integer({
+          minimum: 1,
+          maximum: 8760,
+          default: 24,
+          description:
+            'for how long the machine may have been off, in whole hours, 1 to 8760: after a start that is later, nothing is released until an admin has confirmed the clock',
+        }),
+      },
+      optional,
+    ),
     keyLookup: Type.Object(
       {
         wkd: Type.Boolean({

@@ -2,10 +2,11 @@ import type { AddressInfo } from 'node:net';
 import { SYSTEM } from './audit/entry.ts';
 import { signHead } from './audit/heads.ts';
 import { createRefusals, type Refusals } from './audit/refusals.ts';
-import { type Clock, createAlarm, DAY, type Instant, SECOND } from './clock.ts';
+import { type Clock, createAlarm, DAY, HOUR, type Instant, SECOND } from './clock.ts';
 import { type Config, readClientSecret } from './config.ts';
 import { deliveryLoop } from './delivery/work.ts';
 import { type Duty, dutyLoop } from './duties.ts';
+import { createWatch, openClock, watchLoop } from './embargo/clock-watch.ts';
 import { releaseLoop } from './embargo/loop.ts';
 import { allPolicies, type OwnPolicies } from './embargo/presets.ts';
 import { createNumbers, type Numbers } from './http/numbers.ts';
@@ -84,7 +85,7 @@ export async function start(config: Config, passphrase: string, clock: Clock, lo
 async function build(
   config: Config,
   passphrase: string,
-  clock: Clock,
+  wall: Clock,
   log: Log,
   undo: (() => unknown)[],
 ): Promise<Omit<Running, 'stop'>> {
@@ -98,6 +99,7 @@ async function build(
   if ('sqlite' in database) undo.unshift(lockDatabase(database.sqlite));
   await mustHoldProject(db, database);
   await migrate(db);
+  const clock = await openClock(db, wall, config.clock.longestDowntime * HOUR);
   // With the lock in hand, whoever held a lease is dead; on PostgreSQL other nodes may be alive, and leases run out.
   await deliveries.reclaim(db, 'sqlite' in database ? null : clock.now());
   if ('sqlite' in database) await idempotency.giveBack(db, 'all');
@@ -125,6 +127,10 @@ async function build(
   };
   const releasing = createAlarm(clock);
   const dutyAlarm = createAlarm(clock);
+  const believedAgain = () => {
+    queued();
+    releasing.ring();
+  };
   const stopping = new AbortController();
   const loops = Promise.all([
     ...(['release', 'ordinary'] as const).map((lane) =>
@@ -138,6 +144,7 @@ async function build(
       ),
     ),
     releaseLoop(seams, releasing, queued, log, stopping.signal),
+    watchLoop(createWatch(seams, clock, believedAgain, log), clock, log, stopping.signal),
     dutyLoop(dutiesOf(seams, config, refusals), dutyAlarm, queued, log, stopping.signal),
   ]);
   undo.push(async () => {
@@ -148,6 +155,7 @@ async function build(
   const ready = () => whatIsMissing(seams);
   const http = createHttp({
     seams,
+    clock,
     log,
     ready,
     numbers,

@@ -13,6 +13,8 @@ export interface PublicAttempt {
   approvals: readonly Approval[];
   going: Going;
   now: Instant;
+  /** Whether `now` may be believed. */
+  trusted: boolean;
 }
 
 /**
@@ -30,11 +32,12 @@ export const PEOPLE = 2;
  * The one place that decides whether something may go to a public recipient. Every release and every single public
  * delivery asks it; the database has a lock of its own (migrations), and both must say yes.
  */
-export function gate({ case: about, approvals, going, now }: PublicAttempt): GateAnswer {
+export function gate({ case: about, approvals, going, now, trusted }: PublicAttempt): GateAnswer {
   const { release_at, bundle_hash, state, public_post_id, public_digest } = about;
   if (release_at === null || bundle_hash === null) return shut('not-approved');
   if (approvers(approvals, bundle_hash) < PEOPLE) return shut('not-approved');
   if ('bundle' in going && going.bundle !== bundle_hash) return shut('approval-voided');
+  if (!trusted) return shut('clock-suspect');
   if (now < release_at) return shut('not-released');
   if ('bundle' in going) return state === 'armed' ? { open: true } : shut('conflict');
   if (state !== 'released' || going.postId !== public_post_id) return shut('not-released');

@@ -73,6 +73,9 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /api/v1/policies': readers('cases'),
   'GET /api/v1/policies/check': readers('cases'),
 
+  'GET /api/v1/clock': readers('cases'),
+  'POST /api/v1/clock/confirm': admin('cases'),
+
   'GET /api/v1/cases': readers('cases'),
   'GET /api/v1/cases/:id': readers('cases'),
   'PUT /api/v1/cases/:id/schedule': hands('cases'),

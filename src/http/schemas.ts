@@ -45,6 +45,19 @@ export const PolicyAnswer = Type.Object({
   unchecked: Type.Array(Type.String(), { description: 'rules that could not be looked at, and why' }),
 });
 
+export const ClockView = Type.Object({
+  trusted: Type.Boolean({ description: 'false: nothing is released' }),
+  wall: { ...InstantUtc, description: 'what the clock of this node says, in UTC' },
+  believed: { ...InstantUtc, description: 'what time it is taken to be, in UTC' },
+  why: OrNull(
+    Type.Enum(['ahead', 'behind', 'nodes'], {
+      description: '"ahead" or "behind" of where it ought to be, or "nodes": another node has been later',
+    }),
+  ),
+  since: OrNull(InstantUtc),
+  here: Type.Boolean({ description: 'whether it is the clock of this node that is in doubt' }),
+});
+
 export const CaseSummary = Type.Object({
   id: Type.String({ description: 'PREFIX-YYYY-NNNN' }),
   state: Type.Enum(['received', 'scheduled', 'armed', 'released']),

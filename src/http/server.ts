@@ -16,6 +16,7 @@ import { auditRoutes } from './audit.ts';
 import { authenticate } from './auth.ts';
 import { caseMoves } from './case-moves.ts';
 import { caseRoutes } from './cases.ts';
+import { clockRoutes } from './clock.ts';
 import { contactRoutes } from './contacts.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { describeApi, documentRoute } from './docs.ts';
@@ -46,6 +47,7 @@ const resources: readonly Routes[] = [
   deliveryRoutes,
   postRoutes,
   policyRoutes,
+  clockRoutes,
   tokenRoutes,
   sessionRoutes,
   auditRoutes,

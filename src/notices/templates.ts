@@ -1,5 +1,5 @@
 import { type Instant, toIso } from '../clock.ts';
-import type { MemberState } from '../store/schema.ts';
+import type { ClockWhy, MemberState } from '../store/schema.ts';
 
 /** The words of a notice: a subject, and lines of text. */
 export interface Notice {
@@ -136,6 +136,7 @@ const WHY: Readonly<Record<string, string>> = {
   'cannot-open': 'what is kept cannot be opened: is the key of the list there?',
   'not-ready': 'the key of the list was not loaded for too long',
   'not-released': 'the gate is shut',
+  'clock-suspect': 'the clock of the server is in doubt',
   bounced: 'a mail server further on gave it back',
   stopped: 'a person stopped it',
   withheld: 'a person holds it',
@@ -171,6 +172,36 @@ export function overdue(facts: { caseId: string; releaseAt: Instant; why: string
     '',
     facts.why,
     'It is released as soon as that is mended.',
+  ]);
+}
+
+const CLOCK: Readonly<Record<ClockWhy, string>> = {
+  ahead: 'It is ahead of where it ought to be.',
+  behind: 'It is behind where it ought to be.',
+  nodes: 'It is behind the clock of another node, or of the time before it was started.',
+};
+
+/** To the team: nothing is released, as nobody can say what time it is. */
+export function clockSuspect(facts: { wall: Instant; expected: Instant; why: ClockWhy }): Notice {
+  return notice('The clock of the server is in doubt: NOTHING IS RELEASED', [
+    `The clock of the server says ${when(facts.wall)}, where it ought to be ${when(facts.expected)}.`,
+    CLOCK[facts.why],
+    '',
+    'Nothing goes to the public, at whatever instant it is due, until',
+    '- the clock has been for five minutes where it ought to be, as when it was set right again; or',
+    '- an admin has looked at another clock and says that this one is right:',
+    '    curfew clock show',
+    '    curfew clock confirm --wall INSTANT      (what `show` said)',
+    '',
+    'All other mail goes on. What comes due meanwhile is released as soon as the clock is believed.',
+  ]);
+}
+
+/** To the team: it goes on. `by`: who said so; null: the clock agrees by itself. */
+export function clockBelieved(facts: { now: Instant; by: string | null }): Notice {
+  return notice('The clock of the server is believed again', [
+    facts.by === null ? 'The clock of the server agrees again.' : `${facts.by} says that the clock of the server is right.`,
+    `It is ${when(facts.now)}. What is due is released now.`,
   ]);
 }
 

@@ -179,6 +179,25 @@ export async function nextInstant(db: Db): Promise<Instant | undefined> {
   return instants.length > 0 ? Math.min(...instants) : undefined;
 }
 
+/** The time is another by `by` milliseconds: whatever waits, or is under a lease, waits no longer and no shorter for it. */
+export async function shift(db: Db, by: number): Promise<void> {
+  await db
+    .updateTable('deliveries')
+    .set((eb) => ({ due_at: eb('due_at', '+', by) }))
+    .where('state', 'in', WAITING)
+    .execute();
+  await db
+    .updateTable('deliveries')
+    .set((eb) => ({ lease_until: eb('lease_until', '+', by) }))
+    .where('state', '=', 'leased')
+    .execute();
+}
+
+/** What was put off for that reason is due now. */
+export async function hasten(db: Db, reason: string, now: Instant): Promise<void> {
+  await db.updateTable('deliveries').set({ due_at: now }).where('state', '=', 'deferred').where('reason', '=', reason).execute();
+}
+
 /** Held or failed copies that the team does not know of yet. */
 export async function untold(db: Db, most: number): Promise<Delivery[]> {
   return db

@@ -38,6 +38,10 @@ export interface Schema {
   /** One row, with id 1. */
   audit_end: { id: number; seq: number; hash: string };
   idempotency: IdempotencyTable;
+  /** At most one row, with id 1. */
+  clock: ClockTable;
+  /** `line`: milliseconds from the monotonic clock of that run of a machine to where its wall clock ought to be. */
+  clock_lines: { boot: string; line: number; seen_at: Instant };
 }
 
 export type ListRole = 'intake' | 'private' | 'public';
@@ -388,6 +392,20 @@ interface IdempotencyTable {
   done: Generated<number>;
   /** Sealed; null until there is one. */
   answer: Uint8Array | null;
+}
+
+/** Of the wall clock: ahead of where it ought to be, behind it; or another node has been later. */
+export type ClockWhy = 'ahead' | 'behind' | 'nodes';
+
+interface ClockTable {
+  id: number;
+  /** The latest instant that was believed. */
+  high_water: Instant;
+  /** Null where the clock is believed, and the next two then as well. */
+  suspect_since: Instant | null;
+  suspect_why: ClockWhy | null;
+  /** The run of the machine whose clock it is. */
+  suspect_boot: string | null;
 }
 
 export type List = Selectable<ListTable>;

@@ -326,6 +326,23 @@ alter table certificates add constraint certificates_state_check CHECK ((state =
 CREATE UNIQUE INDEX certificates_current ON public.certificates USING btree (contact_id) WHERE (state = 'current'::text);
 
 CREATE INDEX certificates_fingerprint ON public.certificates USING btree (fingerprint);
+create table clock (id integer not null,
+  high_water bigint not null,
+  suspect_since bigint,
+  suspect_why text,
+  suspect_boot text);
+
+alter table clock add constraint clock_id_check CHECK ((id = 1));
+
+alter table clock add constraint clock_pkey PRIMARY KEY (id);
+
+alter table clock add constraint clock_suspect CHECK ((((suspect_since IS NULL) = (suspect_why IS NULL)) AND ((suspect_since IS NULL) = (suspect_boot IS NULL))));
+
+create table clock_lines (boot text not null,
+  line bigint not null,
+  seen_at bigint not null);
+
+alter table clock_lines add constraint clock_lines_pkey PRIMARY KEY (boot);
 
 create table contacts (id text not null,
   member_id text not null,
@@ -404,7 +421,8 @@ CREATE OR REPLACE FUNCTION public.deliveries_blanks()
 AS $function$
       begin
         if new.address <> trim(new.address, '
-') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
+
+') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;

@@ -6,6 +6,7 @@ import { addMember as newMember } from '../../src/roster/members.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
 import { confirmIdentity, signIn } from '../../src/roster/sign-in.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
+import * as clocks from '../../src/store/clock.ts';
 import * as lists from '../../src/store/lists.ts';
 import type { MemberState } from '../../src/store/schema.ts';
 import { armed, scheduled } from '../embargo/armed.ts';
@@ -163,6 +164,11 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
   'POST /api/v1/contacts/:id/certificates': async ({ members: [alpha] }) => {
     const { public: certificate } = await generate(alpha.address, 'Alpha', {});
     return { at: { contacts: alpha.contactId }, body: { certificate } };
+  },
+
+  'POST /api/v1/clock/confirm': async ({ db, clock }) => {
+    await clocks.raise(db, { since: clock.now(), why: 'nodes', boot: 'another' });
+    return { body: { wall: toIso(clock.now()) } };
   },
 
   'PUT /api/v1/cases/:id/schedule': async (house) => ({ at: { cases: await house.report() }, body: draft(house) }),
