@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Static } from 'typebox';
 import { systemClock, toIso } from '../clock.ts';
+import { BOUND } from '../embargo/clock-trust.ts';
 import { ClockView } from '../http/schemas.ts';
 import { connect, type RemoteOptions, remoteCommand } from './client.ts';
 import { print } from './local.ts';
@@ -31,18 +32,23 @@ const WHY: Readonly<Record<NonNullable<View['why']>, string>> = {
   nodes: 'another node has been later',
 };
 
+function agrees({ wall, believed }: View): boolean {
+  return Math.abs(Date.parse(wall) - Date.parse(believed)) <= BOUND;
+}
+
 function tell(options: RemoteOptions, view: View): void {
   const { trusted, wall, believed, why, since, here } = view;
   const doubt = [
     `The clock is in doubt${why === null ? '' : `: ${WHY[why]}`}. Nothing is released${since === null ? '' : ` since ${since}`}.`,
-    ...(here ? [] : ['It is the clock of another node: ask that one.']),
+    ...(here ? [] : ['That is of another node, or of this machine before it was started: it does not end by itself here.']),
+    ...(here && why !== 'nodes' && agrees(view) ? ['It agrees now, and is believed when it has for five minutes.'] : []),
   ];
   const lines = [
     ...(trusted ? ['The clock is believed.'] : doubt),
     `Its clock:    ${wall}`,
     `Taken to be:  ${believed}`,
     `This machine: ${toIso(systemClock.now())}`,
-    ...(trusted || !here ? [] : [`If another clock says so, too: curfew clock confirm --wall ${wall}`]),
+    ...(trusted ? [] : [`If another clock says so, too: curfew clock confirm --wall ${wall}`]),
   ];
   print(options, view, lines);
 }

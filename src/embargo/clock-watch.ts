@@ -96,6 +96,7 @@ export function createWatch(seams: Seams, clock: WatchedClock, changed: () => vo
       if (doubt) doubted = monotonic;
       const suspicion = mark?.suspicion ?? null;
       const step = stepOf({ doubt, suspicion, boot: clock.boot, calm: monotonic - doubted });
+      if (step === 'raise' && (await confirmedElsewhere(db, clock))) return;
       if (step === 'raise' && doubt && (await raise(seams, clock, doubt, log))) {
         log.error(said(clock, doubt), 'the clock is suspect: nothing is released until it agrees again, or an admin confirms it');
         changed();
@@ -127,6 +128,15 @@ export async function watchLoop(watch: Watch, clock: Clock, log: Log, signal: Ab
 function agreed(clock: WatchedClock, since: number): Line {
   const reading = clock.reading();
   return follow(clock.line(), reading, reading.monotonic - since);
+}
+
+/** An admin has confirmed the clock of this machine to another process that runs on it: its line is ours. */
+async function confirmedElsewhere(db: Db, clock: WatchedClock): Promise<boolean> {
+  const offset = await clocks.lineOf(db, clock.boot);
+  if (offset === null || doubtOf({ offset, slack: 0 }, clock.reading())) return false;
+  const differs = clock.doubt() !== null;
+  if (differs) clock.setLine({ offset, slack: 0 });
+  return differs;
 }
 
 /** For the log and for people: what the wall clock says, and what it ought to say. */

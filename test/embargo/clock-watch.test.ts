@@ -180,6 +180,16 @@ eachEngine((engine) => {
       expect(await one.trusted()).toBe(true);
     });
 
+    test('one process has another one on the same machine trust it as well', async () => {
+      const [one, other] = [await node(), await node()];
+      house.clock.jumpTo(NOW + DAY);
+      await one.look();
+      await confirm(one, NOW + DAY);
+      expect(await other.trusted()).toBe(false);
+      await other.look();
+      expect([await other.trusted(), other.clock.now(), other.rung()]).toEqual([true, NOW + DAY, 0]);
+    });
+
     test('counts before the doubt was written down, and there is none then', async () => {
       const one = await node();
       house.clock.jumpTo(NOW - HOUR);
