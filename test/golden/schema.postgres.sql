@@ -326,6 +326,7 @@ alter table certificates add constraint certificates_state_check CHECK ((state =
 CREATE UNIQUE INDEX certificates_current ON public.certificates USING btree (contact_id) WHERE (state = 'current'::text);
 
 CREATE INDEX certificates_fingerprint ON public.certificates USING btree (fingerprint);
+
 create table clock (id integer not null,
   high_water bigint not null,
   suspect_since bigint,
@@ -421,8 +422,7 @@ CREATE OR REPLACE FUNCTION public.deliveries_blanks()
 AS $function$
       begin
         if new.address <> trim(new.address, '
-
-') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
+') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;

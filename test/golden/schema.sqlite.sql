@@ -187,6 +187,7 @@ CREATE TABLE "certificates" ("id" text primary key,
 CREATE UNIQUE INDEX "certificates_current" on "certificates" ("contact_id") where "state" = 'current';
 
 CREATE INDEX "certificates_fingerprint" on "certificates" ("fingerprint");
+
 CREATE TABLE "clock" ("id" integer primary key check (id = 1),
   "high_water" integer not null,
   "suspect_since" integer,
@@ -247,13 +248,11 @@ CREATE INDEX "deliveries_due" on "deliveries" ("state",
 CREATE INDEX "deliveries_post" on "deliveries" ("post_id");
 
 CREATE TRIGGER deliveries_blanks_insert before insert on deliveries when new.address <> trim(new.address, '
-
-')
+')
       begin select raise(abort, 'an address has no blanks around it'); end;
 
 CREATE TRIGGER deliveries_blanks_update before update of address on deliveries when new.address <> trim(new.address, '
-
-')
+')
       begin select raise(abort, 'an address has no blanks around it'); end;
 
 CREATE TRIGGER deliveries_own_address_insert before insert on deliveries when new.audience = 'contact'
