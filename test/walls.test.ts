@@ -51,7 +51,7 @@ const knows: Record<string, readonly string[]> = {
 
 /** What decides and does nothing. */
 const RULE =
-  /^(\w+\/state|post\/(checks|admit)|embargo\/(calendar|policy|presets|gate|bundle|clock-trust)|delivery\/(backoff|outcome)|roster\/plan|notices\/templates)\.ts$/;
+  /^(\w+\/state|post\/(checks|admit)|embargo\/(calendar|policy|presets|gate|bundle|clock-trust|boilerplate|fingerprint|hunks|recognise|shingles)|delivery\/(backoff|outcome)|roster\/plan|notices\/templates)\.ts$/;
 
 /** Whose a package is. One that is not named here, or another way into one, is nobody's. */
 const owners: Record<string, readonly string[]> = {
@@ -105,6 +105,7 @@ const owners: Record<string, readonly string[]> = {
   'node:tls': ['config.ts', 'smtp'],
   'node:url': ['smtp'],
   'node:worker_threads': ['pgp'],
+  'node:zlib': ['mail'],
 };
 
 /** The names under which `knows` and `owners` may speak of a file. */

@@ -108,7 +108,7 @@ function leftQuoted(data: readonly string[]): boolean {
   return data.some((line, at) => (line.endsWith('=') && at < data.length - 1) || /=3D/i.test(line));
 }
 
-function unquoted(block: string): string {
+export function unquoted(block: string): string {
   const decode = (hex: string) => String.fromCharCode(Number.parseInt(hex, 16));
   return inPieces(block, '=', (piece) =>
     piece.replace(/=[ \t]{0,8}\r?\n/g, () => '').replace(/=([0-9A-F]{2})/gi, (_, hex: string) => decode(hex)),
