@@ -142,6 +142,11 @@ export const ConfigFile = Type.Object(
     }),
     embargo: Type.Object(
       {
+        policy: Type.Array(Type.String({ pattern: '^[a-z0-9-]{1,40}$' }), {
+          default: [],
+          description:
+            'names of the policies that cases are under, as in ["k8s"]: of each rule the strictest counts; [] for none',
+        }),
         policies: Type.Record(Type.String({ pattern: '^[a-z0-9-]{1,40}$' }), PolicyFile, {
           default: {},
           description: 'policies of the project, by name; `curfew policy show k8s` prints one as an example',

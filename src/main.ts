@@ -3,7 +3,7 @@ import { SYSTEM } from './audit/entry.ts';
 import { signHead } from './audit/heads.ts';
 import { createRefusals, type Refusals } from './audit/refusals.ts';
 import { type Clock, createAlarm, DAY, HOUR, type Instant, SECOND } from './clock.ts';
-import { type Config, readClientSecret } from './config.ts';
+import { type Config, ConfigError, readClientSecret } from './config.ts';
 import { deliveryLoop } from './delivery/work.ts';
 import { type Duty, dutyLoop } from './duties.ts';
 import { createWatch, openClock, watchLoop } from './embargo/clock-watch.ts';
@@ -28,7 +28,7 @@ import { CRITERIA } from './roster/criteria.ts';
 import { watchCertificates, watchReviews } from './roster/expiry.ts';
 import { watchListKeys } from './roster/list-keys.ts';
 import { forgetSignIns } from './roster/sign-in.ts';
-import type { Seams } from './seams.ts';
+import type { Project, Seams } from './seams.ts';
 import { createRelay } from './smtp/client.ts';
 import { type Doors, startSmtp } from './smtp/server.ts';
 import { type Database, isStorageFault, namingFile, openDatabase } from './store/database.ts';
@@ -108,7 +108,7 @@ async function build(
       log.error({ list: key.address }, 'the list key expires within 30 days, and then signs nothing: curfew keys renew');
   const pgp = createPgp(config.workers);
   undo.push(() => pgp.close());
-  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM, words };
+  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM, words, project: projectOf(config) };
   const numbers = createNumbers(seams, log);
   const refusals = createRefusals(seams, domain);
   undo.push(() => refusals.logCounts());
@@ -160,7 +160,7 @@ async function build(
     ready,
     numbers,
     admission: admissionRules(config),
-    policies: allPolicies(structuredClone(config.embargo) as OwnPolicies),
+    policies: seams.project.policies,
     signIn: signInOf(config, clock),
     lookUp: (address, source) => lookUp(address, source, config.keyLookup, outside),
     changed: { deliveries: queued, releases: releasing.ring },
@@ -194,6 +194,18 @@ async function build(
     },
     reload: () => smtp.reload(),
   };
+}
+
+function projectOf({ project, embargo }: Config): Project {
+  const own = structuredClone(embargo) as OwnPolicies;
+  const policies = allPolicies(own);
+  const there = policies.map(({ name }) => name);
+  const unknown = own.policy.filter((name) => !there.includes(name));
+  if (unknown.length > 0)
+    throw new ConfigError([
+      { path: 'embargo.policy', message: `names ${unknown.join(', ')}; must name some of ${there.join(', ')}` },
+    ]);
+  return { name: project, policies, usual: own.policy };
 }
 
 function admissionRules({ project, members }: Config): AdmissionRules {

@@ -100,6 +100,10 @@ const table = {
     503,
     'The clock of the server is in doubt: nothing is released until it agrees again, or an admin confirms it',
   ),
+  withdrawn: no('50', '5.0', 409, 'The case is withdrawn or rejected: it is not released'),
+  'not-distributed': no('50', '5.0', 409, 'The patches are not those that distributors were sent: dispatch these first'),
+  'policy-violated': no('50', '5.0', 422, 'The disclosure policy does not allow that'),
+  incomplete: no('50', '5.0', 409, 'Something lacks that has to be there first'),
   'already-released': no('50', '5.0', 409, 'The case is released; nothing about it can be changed'),
   'unusable-certificate': no('50', '7.0', 422, 'The certificate cannot be used'),
 } as const satisfies Record<string, Row>;

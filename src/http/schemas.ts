@@ -1,6 +1,8 @@
 import { type TSchema, Type } from 'typebox';
+import { Details } from '../cases/details.ts';
+import { STAGES } from '../cases/state.ts';
 import { CODES } from '../embargo/policy.ts';
-import { NOT_ON_A_LINE } from '../roster/entries.ts';
+import { Address, NOT_ON_A_LINE } from '../roster/entries.ts';
 import { InstantUtc } from './instant.ts';
 
 /*
@@ -58,13 +60,21 @@ export const ClockView = Type.Object({
   here: Type.Boolean({ description: 'whether it is the clock of this node that is in doubt' }),
 });
 
+const Severity = Type.Object({
+  vector: Type.String(),
+  version: Type.String(),
+  score: Type.Number(),
+  rating: Type.String(),
+});
+
 export const CaseSummary = Type.Object({
   id: Type.String({ description: 'PREFIX-YYYY-NNNN' }),
-  state: Type.Enum(['received', 'scheduled', 'armed', 'released']),
+  state: Type.Enum([...STAGES], { description: `one of ${STAGES.join(', ')}` }),
   revision: Type.Integer({ description: 'goes up with every change; the ETag' }),
   receivedAt: InstantUtc,
   releaseAt: OrNull(InstantUtc),
   channels: Type.Array(Type.String(), { description: 'addresses of the public lists' }),
+  lead: OrNull(Type.String({ description: 'id of the contact who leads it' })),
   bundleHash: OrNull(Sha256),
   dispatchedAt: OrNull(InstantUtc),
   releasedAt: OrNull(InstantUtc),
@@ -88,11 +98,45 @@ export const CaseView = Type.Object({
       { description: 'who alone may know of it, besides the response team; null: everybody on the lists that it is sent to' },
     ),
   ),
-  approvals: Type.Array(Type.Object({ person: Type.String({ description: 'address' }), approvedAt: InstantUtc }), {
-    description: 'of the bundle that stands there now',
-  }),
+  approvals: Type.Array(
+    Type.Object({
+      what: Type.Enum(['patches', 'schedule', 'bundle'], { description: '"patches", "schedule" or "bundle"' }),
+      person: Type.String({ description: 'address' }),
+      approvedAt: InstantUtc,
+    }),
+    { description: 'of what stands there now' },
+  ),
   patches: Type.Array(PatchView),
+  people: Type.Object({
+    lead: OrNull(Address),
+    deputy: OrNull(Address),
+    handoverTo: OrNull(Address),
+    team: Type.Array(Address, { description: 'who alone works on it besides these; empty: all of the response team' }),
+  }),
+  policies: Type.Array(Type.String(), { description: 'names of those that it is under' }),
+  due: Type.Array(
+    Type.Object({
+      what: Type.String({ description: '"acknowledge", "forthcoming", "notice", "second-notice" or "release"' }),
+      at: InstantUtc,
+      policy: Type.String({ description: 'whose rule it is' }),
+      doneAt: OrNull(InstantUtc),
+    }),
+    { description: 'what the policies have due, and when it was done' },
+  ),
+  patchSet: Type.Object({
+    hash: OrNull(Type.String({ description: 'of the patches that stand there, to be approved; null without any' })),
+    approved: Type.Boolean(),
+    revision: Type.Integer({ description: 'of the last one that was approved; 0 for none' }),
+  }),
+  schedule: Type.Object({
+    hash: OrNull(Type.String({ description: 'of instant, channels and policies, to be approved by a second person' })),
+    approvedAt: OrNull(InstantUtc),
+  }),
+  duplicateOf: OrNull(Type.String()),
 });
+
+/** What is known of a case, in clear. */
+export const DetailsView = Type.Object({ details: Details, severity: OrNull(Severity), lacking: Type.Array(Type.String()) });
 
 /** What is to be approved, in clear. */
 export const BundleView = Type.Object({

@@ -15,6 +15,7 @@ import type { Api, App, Routes } from './api.ts';
 import { auditRoutes } from './audit.ts';
 import { authenticate } from './auth.ts';
 import { caseMoves } from './case-moves.ts';
+import { caseProcess } from './case-process.ts';
 import { caseRoutes } from './cases.ts';
 import { clockRoutes } from './clock.ts';
 import { contactRoutes } from './contacts.ts';
@@ -44,6 +45,7 @@ const resources: readonly Routes[] = [
   contactRoutes,
   caseRoutes,
   caseMoves,
+  caseProcess,
   deliveryRoutes,
   postRoutes,
   policyRoutes,

@@ -47,11 +47,21 @@ export function clearReceipt(facts: { list: string }): Notice {
   ]);
 }
 
-/** The words before the patches of a dispatch; the team's own text comes between. */
+/** To distributors: what they need to know of a case under embargo; its patches are attached. */
 export function dispatch(facts: {
   caseId: string;
   subject: string;
-  text: string;
+  /** The issue: who can do what to whom, under which condition. */
+  summary: string;
+  severity: string | null;
+  affected: readonly string[];
+  detection: string | null;
+  mitigation: string | null;
+  fixImpact: string | null;
+  /** What may be deployed before the instant. */
+  permissions: readonly string[];
+  /** What will be published; null where it is not written yet. */
+  text: string | null;
   releaseAt: Instant;
   patches: readonly PatchLine[];
 }): Notice {
@@ -59,18 +69,33 @@ export function dispatch(facts: {
     `EMBARGOED until ${when(facts.releaseAt)}.`,
     'Until then, tell nobody outside the people of your organisation who need it to fix this.',
     '',
-    `Case: ${facts.caseId}`,
+    `Case:     ${facts.caseId}`,
+    `Severity: ${facts.severity ?? 'not said'}`,
     ...patchLines(facts.patches),
+    ...section('Issue', facts.summary),
+    ...section('Affected', facts.affected.join('\n')),
+    ...section('Detection', facts.detection),
+    ...section('Mitigation', facts.mitigation),
+    ...section('What the fix changes', facts.fixImpact),
+    ...section('Before the release', facts.permissions.join('\n')),
+    ...(facts.text === null ? [] : ['', 'What will be published at that instant:', '', ...quoted(facts.text)]),
     '',
-    'What will be published at that instant:',
-    '',
-    ...facts.text
-      .trimEnd()
-      .split('\n')
-      .map((line) => `> ${line}`.trimEnd()),
-    '',
+    'Please say that you have it: a mail to the -request address of this list, signed with your certificate, with the line',
+    `  acknowledge ${facts.caseId}`,
     'Answer this mail to speak with the other members and the team about this case.',
   ]);
+}
+
+/** Nothing where there is nothing to say. */
+function section(title: string, text: string | null): string[] {
+  return text === null || text.trim() === '' ? [] : ['', `${title}:`, '', ...text.trimEnd().split('\n')];
+}
+
+function quoted(text: string): string[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => `> ${line}`.trimEnd());
 }
 
 export interface PatchLine {
@@ -495,5 +520,14 @@ export function keyWanted(facts: { list: string; request: string }): Notice {
     '',
     `Please extend the certificate, or make another one, and send it to ${facts.request},`,
     'attached, signed with the one that you had. If you cannot sign with that any more, ask us by another way.',
+  ]);
+}
+
+/** To whoever is asked to be the next lead of a case. */
+export function handoverAsked(facts: { caseId: string; from: string }): Notice {
+  return notice(`[${facts.caseId}] You are asked to lead this case`, [
+    `${facts.from} asks you to lead case ${facts.caseId}. Until you take it over, nothing changes:`,
+    '',
+    `  curfew case take-over ${facts.caseId}`,
   ]);
 }

@@ -12,6 +12,7 @@ import * as identities from '../../migrations/0010_identities.ts';
 import * as needToKnow from '../../migrations/0011_need_to_know.ts';
 import * as proofs from '../../migrations/0012_proofs.ts';
 import * as clock from '../../migrations/0013_clock.ts';
+import * as process from '../../migrations/0014_process.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -29,6 +30,7 @@ export const migrations: Record<string, Migration> = {
   '0011_need_to_know': needToKnow,
   '0012_proofs': proofs,
   '0013_clock': clock,
+  '0014_process': process,
 };
 
 /** Brings the schema up to date, under the migrator's lock. Throws with the name of the migration that failed. */

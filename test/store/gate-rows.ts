@@ -10,7 +10,7 @@ export const RELEASE_AT = 1_790_092_800_000;
 export const releaseCase = sql`update cases set state = 'released', public_post_id = 'public', public_digest = '-', released_at = ${RELEASE_AT} where id = 'ORBIT-1'`;
 
 export function approval(person: string, { token = person, hash = 'bundle', case: id = 'ORBIT-1' } = {}): RawBuilder<unknown> {
-  return sql`insert into approvals values (${id}, ${hash}, ${person}, ${token}, 1)`;
+  return sql`insert into approvals (case_id, hash, person_id, token_id, approved_at) values (${id}, ${hash}, ${person}, ${token}, 1)`;
 }
 
 /** A public delivery of the public post, unless told otherwise; `or` is SQLite's conflict clause. */

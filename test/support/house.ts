@@ -19,6 +19,7 @@ import type { ListRole, TokenRole } from '../../src/store/schema.ts';
 import { NOW } from '../store/roster-rows.ts';
 import { encryptedMail } from './compose.ts';
 import { makeParty, type Party } from './party.ts';
+import { PROJECT } from './project.ts';
 
 export const LISTS = {
   security: 'security@orbit.example',
@@ -71,7 +72,7 @@ function listKey(address: string): Promise<ListKey> {
 async function build(db: Database, pgp: Pgp): Promise<House> {
   const clock = movingClock(NOW);
   const keyring = keyringOf([]);
-  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM, words: defaultWords };
+  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM, words: defaultWords, project: PROJECT };
   const roles = { security: 'intake', distributors: 'private', announce: 'public' } as const satisfies Record<string, ListRole>;
   for (const [id, role] of Object.entries(roles)) {
     const key = await listKey(`${id}@orbit.example`);
