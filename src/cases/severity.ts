@@ -33,7 +33,7 @@ export function severityOf(vector: string): Severity {
   const read = calculated(version, vector);
   const kept = new Set(read.toString().split('/'));
   const unknown = metrics.find((metric) => !kept.has(metric) || valueUnknown(read, metric));
-  if (unknown !== undefined) throw new Refusal('invalid', `The CVSS vector has no such metric or value: ${printable(unknown)}`);
+  if (unknown !== undefined) throw new Refusal('invalid', `The CVSS vector cannot be read: it has no metric with the value "${printable(unknown)}"`);
   if (!read.isBaseFullyDefined()) throw new Refusal('invalid', 'The CVSS vector lacks a base metric');
   const score = read.calculateScores(false).overall ?? 0;
   return { vector, version, score, rating: ratingOf(score) };
@@ -42,8 +42,9 @@ export function severityOf(vector: string): Severity {
 function calculated(version: Severity['version'], vector: string): InstanceType<(typeof CALCULATORS)[Severity['version']]> {
   try {
     return new CALCULATORS[version](vector);
-  } catch {
-    throw new Refusal('invalid', 'The CVSS vector cannot be read: copy it from the calculator of FIRST');
+  } catch (error) {
+    const why = error instanceof Error ? printable(error.message) : '';
+    throw new Refusal('invalid', `The CVSS vector cannot be read (${why}): copy it from the calculator of FIRST`);
   }
 }
 
@@ -53,7 +54,7 @@ function valueUnknown(read: { isBaseFullyDefined(): boolean }, metric: string): 
 }
 
 function printable(text: string): string {
-  return text.replaceAll(/[^ -~]/g, '?').slice(0, 40);
+  return text.replaceAll(/[^ -~]/g, '?').slice(0, 80);
 }
 
 /** The qualitative scale (CVSS 3.1 §5, 4.0 §6). */
