@@ -1036,6 +1036,24 @@ describe.skipIf(absent.gpg)(`a text that GnuPG signed in clear over a hash that 
   });
 });
 
+describe('a text signed in clear that quotes marks of armor', () => {
+  const signed = async (words: string) => {
+    const message = await openpgp.createCleartextMessage({ text: words });
+    return openpgp.sign({ message, signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }), date: new Date(AT) });
+  };
+
+  it.each([
+    ['an end of a signature', 'see\n -----END PGP SIGNATURE-----\nthere'],
+    ['one behind a no-break space', 'see\n\u00a0-----END PGP SIGNATURE-----\nthere'],
+    ['a whole signature', 'see\n  -----BEGIN PGP SIGNATURE-----\n\n  iHUE\n  -----END PGP SIGNATURE-----\nthere'],
+    ['one at the beginning of lines', 'see\n-----BEGIN PGP SIGNATURE-----\n\niHUE\n-----END PGP SIGNATURE-----\nthere'],
+  ])('%s: credited whole', async (_, words) => {
+    const opened = await open(mail(...text(await signed(words)).map((line) => Buffer.from(line).toString('latin1'))));
+    expect(opened).toMatchObject({ form: 'cleartext-signed', signer: { fingerprint: rae.fingerprint }, warnings: [] });
+    expect(seen(opened).text.trimEnd().replaceAll('\r', '')).toBe(words);
+  });
+});
+
 describe.skipIf(absent.gpg)(`a text that GnuPG signed in the octets of another charset (${absent.gpg ?? 'here'})`, () => {
   let gpg: GnuPG;
   beforeAll(async () => {
