@@ -1,4 +1,3 @@
-import { afterAll } from 'vitest';
 import { SYSTEM } from '../../src/audit/entry.ts';
 import { type MovingClock, movingClock } from '../../src/clock.ts';
 import { defaultWords } from '../../src/notices/words.ts';
@@ -46,19 +45,20 @@ export interface House extends Seams {
   report(words?: { subject?: string; text?: string }, from?: string): Promise<string>;
 }
 
-/** Gives what builds a house in a fresh database, its clock at NOW. Call it where a describe block begins. */
+/** Gives what builds a house in a fresh database, its clock at NOW. */
 export function housing(): (db: Database) => Promise<House> {
-  let pgp: Pgp | undefined;
-  afterAll(() => pgp?.close());
   return (db) => {
     pgp ??= createPgp(1);
     return build(db, pgp);
   };
 }
 
+/** Its threads are those of every house of this process, and end with it: they take half a second to start. */
+let pgp: Pgp | undefined;
+
 const keys = new Map<string, Promise<ListKey>>();
 
-/** The same key again within a test file: making one takes a while. */
+/** The same key again within this process: making one takes a while. */
 function listKey(address: string): Promise<ListKey> {
   const making = async () => {
     const { armored } = await createListKey({ name: 'Orbit', address, passphrase: 'orbit', now: NOW });
