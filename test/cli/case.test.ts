@@ -9,8 +9,8 @@ import { KNOWN } from '../embargo/armed.ts';
 import { regroup } from '../embargo/limited.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { NOW } from '../store/roster-rows.ts';
+import { command } from '../support/command.ts';
 import { freePort } from '../support/ports.ts';
-import { runCurfew } from '../support/process.ts';
 
 const RELEASE = toIso(NOW + DAY);
 const serve = serving();
@@ -33,7 +33,7 @@ const tokenOf = (name: string) => api.house.token('team', `${name}@orbit.example
 
 /** Runs `curfew case ...` in the folder as whoever has that token. */
 function curfew(token: string, ...args: string[]) {
-  return runCurfew(['case', ...args], { cwd: folder, env: { CURFEW_TOKEN: token, CURFEW_URL: api.url } });
+  return command(['case', ...args], { cwd: folder, env: { CURFEW_TOKEN: token, CURFEW_URL: api.url } });
 }
 
 test('two people bring a case to its release from the command line', async () => {
@@ -177,7 +177,7 @@ test('a folder in the place of a file is named', async () => {
 
 test('a server that does not answer is one line, and exit 1', async () => {
   const url = `http://127.0.0.1:${await freePort()}`;
-  const ended = await runCurfew(['case', 'list', '--url', url], { env: { CURFEW_TOKEN: 'x' } });
+  const ended = await command(['case', 'list', '--url', url], { env: { CURFEW_TOKEN: 'x' } });
   expect(ended).toMatchObject({
     code: 1,
     stdout: '',
@@ -187,7 +187,7 @@ test('a server that does not answer is one line, and exit 1', async () => {
 
 test('what is missing or misused on the command line is exit 2', async () => {
   const line = async (args: string[], env: Record<string, string> = {}) => {
-    const { code, stderr } = await runCurfew(['case', ...args], { cwd: folder, env: { CURFEW_TOKEN: '', ...env } });
+    const { code, stderr } = await command(['case', ...args], { cwd: folder, env: { CURFEW_TOKEN: '', ...env } });
     return [code, stderr.split('\n', 1)[0]];
   };
   expect(await line(['approve', 'X'])).toEqual([2, "error: required option '--hash <hash>' not specified"]);
@@ -205,7 +205,7 @@ test('what is missing or misused on the command line is exit 2', async () => {
 test('a token comes from a file that is its owner’s alone', async () => {
   const file = join(folder, 'token');
   writeFileSync(file, `${await api.house.token('auditor')}\n`, { mode: 0o600 });
-  const list = () => runCurfew(['case', 'list', '--json', '--url', api.url, '--token-file', file], { env: { CURFEW_TOKEN: '' } });
+  const list = () => command(['case', 'list', '--json', '--url', api.url, '--token-file', file], { env: { CURFEW_TOKEN: '' } });
   expect(await list()).toMatchObject({ code: 0, stdout: '[]\n' });
   chmodSync(file, 0o644);
   expect(await list()).toMatchObject({ code: 2, stderr: `curfew: ${file} can be read by others: chmod 600 it\n` });

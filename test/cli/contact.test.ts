@@ -7,8 +7,9 @@ import * as certificates from '../../src/store/certificates.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
+import { command } from '../support/command.ts';
 import { binary, changed, generate } from '../support/party.ts';
-import { runCurfew } from '../support/process.ts';
+
 import { proveCertificate } from '../support/prove.ts';
 
 const ALPHA = 'alpha@alpha.example';
@@ -27,7 +28,7 @@ beforeEach(async () => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const curfew = (...args: string[]) => runCurfew(args, { env: { CURFEW_TOKEN: token, CURFEW_URL: api.url } });
+const curfew = (...args: string[]) => command(args, { env: { CURFEW_TOKEN: token, CURFEW_URL: api.url } });
 
 async function done(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await curfew(...args);

@@ -11,6 +11,7 @@ import { changeMember } from '../../src/roster/members.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
+import { command } from '../support/command.ts';
 import { binary, makeParty } from '../support/party.ts';
 import { runCurfew } from '../support/process.ts';
 
@@ -44,7 +45,7 @@ const hasProved = (organisation: string) =>
 
 /** Runs `curfew member ...` as one of the three admins. */
 const curfew = (who: number, ...args: string[]) =>
-  runCurfew(['member', ...args], { env: { CURFEW_TOKEN: tokens[who] ?? '', CURFEW_URL: api.url } });
+  command(['member', ...args], { env: { CURFEW_TOKEN: tokens[who] ?? '', CURFEW_URL: api.url } });
 
 /** Who is nobody yet: the JSON comes by standard input. */
 const applies = (input: string, ...args: string[]) =>
@@ -135,7 +136,7 @@ test('what another admin changes while a change is made is not undone', async ()
   const other = () => changeMember(api.house, id, { groups: ['kernel', 'cloud'] });
   const { url, close } = await before('PATCH', other);
   const env = { CURFEW_TOKEN: tokens[0] ?? '', CURFEW_URL: url };
-  const refused = await runCurfew(['member', 'change', 'Eta', '--add-group', 'embedded'], { env });
+  const refused = await command(['member', 'change', 'Eta', '--add-group', 'embedded'], { env });
   await close();
   expect(refused).toMatchObject({
     code: 1,

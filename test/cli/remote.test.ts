@@ -7,8 +7,9 @@ import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { holdPost } from '../post/hold.ts';
+import { command } from '../support/command.ts';
 import { LISTS } from '../support/house.ts';
-import { type Ended, runCurfew } from '../support/process.ts';
+import type { Ended } from '../support/process.ts';
 
 const serve = serving();
 let folder: string;
@@ -26,7 +27,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs `curfew` as whoever has that token. */
 const curfew = (token: string, ...args: string[]): Promise<Ended> =>
-  runCurfew(args, { cwd: folder, env: { CURFEW_TOKEN: token, CURFEW_URL: api.url } });
+  command(args, { cwd: folder, env: { CURFEW_TOKEN: token, CURFEW_URL: api.url } });
 
 async function done(token: string, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await curfew(token, ...args);
