@@ -33,7 +33,8 @@ export function severityOf(vector: string): Severity {
   const read = calculated(version, vector);
   const kept = new Set(read.toString().split('/'));
   const unknown = metrics.find((metric) => !kept.has(metric) || valueUnknown(read, metric));
-  if (unknown !== undefined) throw new Refusal('invalid', `The CVSS vector cannot be read: it has no metric with the value "${printable(unknown)}"`);
+  if (unknown !== undefined)
+    throw new Refusal('invalid', `The CVSS vector cannot be read: it has no metric with the value "${printable(unknown)}"`);
   if (!read.isBaseFullyDefined()) throw new Refusal('invalid', 'The CVSS vector lacks a base metric');
   const score = read.calculateScores(false).overall ?? 0;
   return { vector, version, score, rating: ratingOf(score) };

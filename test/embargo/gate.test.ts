@@ -43,7 +43,13 @@ describe('the gate', () => {
     ),
   );
   const ask = ({ state, approvals, now, trusted, going }: (typeof attempts)[number]) =>
-    gate({ case: { state, ...CLEAR, ...TERMS, ...(state === 'released' ? PUBLISHED : UNPUBLISHED) }, approvals, now, trusted, going });
+    gate({
+      case: { state, ...CLEAR, ...TERMS, ...(state === 'released' ? PUBLISHED : UNPUBLISHED) },
+      approvals,
+      now,
+      trusted,
+      going,
+    });
 
   test('opens for the release of an armed case and for the public post of a released one, approved, unchanged, at the instant, by a clock that is believed', () => {
     const open = attempts.filter((attempt) => ask(attempt).open);
