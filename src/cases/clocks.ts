@@ -35,13 +35,18 @@ export function judge(project: Project, about: Clocked, release: Instant, now: I
   const reason = about.exception_at === null ? null : 'recorded';
   const answer = checkRelease(policies, { release, now, starts, reason });
   if (about.noticed_at !== null) return answer;
-  const ifNow = checkRelease(policies, { release, now, starts: { ...starts, notice: now, 'first-post': now }, reason });
-  const short = ifNow.violations.filter(({ earliest }) => earliest !== undefined && earliest > release);
+  const { violations, suggestion } = checkRelease(policies, {
+    release,
+    now,
+    starts: { ...starts, notice: now, 'first-post': now },
+    reason,
+  });
   const known = new Set(answer.violations.map(({ code, policy }) => `${code} ${policy}`));
-  const violations = [...answer.violations, ...short.filter(({ code, policy }) => !known.has(`${code} ${policy}`))];
-  if (violations.length === answer.violations.length) return answer;
-  const { suggestion = ifNow.suggestion } = ifNow;
-  return { ...answer, ok: false, violations, ...(suggestion === undefined ? {} : { suggestion }) };
+  const short = violations.filter(({ earliest, code, policy }) => earliest !== undefined && !known.has(`${code} ${policy}`));
+  const all = [...answer.violations, ...short];
+  if (all.length === 0) return answer;
+  // What would do if distributors were told now does so for both.
+  return { ok: false, violations: all, unchecked: answer.unchecked, ...(suggestion === undefined ? {} : { suggestion }) };
 }
 
 /** All that is, or was, due in a case. */
