@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 
 /** An instant: whole milliseconds since 1970-01-01T00:00:00Z. The database, the API's internals and all rules use it. */
 export type Instant = number;
@@ -11,6 +12,12 @@ export const DAY = 24 * HOUR;
 /** The only source of time. It is passed in; nothing but this file asks the machine what time it is. */
 export interface Clock {
   now(): Instant;
+  /** Whole milliseconds since some instant. It goes on evenly whatever is done to the date, and means something within one `boot` alone. */
+  monotonic(): number;
+  /** Names the run of the machine in which `monotonic` goes on, also from one process to the next. */
+  readonly boot: string;
+  /** Whether `now` may be relied upon for what cannot be taken back. A clock that nobody watches is believed. */
+  trusted(): boolean;
   /** Resolves after `ms` of this clock, or at once when `signal` aborts. Never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
@@ -18,8 +25,27 @@ export interface Clock {
 /** setTimeout takes a signed 32-bit number of milliseconds; what is longer would fire at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** Linux names each of its runs (proc(5)), and counts from its beginning (clock_gettime(2), CLOCK_MONOTONIC). */
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+let bootId: string | undefined;
+
+/** Elsewhere the process is all that is known of. */
+function readBoot(): string {
+  try {
+    return readFileSync(BOOT_ID, 'ascii').trim();
+  } catch {
+    return newToken();
+  }
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => Number(process.hrtime.bigint() / 1_000_000n),
+  get boot() {
+    bootId ??= readBoot();
+    return bootId;
+  },
+  trusted: () => true,
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted) return resolve();
@@ -35,20 +61,27 @@ export const systemClock: Clock = {
 
 /** A clock that stands still until it is moved; for the demonstration and for tests. */
 export interface MovingClock extends Clock {
-  /** Moves to `instant` (also backwards) and wakes every sleeper whose time has come. */
+  /** Time passes until `instant`, or is taken back to it, and every sleeper wakes whose time has come. */
   moveTo(instant: Instant): void;
+  /** Somebody sets the date to `instant`; no time passes. */
+  jumpTo(instant: Instant): void;
 }
 
-export function movingClock(start: Instant): MovingClock {
+/** `boot`: of a machine that was not started anew since another clock was made. */
+export function movingClock(start: Instant, boot: string = newToken()): MovingClock {
   let now = start;
-  const sleepers = new Set<{ until: Instant; wake: () => void }>();
+  let passed = 0;
+  const sleepers = new Set<{ until: number; wake: () => void }>();
   return {
     now: () => now,
+    monotonic: () => passed,
+    boot,
+    trusted: () => true,
     sleep: (ms, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted || ms <= 0) return resolve();
         const sleeper = {
-          until: now + ms,
+          until: passed + ms,
           wake: () => {
             sleepers.delete(sleeper);
             signal?.removeEventListener('abort', sleeper.wake);
@@ -59,8 +92,12 @@ export function movingClock(start: Instant): MovingClock {
         signal?.addEventListener('abort', sleeper.wake, { once: true });
       }),
     moveTo: (instant) => {
+      passed += instant - now;
       now = instant;
-      for (const sleeper of [...sleepers]) if (sleeper.until <= now) sleeper.wake();
+      for (const sleeper of [...sleepers]) if (sleeper.until <= passed) sleeper.wake();
+    },
+    jumpTo: (instant) => {
+      now = instant;
     },
   };
 }

@@ -142,6 +142,11 @@ export const ConfigFile = Type.Object(
     }),
     embargo: Type.Object(
       {
+        policy: Type.Array(Type.String({ pattern: '^[a-z0-9-]{1,40}$' }), {
+          default: [],
+          description:
+            'names of the policies that cases are under, as in ["k8s"]: of each rule the strictest counts; [] for none',
+        }),
         policies: Type.Record(Type.String({ pattern: '^[a-z0-9-]{1,40}$' }), PolicyFile, {
           default: {},
           description: 'policies of the project, by name; `curfew policy show k8s` prints one as an example',
@@ -149,6 +154,18 @@ export const ConfigFile = Type.Object(
         holidays: Type.Array(Day, {
           default: [],
           description: 'days on which the policies that keep holidays release nothing, as in "2026-12-25"',
+        }),
+      },
+      optional,
+    ),
+    clock: Type.Object(
+      {
+        longestDowntime: Type.Integer({
+          minimum: 1,
+          maximum: 8760,
+          default: 24,
+          description:
+            'for how long the machine may have been off, in whole hours, 1 to 8760: after a start that is later, nothing is released until an admin has confirmed the clock',
         }),
       },
       optional,

@@ -2,10 +2,11 @@ import type { AddressInfo } from 'node:net';
 import { SYSTEM } from './audit/entry.ts';
 import { signHead } from './audit/heads.ts';
 import { createRefusals, type Refusals } from './audit/refusals.ts';
-import { type Clock, createAlarm, DAY, type Instant, SECOND } from './clock.ts';
-import { type Config, readClientSecret } from './config.ts';
+import { type Clock, createAlarm, DAY, HOUR, type Instant, SECOND } from './clock.ts';
+import { type Config, ConfigError, readClientSecret } from './config.ts';
 import { deliveryLoop } from './delivery/work.ts';
 import { type Duty, dutyLoop } from './duties.ts';
+import { createWatch, openClock, watchLoop } from './embargo/clock-watch.ts';
 import { releaseLoop } from './embargo/loop.ts';
 import { allPolicies, type OwnPolicies } from './embargo/presets.ts';
 import { createNumbers, type Numbers } from './http/numbers.ts';
@@ -27,7 +28,7 @@ import { CRITERIA } from './roster/criteria.ts';
 import { watchCertificates, watchReviews } from './roster/expiry.ts';
 import { watchListKeys } from './roster/list-keys.ts';
 import { forgetSignIns } from './roster/sign-in.ts';
-import type { Seams } from './seams.ts';
+import type { Project, Seams } from './seams.ts';
 import { createRelay } from './smtp/client.ts';
 import { type Doors, startSmtp } from './smtp/server.ts';
 import { type Database, isStorageFault, namingFile, openDatabase } from './store/database.ts';
@@ -84,7 +85,7 @@ export async function start(config: Config, passphrase: string, clock: Clock, lo
 async function build(
   config: Config,
   passphrase: string,
-  clock: Clock,
+  wall: Clock,
   log: Log,
   undo: (() => unknown)[],
 ): Promise<Omit<Running, 'stop'>> {
@@ -98,6 +99,7 @@ async function build(
   if ('sqlite' in database) undo.unshift(lockDatabase(database.sqlite));
   await mustHoldProject(db, database);
   await migrate(db);
+  const clock = await openClock(db, wall, config.clock.longestDowntime * HOUR);
   // With the lock in hand, whoever held a lease is dead; on PostgreSQL other nodes may be alive, and leases run out.
   await deliveries.reclaim(db, 'sqlite' in database ? null : clock.now());
   if ('sqlite' in database) await idempotency.giveBack(db, 'all');
@@ -106,7 +108,7 @@ async function build(
       log.error({ list: key.address }, 'the list key expires within 30 days, and then signs nothing: curfew keys renew');
   const pgp = createPgp(config.workers);
   undo.push(() => pgp.close());
-  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM, words };
+  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM, words, project: projectOf(config) };
   const numbers = createNumbers(seams, log);
   const refusals = createRefusals(seams, domain);
   undo.push(() => refusals.logCounts());
@@ -125,6 +127,10 @@ async function build(
   };
   const releasing = createAlarm(clock);
   const dutyAlarm = createAlarm(clock);
+  const believedAgain = () => {
+    queued();
+    releasing.ring();
+  };
   const stopping = new AbortController();
   const loops = Promise.all([
     ...(['release', 'ordinary'] as const).map((lane) =>
@@ -138,6 +144,7 @@ async function build(
       ),
     ),
     releaseLoop(seams, releasing, queued, log, stopping.signal),
+    watchLoop(createWatch(seams, clock, believedAgain, log), clock, log, stopping.signal),
     dutyLoop(dutiesOf(seams, config, refusals), dutyAlarm, queued, log, stopping.signal),
   ]);
   undo.push(async () => {
@@ -148,11 +155,12 @@ async function build(
   const ready = () => whatIsMissing(seams);
   const http = createHttp({
     seams,
+    clock,
     log,
     ready,
     numbers,
     admission: admissionRules(config),
-    policies: allPolicies(structuredClone(config.embargo) as OwnPolicies),
+    policies: seams.project.policies,
     signIn: signInOf(config, clock),
     lookUp: (address, source) => lookUp(address, source, config.keyLookup, outside),
     changed: { deliveries: queued, releases: releasing.ring },
@@ -186,6 +194,18 @@ async function build(
     },
     reload: () => smtp.reload(),
   };
+}
+
+function projectOf({ project, embargo }: Config): Project {
+  const own = structuredClone(embargo) as OwnPolicies;
+  const policies = allPolicies(own);
+  const there = policies.map(({ name }) => name);
+  const unknown = own.policy.filter((name) => !there.includes(name));
+  if (unknown.length > 0)
+    throw new ConfigError([
+      { path: 'embargo.policy', message: `names ${unknown.join(', ')}; must name some of ${there.join(', ')}` },
+    ]);
+  return { name: project, policies, usual: own.policy };
 }
 
 function admissionRules({ project, members }: Config): AdmissionRules {

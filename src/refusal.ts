@@ -94,6 +94,16 @@ const table = {
   'approved-already': no('50', '5.0', 409, 'This person approved this already; another one must'),
   'approval-voided': no('50', '5.0', 409, 'What was approved is not what stands there now: look again and approve that'),
   'not-approved': no('50', '5.0', 409, 'Two different people must approve first'),
+  'clock-suspect': later(
+    '50',
+    '3.2',
+    503,
+    'The clock of the server is in doubt: nothing is released until it agrees again, or an admin confirms it',
+  ),
+  withdrawn: no('50', '5.0', 409, 'The case is withdrawn or rejected: it is not released'),
+  'not-distributed': no('50', '5.0', 409, 'The patches are not those that distributors were sent: dispatch these first'),
+  'policy-violated': no('50', '5.0', 422, 'The disclosure policy does not allow that'),
+  incomplete: no('50', '5.0', 409, 'Something lacks that has to be there first'),
   'already-released': no('50', '5.0', 409, 'The case is released; nothing about it can be changed'),
   'unusable-certificate': no('50', '7.0', 422, 'The certificate cannot be used'),
 } as const satisfies Record<string, Row>;

@@ -1,10 +1,12 @@
 import type { Actor } from './audit/entry.ts';
 import type { Clock } from './clock.ts';
+import type { NamedPolicy } from './embargo/policy.ts';
 import type { Words } from './notices/words.ts';
 import type { Keyring } from './pgp/keyring.ts';
 import type { Pgp } from './pgp/pool.ts';
 import type { Database } from './store/database.ts';
 import type { Claim } from './store/idempotency.ts';
+import type { TokenRole } from './store/schema.ts';
 
 /** What a move that needs no OpenPGP has from outside of itself. */
 export interface Local {
@@ -12,6 +14,8 @@ export interface Local {
   clock: Clock;
   /** Who acts: each change is logged as his. */
   by: Actor;
+  /** What whoever acts may do; left out for Curfew itself and for whoever is at the host. */
+  role?: TokenRole;
   /** What is to be done once: noted in the transaction that does it, which another attempt then cannot. */
   once?: Claim;
 }
@@ -22,4 +26,14 @@ export interface Seams extends Local {
   pgp: Pgp;
   /** Of the notices that a project may word otherwise. */
   words: Words;
+  project: Project;
+}
+
+/** Who this installation speaks for, and what it binds itself to. */
+export interface Project {
+  name: string;
+  /** The presets, and the project's own. */
+  policies: readonly NamedPolicy[];
+  /** Names of those that a case is under, unless it was told otherwise. */
+  usual: readonly string[];
 }

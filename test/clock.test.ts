@@ -37,6 +37,16 @@ describe('a moving clock', () => {
     expect([clock.now(), woken]).toEqual([NOON + SECOND - 1, false]);
   });
 
+  test('wakes nobody where the date is set, as no time passes', async () => {
+    const clock = movingClock(NOON, 'machine');
+    const sleeper = clock.sleep(SECOND);
+    clock.jumpTo(NOON + DAY);
+    expect([clock.now(), clock.monotonic(), clock.boot]).toEqual([NOON + DAY, 0, 'machine']);
+    clock.moveTo(NOON + DAY + SECOND);
+    await sleeper;
+    expect(clock.monotonic()).toBe(SECOND);
+  });
+
   test('wakes a sleeper that is called off', async () => {
     const clock = movingClock(NOON);
     const off = new AbortController();
@@ -63,6 +73,16 @@ describe('the real clock', () => {
     await vi.advanceTimersByTimeAsync(5 * DAY);
     expect(woken, 'at the longest timer: 24.8 days').toBe(true);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('counts evenly within the run of the machine, whatever the date is', async () => {
+    const before = systemClock.monotonic();
+    vi.useFakeTimers({ toFake: ['Date'], now: NOON });
+    expect(systemClock.now()).toBe(NOON);
+    expect(systemClock.monotonic() - before).toBeLessThan(10 * SECOND);
+    expect(systemClock.monotonic()).toBeGreaterThanOrEqual(before);
+    expect(systemClock.boot).toMatch(/^[0-9a-z-]{20,}$/);
+    expect(systemClock.boot).toBe(systemClock.boot);
   });
 
   test('takes a time that has passed for none', async () => {

@@ -70,6 +70,17 @@ const walls: Record<string, { may: string[]; mayNot: string[] }> = {
     mayNot: ['../store/cases.ts', './release.ts', '../delivery/work.ts'],
   },
   'src/embargo/policy.ts': { may: ['../clock.ts'], mayNot: ['../store/cases.ts', 'node:fs'] },
+  'src/advisories/x.ts': {
+    may: ['./advisory.ts', '../clock.ts', '../embargo/policy.ts', '../notices/templates.ts', 'node:crypto'],
+    mayNot: [
+      '../store/schema.ts',
+      '../embargo/release.ts',
+      '../notices/write.ts',
+      '../seams.ts',
+      '../mail/message.ts',
+      'node:fs',
+    ],
+  },
   'src/delivery/outcome.ts': {
     may: ['../clock.ts'],
     mayNot: ['../store/deliveries.ts', '../smtp/client.ts', 'nodemailer', 'node:net'],

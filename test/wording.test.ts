@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { defaultWords } from '../src/notices/words.ts';
+import { defaultWords, samples } from '../src/notices/words.ts';
 import { describe as described, readWords } from '../src/wording/read.ts';
 
 let folder: string;
@@ -36,7 +36,7 @@ describe('notices in the words of a project', () => {
     write('lifted.txt', 'Subject: {{caseId}}\n\n{{releasedAt}}:{{#channels}} {{.}}{{/channels}}');
     write(
       'dispatch.txt',
-      'Subject: {{usualSubject}}\n\n{{text}} {{releaseAt}} {{#patches}}{{name}} {{sha256}} {{caseId}};{{/patches}}',
+      'Subject: {{usualSubject}}\n\n{{summary}} {{text}} {{releaseAt}} {{#patches}}{{name}} {{sha256}} {{caseId}};{{/patches}}',
     );
     const words = readWords(folder);
     expect(words.memberChanged(active).text).toBe('No reason.\n');
@@ -49,8 +49,16 @@ describe('notices in the words of a project', () => {
       { name: 'a', sha256: '1' },
       { name: 'b', sha256: '2' },
     ];
-    const sent = words.dispatch({ caseId: 'c-1', subject: 's', text: 't', releaseAt: 0, patches });
-    expect(sent).toEqual({ subject: '[EMBARGOED] [c-1] s', text: 't 1970-01-01 00:00:00 UTC a 1 c-1;b 2 c-1;\n' });
+    const sent = words.dispatch({
+      ...samples.dispatch.facts[0],
+      caseId: 'c-1',
+      subject: 's',
+      summary: 'i',
+      text: 't',
+      releaseAt: 0,
+      patches,
+    });
+    expect(sent).toEqual({ subject: '[EMBARGOED] [c-1] s', text: 'i t 1970-01-01 00:00:00 UTC a 1 c-1;b 2 c-1;\n' });
   });
 
   it('do not let what somebody wrote be a template, or a second line of a subject', () => {
@@ -111,7 +119,7 @@ describe('notices in the words of a project', () => {
       'a text that is not always there',
       'dispatch.txt',
       'Subject: {{text}} {{releaseAt}}\n\n{{#patches}}{{name}}{{/patches}}',
-      'its text is empty where there is no patches',
+      'its text is empty where there is no severity, affected, permissions, text, patches',
     ],
     [
       'several things as one',

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Static } from 'typebox';
 import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, Limited, PatchAdded } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
+import { addProcess } from './case-process.ts';
 import { connect, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
 import { readNamed, readText } from './file.ts';
 import { collect, columns, print } from './local.ts';
@@ -12,8 +13,9 @@ import { printable } from './printable.ts';
 interface ScheduleOptions extends RemoteOptions {
   release: string;
   subject?: string;
-  textFile: string;
+  textFile?: string;
   channel?: string[];
+  policy?: string[];
 }
 
 export function register(program: Command): void {
@@ -24,10 +26,11 @@ export function register(program: Command): void {
   add('show', 'show a case, without its content')
     .argument(...id)
     .action(show);
-  add('schedule', 'set the instant, the text and the channels of the release')
+  add('schedule', 'set the instant and the channels of the release, and perhaps the text')
     .argument(...id)
     .requiredOption('--release <instant>', 'when, with its offset from UTC: 2026-09-22T16:00:00Z')
-    .requiredOption('--text-file <file>', 'with the text for the public; - for standard input')
+    .option('--text-file <file>', 'with the text for the public; - for standard input (default: the text as it is)')
+    .option('--policy <name>', 'that it is under; may be given again (default: as it is)', collect)
     .option(
       '--subject <subject>',
       'for the public (default: the line "Subject: ..." that the file begins with, out of sight of `ps`)',
@@ -38,12 +41,17 @@ export function register(program: Command): void {
     .argument(...id)
     .argument('<file...>', 'the patches')
     .action(patch);
+  add('text', 'set the text for the public')
+    .argument(...id)
+    .requiredOption('--text-file <file>', 'with the text; - for standard input')
+    .option('--subject <subject>', 'for the public (default: the line "Subject: ..." that the file begins with)')
+    .action(text);
   add('bundle', 'show what is to be approved, with its hash')
     .argument(...id)
     .action(bundle);
-  add('approve', 'approve what was read; two different people must')
+  add('approve', 'approve what was read: the patches (one person), the schedule and the bundle (two different people)')
     .argument(...id)
-    .requiredOption('--hash <hash>', 'of the bundle, as `case bundle` shows it')
+    .requiredOption('--hash <hash>', 'of patches or schedule, as `case show` has it, or of the bundle, as `case bundle` shows it')
     .action(approve);
   add('need-to-know', 'say who alone may know of a case, besides the response team: the whole of it')
     .argument(...id)
@@ -51,7 +59,7 @@ export function register(program: Command): void {
     .option('--member <member>', 'one member, by its id or its name; may be given again', collect)
     .option('--everyone', 'everybody on the lists that it is sent to')
     .action(needToKnow);
-  add('dispatch', 'send text and patches to a private list, under embargo')
+  add('dispatch', 'send what is known, and the approved patches, to a private list, under embargo')
     .argument(...id)
     .requiredOption('--list <address>', 'the private list')
     .action(dispatch);
@@ -61,6 +69,7 @@ export function register(program: Command): void {
   add('deliveries', 'list the copies of a case')
     .argument(...id)
     .action(deliveries);
+  addProcess(command, { at, tell });
 }
 
 const at = (id: string, rest = '') => `/cases/${encodeURIComponent(id)}${rest}`;
@@ -76,13 +85,20 @@ async function show(id: string, options: RemoteOptions): Promise<void> {
 }
 
 async function schedule(id: string, options: ScheduleOptions): Promise<void> {
-  const { release: releaseAt, textFile, channel } = options;
+  const { release: releaseAt, textFile, channel, policy } = options;
+  if (textFile === undefined && options.subject !== undefined) throw misused('--subject is for the text of --text-file');
   const body = {
     releaseAt,
-    ...readDraft(readText(textFile), options.subject),
+    ...(textFile === undefined ? {} : readDraft(readText(textFile), options.subject)),
     ...(channel === undefined ? {} : { channels: channel }),
+    ...(policy === undefined ? {} : { policies: policy }),
   };
   tell(options, await connect(options).ask(`PUT ${at(id, '/schedule')}`, CaseView, body));
+}
+
+async function text(id: string, options: RemoteOptions & { textFile: string; subject?: string }): Promise<void> {
+  const draft = readDraft(readText(options.textFile), options.subject);
+  tell(options, await connect(options).ask(`PUT ${at(id, '/text')}`, CaseView, draft));
 }
 
 /** The subject stands on the command line, or as in a mail: `Subject: ...`, an empty line, the text. */
@@ -154,7 +170,11 @@ async function needToKnow(id: string, options: NeedToKnowOptions): Promise<void>
 
 async function dispatch(id: string, options: RemoteOptions & { list: string }): Promise<void> {
   const sent = await connect(options).ask(`POST ${at(id, '/dispatch')}`, Dispatched, { list: options.list });
-  print(options, sent, [`${sent.copies} copies are on their way to ${options.list}`]);
+  const unproved = sent.unproved.map(
+    ({ address, organisation, memberId }) =>
+      `Not to:    ${address}, "${organisation}", who has not proved his key: curfew member prove-key ${memberId}, and dispatch again`,
+  );
+  print(options, sent, [`${sent.copies} copies are on their way to ${options.list}`, ...unproved].map(printable));
 }
 
 async function release(id: string, options: RemoteOptions): Promise<void> {
@@ -175,15 +195,38 @@ function linesOf(about: Static<typeof CaseView>): string[] {
   return [
     `${about.id}, ${about.state}, revision ${about.revision}`,
     `Received:  ${about.receivedAt}`,
+    `Lead:      ${ledBy(about)}`,
     `Release:   ${about.releaseAt ?? '-'}`,
     `Channels:  ${about.channels.join(' ') || '-'}`,
     ...about.patches.map(({ id, sha256, size }) => `Patch:     ${sha256}  ${id}, ${size} octets`),
-    `Hash:      ${about.bundleHash ?? '-'}`,
-    `Approved:  ${about.approvals.map(({ person, approvedAt }) => `${person} (${approvedAt})`).join(', ') || '-'}`,
+    `Patches:   ${about.patchSet.hash ?? '-'}${approvedBy(about, 'patches')}`,
+    `Schedule:  ${about.schedule.hash ?? '-'}${approvedBy(about, 'schedule')}`,
+    `Bundle:    ${about.bundleHash ?? '-'}${approvedBy(about, 'bundle')}`,
+    `Policies:  ${about.policies.join(', ') || '-'}`,
+    ...about.due.map(
+      ({ what, at: due, policy, doneAt }) => `Due:       ${what} ${due} (${policy})${doneAt === null ? '' : `, done ${doneAt}`}`,
+    ),
     `Sent out:  ${about.dispatchedAt ?? '-'}`,
     `Known to:  ${knownTo(about)}`,
     `Released:  ${about.releasedAt ?? '-'}`,
   ];
+}
+
+function ledBy({ people: { lead, deputy, handoverTo, team } }: Static<typeof CaseView>): string {
+  const more = [
+    ...(deputy === null ? [] : [`deputy ${deputy}`]),
+    ...(handoverTo === null ? [] : [`${handoverTo} is asked to take over`]),
+    ...(team.length === 0 ? [] : [`with ${team.join(', ')} alone`]),
+  ];
+  return [lead ?? 'nobody yet', ...more].join(', ');
+}
+
+/** Empty where nobody has. */
+function approvedBy({ approvals }: Static<typeof CaseView>, what: 'patches' | 'schedule' | 'bundle'): string {
+  const people = approvals.filter((approval) => approval.what === what);
+  return people.length === 0
+    ? ''
+    : ` approved by ${people.map(({ person, approvedAt }) => `${person} (${approvedAt})`).join(', ')}`;
 }
 
 function knownTo({ needToKnow: limited }: Static<typeof CaseView>): string {

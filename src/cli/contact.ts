@@ -66,11 +66,16 @@ async function list(member: string, options: RemoteOptions): Promise<void> {
   const rows = items.map((item) => [
     item.address,
     item.name ?? '-',
-    item.active ? 'active' : 'retired',
+    stateOf(item),
     item.fingerprint ?? '-',
     item.unsubscribed.join(' ') || '-',
   ]);
   print(options, items, columns([['ADDRESS', 'NAME', 'STATE', 'CERTIFICATE', 'UNSUBSCRIBED'], ...rows]).map(printable));
+}
+
+/** With what is to be done for him. */
+function stateOf({ active, provedAt }: Static<typeof ContactView>): string {
+  return !active ? 'retired' : provedAt === null ? 'unproved' : 'active';
 }
 
 type AddOptions = RemoteOptions & { certificate: string; name?: string };
@@ -88,10 +93,15 @@ async function setActive(verb: string, contact: string, options: RemoteOptions &
 }
 
 function tell(options: RemoteOptions, contact: Static<typeof ContactView>): void {
-  const { address, active, fingerprint, unsubscribed } = contact;
+  const { address, active, fingerprint, memberId: member, provedAt, unsubscribed } = contact;
   const has = fingerprint === null ? 'no certificate: his copies wait' : `the certificate ${fingerprint}`;
-  const without = unsubscribed.length > 0 ? [`He has unsubscribed from ${unsubscribed.join(', ')}`] : [];
-  print(options, contact, [`${address} is ${active ? 'active' : 'retired'} and has ${has}`, ...without].map(printable));
+  const waits = `He gets nothing until he has proved it, by answering the mail that asks him to: curfew member prove-key ${member}`;
+  const lines = [
+    `${address} is ${active ? 'active' : 'retired'} and has ${has}`,
+    ...(active && provedAt === null ? [waits] : []),
+    ...(unsubscribed.length > 0 ? [`He has unsubscribed from ${unsubscribed.join(', ')}`] : []),
+  ];
+  print(options, contact, lines.map(printable));
 }
 
 async function certificates(...[contact, options]: Of): Promise<void> {

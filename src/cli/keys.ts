@@ -156,7 +156,7 @@ async function known(db: Local['db'], address: string): Promise<List> {
   return list;
 }
 
-async function readKey(folder: string, fingerprint: string): Promise<ListCertificate & { armored: string }> {
+export async function readKey(folder: string, fingerprint: string): Promise<ListCertificate & { armored: string }> {
   const armored = await readFile(join(folder, `${fingerprint}.asc`), 'utf8');
   return { armored, ...(await listCertificate(armored)) };
 }

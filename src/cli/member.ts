@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { type Static, Type } from 'typebox';
 import { AdmissionView, CriteriaView, Exposed, MemberView } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
+import { provesKeys } from '../roster/state.ts';
 import { type Client, connect, connectAsAnyone, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
 import { readCertificateText, readJson } from './file.ts';
 import { collect, columns, print } from './local.ts';
@@ -43,7 +44,7 @@ export function register(program: Command): void {
   add('prove-key', 'ask its contacts to prove their certificates')
     .argument(...of)
     .action(proveKey);
-  add('activate', 'make a candidate active')
+  add('activate', 'make a candidate active that has proved its key')
     .argument(...of)
     .requiredOption('--reason <reason>', 'recorded, and told to it')
     .option('--list <address>', 'a list that it is put on; may be given again', collect, [])
@@ -81,12 +82,17 @@ async function list(options: RemoteOptions & { state?: string; list?: string; gr
   const rows = items.map((item) => [
     item.id,
     item.organisation,
-    item.state,
+    stateOf(item),
     item.reviewAt?.slice(0, 10) ?? '-',
     item.lists.join(' ') || '-',
     item.groups.join(' ') || '-',
   ]);
   print(options, items, columns([['ID', 'ORGANISATION', 'STATE', 'REVIEW', 'LISTS', 'GROUPS'], ...rows]).map(printable));
+}
+
+/** With how many of its contacts are still to prove their keys. */
+function stateOf({ state, unproved }: Static<typeof MemberView>): string {
+  return unproved === 0 || !provesKeys(state) ? state : `${state}, ${unproved} unproved`;
 }
 
 /** By the name to the letter, or by the id. Throws Refusal('not-found'). */
@@ -243,6 +249,8 @@ async function exposure(member: string, options: RemoteOptions): Promise<void> {
 }
 
 function linesOf(member: Static<typeof MemberView>): string[] {
+  const waits = member.unproved > 0 && provesKeys(member.state);
+  const hint = 'get nothing before they have proved their keys: curfew member prove-key';
   return [
     `${member.organisation}, ${member.state}`,
     `Id:        ${member.id}`,
@@ -252,6 +260,7 @@ function linesOf(member: Static<typeof MemberView>): string[] {
     `Reason:    ${member.reason ?? '-'}`,
     `Terms:     ${member.terms ?? '-'}`,
     `Review:    ${member.reviewAt ?? '-'}`,
+    ...(waits ? [`Unproved:  ${member.unproved} contacts ${hint}`] : []),
   ];
 }
 

@@ -60,7 +60,7 @@ export function register(program: Command): void {
 const HERE = './config.json';
 
 function ownOf({ config }: Options): OwnPolicies {
-  if (config === undefined && !existsSync(HERE)) return { policies: {}, holidays: [] };
+  if (config === undefined && !existsSync(HERE)) return { policy: [], policies: {}, holidays: [] };
   const { embargo } = loadConfig(config ?? HERE);
   return structuredClone(embargo) as OwnPolicies;
 }

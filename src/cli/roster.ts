@@ -6,9 +6,12 @@ import { Refusal } from '../refusal.ts';
 import { certificateFolder, entriesFromCsv } from '../roster/csv.ts';
 import type { RosterProblem } from '../roster/entries.ts';
 import { exportRoster } from '../roster/export.ts';
-import { type ImportOptions, type ImportReport, importRoster, type ReportedRenewal } from '../roster/import.ts';
+import { type ImportOptions, type ImportReport, importRoster, type ReportedRenewal, type Telling } from '../roster/import.ts';
 import { importSchleuder } from '../roster/schleuder.ts';
+import { teamList } from '../roster/tell.ts';
+import { readWords } from '../wording/read.ts';
 import { readJson, readText } from './file.ts';
+import { readKey } from './keys.ts';
 import { type Local, type LocalOptions, localCommand, print, withLocal } from './local.ts';
 import { printable } from './printable.ts';
 import { progressBar } from './progress.ts';
@@ -18,6 +21,7 @@ interface ImportCommand extends LocalOptions, Partial<SchleuderOptions> {
   certificates?: string;
   activate?: true;
   reason?: string;
+  quiet?: true;
   dryRun?: true;
   acceptChangedCertificates?: true;
 }
@@ -37,6 +41,7 @@ export function register(program: Command): void {
     .option('--organisations <file>', 'CSV with the columns address,organisation (default: the domain of the address)')
     .option('--activate', 'make the members active at once (needs --reason)')
     .option('--reason <reason>', 'why they are vouched for; recorded with each member')
+    .option('--quiet', 'do not tell those who become active by mail')
     .option(
       '--accept-changed-certificates',
       'let certificates count at once by which another key is encrypted to; else these wait for `contact approve`',
@@ -70,7 +75,7 @@ async function importFrom(options: ImportCommand & SchleuderOptions): Promise<vo
   print(options, { ...report, lists: source.lists }, lines);
 }
 
-type Importing = Pick<ImportOptions, 'activate' | 'dryRun' | 'acceptChanged' | 'progress'>;
+type Importing = Pick<ImportOptions, 'activate' | 'tell' | 'dryRun' | 'acceptChanged' | 'progress'>;
 
 /** With a thread for each processor, and a bar where somebody looks. */
 async function importing<Report>(
@@ -79,17 +84,28 @@ async function importing<Report>(
 ): Promise<Report> {
   const pgp = createPgp(availableParallelism());
   const bar = progressBar(options);
-  const how: Importing = {
+  const how: Omit<Importing, 'tell'> = {
     activate: options.reason === undefined ? null : { reason: options.reason },
     dryRun: options.dryRun === true,
     acceptChanged: options.acceptChangedCertificates === true,
     progress: (step, done, total) => bar.show(DOING[step], done, total),
   };
-  const taking = withLocal(options, (local) => act({ ...local, pgp }, how));
+  const taking = withLocal(options, async (local) => {
+    const tells = how.activate !== null && !how.dryRun && options.quiet !== true;
+    return act({ ...local, pgp }, tells ? { ...how, tell: { pgp, ...(await telling(local)) } } : how);
+  });
   return await taking.finally(() => pgp.close()).finally(bar.clear);
 }
 
-const DOING = { reading: 'Reading certificates', writing: 'Writing members' } as const;
+/** The server sends the mails. To write them takes the certificate of the list alone, and no passphrase. */
+async function telling({ config, db }: Local): Promise<Omit<Telling, 'pgp'>> {
+  const { fingerprint } = await teamList(db);
+  const key = await readKey(config.keys, fingerprint);
+  const find = (named: string) => (named === fingerprint ? key : undefined);
+  return { keyring: { find }, words: readWords(config.notices), project: config.project };
+}
+
+const DOING = { reading: 'Reading certificates', telling: 'Writing mails', writing: 'Writing members' } as const;
 
 async function exportFile(options: LocalOptions): Promise<void> {
   const bar = progressBar(options);

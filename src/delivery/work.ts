@@ -1,5 +1,6 @@
 import { record } from '../audit/record.ts';
-import { type Alarm, type Instant, newId, randomFraction, SECOND } from '../clock.ts';
+import { type Alarm, type Instant, MINUTE, newId, randomFraction, SECOND } from '../clock.ts';
+import { isTrusted } from '../embargo/clock-watch.ts';
 import { gate } from '../embargo/gate.ts';
 import type { Log } from '../log.ts';
 import { kinds } from '../post/kinds.ts';
@@ -249,19 +250,25 @@ async function standing({ db, clock }: Seams, { post }: Opened, copy: Delivery):
   return another ? interrupted(clock.now()) : null;
 }
 
+/** Whoever says that the clock is right has what waits for that go out at once. */
+const AGAIN = MINUTE;
+
 /**
  * Null: it may go. Every copy for the public, and every copy of a public post, asks the gate, every time. Where only the
  * clock says no (it was set back after the release, or a hand wrote `released` too early), the copy waits for the instant;
  * anything else waits for a person.
  */
-async function gateAnswer({ db, clock }: Seams, { post, digest }: Opened, copy: Delivery): Promise<Settlement | null> {
+async function gateAnswer(seams: Seams, { post, digest }: Opened, copy: Delivery): Promise<Settlement | null> {
   if (copy.audience !== 'public' && post.kind !== 'public') return null;
+  const { db, clock } = seams;
   const about = copy.case_id ? await cases.byId(db, copy.case_id) : undefined;
   if (!about?.bundle_hash) return { state: 'held', reason: 'not-released', response: null };
   const approvals = await cases.approvals(db, about.id);
+  const trusted = await isTrusted(seams);
   const now = clock.now();
-  const answer = gate({ case: about, approvals, going: { postId: post.id, digest }, now });
+  const answer = gate({ case: about, approvals, going: { postId: post.id, digest }, now, trusted });
   if (answer.open) return null;
+  if (answer.reason === 'clock-suspect') return { state: 'deferred', reason: answer.reason, response: null, until: now + AGAIN };
   if (about.state === 'released' && about.release_at !== null && now < about.release_at)
     return { state: 'deferred', reason: answer.reason, response: null, until: about.release_at };
   return { state: 'held', reason: answer.reason, response: null };

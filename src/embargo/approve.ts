@@ -1,44 +1,98 @@
 import { record } from '../audit/record.ts';
+import { caseFor, deedOf, moved } from '../cases/step.ts';
+import type { Instant } from '../clock.ts';
 import { team } from '../delivery/copies.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
+import type { Db } from '../store/database.ts';
+import * as patchSets from '../store/patch-sets.ts';
 import type { Case } from '../store/schema.ts';
+import { presentPatchSet } from './contents.ts';
 import { approvers, PEOPLE } from './gate.ts';
-import { caseToChange } from './schedule.ts';
 
-/** Who asks: a person is the actor, whichever token is used. */
+/** Who asks: a person is the actor, whichever token or signed mail he uses. */
 export interface Approver {
-  tokenId: string;
-  /** The team contact that the token belongs to; null for a token of nobody. */
+  /** Null where he signed the mail `postId`. */
+  tokenId: string | null;
+  postId?: string;
+  /** The team contact that it belongs to; null for a token of nobody. */
   personId: string | null;
 }
 
+/** What of a case can be approved, each by the hash of what stands there: nobody approves what he has not seen. */
+export type Approvable = 'patches' | 'schedule' | 'bundle';
+
 /**
- * Approves one bundle, named by its hash so that nobody approves what he has not seen. The second different person arms
- * the case. Throws `needs-person`, `approval-voided`, `approved-already`, `already-released`.
+ * Approves the patch set (one person does), the schedule or the bundle, whichever has that hash. Who set the schedule stands behind
+ * it: another person schedules the case. The second different person over the bundle arms it, and with that approves what is in it.
+ * Throws `needs-person`, `approval-voided`, `approved-already`, and what a step refuses.
  */
 export async function approve(seams: Seams, caseId: string, hash: string, actor: Approver): Promise<Case> {
   const { db, clock } = seams;
   return db.transaction().execute(async (trx) => {
     // Two people at once must see each other's approval, or neither of them would be the second.
     await cases.lock(trx, caseId);
-    const seen = await caseToChange(trx, caseId);
+    const seen = await caseFor(trx, seams, caseId, 'approve');
     const { personId } = actor;
     if (personId === null || !(await team(trx)).some(({ id }) => id === personId)) throw new Refusal('needs-person');
-    if (seen.bundle_hash === null) throw new Refusal('conflict', 'The case has no release instant and text yet');
-    if (hash !== seen.bundle_hash) throw new Refusal('approval-voided');
-    const approval = { case_id: caseId, hash, person_id: personId, token_id: actor.tokenId, approved_at: clock.now() };
+    const present = await presentPatchSet(trx, caseId);
+    const what = whatIs(seen, present, hash);
+    if (what === 'schedule' && seen.scheduled_by === personId)
+      throw new Refusal('approved-already', 'Who sets a schedule does not approve it too: another one must');
+    const now = clock.now();
+    const by = actor.postId === undefined ? { token_id: actor.tokenId } : { post_id: actor.postId };
+    const approval = { case_id: caseId, hash, person_id: personId, ...by, approved_at: now };
     if (!(await cases.insertApproval(trx, approval))) throw new Refusal('approved-already');
-    const count = approvers(await cases.approvals(trx, caseId), hash);
-    const deed = { action: 'case.approve', subject: `case:${caseId}`, detail: { bundle: hash, people: count } };
-    if (seen.state !== 'scheduled' || count < PEOPLE) {
+    const people = await peopleBehind(trx, seen, hash);
+    const detail = { what, hash, ...(what === 'bundle' ? { bundle: hash } : {}), people };
+    const deed = { action: 'case.approve', subject: `case:${caseId}`, detail };
+    const to = await then(trx, seen, { what, people, present, personId, now });
+    if (to === null) {
       await record(trx, seams, deed);
       return seen;
     }
-    const armed = { state: 'armed' as const, revision: seen.revision + 1, overdue_told_at: null, updated_at: clock.now() };
-    if (!(await cases.change(trx, seen, armed))) throw new Refusal('stale');
-    await record(trx, seams, deed, { action: 'case.arm', subject: `case:${caseId}`, detail: { bundle: hash } });
-    return { ...seen, ...armed };
+    const changed = await moved(trx, seams, seen, to);
+    const arms = 'state' in to ? [deedOf(changed, 'arm', { bundle: hash })] : [];
+    await record(trx, seams, deed, ...arms);
+    return changed;
   });
+}
+
+function whatIs(seen: Case, present: string | null, hash: string): Approvable {
+  if (hash === seen.bundle_hash) return 'bundle';
+  if (hash === seen.schedule_hash) return 'schedule';
+  if (hash === present) return 'patches';
+  if (seen.bundle_hash === null && seen.schedule_hash === null && present === null)
+    throw new Refusal('conflict', 'The case has no patches, no schedule and no public text yet');
+  throw new Refusal('approval-voided');
+}
+
+/** How many different people stand behind it; who set the schedule is one. */
+async function peopleBehind(trx: Db, seen: Case, hash: string): Promise<number> {
+  const approvals = await cases.approvals(trx, seen.id);
+  const setter = hash === seen.schedule_hash && seen.scheduled_by !== null ? [{ person_id: seen.scheduled_by, hash }] : [];
+  return approvers([...approvals, ...setter], hash);
+}
+
+interface Approved {
+  what: Approvable;
+  people: number;
+  present: string | null;
+  personId: string;
+  now: Instant;
+}
+
+/** What the approval changes; null where another one has to follow. */
+async function then(trx: Db, seen: Case, { what, people, present, personId, now }: Approved) {
+  const patches = async () => {
+    if (present === null || seen.patch_set === present) return {};
+    await patchSets.add(trx, { case_id: seen.id, hash: present, approved_by: personId, approved_at: now });
+    return { patch_set: present, fix_ready_at: seen.fix_ready_at ?? now };
+  };
+  if (what === 'patches') return patches();
+  if (people < PEOPLE) return null;
+  if (what === 'schedule') return seen.scheduled_at === null ? { scheduled_at: now } : null;
+  if (seen.state !== 'scheduled') return null;
+  return { ...(await patches()), state: 'armed' as const, scheduled_at: seen.scheduled_at ?? now, overdue_told_at: null };
 }

@@ -38,6 +38,29 @@ export function bundleHash(bundle: Bundle): string {
   return sha256(Buffer.from(written));
 }
 
+/** What two people say of a case before distributors are told: when, where, and under which policies. */
+export interface Planned {
+  caseId: string;
+  /** Of this plan: one that was changed and changed back is another one. */
+  id: string;
+  releaseAt: Instant;
+  channels: readonly string[];
+  policies: readonly string[];
+}
+
+/** SHA-256, hex. */
+export function scheduleHash({ caseId, id, releaseAt, channels, policies }: Planned): string {
+  const written = ['curfew schedule 1', caseId, id, toIso(releaseAt), [...channels].sort(), [...policies].sort()];
+  return sha256(Buffer.from(JSON.stringify(written)));
+}
+
+/** SHA-256, hex, over a patch set: names and octets. Null where there is no patch. */
+export function patchSetHash(caseId: string, patches: readonly Part[]): string | null {
+  if (patches.length === 0) return null;
+  const written = ['curfew patches 1', caseId, patches.map(({ id, sha256: digest }) => `${id} ${digest}`).sort()];
+  return sha256(Buffer.from(JSON.stringify(written)));
+}
+
 /** Hex. */
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');

@@ -8,7 +8,7 @@ import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { Case, Patch } from '../store/schema.ts';
-import { bundleHash, type Part, sha256 } from './bundle.ts';
+import { bundleHash, type Part, patchSetHash, sha256 } from './bundle.ts';
 
 /** What the public will read. */
 export interface Draft {
@@ -42,14 +42,28 @@ export function patchEntity(name: string, bytes: Uint8Array): Buffer {
 }
 
 /** Opens what a scheduled case will publish. Throws `not-approved` for a case that has no instant and text yet. */
-export async function openContents({ db, pgp, keyring }: Seams, about: Case): Promise<Contents> {
+export async function openContents(seams: Seams, about: Case): Promise<Contents> {
+  const { draft, draftPart, patches, parts } = await openParts(seams, about);
+  if (!draft || !draftPart || about.release_at === null)
+    throw new Refusal('not-approved', 'The case has no release instant and text yet');
+  return { draft, patches, hash: await hashOf(seams.db, about, about.release_at, draftPart, parts) };
+}
+
+/** What there is of it, in clear: the text for the public, where there is one, and the patches. */
+export interface Parts {
+  draft: Draft | null;
+  draftPart: Part | null;
+  patches: PatchFile[];
+  parts: Part[];
+}
+
+/** Opens what there is. Throws `cannot-open` where the key of the case's list is not here. */
+export async function openParts({ db, pgp, keyring }: Seams, about: Case): Promise<Parts> {
   const list = await lists.byId(db, about.list_id);
   const secrets = (list ? keyring.family(list.fingerprint) : []).map(({ secret }) => secret);
-  const draftPost = about.draft_post_id ? await posts.byId(db, about.draft_post_id) : undefined;
-  if (!draftPost || about.release_at === null) throw new Refusal('not-approved', 'The case has no release instant and text yet');
   if (secrets.length === 0) throw new Refusal('cannot-open', undefined, `there is no key for the list of ${about.id}`);
-  const kept = await pgp.reopen(draftPost.content, secrets);
-  const draft = parseEntity(kept);
+  const draftPost = about.draft_post_id ? await posts.byId(db, about.draft_post_id) : undefined;
+  const kept = draftPost && (await pgp.reopen(draftPost.content, secrets));
   const patches: PatchFile[] = [];
   const parts: Part[] = [];
   for (const patch of await cases.patches(db, about.id)) {
@@ -59,10 +73,16 @@ export async function openContents({ db, pgp, keyring }: Seams, about: Case): Pr
     parts.push(patchPart(patch, { sha256: file.sha256, digest: sha256(entity) }));
   }
   return {
-    draft: { subject: fieldText(draft, 'subject') ?? '', text: entityText(draft).replaceAll('\r\n', '\n') },
+    draft: kept ? draftIn(kept) : null,
+    draftPart: draftPost && kept ? { id: draftPost.id, sha256: sha256(kept) } : null,
     patches,
-    hash: await hashOf(db, about, about.release_at, { id: draftPost.id, sha256: sha256(kept) }, parts),
+    parts,
   };
+}
+
+function draftIn(kept: Uint8Array): Draft {
+  const draft = parseEntity(kept);
+  return { subject: fieldText(draft, 'subject') ?? '', text: entityText(draft).replaceAll('\r\n', '\n') };
 }
 
 function patchFile(id: string, entity: Uint8Array): PatchFile {
@@ -102,6 +122,14 @@ export async function recordedHash(db: Db, about: Case): Promise<string | null> 
   if (!draft || about.release_at === null) return null;
   const parts = (await cases.patches(db, about.id)).map((patch) => patchPart(patch, patch));
   return hashOf(db, about, about.release_at, { id: draft.id, sha256: draft.digest }, parts);
+}
+
+/** The hash of the patches as they stand there; null where there are none. */
+export async function presentPatchSet(db: Db, caseId: string): Promise<string | null> {
+  return patchSetHash(
+    caseId,
+    (await cases.patches(db, caseId)).map((patch) => patchPart(patch, patch)),
+  );
 }
 
 export function channelsOf({ channels }: Pick<Case, 'channels'>): string[] {

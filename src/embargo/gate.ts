@@ -7,12 +7,19 @@ export interface Approval {
   hash: string;
 }
 
+export type GatedCase = Pick<
+  Case,
+  'state' | 'release_at' | 'bundle_hash' | 'public_post_id' | 'public_digest' | 'aside' | 'patch_set' | 'distributed_set'
+>;
+
 /** What somebody wants to send to the public. */
 export interface PublicAttempt {
-  case: Pick<Case, 'state' | 'release_at' | 'bundle_hash' | 'public_post_id' | 'public_digest'>;
+  case: GatedCase;
   approvals: readonly Approval[];
   going: Going;
   now: Instant;
+  /** Whether `now` may be believed. */
+  trusted: boolean;
 }
 
 /**
@@ -30,16 +37,24 @@ export const PEOPLE = 2;
  * The one place that decides whether something may go to a public recipient. Every release and every single public
  * delivery asks it; the database has a lock of its own (migrations), and both must say yes.
  */
-export function gate({ case: about, approvals, going, now }: PublicAttempt): GateAnswer {
+export function gate({ case: about, approvals, going, now, trusted }: PublicAttempt): GateAnswer {
   const { release_at, bundle_hash, state, public_post_id, public_digest } = about;
   if (release_at === null || bundle_hash === null) return shut('not-approved');
   if (approvers(approvals, bundle_hash) < PEOPLE) return shut('not-approved');
   if ('bundle' in going && going.bundle !== bundle_hash) return shut('approval-voided');
+  if (!trusted) return shut('clock-suspect');
   if (now < release_at) return shut('not-released');
-  if ('bundle' in going) return state === 'armed' ? { open: true } : shut('conflict');
+  if ('bundle' in going) return releasable(about);
   if (state !== 'released' || going.postId !== public_post_id) return shut('not-released');
   // The release wrote this digest down together with the post that it made of the approved bundle.
   return going.digest === public_digest ? { open: true } : shut('approval-voided');
+}
+
+/** What was distributed is what is released: members have built and tested that. */
+function releasable({ state, aside, patch_set, distributed_set }: GatedCase): GateAnswer {
+  if (aside === 'withdrawn' || aside === 'rejected') return shut('withdrawn');
+  if (distributed_set !== null && patch_set !== distributed_set) return shut('not-distributed');
+  return state === 'armed' ? { open: true } : shut('conflict');
 }
 
 function shut(reason: Reason): GateAnswer {

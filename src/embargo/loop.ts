@@ -69,13 +69,16 @@ async function tellOverdue(seams: Seams, log: Log, told: () => void): Promise<vo
   }
 }
 
+const DAMAGED = 'What is kept of it is not what was approved, or cannot be opened. Set its text or patches again and approve.';
+const DOUBT = 'The clock of the server is in doubt. `curfew clock show` says more, and how an admin confirms it.';
+const outside = (reason: Reason) =>
+  `The release fails and is tried again every second. Reason: ${reason}; the server's log has more.`;
+
 async function tellStuck(seams: Seams, due: Case, reason: Reason, log: Log, told: () => void): Promise<void> {
   if (due.overdue_told_at !== null) return;
   const damaged = reason === 'approval-voided' || reason === 'cannot-open';
   if (!damaged && seams.clock.now() - (due.release_at ?? 0) < LATE) return;
-  const why = damaged
-    ? 'What is kept of it is not what was approved, or cannot be opened. Set its text or patches again and approve.'
-    : `The release fails and is tried again every second. Reason: ${reason}; the server's log has more.`;
+  const why = damaged ? DAMAGED : reason === 'clock-suspect' ? DOUBT : outside(reason);
   await tell(seams, due, why, log, told);
 }
 

@@ -75,12 +75,14 @@ export const presets: Readonly<Record<string, Policy>> = {
 
 /** A project's own policies, and its holidays. */
 export interface OwnPolicies {
+  /** Names of those that its cases are under. */
+  policy: readonly string[];
   policies: Readonly<Record<string, Policy>>;
   holidays: readonly string[];
 }
 
 /** The presets and the project's own, by name; one of its own counts in the place of a preset. Its holidays are theirs that keep any. */
-export function allPolicies({ policies, holidays }: OwnPolicies): NamedPolicy[] {
+export function allPolicies({ policies, holidays }: Pick<OwnPolicies, 'policies' | 'holidays'>): NamedPolicy[] {
   return Object.entries({ ...presets, ...policies }).map(([name, policy]) => ({
     name,
     policy: policy.keepsHolidays ? { ...policy, holidays: [...new Set([...policy.holidays, ...holidays])].sort() } : policy,

@@ -13,6 +13,7 @@ import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import * as recipients from '../store/recipients.ts';
 import type { Case, List, NewDelivery, NewPost } from '../store/schema.ts';
+import { isTrusted } from './clock-watch.ts';
 import { type Contents, channelsOf, openContents, patchEntity } from './contents.ts';
 import { gate } from './gate.ts';
 
@@ -34,7 +35,8 @@ export async function release(seams: Seams, caseId: string): Promise<Case> {
   if (seen.state === 'released') throw new Refusal('already-released');
   const contents = await openContents(seams, seen);
   const approvals = await cases.approvals(db, caseId);
-  const answer = gate({ case: seen, approvals, going: { bundle: contents.hash }, now: clock.now() });
+  const trusted = await isTrusted(seams);
+  const answer = gate({ case: seen, approvals, going: { bundle: contents.hash }, now: clock.now(), trusted });
   if (!answer.open) throw new Refusal(answer.reason, refusalHint(seen, answer.reason));
 
   const outgoing = await compose(seams, seen, contents);

@@ -1,20 +1,24 @@
 import type { Deed, Detail } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
+import { type Clocked, judge } from '../cases/clocks.ts';
+import { actorOf, caseFor } from '../cases/step.ts';
 import { type Instant, newId, toIso } from '../clock.ts';
 import { baseName } from '../mail/outgoing.ts';
 import { writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
-import type { Seams } from '../seams.ts';
+import type { Project, Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
-import type { Case, List } from '../store/schema.ts';
-import { sha256 } from './bundle.ts';
-import { draftEntity, patchEntity, recordedHash } from './contents.ts';
+import type { Case, List, NewPost } from '../store/schema.ts';
+import { scheduleHash, sha256 } from './bundle.ts';
+import { type Draft, draftEntity, patchEntity, presentPatchSet, recordedHash } from './contents.ts';
+import { answerInIso } from './policy.ts';
+import { policyNamed } from './presets.ts';
 
 /*
- * The states of a case, in this order:
+ * What the gate knows of a case, in this order (where it stands in the process is in cases/state.ts):
  *
  *   received    a report came in
  *   scheduled   it has an instant, a public text and channels; people look at them
@@ -22,44 +26,93 @@ import { draftEntity, patchEntity, recordedHash } from './contents.ts';
  *   released    it is public (terminal)
  *
  * Any change of instant, text, channels or patches makes another bundle: approvals of the old one count no more, and an
- * armed case is scheduled again. Only the moves in this folder change a case.
+ * armed case is scheduled again. Only the moves in this folder change any of that.
  */
-
-/** The case, or `not-found`. `expected`: the revision that whoever asks has seen; another one is `stale`. */
-export async function caseToChange(db: Db, id: string, expected?: number): Promise<Case> {
-  const found = await cases.byId(db, id);
-  if (!found) throw new Refusal('not-found', `There is no case ${id}`);
-  if (found.state === 'released') throw new Refusal('already-released');
-  if (expected !== undefined && found.revision !== expected) throw new Refusal('stale');
-  return found;
-}
 
 export interface Schedule {
   releaseAt: Instant;
-  subject: string;
-  text: string;
   /** Addresses of public lists; all of them unless given. */
   channels?: string[];
+  /** Names of policies; those that the case is under, unless given. */
+  policies?: string[];
+  /** What the public will read, both or neither; as it is, unless given. */
+  subject?: string;
+  text?: string;
 }
 
-/** Sets the instant and the text, and voids what was approved before. Gives the case as it stands then. */
+/**
+ * Sets the instant and the channels, and voids what was approved of them before; whoever sets them stands behind them, and somebody
+ * else has to approve. Gives the case as it stands then. Throws Refusal: `past-instant`; `policy-violated` with everything that the
+ * policies of the case do not allow; and what a step refuses.
+ */
 export async function schedule(seams: Seams, caseId: string, wish: Schedule, expected?: number): Promise<Case> {
-  const { db, clock } = seams;
-  const seen = await caseToChange(db, caseId, expected);
+  const { db, clock, project } = seams;
+  const seen = await caseFor(db, seams, caseId, 'schedule', expected);
   if (wish.releaseAt <= clock.now()) throw new Refusal('past-instant');
-  if (wish.subject.trim() === '' || wish.text.trim() === '')
-    throw new Refusal('invalid', 'The public text and its subject must not be empty');
+  const policies = policiesFor(project, seen, wish.policies);
+  mustAllow(project, { ...seen, policies }, wish.releaseAt, clock.now());
   const channels = await channelsFor(db, wish.channels);
-  const list = await listOf(db, seen);
-  const draft = await writeNotice(seams, list, { kind: 'draft', caseId }, draftEntity(wish));
+  const { subject, text } = wish;
+  if ((subject === undefined) !== (text === undefined)) throw new Refusal('invalid', 'A text for the public needs its subject');
+  const draft = subject !== undefined && text !== undefined ? await draftPost(seams, seen, { subject, text }) : null;
+  const plan = { caseId, id: newId(clock), releaseAt: wish.releaseAt, channels, policies: policies?.split(' ') ?? project.usual };
+  return db.transaction().execute(async (trx) => {
+    await cases.lock(trx, caseId);
+    if (draft) await posts.insert(trx, draft);
+    const by = actorOf(seams).personId;
+    const to = {
+      release_at: wish.releaseAt,
+      channels: channels.join(' '),
+      policies,
+      schedule_hash: scheduleHash(plan),
+      scheduled_at: null,
+      scheduled_by: by,
+      ...(draft ? { draft_post_id: draft.id } : {}),
+    };
+    const scheduled = await change(trx, clock.now(), seen, to);
+    const detail = { releaseAt: toIso(wish.releaseAt), channels, policies: plan.policies, schedule: scheduled.schedule_hash };
+    await record(trx, seams, bundled('case.schedule', scheduled, detail));
+    return scheduled;
+  });
+}
+
+/** Sets what the public will read, and voids what was approved before. Throws what a step refuses; `invalid` for nothing to read. */
+export async function setText(seams: Seams, caseId: string, text: Draft, expected?: number): Promise<Case> {
+  const { db, clock } = seams;
+  const seen = await caseFor(db, seams, caseId, 'describe', expected);
+  const draft = await draftPost(seams, seen, text);
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     await posts.insert(trx, draft);
-    const to = { release_at: wish.releaseAt, draft_post_id: draft.id, channels: channels.join(' ') };
-    const scheduled = await change(trx, clock.now(), seen, to);
-    await record(trx, seams, bundled('case.schedule', scheduled, { releaseAt: toIso(wish.releaseAt), channels }));
-    return scheduled;
+    const changed = await change(trx, clock.now(), seen, { draft_post_id: draft.id });
+    await record(trx, seams, bundled('case.set-text', changed, { digest: draft.digest }));
+    return changed;
   });
+}
+
+async function draftPost(seams: Seams, about: Case, draft: Draft): Promise<NewPost> {
+  if (draft.subject.trim() === '' || draft.text.trim() === '')
+    throw new Refusal('invalid', 'The public text and its subject must not be empty');
+  return writeNotice(seams, await listOf(seams.db, about), { kind: 'draft', caseId: about.id }, draftEntity(draft));
+}
+
+/** Names with spaces between; null for those of the project. */
+function policiesFor(project: Project, seen: Case, wanted: string[] | undefined): string | null {
+  if (wanted === undefined) return seen.policies;
+  for (const name of wanted) policyNamed(project.policies, name);
+  return [...new Set(wanted)].join(' ');
+}
+
+/** Throws Refusal('policy-violated') with every rule that a release of the case at that instant breaks. */
+export function mustAllow(project: Project, about: Clocked, release: Instant, now: Instant): void {
+  const answer = judge(project, about, release, now);
+  if (answer.ok) return;
+  const said = answer.violations.map(
+    ({ code, policy, message }) => `${code}${policy === null ? '' : ` (${policy})`}: ${message}`,
+  );
+  const instead =
+    answer.suggestion === undefined ? 'No instant would do' : `The nearest that is allowed: ${toIso(answer.suggestion)}`;
+  throw Object.assign(new Refusal('policy-violated', `${said.join('; ')}. ${instead}`), { answer: answerInIso(answer) });
 }
 
 async function channelsFor(db: Db, wanted?: string[]): Promise<string[]> {
@@ -86,7 +139,7 @@ export async function addPatch(
   expected?: number,
 ): Promise<{ case: Case; patch: AddedPatch }> {
   const { db, clock, keyring, pgp } = seams;
-  const seen = await caseToChange(db, caseId, expected);
+  const seen = await caseFor(db, seams, caseId, 'patch', expected);
   if (file.bytes.length === 0) throw new Refusal('invalid', 'The patch is empty');
   const list = await listOf(db, seen);
   const key = keyring.find(list.fingerprint);
@@ -118,7 +171,7 @@ export async function addPatch(
 /** Takes a patch out of what will be distributed and released. */
 export async function withdrawPatch(seams: Seams, caseId: string, patchId: string, expected?: number): Promise<Case> {
   const { db, clock } = seams;
-  const seen = await caseToChange(db, caseId, expected);
+  const seen = await caseFor(db, seams, caseId, 'patch', expected);
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     const known = (await cases.patches(trx, caseId)).some(({ id }) => id === patchId);
@@ -136,13 +189,10 @@ function bundled(action: string, { id, bundle_hash, revision }: Case, detail: De
 }
 
 /** One guarded update: the next revision, the hash of what stands there now, and no approval of what stood there before. */
-async function change(
-  trx: Db,
-  now: Instant,
-  seen: Case,
-  to: Partial<Pick<Case, 'release_at' | 'draft_post_id' | 'channels'>>,
-): Promise<Case> {
-  const next: Case = { ...seen, ...to, revision: seen.revision + 1, updated_at: now };
+async function change(trx: Db, now: Instant, seen: Case, to: Partial<Case>): Promise<Case> {
+  const present = await presentPatchSet(trx, seen.id);
+  const patch_set = seen.patch_set === present ? present : null;
+  const next: Case = { ...seen, patch_set, ...to, revision: seen.revision + 1, updated_at: now };
   const hash = await recordedHash(trx, next);
   const { state, ...changed } = {
     ...next,

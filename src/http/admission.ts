@@ -59,7 +59,7 @@ export function admissionRoutes(app: App, api: Api): void {
   postVouch(app, api);
   postVerdicts(app, api);
   postProveKey(app, api);
-  postDecision(app, api, 'activate', 'Make a candidate active, for a recorded reason');
+  postDecision(app, api, 'activate', 'Make a candidate who has proved his key active, for a recorded reason');
   postDecision(app, api, 'suspend', 'Suspend an active member: he gets and posts nothing');
   postDecision(app, api, 'reinstate', 'Make a suspended member active again');
   postDecision(app, api, 'reject', 'Reject a candidate');

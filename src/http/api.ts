@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { WatchedClock } from '../embargo/clock-watch.ts';
 import type { NamedPolicy } from '../embargo/policy.ts';
 import type { Source } from '../lookup/certificate.ts';
 import type { Provider } from '../oidc/provider.ts';
@@ -17,6 +18,8 @@ export interface Changed {
 /** What the routes are given. */
 export interface Api {
   seams: Seams;
+  /** That of the seams. */
+  clock: WatchedClock;
   changed: Changed;
   /** Gives what a source has as the certificate of an address. Throws Refusal: forbidden, not-found. */
   lookUp: (address: string, source: Source) => Promise<Uint8Array>;

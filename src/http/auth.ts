@@ -13,6 +13,7 @@ import { limitRate, placeOf } from './rate.ts';
 
 /** Who asks, and what his token allows. */
 export interface Caller extends Approver {
+  tokenId: string;
   role: TokenRole;
   /** What it may do of that; null: all. */
   scopes: readonly TokenScope[] | null;
@@ -74,8 +75,8 @@ async function actorOf({ db }: Seams, { id, name, person_id }: Token): Promise<A
 
 /** What a move is given that a request asks for: what it changes is logged as the caller's. */
 export function acting(seams: Seams, caller: Caller | null): Seams {
-  const { actor, once } = callerOf({ caller });
-  return { ...seams, by: actor, ...(once ? { once } : {}) };
+  const { actor, role, once } = callerOf({ caller });
+  return { ...seams, by: actor, role, ...(once ? { once } : {}) };
 }
 
 /** Of a route that is not for anyone. */

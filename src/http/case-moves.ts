@@ -1,19 +1,19 @@
 import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { caseKnownTo } from '../cases/step.ts';
 import { approve } from '../embargo/approve.ts';
 import { openContents } from '../embargo/contents.ts';
 import { dispatch } from '../embargo/dispatch.ts';
 import { limitCase } from '../embargo/need-to-know.ts';
 import { release } from '../embargo/release.ts';
-import { addPatch, schedule, withdrawPatch } from '../embargo/schedule.ts';
+import { addPatch, schedule, setText, withdrawPatch } from '../embargo/schedule.ts';
 import { Refusal } from '../refusal.ts';
 import { Address, GroupName } from '../roster/entries.ts';
-import type { Db } from '../store/database.ts';
+import type { Seams } from '../seams.ts';
 import type { Case } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
 import { bundleView, caseView, orNull } from './case-view.ts';
-import { knownCase } from './cases.ts';
 import { etagOf, IfMatch, seenRevision } from './etag.ts';
 import { InstantText, readInstant } from './instant.ts';
 import { BundleView, ById, CaseView, Dispatched, Limited, Name, PatchAdded, Sha256 } from './schemas.ts';
@@ -28,6 +28,7 @@ const PATCH_BODY = Math.ceil(LARGEST_PATCH / 3) * 4 + MIB;
 
 export function caseMoves(app: App, api: Api): void {
   putSchedule(app, api);
+  putText(app, api);
   postPatch(app, api);
   deletePatch(app, api);
   showBundle(app, api);
@@ -38,16 +39,25 @@ export function caseMoves(app: App, api: Api): void {
   releaseNow(app, api);
 }
 
-async function answer(reply: FastifyReply, db: Db, about: Case): Promise<Static<typeof CaseView>> {
+export async function answer(reply: FastifyReply, seams: Seams, about: Case): Promise<Static<typeof CaseView>> {
   reply.header('etag', etagOf(about.revision));
-  return caseView(db, about);
+  return caseView(seams, about);
 }
+
+const Subject = Type.String({ minLength: 1, maxLength: 500, description: 'the subject for the public, 1 to 500 characters' });
+const Text = Type.String({ minLength: 1, maxLength: 500_000, description: 'the text for the public, 1 to 500000 characters' });
 
 const Schedule = Type.Object(
   {
     releaseAt: InstantText,
-    subject: Type.String({ minLength: 1, maxLength: 500, description: 'the subject for the public, 1 to 500 characters' }),
-    text: Type.String({ minLength: 1, maxLength: 500_000, description: 'the text for the public, 1 to 500000 characters' }),
+    subject: Type.Optional(Subject),
+    text: Type.Optional(Text),
+    policies: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[a-z0-9-]{1,40}$' }), {
+        maxItems: 5,
+        description: 'names of policies; left out: those that the case is under',
+      }),
+    ),
     channels: Type.Optional(
       Type.Array(Address, { minItems: 1, maxItems: 100, description: 'addresses of public lists; left out: all of them' }),
     ),
@@ -58,7 +68,7 @@ const Schedule = Type.Object(
 function putSchedule(app: App, { seams, changed }: Api): void {
   const schema = {
     tags,
-    summary: 'Set the instant, the text and the channels of the release; voids what was approved before',
+    summary: 'Set the instant and the channels of the release, and perhaps the text; voids what was approved before',
     params: ById,
     headers: IfMatch,
     body: Schedule,
@@ -68,7 +78,23 @@ function putSchedule(app: App, { seams, changed }: Api): void {
     const wish = { ...body, releaseAt: readInstant(body.releaseAt, 'releaseAt') };
     const scheduled = await schedule(acting(seams, caller), params.id, wish, seenRevision(headers));
     changed.releases();
-    return answer(reply, seams.db, scheduled);
+    return answer(reply, seams, scheduled);
+  });
+}
+
+function putText(app: App, { seams, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Set the text for the public; voids what was approved before',
+    params: ById,
+    headers: IfMatch,
+    body: Type.Object({ subject: Subject, text: Text }, strict),
+    response: { 200: CaseView },
+  };
+  app.put('/cases/:id/text', { schema }, async ({ params, headers, body, caller }, reply) => {
+    const about = await setText(acting(seams, caller), params.id, body, seenRevision(headers));
+    changed.releases();
+    return answer(reply, seams, about);
   });
 }
 
@@ -94,7 +120,7 @@ function postPatch(app: App, { seams, changed }: Api): void {
     const { case: about, patch } = await addPatch(acting(seams, caller), params.id, file, seenRevision(headers));
     changed.releases();
     reply.code(201);
-    return { patch: { ...patch, size: file.bytes.length }, case: await answer(reply, seams.db, about) };
+    return { patch: { ...patch, size: file.bytes.length }, case: await answer(reply, seams, about) };
   });
 }
 
@@ -118,7 +144,7 @@ function deletePatch(app: App, { seams, changed }: Api): void {
   app.delete('/cases/:id/patches/:patch', { schema }, async ({ params, headers, caller }, reply) => {
     const about = await withdrawPatch(acting(seams, caller), params.id, params.patch, seenRevision(headers));
     changed.releases();
-    return answer(reply, seams.db, about);
+    return answer(reply, seams, about);
   });
 }
 
@@ -127,7 +153,7 @@ function showBundle(app: App, { seams }: Api): void {
   app.get('/cases/:id/bundle', { schema }, async (request) => {
     const { role, personId } = callerOf(request);
     if (role !== 'admin' && personId === null) throw new Refusal('needs-person');
-    const about = await knownCase(seams.db, request.params.id);
+    const about = await caseKnownTo(seams.db, acting(seams, request.caller), request.params.id);
     const contents = await openContents(seams, about);
     // A hash over anything but what is shown here must not be approved.
     if (contents.hash !== about.bundle_hash) throw new Refusal('approval-voided');
@@ -138,7 +164,7 @@ function showBundle(app: App, { seams }: Api): void {
 function postApproval(app: App, { seams, changed }: Api): void {
   const schema = {
     tags,
-    summary: 'Approve a bundle that one has read; the second person arms the case',
+    summary: 'Approve a patch set, a schedule or a bundle that one has read; the second person schedules, or arms, the case',
     params: ById,
     body: Type.Object({ hash: Sha256 }, strict),
     response: { 201: CaseView },
@@ -147,7 +173,7 @@ function postApproval(app: App, { seams, changed }: Api): void {
     const about = await approve(acting(seams, request.caller), request.params.id, request.body.hash, callerOf(request));
     changed.releases();
     reply.code(201);
-    return answer(reply, seams.db, about);
+    return answer(reply, seams, about);
   });
 }
 
@@ -175,7 +201,7 @@ function putNeedToKnow(app: App, { seams, changed }: Api): void {
     const limited = await limitCase(acting(seams, caller), params.id, insiders, seenRevision(headers));
     changed.deliveries();
     const seenBy = limited.seenBy.map((row) => ({ ...row, lastAt: orNull(row.lastAt) }));
-    return { case: await answer(reply, seams.db, limited.case), seenBy };
+    return { case: await answer(reply, seams, limited.case), seenBy };
   });
 }
 
@@ -190,23 +216,26 @@ function deleteNeedToKnow(app: App, { seams, changed }: Api): void {
   app.delete('/cases/:id/need-to-know', { schema }, async ({ params, headers, caller }, reply) => {
     const limited = await limitCase(acting(seams, caller), params.id, null, seenRevision(headers));
     changed.deliveries();
-    return answer(reply, seams.db, limited.case);
+    return answer(reply, seams, limited.case);
   });
 }
 
 function postDispatch(app: App, { seams, changed }: Api): void {
   const schema = {
     tags,
-    summary: 'Send the approved text and patches to a private list, under embargo',
+    summary: 'Send what is known of a scheduled case, and its approved patches, to a private list, under embargo',
     params: ById,
     body: Type.Object({ list: Address }, strict),
     response: { 202: Dispatched },
   };
   app.post('/cases/:id/dispatch', { schema }, async ({ params, body, caller }, reply) => {
-    const dispatched = await dispatch(acting(seams, caller), params.id, body.list);
+    const { unproved, ...dispatched } = await dispatch(acting(seams, caller), params.id, body.list);
     changed.deliveries();
     reply.code(202);
-    return dispatched;
+    return {
+      ...dispatched,
+      unproved: unproved.map(({ address, memberId, organisation }) => ({ address, memberId, organisation })),
+    };
   });
 }
 
@@ -221,6 +250,6 @@ function releaseNow(app: App, { seams, changed }: Api): void {
     const released = await release(acting(seams, caller), params.id);
     changed.deliveries();
     changed.releases();
-    return answer(reply, seams.db, released);
+    return answer(reply, seams, released);
   });
 }

@@ -1,10 +1,15 @@
 import type { Static } from 'typebox';
+import { dueIn, namesOf } from '../cases/clocks.ts';
+import { peopleOf } from '../cases/people.ts';
+import { stageOf } from '../cases/state.ts';
 import { type Instant, toIso } from '../clock.ts';
-import { type Contents, channelsOf } from '../embargo/contents.ts';
+import { type Contents, channelsOf, presentPatchSet } from '../embargo/contents.ts';
+import type { Deadlines } from '../embargo/policy.ts';
+import type { Seams } from '../seams.ts';
+import * as caseTeams from '../store/case-teams.ts';
 import * as cases from '../store/cases.ts';
-import * as contacts from '../store/contacts.ts';
-import type { Db } from '../store/database.ts';
 import * as needToKnow from '../store/need-to-know.ts';
+import * as patchSets from '../store/patch-sets.ts';
 import type { Case } from '../store/schema.ts';
 import type { BundleView, CaseSummary, CaseView } from './schemas.ts';
 
@@ -15,26 +20,61 @@ export function orNull(instant: Instant | null): string | null {
 export function caseSummary(about: Case): Static<typeof CaseSummary> {
   return {
     id: about.id,
-    state: about.state,
+    state: stageOf(about),
     revision: about.revision,
     receivedAt: toIso(about.received_at),
     releaseAt: orNull(about.release_at),
     channels: channelsOf(about),
+    lead: about.lead_id,
     bundleHash: about.bundle_hash,
     dispatchedAt: orNull(about.dispatched_at),
     releasedAt: orNull(about.released_at),
   };
 }
 
-export async function caseView(db: Db, about: Case): Promise<Static<typeof CaseView>> {
-  const approvals = [];
-  for (const { person_id, hash, approved_at } of await cases.approvals(db, about.id)) {
-    if (hash !== about.bundle_hash) continue;
-    const person = await contacts.byId(db, person_id);
-    approvals.push({ person: person?.address ?? person_id, approvedAt: toIso(approved_at) });
-  }
-  const limited = await needToKnow.ofCase(db, about.id);
-  return { ...caseSummary(about), needToKnow: limited, approvals, patches: await cases.patchFacts(db, about.id) };
+export async function caseView({ db, project }: Pick<Seams, 'db' | 'project'>, about: Case): Promise<Static<typeof CaseView>> {
+  const { lead_id, deputy_id, handover_id } = about;
+  const staff = await caseTeams.ofCase(db, about.id);
+  const present = await presentPatchSet(db, about.id);
+  const given = await cases.approvals(db, about.id);
+  const addresses = await peopleOf(db, [lead_id, deputy_id, handover_id, ...staff, ...given.map(({ person_id }) => person_id)]);
+  const addressOf = (id: string | null) => (id === null ? null : (addresses.get(id) ?? id));
+  const approvable = { patches: present, schedule: about.schedule_hash, bundle: about.bundle_hash };
+  const [lastSet] = await patchSets.ofCase(db, about.id);
+  return {
+    ...caseSummary(about),
+    needToKnow: await needToKnow.ofCase(db, about.id),
+    approvals: given.flatMap(({ person_id, hash, approved_at }) => {
+      const what = (['patches', 'schedule', 'bundle'] as const).find((name) => approvable[name] === hash);
+      return what ? [{ what, person: addressOf(person_id) ?? person_id, approvedAt: toIso(approved_at) }] : [];
+    }),
+    patches: await cases.patchFacts(db, about.id),
+    people: {
+      lead: addressOf(lead_id),
+      deputy: addressOf(deputy_id),
+      handoverTo: addressOf(handover_id),
+      team: staff.map((id) => addressOf(id) ?? id),
+    },
+    policies: [...namesOf(about, project.usual)],
+    due: dueView(dueIn(project, about), about),
+    patchSet: { hash: present, approved: present !== null && present === about.patch_set, revision: lastSet?.revision ?? 0 },
+    schedule: { hash: about.schedule_hash, approvedAt: orNull(about.scheduled_at) },
+    duplicateOf: about.duplicate_of,
+  };
+}
+
+function dueView(due: Deadlines, about: Case): Static<typeof CaseView>['due'] {
+  const done: Record<keyof Deadlines, Instant | null> = {
+    acknowledge: about.acknowledged_at,
+    forthcoming: about.forthcoming_at,
+    notice: about.noticed_at,
+    'second-notice': about.prenoticed_at,
+    release: about.released_at,
+  };
+  return (Object.keys(done) as (keyof Deadlines)[]).flatMap((what) => {
+    const deadline = due[what];
+    return deadline ? [{ what, at: toIso(deadline.at), policy: deadline.policy, doneAt: orNull(done[what]) }] : [];
+  });
 }
 
 export function bundleView(about: Case, { draft, patches, hash }: Contents): Static<typeof BundleView> {

@@ -1,9 +1,9 @@
+import { caseKnownTo, handlersIn } from '../cases/step.ts';
 import { Refusal } from '../refusal.ts';
 import * as cases from '../store/cases.ts';
-import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
-import type { Case } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
+import { acting } from './auth.ts';
 import { caseSummary, caseView } from './case-view.ts';
 import { deliveryView } from './deliveries.ts';
 import { etagOf } from './etag.ts';
@@ -19,11 +19,12 @@ export function caseRoutes(app: App, api: Api): void {
   listCopies(app, api);
 }
 
-function listCases(app: App, { seams: { db } }: Api): void {
+function listCases(app: App, { seams }: Api): void {
   const schema = { tags, summary: 'List cases, newest first', querystring: Paging, response: { 200: PageOf(CaseSummary) } };
-  app.get('/cases', { schema }, async ({ query }) => {
+  app.get('/cases', { schema }, async ({ query, caller }) => {
+    const handlers = handlersIn(acting(seams, caller));
     const { items, next } = await readPage(query, ({ limit, before }) =>
-      cases.page(db, { limit, ...(before === undefined ? {} : { before: numberOf(before) }) }),
+      cases.page(seams.db, { limit, handlers, ...(before === undefined ? {} : { before: numberOf(before) }) }),
     );
     return { items: items.map(caseSummary), next };
   });
@@ -36,16 +37,16 @@ function numberOf(cursor: string): { year: number; number: number } {
   return { year: Number(year), number: Number(number) };
 }
 
-function showCase(app: App, { seams: { db } }: Api): void {
+function showCase(app: App, { seams }: Api): void {
   const schema = { tags, summary: 'Show a case, without its content', params: ById, response: { 200: CaseView } };
-  app.get('/cases/:id', { schema }, async ({ params }, reply) => {
-    const found = await knownCase(db, params.id);
+  app.get('/cases/:id', { schema }, async ({ params, caller }, reply) => {
+    const found = await caseKnownTo(seams.db, acting(seams, caller), params.id);
     reply.header('etag', etagOf(found.revision));
-    return caseView(db, found);
+    return caseView(seams, found);
   });
 }
 
-function listCopies(app: App, { seams: { db } }: Api): void {
+function listCopies(app: App, { seams }: Api): void {
   const schema = {
     tags,
     summary: 'List the deliveries of a case, newest first',
@@ -53,15 +54,9 @@ function listCopies(app: App, { seams: { db } }: Api): void {
     querystring: Paging,
     response: { 200: PageOf(DeliveryView) },
   };
-  app.get('/cases/:id/deliveries', { schema }, async ({ params, query }) => {
-    const { id: caseId } = await knownCase(db, params.id);
-    const { items, next } = await readPage(query, (of) => deliveries.page(db, { ...of, caseId }));
+  app.get('/cases/:id/deliveries', { schema }, async ({ params, query, caller }) => {
+    const { id: caseId } = await caseKnownTo(seams.db, acting(seams, caller), params.id);
+    const { items, next } = await readPage(query, (of) => deliveries.page(seams.db, { ...of, caseId }));
     return { items: items.map(deliveryView), next };
   });
-}
-
-export async function knownCase(db: Db, id: string): Promise<Case> {
-  const found = await cases.byId(db, id);
-  if (!found) throw new Refusal('not-found', `There is no case ${id}`);
-  return found;
 }

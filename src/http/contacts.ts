@@ -24,6 +24,7 @@ import type { Db } from '../store/database.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
+import { orNull } from './case-view.ts';
 import { etagOf, IfMatch, seenVersion } from './etag.ts';
 import { knownMember } from './members.ts';
 import { PageOf, Paging, readPageBy } from './page.ts';
@@ -51,7 +52,7 @@ async function contactViews(db: Db, found: readonly Contact[]): Promise<Static<t
   const ids = found.map(({ id }) => id);
   const current = await certificates.currentFingerprints(db, ids);
   const unsubscribed = await contacts.unsubscribedFrom(db, ids);
-  return found.map(({ id, member_id, address, name, active, created_at }) => ({
+  return found.map(({ id, member_id, address, name, active, created_at, proved_at }) => ({
     id,
     memberId: member_id,
     address,
@@ -60,6 +61,7 @@ async function contactViews(db: Db, found: readonly Contact[]): Promise<Static<t
     fingerprint: current.get(id) ?? null,
     unsubscribed: unsubscribed.get(id) ?? [],
     createdAt: toIso(created_at),
+    provedAt: orNull(proved_at),
   }));
 }
 
@@ -99,11 +101,21 @@ function listContacts(app: App, { seams: { db } }: Api): void {
   });
 }
 
-function postContact(app: App, { seams, changed }: Api): void {
+function postContact(app: App, { seams, changed, admission: rules }: Api): void {
   const body = Type.Object({ address: Address, name, certificate: Armored }, strict);
-  const schema = { tags, summary: 'Add a contact with his certificate', params: ById, body, response: { 201: ContactView } };
+  const description =
+    'He is asked by mail to prove the certificate, and has copies from when he has done so (`provedAt`): of a candidate when the others are asked, of a member at once.';
+  const schema = {
+    tags,
+    summary: 'Add a contact with his certificate',
+    description,
+    params: ById,
+    body,
+    response: { 201: ContactView },
+  };
   app.post('/members/:id/contacts', { schema }, async ({ params, body: wish, caller }, reply) => {
-    const { contact } = await addContact(acting(seams, caller), params.id, { ...wish, name: wish.name ?? null });
+    const named = { ...wish, name: wish.name ?? null };
+    const { contact } = await addContact(acting(seams, caller), rules, params.id, named);
     changed.deliveries();
     reply.code(201);
     return shownContact(seams.db, contact);

@@ -10,6 +10,7 @@ export interface State {
   posts: readonly HeldPosts[];
   cases: readonly CasesInState[];
   audit: AuditLength;
+  clockTrusted: boolean;
   /** Of the list keys that expire. */
   listKeys: readonly { role: ListRole; expiresAt: Instant }[];
   /** Null: not read yet. */
@@ -83,6 +84,10 @@ export const gauges: Readonly<Record<string, Gauge>> = {
     help: 'Cases whose instant has come and that are not released',
     labels: ['state'],
     of: ({ cases }) => WAITING.map((state) => ({ labels: { state }, value: inState(cases, state)?.due ?? 0 })),
+  },
+  clock_trusted: {
+    help: 'Whether the clock is believed: 1, or 0 while nothing is released for it',
+    of: ({ clockTrusted }) => one(clockTrusted ? 1 : 0),
   },
   audit_lines: { help: 'Lines of the audit log', of: ({ audit }) => one(audit.lines) },
   audit_unsigned_lines: {

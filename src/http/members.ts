@@ -4,6 +4,7 @@ import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import { Address, Entry, GroupName } from '../roster/entries.ts';
 import { addMember, changeMember } from '../roster/members.ts';
+import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
@@ -28,8 +29,12 @@ export function memberRoutes(app: App, api: Api): void {
   patchMember(app, api);
 }
 
-/** `known`: the addresses of his lists. */
-function memberView(member: members.PlacedMember, known: ReadonlyMap<string, string>): Static<typeof MemberView> {
+/** `known`: the addresses of his lists. `unproved`: of contacts, by member. */
+function memberView(
+  member: members.PlacedMember,
+  known: ReadonlyMap<string, string>,
+  unproved: ReadonlyMap<string, number>,
+): Static<typeof MemberView> {
   const { id, state, reason, created_at, updated_at } = member;
   return {
     id,
@@ -43,13 +48,15 @@ function memberView(member: members.PlacedMember, known: ReadonlyMap<string, str
     updatedAt: toIso(updated_at),
     terms: member.terms,
     reviewAt: orNull(member.review_at),
+    unproved: unproved.get(id) ?? 0,
     etag: etagOf(versionOf(member)),
   };
 }
 
 export async function shown(db: Db, reply: FastifyReply, member: Member): Promise<Static<typeof MemberView>> {
   const placed = await members.placed(db, member);
-  const view = memberView(placed, await lists.addresses(db, placed.lists));
+  const unproved = await contacts.countUnproved(db, [member.id]);
+  const view = memberView(placed, await lists.addresses(db, placed.lists), unproved);
   reply.header('etag', view.etag);
   return view;
 }
@@ -76,7 +83,11 @@ function listMembers(app: App, { seams: { db } }: Api): void {
       (member) => member.organisation,
     );
     const known = await lists.addresses(db, [...new Set(items.flatMap((member) => member.lists))]);
-    return { items: items.map((member) => memberView(member, known)), next };
+    const unproved = await contacts.countUnproved(
+      db,
+      items.map(({ id }) => id),
+    );
+    return { items: items.map((member) => memberView(member, known, unproved)), next };
   });
 }
 

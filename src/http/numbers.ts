@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { HEAD } from '../audit/heads.ts';
+import { isTrusted } from '../embargo/clock-watch.ts';
 import type { Log } from '../log.ts';
 import { reasons } from '../refusal.ts';
 import { type HorizonWatch, watchHorizon } from '../roster/horizon.ts';
@@ -85,13 +86,15 @@ function fill(gauge: Gauge, samples: readonly Sample[]): void {
   for (const { labels, value } of samples) gauge.set(labels, value);
 }
 
-async function readState({ db, clock, keyring }: Seams, horizon: HorizonWatch): Promise<State> {
+async function readState(seams: Seams, horizon: HorizonWatch): Promise<State> {
+  const { db, clock, keyring } = seams;
   const now = clock.now();
   return {
     now,
     copies: await numbers.openCopies(db),
     posts: await numbers.heldPosts(db),
     cases: await numbers.casesByState(db, now),
+    clockTrusted: await isTrusted(seams),
     audit: await numbers.auditLength(db, HEAD),
     listKeys: (await lists.all(db)).flatMap(({ role, fingerprint }) => {
       const expiresAt = keyring.find(fingerprint)?.expiresAt ?? null;

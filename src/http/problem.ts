@@ -5,6 +5,7 @@ import { Type } from 'typebox';
 import { asRefusal, type Reason, Refusal, refusalRow } from '../refusal.ts';
 import type { Problem as Fault } from '../schema-problems.ts';
 import { HEADERS } from './headers.ts';
+import { PolicyAnswer } from './schemas.ts';
 
 /** RFC 9457. */
 export const PROBLEM = 'application/problem+json';
@@ -21,6 +22,7 @@ const ProblemDetails = Type.Object({
       description: 'where the request was not valid: all of it',
     }),
   ),
+  answer: Type.Optional(PolicyAnswer),
 });
 
 /** For the schema of any route that may refuse. */
@@ -42,6 +44,7 @@ function problemOf(refusal: Refusal, requestId: string) {
     code: refusal.reason,
     instance: `urn:curfew:request:${requestId}`,
     ...('problems' in refusal ? { problems: refusal.problems } : {}),
+    ...('answer' in refusal ? { answer: refusal.answer } : {}),
   };
 }
 

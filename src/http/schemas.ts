@@ -1,6 +1,8 @@
 import { type TSchema, Type } from 'typebox';
+import { Details } from '../cases/details.ts';
+import { STAGES } from '../cases/state.ts';
 import { CODES } from '../embargo/policy.ts';
-import { NOT_ON_A_LINE } from '../roster/entries.ts';
+import { Address, NOT_ON_A_LINE } from '../roster/entries.ts';
 import { InstantUtc } from './instant.ts';
 
 /*
@@ -45,13 +47,34 @@ export const PolicyAnswer = Type.Object({
   unchecked: Type.Array(Type.String(), { description: 'rules that could not be looked at, and why' }),
 });
 
+export const ClockView = Type.Object({
+  trusted: Type.Boolean({ description: 'false: nothing is released' }),
+  wall: { ...InstantUtc, description: 'what the clock of this node says, in UTC' },
+  believed: { ...InstantUtc, description: 'what time it is taken to be, in UTC' },
+  why: OrNull(
+    Type.Enum(['ahead', 'behind', 'nodes'], {
+      description: '"ahead" or "behind" of where it ought to be, or "nodes": another node has been later',
+    }),
+  ),
+  since: OrNull(InstantUtc),
+  here: Type.Boolean({ description: 'whether it is the clock of this node that is in doubt' }),
+});
+
+const Severity = Type.Object({
+  vector: Type.String(),
+  version: Type.String(),
+  score: Type.Number(),
+  rating: Type.String(),
+});
+
 export const CaseSummary = Type.Object({
   id: Type.String({ description: 'PREFIX-YYYY-NNNN' }),
-  state: Type.Enum(['received', 'scheduled', 'armed', 'released']),
+  state: Type.Enum([...STAGES], { description: `one of ${STAGES.join(', ')}` }),
   revision: Type.Integer({ description: 'goes up with every change; the ETag' }),
   receivedAt: InstantUtc,
   releaseAt: OrNull(InstantUtc),
   channels: Type.Array(Type.String(), { description: 'addresses of the public lists' }),
+  lead: OrNull(Type.String({ description: 'id of the contact who leads it' })),
   bundleHash: OrNull(Sha256),
   dispatchedAt: OrNull(InstantUtc),
   releasedAt: OrNull(InstantUtc),
@@ -75,11 +98,45 @@ export const CaseView = Type.Object({
       { description: 'who alone may know of it, besides the response team; null: everybody on the lists that it is sent to' },
     ),
   ),
-  approvals: Type.Array(Type.Object({ person: Type.String({ description: 'address' }), approvedAt: InstantUtc }), {
-    description: 'of the bundle that stands there now',
-  }),
+  approvals: Type.Array(
+    Type.Object({
+      what: Type.Enum(['patches', 'schedule', 'bundle'], { description: '"patches", "schedule" or "bundle"' }),
+      person: Type.String({ description: 'address' }),
+      approvedAt: InstantUtc,
+    }),
+    { description: 'of what stands there now' },
+  ),
   patches: Type.Array(PatchView),
+  people: Type.Object({
+    lead: OrNull(Address),
+    deputy: OrNull(Address),
+    handoverTo: OrNull(Address),
+    team: Type.Array(Address, { description: 'who alone works on it besides these; empty: all of the response team' }),
+  }),
+  policies: Type.Array(Type.String(), { description: 'names of those that it is under' }),
+  due: Type.Array(
+    Type.Object({
+      what: Type.String({ description: '"acknowledge", "forthcoming", "notice", "second-notice" or "release"' }),
+      at: InstantUtc,
+      policy: Type.String({ description: 'whose rule it is' }),
+      doneAt: OrNull(InstantUtc),
+    }),
+    { description: 'what the policies have due, and when it was done' },
+  ),
+  patchSet: Type.Object({
+    hash: OrNull(Type.String({ description: 'of the patches that stand there, to be approved; null without any' })),
+    approved: Type.Boolean(),
+    revision: Type.Integer({ description: 'of the last one that was approved; 0 for none' }),
+  }),
+  schedule: Type.Object({
+    hash: OrNull(Type.String({ description: 'of instant, channels and policies, to be approved by a second person' })),
+    approvedAt: OrNull(InstantUtc),
+  }),
+  duplicateOf: OrNull(Type.String()),
 });
+
+/** What is known of a case, in clear. */
+export const DetailsView = Type.Object({ details: Details, severity: OrNull(Severity), lacking: Type.Array(Type.String()) });
 
 /** What is to be approved, in clear. */
 export const BundleView = Type.Object({
@@ -97,6 +154,9 @@ export const Dispatched = Type.Object({
   postId: Type.String(),
   copies: Type.Integer({
     description: 'one for each active contact of the list who may know of the case and has none of this bundle yet',
+  }),
+  unproved: Type.Array(Type.Object({ address: Type.String(), memberId: Type.String(), organisation: Type.String() }), {
+    description: 'contacts of the list who may know of the case and get no copy, as they have not proved their keys',
   }),
 });
 
@@ -248,6 +308,7 @@ export const MemberView = Type.Object({
   updatedAt: InstantUtc,
   terms: OrNull(Type.String({ description: 'the version of the terms that he accepted' })),
   reviewAt: OrNull(InstantUtc),
+  unproved: Type.Integer({ description: 'how many of its active contacts get nothing, as they have not proved their keys' }),
   etag: Type.String({ description: 'for If-Match: another one after any change of it, of its lists or of its groups' }),
 });
 
@@ -298,6 +359,10 @@ export const ContactView = Type.Object({
   fingerprint: OrNull(Type.String({ description: 'of the current certificate' })),
   unsubscribed: Type.Array(Type.String(), { description: 'addresses of lists of his member that he wants nothing of' }),
   createdAt: InstantUtc,
+  provedAt: OrNull({
+    ...InstantUtc,
+    description: 'when he proved his key, or an import answered for it; null: he gets no copies',
+  }),
 });
 
 const EncryptionKey = OrNull(Type.String({ description: 'fingerprint of the key that copies are encrypted to' }));

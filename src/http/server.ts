@@ -15,7 +15,9 @@ import type { Api, App, Routes } from './api.ts';
 import { auditRoutes } from './audit.ts';
 import { authenticate } from './auth.ts';
 import { caseMoves } from './case-moves.ts';
+import { caseProcess } from './case-process.ts';
 import { caseRoutes } from './cases.ts';
+import { clockRoutes } from './clock.ts';
 import { contactRoutes } from './contacts.ts';
 import { deliveryRoutes } from './deliveries.ts';
 import { describeApi, documentRoute } from './docs.ts';
@@ -43,9 +45,11 @@ const resources: readonly Routes[] = [
   contactRoutes,
   caseRoutes,
   caseMoves,
+  caseProcess,
   deliveryRoutes,
   postRoutes,
   policyRoutes,
+  clockRoutes,
   tokenRoutes,
   sessionRoutes,
   auditRoutes,

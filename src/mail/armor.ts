@@ -27,10 +27,13 @@ export function blocksIn(given: string, most = Number.POSITIVE_INFINITY): Block[
   // Of the same length, so that every place in it is a place in what was given.
   const text = exchanged(given, '\u00a0', ' ').replace(FLAT, inLines);
   const blocks: Block[] = [];
-  let open: { kind: BlockKind; start: number } | undefined;
+  let open: Begun | undefined;
   for (const match of text.matchAll(LINE)) {
     const mark = match[1] ?? '';
     const start = match.index + match[0].indexOf(mark);
+    const indented = start > match.index;
+    if (open?.inText && indented) continue;
+    if (open?.inText && mark === SIGNATURE) open.inText = false;
     if (open && mark === MARKS[open.kind][1]) {
       const end = start + mark.length;
       blocks.push({ kind: open.kind, start: open.start, end, text: blockText(given, text, open.kind, open.start, end) });
@@ -40,10 +43,22 @@ export function blocksIn(given: string, most = Number.POSITIVE_INFINITY): Block[
     }
     const kind = kindOf(mark);
     // A second head means that the first block was cut off; but a signed text may well quote one, dash-escaped or not.
-    if (kind && open?.kind !== 'signed') open = { kind, start };
+    if (kind && open?.kind !== 'signed') open = { kind, start, inText: kind === 'signed' && !indented };
   }
   return blocks;
 }
+
+/**
+ * `inText`: in a text that was signed, with its head at the margin. Then its signature is there too, and whatever is indented is its
+ * signer's words: only dashes that begin a line are escaped (RFC 9580 §7.2).
+ */
+interface Begun {
+  kind: BlockKind;
+  start: number;
+  inText: boolean;
+}
+
+const SIGNATURE = '-----BEGIN PGP SIGNATURE-----';
 
 /** A message that a gateway has made one line of, as it does where it makes text of HTML. */
 const FLAT = /^([ \t]*-----BEGIN PGP MESSAGE-----)[ \t](.*)[ \t](-----END PGP MESSAGE-----[ \t]*\r?)$/gm;
@@ -108,7 +123,7 @@ function leftQuoted(data: readonly string[]): boolean {
   return data.some((line, at) => (line.endsWith('=') && at < data.length - 1) || /=3D/i.test(line));
 }
 
-function unquoted(block: string): string {
+export function unquoted(block: string): string {
   const decode = (hex: string) => String.fromCharCode(Number.parseInt(hex, 16));
   return inPieces(block, '=', (piece) =>
     piece.replace(/=[ \t]{0,8}\r?\n/g, () => '').replace(/=([0-9A-F]{2})/gi, (_, hex: string) => decode(hex)),

@@ -1,5 +1,5 @@
 import { type Instant, toIso } from '../clock.ts';
-import type { MemberState } from '../store/schema.ts';
+import type { ClockWhy, MemberState } from '../store/schema.ts';
 
 /** The words of a notice: a subject, and lines of text. */
 export interface Notice {
@@ -47,11 +47,21 @@ export function clearReceipt(facts: { list: string }): Notice {
   ]);
 }
 
-/** The words before the patches of a dispatch; the team's own text comes between. */
+/** To distributors: what they need to know of a case under embargo; its patches are attached. */
 export function dispatch(facts: {
   caseId: string;
   subject: string;
-  text: string;
+  /** The issue: who can do what to whom, under which condition. */
+  summary: string;
+  severity: string | null;
+  affected: readonly string[];
+  detection: string | null;
+  mitigation: string | null;
+  fixImpact: string | null;
+  /** What may be deployed before the instant. */
+  permissions: readonly string[];
+  /** What will be published; null where it is not written yet. */
+  text: string | null;
   releaseAt: Instant;
   patches: readonly PatchLine[];
 }): Notice {
@@ -59,18 +69,33 @@ export function dispatch(facts: {
     `EMBARGOED until ${when(facts.releaseAt)}.`,
     'Until then, tell nobody outside the people of your organisation who need it to fix this.',
     '',
-    `Case: ${facts.caseId}`,
+    `Case:     ${facts.caseId}`,
+    `Severity: ${facts.severity ?? 'not said'}`,
     ...patchLines(facts.patches),
+    ...section('Issue', facts.summary),
+    ...section('Affected', facts.affected.join('\n')),
+    ...section('Detection', facts.detection),
+    ...section('Mitigation', facts.mitigation),
+    ...section('What the fix changes', facts.fixImpact),
+    ...section('Before the release', facts.permissions.join('\n')),
+    ...(facts.text === null ? [] : ['', 'What will be published at that instant:', '', ...quoted(facts.text)]),
     '',
-    'What will be published at that instant:',
-    '',
-    ...facts.text
-      .trimEnd()
-      .split('\n')
-      .map((line) => `> ${line}`.trimEnd()),
-    '',
+    'Please say that you have it: a mail to the -request address of this list, signed with your certificate, with the line',
+    `  acknowledge ${facts.caseId}`,
     'Answer this mail to speak with the other members and the team about this case.',
   ]);
+}
+
+/** Nothing where there is nothing to say. */
+function section(title: string, text: string | null): string[] {
+  return text === null || text.trim() === '' ? [] : ['', `${title}:`, '', ...text.trimEnd().split('\n')];
+}
+
+function quoted(text: string): string[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => `> ${line}`.trimEnd());
 }
 
 export interface PatchLine {
@@ -139,6 +164,7 @@ const WHY: Readonly<Record<string, string>> = {
   'cannot-open': 'what is kept cannot be opened: is the key of the list there?',
   'not-ready': 'the key of the list was not loaded for too long',
   'not-released': 'the gate is shut',
+  'clock-suspect': 'the clock of the server is in doubt',
   bounced: 'a mail server further on gave it back',
   stopped: 'a person stopped it',
   withheld: 'a person holds it',
@@ -174,6 +200,36 @@ export function overdue(facts: { caseId: string; releaseAt: Instant; why: string
     '',
     facts.why,
     'It is released as soon as that is mended.',
+  ]);
+}
+
+const CLOCK: Readonly<Record<ClockWhy, string>> = {
+  ahead: 'It is ahead of where it ought to be.',
+  behind: 'It is behind where it ought to be.',
+  nodes: 'It is behind the clock of another node, or of the time before it was started.',
+};
+
+/** To the team: nothing is released, as nobody can say what time it is. */
+export function clockSuspect(facts: { wall: Instant; expected: Instant; why: ClockWhy }): Notice {
+  return notice('The clock of the server is in doubt: NOTHING IS RELEASED', [
+    `The clock of the server says ${when(facts.wall)}, where it ought to be ${when(facts.expected)}.`,
+    CLOCK[facts.why],
+    '',
+    'Nothing goes to the public, at whatever instant it is due, until',
+    '- the clock has been for five minutes where it ought to be, as when it was set right again; or',
+    '- an admin has looked at another clock and says that this one is right:',
+    '    curfew clock show',
+    '    curfew clock confirm --wall INSTANT      (what `show` said)',
+    '',
+    'All other mail goes on. What comes due meanwhile is released as soon as the clock is believed.',
+  ]);
+}
+
+/** To the team: it goes on. `by`: who said so; null: the clock agrees by itself. */
+export function clockBelieved(facts: { now: Instant; by: string | null }): Notice {
+  return notice('The clock of the server is believed again', [
+    facts.by === null ? 'The clock of the server agrees again.' : `${facts.by} says that the clock of the server is right.`,
+    `It is ${when(facts.now)}. What is due is released now.`,
   ]);
 }
 
@@ -467,5 +523,14 @@ export function keyWanted(facts: { list: string; request: string }): Notice {
     '',
     `Please extend the certificate, or make another one, and send it to ${facts.request},`,
     'attached, signed with the one that you had. If you cannot sign with that any more, ask us by another way.',
+  ]);
+}
+
+/** To whoever is asked to be the next lead of a case. */
+export function handoverAsked(facts: { caseId: string; from: string }): Notice {
+  return notice(`[${facts.caseId}] You are asked to lead this case`, [
+    `${facts.from} asks you to lead case ${facts.caseId}. Until you take it over, nothing changes:`,
+    '',
+    `  curfew case take-over ${facts.caseId}`,
   ]);
 }

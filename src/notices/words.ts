@@ -48,6 +48,13 @@ const certificateReplaced = {
 const dispatch = {
   caseId: 'orbit-2026-0001',
   subject: 'Overflow in the parser',
+  summary: 'Whoever sends a long line makes the parser write beyond its end.',
+  severity: 'high, 8.8 (CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H)',
+  affected: ['orbit, parser: from 1.2, before 1.2.9'],
+  detection: 'The log has "line too long".',
+  mitigation: 'Switch the parser off.',
+  fixImpact: 'Lines of more than 1000 octets are refused.',
+  permissions: ['Patched binaries must not be given out before the release.'],
   text: 'A length is not checked.',
   releaseAt: AT,
   patches: [{ name: 'fix.patch', sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }],
@@ -97,9 +104,13 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     needed: ['address', 'became'],
   },
   dispatch: {
-    facts: [dispatch, { ...dispatch, patches: [] }],
+    facts: [
+      dispatch,
+      { ...dispatch, patches: [], text: null, severity: null, affected: [], permissions: [] },
+      { ...dispatch, detection: null, mitigation: null, fixImpact: null },
+    ],
     instants: ['releaseAt'],
-    needed: ['releaseAt', 'text'],
+    needed: ['releaseAt', 'summary'],
   },
   heldPost: {
     facts: [

@@ -4,6 +4,7 @@ import { parseEntity } from '../mail/message.ts';
 import { entity, filePart, multipart, textPart, words } from '../mail/outgoing.ts';
 import { contentOf } from '../mail/protected.ts';
 import { armorCertificate } from '../pgp/certificate.ts';
+import type { ListKey } from '../pgp/keyring.ts';
 import type { Seams } from '../seams.ts';
 import type { List, NewPost, PostKind } from '../store/schema.ts';
 import { clearKey, type Notice } from './templates.ts';
@@ -31,9 +32,15 @@ function subjectLine(subject: string): string {
     .replace(/\r\n\r\n$/, '\r\n');
 }
 
+/** What a notice is sealed with: the certificates of the lists, and no secret. */
+export interface Sealing extends Pick<Seams, 'clock'> {
+  keyring: { find(fingerprint: string): Pick<ListKey, 'certificate'> | undefined };
+  pgp: Pick<Seams['pgp'], 'keep'>;
+}
+
 /** The row of a post that Curfew writes, its content sealed to the list's key. Nothing is written to the database. */
 export async function writeNotice(
-  { clock, keyring, pgp }: Seams,
+  { clock, keyring, pgp }: Sealing,
   list: Pick<List, 'id' | 'address' | 'fingerprint'>,
   about: { kind: PostKind; caseId: string | null },
   content: Uint8Array,

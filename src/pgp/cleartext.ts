@@ -18,6 +18,13 @@ const EMPTY = /\n[ \f\r\t\u00a0\u2000-\u200a\u202f\u205f\u3000]*\n/;
 const TAIL = /\n(?=-----[^-\n]+-----[ \t\r]*(?:\n|$))/g;
 
 /**
+ * A Hash header of names that RFC 9580 §9.5 or RFC 4880 §9.4 knows. It is ignored, as the signature itself says what it was made with
+ * (RFC 9580 §6.2.2.3), and not shown to OpenPGP.js, which knows some by other names. One that says anything else stays for it to judge.
+ */
+const HASH = /\nHash: *NAME(?: *, *NAME)*[ \t\r]*(?=\n|$)/.source;
+const HASHES = new RegExp(HASH.replaceAll('NAME', '(?:MD5|SHA1|RIPEMD160|SHA(?:224|256|384|512)|SHA3-(?:256|512))'), 'g');
+
+/**
  * Reads it. The frame around the text is read by OpenPGP.js, to which an empty one is shown: it spends a microsecond and a hundred octets
  * on every line, and a mail may have ten millions. Throws `malformed-mail` where it is damaged, or its headers are not of the kind
  * allowed. A text that is taken out at the wrong place is another one than was signed, and never verifies.
@@ -46,7 +53,7 @@ function takenApart(block: string): { frame: string; text: string } {
   const head = block.slice(0, empty.index);
   const signature = block.slice(tail.index + 1);
   if (head.length + signature.length > LONGEST_FRAME) throw new Error('its frame is too long');
-  return { frame: `${head}\n\n${signature}`, text: block.slice(start, tail.index) };
+  return { frame: `${head.replace(HASHES, '')}\n\n${signature}`, text: block.slice(start, tail.index) };
 }
 
 /** A line as it was signed: without the blanks at its end, and the dash-escape (RFC 9580 §7.2) taken off. */

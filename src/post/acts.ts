@@ -9,7 +9,7 @@ import { vouch } from '../roster/admission.ts';
 import { type GivenCertificate, replaceCertificate } from '../roster/contacts.ts';
 import { checkMember } from '../roster/expiry.ts';
 import { takeProof } from '../roster/prove.ts';
-import { tellOfReplacement } from '../roster/replaced.ts';
+import { prepareReplacementNews, tellOfReplacement } from '../roster/replaced.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
@@ -64,7 +64,10 @@ export const acts: Acts = {
   'update-certificate': (asked, { fingerprint }) => updateCertificate(asked, fingerprint),
   prove: async ({ seams, project, roster }, { nonce }) => {
     await takeProof(seams, { project }, { contactId: roster.contact.id, certificateId: roster.id, nonce });
-    return { lines: [`your certificate ${roster.fingerprint} is proved to be yours`] };
+    await checkMember(seams, project, roster.member.id);
+    const joins = roster.member.state === 'active' && !roster.contact.proved;
+    const proved = `your certificate ${roster.fingerprint} is proved to be yours`;
+    return { lines: joins ? [proved, 'from now on you get what the lists of your organisation distribute'] : [proved] };
   },
   vouch: async ({ seams, project, roster }, { organisation, statement }) => {
     const member = await members.byOrganisation(seams.db, organisation);
@@ -188,7 +191,8 @@ async function updateCertificate(asked: Asked, fingerprint: string): Promise<Out
   if (another || facts.fingerprint !== roster.fingerprint) {
     const { contact, member } = roster;
     const replaced = { contact, organisation: member.organisation, former: roster, after: facts.fingerprint, encryptionKey };
-    await tellOfReplacement(seams, { ...replaced, byTeam: false }, asked.list);
+    const news = await prepareReplacementNews(seams, { ...replaced, byTeam: false }, asked.list);
+    await seams.db.transaction().execute((trx) => tellOfReplacement(trx, seams, news));
   }
   return { lines: [`your certificate is ${facts.fingerprint} now`, ...changeOfKey(encryptionKey)] };
 }

@@ -7,6 +7,8 @@ import type { List, MemberState } from '../store/schema.ts';
 export interface Signer {
   contactId: string;
   active: boolean;
+  /** He has proved his key, or somebody answered for it. */
+  proved: boolean;
   memberState: MemberState;
   /** Ids of the lists that his member belongs to. */
   lists: readonly string[];
@@ -120,12 +122,12 @@ export const membersOnly: Check = (facts) => {
   return mayPost(facts.signer, facts) ? null : reject('members-only');
 };
 
-function mayPost({ active, memberState, lists }: Signer, { list, intakeLists }: Facts): boolean {
-  return active && memberState === 'active' && lists.some((id) => id === list.id || intakeLists.includes(id));
+function mayPost({ active, proved, memberState, lists }: Signer, { list, intakeLists }: Facts): boolean {
+  return active && proved && memberState === 'active' && lists.some((id) => id === list.id || intakeLists.includes(id));
 }
 
 function isTeam({ signer, intakeLists }: Facts): boolean {
-  if (!signer?.active || signer.memberState !== 'active') return false;
+  if (!signer?.active || !signer.proved || signer.memberState !== 'active') return false;
   return signer.lists.some((id) => intakeLists.includes(id));
 }
 
@@ -205,6 +207,6 @@ const ASKS: readonly MemberState[] = ['active', 'key_hold', 'applied', 'vouched'
 export const requests: Check = (facts) => {
   if (facts.purpose !== 'request' || facts.introduces) return null;
   const { signer } = facts;
-  // Who is on the way in, or is held for his key, proves it this way; request.ts says what else he may.
+  // Who is on the way in, was added, or is held for his key, proves it this way; request.ts says what else he may.
   return signer?.active && ASKS.includes(signer.memberState) && facts.encrypted ? null : reject('request-unsigned');
 };

@@ -30,6 +30,7 @@ export const kinds: Readonly<Record<PostKind, KindOfPost>> = {
   request: mail,
   bounce: mail,
   draft: notice,
+  details: notice,
   dispatch: { ...notice, submitted: null, toList: true },
   public: { ...notice, clear: 'public', submitted: null },
   lifted: notice,

@@ -149,6 +149,7 @@ function factsOf({ keyring }: Seams, { to, everyList, mail, loop, origin, look, 
         ? {
             contactId: roster.contact.id,
             active: roster.contact.active,
+            proved: roster.contact.proved,
             memberState: roster.member.state,
             lists: roster.lists,
             addressedTo: signer.addressedTo,

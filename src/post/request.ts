@@ -64,10 +64,15 @@ async function stillKnows(trx: Db, caseId: string, { member }: RosterCertificate
   if (!(await mayKnow(trx, caseId, member.id))) throw new Refusal('busy', undefined, `${caseId} was limited meanwhile`);
 }
 
+/** Who is on the way in, held, or was added and has not proved his key, asks for little. */
+function isMember({ contact, member }: RosterCertificate): boolean {
+  return member.state === 'active' && contact.proved;
+}
+
 /** Who is no member yet has copies sealed to the very certificate that signed; a public list has none for anybody but contacts. */
-function answersTo({ role }: List, { id: certificateId, contact, member }: RosterCertificate): Addressee[] {
-  if (member.state === 'active') return eachContact([contact]);
-  return role === 'public' ? [] : [{ audience: 'reporter', address: contact.address, certificateId }];
+function answersTo({ role }: List, roster: RosterCertificate): Addressee[] {
+  if (isMember(roster)) return eachContact([roster.contact]);
+  return role === 'public' ? [] : [{ audience: 'reporter', address: roster.contact.address, certificateId: roster.id }];
 }
 
 /** Octets: what is larger has no words that a person wrote, and its text is taken out on the main thread. */
@@ -131,7 +136,7 @@ async function runAll(
   commands: readonly Command[],
 ): Promise<Done> {
   const intake = (await lists.all(seams.db)).filter(({ role }) => role === 'intake').map(({ id }) => id);
-  const team = roster.member.state === 'active' && roster.lists.some((id) => intake.includes(id));
+  const team = isMember(roster) && roster.lists.some((id) => intake.includes(id));
   const done: Done = { results: [], files: [], caseId: null };
   let room = LARGEST_ANSWER;
   for (const command of onceEach(commands)) {
@@ -153,15 +158,20 @@ async function runAll(
 /** What a command is refused with before anything is looked for. `caseId`: of which the answer holds something already. */
 function whyNot(
   command: Command,
-  { roster: { member }, team, caseId }: Pick<Asked, 'roster' | 'team'> & { caseId: string | null },
+  { roster, team, caseId }: Pick<Asked, 'roster' | 'team'> & { caseId: string | null },
 ): string | null {
   if (isOfTeam(command) && !team) return 'that is for the response team';
-  if (member.state !== 'active' && !OF_ANYBODY.has(command.name))
-    return `that is for members: "${member.organisation}" is ${member.state}`;
+  if (!isMember(roster) && !OF_ANYBODY.has(command.name)) return forMembers(roster);
   // A copy belongs to one case at most: that says who may have it, and who has had it.
   if (command.name === 'archive' && caseId !== null && caseId !== command.caseId)
     return `the archive of ${command.caseId} comes in a mail of its own: ask for it in another request`;
   return null;
+}
+
+function forMembers({ member, contact }: RosterCertificate): string {
+  return member.state !== 'active' || contact.proved
+    ? `that is for members: "${member.organisation}" is ${member.state}`
+    : 'that is for those who have proved their certificates: answer the mail that asks you for it first';
 }
 
 /** What is sent along is sent once. Other commands are another thing after what stands between them: `held`, above all. */
@@ -177,7 +187,7 @@ function onceEach(commands: readonly Command[]): Command[] {
 
 const SENDS_FILES: ReadonlySet<Command['name']> = new Set(['archive', 'key']);
 
-/** What who is on the way in, or is held for his key, may ask for. */
+/** What who is no member yet may ask for. */
 const OF_ANYBODY: ReadonlySet<Command['name']> = new Set(['help', 'prove', 'key', 'certificate', 'update-certificate']);
 
 function written(command: Command): string {

@@ -37,7 +37,8 @@ export async function vouch(
     const by = await actingPerson(trx, byId);
     if (by.member_id === memberId) throw new Refusal('own-organisation', 'Nobody vouches for his own organisation');
     const own = await members.byId(trx, by.member_id);
-    if (own?.state !== 'active' || by.active !== 1) throw new Refusal('forbidden', 'Only a contact of an active member vouches');
+    if (own?.state !== 'active' || by.active !== 1 || by.proved_at === null)
+      throw new Refusal('forbidden', 'Only a contact of an active member who has proved his key vouches');
     if (statement.trim() === '') throw new Refusal('invalid', 'A statement is needed: what do you know of them?');
     const row = { member_id: memberId, round: member.round, contact_id: by.id, statement, created_at: clock.now() };
     if (!(await admission.insertVouch(trx, row))) throw new Refusal('conflict', 'You have vouched for this application already');

@@ -16,16 +16,16 @@ import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
-import { mustBeUsable, usableCertificate } from './contacts.ts';
 import type { Criterion } from './criteria.ts';
 import { renewKnown } from './known.ts';
 import { enterMember } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
-import { releaseTo, standingOf } from './standing.ts';
+import { holdersOf, releaseTo, standingAt } from './standing.ts';
 import { next } from './state.ts';
 import { letGo, moveTo, mustBe } from './steps.ts';
 import { keepStranger } from './strangers.ts';
 import { prepareNotice, tellMember, tellTeam } from './tell.ts';
+import { mustBeUsable, usableCertificate } from './usable.ts';
 
 /** How a project admits members. */
 export interface AdmissionRules {
@@ -211,10 +211,10 @@ async function contactOf(
   const address = written.toLowerCase();
   const now = clock.now();
   const own = await contactAt(trx, member, address);
-  const standing = await standingOf(trx);
-  const problem = (own ? undefined : unfitAddress(standing, address)) ?? takenCertificate(standing.keys, facts, address);
+  const unfit = own ? undefined : unfitAddress(await standingAt(trx, address), address);
+  const problem = unfit ?? takenCertificate(await holdersOf(trx, facts), facts, address);
   if (problem !== undefined) throw new Refusal('conflict', problem);
-  const contact = own ?? { id: newId(clock), member_id: member.id, address, name, active: 1, created_at: now };
+  const contact = own ?? { id: newId(clock), member_id: member.id, address, name, active: 1, created_at: now, proved_at: null };
   const released = own ? [] : await releaseTo(trx, [{ address, certificate: facts }]);
   if (own) await contacts.setActive(trx, own.id, true);
   else await contacts.insert(trx, contact);

@@ -1,6 +1,6 @@
 import type { Deed, Detail } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
-import { type Instant, newId } from '../clock.ts';
+import { newId } from '../clock.ts';
 import { armorCertificate, type CertificateFacts } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Renewal } from '../pgp/renewal.ts';
@@ -14,17 +14,19 @@ import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
-import { readKnown, renewKnown } from './known.ts';
+import { ask, mustLast, prepareAsking } from './asking.ts';
+import { renewKnown } from './known.ts';
 import { mustHaveReaders } from './members.ts';
 import { prepareCertificateNews, prepareContactNews, tellOfContact, tellOwner } from './news.ts';
 import { type ReadCertificate, takenCertificate, unfitAddress } from './plan.ts';
 import { renewalDeed, waitingOf, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
-import { tellOfReplacement } from './replaced.ts';
+import { prepareReplacementNews, type ReplacementNews, tellOfReplacement } from './replaced.ts';
 import { mustBeAsShown, type Shown, shownOf } from './shown.ts';
 import { holdersOf, releaseTo, standingAt } from './standing.ts';
-import { isOut } from './state.ts';
+import { isOut, provesKeys } from './state.ts';
 import { mustBe } from './steps.ts';
 import { teamList } from './tell.ts';
+import { mustBeUsable, usableCertificate } from './usable.ts';
 
 export interface NewContact {
   address: string;
@@ -34,18 +36,22 @@ export interface NewContact {
 }
 
 /**
- * Adds a contact, whose certificate is the current one at once.
+ * Adds a contact, whose certificate is the current one at once. Nothing is sent to him but what asks him to prove it, where his member
+ * was vetted: he has copies from when he has done so.
  * Throws Refusal: not-found, unusable-certificate; conflict where the address or the certificate is somebody's already.
  */
 export async function addContact(
   seams: Seams,
+  { project }: { project: string },
   memberId: string,
   { address: written, name, certificate }: NewContact,
 ): Promise<{ contact: Contact; certificate: Certificate }> {
   const { db, clock } = seams;
   const facts = await usableCertificate(seams, certificate);
   const address = written.toLowerCase();
+  if (provesKeys((await mustBe(db, memberId)).state)) await mustLast(seams, facts);
   const told = await prepareContactNews(seams, memberId, { address, became: 'added', reason: null });
+  const asking = await prepareAsking(seams, project, facts);
   return db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await recipients.lockExternal(trx);
@@ -54,11 +60,12 @@ export async function addContact(
     const unfit = unfitAddress(await standingAt(trx, address), address);
     const problem = unfit ?? takenCertificate(await holdersOf(trx, facts), facts, address);
     if (problem !== undefined) throw new Refusal('conflict', problem);
-    const contact = { id: newId(clock), member_id: memberId, address, name, active: 1, created_at: clock.now() };
+    const contact = { id: newId(clock), member_id: memberId, address, name, active: 1, created_at: clock.now(), proved_at: null };
     const released = await releaseTo(trx, [{ address, certificate: facts }]);
     await contacts.insert(trx, contact);
     const inserted = await insert(seams, trx, contact.id, facts, 'current');
     await tellOfContact(trx, seams, told, contact);
+    if (provesKeys(member.state)) await ask(trx, seams, asking, { contact, certificate: inserted });
     const detail = { member: memberId, address, fingerprint: facts.fingerprint };
     await record(trx, seams, ...released, { action: 'contact.add', subject: `contact:${contact.id}`, detail });
     return { contact, certificate: inserted };
@@ -128,7 +135,7 @@ export interface GivenCertificate {
 }
 
 /**
- * Gives a contact a certificate: his first is the current one; one that he has is renewed, and counts at once, also where it
+ * Gives a contact a certificate: his first is the current one, which he is to prove; one that he has is renewed, and counts at once, also where it
  * is revoked by now. What waits until a person approves it, and changes nothing before: any other one, and a renewal by which another
  * key is encrypted to. Whoever has a certificate is told, sealed to that, where another one is given in his name.
  * Throws Refusal: not-found, unusable-certificate; conflict where it says nothing new, is somebody else's already, or his
@@ -153,6 +160,7 @@ export async function addCertificate(
     await checkNotTaken(trx, facts, contact);
     const first = (await certificates.ofContact(trx, contactId)).length === 0;
     const certificate = await insert(seams, trx, contactId, facts, first ? 'current' : 'proposed');
+    if (first) await contacts.forgetProof(trx, contactId);
     if (!first && !byOwner) await tellOwner(trx, seams, told, contact);
     await record(trx, seams, certificateDeed(first ? 'certificate.add' : 'certificate.propose', certificate));
     return { certificate, encryptionKey: null, waits: !first };
@@ -221,6 +229,8 @@ async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }
   const keys = await certificates.keysOf(trx, id);
   await checkNotTaken(trx, { ...certificate, keys, claimed: [] }, contact);
   await certificates.promote(trx, contact_id, id);
+  const proved = await admission.provedCertificates(trx, contact_id);
+  if (proved.has(id)) await contacts.setProved(trx, [contact_id], seams.clock.now());
   await deliveries.retryForCertificate(trx, { contactId: contact_id, certificateId: id }, seams.clock.now());
   await record(trx, seams, certificateDeed(action, { id, contact_id, ...certificate }));
 }
@@ -245,14 +255,13 @@ export async function approveCertificate(
   const renewal = shown.waiting;
   const contact = await ownerOf(seams.db, contactId);
   const member = await mustBeIn(seams.db, contact);
-  const tell = async (former: Certificate | null, after: string, encryptionKey: Renewal['encryptionKey'] | null) => {
+  const newsOf = async (former: Certificate | null, after: string, encryptionKey: Renewal['encryptionKey'] | null) => {
     const replaced = { contact, organisation: member.organisation, former, after, encryptionKey, byTeam: true };
-    await tellOfReplacement(seams, replaced, await teamList(seams.db));
+    return prepareReplacementNews(seams, replaced, await teamList(seams.db));
   };
   if (renewal) {
-    const renewed = await renew(seams, contact, own, renewal.data, { approved: true, shown });
-    await tell(own, own.fingerprint, renewed.encryptionKey);
-    return renewed.certificate;
+    const tell = (encryptionKey: Renewal['encryptionKey']) => newsOf(own, own.fingerprint, encryptionKey);
+    return (await renew(seams, contact, own, renewal.data, { approved: true, shown, tell })).certificate;
   }
   const proposed = await proposedOf(seams.db, contactId, certificateId);
   const known = await renewKnown(seams, proposed, proposed.data);
@@ -265,13 +274,14 @@ export async function approveCertificate(
       `Nobody has proved the certificate ${certificate.fingerprint} yet: ask for that (prove-key) first`,
     );
   const former = (await certificates.current(seams.db, contactId)) ?? null;
+  const news = await newsOf(former, certificate.fingerprint, null);
   await seams.db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await mustBeAsShown(trx, certificateId, shown.version);
     if (known.changed) await writeRenewal(trx, proposed, known, seams.clock.now());
+    await tellOfReplacement(trx, seams, news);
     await promote(trx, seams, certificate, 'certificate.approve');
   });
-  await tell(former, certificate.fingerprint, null);
   return { ...certificate, state: 'current' };
 }
 
@@ -326,13 +336,19 @@ async function proposedOf(db: Db, contactId: string, certificateId: string): Pro
   return certificate;
 }
 
-/** `shown`: of `own`, as it was judged. */
+interface Renewing {
+  approved: boolean;
+  shown: Shown;
+  tell?: (encryptionKey: Renewal['encryptionKey']) => Promise<ReplacementNews>;
+}
+
+/** `shown`: of `own`, as it was judged. `tell`: writes what is told of it where it counts. */
 async function renew(
   seams: Seams,
   contact: Contact,
   own: Certificate,
   newer: string | Uint8Array,
-  { approved, shown: { version, waiting } }: { approved: boolean; shown: Shown },
+  { approved, shown: { version, waiting }, tell }: Renewing,
 ): Promise<GivenCertificate> {
   const { db, pgp, clock } = seams;
   const now = clock.now();
@@ -343,6 +359,7 @@ async function renew(
     throw new Refusal('conflict', `${contact.address} has the certificate ${own.fingerprint} already`);
   const { encryptionKey } = renewal;
   const waits = !approved && waitsForPerson(own, renewal) ? waitingOf(renewal, together.facts.data, waiting) : null;
+  const news = tell && !waits ? await tell(encryptionKey) : null;
   return db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await mustBeAsShown(trx, own.id, version);
@@ -354,6 +371,7 @@ async function renew(
     }
     await writeRenewal(trx, own, renewal, now);
     await certificates.dropRenewal(trx, own.id);
+    if (news) await tellOfReplacement(trx, seams, news);
     await record(trx, seams, renewalDeed(own, renewal, null));
     return { certificate: { ...own, data: renewal.facts.data }, encryptionKey, waits: own.state === 'proposed' };
   });
@@ -366,23 +384,6 @@ function certificateDeed(action: string, { id, fingerprint, contact_id }: Certif
 async function checkNotTaken(db: Db, facts: ReadCertificate, { address }: Contact): Promise<void> {
   const taken = takenCertificate(await holdersOf(db, facts), facts, address);
   if (taken !== undefined) throw new Refusal('conflict', taken);
-}
-
-/** Reads a certificate that can be encrypted to now. Throws Refusal `unusable-certificate`. */
-export async function usableCertificate(seams: Seams, armored: string | Uint8Array): Promise<CertificateFacts> {
-  const facts = await readKnown(seams, armored);
-  await mustBeUsable(seams, facts);
-  return facts;
-}
-
-/** Gives until when it can be. Throws Refusal `unusable-certificate`. */
-export async function mustBeUsable(
-  { pgp, clock }: Pick<Seams, 'pgp' | 'clock'>,
-  { fingerprint, data }: Pick<CertificateFacts, 'fingerprint' | 'data'>,
-): Promise<{ until: Instant | null }> {
-  const state = await pgp.usable(data, clock.now());
-  if (!state.usable) throw new Refusal('unusable-certificate', `The certificate ${fingerprint} cannot be used: ${state.reason}`);
-  return state;
 }
 
 async function insert(

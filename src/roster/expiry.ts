@@ -1,3 +1,4 @@
+import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { DAY, type Instant } from '../clock.ts';
 import { send, type Written } from '../delivery/send.ts';
@@ -48,7 +49,7 @@ export async function watchCertificates(seams: Seams, project: string): Promise<
 
 /** Holds a member or lets him go, as his certificates are now. */
 export async function checkMember(seams: Seams, project: string, memberId: string): Promise<boolean> {
-  const member = (await members.all(seams.db)).find(({ id }) => id === memberId);
+  const member = await members.withContacts(seams.db, memberId);
   const seen = member && (await lookAt(seams, member));
   return seen ? holdOrRelease(seams, project, memberId, seen) : false;
 }
@@ -67,9 +68,9 @@ interface Wanted {
   certificateId: string | null;
 }
 
-/** Undefined for who is neither active nor held, or has no contact who could be waited for. */
+/** Undefined for who is neither active nor held, or has no contact who could be waited for. Who has not proved his key gets nothing anyhow. */
 async function lookAt({ pgp, clock }: Seams, member: members.MemberWithContacts): Promise<Seen | undefined> {
-  const active = member.contacts.filter((contact) => contact.active === 1);
+  const active = member.contacts.filter((contact) => contact.active === 1 && contact.proved_at !== null);
   if ((member.state !== 'active' && member.state !== 'key_hold') || active.length === 0) return undefined;
   const now = clock.now();
   const seen: Seen = { usable: [], wanted: [], ending: [] };
@@ -89,27 +90,38 @@ async function lookAt({ pgp, clock }: Seams, member: members.MemberWithContacts)
   return seen;
 }
 
+/** Gives of how many the owners and the team are told: all of it is in the database, or nothing is and the next time tells them. */
 async function warn(seams: Seams, ending: readonly Ending[]): Promise<number> {
   const { db, clock } = seams;
-  const fresh: Ending[] = [];
-  for (const one of ending) {
-    const list = await teamList(db);
-    const request = roleAddress(list.address, 'request');
-    const told = await prepareNotice(seams, seams.words.certificateEnds({ ...one, request }));
-    const isNew = await db.transaction().execute(async (trx) => {
-      const { certificateId: certificate_id, endsAt: ends_at, days } = one;
-      if (!(await admission.insertWarning(trx, { certificate_id, ends_at, days, created_at: clock.now() }))) return false;
-      await send(trx, seams, told, [{ audience: 'reporter', address: one.address, certificateId: certificate_id }]);
-      const detail = { certificate: certificate_id, fingerprint: one.fingerprint, days };
-      await record(trx, seams, { action: 'certificate.warn', subject: `contact:${one.contactId}`, detail });
-      return true;
-    });
-    if (isNew) fresh.push(one);
-  }
+  const fresh = await notWarnedOf(db, ending);
   if (fresh.length === 0) return 0;
+  const request = roleAddress((await teamList(db)).address, 'request');
+  const mails: { one: Ending; told: Written }[] = [];
+  for (const one of fresh)
+    mails.push({ one, told: await prepareNotice(seams, seams.words.certificateEnds({ ...one, request })) });
   const toTeam = await prepareNotice(seams, certificatesEnd(fresh), 'alert');
-  await db.transaction().execute((trx) => tellTeam(trx, seams, toTeam));
-  return fresh.length;
+  return db.transaction().execute(async (trx) => {
+    const deeds: Deed[] = [];
+    for (const { one, told } of mails) {
+      const { certificateId: certificate_id, endsAt: ends_at, days, address, contactId, fingerprint } = one;
+      // Where another node was first, he has its mail.
+      if (!(await admission.insertWarning(trx, { certificate_id, ends_at, days, created_at: clock.now() }))) continue;
+      await send(trx, seams, told, [{ audience: 'reporter', address, certificateId: certificate_id }]);
+      const detail = { certificate: certificate_id, fingerprint, days };
+      deeds.push({ action: 'certificate.warn', subject: `contact:${contactId}`, detail });
+    }
+    if (deeds.length > 0) await tellTeam(trx, seams, toTeam);
+    await record(trx, seams, ...deeds);
+    return deeds.length;
+  });
+}
+
+async function notWarnedOf(db: Db, ending: readonly Ending[]): Promise<Ending[]> {
+  const ids = ending.map(({ certificateId }) => certificateId);
+  const named = (...which: (string | number)[]) => which.join(' ');
+  const given = await admission.givenWarnings(db, ids);
+  const known = new Set(given.map(({ certificate_id, ends_at, days }) => named(certificate_id, ends_at, days)));
+  return ending.filter(({ certificateId, endsAt, days }) => !known.has(named(certificateId, endsAt, days)));
 }
 
 /** Gives whether the member's state changed, which he is told where he can be, and the team where he is held. */

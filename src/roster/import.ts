@@ -2,9 +2,11 @@ import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { type Clock, type Instant, newId } from '../clock.ts';
 import { letInsidersHave } from '../delivery/need-to-know.ts';
+import type { Written } from '../delivery/send.ts';
+import type { Sealing } from '../notices/write.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
-import type { Local } from '../seams.ts';
+import type { Local, Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
@@ -15,15 +17,21 @@ import { portions } from '../store/rows.ts';
 import type { Certificate, Contact, NewMember } from '../store/schema.ts';
 import { type RosterProblem, readEntries } from './entries.ts';
 import { type NewContact, planImport, planRest, type ReadCertificate, type RenewedContact, type Step } from './plan.ts';
-import { type CertificateReader, readCertificates } from './reading.ts';
+import { abreast, type CertificateReader, readCertificates } from './reading.ts';
 import { renewalDeed, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
 import { mustBeAsShown } from './shown.ts';
 import { releaseTo, standingOf } from './standing.ts';
 import { REVIEW } from './state.ts';
+import { prepareNotice, tellMember } from './tell.ts';
 
 export interface ImportOptions {
-  /** Makes the members active at once, for this recorded reason; null leaves new ones `applied`. */
+  /**
+   * Makes the members active at once, for this recorded reason, and answers for the keys of the contacts in the file: nobody has to prove
+   * one, which is recorded too. Null leaves new ones `applied`.
+   */
   activate: { reason: string } | null;
+  /** What those who become active are told of it with, as by a single activation; where it is left out, nobody is told. */
+  tell?: Telling;
   /** Looks and tells, writes nothing. */
   dryRun: boolean;
   /** What was found wrong while the entries were made (from CSV). */
@@ -38,8 +46,15 @@ export interface ImportOptions {
   progress?: Progress;
 }
 
-/** Told how far an import has come: how many certificates are read, then how many entries are written. */
-export type Progress = (step: 'reading' | 'writing', done: number, total: number) => void;
+export interface Telling extends Pick<Seams, 'words'> {
+  keyring: Sealing['keyring'];
+  pgp: Sealing['pgp'];
+  /** Name of the project. */
+  project: string;
+}
+
+/** Told how far an import has come: how many certificates are read, then how many mails and how many entries are written. */
+export type Progress = (step: 'reading' | 'telling' | 'writing', done: number, total: number) => void;
 
 export interface ImportReport {
   /** False where there are problems, and at a dry run. */
@@ -84,7 +99,7 @@ interface ImportSeams extends Local {
 export async function importRoster(
   { pgp, ...local }: ImportSeams,
   entries: unknown,
-  { activate, dryRun, problems: given = [], leaveOut = false, acceptChanged = false, progress = () => {} }: ImportOptions,
+  { activate, dryRun, problems: given = [], leaveOut = false, acceptChanged = false, tell, progress = () => {} }: ImportOptions,
 ): Promise<ImportReport> {
   const { db, clock } = local;
   if (activate?.reason.trim() === '') throw new Refusal('invalid', 'Activation needs a reason');
@@ -97,6 +112,12 @@ export async function importRoster(
     progress: (done: number, total: number) => progress('reading', done, total),
   };
   const prepared = await readCertificates(read.entries, reading);
+  const wrong = !leaveOut && given.length + read.problems.length + prepared.problems.length > 0;
+  const toBeActive = prepared.entries
+    .map(({ organisation }) => organisation)
+    .filter((name) => known.get(name)?.state !== 'active');
+  const mails =
+    tell && activate && !dryRun && !wrong ? await writeMails(local, tell, activate.reason, toBeActive, progress) : NONE;
   return await db.transaction().execute(async (tx) => {
     await certificates.lockHolders(tx);
     await recipients.lockExternal(tx);
@@ -106,7 +127,7 @@ export async function importRoster(
     const problems = leaveOut ? [] : found;
     const written = problems.length === 0 && !dryRun;
     if (written) {
-      const writing = { clock, now, reason: activate?.reason ?? null };
+      const writing = { clock, now, reason: activate?.reason ?? null, mails };
       const deeds = await writeAll(tx, planned.steps, writing, progress);
       for (const some of portions(deeds)) await record(tx, local, ...some);
     }
@@ -134,11 +155,32 @@ function reported(organisation: string, { address, renewal, waiting }: RenewedCo
   return { organisation, address, fingerprint: facts.fingerprint, encryptionKey, whyNot, ...fate };
 }
 
+const NONE: ReadonlyMap<string, Written> = new Map();
+
+/** By organisation, sealed before the database is taken: what a single activation would tell each of them. */
+async function writeMails(
+  local: Local,
+  { words, project, ...sealing }: Telling,
+  reason: string,
+  organisations: readonly string[],
+  progress: Progress,
+): Promise<ReadonlyMap<string, Written>> {
+  const mails = new Map<string, Written>();
+  await abreast(organisations, async (organisation) => {
+    const notice = words.memberChanged({ project, organisation, state: 'active', reason });
+    mails.set(organisation, await prepareNotice({ ...local, ...sealing }, notice));
+    progress('telling', mails.size, organisations.length);
+  });
+  return mails;
+}
+
 interface Writing {
   clock: Clock;
   now: Instant;
   /** Why it is made active; null where it is not. */
   reason: string | null;
+  /** By organisation. */
+  mails: ReadonlyMap<string, Written>;
 }
 
 /** How many entries are written between one word about the progress and the next. */
@@ -188,9 +230,14 @@ function rowsOf(step: Step, writing: Writing): Rows {
     rows.deeds.push({
       action: 'member.activate',
       subject,
-      detail: { from: step.member?.state ?? 'applied', reason: writing.reason },
+      detail: { from: step.member?.state ?? 'applied', reason: writing.reason, withoutProof: vouchedIn(rows) },
     });
   return rows;
+}
+
+/** Ids of the contacts who have copies from now on, and proved nothing. */
+function vouchedIn({ step: { activate, vouched }, contacts: fresh }: Pick<Rows, 'step' | 'contacts'>): string[] {
+  return activate ? [...fresh.map(({ id }) => id), ...vouched] : [];
 }
 
 function newMember(id: string, { organisation, product, activate }: Step, { now, reason }: Writing): NewMember {
@@ -202,7 +249,8 @@ function newMember(id: string, { organisation, product, activate }: Step, { now,
 
 function addContact(rows: Rows, { address, name, certificate }: NewContact, { clock, now }: Writing): void {
   const { fingerprint, data, keys } = certificate;
-  const contact = { id: newId(clock), member_id: rows.memberId, address, name, active: 1, created_at: now };
+  const proved_at = rows.step.activate ? now : null;
+  const contact = { id: newId(clock), member_id: rows.memberId, address, name, active: 1, created_at: now, proved_at };
   const row = { id: newId(clock), contact_id: contact.id, fingerprint, data, state: 'current', created_at: now } as const;
   rows.contacts.push(contact);
   rows.certificates.push({ certificate: row, keys });
@@ -211,7 +259,7 @@ function addContact(rows: Rows, { address, name, certificate }: NewContact, { cl
 }
 
 /** All new rows of a kind at once: the database is not taken for long. Gives what is recorded of those who are out and lost theirs. */
-async function write(tx: Db, batch: readonly Rows[], { clock, now, reason }: Writing): Promise<Deed[]> {
+async function write(tx: Db, batch: readonly Rows[], { clock, now, reason, mails }: Writing): Promise<Deed[]> {
   await members.insertAll(
     tx,
     batch.flatMap((one) => one.members),
@@ -236,14 +284,31 @@ async function write(tx: Db, batch: readonly Rows[], { clock, now, reason }: Wri
     tx,
     batch.flatMap((one) => one.certificates),
   );
-  for (const { step } of batch) {
+  await contacts.setProved(
+    tx,
+    batch.flatMap(({ step }) => step.vouched),
+    now,
+  );
+  for (const { step, memberId } of batch) {
     for (const one of step.renewals) await writeNew(tx, one, now);
     if (step.member && step.groups.length + step.lists.length > 0) await letInsidersHave(tx, clock, { memberId: step.member.id });
-    if (!step.activate || !step.member) continue;
-    const activated = await members.setState(tx, step.member.id, { from: step.member.state, to: 'active', reason, now });
-    if (!activated) throw new Refusal('conflict', `"${step.organisation}" was changed meanwhile: import again`);
+    if (!step.activate) continue;
+    if (step.member) await activate(tx, step.member, step.organisation, { reason, now });
+    const told = step.member?.state === 'active' ? undefined : mails.get(step.organisation);
+    if (told) await tellMember(tx, { clock }, told, memberId);
   }
   return released;
+}
+
+/** Who is active already stays so, for the new reason. */
+async function activate(
+  tx: Db,
+  { id, state }: NonNullable<Step['member']>,
+  organisation: string,
+  { reason, now }: Pick<Writing, 'reason' | 'now'>,
+): Promise<void> {
+  if (!(await members.setState(tx, id, { from: state, to: 'active', reason, now })))
+    throw new Refusal('conflict', `"${organisation}" was changed meanwhile: import again`);
 }
 
 async function writeNew(tx: Db, { certificate, renewal, waiting, version }: RenewedContact, now: Instant): Promise<void> {

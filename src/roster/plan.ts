@@ -85,6 +85,8 @@ export interface Step {
   contacts: NewContact[];
   /** Those that say something new. */
   renewals: RenewedContact[];
+  /** Ids of contacts who are there and have not proved their keys: an activation answers for them. */
+  vouched: string[];
   activate: boolean;
 }
 
@@ -171,6 +173,7 @@ function planEntry(standing: Standing, entry: PreparedEntry, activate: boolean):
     contacts: contacts.fresh,
   };
   const adds = fresh.lists.length + fresh.groups.length + fresh.contacts.length > 0;
+  const vouched = activate ? unproved(entry, member) : [];
   const state = member?.state ?? 'applied';
   const problems = [...lists.problems, ...contacts.problems, ...takenRenewals(standing, entry.index, renewals)];
   const tell = (problem: string) => problems.push({ entry: entry.index, address: null, problem });
@@ -185,10 +188,18 @@ function planEntry(standing: Standing, entry: PreparedEntry, activate: boolean):
       member: member ? { id: member.id, state: member.state } : null,
       ...fresh,
       renewals,
-      activate: activate && (state !== 'active' || adds),
+      vouched,
+      activate: activate && (state !== 'active' || adds || vouched.length > 0),
     },
     problems,
   };
+}
+
+/** Of the contacts that it names, with their own certificates. */
+function unproved({ renewals }: PreparedEntry, member: MemberWithContacts | undefined): string[] {
+  const named = new Set(renewals.map(({ address }) => address));
+  const waiting = (member?.contacts ?? []).filter(({ address, proved_at }) => proved_at === null && named.has(address));
+  return waiting.map(({ id }) => id);
 }
 
 function planLists({ lists }: Standing, entry: PreparedEntry): { ids: string[]; problems: RosterProblem[] } {

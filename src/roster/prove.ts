@@ -1,8 +1,4 @@
-import { createHash } from 'node:crypto';
 import { record } from '../audit/record.ts';
-import { DAY, type Instant, newId, newToken } from '../clock.ts';
-import { send } from '../delivery/send.ts';
-import { roleAddress } from '../mail/address.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
@@ -10,94 +6,55 @@ import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
-import type { Certificate, Contact } from '../store/schema.ts';
-import { mustBeUsable } from './contacts.ts';
-import { isOut, next } from './state.ts';
-import { prepareNotice, teamList, tellMember } from './tell.ts';
-
-/** How long a nonce counts. */
-const PROOF = 14 * DAY;
-/** What ends sooner is not worth proving (PROCESS section 4). */
-const LEAST_LIFE = 14 * DAY;
-
-/** The nonce itself stands in the mail alone. */
-function hashNonce(nonce: string): string {
-  return createHash('sha256').update(nonce).digest('hex');
-}
+import type { Certificate, Contact, Member } from '../store/schema.ts';
+import { ask, hashNonce, mustLast, PROOF, prepareAsking } from './asking.ts';
+import { isOut, next, provesKeys } from './state.ts';
+import { prepareNotice, tellMember } from './tell.ts';
 
 /**
- * Asks each active contact of a member who was vetted to prove his certificate, and of any member the one that waits for a person, where
- * he has not: a nonce, sealed to it. Gives how many were asked.
+ * Asks each active contact of a member who was vetted to prove his certificate, each who was added later and has not proved his, and of any
+ * member the one that waits for a person: a nonce, sealed to it. Gives how many were asked.
  * Throws Refusal: not-found; conflict where nobody is left to ask, or a certificate cannot be used for long enough.
  */
 export async function askForProof(seams: Seams, { project }: { project: string }, memberId: string): Promise<number> {
-  const { db, clock } = seams;
+  const { db } = seams;
   const member = await members.byId(db, memberId);
   if (!member) throw new Refusal('not-found', `There is no member ${memberId}`);
   if (isOut(member.state))
     throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: he has to apply again first`);
-  // One that he has is proved on the way in, and one that waits at any time.
-  const onTheWay = next(member.state, 'prove-key') !== undefined;
   const asked: { contact: Contact; certificate: Certificate }[] = [];
   for (const contact of await contacts.ofMember(db, memberId)) {
     const proved = await admission.provedCertificates(db, contact.id);
     for (const certificate of contact.active === 1 ? await certificates.ofContact(db, contact.id) : []) {
-      const toProve = certificate.state === 'proposed' || (certificate.state === 'current' && onTheWay);
-      if (!toProve || proved.has(certificate.id)) continue;
-      await mustLast(seams, certificate, clock.now());
+      if (!isToProve(member, contact, certificate) || proved.has(certificate.id)) continue;
+      await mustLast(seams, certificate);
       asked.push({ contact, certificate });
     }
   }
   if (asked.length === 0)
     throw new Refusal(
       'conflict',
-      onTheWay || member.state === 'active'
+      provesKeys(member.state)
         ? `"${member.organisation}" has no certificate that is to be proved`
         : `"${member.organisation}" is ${member.state}: only who was vetted proves a key`,
     );
-  for (const one of asked) await ask(seams, project, one);
+  for (const one of asked) {
+    const asking = await prepareAsking(seams, project, one.certificate);
+    await db.transaction().execute((trx) => ask(trx, seams, asking, one));
+  }
   return asked.length;
 }
 
-async function mustLast(seams: Seams, certificate: Certificate, now: Instant): Promise<void> {
-  const { until } = await mustBeUsable(seams, certificate);
-  if (until !== null && until < now + LEAST_LIFE)
-    throw new Refusal(
-      'unusable-certificate',
-      `The certificate ${certificate.fingerprint} ends within 14 days: have it extended first`,
-    );
-}
-
-async function ask(
-  seams: Seams,
-  project: string,
-  { contact, certificate }: { contact: Contact; certificate: Certificate },
-): Promise<void> {
-  const { db, clock } = seams;
-  const now = clock.now();
-  const nonce = newToken(20);
-  const list = await teamList(db);
-  const request = roleAddress(list.address, 'request');
-  const words = seams.words.proveKey({ project, fingerprint: certificate.fingerprint, request, nonce, until: now + PROOF });
-  const told = await prepareNotice(seams, words, 'proof');
-  await db.transaction().execute(async (trx) => {
-    await admission.insertProof(trx, {
-      id: newId(clock),
-      contact_id: contact.id,
-      certificate_id: certificate.id,
-      nonce_hash: hashNonce(nonce),
-      created_at: now,
-      proved_at: null,
-    });
-    await send(trx, seams, told, [{ audience: 'reporter', address: contact.address, certificateId: certificate.id }]);
-    const detail = { certificate: certificate.id, fingerprint: certificate.fingerprint };
-    await record(trx, seams, { action: 'certificate.ask-proof', subject: `contact:${contact.id}`, detail });
-  });
+/** One that waits is proved at any time; the one that he has on the way in, and later where he came later. */
+function isToProve({ state }: Member, { proved_at }: Contact, certificate: Certificate): boolean {
+  if (certificate.state !== 'current') return certificate.state === 'proposed';
+  return next(state, 'prove-key') !== undefined || (provesKeys(state) && proved_at === null);
 }
 
 /**
- * Takes a nonce that came back, signed with the certificate that it was sealed to. When each active contact of a vetted member has
- * proved his own, the member is `key_proved`. Throws Refusal('invalid') where it is none of his, or is too old.
+ * Takes a nonce that came back, signed with the certificate that it was sealed to: where that is the one that he has, he gets copies from
+ * now on if his member does. When each active contact of a vetted member has proved his own, the member is `key_proved`.
+ * Throws Refusal('invalid') where it is none of his, or is too old.
  */
 export async function takeProof(
   seams: Seams,
@@ -116,6 +73,8 @@ export async function takeProof(
     const his = proof?.contact_id === contactId && proof.certificate_id === certificateId;
     if (!proof || !his || proof.created_at + PROOF < now || !(await admission.markProved(trx, proof.id, now)))
       throw new Refusal('invalid', 'That proves nothing: the words are not those that your certificate was sent, or are too old');
+    // One that waits is his only when a person has approved it.
+    if ((await certificates.current(trx, contactId))?.id === certificateId) await contacts.setProved(trx, [contactId], now);
     await record(trx, seams, {
       action: 'certificate.prove',
       subject: `contact:${contactId}`,

@@ -1,7 +1,9 @@
-import { send } from '../delivery/send.ts';
+import type { Addressee } from '../delivery/copies.ts';
+import { send, type Written } from '../delivery/send.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import type { Seams } from '../seams.ts';
+import type { Db } from '../store/database.ts';
 import type { Contact, List } from '../store/schema.ts';
 import { teamList, tellTeam } from './tell.ts';
 
@@ -19,24 +21,32 @@ export interface Replacement {
   byTeam: boolean;
 }
 
-/** Tells the team, and whoever has the old one, who may not be who has the new one. `through`: the list that the latter is written to from. */
-export async function tellOfReplacement(
+/** What is told of one. */
+export interface ReplacementNews {
+  toTeam: Written;
+  /** To whoever has the old one, who may not be who has the new one; null where there is nobody else. */
+  toFormer: { told: Written; addressee: Addressee } | null;
+}
+
+/** Writes it; nothing is in the database yet. `through`: the list that whoever has the old one is written to from. */
+export async function prepareReplacementNews(
   seams: Seams,
   { contact, organisation, former, after, encryptionKey, byTeam }: Replacement,
   through: List,
-): Promise<void> {
-  const { db } = seams;
+): Promise<ReplacementNews> {
   const before = former?.fingerprint ?? null;
-  const words = noticeEntity(
-    seams.words.certificateReplaced({ address: contact.address, organisation, before, after, encryptionKey, byTeam }),
-  );
-  const intake = await teamList(db);
-  const alert = await writeNotice(seams, intake, { kind: 'alert', caseId: null }, words);
-  const notice = await writeNotice(seams, through, { kind: byTeam ? 'membership' : 'answer', caseId: null }, words);
-  await db.transaction().execute(async (trx) => {
-    await tellTeam(trx, seams, { list: intake, post: alert });
-    if (!former || through.role === 'public' || after === before) return;
-    const reader = { audience: 'reporter', address: contact.address, certificateId: former.id } as const;
-    await send(trx, seams, { list: through, post: notice }, [reader]);
-  });
+  const facts = { address: contact.address, organisation, before, after, encryptionKey, byTeam };
+  const words = noticeEntity(seams.words.certificateReplaced(facts));
+  const intake = await teamList(seams.db);
+  const toTeam = { list: intake, post: await writeNotice(seams, intake, { kind: 'alert', caseId: null }, words) };
+  if (!former || through.role === 'public' || after === before) return { toTeam, toFormer: null };
+  const post = await writeNotice(seams, through, { kind: byTeam ? 'membership' : 'answer', caseId: null }, words);
+  const addressee = { audience: 'reporter', address: contact.address, certificateId: former.id } as const;
+  return { toTeam, toFormer: { told: { list: through, post }, addressee } };
+}
+
+/** In the transaction that lets it count. */
+export async function tellOfReplacement(trx: Db, seams: Seams, { toTeam, toFormer }: ReplacementNews): Promise<void> {
+  await tellTeam(trx, seams, toTeam);
+  if (toFormer) await send(trx, seams, toFormer.told, [toFormer.addressee]);
 }

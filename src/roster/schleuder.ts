@@ -28,7 +28,7 @@ interface SchleuderSeams extends Local {
 export async function importSchleuder(
   seams: SchleuderSeams,
   { subscriptions, organisations }: { subscriptions: readonly FoundSubscription[]; organisations: Organisations },
-  options: Pick<ImportOptions, 'activate' | 'dryRun' | 'acceptChanged' | 'progress'>,
+  options: Pick<ImportOptions, 'activate' | 'tell' | 'dryRun' | 'acceptChanged' | 'progress'>,
 ): Promise<SchleuderReport> {
   await listsWithMembers(seams.db, [...new Set(subscriptions.map(({ to }) => to))]);
   const found = subscribersOf(subscriptions, organisations);

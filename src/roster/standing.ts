@@ -32,7 +32,7 @@ export async function standingAt(db: Db, address: string): Promise<Addresses> {
   return {
     lists: await listsByAddress(db),
     owners: new Map(owner && !isOut(owner.state) ? [[address, owner.organisation]] : []),
-    external: new Set(await recipients.externalAddresses(db)),
+    external: new Set((await recipients.isExternal(db, address)) ? [address] : []),
   };
 }
 

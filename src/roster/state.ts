@@ -11,7 +11,8 @@ import type { MemberState } from '../store/schema.ts';
  *   applied, vouched, vetted, key_proved -> rejected; may apply again
  *
  * Only an active member's contacts are credited with anything, and only those of an active one or one in key_hold have copies made
- * for them. An admin may answer for a candidate himself, with a recorded reason: `activate` is the one shortcut.
+ * for them; neither before a contact has proved his own key. An import that activates answers for the keys in its file, and takes whoever is
+ * on the way in past these steps; nothing else does.
  */
 export type Step =
   | 'vouch'
@@ -35,7 +36,7 @@ export const steps: Readonly<Record<Step, { from: readonly MemberState[]; to: Me
   vouch: { from: ['applied'], to: 'vouched' },
   vet: { from: ['vouched'], to: 'vetted' },
   'prove-key': { from: ['vetted'], to: 'key_proved' },
-  activate: { from: CANDIDATES, to: 'active' },
+  activate: { from: ['key_proved'], to: 'active' },
   'hold-key': { from: ['active'], to: 'key_hold' },
   'release-key': { from: ['key_hold'], to: 'active' },
   suspend: { from: ['active', 'key_hold'], to: 'suspended' },
@@ -57,6 +58,11 @@ export function next(state: MemberState, step: Step): MemberState | undefined {
 /** Whether a member is on the way in: nothing reaches him yet. */
 export function isCandidate(state: MemberState): boolean {
   return (CANDIDATES as readonly MemberState[]).includes(state);
+}
+
+/** Whether contacts are asked to prove their keys: who is added is so at once. What is sent back by who is suspended is not taken. */
+export function provesKeys(state: MemberState): boolean {
+  return state === 'vetted' || state === 'key_proved' || state === 'active' || state === 'key_hold';
 }
 
 /** Whether anything may be added to a member. */

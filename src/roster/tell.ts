@@ -1,7 +1,7 @@
 import { type Addressee, eachContact, team } from '../delivery/copies.ts';
 import { send, type Written } from '../delivery/send.ts';
 import type { Notice } from '../notices/templates.ts';
-import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { noticeEntity, type Sealing, writeNotice } from '../notices/write.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
@@ -18,7 +18,7 @@ export async function teamList(db: Db): Promise<List> {
 
 /** Writes it, through the intake list: the team is who answers. Nothing is in the database yet. */
 export async function prepareNotice(
-  seams: Seams,
+  seams: Sealing & Pick<Seams, 'db'>,
   words: Notice,
   kind: 'membership' | 'proof' | 'alert' = 'membership',
 ): Promise<Written> {
@@ -32,7 +32,7 @@ export async function prepareNotice(
  */
 export async function tellMember(
   trx: Db,
-  seams: Seams,
+  seams: Pick<Seams, 'clock'>,
   told: Written,
   memberId: string,
   { also }: { also?: string } = {},

@@ -1,6 +1,7 @@
 import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
-import type { Answer, KeyProof, Removal, Verdict, Vouch } from './schema.ts';
+import { portions } from './rows.ts';
+import type { Answer, KeyProof, Removal, Schema, Verdict, Vouch } from './schema.ts';
 
 /** What belongs to one application of a member. */
 export interface Round {
@@ -127,6 +128,7 @@ export async function dropProofs(db: Db, memberId: string): Promise<void> {
     .deleteFrom('key_proofs')
     .where('contact_id', 'in', (eb) => eb.selectFrom('contacts').select('id').where('member_id', '=', memberId))
     .execute();
+  await db.updateTable('contacts').set({ proved_at: null }).where('member_id', '=', memberId).execute();
 }
 
 /** What was proved of a certificate counts no more, and what was asked is not answered any more. */
@@ -145,11 +147,18 @@ export async function provedCertificates(db: Db, contactId: string): Promise<Set
   return new Set(rows.map(({ certificate_id }) => certificate_id));
 }
 
+export type Warning = Schema['certificate_warnings'];
+
+/** Of these certificates. */
+export async function givenWarnings(db: Db, certificateIds: readonly string[]): Promise<Warning[]> {
+  const found: Warning[] = [];
+  for (const some of portions(certificateIds))
+    found.push(...(await db.selectFrom('certificate_warnings').selectAll().where('certificate_id', 'in', some).execute()));
+  return found;
+}
+
 /** False where that warning was given. */
-export async function insertWarning(
-  db: Db,
-  warning: { certificate_id: string; ends_at: Instant; days: number; created_at: Instant },
-): Promise<boolean> {
+export async function insertWarning(db: Db, warning: Warning): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('certificate_warnings')
     .values(warning)

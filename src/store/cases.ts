@@ -34,10 +34,26 @@ export async function byId(db: Db, id: string): Promise<Case | undefined> {
   return db.selectFrom('cases').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
-/** Newest first. `before` is the id of the last one on the page before. */
-export async function page(db: Db, of: { limit: number; before?: { year: number; number: number } }): Promise<Case[]> {
+export interface Page {
+  limit: number;
+  /** The last one on the page before. */
+  before?: { year: number; number: number };
+  /** Those alone that this contact may handle; null: those that all of the team may. */
+  handlers?: string | null | undefined;
+}
+
+/** Newest first. */
+export async function page(db: Db, of: Page): Promise<Case[]> {
   let query = db.selectFrom('cases').selectAll().orderBy('year', 'desc').orderBy('number', 'desc').limit(of.limit);
-  const { before } = of;
+  const { before, handlers } = of;
+  if (handlers !== undefined)
+    query = query.where((eb) => {
+      const staffed = eb.selectFrom('case_team').select('contact_id').whereRef('case_team.case_id', '=', 'cases.id');
+      const all = eb.not(eb.exists(staffed));
+      if (handlers === null) return all;
+      const leads = (['lead_id', 'deputy_id', 'handover_id'] as const).map((column) => eb(column, '=', handlers));
+      return eb.or([all, eb.exists(staffed.where('contact_id', '=', handlers)), ...leads]);
+    });
   if (before)
     query = query.where((eb) =>
       eb.or([eb('year', '<', before.year), eb.and([eb('year', '=', before.year), eb('number', '<', before.number)])]),

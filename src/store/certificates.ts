@@ -271,7 +271,7 @@ export interface RosterCertificate {
   id: string;
   fingerprint: string;
   data: Uint8Array;
-  contact: { id: string; address: string; name: string | null; active: boolean };
+  contact: { id: string; address: string; name: string | null; active: boolean; proved: boolean };
   member: { id: string; organisation: string; state: MemberState };
   /** Ids of the member's lists. */
   lists: string[];
@@ -299,7 +299,7 @@ export async function byKeyIds(db: Db, keyIds: readonly string[]): Promise<Roste
     .innerJoin('members', 'members.id', 'contacts.member_id')
     .leftJoin('member_lists', 'member_lists.member_id', 'members.id')
     .select(['certificates.id', 'certificates.fingerprint', 'certificates.data'])
-    .select(['contacts.id as contactId', 'contacts.address', 'contacts.name', 'contacts.active'])
+    .select(['contacts.id as contactId', 'contacts.address', 'contacts.name', 'contacts.active', 'contacts.proved_at'])
     .select(['members.id as memberId', 'members.organisation', 'members.state', 'member_lists.list_id as listId'])
     .where('certificates.state', '=', 'current')
     .where('certificates.id', 'in', (eb) =>
@@ -315,7 +315,13 @@ export async function byKeyIds(db: Db, keyIds: readonly string[]): Promise<Roste
       id: row.id,
       fingerprint: row.fingerprint,
       data: row.data,
-      contact: { id: row.contactId, address: row.address, name: row.name, active: row.active === 1 },
+      contact: {
+        id: row.contactId,
+        address: row.address,
+        name: row.name,
+        active: row.active === 1,
+        proved: row.proved_at !== null,
+      },
       member: { id: row.memberId, organisation: row.organisation, state: row.state },
       lists: [],
     };

@@ -47,6 +47,9 @@ export async function all(db: Db): Promise<Contact[]> {
   return await db.selectFrom('contacts').selectAll().orderBy('address').execute();
 }
 
+/** An active contact on a list who has not proved his key. */
+export type UnprovedContact = Pick<ListContact, 'id' | 'address' | 'memberId' | 'organisation'>;
+
 /** A contact who gets what his list distributes. */
 export interface ListContact {
   id: string;
@@ -60,8 +63,8 @@ export interface ListContact {
 }
 
 /**
- * The active contacts of the active members of a list who have not unsubscribed from it, by address. Copies for a member who is held
- * for his key are made as well, and wait.
+ * The active contacts of the active members of a list who have proved their keys and not unsubscribed from it, by address. Copies for a
+ * member who is held for his key are made as well, and wait.
  */
 export async function activeOfList(db: Db, listId: string): Promise<ListContact[]> {
   const rows = await db
@@ -76,6 +79,7 @@ export async function activeOfList(db: Db, listId: string): Promise<ListContact[
     .where('member_lists.list_id', '=', listId)
     .where('members.state', 'in', ['active', 'key_hold'])
     .where('contacts.active', '=', 1)
+    .where('contacts.proved_at', 'is not', null)
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
@@ -118,7 +122,36 @@ export async function reachedBy(db: Db, ids: readonly string[], listId: string |
   return reached;
 }
 
-/** Whether an active contact of an active member is on a list of that role; on an intake list, he is of the response team. */
+/** Those who would be among `activeOfList` if they had proved their keys, by address. */
+export async function unprovedOfList(db: Db, listId: string): Promise<UnprovedContact[]> {
+  return await db
+    .selectFrom('member_lists')
+    .innerJoin('members', 'members.id', 'member_lists.member_id')
+    .innerJoin('contacts', 'contacts.member_id', 'members.id')
+    .select(['contacts.id', 'contacts.address', 'members.id as memberId', 'members.organisation'])
+    .where('member_lists.list_id', '=', listId)
+    .where('members.state', 'in', ['active', 'key_hold'])
+    .where('contacts.active', '=', 1)
+    .where('contacts.proved_at', 'is', null)
+    .orderBy('contacts.address')
+    .execute();
+}
+
+/** How many active contacts of each of these members have not proved their keys; who has none is not in it. */
+export async function countUnproved(db: Db, memberIds: readonly string[]): Promise<Map<string, number>> {
+  if (memberIds.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('contacts')
+    .select(({ fn }) => ['member_id', fn.countAll().as('count')])
+    .where('member_id', 'in', memberIds)
+    .where('active', '=', 1)
+    .where('proved_at', 'is', null)
+    .groupBy('member_id')
+    .execute();
+  return new Map(rows.map(({ member_id, count }) => [member_id, Number(count)]));
+}
+
+/** Whether an active contact of an active member who has proved his key is on a list of that role; on an intake list, he is of the team. */
 export async function isOn(db: Db, id: string, role: ListRole): Promise<boolean> {
   const row = await db
     .selectFrom('contacts')
@@ -128,6 +161,7 @@ export async function isOn(db: Db, id: string, role: ListRole): Promise<boolean>
     .select('contacts.id')
     .where('contacts.id', '=', id)
     .where('contacts.active', '=', 1)
+    .where('contacts.proved_at', 'is not', null)
     .where('members.state', '=', 'active')
     .where('lists.role', '=', role)
     .executeTakeFirst();
@@ -161,6 +195,17 @@ export async function setActive(db: Db, id: string, active: boolean): Promise<bo
     .where('active', '=', active ? 0 : 1)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
+}
+
+/** From now on copies are made for those of them for whom none were. */
+export async function setProved(db: Db, ids: readonly string[], now: Instant): Promise<void> {
+  for (const some of portions(ids))
+    await db.updateTable('contacts').set({ proved_at: now }).where('id', 'in', some).where('proved_at', 'is', null).execute();
+}
+
+/** He is to prove the key of the certificate that he has now. */
+export async function forgetProof(db: Db, id: string): Promise<void> {
+  await db.updateTable('contacts').set({ proved_at: null }).where('id', '=', id).execute();
 }
 
 /** Of members who are out, those with one of these addresses (lower case). */

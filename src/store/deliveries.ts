@@ -181,6 +181,25 @@ export async function nextInstant(db: Db): Promise<Instant | undefined> {
   return instants.length > 0 ? Math.min(...instants) : undefined;
 }
 
+/** The time is another by `by` milliseconds: whatever waits, or is under a lease, waits no longer and no shorter for it. */
+export async function shift(db: Db, by: number): Promise<void> {
+  await db
+    .updateTable('deliveries')
+    .set((eb) => ({ due_at: eb('due_at', '+', by) }))
+    .where('state', 'in', WAITING)
+    .execute();
+  await db
+    .updateTable('deliveries')
+    .set((eb) => ({ lease_until: eb('lease_until', '+', by) }))
+    .where('state', '=', 'leased')
+    .execute();
+}
+
+/** What was put off for that reason is due now. */
+export async function hasten(db: Db, reason: string, now: Instant): Promise<void> {
+  await db.updateTable('deliveries').set({ due_at: now }).where('state', '=', 'deferred').where('reason', '=', reason).execute();
+}
+
 /** Held or failed copies that the team does not know of yet. */
 export async function untold(db: Db, most: number): Promise<Delivery[]> {
   return db
@@ -442,6 +461,7 @@ export async function page(db: Db, filter: DeliveryFilter): Promise<Delivery[]> 
 export interface SendingContact {
   id: string;
   memberId: string;
+  /** He is a contact still, and has proved his key. */
   active: boolean;
   memberState: MemberState;
   /** The current certificate, binary; null where there is none. */
@@ -459,14 +479,14 @@ export async function sendingContacts(db: Db, ids: string[]): Promise<Map<string
       join.onRef('certificates.contact_id', '=', 'contacts.id').on('certificates.state', '=', 'current'),
     )
     .leftJoin('certificate_renewals', 'certificate_renewals.certificate_id', 'certificates.id')
-    .select(['contacts.id', 'contacts.active', 'members.id as memberId', 'members.state as memberState'])
+    .select(['contacts.id', 'contacts.active', 'contacts.proved_at', 'members.id as memberId', 'members.state as memberState'])
     .select(['certificates.data', 'certificate_renewals.holds'])
     .where('contacts.id', 'in', ids)
     .execute();
   return new Map(
-    rows.map(({ active, data, holds, ...person }) => [
+    rows.map(({ active, proved_at, data, holds, ...person }) => [
       person.id,
-      { ...person, active: active === 1, certificate: data, waits: holds === 1 },
+      { ...person, active: active === 1 && proved_at !== null, certificate: data, waits: holds === 1 },
     ]),
   );
 }

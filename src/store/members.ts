@@ -83,6 +83,16 @@ export async function all(db: Db): Promise<MemberWithContacts[]> {
   return [...found.values()];
 }
 
+/** One of them, as `all` gives him. */
+export async function withContacts(db: Db, id: string): Promise<MemberWithContacts | undefined> {
+  const member = await byId(db, id);
+  if (!member) return undefined;
+  const found: ContactWithCertificate[] = [];
+  for (const contact of await contacts.ofMember(db, id))
+    found.push({ ...contact, certificate: (await certificates.current(db, contact.id)) ?? null });
+  return { ...(await placed(db, member)), contacts: found };
+}
+
 export interface MemberFilter {
   state?: MemberState;
   /** The id of a list. */

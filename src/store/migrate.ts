@@ -10,10 +10,13 @@ import * as listKeys from '../../migrations/0008_list_keys.ts';
 import * as tokenScopes from '../../migrations/0009_token_scopes.ts';
 import * as identities from '../../migrations/0010_identities.ts';
 import * as needToKnow from '../../migrations/0011_need_to_know.ts';
+import * as proofs from '../../migrations/0012_proofs.ts';
+import * as clock from '../../migrations/0013_clock.ts';
+import * as process from '../../migrations/0014_process.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
-const migrations: Record<string, Migration> = {
+export const migrations: Record<string, Migration> = {
   '0001_initial': initial,
   '0002_gate': gate,
   '0003_posts_final': postsFinal,
@@ -25,6 +28,9 @@ const migrations: Record<string, Migration> = {
   '0009_token_scopes': tokenScopes,
   '0010_identities': identities,
   '0011_need_to_know': needToKnow,
+  '0012_proofs': proofs,
+  '0013_clock': clock,
+  '0014_process': process,
 };
 
 /** Brings the schema up to date, under the migrator's lock. Throws with the name of the migration that failed. */

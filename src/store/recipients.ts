@@ -57,6 +57,17 @@ export async function lockExternal(db: Db): Promise<void> {
   for (const { id } of rows) await lists.lock(db, id);
 }
 
+/** Whether it is an external address of any list. Lower case. */
+export async function isExternal(db: Db, address: string): Promise<boolean> {
+  const found = await db
+    .selectFrom('recipients')
+    .select('id')
+    .where('address', '=', address)
+    .where('kind', '=', 'external')
+    .executeTakeFirst();
+  return found !== undefined;
+}
+
 /** The external addresses of all lists: nothing but what is released may be addressed to them. Lower case. */
 export async function externalAddresses(db: Db): Promise<string[]> {
   const rows = await db.selectFrom('recipients').select('address').distinct().where('kind', '=', 'external').execute();

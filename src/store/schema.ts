@@ -25,7 +25,12 @@ export interface Schema {
   approvals: ApprovalTable;
   deliveries: DeliveryTable;
   unsubscribed: { contact_id: string; list_id: string; created_at: Instant };
-  acknowledgements: { post_id: string; contact_id: string; created_at: Instant };
+  acknowledgements: { post_id: string; contact_id: string; created_at: Instant; status: Generated<Acknowledged> };
+  patch_sets: PatchSetTable;
+  /** Who of the response team alone works on a case; one without a row is the whole team's. */
+  case_team: { case_id: string; contact_id: string };
+  /** What was due, and who was reminded of it. */
+  reminders: { case_id: string; what: string; due_at: Instant; level: number; told_at: Instant };
   secrets: { name: string; value: Uint8Array };
   answers: AnswerTable;
   vouches: VouchTable;
@@ -38,6 +43,10 @@ export interface Schema {
   /** One row, with id 1. */
   audit_end: { id: number; seq: number; hash: string };
   idempotency: IdempotencyTable;
+  /** At most one row, with id 1. */
+  clock: ClockTable;
+  /** `line`: milliseconds from the monotonic clock of that run of a machine to where its wall clock ought to be. */
+  clock_lines: { boot: string; line: number; seen_at: Instant };
 }
 
 export type ListRole = 'intake' | 'private' | 'public';
@@ -54,7 +63,12 @@ export type MemberState =
 export type TokenRole = 'admin' | 'team' | 'auditor';
 /** A part of what a role may do. `read`: whatever changes nothing. */
 export type TokenScope = 'read' | 'roster' | 'cases' | 'delivery' | 'audit' | 'tokens' | 'lists';
+/** What the gate knows of a case; where it stands in the process is in cases/state.ts. */
 export type CaseState = 'received' | 'scheduled' | 'armed' | 'released';
+/** What becomes of a case beside the way to its release. */
+export type Aside = 'needs_info' | 'rejected' | 'leaked' | 'withdrawn' | 'public_already';
+/** What a contact says of a dispatch. */
+export type Acknowledged = 'acknowledged' | 'affected' | 'not_affected' | 'problem';
 export type PostState = 'accepted' | 'held' | 'refused';
 export type DeliveryState = 'queued' | 'leased' | 'deferred' | 'held' | 'delivered' | 'failed';
 /** Who a copy is for: a contact and a reporter get it sealed, a stranger nothing but fixed words, the public what is released. */
@@ -82,7 +96,8 @@ export type PostKind =
   | 'membership'
   | 'proof'
   | 'waits'
-  | 'key-wanted';
+  | 'key-wanted'
+  | 'details';
 
 interface ListTable {
   id: string;
@@ -189,6 +204,8 @@ interface ContactTable {
   name: string | null;
   active: number;
   created_at: Instant;
+  /** When he proved the key of his certificate, or an admin answered for it; null: no copies are made for him. */
+  proved_at: Instant | null;
 }
 
 interface CertificateTable {
@@ -268,6 +285,52 @@ interface CaseTable {
   overdue_told_at: Instant | null;
   released_at: Instant | null;
   updated_at: Instant;
+  /** Steps of the process, null before they were taken; `scheduled_at` and `prenoticed_at` go back to null with what they were for. */
+  acknowledged_at: Instant | null;
+  accepted_at: Instant | null;
+  led_at: Instant | null;
+  in_fix_at: Instant | null;
+  /** Of the first patch set that was approved. */
+  fix_ready_at: Instant | null;
+  forthcoming_at: Instant | null;
+  /** When the second person approved the instant. */
+  scheduled_at: Instant | null;
+  /** Of the first dispatch. */
+  noticed_at: Instant | null;
+  prenoticed_at: Instant | null;
+  retrospective_at: Instant | null;
+  closed_at: Instant | null;
+  aside: Aside | null;
+  aside_at: Instant | null;
+  /** Contacts of the response team; `handover_id` is asked to be the next lead, since `handover_at`. */
+  lead_id: string | null;
+  deputy_id: string | null;
+  handover_id: string | null;
+  handover_at: Instant | null;
+  scheduled_by: string | null;
+  /** When the reason for an exception of the policy was recorded. */
+  exception_at: Instant | null;
+  /** The post of kind `details` that says what is known of it. */
+  details_post_id: string | null;
+  /** The draft that the second notice carried. */
+  prenoticed_draft_id: string | null;
+  duplicate_of: string | null;
+  /** Names, with spaces between; null: those of the project. */
+  policies: string | null;
+  /** Hashes of patch sets: the last that was approved, and the last that was dispatched. */
+  patch_set: string | null;
+  distributed_set: string | null;
+  /** Of instant, policies, channels and permissions, as they stand there. */
+  schedule_hash: string | null;
+}
+
+/** A set of patches that was approved as it stood: it supersedes those of smaller revisions. */
+interface PatchSetTable {
+  case_id: string;
+  revision: number;
+  hash: string;
+  approved_by: string;
+  approved_at: Instant;
 }
 
 interface PostTable {
@@ -322,7 +385,9 @@ interface ApprovalTable {
   case_id: string;
   hash: string;
   person_id: string;
-  token_id: string;
+  /** Of his own; null where he signed a mail that says so. */
+  token_id: string | null;
+  post_id: string | null;
   approved_at: Instant;
 }
 
@@ -388,6 +453,20 @@ interface IdempotencyTable {
   answer: Uint8Array | null;
 }
 
+/** Of the wall clock: ahead of where it ought to be, behind it; or another node has been later. */
+export type ClockWhy = 'ahead' | 'behind' | 'nodes';
+
+interface ClockTable {
+  id: number;
+  /** The latest instant that was believed. */
+  high_water: Instant;
+  /** Null where the clock is believed, and the next two then as well. */
+  suspect_since: Instant | null;
+  suspect_why: ClockWhy | null;
+  /** The run of the machine whose clock it is. */
+  suspect_boot: string | null;
+}
+
 export type List = Selectable<ListTable>;
 export type Member = Selectable<MemberTable>;
 export type NewMember = Insertable<MemberTable>;
@@ -405,6 +484,7 @@ export type Case = Selectable<CaseTable>;
 export type Idempotency = Selectable<IdempotencyTable>;
 export type Post = Selectable<PostTable>;
 export type Patch = Selectable<PatchTable>;
+export type PatchSet = Selectable<PatchSetTable>;
 export type Delivery = Selectable<DeliveryTable>;
 export type NewPost = Insertable<PostTable>;
 export type NewList = Insertable<ListTable>;

@@ -5,11 +5,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DAY, MINUTE, toIso } from '../../src/clock.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { KNOWN } from '../embargo/armed.ts';
 import { regroup } from '../embargo/limited.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { NOW } from '../store/roster-rows.ts';
+import { command } from '../support/command.ts';
 import { freePort } from '../support/ports.ts';
-import { runCurfew } from '../support/process.ts';
 
 const RELEASE = toIso(NOW + DAY);
 const serve = serving();
@@ -28,9 +29,11 @@ beforeEach(async () => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+const tokenOf = (name: string) => api.house.token('team', `${name}@orbit.example`);
+
 /** Runs `curfew case ...` in the folder as whoever has that token. */
 function curfew(token: string, ...args: string[]) {
-  return runCurfew(['case', ...args], { cwd: folder, env: { CURFEW_TOKEN: token, CURFEW_URL: api.url } });
+  return command(['case', ...args], { cwd: folder, env: { CURFEW_TOKEN: token, CURFEW_URL: api.url } });
 }
 
 test('two people bring a case to its release from the command line', async () => {
@@ -45,6 +48,10 @@ test('two people bring a case to its release from the command line', async () =>
   expect(await done(lena, 'list')).toMatch(
     new RegExp(`^ID +STATE +RELEASE +RECEIVED\n${id} +received +- +2026-09-22T16:00:00.000Z\n$`),
   );
+  writeFileSync(join(folder, 'known.json'), JSON.stringify(KNOWN));
+  expect(await done(lena, 'describe', id, '--file', 'known.json')).toMatch(
+    /^Title: +overflow in the frobnicator\n[\s\S]*Severity: +8\.8 high, CVSS:3\.1\/[\s\S]*Lacking: +nothing/,
+  );
   await done(lena, 'schedule', id, '--release', RELEASE, '--subject', 'Fixed\u{202e}', '--text-file', 'text.txt');
   expect(await done(lena, 'patch', id, 'fix.patch')).toMatch(/^[0-9a-f]{64} {2}fix\.patch, 12 octets\n$/);
   const shown = await done(dirk, 'bundle', id);
@@ -55,7 +62,7 @@ test('two people bring a case to its release from the command line', async () =>
   await done(lena, 'approve', id, '--hash', hash);
   api.house.clock.moveTo(NOW + MINUTE);
   expect(await done(dirk, 'approve', id, '--hash', hash)).toMatch(
-    /, armed, [\s\S]*Approved: +lena@orbit\.example.*dirk@orbit\.example/,
+    /, armed, [\s\S]*Bundle: +[0-9a-f]{64} approved by lena@orbit\.example.*dirk@orbit\.example/,
   );
   expect(await done(lena, 'dispatch', id, '--list', 'distributors@orbit.example')).toBe(
     '2 copies are on their way to distributors@orbit.example\n',
@@ -74,6 +81,32 @@ test('two people bring a case to its release from the command line', async () =>
   expect(early).toMatchObject({ code: 1, stdout: '', stderr: `curfew: The release instant is ${RELEASE} (not-released)\n` });
   api.house.clock.moveTo(NOW + DAY);
   expect(JSON.parse(await done(lena, 'release', id, '--json'))).toMatchObject({ id, state: 'released', releasedAt: RELEASE });
+});
+
+test('a case is led, handed over and staffed from the command line', async () => {
+  const id = await api.house.report();
+  const [lena, dirk, ada] = [await tokenOf('lena'), await tokenOf('dirk'), await tokenOf('ada')];
+  expect((await curfew(lena, 'lead', id, '--deputy', 'dirk@orbit.example')).stdout).toMatch(
+    new RegExp(`^${id}, led, [\\s\\S]*Lead: +lena@orbit\\.example, deputy dirk@orbit\\.example\n`),
+  );
+  expect(await curfew(dirk, 'lead', id)).toMatchObject({
+    code: 1,
+    stderr: 'curfew: The case has a lead: hand it over (conflict)\n',
+  });
+  expect((await curfew(lena, 'hand-over', id, '--to', 'ada@orbit.example')).stdout).toMatch(
+    /ada@orbit\.example is asked to take over/,
+  );
+  expect((await curfew(ada, 'take-over', id)).stdout).toMatch(/Lead: +ada@orbit\.example, deputy dirk@orbit\.example\n/);
+  expect((await curfew(ada, 'deputy', id)).stdout).toMatch(/Lead: +ada@orbit\.example\n/);
+  expect((await curfew(ada, 'team', id, 'dirk@orbit.example')).stdout).toMatch(/with dirk@orbit\.example alone\n/);
+  expect(await curfew(lena, 'show', id)).toMatchObject({ code: 1, stderr: `curfew: There is no case ${id} (not-found)\n` });
+  expect(await curfew(ada, 'team', id)).toMatchObject({
+    code: 2,
+    stderr: 'curfew: Who works on it? Name people, or --everyone\n',
+  });
+  expect((await curfew(ada, 'severity', id, '--vector', 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H')).stdout).toMatch(
+    /Severity: +9\.8 critical/,
+  );
 });
 
 test('who alone may know of a case is said from the command line', async () => {
@@ -144,7 +177,7 @@ test('a folder in the place of a file is named', async () => {
 
 test('a server that does not answer is one line, and exit 1', async () => {
   const url = `http://127.0.0.1:${await freePort()}`;
-  const ended = await runCurfew(['case', 'list', '--url', url], { env: { CURFEW_TOKEN: 'x' } });
+  const ended = await command(['case', 'list', '--url', url], { env: { CURFEW_TOKEN: 'x' } });
   expect(ended).toMatchObject({
     code: 1,
     stdout: '',
@@ -154,7 +187,7 @@ test('a server that does not answer is one line, and exit 1', async () => {
 
 test('what is missing or misused on the command line is exit 2', async () => {
   const line = async (args: string[], env: Record<string, string> = {}) => {
-    const { code, stderr } = await runCurfew(['case', ...args], { cwd: folder, env: { CURFEW_TOKEN: '', ...env } });
+    const { code, stderr } = await command(['case', ...args], { cwd: folder, env: { CURFEW_TOKEN: '', ...env } });
     return [code, stderr.split('\n', 1)[0]];
   };
   expect(await line(['approve', 'X'])).toEqual([2, "error: required option '--hash <hash>' not specified"]);
@@ -172,7 +205,7 @@ test('what is missing or misused on the command line is exit 2', async () => {
 test('a token comes from a file that is its owner’s alone', async () => {
   const file = join(folder, 'token');
   writeFileSync(file, `${await api.house.token('auditor')}\n`, { mode: 0o600 });
-  const list = () => runCurfew(['case', 'list', '--json', '--url', api.url, '--token-file', file], { env: { CURFEW_TOKEN: '' } });
+  const list = () => command(['case', 'list', '--json', '--url', api.url, '--token-file', file], { env: { CURFEW_TOKEN: '' } });
   expect(await list()).toMatchObject({ code: 0, stdout: '[]\n' });
   chmodSync(file, 0o644);
   expect(await list()).toMatchObject({ code: 2, stderr: `curfew: ${file} can be read by others: chmod 600 it\n` });

@@ -9,8 +9,9 @@ import { loadConfig } from '../../src/config.ts';
 import { openListKey } from '../../src/pgp/keyring.ts';
 import { signDetached } from '../../src/pgp/seal.ts';
 import { openDatabase } from '../../src/store/database.ts';
+import { command } from '../support/command.ts';
 import { generate } from '../support/party.ts';
-import { run, runCurfew } from '../support/process.ts';
+import { run } from '../support/process.ts';
 import { unlogged } from '../support/unlogged.ts';
 import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
 
@@ -164,7 +165,7 @@ test('the certificates of all keys of a list are exported, and a log is verified
   const { secret } = await openListKey(readFileSync(join(other.dir, 'keys', `${after}.asc`), 'utf8'), passphraseOf(other));
   writeFileSync(`${head}.asc`, (await signDetached(Buffer.from(statement), secret, systemClock.now())).armored);
   const verify = async (certificate: string) =>
-    (await runCurfew(['audit', 'verify', log, '--key', certificate, '--head', head])).stdout;
+    (await command(['audit', 'verify', log, '--key', certificate, '--head', head])).stdout;
   expect(await verify(key)).toContain('1 signed heads hold');
   const alone = join(other.dir, 'one.asc');
   writeFileSync(alone, (await other.curfew('keys', 'export', LIST)).stdout);
@@ -194,7 +195,7 @@ test('the certificates of all keys of a list are exported, and a log is verified
   ] as const) {
     const file = join(other.dir, `${kind}.key`);
     writeFileSync(file, content);
-    const { code, stderr } = await runCurfew(['audit', 'verify', log, '--key', file, '--head', head]);
+    const { code, stderr } = await command(['audit', 'verify', log, '--key', file, '--head', head]);
     expect([code, stderr.trim().split('\n')], kind).toEqual([1, [expect.stringMatching(/certificate|secret key/)]]);
   }
 });

@@ -2,6 +2,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { entry } from '../roster/roster-file.ts';
+import { command } from '../support/command.ts';
 import { type IdentityProvider, identityProvider } from '../support/identity-provider.ts';
 import { freePort } from '../support/ports.ts';
 import { type Ended, type Running, runCurfew, startCurfew } from '../support/process.ts';
@@ -45,7 +46,7 @@ async function login(
   return { ...(await running.ended), page };
 }
 
-const withToken = (token: string, ...args: string[]) => runCurfew(args, { env: { CURFEW_TOKEN: token, CURFEW_URL: url } });
+const withToken = (token: string, ...args: string[]) => command(args, { env: { CURFEW_TOKEN: token, CURFEW_URL: url } });
 
 test('who signs in for the first time is told what an admin is to do, and then gets a token', async () => {
   expect(await login('l-1')).toMatchObject({

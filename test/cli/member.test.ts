@@ -11,6 +11,7 @@ import { changeMember } from '../../src/roster/members.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
+import { command } from '../support/command.ts';
 import { binary, makeParty } from '../support/party.ts';
 import { runCurfew } from '../support/process.ts';
 
@@ -38,9 +39,13 @@ beforeEach(async () => {
   );
 });
 
+/** As if its contacts had sent back the words that were sealed to their keys. */
+const hasProved = (organisation: string) =>
+  api.house.db.updateTable('members').set({ state: 'key_proved' }).where('organisation', '=', organisation).execute();
+
 /** Runs `curfew member ...` as one of the three admins. */
 const curfew = (who: number, ...args: string[]) =>
-  runCurfew(['member', ...args], { env: { CURFEW_TOKEN: tokens[who] ?? '', CURFEW_URL: api.url } });
+  command(['member', ...args], { env: { CURFEW_TOKEN: tokens[who] ?? '', CURFEW_URL: api.url } });
 
 /** Who is nobody yet: the JSON comes by standard input. */
 const applies = (input: string, ...args: string[]) =>
@@ -67,6 +72,7 @@ test('a member is vetted, suspended and removed from the command line', async ()
   // What an applicant writes steers no terminal.
   expect(shown).toContain('Yes\\u{202e}, alias.');
   expect(await done(0, 'prove-key', 'Gamma Linux')).toBe('1 contacts are asked to prove their certificates\n');
+  await hasProved('Gamma Linux');
   const active = await done(0, 'activate', 'Gamma Linux', '--reason', 'known', '--list', 'distributors@orbit.example');
   expect(active).toMatch(/Gamma Linux, active[\s\S]*Lists: +distributors@orbit\.example[\s\S]*Review: +2027-/);
   await done(1, 'reviewed', 'Gamma Linux');
@@ -121,6 +127,7 @@ test('a member is put into groups and taken out of them', async () => {
     stderr: expect.stringContaining('It is not in cloud; it is in embedded, kernel'),
   });
   expect((await curfew(0, 'change', 'Eta', '--add-group', 'Cloud')).stderr).toContain('must be the name of a group');
+  await hasProved('Eta');
   const active = await done(0, 'activate', 'Eta', '--reason', 'known', '--group', 'cloud');
   expect(active).toMatch(/Groups: +cloud embedded kernel\n/);
 });
@@ -130,7 +137,7 @@ test('what another admin changes while a change is made is not undone', async ()
   const other = () => changeMember(api.house, id, { groups: ['kernel', 'cloud'] });
   const { url, close } = await before('PATCH', other);
   const env = { CURFEW_TOKEN: tokens[0] ?? '', CURFEW_URL: url };
-  const refused = await runCurfew(['member', 'change', 'Eta', '--add-group', 'embedded'], { env });
+  const refused = await command(['member', 'change', 'Eta', '--add-group', 'embedded'], { env });
   await close();
   expect(refused).toMatchObject({
     code: 1,

@@ -2,7 +2,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { ORBIT } from '../embargo/orbit.ts';
-import { runCurfew } from '../support/process.ts';
+import { command } from '../support/command.ts';
+
 import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
 
 const folder = temporaryFolder();
@@ -15,7 +16,7 @@ beforeAll(async () => {
   await mkdir(empty);
 });
 
-const check = (...args: string[]) => runCurfew(['policy', 'check', ...args], { cwd: empty });
+const check = (...args: string[]) => command(['policy', 'check', ...args], { cwd: empty });
 
 test('exit 0 where a release may be then', async () => {
   const { code, stdout: out } = await check(
@@ -89,13 +90,13 @@ test('an unknown policy is refused with those that there are', async () => {
 test("the project's own stand beside the presets, and what is shown can be written into a configuration", async () => {
   const own = ['--config', project.config, '--json'];
   const release = ['--release', '2026-09-25T16:00:00Z', '--now', '2026-09-01T00:00:00Z'];
-  const { stdout: out } = await runCurfew(['policy', 'check', '--policy', 'orbit', ...release, ...own]);
+  const { stdout: out } = await command(['policy', 'check', '--policy', 'orbit', ...release, ...own]);
   expect(JSON.parse(out)).toMatchObject({ ok: false, violations: [{ code: 'BAD_WEEKDAY', policy: 'orbit' }] });
-  const shown = await runCurfew(['policy', 'show', 'k8s', ...own]);
+  const shown = await command(['policy', 'show', 'k8s', ...own]);
   const config: unknown = JSON.parse(await readFile(project.config, 'utf8'));
   const other = join(project.dir, 'other.json');
   await writeFile(other, JSON.stringify({ ...(config as object), embargo: { policies: { mine: JSON.parse(shown.stdout) } } }));
-  const list = await runCurfew(['policy', 'list', '--config', other]);
+  const list = await command(['policy', 'list', '--config', other]);
   expect(list.stdout).toMatch(/^mine +notice +7 days +28 days +- +16:00 UTC mon tue wed thu$/m);
 });
 
@@ -104,7 +105,7 @@ test('a policy that is none is named by its place in the configuration', async (
   const bad = join(project.dir, 'bad.json');
   const mine = { clock: 'noon', embargo: { weeks: 2 }, slot: { time: '25:00' } };
   await writeFile(bad, JSON.stringify({ ...(config as object), embargo: { policies: { mine, 'Not a name': {} } } }));
-  const { code, stderr: err } = await runCurfew(['policy', 'list', '--config', bad]);
+  const { code, stderr: err } = await command(['policy', 'list', '--config', bad]);
   expect(code).toBe(2);
   for (const path of ['clock', 'embargo', 'slot.time']) expect(err).toContain(`embargo.policies.mine.${path}`);
   expect(err).toContain('embargo.policies.Not a name: is no name here');

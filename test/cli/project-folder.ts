@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
+import { command } from '../support/command.ts';
 import { type Ended, runCurfew } from '../support/process.ts';
 
 export interface TestProject {
@@ -9,7 +10,7 @@ export interface TestProject {
   config: string;
   /** What `init --json` printed. */
   made: { config: string; token: string; lists: { address: string; role: string; fingerprint: string }[] };
-  /** Runs a command with this project's configuration. */
+  /** Runs a command with this project's configuration, in this process. */
   curfew(...args: string[]): Promise<Ended>;
 }
 
@@ -27,5 +28,5 @@ export async function initProject(folder: string, ...flags: string[]): Promise<T
   const { code, stdout, stderr } = await runCurfew(init);
   if (code !== 0) throw new Error(stderr);
   const config = join(dir, 'config.json');
-  return { dir, config, made: JSON.parse(stdout), curfew: (...args) => runCurfew([...args, '--config', config]) };
+  return { dir, config, made: JSON.parse(stdout), curfew: (...args) => command([...args, '--config', config]) };
 }

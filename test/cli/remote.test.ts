@@ -2,12 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DAY, toIso } from '../../src/clock.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { holdPost } from '../post/hold.ts';
+import { command } from '../support/command.ts';
 import { LISTS } from '../support/house.ts';
-import { type Ended, runCurfew } from '../support/process.ts';
+import type { Ended } from '../support/process.ts';
 
 const serve = serving();
 let folder: string;
@@ -25,7 +27,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs `curfew` as whoever has that token. */
 const curfew = (token: string, ...args: string[]): Promise<Ended> =>
-  runCurfew(args, { cwd: folder, env: { CURFEW_TOKEN: token, CURFEW_URL: api.url } });
+  command(args, { cwd: folder, env: { CURFEW_TOKEN: token, CURFEW_URL: api.url } });
 
 async function done(token: string, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await curfew(token, ...args);
@@ -71,6 +73,26 @@ test('a change that is refused, or that is none, is said', async () => {
   expect(await curfew(admin, 'list', 'show', 'x@orbit.example')).toMatchObject({
     code: 1,
     stderr: 'curfew: There is no list x@orbit.example (not-found)\n',
+  });
+});
+
+test('a clock in doubt is shown with how it is confirmed, and confirmed', async () => {
+  const lena = await api.house.token('admin', 'lena@orbit.example');
+  expect(await done(lena, 'clock', 'show')).toMatch(
+    /^The clock is believed\.\nIts clock: +\S+Z\nTaken to be: +\S+Z\nThis machine: \S+Z\n$/,
+  );
+  api.house.clock.jumpTo(api.house.clock.now() + DAY);
+  const wall = toIso(api.house.clock.now());
+  const shown = await done(lena, 'clock', 'show');
+  expect(shown).toMatch(/^The clock is in doubt: it is ahead of where it ought to be\. Nothing is released\.\n/);
+  expect(shown.trimEnd().split('\n').at(-1)).toBe(`If another clock says so, too: curfew clock confirm --wall ${wall}`);
+  expect(await curfew(lena, 'clock', 'confirm', '--wall', toIso(0))).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('(stale)'),
+  });
+  expect(JSON.parse(await done(lena, 'clock', 'confirm', '--wall', wall, '--json'))).toMatchObject({
+    trusted: true,
+    believed: wall,
   });
 });
 

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import * as openpgp from 'openpgp';
 import { beforeAll, expect, test } from 'vitest';
 import { DAY, systemClock } from '../../src/clock.ts';
+import { loadConfig } from '../../src/config.ts';
+import { openDatabase } from '../../src/store/database.ts';
 import { entry } from '../roster/roster-file.ts';
 import { binary, changed, generate, makeParty } from '../support/party.ts';
 import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
@@ -28,6 +30,13 @@ test('a roster goes in, and comes out in the same form', async () => {
     stdout: 'Imported: 2 new members, 2 new contacts, 2 activated, 0 renewed, 0 unchanged\n',
     stderr: '',
   });
+  const db = openDatabase(loadConfig(project.config).database);
+  const posts = () => db.selectFrom('posts').select('kind').execute();
+  expect(await posts()).toEqual([{ kind: 'membership' }, { kind: 'membership' }]);
+  const quiet = written('quiet.json', [await entry('Quebec', 'q@quebec.example')]);
+  expect((await project.curfew('roster', 'import', quiet, '--activate', '--reason', 'known', '--quiet')).code).toBe(0);
+  expect(await posts()).toHaveLength(2);
+  await db.destroy();
   const again = await project.curfew('roster', 'import', file, '--json');
   expect(JSON.parse(again.stdout)).toEqual({
     written: true,
@@ -50,6 +59,7 @@ test('a roster goes in, and comes out in the same form', async () => {
       contacts: [{ address: 'a@alpha.example' }],
     },
     { organisation: 'Bravo', contacts: [{ address: 'b@bravo.example' }] },
+    { organisation: 'Quebec', contacts: [{ address: 'q@quebec.example' }] },
   ]);
 });
 

@@ -28,6 +28,7 @@ import { migrate } from '../../src/store/migrate.ts';
 import * as posts from '../../src/store/posts.ts';
 import { headerOf, outbox } from '../delivery/outbox.ts';
 import { makeParty, openCopy, type Party } from '../support/party.ts';
+import { PROJECT } from '../support/project.ts';
 import { AT, type Outcome, type Task } from './cases.ts';
 
 /** A copy as its reader has it, read by another parser than our own. */
@@ -89,7 +90,15 @@ function template(): Promise<string> {
 
 async function throughRoute(task: Task, pgp: Pgp, db: Database): Promise<Examined> {
   const key = await listKey(task.secret);
-  const seams: Seams = { db, clock: movingClock(AT), keyring: keyringOf([key]), pgp, by: SYSTEM, words: defaultWords };
+  const seams: Seams = {
+    db,
+    clock: movingClock(AT),
+    keyring: keyringOf([key]),
+    pgp,
+    by: SYSTEM,
+    words: defaultWords,
+    project: PROJECT,
+  };
   const reader = await makeParty('ada@reader.example');
   const known = await Promise.all(task.known.map((data) => readCertificate(data)));
   await furnish(seams, key, reader, known);
@@ -144,7 +153,15 @@ async function enrol({ db, clock }: Seams, address: string, facts: CertificateFa
   const [memberId, contactId] = [newId(clock), newId(clock)];
   const created = { created_at: AT, updated_at: AT };
   await members.insert(db, { id: memberId, organisation: address, product: null, state: 'active', reason: 'corpus', ...created });
-  await contacts.insert(db, { id: contactId, member_id: memberId, address, name: null, active: 1, created_at: AT });
+  await contacts.insert(db, {
+    id: contactId,
+    member_id: memberId,
+    address,
+    name: null,
+    active: 1,
+    created_at: AT,
+    proved_at: AT,
+  });
   const { fingerprint, data, keys } = facts;
   const row = { id: newId(clock), contact_id: contactId, fingerprint, data, created_at: AT };
   await certificates.insert(db, { ...row, state: 'current' }, keys);

@@ -277,6 +277,7 @@ describe('the fields of a copy', () => {
     news: 'auto-generated',
     'news-clear': 'auto-generated',
     draft: 'auto-generated',
+    details: 'auto-generated',
     report: undefined,
     post: undefined,
     owner: undefined,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import * as openpgp from 'openpgp';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { describe as describeCase } from '../../src/cases/describe.ts';
 import { DAY, SECOND } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { addPatch, schedule } from '../../src/embargo/schedule.ts';
@@ -16,7 +17,7 @@ import {
 } from '../../src/mail/message.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
-import { actor, arm, armed } from '../embargo/armed.ts';
+import { actor, arm, armed, KNOWN } from '../embargo/armed.ts';
 import { arrive, CANARY, letterOf, listCertificate } from '../post/arrive.ts';
 import { clearMail, encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
@@ -257,6 +258,7 @@ eachEngine((engine) => {
       const [lena, dirk] = house.team;
       const actors = [await actor(house, lena), await actor(house, dirk)];
       const caseId = await house.report();
+      await describeCase(house, caseId, KNOWN);
       await outbox(house).drain();
       const visible = evil.filter((text) => text.trim() !== '');
       await fc.assert(

@@ -1,3 +1,5 @@
+import { describe } from '../../src/cases/describe.ts';
+import type { Details } from '../../src/cases/details.ts';
 import { HOUR, type Instant } from '../../src/clock.ts';
 import { type Approver, approve } from '../../src/embargo/approve.ts';
 import { addPatch, schedule } from '../../src/embargo/schedule.ts';
@@ -8,6 +10,15 @@ import type { Case } from '../../src/store/schema.ts';
 import { type House, LISTS, type Person } from '../support/house.ts';
 
 export const PUBLIC = { subject: 'Frobnicator: overflow', text: 'Update now.\n' };
+/** All that distributors need to know. */
+export const KNOWN: Partial<Details> = {
+  title: 'overflow in the frobnicator',
+  summary: 'Whoever sends a long line runs what he likes.',
+  cve: 'CVE-2026-99001',
+  cvss: 'CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H',
+  affected: [{ product: 'orbit', component: 'frobnicator', versions: [{ introduced: '1.2', fixed: '1.2.9' }] }],
+  permissions: { binaries: false, services: false, restriction: null },
+};
 export const PATCH = { name: 'fix.patch', bytes: Buffer.from('--- a/x\n+++ b/x\r\n@@ \x00\xff @@\n', 'latin1') };
 
 /** A token of the person's own. */
@@ -30,6 +41,7 @@ export async function caseOf({ db }: House, id: string): Promise<Case> {
 /** A reported case with a text and a patch, to be released in an hour unless told. */
 export async function scheduled(house: House, releaseAt: Instant = house.clock.now() + HOUR, of?: string): Promise<Case> {
   const caseId = of ?? (await house.report());
+  await describe(house, caseId, KNOWN);
   await addPatch(house, caseId, PATCH);
   return schedule(house, caseId, { releaseAt, ...PUBLIC });
 }

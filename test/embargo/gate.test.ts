@@ -30,21 +30,33 @@ const PUBLISHED: { public_post_id: string | null; public_digest: string | null }
   public_digest: 'octets',
 };
 
+/** Nothing that would keep it from being released. */
+const CLEAR = { aside: null, patch_set: null, distributed_set: null } as const;
+
 /** Every combination; what opens is written down apart from how the gate finds it. */
 describe('the gate', () => {
   const attempts = STATES.flatMap((state) =>
     APPROVALS.flatMap(([who, approvals, enough]) =>
-      NOWS.flatMap((now) => GOING.map((going) => ({ state, who, approvals, enough, now, going }))),
+      NOWS.flatMap((now) =>
+        [true, false].flatMap((trusted) => GOING.map((going) => ({ state, who, approvals, enough, now, trusted, going }))),
+      ),
     ),
   );
-  const ask = ({ state, approvals, now, going }: (typeof attempts)[number]) =>
-    gate({ case: { state, ...TERMS, ...(state === 'released' ? PUBLISHED : UNPUBLISHED) }, approvals, now, going });
+  const ask = ({ state, approvals, now, trusted, going }: (typeof attempts)[number]) =>
+    gate({
+      case: { state, ...CLEAR, ...TERMS, ...(state === 'released' ? PUBLISHED : UNPUBLISHED) },
+      approvals,
+      now,
+      trusted,
+      going,
+    });
 
-  test('opens for the release of an armed case and for the public post of a released one, approved, unchanged, at the instant', () => {
+  test('opens for the release of an armed case and for the public post of a released one, approved, unchanged, at the instant, by a clock that is believed', () => {
     const open = attempts.filter((attempt) => ask(attempt).open);
     const expected = attempts.filter(
-      ({ state, enough, now, going }) =>
+      ({ state, enough, now, trusted, going }) =>
         enough &&
+        trusted &&
         approved(going) &&
         now >= AT &&
         ('bundle' in going ? state === 'armed' : state === 'released' && going.postId === 'public'),
@@ -57,9 +69,10 @@ describe('the gate', () => {
     for (const attempt of attempts) {
       const answer = ask(attempt);
       if (answer.open) continue;
-      const { enough, now, going, state } = attempt;
-      const bundle = () => (!approved(going) ? 'approval-voided' : now < AT ? 'not-released' : 'conflict');
-      const post = (id: string) => (now < AT || state !== 'released' || id !== 'public' ? 'not-released' : 'approval-voided');
+      const { enough, now, trusted, going, state } = attempt;
+      const early = !trusted ? 'clock-suspect' : now < AT ? 'not-released' : null;
+      const bundle = () => (!approved(going) ? 'approval-voided' : (early ?? 'conflict'));
+      const post = (id: string) => early ?? (state !== 'released' || id !== 'public' ? 'not-released' : 'approval-voided');
       const reason = !enough ? 'not-approved' : 'bundle' in going ? bundle() : post(going.postId);
       expect(answer).toEqual({ open: false, reason });
     }
@@ -69,8 +82,8 @@ describe('the gate', () => {
     ['an instant', { release_at: null }],
     ['a bundle', { bundle_hash: null }],
   ])('is shut for a case without %s', (_, change) => {
-    const about = { state: 'armed', ...TERMS, ...UNPUBLISHED, ...change } as const;
-    const attempt = { case: about, approvals: [by('lena'), by('dirk')], going: { bundle: 'bundle' }, now: AT };
+    const about = { state: 'armed', ...CLEAR, ...TERMS, ...UNPUBLISHED, ...change } as const;
+    const attempt = { case: about, approvals: [by('lena'), by('dirk')], going: { bundle: 'bundle' }, now: AT, trusted: true };
     expect(gate(attempt)).toEqual({ open: false, reason: 'not-approved' });
   });
 
@@ -78,9 +91,35 @@ describe('the gate', () => {
     ['post that nobody named', { public_post_id: null }, 'not-released'],
     ['post whose octets nobody wrote down', { public_digest: null }, 'approval-voided'],
   ])('is shut for a public %s', (_, change, reason) => {
-    const about = { state: 'released', ...TERMS, ...PUBLISHED, ...change } as const;
+    const about = { state: 'released', ...CLEAR, ...TERMS, ...PUBLISHED, ...change } as const;
     const going = { postId: 'public', digest: 'octets' };
-    expect(gate({ case: about, approvals: [by('lena'), by('dirk')], going, now: AT })).toEqual({ open: false, reason });
+    expect(gate({ case: about, approvals: [by('lena'), by('dirk')], going, now: AT, trusted: true })).toEqual({
+      open: false,
+      reason,
+    });
+  });
+});
+
+describe('a release', () => {
+  const about = { state: 'armed', ...CLEAR, ...TERMS, ...UNPUBLISHED } as const;
+  const attempt = { approvals: [by('lena'), by('dirk')], going: { bundle: 'bundle' }, now: AT, trusted: true };
+
+  test.each<[string, Partial<PublicAttempt['case']>, string]>([
+    ['of a withdrawn case', { aside: 'withdrawn' }, 'withdrawn'],
+    ['of a rejected case', { aside: 'rejected' }, 'withdrawn'],
+    ['of other patches than distributors have', { patch_set: 'v2', distributed_set: 'v1' }, 'not-distributed'],
+    ['without the patches that distributors have', { patch_set: null, distributed_set: 'v1' }, 'not-distributed'],
+  ])('%s is refused', (_, change, reason) => {
+    expect(gate({ case: { ...about, ...change }, ...attempt })).toEqual({ open: false, reason });
+  });
+
+  test.each<[string, Partial<PublicAttempt['case']>]>([
+    ['of a leak', { aside: 'leaked' }],
+    ['of what is public already', { aside: 'public_already' }],
+    ['of the patches that distributors have', { patch_set: 'v2', distributed_set: 'v2' }],
+    ['that distributors were not told of', { patch_set: 'v2' }],
+  ])('%s is let through', (_, change) => {
+    expect(gate({ case: { ...about, ...change }, ...attempt })).toEqual({ open: true });
   });
 });
 

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Alarm, createAlarm, HOUR, MINUTE, SECOND } from '../../src/clock.ts';
+import { type Alarm, createAlarm, DAY, HOUR, MINUTE, SECOND } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
+import { confirmClock, openClock } from '../../src/embargo/clock-watch.ts';
 import { releaseLoop } from '../../src/embargo/loop.ts';
 import { schedule } from '../../src/embargo/schedule.ts';
 import type { Seams } from '../../src/seams.ts';
+import * as clocks from '../../src/store/clock.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { outbox, silent } from '../delivery/outbox.ts';
 import { eachEngine, type TestDatabase } from '../support/dialects.ts';
@@ -187,6 +189,38 @@ eachEngine((engine) => {
       loop.alarm.ring();
       await until(async () => (await alerts()).length === 2);
     });
+  });
+
+  test('a clock that is in doubt delays a case, which is told when it is a minute late, and goes as soon as an admin confirms', async () => {
+    const about = await armed(house);
+    const instant = about.release_at ?? 0;
+    await outbox(house).drain();
+    const clock = await openClock(house.db, house.clock, DAY);
+    const seams = { ...house, clock };
+    const loop = run(seams);
+    await settled();
+    // An hour back: the wall clock will not show that instant for an hour.
+    house.clock.jumpTo(house.clock.now() - HOUR);
+    house.clock.moveTo(instant + MINUTE - SECOND - HOUR);
+    loop.alarm.ring();
+    await settled();
+    expect([(await caseOf(house, about.id)).state, await alerts()]).toEqual(['armed', []]);
+    house.clock.moveTo(instant + MINUTE - HOUR);
+    await until(async () => (await alerts()).length === 1);
+    const [lena] = house.team;
+    const sent = await outbox(seams).drain();
+    const toLena = sent.find(({ to }) => to === lena.address)?.raw ?? Buffer.alloc(0);
+    expect((await openCopy(toLena, lena, undefined, clock.now())).entity.toString()).toMatch(/OVERDUE[\s\S]*curfew clock show/);
+
+    const wall = instant + MINUTE + SECOND;
+    house.clock.jumpTo(wall);
+    await clocks.raise(house.db, { since: clock.now(), why: 'behind', boot: clock.boot });
+    loop.alarm.ring();
+    await settled();
+    expect((await caseOf(house, about.id)).state).toBe('armed');
+    await confirmClock(seams, clock, { wall, personId: lena.contactId });
+    loop.alarm.ring();
+    expect(await released(about.id)).toMatchObject({ released_at: wall });
   });
 
   describe('a case that cannot go out', () => {

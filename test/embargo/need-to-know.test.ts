@@ -153,7 +153,7 @@ eachEngine((engine) => {
     const out = await house.db.selectFrom('member_groups').selectAll().execute();
     expect(out).toEqual([]);
     // As `apply` does with an organisation that is there.
-    await house.db.updateTable('members').set({ state: 'applied', round: 2 }).where('id', '=', alpha).execute();
+    await house.db.updateTable('members').set({ state: 'key_proved', round: 2 }).where('id', '=', alpha).execute();
     await decide(house, PROJECT, alpha, 'activate', { reason: 'again', lists: [LISTS.distributors] });
     expect((await needToKnow.insiders(house.db, id))?.has(alpha)).toBe(false);
     await decide(house, PROJECT, alpha, 'suspend', { reason: 'x' });

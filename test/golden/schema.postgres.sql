@@ -1,12 +1,15 @@
 create table acknowledgements (post_id text not null,
   contact_id text not null,
-  created_at bigint not null);
+  created_at bigint not null,
+  status text not null default 'acknowledged'::text);
 
 alter table acknowledgements add constraint acknowledgements_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES contacts(id);
 
 alter table acknowledgements add constraint acknowledgements_pk PRIMARY KEY (post_id, contact_id);
 
 alter table acknowledgements add constraint acknowledgements_post_id_fkey FOREIGN KEY (post_id) REFERENCES posts(id);
+
+alter table acknowledgements add constraint acknowledgements_status_check CHECK ((status = ANY (ARRAY['acknowledged'::text, 'affected'::text, 'not_affected'::text, 'problem'::text])));
 
 create table answers (member_id text not null,
   round integer not null,
@@ -21,8 +24,11 @@ alter table answers add constraint answers_pk PRIMARY KEY (member_id, round, cri
 create table approvals (case_id text not null,
   hash text not null,
   person_id text not null,
-  token_id text not null,
-  approved_at bigint not null);
+  token_id text,
+  approved_at bigint not null,
+  post_id text);
+
+alter table approvals add constraint approvals_by CHECK (((token_id IS NULL) <> (post_id IS NULL)));
 
 alter table approvals add constraint approvals_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
@@ -31,6 +37,8 @@ alter table approvals add constraint approvals_own_token FOREIGN KEY (token_id, 
 alter table approvals add constraint approvals_person_id_fkey FOREIGN KEY (person_id) REFERENCES contacts(id);
 
 alter table approvals add constraint approvals_pk PRIMARY KEY (case_id, hash, person_id);
+
+alter table approvals add constraint approvals_post_id_fkey FOREIGN KEY (post_id) REFERENCES posts(id);
 
 CREATE OR REPLACE FUNCTION public.approvals_final()
  RETURNS trigger
@@ -94,6 +102,15 @@ create table case_numbers (year integer not null,
 
 alter table case_numbers add constraint case_numbers_pkey PRIMARY KEY (year);
 
+create table case_team (case_id text not null,
+  contact_id text not null);
+
+alter table case_team add constraint case_team_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table case_team add constraint case_team_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES contacts(id);
+
+alter table case_team add constraint case_team_pk PRIMARY KEY (case_id, contact_id);
+
 create table cases (id text not null,
   year integer not null,
   number integer not null,
@@ -113,9 +130,47 @@ create table cases (id text not null,
   overdue_told_at bigint,
   released_at bigint,
   updated_at bigint not null,
-  public_digest text);
+  public_digest text,
+  acknowledged_at bigint,
+  accepted_at bigint,
+  led_at bigint,
+  in_fix_at bigint,
+  fix_ready_at bigint,
+  forthcoming_at bigint,
+  scheduled_at bigint,
+  noticed_at bigint,
+  prenoticed_at bigint,
+  retrospective_at bigint,
+  closed_at bigint,
+  aside_at bigint,
+  handover_at bigint,
+  exception_at bigint,
+  lead_id text,
+  deputy_id text,
+  handover_id text,
+  scheduled_by text,
+  details_post_id text,
+  prenoticed_draft_id text,
+  aside text,
+  duplicate_of text,
+  policies text,
+  patch_set text,
+  schedule_hash text,
+  distributed_set text);
+
+alter table cases add constraint cases_aside_check CHECK ((aside = ANY (ARRAY['needs_info'::text, 'rejected'::text, 'leaked'::text, 'withdrawn'::text, 'public_already'::text])));
 
 alter table cases add constraint cases_bundle CHECK (((state = 'received'::text) OR ((release_at IS NOT NULL) AND (draft_post_id IS NOT NULL) AND (bundle_hash IS NOT NULL))));
+
+alter table cases add constraint cases_deputy_id_fkey FOREIGN KEY (deputy_id) REFERENCES contacts(id);
+
+alter table cases add constraint cases_details_post_id_fkey FOREIGN KEY (details_post_id) REFERENCES posts(id);
+
+alter table cases add constraint cases_duplicate_of_fkey FOREIGN KEY (duplicate_of) REFERENCES cases(id);
+
+alter table cases add constraint cases_handover_id_fkey FOREIGN KEY (handover_id) REFERENCES contacts(id);
+
+alter table cases add constraint cases_lead_id_fkey FOREIGN KEY (lead_id) REFERENCES contacts(id);
 
 alter table cases add constraint cases_list_id_fkey FOREIGN KEY (list_id) REFERENCES lists(id);
 
@@ -125,7 +180,11 @@ alter table cases add constraint cases_number UNIQUE (year, number);
 
 alter table cases add constraint cases_pkey PRIMARY KEY (id);
 
+alter table cases add constraint cases_prenoticed_draft_id_fkey FOREIGN KEY (prenoticed_draft_id) REFERENCES posts(id);
+
 alter table cases add constraint cases_reporter_certificate_id_fkey FOREIGN KEY (reporter_certificate_id) REFERENCES certificates(id);
+
+alter table cases add constraint cases_scheduled_by_fkey FOREIGN KEY (scheduled_by) REFERENCES contacts(id);
 
 alter table cases add constraint cases_state_check CHECK ((state = ANY (ARRAY['received'::text, 'scheduled'::text, 'armed'::text, 'released'::text])));
 
@@ -282,6 +341,8 @@ alter table certificate_keys add constraint certificate_keys_certificate_id_fkey
 
 alter table certificate_keys add constraint certificate_keys_pk PRIMARY KEY (certificate_id, fingerprint);
 
+CREATE INDEX certificate_keys_fingerprint ON public.certificate_keys USING btree (fingerprint);
+
 CREATE INDEX certificate_keys_key_id ON public.certificate_keys USING btree (key_id);
 
 create table certificate_renewals (certificate_id text not null,
@@ -323,12 +384,33 @@ alter table certificates add constraint certificates_state_check CHECK ((state =
 
 CREATE UNIQUE INDEX certificates_current ON public.certificates USING btree (contact_id) WHERE (state = 'current'::text);
 
+CREATE INDEX certificates_fingerprint ON public.certificates USING btree (fingerprint);
+
+create table clock (id integer not null,
+  high_water bigint not null,
+  suspect_since bigint,
+  suspect_why text,
+  suspect_boot text);
+
+alter table clock add constraint clock_id_check CHECK ((id = 1));
+
+alter table clock add constraint clock_pkey PRIMARY KEY (id);
+
+alter table clock add constraint clock_suspect CHECK ((((suspect_since IS NULL) = (suspect_why IS NULL)) AND ((suspect_since IS NULL) = (suspect_boot IS NULL))));
+
+create table clock_lines (boot text not null,
+  line bigint not null,
+  seen_at bigint not null);
+
+alter table clock_lines add constraint clock_lines_pkey PRIMARY KEY (boot);
+
 create table contacts (id text not null,
   member_id text not null,
   address text not null,
   name text,
   active integer not null default 1,
-  created_at bigint not null);
+  created_at bigint not null,
+  proved_at bigint);
 
 alter table contacts add constraint contacts_active_check CHECK ((active = ANY (ARRAY[0, 1])));
 
@@ -639,6 +721,18 @@ alter table need_to_know_members add constraint need_to_know_members_member_id_f
 
 alter table need_to_know_members add constraint need_to_know_members_pk PRIMARY KEY (case_id, member_id);
 
+create table patch_sets (case_id text not null,
+  revision integer not null,
+  hash text not null,
+  approved_by text not null,
+  approved_at bigint not null);
+
+alter table patch_sets add constraint patch_sets_approved_by_fkey FOREIGN KEY (approved_by) REFERENCES contacts(id);
+
+alter table patch_sets add constraint patch_sets_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table patch_sets add constraint patch_sets_pk PRIMARY KEY (case_id, revision);
+
 create table patches (id text not null,
   case_id text not null,
   sha256 text not null,
@@ -749,6 +843,16 @@ alter table recipients add constraint recipients_once UNIQUE (list_id, address);
 alter table recipients add constraint recipients_pkey PRIMARY KEY (id);
 
 CREATE INDEX recipients_address ON public.recipients USING btree (address);
+
+create table reminders (case_id text not null,
+  what text not null,
+  due_at bigint not null,
+  level integer not null,
+  told_at bigint not null);
+
+alter table reminders add constraint reminders_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table reminders add constraint reminders_pk PRIMARY KEY (case_id, what, due_at, level);
 
 create table removals (member_id text not null,
   round integer not null,

@@ -1,6 +1,7 @@
 CREATE TABLE "acknowledgements" ("post_id" text not null references "posts" ("id"),
   "contact_id" text not null references "contacts" ("id"),
   "created_at" integer not null,
+  "status" text default 'acknowledged' not null check (status in ('acknowledged', 'affected', 'not_affected', 'problem')),
   constraint "acknowledgements_pk" primary key ("post_id",
   "contact_id")) strict;
 
@@ -13,17 +14,17 @@ CREATE TABLE "answers" ("member_id" text not null references "members" ("id"),
   "round",
   "criterion")) strict;
 
-CREATE TABLE "approvals" ("case_id" text not null references "cases" ("id"),
-  "hash" text not null,
-  "person_id" text not null references "contacts" ("id"),
-  "token_id" text not null,
-  "approved_at" integer not null,
-  constraint "approvals_pk" primary key ("case_id",
-  "hash",
-  "person_id"),
-  constraint "approvals_own_token" foreign key ("token_id",
-  "person_id") references "tokens" ("id",
-  "person_id")) strict;
+CREATE TABLE "approvals" (
+    case_id text not null references cases (id),
+    hash text not null,
+    person_id text not null references contacts (id),
+    token_id text,
+    post_id text references posts (id),
+    approved_at integer not null,
+    constraint approvals_pk primary key (case_id, hash, person_id),
+    constraint approvals_own_token foreign key (token_id, person_id) references tokens (id, person_id),
+    constraint approvals_by check ((token_id is null) <> (post_id is null))
+  ) strict;
 
 CREATE TRIGGER approvals_final_update before update on approvals when true
       begin select raise(abort, 'an approval is never changed: approve again'); end;
@@ -63,6 +64,11 @@ CREATE TABLE "audit_end" ("id" integer primary key check (id = 1),
 CREATE TABLE "case_numbers" ("year" integer primary key,
   "last" integer not null) strict;
 
+CREATE TABLE "case_team" ("case_id" text not null references "cases" ("id"),
+  "contact_id" text not null references "contacts" ("id"),
+  constraint "case_team_pk" primary key ("case_id",
+  "contact_id")) strict;
+
 CREATE TABLE "cases" ("id" text primary key,
   "year" integer not null,
   "number" integer not null,
@@ -83,6 +89,32 @@ CREATE TABLE "cases" ("id" text primary key,
   "released_at" integer,
   "updated_at" integer not null,
   "public_digest" text,
+  "acknowledged_at" integer,
+  "accepted_at" integer,
+  "led_at" integer,
+  "in_fix_at" integer,
+  "fix_ready_at" integer,
+  "forthcoming_at" integer,
+  "scheduled_at" integer,
+  "noticed_at" integer,
+  "prenoticed_at" integer,
+  "retrospective_at" integer,
+  "closed_at" integer,
+  "aside_at" integer,
+  "handover_at" integer,
+  "exception_at" integer,
+  "lead_id" text references "contacts" ("id"),
+  "deputy_id" text references "contacts" ("id"),
+  "handover_id" text references "contacts" ("id"),
+  "scheduled_by" text references "contacts" ("id"),
+  "details_post_id" text references "posts" ("id"),
+  "prenoticed_draft_id" text references "posts" ("id"),
+  "aside" text check (aside in ('needs_info', 'rejected', 'leaked', 'withdrawn', 'public_already')),
+  "duplicate_of" text references "cases" ("id"),
+  "policies" text,
+  "patch_set" text,
+  "schedule_hash" text,
+  "distributed_set" text,
   constraint "cases_number" unique ("year",
   "number"),
   constraint "cases_bundle" check (state = 'received' or (release_at is not null and draft_post_id is not null and bundle_hash is not null)),
@@ -157,6 +189,8 @@ CREATE TABLE "certificate_keys" ("certificate_id" text not null references "cert
   constraint "certificate_keys_pk" primary key ("certificate_id",
   "fingerprint")) strict;
 
+CREATE INDEX "certificate_keys_fingerprint" on "certificate_keys" ("fingerprint");
+
 CREATE INDEX "certificate_keys_key_id" on "certificate_keys" ("key_id");
 
 CREATE TABLE "certificate_renewals" ("certificate_id" text primary key references "certificates" ("id"),
@@ -184,12 +218,26 @@ CREATE TABLE "certificates" ("id" text primary key,
 
 CREATE UNIQUE INDEX "certificates_current" on "certificates" ("contact_id") where "state" = 'current';
 
+CREATE INDEX "certificates_fingerprint" on "certificates" ("fingerprint");
+
+CREATE TABLE "clock" ("id" integer primary key check (id = 1),
+  "high_water" integer not null,
+  "suspect_since" integer,
+  "suspect_why" text,
+  "suspect_boot" text,
+  constraint "clock_suspect" check ((suspect_since is null) = (suspect_why is null) and (suspect_since is null) = (suspect_boot is null))) strict;
+
+CREATE TABLE "clock_lines" ("boot" text primary key,
+  "line" integer not null,
+  "seen_at" integer not null) strict;
+
 CREATE TABLE "contacts" ("id" text primary key,
   "member_id" text not null references "members" ("id"),
   "address" text not null unique check (address = lower(address)),
   "name" text,
   "active" integer default 1 not null check (active in (0, 1)),
-  "created_at" integer not null) strict;
+  "created_at" integer not null,
+  "proved_at" integer) strict;
 
 CREATE INDEX "contacts_member" on "contacts" ("member_id");
 
@@ -393,6 +441,14 @@ CREATE TABLE "need_to_know_members" ("case_id" text not null references "cases" 
   constraint "need_to_know_members_pk" primary key ("case_id",
   "member_id")) strict;
 
+CREATE TABLE "patch_sets" ("case_id" text not null references "cases" ("id"),
+  "revision" integer not null,
+  "hash" text not null,
+  "approved_by" text not null references "contacts" ("id"),
+  "approved_at" integer not null,
+  constraint "patch_sets_pk" primary key ("case_id",
+  "revision")) strict;
+
 CREATE TABLE "patches" ("id" text primary key,
   "case_id" text not null references "cases" ("id"),
   "sha256" text not null,
@@ -468,6 +524,16 @@ CREATE TABLE "recipients" ("id" text primary key,
   "address")) strict;
 
 CREATE INDEX "recipients_address" on "recipients" ("address");
+
+CREATE TABLE "reminders" ("case_id" text not null references "cases" ("id"),
+  "what" text not null,
+  "due_at" integer not null,
+  "level" integer not null,
+  "told_at" integer not null,
+  constraint "reminders_pk" primary key ("case_id",
+  "what",
+  "due_at",
+  "level")) strict;
 
 CREATE TABLE "removals" ("member_id" text not null references "members" ("id"),
   "round" integer not null,

@@ -51,6 +51,7 @@ test('the scope of a route is what its path is of', () => {
     deliveries: 'delivery',
     posts: 'delivery',
     policies: 'cases',
+    clock: 'cases',
     session: 'tokens',
   };
   for (const row of Object.keys(access).filter((one) => access[one] !== 'anyone' && one !== 'GET /metrics')) {

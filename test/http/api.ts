@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { afterEach } from 'vitest';
-import { newToken } from '../../src/clock.ts';
+import { DAY, newToken } from '../../src/clock.ts';
+import { openClock } from '../../src/embargo/clock-watch.ts';
 import { allPolicies } from '../../src/embargo/presets.ts';
 import { createNumbers, type Numbers } from '../../src/http/numbers.ts';
 import { createHttp, type HttpOptions } from '../../src/http/server.ts';
@@ -55,9 +56,12 @@ export function serving(): (database: TestDatabase, signIn?: HowToSignIn) => Pro
     const rung = { deliveries: 0, releases: 0 };
     const missing: string[] = [];
     const log = createLog('trace', { write: (line: string) => void lines.push(line) });
-    const numbers = createNumbers(house, log);
+    const clock = await openClock(house.db, house.clock, DAY);
+    const seams = { ...house, clock };
+    const numbers = createNumbers(seams, log);
     const app = createHttp({
-      seams: house,
+      seams,
+      clock,
       log,
       numbers,
       ready: async () => missing,

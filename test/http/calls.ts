@@ -1,11 +1,12 @@
 import { HOUR, newToken, toIso } from '../../src/clock.ts';
-import { decide, remove } from '../../src/roster/admission.ts';
+import { remove } from '../../src/roster/admission.ts';
 import { addCertificate, addContact, setContactActive } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { addMember as newMember } from '../../src/roster/members.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
 import { confirmIdentity, signIn } from '../../src/roster/sign-in.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
+import * as clocks from '../../src/store/clock.ts';
 import * as lists from '../../src/store/lists.ts';
 import type { MemberState } from '../../src/store/schema.ts';
 import { armed, scheduled } from '../embargo/armed.ts';
@@ -30,14 +31,18 @@ const draft = ({ clock }: House) => ({ releaseAt: toIso(clock.now() + HOUR), sub
 
 async function member(house: House, active = false): Promise<string> {
   const { id } = await newMember(house, { organisation: fresh(), product: null, lists: [LISTS.distributors] });
-  if (active) await decide(house, { project: 'orbit' }, id, 'activate', { reason: 'test' });
+  if (active) await put(house, id, 'active');
   return id;
 }
 
 async function memberIn(house: House, state: MemberState): Promise<string> {
   const id = await member(house);
-  await house.db.updateTable('members').set({ state }).where('id', '=', id).execute();
+  await put(house, id, state);
   return id;
+}
+
+async function put(house: House, id: string, state: MemberState): Promise<void> {
+  await house.db.updateTable('members').set({ state }).where('id', '=', id).execute();
 }
 
 /** Somebody new on the roster, with a certificate. */
@@ -45,7 +50,7 @@ async function contact(house: House): Promise<{ id: string; memberId: string; ad
   const memberId = await member(house, true);
   const address = `${fresh()}@gamma.example`;
   const { public: certificate } = await generate(address, 'Gina', {});
-  const added = await addContact(house, memberId, { address, name: null, certificate });
+  const added = await addContact(house, house.identity, memberId, { address, name: null, certificate });
   return { id: added.contact.id, memberId, address };
 }
 
@@ -113,7 +118,10 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
   'POST /api/v1/contacts/:id/certificates/:certificate/retire': proposed,
 
   'POST /api/v1/members': async () => ({ body: { organisation: fresh(), lists: [LISTS.distributors] } }),
-  'POST /api/v1/members/:id/activate': async (house) => ({ at: { members: await member(house) }, body: { reason: 'vetted' } }),
+  'POST /api/v1/members/:id/activate': async (house) => ({
+    at: { members: await memberIn(house, 'key_proved') },
+    body: { reason: 'vetted' },
+  }),
   'POST /api/v1/members/:id/suspend': async (house) => ({ at: { members: await member(house, true) }, body: { reason: 'why' } }),
   'POST /api/v1/members/:id/reinstate': async (house) => ({
     at: { members: await memberIn(house, 'suspended') },
@@ -156,6 +164,11 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
   'POST /api/v1/contacts/:id/certificates': async ({ members: [alpha] }) => {
     const { public: certificate } = await generate(alpha.address, 'Alpha', {});
     return { at: { contacts: alpha.contactId }, body: { certificate } };
+  },
+
+  'POST /api/v1/clock/confirm': async ({ db, clock }) => {
+    await clocks.raise(db, { since: clock.now(), why: 'nodes', boot: 'another' });
+    return { body: { wall: toIso(clock.now()) } };
   },
 
   'PUT /api/v1/cases/:id/schedule': async (house) => ({ at: { cases: await house.report() }, body: draft(house) }),

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { DAY, MINUTE, toIso } from '../../src/clock.ts';
 import { patchEntity } from '../../src/embargo/contents.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
+import { KNOWN } from '../embargo/armed.ts';
 import { NOW } from '../store/roster-rows.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { LISTS } from '../support/house.ts';
@@ -28,9 +29,10 @@ eachEngine((engine) => {
 
   test('from the schedule to the release: two people, one patch, one public post', async () => {
     const { api, at, lena, dirk } = await open();
+    expect(await api.ask(lena, `PATCH ${at}`, { body: KNOWN })).toMatchObject({ status: 200, body: { lacking: [] } });
     const scheduled = await api.ask(lena, `PUT ${at}/schedule`, { body: draft });
-    expect(scheduled).toMatchObject({ status: 200, body: { state: 'scheduled', revision: 2, channels: [LISTS.announce] } });
-    expect(scheduled.headers.get('etag')).toBe('"2"');
+    expect(scheduled).toMatchObject({ status: 200, body: { state: 'in_fix', revision: 3, channels: [LISTS.announce] } });
+    expect(scheduled.headers.get('etag')).toBe('"3"');
     const added = await api.ask(dirk, `POST ${at}/patches`, { body: patch });
     const sha256 = createHash('sha256').update(fix).digest('hex');
     expect(added).toMatchObject({ status: 201, body: { patch: { name: 'CANARY-name.patch', sha256, size: fix.length } } });
@@ -47,7 +49,7 @@ eachEngine((engine) => {
     const { hash } = bundle.body;
     expect(await api.ask(lena, `POST ${at}/approvals`, { body: { hash } })).toMatchObject({
       status: 201,
-      body: { state: 'scheduled', approvals: [{ person: 'lena@orbit.example' }] },
+      body: { state: 'in_fix', approvals: [{ what: 'bundle', person: 'lena@orbit.example' }] },
     });
     expect(await api.ask(dirk, `POST ${at}/approvals`, { body: { hash } })).toMatchObject({
       status: 201,
@@ -112,7 +114,7 @@ eachEngine((engine) => {
     const approval = { body: { hash: body.bundleHash } };
     expect((await api.ask(lena, `POST ${at}/approvals`, approval)).status).toBe(201);
     expect(await api.ask(again, `POST ${at}/approvals`, approval)).toMatchObject(refusal(409, 'approved-already'));
-    expect((await api.ask(lena, `GET ${at}`)).body.state).toBe('scheduled');
+    expect((await api.ask(lena, `GET ${at}`)).body.approvals).toHaveLength(1);
   });
 
   test('a token of nobody approves nothing, and reads the bundle only as an admin', async () => {

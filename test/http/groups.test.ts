@@ -12,6 +12,7 @@ eachEngine((engine) => {
       body: { organisation: 'Gamma', lists: [], groups: ['kernel', 'kernel'] },
     });
     expect(added).toMatchObject({ status: 201, body: { groups: ['kernel'] } });
+    await api.house.db.updateTable('members').set({ state: 'key_proved' }).where('organisation', '=', 'Gamma').execute();
     const active = await api.ask(admin, `POST /api/v1/members/${added.body.id}/activate`, {
       body: { reason: 'known', groups: ['cloud', 'kernel'] },
     });

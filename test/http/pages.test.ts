@@ -35,6 +35,7 @@ async function fill(db: Database): Promise<void> {
     address: `${id}@x.example`,
     name: null,
     active: 1,
+    proved_at: NOW,
     created_at: NOW,
   });
   await contacts.insertAll(db, many(contact));

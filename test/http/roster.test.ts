@@ -5,6 +5,7 @@ import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as lists from '../../src/store/lists.ts';
+import type { MemberState } from '../../src/store/schema.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
 import { NOW } from '../store/roster-rows.ts';
@@ -24,6 +25,9 @@ eachEngine((engine) => {
     const api = await serve(await engine.open());
     return { api, admin: await api.house.token('admin') };
   }
+
+  const put = ({ house }: Awaited<ReturnType<typeof open>>['api'], state: MemberState) =>
+    house.db.updateTable('members').set({ state }).where('organisation', '=', 'Gamma').execute();
 
   async function addMember({ api, admin }: Awaited<ReturnType<typeof open>>): Promise<string> {
     const body = { organisation: 'Gamma', product: 'Gamma Linux', lists: [LISTS.distributors] };
@@ -73,6 +77,11 @@ eachEngine((engine) => {
     expect(await move('suspend', 'too early')).toMatchObject(refusal(409, 'conflict'));
     expect(await move('activate', '')).toMatchObject(refusal(422, 'invalid'));
     expect(await move('activate', ' ')).toMatchObject(refusal(422, 'invalid'));
+    for (const state of ['applied', 'vouched', 'vetted'] as const) {
+      await put(api, state);
+      expect(await move('activate', 'in a hurry')).toMatchObject(refusal(409, 'conflict'));
+    }
+    await put(api, 'key_proved');
     expect(await move('activate', 'vouched for')).toMatchObject({
       status: 200,
       body: { state: 'active', reason: 'vouched for' },
@@ -102,6 +111,7 @@ eachEngine((engine) => {
       [member, `POST ${member}/suspend`, () => ({ reason: 'leaked' })],
     ];
     for (const [at, request, body] of changes) {
+      if (request.endsWith('/activate')) await put(api, 'key_proved');
       const tag = (await api.ask(admin, `GET ${at}`)).headers.get('etag') ?? '';
       const ask = (value: string) => api.ask(admin, request, { body: body(), headers: { 'if-match': value } });
       expect(tag).toMatch(/^"[0-9a-f]{32}"$/);
@@ -289,6 +299,7 @@ eachEngine((engine) => {
     const at = `/api/v1/contacts/${alpha.contactId}/certificates`;
     const give = (certificate: string) => api.ask(admin, `POST ${at}`, { body: { certificate } });
     expect(await give(old.public)).toMatchObject({ status: 201, body: { state: 'current', encryptionKey: null } });
+    await contacts.setProved(house.db, [alpha.contactId], NOW);
     house.clock.moveTo(NOW + 2 * DAY);
     const mail = await encryptedMail(letterOf(house, beta, { to: LISTS.distributors }), {
       recipients: [listCertificate(house, LISTS.distributors)],

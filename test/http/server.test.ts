@@ -1,5 +1,7 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
+import { DAY } from '../../src/clock.ts';
+import { openClock } from '../../src/embargo/clock-watch.ts';
 import { access } from '../../src/http/access.ts';
 import { createNumbers } from '../../src/http/numbers.ts';
 import { createHttp } from '../../src/http/server.ts';
@@ -164,6 +166,7 @@ eachEngine((engine) => {
     const lookUp = () => Promise.reject(new Error('nothing is looked up here'));
     return createHttp({
       seams: house,
+      clock: await openClock(house.db, house.clock, DAY),
       log,
       ready: async () => [],
       numbers: createNumbers(house, log),

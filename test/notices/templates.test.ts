@@ -29,7 +29,16 @@ test('words in clear do not even tell that it was a report', () => {
 });
 
 describe('a dispatch', () => {
-  const facts = { caseId: 'ORBIT-2026-0001', subject: 'Hole', text: 'One.\n\nTwo. \n', releaseAt: AT };
+  const known = {
+    summary: 'Who is inside gets out.',
+    severity: 'high, 8.8',
+    affected: ['orbit: from 1.2', 'orbit: before 1.0'],
+    detection: null,
+    mitigation: 'Keep it off.',
+    fixImpact: null,
+    permissions: ['Patched binaries must not be given out before the release.'],
+  };
+  const facts = { caseId: 'ORBIT-2026-0001', subject: 'Hole', text: 'One.\n\nTwo. \n', releaseAt: AT, ...known };
 
   test('begins with the embargo and quotes what will be published', () => {
     const { subject, text } = templates.dispatch({ ...facts, patches: [{ name: 'a.patch', sha256: 'f00' }] });
@@ -37,6 +46,16 @@ describe('a dispatch', () => {
     expect(text).toMatch(/^EMBARGOED until 2026-09-22 16:00:00 UTC\.\n/);
     expect(text).toContain('Patches (SHA-256):\n  f00  a.patch\n');
     expect(text).toContain('\n> One.\n>\n> Two.\n');
+  });
+
+  test('says what is known, each under its title, and nothing of what is not', () => {
+    const { text } = templates.dispatch({ ...facts, patches: [], text: null });
+    expect(text).toContain('\nSeverity: high, 8.8\n');
+    expect(text).toContain(
+      '\nIssue:\n\nWho is inside gets out.\n\nAffected:\n\norbit: from 1.2\norbit: before 1.0\n\nMitigation:\n',
+    );
+    expect(text).not.toMatch(/Detection|fix changes|What will be published/);
+    expect(text).toContain('\n  acknowledge ORBIT-2026-0001\n');
   });
 
   test('says so where there is no patch', () => {

@@ -968,6 +968,92 @@ describe('a signature that cannot be read', () => {
   });
 });
 
+describe('a text signed in clear says in its signature what it was made with', () => {
+  const { hash, signature } = openpgp.enums;
+  /** OpenPGP.js itself chooses no hash but those that the key prefers. */
+  const signedWith = async (hashAlgorithm: openpgp.enums.hash, headers: string, { keyPacket }: openpgp.PrivateKey) => {
+    const { packets: words } = await openpgp.createMessage({ text: 'the text' });
+    const { algorithm: publicKeyAlgorithm } = keyPacket;
+    const made = Object.assign(new openpgp.SignaturePacket(), {
+      signatureType: signature.text,
+      publicKeyAlgorithm,
+      hashAlgorithm,
+    });
+    // The settings are not in its types.
+    await Reflect.apply(made.sign, made, [keyPacket, words[0], new Date(AT), true, openpgp.config]);
+    const packets = new openpgp.PacketList<openpgp.SignaturePacket>();
+    packets.push(made);
+    const armored = new openpgp.Signature(packets).armor();
+    return mail(...text('-----BEGIN PGP SIGNED MESSAGE-----', headers, '', 'the text', armored));
+  };
+  const ofRae = () => openpgp.readPrivateKey({ armoredKey: rae.secret });
+
+  it.each([
+    ['SHA3-256', hash.sha3_256, 'Hash: SHA3-256'],
+    ['SHA3-512', hash.sha3_512, 'Hash: SHA3-512 '],
+    ['SHA-512, and names another one', hash.sha512, 'Hash: SHA256'],
+    ['SHA-512, and names several', hash.sha512, 'Hash: SHA3-256, RIPEMD160\nHash: SHA224,SHA512'],
+  ])('%s: it is read and credited', async (_, algorithm, headers) => {
+    expect(await open(await signedWith(algorithm, headers, await ofRae()))).toMatchObject({
+      form: 'cleartext-signed',
+      signer: { fingerprint: rae.fingerprint },
+    });
+  });
+
+  it.each(['Hash: PAY9', 'Hash: SHA512, pay 9', 'Hash: SHA512 pay 9', 'Hash:', 'hash: SHA512', 'Hash: SHA512\nCharset: x'])(
+    '%j is no header of that kind: refused as damaged',
+    async (headers) => {
+      const raw = await signedWith(hash.sha512, headers, await ofRae());
+      await expect(open(raw)).rejects.toMatchObject({ reason: 'malformed-mail' });
+    },
+  );
+});
+
+describe.skipIf(absent.gpg)(`a text that GnuPG signed in clear over a hash that is weak (${absent.gpg ?? 'here'})`, () => {
+  let gpg: GnuPG;
+  let signer: string;
+  beforeAll(async () => {
+    gpg = openGnuPG();
+    // Elliptic curves sign no hash as short as these.
+    signer = await gpg.generate({ userId: 'rsa@research.example', algorithm: 'rsa2048', encryption: null });
+  });
+  afterAll(() => gpg.close());
+
+  it.each([
+    ['RIPEMD160', 'RIPEMD160'],
+    ['SHA1', 'SHA1'],
+    ['SHA1', 'SHA512'],
+  ])('%s, said to be %s: it is read, and credits nobody', async (algorithm, header) => {
+    const { out, err } = await gpg.run(['--local-user', signer, '--digest-algo', algorithm, '--clearsign'], 'the text\n');
+    expect(out.toString(), err).toContain(`\nHash: ${algorithm}\n`);
+    const raw = mail(...text(out.toString().replace(`Hash: ${algorithm}`, `Hash: ${header}`)));
+    const certificate = await gpg.certificate(signer);
+    expect(await openMail({ raw, secrets: [secret], at: Date.now() }, async () => [certificate])).toMatchObject({
+      form: 'cleartext-signed',
+      signer: null,
+      signatures: [{ valid: false, reason: 'weak' }],
+    });
+  });
+});
+
+describe('a text signed in clear that quotes marks of armor', () => {
+  const signed = async (words: string) => {
+    const message = await openpgp.createCleartextMessage({ text: words });
+    return openpgp.sign({ message, signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }), date: new Date(AT) });
+  };
+
+  it.each([
+    ['an end of a signature', 'see\n -----END PGP SIGNATURE-----\nthere'],
+    ['one behind a no-break space', 'see\n\u00a0-----END PGP SIGNATURE-----\nthere'],
+    ['a whole signature', 'see\n  -----BEGIN PGP SIGNATURE-----\n\n  iHUE\n  -----END PGP SIGNATURE-----\nthere'],
+    ['one at the beginning of lines', 'see\n-----BEGIN PGP SIGNATURE-----\n\niHUE\n-----END PGP SIGNATURE-----\nthere'],
+  ])('%s: credited whole', async (_, words) => {
+    const opened = await open(mail(...text(await signed(words)).map((line) => Buffer.from(line).toString('latin1'))));
+    expect(opened).toMatchObject({ form: 'cleartext-signed', signer: { fingerprint: rae.fingerprint }, warnings: [] });
+    expect(seen(opened).text.trimEnd().replaceAll('\r', '')).toBe(words);
+  });
+});
+
 describe.skipIf(absent.gpg)(`a text that GnuPG signed in the octets of another charset (${absent.gpg ?? 'here'})`, () => {
   let gpg: GnuPG;
   beforeAll(async () => {

@@ -8,7 +8,7 @@ const PURPOSES = ['post', 'thread', 'owner', 'sendkey'] as const;
 const HERE = 'distributors@orbit.example';
 const addressed = { addressedTo: [HERE], intendedFor: [] };
 const THREAD = 'distributors+orbit-2026-0001.token@orbit.example';
-const onThisList: Signer = { contactId: 'c', active: true, memberState: 'active', lists: ['here'], ...addressed };
+const onThisList: Signer = { contactId: 'c', active: true, proved: true, memberState: 'active', lists: ['here'], ...addressed };
 const inactive: Signer = { ...onThisList, active: false };
 const suspended: Signer = { ...onThisList, memberState: 'suspended' };
 const elsewhere: Signer = { ...onThisList, lists: ['elsewhere'] };
@@ -90,6 +90,8 @@ describe('a post or a thread of a private list', () => {
     ['a suspended member', suspended, membersOnly],
     ['a member of another private list', elsewhere, membersOnly],
     ['a suspended team', suspendedTeam, membersOnly],
+    ['one who has not proved his key', { ...onThisList, proved: false }, membersOnly],
+    ['one of the team who has not proved his key', { ...ofTheTeam, proved: false }, membersOnly],
     ['a member of no list', { ...onThisList, lists: [] }, membersOnly],
   ])('signed by %s', (_, signer, expected) => {
     expect(verdict('private', { signer })).toEqual(expected);

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DAY, newId, SECOND } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
@@ -46,15 +47,12 @@ describe('the table of steps', () => {
     );
     expect(allowed).toEqual([
       'applied vouch vouched',
-      'applied activate active',
       'applied reject rejected',
       'applied remove removed',
       'vouched vet vetted',
-      'vouched activate active',
       'vouched reject rejected',
       'vouched remove removed',
       'vetted prove-key key_proved',
-      'vetted activate active',
       'vetted reject rejected',
       'vetted remove removed',
       'key_proved activate active',
@@ -147,7 +145,7 @@ eachEngine((engine) => {
   const ofContacts: Readonly<Record<string, (of: { id: string; contactId: string }) => Promise<() => Promise<unknown>>>> = {
     'contact add': async ({ id }) => {
       const { address, public: certificate } = await generate(`${newId(house.clock)}@gamma.example`, 'New', {});
-      return () => addContact(house, id, { address, name: null, certificate });
+      return () => addContact(house, RULES, id, { address, name: null, certificate });
     },
     'contact retire': async ({ contactId }) => {
       await contacts.setActive(house.db, contactId, true);
@@ -190,10 +188,33 @@ eachEngine((engine) => {
     }
   });
 
+  test('a certificate counts only where those who are to know of it are told', async () => {
+    const { id } = await apply(house, RULES, await application());
+    const [contact] = await contacts.ofMember(house.db, id);
+    const contactId = contact?.id ?? '';
+    const waiting = await proposed(contactId);
+    await proveCertificate(house, contactId, waiting);
+    await outbox(house).drain();
+    const insert = 'create trigger nobody_is_told before insert on posts';
+    const broken =
+      engine.name === 'sqlite'
+        ? sql.raw(`${insert} when new.kind = 'alert' begin select raise(abort, 'the disk is full'); end`)
+        : sql.raw(`alter table posts add constraint nobody_is_told check (kind <> 'alert') not valid`);
+    await broken.execute(house.db);
+    await expect(approveCertificate(house, contactId, waiting, lena)).rejects.toThrow();
+    expect(await certificates.byId(house.db, waiting)).toMatchObject({ state: 'proposed' });
+    await sql
+      .raw(engine.name === 'sqlite' ? 'drop trigger nobody_is_told' : 'alter table posts drop constraint nobody_is_told')
+      .execute(house.db);
+    await approveCertificate(house, contactId, waiting, lena);
+    const told = (await outbox(house).drain()).map(({ to }) => to);
+    expect(told.sort()).toEqual([...house.team.map(({ address }) => address), 'security@gamma.example'].sort());
+  });
+
   test('two at once: one of them is done, the other is refused', async () => {
     const { id } = await apply(house, RULES, await application());
     for (const [state, first, second] of [
-      ['applied', 'activate', 'reject'],
+      ['key_proved', 'activate', 'reject'],
       ['active', 'suspend', 'suspend'],
       ['suspended', 'reinstate', 'reinstate'],
     ] as const) {
@@ -236,7 +257,7 @@ eachEngine((engine) => {
     expect(await contacts.byAddress(house.db, whole.contact.address)).toMatchObject({ member_id: id, active: 1 });
     await decide(house, RULES, id, 'reject', { reason: 'again' });
     const zeta = await addMember(house, { organisation: 'Zeta', product: null, lists: [] });
-    await addContact(house, zeta.id, { ...whole.contact, name: null, certificate: String(whole.contact.certificate) });
+    await addContact(house, RULES, zeta.id, { ...whole.contact, name: null, certificate: String(whole.contact.certificate) });
     await decide(house, RULES, zeta.id, 'reject', { reason: 'again' });
     const entry = { organisation: 'Epsilon', lists: [LISTS.distributors] };
     const people = [{ address: whole.contact.address, certificate: String(whole.contact.certificate) }];
@@ -254,7 +275,8 @@ eachEngine((engine) => {
     const whole = await application();
     const { id } = await apply(house, RULES, whole);
     const old = await generate('old@gamma.example', 'Old', {});
-    await addContact(house, id, { address: 'old@gamma.example', name: null, certificate: old.public });
+    await addContact(house, RULES, id, { address: 'old@gamma.example', name: null, certificate: old.public });
+    await put(id, 'key_proved');
     await decide(house, RULES, id, 'activate', { reason: 'known', lists: [LISTS.distributors] });
     const gina = (await contacts.byAddress(house.db, whole.contact.address))?.id ?? '';
     await proveCertificate(house, gina, (await certificates.current(house.db, gina))?.id ?? '');
@@ -264,6 +286,7 @@ eachEngine((engine) => {
     await apply(house, RULES, whole);
     await put(id, 'vetted');
     expect(await askForProof(house, RULES, id)).toBe(1);
+    await put(id, 'key_proved');
     await decide(house, RULES, id, 'activate', { reason: 'again', lists: [LISTS.distributors] });
     const active = (await contacts.ofMember(house.db, id)).filter((one) => one.active === 1);
     expect(active.map(({ address }) => address)).toEqual([whole.contact.address]);
@@ -324,6 +347,11 @@ eachEngine((engine) => {
     'nobody who is %s is asked to prove what he has: that would count for nothing later',
     async (state) => {
       const { id } = await apply(house, RULES, await application());
+      await contacts.setProved(
+        house.db,
+        (await contacts.ofMember(house.db, id)).map((one) => one.id),
+        house.clock.now(),
+      );
       await put(id, state);
       await expect(askForProof(house, RULES, id)).rejects.toMatchObject({ reason: 'conflict' });
     },

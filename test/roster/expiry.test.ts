@@ -67,6 +67,20 @@ eachEngine((engine) => {
     expect(told).toEqual(['10: 30', '26: 14', '37: 3']);
   });
 
+  test('where the mail to the team cannot be written, nobody was warned, and the next time warns everybody', async () => {
+    later(11);
+    let written = 0;
+    const keep: House['pgp']['keep'] = async (...of) => {
+      if (++written === 2) throw new Error('the disk is full');
+      return house.pgp.keep(...of);
+    };
+    await expect(watchCertificates({ ...house, pgp: { ...house.pgp, keep } }, 'orbit')).rejects.toThrow('the disk is full');
+    expect(await sent()).toEqual({ hers: [], team: 0 });
+    await watchCertificates(house, 'orbit');
+    const { hers, team } = await sent();
+    expect([hers.length, team]).toEqual([1, house.team.length]);
+  });
+
   describe('when it has ended', () => {
     test('the member is held, asked for a new one in words that say nothing, and his copies wait', async () => {
       later(41);
@@ -163,9 +177,12 @@ eachEngine((engine) => {
 
   test('a member with another contact who can be encrypted to is not held', async () => {
     const other = await makeParty('greg@gamma.example');
-    const row = { id: 'greg', member_id: memberId, address: other.address, name: null, active: 1, created_at: house.clock.now() };
-    await contacts.insert(house.db, row);
-    await addCertificate(house, 'greg', other.public);
+    const { contact } = await addContact(house, house.identity, memberId, {
+      address: other.address,
+      name: null,
+      certificate: other.public,
+    });
+    await contacts.setProved(house.db, [contact.id], house.clock.now());
     later(41);
     await watchCertificates(house, 'orbit');
     expect(await stateOf()).toBe('active');
@@ -177,7 +194,9 @@ eachEngine((engine) => {
   describe('where another contact of the member can be encrypted to', () => {
     beforeEach(async () => {
       const other = await makeParty('greg@gamma.example');
-      await addContact(house, memberId, { address: other.address, name: null, certificate: other.public });
+      const greg = { address: other.address, name: null, certificate: other.public };
+      const { contact } = await addContact(house, house.identity, memberId, greg);
+      await contacts.setProved(house.db, [contact.id], house.clock.now());
       await sent();
     });
 
@@ -212,7 +231,7 @@ eachEngine((engine) => {
   });
 
   test('a year after he was made active the team is told, once, and a person says that he was looked at', async () => {
-    await house.db.updateTable('members').set({ state: 'applied' }).where('id', '=', memberId).execute();
+    await house.db.updateTable('members').set({ state: 'key_proved' }).where('id', '=', memberId).execute();
     await decide(house, { project: 'orbit' }, memberId, 'activate', { reason: 'test' });
     await sent();
     expect(await watchReviews(house)).toBe(false);

@@ -37,12 +37,18 @@ eachEngine((engine) => {
 
   test('the contacts of a member are told of one who is added, retired and reinstated, and he is himself', async () => {
     const amy = await makeParty('amy@alpha.example');
-    const { contact } = await addContact(house, memberId, { address: amy.address, name: null, certificate: amy.public });
+    const { contact } = await addContact(house, house.identity, memberId, {
+      address: amy.address,
+      name: null,
+      certificate: amy.public,
+    });
     const both = (became: string) => {
       const subjects = [`A contact of "Alpha" was ${became}`];
       return { [alpha.address]: subjects, [amy.address]: subjects };
     };
-    expect(await told(alpha, amy)).toEqual(both('added'));
+    const added = both('added');
+    const asked = 'Prove your certificate to orbit';
+    expect(await told(alpha, amy)).toEqual({ ...added, [amy.address]: [...(added[amy.address] ?? []), asked] });
     await setContactActive(house, contact.id, false, 'has left');
     expect(await told(alpha, amy)).toEqual(both('retired'));
     await setContactActive(house, contact.id, true, 'is back');
@@ -53,7 +59,7 @@ eachEngine((engine) => {
     await expect(setContactActive(house, alpha.contactId, true, 'is there')).rejects.toMatchObject({ reason: 'conflict' });
     const amy = await makeParty('amy@alpha.example');
     const taken = { address: house.members[1].address, name: null, certificate: amy.public };
-    await expect(addContact(house, memberId, taken)).rejects.toMatchObject({ reason: 'conflict' });
+    await expect(addContact(house, house.identity, memberId, taken)).rejects.toMatchObject({ reason: 'conflict' });
     expect(await told()).toEqual({});
   });
 

@@ -67,7 +67,7 @@ eachEngine((engine) => {
       const entry = { organisation: 'Alpha', lists: [], contacts: [{ address, certificate }] };
       const contact =
         how === 'added'
-          ? addContact(house, await idOf('Alpha'), { address, name: null, certificate })
+          ? addContact(house, house.identity, await idOf('Alpha'), { address, name: null, certificate })
           : importRoster(house, [entry], { activate: null, dryRun: false });
       await atOnce([contact, addRecipient(house, { list: LISTS.announce, address, kind: 'external' })]);
       const places = [

@@ -1,4 +1,8 @@
 import { describe, expect, it, test } from 'vitest';
+import { withoutFurniture } from '../../src/embargo/boilerplate.ts';
+import { fingerprint, nameKey } from '../../src/embargo/fingerprint.ts';
+import { hunksIn } from '../../src/embargo/hunks.ts';
+import { embargoedIn, watch } from '../../src/embargo/recognise.ts';
 import { parseMailboxes } from '../../src/mail/address.ts';
 import { armoredLines, blocksIn, dearmor, htmlLines } from '../../src/mail/armor.ts';
 import { automatic, isLoop } from '../../src/mail/automatic.ts';
@@ -26,6 +30,7 @@ const UNITS = [
   '<', '<a', '<p>', '<br', '<pre>', '<pre ', '<!--', '<!-->', '<style</style', '<style></style', '</title', '<script>', '&', '&#160;<p>', '<div class="header-protection-legacy-display',
   'begin 1 a\n', 'begin 1 ', '=ybegin name=', '-----BEGIN PGP', '-----BEGIN PGP MESSAGE-----\n', '-----BEGIN PGP MESSAGE----- ', '-----END PGP MESSAGE-----    ',
   '-----BEGIN PGP SIGNED MESSAGE-----\n', '-----BEGIN PGP MESSAGE-----\n\nA\n-----END PGP MESSAGE-----\n', 'A\n', '=41', '=\n', '=?', '=?utf-8?q?a?= ',
+  `${'A'.repeat(40)}\n`, 'CVE-2026-9900', '99001 ', '> > @@ -1 +1 @@\n', 'begin 644 a\n#86)C\n',
   '(', '"', '"a" ', ',', ';', '; a=b', '\\', '\u001b$B', 'vouch for ', 'reject ', 'Subject: x\n', 'final-recipient: ', 'because\n', '550 5.1.1 ', '<a@b.example>: ', 'message ',
 ];
 
@@ -62,6 +67,16 @@ const SHAPES: Readonly<Record<string, (text: string) => string>> = {
   'a file': (text) => `Content-Type: application/octet-stream; name=a.asc\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n${text}`,
   'a field': (text) => `Subject: ${text.replace(/\n/g, '\n ').slice(0, LONGEST_FIELD)}\r\nMessage-ID: <a@b>\r\n\r\nx`,
 };
+
+const WATCHED = watch([
+  fingerprint('ORBIT-2026-0001', {
+    ids: ['CVE-2026-99001', 'x'],
+    texts: ['a mail begins with a great many marks of quotation, and then nothing else comes'],
+    patches: [
+      { name: 'a.patch', bytes: Buffer.from('@@ -1 +1 @@\n-one line of it goes away\n+another line of it comes in place\n') },
+    ],
+  }),
+]);
 
 /** What the way of a mail in does with it. */
 const LOOKS: Readonly<Record<string, (mail: Entity) => unknown>> = {
@@ -108,6 +123,13 @@ const READS: Readonly<Record<string, (text: string) => unknown>> = {
   charsetOf: (text) => charsetOf(Buffer.from(text), 'windows-1252'),
   'octetsIn, for a signature': (text) => [octetsIn(text, 'iso-2022-jp'), octetsIn(text, 'iso-8859-15')],
   'windows-1252': (text) => decoderFor('windows-1252')?.decode(Buffer.from(text)),
+  'what is embargoed': (text) => [withoutFurniture(text), hunksIn(text), nameKey(text)],
+  ...Object.fromEntries(
+    ['text/plain\n\n', 'text/plain\n\n@@ -1 +1 @@\n', 'text/html\n\n', 'text/plain; format=flowed; delsp=yes\n\n'].map((head) => [
+      `embargoedIn, ${JSON.stringify(head)}`,
+      (text: string) => embargoedIn(parseEntity(Buffer.from(`Content-Type: ${head}${text}`)), WATCHED),
+    ]),
+  ),
   textPart: (text) => textPart(text),
   words,
 };

@@ -79,7 +79,11 @@ eachEngine((engine) => {
   test('a retired certificate that was extended since waits with what it says now', async () => {
     const born = house.clock.now() - DAY;
     const gina = await generate('gina@gamma.example', 'gina', { born, lifetime: (41 * DAY) / SECOND });
-    const added = await addContact(house, await idOf('Beta'), { address: gina.address, name: null, certificate: gina.public });
+    const added = await addContact(house, house.identity, await idOf('Beta'), {
+      address: gina.address,
+      name: null,
+      certificate: gina.public,
+    });
     const { id } = added.certificate;
     await retireCertificate(house, added.contact.id, id, lena);
     house.clock.moveTo(house.clock.now() + 50 * DAY);
@@ -100,7 +104,7 @@ eachEngine((engine) => {
       await expect(applyUnseen(house, RULES, wish(organisation))).rejects.toMatchObject(REVOKED);
     }
     const contact = { address: alpha.address, name: null, certificate: alpha.public };
-    await expect(addContact(house, await idOf('Beta'), contact)).rejects.toMatchObject(REVOKED);
+    await expect(addContact(house, house.identity, await idOf('Beta'), contact)).rejects.toMatchObject(REVOKED);
     const beta = house.members[1].contactId;
     await expect(addCertificate(house, beta, alpha.public)).rejects.toMatchObject(REVOKED);
     const entry = { organisation: 'Gamma', lists: [LISTS.distributors], contacts: [contact] };
@@ -121,7 +125,7 @@ eachEngine((engine) => {
     const facts = await house.pgp.readCertificate(await changed(gina, house.clock.now(), { revoked: true }));
     await house.db.transaction().execute((trx) => keepStranger(trx, house, facts));
     const contact = { address: gina.address, name: null, certificate: gina.public };
-    await expect(addContact(house, await idOf('Beta'), contact)).rejects.toMatchObject(REVOKED);
+    await expect(addContact(house, house.identity, await idOf('Beta'), contact)).rejects.toMatchObject(REVOKED);
   });
 
   test('one that becomes known of a certificate that waits keeps a person from approving it', async () => {

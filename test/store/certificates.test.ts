@@ -25,7 +25,7 @@ eachEngine((engine) => {
         id,
         fingerprint: 'AAAA',
         data: Buffer.from('AAAA'),
-        contact: { id: 'a@alpha.example', address: 'a@alpha.example', name: null, active: true },
+        contact: { id: 'a@alpha.example', address: 'a@alpha.example', name: null, active: true, proved: true },
         member: { id: 'Alpha', organisation: 'Alpha', state: 'active' },
         lists: ['a', 'b'],
       },

@@ -10,7 +10,7 @@ export const RELEASE_AT = 1_790_092_800_000;
 export const releaseCase = sql`update cases set state = 'released', public_post_id = 'public', public_digest = '-', released_at = ${RELEASE_AT} where id = 'ORBIT-1'`;
 
 export function approval(person: string, { token = person, hash = 'bundle', case: id = 'ORBIT-1' } = {}): RawBuilder<unknown> {
-  return sql`insert into approvals values (${id}, ${hash}, ${person}, ${token}, 1)`;
+  return sql`insert into approvals (case_id, hash, person_id, token_id, approved_at) values (${id}, ${hash}, ${person}, ${token}, 1)`;
 }
 
 /** A public delivery of the public post, unless told otherwise; `or` is SQLite's conflict clause. */
@@ -39,7 +39,7 @@ const armedCase = (id: string, number: number) =>
   sql`insert into cases (id, year, number, state, list_id, thread_token, received_at, revision, release_at, draft_post_id, bundle_hash, updated_at)
    values (${id}, 2026, ${number}, 'armed', 'security', ${`t${number}`}, 1, 1, ${RELEASE_AT}, 'draft', 'bundle', 1)`;
 const person = (name: string) => [
-  sql`insert into contacts (id, member_id, address, created_at) values (${name}, 'team', ${`${name}@orbit.example`}, 1)`,
+  sql`insert into contacts (id, member_id, address, created_at, proved_at) values (${name}, 'team', ${`${name}@orbit.example`}, 1, 1)`,
   sql`insert into tokens (id, name, role, hash, person_id, created_at) values (${name}, ${name}, 'team', ${`h-${name}`}, ${name}, 1)`,
 ];
 

@@ -72,6 +72,7 @@ eachEngine((engine) => {
       id: 'alpha',
       member_id: 'm',
       address: 'a@alpha.example',
+      proved_at: NOW,
       name: null,
       active: 1,
       created_at: NOW,

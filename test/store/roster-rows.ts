@@ -24,7 +24,15 @@ export async function addMember(db: Database, organisation: string, state: Membe
 
 /** The id of a new contact is its address, as written. */
 export async function addContact(db: Database, memberId: string, address: string): Promise<string> {
-  await contacts.insert(db, { id: address, member_id: memberId, address, name: null, active: 1, created_at: NOW });
+  await contacts.insert(db, {
+    id: address,
+    member_id: memberId,
+    address,
+    name: null,
+    active: 1,
+    created_at: NOW,
+    proved_at: NOW,
+  });
   return address;
 }
 

@@ -8,7 +8,7 @@ import * as initial from '../../migrations/0001_initial.ts';
 import * as gate from '../../migrations/0002_gate.ts';
 import { newToken } from '../../src/clock.ts';
 import { type Database, type DatabaseConfig, makeDatabase } from '../../src/store/database.ts';
-import { migrate } from '../../src/store/migrate.ts';
+import { migrate, migrations } from '../../src/store/migrate.ts';
 import { RELEASE_AT } from './gate-rows.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'curfew-upgrade-'));
@@ -38,6 +38,34 @@ async function before(db: Database): Promise<void> {
   ])
     await statement.execute(db);
 }
+
+/** A database as the migration before the proofs of contacts left it, with a contact of a member in each of several states. */
+async function beforeProofs(db: Database): Promise<void> {
+  const older = Object.fromEntries(Object.entries(migrations).filter(([name]) => name < '0012'));
+  const { error } = await new Migrator({ db, provider: { getMigrations: async () => older } }).migrateToLatest();
+  if (error) throw error;
+  for (const state of ['applied', 'vetted', 'active', 'key_hold', 'suspended', 'removed'])
+    for (const statement of [
+      sql`insert into members (id, organisation, state, created_at, updated_at) values (${state}, ${state}, ${state}, 1, 1)`,
+      sql`insert into contacts (id, member_id, address, created_at) values (${state}, ${state}, ${`${state}@x.example`}, 2)`,
+      sql`insert into certificates (id, contact_id, fingerprint, data, state, created_at)
+        values (${state}, ${state}, ${state}, ${Buffer.alloc(1)}, 'current', 2)`,
+    ])
+      await statement.execute(db);
+  await sql`insert into key_proofs values ('p', 'vetted', 'vetted', 'n', 3, 4), ('q', 'applied', 'applied', 'm', 3, null)`.execute(
+    db,
+  );
+}
+
+const proofs = (db: Database) => db.selectFrom('contacts').select(['id', 'proved_at']).orderBy('id').execute();
+const PROVED = [
+  { id: 'active', proved_at: 2 },
+  { id: 'applied', proved_at: null },
+  { id: 'key_hold', proved_at: 2 },
+  { id: 'removed', proved_at: null },
+  { id: 'suspended', proved_at: 2 },
+  { id: 'vetted', proved_at: 4 },
+];
 
 const digests = (db: Database) => db.selectFrom('cases').select(['id', 'public_digest']).orderBy('id').execute();
 const UPGRADED = [
@@ -81,24 +109,45 @@ test('of several that are to be made, the last one fails: none was made, and all
   });
 });
 
+test('who got copies until now goes on getting them, and whoever proved a key has proved it: sqlite', async () => {
+  await using({ sqlite: join(folder, 'proofs.db') }, async (db) => {
+    await beforeProofs(db);
+    await migrate(db);
+    expect(await proofs(db)).toEqual(PROVED);
+  });
+});
+
 const server = inject('postgres');
 
 describe.skipIf('absent' in server)('postgres', () => {
   const adminUrl = 'url' in server ? server.url : '';
-  const name = `upgrade_${newToken(6)}`;
+  const names = [`upgrade_${newToken(6)}`, `upgrade_${newToken(6)}`] as const;
   const query = async (statement: string) => {
     const client = new pg.Client({ connectionString: adminUrl });
     await client.connect();
     await client.query(statement).finally(() => client.end());
   };
-  afterAll(() => query(`drop database if exists ${name} with (force)`));
+  afterAll(async () => {
+    for (const name of names) await query(`drop database if exists ${name} with (force)`);
+  });
+  const inNew = async (name: string, act: (db: Database) => Promise<void>) => {
+    await query(`create database ${name}`);
+    await using({ postgres: Object.assign(new URL(adminUrl), { pathname: `/${name}` }).href }, act);
+  };
 
   test('what was released before keeps the digest of its public post', async () => {
-    await query(`create database ${name}`);
-    await using({ postgres: Object.assign(new URL(adminUrl), { pathname: `/${name}` }).href }, async (db) => {
+    await inNew(names[0], async (db) => {
       await before(db);
       await migrate(db);
       expect(await digests(db)).toEqual(UPGRADED);
+    });
+  });
+
+  test('who got copies until now goes on getting them, and whoever proved a key has proved it', async () => {
+    await inNew(names[1], async (db) => {
+      await beforeProofs(db);
+      await migrate(db);
+      expect(await proofs(db)).toEqual(PROVED);
     });
   });
 });

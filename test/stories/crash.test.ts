@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type Instant, SECOND, systemClock } from '../../src/clock.ts';
+import { HOUR, type Instant, SECOND, systemClock } from '../../src/clock.ts';
 import { LISTS } from '../support/house.ts';
 import { type Instance, MEMBERS, openInstance, TEAM } from '../support/instance.ts';
 import { makeParty, openCopy } from '../support/party.ts';
@@ -181,4 +181,26 @@ test('killed between the release and the first public copy: published once after
   expect(sink.mails).toEqual([]);
   gateway.open();
   await expectReleasedOnce('gus');
+});
+
+test('the date was set while it was dead: nothing is published, although the instant has come, until an admin confirms the clock', async () => {
+  const { id, releaseAt } = await embargoed('hal', 4 * SECOND);
+  await house.stop();
+  house.setDate(-HOUR);
+  await house.start();
+  await pause(releaseAt - systemClock.now());
+  await sink.waitFor(TEAM.length);
+  expect(counted(sink.mails)).toEqual(Object.fromEntries([...TEAM].sort().map((address) => [address, 1])));
+  const named = ['--name', 'clock', '--role', 'admin', '--person', TEAM[0], '--json'];
+  const { token } = JSON.parse((await house.curfew('token', 'create', ...named)).stdout);
+  const early = await house.api(token, 'POST', `/cases/${id}/release-now`);
+  expect(early).toMatchObject({ status: 503, body: { code: 'clock-suspect' } });
+  const { body } = await house.api(token, 'GET', '/clock');
+  expect(body).toMatchObject({ trusted: false, why: 'behind', here: true });
+  sink.mails.length = 0;
+  expect(await house.api(token, 'POST', '/clock/confirm', { wall: body['wall'] })).toMatchObject({ status: 200 });
+  // And that the clock is believed again.
+  const told = [...MEMBERS, ...PUBLIC, ...TEAM, reporter('hal')].sort();
+  await sink.waitFor(told.length);
+  expect(counted(sink.mails)).toEqual(Object.fromEntries(told.map((address) => [address, 1])));
 });

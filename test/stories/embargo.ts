@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { type Instant, toIso } from '../../src/clock.ts';
+import { KNOWN } from '../embargo/armed.ts';
 import { encryptedMail, type Letter } from '../support/compose.ts';
 import { LISTS } from '../support/house.ts';
 import { type Instance, TEAM } from '../support/instance.ts';
@@ -40,6 +41,7 @@ export async function arm(house: Instance, id: string, wish: Release): Promise<v
   const patch = wish.patch ?? { name: 'fix.patch', bytes: Buffer.from('--- a\n+++ b\n') };
   const [lena, dirk] = await Promise.all([house.token(TEAM[0]), house.token(TEAM[1])]);
   const body = { name: patch.name, content: patch.bytes.toString('base64') };
+  await must(house, lena, 'PATCH', `/cases/${id}`, KNOWN);
   await must(house, lena, 'POST', `/cases/${id}/patches`, body);
   const answer = await must(house, lena, 'PUT', `/cases/${id}/schedule`, { releaseAt: toIso(releaseAt), subject, text });
   const hash = answer['bundleHash'];

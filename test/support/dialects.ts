@@ -1,5 +1,4 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, describe, inject } from 'vitest';
@@ -23,25 +22,30 @@ export interface Engine {
  * @example eachEngine((engine) => { test('stores a case', async () => { const { db } = await engine.open(); ... }); });
  */
 export function eachEngine(define: (engine: Engine) => void): void {
-  describe('sqlite', () => define({ name: 'sqlite', open: opener(sqlite()) }));
+  describe('sqlite', () => define({ name: 'sqlite', open: opener(SQLITE) }));
   const server = inject('postgres');
   if ('absent' in server)
     describe.skip(`postgres (absent: ${server.absent})`, () => define({ name: 'postgres', open: neverOpened }));
-  else describe('postgres', () => define({ name: 'postgres', open: opener(postgres(server.url)) }));
+  else {
+    onPostgres ??= postgres(server.url);
+    const source = onPostgres;
+    describe('postgres', () => define({ name: 'postgres', open: opener(source) }));
+  }
 }
 
 /** On SQLite alone: for what costs and has no part in the database. */
 export function oneEngine(define: (engine: Engine) => void): void {
-  describe('sqlite', () => define({ name: 'sqlite', open: opener(sqlite()) }));
+  describe('sqlite', () => define({ name: 'sqlite', open: opener(SQLITE) }));
 }
 
 const neverOpened = () => Promise.reject(new Error('PostgreSQL is absent'));
 
-/** Where databases come from, once a test file. */
+/** Where databases come from, for all test files of this process. What it has made goes with the run. */
 interface Source {
   create(): Promise<DatabaseConfig>;
   drop(config: DatabaseConfig): Promise<void>;
-  end(): Promise<void>;
+  /** At the end of a test file. */
+  tidy(): Promise<void>;
 }
 
 function opener(source: Source): () => Promise<TestDatabase> {
@@ -52,7 +56,7 @@ function opener(source: Source): () => Promise<TestDatabase> {
       await source.drop(config);
     }
   });
-  afterAll(() => source.end());
+  afterAll(() => source.tidy());
   return async () => {
     const config = await source.create();
     const database = { db: openDatabase(config), config };
@@ -71,29 +75,32 @@ async function migrated(config: DatabaseConfig): Promise<void> {
 }
 
 function sqlite(): Source {
-  const folder = mkdtempSync(join(tmpdir(), 'curfew-sqlite-'));
-  const template = join(folder, 'template.db');
-  let made: Promise<void> | undefined;
+  const making = async () => {
+    const template = join(mkdtempSync(join(inject('folder'), 'template-')), 'curfew.db');
+    await migrated({ sqlite: template });
+    return template;
+  };
+  let made: Promise<string> | undefined;
   return {
     create: async () => {
-      made ??= migrated({ sqlite: template });
-      await made;
-      const path = join(mkdtempSync(join(folder, 'database-')), 'curfew.db');
+      made ??= making();
+      const template = await made;
+      const path = join(mkdtempSync(join(inject('folder'), 'database-')), 'curfew.db');
       copyFileSync(template, path);
       return { sqlite: path };
     },
     drop: async (config) => {
       if ('sqlite' in config) rmSync(join(config.sqlite, '..'), { recursive: true, force: true });
     },
-    end: async () => rmSync(folder, { recursive: true, force: true }),
+    tidy: async () => {},
   };
 }
 
-/** Making a database takes PostgreSQL a fifth of a second, emptying one a few milliseconds: they are used again within a file. */
+/** Making a database takes PostgreSQL a fifth of a second, emptying one a few milliseconds: they are used again within this process. */
 function postgres(url: string): Source {
   const server = new pg.Pool({ connectionString: url, max: 1 });
   const at = (name: string) => Object.assign(new URL(url), { pathname: `/${name}` }).href;
-  const made = new Map<string, { name: string; owner: pg.Client }>();
+  const owners = new Map<string, pg.Client>();
   const free: string[] = [];
   const make = async () => {
     const name = `test_${process.pid}_${process.hrtime.bigint()}`;
@@ -101,25 +108,30 @@ function postgres(url: string): Source {
     await migrated({ postgres: at(name) });
     const owner = new pg.Client({ connectionString: at(name) });
     await owner.connect();
-    made.set(at(name), { name, owner });
+    owners.set(at(name), owner);
     return at(name);
   };
   return {
     create: async () => ({ postgres: free.pop() ?? (await make()) }),
     drop: async (config) => {
       if (!('postgres' in config)) return;
-      await made.get(config.postgres)?.owner.query(EMPTY);
+      await owners.get(config.postgres)?.query(EMPTY);
       free.push(config.postgres);
     },
-    end: async () => {
-      for (const { name, owner } of made.values()) {
-        await owner.end();
-        await server.query(`drop database ${name} with (force)`);
-      }
-      await server.end();
+    // Deleted rows are gone through again and again, until they are swept out.
+    tidy: async () => {
+      for (const owner of owners.values()) await owner.query(`vacuum ${await tablesOf(owner)}`);
     },
   };
 }
+
+async function tablesOf(client: pg.Client): Promise<string> {
+  const { rows } = await client.query<{ name: string }>(`select tablename as name from pg_tables where schemaname = 'public'`);
+  return rows.map(({ name }) => name).join();
+}
+
+const SQLITE = sqlite();
+let onPostgres: Source | undefined;
 
 /** Ends whatever connection a test forgot, and takes every row but what a migration wrote; the schema stays, so no test may change it. */
 const EMPTY = `do $$ declare name text; begin

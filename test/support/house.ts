@@ -1,4 +1,3 @@
-import { afterAll } from 'vitest';
 import { SYSTEM } from '../../src/audit/entry.ts';
 import { type MovingClock, movingClock } from '../../src/clock.ts';
 import { defaultWords } from '../../src/notices/words.ts';
@@ -19,6 +18,7 @@ import type { ListRole, TokenRole } from '../../src/store/schema.ts';
 import { NOW } from '../store/roster-rows.ts';
 import { encryptedMail } from './compose.ts';
 import { makeParty, type Party } from './party.ts';
+import { PROJECT } from './project.ts';
 
 export const LISTS = {
   security: 'security@orbit.example',
@@ -45,19 +45,20 @@ export interface House extends Seams {
   report(words?: { subject?: string; text?: string }, from?: string): Promise<string>;
 }
 
-/** Gives what builds a house in a fresh database, its clock at NOW. Call it where a describe block begins. */
+/** Gives what builds a house in a fresh database, its clock at NOW. */
 export function housing(): (db: Database) => Promise<House> {
-  let pgp: Pgp | undefined;
-  afterAll(() => pgp?.close());
   return (db) => {
     pgp ??= createPgp(1);
     return build(db, pgp);
   };
 }
 
+/** Its threads are those of every house of this process, and end with it: they take half a second to start. */
+let pgp: Pgp | undefined;
+
 const keys = new Map<string, Promise<ListKey>>();
 
-/** The same key again within a test file: making one takes a while. */
+/** The same key again within this process: making one takes a while. */
 function listKey(address: string): Promise<ListKey> {
   const making = async () => {
     const { armored } = await createListKey({ name: 'Orbit', address, passphrase: 'orbit', now: NOW });
@@ -71,7 +72,7 @@ function listKey(address: string): Promise<ListKey> {
 async function build(db: Database, pgp: Pgp): Promise<House> {
   const clock = movingClock(NOW);
   const keyring = keyringOf([]);
-  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM, words: defaultWords };
+  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM, words: defaultWords, project: PROJECT };
   const roles = { security: 'intake', distributors: 'private', announce: 'public' } as const satisfies Record<string, ListRole>;
   for (const [id, role] of Object.entries(roles)) {
     const key = await listKey(`${id}@orbit.example`);

@@ -54,6 +54,8 @@ export interface Instance {
   rows<Row>(statement: string, ...parameters: unknown[]): Row[];
   /** As if their minutes had passed: what was deferred is due now. */
   makeDue(): void;
+  /** While it is stopped: as if the date of the machine had been set by `ms` since it ran. */
+  setDate(ms: number): void;
   /** Resolves when no copy is queued or under way. */
   settled(): Promise<void>;
   certificate(list: string): Promise<string>;
@@ -162,11 +164,12 @@ function instanceOf(project: Project): Instance {
     curfew: (...args) => runCurfew([...args, '--config', config], surroundings),
     rows: (statement, ...parameters) => withSqlite(database, (db) => db.prepare(statement).all(...parameters)) as never,
     makeDue: () => withSqlite(database, (db) => db.exec(`update deliveries set due_at = 0 where state = 'deferred'`), false),
+    setDate: (ms) => withSqlite(database, (db) => db.exec(`update clock_lines set line = line - ${ms}`), false),
     settled: () => settled(instance),
     certificate: remembered((list) => must(instance, 'keys', 'export', list)),
     enrol: async (...entries) => {
       writeFileSync(join(root, 'roster.json'), JSON.stringify(entries));
-      await must(instance, 'roster', 'import', join(root, 'roster.json'), '--activate', '--reason', 'known for years');
+      await must(instance, 'roster', 'import', join(root, 'roster.json'), '--activate', '--reason', 'known for years', '--quiet');
     },
     token: remembered(async (person) => {
       const { code, stdout, stderr } = await instance.curfew(

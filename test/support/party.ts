@@ -18,7 +18,7 @@ const BORN: Instant = 1_735_689_600_000;
 
 const parties = new Map<string, Promise<Party>>();
 
-/** The party of that address: the same key again within a test file. The key is one that GnuPG takes as well. */
+/** The party of that address: the same key again within this process. The key is one that GnuPG takes as well. */
 export function makeParty(address: string, name = address.split('@', 1)[0] ?? address): Promise<Party> {
   const party = parties.get(address) ?? generate(address, name, {});
   parties.set(address, party);

@@ -1,0 +1,54 @@
+import { Check } from 'typebox/value';
+import { writeNotice } from '../notices/write.ts';
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
+import type { Case } from '../store/schema.ts';
+import { checkDetails, Details, noDetails, readDetails, scored } from './details.ts';
+import { caseFor, take } from './step.ts';
+
+/** What is known of a case, opened; it lives in memory for the time of one move. Throws `cannot-open`, `not-ready`. */
+export async function detailsOf(
+  { db, pgp, keyring }: Seams,
+  about: Pick<Case, 'id' | 'list_id' | 'details_post_id'>,
+): Promise<Details> {
+  if (about.details_post_id === null) return noDetails;
+  const list = await lists.byId(db, about.list_id);
+  const secrets = (list ? keyring.family(list.fingerprint) : []).map(({ secret }) => secret);
+  if (secrets.length === 0) throw new Refusal('not-ready', undefined, `there is no key for the list of ${about.id}`);
+  const post = await posts.byId(db, about.details_post_id);
+  if (!post) throw new Error(`the details of ${about.id} are gone`);
+  return readDetails(Buffer.from(await pgp.reopen(post.content, secrets)).toString('utf8'));
+}
+
+export interface Described {
+  case: Case;
+  details: Details;
+}
+
+/**
+ * Changes what is known of a case: of the fields, those that are given. The whole is kept sealed, and every version of it. With the
+ * first CVSS vector or rating the case is in fix. Throws Refusal: `invalid` for what is no vector, and what a step refuses.
+ */
+export async function describe(seams: Seams, caseId: string, fields: Partial<Details>, expected?: number): Promise<Described> {
+  const { db, clock } = seams;
+  const seen = await caseFor(db, seams, caseId, 'describe', expected);
+  const details = { ...(await detailsOf(seams, seen)), ...fields };
+  if (!Check(Details, details)) throw new Refusal('invalid', 'The details are not what they have to be');
+  checkDetails(details);
+  const list = await lists.byId(db, seen.list_id);
+  if (!list) throw new Error(`the list of ${caseId} is gone`);
+  const post = await writeNotice(seams, list, { kind: 'details', caseId }, Buffer.from(JSON.stringify(details)));
+  const isScored = scored(details) !== null || details.override !== null;
+  const changed = await take(seams, caseId, { step: 'describe', expected: seen.revision }, async (trx, now) => {
+    await posts.insert(trx, post);
+    const to = {
+      details_post_id: post.id,
+      in_fix_at: isScored ? (now.in_fix_at ?? clock.now()) : now.in_fix_at,
+      exception_at: details.reason === null ? null : (now.exception_at ?? clock.now()),
+    };
+    return { to, action: 'describe', detail: { fields: Object.keys(fields).sort(), digest: post.digest } };
+  });
+  return { case: changed, details };
+}

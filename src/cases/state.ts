@@ -1,0 +1,165 @@
+import type { Aside, Case } from '../store/schema.ts';
+
+/** Where a case stands (PROCESS §3). */
+export const STAGES = [
+  'received',
+  'acknowledged',
+  'accepted',
+  'led',
+  'in_fix',
+  'fix_ready',
+  'scheduled',
+  'distributed',
+  'prenoticed',
+  'armed',
+  'released',
+  'retrospective',
+  'closed',
+  'needs_info',
+  'rejected',
+  'leaked',
+  'withdrawn',
+  'public_already',
+] as const;
+export type Stage = (typeof STAGES)[number];
+
+/** What a case has gone through, the last step first. */
+const MILESTONES: readonly [Stage, (about: Case) => boolean][] = [
+  ['closed', ({ closed_at }) => closed_at !== null],
+  ['retrospective', ({ retrospective_at }) => retrospective_at !== null],
+  ['released', ({ state }) => state === 'released'],
+  ['armed', ({ state }) => state === 'armed'],
+  ['prenoticed', isPrenoticed],
+  ['distributed', ({ noticed_at }) => noticed_at !== null],
+  ['scheduled', ({ scheduled_at }) => scheduled_at !== null],
+  ['fix_ready', ({ patch_set }) => patch_set !== null],
+  ['in_fix', ({ in_fix_at }) => in_fix_at !== null],
+  ['led', ({ led_at }) => led_at !== null],
+  ['accepted', ({ accepted_at }) => accepted_at !== null],
+  ['acknowledged', ({ acknowledged_at }) => acknowledged_at !== null],
+];
+
+/** Those that say more than how far it is, until it is out. */
+const URGENT: ReadonlySet<Aside> = new Set<Aside>(['leaked', 'public_already', 'withdrawn', 'rejected', 'needs_info']);
+
+/** The furthest that a case has come; what becomes of it aside hides that until it is released. */
+export function stageOf(about: Case): Stage {
+  const reached = MILESTONES.find(([, has]) => has(about))?.[0] ?? 'received';
+  const out = about.state === 'released' || about.closed_at !== null;
+  return about.aside !== null && URGENT.has(about.aside) && !out ? about.aside : reached;
+}
+
+/** The second notice counts for the text that it carried. */
+export function isPrenoticed({ prenoticed_at, prenoticed_draft_id, draft_post_id }: Case): boolean {
+  return prenoticed_at !== null && prenoticed_draft_id === draft_post_id;
+}
+
+/** What somebody does with a case. */
+export type Step =
+  | 'acknowledge'
+  | 'accept'
+  | 'ask'
+  | 'reject'
+  | 'claim'
+  | 'hand-over'
+  | 'take-over'
+  | 'staff'
+  | 'describe'
+  | 'patch'
+  | 'schedule'
+  | 'notify'
+  | 'dispatch'
+  | 'approve'
+  | 'leak'
+  | 'withdraw'
+  | 'publish'
+  | 'retrospect'
+  | 'close';
+
+interface StepRow {
+  /** Whether it may be done with a case that stands so. */
+  when: (about: Case) => boolean;
+  /** Said to whoever tries it elsewhere. */
+  otherwise: string;
+  /** Where a case is led: its lead, his deputy and the admins alone; else anybody of the team. */
+  leads: boolean;
+}
+
+const isOut = ({ state }: Case) => state === 'released';
+const isOver = ({ closed_at, aside }: Case) => closed_at !== null || aside === 'rejected';
+const isOpen = (about: Case) => !isOut(about) && !isOver(about);
+/** A withdrawn case goes nowhere but to its end; the note that is owed is the withdrawal's own. */
+const isUnderWay = (about: Case) => isOpen(about) && about.aside !== 'withdrawn';
+
+const open = 'The case is over';
+const underWay = 'The case is released, withdrawn or over';
+
+/** The transition table. */
+export const steps: Readonly<Record<Step, StepRow>> = {
+  acknowledge: {
+    when: (about) => isOpen(about) && about.acknowledged_at === null,
+    otherwise: 'The report is acknowledged already',
+    leads: false,
+  },
+  accept: {
+    when: (about) => isOpen(about) && about.accepted_at === null,
+    otherwise: 'The case is accepted already',
+    leads: false,
+  },
+  ask: { when: isUnderWay, otherwise: underWay, leads: false },
+  reject: {
+    when: (about) => isUnderWay(about) && about.noticed_at === null,
+    otherwise: 'What distributors know of is withdrawn, not rejected',
+    leads: true,
+  },
+  claim: {
+    when: (about) => isOpen(about) && about.lead_id === null,
+    otherwise: 'The case has a lead: hand it over',
+    leads: false,
+  },
+  'hand-over': {
+    when: (about) => isOpen(about) && about.lead_id !== null,
+    otherwise: 'The case has no lead to hand it over',
+    leads: true,
+  },
+  'take-over': {
+    when: (about) => isOpen(about) && about.lead_id !== null,
+    otherwise: 'The case has no lead: claim it',
+    leads: false,
+  },
+  staff: { when: (about) => !isOver(about), otherwise: open, leads: true },
+  describe: { when: isUnderWay, otherwise: underWay, leads: false },
+  patch: { when: isUnderWay, otherwise: underWay, leads: false },
+  schedule: { when: isUnderWay, otherwise: underWay, leads: true },
+  notify: { when: isUnderWay, otherwise: underWay, leads: true },
+  dispatch: { when: isUnderWay, otherwise: underWay, leads: true },
+  approve: { when: isUnderWay, otherwise: underWay, leads: false },
+  leak: { when: isUnderWay, otherwise: underWay, leads: false },
+  withdraw: { when: isUnderWay, otherwise: underWay, leads: true },
+  publish: { when: isUnderWay, otherwise: underWay, leads: true },
+  retrospect: {
+    when: (about) => isOut(about) && about.closed_at === null,
+    otherwise: 'A retrospective comes after the release, and before the end',
+    leads: false,
+  },
+  close: {
+    when: (about) => about.closed_at === null && (isOut(about) || about.aside !== null),
+    otherwise: 'A case is closed after its release, its rejection or its withdrawal',
+    leads: true,
+  },
+};
+
+/** Who tries it. */
+export interface Person {
+  /** Null for a token of nobody. */
+  personId: string | null;
+  admin: boolean;
+}
+
+/** Why a step is not for him; null where it is. */
+export function refusedTo(step: Step, about: Case, { personId, admin }: Person): string | null {
+  if (!steps[step].leads || about.lead_id === null || admin) return null;
+  return personId !== null && (personId === about.lead_id || personId === about.deputy_id)
+    ? null
+    : 'That is for the lead of the case, for his deputy and for admins';
+}

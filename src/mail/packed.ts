@@ -1,0 +1,82 @@
+import { gunzipSync, inflateRawSync, constants as zlib } from 'node:zlib';
+import { Refusal } from '../refusal.ts';
+
+/** A file that came out of another one. */
+export interface Unpacked {
+  /** Of a zip's entry; empty for gzip. Somebody's words, never a path. */
+  name: string;
+  octets: Uint8Array;
+}
+
+/** What may still come out of files, all those of a mail together. */
+export interface Room {
+  octets: number;
+  files: number;
+}
+
+/** Takes room for what comes out of a mail. Throws `too-complex` where there is none left. */
+export function take(room: Room, octets: number): void {
+  room.files -= 1;
+  room.octets -= octets;
+  if (room.files < 0 || room.octets < 0) throw new Refusal('too-complex', 'The mail is packed too tightly to be looked into');
+}
+
+const ENTRY = 0x02014b50;
+const LOCAL = 0x04034b50;
+const END = 0x06054b50;
+/** Octets of the record at the end, and the longest comment behind it (APPNOTE.TXT 4.3.16). */
+const END_OCTETS = 22;
+const LONGEST_COMMENT = 0xffff;
+
+/**
+ * What is in a gzip file (RFC 1952) or a zip archive (APPNOTE.TXT 4.3; stored or deflated entries); nothing for anything else. A damaged
+ * or encrypted one gives what can be read of it. Throws `too-complex` where more comes out than there is room.
+ */
+export function unpacked(octets: Uint8Array, room: Room): Unpacked[] {
+  const bytes = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) return whole('', (options) => gunzipSync(bytes, options), room);
+  if (bytes.length < END_OCTETS || bytes.readUInt32LE(0) !== LOCAL) return [];
+  return entriesOf(bytes).flatMap(({ name, method, data }) => {
+    if (method === 0) return whole(name, () => data, room);
+    return method === 8 ? whole(name, (options) => inflateRawSync(data, options), room) : [];
+  });
+}
+
+type Inflate = (options: { maxOutputLength: number; finishFlush: number }) => Uint8Array;
+
+function whole(name: string, inflate: Inflate, room: Room): Unpacked[] {
+  try {
+    // What was cut off is read as far as it goes.
+    const octets = inflate({ maxOutputLength: Math.max(1, room.octets), finishFlush: zlib.Z_SYNC_FLUSH });
+    take(room, octets.length);
+    return [{ name, octets }];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') take(room, Number.POSITIVE_INFINITY);
+    if (error instanceof Refusal) throw error;
+    return [];
+  }
+}
+
+/** By the directory at the end, as programs read it. */
+function entriesOf(bytes: Buffer): { name: string; method: number; data: Buffer }[] {
+  const end = bytes.lastIndexOf(Buffer.from(Uint32Array.of(END).buffer));
+  if (end < Math.max(0, bytes.length - END_OCTETS - LONGEST_COMMENT) || end + END_OCTETS > bytes.length) return [];
+  const entries = [];
+  let at = bytes.readUInt32LE(end + 16);
+  for (let left = bytes.readUInt16LE(end + 10); left > 0 && at + 46 <= bytes.length; left--) {
+    if (bytes.readUInt32LE(at) !== ENTRY) break;
+    const [size, local] = [bytes.readUInt32LE(at + 20), bytes.readUInt32LE(at + 42)];
+    const [nameLength, extra, comment] = [28, 30, 32].map((offset) => bytes.readUInt16LE(at + offset)) as [
+      number,
+      number,
+      number,
+    ];
+    const name = bytes.toString('utf8', at + 46, at + 46 + nameLength);
+    if (local + 30 <= bytes.length) {
+      const start = local + 30 + bytes.readUInt16LE(local + 26) + bytes.readUInt16LE(local + 28);
+      entries.push({ name, method: bytes.readUInt16LE(at + 10), data: bytes.subarray(start, start + size) });
+    }
+    at += 46 + nameLength + extra + comment;
+  }
+  return entries;
+}

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { record } from '../audit/record.ts';
+import { DAY, newId, newToken } from '../clock.ts';
+import { send, type Written } from '../delivery/send.ts';
+import { roleAddress } from '../mail/address.ts';
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as admission from '../store/admission.ts';
+import type { Db } from '../store/database.ts';
+import type { Certificate, Contact } from '../store/schema.ts';
+import { prepareNotice, teamList } from './tell.ts';
+import { mustBeUsable } from './usable.ts';
+
+/** How long a nonce counts. */
+export const PROOF = 14 * DAY;
+/** What ends sooner is not worth proving (PROCESS section 4). */
+const LEAST_LIFE = 14 * DAY;
+
+/** A mail that asks for the proof of one certificate, and the nonce in it as it is kept. */
+export interface Asking {
+  told: Written;
+  nonceHash: string;
+}
+
+/** The nonce itself stands in the mail alone. */
+export function hashNonce(nonce: string): string {
+  return createHash('sha256').update(nonce).digest('hex');
+}
+
+/** Throws Refusal `unusable-certificate`, also where it ends too soon. */
+export async function mustLast(seams: Seams, certificate: Pick<Certificate, 'fingerprint' | 'data'>): Promise<void> {
+  const { until } = await mustBeUsable(seams, certificate);
+  if (until !== null && until < seams.clock.now() + LEAST_LIFE)
+    throw new Refusal(
+      'unusable-certificate',
+      `The certificate ${certificate.fingerprint} ends within 14 days: have it extended first`,
+    );
+}
+
+/** Writes it; nothing is in the database yet. */
+export async function prepareAsking(
+  seams: Seams,
+  project: string,
+  { fingerprint }: Pick<Certificate, 'fingerprint'>,
+): Promise<Asking> {
+  const nonce = newToken(20);
+  const request = roleAddress((await teamList(seams.db)).address, 'request');
+  const words = seams.words.proveKey({ project, fingerprint, request, nonce, until: seams.clock.now() + PROOF });
+  return { told: await prepareNotice(seams, words, 'proof'), nonceHash: hashNonce(nonce) };
+}
+
+/** Sends it to the owner of the certificate, sealed to that. */
+export async function ask(
+  trx: Db,
+  seams: Seams,
+  { told, nonceHash }: Asking,
+  { contact, certificate }: { contact: Pick<Contact, 'id' | 'address'>; certificate: Pick<Certificate, 'id' | 'fingerprint'> },
+): Promise<void> {
+  await admission.insertProof(trx, {
+    id: newId(seams.clock),
+    contact_id: contact.id,
+    certificate_id: certificate.id,
+    nonce_hash: nonceHash,
+    created_at: seams.clock.now(),
+    proved_at: null,
+  });
+  await send(trx, seams, told, [{ audience: 'reporter', address: contact.address, certificateId: certificate.id }]);
+  const detail = { certificate: certificate.id, fingerprint: certificate.fingerprint };
+  await record(trx, seams, { action: 'certificate.ask-proof', subject: `contact:${contact.id}`, detail });
+}
