@@ -1,4 +1,5 @@
 import { Check } from 'typebox/value';
+import { sha256 } from '../embargo/bundle.ts';
 import { writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -19,7 +20,10 @@ export async function detailsOf(
   if (secrets.length === 0) throw new Refusal('not-ready', undefined, `there is no key for the list of ${about.id}`);
   const post = await posts.byId(db, about.details_post_id);
   if (!post) throw new Error(`the details of ${about.id} are gone`);
-  return readDetails(Buffer.from(await pgp.reopen(post.content, secrets)).toString('utf8'));
+  const kept = await pgp.reopen(post.content, secrets);
+  if (sha256(kept) !== post.digest)
+    throw new Refusal('cannot-open', undefined, `the details of ${about.id} are not what was kept`);
+  return readDetails(Buffer.from(kept).toString('utf8'));
 }
 
 export interface Described {

@@ -17,7 +17,7 @@ import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import type { Case, List, NewPost } from '../store/schema.ts';
-import { sha256 } from './bundle.ts';
+import { patchSetHash, sha256 } from './bundle.ts';
 import { openParts, patchEntity, presentPatchSet } from './contents.ts';
 import { mustAllow } from './schedule.ts';
 
@@ -80,7 +80,9 @@ async function writeDispatch(seams: Seams, seen: Case, list: List): Promise<{ po
     throw new Refusal('incomplete', `Distributors need to know more of ${caseId}. What lacks: ${lacks.join(', ')}`);
   if (seen.noticed_at === null)
     mustAllow(seams.project, { ...seen, noticed_at: seams.clock.now() }, releaseAt, seams.clock.now());
-  const { draft, patches } = await openParts(seams, seen);
+  const { draft, patches, parts } = await openParts(seams, seen);
+  // What was approved is what goes out, to the octet.
+  if (patchSetHash(caseId, parts) !== present) throw new Refusal('approval-voided');
   const notice = seams.words.dispatch(dispatchFacts({ caseId, releaseAt, details, draft, patches }));
   const files = patches.map(({ name, bytes }) => patchEntity(name, bytes));
   const written = await writeNotice(seams, list, { kind: 'dispatch', caseId }, noticeEntity(notice, files));
