@@ -127,7 +127,7 @@ async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: 
   } else {
     const message = await readCleartext(layer.text);
     state.content = parseEntity(textPart(message.text));
-    refuseChanged(await signed(state, means, ofCleartext(message, layer.part.parameters['charset'])));
+    refuseChanged(await signed(state, means, await ofCleartext(message, layer.part.parameters['charset'])));
   }
 }
 

@@ -181,7 +181,7 @@ async function openBlock(block: Block, part: Entity, walk: Walk): Promise<Uint8A
   if (block.kind === 'signed') {
     count(walk, 'cleartext-signed');
     const message = await readCleartext(block.text);
-    refuseChanged(await note(walk, ofCleartext(message, part.parameters['charset']), false));
+    refuseChanged(await note(walk, await ofCleartext(message, part.parameters['charset']), false));
     return textPart(message.text);
   }
   count(walk, 'inline');

@@ -82,7 +82,7 @@ export interface Verifiable {
   keyIds: string[];
   /** The same, for others to verify, once it was verified here; null where it is no entity that could be sent on as it is. */
   signedEntity: SignedEntity | null;
-  /** What was signed. */
+  /** What was signed: the very octets. */
   content: Uint8Array;
   verifyWith(certificates: openpgp.PublicKey[], at: Date): Promise<VerificationResult[]>;
 }
@@ -183,24 +183,39 @@ const LF = 10;
 
 /**
  * The framework of a cleartext-signed text (RFC 9580 §7). It is signed in UTF-8 by the standard, and by GnuPG in the octets that
- * it was given: in those of the part's charset, too, it is the text that is shown.
+ * it was given: in those of the part's charset, too, it is the text that is shown. What counts as signed are the octets, or another
+ * charset would make another statement of the same signature.
  */
-export function ofCleartext({ text, signature }: Cleartext, charset: string | undefined): Verifiable {
-  const content = Buffer.from(text);
-  return {
-    keyIds: issuers(withoutUnknown(signature).packets),
-    content,
-    signedEntity: null,
-    verifyWith: async (certificates, at) => {
-      const binarySignature = signature.packets.write();
-      const results = await verifyApart(canonical(content), signature, certificates, at);
-      if (certificates.length === 0) return results;
-      if ((await Promise.allSettled(results.map(({ verified }) => verified))).some(({ status }) => status === 'fulfilled'))
-        return results;
-      const octets = octetsIn(text, charset);
-      return octets ? verifyApart(octets, await openpgp.readSignature({ binarySignature }), certificates, at) : results;
-    },
-  };
+export async function ofCleartext({ text, signature }: Cleartext, charset: string | undefined): Promise<Verifiable> {
+  const keyIds = issuers(withoutUnknown(signature).packets);
+  const content = await signedOctets(text, charset, signature.packets[0]);
+  return { keyIds, content, signedEntity: null, verifyWith: (keys, at) => verifyApart(content, signature, keys, at) };
+}
+
+async function signedOctets(text: string, charset: string | undefined, made: openpgp.SignaturePacket | undefined) {
+  const standard = canonical(Buffer.from(text));
+  if (!made || (await isOver(made, standard))) return standard;
+  const declared = octetsIn(text, charset);
+  const octets = declared && canonical(declared);
+  return octets && (await isOver(made, octets)) ? octets : standard;
+}
+
+/** Whether the first 16 bits of the hash are those that the signature says (RFC 9580 §5.2.3); whether it holds is another question. */
+async function isOver(made: openpgp.SignaturePacket, binary: Uint8Array): Promise<boolean> {
+  const { packets } = await openpgp.createMessage({ binary });
+  try {
+    // Not in its types.
+    const { hash, signedHashValue } = made as openpgp.SignaturePacket & HashedPacket;
+    const digest = await hash.call(made, made.signatureType, packets[0], undefined, true);
+    return Buffer.from(digest.subarray(0, 2)).equals(signedHashValue);
+  } catch {
+    return false; // An algorithm of which nobody knows.
+  }
+}
+
+interface HashedPacket {
+  signedHashValue: Uint8Array;
+  hash(type: number | null, literal: unknown, toHash: undefined, detached: boolean): Promise<Uint8Array>;
 }
 
 /**

@@ -12,7 +12,7 @@ import { arrive, everything, letterOf, listCertificate } from '../post/arrive.ts
 import { clearMail, encryptedMail, entity } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
-import { makeParty } from '../support/party.ts';
+import { makeParty, type Party } from '../support/party.ts';
 import {
   blockOf,
   copyFor,
@@ -251,6 +251,39 @@ eachEngine((engine) => {
     const first = await arrive(house, await sealed(said, LISTS.security));
     await goesNowhere(said, LISTS.security, LISTS.security, first.id);
   });
+
+  /** Octets that somebody signed in clear, as GnuPG does in the locale of its user; the charset is what the mail says of them. */
+  async function clearsigned(octets: Buffer, by: Party): Promise<(charset: string) => Promise<Buffer>> {
+    const armored = await openpgp.sign({
+      message: await openpgp.createMessage({ binary: octets }),
+      signingKeys: await secretOf(by),
+      detached: true,
+      date: new Date(house.clock.now()),
+    });
+    const lines = ['-----BEGIN PGP SIGNED MESSAGE-----', 'Hash: SHA512', '', octets.toString('latin1'), armored];
+    return async (charset) => {
+      const content = mailOf(...text(lines.join('\r\n'), `text/plain; charset=${charset}`));
+      return mailOf(...head(by.address), ...pgpMime(await encrypted(house, content, LISTS.security)));
+    };
+  }
+
+  test.each([['somebody on the roster'], ['a stranger']])(
+    'signed in clear by %s, under other charsets: goes nowhere',
+    async (who) => {
+      await house.db.updateTable('lists').set({ unaddressed: 'accept' }).where('address', '=', LISTS.security).execute();
+      const signer = who === 'a stranger' ? await makeParty('rita@example.org') : alpha;
+      const under = await clearsigned(Buffer.from('D\xe9j\xe0 vu: the patch is wrong.', 'latin1'), signer);
+      const first = await arrive(house, await under('iso-8859-1'), { sender: signer.address });
+      expect(first).toMatchObject({ held: null, caseId: expect.any(String) });
+      const before = await everything(house);
+      for (const charset of ['windows-1251', 'iso-8859-7', 'koi8-r', 'cp850', 'us-ascii']) {
+        house.clock.moveTo(house.clock.now() + 1000);
+        const again = await arrive(house, await under(charset), { sender: 'eve@evil.example' });
+        expect(again).toMatchObject({ id: first.id, repeated: true });
+      }
+      expect(await everything(house)).toEqual(before);
+    },
+  );
 
   test('two reports of the same words in clear, by two people, are two', async () => {
     for (const name of ['rita', 'rolf'])
