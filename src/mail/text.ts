@@ -56,19 +56,42 @@ export function decoderFor(charset: string): Decoder | undefined {
     if (decoder.encoding === 'utf-16le' && !/le$/i.test(label)) return utf16;
     return decoder.encoding === windows1252.encoding ? windows1252 : decoder;
   } catch {
-    if (!LABEL.test(label) || NO_CHARSET.test(label) || !iconv.encodingExists(label)) return undefined;
-    return { encoding: label.toLowerCase(), decode: (bytes) => iconv.decode(bytes, label) };
+    return LABEL.test(label) && iconv.encodingExists(label) ? furtherDecoder(label) : undefined;
   }
 }
 
 /** RFC 2978 §2.3, and shorter; iconv-lite passes over whatever else stands in a name. */
 const LABEL = /^[\w!#$%&'+^`{}~:.-]{1,40}$/;
-/** What iconv-lite has besides: ways to write octets down, and names of mailboxes. */
-const NO_CHARSET = /^\W*(base64|hex|utf-?7-?imap)\W*$/i;
+
+/** Of iconv-lite, those that go by tables. It has besides ways to write octets down (base64), names of mailboxes, and what is slow (CESU-8). */
+const TABLES = ['cp850', 'gbk', 'utf-32', 'utf-32le', 'utf-16', 'utf-16be'].map(kindOf);
+const UTF7 = kindOf('utf-7');
+
+function furtherDecoder(label: string): Decoder | undefined {
+  const kind = kindOf(label);
+  if (kind === UTF7) return utf7;
+  // As iconv-lite reads a name: it is one charset by however many.
+  const encoding = label.toLowerCase().replace(/:\d{4}$|[^0-9a-z]/g, '');
+  if (TABLES.includes(kind)) return { encoding, decode: (bytes) => iconv.decode(bytes, encoding) };
+  return encoding === 'utf16le' || encoding === 'ucs2' ? new TextDecoder('utf-16le') : undefined;
+}
+
+/** The codec that it is one of. */
+function kindOf(label: string): unknown {
+  return iconv.getCodec(label).constructor;
+}
+
+/** Octets. What is longer nobody wrote in UTF-7, and iconv-lite needs a microsecond for each of its letters. */
+const LONGEST_UTF7 = 64 * 1024;
+
+const utf7: Decoder = {
+  encoding: 'utf-7',
+  decode: (bytes) => iconv.decode(bytes, bytes.length > LONGEST_UTF7 ? 'latin1' : 'utf-7'),
+};
 
 /** Charsets in which everything is ASCII octets. What is UTF-8, too, is these only with the escape sequences of the first of them. */
-const SEVEN_BIT = /^(iso-2022-|hz-gb-2312|utf-7)/i;
-const ESCAPED = /^iso-2022-/i;
+const SEVEN_BIT = /^(iso-2022-|utf-7)/;
+const ESCAPED = /^iso-2022-/;
 const ESC = 27;
 const UTF8 = 'utf-8';
 
@@ -79,13 +102,14 @@ const UTF8 = 'utf-8';
  */
 export function charsetOf(text: Uint8Array, declared?: string): string {
   const label = declared?.trim().toLowerCase() ?? '';
-  if (ESCAPED.test(label) && isKnown(label) && text.includes(ESC)) return label;
+  const encoding = decoderFor(label)?.encoding ?? '';
+  if (ESCAPED.test(encoding) && text.includes(ESC)) return label;
   if (hasUtf16Mark(text)) return utf16.encoding;
   if (isUtf8(text)) return UTF8;
   // Armor may stand in a part of two octets a letter, and the text in it be of one.
-  const isWide = /^(utf-?(16|32)|ucs-)/.test(label);
-  const believed =
-    isKnown(label) && !SEVEN_BIT.test(label) && label !== UTF8 && label !== 'us-ascii' && (!isWide || text.includes(0));
+  const isWide = /^(utf-?(16|32)|ucs)/.test(encoding);
+  const isOther = encoding !== '' && encoding !== UTF8 && !SEVEN_BIT.test(encoding) && label !== 'us-ascii';
+  const believed = isOther && (!isWide || text.includes(0));
   return believed ? label : windows1252.encoding;
 }
 
@@ -101,10 +125,6 @@ export function isUtf8(text: Uint8Array): boolean {
   } catch {
     return false;
   }
-}
-
-function isKnown(label: string): boolean {
-  return decoderFor(label) !== undefined;
 }
 
 /** The longest header section of a payload that is looked through. */
@@ -143,6 +163,7 @@ const ASCII = Buffer.from(Array.from({ length: 0x5f }, (_, at) => 0x20 + at));
  * UTF-8, or the charset has other letters in the place of ASCII: then somebody declared it to have other words shown.
  */
 export function octetsIn(text: string, declared: string | undefined): Uint8Array | undefined {
+  if (text.length > LONGEST_SIGNED) return undefined;
   const named = declared ? decoderFor(declared) : undefined;
   // The one of seven bits in which people write mail: its octets are UTF-8 always, and nobody writes its escape sequences by chance.
   if (named?.encoding === ISO_2022_JP) return givesAgain(text, named, inIso2022Jp(text));
@@ -151,6 +172,9 @@ export function octetsIn(text: string, declared: string | undefined): Uint8Array
   const octets = givesAgain(text, decoder, iconv.encode(text, decoder.encoding));
   return octets && !isUtf8(octets) ? octets : undefined;
 }
+
+/** Characters. Each costs up to forty octets of memory on its way. */
+const LONGEST_SIGNED = 1024 * 1024;
 
 const ISO_2022_JP = 'iso-2022-jp';
 

@@ -4,8 +4,8 @@ import { everyMediaType } from '../mail/media-type.ts';
 import {
   carriedMail,
   decodedBody,
+  decodeText,
   type Entity,
-  entityText,
   everyFileName,
   holdsMail,
   isAttachment,
@@ -164,14 +164,21 @@ function filesIn(part: Entity): { name: string; mediaType: string }[] {
   if (names.length > MOST_NAMES || types.length > MOST_NAMES)
     throw new Refusal('too-complex', 'A part has too many names or types');
   if (isAddedByClient(part, names, types)) return [];
-  const text = part.mediaType.startsWith('text/') && part.parts.length === 0 ? namesInText(entityText(part), MOST_IN_TEXT) : [];
+  const charset = part.parameters['charset'];
+  const text = part.mediaType.startsWith('text/') && part.parts.length === 0 ? namesInText(octetsOf(part), MOST_IN_TEXT) : [];
   if (text.length > MOST_IN_TEXT) throw new Refusal('too-complex', 'There are too many files in a text');
   // What it is to some program may bring files of its own.
   const own = part.unclear ? [...names, ''] : names.length > 0 ? names : isAttachment(part) ? [''] : [];
   return [
     ...own.flatMap((name) => types.map((mediaType) => ({ name, mediaType }))),
-    ...text.map((name) => ({ name, mediaType: 'application/octet-stream' })),
+    ...text.map((name) => ({ name: decodeText(Buffer.from(name, 'latin1'), charset), mediaType: 'application/octet-stream' })),
   ];
+}
+
+/** Programs look for these files in the octets, and the charset that a mail declares costs what its writer likes. */
+function octetsOf(part: Entity): string {
+  const octets = decodedBody(part);
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('latin1');
 }
 
 /** What clients say that a key or a signature is. */

@@ -9,7 +9,7 @@ import { automatic, isLoop } from '../../src/mail/automatic.ts';
 import { encryptedFile, offeredCertificates } from '../../src/mail/enclosed.ts';
 import { recognise } from '../../src/mail/encrypted.ts';
 import { withoutLegacyDisplay } from '../../src/mail/legacy-display.ts';
-import { type Entity, parseEntity, parseMessage } from '../../src/mail/message.ts';
+import { type Entity, entityText, parseEntity, parseMessage } from '../../src/mail/message.ts';
 import { textPart, words } from '../../src/mail/outgoing.ts';
 import { effectiveField, protectedAddresses } from '../../src/mail/protected.ts';
 import { deliveryReport } from '../../src/mail/report.ts';
@@ -177,6 +177,41 @@ test('what has hardly a letter in a line is no armor', () => {
   const armor = (lines: number) => `-----BEGIN PGP MESSAGE-----\n\n${'AAAA\n'.repeat(lines)}-----END PGP MESSAGE-----`;
   expect(dearmor(armor(900))).toHaveLength(2700);
   expect(() => dearmor(armor(100_000))).toThrow(expect.objectContaining({ reason: 'cannot-open' }));
+});
+
+describe('a charset costs what its octets cost, whatever its name', () => {
+  const part = (charset: string, body: string, ...more: string[]) =>
+    Buffer.from([`Content-Type: text/plain; charset=${charset}`, ...more, '', body].join('\r\n'), 'latin1');
+
+  test.each(['utf-7', 'UNICODE-1-1-UTF-7', 'u.tf_7', 'cesu-8', 'utf-32', 'gb18030', 'iso-2022-jp', 'cp850'])('%s', (charset) => {
+    for (const piece of ['+AGE-', '+', '\xed\xa0\xbd', '\0\0\0a']) {
+      const raw = part(charset, piece.repeat((4 * 1024 * 1024) / piece.length));
+      const spent = effort();
+      expect(entityText(parseEntity(raw)).length).toBeGreaterThan(0);
+      filesOf({ content: raw, aside: [] } as unknown as OpenedMail);
+      expect(spent()).toBeLessThan(2000);
+    }
+  });
+
+  test('UTF-7 is read as far as people write it', () => {
+    const text = (count: number) => entityText(parseEntity(part('utf-7', '+AGE-'.repeat(count))));
+    expect(text(10_000)).toBe('a'.repeat(10_000));
+    expect(text(20_000)).toBe('+AGE-'.repeat(20_000));
+  });
+
+  test.each(['cesu-8', 'base64', 'ba-se64', 'h-ex', 'utf-7-imap', 'u-tf7imap', '_internal', 'binary'])('%s is none', (label) => {
+    expect(decoderFor(label)).toBeUndefined();
+  });
+
+  test.each(['utf-7', 'utf7', 'u_tf7', 'UNICODE-1-1-UTF-7', 'u.tf-32'])('%s makes no other words of plain ASCII', (label) => {
+    expect(charsetOf(Buffer.from('pay +AGEAYg-'), label)).toBe('utf-8');
+    expect(octetsIn('zo\xeb +AGEAYg-', label)?.length).toBe(label === 'u.tf-32' ? undefined : 'zoe +AGEAYg-'.length);
+  });
+
+  test('a signed text is not tried in other charsets where that would take all memory', () => {
+    expect(octetsIn('\u30c6\r\n'.repeat(100), 'iso-2022-jp')?.length).toBe(1000);
+    expect(octetsIn('\u30c6\r\n'.repeat(400_000), 'iso-2022-jp')).toBeUndefined();
+  });
 });
 
 describe('what a stranger writes is read in the time that its size takes', () => {
