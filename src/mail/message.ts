@@ -3,7 +3,7 @@ import { decode as decodeQuotedPrintable } from 'libqp';
 import { Refusal } from '../refusal.ts';
 import { parseMailboxes } from './address.ts';
 import { type ContentType, contentType, type Field } from './media-type.ts';
-import { decoderFor, windows1252 } from './text.ts';
+import { decoderFor, isUtf8, windows1252 } from './text.ts';
 
 /** A MIME entity (RFC 2045 §2.4): a whole message or one of its parts. Byte arrays are views into what was parsed. */
 export interface Entity extends ContentType {
@@ -241,12 +241,11 @@ export function decodeText(bytes: Uint8Array, charset?: string): string {
   const declared = charset && !/^\s*(us-)?ascii\s*$/i.test(charset) && decoderFor(charset);
   if (declared && declared.encoding !== 'utf-8') return declared.decode(bytes);
   const text = new TextDecoder('utf-8').decode(bytes);
-  return isUtf8(text) ? text : windows1252.decode(bytes);
+  return !text.includes('\ufffd') || isUtf8(bytes) || isMostlyUtf8(text) ? text : windows1252.decode(bytes);
 }
 
-/** Whether what was read as UTF-8 is that, be it damaged: more of it makes sense than does not. Else it would be lost for good. */
-function isUtf8(text: string): boolean {
-  if (!text.includes('\ufffd')) return true;
+/** Whether what was read as UTF-8 is that, damaged: more of it makes sense than does not. Else it would be lost for good. */
+function isMostlyUtf8(text: string): boolean {
   let balance = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);

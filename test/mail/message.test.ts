@@ -134,6 +134,10 @@ describe('reading a part', () => {
     ['iso-8859-1', Buffer.from([0x93, 0xfc, 0x94]), '“ü”'],
     ['no-such-charset', Buffer.from([0x93, 0xfc, 0x94]), '“ü”'],
     ['no-such-charset', Buffer.from('grüß'), 'grüß'],
+    ['utf-8', Buffer.from('> Caf\ufffd'), '> Caf\ufffd'],
+    ['no-such-charset', Buffer.from('> na\ufffdve \ufffd, \u00e9t\u00e9'), '> na\ufffdve \ufffd, \u00e9t\u00e9'],
+    ['utf16', Buffer.from('grüß', 'utf16le'), 'grüß'],
+    ['utf16le', Buffer.from('grüß', 'utf16le'), 'grüß'],
     ['utf-8', Buffer.concat([Buffer.from('äöü'), Buffer.from([0xff])]), 'äöü\ufffd'],
     ['UTF-8', Buffer.from('Grüße', 'latin1'), 'Grüße'],
   ])('decodes %s', (charset, body, text) => {
