@@ -3,6 +3,7 @@ import { listId } from '../mail/automatic.ts';
 import { flat, shortened } from '../mail/flat.ts';
 import { fieldText, parseEntity } from '../mail/message.ts';
 import { filePart, mailbox, multipart, type NewField, signedEntity, type TrustedFields, textPart } from '../mail/outgoing.ts';
+import { bringsAPage, withPagesApart } from '../mail/page.ts';
 import { contentOf } from '../mail/protected.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import { kinds } from '../post/kinds.ts';
@@ -24,15 +25,18 @@ export function composeNotice(kept: Uint8Array): Composed {
 
 /**
  * A mail for the readers of a list: a part of our own that says who wrote it and how it came, then what he wrote. Where his
- * signature is one that others can verify, that is his own multipart/signed, octet for octet. `mark`: see `provenance`.
+ * signature is one that others can verify, that is his own multipart/signed, octet for octet. No page stands beside our part: what
+ * brings one is attached, and its text shown. `mark`: see `provenance`.
  */
 export function composeMail(opened: OpenedMail, origin: Origin, mark: string): Composed {
   const { signedAs, aside } = opened;
-  const body = signedAs ? signedEntity(signedAs.entity, signedAs) : opened.content;
+  const signed = signedAs ? signedEntity(signedAs.entity, signedAs) : null;
+  const isApart = signedAs !== null && bringsAPage(parseEntity(signedAs.entity));
   const parts = [
     textPart(provenance(opened, origin, mark)),
-    body,
-    ...aside.map((entity, at) => filePart(`unprotected-${at + 1}.eml`, 'application/octet-stream', entity)),
+    ...(signed && !isApart ? [signed] : withPagesApart(parseEntity(opened.content))),
+    ...(signed && isApart && signed.length <= LARGEST_TWICE ? [fileOf('signed.eml', signed)] : []),
+    ...aside.map((entity, at) => fileOf(`unprotected-${at + 1}.eml`, entity)),
   ];
   return {
     subject: subjectFor(origin.caseId, opened.subject),
@@ -41,17 +45,23 @@ export function composeMail(opened: OpenedMail, origin: Origin, mark: string): C
   };
 }
 
+/** Octets of what is carried as its signer signed it beside what is shown of it: relays refuse large mail. */
+const LARGEST_TWICE = 4 * 1024 * 1024;
+
+/** RFC 2046 §5.2.1 allows no base64 on message/rfc822; as a file it passes every client unchanged, and none shows it by itself. */
+function fileOf(name: string, octets: Uint8Array): Uint8Array {
+  return filePart(name, 'application/octet-stream', octets);
+}
+
 /** A mail to the people behind a list that its key does not open. */
 export function composeUnopened(raw: Uint8Array, origin: Origin): Composed {
   const words = [
     `From:      ${origin.sender === null ? '(nobody: an automatic answer)' : plainAddress(origin.sender)} (envelope)`,
     'It is attached as it came: the key of this list does not open it.',
   ];
-  // RFC 2046 §5.2.1 allows no base64 on message/rfc822; as a file it passes every client unchanged.
-  const original = filePart('original.eml', 'application/octet-stream', raw);
   return {
     subject: 'A mail that could not be opened',
-    content: multipart('mixed', [textPart(words.join('\n')), original]),
+    content: multipart('mixed', [textPart(words.join('\n')), fileOf('original.eml', raw)]),
     fields: [],
   };
 }

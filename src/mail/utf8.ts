@@ -5,7 +5,7 @@ import { decoderFor, isUtf8 } from './text.ts';
 
 /**
  * An entity with its texts in UTF-8, whatever charset they came in or said to: every client reads that in the same way. Files stay
- * octet for octet, and so does all that a signature of its own covers. The same entity where there is nothing to change.
+ * octet for octet, and pages, which say it within as well; and so does all that a signature of its own covers. The same entity where there is nothing to change.
  */
 export function inUtf8(entity: Entity): Entity {
   const texts = textsOf(entity).filter(needsUtf8);
@@ -28,7 +28,7 @@ function textsOf(part: Entity): Entity[] {
   // What is of two types, or has a name, is a file to some program, and stays what it is.
   const shown =
     everyMediaType(part).length === 1 &&
-    /^text\/(plain|html)$/.test(part.mediaType) &&
+    part.mediaType === 'text/plain' &&
     !isAttachment(part) &&
     everyFileName(part).length === 0;
   return shown ? [part] : [];

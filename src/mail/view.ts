@@ -27,8 +27,8 @@ export function viewOf(content: Entity): View {
   };
 }
 
-/** In their order. HTML is left out where an alternative of it (RFC 2046 §5.1.4) is plain text, and there alone. */
-function textsOf(part: Entity): Entity[] {
+/** The texts that it shows, in their order. HTML is left out where an alternative of it (RFC 2046 §5.1.4) is plain text, and there alone. */
+export function textsOf(part: Entity): Entity[] {
   if (part.parts.length === 0) return isText(part) ? [part] : [];
   const branches = part.parts.map(textsOf);
   const isPlain = (texts: Entity[]) => !texts.some(isHtml) && !texts.every(isBlank);
@@ -36,7 +36,8 @@ function textsOf(part: Entity): Entity[] {
   return part.mediaType === 'multipart/alternative' && branches.some(isPlain) ? texts.filter((one) => !isHtml(one)) : texts;
 }
 
-function wordsOf(part: Entity): string {
+/** LF line ends. */
+export function wordsOf(part: Entity): string {
   const text = entityText(part);
   return isHtml(part) ? shownLines(text).replaceAll('\r\n', '\n') : joinedText(part, text);
 }

@@ -1,8 +1,9 @@
 import type { Block } from '../mail/armor.ts';
 import { type EncryptedFile, encryptedFile } from '../mail/enclosed.ts';
 import { recognise } from '../mail/encrypted.ts';
-import { type Entity, everyFileName, isAttachment, leaves, parseEntity, saysAttachment } from '../mail/message.ts';
+import { type Entity, parseEntity } from '../mail/message.ts';
 import { filePart, multipart, textPart, typeOfFile } from '../mail/outgoing.ts';
+import { bringsAPage } from '../mail/page.ts';
 import { contentOf } from '../mail/protected.ts';
 import { armorOf, isBlank, isText, partsOfText, readable } from '../mail/shown.ts';
 import { Refusal } from '../refusal.ts';
@@ -82,7 +83,7 @@ async function openPart(part: Entity, walk: Walk, root = false): Promise<Replace
 
 /** A part that stays as it came; beside what was decrypted, none that shares a page with it. */
 function left(part: Entity, walk: Walk): Replacement {
-  if (!leaves(part).some(sharesAPage)) return null;
+  if (!bringsAPage(part)) return null;
   walk.htmlLeft = true;
   if (!walk.htmlAside) return null;
   putAside(walk.state, [contentOf(part)], true);
@@ -109,7 +110,7 @@ async function openLayer(part: Entity, walk: Walk): Promise<Replacement> {
   walk.state.warnings.add('protected-in-parts');
   if (!inner.encrypted) return left(part, walk);
   walk.decrypted++;
-  if (!leaves(inner.content).some(sharesAPage)) return [contentOf(inner.content)];
+  if (!bringsAPage(inner.content)) return [contentOf(inner.content)];
   walk.pageDecrypted = true;
   if (!walk.several) return [contentOf(inner.content)];
   putAside(walk.state, [contentOf(inner.content)], false);
@@ -147,17 +148,6 @@ async function openLeaf(part: Entity, walk: Walk): Promise<Replacement> {
   if (blocks.length > 0) return openText(part, blocks, around, walk);
   if (readable(part).length > 0) walk.state.inClear = true;
   return left(part, walk);
-}
-
-/** Pages, by whatever they are shown with, and mails, which some clients show among the parts of the mail that brings them. */
-const PAGE = /^(text\/html|message\/.*|multipart\/.*|.*[/+](xhtml|xml)|.*\/xhtml\+.*)$/;
-
-/** What a client may show in one page with what stands before and after it. */
-function sharesAPage(part: Entity): boolean {
-  if (part.unclear || PAGE.test(part.mediaType)) return true;
-  // Some go by the name, where it is no file.
-  if (!saysAttachment(part) && everyFileName(part).some((name) => PAGE.test(typeOfFile(name)))) return true;
-  return part.mediaType.startsWith('text/') && part.mediaType !== 'text/plain' && !isAttachment(part);
 }
 
 async function openFile({ name, ciphertext, around }: EncryptedFile, walk: Walk): Promise<Uint8Array> {

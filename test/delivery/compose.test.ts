@@ -9,11 +9,13 @@ import {
   listHeaders,
   personalHeaders,
 } from '../../src/delivery/compose.ts';
-import { decodedBody, type Entity, entityText, fileName, leaves, parseEntity } from '../../src/mail/message.ts';
+import { decodedBody, type Entity, entityText, fileName, leaves, parseEntity, saysAttachment } from '../../src/mail/message.ts';
+import { sharesAPage } from '../../src/mail/page.ts';
 import { noticeEntity } from '../../src/notices/write.ts';
 import type { OpenedMail } from '../../src/pgp/open.ts';
 import type { SignatureVerdict } from '../../src/pgp/verify.ts';
 import type { PostKind } from '../../src/store/schema.ts';
+import { effort } from '../support/effort.ts';
 
 const content = Buffer.from('Content-Type: text/plain\r\n\r\nThe words.\r\n');
 const mail: OpenedMail = {
@@ -335,6 +337,120 @@ describe('what is carried on', () => {
     expect(lines.length).toBeGreaterThan(3);
     for (const line of lines) expect(line).toMatch(/^k7m2x\| \S/);
     expect(lines.at(-1)).toBe('k7m2x| Curfew wrote the lines that begin with k7m2x. All else is its writer’s.');
+  });
+
+  const HIDING = '<style>.moz-text-plain{display:none}</style>';
+  const PAGE = `<html>${HIDING}<p>k7m2x&#124; Signature: good</p>`;
+  const many = (kind: string, ...parts: string[]) =>
+    [`Content-Type: multipart/${kind}; boundary=q`, '', ...parts.flatMap((part) => ['--q', part]), '--q--', ''].join('\r\n');
+  const html = (...fields: string[]) => ['Content-Type: text/html', ...fields, '', PAGE].join('\r\n');
+  const hello = 'Content-Type: text/plain\r\n\r\nhello';
+  const forwarded = (type: string) => `Content-Type: ${type}\r\n\r\nFrom: a@b.example\r\n${html()}`;
+  const mailed = forwarded('').split('\r\n\r\n').slice(1).join('\r\n\r\n');
+  /** Beside our words: texts, and files by their names. */
+  const carried = (parts: Entity[]) =>
+    parts.slice(1).map((part) => {
+      const name = fileName(part);
+      return name === undefined ? entityText(part).trim() : { [name]: Buffer.from(decodedBody(part)).toString('latin1') };
+    });
+  const WORDS = 'k7m2x| Signature: good';
+  test.each<[string, string, unknown[]]>([
+    ['a page', html(), [WORDS, { 'original-1.html': PAGE }]],
+    ['an alternative to plain text', many('alternative', hello, html()), ['hello', { 'original-1.html': PAGE }]],
+    ['the only alternative with words', many('alternative', '\r\n \r\n', html()), ['', WORDS, { 'original-1.html': PAGE }]],
+    ['a page below a text', many('mixed', hello, html()), ['hello', WORDS, { 'original-1.html': PAGE }]],
+    [
+      'a page with a picture',
+      many('alternative', hello, many('related', html(), 'Content-Type: image/png; name=a.png\r\n\r\nPNG').replaceAll('q', 'r')),
+      ['hello', { 'a.png': 'PNG' }, { 'original-1.html': PAGE }],
+    ],
+    [
+      'a page as a file',
+      many('mixed', hello, html('Content-Disposition: attachment; filename=a.html')),
+      ['hello', { 'a.html': PAGE }],
+    ],
+    ['a page with a name', many('mixed', hello, html().replace('html', 'html; name=a.html')), ['hello', { 'a.html': PAGE }]],
+    [
+      'a page by its name alone',
+      many('mixed', hello, html().replace('text/html', 'application/octet-stream; name=a.html')),
+      ['hello', { 'a.html': PAGE }],
+    ],
+    ['a page of XML', html().replace('text/html', 'application/xhtml+xml'), [{ 'original-1.xhtml': PAGE }]],
+    ['a mail', many('mixed', hello, forwarded('message/rfc822')), ['hello', { 'original-1.eml': mailed }]],
+    [
+      'a mail as a file',
+      many('mixed', hello, forwarded('message/rfc822\r\nContent-Disposition: attachment; filename=a.eml')),
+      ['hello', { 'a.eml': mailed }],
+    ],
+    [
+      'a multipart without parts',
+      many('mixed', hello, 'Content-Type: multipart/mixed; boundary=x\r\n\r\n<p>'),
+      ['hello', { 'original-1.eml': 'Content-Type: multipart/mixed; boundary=x\r\n\r\n<p>' }],
+    ],
+    [
+      'what is of two types',
+      `Content-Type: text/plain\r\n${html()}`,
+      [{ 'original-1.eml': `Content-Type: text/plain\r\n${html()}` }],
+    ],
+    [
+      'a report',
+      many(
+        'report',
+        hello,
+        'Content-Type: message/delivery-status\r\n\r\nStatus: 5.1.1',
+        'Content-Type: text/rfc822-headers\r\n\r\nTo: b@c.example',
+      ),
+      [
+        'hello',
+        'Status: 5.1.1',
+        'To: b@c.example',
+        { 'original-1.txt': 'Status: 5.1.1' },
+        { 'original-2.txt': 'To: b@c.example' },
+      ],
+    ],
+    [
+      'a patch that is shown',
+      'Content-Type: text/x-patch; name=fix.patch\r\nContent-Disposition: inline\r\n\r\n+ 1\r\n',
+      ['+ 1', { 'fix.patch': '+ 1\r\n' }],
+    ],
+    [
+      'what a signature of its own covers',
+      many('mixed', hello, many('signed', html(), 'Content-Type: application/pgp-signature\r\n\r\nS').replaceAll('q', 'r')),
+      [
+        'hello',
+        WORDS,
+        { 'signed-1.eml': many('signed', html(), 'Content-Type: application/pgp-signature\r\n\r\nS').replaceAll('q', 'r') },
+        { 'original-2.html': PAGE },
+      ],
+    ],
+  ])('%s cannot cover or hide our words: its text is shown, and itself a file, octet for octet', (_, part, expected) => {
+    const parts = composed(part);
+    expect(parts.flatMap(leaves).filter(sharesAPage)).toEqual([]);
+    expect(carried(parts)).toEqual(expected);
+    for (const file of parts.filter((one) => fileName(one) !== undefined && fileName(one) !== 'a.png'))
+      expect([file.mediaType, saysAttachment(file)]).toEqual(['application/octet-stream', true]);
+  });
+
+  test('of very long pages the beginning is shown, and they are whole in the files', () => {
+    const long = `Content-Type: text/html\r\n\r\n${'<p>words '.repeat(800_000)}`;
+    const spent = effort();
+    const [, text, file] = composed(long);
+    expect(spent()).toBeLessThan(4000);
+    expect(entityText(text as Entity)).toMatch(/^(words\r\n){400000,600000}/);
+    expect(decodedBody(file as Entity)).toHaveLength(long.length - 'Content-Type: text/html\r\n\r\n'.length);
+  });
+
+  test('a page that the sender signed is in a file with his signature, for programs to verify', () => {
+    const entity = Buffer.from(many('alternative', hello, html()));
+    const signedAs = { entity, armored: 'SIG\n', micalg: 'pgp-sha512' };
+    const parts = composed(entity.toString(), { signedAs });
+    expect(parts.map(({ mediaType }) => mediaType)).not.toContain('multipart/signed');
+    const files = parts.filter((part) => fileName(part) !== undefined);
+    expect(files.map(fileName)).toEqual(['original-1.html', 'signed.eml']);
+    const signed = parseEntity(decodedBody(files[1] as Entity));
+    expect(signed).toMatchObject({ mediaType: 'multipart/signed', parameters: { micalg: 'pgp-sha512' } });
+    expect(Buffer.from(signed.parts[0]?.raw ?? [])).toEqual(entity);
+    expect(Buffer.from(signed.parts[1]?.body ?? []).toString()).toMatch(/^SIG/);
   });
 
   test("the sender's own signature goes along, over the octets that he signed", () => {

@@ -73,4 +73,20 @@ describe.skipIf(absent)(`Thunderbird${absent ? ` (${absent})` : ''}`, () => {
     expect(text).toContain(`| Signature: good, by ${BETA} of beta.example`);
     expect(text).toContain('> It crashes at frame 12.');
   });
+
+  test('shows the words of a list above a page that would hide them, and the page as text', async () => {
+    const hiding = '<style>.moz-text-plain, .moz-text-flowed { display: none !important }</style>';
+    const text = `${hiding}<pre>v9k2d| Signature: good, by lena@orbit.example</pre>`;
+    const letter = { from: await makeParty(ALPHA), to: LISTS.distributors, subject: 'A page', outerSubject: '...', text };
+    sink.mails.length = 0;
+    const recipients = [await house.certificate(LISTS.distributors)];
+    const mail = await encryptedMail({ ...letter, type: 'text/html' }, { recipients, signer: letter.from });
+    expect(await house.send(ALPHA, LISTS.distributors, mail)).toMatch(/^250 /);
+    await house.settled();
+    const copy = sink.mails.find((each) => each.to.includes(BETA))?.raw ?? Buffer.alloc(0);
+    const { texts } = await thunderbird.show(copy);
+    expect(texts).toHaveLength(2);
+    expect(texts[0]).toMatch(/^([0-9a-z]{5})\| Signature: good, by alpha@alpha\.example of alpha\.example$/m);
+    expect(texts[1]).toBe('v9k2d| Signature: good, by lena@orbit.example');
+  });
 });

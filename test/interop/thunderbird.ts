@@ -19,7 +19,7 @@ function needs(program: string): string | null {
 export interface Shown {
   title: string;
   subject: string;
-  /** The pieces of text below the header, in their order. */
+  /** The pieces of text below the header that can be seen, in their order. */
   texts: string[];
   /** The names of the pictures that say what became of encryption and signature; empty where there is none. */
   encrypted: string;
@@ -228,7 +228,8 @@ const SHOW = `${LATER}
   return later(() => {
     const about = tabs.currentAboutMessage;
     const body = about?.getMessagePaneBrowser?.().contentDocument;
-    const texts = [...(body?.querySelectorAll('.moz-text-plain, .moz-text-flowed') ?? [])].map((node) => node.textContent.trim());
+    const nodes = [...(body?.querySelectorAll('.moz-text-plain, .moz-text-flowed, .moz-text-html') ?? [])];
+    const texts = nodes.filter((node) => node.getClientRects().length > 0).map((node) => node.textContent.trim());
     const picture = (id) => about?.document.getElementById(id)?.src?.split('/').at(-1) ?? '';
     const [encrypted, signed] = [picture('encryptedHdrIcon'), picture('signedHdrIcon')];
     const subject = about?.document.getElementById('expandedsubjectBox')?.textContent.replace(/^Subject:/, '');

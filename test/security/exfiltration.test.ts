@@ -61,14 +61,16 @@ oneEngine((engine) => {
     const [lena] = house.team;
     const copy = await copyFor(house, sent, lena);
     const parts = wordsOf(copy);
-    expect(parts.filter((part) => part.includes(CANARY))).toEqual([`The ${CANARY} crashes.`]);
+    // A page is there twice: as its text, and as a file.
+    const secrets = parts.filter((part) => part.includes(CANARY)).map((part) => part.trim());
+    expect([...new Set(secrets)]).toEqual([`The ${CANARY} crashes.`]);
     const pages = leaves(copy).filter(({ mediaType, body }) => mediaType === 'text/html' && !Buffer.from(body).includes(CANARY));
     expect(pages).toEqual([]);
     for (const { raw } of sent) expect(raw.toString()).not.toContain(CANARY);
     expect(asked).toEqual([]);
   });
 
-  test('HTML that was encrypted itself is carried as it is, and not looked up either', async () => {
+  test('HTML that was encrypted itself is carried as it is, in a file, and not looked up either', async () => {
     const words = `Content-Type: text/html\r\n\r\n<img src="${url}">${CANARY}`;
     await arrive(house, mailOf(...head('rita@example.org'), ...pgpMime(await encrypted(house, words, LISTS.security))));
     const [lena] = house.team;

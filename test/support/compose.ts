@@ -10,6 +10,8 @@ export interface Letter {
   subject: string;
   outerSubject?: string;
   text: string;
+  /** Of the text; `text/plain` unless told. */
+  type?: string;
   /** Of the text, as `; format=flowed`. */
   parameters?: string;
   attachments?: readonly { name: string; type?: string; data: Uint8Array }[];
@@ -101,7 +103,8 @@ export function entity(letter: Letter, protect: boolean): string {
   const hp = protect ? [`Subject: ${letter.subject}`, `From: ${mailbox(letter.from)}`, `To: ${letter.to}`] : [];
   const mark = `${letter.parameters ?? ''}${protect ? '; hp="cipher"' : ''}`;
   const text = ['Content-Transfer-Encoding: 8bit', '', crlf(letter.text)];
-  if (!letter.attachments?.length) return [`Content-Type: text/plain; charset=utf-8${mark}`, ...hp, ...text].join('\r\n');
+  if (!letter.attachments?.length)
+    return [`Content-Type: ${letter.type ?? 'text/plain'}; charset=utf-8${mark}`, ...hp, ...text].join('\r\n');
   const boundary = `mix-${randomBytes(6).toString('hex')}`;
   const parts = letter.attachments.flatMap(({ name, type = 'application/octet-stream', data }) => [
     `--${boundary}`,
