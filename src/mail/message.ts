@@ -3,7 +3,7 @@ import { decode as decodeQuotedPrintable } from 'libqp';
 import { Refusal } from '../refusal.ts';
 import { parseMailboxes } from './address.ts';
 import { type ContentType, contentType, type Field } from './media-type.ts';
-import { decoderFor, isUtf8, windows1252 } from './text.ts';
+import { type Decoder, decoderFor, isUtf8, pageCharset, windows1252 } from './text.ts';
 
 /** A MIME entity (RFC 2045 §2.4): a whole message or one of its parts. Byte arrays are views into what was parsed. */
 export interface Entity extends ContentType {
@@ -233,12 +233,19 @@ const quotedBodies = new WeakMap<Entity, Uint8Array>();
 
 /** A text part's words. An unknown or broken charset never throws: UTF-8 if it is that, Windows-1252 otherwise. */
 export function entityText(entity: Entity): string {
-  return decodeText(decodedBody(entity), entity.parameters['charset']);
+  const octets = decodedBody(entity);
+  const charset = entity.parameters['charset'];
+  const isPage = entity.mediaType === 'text/html' && !declaredDecoder(charset);
+  return decodeText(octets, isPage ? pageCharset(octets) : charset);
+}
+
+/** Programs say ASCII of whatever they have: its octets above 127 are not what any standard says of it, but mostly UTF-8. */
+function declaredDecoder(charset: string | undefined): Decoder | undefined {
+  return charset && !/^\s*(us-)?ascii\s*$/i.test(charset) ? decoderFor(charset) : undefined;
 }
 
 export function decodeText(bytes: Uint8Array, charset?: string): string {
-  // Programs say ASCII of whatever they have: its octets above 127 are not what any standard says of it, but mostly UTF-8.
-  const declared = charset && !/^\s*(us-)?ascii\s*$/i.test(charset) && decoderFor(charset);
+  const declared = declaredDecoder(charset);
   if (declared && declared.encoding !== 'utf-8') return declared.decode(bytes);
   const text = new TextDecoder('utf-8').decode(bytes);
   return !text.includes('\ufffd') || isUtf8(bytes) || isMostlyUtf8(text) ? text : windows1252.decode(bytes);

@@ -113,6 +113,17 @@ export function charsetOf(text: Uint8Array, declared?: string): string {
   return believed ? label : windows1252.encoding;
 }
 
+/** Octets in which a page says its charset (HTML §4.2.5.4). */
+const PAGE_HEAD = 1024;
+
+/** The charset that a page says of itself, where anybody can read that: one in which ASCII is ASCII. */
+export function pageCharset(page: Uint8Array): string | undefined {
+  const head = Buffer.from(page.buffer, page.byteOffset, Math.min(page.length, PAGE_HEAD)).toString('latin1');
+  const [, charset] = /<meta\b[^<>]{0,200}?\bcharset\s{0,10}=\s{0,10}["']?\s{0,10}([\w:.-]{1,40})/i.exec(head) ?? [];
+  const encoding = charset && decoderFor(charset)?.encoding;
+  return encoding && !/^(utf-?(7|16|32)|ucs)/.test(encoding) ? charset : undefined;
+}
+
 /** RFC 2781 §3.2; Windows' own programs write it. */
 export function hasUtf16Mark([first, second]: Uint8Array): boolean {
   return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);

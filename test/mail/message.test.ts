@@ -145,6 +145,21 @@ describe('reading a part', () => {
     expect(entityText(part)).toBe(text);
   });
 
+  const russian = Buffer.from('cff0e8e2e5f2', 'hex');
+  it.each<[string, string, string, Buffer, string]>([
+    ['the page', 'text/html', '<meta http-equiv="Content-Type" content="text/html; charset=windows-1251">', russian, 'Привет'],
+    ['the page, in short', 'text/html; charset=us-ascii', "<META charset = 'koi8-r' >", Buffer.from('f0d2', 'hex'), 'Пр'],
+    ['the page, in escape sequences', 'text/html', '<meta charset=iso-2022-jp>', Buffer.from('\x1b$BF|K\\\x1b(B'), '日本'],
+    ['the mail, whatever the page says', 'text/html; charset=windows-1251', '<meta charset=koi8-r>', russian, 'Привет'],
+    ['nobody: a page of ASCII has no other words', 'text/html', '<meta charset=utf-7>', Buffer.from('+AGE-'), '+AGE-'],
+    ['nobody: what says so can be read', 'text/html', '<meta charset=utf-16>', Buffer.from('zoë'), 'zoë'],
+    ['nobody: it is no page', 'text/plain', '<meta charset=windows-1251>', Buffer.from('zoë'), 'zoë'],
+    ['nobody so early that it counts', 'text/html', `${' '.repeat(1024)}<meta charset=windows-1251>`, Buffer.from('zoë'), 'zoë'],
+  ])('the charset of a text is said by %s', (_, type, meta, octets, words) => {
+    const text = entityText(parseEntity(Buffer.concat([bytes(`Content-Type: ${type}`, '', meta), octets])));
+    expect(text.slice(meta.length)).toBe(words);
+  });
+
   it('takes base64 and quoted-printable off, and leaves an unknown encoding alone', () => {
     const of = (encoding: string, body: string) =>
       Buffer.from(decodedBody(parseEntity(bytes(`Content-Transfer-Encoding: ${encoding}`, '', body)))).toString();
