@@ -107,12 +107,17 @@ function dataLines(block: string): string[] {
   const most = FEW_LINES + block.length / SHORTEST_LINE;
   const written = block.split('\n', most + 1);
   if (written.length > most) return [];
-  const lines = written
-    .slice(1, -1)
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
+  const whole = written.slice(1, -1).map((line) => line.trim());
+  const lines = whole.slice(afterWrapped(whole)).filter((line) => line !== '');
   const first = lines.findIndex((line) => !HEADER.test(line));
   return (first < 0 ? [] : lines.slice(first)).map((line) => line.replace(BLANKS, '')).filter((line) => !CHECKSUM.test(line));
+}
+
+/** Where the empty line is that ends headers of which a client has wrapped one, as prose is: 0 where none has been. */
+function afterWrapped(lines: readonly string[]): number {
+  const end = lines.indexOf('');
+  const isWrapped = HEADER.test(lines[0] ?? '') && lines.slice(0, end).some((line) => !HEADER.test(line) && line.includes(' '));
+  return end > 0 && isWrapped ? end : 0;
 }
 
 const BLANKS = /[\s\u00a0\u200b\ufeff]+/gu;

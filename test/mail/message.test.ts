@@ -164,6 +164,7 @@ describe('reading a part', () => {
     const of = (encoding: string, body: string) =>
       Buffer.from(decodedBody(parseEntity(bytes(`Content-Transfer-Encoding: ${encoding}`, '', body)))).toString();
     expect(of('BASE64', 'aGVs\r\nbG8=')).toBe('hello');
+    expect(of('base64', 'aGVsbG8=\r\nIHdvcmxk\r\nIQ==\r\nIGFnYWlu\r\n')).toBe('hello world! again');
     expect(of('quoted-printable', 'h=65llo=\r\n!')).toBe('hello!');
     expect(of('x-uuencode', 'hello')).toBe('hello');
   });

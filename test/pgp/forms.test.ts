@@ -80,6 +80,11 @@ describe('armor in text, as its way has left it', () => {
   const damage: readonly [string, (armored: string) => string][] = [
     ['as it was', (armored) => armored],
     ['without the empty line after its headers', (armored) => armored.replace('\n\n', '\n')],
+    [
+      'with a header that a client wrapped',
+      (armored) =>
+        armored.replace('\n\n', '\nVersion: GnuPG v2\nComment: Using GnuPG with Thunderbird, and a very\n long one\n\n'),
+    ],
     ['with headers', (armored) => armored.replace('\n\n', '\nVersion: GnuPG v2\nComment: https://x.example\n\n')],
     ['with an empty line between its lines', (armored) => armored.replaceAll('\n', '\n\n')],
     ['with blanks at the ends of its lines', (armored) => armored.replaceAll('\n', ' \n  ')],
