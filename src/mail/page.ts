@@ -4,6 +4,7 @@ import {
   type Entity,
   entityText,
   everyFileName,
+  fieldsNamed,
   fileName,
   isAttachment,
   leaves,
@@ -61,7 +62,10 @@ export function withPagesApart(content: Entity): Uint8Array[] {
 }
 
 function isPlainText(part: Entity): boolean {
-  return PLAIN.test(part.mediaType) && !saysAttachment(part);
+  const isText = part.unclear
+    ? /^\s*text\//i.test(fieldsNamed(part, 'content-type')[0]?.value ?? '')
+    : PLAIN.test(part.mediaType);
+  return isText && !saysAttachment(part);
 }
 
 function textOf(part: Entity): string {

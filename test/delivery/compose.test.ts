@@ -390,7 +390,7 @@ describe('what is carried on', () => {
     [
       'what is of two types',
       `Content-Type: text/plain\r\n${html()}`,
-      [{ 'original-1.eml': `Content-Type: text/plain\r\n${html()}` }],
+      [PAGE, { 'original-1.eml': `Content-Type: text/plain\r\n${html()}` }],
     ],
     [
       'a report',

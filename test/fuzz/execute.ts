@@ -3,6 +3,7 @@ import { composeMail } from '../../src/delivery/compose.ts';
 import { automatic, isLoop } from '../../src/mail/automatic.ts';
 import { recognise } from '../../src/mail/encrypted.ts';
 import { type Entity, parseEntity, parseMessage } from '../../src/mail/message.ts';
+import { bringsAPage } from '../../src/mail/page.ts';
 import { deliveryReport } from '../../src/mail/report.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
@@ -37,7 +38,9 @@ async function verdictOf(raw: Uint8Array, { secrets, known }: Keys): Promise<str
     const { text, files } = viewOf(parseEntity(opened.content));
     for (const data of opened.aside) viewOf(parseEntity(data));
     const copy = composeMail(opened, ORIGIN, 'k7m2x');
-    const again = viewOf(parseEntity(copy.content));
+    const carried = parseEntity(copy.content);
+    if (bringsAPage(carried)) throw new Error('a page stands beside the words at the top');
+    const again = viewOf(carried);
     const seen = [
       JSON.stringify(outside),
       JSON.stringify(parseRequest(text)),
