@@ -145,11 +145,28 @@ export function armorHeader(block: string, name: string): string | undefined {
   return undefined;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { nbsp: ' ', amp: '&', lt: '<', gt: '>', quot: '"', vert: '|', verbar: '|' };
+/** Of ISO 8859-1 from 0xA1 on (HTML 4.01 §24.2). */
+// biome-ignore format: a list to be read across
+const LATIN1 = [
+  'iexcl', 'cent', 'pound', 'curren', 'yen', 'brvbar', 'sect', 'uml', 'copy', 'ordf', 'laquo', 'not', 'shy', 'reg', 'macr', 'deg', 'plusmn',
+  'sup2', 'sup3', 'acute', 'micro', 'para', 'middot', 'cedil', 'sup1', 'ordm', 'raquo', 'frac14', 'frac12', 'frac34', 'iquest',
+  'Agrave', 'Aacute', 'Acirc', 'Atilde', 'Auml', 'Aring', 'AElig', 'Ccedil', 'Egrave', 'Eacute', 'Ecirc', 'Euml', 'Igrave', 'Iacute', 'Icirc',
+  'Iuml', 'ETH', 'Ntilde', 'Ograve', 'Oacute', 'Ocirc', 'Otilde', 'Ouml', 'times', 'Oslash', 'Ugrave', 'Uacute', 'Ucirc', 'Uuml', 'Yacute',
+  'THORN', 'szlig', 'agrave', 'aacute', 'acirc', 'atilde', 'auml', 'aring', 'aelig', 'ccedil', 'egrave', 'eacute', 'ecirc', 'euml', 'igrave',
+  'iacute', 'icirc', 'iuml', 'eth', 'ntilde', 'ograve', 'oacute', 'ocirc', 'otilde', 'ouml', 'divide', 'oslash', 'ugrave', 'uacute', 'ucirc',
+  'uuml', 'yacute', 'thorn', 'yuml',
+];
+
+const ENTITIES: ReadonlyMap<string, string> = new Map([
+  ...Object.entries({ nbsp: ' ', amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", vert: '|', verbar: '|' }),
+  ...LATIN1.map((name, at): [string, string] => [name, String.fromCharCode(0xa1 + at)]),
+  ...Object.entries({ ndash: '–', mdash: '—', lsquo: '‘', rsquo: '’', sbquo: '‚', ldquo: '“', rdquo: '”' }),
+  ...Object.entries({ bdquo: '„', hellip: '…', bull: '•', euro: '€', trade: '™', lsaquo: '‹', rsaquo: '›' }),
+]);
 
 function entityOf(whole: string, name: string): string {
   const number = /^#(?:x([0-9a-f]{1,6})|(\d{1,7}))$/i.exec(name);
-  if (!number) return ENTITIES[name.toLowerCase()] ?? whole;
+  if (!number) return ENTITIES.get(name) ?? ENTITIES.get(name.toLowerCase()) ?? whole;
   const point = number[1] === undefined ? Number(number[2]) : Number.parseInt(number[1], 16);
   return point <= 0x10ffff ? String.fromCodePoint(point) : whole;
 }

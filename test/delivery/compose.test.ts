@@ -375,6 +375,14 @@ describe('what is carried on', () => {
       many('mixed', hello, html().replace('text/html', 'application/octet-stream; name=a.html')),
       ['hello', { 'a.html': PAGE }],
     ],
+    [
+      'a page with letters by their names',
+      html().replace(PAGE, 'Gr&uuml;&szlig;e, &Eacute;t&eacute;&nbsp;&ndash; &AMP; &none; &#x20AC;'),
+      [
+        'Grüße, Été – & &none; €',
+        { 'original-1.html': 'Gr&uuml;&szlig;e, &Eacute;t&eacute;&nbsp;&ndash; &AMP; &none; &#x20AC;' },
+      ],
+    ],
     ['a page of XML', html().replace('text/html', 'application/xhtml+xml'), [{ 'original-1.xhtml': PAGE }]],
     ['a mail', many('mixed', hello, forwarded('message/rfc822')), ['hello', { 'original-1.eml': mailed }]],
     [
