@@ -55,7 +55,7 @@ export async function signHead(seams: Seams, { project, days, to }: HeadOptions)
   const post = await writeNotice(seams, list, { kind: 'alert', caseId: null }, noticeEntity(words, files));
   return db.transaction().execute(async (trx) => {
     // Another node was faster.
-    await audit.lockEnd(trx);
+    await lists.lock(trx, list.id);
     if ((await audit.last(trx, HEAD))?.seq !== last?.seq) return null;
     const readers = await readersOf(trx, to);
     await send(trx, seams, { list, post }, eachContact(readers));

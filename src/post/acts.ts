@@ -6,10 +6,10 @@ import { dateValue, entity, filePart, words } from '../mail/outgoing.ts';
 import { keyPart } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import { vouch } from '../roster/admission.ts';
-import { type GivenCertificate, replaceCertificate } from '../roster/contacts.ts';
+import { type GivenCertificate, type OwnersNews, replaceCertificate } from '../roster/contacts.ts';
 import { checkMember } from '../roster/expiry.ts';
 import { takeProof } from '../roster/prove.ts';
-import { prepareReplacementNews, tellOfReplacement } from '../roster/replaced.ts';
+import { prepareReplacementNews } from '../roster/replaced.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
@@ -185,15 +185,15 @@ async function updateCertificate(asked: Asked, fingerprint: string): Promise<Out
   if (!facts) throw new Refusal('invalid', `No certificate ${fingerprint} that can be read is attached to what you signed`);
   if (!facts.addresses.includes(roster.contact.address))
     throw new Refusal('invalid', `The certificate ${fingerprint} has no user ID with ${roster.contact.address}`);
-  const { encryptionKey } = await replaceCertificate(seams, roster.contact.id, facts.data);
-  await checkMember(seams, asked.project, roster.member.id);
-  const another = encryptionKey !== null && encryptionKey.before !== encryptionKey.after;
-  if (another || facts.fingerprint !== roster.fingerprint) {
-    const { contact, member } = roster;
-    const replaced = { contact, organisation: member.organisation, former: roster, after: facts.fingerprint, encryptionKey };
-    const news = await prepareReplacementNews(seams, { ...replaced, byTeam: false }, asked.list);
-    await seams.db.transaction().execute((trx) => tellOfReplacement(trx, seams, news));
-  }
+  const { contact, member } = roster;
+  const news: OwnersNews = async (after, encryptionKey) => {
+    const another = encryptionKey !== null && encryptionKey.before !== encryptionKey.after;
+    if (!another && after === roster.fingerprint) return null;
+    const replaced = { contact, organisation: member.organisation, former: roster, after, encryptionKey, byTeam: false };
+    return prepareReplacementNews(seams, replaced, asked.list);
+  };
+  const { encryptionKey } = await replaceCertificate(seams, contact.id, facts.data, news);
+  await checkMember(seams, asked.project, member.id);
   return { lines: [`your certificate is ${facts.fingerprint} now`, ...changeOfKey(encryptionKey)] };
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { record } from '../audit/record.ts';
+import type { Deed } from '../audit/entry.ts';
 import { DAY, newId, newToken } from '../clock.ts';
 import { send, type Written } from '../delivery/send.ts';
 import { roleAddress } from '../mail/address.ts';
@@ -49,13 +49,13 @@ export async function prepareAsking(
   return { told: await prepareNotice(seams, words, 'proof'), nonceHash: hashNonce(nonce) };
 }
 
-/** Sends it to the owner of the certificate, sealed to that. */
+/** Sends it to the owner of the certificate, sealed to that. Gives what is to be recorded of it. */
 export async function ask(
   trx: Db,
-  seams: Seams,
+  seams: Pick<Seams, 'clock'>,
   { told, nonceHash }: Asking,
   { contact, certificate }: { contact: Pick<Contact, 'id' | 'address'>; certificate: Pick<Certificate, 'id' | 'fingerprint'> },
-): Promise<void> {
+): Promise<Deed> {
   await admission.insertProof(trx, {
     id: newId(seams.clock),
     contact_id: contact.id,
@@ -66,5 +66,5 @@ export async function ask(
   });
   await send(trx, seams, told, [{ audience: 'reporter', address: contact.address, certificateId: certificate.id }]);
   const detail = { certificate: certificate.id, fingerprint: certificate.fingerprint };
-  await record(trx, seams, { action: 'certificate.ask-proof', subject: `contact:${contact.id}`, detail });
+  return { action: 'certificate.ask-proof', subject: `contact:${contact.id}`, detail };
 }

@@ -65,9 +65,10 @@ export async function addContact(
     await contacts.insert(trx, contact);
     const inserted = await insert(seams, trx, contact.id, facts, 'current');
     await tellOfContact(trx, seams, told, contact);
-    if (provesKeys(member.state)) await ask(trx, seams, asking, { contact, certificate: inserted });
     const detail = { member: memberId, address, fingerprint: facts.fingerprint };
-    await record(trx, seams, ...released, { action: 'contact.add', subject: `contact:${contact.id}`, detail });
+    const deeds: Deed[] = [...released, { action: 'contact.add', subject: `contact:${contact.id}`, detail }];
+    if (provesKeys(member.state)) deeds.push(await ask(trx, seams, asking, { contact, certificate: inserted }));
+    await record(trx, seams, ...deeds);
     return { contact, certificate: inserted };
   });
 }
@@ -141,29 +142,47 @@ export interface GivenCertificate {
  * Throws Refusal: not-found, unusable-certificate; conflict where it says nothing new, is somebody else's already, or his
  * organisation is out.
  */
-export async function addCertificate(
+export async function addCertificate(seams: Seams, contactId: string, armored: string | Uint8Array): Promise<GivenCertificate> {
+  return give(seams, contactId, armored, null);
+}
+
+/**
+ * What is told where it is the owner who gives it, by his own word, and it counts at once; null where nothing is. `after`: the fingerprint of
+ * the certificate that he has then.
+ */
+export type OwnersNews = (after: string, encryptionKey: Renewal['encryptionKey'] | null) => Promise<ReplacementNews | null>;
+
+/** `byOwner`: null where somebody else gives it. */
+async function give(
   seams: Seams,
   contactId: string,
   armored: string | Uint8Array,
-  { byOwner = false }: { byOwner?: boolean } = {},
+  byOwner: OwnersNews | null,
 ): Promise<GivenCertificate> {
   const contact = await ownerOf(seams.db, contactId);
   await mustBeIn(seams.db, contact);
   const fingerprint = primaryFingerprint(armored);
   const own = (await certificates.ofContact(seams.db, contactId)).find((one) => one.fingerprint === fingerprint);
   if (own?.state === 'retired') return proposeAgain(seams, own, armored, { contact, byOwner });
-  if (own) return renew(seams, contact, own, armored, { approved: byOwner, shown: await shownOf(seams.db, own) });
+  if (own) {
+    const tell = byOwner && ((key: Renewal['encryptionKey']) => byOwner(own.fingerprint, key));
+    return renew(seams, contact, own, armored, { approved: byOwner !== null, shown: await shownOf(seams.db, own), tell });
+  }
   const facts = await usableCertificate(seams, armored);
   const told = await prepareCertificateNews(seams, contact, facts, 'proposed');
+  const news = await byOwner?.(facts.fingerprint, null);
   return seams.db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await checkNotTaken(trx, facts, contact);
     const first = (await certificates.ofContact(trx, contactId)).length === 0;
     const certificate = await insert(seams, trx, contactId, facts, first ? 'current' : 'proposed');
     if (first) await contacts.forgetProof(trx, contactId);
-    if (!first && !byOwner) await tellOwner(trx, seams, told, contact);
-    await record(trx, seams, certificateDeed(first ? 'certificate.add' : 'certificate.propose', certificate));
-    return { certificate, encryptionKey: null, waits: !first };
+    const deeds = [certificateDeed(first ? 'certificate.add' : 'certificate.propose', certificate)];
+    const waits = !first && !byOwner;
+    if (waits) await tellOwner(trx, seams, told, contact);
+    if (!first && byOwner) deeds.push(await replace(trx, seams, certificate, news));
+    await record(trx, seams, ...deeds);
+    return { certificate: { ...certificate, state: waits ? 'proposed' : 'current' }, encryptionKey: null, waits };
   });
 }
 
@@ -175,54 +194,63 @@ async function proposeAgain(
   seams: Seams,
   own: Certificate,
   newer: string | Uint8Array,
-  { contact, byOwner }: { contact: Contact; byOwner: boolean },
+  { contact, byOwner }: { contact: Contact; byOwner: OwnersNews | null },
 ): Promise<GivenCertificate> {
   const { db, clock } = seams;
   const renewal = await renewKnown(seams, own, newer);
   const { facts, encryptionKey, changed } = renewal;
-  const waits = renewal.whyNot === null;
-  if (!waits && !changed) await mustBeUsable(seams, facts);
+  const usable = renewal.whyNot === null;
+  if (!usable && !changed) await mustBeUsable(seams, facts);
   const { version } = await shownOf(db, own);
-  const told = waits ? await prepareCertificateNews(seams, contact, own, 'proposed') : null;
+  const told = await prepareCertificateNews(seams, contact, own, 'proposed');
+  const given = changed ? encryptionKey : null;
+  const news = usable ? await byOwner?.(own.fingerprint, given) : null;
   return db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await mustBeAsShown(trx, own.id, version);
-    if (changed) {
-      await writeRenewal(trx, own, renewal, clock.now());
-      await record(trx, seams, renewalDeed(own, renewal, null));
-    }
-    if (waits) {
+    const deeds = changed ? [renewalDeed(own, renewal, null)] : [];
+    if (changed) await writeRenewal(trx, own, renewal, clock.now());
+    if (usable) {
       await checkNotTaken(trx, facts, contact);
       await certificates.propose(trx, own.id);
-      if (told && !byOwner) await tellOwner(trx, seams, told, contact);
-      await record(trx, seams, certificateDeed('certificate.propose', own));
+      deeds.push(certificateDeed('certificate.propose', own));
+      if (byOwner) deeds.push(await replace(trx, seams, { ...own, data: facts.data }, news));
+      else await tellOwner(trx, seams, told, contact);
     }
-    const state = waits ? 'proposed' : 'retired';
-    return { certificate: { ...own, data: facts.data, state }, encryptionKey: changed ? encryptionKey : null, waits };
+    await record(trx, seams, ...deeds);
+    const state = usable ? (byOwner ? 'current' : 'proposed') : 'retired';
+    return { certificate: { ...own, data: facts.data, state }, encryptionKey: given, waits: state === 'proposed' };
   });
 }
 
 /**
  * Puts a certificate in the place of the one that a contact has, by his own word: signed with the one that he had. The old one is
- * retired. Throws as `addCertificate` does; unusable-certificate also where it is one that he had and cannot be used.
+ * retired, and whom `news` is for is told, in the same transaction. Throws as `addCertificate` does; unusable-certificate also where it is
+ * one that he had and cannot be used.
  */
-export async function replaceCertificate(seams: Seams, contactId: string, data: Uint8Array): Promise<GivenCertificate> {
-  const given = await addCertificate(seams, contactId, armorCertificate(data), { byOwner: true });
-  const { certificate } = given;
-  if (certificate.state === 'retired') await mustBeUsable(seams, certificate);
-  if (certificate.state === 'proposed')
-    await seams.db.transaction().execute(async (trx) => {
-      await certificates.lockHolders(trx);
-      await promote(trx, seams, certificate, 'certificate.replace');
-    });
+export async function replaceCertificate(
+  seams: Seams,
+  contactId: string,
+  data: Uint8Array,
+  news: OwnersNews = async () => null,
+): Promise<GivenCertificate> {
+  const given = await give(seams, contactId, armorCertificate(data), news);
+  if (given.certificate.state !== 'current') await mustBeUsable(seams, given.certificate);
   return given;
 }
 
+/** As `promote`, by the word of its owner. */
+async function replace(trx: Db, seams: Seams, proposed: Certificate, news: ReplacementNews | null | undefined): Promise<Deed> {
+  const done = await promote(trx, seams, proposed, 'certificate.replace');
+  if (news) await tellOfReplacement(trx, seams, news);
+  return done;
+}
+
 /**
- * The proposed one counts from now on, the old one is retired, and what waited for one goes; under `lockHolders`. Throws
- * Refusal('conflict') where it is somebody else's by now, or he is out.
+ * The proposed one counts from now on, the old one is retired, and what waited for one goes; under `lockHolders`. Gives what is to be
+ * recorded of it. Throws Refusal('conflict') where it is somebody else's by now, or he is out.
  */
-async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }: Certificate, action: string): Promise<void> {
+async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }: Certificate, action: string): Promise<Deed> {
   if (contact_id === null) throw new Error(`the certificate ${id} belongs to no contact`);
   const contact = await ownerOf(trx, contact_id);
   await mustBeIn(trx, contact);
@@ -232,7 +260,7 @@ async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }
   const proved = await admission.provedCertificates(trx, contact_id);
   if (proved.has(id)) await contacts.setProved(trx, [contact_id], seams.clock.now());
   await deliveries.retryForCertificate(trx, { contactId: contact_id, certificateId: id }, seams.clock.now());
-  await record(trx, seams, certificateDeed(action, { id, contact_id, ...certificate }));
+  return certificateDeed(action, { id, contact_id, ...certificate });
 }
 
 /**
@@ -280,7 +308,7 @@ export async function approveCertificate(
     await mustBeAsShown(trx, certificateId, shown.version);
     if (known.changed) await writeRenewal(trx, proposed, known, seams.clock.now());
     await tellOfReplacement(trx, seams, news);
-    await promote(trx, seams, certificate, 'certificate.approve');
+    await record(trx, seams, await promote(trx, seams, certificate, 'certificate.approve'));
   });
   return { ...certificate, state: 'current' };
 }
@@ -339,10 +367,13 @@ async function proposedOf(db: Db, contactId: string, certificateId: string): Pro
 interface Renewing {
   approved: boolean;
   shown: Shown;
-  tell?: (encryptionKey: Renewal['encryptionKey']) => Promise<ReplacementNews>;
+  tell: ((encryptionKey: Renewal['encryptionKey']) => Promise<ReplacementNews | null>) | null;
 }
 
-/** `shown`: of `own`, as it was judged. `tell`: writes what is told of it where it counts. */
+/**
+ * `shown`: of `own`, as it was judged. `tell`: writes what is told of it where it counts. One that waits for a person counts where its owner
+ * gives it.
+ */
 async function renew(
   seams: Seams,
   contact: Contact,
@@ -355,11 +386,13 @@ async function renew(
   const renewal = await renewKnown(seams, own, newer);
   // What waits already is not exchanged for something else: the two wait together.
   const together = waiting ? await pgp.renewCertificate(waiting.data, newer, now) : renewal;
-  if (!renewal.changed || (waiting && !approved && !together.changed))
+  const byWord = approved && own.state === 'proposed' && renewal.whyNot === null;
+  if (!(renewal.changed || byWord) || (waiting && !approved && !together.changed))
     throw new Refusal('conflict', `${contact.address} has the certificate ${own.fingerprint} already`);
   const { encryptionKey } = renewal;
   const waits = !approved && waitsForPerson(own, renewal) ? waitingOf(renewal, together.facts.data, waiting) : null;
-  const news = tell && !waits ? await tell(encryptionKey) : null;
+  const counts = byWord || (!waits && own.state !== 'proposed');
+  const news = tell && counts ? await tell(encryptionKey) : null;
   return db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await mustBeAsShown(trx, own.id, version);
@@ -369,11 +402,15 @@ async function renew(
       await record(trx, seams, renewalDeed(own, renewal, waits));
       return { certificate, encryptionKey, waits: true };
     }
+    const deeds = renewal.changed ? [renewalDeed(own, renewal, null)] : [];
+    const renewed = { ...own, data: renewal.facts.data };
     await writeRenewal(trx, own, renewal, now);
     await certificates.dropRenewal(trx, own.id);
+    if (byWord) deeds.push(await promote(trx, seams, renewed, 'certificate.replace'));
     if (news) await tellOfReplacement(trx, seams, news);
-    await record(trx, seams, renewalDeed(own, renewal, null));
-    return { certificate: { ...own, data: renewal.facts.data }, encryptionKey, waits: own.state === 'proposed' };
+    await record(trx, seams, ...deeds);
+    const state = byWord ? 'current' : own.state;
+    return { certificate: { ...renewed, state }, encryptionKey, waits: state === 'proposed' };
   });
 }
 

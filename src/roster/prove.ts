@@ -1,3 +1,4 @@
+import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -40,7 +41,7 @@ export async function askForProof(seams: Seams, { project }: { project: string }
     );
   for (const one of asked) {
     const asking = await prepareAsking(seams, project, one.certificate);
-    await db.transaction().execute((trx) => ask(trx, seams, asking, one));
+    await db.transaction().execute(async (trx) => record(trx, seams, await ask(trx, seams, asking, one)));
   }
   return asked.length;
 }
@@ -69,24 +70,25 @@ export async function takeProof(
   const told = await prepareNotice(seams, words);
   await db.transaction().execute(async (trx) => {
     const now = clock.now();
+    // Before anything else of his: whoever decides on him holds him first, too.
+    await members.lock(trx, member.id);
     const proof = await admission.openProof(trx, hashNonce(nonce.toLowerCase()));
     const his = proof?.contact_id === contactId && proof.certificate_id === certificateId;
     if (!proof || !his || proof.created_at + PROOF < now || !(await admission.markProved(trx, proof.id, now)))
       throw new Refusal('invalid', 'That proves nothing: the words are not those that your certificate was sent, or are too old');
     // One that waits is his only when a person has approved it.
     if ((await certificates.current(trx, contactId))?.id === certificateId) await contacts.setProved(trx, [contactId], now);
-    await record(trx, seams, {
-      action: 'certificate.prove',
-      subject: `contact:${contactId}`,
-      detail: { certificate: certificateId },
-    });
-    await members.lock(trx, member.id);
+    const deeds: Deed[] = [
+      { action: 'certificate.prove', subject: `contact:${contactId}`, detail: { certificate: certificateId } },
+    ];
     const seen = await members.byId(trx, member.id);
     const to = seen && next(seen.state, 'prove-key');
-    if (!seen || !to || !(await everybodyProved(trx, member.id))) return;
-    await members.setState(trx, member.id, { from: seen.state, to, reason: null, now });
-    await tellMember(trx, seams, told, member.id);
-    await record(trx, seams, { action: 'member.prove-key', subject: `member:${member.id}`, detail: { from: seen.state, to } });
+    if (seen && to && (await everybodyProved(trx, member.id))) {
+      await members.setState(trx, member.id, { from: seen.state, to, reason: null, now });
+      await tellMember(trx, seams, told, member.id);
+      deeds.push({ action: 'member.prove-key', subject: `member:${member.id}`, detail: { from: seen.state, to } });
+    }
+    await record(trx, seams, ...deeds);
   });
 }
 

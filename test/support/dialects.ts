@@ -1,9 +1,10 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, afterEach, describe, inject } from 'vitest';
+import { afterAll, afterEach, describe, expect, inject } from 'vitest';
 import { type Database, type DatabaseConfig, makeDatabase, openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { watched } from './record-last.ts';
 
 export interface TestDatabase {
   db: Database;
@@ -13,7 +14,7 @@ export interface TestDatabase {
 
 export interface Engine {
   name: 'sqlite' | 'postgres';
-  /** A fresh, migrated database; closed and removed after the test that opened it. */
+  /** A fresh, migrated database; closed and removed after the test that opened it, which fails where `record` was not the last of a move. */
   open(): Promise<TestDatabase>;
 }
 
@@ -50,16 +51,18 @@ interface Source {
 
 function opener(source: Source): () => Promise<TestDatabase> {
   const opened: TestDatabase[] = [];
+  const late: string[] = [];
   afterEach(async () => {
     for (const { db, config } of opened.splice(0)) {
       await db.destroy();
       await source.drop(config);
     }
+    expect(late.splice(0), 'what a transaction did after `record`, which is the last in it').toEqual([]);
   });
   afterAll(() => source.tidy());
   return async () => {
     const config = await source.create();
-    const database = { db: openDatabase(config), config };
+    const database = { db: watched(openDatabase(config), (statement) => late.push(statement)), config };
     opened.push(database);
     return database;
   };

@@ -1,0 +1,49 @@
+import { beforeEach, expect, test } from 'vitest';
+import { addCertificate, replaceCertificate, retireCertificate } from '../../src/roster/contacts.ts';
+import { prepareReplacementNews } from '../../src/roster/replaced.ts';
+import { teamList } from '../../src/roster/tell.ts';
+import * as certificates from '../../src/store/certificates.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, type Person } from '../support/house.ts';
+import { binary, generate } from '../support/party.ts';
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: House;
+  let alpha: Person;
+  let lena: string;
+  beforeEach(async () => {
+    house = await build((await engine.open()).db);
+    [alpha] = house.members;
+    lena = house.team[0].contactId;
+  });
+
+  const current = async () => (await certificates.current(house.db, alpha.contactId))?.fingerprint;
+
+  test('one that waits counts when its owner gives it himself, by his word', async () => {
+    const another = await generate(alpha.address, 'another', {});
+    await addCertificate(house, alpha.contactId, another.public);
+    expect(await replaceCertificate(house, alpha.contactId, await binary(another.public))).toMatchObject({
+      certificate: { state: 'current' },
+      waits: false,
+    });
+    expect(await current()).toBe(another.fingerprint);
+  });
+
+  test.each(['new', 'retired'])('a %s one of his that nobody can be told of takes the place of none', async (which) => {
+    const another = await generate(alpha.address, 'another', {});
+    if (which === 'retired') {
+      const { certificate } = await addCertificate(house, alpha.contactId, another.public);
+      await retireCertificate(house, alpha.contactId, certificate.id, lena);
+    }
+    const list = await teamList(house.db);
+    const replacing = replaceCertificate(house, alpha.contactId, await binary(another.public), async (after, encryptionKey) => {
+      const facts = { contact: alpha, organisation: 'Alpha', former: null, after, encryptionKey, byTeam: false };
+      const news = await prepareReplacementNews(house, facts, list);
+      return { ...news, toTeam: { list, post: { ...news.toTeam.post, list_id: 'none' } } };
+    });
+    await expect(replacing).rejects.toThrow(/foreign key/i);
+    expect(await current()).toBe(alpha.fingerprint);
+    expect((await certificates.ofContact(house.db, alpha.contactId)).filter(({ state }) => state === 'proposed')).toEqual([]);
+  });
+});
