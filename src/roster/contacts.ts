@@ -187,8 +187,8 @@ async function give(
 }
 
 /**
- * One that was refused or retired may have been so by mistake: it waits for a person anew, with what the newer copy says. What makes it
- * unusable is kept all the same, and then nothing waits.
+ * One that was refused or retired may have been so by mistake: it is proved and waits for a person anew, with what the newer copy says. What
+ * makes it unusable is kept all the same, and then nothing waits.
  */
 async function proposeAgain(
   seams: Seams,
@@ -213,6 +213,7 @@ async function proposeAgain(
     if (usable) {
       await checkNotTaken(trx, facts, contact);
       await certificates.propose(trx, own.id);
+      await admission.dropProofsOf(trx, own.id);
       deeds.push(certificateDeed('certificate.propose', own));
       if (byOwner) deeds.push(await replace(trx, seams, { ...own, data: facts.data }, news));
       else await tellOwner(trx, seams, told, contact);

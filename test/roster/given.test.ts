@@ -1,11 +1,18 @@
 import { beforeEach, expect, test } from 'vitest';
-import { addCertificate, replaceCertificate, retireCertificate } from '../../src/roster/contacts.ts';
+import {
+  addCertificate,
+  approveCertificate,
+  refuseCertificate,
+  replaceCertificate,
+  retireCertificate,
+} from '../../src/roster/contacts.ts';
 import { prepareReplacementNews } from '../../src/roster/replaced.ts';
 import { teamList } from '../../src/roster/tell.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, type Person } from '../support/house.ts';
 import { binary, generate } from '../support/party.ts';
+import { proveCertificate } from '../support/prove.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -19,6 +26,25 @@ eachEngine((engine) => {
   });
 
   const current = async () => (await certificates.current(house.db, alpha.contactId))?.fingerprint;
+
+  test.each([
+    ['retired', retireCertificate],
+    ['refused', refuseCertificate],
+  ] as const)('a certificate that was proved, and then %s, is proved again before it counts', async (_how, end) => {
+    const another = await generate(alpha.address, 'another', {});
+    const { certificate } = await addCertificate(house, alpha.contactId, another.public);
+    await proveCertificate(house, alpha.contactId, certificate.id);
+    await end(house, alpha.contactId, certificate.id, lena);
+    await addCertificate(house, alpha.contactId, another.public);
+    const approving = () => approveCertificate(house, alpha.contactId, certificate.id, lena);
+    await expect(approving()).rejects.toMatchObject({
+      reason: 'conflict',
+      message: expect.stringContaining('Nobody has proved'),
+    });
+    await proveCertificate(house, alpha.contactId, certificate.id);
+    await approving();
+    expect(await current()).toBe(another.fingerprint);
+  });
 
   test('one that waits counts when its owner gives it himself, by his word', async () => {
     const another = await generate(alpha.address, 'another', {});
