@@ -41,7 +41,7 @@ export function register(program: Command): void {
     .option('--organisations <file>', 'CSV with the columns address,organisation (default: the domain of the address)')
     .option('--activate', 'make the members active at once (needs --reason)')
     .option('--reason <reason>', 'why they are vouched for; recorded with each member')
-    .option('--quiet', 'do not tell those who become active by mail')
+    .option('--quiet', 'send no mail: neither to those who become active, nor to those who are to prove their keys')
     .option(
       '--accept-changed-certificates',
       'let certificates count at once by which another key is encrypted to; else these wait for `contact approve`',
@@ -91,7 +91,7 @@ async function importing<Report>(
     progress: (step, done, total) => bar.show(DOING[step], done, total),
   };
   const taking = withLocal(options, async (local) => {
-    const tells = how.activate !== null && !how.dryRun && options.quiet !== true;
+    const tells = !how.dryRun && options.quiet !== true;
     return act({ ...local, pgp }, tells ? { ...how, tell: { pgp, ...(await telling(local)) } } : how);
   });
   return await taking.finally(() => pgp.close()).finally(bar.clear);

@@ -22,7 +22,7 @@ import { enterMember } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
 import { holdersOf, releaseTo, standingAt } from './standing.ts';
 import { next } from './state.ts';
-import { letGo, moveTo, mustBe } from './steps.ts';
+import { beginAgain } from './steps.ts';
 import { keepStranger } from './strangers.ts';
 import { prepareNotice, tellMember, tellTeam } from './tell.ts';
 import { mustBeUsable, usableCertificate } from './usable.ts';
@@ -188,12 +188,7 @@ async function contactAt(db: Db, { id }: Member, address: string): Promise<Conta
 
 async function again(trx: Db, { clock }: Seams, member: Member): Promise<Member> {
   if (!next(member.state, 'apply-again')) throw new Refusal('conflict', `"${member.organisation}" is ${member.state} already`);
-  await members.change(trx, member.id, { round: member.round + 1, review_at: null, review_told_at: null });
-  // What was said and proved before counts no more, and who was his contact then is one only if he is named again.
-  await letGo(trx, member.id, clock.now());
-  await admission.dropProofs(trx, member.id);
-  await moveTo(trx, member, 'apply-again', null, clock.now());
-  return mustBe(trx, member.id);
+  return beginAgain(trx, member, clock.now());
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Deed } from '../audit/entry.ts';
 import { DAY, newId, newToken } from '../clock.ts';
 import { send, type Written } from '../delivery/send.ts';
 import { roleAddress } from '../mail/address.ts';
+import type { Sealing } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
@@ -28,7 +29,10 @@ export function hashNonce(nonce: string): string {
 }
 
 /** Throws Refusal `unusable-certificate`, also where it ends too soon. */
-export async function mustLast(seams: Seams, certificate: Pick<Certificate, 'fingerprint' | 'data'>): Promise<void> {
+export async function mustLast(
+  seams: Parameters<typeof mustBeUsable>[0],
+  certificate: Pick<Certificate, 'fingerprint' | 'data'>,
+): Promise<void> {
   const { until } = await mustBeUsable(seams, certificate);
   if (until !== null && until < seams.clock.now() + LEAST_LIFE)
     throw new Refusal(
@@ -39,7 +43,7 @@ export async function mustLast(seams: Seams, certificate: Pick<Certificate, 'fin
 
 /** Writes it; nothing is in the database yet. */
 export async function prepareAsking(
-  seams: Seams,
+  seams: Sealing & Pick<Seams, 'db' | 'words'>,
   project: string,
   { fingerprint }: Pick<Certificate, 'fingerprint'>,
 ): Promise<Asking> {

@@ -15,13 +15,25 @@ import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import { portions } from '../store/rows.ts';
 import type { Certificate, Contact, NewMember } from '../store/schema.ts';
+import { type Asking, ask, mustLast, prepareAsking } from './asking.ts';
 import { type RosterProblem, readEntries } from './entries.ts';
-import { type NewContact, planImport, planRest, type ReadCertificate, type RenewedContact, type Step } from './plan.ts';
+import {
+  asFound,
+  type NewContact,
+  type PreparedEntry,
+  planImport,
+  planRest,
+  type ReadCertificate,
+  type RenewedContact,
+  type Standing,
+  type Step,
+} from './plan.ts';
 import { abreast, type CertificateReader, readCertificates } from './reading.ts';
 import { renewalDeed, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
 import { mustBeAsShown } from './shown.ts';
 import { releaseTo, standingOf } from './standing.ts';
-import { REVIEW } from './state.ts';
+import { isCandidate, provesKeys, REVIEW } from './state.ts';
+import { beginAgain } from './steps.ts';
 import { prepareNotice, tellMember } from './tell.ts';
 
 export interface ImportOptions {
@@ -30,7 +42,10 @@ export interface ImportOptions {
    * one, which is recorded too. Null leaves new ones `applied`.
    */
   activate: { reason: string } | null;
-  /** What those who become active are told of it with, as by a single activation; where it is left out, nobody is told. */
+  /**
+   * What those who become active are told of it with, as by a single activation, and what those are asked with to prove their keys who are
+   * added to a member that was vetted. Where it is left out, nobody is told or asked.
+   */
   tell?: Telling;
   /** Looks and tells, writes nothing. */
   dryRun: boolean;
@@ -105,14 +120,20 @@ export async function importRoster(
   if (activate?.reason.trim() === '') throw new Refusal('invalid', 'Activation needs a reason');
   const now = clock.now();
   const read = readEntries(entries);
-  const known = new Map((await members.all(db)).map((member) => [member.organisation, member]));
+  const known = new Map((await members.all(db)).map((member) => [member.organisation, asFound(member)]));
   const reading = {
     ...{ pgp, now, members: known, waiting: await certificates.waitingRenewals(db), acceptChanged },
     copiesOf: (fingerprint: string) => certificates.copiesOf(db, fingerprint),
     progress: (done: number, total: number) => progress('reading', done, total),
   };
-  const prepared = await readCertificates(read.entries, reading);
+  const prepared = await withAskings(
+    { ...local, pgp },
+    await readCertificates(read.entries, reading),
+    activate === null ? known : new Map(),
+    tell,
+  );
   const wrong = !leaveOut && given.length + read.problems.length + prepared.problems.length > 0;
+  const named = prepared.entries.flatMap(({ organisation }) => known.get(organisation)?.id ?? []);
   const toBeActive = prepared.entries
     .map(({ organisation }) => organisation)
     .filter((name) => known.get(name)?.state !== 'active');
@@ -121,13 +142,15 @@ export async function importRoster(
   return await db.transaction().execute(async (tx) => {
     await certificates.lockHolders(tx);
     await recipients.lockExternal(tx);
+    // As any move that changes one of them, before anything else of his.
+    if (!dryRun) await members.lockAll(tx, named);
     const planned = (leaveOut ? planRest : planImport)(await standingOf(tx), prepared.entries, activate !== null);
     const found = [...given, ...read.problems, ...prepared.problems, ...planned.problems];
     found.sort((a, b) => (a.entry ?? -1) - (b.entry ?? -1));
     const problems = leaveOut ? [] : found;
     const written = problems.length === 0 && !dryRun;
     if (written) {
-      const writing = { clock, now, reason: activate?.reason ?? null, mails };
+      const writing = { clock, now, reason: activate?.reason ?? null, mails, askings: prepared.askings };
       const deeds = await writeAll(tx, planned.steps, writing, progress);
       for (const some of portions(deeds)) await record(tx, local, ...some);
     }
@@ -174,6 +197,43 @@ async function writeMails(
   return mails;
 }
 
+/** By address. */
+type Askings = ReadonlyMap<string, Asking>;
+
+/**
+ * With what asks each contact to prove his key who is added to a member of `standing` that was vetted; one whose certificate ends too soon
+ * for that is a problem.
+ */
+async function withAskings(
+  { pgp, ...local }: ImportSeams,
+  prepared: Awaited<ReturnType<typeof readCertificates>>,
+  standing: Standing['members'],
+  tell: Telling | undefined,
+): Promise<typeof prepared & { askings: Askings }> {
+  const askings = new Map<string, Asking>();
+  const problems = [...prepared.problems];
+  const entries: PreparedEntry[] = [];
+  for (const entry of prepared.entries) {
+    const member = standing.get(entry.organisation);
+    const asked = member && provesKeys(member.state) && isCandidate(member.state) ? entry.contacts : [];
+    const brief = new Set<NewContact>();
+    for (const contact of asked) {
+      const problem = await mustLast({ ...local, pgp }, contact.certificate).then(() => null, refusalOf);
+      if (problem) brief.add(contact);
+      if (problem) problems.push({ entry: entry.index, address: contact.address, problem: problem.message });
+      else if (tell) askings.set(contact.address, await prepareAsking({ ...local, ...tell }, tell.project, contact.certificate));
+    }
+    entries.push({ ...entry, contacts: entry.contacts.filter((contact) => !brief.has(contact)) });
+  }
+  return { entries, problems, askings };
+}
+
+/** Throws what is none, and `busy`, which says nothing about a certificate. */
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal && error.reason !== 'busy') return error;
+  throw error;
+}
+
 interface Writing {
   clock: Clock;
   now: Instant;
@@ -181,6 +241,8 @@ interface Writing {
   reason: string | null;
   /** By organisation. */
   mails: ReadonlyMap<string, Written>;
+  /** By address. */
+  askings: Askings;
 }
 
 /** How many entries are written between one word about the progress and the next. */
@@ -188,9 +250,17 @@ const BATCH = 500;
 
 async function writeAll(tx: Db, steps: readonly Step[], writing: Writing, progress: Progress): Promise<Deed[]> {
   const deeds: Deed[] = [];
+  // First of all: it takes from who is out, and some of them begin anew.
+  deeds.push(
+    ...(await releaseTo(
+      tx,
+      steps.flatMap((step) => step.contacts),
+    )),
+  );
   for (let from = 0; from < steps.length; from += BATCH) {
     const batch = steps.slice(from, from + BATCH).map((step) => rowsOf(step, writing));
-    deeds.push(...(await write(tx, batch, writing)), ...batch.flatMap((one) => one.deeds));
+    await write(tx, batch, writing);
+    for (const one of batch) deeds.push(...one.deeds);
     progress('writing', from + batch.length, steps.length);
   }
   return deeds;
@@ -213,10 +283,14 @@ function rowsOf(step: Step, writing: Writing): Rows {
   const memberId = step.member?.id ?? newId(writing.clock);
   const rows: Rows = { step, memberId, members: [], lists: [], groups: [], contacts: [], certificates: [], deeds: [] };
   const subject = `member:${memberId}`;
+  const { organisation, product } = step;
   if (!step.member) {
-    const { organisation, product } = step;
     rows.members.push(newMember(memberId, step, writing));
     rows.deeds.push({ action: 'member.add', subject, detail: { organisation, product } });
+  }
+  if (step.member && step.again) {
+    const detail = { organisation, product, from: step.member.state, round: step.member.round + 1 };
+    rows.deeds.push({ action: 'member.add', subject, detail });
   }
   for (const listId of step.lists) {
     rows.lists.push({ member_id: memberId, list_id: listId });
@@ -258,8 +332,9 @@ function addContact(rows: Rows, { address, name, certificate }: NewContact, { cl
   rows.deeds.push({ action: 'contact.add', subject: `contact:${contact.id}`, detail });
 }
 
-/** All new rows of a kind at once: the database is not taken for long. Gives what is recorded of those who are out and lost theirs. */
-async function write(tx: Db, batch: readonly Rows[], { clock, now, reason, mails }: Writing): Promise<Deed[]> {
+/** All new rows of a kind at once: the database is not taken for long. */
+async function write(tx: Db, batch: readonly Rows[], { clock, now, reason, mails, askings }: Writing): Promise<void> {
+  for (const { step } of batch) if (step.member && step.again) await replaceRejected(tx, step.member, step, now);
   await members.insertAll(
     tx,
     batch.flatMap((one) => one.members),
@@ -271,10 +346,6 @@ async function write(tx: Db, batch: readonly Rows[], { clock, now, reason, mails
   await groups.add(
     tx,
     batch.flatMap((one) => one.groups),
-  );
-  const released = await releaseTo(
-    tx,
-    batch.flatMap(({ step }) => step.contacts),
   );
   await contacts.insertAll(
     tx,
@@ -289,26 +360,57 @@ async function write(tx: Db, batch: readonly Rows[], { clock, now, reason, mails
     batch.flatMap(({ step }) => step.vouched),
     now,
   );
-  for (const { step, memberId } of batch) {
+  for (const { step, memberId, deeds, certificates: fresh } of batch) {
+    deeds.push(...(await askForProofs(tx, clock, step, fresh, askings)));
     for (const one of step.renewals) await writeNew(tx, one, now);
     if (step.member && step.groups.length + step.lists.length > 0) await letInsidersHave(tx, clock, { memberId: step.member.id });
     if (!step.activate) continue;
-    if (step.member) await activate(tx, step.member, step.organisation, { reason, now });
+    if (step.member) await activate(tx, step, step.member, { reason, now });
     const told = step.member?.state === 'active' ? undefined : mails.get(step.organisation);
     if (told) await tellMember(tx, { clock }, told, memberId);
   }
-  return released;
 }
 
-/** Who is active already stays so, for the new reason. */
+/** Who is active already stays so, for the new reason, and is reviewed when he was to be. */
 async function activate(
   tx: Db,
+  { organisation, again }: Step,
   { id, state }: NonNullable<Step['member']>,
-  organisation: string,
   { reason, now }: Pick<Writing, 'reason' | 'now'>,
 ): Promise<void> {
-  if (!(await members.setState(tx, id, { from: state, to: 'active', reason, now })))
+  if (!(await members.setState(tx, id, { from: again ? 'applied' : state, to: 'active', reason, now })))
     throw new Refusal('conflict', `"${organisation}" was changed meanwhile: import again`);
+  if (state !== 'active') await members.change(tx, id, { review_at: now + REVIEW, review_told_at: null });
+}
+
+/** Whoever it was that applied, and accepted terms. */
+async function replaceRejected(
+  tx: Db,
+  member: NonNullable<Step['member']>,
+  { product }: Pick<Step, 'product'>,
+  now: Instant,
+): Promise<void> {
+  await beginAgain(tx, member, now);
+  await members.change(tx, member.id, { product, terms: null, terms_at: null });
+}
+
+/** Of whom a step adds without activation to a member that was vetted. Gives what is to be recorded of it. */
+async function askForProofs(
+  tx: Db,
+  clock: Clock,
+  { member, activate, contacts: added }: Step,
+  fresh: Rows['certificates'],
+  askings: Askings,
+): Promise<Deed[]> {
+  if (activate || !member || !provesKeys(member.state)) return [];
+  const deeds: Deed[] = [];
+  for (const [at, { certificate }] of fresh.entries()) {
+    const { address } = added[at] ?? {};
+    const asking = address === undefined ? undefined : askings.get(address);
+    if (!asking || address === undefined || certificate.contact_id === null) continue;
+    deeds.push(await ask(tx, { clock }, asking, { contact: { id: certificate.contact_id, address }, certificate }));
+  }
+  return deeds;
 }
 
 async function writeNew(tx: Db, { certificate, renewal, waiting, version }: RenewedContact, now: Instant): Promise<void> {

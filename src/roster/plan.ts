@@ -1,7 +1,7 @@
 import { readListAddress } from '../mail/address.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import type { MemberWithContacts } from '../store/members.ts';
-import type { Certificate, List, MemberState } from '../store/schema.ts';
+import type { Certificate, List, Member } from '../store/schema.ts';
 import type { RosterProblem } from './entries.ts';
 import { isCandidate } from './state.ts';
 
@@ -77,7 +77,7 @@ export interface Step {
   organisation: string;
   product: string | null;
   /** The member that is there. */
-  member: { id: string; state: MemberState } | null;
+  member: Pick<Member, 'id' | 'organisation' | 'state' | 'round'> | null;
   /** Ids. */
   lists: string[];
   /** Names. */
@@ -88,13 +88,21 @@ export interface Step {
   /** Ids of contacts who are there and have not proved their keys: an activation answers for them. */
   vouched: string[];
   activate: boolean;
+  /** The member was rejected, and what is in this entry is another application of the organisation. */
+  again: boolean;
+}
+
+/** A member as an import finds him: what was rejected is nothing that a file is joined with, and nobody of it becomes a contact by one. */
+export function asFound(member: MemberWithContacts): MemberWithContacts {
+  return member.state === 'rejected' ? { ...member, contacts: [], lists: [], groups: [] } : member;
 }
 
 /**
  * What an import would do, and why it may not. It adds; it never changes or removes what is there: names and products
- * stay, another certificate for a contact is refused, and so is touching a member who is on hold, suspended or out. Only a
- * certificate that is there takes up what its owner signed since, whatever state he is in; by which another key would be encrypted to waits
- * for a person.
+ * stay, another certificate for a contact is refused, and so is touching a member who is on hold, suspended or removed. Anybody may
+ * apply under any name: who is on the way in is added to only where the file names each of his contacts, and in the place of who was
+ * rejected it begins anew. Only a certificate that is there takes up what its owner signed since, whatever state he is in; by which another
+ * key would be encrypted to waits for a person.
  */
 export function planImport(
   standing: Standing,
@@ -163,7 +171,8 @@ function repeated(entries: readonly PreparedEntry[]): RosterProblem[] {
 }
 
 function planEntry(standing: Standing, entry: PreparedEntry, activate: boolean): { step: Step; problems: RosterProblem[] } {
-  const member = standing.members.get(entry.organisation);
+  const there = standing.members.get(entry.organisation);
+  const member = there && asFound(there);
   const lists = planLists(standing, entry);
   const contacts = planContacts(standing, entry, member);
   const renewals = entry.renewals.filter(({ isNew }) => isNew);
@@ -179,20 +188,36 @@ function planEntry(standing: Standing, entry: PreparedEntry, activate: boolean):
   const tell = (problem: string) => problems.push({ entry: entry.index, address: null, problem });
   if (state === 'active' && adds && !activate)
     tell(`"${entry.organisation}" is active: what is added counts at once, so it needs activation with a reason`);
-  if (state !== 'active' && !isCandidate(state) && (adds || activate))
-    tell(`"${entry.organisation}" is in the state ${state}: an import changes nothing about that`);
+  const others = isCandidate(state) && (adds || activate) ? unnamed(entry, member) : [];
+  if (others.length > 0)
+    tell(
+      `"${entry.organisation}" has applied with ${others.join(', ')}, who ${others.length === 1 ? 'is' : 'are'} not in this roster: judge or reject that application first`,
+    );
+  const again = state === 'rejected' && (adds || activate);
+  if (state !== 'active' && !isCandidate(state) && !again && (adds || activate))
+    tell(
+      `"${entry.organisation}" is in the state ${state}: an import changes nothing about that${state === 'removed' ? ', it has to apply again' : ''}`,
+    );
   return {
     step: {
       organisation: entry.organisation,
       product: entry.product,
-      member: member ? { id: member.id, state: member.state } : null,
+      member: member ?? null,
       ...fresh,
       renewals,
       vouched,
       activate: activate && (state !== 'active' || adds || vouched.length > 0),
+      again,
     },
     problems,
   };
+}
+
+/** The addresses of his active contacts that it does not name. */
+function unnamed({ contacts, renewals }: PreparedEntry, member: MemberWithContacts | undefined): string[] {
+  const named = new Set([...contacts, ...renewals].map(({ address }) => address));
+  const others = (member?.contacts ?? []).filter(({ address, active }) => active === 1 && !named.has(address));
+  return others.map(({ address }) => address);
 }
 
 /** Of the contacts that it names, with their own certificates. */

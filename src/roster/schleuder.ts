@@ -7,6 +7,7 @@ import type { RosterEntry, RosterProblem } from './entries.ts';
 import { type ImportOptions, type ImportReport, importRoster } from './import.ts';
 import { listsWithMembers } from './members.ts';
 import { abreast, type CertificateReader } from './reading.ts';
+import { isCandidate } from './state.ts';
 import { type FoundSubscription, type Organisations, type Remark, type Subscriber, subscribersOf } from './subscribers.ts';
 
 export interface SchleuderReport extends Omit<ImportReport, 'problems' | 'leftOut'> {
@@ -57,11 +58,12 @@ async function withoutWider(
   subscribers: readonly Subscriber[],
 ): Promise<{ subscribers: Subscriber[]; leftOut: Remark[] }> {
   const addresses = new Map((await lists.all(db)).map(({ id, address }) => [id, address]));
+  // What was rejected is on no list by that, and neither is who has applied: whether he is joined is for the import to say.
+  const placed = (await members.all(db)).filter(
+    ({ state, lists: ids }) => state !== 'rejected' && !(isCandidate(state) && ids.length === 0),
+  );
   const there = new Map(
-    (await members.all(db)).map(({ organisation, lists: ids }) => [
-      organisation,
-      ids.map((id) => addresses.get(id) ?? id).sort(),
-    ]),
+    placed.map(({ organisation, lists: ids }) => [organisation, ids.map((id) => addresses.get(id) ?? id).sort()]),
   );
   const differs = ({ organisation, lists: own }: Subscriber) => (there.get(organisation) ?? own).join(' ') !== own.join(' ');
   return {

@@ -1,6 +1,7 @@
 import type { Deed } from '../audit/entry.ts';
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
+import * as admission from '../store/admission.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -31,6 +32,18 @@ export async function letGo(trx: Db, memberId: string, now: Instant): Promise<nu
   return deliveries.endOfMember(trx, memberId, 'let-go', now);
 }
 
+/** Who is out begins anew: what was said and proved before counts no more, and who was his contact then is one only if he is named again. */
+export async function beginAgain(trx: Db, member: Moved & Pick<Member, 'round'>, now: number): Promise<Member> {
+  await members.change(trx, member.id, { round: member.round + 1, review_at: null, review_told_at: null });
+  await letGo(trx, member.id, now);
+  await admission.dropProofs(trx, member.id);
+  await moveTo(trx, member, 'apply-again', null, now);
+  return mustBe(trx, member.id);
+}
+
+/** As he was when the step was decided on. */
+type Moved = Pick<Member, 'id' | 'organisation' | 'state'>;
+
 export async function mustBe(db: Db, id: string): Promise<Member> {
   const member = await members.byId(db, id);
   if (!member) throw new Refusal('not-found', `There is no member ${id}`);
@@ -38,7 +51,7 @@ export async function mustBe(db: Db, id: string): Promise<Member> {
 }
 
 /** One guarded update. Throws Refusal('conflict') where the step is none from that state, or somebody else was first. */
-export async function moveTo(trx: Db, member: Member, step: Step, reason: string | null, now: number): Promise<MemberState> {
+export async function moveTo(trx: Db, member: Moved, step: Step, reason: string | null, now: number): Promise<MemberState> {
   const to = next(member.state, step);
   if (to === undefined) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: ${REFUSED[step]}`);
   if (!(await members.setState(trx, member.id, { from: member.state, to, reason, now })))

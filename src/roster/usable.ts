@@ -1,5 +1,6 @@
-import type { Instant } from '../clock.ts';
+import type { Clock, Instant } from '../clock.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
+import type { Pgp } from '../pgp/pool.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import { readKnown } from './known.ts';
@@ -13,7 +14,7 @@ export async function usableCertificate(seams: Seams, armored: string | Uint8Arr
 
 /** Gives until when it can be. Throws Refusal `unusable-certificate`. */
 export async function mustBeUsable(
-  { pgp, clock }: Pick<Seams, 'pgp' | 'clock'>,
+  { pgp, clock }: { pgp: Pick<Pgp, 'usable'>; clock: Clock },
   { fingerprint, data }: Pick<CertificateFacts, 'fingerprint' | 'data'>,
 ): Promise<{ until: Instant | null }> {
   const state = await pgp.usable(data, clock.now());

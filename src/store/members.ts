@@ -186,11 +186,17 @@ export async function setState(
 
 /** Keeps whoever else would change the member waiting until the caller's transaction is over. */
 export async function lock(db: Db, id: string): Promise<void> {
-  await db
-    .updateTable('members')
-    .set((eb) => ({ id: eb.ref('id') }))
-    .where('id', '=', id)
-    .execute();
+  await lockAll(db, [id]);
+}
+
+/** The same of many. */
+export async function lockAll(db: Db, ids: readonly string[]): Promise<void> {
+  for (const some of portions(ids))
+    await db
+      .updateTable('members')
+      .set((eb) => ({ id: eb.ref('id') }))
+      .where('id', 'in', some)
+      .execute();
 }
 
 /** What is not his state: that is changed by `setState` alone. */
