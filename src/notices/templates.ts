@@ -326,18 +326,19 @@ export function contactChanged(facts: {
   ]);
 }
 
-/** To a contact: another certificate was given in his name and waits, or one of his was retired. */
+/** To a contact: another certificate was given in his name and waits, that was refused, or one of his was retired. */
 export function certificateChanged(facts: {
   organisation: string;
   address: string;
   fingerprint: string;
-  became: 'proposed' | 'retired';
+  became: 'proposed' | 'refused' | 'retired';
 }): Notice {
   const became = {
     proposed: [
       'waits to be the certificate of',
       'It counts when its owner has proved it and a person of the team has approved it.',
     ],
+    refused: ['is not to be the certificate of', 'A person of the team has refused it, and all stays as it was.'],
     retired: ['was retired. It was of', 'Nothing is encrypted to it any more, and what it signs is nobody’s.'],
   };
   const [what, then] = became[facts.became];
@@ -347,6 +348,17 @@ export function certificateChanged(facts: {
     `${then}`,
     '',
     'If that was not meant, answer this mail, or tell us by another way.',
+  ]);
+}
+
+/** To a member: the addresses of the lists that he is on from now on. */
+export function listsChanged({ organisation, lists }: { organisation: string; lists: readonly string[] }): Notice {
+  return notice(`The lists of "${organisation}"`, [
+    ...(lists.length > 0
+      ? [`"${organisation}" is on these lists now, and on no other:`, '', ...lists.map((list) => `  ${list}`)]
+      : [`"${organisation}" is on no list any more.`]),
+    '',
+    'Whoever has a question answers this mail.',
   ]);
 }
 

@@ -11,6 +11,7 @@ const ours = {
   heldPost: templates.heldPost,
   keyRotated: templates.keyRotated,
   lifted: templates.lifted,
+  listsChanged: templates.listsChanged,
   memberChanged: templates.memberChanged,
   news: templates.news,
   proveKey: templates.proveKey,
@@ -76,6 +77,7 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     facts: [
       { organisation: 'Gamma Linux', address: 'gina@gamma.example', fingerprint: FINGERPRINT, became: 'retired' },
       { organisation: 'Gamma Linux', address: 'gina@gamma.example', fingerprint: FINGERPRINT, became: 'proposed' },
+      { organisation: 'Gamma Linux', address: 'gina@gamma.example', fingerprint: FINGERPRINT, became: 'refused' },
     ],
     instants: [],
     needed: ['address', 'fingerprint', 'became'],
@@ -136,6 +138,14 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     facts: [{ caseId: 'orbit-2026-0001', releaseAt: AT, releasedAt: AT, channels: ['announce@orbit.example'] }],
     instants: ['releaseAt', 'releasedAt'],
     needed: ['caseId'],
+  },
+  listsChanged: {
+    facts: [
+      { organisation: 'Gamma Linux', lists: ['distributors@orbit.example'] },
+      { organisation: 'Gamma Linux', lists: [] },
+    ],
+    instants: [],
+    needed: ['lists'],
   },
   memberChanged: {
     // No other word of a text is likely to be `key_hold`.

@@ -314,7 +314,7 @@ export async function approveCertificate(
   return { ...certificate, state: 'current' };
 }
 
-/** A person says no to a proposed certificate. Throws as `approveCertificate` does. */
+/** A person says no to a proposed certificate, which its owner is told, or to a renewal that waits. Throws as `approveCertificate` does. */
 export async function refuseCertificate(
   seams: Seams,
   contactId: string,
@@ -323,6 +323,8 @@ export async function refuseCertificate(
   seen?: string,
 ): Promise<Certificate> {
   if (byId === null) throw new Refusal('needs-person');
+  const owner = await ownerOf(seams.db, contactId);
+  const told = await prepareCertificateNews(seams, owner, await ownedBy(seams.db, contactId, certificateId), 'refused');
   return seams.db.transaction().execute(async (trx) => {
     await mustBeAsShown(trx, certificateId, seen);
     const known = await ownedBy(trx, contactId, certificateId);
@@ -332,6 +334,7 @@ export async function refuseCertificate(
     }
     const certificate = await proposedOf(trx, contactId, certificateId);
     await certificates.retire(trx, certificateId);
+    await tellOwner(trx, seams, told, owner);
     await record(trx, seams, certificateDeed('certificate.refuse', certificate));
     return { ...certificate, state: 'retired' };
   });

@@ -1,8 +1,9 @@
 import { record } from '../audit/record.ts';
 import { newId } from '../clock.ts';
 import { letInsidersHave } from '../delivery/need-to-know.ts';
+import type { Written } from '../delivery/send.ts';
 import { Refusal } from '../refusal.ts';
-import type { Local } from '../seams.ts';
+import type { Local, Seams } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as groups from '../store/groups.ts';
@@ -11,7 +12,8 @@ import * as members from '../store/members.ts';
 import type { Member } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
 import { likenesses, malformedName, nameTaken } from './plan.ts';
-import { isOut } from './state.ts';
+import { isCandidate, isOut } from './state.ts';
+import { prepareNotice, tellMember } from './tell.ts';
 
 /** What somebody writes down who did not apply by himself. */
 export interface NewEntry {
@@ -55,17 +57,18 @@ export interface MemberChange {
 }
 
 /**
- * Changes a member's product, lists and groups: what he is sent from now on, what is held for him that he may have then included.
- * `expected`: the version that whoever asks has seen.
+ * Changes a member's product, lists and groups: what he is sent from now on, what is held for him that he may have then included. Of
+ * other lists he is told, but for who is on the way in and gets nothing yet. `expected`: the version that whoever asks has seen.
  * Throws Refusal: not-found, stale; invalid for another list; conflict where he is out, or an intake list would be left without readers.
  */
 export async function changeMember(
-  local: Local,
+  seams: Seams,
   id: string,
   { product, lists: wanted, groups: named }: MemberChange,
   expected?: string,
 ): Promise<Member> {
-  const { db, clock } = local;
+  const { db, clock } = seams;
+  const told = wanted && (await prepareListNews(seams, id, wanted));
   return db.transaction().execute(async (trx) => {
     await members.lock(trx, id);
     const member = await members.byId(trx, id);
@@ -73,7 +76,7 @@ export async function changeMember(
     await mustBeVersion(trx, member, expected);
     if (isOut(member.state)) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}`);
     const before = await members.listsOf(trx, id);
-    const after = wanted === undefined ? before : await listsWithMembers(trx, wanted);
+    const after = wanted === undefined ? before : [...new Set(await listsWithMembers(trx, wanted))];
     for (const list of after) if (!before.includes(list)) await members.addToList(trx, id, list);
     for (const list of before) if (!after.includes(list)) await members.removeFromList(trx, id, list);
     await mustHaveReaders(trx, before);
@@ -81,10 +84,18 @@ export async function changeMember(
     const had = wanted || named ? await letInsidersHave(trx, clock, { memberId: id }) : {};
     const to = { ...(product === undefined ? {} : { product }), updated_at: clock.now() };
     await members.change(trx, id, to);
+    const moved = after.length !== before.length || after.some((list) => !before.includes(list));
+    if (told && moved && !isCandidate(member.state)) await tellMember(trx, seams, told, id);
     const detail = { ...(product === undefined ? {} : { product }), lists: after, before, ...regrouped, ...had };
-    await record(trx, local, { action: 'member.change', subject: `member:${id}`, detail });
+    await record(trx, seams, { action: 'member.change', subject: `member:${id}`, detail });
     return { ...member, ...to };
   });
+}
+
+async function prepareListNews(seams: Seams, id: string, wanted: readonly string[]): Promise<Written | undefined> {
+  const member = await members.byId(seams.db, id);
+  const lists = [...new Set(wanted.map((list) => list.toLowerCase()))].sort();
+  return member && prepareNotice(seams, seams.words.listsChanged({ organisation: member.organisation, lists }));
 }
 
 /**

@@ -27,7 +27,7 @@ export async function prepareCertificateNews(
   seams: Seams,
   { address, member_id }: Contact,
   { fingerprint }: Pick<Certificate, 'fingerprint'>,
-  became: 'proposed' | 'retired',
+  became: 'proposed' | 'refused' | 'retired',
 ): Promise<Written> {
   const organisation = await organisationOf(seams.db, member_id);
   return prepareNotice(seams, seams.words.certificateChanged({ organisation, address, fingerprint, became }));

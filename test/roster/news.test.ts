@@ -2,15 +2,17 @@ import { beforeEach, expect, test } from 'vitest';
 import {
   addCertificate,
   addContact,
+  refuseCertificate,
   replaceCertificate,
   retireCertificate,
   setContactActive,
 } from '../../src/roster/contacts.ts';
+import { changeMember } from '../../src/roster/members.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as members from '../../src/store/members.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, type Person } from '../support/house.ts';
+import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { binary, generate, makeParty, openCopy, type Party } from '../support/party.ts';
 
 eachEngine((engine) => {
@@ -75,6 +77,27 @@ eachEngine((engine) => {
     const current = await certificates.current(house.db, alpha.contactId);
     await retireCertificate(house, alpha.contactId, current?.id ?? '', lena);
     expect(await told(alpha)).toEqual({ [alpha.address]: [`A certificate of ${alpha.address} was retired`] });
+  });
+
+  test('whoever was told that one waits is told that it was refused', async () => {
+    const another = await generate(alpha.address, 'alpha', {});
+    const { certificate } = await addCertificate(house, alpha.contactId, another.public);
+    await told();
+    await refuseCertificate(house, alpha.contactId, certificate.id, house.team[0].contactId);
+    expect(await told(alpha)).toEqual({ [alpha.address]: [`A certificate of ${alpha.address} was refused`] });
+  });
+
+  test('a member is told of the lists that he is on, where those are others, but not before he is one', async () => {
+    const lists = { [alpha.address]: ['The lists of "Alpha"'] };
+    await changeMember(house, memberId, { lists: [LISTS.distributors], product: 'Alpha OS' });
+    expect(await told(alpha)).toEqual({});
+    await changeMember(house, memberId, { lists: [] });
+    expect(await told(alpha)).toEqual(lists);
+    await changeMember(house, memberId, { lists: [LISTS.security, LISTS.security.toUpperCase()] });
+    expect(await told(alpha)).toEqual(lists);
+    await house.db.updateTable('members').set({ state: 'vetted' }).where('id', '=', memberId).execute();
+    await changeMember(house, memberId, { lists: [LISTS.distributors] });
+    expect(await told(alpha)).toEqual({});
   });
 
   test('of a new one that he signs himself with the old one he is not told that it waits', async () => {
