@@ -11,6 +11,7 @@ import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
 import type { Member, Removal } from '../store/schema.ts';
 import type { AdmissionRules } from './apply.ts';
+import { askAll, prepareAskings } from './asking.ts';
 import type { Criterion } from './criteria.ts';
 import { listsWithMembers, mustBeVersion, mustHaveReaders } from './members.ts';
 import { next, REVIEW } from './state.ts';
@@ -151,6 +152,8 @@ export async function decide(
     seams,
     seams.words.memberChanged({ project, organisation: seen.organisation, state: to, reason }),
   );
+  // Whoever was added to him while he was suspended was not asked to prove his key.
+  const askings = step === 'reinstate' ? await prepareAskings(seams, project, memberId) : [];
   return db.transaction().execute(async (trx) => {
     await members.lock(trx, memberId);
     await mustBeVersion(trx, await mustBe(trx, memberId), expected);
@@ -167,7 +170,8 @@ export async function decide(
     if (step === 'suspend') await mustHaveReaders(trx, await members.listsOf(trx, memberId));
     // Whoever asked for his removal was answered by that.
     if (step === 'reinstate') await admission.dropRemovals(trx, memberId);
-    await record(trx, seams, deed(`member.${step}`, seen, state, { reason, lists: ids, groups: [...named], ...ended }));
+    const asked = await askAll(trx, seams, askings);
+    await record(trx, seams, deed(`member.${step}`, seen, state, { reason, lists: ids, groups: [...named], ...ended }), ...asked);
     return mustBe(trx, memberId);
   });
 }

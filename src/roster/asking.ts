@@ -7,6 +7,8 @@ import type { Sealing } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
+import * as certificates from '../store/certificates.ts';
+import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import { prepareNotice, teamList } from './tell.ts';
@@ -51,6 +53,47 @@ export async function prepareAsking(
   const request = roleAddress((await teamList(seams.db)).address, 'request');
   const words = seams.words.proveKey({ project, fingerprint, request, nonce, until: seams.clock.now() + PROOF });
   return { told: await prepareNotice(seams, words, 'proof'), nonceHash: hashNonce(nonce) };
+}
+
+/** One who is asked. */
+export interface AskedContact {
+  contact: Contact;
+  certificate: Certificate;
+  asking: Asking;
+}
+
+/**
+ * Writes to each active contact of a member who has not proved his key. Whose certificate cannot be used for long enough is left out: he is
+ * asked when that is mended (`askForProof`).
+ */
+export async function prepareAskings(seams: Seams, project: string, memberId: string): Promise<AskedContact[]> {
+  const asked: AskedContact[] = [];
+  for (const contact of await contacts.ofMember(seams.db, memberId)) {
+    const certificate = isUnproved(contact) ? await certificates.current(seams.db, contact.id) : undefined;
+    if (!certificate || !(await mustLast(seams, certificate).then(() => true, isUnusable))) continue;
+    asked.push({ contact, certificate, asking: await prepareAsking(seams, project, certificate) });
+  }
+  return asked;
+}
+
+function isUnproved({ active, proved_at }: Contact): boolean {
+  return active === 1 && proved_at === null;
+}
+
+function isUnusable(error: unknown): false {
+  if (error instanceof Refusal && error.reason === 'unusable-certificate') return false;
+  throw error;
+}
+
+/** Sends it to those of them whom it is still for. Gives what is to be recorded of it. */
+export async function askAll(trx: Db, seams: Pick<Seams, 'clock'>, asked: readonly AskedContact[]): Promise<Deed[]> {
+  const deeds: Deed[] = [];
+  for (const { asking, ...one } of asked) {
+    const contact = await contacts.byId(trx, one.contact.id);
+    const certificate = await certificates.current(trx, one.contact.id);
+    if (contact && isUnproved(contact) && certificate?.id === one.certificate.id) deeds.push(await ask(trx, seams, asking, one));
+  }
+  return deeds;
 }
 
 /** Sends it to the owner of the certificate, sealed to that. Gives what is to be recorded of it. */

@@ -159,6 +159,20 @@ eachEngine((engine) => {
     expect(await importRoster(house, [entry], { activate: { reason: 'again' }, dryRun: false })).toMatchObject({ unchanged: 1 });
   });
 
+  test('who was added while his member was suspended is asked when it is reinstated, and who has proved his key is not', async () => {
+    const brief = await generate('brief@alpha.example', 'Brief', { born: house.clock.now(), lifetime: (20 * DAY) / SECOND });
+    await decide(house, RULES, memberId, 'suspend', { reason: 'test' });
+    await add(memberId, greg);
+    await add(memberId, brief);
+    expect((await sent(greg)).texts.join('\n')).not.toMatch(/^prove /m);
+    house.clock.moveTo(house.clock.now() + 10 * DAY);
+    await decide(house, RULES, memberId, 'reinstate', { reason: 'test' });
+    const { addresses, texts } = await sent(greg);
+    expect(addresses).toEqual([alpha.address, brief.address, greg.address, greg.address].sort());
+    await prove(greg, texts);
+    expect((await contacts.activeOfList(house.db, 'distributors')).map(({ address }) => address)).toContain(greg.address);
+  });
+
   test('a certificate that ends within 14 days is none to be added to a member', async () => {
     const born = house.clock.now() - DAY;
     const brief = await generate('brief@alpha.example', 'Brief', { born, lifetime: (14 * DAY) / SECOND });
