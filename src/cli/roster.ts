@@ -55,7 +55,9 @@ export function register(program: Command): void {
       if (file === undefined && schleuder !== undefined) return importFrom({ ...options, schleuder });
       take.error('error: a file or --schleuder is needed, and not both');
     });
-  localCommand(roster, 'export', 'print the roster as JSON, in the form that import reads').action(exportFile);
+  const give =
+    'print the members who get copies as JSON, in the form that import reads; who is left out is told on standard error';
+  localCommand(roster, 'export', give).action(exportFile);
 }
 
 async function importFile(file: string, options: ImportCommand): Promise<void> {
@@ -110,7 +112,11 @@ const DOING = { reading: 'Reading certificates', telling: 'Writing mails', writi
 async function exportFile(options: LocalOptions): Promise<void> {
   const bar = progressBar(options);
   const told = (done: number, total: number) => bar.show('Exporting members', done, total);
-  const entries = await withLocal(options, ({ db }) => exportRoster(db, told)).finally(bar.clear);
+  const { entries, remarks } = await withLocal(options, ({ db }) => exportRoster(db, told)).finally(bar.clear);
+  for (const { organisation, address, remark } of remarks) {
+    const who = address === null ? `"${organisation}"` : `${address} ("${organisation}")`;
+    process.stderr.write(`${printable(`${who} ${remark}`)}\n`);
+  }
   print({ json: true }, entries, []);
 }
 

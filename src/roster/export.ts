@@ -1,21 +1,65 @@
 import { armorCertificate } from '../pgp/certificate.ts';
+import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { RosterEntry } from './entries.ts';
 
+/** Who is not in an export, or gets more than he had where it is imported. */
+export interface ExportRemark {
+  organisation: string;
+  /** Of a contact; null where it is about the member. */
+  address: string | null;
+  remark: string;
+}
+
+export interface RosterExport {
+  entries: RosterEntry[];
+  remarks: ExportRemark[];
+}
+
 /**
- * The roster in the shape that import reads, by organisation. Who was removed or rejected is not on it, nor are
- * contacts that are not active. A contact without a certificate has no `certificate`, and cannot be imported so.
- * `progress` is told how many of how many members are done.
+ * The roster in the shape that import reads, by organisation: those who get copies, as whoever imports it with activation answers for
+ * all that it names. So it has the members who are active or held for a key, and their contacts who are active and have proved
+ * their keys. A contact without a certificate has no `certificate`, and cannot be imported so. `progress` is told how many of how many
+ * members are done.
  */
-export async function exportRoster(db: Db, progress: (done: number, total: number) => void = () => {}): Promise<RosterEntry[]> {
+export async function exportRoster(db: Db, progress: (done: number, total: number) => void = () => {}): Promise<RosterExport> {
   const addresses = new Map((await lists.all(db)).map(({ id, address }) => [id, address]));
-  const standing = (await members.all(db)).filter(({ state }) => state !== 'removed' && state !== 'rejected');
-  return standing.map((member, index) => {
-    progress(index + 1, standing.length);
-    return entryOf(member, addresses);
-  });
+  const unsubscribed = await contacts.unsubscribedLists(db);
+  const all = await members.all(db);
+  const found: RosterExport = { entries: [], remarks: [] };
+  for (const [index, member] of all.entries()) {
+    progress(index + 1, all.length);
+    const { organisation, state, reason } = member;
+    if (state !== 'active' && state !== 'key_hold') {
+      const why = reason === null ? '' : `: ${reason}`;
+      found.remarks.push({ organisation, address: null, remark: `is left out: it is ${state}${why}` });
+      continue;
+    }
+    for (const contact of member.contacts)
+      for (const remark of remarksOn(contact, member, { addresses, unsubscribed }))
+        found.remarks.push({ organisation, address: contact.address, remark });
+    found.entries.push(entryOf(member, addresses));
+  }
+  return found;
+}
+
+/** Why he is not in the export; undefined where he is. */
+function whyNot({ active, proved_at }: members.ContactWithCertificate): string | undefined {
+  if (active !== 1) return 'he is retired';
+  return proved_at === null ? 'he has not proved his key' : undefined;
+}
+
+function remarksOn(
+  contact: members.ContactWithCertificate,
+  { lists: on }: members.MemberWithContacts,
+  { addresses, unsubscribed }: { addresses: ReadonlyMap<string, string>; unsubscribed: ReadonlyMap<string, readonly string[]> },
+): string[] {
+  const why = whyNot(contact);
+  if (why !== undefined) return [`is left out: ${why}`];
+  const off = (unsubscribed.get(contact.id) ?? []).filter((id) => on.includes(id)).flatMap((id) => addresses.get(id) ?? []);
+  return off.length === 0 ? [] : [`has unsubscribed from ${off.sort().join(', ')}, and gets it again where this is imported`];
 }
 
 function entryOf(member: members.MemberWithContacts, addresses: ReadonlyMap<string, string>): RosterEntry {
@@ -25,7 +69,7 @@ function entryOf(member: members.MemberWithContacts, addresses: ReadonlyMap<stri
     lists: member.lists.flatMap((id) => addresses.get(id) ?? []).sort(),
     ...(member.groups.length === 0 ? {} : { groups: member.groups }),
     contacts: member.contacts
-      .filter(({ active }) => active === 1)
+      .filter((contact) => whyNot(contact) === undefined)
       .map(({ address, name, certificate }) => ({
         address,
         ...(name === null ? {} : { name }),

@@ -247,6 +247,14 @@ export async function unsubscribe(db: Db, contactId: string, listId: string, now
   return numInsertedOrUpdatedRows === 1n;
 }
 
+/** Ids of the lists that contacts have unsubscribed from, by contact. */
+export async function unsubscribedLists(db: Db): Promise<Map<string, string[]>> {
+  const lists = new Map<string, string[]>();
+  for (const { contact_id, list_id } of await db.selectFrom('unsubscribed').select(['contact_id', 'list_id']).execute())
+    lists.set(contact_id, [...(lists.get(contact_id) ?? []), list_id]);
+  return lists;
+}
+
 /** False where he was not unsubscribed. */
 export async function resubscribe(db: Db, contactId: string, listId: string): Promise<boolean> {
   const { numDeletedRows } = await db

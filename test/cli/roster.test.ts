@@ -116,6 +116,18 @@ test('a CSV takes its certificates from the folder beside it', async () => {
   expect((await project.curfew('roster', 'import', written('certificates/charlie.csv', csv))).code).toBe(0);
 });
 
+test('who is left out of an export is told on standard error', async () => {
+  const { code, stdout, stderr } = await project.curfew('roster', 'export');
+  expect(code).toBe(0);
+  expect(stderr).toContain('"Charlie" is left out: it is applied\n');
+  expect(stderr).toContain('"Foxtrot\\u{202e}" is left out: it is applied\n');
+  expect(JSON.parse(stdout).map(({ organisation }: { organisation: string }) => organisation)).toEqual([
+    'Alpha',
+    'Bravo',
+    'Quebec',
+  ]);
+});
+
 test('a CSV takes a binary certificate, as gpg exports it, and says where one is none', async () => {
   const party = await makeParty('g@golf.example');
   written('g.gpg', Buffer.from(await binary(party.public)));

@@ -96,8 +96,8 @@ eachEngine((engine) => {
     test('of what was exported changes nothing', async () => {
       const db = await open();
       const named = { ...(await entry('Alpha', 'a@alpha.example')), product: 'Alpha OS', groups: ['kernel', 'cloud', 'cloud'] };
-      await take(db, [named, await entry('Bravo')]);
-      const exported = await exportRoster(db);
+      await take(db, [named, await entry('Bravo')], ACTIVATE);
+      const { entries: exported } = await exportRoster(db);
       expect(exported).toMatchObject([
         {
           organisation: 'Alpha',
@@ -126,9 +126,10 @@ eachEngine((engine) => {
 
     test('of what was exported makes the same roster elsewhere', async () => {
       const [here, there] = [await open(), await open()];
-      await take(here, [await entry('Alpha', 'a@alpha.example', 'b@alpha.example')]);
+      await take(here, [await entry('Alpha', 'a@alpha.example', 'b@alpha.example')], ACTIVATE);
       const exported = await exportRoster(here);
-      await take(there, exported);
+      expect(exported).toMatchObject({ entries: [{ contacts: [{}, {}] }], remarks: [] });
+      await take(there, exported.entries, ACTIVATE);
       expect(await exportRoster(there)).toEqual(exported);
     });
 
@@ -356,13 +357,37 @@ eachEngine((engine) => {
     });
   });
 
-  test('the export leaves out who was removed, and contacts that are off', async () => {
+  test.each(['applied', 'vouched', 'vetted', 'key_proved', 'suspended', 'removed', 'rejected'] as const)(
+    'the export leaves out a member who is %s, and says so: it would be activated elsewhere',
+    async (state) => {
+      const db = await open();
+      await take(db, [await entry('Alpha', 'a@alpha.example'), await entry('Bravo', 'b@bravo.example')], ACTIVATE);
+      const { id } = (await members.byOrganisation(db, 'Bravo')) ?? { id: '' };
+      await members.setState(db, id, { from: 'active', to: state, reason: 'a leak', now: NOW });
+      expect(await exportRoster(db)).toMatchObject({
+        entries: [{ organisation: 'Alpha', contacts: [{ address: 'a@alpha.example' }] }],
+        remarks: [{ organisation: 'Bravo', address: null, remark: `is left out: it is ${state}: a leak` }],
+      });
+    },
+  );
+
+  test('the export has who is held for his key, leaves out contacts who get nothing, and names who has unsubscribed', async () => {
     const db = await open();
-    await take(db, [await entry('Alpha', 'a@alpha.example', 'b@alpha.example'), await entry('Bravo', 'b@bravo.example')]);
-    const bravo = await members.byOrganisation(db, 'Bravo');
-    await members.setState(db, bravo?.id ?? '', { from: 'applied', to: 'removed', reason: 'a reason', now: NOW });
-    await contacts.setActive(db, (await contacts.byAddress(db, 'b@alpha.example'))?.id ?? '', false);
-    expect(await exportRoster(db)).toMatchObject([{ organisation: 'Alpha', contacts: [{ address: 'a@alpha.example' }] }]);
+    const addresses = ['a', 'b', 'c', 'd'].map((name) => `${name}@alpha.example`);
+    await take(db, [await entry('Alpha', ...addresses)], ACTIVATE);
+    const { id } = (await members.byOrganisation(db, 'Alpha')) ?? { id: '' };
+    await members.setState(db, id, { from: 'active', to: 'key_hold', reason: null, now: NOW });
+    const [, retired = '', unproved = '', off = ''] = (await contacts.ofMember(db, id)).map((contact) => contact.id);
+    await contacts.setActive(db, retired, false);
+    await contacts.forgetProof(db, unproved);
+    await contacts.unsubscribe(db, off, 'distributors', NOW);
+    const { entries, remarks } = await exportRoster(db);
+    expect(entries).toMatchObject([{ contacts: [{ address: 'a@alpha.example' }, { address: 'd@alpha.example' }] }]);
+    expect(remarks.map(({ address, remark }) => `${address} ${remark}`)).toEqual([
+      'b@alpha.example is left out: he is retired',
+      'c@alpha.example is left out: he has not proved his key',
+      'd@alpha.example has unsubscribed from distributors@orbit.example, and gets it again where this is imported',
+    ]);
   });
 
   test('activation without a reason is refused', async () => {
