@@ -3,6 +3,7 @@
  * and patches, prefixes, footers and reasons. None of them begins a line of its own, outside or inside of a copy.
  */
 import { beforeEach, expect, test } from 'vitest';
+import { describe } from '../../src/cases/describe.ts';
 import { HOUR, MINUTE } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { release } from '../../src/embargo/release.ts';
@@ -12,7 +13,7 @@ import { refusePost } from '../../src/post/moderate.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
 import { headerOf, outbox, type Sent } from '../delivery/outbox.ts';
-import { arm, reasonOf, subscribe } from '../embargo/armed.ts';
+import { arm, KNOWN, reasonOf, subscribe } from '../embargo/armed.ts';
 import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
 import { encryptedMail } from '../support/compose.ts';
 import { oneEngine } from '../support/dialects.ts';
@@ -105,6 +106,7 @@ oneEngine((engine) => {
     const id = await house.report({ subject: word });
     await addPatch(house, id, { name: EVIL, bytes: Buffer.from('x') });
     const wish = { releaseAt: house.clock.now() + HOUR, subject: EVIL, text: EVIL };
+    await describe(house, id, { ...KNOWN, summary: EVIL.replaceAll('\0', '') });
     expect(await reasonOf(schedule(house, id, { ...wish, channels: [EVIL] }))).toBe('invalid');
     await arm(house, await schedule(house, id, wish));
     await dispatch(house, id, LISTS.distributors);
