@@ -32,6 +32,7 @@ const knows: Record<string, readonly string[]> = {
     'audit/entry.ts',
     'clock.ts',
     'embargo/policy.ts',
+    'embargo/recognise.ts',
     'notices/words.ts',
     'pgp/keyring.ts',
     'pgp/pool.ts',
@@ -95,7 +96,7 @@ const owners: Record<string, readonly string[]> = {
   'node:dns/promises': ['lookup'],
   'node:http': ['http', 'cli/login.ts'],
   'node:https': ['lookup'],
-  'node:module': ['pgp/pool.ts'],
+  'node:module': ['pgp/pool.ts', 'embargo/recogniser.ts'],
   'node:net': ['config.ts', 'lookup', 'smtp', 'http', 'main.ts', 'cli/login.ts'],
   'node:os': ['cli'],
   'node:path': ['config.ts', 'wording', 'pgp', 'roster', 'store', 'cli'],
@@ -107,7 +108,7 @@ const owners: Record<string, readonly string[]> = {
   'node:timers/promises': ['smtp', 'cli'],
   'node:tls': ['config.ts', 'smtp'],
   'node:url': ['smtp'],
-  'node:worker_threads': ['pgp'],
+  'node:worker_threads': ['pgp', 'embargo/recogniser.ts', 'embargo/recogniser-worker.ts'],
   'node:zlib': ['mail'],
 };
 

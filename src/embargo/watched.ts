@@ -1,0 +1,150 @@
+import { readDetails } from '../cases/details.ts';
+import { HOUR, type Instant } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { decodedBody, entityText, fileName, leaves, parseEntity } from '../mail/message.ts';
+import { samples, type Words } from '../notices/words.ts';
+import { asRefusal, Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as embargoed from '../store/embargoed.ts';
+import * as lists from '../store/lists.ts';
+import type { PostKind } from '../store/schema.ts';
+import type { Piece } from './memory.ts';
+import type { Hit, Watched } from './recognise.ts';
+import type { Recogniser } from './recogniser.ts';
+
+/** Cases, those changed last; and posts and patches of each, the newest. What is beyond that is not recognised. */
+const MOST_CASES = 200;
+const MOST_PIECES = 200;
+/** Advisories that are out, the last ones. */
+const MOST_PUBLISHED = 50;
+
+/** What people wrote of a case, and what they will publish. Other notices of Curfew's say the same again. */
+const KINDS: readonly PostKind[] = ['report', 'post', 'details', 'draft'];
+
+export function createWatched(
+  seams: Omit<Seams, 'watched'>,
+  recogniser: Recogniser,
+  log: Log,
+  { noted, signal }: { noted: Watched['noted']; signal: AbortSignal },
+): Watched {
+  const { db, clock } = seams;
+  const failed = new Map<string, Instant>();
+  let known: string | null = null;
+  let last: Promise<void> = Promise.resolve();
+
+  /** Advisories that are out, and words that stand in every notice. */
+  async function refreshKnown(): Promise<void> {
+    const published = await embargoed.published(db, MOST_PUBLISHED);
+    const now = published.join(' ');
+    if (known === now && !recogniser.isEmpty()) return;
+    const texts = templates(seams.words);
+    for (const id of published) texts.push(...(await textsOf(seams, id)));
+    await recogniser.know(texts);
+    known = now;
+  }
+
+  async function refreshOnce(): Promise<void> {
+    await refreshKnown();
+    const cases = await embargoed.caseIds(db, MOST_CASES);
+    const rows = newestOfEach(await embargoed.pieces(db, cases, KINDS));
+    const there = new Set(rows.map(({ id }) => id));
+    const gone = [...recogniser.pieces].filter((id) => !there.has(id));
+    if (gone.length > 0) await recogniser.forget(gone);
+    for (const id of failed.keys()) if (!there.has(id)) failed.delete(id);
+    for (const row of rows) {
+      if (signal.aborted) return;
+      if (recogniser.pieces.has(row.id) || (failed.get(row.id) ?? 0) > clock.now() - HOUR) continue;
+      try {
+        await recogniser.learn(await pieceOf(seams, row));
+        failed.delete(row.id);
+      } catch (error) {
+        const { reason, detail } = asRefusal(error);
+        if (reason === 'busy') throw error;
+        failed.set(row.id, clock.now());
+        log.error({ case: row.caseId, piece: row.id, reason, detail }, 'what is under embargo there will not be recognised');
+      }
+    }
+  }
+
+  /** One after the other: whoever asks has what stood there when he did. */
+  const refresh = () => {
+    last = last.catch(() => undefined).then(refreshOnce);
+    return last;
+  };
+  return {
+    refresh,
+    noted,
+    async look(parts) {
+      try {
+        await refresh();
+        return await recogniser.look(parts);
+      } catch (error) {
+        const { reason, detail } = asRefusal(error);
+        log.error({ reason, detail }, 'a mail could not be looked through for what is under embargo');
+        throw error;
+      }
+    },
+  };
+}
+
+/** Whether somebody who knows of these cases may have a mail: what of other cases stands in it; none where he may. Throws as `look` does. */
+export async function strangeTo(watched: Watched, parts: readonly Uint8Array[], cases: readonly string[]): Promise<Hit[]> {
+  return (await watched.look(parts)).filter(({ caseId }) => !cases.includes(caseId));
+}
+
+function newestOfEach(rows: readonly embargoed.PieceRow[]): embargoed.PieceRow[] {
+  const counts = new Map<string, number>();
+  return rows.filter(({ caseId }) => {
+    const count = (counts.get(caseId) ?? 0) + 1;
+    counts.set(caseId, count);
+    return count <= MOST_PIECES;
+  });
+}
+
+/** What a notice says whatever the case is. */
+function templates(words: Words): string[] {
+  return Object.entries(samples).flatMap(([name, { facts }]) => {
+    const template = words[name as keyof Words] as (facts: unknown) => { subject: string; text: string };
+    return facts.map((one) => template(one).text);
+  });
+}
+
+async function secretsFor({ db, keyring }: Pick<Seams, 'db' | 'keyring'>, listId: string): Promise<Uint8Array[]> {
+  const list = await lists.byId(db, listId);
+  return (list ? keyring.family(list.fingerprint) : []).map(({ secret }) => secret);
+}
+
+/** Of a post that the public has. One that cannot be opened counts as none. */
+async function textsOf(seams: Omit<Seams, 'watched'>, id: string): Promise<string[]> {
+  const sealed = await embargoed.post(seams.db, id);
+  const kept = sealed && (await reopened(seams, sealed).catch(() => null));
+  return kept ? leaves(parseEntity(kept)).flatMap((leaf) => (leaf.mediaType.startsWith('text/') ? entityText(leaf) : [])) : [];
+}
+
+async function reopened(seams: Omit<Seams, 'watched'>, { content, listId }: embargoed.SealedPiece): Promise<Uint8Array> {
+  const secrets = await secretsFor(seams, listId);
+  if (secrets.length === 0) throw new Refusal('not-ready', undefined, 'the key of its list is not loaded');
+  return seams.pgp.reopen(content, secrets);
+}
+
+async function pieceOf(seams: Omit<Seams, 'watched'>, { id, caseId, what }: embargoed.PieceRow): Promise<Piece> {
+  const { db, pgp } = seams;
+  const sealed = what === 'patch' ? await embargoed.patch(db, id) : await embargoed.post(db, id);
+  if (!sealed) throw new Error(`the post or patch ${id} is gone`);
+  const kept = await reopened(seams, sealed);
+  const piece: Piece = { id, caseId, ids: [], texts: [], mails: [], patches: [] };
+  if (what === 'patch') {
+    const file = parseEntity(kept);
+    return { ...piece, patches: [{ name: fileName(file) ?? '', bytes: decodedBody(file) }] };
+  }
+  if (what === 'details') {
+    const { cve, title, summary, description, detection, mitigation, fixImpact } = readDetails(Buffer.from(kept).toString());
+    const texts = [title, summary, description, detection, mitigation, fixImpact].filter((text) => text !== null);
+    return { ...piece, ids: cve === null ? [] : [cve], texts };
+  }
+  if (what === 'draft') return { ...piece, mails: [kept] };
+  // As it came: its own layers are still on.
+  const secrets = await secretsFor(seams, sealed.listId);
+  const opened = await pgp.open({ raw: kept, secrets, at: sealed.receivedAt }, async () => []);
+  return { ...piece, texts: [opened.subject], mails: [opened.content, ...opened.aside] };
+}
