@@ -7,8 +7,12 @@ import { type Config, ConfigError, readClientSecret } from './config.ts';
 import { deliveryLoop } from './delivery/work.ts';
 import { type Duty, dutyLoop } from './duties.ts';
 import { createWatch, openClock, watchLoop } from './embargo/clock-watch.ts';
+import { tellIncidents } from './embargo/incidents.ts';
 import { releaseLoop } from './embargo/loop.ts';
 import { allPolicies, type OwnPolicies } from './embargo/presets.ts';
+import type { Watched } from './embargo/recognise.ts';
+import { createRecogniser } from './embargo/recogniser.ts';
+import { createWatched } from './embargo/watched.ts';
 import { createNumbers, type Numbers } from './http/numbers.ts';
 import { createHttp, type HttpOptions } from './http/server.ts';
 import { cannotListen } from './listening.ts';
@@ -18,7 +22,7 @@ import { outside } from './lookup/guarded.ts';
 import { createProvider } from './oidc/provider.ts';
 import { type ListKey, loadKeyring } from './pgp/keyring.ts';
 import { createPgp } from './pgp/pool.ts';
-import { destination } from './post/destination.ts';
+import { anyDestination, destination } from './post/destination.ts';
 import { adviceOn } from './post/held.ts';
 import { receive } from './post/receive.ts';
 import type { Identity } from './post/received.ts';
@@ -37,6 +41,7 @@ import * as idempotency from './store/idempotency.ts';
 import * as lists from './store/lists.ts';
 import { lockDatabase } from './store/lock.ts';
 import { migrate } from './store/migrate.ts';
+import type { IncidentKind } from './store/schema.ts';
 import { readWords } from './wording/read.ts';
 
 /** A server that runs. */
@@ -108,7 +113,17 @@ async function build(
       log.error({ list: key.address }, 'the list key expires within 30 days, and then signs nothing: curfew keys renew');
   const pgp = createPgp(config.workers);
   undo.push(() => pgp.close());
-  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM, words, project: projectOf(config) };
+  const stopping = new AbortController();
+  const incidentAlarm = createAlarm(clock);
+  const local: Seams = { db, clock, keyring, pgp, by: SYSTEM, words, project: projectOf(config) };
+  const recogniser = createRecogniser();
+  undo.push(() => recogniser.close());
+  const noted = (kind: IncidentKind) => {
+    numbers.incident(kind);
+    incidentAlarm.ring();
+  };
+  const watched = createWatched(local, recogniser, log, { noted, signal: stopping.signal });
+  const seams: Seams = { ...local, watched };
   const numbers = createNumbers(seams, log);
   const refusals = createRefusals(seams, domain);
   undo.push(() => refusals.logCounts());
@@ -131,7 +146,6 @@ async function build(
     queued();
     releasing.ring();
   };
-  const stopping = new AbortController();
   const loops = Promise.all([
     ...(['release', 'ordinary'] as const).map((lane) =>
       deliveryLoop(
@@ -146,6 +160,9 @@ async function build(
     releaseLoop(seams, releasing, queued, log, stopping.signal),
     watchLoop(createWatch(seams, clock, believedAgain, log), clock, log, stopping.signal),
     dutyLoop(dutiesOf(seams, config, refusals), dutyAlarm, queued, log, stopping.signal),
+    // Neither waits for the other duties: somebody is to know at once, and what is under embargo is learned before it is asked for.
+    dutyLoop([{ name: 'incidents', run: () => tellIncidents(seams) }], incidentAlarm, queued, log, stopping.signal),
+    dutyLoop([{ name: 'recognition', run: () => learn(watched) }], createAlarm(clock), queued, log, stopping.signal),
   ]);
   undo.push(async () => {
     stopping.abort();
@@ -223,6 +240,9 @@ function signInOf(config: Config, clock: Clock): HttpOptions['signIn'] {
   };
 }
 
+/** Queues nothing. */
+const learn = (watched: Watched) => watched.refresh().then(() => false);
+
 function dutiesOf(seams: Seams, { project, audit }: Config, refusals: Refusals): Duty[] {
   const head = { project, days: audit.headDays, to: audit.headTo };
   return [
@@ -254,14 +274,17 @@ function doors(
   accepted: () => void,
 ): Doors {
   return {
-    async recipient(address) {
-      await destination(seams.db, identity.domain, address);
+    async recipient(address, first) {
+      const find = first ? anyDestination : destination;
+      await find(seams.db, identity.domain, address);
     },
     async receive({ sender, recipient, receivedAt, client }, raw) {
       try {
-        const to = await destination(seams.db, identity.domain, recipient);
+        const to = await anyDestination(seams.db, identity.domain, recipient);
         const { id, held, repeated } = await receive(seams, identity, to, { sender, receivedAt, raw }).catch(async (error) => {
-          if (error instanceof Refusal) await refusals.log(error, { list: to.list, raw, client: client.address });
+          // An incident has its own line.
+          if (error instanceof Refusal && !('incident' in error && error.incident === true))
+            await refusals.log(error, { list: to.list, raw, client: client.address });
           throw error;
         });
         accepted();

@@ -22,6 +22,7 @@ const commands = new Map<string, () => Promise<{ register(program: Command): voi
   ['logout', () => import('./logout.ts')],
   ['identity', () => import('./identity.ts')],
   ['clock', () => import('./clock.ts')],
+  ['incident', () => import('./incident.ts')],
   ['notice', () => import('./notice.ts')],
   ['audit', () => import('./audit.ts')],
   ['inspect', () => import('./inspect.ts')],

@@ -108,6 +108,10 @@ export const access: Readonly<Record<string, Access>> = {
   'POST /api/v1/posts/:id/approve': hands('delivery'),
   'POST /api/v1/posts/:id/refuse': hands('delivery'),
 
+  'GET /api/v1/incidents': readers('cases'),
+  'GET /api/v1/incidents/:id': readers('cases'),
+  'POST /api/v1/incidents/:id/close': hands('cases'),
+
   'GET /api/v1/audit': readers('audit'),
   'GET /api/v1/audit/verify': readers('audit'),
 

@@ -7,7 +7,7 @@ import { type HorizonWatch, watchHorizon } from '../roster/horizon.ts';
 import type { Seams } from '../seams.ts';
 import * as lists from '../store/lists.ts';
 import * as numbers from '../store/numbers.ts';
-import type { Audience, DeliveryState } from '../store/schema.ts';
+import type { Audience, DeliveryState, IncidentKind } from '../store/schema.ts';
 import { AUDIENCES, gauges, type Sample, type State, word } from './gauges.ts';
 
 /** What became of a mail that came in. */
@@ -22,6 +22,8 @@ export interface Numbers {
   judged(outcome: Outcome, reason: string | null): void;
   /** A copy was settled. */
   settled(state: DeliveryState, audience: Audience): void;
+  /** Something under embargo was recognised in a mail. */
+  incident(kind: IncidentKind): void;
   /** All of them, as Prometheus reads them. */
   read(): Promise<{ type: string; text: string }>;
   /** Ends what is being read. */
@@ -30,13 +32,14 @@ export interface Numbers {
 
 export function createNumbers(seams: Seams, log: Log): Numbers {
   const registry = new Registry();
-  const { verdicts, settled } = countersOf(registry);
+  const { verdicts, settled, incidents } = countersOf(registry);
   const made = gaugesOf(registry);
   const horizon = watchHorizon(seams, log);
   let watchingProcess = false;
   return {
     judged: (outcome, reason) => verdicts.inc({ outcome, reason: word(reason) }),
     settled: (state, audience) => settled.inc({ state, audience }),
+    incident: (kind) => incidents.inc({ kind }),
     async read() {
       const state = await readState(seams, horizon);
       // They keep a timer running, for nothing where nobody reads them.
@@ -63,13 +66,20 @@ function countersOf(registry: Registry) {
     labelNames: ['state', 'audience'],
     registers,
   });
+  const incidents = new Counter({
+    name: 'curfew_incidents_total',
+    help: 'Incidents: mails on their way to the public with something that is under embargo, by what was recognised',
+    labelNames: ['kind'],
+    registers,
+  });
+  for (const kind of ['id', 'file', 'text', 'patch'] as const satisfies readonly IncidentKind[]) incidents.inc({ kind }, 0);
   // What begins at 0 shows its first increase.
   verdicts.inc({ outcome: 'accepted', reason: 'none' }, 0);
   verdicts.inc({ outcome: 'discarded', reason: 'repeated' }, 0);
   for (const reason of reasons) verdicts.inc({ outcome: 'refused', reason }, 0);
   for (const state of ['delivered', 'deferred', 'held', 'failed'])
     for (const audience of AUDIENCES) settled.inc({ state, audience }, 0);
-  return { verdicts, settled };
+  return { verdicts, settled, incidents };
 }
 
 function gaugesOf(registry: Registry): [Gauge, of: (state: State) => Sample[]][] {

@@ -193,6 +193,27 @@ export const DeliveryView = Type.Object({
   settledAt: OrNull(InstantUtc),
 });
 
+export const IncidentView = Type.Object({
+  id: Type.String(),
+  state: Type.Enum(['open', 'closed']),
+  at: { ...InstantUtc, description: 'when the first mail came, in UTC' },
+  lastAt: { ...InstantUtc, description: 'when the last one came that counts with it' },
+  mails: Type.Integer({ description: 'how many count with it: of one sender, within an hour' }),
+  caseId: Type.String(),
+  kind: Type.Enum(['id', 'file', 'text', 'patch'], { description: 'what was recognised' }),
+  place: Type.String({ description: 'where in the mail it stood' }),
+  percent: Type.Integer({ description: 'of that text or patch, how much was there; 100 for an id and a file' }),
+  listId: Type.String({ description: 'the list that it came to' }),
+  refused: Type.Boolean({ description: 'the list is public, and did not take it; else it was also addressed to the public' }),
+  encrypted: Type.Boolean(),
+  sender: OrNull(Type.String({ description: 'of the envelope, as it was said' })),
+  from: OrNull(Type.String({ description: 'as it was said' })),
+  signerId: OrNull(Type.String({ description: 'the contact whose valid signature is over all of it' })),
+  toldAt: OrNull(InstantUtc),
+  closedBy: OrNull(Type.String({ description: '`person:ID`, `token:ID` or `host:NAME`' })),
+  closedAt: OrNull(InstantUtc),
+});
+
 /** What a list takes and what it adds, as people set it. */
 export const policy = {
   encryptedOnly: Type.Boolean({ description: 'takes only what came wholly encrypted' }),

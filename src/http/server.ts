@@ -24,6 +24,7 @@ import { describeApi, documentRoute } from './docs.ts';
 import { HEADERS } from './headers.ts';
 import { healthRoutes } from './health.ts';
 import { answerOnce } from './idempotency.ts';
+import { incidentRoutes } from './incidents.ts';
 import { listRoutes } from './lists.ts';
 import { memberRoutes } from './members.ts';
 import { metricsRoute } from './metrics.ts';
@@ -50,6 +51,7 @@ const resources: readonly Routes[] = [
   postRoutes,
   policyRoutes,
   clockRoutes,
+  incidentRoutes,
   tokenRoutes,
   sessionRoutes,
   auditRoutes,

@@ -203,6 +203,53 @@ export function overdue(facts: { caseId: string; releaseAt: Instant; why: string
   ]);
 }
 
+/** To those who lead a case: something of it was sent to where the public is. None of its words stand here. */
+export function incident(facts: {
+  id: string;
+  caseId: string;
+  at: Instant;
+  list: string;
+  refused: boolean;
+  encrypted: boolean;
+  sender: string | null;
+  from: string | null;
+  signer: string | null;
+  kind: 'id' | 'file' | 'text' | 'patch';
+  place: string;
+  percent: number;
+  mails: number;
+}): Notice {
+  const { caseId, kind, percent } = facts;
+  const what = {
+    id: 'an id of the case or its CVE',
+    file: 'a file of the case',
+    text: `a text of the case, ${percent} % of it`,
+    patch: `a patch of the case, ${percent} % of it`,
+  };
+  return notice(`[${caseId}] INCIDENT: embargoed words on their way to the public`, [
+    facts.refused
+      ? `A mail to ${facts.list} has something of case ${caseId} in it. It was refused, and the list has sent it to nobody.`
+      : `A mail to ${facts.list} that also names a public address has something of case ${caseId} in it.`,
+    ...(facts.refused
+      ? ['Where else its sender sent it, nobody here knows.']
+      : ['To its other addressees it went by itself, past this server: a public list here refuses it, others may not.']),
+    '',
+    `At:            ${when(facts.at)}`,
+    `Envelope from: ${facts.sender ?? '(nobody)'}`,
+    `From:          ${facts.from ?? '(nobody)'}`,
+    `Signed by:     ${facts.signer ?? 'nobody of the roster'}`,
+    `Encrypted:     ${facts.encrypted ? 'yes' : 'no'}`,
+    `Recognised:    ${what[kind]}`,
+    `Where:         ${facts.place}`,
+    ...(facts.mails > 1 ? [`Mails:         ${facts.mails}`] : []),
+    '',
+    'More of the same sender within the hour are counted, and not told again:',
+    `  curfew incident show ${facts.id}`,
+    'When you have dealt with it:',
+    `  curfew incident close ${facts.id} --reason "..."`,
+  ]);
+}
+
 const CLOCK: Readonly<Record<ClockWhy, string>> = {
   ahead: 'It is ahead of where it ought to be.',
   behind: 'It is behind where it ought to be.',

@@ -19,16 +19,24 @@ export interface Destination {
   deliveryId: string | null;
 }
 
-/**
- * Finds it, or throws: `relay-denied` for another domain, `no-such-address`, and `not-released` for a public list, which
- * takes nothing by mail: what is refused here never travels.
- */
+/** Finds what takes mail: throws as `anyDestination` does, and `not-released` for a public list. */
 export async function destination(db: Db, domain: string, address: string): Promise<Destination> {
+  const found = await anyDestination(db, domain, address);
+  if (isShut(found)) throw new Refusal('not-released');
+  return found;
+}
+
+/** Finds it, or throws: `relay-denied` for another domain, `no-such-address`. */
+export async function anyDestination(db: Db, domain: string, address: string): Promise<Destination> {
   if (splitAddress(address).domain !== domain.toLowerCase()) throw new Refusal('relay-denied');
   const found = (await exactly(db, address)) ?? (await derived(db, address)) ?? (await postmaster(db, address));
   if (!found) throw new Refusal('no-such-address');
-  if (found.list.role === 'public' && found.purpose === 'post') throw new Refusal('not-released');
   return found;
+}
+
+/** A public list takes nothing by mail. */
+export function isShut({ list, purpose }: Destination): boolean {
+  return list.role === 'public' && purpose === 'post';
 }
 
 async function exactly(db: Db, address: string): Promise<Destination | null> {

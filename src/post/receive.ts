@@ -11,9 +11,10 @@ import * as posts from '../store/posts.ts';
 import type { List, PostKind } from '../store/schema.ts';
 import { admit, type Hits } from './admit.ts';
 import type { Facts, Verdict } from './checks.ts';
-import { type Destination, followReferences } from './destination.ts';
+import { type Destination, followReferences, isShut } from './destination.ts';
 import { answerBy, type FiledPost, fileIntroduction, filePost, fileReport, once, openCase, placeOf } from './file.ts';
 import { prepareHeldAnswer, sendHeldAnswer } from './held.ts';
+import { noteCopied, refusePublic } from './leak.ts';
 import { filesOf, isForPeople, keptVerdicts, type Look, lookAt, unopened } from './look.ts';
 import { newcomerOf, runNewcomer } from './newcomer.ts';
 import { prepareReceipt, type Receipt } from './receipt.ts';
@@ -27,6 +28,7 @@ import { takeBounce } from './take-bounce.ts';
  * it throws a Refusal, nothing was kept. All OpenPGP is done before the transaction, and before anything acts on it.
  */
 export async function receive(seams: Seams, identity: Identity, addressed: Destination, mail: Received): Promise<Accepted> {
+  if (isShut(addressed)) return refusePublic(seams, addressed, mail);
   const outside = parseMessage(mail.raw);
   const to = await followReferences(seams.db, addressed, outside);
   const key = seams.keyring.find(to.list.fingerprint);
@@ -42,6 +44,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   // What a program answers is nobody's word, whatever signed text stands in it.
   const sealed = loop || origin === 'bounce' || origin === 'auto-reply';
   const look = sealed ? unopened(mail.raw) : await lookAt(seams, to, mail);
+  await noteCopied(seams, { to, everyList, outside, look, mail });
   const kind = kindOf(to, origin);
   const place = placeOf(to, kind, look.opened?.signer?.addressedTo);
   const earlier = await posts.like(seams.db, place, look.marks);

@@ -25,8 +25,12 @@ export interface Envelope {
 
 /** Where mail goes. Recipient addresses are dot-atoms of ASCII, in the case they were written. */
 export interface Doors {
-  /** Throws a Refusal where the address is nothing of ours ('no-such-address', 'relay-denied' for foreign domains). */
-  recipient(address: string): Promise<void>;
+  /**
+   * `first`: no other recipient of the transaction was accepted before. Throws a Refusal where the address is nothing of ours
+   * ('no-such-address', 'relay-denied' for foreign domains), and for a public list beside another recipient; a mail that is for a
+   * public list alone is read before it is refused, as somebody has to know what would have become public.
+   */
+  recipient(address: string, first: boolean): Promise<void>;
   /**
    * `raw`: the mail in CRLF lines, dots unstuffed, at most `limits.size` octets.
    * Resolves only after the mail is committed, with the text behind `250 2.0.0 `; throws a Refusal otherwise.
@@ -107,7 +111,8 @@ async function takeRecipient(
   const full = address.toLowerCase() === 'postmaster' ? `postmaster@${options.hostname}` : address;
   const recipient = envelopeAddress(full);
   if (recipient === null) throw new Refusal('bad-address');
-  await options.doors.recipient(recipient);
+  const first = transaction.recipient === null || transaction.recipient.toLowerCase() === recipient.toLowerCase();
+  await options.doors.recipient(recipient, first);
   if (transaction.recipient !== null && transaction.recipient.toLowerCase() !== recipient.toLowerCase())
     throw new Refusal('one-list-a-transaction');
   transaction.recipient ??= recipient;

@@ -13,6 +13,7 @@ import * as needToKnow from '../../migrations/0011_need_to_know.ts';
 import * as proofs from '../../migrations/0012_proofs.ts';
 import * as clock from '../../migrations/0013_clock.ts';
 import * as process from '../../migrations/0014_process.ts';
+import * as incidents from '../../migrations/0019_incidents.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -31,6 +32,7 @@ export const migrations: Record<string, Migration> = {
   '0012_proofs': proofs,
   '0013_clock': clock,
   '0014_process': process,
+  '0019_incidents': incidents,
 };
 
 /** Brings the schema up to date, under the migrator's lock. Throws with the name of the migration that failed. */

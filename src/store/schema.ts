@@ -31,6 +31,7 @@ export interface Schema {
   case_team: { case_id: string; contact_id: string };
   /** What was due, and who was reminded of it. */
   reminders: { case_id: string; what: string; due_at: Instant; level: number; told_at: Instant };
+  incidents: IncidentTable;
   secrets: { name: string; value: Uint8Array };
   answers: AnswerTable;
   vouches: VouchTable;
@@ -324,6 +325,39 @@ interface CaseTable {
   schedule_hash: string | null;
 }
 
+/** What of a case under embargo is recognised: by an id, a whole file, its texts or its patches. */
+export type IncidentKind = 'id' | 'file' | 'text' | 'patch';
+
+/** Mail with something that is under embargo, on its way to the public. */
+interface IncidentTable {
+  id: string;
+  /** Of the first mail, and of the last one that counts with it. */
+  at: Instant;
+  last_at: Instant;
+  mails: number;
+  case_id: string;
+  kind: IncidentKind;
+  /** Where in the mail it stood: a word for programs. */
+  place: string;
+  /** How much of that text or patch was there; 100 for an id and a file. */
+  percent: number;
+  /** The list that it came to. */
+  list_id: string;
+  /** The list did not take it. */
+  refused: number;
+  encrypted: number;
+  /** Of the envelope and the From: as they were said. */
+  sender: string | null;
+  from_address: string | null;
+  /** Whose valid signature is over all of it. */
+  signer_contact_id: string | null;
+  /** When the team was told. */
+  told_at: Instant | null;
+  /** Who closed it: `person:ID`, or whoever else may; null while it is open. */
+  closed_by: string | null;
+  closed_at: Instant | null;
+}
+
 /** A set of patches that was approved as it stood: it supersedes those of smaller revisions. */
 interface PatchSetTable {
   case_id: string;
@@ -483,6 +517,8 @@ export type Identity = Selectable<IdentityTable>;
 export type Case = Selectable<CaseTable>;
 export type Idempotency = Selectable<IdempotencyTable>;
 export type Post = Selectable<PostTable>;
+export type Incident = Selectable<IncidentTable>;
+export type NewIncident = Insertable<IncidentTable>;
 export type Patch = Selectable<PatchTable>;
 export type PatchSet = Selectable<PatchSetTable>;
 export type Delivery = Selectable<DeliveryTable>;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DAY, toIso } from '../../src/clock.ts';
+import { noteLeak } from '../../src/embargo/incidents.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
@@ -166,4 +167,35 @@ test('the log is listed, newest first, by who did what to what', async () => {
   expect(ofTokens.length).toBe(2);
   expect(JSON.parse(await done(auditor, 'audit', 'list', '--subject', 'list:none', '--json'))).toEqual([]);
   expect(await curfew(auditor, 'audit', 'list', '--limit', '0')).toMatchObject({ code: 2, stdout: '' });
+});
+
+test('incidents are listed, shown and closed, by those who may know of their case', async () => {
+  const { house } = api;
+  const [lena, dirk] = house.team;
+  const caseId = await house.report();
+  const hit = { caseId, kind: 'patch', place: 'packed file', score: 0.424 } as const;
+  const who = { sender: 'alpha@alpha.example', from: 'alp\u{202e}ha@alpha.example', signerId: house.members[0].contactId };
+  await noteLeak(house, { ...who, listId: 'announce', refused: true, encrypted: false, digest: '', hits: [hit] });
+  const first = await house.token('team', lena.address);
+  const listed = await done(first, 'incident', 'list');
+  const [, row = ''] = listed.split('\n');
+  expect(row).toMatch(new RegExp(`^\\w+ +open +\\S+Z +${caseId} +patch +1 +alpha@alpha\\.example$`));
+  const [id = ''] = row.split(' ');
+  expect(await done(first, 'incident', 'show', id)).toContain('Recognised:  patch, in: packed file, 42 % of it\n');
+  expect(await done(first, 'incident', 'show', id)).toContain('alp\\u{202e}ha@alpha.example (From)\n');
+
+  await api.ask(first, `POST /api/v1/cases/${caseId}/lead`, { body: {} });
+  await api.ask(first, `PUT /api/v1/cases/${caseId}/team`, { body: { people: [lena.contactId] } });
+  const outside = await house.token('team', dirk.address);
+  expect(await done(outside, 'incident', 'list', '--state', 'any')).toMatch(/^ID [^\n]*\n$/);
+  expect(await curfew(outside, 'incident', 'close', id, '--reason', 'x')).toMatchObject({
+    code: 1,
+    stderr: `curfew: There is no incident ${id} (not-found)\n`,
+  });
+  expect(await done(first, 'incident', 'close', id, '--reason', 'he was asked')).toMatch(/, closed\n/);
+  expect(await done(first, 'incident', 'list')).toMatch(/^ID [^\n]*\n$/);
+  expect(await curfew(first, 'incident', 'close', id, '--reason', 'x')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('(conflict)'),
+  });
 });

@@ -576,6 +576,40 @@ alter table identities add constraint identities_pk PRIMARY KEY (issuer, subject
 
 CREATE UNIQUE INDEX identities_contact ON public.identities USING btree (contact_id) WHERE (confirmed_at IS NOT NULL);
 
+create table incidents (id text not null,
+  at bigint not null,
+  last_at bigint not null,
+  mails integer not null,
+  case_id text not null,
+  kind text not null,
+  place text not null,
+  percent integer not null,
+  list_id text not null,
+  refused integer not null,
+  encrypted integer not null,
+  sender text,
+  from_address text,
+  signer_contact_id text,
+  told_at bigint,
+  closed_by text,
+  closed_at bigint);
+
+alter table incidents add constraint incidents_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table incidents add constraint incidents_closed CHECK (((closed_by IS NULL) = (closed_at IS NULL)));
+
+alter table incidents add constraint incidents_kind_check CHECK ((kind = ANY (ARRAY['id'::text, 'file'::text, 'text'::text, 'patch'::text])));
+
+alter table incidents add constraint incidents_list_id_fkey FOREIGN KEY (list_id) REFERENCES lists(id);
+
+alter table incidents add constraint incidents_pkey PRIMARY KEY (id);
+
+alter table incidents add constraint incidents_signer_contact_id_fkey FOREIGN KEY (signer_contact_id) REFERENCES contacts(id);
+
+CREATE INDEX incidents_of_case ON public.incidents USING btree (case_id, at);
+
+CREATE INDEX incidents_untold ON public.incidents USING btree (id) WHERE (told_at IS NULL);
+
 create table key_proofs (id text not null,
   contact_id text not null,
   certificate_id text not null,

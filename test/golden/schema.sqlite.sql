@@ -354,6 +354,30 @@ CREATE TABLE "identities" ("issuer" text not null,
 
 CREATE UNIQUE INDEX "identities_contact" on "identities" ("contact_id") where "confirmed_at" is not null;
 
+CREATE TABLE "incidents" ("id" text primary key,
+  "at" integer not null,
+  "last_at" integer not null,
+  "mails" integer not null,
+  "case_id" text not null references "cases" ("id"),
+  "kind" text not null check (kind in ('id', 'file', 'text', 'patch')),
+  "place" text not null,
+  "percent" integer not null,
+  "list_id" text not null references "lists" ("id"),
+  "refused" integer not null,
+  "encrypted" integer not null,
+  "sender" text,
+  "from_address" text,
+  "signer_contact_id" text references "contacts" ("id"),
+  "told_at" integer,
+  "closed_by" text,
+  "closed_at" integer,
+  constraint "incidents_closed" check ((closed_by is null) = (closed_at is null))) strict;
+
+CREATE INDEX "incidents_of_case" on "incidents" ("case_id",
+  "at");
+
+CREATE INDEX "incidents_untold" on "incidents" ("id") where "told_at" is null;
+
 CREATE TABLE "key_proofs" ("id" text primary key,
   "contact_id" text not null references "contacts" ("id"),
   "certificate_id" text not null references "certificates" ("id"),

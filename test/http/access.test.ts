@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { MINUTE } from '../../src/clock.ts';
+import { noteLeak } from '../../src/embargo/incidents.ts';
 import { access, type Guarded } from '../../src/http/access.ts';
 import { issueToken, SCOPES } from '../../src/roster/tokens.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
+import * as incidents from '../../src/store/incidents.ts';
 import type { TokenRole, TokenScope } from '../../src/store/schema.ts';
 import { OUTSIDE, READER, scheduled, subscribe } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
@@ -31,7 +33,7 @@ test('what each role may do is as it was meant', () => {
   expect(may('auditor')).not.toContain('GET /api/v1/cases/:id/bundle');
   expect(may('auditor').filter((row) => row.includes('/tokens'))).toEqual([]);
   const writes = may('team').filter((row) => !row.startsWith('GET '));
-  const ofTeam = /^\w+ \/api\/v1\/((cases|deliveries|posts)\/|members\/:id\/(vouches|verdicts|prove-key)$|session$)/;
+  const ofTeam = /^\w+ \/api\/v1\/((cases|deliveries|incidents|posts)\/|members\/:id\/(vouches|verdicts|prove-key)$|session$)/;
   expect(writes.filter((row) => !ofTeam.test(row))).toEqual([]);
   expect(Object.keys(access).filter((row) => access[row] === 'anyone')).toEqual([
     'GET /healthz',
@@ -52,6 +54,7 @@ test('the scope of a route is what its path is of', () => {
     posts: 'delivery',
     policies: 'cases',
     clock: 'cases',
+    incidents: 'cases',
     session: 'tokens',
   };
   for (const row of Object.keys(access).filter((one) => access[one] !== 'anyone' && one !== 'GET /metrics')) {
@@ -102,6 +105,12 @@ async function worldOf({ house }: TestApi): Promise<World> {
     posts: await two(
       async (of) => (await db.selectFrom('posts').select('id').where('case_id', '=', cases[of]).executeTakeFirstOrThrow()).id,
     ),
+    incidents: await two(async (of) => {
+      const hit = { caseId: cases[of], kind: 'id', place: 'text', score: 1 } as const;
+      const leak = { listId: 'announce', refused: true, encrypted: false, digest: '', sender: of, from: null, signerId: null };
+      await noteLeak(house, { ...leak, hits: [hit] });
+      return (await incidents.recent(db, cases[of], 0))[0]?.id ?? '';
+    }),
     tokens: await two(
       async (of) =>
         (await issueToken(house, { name: `spare ${of}`, role: 'auditor', person: people[of].address, days: null })).id,

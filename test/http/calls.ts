@@ -1,4 +1,5 @@
 import { HOUR, newToken, toIso } from '../../src/clock.ts';
+import { noteLeak } from '../../src/embargo/incidents.ts';
 import { remove } from '../../src/roster/admission.ts';
 import { addCertificate, addContact, setContactActive } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
@@ -7,6 +8,7 @@ import { addRecipient } from '../../src/roster/recipients.ts';
 import { confirmIdentity, signIn } from '../../src/roster/sign-in.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
 import * as clocks from '../../src/store/clock.ts';
+import * as incidents from '../../src/store/incidents.ts';
 import * as lists from '../../src/store/lists.ts';
 import type { MemberState } from '../../src/store/schema.ts';
 import { armed, scheduled } from '../embargo/armed.ts';
@@ -213,6 +215,14 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
   },
   'POST /api/v1/posts/:id/approve': async (house) => ({ at: { posts: await holdPost(house) } }),
   'POST /api/v1/posts/:id/refuse': async (house) => ({ at: { posts: await holdPost(house) }, body: { reason: 'no' } }),
+
+  'POST /api/v1/incidents/:id/close': async (house) => {
+    const hits = [{ caseId: await house.report(), kind: 'id', place: 'text', score: 1 } as const];
+    const from = { sender: null, from: null, signerId: null };
+    await noteLeak(house, { ...from, listId: 'announce', refused: true, encrypted: false, digest: '', hits });
+    const [{ id } = { id: '' }] = await incidents.page(house.db, { limit: 1 });
+    return { at: { incidents: id }, body: { reason: 'asked him' } };
+  },
 
   'POST /api/v1/session': async (house) => {
     await account(house);

@@ -2,7 +2,7 @@ import { createCipheriv, createHash, randomBytes } from 'node:crypto';
 import * as openpgp from 'openpgp';
 import { decodedBody, type Entity, leaves, parseEntity } from '../../src/mail/message.ts';
 import { packetsOf } from '../../src/pgp/packets.ts';
-import { destination } from '../../src/post/destination.ts';
+import { anyDestination, destination } from '../../src/post/destination.ts';
 import { receive } from '../../src/post/receive.ts';
 import type { Accepted } from '../../src/post/received.ts';
 import { outbox, type Sent } from '../delivery/outbox.ts';
@@ -152,14 +152,14 @@ export const literal = (words: string | Uint8Array) =>
 
 /** The SMTP door of a house on a socket. */
 export function door(house: House): Promise<Rig> {
-  const find = (address: string) => destination(house.db, house.identity.domain, address);
+  const { domain } = house.identity;
   return rig({
     limits: { size: 30 * 1024 * 1024 },
     doors: {
-      recipient: async (address) => void (await find(address)),
+      recipient: async (address, first) => void (await (first ? anyDestination : destination)(house.db, domain, address)),
       receive: async ({ sender, recipient }, raw) => {
         const mail = { sender, receivedAt: house.clock.now(), raw };
-        const { id } = await receive(house, house.identity, await find(recipient), mail);
+        const { id } = await receive(house, house.identity, await anyDestination(house.db, domain, recipient), mail);
         return `Accepted as ${id}`;
       },
     },

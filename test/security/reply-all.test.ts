@@ -1,6 +1,7 @@
 /**
- * Reply-all into the public list, and embargoed text posted to it, in whatever encoding: refused in the session, at RCPT, while the
- * private recipient of the same mail is served (RFC 5321 §3.3). A public list takes no mail of anybody, so nothing has to be recognised.
+ * Reply-all into the public list, and embargoed text posted to it, in whatever encoding: refused in the session while the private
+ * recipient of the same mail is served (RFC 5321 §3.3). A public list takes no mail of anybody: what is refused rests on nothing that
+ * has to be recognised. What is for it alone is read before it is refused, and what is recognised there is an incident (test/post/leak.test.ts).
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { outbox } from '../delivery/outbox.ts';
@@ -38,8 +39,8 @@ oneEngine((engine) => {
     await transcript(wire, [
       ['EHLO client.example', /^250/],
       [`MAIL FROM:<${alpha.address}>`, /^250/],
-      [`RCPT TO:<${LISTS.announce}>`, /^550 5\.7\.1 This list takes announcements of its own server only$/],
       [`RCPT TO:<${LISTS.distributors}>`, /^250/],
+      [`RCPT TO:<${LISTS.announce}>`, /^550 5\.7\.1 This list takes announcements of its own server only$/],
       ['RCPT TO:<ANNOUNCE@ORBIT.EXAMPLE>', /^550 5\.7\.1/],
       ['DATA', /^354/],
     ]);
@@ -49,14 +50,29 @@ oneEngine((engine) => {
     expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(membersOf(house));
   });
 
-  test('to the public list alone there is no mail to be sent, and to no thread or bounce of it either', async () => {
+  test('with the public list named first, the private one is for another transaction', async () => {
+    const wire = await dial(rig.port);
+    await wire.reply();
+    await transcript(wire, [
+      ['EHLO client.example', /^250/],
+      [`MAIL FROM:<${alpha.address}>`, /^250/],
+      [`RCPT TO:<${LISTS.announce}>`, /^250/],
+      [`RCPT TO:<${LISTS.distributors}>`, /^452 4\.5\.3/],
+      ['DATA', /^354/],
+    ]);
+    wire.raw(await signedMail(letterOf(house, alpha, { to: LISTS.announce }), alpha));
+    expect(await wire.ask('.')).toMatch(/^550 5\.7\.1 This list takes announcements of its own server only$/);
+    wire.destroy();
+    expect(await everything(house)).toEqual({ posts: [], copies: [] });
+  });
+
+  test('no mail goes to a thread or a bounce of the public list', async () => {
     const { id, thread_token } = await armed(house);
     const wire = await dial(rig.port);
     await wire.reply();
     await transcript(wire, [
       ['EHLO client.example', /^250/],
       [`MAIL FROM:<${lena.address}>`, /^250/],
-      [`RCPT TO:<${LISTS.announce}>`, /^550 5\.7\.1/],
       [`RCPT TO:<announce+${id}.${thread_token}@orbit.example>`, /^550 5\.1\.1/],
       [`RCPT TO:<announce-bounce+${thread_token}@orbit.example>`, /^550 5\.1\.1/],
       ['DATA', /^503/],

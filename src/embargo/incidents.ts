@@ -1,0 +1,177 @@
+import { actorKey } from '../audit/entry.ts';
+import { record } from '../audit/record.ts';
+import { caseKnownTo } from '../cases/step.ts';
+import { HOUR, newId } from '../clock.ts';
+import { eachContact, team } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
+import { incident } from '../notices/templates.ts';
+import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { Refusal } from '../refusal.ts';
+import type { Local, Seams } from '../seams.ts';
+import * as caseTeams from '../store/case-teams.ts';
+import * as cases from '../store/cases.ts';
+import type { ListContact } from '../store/contacts.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
+import * as incidents from '../store/incidents.ts';
+import * as lists from '../store/lists.ts';
+import type { Case, Incident, IncidentKind, NewIncident } from '../store/schema.ts';
+import type { Hit } from './recognise.ts';
+
+/** A mail in which something was recognised. */
+export interface Leak {
+  listId: string;
+  /** The list does not take it. */
+  refused: boolean;
+  encrypted: boolean;
+  /** SHA-256 of the mail as it came, hex. */
+  digest: string;
+  /** Of the envelope and the From, as they were said. */
+  sender: string | null;
+  from: string | null;
+  /** The contact whose valid signature is over all of it. */
+  signerId: string | null;
+  hits: readonly Hit[];
+}
+
+/** Incidents that are told by mail in an hour, of one case; what is more is counted with the last one. */
+const MOST = 10;
+
+/** What says most of a mail comes first. */
+const BY_WEIGHT: readonly IncidentKind[] = ['patch', 'text', 'file', 'id'];
+
+/**
+ * Notes a leak: an incident of each case that was recognised, or one mail more of that of the same sender within the hour. Gives
+ * the kinds of those that are new; they wait to be told (`tellIncidents`).
+ */
+export async function noteLeak(local: Local, leak: Leak): Promise<IncidentKind[]> {
+  const ofCases = new Set(leak.hits.map(({ caseId }) => caseId));
+  return local.db.transaction().execute(async (trx) => {
+    // Two mails at once are counted one after the other.
+    await lists.lock(trx, leak.listId);
+    const opened: IncidentKind[] = [];
+    for (const caseId of ofCases) {
+      const kind = await noteOf(trx, local, leak, caseId);
+      if (kind) opened.push(kind);
+    }
+    return opened;
+  });
+}
+
+async function noteOf(trx: Db, local: Local, leak: Leak, caseId: string): Promise<IncidentKind | null> {
+  const now = local.clock.now();
+  const recent = await incidents.recent(trx, caseId, now - HOUR);
+  const same = recent.find((one) => one.sender === leak.sender && one.refused === (leak.refused ? 1 : 0));
+  const earlier = same ?? (recent.length >= MOST ? recent[0] : undefined);
+  if (earlier) {
+    await incidents.count(trx, earlier.id, now);
+    return null;
+  }
+  const [hit] = leak.hits
+    .filter((one) => one.caseId === caseId)
+    .sort((a, b) => BY_WEIGHT.indexOf(a.kind) - BY_WEIGHT.indexOf(b.kind));
+  if (!hit) return null;
+  const row: NewIncident = {
+    id: newId(local.clock),
+    at: now,
+    last_at: now,
+    mails: 1,
+    case_id: caseId,
+    kind: hit.kind,
+    place: hit.place,
+    percent: Math.round(100 * hit.score),
+    list_id: leak.listId,
+    refused: leak.refused ? 1 : 0,
+    encrypted: leak.encrypted ? 1 : 0,
+    sender: leak.sender,
+    from_address: leak.from,
+    signer_contact_id: leak.signerId,
+  };
+  await incidents.insert(trx, row);
+  const { kind, place } = hit;
+  const detail = {
+    case: caseId,
+    list: leak.listId,
+    kind,
+    place,
+    refused: leak.refused,
+    digest: leak.digest,
+    signer: leak.signerId,
+  };
+  await record(trx, local, { action: 'incident.open', subject: `incident:${row.id}`, detail });
+  return kind;
+}
+
+/** Incidents that are told at a time. */
+const AT_ONCE = 20;
+
+/** Tells those who lead the case, or else the people who work on it, of what nobody knows yet. Gives whether there was anything. */
+export async function tellIncidents(seams: Seams): Promise<boolean> {
+  const untold = await incidents.untold(seams.db, AT_ONCE);
+  let told = false;
+  for (const one of untold) told = (await tell(seams, one)) || told;
+  return told;
+}
+
+async function tell(seams: Seams, one: Incident): Promise<boolean> {
+  const { db, clock } = seams;
+  const about = await cases.byId(db, one.case_id);
+  const list = about && (await lists.byId(db, about.list_id));
+  const to = await lists.byId(db, one.list_id);
+  if (!about || !list || !to) throw new Error(`the case or a list of incident ${one.id} is gone`);
+  const signer = one.signer_contact_id === null ? undefined : await contacts.byId(db, one.signer_contact_id);
+  const words = incident({
+    id: one.id,
+    caseId: about.id,
+    at: one.at,
+    list: to.address,
+    refused: one.refused === 1,
+    encrypted: one.encrypted === 1,
+    sender: one.sender,
+    from: one.from_address,
+    signer: signer?.address ?? null,
+    kind: one.kind,
+    place: one.place,
+    percent: one.percent,
+    mails: one.mails,
+  });
+  const post = await writeNotice(seams, list, { kind: 'alert', caseId: about.id }, noticeEntity(words));
+  return db.transaction().execute(async (trx) => {
+    const people = await concerned(trx, about);
+    // With nobody to tell it waits until somebody is there.
+    if (people.length === 0 || !(await incidents.markTold(trx, one.id, clock.now()))) return false;
+    await send(trx, seams, { list, post }, eachContact(people));
+    await record(trx, seams, { action: 'incident.tell', subject: `incident:${one.id}`, detail: { post: post.id } });
+    return true;
+  });
+}
+
+/** Lead and deputy; where nobody leads it, who alone works on it, or the whole team. */
+async function concerned(trx: Db, about: Case): Promise<ListContact[]> {
+  const everybody = await team(trx);
+  const leading = everybody.filter(({ id }) => id === about.lead_id || id === about.deputy_id);
+  if (leading.length > 0) return leading;
+  const handlers = await caseTeams.handlers(trx, about);
+  const working = everybody.filter(({ id }) => handlers === null || handlers.has(id));
+  return working.length > 0 ? working : everybody;
+}
+
+/** An incident as far as somebody may know of its case. Throws `not-found`. */
+export async function incidentKnownTo(db: Db, local: Pick<Local, 'by' | 'role'>, id: string): Promise<Incident> {
+  const found = await incidents.byId(db, id);
+  const known = found && (await caseKnownTo(db, local, found.case_id).catch(() => null));
+  if (!found || !known) throw new Refusal('not-found', `There is no incident ${id}`);
+  return found;
+}
+
+/** Somebody has dealt with it. `reason`: recorded in the audit log. Throws `not-found`; `conflict` where it is closed already. */
+export async function closeIncident(local: Local, id: string, reason: string): Promise<Incident> {
+  const { db, clock, by } = local;
+  return db.transaction().execute(async (trx) => {
+    const found = await incidentKnownTo(trx, local, id);
+    if (!(await incidents.close(trx, id, actorKey(by), clock.now())))
+      throw new Refusal('conflict', 'The incident is closed already');
+    await record(trx, local, { action: 'incident.close', subject: `incident:${id}`, detail: { case: found.case_id, reason } });
+    return { ...found, closed_by: actorKey(by), closed_at: clock.now() };
+  });
+}

@@ -1,0 +1,243 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { describe as say } from '../../src/cases/describe.ts';
+import { claim } from '../../src/cases/people.ts';
+import { HOUR, MINUTE } from '../../src/clock.ts';
+import { closeIncident, tellIncidents } from '../../src/embargo/incidents.ts';
+import type { Hit } from '../../src/embargo/recognise.ts';
+import { createRecogniser } from '../../src/embargo/recogniser.ts';
+import { release } from '../../src/embargo/release.ts';
+import { addPatch, schedule, withdrawPatch } from '../../src/embargo/schedule.ts';
+import { strangeTo } from '../../src/embargo/watched.ts';
+import { anyDestination } from '../../src/post/destination.ts';
+import { receive } from '../../src/post/receive.ts';
+import * as incidents from '../../src/store/incidents.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { arm, KNOWN, OUTSIDE, reasonOf, subscribe } from '../embargo/armed.ts';
+import { base64, copyFor, door, handOver, head, mailOf, membersOf, multipart, text, wordsOf } from '../security/attack.ts';
+import { dial, transcript } from '../smtp/wire.ts';
+import { encryptedMail, signedMail } from '../support/compose.ts';
+import { eachEngine, oneEngine } from '../support/dialects.ts';
+import { housing, LISTS, type Person } from '../support/house.ts';
+import { makeParty } from '../support/party.ts';
+import { type Watching, watching } from '../support/watching.ts';
+import { everything, listCertificate } from './arrive.ts';
+
+/** As people would write it; the reporter, the team and the public text each say it in words of their own. */
+const SECRET = `A tenant who renames his queue while the scheduler drains it makes the drain loop read the freed slot table twice.
+The second read follows a pointer that the tenant has filled, and runs with the rights of the scheduler itself.
+Switching the shared drain off with queue.drain=private keeps the slots apart until the update is there.
+`;
+const REPORT = `Renaming a queue during drain confuses your slot table: I got a shell as the scheduler user in about forty seconds on
+version 1.3.5, by filling the freed slot from a second tenant with the spray in the attached script.
+`;
+const FIX = `--- a/drain.go
++++ b/drain.go
+@@ -40,3 +40,4 @@ func drain(q *Queue) {
+ 	for _, slot := range q.slots {
+-		slot.follow(q.owner)
++		if slot.generation != q.generation { return errStaleSlot }
++		slot.followPinned(q.owner, slot.generation)
+ 	}
+`;
+
+async function embargoed(house: Watching): Promise<string> {
+  const id = await house.report({ subject: 'Drain loop', text: REPORT });
+  const [lena] = house.team;
+  await claim({ ...house, by: personOf(lena), role: 'team' }, id, {});
+  await say(house, id, { ...KNOWN, summary: SECRET });
+  await addPatch(house, id, { name: 'fix.patch', bytes: Buffer.from(FIX) });
+  await schedule(house, id, { releaseAt: house.clock.now() + 8 * HOUR, subject: 'Drain loop', text: 'Update to 1.3.6 now.\n' });
+  return id;
+}
+
+const personOf = ({ contactId, address }: Person) => ({ type: 'person' as const, id: contactId, name: address, via: null });
+const REFUSED = '550 5.7.1 This list takes announcements of its own server only';
+
+eachEngine((engine) => {
+  const build = housing();
+  let house: Watching;
+  let alpha: Person;
+  let beta: Person;
+  beforeEach(async () => {
+    house = watching(await build((await engine.open()).db));
+    [alpha, beta] = house.members;
+    await subscribe(house);
+  });
+  const all = () => incidents.page(house.db, { limit: 100 });
+  const toPublic = async (mail: Buffer) => {
+    const rig = await door(house);
+    try {
+      return await handOver(rig, mail, LISTS.announce);
+    } finally {
+      await rig.server.close(0);
+    }
+  };
+
+  test('embargoed words to the public list: refused in the session as any other, an incident, and the lead is told, once', async () => {
+    const id = await embargoed(house);
+    await outbox(house).drain();
+    const before = await everything(house);
+    const letter = { from: alpha, to: LISTS.announce, subject: 'Watch out', at: house.clock.now() };
+    const quoted = `${SECRET.replaceAll(/^/gm, '> ')}\nIs that so?\n`;
+    expect(await toPublic(await signedMail({ ...letter, text: quoted }, alpha))).toBe(REFUSED);
+    expect(await toPublic(await signedMail({ ...letter, text: 'Will there be a release this week?\n' }, alpha))).toBe(REFUSED);
+    expect(await everything(house), 'nothing of it is kept').toEqual(before);
+    const [one, ...more] = await all();
+    expect(more).toEqual([]);
+    expect(one).toMatchObject({
+      case_id: id,
+      kind: 'text',
+      place: 'text',
+      list_id: 'announce',
+      refused: 1,
+      sender: 'reporter@else.example',
+      from_address: alpha.address,
+      signer_contact_id: alpha.contactId,
+      mails: 1,
+      closed_at: null,
+    });
+    expect(house.noted).toEqual(['text']);
+
+    expect(await tellIncidents(house)).toBe(true);
+    expect(await tellIncidents(house)).toBe(false);
+    const sent = await outbox(house).drain();
+    const [lena, dirk] = house.team;
+    expect(sent.map(({ to }) => to)).toEqual([lena.address]);
+    const words = wordsOf(await copyFor(house, sent, lena)).join('\n');
+    for (const wanted of [id, alpha.address, 'reporter@else.example', LISTS.announce]) expect(words).toContain(wanted);
+    expect(words).not.toMatch(/tenant|slot|drain/i);
+
+    const closing = { ...house, by: personOf(dirk), role: 'team' as const };
+    expect(await closeIncident(closing, one?.id ?? '', 'he was asked')).toMatchObject({ closed_by: `person:${dirk.contactId}` });
+    expect(await reasonOf(closeIncident(closing, one?.id ?? '', 'again'))).toBe('conflict');
+    const log = await house.db.selectFrom('audit').select('action').where('subject', '=', `incident:${one?.id}`).execute();
+    expect(log.map(({ action }) => action).sort()).toEqual(['incident.close', 'incident.open', 'incident.tell']);
+  });
+
+  test('a member answers all with the public list in Cc: the private list is served, the public one refused, and it is an incident', async () => {
+    const id = await embargoed(house);
+    await outbox(house).drain();
+    const sealing = { recipients: [listCertificate(house, LISTS.distributors)], signer: alpha };
+    const words = { from: alpha, to: LISTS.distributors, subject: 'Re: drain', text: SECRET, at: house.clock.now() };
+    const cc = (...copied: string[]) => encryptedMail({ ...words, headers: [`Cc: ${copied.join(', ')}`] }, sealing);
+    const rig = await door(house);
+    const wire = await dial(rig.port);
+    await wire.reply();
+    await transcript(wire, [
+      ['EHLO client.example', /^250/],
+      [`MAIL FROM:<${alpha.address}>`, /^250/],
+      [`RCPT TO:<${LISTS.distributors}>`, /^250/],
+      [`RCPT TO:<${LISTS.announce}>`, /^550 5\.7\.1/],
+      ['DATA', /^354/],
+    ]);
+    wire.raw(await cc(beta.address, LISTS.announce));
+    expect(await wire.ask('.')).toMatch(/^250 2\.0\.0 Accepted/);
+    wire.destroy();
+    expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(membersOf(house));
+    expect(await all()).toMatchObject([
+      { case_id: id, refused: 0, encrypted: 1, sender: alpha.address, list_id: 'distributors' },
+    ]);
+
+    house.clock.moveTo(house.clock.now() + 2 * HOUR);
+    await handOver(rig, await encryptedMail({ ...words, text: `Again. ${SECRET}` }, sealing), LISTS.distributors);
+    expect(await all(), 'nobody of the public is named').toHaveLength(1);
+    await handOver(rig, await cc(OUTSIDE), LISTS.distributors);
+    expect(await all()).toHaveLength(2);
+    await rig.server.close(0);
+  });
+
+  test('mail of one sender within an hour is one incident, and a flood is counted', async () => {
+    await embargoed(house);
+    const mail = (subject: string) => mailOf(...head('eve@evil.example', `X-Way: ${subject}`), ...text(SECRET));
+    const from = async (sender: string, subject = 'a') => {
+      const to = await anyDestination(house.db, house.identity.domain, LISTS.announce);
+      const taken = receive(house, house.identity, to, { sender, receivedAt: house.clock.now(), raw: mail(subject) });
+      expect(await reasonOf(taken)).toBe('not-released');
+    };
+    for (const subject of ['a', 'b', 'c']) await from('eve@evil.example', subject);
+    expect(await all()).toMatchObject([{ mails: 3 }]);
+    for (let sender = 0; sender < 12; sender++) await from(`eve${sender}@evil.example`);
+    const flooded = await all();
+    expect([flooded.length, flooded.reduce((sum, { mails }) => sum + mails, 0)]).toEqual([10, 15]);
+    house.clock.moveTo(house.clock.now() + HOUR + MINUTE);
+    await from('eve@evil.example');
+    expect(await all()).toHaveLength(11);
+  });
+});
+
+oneEngine((engine) => {
+  const build = housing();
+  let house: Watching;
+  beforeEach(async () => {
+    house = watching(await build((await engine.open()).db));
+  });
+  const look = (...lines: string[]) => house.watched.look([mailOf(...head('alpha@alpha.example'), ...lines)]);
+  const kindsOf = (hits: readonly Hit[]) => hits.map(({ caseId, kind }) => `${kind} ${caseId}`).sort();
+
+  describe('what is looked for', () => {
+    test('is what the reporter wrote, what is known, what will be published, and patches, those of before too', async () => {
+      const id = await embargoed(house);
+      expect(kindsOf(await look(...text(REPORT)))).toEqual([`text ${id}`]);
+      expect(
+        kindsOf(await look(...text(base64(Buffer.from(SECRET)), 'text/plain', 'Content-Transfer-Encoding: base64'))),
+      ).toEqual([`text ${id}`]);
+      expect(kindsOf(await look(...text('It is CVE-2026-99001.')))).toEqual([`id ${id}`]);
+      const [{ id: patch } = { id: '' }] = await house.db.selectFrom('patches').select('id').execute();
+      await withdrawPatch(house, id, patch);
+      const attached = multipart('mixed', text('See.'), text(FIX, 'text/x-patch'));
+      expect(kindsOf(await look(...attached))).toContain(`patch ${id}`);
+      expect(await look(...text('A queue was renamed, and the scheduler went on as if nothing had happened to it.'))).toEqual([]);
+    });
+
+    test('is what stands there now: what was written since, and nothing of what is released', async () => {
+      const id = await house.report({ text: REPORT });
+      expect(await look(...text(SECRET))).toEqual([]);
+      await say(house, id, { ...KNOWN, summary: SECRET });
+      expect(kindsOf(await look(...text(SECRET)))).toEqual([`text ${id}`]);
+      const releaseAt = house.clock.now() + HOUR;
+      await arm(house, await schedule(house, id, { releaseAt, subject: 'Drain loop', text: SECRET }));
+      house.clock.moveTo(releaseAt);
+      await release(house, id);
+      expect(await look(...text(SECRET))).toEqual([]);
+      expect(await look(...text(REPORT))).toEqual([]);
+    });
+
+    test('is strange to whoever knows of another case alone', async () => {
+      const mine = await house.report({ text: 'Mine is another one.' });
+      const other = await embargoed(house);
+      const part = [mailOf(...head('rita@example.org'), ...text(SECRET))];
+      expect((await strangeTo(house.watched, part, [mine])).map(({ caseId }) => caseId)).toEqual([other]);
+      expect(await strangeTo(house.watched, part, [mine, other])).toEqual([]);
+    });
+  });
+
+  test('where the thread is lost the mail is refused all the same, and the next one finds everything learned anew', async () => {
+    const by = createRecogniser(1);
+    house = watching(house, { by });
+    const id = await embargoed(house);
+    const part = [mailOf(...head('alpha@alpha.example'), ...text(SECRET))];
+    await expect(house.watched.look(part)).rejects.toMatchObject({ reason: 'busy' });
+    expect(by.pieces.size).toBe(0);
+    await by.close();
+    const again = createRecogniser();
+    house = watching(house, { by: again });
+    expect(kindsOf(await house.watched.look(part))).toEqual([`text ${id}`]);
+    await again.close();
+    expect(again.pieces.size).toBe(0);
+    expect(kindsOf(await house.watched.look(part))).toEqual([`text ${id}`]);
+    await again.close();
+  });
+
+  test('what is encrypted to the public list is opened and looked through', async () => {
+    const id = await embargoed(house);
+    const alpha = await makeParty('alpha@alpha.example');
+    const letter = { from: alpha, to: LISTS.announce, subject: 'x', text: SECRET, at: house.clock.now() };
+    const raw = await encryptedMail(letter, { recipients: [listCertificate(house, LISTS.announce)], signer: alpha });
+    const rig = await door(house);
+    expect(await handOver(rig, raw, LISTS.announce)).toBe(REFUSED);
+    expect(await incidents.page(house.db, { limit: 9 })).toMatchObject([
+      { case_id: id, encrypted: 1, from_address: alpha.address },
+    ]);
+    await rig.server.close(0);
+  });
+});
