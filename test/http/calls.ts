@@ -1,3 +1,4 @@
+import { claim } from '../../src/cases/people.ts';
 import { HOUR, newToken, toIso } from '../../src/clock.ts';
 import { noteLeak } from '../../src/embargo/incidents.ts';
 import { remove } from '../../src/roster/admission.ts';
@@ -11,7 +12,7 @@ import * as clocks from '../../src/store/clock.ts';
 import * as incidents from '../../src/store/incidents.ts';
 import * as lists from '../../src/store/lists.ts';
 import type { MemberState } from '../../src/store/schema.ts';
-import { armed, scheduled } from '../embargo/armed.ts';
+import { armed, KNOWN, PUBLIC, scheduled } from '../embargo/armed.ts';
 import { holdPost } from '../post/hold.ts';
 import { type House, LISTS } from '../support/house.ts';
 import { generate } from '../support/party.ts';
@@ -63,6 +64,13 @@ async function proposed(house: House): Promise<Call> {
   const given = await addCertificate(house, id, certificate);
   await proveCertificate(house, id, given.certificate.id);
   return { at: { contacts: id, certificates: given.certificate.id } };
+}
+
+/** A case that the second of the team leads. */
+async function led(house: House): Promise<string> {
+  const id = await house.report();
+  await claim(house, id, { lead: house.team[1].contactId });
+  return id;
 }
 
 async function patchOf({ db }: House, caseId: string): Promise<string> {
@@ -173,6 +181,17 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
     return { body: { wall: toIso(clock.now()) } };
   },
 
+  'PATCH /api/v1/cases/:id': async (house) => ({ at: { cases: await house.report() }, body: { title: 'overflow' } }),
+  'PUT /api/v1/cases/:id/severity': async (house) => ({ at: { cases: await house.report() }, body: { vector: KNOWN.cvss } }),
+  'POST /api/v1/cases/:id/lead': async (house) => ({ at: { cases: await house.report() }, body: {} }),
+  'PUT /api/v1/cases/:id/deputy': async (house) => ({ at: { cases: await led(house) }, body: { deputy: house.team[2].address } }),
+  'POST /api/v1/cases/:id/handover': async (house) => ({ at: { cases: await led(house) }, body: { to: house.team[2].address } }),
+  'POST /api/v1/cases/:id/handover/accept': async (house) => ({ at: { cases: await led(house) } }),
+  'PUT /api/v1/cases/:id/team': async (house) => ({
+    at: { cases: await led(house) },
+    body: { people: [house.team[0].address] },
+  }),
+  'PUT /api/v1/cases/:id/text': async (house) => ({ at: { cases: await house.report() }, body: PUBLIC }),
   'PUT /api/v1/cases/:id/schedule': async (house) => ({ at: { cases: await house.report() }, body: draft(house) }),
   'POST /api/v1/cases/:id/patches': async (house) => ({
     at: { cases: await house.report() },
