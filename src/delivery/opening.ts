@@ -1,7 +1,7 @@
 import { newToken } from '../clock.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { channelsOf } from '../embargo/contents.ts';
-import { clearNews, clearReceipt } from '../notices/templates.ts';
+import { clearNews, clearReceipt, clearReply } from '../notices/templates.ts';
 import { keyNotice, keyPart, noticeEntity } from '../notices/write.ts';
 import type { ListKey } from '../pgp/keyring.ts';
 import type { OpenedMail } from '../pgp/open.ts';
@@ -54,6 +54,7 @@ export async function openPost(seams: Seams, postId: string): Promise<Opened> {
 /** What is sent in clear to somebody who proved nothing is written anew here, whatever the database says that it says. */
 function fixedWords(kind: PostKind, list: List, key: ListKey, about: Case | null): Buffer | null {
   if (kind === 'receipt-clear') return noticeEntity(clearReceipt({ list: list.address }), [keyPart(list, key.certificate)]);
+  if (kind === 'reply-clear') return noticeEntity(clearReply({ list: list.address }), [keyPart(list, key.certificate)]);
   if (kind === 'key') return keyNotice(list, key.certificate);
   if (kind === 'news-clear') return noticeEntity(clearNews({ list: list.address, channels: about ? channelsOf(about) : [] }));
   return null;

@@ -1,7 +1,7 @@
 import { record } from '../audit/record.ts';
 import { type Alarm, type Instant, MINUTE, newId, randomFraction, SECOND } from '../clock.ts';
 import { isTrusted } from '../embargo/clock-watch.ts';
-import { gate } from '../embargo/gate.ts';
+import { forthcomingGate, type GateAnswer, gate } from '../embargo/gate.ts';
 import type { Log } from '../log.ts';
 import { kinds } from '../post/kinds.ts';
 import { asRefusal, Refusal } from '../refusal.ts';
@@ -12,7 +12,7 @@ import type { Settlement } from '../store/deliveries.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
-import type { Delivery } from '../store/schema.ts';
+import type { Delivery, PostKind } from '../store/schema.ts';
 import { nextAttempt } from './backoff.ts';
 import { bounceSender } from './bounce.ts';
 import { PRIORITY } from './copies.ts';
@@ -250,6 +250,9 @@ async function standing({ db, clock }: Seams, { post }: Opened, copy: Delivery):
   return another ? interrupted(clock.now()) : null;
 }
 
+/** What only ever goes to the public, as the gate allows. */
+const forPublic: ReadonlySet<PostKind> = new Set<PostKind>(['public', 'forthcoming']);
+
 /** Whoever says that the clock is right has what waits for that go out at once. */
 const AGAIN = MINUTE;
 
@@ -259,17 +262,19 @@ const AGAIN = MINUTE;
  * anything else waits for a person.
  */
 async function gateAnswer(seams: Seams, { post, digest }: Opened, copy: Delivery): Promise<Settlement | null> {
-  if (copy.audience !== 'public' && post.kind !== 'public') return null;
+  if (copy.audience !== 'public' && !forPublic.has(post.kind)) return null;
   const { db, clock } = seams;
   const about = copy.case_id ? await cases.byId(db, copy.case_id) : undefined;
-  if (!about?.bundle_hash) return { state: 'held', reason: 'not-released', response: null };
+  const isForthcoming = post.kind === 'forthcoming';
+  if (!about || (!about.bundle_hash && !isForthcoming)) return { state: 'held', reason: 'not-released', response: null };
   const approvals = await cases.approvals(db, about.id);
   const trusted = await isTrusted(seams);
   const now = clock.now();
-  const answer = gate({ case: about, approvals, going: { postId: post.id, digest }, now, trusted });
+  const attempt = { case: about, approvals, going: { postId: post.id, digest }, now, trusted };
+  const answer: GateAnswer = isForthcoming ? forthcomingGate(attempt) : gate(attempt);
   if (answer.open) return null;
   if (answer.reason === 'clock-suspect') return { state: 'deferred', reason: answer.reason, response: null, until: now + AGAIN };
-  if (about.state === 'released' && about.release_at !== null && now < about.release_at)
+  if (!isForthcoming && about.state === 'released' && about.release_at !== null && now < about.release_at)
     return { state: 'deferred', reason: answer.reason, response: null, until: about.release_at };
   return { state: 'held', reason: answer.reason, response: null };
 }

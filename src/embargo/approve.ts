@@ -9,6 +9,7 @@ import type { Db } from '../store/database.ts';
 import * as patchSets from '../store/patch-sets.ts';
 import type { Case } from '../store/schema.ts';
 import { presentPatchSet } from './contents.ts';
+import { sendForthcoming } from './forthcoming.ts';
 import { approvers, PEOPLE } from './gate.ts';
 
 /** Who asks: a person is the actor, whichever token or signed mail he uses. */
@@ -16,21 +17,25 @@ export interface Approver {
   /** Null where he signed the mail `postId`. */
   tokenId: string | null;
   postId?: string;
+  /** Files that mail, at the beginning of the transaction: the approval refers to it. */
+  file?: (trx: Db) => Promise<void>;
   /** The team contact that it belongs to; null for a token of nobody. */
   personId: string | null;
 }
 
 /** What of a case can be approved, each by the hash of what stands there: nobody approves what he has not seen. */
-export type Approvable = 'patches' | 'schedule' | 'bundle';
+export type Approvable = 'patches' | 'schedule' | 'bundle' | 'forthcoming';
 
 /**
- * Approves the patch set (one person does), the schedule or the bundle, whichever has that hash. Who set the schedule stands behind
- * it: another person schedules the case. The second different person over the bundle arms it, and with that approves what is in it.
+ * Approves the patch set (one person does), the schedule, the bundle or the word to the public that a fix will come, whichever has that
+ * hash. Who set the schedule, or drafted that word, stands behind it: another person schedules the case, or has the word go out. The second
+ * different person over the bundle arms it, and with that approves what is in it.
  * Throws `needs-person`, `approval-voided`, `approved-already`, and what a step refuses.
  */
 export async function approve(seams: Seams, caseId: string, hash: string, actor: Approver): Promise<Case> {
   const { db, clock } = seams;
   return db.transaction().execute(async (trx) => {
+    await actor.file?.(trx);
     // Two people at once must see each other's approval, or neither of them would be the second.
     await cases.lock(trx, caseId);
     const seen = await caseFor(trx, seams, caseId, 'approve');
@@ -38,22 +43,23 @@ export async function approve(seams: Seams, caseId: string, hash: string, actor:
     if (personId === null || !(await team(trx)).some(({ id }) => id === personId)) throw new Refusal('needs-person');
     const present = await presentPatchSet(trx, caseId);
     const what = whatIs(seen, present, hash);
-    if (what === 'schedule' && seen.scheduled_by === personId)
-      throw new Refusal('approved-already', 'Who sets a schedule does not approve it too: another one must');
+    if (authorOf(what, seen) === personId)
+      throw new Refusal('approved-already', 'Who sets or drafts it does not approve it too: another one must');
     const now = clock.now();
     const by = actor.postId === undefined ? { token_id: actor.tokenId } : { post_id: actor.postId };
     const approval = { case_id: caseId, hash, person_id: personId, ...by, approved_at: now };
     if (!(await cases.insertApproval(trx, approval))) throw new Refusal('approved-already');
-    const people = await peopleBehind(trx, seen, hash);
+    const people = await peopleBehind(trx, seen, what, hash);
     const detail = { what, hash, ...(what === 'bundle' ? { bundle: hash } : {}), people };
     const deed = { action: 'case.approve', subject: `case:${caseId}`, detail };
-    const to = await then(trx, seen, { what, people, present, personId, now });
+    const to = await then(trx, seams, seen, { what, people, present, personId, now });
     if (to === null) {
       await record(trx, seams, deed);
       return seen;
     }
     const changed = await moved(trx, seams, seen, to);
     const arms = 'state' in to ? [deedOf(changed, 'arm', { bundle: hash })] : [];
+    if ('forthcoming_at' in to) arms.push(deedOf(changed, 'forthcoming', { post: seen.forthcoming_post_id, hash }));
     await record(trx, seams, deed, ...arms);
     return changed;
   });
@@ -63,16 +69,23 @@ function whatIs(seen: Case, present: string | null, hash: string): Approvable {
   if (hash === seen.bundle_hash) return 'bundle';
   if (hash === seen.schedule_hash) return 'schedule';
   if (hash === present) return 'patches';
+  if (hash === seen.forthcoming_hash) return 'forthcoming';
   if (seen.bundle_hash === null && seen.schedule_hash === null && present === null)
     throw new Refusal('conflict', 'The case has no patches, no schedule and no public text yet');
   throw new Refusal('approval-voided');
 }
 
-/** How many different people stand behind it; who set the schedule is one. */
-async function peopleBehind(trx: Db, seen: Case, hash: string): Promise<number> {
+/** Who stands behind it as the one who wrote it down; null where that is nobody. */
+function authorOf(what: Approvable, { scheduled_by, forthcoming_by }: Case): string | null {
+  if (what === 'schedule') return scheduled_by;
+  return what === 'forthcoming' ? forthcoming_by : null;
+}
+
+/** How many different people stand behind it; who wrote it down is one. */
+async function peopleBehind(trx: Db, seen: Case, what: Approvable, hash: string): Promise<number> {
   const approvals = await cases.approvals(trx, seen.id);
-  const setter = hash === seen.schedule_hash && seen.scheduled_by !== null ? [{ person_id: seen.scheduled_by, hash }] : [];
-  return approvers([...approvals, ...setter], hash);
+  const author = authorOf(what, seen);
+  return approvers([...approvals, ...(author === null ? [] : [{ person_id: author, hash }])], hash);
 }
 
 interface Approved {
@@ -84,7 +97,7 @@ interface Approved {
 }
 
 /** What the approval changes; null where another one has to follow. */
-async function then(trx: Db, seen: Case, { what, people, present, personId, now }: Approved) {
+async function then(trx: Db, seams: Pick<Seams, 'clock'>, seen: Case, { what, people, present, personId, now }: Approved) {
   const patches = async () => {
     if (present === null || seen.patch_set === present) return {};
     await patchSets.add(trx, { case_id: seen.id, hash: present, approved_by: personId, approved_at: now });
@@ -92,6 +105,12 @@ async function then(trx: Db, seen: Case, { what, people, present, personId, now 
   };
   if (what === 'patches') return patches();
   if (people < PEOPLE) return null;
+  if (what === 'forthcoming') {
+    // It went out with the first approval of another person.
+    if (people > PEOPLE) return null;
+    await sendForthcoming(trx, seams, seen);
+    return { forthcoming_at: now };
+  }
   if (what === 'schedule') return seen.scheduled_at === null ? { scheduled_at: now } : null;
   if (seen.state !== 'scheduled') return null;
   return { ...(await patches()), state: 'armed' as const, scheduled_at: seen.scheduled_at ?? now, overdue_told_at: null };

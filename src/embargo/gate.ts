@@ -1,6 +1,7 @@
-import type { Instant } from '../clock.ts';
+import { type Instant, toIso } from '../clock.ts';
 import type { Reason } from '../refusal.ts';
 import type { Case } from '../store/schema.ts';
+import { sha256 } from './bundle.ts';
 
 export interface Approval {
   person_id: string;
@@ -55,6 +56,39 @@ function releasable({ state, aside, patch_set, distributed_set }: GatedCase): Ga
   if (aside === 'withdrawn' || aside === 'rejected') return shut('withdrawn');
   if (distributed_set !== null && patch_set !== distributed_set) return shut('not-distributed');
   return state === 'armed' ? { open: true } : shut('conflict');
+}
+
+/** What is to be told to the public before the release. */
+export interface ForthcomingAttempt {
+  case: Pick<
+    Case,
+    'id' | 'release_at' | 'aside' | 'forthcoming_post_id' | 'forthcoming_digest' | 'forthcoming_hash' | 'forthcoming_by'
+  >;
+  approvals: readonly Approval[];
+  /** Its post, and the SHA-256 (hex) of the octets in hand. */
+  going: { postId: string; digest: string };
+  trusted: boolean;
+}
+
+/**
+ * The one thing that goes to the public before the instant: the word that a fix will come, as one person drafted it and another one
+ * approved it, for the instant that stands there. It was checked to tell nothing of the case when it was drafted.
+ */
+export function forthcomingGate({ case: about, approvals, going, trusted }: ForthcomingAttempt): GateAnswer {
+  const { id, release_at, aside, forthcoming_by: author } = about;
+  if (aside === 'withdrawn' || aside === 'rejected') return shut('withdrawn');
+  if (going.postId !== about.forthcoming_post_id) return shut('not-released');
+  if (release_at === null || author === null) return shut('not-approved');
+  const hash = forthcomingHash({ caseId: id, releaseAt: release_at, ...going });
+  if (going.digest !== about.forthcoming_digest || hash !== about.forthcoming_hash) return shut('approval-voided');
+  if (!approvals.some((approval) => approval.hash === hash && approval.person_id !== author)) return shut('not-approved');
+  return trusted ? { open: true } : shut('clock-suspect');
+}
+
+/** What is approved of it, SHA-256 in hex: these octets, for this instant. No draft has the post of another one. */
+export function forthcomingHash(of: { caseId: string; releaseAt: Instant; postId: string; digest: string }): string {
+  const written = ['curfew forthcoming 1', of.caseId, of.postId, of.digest, toIso(of.releaseAt)];
+  return sha256(Buffer.from(JSON.stringify(written)));
 }
 
 function shut(reason: Reason): GateAnswer {

@@ -39,13 +39,14 @@ export async function caseView({ db, project }: Pick<Seams, 'db' | 'project'>, a
   const given = await cases.approvals(db, about.id);
   const addresses = await peopleOf(db, [lead_id, deputy_id, handover_id, ...staff, ...given.map(({ person_id }) => person_id)]);
   const addressOf = (id: string | null) => (id === null ? null : (addresses.get(id) ?? id));
-  const approvable = { patches: present, schedule: about.schedule_hash, bundle: about.bundle_hash };
+  const { schedule_hash: schedule, bundle_hash: bundle, forthcoming_hash: forthcoming } = about;
+  const approvable = { patches: present, schedule, bundle, forthcoming };
   const [lastSet] = await patchSets.ofCase(db, about.id);
   return {
     ...caseSummary(about),
     needToKnow: await needToKnow.ofCase(db, about.id),
     approvals: given.flatMap(({ person_id, hash, approved_at }) => {
-      const what = (['patches', 'schedule', 'bundle'] as const).find((name) => approvable[name] === hash);
+      const what = (['patches', 'schedule', 'bundle', 'forthcoming'] as const).find((name) => approvable[name] === hash);
       return what ? [{ what, person: addressOf(person_id) ?? person_id, approvedAt: toIso(approved_at) }] : [];
     }),
     patches: await cases.patchFacts(db, about.id),
@@ -59,6 +60,7 @@ export async function caseView({ db, project }: Pick<Seams, 'db' | 'project'>, a
     due: dueView(dueIn(project, about), about),
     patchSet: { hash: present, approved: present !== null && present === about.patch_set, revision: lastSet?.revision ?? 0 },
     schedule: { hash: about.schedule_hash, approvedAt: orNull(about.scheduled_at) },
+    forthcoming: { hash: forthcoming, sentAt: orNull(about.forthcoming_at) },
     duplicateOf: about.duplicate_of,
   };
 }

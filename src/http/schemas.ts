@@ -100,7 +100,9 @@ export const CaseView = Type.Object({
   ),
   approvals: Type.Array(
     Type.Object({
-      what: Type.Enum(['patches', 'schedule', 'bundle'], { description: '"patches", "schedule" or "bundle"' }),
+      what: Type.Enum(['patches', 'schedule', 'bundle', 'forthcoming'], {
+        description: '"patches", "schedule", "bundle" or "forthcoming"',
+      }),
       person: Type.String({ description: 'address' }),
       approvedAt: InstantUtc,
     }),
@@ -131,6 +133,12 @@ export const CaseView = Type.Object({
   schedule: Type.Object({
     hash: OrNull(Type.String({ description: 'of instant, channels and policies, to be approved by a second person' })),
     approvedAt: OrNull(InstantUtc),
+  }),
+  forthcoming: Type.Object({
+    hash: OrNull(
+      Type.String({ description: 'of the word to the public that a fix will come, to be approved by a second person' }),
+    ),
+    sentAt: OrNull(InstantUtc),
   }),
   duplicateOf: OrNull(Type.String()),
 });

@@ -136,6 +136,17 @@ export function clearNews(facts: { list: string; channels: readonly string[] }):
   ]);
 }
 
+/** To a reporter without a certificate, of whatever a person has to say to him: it says that there is something, and nothing of it. */
+export function clearReply(facts: { list: string }): Notice {
+  return notice(`Your mail to ${facts.list}`, [
+    `A person has read your mail to ${facts.list}, and answers it as soon as`,
+    'the answer can be encrypted to you. This mail says nothing of what you wrote.',
+    '',
+    'Please answer this mail: sign yours and attach your OpenPGP certificate. Encrypt to',
+    'the key that signed this mail, which is attached.',
+  ]);
+}
+
 /** One copy that did not go out, as the team reads it. */
 export interface StuckCopy {
   address: string;

@@ -13,6 +13,7 @@ import * as needToKnow from '../../migrations/0011_need_to_know.ts';
 import * as proofs from '../../migrations/0012_proofs.ts';
 import * as clock from '../../migrations/0013_clock.ts';
 import * as process from '../../migrations/0014_process.ts';
+import * as notices from '../../migrations/0016_notices.ts';
 import * as incidents from '../../migrations/0019_incidents.ts';
 import type { Database } from './database.ts';
 
@@ -32,6 +33,7 @@ export const migrations: Record<string, Migration> = {
   '0012_proofs': proofs,
   '0013_clock': clock,
   '0014_process': process,
+  '0016_notices': notices,
   '0019_incidents': incidents,
 };
 

@@ -115,6 +115,8 @@ const FACTS = [
   'received_at',
   'size',
   'bundle_hash',
+  'patch_revision',
+  'to_reporter',
   'state',
   'hold_reason',
   'hits',

@@ -98,7 +98,11 @@ export type PostKind =
   | 'proof'
   | 'waits'
   | 'key-wanted'
-  | 'details';
+  | 'details'
+  | 'notice'
+  | 'prenotice'
+  | 'forthcoming'
+  | 'reply-clear';
 
 interface ListTable {
   id: string;
@@ -294,6 +298,11 @@ interface CaseTable {
   /** Of the first patch set that was approved. */
   fix_ready_at: Instant | null;
   forthcoming_at: Instant | null;
+  /** What the public is told before: its post, its SHA-256, the hash that a second person approves, and the first one, who drafted it. */
+  forthcoming_post_id: string | null;
+  forthcoming_digest: string | null;
+  forthcoming_hash: string | null;
+  forthcoming_by: string | null;
   /** When the second person approved the instant. */
   scheduled_at: Instant | null;
   /** Of the first dispatch. */
@@ -386,8 +395,11 @@ interface PostTable {
   received_at: Instant;
   /** Octets of the mail in clear. */
   size: number;
-  /** Of a dispatch: the hash of the bundle that it carries. */
+  /** Of a dispatch: the hash of the bundle that it carries, and the revision of its patch set. */
   bundle_hash: string | null;
+  patch_revision: number | null;
+  /** Of what the team writes in a case: 1 where the reporter reads it, 0 where the team alone does; null for anything else. */
+  to_reporter: number | null;
   /** The whole mail as accepted (RFC 5322, CRLF), as an OpenPGP message for the key of list_id, binary. */
   content: Uint8Array;
   /** `held` waits for a person; what he refuses is never distributed. */

@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { type Approval, approvers, type Going, gate, type PublicAttempt } from '../../src/embargo/gate.ts';
+import {
+  type Approval,
+  approvers,
+  type ForthcomingAttempt,
+  forthcomingGate,
+  forthcomingHash,
+  type Going,
+  gate,
+  type PublicAttempt,
+} from '../../src/embargo/gate.ts';
 import type { CaseState } from '../../src/store/schema.ts';
 
 const AT = 1_790_092_800_000;
@@ -125,4 +134,42 @@ describe('a release', () => {
 
 test('approvals count by person and by bundle', () => {
   expect(approvers([by('lena'), by('lena'), by('dirk'), by('ada', 'old')], 'bundle')).toBe(2);
+});
+
+describe('the word that a fix will come', () => {
+  const of = { caseId: 'ORBIT-2026-0001', releaseAt: AT, postId: 'word', digest: 'octets' };
+  const hash = forthcomingHash(of);
+  const about = {
+    id: of.caseId,
+    release_at: AT,
+    aside: null,
+    forthcoming_post_id: 'word',
+    forthcoming_digest: 'octets',
+    forthcoming_hash: hash,
+    forthcoming_by: 'lena',
+  };
+  const attempt = { case: about, approvals: [by('dirk', hash)], going: { postId: 'word', digest: 'octets' }, trusted: true };
+
+  test('goes out before the instant, as one drafted it and another one approved it', () => {
+    expect(forthcomingGate(attempt)).toEqual({ open: true });
+  });
+
+  test.each<[string, Partial<ForthcomingAttempt>, string]>([
+    ['of another post', { going: { postId: 'public', digest: 'octets' } }, 'not-released'],
+    ['with other octets', { going: { postId: 'word', digest: 'x' } }, 'approval-voided'],
+    [
+      'whose digest was changed with the case',
+      { going: { postId: 'word', digest: 'x' }, case: { ...about, forthcoming_digest: 'x' } },
+      'approval-voided',
+    ],
+    ['for an instant that moved', { case: { ...about, release_at: AT + 1 } }, 'approval-voided'],
+    ['of a case without an instant', { case: { ...about, release_at: null } }, 'not-approved'],
+    ['that its author alone approved', { approvals: [by('lena', hash)] }, 'not-approved'],
+    ['that was approved otherwise', { approvals: [by('dirk', 'x')] }, 'not-approved'],
+    ['that nobody drafted', { case: { ...about, forthcoming_by: null } }, 'not-approved'],
+    ['of a withdrawn case', { case: { ...about, aside: 'withdrawn' } }, 'withdrawn'],
+    ['by a clock that is in doubt', { trusted: false }, 'clock-suspect'],
+  ])('%s is refused', (_, change, reason) => {
+    expect(forthcomingGate({ ...attempt, ...change })).toEqual({ open: false, reason });
+  });
 });

@@ -156,7 +156,11 @@ create table cases (id text not null,
   policies text,
   patch_set text,
   schedule_hash text,
-  distributed_set text);
+  distributed_set text,
+  forthcoming_post_id text,
+  forthcoming_digest text,
+  forthcoming_hash text,
+  forthcoming_by text);
 
 alter table cases add constraint cases_aside_check CHECK ((aside = ANY (ARRAY['needs_info'::text, 'rejected'::text, 'leaked'::text, 'withdrawn'::text, 'public_already'::text])));
 
@@ -167,6 +171,10 @@ alter table cases add constraint cases_deputy_id_fkey FOREIGN KEY (deputy_id) RE
 alter table cases add constraint cases_details_post_id_fkey FOREIGN KEY (details_post_id) REFERENCES posts(id);
 
 alter table cases add constraint cases_duplicate_of_fkey FOREIGN KEY (duplicate_of) REFERENCES cases(id);
+
+alter table cases add constraint cases_forthcoming_by_fkey FOREIGN KEY (forthcoming_by) REFERENCES contacts(id);
+
+alter table cases add constraint cases_forthcoming_post_id_fkey FOREIGN KEY (forthcoming_post_id) REFERENCES posts(id);
 
 alter table cases add constraint cases_handover_id_fkey FOREIGN KEY (handover_id) REFERENCES contacts(id);
 
@@ -511,7 +519,17 @@ AS $function$
           and not (new.audience = 'stranger'
             and exists (select 1 from posts where id = new.post_id and kind = 'key'))))
       and not exists (select 1 from cases
-        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public')) then raise exception 'a public delivery needs a released case and its public post' using errcode = 'check_violation'; end if;
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public'))
+      and not (new.audience = 'public'
+        and exists (select 1 from lists where id = new.list_id and role = 'public')
+        and exists (select 1 from cases
+          where id = new.case_id and forthcoming_post_id = new.post_id
+            and exists (select 1 from posts
+              where posts.id = new.post_id and posts.case_id = cases.id and posts.kind = 'forthcoming'
+                and posts.digest = cases.forthcoming_digest)
+            and exists (select 1 from approvals
+              where approvals.case_id = cases.id and approvals.hash = cases.forthcoming_hash
+                and approvals.person_id <> cases.forthcoming_by))) then raise exception 'a public delivery needs a released case and its public post' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;
@@ -534,7 +552,7 @@ AS $function$
       begin
         if new.audience = 'stranger'
         and not exists (select 1 from posts
-          where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key', 'key-wanted')) then raise exception 'a stranger is sent nothing but fixed words' using errcode = 'check_violation'; end if;
+          where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key', 'key-wanted', 'reply-clear')) then raise exception 'a stranger is sent nothing but fixed words' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;
@@ -802,7 +820,9 @@ create table posts (id text not null,
   hits text,
   signatures text,
   decided_by text,
-  decided_at bigint);
+  decided_at bigint,
+  to_reporter integer,
+  patch_revision integer);
 
 alter table posts add constraint posts_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
@@ -817,6 +837,8 @@ alter table posts add constraint posts_pkey PRIMARY KEY (id);
 alter table posts add constraint posts_signer_contact_id_fkey FOREIGN KEY (signer_contact_id) REFERENCES contacts(id);
 
 alter table posts add constraint posts_state_check CHECK ((state = ANY (ARRAY['accepted'::text, 'held'::text, 'refused'::text])));
+
+alter table posts add constraint posts_to_reporter_check CHECK ((to_reporter = ANY (ARRAY[0, 1])));
 
 CREATE INDEX posts_case ON public.posts USING btree (case_id);
 

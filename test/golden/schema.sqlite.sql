@@ -115,6 +115,10 @@ CREATE TABLE "cases" ("id" text primary key,
   "patch_set" text,
   "schedule_hash" text,
   "distributed_set" text,
+  "forthcoming_post_id" text references "posts" ("id"),
+  "forthcoming_digest" text,
+  "forthcoming_hash" text,
+  "forthcoming_by" text references "contacts" ("id"),
   constraint "cases_number" unique ("year",
   "number"),
   constraint "cases_bundle" check (state = 'received' or (release_at is not null and draft_post_id is not null and bundle_hash is not null)),
@@ -312,7 +316,17 @@ CREATE TRIGGER deliveries_public_insert before insert on deliveries when (new.au
           and not (new.audience = 'stranger'
             and exists (select 1 from posts where id = new.post_id and kind = 'key'))))
       and not exists (select 1 from cases
-        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public')) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public'))
+      and not (new.audience = 'public'
+        and exists (select 1 from lists where id = new.list_id and role = 'public')
+        and exists (select 1 from cases
+          where id = new.case_id and forthcoming_post_id = new.post_id
+            and exists (select 1 from posts
+              where posts.id = new.post_id and posts.case_id = cases.id and posts.kind = 'forthcoming'
+                and posts.digest = cases.forthcoming_digest)
+            and exists (select 1 from approvals
+              where approvals.case_id = cases.id and approvals.hash = cases.forthcoming_hash
+                and approvals.person_id <> cases.forthcoming_by))) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
 
 CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_id, audience, address on deliveries when (new.audience = 'public'
         or exists (select 1 from lists where address = lower(new.address))
@@ -323,15 +337,25 @@ CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_
           and not (new.audience = 'stranger'
             and exists (select 1 from posts where id = new.post_id and kind = 'key'))))
       and not exists (select 1 from cases
-        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public')) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public'))
+      and not (new.audience = 'public'
+        and exists (select 1 from lists where id = new.list_id and role = 'public')
+        and exists (select 1 from cases
+          where id = new.case_id and forthcoming_post_id = new.post_id
+            and exists (select 1 from posts
+              where posts.id = new.post_id and posts.case_id = cases.id and posts.kind = 'forthcoming'
+                and posts.digest = cases.forthcoming_digest)
+            and exists (select 1 from approvals
+              where approvals.case_id = cases.id and approvals.hash = cases.forthcoming_hash
+                and approvals.person_id <> cases.forthcoming_by))) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
 
 CREATE TRIGGER deliveries_stranger_insert before insert on deliveries when new.audience = 'stranger'
         and not exists (select 1 from posts
-          where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key', 'key-wanted')) begin select raise(abort, 'a stranger is sent nothing but fixed words'); end;
+          where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key', 'key-wanted', 'reply-clear')) begin select raise(abort, 'a stranger is sent nothing but fixed words'); end;
 
 CREATE TRIGGER deliveries_stranger_update before update of post_id, list_id, case_id, audience, address on deliveries when new.audience = 'stranger'
         and not exists (select 1 from posts
-          where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key', 'key-wanted')) begin select raise(abort, 'a stranger is sent nothing but fixed words'); end;
+          where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key', 'key-wanted', 'reply-clear')) begin select raise(abort, 'a stranger is sent nothing but fixed words'); end;
 
 CREATE TABLE "idempotency" ("id" text primary key,
   "fingerprint" text not null,
@@ -504,7 +528,9 @@ CREATE TABLE "posts" ("id" text primary key,
   "hits" text,
   "signatures" text,
   "decided_by" text references "contacts" ("id"),
-  "decided_at" integer) strict;
+  "decided_at" integer,
+  "to_reporter" integer check (to_reporter in (0, 1)),
+  "patch_revision" integer) strict;
 
 CREATE INDEX "posts_case" on "posts" ("case_id");
 

@@ -63,4 +63,6 @@ export const FIXTURE = [
   post('alert', 'alert', 'ORBIT-1'),
   post('news', 'news-clear', 'ORBIT-1'),
   post('other-public', 'public', 'ORBIT-2'),
+  post('forthcoming', 'forthcoming', 'ORBIT-1'),
+  post('other-forthcoming', 'forthcoming', 'ORBIT-2'),
 ];

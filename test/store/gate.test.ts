@@ -128,6 +128,59 @@ eachEngine((engine) => {
     });
   });
 
+  describe('the word that a fix will come', () => {
+    const naming = (change: Record<string, string | null> = {}) => {
+      const names = {
+        forthcoming_post_id: 'forthcoming',
+        forthcoming_digest: '-',
+        forthcoming_hash: 'word',
+        forthcoming_by: 'lead',
+        ...change,
+      };
+      const sets = Object.entries(names).map(([name, value]) => sql`${sql.ref(name)} = ${value}`);
+      return sql`update cases set ${sql.join(sets)} where id = 'ORBIT-1'`;
+    };
+    const word = (change: Record<string, string | null> = {}) => delivery({ post_id: 'forthcoming', ...change });
+
+    test('goes to the public as the case names it, once somebody else than its author approved it', async () => {
+      await run(naming());
+      await expect(run(word())).rejects.toThrow(NEEDS_RELEASE);
+      await run(approval('lead', { hash: 'word' }));
+      await expect(run(word())).rejects.toThrow(NEEDS_RELEASE);
+      await run(approval('deputy', { hash: 'word' }));
+      await run(word());
+      expect(await db.selectFrom('deliveries').select('post_id').execute()).toEqual([{ post_id: 'forthcoming' }]);
+    });
+
+    test.each<[string, Record<string, string | null>, Record<string, string | null>]>([
+      ['of a post that the case does not name', { forthcoming_post_id: null }, {}],
+      ['of another post of the case', {}, { post_id: 'draft' }],
+      ['of another post that the case names', { forthcoming_post_id: 'draft' }, { post_id: 'draft' }],
+      ['of its public post', { forthcoming_post_id: 'public' }, { post_id: 'public' }],
+      ['of the word of another case', { forthcoming_post_id: 'other-forthcoming' }, { post_id: 'other-forthcoming' }],
+      ['with other octets', { forthcoming_digest: 'x' }, {}],
+      ['that was approved otherwise', { forthcoming_hash: 'x' }, {}],
+      ['that nobody drafted', { forthcoming_by: null }, {}],
+      ['by its author alone', { forthcoming_by: 'deputy' }, {}],
+      ['in the name of another case', {}, { case_id: 'ORBIT-2' }],
+      ['through a list that is not public', {}, { list_id: 'distributors' }],
+      ['that is said to be for a stranger', {}, { audience: 'stranger', address: 'oss@public.example' }],
+    ])('%s is refused', async (_, named, copy) => {
+      await run(naming(named));
+      await run(approval('deputy', { hash: 'word' }));
+      await expect(run(word(copy))).rejects.toThrow(NEEDS_RELEASE);
+    });
+
+    test('lets nothing else through once it is out', async () => {
+      await run(naming());
+      await run(approval('deputy', { hash: 'word' }));
+      await run(word());
+      for (const post_id of ['draft', 'report', 'public', 'other-forthcoming'])
+        await expect(run(sql`update deliveries set post_id = ${post_id}`)).rejects.toThrow(NEEDS_RELEASE);
+      await expect(run(delivery({ id: 'd2', message_id: '<2@x>' }))).rejects.toThrow(NEEDS_RELEASE);
+    });
+  });
+
   test('a contact copy is taken, leased and settled while the case is closed', async () => {
     await run(delivery(toContact));
     await run(sql`update deliveries set state = 'leased', lease = 'x', attempts = attempts + 1`);

@@ -1,0 +1,118 @@
+import { forthcomingMail } from '../advisories/text.ts';
+import { policiesOf } from '../cases/clocks.ts';
+import { detailsOf } from '../cases/describe.ts';
+import { ratingIn } from '../cases/details.ts';
+import { actorOf, caseFor, take } from '../cases/step.ts';
+import { copyFor, PRIORITY } from '../delivery/copies.ts';
+import type { Notice } from '../notices/templates.ts';
+import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
+import * as recipients from '../store/recipients.ts';
+import type { Case, List, NewDelivery } from '../store/schema.ts';
+import { channelsOf, openParts } from './contents.ts';
+import { forthcomingGate, forthcomingHash } from './gate.ts';
+import { toldIn } from './telling.ts';
+
+/*
+ * The word to the public that a fix will come. Curfew writes it: the instant, the highest severity where the policies of the case let it
+ * be told, and what helps until then. One person drafts it, and the draft is refused where it tells anything of the case; another person
+ * approves the hash of it, as he approves anything, and with that it goes out. It is kept as a post that nobody changes; the gate and the
+ * database let that post through and no other. Where the instant moves before it is out, it is drafted anew.
+ */
+
+/** The words, as they would go out. Throws `not-approved` before the instant is scheduled, `past-instant`, `invalid` with what it tells. */
+export async function writeForthcoming(seams: Seams, seen: Case, mitigation: string | null): Promise<Notice> {
+  if (seen.scheduled_at === null || seen.release_at === null)
+    throw new Refusal('not-approved', 'The instant of the release is not approved: the public is told of one that stands');
+  if (seen.release_at <= seams.clock.now()) throw new Refusal('past-instant');
+  const details = await detailsOf(seams, seen);
+  const telling = policiesOf(seams.project, seen).every(({ policy }) => policy.forthcomingTells.severity);
+  const notice = forthcomingMail({
+    project: seams.project.name,
+    releaseAt: seen.release_at,
+    highest: telling ? ratingIn(details) : null,
+    ...(mitigation === null ? {} : { mitigation }),
+  });
+  const { draft, patches } = await openParts(seams, seen);
+  const told = toldIn(notice, mitigation ?? '', { caseId: seen.id, details, draft, patches, reporter: seen.reporter_address });
+  if (told.length > 0) throw new Refusal('invalid', `The notice is public, and tells of the case: ${told.join(', ')}`);
+  return notice;
+}
+
+export interface Drafted {
+  case: Case;
+  /** What another person approves, hex. */
+  hash: string;
+}
+
+/** Drafts it, in the place of one that was drafted before. Throws what `writeForthcoming` and a step throw; `needs-person`. */
+export async function draftForthcoming(
+  seams: Seams,
+  caseId: string,
+  mitigation: string | null,
+  expected?: number,
+): Promise<Drafted> {
+  const { db } = seams;
+  const { personId } = actorOf(seams);
+  if (personId === null) throw new Refusal('needs-person');
+  const seen = await caseFor(db, seams, caseId, 'notify', expected);
+  const notice = await writeForthcoming(seams, seen, mitigation);
+  if ((await publicReaders(db, seen)).length === 0) throw new Refusal('conflict', NOBODY);
+  const list = await lists.byId(db, seen.list_id);
+  if (!list) throw new Error(`the list of ${caseId} is gone`);
+  const post = await writeNotice(seams, list, { kind: 'forthcoming', caseId }, noticeEntity(notice));
+  const of = { caseId, releaseAt: seen.release_at ?? 0, postId: post.id, digest: post.digest };
+  const hash = forthcomingHash(of);
+  const changed = await take(seams, caseId, { step: 'notify', expected: seen.revision }, async (trx) => {
+    await posts.insert(trx, post);
+    const to = {
+      forthcoming_post_id: post.id,
+      forthcoming_digest: post.digest,
+      forthcoming_hash: hash,
+      forthcoming_by: personId,
+    };
+    return { to, action: 'draft-forthcoming', detail: { post: post.id, digest: post.digest, hash } };
+  });
+  return { case: changed, hash };
+}
+
+const NOBODY = 'Nobody is on the public lists of the case';
+
+/** Queues it for the public, as its second person has approved it in this transaction. Gives how many copies. Throws the gate's reason. */
+export async function sendForthcoming(trx: Db, seams: Pick<Seams, 'clock'>, seen: Case): Promise<number> {
+  const post = seen.forthcoming_post_id === null ? undefined : await posts.factsById(trx, seen.forthcoming_post_id);
+  if (!post) throw new Refusal('approval-voided');
+  const approvals = await cases.approvals(trx, seen.id);
+  // Whether the clock may be believed is asked for each copy when it goes.
+  const answer = forthcomingGate({ case: seen, approvals, going: { postId: post.id, digest: post.digest }, trusted: true });
+  if (!answer.open) throw new Refusal(answer.reason);
+  const about = { id: post.id, case_id: seen.id };
+  const copies = (await publicReaders(trx, seen)).map(({ list, address, isExternal }): NewDelivery => {
+    const priority = isExternal ? PRIORITY.external : PRIORITY.public;
+    return copyFor(seams.clock, { ...about, list }, { audience: 'public', address }, priority);
+  });
+  if (copies.length === 0) throw new Refusal('conflict', NOBODY);
+  await deliveries.insertMany(trx, copies);
+  return copies.length;
+}
+
+/** Who gets what is public of a case: those on its channels. */
+export async function publicReaders(
+  db: Db,
+  about: Pick<Case, 'channels'>,
+): Promise<{ list: List; address: string; isExternal: boolean }[]> {
+  const readers = [];
+  for (const channel of channelsOf(about)) {
+    const list = await lists.byAddress(db, channel);
+    if (!list) throw new Refusal('conflict', `The public list ${channel} is gone`);
+    for (const { address, kind } of await recipients.ofList(db, list.id))
+      readers.push({ list, address, isExternal: kind === 'external' });
+  }
+  return readers;
+}

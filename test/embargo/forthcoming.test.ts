@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest';
+import { describe as describeCase } from '../../src/cases/describe.ts';
+import { noDetails } from '../../src/cases/details.ts';
+import { HOUR, toIso } from '../../src/clock.ts';
+import { approve } from '../../src/embargo/approve.ts';
+import { draftForthcoming } from '../../src/embargo/forthcoming.ts';
+import { schedule } from '../../src/embargo/schedule.ts';
+import { toldIn } from '../../src/embargo/telling.ts';
+import type { Seams } from '../../src/seams.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, type Person } from '../support/house.ts';
+import { actor, caseOf, KNOWN, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, scheduled, subscribe } from './armed.ts';
+
+const secret = {
+  caseId: 'ORBIT-2026-0001',
+  details: {
+    ...noDetails,
+    ...KNOWN,
+    cwe: ['CWE-787'],
+    mitigation: 'Switch the long lines off in the settings of the server, and start it again.',
+    reporter: { wishedAt: null, credit: 'Rita Reporter', anonymous: false },
+    credits: [{ name: 'Ron Finder', role: 'finder' as const }],
+  },
+  draft: { subject: PUBLIC.subject, text: 'Whoever sends a line of more than a thousand octets can write where he must not.\n' },
+  patches: [PATCH, { name: 'scheduler-bounds.patch', bytes: Buffer.from('x') }],
+  reporter: 'rita@example.org',
+};
+const told = (text: string) => toldIn({ subject: '[orbit] Security release', text }, text, secret);
+
+describe('what is told before the release', () => {
+  test('may be an instant, a severity, the product, and the mitigation that is recorded', () => {
+    expect(told('orbit will release a fix at 2026-09-22 16:00:00 UTC. Highest severity: High')).toEqual([]);
+    expect(told(secret.details.mitigation)).toEqual([]);
+  });
+
+  test.each([
+    ['the id of the case', 'It is orbit_2026 0001.'],
+    ['the CVE id', 'cve 2026-99001'],
+    ['a CVE id', 'CVE-2026-12345'],
+    ['a CWE id', 'of the kind CWE–787'],
+    ['the component "frobnicator"', 'Switch the FROBNICATOR off'],
+    ['the patch "scheduler-bounds.patch"', 'see scheduler bounds'],
+    ['the reporter', 'found by rita@example.org'],
+    ['the reporter', 'found by Rita   REPORTER'],
+    ['somebody who is credited', 'found by Ron Finder'],
+    ['the title', 'An overflow in the frobnicator'],
+    ['a passage of what is under embargo', 'Whoever sends a line of more than a thousand\noctets can write where he must not.'],
+  ])('is not %s (%#)', (what, text) => {
+    expect(told(text)).toContain(what);
+  });
+});
+
+eachEngine((engine) => {
+  const build = housing();
+  const open = async () => {
+    const house = await build((await engine.open()).db);
+    await subscribe(house);
+    return house;
+  };
+  const as = (house: House, { contactId, address }: Person): Seams => ({
+    ...house,
+    by: { type: 'person', id: contactId, name: address, via: null },
+    role: 'team',
+  });
+  /** A case whose instant two people stand behind. */
+  const planned = async (house: House) => {
+    const { id } = await scheduled(house, house.clock.now() + 2 * HOUR);
+    const { schedule_hash } = await schedule(as(house, house.team[0]), id, { releaseAt: house.clock.now() + 2 * HOUR });
+    await approve(house, id, schedule_hash ?? '', await actor(house, house.team[1]));
+    return id;
+  };
+  const sentTo = async (house: House) => {
+    const sent = await outbox(house).drain();
+    return sent.filter(({ to }) => to === READER || to === OUTSIDE).map(({ to, raw }) => ({ to, mail: raw.toString() }));
+  };
+
+  test('one drafts the word that a fix will come, another approves it, and the public gets it before the instant', async () => {
+    const house = await open();
+    const [lena, dirk, ada] = house.team;
+    const id = await planned(house);
+    const { hash, case: drafted } = await draftForthcoming(as(house, lena), id, null);
+    expect(await sentTo(house)).toEqual([]);
+    expect(await reasonOf(approve(house, id, hash, await actor(house, lena)))).toBe('approved-already');
+    const said = await approve(house, id, hash, await actor(house, dirk));
+    expect(said).toMatchObject({ forthcoming_at: house.clock.now(), state: 'scheduled' });
+    const sent = await sentTo(house);
+    expect(sent.map(({ to }) => to)).toEqual([READER, OUTSIDE]);
+    for (const { mail } of sent) {
+      expect(mail).toContain(toIso(drafted.release_at ?? 0).slice(0, 10));
+      expect(mail).toContain('Highest severity: High');
+      expect(mail).not.toMatch(/frobnicator|CVE|ORBIT-2026|rita|fix\.patch/i);
+    }
+    // A third one approves what is out already.
+    await approve(house, id, hash, await actor(house, ada));
+    expect(await sentTo(house)).toEqual([]);
+  });
+
+  test('it is for an instant that two people approved, and says nothing of the case', async () => {
+    const house = await open();
+    const [lena] = house.team;
+    const { id } = await scheduled(house);
+    expect(await reasonOf(draftForthcoming(as(house, lena), id, null))).toBe('not-approved');
+    expect(await reasonOf(draftForthcoming(house, id, null))).toBe('needs-person');
+    const other = await planned(house);
+    expect(await reasonOf(draftForthcoming(as(house, lena), other, 'Switch the frobnicator off.'))).toBe('invalid');
+    expect((await caseOf(house, other)).forthcoming_hash).toBeNull();
+    await draftForthcoming(as(house, lena), other, 'Switch the server off.');
+  });
+
+  test('what was approved for another instant does not go out', async () => {
+    const house = await open();
+    const [lena, dirk] = house.team;
+    const id = await planned(house);
+    const { hash } = await draftForthcoming(as(house, lena), id, null);
+    await schedule(as(house, lena), id, { releaseAt: house.clock.now() + 3 * HOUR });
+    expect(await reasonOf(approve(house, id, hash, await actor(house, dirk)))).toBe('approval-voided');
+    expect(await sentTo(house)).toEqual([]);
+  });
+
+  test('a copy that waits is held where the instant moves meanwhile', async () => {
+    const house = await open();
+    const [lena, dirk] = house.team;
+    const id = await planned(house);
+    const { hash } = await draftForthcoming(as(house, lena), id, null);
+    await approve(house, id, hash, await actor(house, dirk));
+    await describeCase(house, id, {});
+    await schedule(as(house, lena), id, { releaseAt: house.clock.now() + 3 * HOUR });
+    expect(await sentTo(house)).toEqual([]);
+    const copies = await house.db.selectFrom('deliveries').select(['state', 'reason']).where('audience', '=', 'public').execute();
+    expect(copies).toEqual([
+      { state: 'held', reason: 'approval-voided' },
+      { state: 'held', reason: 'approval-voided' },
+    ]);
+  });
+});
