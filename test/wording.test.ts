@@ -51,6 +51,7 @@ describe('notices in the words of a project', () => {
     ];
     const sent = words.dispatch({
       ...samples.dispatch.facts[0],
+      supersedes: null,
       caseId: 'c-1',
       subject: 's',
       summary: 'i',
@@ -119,7 +120,7 @@ describe('notices in the words of a project', () => {
       'a text that is not always there',
       'dispatch.txt',
       'Subject: {{text}} {{releaseAt}}\n\n{{#patches}}{{name}}{{/patches}}',
-      'its text is empty where there is no severity, affected, permissions, text, patches',
+      'its text is empty where there is no severity, affected, permissions, text, patches, revision',
     ],
     [
       'several things as one',

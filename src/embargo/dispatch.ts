@@ -16,6 +16,7 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
+import * as patchSets from '../store/patch-sets.ts';
 import type { Case, List, NewPost } from '../store/schema.ts';
 import { patchSetHash, sha256 } from './bundle.ts';
 import { openParts, patchEntity, presentPatchSet } from './contents.ts';
@@ -68,8 +69,30 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
   });
 }
 
+/** A dispatch as it would go out now. Throws what `dispatch` does. */
+export async function planDispatch(
+  seams: Seams,
+  seen: Case,
+  listAddress: string,
+): Promise<{ list: List; content: Buffer; recipients: ListContact[]; unproved: UnprovedContact[] }> {
+  const { db } = seams;
+  const list = await lists.byAddress(db, listAddress);
+  if (list?.role !== 'private') throw new Refusal('invalid', `${listAddress} is no private list`);
+  const { content, carried } = await composeDispatch(seams, seen);
+  const unproved = await insidersOf(db, seen.id, await contacts.unprovedOfList(db, list.id));
+  const recipients = await withoutCopy(db, { caseId: seen.id, list, hash: carried, unproved });
+  return { list, content, recipients, unproved };
+}
+
 /** The notice, not in the database yet, and the hash of what it carries. */
 async function writeDispatch(seams: Seams, seen: Case, list: List): Promise<{ post: NewPost; carried: string }> {
+  const { content, carried, revision } = await composeDispatch(seams, seen);
+  const written = await writeNotice(seams, list, { kind: 'dispatch', caseId: seen.id }, content);
+  return { post: { ...written, bundle_hash: carried, patch_revision: revision }, carried };
+}
+
+/** `carried`: the hash of what it carries; `revision`: of its patch set. */
+async function composeDispatch(seams: Seams, seen: Case): Promise<{ content: Buffer; carried: string; revision: number | null }> {
   const { id: caseId, release_at: releaseAt } = seen;
   if (seen.scheduled_at === null || releaseAt === null) throw new Refusal('not-approved', SCHEDULE_FIRST);
   const present = await presentPatchSet(seams.db, caseId);
@@ -81,14 +104,23 @@ async function writeDispatch(seams: Seams, seen: Case, list: List): Promise<{ po
   if (seen.noticed_at === null)
     mustAllow(seams.project, { ...seen, noticed_at: seams.clock.now() }, releaseAt, seams.clock.now());
   const { draft, patches, parts } = await openParts(seams, seen);
-  // What was approved is what goes out, to the octet.
+  // Made anew from the very octets that would go out.
   if (patchSetHash(caseId, parts) !== present) throw new Refusal('approval-voided');
-  const notice = seams.words.dispatch(dispatchFacts({ caseId, releaseAt, details, draft, patches }));
+  const { revision, supersedes } = await revisionsOf(seams.db, seen);
+  const facts = dispatchFacts({ caseId, releaseAt, details, draft, patches, revision, supersedes });
+  const notice = seams.words.dispatch(facts);
   const files = patches.map(({ name, bytes }) => patchEntity(name, bytes));
-  const written = await writeNotice(seams, list, { kind: 'dispatch', caseId }, noticeEntity(notice, files));
   const of = ['curfew dispatch 1', caseId, seen.schedule_hash, present, seen.details_post_id, seen.draft_post_id];
   const carried = sha256(Buffer.from(JSON.stringify(of)));
-  return { post: { ...written, bundle_hash: carried }, carried };
+  return { content: noticeEntity(notice, files), carried, revision };
+}
+
+/** Of the patch set that goes out, and of the one that distributors have, where that is another one. */
+async function revisionsOf(db: Db, { id, patch_set, distributed_set }: Case) {
+  const sets = await patchSets.ofCase(db, id);
+  const revisionOf = (hash: string | null) => sets.find((set) => set.hash === hash)?.revision ?? null;
+  const supersedes = patch_set === distributed_set ? null : revisionOf(distributed_set);
+  return { revision: revisionOf(patch_set), supersedes };
 }
 
 const SCHEDULE_FIRST = 'The instant of the release is not approved: two different people have to stand behind it';

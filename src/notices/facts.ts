@@ -10,12 +10,16 @@ export function dispatchFacts({
   details,
   draft,
   patches,
+  revision,
+  supersedes,
 }: {
   caseId: string;
   releaseAt: Instant;
   details: Details;
   draft: Draft | null;
   patches: readonly PatchFile[];
+  revision: number | null;
+  supersedes: number | null;
 }): Parameters<Words['dispatch']>[0] {
   const { title, summary, cve, affected, detection, mitigation, fixImpact, permissions } = details;
   return {
@@ -31,6 +35,8 @@ export function dispatchFacts({
     permissions: permissions === null ? [] : permissionWords(permissions),
     text: draft?.text ?? null,
     patches,
+    revision,
+    supersedes,
   };
 }
 

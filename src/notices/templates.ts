@@ -47,6 +47,112 @@ export function clearReceipt(facts: { list: string }): Notice {
   ]);
 }
 
+/** To a reporter, sealed: a person has read the report. `words`: what he adds; null for none. */
+export function acknowledged(facts: { project: string; caseId: string; words: string | null }): Notice {
+  return notice(`[${facts.caseId}] We have read your report`, [
+    `A person of ${facts.project} has read your report, which is case ${facts.caseId}, and looks into it.`,
+    ...saying(facts.words),
+    ...ANSWERS,
+  ]);
+}
+
+/** To a reporter, sealed: without his answer it does not go on. */
+export function question(facts: { caseId: string; words: string }): Notice {
+  return notice(`[${facts.caseId}] A question about your report`, [
+    'To go on with your report we need to know:',
+    ...saying(facts.words),
+    ...ANSWERS,
+  ]);
+}
+
+/** To a reporter, sealed: it is no case for an embargo. */
+export function notVulnerability(facts: { caseId: string; words: string }): Notice {
+  return notice(`[${facts.caseId}] We do not treat this as a vulnerability`, [
+    'Thank you for your report. We have looked into it, and do not treat it as a vulnerability:',
+    ...saying(facts.words),
+    '',
+    'Nothing of it is under embargo on our side. If you see it otherwise, answer this mail.',
+  ]);
+}
+
+/** To a reporter, sealed: somebody else reported the same before. Nothing of who, or of that case. */
+export function duplicate(facts: { caseId: string; words: string | null }): Notice {
+  return notice(`[${facts.caseId}] This was reported to us before`, [
+    'Thank you for your report. We know of this already from another one, and go on with that.',
+    'You are credited along with whoever reported it, as you wish to be. Please keep it to yourself until it is public.',
+    ...saying(facts.words),
+    ...ANSWERS,
+  ]);
+}
+
+/** To a reporter, sealed: how far it is, and when it will be public; null where that is not set. */
+export function status(facts: { caseId: string; stage: string; releaseAt: Instant | null; words: string | null }): Notice {
+  return notice(`[${facts.caseId}] Where your report stands`, [
+    `Your report stands at: ${facts.stage.replaceAll('_', ' ')}`,
+    facts.releaseAt === null ? 'It has no date of release yet.' : `It will be public at:  ${when(facts.releaseAt)}`,
+    ...(facts.releaseAt === null ? [] : ['Please keep it to yourself until then.']),
+    ...saying(facts.words),
+    ...ANSWERS,
+  ]);
+}
+
+const ANSWERS = ['', 'Answer this mail to write to us about it.'] as const;
+
+function saying(words: string | null): string[] {
+  return words === null || words.trim() === '' ? [] : ['', ...words.trimEnd().split('\n')];
+}
+
+/** To distributors who had the dispatch: what will be published, word for word, and when. */
+export function prenotice(facts: {
+  caseId: string;
+  subject: string;
+  text: string;
+  releaseAt: Instant;
+  channels: readonly string[];
+  patches: readonly PatchLine[];
+}): Notice {
+  return notice(`[EMBARGOED] [${facts.caseId}] Second notice: what will be published`, [
+    `Case ${facts.caseId} is released at ${when(facts.releaseAt)}, to ${facts.channels.join(', ')}.`,
+    'Until then, tell nobody outside the people of your organisation who need it to fix this.',
+    '',
+    ...patchLines(facts.patches),
+    '',
+    'What will be published:',
+    '',
+    ...quoted(`${facts.subject}\n\n${facts.text}`),
+    '',
+    'Answer this mail if anything of it is wrong.',
+  ]);
+}
+
+/** To a distributor who has said nothing of a dispatch: did it arrive? */
+export function reminder(facts: { caseId: string; list: string; sentAt: Instant; releaseAt: Instant | null }): Notice {
+  return notice(`[${facts.caseId}] Please say that you have the patches`, [
+    `You were sent case ${facts.caseId} at ${when(facts.sentAt)}, and we do not know whether you have it.`,
+    ...(facts.releaseAt === null ? [] : [`It is released at ${when(facts.releaseAt)}.`]),
+    '',
+    ...howToAcknowledge(facts.list, facts.caseId),
+  ]);
+}
+
+function howToAcknowledge(list: string, caseId: string): string[] {
+  return [
+    `Write to ${list}, signed with your certificate, one of these lines:`,
+    `  acknowledge ${caseId}`,
+    `  acknowledge ${caseId} affected`,
+    `  acknowledge ${caseId} not affected`,
+    `  acknowledge ${caseId} problem`,
+  ];
+}
+
+/** To the team: a distributor says that he cannot use what he was sent. */
+export function problemReported(facts: { caseId: string; organisation: string; address: string }): Notice {
+  return notice(`[${facts.caseId}] A distributor has a problem with the patches`, [
+    `${facts.address} of "${facts.organisation}" acknowledges case ${facts.caseId} with a problem.`,
+    'What it is he says in a mail of his own to its thread, or has to be asked.',
+  ]);
+}
+
 /** To distributors: what they need to know of a case under embargo; its patches are attached. */
 export function dispatch(facts: {
   caseId: string;
@@ -64,13 +170,19 @@ export function dispatch(facts: {
   text: string | null;
   releaseAt: Instant;
   patches: readonly PatchLine[];
+  /** Of the patch set, from 1 on; null without patches. */
+  revision: number | null;
+  /** That of the set that they had before; null where this is the first. */
+  supersedes: number | null;
 }): Notice {
-  return notice(`[EMBARGOED] [${facts.caseId}] ${facts.subject}`, [
+  const revised = facts.supersedes === null ? '' : `Revision ${facts.revision ?? 'without patches'}: `;
+  return notice(`[EMBARGOED] [${facts.caseId}] ${revised}${facts.subject}`, [
     `EMBARGOED until ${when(facts.releaseAt)}.`,
     'Until then, tell nobody outside the people of your organisation who need it to fix this.',
     '',
     `Case:     ${facts.caseId}`,
     `Severity: ${facts.severity ?? 'not said'}`,
+    ...supersedingLines(facts),
     ...patchLines(facts.patches),
     ...section('Issue', facts.summary),
     ...section('Affected', facts.affected.join('\n')),
@@ -82,8 +194,18 @@ export function dispatch(facts: {
     '',
     'Please say that you have it: a mail to the -request address of this list, signed with your certificate, with the line',
     `  acknowledge ${facts.caseId}`,
+    'which may go on with "affected", "not affected" or "problem".',
     'Answer this mail to speak with the other members and the team about this case.',
   ]);
+}
+
+function supersedingLines({ revision, supersedes }: { revision: number | null; supersedes: number | null }): string[] {
+  if (supersedes === null) return [];
+  return [
+    revision === null
+      ? `The patches of revision ${supersedes} are withdrawn: do not use them any more.`
+      : `Patches:  revision ${revision}. It supersedes revision ${supersedes}: do not use those any more.`,
+  ];
 }
 
 /** Nothing where there is nothing to say. */

@@ -2,21 +2,28 @@ import * as templates from './templates.ts';
 
 /** The notices that a project may word otherwise: all that go out sealed to people outside of the team. What goes out in clear is fixed. */
 const ours = {
+  acknowledged: templates.acknowledged,
   applied: templates.applied,
   certificateChanged: templates.certificateChanged,
   certificateEnds: templates.certificateEnds,
   certificateReplaced: templates.certificateReplaced,
   contactChanged: templates.contactChanged,
   dispatch: templates.dispatch,
+  duplicate: templates.duplicate,
   heldPost: templates.heldPost,
   keyRotated: templates.keyRotated,
   lifted: templates.lifted,
   listsChanged: templates.listsChanged,
   memberChanged: templates.memberChanged,
   news: templates.news,
+  notVulnerability: templates.notVulnerability,
+  prenotice: templates.prenotice,
   proveKey: templates.proveKey,
+  question: templates.question,
   receipt: templates.receipt,
   refusedPost: templates.refusedPost,
+  reminder: templates.reminder,
+  status: templates.status,
 };
 
 export type Words = Readonly<typeof ours>;
@@ -59,6 +66,8 @@ const dispatch = {
   text: 'A length is not checked.',
   releaseAt: AT,
   patches: [{ name: 'fix.patch', sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }],
+  revision: 2,
+  supersedes: 1,
 } as const;
 
 const memberChanged = { project: 'orbit', organisation: 'Gamma Linux', state: 'active', reason: 'vetted' } as const;
@@ -72,6 +81,58 @@ const refusedPost = {
 
 /** What each is about, with values as they might be: what a file may name, and what a preview shows. */
 export const samples: { readonly [N in WordsName]: Sample<N> } = {
+  acknowledged: {
+    facts: [
+      { project: 'orbit', caseId: 'orbit-2026-0001', words: 'We can reproduce it.' },
+      { project: 'orbit', caseId: 'orbit-2026-0001', words: null },
+    ],
+    instants: [],
+    needed: ['caseId'],
+  },
+  duplicate: {
+    facts: [
+      { caseId: 'orbit-2026-0001', words: 'It will be public soon.' },
+      { caseId: 'orbit-2026-0001', words: null },
+    ],
+    instants: [],
+    needed: ['caseId'],
+  },
+  notVulnerability: {
+    facts: [{ caseId: 'orbit-2026-0001', words: 'Only an admin can do that.' }],
+    instants: [],
+    needed: ['words'],
+  },
+  prenotice: {
+    facts: [
+      {
+        caseId: 'orbit-2026-0001',
+        subject: 'Overflow in the parser',
+        text: 'A length is not checked.',
+        releaseAt: AT,
+        channels: ['announce@orbit.example'],
+        patches: dispatch.patches,
+      },
+    ],
+    instants: ['releaseAt'],
+    needed: ['releaseAt', 'text'],
+  },
+  question: { facts: [{ caseId: 'orbit-2026-0001', words: 'Which version is it?' }], instants: [], needed: ['words'] },
+  reminder: {
+    facts: [
+      { caseId: 'orbit-2026-0001', list: 'distributors-request@orbit.example', sentAt: AT, releaseAt: AT + 1000 },
+      { caseId: 'orbit-2026-0001', list: 'distributors-request@orbit.example', sentAt: AT, releaseAt: null },
+    ],
+    instants: ['sentAt', 'releaseAt'],
+    needed: ['caseId', 'list'],
+  },
+  status: {
+    facts: [
+      { caseId: 'orbit-2026-0001', stage: 'in_fix', releaseAt: AT, words: 'The fix is tested.' },
+      { caseId: 'orbit-2026-0001', stage: 'led', releaseAt: null, words: null },
+    ],
+    instants: ['releaseAt'],
+    needed: ['stage'],
+  },
   applied: { facts: [{ project: 'orbit', organisation: 'Gamma Linux' }], instants: [], needed: [] },
   certificateChanged: {
     facts: [
@@ -108,7 +169,7 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
   dispatch: {
     facts: [
       dispatch,
-      { ...dispatch, patches: [], text: null, severity: null, affected: [], permissions: [] },
+      { ...dispatch, patches: [], text: null, severity: null, affected: [], permissions: [], revision: null, supersedes: null },
       { ...dispatch, detection: null, mitigation: null, fixImpact: null },
     ],
     instants: ['releaseAt'],

@@ -90,7 +90,10 @@ function written({ subject, text }: Notice, name: Name): Write {
 
 function viewOf(name: Name, facts: unknown): View & { usual: string } {
   const instants: readonly string[] = samples[name].instants;
-  const shown = Object.entries(facts as View).map(([key, fact]) => [key, instants.includes(key) ? when(Number(fact)) : fact]);
+  const shown = Object.entries(facts as View).map(([key, fact]) => [
+    key,
+    instants.includes(key) && fact !== null ? when(Number(fact)) : fact,
+  ]);
   const { subject: usualSubject, text } = (ours[name] as Write)(facts);
   return { ...Object.fromEntries(shown), usualSubject, usual: text.trimEnd() };
 }

@@ -38,7 +38,15 @@ describe('a dispatch', () => {
     fixImpact: null,
     permissions: ['Patched binaries must not be given out before the release.'],
   };
-  const facts = { caseId: 'ORBIT-2026-0001', subject: 'Hole', text: 'One.\n\nTwo. \n', releaseAt: AT, ...known };
+  const facts = {
+    caseId: 'ORBIT-2026-0001',
+    subject: 'Hole',
+    text: 'One.\n\nTwo. \n',
+    releaseAt: AT,
+    revision: 1,
+    supersedes: null,
+    ...known,
+  };
 
   test('begins with the embargo and quotes what will be published', () => {
     const { subject, text } = templates.dispatch({ ...facts, patches: [{ name: 'a.patch', sha256: 'f00' }] });
@@ -56,6 +64,14 @@ describe('a dispatch', () => {
     );
     expect(text).not.toMatch(/Detection|fix changes|What will be published/);
     expect(text).toContain('\n  acknowledge ORBIT-2026-0001\n');
+  });
+
+  test('of other patches says which it is, and which one it supersedes', () => {
+    const { subject, text } = templates.dispatch({ ...facts, patches: [], revision: 3, supersedes: 2 });
+    expect(subject).toBe('[EMBARGOED] [ORBIT-2026-0001] Revision 3: Hole');
+    expect(text).toContain('revision 3. It supersedes revision 2');
+    const withdrawn = templates.dispatch({ ...facts, patches: [], revision: null, supersedes: 2 });
+    expect(withdrawn.text).toContain('The patches of revision 2 are withdrawn');
   });
 
   test('says so where there is no patch', () => {
