@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { SYSTEM } from './audit/entry.ts';
 import { signHead } from './audit/heads.ts';
 import { createRefusals, type Refusals } from './audit/refusals.ts';
+import { remindSilent } from './cases/acknowledgements.ts';
 import { type Clock, createAlarm, DAY, HOUR, type Instant, SECOND } from './clock.ts';
 import { type Config, ConfigError, readClientSecret } from './config.ts';
 import { deliveryLoop } from './delivery/work.ts';
@@ -247,6 +248,7 @@ function dutiesOf(seams: Seams, { project, audit }: Config, refusals: Refusals):
   const head = { project, days: audit.headDays, to: audit.headTo };
   return [
     { name: 'certificates', run: () => watchCertificates(seams, project) },
+    { name: 'acknowledgements', run: () => remindSilent(seams) },
     { name: 'reviews', run: () => watchReviews(seams) },
     { name: 'list keys', run: () => watchListKeys(seams) },
     { name: 'refusals', run: () => refusals.logCounts().then(() => false) },

@@ -1,7 +1,9 @@
 import { record } from '../audit/record.ts';
+import { acknowledge } from '../cases/acknowledgements.ts';
 import { newId, toIso } from '../clock.ts';
 import { letInsidersHave, mayKnow } from '../delivery/need-to-know.ts';
 import { openPost } from '../delivery/opening.ts';
+import { type Approver, approve } from '../embargo/approve.ts';
 import { dateValue, entity, filePart, words } from '../mail/outgoing.ts';
 import { keyPart } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
@@ -14,12 +16,11 @@ import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
-import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
 import * as recipients from '../store/recipients.ts';
-import type { List, PostKind } from '../store/schema.ts';
+import type { Acknowledged, Case, List, PostKind } from '../store/schema.ts';
 import { type Command, grammar } from './commands.ts';
 import { acceptPost, refusePost, stopPost } from './moderate.ts';
 
@@ -34,6 +35,8 @@ export interface Asked {
   project: string;
   /** Certificates in what he signed, unread. */
   enclosed: readonly Uint8Array[];
+  /** The mail that asks: its post, and what files it in the transaction of an act that refers to it. */
+  mail: Required<Pick<Approver, 'postId' | 'file'>>;
   /** Octets that the files of the answer may still have. */
   room: number;
 }
@@ -81,16 +84,15 @@ export const acts: Acts = {
     return { lines: [`attached: ${key.fingerprint}`], files: [keyPart(list, key.certificate)] };
   },
   archive: (asked, { caseId }) => archive(asked, caseId),
-  acknowledge: async ({ seams, roster }, { caseId }) => {
-    const { db, clock } = seams;
-    const knows = await mayKnow(db, caseId, roster.member.id);
-    const dispatches = !knows ? [] : await deliveries.dispatchesOf(db, caseId, roster.contact.id);
-    if (dispatches.length === 0) throw new Refusal('not-found', `You were sent no patches of ${caseId}`);
-    await db.transaction().execute(async (trx) => {
-      await deliveries.acknowledge(trx, dispatches, roster.contact.id, clock.now());
-      await record(trx, seams, { action: 'case.acknowledge', subject: `case:${caseId}`, detail: { posts: dispatches } });
-    });
-    return { lines: ['noted: you have them'] };
+  acknowledge: async ({ seams, roster }, { caseId, status }) => {
+    await acknowledge(seams, roster, caseId, status);
+    return { lines: [NOTED[status]] };
+  },
+  approve: async ({ seams, roster, mail }, { caseId, hash }) => {
+    const { id } = roster.contact;
+    const asTeam: Seams = { ...seams, by: { ...seams.by, type: 'person', id }, role: 'team' };
+    const about = await approve(asTeam, caseId, hash, { tokenId: null, personId: id, ...mail });
+    return { lines: approvedLines(about, hash) };
   },
   held: async ({ seams: { db } }) => {
     const held = await posts.page(db, { state: 'held', limit: MOST_HELD });
@@ -109,6 +111,27 @@ export const acts: Acts = {
   },
   hold: async ({ seams }, { postId }) => ({ lines: [`${await stopPost(seams, postId)} copies are stopped; the others are out`] }),
 };
+
+const NOTED: Readonly<Record<Acknowledged, string>> = {
+  acknowledged: 'noted: you have them',
+  affected: 'noted: you have them, and are affected',
+  not_affected: 'noted: you have them, and are not affected',
+  problem: 'noted: you have them, and there is a problem; the team was told. Write to the case what it is',
+};
+
+/** What was approved, and what is to follow. */
+function approvedLines(about: Case, hash: string): string[] {
+  if (hash === about.bundle_hash)
+    return about.state === 'armed'
+      ? [`approved: the release. ${about.id} is armed, and is released at ${toIso(about.release_at ?? 0)}`]
+      : ['approved: the release. Another person has to approve the same hash'];
+  if (hash === about.schedule_hash)
+    return about.scheduled_at === null
+      ? ['approved: the instant. Another person has to approve the same hash']
+      : [`approved: the instant. ${about.id} is scheduled for ${toIso(about.release_at ?? 0)}`];
+  if (hash === about.forthcoming_hash) return ['approved: the word that a fix will come. It is on its way to the public'];
+  return ['approved: the patches. They can be dispatched'];
+}
 
 const MOST_HELD = 100;
 

@@ -1,3 +1,4 @@
+import type { Acknowledged } from '../store/schema.ts';
 import { isEnd, lineOf, listIn, TOO_LONG } from './line.ts';
 
 /** What somebody asks a list for by mail. */
@@ -6,7 +7,9 @@ export type Command =
   | { name: 'update-certificate'; fingerprint: string }
   | { name: 'prove'; nonce: string }
   | { name: 'vouch'; organisation: string; statement: string }
-  | { name: 'archive' | 'acknowledge'; caseId: string }
+  | { name: 'archive'; caseId: string }
+  | { name: 'acknowledge'; caseId: string; status: Acknowledged }
+  | { name: 'approve'; caseId: string; hash: string }
   | { name: 'accept' | 'hold'; postId: string }
   | { name: 'reject'; postId: string; reason: string };
 
@@ -56,10 +59,25 @@ export const grammar: readonly Row[] = [
     name: 'archive',
     caseId: id.toUpperCase(),
   })),
-  row('acknowledge', 'acknowledge CASE', `ack(?:nowledge)?\\s+${CASE}`, 'I have the patches of a case', ([, id = '']) => ({
-    name: 'acknowledge',
-    caseId: id.toUpperCase(),
-  })),
+  row(
+    'acknowledge',
+    'acknowledge CASE [STATUS]',
+    `ack(?:nowledge)?\\s+${CASE}(?:\\s+(affected|not[ _-]*affected|problem))?`,
+    'I have the patches of a case; and am: affected, not affected; or: problem',
+    ([, id = '', status = 'acknowledged']) => ({
+      name: 'acknowledge',
+      caseId: id.toUpperCase(),
+      status: /^not/i.test(status) ? 'not_affected' : (status.toLowerCase() as Acknowledged),
+    }),
+  ),
+  row(
+    'approve',
+    'approve CASE HASH',
+    `approve\\s+${CASE}\\s+([0-9a-f]{64})`,
+    'I have read what has that hash, and approve it',
+    ([, id = '', hash = '']) => ({ name: 'approve', caseId: id.toUpperCase(), hash: hash.toLowerCase() }),
+    true,
+  ),
   row('held', 'held', 'held', 'list the posts that wait for a decision', () => ({ name: 'held' }), true),
   row(
     'accept',

@@ -43,7 +43,7 @@ export function once(
   return local.db.transaction().execute(async (trx) => {
     await lists.lock(trx, post.list_id);
     const earlier = await posts.like(trx, place, post);
-    if (earlier) return { id: earlier.id, caseId: null, held: null, repeated: true };
+    if (earlier && earlier.id !== post.id) return { id: earlier.id, caseId: null, held: null, repeated: true };
     const accepted = await commit(trx);
     await record(trx, local, taken(post, accepted));
     return accepted;

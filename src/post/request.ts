@@ -44,18 +44,34 @@ export async function runRequest(
   if (!roster || !opened) throw new Error('a request without a signer was admitted');
   const parsed = parseRequest(wordsOf(opened));
   const problems = problemsOf(to, post, opened, parsed);
+  const place = placeOf(to, post.kind);
+  const mail = filing(place, post);
   const done =
     problems.length > 0
       ? { results: problems, files: [], caseId: null }
-      : await runAll(seams, project, to, roster, look, parsed.commands);
+      : await runAll(seams, { project, to, roster, look, mail }, parsed.commands);
   const words = requestAnswer({ list: to.list.address, results: done.results });
   const answer = await writeNotice(seams, to.list, { kind: 'answer', caseId: done.caseId }, noticeEntity(words, done.files));
-  return once(seams, placeOf(to, post.kind), post, async (trx) => {
+  return once(seams, place, post, async (trx) => {
     if (done.caseId !== null) await stillKnows(trx, done.caseId, roster);
-    await posts.insert(trx, post);
+    if (!(await posts.stateOf(trx, post.id))) await posts.insert(trx, post);
     await send(trx, seams, { list: to.list, post: answer }, answersTo(to.list, roster));
     return { id: post.id, caseId: null, held: null };
   });
+}
+
+/**
+ * What an act calls that refers to the request itself: the mail is kept with what it did, in one transaction, whatever becomes of the rest.
+ * Throws `conflict` where the same mail is kept already: it acts once.
+ */
+function filing(place: posts.Place, post: FiledPost): Asked['mail'] {
+  const file = async (trx: Db) => {
+    await lists.lock(trx, post.list_id);
+    const earlier = await posts.like(trx, place, post);
+    if (earlier && earlier.id !== post.id) throw new Refusal('conflict', 'This very mail was here before');
+    if (!earlier) await posts.insert(trx, post);
+  };
+  return { postId: post.id, file };
 }
 
 /** An archive that was made while he was kept out of its case is not sent: his server brings the request again. */
@@ -127,12 +143,14 @@ interface Done {
   caseId: string | null;
 }
 
+interface Running extends Pick<Asked, 'project' | 'roster' | 'mail'> {
+  to: Destination;
+  look: Look;
+}
+
 async function runAll(
   seams: Seams,
-  project: string,
-  to: Destination,
-  roster: RosterCertificate,
-  { opened }: Look,
+  { project, to, roster, look: { opened }, mail }: Running,
   commands: readonly Command[],
 ): Promise<Done> {
   const intake = (await lists.all(seams.db)).filter(({ role }) => role === 'intake').map(({ id }) => id);
@@ -142,7 +160,7 @@ async function runAll(
   for (const command of onceEach(commands)) {
     const act = acts[command.name] as Act<Command>;
     const refused = whyNot(command, { roster, team, caseId: done.caseId });
-    const asked = { seams, project, list: to.list, roster, team, enclosed: opened?.enclosed ?? [], room };
+    const asked = { seams, project, list: to.list, roster, team, mail, enclosed: opened?.enclosed ?? [], room };
     const outcome: Outcome = refused
       ? { lines: [refused] }
       : await act(asked, command).catch((error: unknown) => ({ lines: [asRefusal(error).message] }));
@@ -192,6 +210,9 @@ const OF_ANYBODY: ReadonlySet<Command['name']> = new Set(['help', 'prove', 'key'
 
 function written(command: Command): string {
   const { name } = command;
+  if ('hash' in command) return `${name} ${command.caseId} ${command.hash}`;
+  if ('status' in command && command.status !== 'acknowledged')
+    return `${name} ${command.caseId} ${command.status.replace('_', ' ')}`;
   if ('caseId' in command) return `${name} ${command.caseId}`;
   return 'postId' in command ? `${name} ${command.postId}` : name.replace('update-certificate', 'certificate update');
 }

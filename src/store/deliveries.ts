@@ -566,13 +566,3 @@ export async function dispatchesOf(db: Db, caseId: string, contactId: string): P
     .execute();
   return rows.map(({ id }) => id);
 }
-
-/** A contact has these dispatches. */
-export async function acknowledge(db: Db, postIds: readonly string[], contactId: string, now: Instant): Promise<void> {
-  if (postIds.length === 0) return;
-  await db
-    .insertInto('acknowledgements')
-    .values(postIds.map((post_id) => ({ post_id, contact_id: contactId, created_at: now })))
-    .onConflict((oc) => oc.doNothing())
-    .execute();
-}

@@ -19,8 +19,13 @@ describe('a request is read', () => {
     ],
     ['key', { name: 'key' }],
     ['archive orbit-2026-0001', { name: 'archive', caseId: 'ORBIT-2026-0001' }],
-    ['ack ORBIT-2026-0001', { name: 'acknowledge', caseId: 'ORBIT-2026-0001' }],
-    ['acknowledge\u00a0X-Y-2026-10001', { name: 'acknowledge', caseId: 'X-Y-2026-10001' }],
+    ['ack ORBIT-2026-0001', { name: 'acknowledge', caseId: 'ORBIT-2026-0001', status: 'acknowledged' }],
+    ['acknowledge\u00a0X-Y-2026-10001', { name: 'acknowledge', caseId: 'X-Y-2026-10001', status: 'acknowledged' }],
+    ['ack ORBIT-2026-0001 Affected', { name: 'acknowledge', caseId: 'ORBIT-2026-0001', status: 'affected' }],
+    ['ack ORBIT-2026-0001 NOT  affected', { name: 'acknowledge', caseId: 'ORBIT-2026-0001', status: 'not_affected' }],
+    ['ack ORBIT-2026-0001 not_affected', { name: 'acknowledge', caseId: 'ORBIT-2026-0001', status: 'not_affected' }],
+    ['ack ORBIT-2026-0001 problem', { name: 'acknowledge', caseId: 'ORBIT-2026-0001', status: 'problem' }],
+    [`approve orbit-2026-0001 ${'A1'.repeat(32)}`, { name: 'approve', caseId: 'ORBIT-2026-0001', hash: 'a1'.repeat(32) }],
     ['held', { name: 'held' }],
     [`accept ${POST}`, { name: 'accept', postId: POST }],
     [`reject ${POST.toUpperCase()}`, { name: 'reject', postId: POST, reason: '' }],
@@ -116,7 +121,9 @@ test('help shows how each command is written, so that it is read again', () => {
       .replace('CASE', 'ORBIT-2026-0001')
       .replace('POST', POST)
       .replace('prove WORDS', `prove ${POST}`)
-      .replace('[REASON]', 'why');
+      .replace('[REASON]', 'why')
+      .replace('[STATUS]', 'not affected')
+      .replace('HASH', 'a1'.repeat(32));
     expect(parseRequest(line).problems).toEqual([]);
   }
 });

@@ -1,0 +1,108 @@
+import { record } from '../audit/record.ts';
+import { DAY } from '../clock.ts';
+import { eachContact, team } from '../delivery/copies.ts';
+import { insidersOf, mayKnow } from '../delivery/need-to-know.ts';
+import { send } from '../delivery/send.ts';
+import { roleAddress } from '../mail/address.ts';
+import { problemReported } from '../notices/templates.ts';
+import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as acknowledgements from '../store/acknowledgements.ts';
+import * as caseTeams from '../store/case-teams.ts';
+import * as cases from '../store/cases.ts';
+import type { RosterCertificate } from '../store/certificates.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import type { Acknowledged } from '../store/schema.ts';
+import { alert } from './people.ts';
+
+/**
+ * What a member says of all that he was sent of a case: that he has it, and perhaps what it is to him. Who says nothing is unacknowledged,
+ * which is not the same as not affected. A problem is told to the team. Throws `not-found` for who was sent nothing, and may not know of it.
+ */
+export async function acknowledge(
+  seams: Seams,
+  { contact, member }: Pick<RosterCertificate, 'contact' | 'member'>,
+  caseId: string,
+  status: Acknowledged,
+): Promise<void> {
+  const { db, clock } = seams;
+  const knows = await mayKnow(db, caseId, member.id);
+  const dispatches = !knows ? [] : await deliveries.dispatchesOf(db, caseId, contact.id);
+  if (dispatches.length === 0) throw new Refusal('not-found', `You were sent no patches of ${caseId}`);
+  const words = { caseId, organisation: member.organisation, address: contact.address };
+  const told = status === 'problem' ? await alert(seams, caseId, problemReported(words)) : null;
+  await db.transaction().execute(async (trx) => {
+    await cases.lock(trx, caseId);
+    await acknowledgements.note(trx, dispatches, { contactId: contact.id, status, now: clock.now() });
+    if (told) await send(trx, seams, told, eachContact(await handlersOf(trx, caseId)));
+    const detail = { posts: dispatches, status };
+    await record(trx, seams, { action: 'case.acknowledge', subject: `case:${caseId}`, detail });
+  });
+}
+
+/** Those of the team who work on a case. */
+async function handlersOf(db: Db, caseId: string) {
+  const about = await cases.byId(db, caseId);
+  const handlers = about ? await caseTeams.handlers(db, about) : null;
+  return (await team(db)).filter(({ id }) => handlers === null || handlers.has(id));
+}
+
+/** How long a member has to say that he has it, before he is asked. */
+const PATIENCE = DAY;
+
+/** Asks those who have a dispatch since a day and say nothing of it, once for each. Says whether anybody was asked. */
+export async function remindSilent(seams: Seams): Promise<boolean> {
+  const { db, clock } = seams;
+  const silent = await acknowledgements.silentSince(db, clock.now() - PATIENCE);
+  const groupOf = ({ caseId, listId }: Silent) => `${caseId} ${listId}`;
+  let asked = 0;
+  for (const group of new Set(silent.map(groupOf)))
+    asked += await remindAll(
+      seams,
+      silent.filter((copy) => groupOf(copy) === group),
+    );
+  return asked > 0;
+}
+
+type Silent = Awaited<ReturnType<typeof acknowledgements.silentSince>>[number];
+
+/** Of one case, through one list. Gives how many are asked. */
+async function remindAll(seams: Seams, copies: readonly Silent[]): Promise<number> {
+  const { db, clock } = seams;
+  const [first] = copies;
+  const about = first && (await cases.byId(db, first.caseId));
+  const list = first && (await lists.byId(db, first.listId));
+  if (!about || !list) return 0;
+  const sentAt = Math.min(...copies.map((copy) => copy.sentAt));
+  const words = seams.words.reminder(reminderFacts(about, list.address, sentAt));
+  const post = await writeNotice(seams, list, { kind: 'notice', caseId: about.id }, noticeEntity(words));
+  return db.transaction().execute(async (trx) => {
+    await cases.lock(trx, about.id);
+    const inside = await insidersOf(
+      trx,
+      about.id,
+      copies.map((copy) => ({ ...copy, id: copy.contactId })),
+    );
+    const asked = [];
+    for (const copy of inside) {
+      const dueAt = (copy.settledAt ?? copy.sentAt) + PATIENCE;
+      const { deliveryId } = copy;
+      if (await acknowledgements.remind(trx, { caseId: about.id, deliveryId, dueAt, now: clock.now() })) asked.push(copy);
+    }
+    const sent = await send(trx, seams, { list, post }, eachContact(asked));
+    const detail = { post: post.id, to: asked.map(({ id }) => id) };
+    if (sent > 0) await record(trx, seams, { action: 'case.remind', subject: `case:${about.id}`, detail });
+    return sent;
+  });
+}
+
+export function reminderFacts(
+  about: { id: string; release_at: number | null },
+  listAddress: string,
+  sentAt: number,
+): Parameters<Seams['words']['reminder']>[0] {
+  return { caseId: about.id, list: roleAddress(listAddress, 'request'), sentAt, releaseAt: about.release_at };
+}
