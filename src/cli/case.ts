@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Static } from 'typebox';
 import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, Limited, PatchAdded } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
+import { addNotices } from './case-notices.ts';
 import { addProcess } from './case-process.ts';
 import { connect, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
 import { readNamed, readText } from './file.ts';
@@ -70,6 +71,7 @@ export function register(program: Command): void {
     .argument(...id)
     .action(deliveries);
   addProcess(command, { at, tell });
+  addNotices(command, at);
 }
 
 const at = (id: string, rest = '') => `/cases/${encodeURIComponent(id)}${rest}`;

@@ -168,6 +168,61 @@ export const Dispatched = Type.Object({
   }),
 });
 
+/** A notice as each recipient gets it. */
+export const NoticeView = Type.Object({
+  mails: Type.Array(
+    Type.Object({
+      list: Type.String({ description: 'that it comes from' }),
+      subject: Type.String(),
+      text: Type.String(),
+      files: Type.Array(Type.Object({ name: Type.String(), sha256: Sha256, size: Type.Integer() })),
+      to: Type.Array(
+        Type.Object({
+          address: Type.String(),
+          fingerprint: OrNull(Type.String({ description: 'of the certificate that it is sealed to; null: in clear' })),
+        }),
+      ),
+    }),
+  ),
+  without: Type.Array(Type.Object({ address: Type.String(), why: Type.String() }), {
+    description: 'who does not get it, or not before it can be sealed to him, and why',
+  }),
+});
+
+export const NoticeSent = Type.Object({
+  ...NoticeView.properties,
+  hash: OrNull(Type.String({ description: 'of "forthcoming": what another person approves, so that it goes out' })),
+  case: CaseView,
+});
+
+export const DuplicateLinked = Type.Object({
+  ...NoticeView.properties,
+  credited: OrNull(Type.String({ description: 'whom the other case credits now as well' })),
+  case: CaseView,
+});
+
+const ACKNOWLEDGED = ['unacknowledged', 'acknowledged', 'affected', 'not_affected', 'problem'] as const;
+
+/** Who has what of a case: each copy of each dispatch, the newest of a contact first. */
+export const AcknowledgementsView = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      organisation: Type.String(),
+      memberId: Type.String(),
+      address: Type.String(),
+      list: Type.String({ description: 'address' }),
+      postId: Type.String(),
+      revision: OrNull(Type.Integer({ description: 'of the patch set; null without patches' })),
+      sentAt: InstantUtc,
+      delivery: DeliveryState,
+      reason: OrNull(Type.String({ description: 'why it is held, deferred or failed' })),
+      settledAt: OrNull(InstantUtc),
+      status: Type.Enum([...ACKNOWLEDGED], { description: ACKNOWLEDGED.join(', ') }),
+      at: OrNull(InstantUtc),
+    }),
+  ),
+});
+
 /** A case that was limited, and who is outside and has something of it all the same. */
 export const Limited = Type.Object({
   case: CaseView,

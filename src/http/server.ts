@@ -15,6 +15,7 @@ import type { Api, App, Routes } from './api.ts';
 import { auditRoutes } from './audit.ts';
 import { authenticate } from './auth.ts';
 import { caseMoves } from './case-moves.ts';
+import { caseNotices } from './case-notices.ts';
 import { caseProcess } from './case-process.ts';
 import { caseRoutes } from './cases.ts';
 import { clockRoutes } from './clock.ts';
@@ -47,6 +48,7 @@ const resources: readonly Routes[] = [
   caseRoutes,
   caseMoves,
   caseProcess,
+  caseNotices,
   deliveryRoutes,
   postRoutes,
   policyRoutes,

@@ -220,6 +220,19 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
     return { at: { cases: id } };
   },
 
+  'POST /api/v1/cases/:id/notices/preview': async (house) => ({
+    at: { cases: await house.report() },
+    body: { kind: 'acknowledgement' },
+  }),
+  'POST /api/v1/cases/:id/notices': async (house) => ({
+    at: { cases: await house.report() },
+    body: { kind: 'needs-info', text: 'Which version?' },
+  }),
+  'POST /api/v1/cases/:id/duplicate': async (house) => ({
+    at: { cases: await house.report() },
+    body: { of: await house.report({}, 'ron@example.org') },
+  }),
+
   'POST /api/v1/deliveries/:id/retry': async (house) => {
     await house.report();
     return { at: { deliveries: await heldCopy(house) } };

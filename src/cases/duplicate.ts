@@ -1,0 +1,58 @@
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import type { Case } from '../store/schema.ts';
+import { describe, detailsOf } from './describe.ts';
+import { type Previewed, sendLetters, shownOf, toReporter, writeLetters } from './notices.ts';
+import { caseFor, caseKnownTo, take } from './step.ts';
+
+export interface Linked extends Previewed {
+  case: Case;
+  /** Who was added to those whom the other case credits; null for nobody. */
+  credited: string | null;
+}
+
+/**
+ * Says that a case was reported before, as another one: it ends here, and its reporter is told so, and nothing of the other. Each reporter
+ * goes on seeing his own thread alone. As he wishes, he is credited in the other case. Throws Refusal: `invalid` for a case that is its own
+ * duplicate, `conflict` where the other one is a duplicate or over, and what a step refuses.
+ */
+export async function linkDuplicate(
+  seams: Seams,
+  caseId: string,
+  { of, text }: { of: string; text: string | null },
+  expected?: number,
+): Promise<Linked> {
+  const { db, clock } = seams;
+  const seen = await caseFor(db, seams, caseId, 'reject', expected);
+  const original = await caseKnownTo(db, seams, of);
+  if (original.id === seen.id) throw new Refusal('invalid', 'A case is no duplicate of itself');
+  if (original.duplicate_of !== null) throw new Refusal('conflict', `${of} is itself a duplicate of ${original.duplicate_of}`);
+  if (original.aside === 'rejected') throw new Refusal('conflict', `${of} was rejected`);
+  const letters = await toReporter(seams, seen, seams.words.duplicate({ caseId, words: text }));
+  const written = await writeLetters(seams, seen, letters.letters);
+  // First, as it does nothing the second time: whoever is interrupted does it all again.
+  const credited = await credit(seams, seen, original);
+  const now = clock.now();
+  const changed = await take(seams, caseId, { step: 'reject', expected: seen.revision }, async (trx) => {
+    await sendLetters(trx, seams, written);
+    const to = {
+      aside: 'rejected' as const,
+      aside_at: now,
+      duplicate_of: original.id,
+      acknowledged_at: seen.acknowledged_at ?? now,
+    };
+    return { to, action: 'duplicate', detail: { of: original.id, posts: written.map(({ post }) => post.id) } };
+  });
+  return { ...shownOf(letters), case: changed, credited };
+}
+
+/** Who reported it again is credited as well, where he wants to be named and the other case is not out yet. */
+async function credit(seams: Seams, seen: Case, original: Case): Promise<string | null> {
+  const { reporter } = await detailsOf(seams, seen);
+  if (reporter.credit === null || reporter.anonymous || original.state === 'released') return null;
+  const name = reporter.credit;
+  const { credits } = await detailsOf(seams, original);
+  if (!credits.some((one) => one.name === name))
+    await describe(seams, original.id, { credits: [...credits, { name, role: 'reporter' }] });
+  return name;
+}

@@ -1,0 +1,374 @@
+import { DAY, toIso } from '../clock.ts';
+import { composeNotice, dressed } from '../delivery/compose.ts';
+import { type Addressee, eachContact } from '../delivery/copies.ts';
+import { insidersOf, OUTSIDE } from '../delivery/need-to-know.ts';
+import { send, type Written } from '../delivery/send.ts';
+import { sha256 } from '../embargo/bundle.ts';
+import { channelsOf, openParts } from '../embargo/contents.ts';
+import { planDispatch } from '../embargo/dispatch.ts';
+import { publicReaders, writeForthcoming } from '../embargo/forthcoming.ts';
+import { parseEntity } from '../mail/message.ts';
+import { viewOf } from '../mail/view.ts';
+import { clearReply, type Notice } from '../notices/templates.ts';
+import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
+import { isUnanswerable } from '../post/receipt.ts';
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import * as acknowledgements from '../store/acknowledgements.ts';
+import * as certificates from '../store/certificates.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import type { Case, List, PostKind } from '../store/schema.ts';
+import { reminderFacts } from './acknowledgements.ts';
+import { dueIn } from './clocks.ts';
+import { type Step, stageOf } from './state.ts';
+import { actorOf, caseFor, type Taken, take } from './step.ts';
+
+/*
+ * What a person has Curfew write in a case. Each kind is a row of a table: the step that it is, and a plan of who gets which words. A
+ * preview makes the same plan and shows it, so that what was seen is what is sent, while the case does not change.
+ */
+
+export const NOTICES = [
+  'acknowledgement',
+  'needs-info',
+  'not-a-vulnerability',
+  'status',
+  'second-notice',
+  'reminder',
+  'dispatch',
+  'forthcoming',
+] as const;
+export type NoticeKind = (typeof NOTICES)[number];
+/** Those that are sent here: a dispatch and the word to the public have moves of their own. */
+export type SentKind = Exclude<NoticeKind, 'dispatch' | 'forthcoming'>;
+
+export interface NoticeWish {
+  /** In the sender's own words; null for none. Of `forthcoming`: the mitigation. */
+  text: string | null;
+  /** The private list of a dispatch. */
+  list: string | null;
+}
+
+/** Somebody who gets it: sealed to the certificate with that fingerprint; null: in clear. */
+interface Reader {
+  addressee: Addressee;
+  fingerprint: string | null;
+}
+
+/** Somebody who does not, or not yet, and why: a reason of copies that are held, or `unproved`, `no-address`, `told-today`. */
+export interface Without {
+  address: string;
+  why: string;
+}
+
+interface Letter {
+  list: List;
+  kind: PostKind;
+  content: Buffer;
+  to: Reader[];
+}
+
+interface Plan {
+  letters: Letter[];
+  without: Without[];
+  /** What it changes of the case. */
+  to: Taken['to'];
+  /** Noted of those who get it, in the transaction. */
+  also?: (trx: Db) => Promise<void>;
+}
+
+interface Row {
+  step: Step;
+  /** Whether the sender has to say something in his own words. */
+  words: 'needed' | 'possible' | 'none';
+  plan: (seams: Seams, seen: Case, wish: NoticeWish) => Promise<Plan>;
+}
+
+const rows: Readonly<Record<NoticeKind, Row>> = {
+  acknowledgement: {
+    step: 'acknowledge',
+    words: 'possible',
+    plan: async (seams, seen, { text }) => {
+      const words = seams.words.acknowledged({ project: seams.project.name, caseId: seen.id, words: text });
+      return { ...(await toReporter(seams, seen, words)), to: { acknowledged_at: seams.clock.now() } };
+    },
+  },
+  'needs-info': {
+    step: 'ask',
+    words: 'needed',
+    plan: async (seams, seen, { text }) => {
+      const words = seams.words.question({ caseId: seen.id, words: text ?? '' });
+      const now = seams.clock.now();
+      // He who asks has read it. A leak stays a leak, whatever is asked.
+      const aside = seen.aside === null ? { aside: 'needs_info' as const, aside_at: now } : {};
+      return { ...(await toReporter(seams, seen, words)), to: { ...aside, acknowledged_at: seen.acknowledged_at ?? now } };
+    },
+  },
+  'not-a-vulnerability': {
+    step: 'reject',
+    words: 'needed',
+    plan: async (seams, seen, { text }) => {
+      const words = seams.words.notVulnerability({ caseId: seen.id, words: text ?? '' });
+      const now = seams.clock.now();
+      const to = { aside: 'rejected' as const, aside_at: now, acknowledged_at: seen.acknowledged_at ?? now };
+      return { ...(await toReporter(seams, seen, words)), to };
+    },
+  },
+  status: {
+    step: 'notify',
+    words: 'possible',
+    plan: async (seams, seen, { text }) => {
+      // An instant that one person alone has set may change.
+      const releaseAt = seen.scheduled_at === null ? null : seen.release_at;
+      const words = seams.words.status({ caseId: seen.id, stage: stageOf(seen), releaseAt, words: text });
+      return { ...(await toReporter(seams, seen, words)), to: {} };
+    },
+  },
+  'second-notice': { step: 'notify', words: 'none', plan: secondNotice },
+  reminder: { step: 'notify', words: 'none', plan: reminder },
+  dispatch: { step: 'dispatch', words: 'none', plan: dispatchPlan },
+  forthcoming: {
+    step: 'notify',
+    words: 'possible',
+    plan: async (seams, seen, { text }) => {
+      const list = await listOf(seams, seen);
+      const content = noticeEntity(await writeForthcoming(seams, seen, text));
+      const to = (await publicReaders(seams.db, seen)).map(({ address }): Reader => {
+        return { addressee: { audience: 'public', address }, fingerprint: null };
+      });
+      return { letters: [{ list, kind: 'forthcoming', content, to }], without: [], to: {} };
+    },
+  },
+};
+
+/** A mail as its readers would get it. */
+export interface Shown {
+  /** The list that it comes from. */
+  list: string;
+  subject: string;
+  text: string;
+  files: { name: string; sha256: string; size: number }[];
+  to: { address: string; fingerprint: string | null }[];
+}
+
+export interface Previewed {
+  mails: Shown[];
+  without: Without[];
+}
+
+/** What everybody would get; nothing is sent or changed. Throws what sending it would. */
+export async function previewNotice(seams: Seams, caseId: string, kind: NoticeKind, wish: NoticeWish): Promise<Previewed> {
+  const seen = await caseFor(seams.db, seams, caseId, rows[kind].step);
+  return shownOf(await planOf(seams, seen, kind, wish));
+}
+
+export interface SentNotice extends Previewed {
+  case: Case;
+}
+
+/**
+ * Sends a notice, and takes the step that it is. Throws Refusal: `invalid` for words that lack, `conflict` where nobody is to be told,
+ * `needs-person`, `incomplete`, and what a step refuses.
+ */
+export async function sendNotice(
+  seams: Seams,
+  caseId: string,
+  kind: SentKind,
+  wish: NoticeWish,
+  expected?: number,
+): Promise<SentNotice> {
+  const { step } = rows[kind];
+  const seen = await caseFor(seams.db, seams, caseId, step, expected);
+  if (actorOf(seams).personId === null) throw new Refusal('needs-person');
+  const plan = await planOf(seams, seen, kind, wish);
+  const written = await writeLetters(seams, seen, plan.letters);
+  const changed = await take(seams, caseId, { step, expected: seen.revision }, async (trx) => {
+    await sendLetters(trx, seams, written);
+    await plan.also?.(trx);
+    const posts = written.map(({ post }) => post.id);
+    return { to: plan.to, action: 'notice', detail: { kind, posts, without: plan.without.length } };
+  });
+  return { ...shownOf(plan), case: changed };
+}
+
+interface WrittenLetter extends Written {
+  to: Addressee[];
+}
+
+/** Sealed, and not in the database yet. */
+export async function writeLetters(seams: Seams, { id }: Case, letters: readonly Letter[]): Promise<WrittenLetter[]> {
+  return Promise.all(
+    letters.map(async ({ list, kind, content, to }) => {
+      const post = await writeNotice(seams, list, { kind, caseId: id }, content);
+      return { list, post, to: to.map(({ addressee }) => addressee) };
+    }),
+  );
+}
+
+export async function sendLetters(trx: Db, seams: Seams, letters: readonly WrittenLetter[]): Promise<void> {
+  for (const { to, ...written } of letters) await send(trx, seams, written, to);
+}
+
+async function planOf(seams: Seams, seen: Case, kind: NoticeKind, wish: NoticeWish): Promise<Plan> {
+  const { words, plan } = rows[kind];
+  const has = wish.text !== null && wish.text.trim() !== '';
+  if (words === 'needed' && !has) throw new Refusal('invalid', `The notice "${kind}" needs words of yours: give a text`);
+  if (words === 'none' && has) throw new Refusal('invalid', `The notice "${kind}" has no words of yours`);
+  const made = await plan(seams, seen, { ...wish, text: has ? wish.text : null });
+  const letters = made.letters.filter(({ to }) => to.length > 0);
+  if (letters.length === 0 && Object.keys(made.to).length === 0) {
+    const why = made.without.map((one) => `${one.address}: ${one.why}`).join(', ');
+    throw new Refusal('conflict', `Nobody is to be told that${why === '' ? '' : ` (${why})`}`);
+  }
+  return { ...made, letters };
+}
+
+export function shownOf({ letters, without }: Letters): Previewed {
+  const mails = letters.map(({ list, kind, content, to }): Shown => {
+    const { subject, content: body } = dressed(list, kind, composeNotice(content));
+    const { text, files } = viewOf(parseEntity(body));
+    return {
+      list: list.address,
+      subject,
+      text,
+      files: files.map(({ name, bytes }) => ({ name, sha256: sha256(bytes), size: bytes.length })),
+      to: to.map(({ addressee, fingerprint }) => ({ address: addressee.address, fingerprint })),
+    };
+  });
+  return { mails, without };
+}
+
+async function listOf({ db }: Seams, { id, list_id }: Case): Promise<List> {
+  const list = await lists.byId(db, list_id);
+  if (!list) throw new Error(`the list of ${id} is gone`);
+  return list;
+}
+
+export type Letters = Pick<Plan, 'letters' | 'without'>;
+
+/** Sealed where his certificate is known; else fixed words in clear, once a day, that say nothing but that there is an answer. */
+export async function toReporter(seams: Seams, seen: Case, words: Notice): Promise<Letters> {
+  const { db, pgp, clock, keyring } = seams;
+  const { reporter_address: address, reporter_certificate_id: certificateId } = seen;
+  if (address === null || (await isUnanswerable(db, address)))
+    return { letters: [], without: [{ address: address ?? '(the reporter)', why: 'no-address' }] };
+  const list = await listOf(seams, seen);
+  const certificate = certificateId === null ? undefined : await certificates.byId(db, certificateId);
+  if (certificate) {
+    const { id, fingerprint, data } = certificate;
+    const addressee: Addressee = { audience: 'reporter', address, certificateId: id };
+    const usable = await pgp.usable(data, clock.now());
+    const without = usable.usable ? [] : [{ address, why: usable.reason }];
+    return { letters: [{ list, kind: 'notice', content: noticeEntity(words), to: [{ addressee, fingerprint }] }], without };
+  }
+  if (await deliveries.wroteTo(db, address, ['reply-clear'], clock.now() - DAY))
+    return { letters: [], without: [{ address, why: 'told-today' }] };
+  const key = keyring.find(list.fingerprint);
+  if (!key) throw new Refusal('not-ready', undefined, `there is no key for ${list.address}`);
+  const content = noticeEntity(clearReply({ list: list.address }), [keyPart(list, key.certificate)]);
+  const to: Reader[] = [{ addressee: { audience: 'stranger', address }, fingerprint: null }];
+  return { letters: [{ list, kind: 'reply-clear', content, to }], without: [] };
+}
+
+interface ToMembers {
+  kind: PostKind;
+  words: (list: List) => Notice;
+  /** Of the contacts who had a dispatch: those alone. */
+  only?: ReadonlySet<string>;
+}
+
+/** To whoever had a dispatch of the case and may still know of it, through the list that brought it. */
+async function toMembers(seams: Seams, seen: Case, { kind, words, only }: ToMembers): Promise<Letters> {
+  const { db } = seams;
+  const all = await deliveries.dispatchedTo(db, seen.id);
+  const had = all.filter(({ id }) => only?.has(id) ?? true);
+  const made: Letters = { letters: [], without: [] };
+  for (const listId of new Set(had.map((row) => row.listId))) {
+    const list = await lists.byId(db, listId);
+    if (!list) continue;
+    const through = had.filter((row) => row.listId === listId);
+    const inside = await insidersOf(db, seen.id, through);
+    const active = new Map((await contacts.activeOfList(db, listId)).map((contact) => [contact.id, contact]));
+    const readers = inside.flatMap(({ id }) => active.get(id) ?? []);
+    const outside = through.filter((row) => !readers.some(({ id }) => id === row.id));
+    for (const row of outside) made.without.push({ address: row.address, why: inside.includes(row) ? 'not-active' : OUTSIDE });
+    made.without.push(...(await heldOf(seams, readers)));
+    made.letters.push({ list, kind, content: noticeEntity(words(list)), to: readers.map(readerOf) });
+  }
+  return made;
+}
+
+function readerOf(contact: contacts.ListContact): Reader {
+  const [addressee] = eachContact([contact]) as [Addressee];
+  return { addressee, fingerprint: contact.certificate?.fingerprint ?? null };
+}
+
+/** Those whose copies would wait, for their certificates. */
+async function heldOf({ pgp, clock }: Seams, people: readonly contacts.ListContact[]): Promise<Without[]> {
+  const judged = await Promise.all(
+    people.map(async ({ address, certificate }): Promise<Without | null> => {
+      if (certificate === null) return { address, why: 'no-certificate' };
+      const answer = await pgp.usable(certificate.data, clock.now());
+      return answer.usable ? null : { address, why: answer.reason };
+    }),
+  );
+  return judged.filter((one) => one !== null);
+}
+
+/** The final text, to everybody who had the dispatch; it counts for that text alone. */
+async function secondNotice(seams: Seams, seen: Case): Promise<Plan> {
+  const { release_at: releaseAt } = seen;
+  if (seen.noticed_at === null) throw new Refusal('incomplete', 'Distributors were not sent the case yet: dispatch it first');
+  if (seen.patch_set !== seen.distributed_set)
+    throw new Refusal('incomplete', 'The patches are not those that distributors were sent: dispatch these first');
+  const { draft, patches } = await openParts(seams, seen);
+  if (!draft || releaseAt === null || seen.scheduled_at === null)
+    throw new Refusal('incomplete', 'The text for the public lacks, or its instant is not approved');
+  const words = () => seams.words.prenotice({ caseId: seen.id, ...draft, releaseAt, channels: channelsOf(seen), patches });
+  const due = dueIn(seams.project, seen)['second-notice'];
+  const now = seams.clock.now();
+  if (due && now > due.at)
+    throw new Refusal(
+      'policy-violated',
+      `The policy ${due.policy} wants the second notice earlier before the release at ${toIso(releaseAt)}: move the release first`,
+    );
+  return {
+    ...(await toMembers(seams, seen, { kind: 'prenotice', words })),
+    to: { prenoticed_at: now, prenoticed_draft_id: seen.draft_post_id },
+  };
+}
+
+async function reminder(seams: Seams, seen: Case): Promise<Plan> {
+  const { db, clock } = seams;
+  const copies = await acknowledgements.ofCase(db, seen.id);
+  const last = new Map<string, acknowledgements.Receipt>();
+  for (const copy of copies) if (!last.has(copy.contactId)) last.set(copy.contactId, copy);
+  const silent = [...last.values()].filter(({ status }) => status === null);
+  const sentAt = Math.min(...silent.map((copy) => copy.sentAt));
+  const made = await toMembers(seams, seen, {
+    kind: 'notice',
+    words: ({ address }) => seams.words.reminder(reminderFacts(seen, address, sentAt)),
+    only: new Set(silent.map(({ contactId }) => contactId)),
+  });
+  return {
+    ...made,
+    to: {},
+    also: async (trx) => {
+      for (const { deliveryId } of silent)
+        await acknowledgements.remind(trx, { caseId: seen.id, deliveryId, dueAt: clock.now(), now: clock.now() });
+    },
+  };
+}
+
+async function dispatchPlan(seams: Seams, seen: Case, { list: address }: NoticeWish): Promise<Plan> {
+  if (address === null) throw new Refusal('invalid', 'Through which private list? Name it');
+  const { list, content, recipients, unproved } = await planDispatch(seams, seen, address);
+  const without = [
+    ...unproved.map((contact) => ({ address: contact.address, why: 'unproved' })),
+    ...(await heldOf(seams, recipients)),
+  ];
+  return { letters: [{ list, kind: 'dispatch', content, to: recipients.map(readerOf) }], without, to: {} };
+}

@@ -1,0 +1,222 @@
+import { describe, expect, test } from 'vitest';
+import { acknowledge, remindSilent } from '../../src/cases/acknowledgements.ts';
+import { describe as describeCase, detailsOf } from '../../src/cases/describe.ts';
+import { linkDuplicate } from '../../src/cases/duplicate.ts';
+import { type NoticeWish, previewNotice, sendNotice } from '../../src/cases/notices.ts';
+import { stageOf } from '../../src/cases/state.ts';
+import { DAY, HOUR } from '../../src/clock.ts';
+import { approve } from '../../src/embargo/approve.ts';
+import { presentPatchSet } from '../../src/embargo/contents.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
+import { addPatch, setText } from '../../src/embargo/schedule.ts';
+import { fieldText, parseEntity } from '../../src/mail/message.ts';
+import { viewOf } from '../../src/mail/view.ts';
+import type { Seams } from '../../src/seams.ts';
+import * as acknowledgements from '../../src/store/acknowledgements.ts';
+import * as certificates from '../../src/store/certificates.ts';
+import type { Acknowledged } from '../../src/store/schema.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { actor, armed, caseOf, PATCH, reasonOf } from '../embargo/armed.ts';
+import { listCertificate } from '../post/arrive.ts';
+import { sealedReport } from '../post/sealed-report.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { makeParty, openCopy, type Party } from '../support/party.ts';
+
+const none: NoticeWish = { text: null, list: null };
+const saying = (text: string): NoticeWish => ({ text, list: null });
+
+eachEngine((engine) => {
+  const build = housing();
+  const open = async () => build((await engine.open()).db);
+  const as = (house: House, { contactId, address }: Person): Seams => ({
+    ...house,
+    by: { type: 'person', id: contactId, name: address, via: null },
+    role: 'team',
+  });
+  /** What came to that person since the last time, opened with his key. */
+  const mailsTo = async (
+    house: House,
+    to: Party,
+    list: string,
+    sent?: Awaited<ReturnType<ReturnType<typeof outbox>['drain']>>,
+  ) => {
+    const all = sent ?? (await outbox(house).drain());
+    return Promise.all(
+      all
+        .filter((mail) => mail.to === to.address)
+        .map(async ({ raw }) => {
+          const { entity } = await openCopy(raw, to, listCertificate(house, list), house.clock.now());
+          const parsed = parseEntity(entity);
+          return { subject: fieldText(parsed, 'subject'), text: viewOf(parsed).text };
+        }),
+    );
+  };
+
+  describe('to the reporter', () => {
+    test('a person acknowledges, asks, and says where it stands: what was shown is what arrives, under his key', async () => {
+      const house = await open();
+      const [lena] = house.team;
+      const rita = await makeParty('rita@example.org');
+      const id = await sealedReport(house, rita);
+      await outbox(house).drain();
+      const shown = await previewNotice(as(house, lena), id, 'acknowledgement', saying('We can see it.'));
+      expect(shown.mails).toMatchObject([
+        { list: LISTS.security, to: [{ address: rita.address, fingerprint: rita.fingerprint }], files: [] },
+      ]);
+      expect([(await caseOf(house, id)).acknowledged_at, await outbox(house).drain()]).toEqual([null, []]);
+      const { case: read } = await sendNotice(as(house, lena), id, 'acknowledgement', saying('We can see it.'));
+      expect(read).toMatchObject({ acknowledged_at: house.clock.now() });
+      const [mail, ...more] = await mailsTo(house, rita, LISTS.security);
+      expect([mail?.subject, more]).toEqual([shown.mails[0]?.subject, []]);
+      expect(mail?.text).toContain(shown.mails[0]?.text);
+      expect(mail?.text).toContain('We can see it.');
+      expect(await reasonOf(sendNotice(as(house, lena), id, 'acknowledgement', none))).toBe('conflict');
+      expect(await reasonOf(sendNotice(as(house, lena), id, 'needs-info', none))).toBe('invalid');
+      expect(stageOf((await sendNotice(as(house, lena), id, 'needs-info', saying('Which version?'))).case)).toBe('needs_info');
+      await sendNotice(as(house, lena), id, 'status', none);
+      const told = (await mailsTo(house, rita, LISTS.security)).map(({ text }) => text).join('\n');
+      expect(told).toContain('Which version?');
+      expect(told).toContain('no date of release yet');
+    });
+
+    test('who has no certificate gets fixed words that say nothing, once a day', async () => {
+      const house = await open();
+      const [lena] = house.team;
+      const id = await house.report();
+      await outbox(house).drain();
+      await sendNotice(as(house, lena), id, 'needs-info', saying('Does the frobnicator crash?'));
+      const [mail, ...more] = await outbox(house).drain();
+      expect(more).toEqual([]);
+      expect(mail?.raw.toString()).toContain('Subject: Your mail to security@orbit.example');
+      expect(mail?.raw.toString()).not.toMatch(/frobnicator|ORBIT-2026|vulnerab|report/i);
+      const again = await sendNotice(as(house, lena), id, 'not-a-vulnerability', saying('It is meant to.'));
+      expect([again.mails, again.without]).toEqual([[], [{ address: 'rita@example.org', why: 'told-today' }]]);
+      expect(stageOf(again.case)).toBe('rejected');
+      expect(await outbox(house).drain()).toEqual([]);
+    });
+
+    test('a second report of the same ends in the first; each reporter sees his own, and both are credited', async () => {
+      const house = await open();
+      const [lena] = house.team;
+      const first = await house.report();
+      const ron = await makeParty('ron@example.org');
+      const second = await sealedReport(house, ron);
+      await describeCase(house, second, { reporter: { wishedAt: null, credit: 'Ron', anonymous: false } });
+      await outbox(house).drain();
+      expect(await reasonOf(linkDuplicate(as(house, lena), second, { of: second, text: null }))).toBe('invalid');
+      expect(await reasonOf(linkDuplicate(as(house, lena), second, { of: 'ORBIT-2026-9999', text: null }))).toBe('not-found');
+      const linked = await linkDuplicate(as(house, lena), second, { of: first, text: null });
+      expect([linked.credited, linked.case.duplicate_of, stageOf(linked.case)]).toEqual(['Ron', first, 'rejected']);
+      const sent = await outbox(house).drain();
+      expect(sent.map(({ to }) => to)).toEqual(['ron@example.org']);
+      const [mail] = await mailsTo(house, ron, LISTS.security, sent);
+      expect(mail?.text).toContain('We know of this already');
+      expect(`${mail?.subject}${mail?.text}`).not.toMatch(new RegExp(`${first}|rita`, 'i'));
+      expect((await detailsOf(house, await caseOf(house, first))).credits).toEqual([{ name: 'Ron', role: 'reporter' }]);
+      expect(await reasonOf(linkDuplicate(as(house, lena), first, { of: second, text: null }))).toBe('conflict');
+    });
+  });
+
+  describe('to distributors', () => {
+    /** A case that they were sent, and nothing that waits. */
+    const sent = async (house: House) => {
+      const { id } = await armed(house, house.clock.now() + 7 * DAY);
+      await dispatch(house, id, LISTS.distributors);
+      await outbox(house).drain();
+      return id;
+    };
+
+    test('a dispatch is shown before with its files, and with those who do not get it', async () => {
+      const house = await open();
+      const [alpha, beta] = house.members;
+      const { id } = await armed(house);
+      await house.db.updateTable('contacts').set({ proved_at: null }).where('id', '=', beta.contactId).execute();
+      const { mails, without } = await previewNotice(house, id, 'dispatch', { text: null, list: LISTS.distributors });
+      expect(mails).toMatchObject([
+        {
+          list: LISTS.distributors,
+          to: [{ address: alpha.address, fingerprint: alpha.fingerprint }],
+          files: [{ name: PATCH.name, size: PATCH.bytes.length }],
+        },
+      ]);
+      expect(mails[0]?.text).toContain('EMBARGOED until');
+      expect(without).toEqual([{ address: beta.address, why: 'unproved' }]);
+      expect((await caseOf(house, id)).noticed_at).toBeNull();
+    });
+
+    test('other patches are a revision that says which one it supersedes', async () => {
+      const house = await open();
+      const [alpha] = house.members;
+      const id = await sent(house);
+      house.clock.moveTo(house.clock.now() + HOUR);
+      await addPatch(house, id, { name: 'more.patch', bytes: Buffer.from('--- a\n+++ b\n') });
+      const set = await presentPatchSet(house.db, id);
+      await approve(house, id, set ?? '', await actor(house, house.team[0]));
+      await dispatch(house, id, LISTS.distributors);
+      const [mail] = await mailsTo(house, alpha, LISTS.distributors);
+      expect(mail?.subject).toContain('Revision 2: ');
+      expect(mail?.text).toContain('revision 2. It supersedes revision 1');
+      const receipts = await acknowledgements.ofCase(house.db, id);
+      expect(receipts.map(({ address, revision }) => `${address} ${revision}`)).toEqual(
+        house.members.flatMap(({ address }) => [`${address} 2`, `${address} 1`]),
+      );
+    });
+
+    test('the second notice carries the final text, and counts for that one alone', async () => {
+      const house = await open();
+      const [lena] = house.team;
+      const id = await sent(house);
+      await setText(house, id, { subject: 'Frobnicator', text: 'The very last words.\n' });
+      const { case: told, mails } = await sendNotice(as(house, lena), id, 'second-notice', none);
+      expect(mails.flatMap(({ to }) => to.map(({ address }) => address)).sort()).toEqual(house.members.map((one) => one.address));
+      expect(stageOf(told)).toBe('prenoticed');
+      const copies = await outbox(house).drain();
+      for (const member of house.members) {
+        const [mail] = await mailsTo(house, member, LISTS.distributors, copies);
+        expect(mail?.text).toContain('> The very last words.');
+      }
+      expect(stageOf(await setText(house, id, { subject: 'Frobnicator', text: 'Or not.\n' }))).toBe('distributed');
+    });
+
+    test('nobody is told a second time who was not told before, nor who may not know any more', async () => {
+      const house = await open();
+      const [lena] = house.team;
+      const [alpha, beta] = house.members;
+      const { id: fresh } = await armed(house);
+      expect(await reasonOf(sendNotice(as(house, lena), fresh, 'second-notice', none))).toBe('incomplete');
+      const id = await sent(house);
+      await house.db.updateTable('members').set({ state: 'suspended' }).where('organisation', '=', 'Beta').execute();
+      const { mails, without } = await sendNotice(as(house, lena), id, 'second-notice', none);
+      expect(mails.flatMap(({ to }) => to.map(({ address }) => address))).toEqual([alpha.address]);
+      expect(without).toEqual([{ address: beta.address, why: 'not-active' }]);
+    });
+
+    test('who says nothing for a day is asked once; to say that one is not affected is something else', async () => {
+      const house = await open();
+      const [alpha, beta] = house.members;
+      const id = await sent(house);
+      const [signer] = await certificates.byKeyIds(house.db, [alpha.fingerprint.slice(-16)]);
+      if (!signer) throw new Error('alpha has no certificate');
+      const say = (status: Acknowledged) => acknowledge(house, signer, id, status);
+      await say('acknowledged');
+      house.clock.moveTo(house.clock.now() + DAY - 1);
+      expect(await remindSilent(house)).toBe(false);
+      house.clock.moveTo(house.clock.now() + 1);
+      expect(await remindSilent(house)).toBe(true);
+      const copies = await outbox(house).drain();
+      expect(copies.map(({ to }) => to)).toEqual([beta.address]);
+      const [mail] = await mailsTo(house, beta, LISTS.distributors, copies);
+      expect(mail?.text).toContain(`acknowledge ${id} not affected`);
+      house.clock.moveTo(house.clock.now() + 7 * HOUR);
+      expect(await remindSilent(house)).toBe(false);
+      const states = async () => (await acknowledgements.ofCase(house.db, id)).map(({ status }) => status);
+      expect(await states()).toEqual(['acknowledged', null]);
+      await say('not_affected');
+      await say('acknowledged');
+      expect(await states()).toEqual(['not_affected', null]);
+      await say('problem');
+      expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(house.team.map(({ address }) => address).sort());
+    });
+  });
+});
