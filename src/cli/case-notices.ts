@@ -3,7 +3,8 @@ import type { Static } from 'typebox';
 import { AcknowledgementsView, DuplicateLinked, NoticeSent, NoticeView } from '../http/schemas.ts';
 import { connect, type RemoteOptions, remoteCommand } from './client.ts';
 import { readText } from './file.ts';
-import { columns, print, printable } from './local.ts';
+import { columns, print } from './local.ts';
+import { printable } from './printable.ts';
 
 interface NoticeOptions extends RemoteOptions {
   kind: string;

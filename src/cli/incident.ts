@@ -2,7 +2,8 @@ import { type Command, Option } from 'commander';
 import type { Static } from 'typebox';
 import { IncidentView } from '../http/schemas.ts';
 import { connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
-import { columns, print, printable } from './local.ts';
+import { columns, print } from './local.ts';
+import { printable } from './printable.ts';
 
 type View = Static<typeof IncidentView>;
 

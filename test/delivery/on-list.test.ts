@@ -78,9 +78,21 @@ eachEngine((engine) => {
       const list = await lists.byAddress(house.db, LISTS.distributors);
       const [roster] = await certificates.byKeyIds(house.db, [keyIdOf(alpha.fingerprint)]);
       if (!list || !roster) throw new Error('a list and a certificate');
-      await acts.subscribe({ seams: house, list, roster, team: false, project: 'orbit', enclosed: [], room: 0 }, {
-        name: 'subscribe',
-      } as never);
+      await acts.subscribe(
+        {
+          seams: house,
+          list,
+          roster,
+          team: false,
+          project: 'orbit',
+          enclosed: [],
+          room: 0,
+          mail: { postId: '', file: async () => {} },
+        },
+        {
+          name: 'subscribe',
+        } as never,
+      );
       expect(await toMembers()).toEqual([alpha.address]);
     });
 
