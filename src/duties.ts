@@ -8,17 +8,18 @@ export interface Duty {
   run(): Promise<boolean>;
 }
 
-/** How often it is looked: what these do is counted in days. */
+/** How often it is looked at what is counted in days. */
 const OFTEN = HOUR;
 const RETRY = MINUTE;
 
-/** Runs each duty at the beginning and then every hour. One that fails keeps no other from running, and is tried again soon. */
+/** Runs each duty at the beginning and then `every` so often. One that fails keeps no other from running, and is tried again soon. */
 export async function dutyLoop(
   duties: readonly Duty[],
   alarm: Alarm,
   queued: () => void,
   log: Log,
   signal: AbortSignal,
+  every: number = OFTEN,
 ): Promise<void> {
   while (!signal.aborted) {
     let failed = false;
@@ -30,6 +31,6 @@ export async function dutyLoop(
         log.error({ err: error, duty: name }, 'a duty could not be done, and is tried again in a minute');
       }
     }
-    await alarm.sleep(failed ? RETRY : OFTEN, signal);
+    await alarm.sleep(failed ? Math.min(RETRY, every) : every, signal);
   }
 }

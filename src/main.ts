@@ -3,11 +3,13 @@ import { SYSTEM } from './audit/entry.ts';
 import { signHead } from './audit/heads.ts';
 import { createRefusals, type Refusals } from './audit/refusals.ts';
 import { remindSilent } from './cases/acknowledgements.ts';
-import { type Clock, createAlarm, DAY, HOUR, type Instant, SECOND } from './clock.ts';
+import { remind } from './cases/remind.ts';
+import { type Clock, createAlarm, DAY, HOUR, type Instant, MINUTE, SECOND } from './clock.ts';
 import { type Config, ConfigError, readClientSecret } from './config.ts';
 import { deliveryLoop } from './delivery/work.ts';
 import { type Duty, dutyLoop } from './duties.ts';
 import { createWatch, openClock, watchLoop } from './embargo/clock-watch.ts';
+import { endLongest } from './embargo/dead-man.ts';
 import { tellIncidents } from './embargo/incidents.ts';
 import { releaseLoop } from './embargo/loop.ts';
 import { allPolicies, type OwnPolicies } from './embargo/presets.ts';
@@ -143,6 +145,7 @@ async function build(
   };
   const releasing = createAlarm(clock);
   const dutyAlarm = createAlarm(clock);
+  const deadlineAlarm = createAlarm(clock);
   const believedAgain = () => {
     queued();
     releasing.ring();
@@ -164,6 +167,7 @@ async function build(
     // Neither waits for the other duties: somebody is to know at once, and what is under embargo is learned before it is asked for.
     dutyLoop([{ name: 'incidents', run: () => tellIncidents(seams) }], incidentAlarm, queued, log, stopping.signal),
     dutyLoop([{ name: 'recognition', run: () => learn(watched) }], createAlarm(clock), queued, log, stopping.signal),
+    dutyLoop(deadlinesOf(seams, log), deadlineAlarm, queued, log, stopping.signal, MINUTE),
   ]);
   undo.push(async () => {
     stopping.abort();
@@ -209,6 +213,7 @@ async function build(
       queued();
       releasing.ring();
       dutyAlarm.ring();
+      deadlineAlarm.ring();
     },
     reload: () => smtp.reload(),
   };
@@ -255,6 +260,14 @@ function dutiesOf(seams: Seams, { project, audit }: Config, refusals: Refusals):
     { name: 'audit head', run: async () => (await signHead(seams, head)) !== null },
     { name: 'sign-ins', run: () => forgetSignIns(seams).then(() => false) },
     { name: 'idempotency keys', run: () => idempotency.purge(seams.db, seams.clock.now()).then(() => false) },
+  ];
+}
+
+/** What is due to the minute. */
+function deadlinesOf(seams: Seams, log: Log): Duty[] {
+  return [
+    { name: 'deadlines', run: () => remind(seams) },
+    { name: 'longest embargo', run: () => endLongest(seams, log) },
   ];
 }
 

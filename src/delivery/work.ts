@@ -1,8 +1,11 @@
 import { record } from '../audit/record.ts';
 import { type Alarm, type Instant, MINUTE, newId, randomFraction, SECOND } from '../clock.ts';
+import { sha256 } from '../embargo/bundle.ts';
 import { isTrusted } from '../embargo/clock-watch.ts';
-import { forthcomingGate, type GateAnswer, gate } from '../embargo/gate.ts';
+import { forthcomingGate, type GateAnswer, gate, minimalGate } from '../embargo/gate.ts';
 import type { Log } from '../log.ts';
+import { minimal } from '../notices/templates.ts';
+import { noticeEntity } from '../notices/write.ts';
 import { kinds } from '../post/kinds.ts';
 import { asRefusal, Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -11,6 +14,7 @@ import type { Db } from '../store/database.ts';
 import type { Settlement } from '../store/deliveries.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
+import * as minimalNotices from '../store/minimal-notices.ts';
 import * as posts from '../store/posts.ts';
 import type { Delivery, PostKind } from '../store/schema.ts';
 import { nextAttempt } from './backoff.ts';
@@ -261,7 +265,9 @@ const AGAIN = MINUTE;
  * clock says no (it was set back after the release, or a hand wrote `released` too early), the copy waits for the instant;
  * anything else waits for a person.
  */
-async function gateAnswer(seams: Seams, { post, digest }: Opened, copy: Delivery): Promise<Settlement | null> {
+async function gateAnswer(seams: Seams, opened: Opened, copy: Delivery): Promise<Settlement | null> {
+  const { post, digest } = opened;
+  if (post.kind === 'minimal') return minimalAnswer(seams, opened, copy);
   if (copy.audience !== 'public' && !forPublic.has(post.kind)) return null;
   const { db, clock } = seams;
   const about = copy.case_id ? await cases.byId(db, copy.case_id) : undefined;
@@ -276,6 +282,29 @@ async function gateAnswer(seams: Seams, { post, digest }: Opened, copy: Delivery
   if (answer.reason === 'clock-suspect') return { state: 'deferred', reason: answer.reason, response: null, until: now + AGAIN };
   if (!isForthcoming && about.state === 'released' && about.release_at !== null && now < about.release_at)
     return { state: 'deferred', reason: answer.reason, response: null, until: about.release_at };
+  return { state: 'held', reason: answer.reason, response: null };
+}
+
+/** The same of what tells the public that the longest embargo of a case has ended. */
+async function minimalAnswer(
+  { db, clock, project }: Seams,
+  { post, digest }: Opened,
+  copy: Delivery,
+): Promise<Settlement | null> {
+  const about = copy.case_id ? await cases.byId(db, copy.case_id) : undefined;
+  const notice = about && (await minimalNotices.ofCase(db, about.id));
+  const keeper = about && (await lists.byId(db, about.list_id));
+  if (!about || !notice || !keeper || copy.audience !== 'public')
+    return { state: 'held', reason: 'not-released', response: null };
+  const facts = { project: project.name, since: about.received_at, endedAt: notice.not_before, ask: keeper.address };
+  const now = clock.now();
+  const trusted = await isTrusted({ db, clock });
+  const fixed = sha256(noticeEntity(minimal(facts)));
+  const answer = minimalGate({ case: about, notice, going: { postId: post.id, digest }, fixed, now, trusted });
+  if (answer.open) return null;
+  if (answer.reason === 'clock-suspect') return { state: 'deferred', reason: answer.reason, response: null, until: now + AGAIN };
+  if (answer.reason === 'not-released' && now < notice.not_before)
+    return { state: 'deferred', reason: answer.reason, response: null, until: notice.not_before };
   return { state: 'held', reason: answer.reason, response: null };
 }
 

@@ -1,6 +1,6 @@
 import { type Instant, toIso } from '../clock.ts';
 import type { Reason } from '../refusal.ts';
-import type { Case } from '../store/schema.ts';
+import type { Case, MinimalNotice } from '../store/schema.ts';
 import { sha256 } from './bundle.ts';
 
 export interface Approval {
@@ -89,6 +89,27 @@ export function forthcomingGate({ case: about, approvals, going, trusted }: Fort
 export function forthcomingHash(of: { caseId: string; releaseAt: Instant; postId: string; digest: string }): string {
   const written = ['curfew forthcoming 1', of.caseId, of.postId, of.digest, toIso(of.releaseAt)];
   return sha256(Buffer.from(JSON.stringify(written)));
+}
+
+/** What tells the public that the longest embargo of a case has ended. */
+export interface MinimalAttempt {
+  case: Pick<Case, 'id' | 'aside'>;
+  /** What the move at that instant wrote down; undefined where there was none. */
+  notice: Pick<MinimalNotice, 'case_id' | 'post_id' | 'digest' | 'not_before'> | undefined;
+  going: { postId: string; digest: string };
+  /** SHA-256 of the fixed words, made anew. */
+  fixed: string;
+  now: Instant;
+  trusted: boolean;
+}
+
+/** It goes at that instant or later, and only as the fixed words that it has. */
+export function minimalGate({ case: about, notice, going, fixed, now, trusted }: MinimalAttempt): GateAnswer {
+  if (about.aside === 'withdrawn' || about.aside === 'rejected') return shut('withdrawn');
+  if (notice?.post_id !== going.postId || notice.case_id !== about.id) return shut('not-released');
+  if (going.digest !== notice.digest || going.digest !== fixed) return shut('approval-voided');
+  if (!trusted) return shut('clock-suspect');
+  return now < notice.not_before ? shut('not-released') : { open: true };
 }
 
 function shut(reason: Reason): GateAnswer {

@@ -1,15 +1,10 @@
-import { record } from '../audit/record.ts';
 import { type Alarm, MINUTE, SECOND } from '../clock.ts';
-import { eachContact, team } from '../delivery/copies.ts';
-import { send } from '../delivery/send.ts';
 import type { Log } from '../log.ts';
-import { overdue } from '../notices/templates.ts';
-import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { asRefusal, type Reason } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
-import * as lists from '../store/lists.ts';
 import type { Case } from '../store/schema.ts';
+import { armApproved, pageOverdue } from './dead-man.ts';
 import { release } from './release.ts';
 
 /** The database is the truth and the timer a hint: however far the next instant is, it is looked up again after this. */
@@ -29,6 +24,7 @@ export async function releaseLoop(
 ): Promise<void> {
   while (!signal.aborted) {
     try {
+      await armDue(seams, log);
       const wait = await releaseDue(seams, released, log);
       await tellOverdue(seams, log, released);
       await alarm.sleep(wait, signal);
@@ -61,12 +57,21 @@ async function releaseDue(seams: Seams, released: () => void, log: Log): Promise
   return wait > 0 ? Math.min(wait, LONGEST_SLEEP) : RETRY;
 }
 
-/** Once for each case: the instant has passed, and two people have not approved. */
+/** The instant has passed, and two people have not approved: everybody is told, again and again. */
 async function tellOverdue(seams: Seams, log: Log, told: () => void): Promise<void> {
-  for (const late of await cases.untoldOverdue(seams.db, seams.clock.now())) {
-    log.error({ case: late.id }, 'a case is overdue: it lacks approvals');
+  for (const late of await cases.overdue(seams.db, seams.clock.now())) {
     await tell(seams, late, 'Two different people of the team have to approve what stands there.', log, told);
   }
+}
+
+/** What two people approved is released at its instant although nobody armed it. */
+async function armDue(seams: Seams, log: Log): Promise<void> {
+  for (const late of await cases.overdue(seams.db, seams.clock.now()))
+    try {
+      if (await armApproved(seams, late)) log.warn({ case: late.id }, 'armed: two people approved it, and nobody else did');
+    } catch (error) {
+      log.error({ err: error, case: late.id }, 'a case that is approved could not be armed');
+    }
 }
 
 const DAMAGED = 'What is kept of it is not what was approved, or cannot be opened. Set its text or patches again and approve.';
@@ -75,7 +80,6 @@ const outside = (reason: Reason) =>
   `The release fails and is tried again every second. Reason: ${reason}; the server's log has more.`;
 
 async function tellStuck(seams: Seams, due: Case, reason: Reason, log: Log, told: () => void): Promise<void> {
-  if (due.overdue_told_at !== null) return;
   const damaged = reason === 'approval-voided' || reason === 'cannot-open';
   if (!damaged && seams.clock.now() - (due.release_at ?? 0) < LATE) return;
   const why = damaged ? DAMAGED : reason === 'clock-suspect' ? DOUBT : outside(reason);
@@ -85,22 +89,10 @@ async function tellStuck(seams: Seams, due: Case, reason: Reason, log: Log, told
 /** What cannot be said of one case must not hold another one up. */
 async function tell(seams: Seams, about: Case, why: string, log: Log, told: () => void): Promise<void> {
   try {
-    await writeOverdue(seams, about, why);
+    if (!(await pageOverdue(seams, about, why))) return;
+    log.error({ case: about.id }, 'a case is overdue');
     told();
   } catch (error) {
     log.error({ err: error, case: about.id }, 'the team could not be told that a case is overdue');
   }
-}
-
-async function writeOverdue(seams: Seams, about: Case, why: string): Promise<void> {
-  const { db, clock } = seams;
-  const list = await lists.byId(db, about.list_id);
-  if (!list || about.release_at === null) return;
-  const words = overdue({ caseId: about.id, releaseAt: about.release_at, why });
-  const post = await writeNotice(seams, list, { kind: 'alert', caseId: about.id }, noticeEntity(words));
-  await db.transaction().execute(async (trx) => {
-    if (!(await cases.markOverdueTold(trx, about, clock.now()))) return;
-    await send(trx, seams, { list, post }, eachContact(await team(trx)));
-    await record(trx, seams, { action: 'case.tell-overdue', subject: `case:${about.id}`, detail: { post: post.id } });
-  });
 }

@@ -79,9 +79,16 @@ async function publicPost(seams: Seams, about: Case, keeper: List, { draft, patc
   return { post, copies: (db) => publicCopies(seams, db, about, post) };
 }
 
-async function publicCopies({ clock }: Seams, db: Db, about: Case, post: NewPost): Promise<NewDelivery[]> {
+/** A copy for each recipient of each channel. Throws `conflict` where a list is gone. */
+export async function publicCopies(
+  { clock }: Pick<Seams, 'clock'>,
+  db: Db,
+  about: Pick<Case, 'id' | 'channels'>,
+  post: Pick<NewPost, 'id'>,
+  channels: readonly string[] = channelsOf(about),
+): Promise<NewDelivery[]> {
   const copies: NewDelivery[] = [];
-  for (const address of channelsOf(about)) {
+  for (const address of channels) {
     const list = await lists.byAddress(db, address);
     if (!list) throw new Refusal('conflict', `The public list ${address} is gone`);
     for (const { address: to, kind } of await recipients.ofList(db, list.id)) {

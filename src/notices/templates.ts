@@ -1,3 +1,4 @@
+import type { Matter } from '../cases/reminders.ts';
 import { type Instant, toIso } from '../clock.ts';
 import type { ClockWhy, MemberState } from '../store/schema.ts';
 
@@ -326,13 +327,14 @@ export function stuckCopies(copies: readonly StuckCopy[]): Notice {
   ]);
 }
 
-/** To the team: the instant has come and the case cannot go out. */
-export function overdue(facts: { caseId: string; releaseAt: Instant; why: string }): Notice {
+/** To the team: the instant has come and the case cannot go out. `nextAt`: when this is said again. */
+export function overdue(facts: { caseId: string; releaseAt: Instant; why: string; nextAt: Instant }): Notice {
   return notice(`[${facts.caseId}] OVERDUE: the release instant has passed`, [
     `Case ${facts.caseId} was to be released at ${when(facts.releaseAt)} and is not.`,
     '',
     facts.why,
     'It is released as soon as that is mended.',
+    `Until then this is said again, the next time at ${when(facts.nextAt)}.`,
   ]);
 }
 
@@ -724,5 +726,65 @@ export function handoverAsked(facts: { caseId: string; from: string }): Notice {
     `${facts.from} asks you to lead case ${facts.caseId}. Until you take it over, nothing changes:`,
     '',
     `  curfew case take-over ${facts.caseId}`,
+  ]);
+}
+
+const OWED: Readonly<Record<Matter, string>> = {
+  lead: 'somebody has to lead it: curfew case lead CASE',
+  acknowledge: 'a person has to answer the reporter',
+  'take-over': 'whoever was asked to lead it has to take it over, or to say no: curfew case take-over CASE',
+  forthcoming: 'the public has to be told that a fix will come',
+  schedule: 'its release has to be set: the longest embargo ends then',
+  notice: 'distributors have to be told',
+  'second-notice': 'distributors have to have the final text',
+  approve: 'two different people have to approve what will be published: curfew case bundle CASE',
+  leak: 'it has leaked: somebody has to decide whether it is released early',
+  retrospective: 'its retrospective is to be written: curfew case retrospective CASE',
+};
+
+/** Of the levels of a reminder: before the deadline, at it, and well after it. */
+const DUE = ['Due', 'DUE NOW', 'OVERDUE'] as const;
+
+/** To those of the team who owe something in a case, and when that does not help, to others. */
+export function deadline(facts: { caseId: string; level: 0 | 1 | 2; due: readonly { what: Matter; dueAt: Instant }[] }): Notice {
+  const { caseId, level, due } = facts;
+  return notice(`[${caseId}] ${DUE[level]}: ${due.map(({ what }) => what).join(', ')}`, [
+    level === 0 ? `In case ${caseId} something will be due:` : `In case ${caseId} something was due, and is not done:`,
+    '',
+    ...due.flatMap(({ what, dueAt }) => [`${when(dueAt)}`, `  ${OWED[what].replace('CASE', caseId)}`]),
+    ...(due.some(({ what }) => what === 'retrospective') ? retrospectiveForm(caseId) : []),
+  ]);
+}
+
+/** What a blameless retrospective answers. */
+function retrospectiveForm(caseId: string): string[] {
+  return [
+    '',
+    'A retrospective is blameless: it asks what happened, and what would have helped; never who.',
+    '',
+    `  Case:                    ${caseId}`,
+    '  What happened, and when: from the report to the release, as `curfew case show` has it',
+    '  What went well:',
+    '  What went badly:',
+    '  Where we were lucky:',
+    '  What we change:          each with whoever does it, and by when',
+  ];
+}
+
+/** To the public, where the longest embargo of a case has ended and nothing that two people approved is there: fixed words. */
+export function minimal(facts: { project: string; since: Instant; endedAt: Instant; ask: string }): Notice {
+  return notice(`[${facts.project}] The embargo of a security issue has ended`, [
+    `${facts.project} has a security issue under embargo since ${when(facts.since).slice(0, 10)}; its embargo ended at`,
+    `${when(facts.endedAt)} without an advisory; ask ${facts.ask}`,
+  ]);
+}
+
+/** To the team: that was said to the public. */
+export function minimalSent(facts: { caseId: string; endedAt: Instant }): Notice {
+  return notice(`[${facts.caseId}] THE PUBLIC WAS TOLD that the embargo has ended`, [
+    `The longest embargo of case ${facts.caseId} ended at ${when(facts.endedAt)}, and there was no advisory that two people approved.`,
+    'The public was told that a security issue is under embargo, since when, and that its embargo has ended: nothing else of it.',
+    '',
+    'People will ask. What is to be published is still released as soon as two people have approved it.',
   ]);
 }

@@ -1,4 +1,4 @@
-import type { Insertable, Updateable } from 'kysely';
+import { type Insertable, sql, type Updateable } from 'kysely';
 import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
 import type { Case, CaseState, Patch, Schema } from './schema.ts';
@@ -110,27 +110,43 @@ export async function dueCases(db: Db, now: Instant): Promise<Case[]> {
     .execute();
 }
 
-/** Cases whose instant has passed without two approvals, and about which nobody was told yet. */
-export async function untoldOverdue(db: Db, now: Instant): Promise<Case[]> {
+/** Cases whose instant has passed without two approvals, the earliest first. */
+export async function overdue(db: Db, now: Instant): Promise<Case[]> {
   return db
     .selectFrom('cases')
     .selectAll()
     .where('state', '=', 'scheduled')
     .where('release_at', '<=', now)
-    .where('overdue_told_at', 'is', null)
+    .where('closed_at', 'is', null)
+    .where((eb) => eb.or([eb('aside', 'is', null), eb('aside', '<>', 'rejected')]))
+    .orderBy('release_at')
     .execute();
 }
 
-/** Notes that the team was told. False: somebody else did it, or the case was changed meanwhile. */
-export async function markOverdueTold(db: Db, seen: Pick<Case, 'id' | 'revision'>, now: Instant): Promise<boolean> {
-  const result = await db
-    .updateTable('cases')
-    .set({ overdue_told_at: now })
-    .where('id', '=', seen.id)
-    .where('revision', '=', seen.revision)
-    .where('overdue_told_at', 'is', null)
-    .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+/** Cases that are neither released nor closed, the oldest first. */
+export async function underWay(db: Db): Promise<Case[]> {
+  return (
+    db
+      .selectFrom('cases')
+      .selectAll()
+      // As the index has it: with a parameter in its place an engine may not see that it fits.
+      .where('state', '<>', sql.lit('released'))
+      .where('closed_at', 'is', null)
+      .orderBy('received_at')
+      .execute()
+  );
+}
+
+/** Cases that were released since then, and lack their retrospective. */
+export async function toReview(db: Db, since: Instant): Promise<Case[]> {
+  return db
+    .selectFrom('cases')
+    .selectAll()
+    .where('state', '=', sql.lit('released'))
+    .where('retrospective_at', 'is', null)
+    .where('closed_at', 'is', null)
+    .where('released_at', '>=', since)
+    .execute();
 }
 
 export async function insertPatch(db: Db, patch: Insertable<Schema['patches']>): Promise<void> {

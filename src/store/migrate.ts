@@ -14,6 +14,7 @@ import * as proofs from '../../migrations/0012_proofs.ts';
 import * as clock from '../../migrations/0013_clock.ts';
 import * as process from '../../migrations/0014_process.ts';
 import * as notices from '../../migrations/0016_notices.ts';
+import * as deadlines from '../../migrations/0017_deadlines.ts';
 import * as incidents from '../../migrations/0019_incidents.ts';
 import type { Database } from './database.ts';
 
@@ -34,6 +35,7 @@ export const migrations: Record<string, Migration> = {
   '0013_clock': clock,
   '0014_process': process,
   '0016_notices': notices,
+  '0017_deadlines': deadlines,
   '0019_incidents': incidents,
 };
 

@@ -29,9 +29,10 @@ export interface Schema {
   patch_sets: PatchSetTable;
   /** Who of the response team alone works on a case; one without a row is the whole team's. */
   case_team: { case_id: string; contact_id: string };
-  /** What was due, and who was reminded of it. */
+  /** What was due, and at which level somebody was told; see cases/reminders.ts. */
   reminders: { case_id: string; what: string; due_at: Instant; level: number; told_at: Instant };
   incidents: IncidentTable;
+  minimal_notices: MinimalNoticeTable;
   secrets: { name: string; value: Uint8Array };
   answers: AnswerTable;
   vouches: VouchTable;
@@ -102,7 +103,10 @@ export type PostKind =
   | 'notice'
   | 'prenotice'
   | 'forthcoming'
-  | 'reply-clear';
+  | 'reply-clear'
+  | 'minimal'
+  | 'retrospective'
+  | 'archive';
 
 interface ListTable {
   id: string;
@@ -287,6 +291,7 @@ interface CaseTable {
   /** SHA-256 of the public post's mail that was released, hex: no other octets go out as that post. */
   public_digest: string | null;
   dispatched_at: Instant | null;
+  /** Of versions that told it once; see reminders. */
   overdue_told_at: Instant | null;
   released_at: Instant | null;
   updated_at: Instant;
@@ -374,6 +379,17 @@ interface PatchSetTable {
   hash: string;
   approved_by: string;
   approved_at: Instant;
+}
+
+/** The post of fixed words that tells the public that the longest embargo of a case has ended without an advisory. */
+interface MinimalNoticeTable {
+  case_id: string;
+  post_id: string;
+  /** SHA-256 of the post's mail, hex: no other octets go out as that post. */
+  digest: string;
+  /** When that embargo ended: it goes to nobody before. */
+  not_before: Instant;
+  created_at: Instant;
 }
 
 interface PostTable {
@@ -532,6 +548,7 @@ export type Post = Selectable<PostTable>;
 export type Incident = Selectable<IncidentTable>;
 export type NewIncident = Insertable<IncidentTable>;
 export type Patch = Selectable<PatchTable>;
+export type MinimalNotice = Selectable<MinimalNoticeTable>;
 export type PatchSet = Selectable<PatchSetTable>;
 export type Delivery = Selectable<DeliveryTable>;
 export type NewPost = Insertable<PostTable>;

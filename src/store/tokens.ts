@@ -91,3 +91,16 @@ export async function used(db: Db, { id, last_used_at }: Token, now: Instant): P
     .where((eb) => eb.or([eb('last_used_at', 'is', null), eb('last_used_at', '<=', now - MINUTE)]))
     .execute();
 }
+
+/** Ids of the people who have an admin's token that holds at `now`. */
+export async function admins(db: Db, now: Instant): Promise<string[]> {
+  const rows = await db
+    .selectFrom('tokens')
+    .select('person_id')
+    .distinct()
+    .where('role', '=', 'admin')
+    .where('revoked_at', 'is', null)
+    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
+    .execute();
+  return rows.flatMap(({ person_id }) => person_id ?? []);
+}

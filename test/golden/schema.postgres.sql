@@ -200,6 +200,10 @@ alter table cases add constraint cases_thread_token_key UNIQUE (thread_token);
 
 CREATE INDEX cases_due ON public.cases USING btree (state, release_at);
 
+CREATE INDEX cases_to_review ON public.cases USING btree (released_at) WHERE ((state = 'released'::text) AND (retrospective_at IS NULL) AND (closed_at IS NULL));
+
+CREATE INDEX cases_under_way ON public.cases USING btree (received_at) WHERE ((state <> 'released'::text) AND (closed_at IS NULL));
+
 CREATE OR REPLACE FUNCTION public.cases_approved()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -489,7 +493,19 @@ CREATE OR REPLACE FUNCTION public.deliveries_blanks()
 AS $function$
       begin
         if new.address <> trim(new.address, '
-') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
+
+') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.deliveries_minimal_alone()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.audience <> 'public'
+      and exists (select 1 from posts where id = new.post_id and kind = 'minimal') then raise exception 'a public post goes to the public alone' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;
@@ -510,7 +526,7 @@ CREATE OR REPLACE FUNCTION public.deliveries_public()
  LANGUAGE plpgsql
 AS $function$
       begin
-        if (new.audience = 'public'
+        if ((new.audience = 'public'
         or exists (select 1 from lists where address = lower(new.address))
         or exists (select 1 from recipients where address = lower(new.address) and kind = 'external')
         or (exists (select 1 from lists where id = new.list_id and role = 'public')
@@ -530,6 +546,10 @@ AS $function$
             and exists (select 1 from approvals
               where approvals.case_id = cases.id and approvals.hash = cases.forthcoming_hash
                 and approvals.person_id <> cases.forthcoming_by))) then raise exception 'a public delivery needs a released case and its public post' using errcode = 'check_violation'; end if;
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public')))
+      and not (new.audience = 'public'
+        and exists (select 1 from lists where id = new.list_id and role = 'public')
+        and exists (select 1 from minimal_notices where post_id = new.post_id and case_id = new.case_id)) then raise exception 'a public delivery needs a released case and its public post' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;
@@ -558,6 +578,8 @@ AS $function$
 ;
 
 CREATE TRIGGER deliveries_blanks BEFORE INSERT OR UPDATE OF address ON public.deliveries FOR EACH ROW EXECUTE FUNCTION deliveries_blanks();
+
+CREATE TRIGGER deliveries_minimal_alone BEFORE INSERT OR UPDATE OF post_id, audience ON public.deliveries FOR EACH ROW EXECUTE FUNCTION deliveries_minimal_alone();
 
 CREATE TRIGGER deliveries_own_address BEFORE INSERT OR UPDATE OF audience, address, contact_id ON public.deliveries FOR EACH ROW EXECUTE FUNCTION deliveries_own_address();
 
@@ -755,6 +777,75 @@ alter table members add constraint members_organisation_key UNIQUE (organisation
 alter table members add constraint members_pkey PRIMARY KEY (id);
 
 alter table members add constraint members_state_check CHECK ((state = ANY (ARRAY['applied'::text, 'vouched'::text, 'vetted'::text, 'key_proved'::text, 'active'::text, 'key_hold'::text, 'suspended'::text, 'removed'::text, 'rejected'::text])));
+
+create table minimal_notices (case_id text not null,
+  post_id text not null,
+  digest text not null,
+  not_before bigint not null,
+  created_at bigint not null);
+
+alter table minimal_notices add constraint minimal_notices_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table minimal_notices add constraint minimal_notices_not_early CHECK ((created_at >= not_before));
+
+alter table minimal_notices add constraint minimal_notices_pkey PRIMARY KEY (case_id);
+
+alter table minimal_notices add constraint minimal_notices_post_id_fkey FOREIGN KEY (post_id) REFERENCES posts(id);
+
+alter table minimal_notices add constraint minimal_notices_post_id_key UNIQUE (post_id);
+
+CREATE OR REPLACE FUNCTION public.minimal_notices_case()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if not exists (select 1 from cases
+      where id = new.case_id and state <> 'released' and closed_at is null and accepted_at is not null
+        and (aside is null or aside not in ('rejected', 'withdrawn'))
+        and received_at <= new.not_before and (release_at is null or release_at <= new.not_before)) then raise exception 'a minimal notice is of an accepted case that was to be released by then, and is not' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.minimal_notices_final()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if true then raise exception 'a minimal notice is never changed' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.minimal_notices_kept()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if true then raise exception 'a minimal notice is never deleted' using errcode = 'check_violation'; end if;
+        return old;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.minimal_notices_post()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if not exists (select 1 from posts
+      where id = new.post_id and case_id = new.case_id and kind = 'minimal' and digest = new.digest
+        and received_at >= new.not_before) then raise exception 'a minimal notice is a post of its case, written at its instant or later' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE TRIGGER minimal_notices_case BEFORE INSERT ON public.minimal_notices FOR EACH ROW EXECUTE FUNCTION minimal_notices_case();
+
+CREATE TRIGGER minimal_notices_final BEFORE UPDATE ON public.minimal_notices FOR EACH ROW EXECUTE FUNCTION minimal_notices_final();
+
+CREATE TRIGGER minimal_notices_kept BEFORE DELETE ON public.minimal_notices FOR EACH ROW EXECUTE FUNCTION minimal_notices_kept();
+
+CREATE TRIGGER minimal_notices_post BEFORE INSERT ON public.minimal_notices FOR EACH ROW EXECUTE FUNCTION minimal_notices_post();
 
 create table need_to_know_groups (case_id text not null,
   name text not null);

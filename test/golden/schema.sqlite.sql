@@ -127,6 +127,10 @@ CREATE TABLE "cases" ("id" text primary key,
 CREATE INDEX "cases_due" on "cases" ("state",
   "release_at");
 
+CREATE INDEX "cases_to_review" on "cases" ("released_at") where state = 'released' and retrospective_at is null and closed_at is null;
+
+CREATE INDEX "cases_under_way" on "cases" ("received_at") where state <> 'released' and closed_at is null;
+
 CREATE TRIGGER cases_approved_update before update on cases when new.state = 'released' and old.state <> 'released'
       and (select count(distinct person_id) from approvals where case_id = new.id and hash = new.bundle_hash) < 2
       begin select raise(abort, 'a case is released only with the approvals of two different people'); end;
@@ -284,12 +288,22 @@ CREATE INDEX "deliveries_due" on "deliveries" ("state",
 CREATE INDEX "deliveries_post" on "deliveries" ("post_id");
 
 CREATE TRIGGER deliveries_blanks_insert before insert on deliveries when new.address <> trim(new.address, '
-')
+
+')
       begin select raise(abort, 'an address has no blanks around it'); end;
 
 CREATE TRIGGER deliveries_blanks_update before update of address on deliveries when new.address <> trim(new.address, '
-')
+
+')
       begin select raise(abort, 'an address has no blanks around it'); end;
+
+CREATE TRIGGER deliveries_minimal_alone_insert before insert on deliveries when new.audience <> 'public'
+      and exists (select 1 from posts where id = new.post_id and kind = 'minimal')
+      begin select raise(abort, 'a public post goes to the public alone'); end;
+
+CREATE TRIGGER deliveries_minimal_alone_update before update of post_id, audience on deliveries when new.audience <> 'public'
+      and exists (select 1 from posts where id = new.post_id and kind = 'minimal')
+      begin select raise(abort, 'a public post goes to the public alone'); end;
 
 CREATE TRIGGER deliveries_own_address_insert before insert on deliveries when new.audience = 'contact'
       and not exists (select 1 from contacts where id = new.contact_id and address = new.address)
@@ -307,7 +321,7 @@ CREATE TRIGGER deliveries_public_alone_update before update of post_id, audience
       and exists (select 1 from posts where id = new.post_id and kind = 'public')
       begin select raise(abort, 'a public post goes to the public alone'); end;
 
-CREATE TRIGGER deliveries_public_insert before insert on deliveries when (new.audience = 'public'
+CREATE TRIGGER deliveries_public_insert before insert on deliveries when ((new.audience = 'public'
         or exists (select 1 from lists where address = lower(new.address))
         or exists (select 1 from recipients where address = lower(new.address) and kind = 'external')
         or (exists (select 1 from lists where id = new.list_id and role = 'public')
@@ -327,8 +341,12 @@ CREATE TRIGGER deliveries_public_insert before insert on deliveries when (new.au
             and exists (select 1 from approvals
               where approvals.case_id = cases.id and approvals.hash = cases.forthcoming_hash
                 and approvals.person_id <> cases.forthcoming_by))) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public')))
+      and not (new.audience = 'public'
+        and exists (select 1 from lists where id = new.list_id and role = 'public')
+        and exists (select 1 from minimal_notices where post_id = new.post_id and case_id = new.case_id)) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
 
-CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_id, audience, address on deliveries when (new.audience = 'public'
+CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_id, audience, address on deliveries when ((new.audience = 'public'
         or exists (select 1 from lists where address = lower(new.address))
         or exists (select 1 from recipients where address = lower(new.address) and kind = 'external')
         or (exists (select 1 from lists where id = new.list_id and role = 'public')
@@ -348,6 +366,10 @@ CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_
             and exists (select 1 from approvals
               where approvals.case_id = cases.id and approvals.hash = cases.forthcoming_hash
                 and approvals.person_id <> cases.forthcoming_by))) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public')))
+      and not (new.audience = 'public'
+        and exists (select 1 from lists where id = new.list_id and role = 'public')
+        and exists (select 1 from minimal_notices where post_id = new.post_id and case_id = new.case_id)) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
 
 CREATE TRIGGER deliveries_stranger_insert before insert on deliveries when new.audience = 'stranger'
         and not exists (select 1 from posts
@@ -477,6 +499,34 @@ CREATE TABLE "members" ("id" text primary key,
   "terms_at" integer,
   "review_at" integer,
   "review_told_at" integer) strict;
+
+CREATE TABLE "minimal_notices" ("case_id" text primary key references "cases" ("id"),
+  "post_id" text not null unique references "posts" ("id"),
+  "digest" text not null,
+  "not_before" integer not null,
+  "created_at" integer not null,
+  constraint "minimal_notices_not_early" check (created_at >= not_before)) strict;
+
+CREATE TRIGGER minimal_notices_case_insert before insert on minimal_notices when not exists (select 1 from cases
+      where id = new.case_id and state <> 'released' and closed_at is null and accepted_at is not null
+        and (aside is null or aside not in ('rejected', 'withdrawn'))
+        and received_at <= new.not_before and (release_at is null or release_at <= new.not_before))
+      begin select raise(abort, 'a minimal notice is of an accepted case that was to be released by then, and is not'); end;
+
+CREATE TRIGGER minimal_notices_final_update before update on minimal_notices when true
+      begin select raise(abort, 'a minimal notice is never changed'); end;
+
+CREATE TRIGGER minimal_notices_kept_delete before delete on minimal_notices when true
+      begin select raise(abort, 'a minimal notice is never deleted'); end;
+
+CREATE TRIGGER minimal_notices_post_insert before insert on minimal_notices when not exists (select 1 from posts
+      where id = new.post_id and case_id = new.case_id and kind = 'minimal' and digest = new.digest
+        and received_at >= new.not_before)
+      begin select raise(abort, 'a minimal notice is a post of its case, written at its instant or later'); end;
+
+CREATE TRIGGER minimal_notices_replaced_insert before insert on minimal_notices when exists (select 1 from minimal_notices
+      where rowid = new.rowid or post_id = new.post_id or case_id = new.case_id)
+      begin select raise(abort, 'a row of minimal_notices is never replaced by another'); end;
 
 CREATE TABLE "need_to_know_groups" ("case_id" text not null references "cases" ("id"),
   "name" text not null,

@@ -94,10 +94,30 @@ test('every notice ends its last line', () => {
   const notices = [
     templates.lifted({ caseId: 'C', releaseAt: AT, releasedAt: AT, channels }),
     templates.news({ caseId: 'C', releasedAt: AT, channels }),
-    templates.overdue({ caseId: 'C', releaseAt: AT, why: 'Why.' }),
+    templates.overdue({ caseId: 'C', releaseAt: AT, why: 'Why.', nextAt: AT }),
+    templates.minimalSent({ caseId: 'C', endedAt: AT }),
+    templates.deadline({ caseId: 'C', level: 0, due: [{ what: 'lead', dueAt: AT }] }),
   ];
   for (const { subject, text } of notices) {
     expect(subject).toMatch(/^\[C\] /);
     expect(text).toMatch(/[^\n]\n$/);
   }
+});
+
+test('whoever owes a retrospective gets its form, and nobody else', () => {
+  const of = (what: 'retrospective' | 'lead') => templates.deadline({ caseId: 'C', level: 1, due: [{ what, dueAt: AT }] });
+  expect(of('retrospective').subject).toBe('[C] DUE NOW: retrospective');
+  expect(of('retrospective').text).toContain('  What went well:\n');
+  expect(of('lead').text).not.toContain('What went well');
+});
+
+test('what says that the longest embargo has ended is the same for every case, but for its dates', () => {
+  expect(templates.minimal({ project: 'orbit', since: AT, endedAt: AT, ask: 'security@orbit.example' })).toEqual({
+    subject: '[orbit] The embargo of a security issue has ended',
+    text: [
+      'orbit has a security issue under embargo since 2026-09-22; its embargo ended at',
+      '2026-09-22 16:00:00 UTC without an advisory; ask security@orbit.example',
+      '',
+    ].join('\n'),
+  });
 });

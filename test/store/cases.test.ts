@@ -42,13 +42,6 @@ eachEngine((engine) => {
     expect(await found(seen.id)).toMatchObject({ revision: 2, updated_at: NOW + 1 });
   });
 
-  test('that the team was told is noted once, of the case as it was seen', async () => {
-    const seen = await found(await add(1, 'scheduled', NOW));
-    expect(await cases.markOverdueTold(db, { ...seen, revision: 7 }, NOW)).toBe(false);
-    expect([await cases.markOverdueTold(db, seen, NOW), await cases.markOverdueTold(db, seen, NOW + 1)]).toEqual([true, false]);
-    expect((await found(seen.id)).overdue_told_at).toBe(NOW);
-  });
-
   describe('what is due', () => {
     test('are armed cases whose instant has come, the earliest first', async () => {
       await add(1, 'armed', NOW + 1);
@@ -61,13 +54,22 @@ eachEngine((engine) => {
       expect(await cases.firstDue(db, 'released')).toBeUndefined();
     });
 
-    test('and lacks approvals are scheduled cases whose instant has come, until the team was told', async () => {
+    test('and lacks approvals are scheduled cases whose instant has come, unless they are over', async () => {
       await add(1, 'scheduled', NOW + 1);
-      const id = await add(2, 'scheduled', NOW);
+      await add(2, 'scheduled', NOW);
       await add(3, 'armed', NOW);
-      expect((await cases.untoldOverdue(db, NOW)).map(({ number }) => number)).toEqual([2]);
-      await cases.markOverdueTold(db, await found(id), NOW);
-      expect(await cases.untoldOverdue(db, NOW)).toEqual([]);
+      const over = await add(4, 'scheduled', NOW);
+      await cases.change(db, await found(over), { aside: 'rejected', revision: 2 });
+      expect((await cases.overdue(db, NOW)).map(({ number }) => number)).toEqual([2]);
+    });
+
+    test('to be looked at are cases under way, and released ones until their retrospective', async () => {
+      await add(1, 'scheduled', NOW + 1);
+      await add(2);
+      const closed = await add(3);
+      await cases.change(db, await found(closed), { closed_at: NOW, revision: 2 });
+      expect((await cases.underWay(db)).map(({ number }) => number).sort()).toEqual([1, 2]);
+      expect(await cases.toReview(db, NOW)).toEqual([]);
     });
   });
 

@@ -43,6 +43,13 @@ const person = (name: string) => [
   sql`insert into tokens (id, name, role, hash, person_id, created_at) values (${name}, ${name}, 'team', ${`h-${name}`}, ${name}, 1)`,
 ];
 
+/** That the longest embargo has ended, as the move writes it down. */
+export function minimalNotice(change: Record<string, string | number> = {}): RawBuilder<unknown> {
+  const row = { case_id: 'ORBIT-1', post_id: 'minimal', digest: '-', not_before: RELEASE_AT, created_at: RELEASE_AT, ...change };
+  return sql`insert into minimal_notices (${sql.join(Object.keys(row).map((name) => sql.ref(name)))})
+    values (${sql.join(Object.values(row))})`;
+}
+
 export const FIXTURE = [
   sql`insert into lists (id, address, role, name, fingerprint, created_at) values ('security', 'security@orbit.example', 'intake', 's', 'F', 1),
     ('distributors', 'distributors@orbit.example', 'private', 'd', 'F', 1), ('announce', 'announce@orbit.example', 'public', 'a', 'F', 1)`,
@@ -65,4 +72,6 @@ export const FIXTURE = [
   post('other-public', 'public', 'ORBIT-2'),
   post('forthcoming', 'forthcoming', 'ORBIT-1'),
   post('other-forthcoming', 'forthcoming', 'ORBIT-2'),
+  post('minimal', 'minimal', 'ORBIT-1'),
+  post('early-minimal', 'minimal', 'ORBIT-1', RELEASE_AT - 1),
 ];

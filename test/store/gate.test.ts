@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/store/database.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { approval, delivery, FIXTURE, RELEASE_AT, releaseCase, toContact, toStranger } from './gate-rows.ts';
+import { approval, delivery, FIXTURE, minimalNotice, RELEASE_AT, releaseCase, toContact, toStranger } from './gate-rows.ts';
 
 /** Every statement here is written by hand: the database must refuse whatever the code believes. */
 const NEEDS_RELEASE = /a public delivery needs a released case and its public post/;
@@ -178,6 +178,62 @@ eachEngine((engine) => {
       for (const post_id of ['draft', 'report', 'public', 'other-forthcoming'])
         await expect(run(sql`update deliveries set post_id = ${post_id}`)).rejects.toThrow(NEEDS_RELEASE);
       await expect(run(delivery({ id: 'd2', message_id: '<2@x>' }))).rejects.toThrow(NEEDS_RELEASE);
+    });
+  });
+
+  describe('that the longest embargo has ended', () => {
+    const minimal = delivery({ post_id: 'minimal' });
+    const accept = () => run(sql`update cases set accepted_at = 1, aside = null where id = 'ORBIT-1'`);
+
+    test('is said to the public by the one post that is written down for it, and by nothing else of that case', async () => {
+      await accept();
+      await expect(run(minimal)).rejects.toThrow(NEEDS_RELEASE);
+      await run(minimalNotice());
+      await run(minimal);
+      for (const post_id of ['report', 'draft', 'public', 'early-minimal'])
+        await expect(run(delivery({ id: 'd2', message_id: '<2@x>', post_id }))).rejects.toThrow(NEEDS_RELEASE);
+      for (const change of [{ case_id: 'ORBIT-2' }, { case_id: null }, { list_id: 'distributors' }])
+        await expect(run(delivery({ id: 'd2', message_id: '<2@x>', post_id: 'minimal', ...change }))).rejects.toThrow(
+          NEEDS_RELEASE,
+        );
+      await expect(run(delivery({ ...toContact, id: 'd2', message_id: '<2@x>', post_id: 'minimal' }))).rejects.toThrow(
+        /a public post goes to the public alone/,
+      );
+      await expect(run(sql`update deliveries set post_id = 'draft'`)).rejects.toThrow(NEEDS_RELEASE);
+    });
+
+    test.each([
+      ['of a post that is another kind', { post_id: 'draft' }],
+      ['of a post of another case', { case_id: 'ORBIT-2' }],
+      ['with another digest', { digest: 'x' }],
+      ['of a post that was written before that', { post_id: 'early-minimal' }],
+      ['before that', { created_at: RELEASE_AT - 1 }],
+      ['before the instant that is set', { not_before: RELEASE_AT - 1 }],
+    ])('is not written down %s', async (_, change) => {
+      await accept();
+      await expect(run(minimalNotice(change))).rejects.toThrow(/a minimal notice is|minimal_notices_not_early/);
+    });
+
+    test.each([
+      ['that nobody accepted', sql`update cases set accepted_at = null`],
+      ['that is closed', sql`update cases set closed_at = 1`],
+      ['that is rejected', sql`update cases set aside = 'rejected'`],
+      ['that is withdrawn', sql`update cases set aside = 'withdrawn'`],
+    ])('is not written down of a case %s', async (_, change) => {
+      await accept();
+      await run(change);
+      await expect(run(minimalNotice())).rejects.toThrow(/a minimal notice is of an accepted case/);
+    });
+
+    test('is not written down of a released case, or changed, deleted or replaced', async () => {
+      await accept();
+      await run(minimalNotice());
+      await expect(run(sql`update minimal_notices set digest = 'x'`)).rejects.toThrow(/never changed/);
+      await expect(run(sql`delete from minimal_notices`)).rejects.toThrow(/never deleted/);
+      await expect(run(minimalNotice())).rejects.toThrow(/never replaced|unique|duplicate/i);
+      await run(sql`update cases set accepted_at = 1 where id = 'ORBIT-2'`);
+      await release();
+      await expect(run(minimalNotice())).rejects.toThrow();
     });
   });
 

@@ -1,0 +1,128 @@
+import type { Detail } from '../audit/entry.ts';
+import { record } from '../audit/record.ts';
+import { DAY, type Instant } from '../clock.ts';
+import { eachContact, team } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
+import { deadline, type Notice } from '../notices/templates.ts';
+import type { Project, Seams } from '../seams.ts';
+import * as caseTeams from '../store/case-teams.ts';
+import * as cases from '../store/cases.ts';
+import type { ListContact } from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
+import * as reminders from '../store/reminders.ts';
+import type { Case } from '../store/schema.ts';
+import * as tokens from '../store/tokens.ts';
+import { dueIn } from './clocks.ts';
+import { alert } from './people.ts';
+import { owed, type Reminder } from './reminders.ts';
+
+/** Of older releases nobody is reminded any more. */
+const REVIEWED = 30 * DAY;
+
+/** Every case in which something may be due. */
+export async function watched(db: Db, now: Instant): Promise<Case[]> {
+  return [...(await cases.underWay(db)), ...(await cases.toReview(db, now - REVIEWED))];
+}
+
+/** Reminds those who owe something in a case, each once at each level. Says whether anybody was. */
+export async function remind(seams: Seams): Promise<boolean> {
+  const { db, clock, project } = seams;
+  const now = clock.now();
+  const due = (await watched(db, now)).map((about) => ({ about, all: owed(about, dueIn(project, about), now) }));
+  const some = due.filter(({ all }) => all.length > 0);
+  const told = await reminders.ofCases(
+    db,
+    some.map(({ about }) => about.id),
+  );
+  const isTold = ({ id }: Case, { what, dueAt, level }: Reminder) =>
+    told.some((row) => row.caseId === id && row.what === what && row.dueAt === dueAt && row.level >= level);
+  let reminded = false;
+  for (const { about, all } of some)
+    for (const level of [2, 1, 0] as const) {
+      const untold = all.filter((one) => one.level === level && !isTold(about, one));
+      if (untold.length > 0) reminded = (await remindOf(seams, about, level, untold)) || reminded;
+    }
+  return reminded;
+}
+
+/** One mail for all that is at the same level. */
+async function remindOf(seams: Seams, about: Case, level: Reminder['level'], untold: readonly Reminder[]): Promise<boolean> {
+  return tellOnce(seams, about.id, {
+    words: deadline({ caseId: about.id, level, due: untold }),
+    rows: untold,
+    // It was looked at some time ago: what was done meanwhile is not due any more.
+    holds: (seen) => isOwed(seams.project, seen, untold, seams.clock.now()),
+    to: (trx, seen) => peopleFor(trx, seams, seen, level),
+    action: 'case.remind',
+    detail: { due: untold.map(({ what }) => what), level },
+  });
+}
+
+function isOwed(project: Project, seen: Case, all: readonly Reminder[], now: Instant): boolean {
+  const still = owed(seen, dueIn(project, seen), now);
+  return all.every(({ what, dueAt }) => still.some((one) => one.what === what && one.dueAt === dueAt));
+}
+
+/** Something that is said of a case once, however many nodes say it. */
+export interface Saying {
+  words: Notice;
+  rows: readonly { what: string; dueAt: Instant; level: number }[];
+  /** Whether it is still so, asked with the case locked. */
+  holds: (seen: Case) => boolean;
+  to: (trx: Db, seen: Case) => Promise<ListContact[]>;
+  action: string;
+  detail: Detail;
+}
+
+/** Notes that it was said, and queues the mail, in one transaction. False: somebody else did, or it is not so any more. */
+export async function tellOnce(seams: Seams, caseId: string, saying: Saying): Promise<boolean> {
+  const { db, clock } = seams;
+  const written = await alert(seams, caseId, saying.words);
+  return db.transaction().execute(async (trx) => {
+    await cases.lock(trx, caseId);
+    const seen = await cases.byId(trx, caseId);
+    if (!seen || !saying.holds(seen)) return false;
+    let fresh = false;
+    for (const { what, dueAt, level } of saying.rows) {
+      const row = { case_id: caseId, what, due_at: dueAt, level, told_at: clock.now() };
+      fresh = (await reminders.insert(trx, row)) || fresh;
+    }
+    if (!fresh) return false;
+    const people = await saying.to(trx, seen);
+    await send(trx, seams, written, eachContact(people));
+    const detail = { ...saying.detail, people: people.map(({ id }) => id).sort() };
+    await record(trx, seams, { action: saying.action, subject: `case:${caseId}`, detail });
+    return true;
+  });
+}
+
+/** Before the deadline whoever leads the case, at it his deputy too, and after it the admins; where these are nobody, all who handle it. */
+export async function peopleFor(
+  trx: Db,
+  { clock }: Pick<Seams, 'clock'>,
+  about: Case,
+  level: Reminder['level'],
+): Promise<ListContact[]> {
+  const { lead_id, deputy_id, handover_id } = about;
+  const all = await handlersOf(trx, about);
+  const led = lead_id === null ? [] : [lead_id, handover_id, ...(level > 0 ? [deputy_id] : [])];
+  const above = level === 2 ? await tokens.admins(trx, clock.now()) : [];
+  const wanted = new Set([...led, ...above]);
+  const found = (await team(trx)).filter(({ id }) => wanted.has(id));
+  return found.length > 0 ? found : all;
+}
+
+/** Everybody who may handle a case, and the admins. */
+export async function everybodyFor(trx: Db, { clock }: Pick<Seams, 'clock'>, about: Case): Promise<ListContact[]> {
+  const handlers = new Set((await handlersOf(trx, about)).map(({ id }) => id));
+  const above = new Set(await tokens.admins(trx, clock.now()));
+  return (await team(trx)).filter(({ id }) => handlers.has(id) || above.has(id));
+}
+
+/** Where none of those who alone handle it is left, the whole of the response team. */
+async function handlersOf(trx: Db, about: Case): Promise<ListContact[]> {
+  const everybody = await team(trx);
+  const some = await caseTeams.handlers(trx, about);
+  const handlers = everybody.filter(({ id }) => some === null || some.has(id));
+  return handlers.length > 0 ? handlers : everybody;
+}

@@ -1,0 +1,130 @@
+import { DAY, HOUR, type Instant, MINUTE } from '../clock.ts';
+import type { Deadlines } from '../embargo/policy.ts';
+import type { Case } from '../store/schema.ts';
+import { isPrenoticed } from './state.ts';
+
+/*
+ * Whoever owes something in a case is reminded before it is due (level 0), and told when it is (1); somewhat later the admins are (2).
+ * A release that is overdue is said to everybody, again and again, at intervals that grow.
+ */
+
+/** What somebody of the team owes in a case. */
+export type Matter =
+  | 'lead'
+  | 'acknowledge'
+  | 'take-over'
+  | 'forthcoming'
+  | 'schedule'
+  | 'notice'
+  | 'second-notice'
+  | 'approve'
+  | 'leak'
+  | 'retrospective';
+
+/** `level`: the highest that has been reached. */
+export interface Reminder {
+  what: Matter;
+  dueAt: Instant;
+  level: 0 | 1 | 2;
+}
+
+/** Between which instants something is to be done. */
+interface Time {
+  from: Instant;
+  by: Instant;
+  /** How long before it is due he is reminded; left out: a quarter of the time that there is, from two hours to a day. */
+  ahead?: number;
+}
+
+type When = (about: Case, due: Deadlines) => Time | null;
+
+/** PROCESS §1, §3: a lead within a day; whoever is asked to take a case over says so as quickly; a leak is decided on within two hours. */
+const LEAD = DAY;
+const TAKE_OVER = DAY;
+const LEAK = 2 * HOUR;
+/** A text that is not approved so long before its release is reminded of a day before it, and said aloud then. */
+const APPROVE = 2 * HOUR;
+const APPROVE_AHEAD = 22 * HOUR;
+/** PROCESS §1: one to three days after the release. */
+const RETROSPECTIVE = 3 * DAY;
+const RETROSPECTIVE_AHEAD = 2 * DAY;
+
+/** Past the deadline by so much it is the admins' matter. */
+const LATE = 2 * HOUR;
+
+const within = (from: Instant, by: Instant | undefined): Time | null => (by === undefined ? null : { from, by });
+const unless = (done: boolean, time: Time | null) => (done ? null : time);
+/** Where it is out already, or is about to be, nobody waits for what comes before. */
+const isQuiet = ({ aside }: Case) => aside === 'leaked' || aside === 'public_already' || aside === 'withdrawn';
+
+type Before = Exclude<Matter, 'retrospective'>;
+
+/** Of a case that is under way. Null: not owed, or done. */
+const TABLE: Readonly<Record<Before, When>> = {
+  lead: ({ lead_id, received_at }) => unless(lead_id !== null, within(received_at, received_at + LEAD)),
+  acknowledge: ({ acknowledged_at, received_at }, { acknowledge }) =>
+    unless(acknowledged_at !== null, within(received_at, acknowledge?.at)),
+  'take-over': ({ handover_id, handover_at }) =>
+    unless(handover_id === null || handover_at === null, within(handover_at ?? 0, (handover_at ?? 0) + TAKE_OVER)),
+  forthcoming: (about, { forthcoming }) =>
+    unless(about.forthcoming_at !== null || isQuiet(about), within(about.received_at, forthcoming?.at)),
+  schedule: (about, { release }) =>
+    unless(about.release_at !== null || about.aside === 'withdrawn', within(about.noticed_at ?? about.received_at, release?.at)),
+  notice: (about, { notice }) => unless(about.noticed_at !== null || isQuiet(about), within(about.received_at, notice?.at)),
+  'second-notice': (about, due) =>
+    unless(
+      about.noticed_at === null || isPrenoticed(about) || isQuiet(about),
+      within(about.noticed_at ?? 0, due['second-notice']?.at),
+    ),
+  approve: ({ state, release_at }) =>
+    state === 'scheduled' && release_at !== null ? { from: 0, by: release_at - APPROVE, ahead: APPROVE_AHEAD } : null,
+  leak: ({ aside, aside_at }) => unless(aside !== 'leaked' || aside_at === null, within(aside_at ?? 0, (aside_at ?? 0) + LEAK)),
+};
+
+/** All that is owed of a case, before its deadline and after it, with the level that is reached. `due`: as its policies have it. */
+export function owed(about: Case, due: Deadlines, now: Instant): Reminder[] {
+  if (about.closed_at !== null || about.aside === 'rejected') return [];
+  if (about.state === 'released') return after(about, now);
+  // From the instant on an overdue release says it all.
+  if (overdueSince(about, due, now) !== null) return [];
+  return (Object.keys(TABLE) as Before[]).flatMap((what) => reminder(what, TABLE[what](about, due), now));
+}
+
+function after({ released_at, retrospective_at }: Case, now: Instant): Reminder[] {
+  if (released_at === null || retrospective_at !== null) return [];
+  const time = { from: released_at, by: released_at + RETROSPECTIVE, ahead: RETROSPECTIVE_AHEAD };
+  return reminder('retrospective', time, now);
+}
+
+function reminder(what: Matter, time: Time | null, now: Instant): Reminder[] {
+  if (time === null) return [];
+  const { from, by, ahead = Math.min(Math.max((by - from) / 4, 2 * HOUR), DAY) } = time;
+  if (now < by - ahead) return [];
+  return [{ what, dueAt: by, level: now < by ? 0 : now < by + LATE ? 1 : 2 }];
+}
+
+/** Since when a case ought to be public, by the instant that is set or by the longest embargo of its policies; null where it need not. */
+export function overdueSince(about: Case, { release }: Deadlines, now: Instant): Instant | null {
+  const { state, closed_at, aside, release_at, accepted_at } = about;
+  if (state === 'released' || closed_at !== null || aside === 'rejected') return null;
+  // What nobody has said to be a vulnerability may be none, and is not published for its age.
+  const utmost = accepted_at === null ? undefined : release?.at;
+  const since = Math.min(release_at ?? Number.POSITIVE_INFINITY, utmost ?? Number.POSITIVE_INFINITY);
+  return since <= now ? since : null;
+}
+
+/** From one page to the next: twice as long each time, a day at most. */
+const FIRST_PAGE = 15 * MINUTE;
+
+/** Which page is due, of something that is overdue since then, and when the next one will be; the first (0) is at once. */
+export function pageOf(since: Instant, now: Instant): { page: number; nextAt: Instant } {
+  let page = 0;
+  let gap = FIRST_PAGE;
+  let nextAt = since + gap;
+  while (nextAt <= now) {
+    page++;
+    gap = Math.min(gap * 2, DAY);
+    nextAt += gap;
+  }
+  return { page, nextAt };
+}

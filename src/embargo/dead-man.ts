@@ -1,0 +1,150 @@
+import { record } from '../audit/record.ts';
+import { dueIn, policiesOf } from '../cases/clocks.ts';
+import { everybodyFor, tellOnce } from '../cases/remind.ts';
+import { overdueSince, pageOf } from '../cases/reminders.ts';
+import { deedOf, moved } from '../cases/step.ts';
+import { type Instant, MINUTE, toIso } from '../clock.ts';
+import { eachContact } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
+import type { Log } from '../log.ts';
+import { minimal, minimalSent, overdue } from '../notices/templates.ts';
+import { noticeEntity, writeNotice } from '../notices/write.ts';
+import type { Project, Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import * as minimalNotices from '../store/minimal-notices.ts';
+import * as posts from '../store/posts.ts';
+import * as reminders from '../store/reminders.ts';
+import type { Case } from '../store/schema.ts';
+import { isTrusted } from './clock-watch.ts';
+import { channelsOf } from './contents.ts';
+import { approvers, PEOPLE } from './gate.ts';
+import { publicCopies } from './release.ts';
+
+/*
+ * What becomes of a case whose people have fallen silent (PROCESS §2). `publish_approved`: at the instant, a text that two people
+ * approved is published although nobody armed it, and where the longest embargo ends without one, the public is told that, in fixed
+ * words. `page_only`: nothing of that; everybody is paged, as in either case.
+ */
+
+/** Of several policies the one that publishes less. */
+export function publishes(project: Project, about: Case): boolean {
+  const policies = policiesOf(project, about);
+  return policies.every(({ policy }) => policy.deadMan === 'publish_approved');
+}
+
+/**
+ * Arms a case whose instant has come, where two people approved what stands there and nobody armed it: as it was approved, moved to
+ * another instant, and moved back. False where it is not so.
+ */
+export async function armApproved(seams: Seams, { id }: Pick<Case, 'id'>): Promise<boolean> {
+  const { db, clock, project } = seams;
+  return db.transaction().execute(async (trx) => {
+    await cases.lock(trx, id);
+    const seen = await cases.byId(trx, id);
+    if (seen?.state !== 'scheduled' || seen.release_at === null || seen.release_at > clock.now()) return false;
+    if (!publishes(project, seen) || !(await isApproved(trx, seen))) return false;
+    const changed = await moved(trx, seams, seen, { state: 'armed', scheduled_at: seen.scheduled_at ?? clock.now() });
+    await record(trx, seams, deedOf(changed, 'arm', { bundle: seen.bundle_hash, deadMan: true }));
+    return true;
+  });
+}
+
+async function isApproved(db: Db, { id, bundle_hash }: Case): Promise<boolean> {
+  return bundle_hash !== null && approvers(await cases.approvals(db, id), bundle_hash) >= PEOPLE;
+}
+
+/** Tells everybody that a case is overdue, as often as that is due. Says whether anybody was told now. */
+export async function pageOverdue(seams: Seams, about: Case, why: string): Promise<boolean> {
+  const { db, clock, project } = seams;
+  const since = overdueSince(about, dueIn(project, about), clock.now());
+  if (since === null) return false;
+  const { page, nextAt } = pageOf(since, clock.now());
+  const told = await reminders.ofCases(db, [about.id]);
+  if (told.some((row) => row.what === 'overdue' && row.dueAt === since && row.level >= page)) return false;
+  return tellOnce(seams, about.id, {
+    words: overdue({ caseId: about.id, releaseAt: since, why, nextAt }),
+    rows: [{ what: 'overdue', dueAt: since, level: page }],
+    holds: (seen) => overdueSince(seen, dueIn(project, seen), clock.now()) === since,
+    to: (trx, seen) => everybodyFor(trx, seams, seen),
+    action: 'case.tell-overdue',
+    detail: { page },
+  });
+}
+
+/** An armed case is released within moments, unless it cannot be. */
+const STUCK = 10 * MINUTE;
+
+/**
+ * When the longest embargo of a case ended without a release; null where it has not, or the public is not to be told. What nobody
+ * has accepted may be no vulnerability at all.
+ */
+async function endedAt(db: Db, project: Project, about: Case, now: Instant): Promise<Instant | null> {
+  const { state, aside, closed_at, accepted_at, release_at } = about;
+  const utmost = dueIn(project, about).release?.at;
+  if (utmost === undefined || state === 'released' || closed_at !== null || accepted_at === null) return null;
+  if (aside === 'rejected' || aside === 'withdrawn' || !publishes(project, about)) return null;
+  const ended = Math.max(utmost, release_at ?? 0);
+  if (now < ended) return null;
+  const goesOut = state === 'armed' || (release_at !== null && (await isApproved(db, about)));
+  return goesOut && now < ended + STUCK ? null : ended;
+}
+
+/**
+ * Tells the public of each case whose longest embargo has ended that it has, once; and everybody of the team that it is overdue,
+ * where no instant was set. Says whether there is something to be sent.
+ */
+export async function endLongest(seams: Seams, log: Log): Promise<boolean> {
+  const { db, clock, project } = seams;
+  const now = clock.now();
+  let queued = false;
+  const late = (await cases.underWay(db)).filter((about) => overdueSince(about, dueIn(project, about), now) !== null);
+  const told = await minimalNotices.amongCases(
+    db,
+    late.map(({ id }) => id),
+  );
+  for (const about of late) {
+    try {
+      if (about.release_at === null) queued = (await pageOverdue(seams, about, UNSET)) || queued;
+      if (told.includes(about.id) || !(await isTrusted(seams))) continue;
+      const ended = await endedAt(db, project, about, now);
+      if (ended === null || !(await publishMinimal(seams, about, ended))) continue;
+      log.error({ case: about.id }, 'the longest embargo of a case has ended without an advisory, and the public was told');
+      queued = true;
+    } catch (error) {
+      log.error({ err: error, case: about.id }, 'the end of the longest embargo of a case could not be said');
+    }
+  }
+  return queued;
+}
+
+const UNSET =
+  'Its longest embargo has ended, and no release is set. Set the instant and the text, and have two people approve them.';
+
+async function publishMinimal(seams: Seams, { id, list_id, received_at }: Case, ended: Instant): Promise<boolean> {
+  const { db, clock, project } = seams;
+  const keeper = await lists.byId(db, list_id);
+  if (!keeper) throw new Error(`the list of ${id} is gone`);
+  const facts = { project: project.name, since: received_at, endedAt: ended, ask: keeper.address };
+  const post = await writeNotice(seams, keeper, { kind: 'minimal', caseId: id }, noticeEntity(minimal(facts)));
+  const open = (await lists.all(db)).filter(({ role }) => role === 'public').map(({ address }) => address);
+  const words = noticeEntity(minimalSent({ caseId: id, endedAt: ended }));
+  const alert = await writeNotice(seams, keeper, { kind: 'alert', caseId: id }, words);
+  return db.transaction().execute(async (trx) => {
+    await cases.lock(trx, id);
+    const seen = await cases.byId(trx, id);
+    if (!seen || (await minimalNotices.ofCase(trx, id))) return false;
+    if ((await endedAt(trx, project, seen, clock.now())) !== ended) return false;
+    const channels = seen.channels === null ? open : channelsOf(seen);
+    await posts.insert(trx, post);
+    const { id: post_id, digest } = post;
+    await minimalNotices.insert(trx, { case_id: id, post_id, digest, not_before: ended, created_at: clock.now() });
+    await deliveries.insertMany(trx, await publicCopies(seams, trx, seen, post, channels));
+    await send(trx, seams, { list: keeper, post: alert }, eachContact(await everybodyFor(trx, seams, seen)));
+    const detail = { channels, post: post_id, digest, ended: toIso(ended) };
+    await record(trx, seams, { action: 'case.minimal-notice', subject: `case:${id}`, detail });
+    return true;
+  });
+}

@@ -1,0 +1,162 @@
+import { describe, expect, test } from 'vitest';
+import { askToLead, claim, staff } from '../../src/cases/people.ts';
+import { remind } from '../../src/cases/remind.ts';
+import { overdueSince, owed, pageOf } from '../../src/cases/reminders.ts';
+import { DAY, HOUR, type Instant, MINUTE } from '../../src/clock.ts';
+import type { Seams } from '../../src/seams.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import type { Case } from '../../src/store/schema.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { caseOf, scheduled } from '../embargo/armed.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { type House, housing, type Person } from '../support/house.ts';
+import { openCopy } from '../support/party.ts';
+
+eachEngine((engine) => {
+  const build = housing();
+  const as = (house: House, { contactId, address }: Person): Seams => ({
+    ...house,
+    by: { type: 'person', id: contactId, name: address, via: null },
+    role: 'team',
+  });
+  /** Under a policy with an acknowledgement within 24 hours and 21 days from the report. */
+  const open = async () => {
+    const opened = await engine.open();
+    const house = await build(opened.db);
+    return { opened, house: { ...house, project: { ...house.project, usual: ['k8s-2017'] } } };
+  };
+  /** Who is mailed, once the duty has run at that instant. */
+  const at = async (house: House, instant: Instant, seams: Seams = house) => {
+    house.clock.moveTo(instant);
+    await remind(seams);
+    return (await outbox(house).drain()).map(({ to }) => to.split('@')[0]).sort();
+  };
+  const told = async ({ db }: House) =>
+    (await db.selectFrom('reminders').select(['what', 'level']).orderBy('level').orderBy('what').execute()).map(
+      ({ what, level }) => `${what} ${level}`,
+    );
+
+  test('who owes something is reminded once before, at and after the deadline: the team, the lead and his deputy, the admins', async () => {
+    const { house } = await open();
+    const [lena, dirk, ada] = house.team;
+    const id = await house.report();
+    const { received_at: start } = await caseOf(house, id);
+    await outbox(house).drain();
+    await house.token('admin', ada.address);
+    expect(await at(house, start + 17 * HOUR)).toEqual([]);
+    expect(await at(house, start + 18 * HOUR)).toEqual(['ada', 'dirk', 'lena']);
+    expect(await at(house, start + 18 * HOUR + MINUTE)).toEqual([]);
+    await claim(as(house, lena), id, { deputy: dirk.contactId });
+    expect(await at(house, start + DAY - 1)).toEqual([]);
+    expect(await at(house, start + DAY)).toEqual(['dirk', 'lena']);
+    expect(await at(house, start + DAY + 2 * HOUR)).toEqual(['ada', 'dirk', 'lena']);
+    expect(await at(house, start + DAY + 3 * HOUR)).toEqual([]);
+    expect(await told(house)).toEqual(['acknowledge 0', 'lead 0', 'acknowledge 1', 'acknowledge 2']);
+    const actions = await house.db.selectFrom('audit').select('action').where('action', '=', 'case.remind').execute();
+    expect(actions).toHaveLength(3);
+  });
+
+  test('two nodes remind once, and one that was down says the latest alone, with what is due', async () => {
+    const { house, opened } = await open();
+    const id = await house.report();
+    const { received_at: start } = await caseOf(house, id);
+    await outbox(house).drain();
+    house.clock.moveTo(start + DAY + HOUR);
+    const other = openDatabase(opened.config);
+    try {
+      const both = await Promise.all([remind(house), remind({ ...house, db: other })]);
+      expect(both.filter(Boolean)).toHaveLength(1);
+    } finally {
+      await other.destroy();
+    }
+    const [lena] = house.team;
+    const sent = await outbox(house).drain();
+    expect(sent).toHaveLength(3);
+    const toLena = sent.find(({ to }) => to === lena.address)?.raw ?? Buffer.alloc(0);
+    const { entity } = await openCopy(toLena, lena, undefined, house.clock.now());
+    expect(entity.toString()).toMatch(/DUE NOW: lead, acknowledge[\s\S]*curfew case lead ORBIT/);
+    expect(await told(house)).toEqual(['acknowledge 1', 'lead 1']);
+  });
+
+  test('who is asked to take a case over is reminded with its lead, and others of a staffed case are not', async () => {
+    const { house } = await open();
+    const [lena, dirk] = house.team;
+    const id = await house.report();
+    await claim(as(house, lena), id, {});
+    await house.db.updateTable('cases').set({ acknowledged_at: 1, forthcoming_at: 1 }).execute();
+    await staff(as(house, lena), id, [lena.contactId]);
+    await askToLead(as(house, lena), id, dirk.contactId);
+    const start = house.clock.now();
+    await outbox(house).drain();
+    expect(await at(house, start + 18 * HOUR)).toEqual(['dirk', 'lena']);
+    // Nobody has a token of an admin: those who handle the case are told instead.
+    expect(await at(house, start + 26 * HOUR)).toEqual(['dirk', 'lena']);
+  });
+
+  test('a text that is not approved is reminded of a day and two hours before its instant', async () => {
+    const { house } = await open();
+    const about = await scheduled({ ...house, project: { ...house.project, usual: [] } }, house.clock.now() + 3 * DAY);
+    const instant = about.release_at ?? 0;
+    await house.db.updateTable('cases').set({ acknowledged_at: 1, lead_id: house.team[0].contactId, noticed_at: 1 }).execute();
+    await outbox(house).drain();
+    expect(await at(house, instant - DAY - 1)).toEqual([]);
+    expect(await at(house, instant - DAY)).toEqual(['lena']);
+    expect(await at(house, instant - 2 * HOUR)).toEqual(['lena']);
+    expect(await told(house)).toEqual(['approve 0', 'approve 1']);
+  });
+});
+
+describe('what is owed', () => {
+  const received = { state: 'received', received_at: 0, closed_at: null, aside: null, lead_id: null, handover_id: null } as Case;
+  const kinds = (about: Partial<Case>, now: Instant) =>
+    owed({ ...received, ...about }, {}, now).map(({ what, level }) => `${what} ${level}`);
+
+  test('of a case that is rejected or closed is nothing', () => {
+    expect(kinds({}, 2 * DAY)).toContain('lead 2');
+    expect(kinds({ aside: 'rejected' }, 2 * DAY)).toEqual([]);
+    expect(kinds({ closed_at: 1 }, 2 * DAY)).toEqual([]);
+  });
+
+  test('after the release is the retrospective, from a day on, and overdue after three', () => {
+    const released = { state: 'released', released_at: 0, retrospective_at: null } as const;
+    expect([0, 1, 3, 4].map((days) => kinds(released, days * DAY))).toEqual([
+      [],
+      ['retrospective 0'],
+      ['retrospective 1'],
+      ['retrospective 2'],
+    ]);
+    expect(kinds({ ...released, retrospective_at: 1 }, 4 * DAY)).toEqual([]);
+  });
+
+  test('of a leak is a decision within two hours, and no notice that would come before the release', () => {
+    const leaked = { aside: 'leaked', aside_at: DAY, lead_id: 'l', acknowledged_at: 1, noticed_at: null } as const;
+    const notice = { notice: { at: DAY, policy: 'p' } };
+    const all = (aside: Case['aside']) => owed({ ...received, ...leaked, aside }, notice, 26 * HOUR).map(({ what }) => what);
+    expect(all('leaked')).toEqual(['leak']);
+    expect(all(null)).toEqual(['notice']);
+  });
+});
+
+describe('what is overdue', () => {
+  const about = { state: 'scheduled', closed_at: null, aside: null, release_at: 10 * DAY, accepted_at: 1 } as Case;
+  const due = { release: { at: 5 * DAY, policy: 'p' } };
+
+  test.each<[string, Partial<Case>, number | null]>([
+    ['is so by the longest embargo where that ends first', {}, 5 * DAY],
+    ['is so by the instant that is set, where nobody has accepted the report', { accepted_at: null }, 10 * DAY],
+    ['is not what was never accepted and has no instant', { accepted_at: null, release_at: null }, null],
+    ['is not what is released', { state: 'released' }, null],
+    ['is not what is rejected', { aside: 'rejected' }, null],
+  ])('%s', (_, change, since) => {
+    expect(overdueSince({ ...about, ...change }, due, 11 * DAY)).toBe(since);
+    expect(overdueSince({ ...about, ...change }, due, 5 * DAY - 1)).toBe(null);
+  });
+
+  test('is said at once, then after 15 and 30 minutes, twice as long each time, and each day at last', () => {
+    const pages = [0, 14, 15, 45, 105].map((minutes) => pageOf(DAY, DAY + minutes * MINUTE).page);
+    expect(pages).toEqual([0, 0, 1, 2, 3]);
+    const { page, nextAt } = pageOf(0, 30 * DAY);
+    expect(nextAt - 30 * DAY).toBeLessThanOrEqual(DAY);
+    expect(pageOf(0, nextAt)).toEqual({ page: page + 1, nextAt: nextAt + DAY });
+  });
+});
