@@ -493,8 +493,7 @@ CREATE OR REPLACE FUNCTION public.deliveries_blanks()
 AS $function$
       begin
         if new.address <> trim(new.address, '
-
-') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
+') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;
@@ -545,8 +544,7 @@ AS $function$
                 and posts.digest = cases.forthcoming_digest)
             and exists (select 1 from approvals
               where approvals.case_id = cases.id and approvals.hash = cases.forthcoming_hash
-                and approvals.person_id <> cases.forthcoming_by))) then raise exception 'a public delivery needs a released case and its public post' using errcode = 'check_violation'; end if;
-        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public')))
+                and approvals.person_id <> cases.forthcoming_by))))
       and not (new.audience = 'public'
         and exists (select 1 from lists where id = new.list_id and role = 'public')
         and exists (select 1 from minimal_notices where post_id = new.post_id and case_id = new.case_id)) then raise exception 'a public delivery needs a released case and its public post' using errcode = 'check_violation'; end if;

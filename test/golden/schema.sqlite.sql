@@ -288,13 +288,11 @@ CREATE INDEX "deliveries_due" on "deliveries" ("state",
 CREATE INDEX "deliveries_post" on "deliveries" ("post_id");
 
 CREATE TRIGGER deliveries_blanks_insert before insert on deliveries when new.address <> trim(new.address, '
-
-')
+')
       begin select raise(abort, 'an address has no blanks around it'); end;
 
 CREATE TRIGGER deliveries_blanks_update before update of address on deliveries when new.address <> trim(new.address, '
-
-')
+')
       begin select raise(abort, 'an address has no blanks around it'); end;
 
 CREATE TRIGGER deliveries_minimal_alone_insert before insert on deliveries when new.audience <> 'public'
@@ -340,8 +338,7 @@ CREATE TRIGGER deliveries_public_insert before insert on deliveries when ((new.a
                 and posts.digest = cases.forthcoming_digest)
             and exists (select 1 from approvals
               where approvals.case_id = cases.id and approvals.hash = cases.forthcoming_hash
-                and approvals.person_id <> cases.forthcoming_by))) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
-        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public')))
+                and approvals.person_id <> cases.forthcoming_by))))
       and not (new.audience = 'public'
         and exists (select 1 from lists where id = new.list_id and role = 'public')
         and exists (select 1 from minimal_notices where post_id = new.post_id and case_id = new.case_id)) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
@@ -365,8 +362,7 @@ CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_
                 and posts.digest = cases.forthcoming_digest)
             and exists (select 1 from approvals
               where approvals.case_id = cases.id and approvals.hash = cases.forthcoming_hash
-                and approvals.person_id <> cases.forthcoming_by))) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
-        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public')))
+                and approvals.person_id <> cases.forthcoming_by))))
       and not (new.audience = 'public'
         and exists (select 1 from lists where id = new.list_id and role = 'public')
         and exists (select 1 from minimal_notices where post_id = new.post_id and case_id = new.case_id)) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
