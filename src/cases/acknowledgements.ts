@@ -1,6 +1,6 @@
 import { record } from '../audit/record.ts';
 import { DAY } from '../clock.ts';
-import { eachContact, team } from '../delivery/copies.ts';
+import { eachContact, handlersAmong, team } from '../delivery/copies.ts';
 import { insidersOf, mayKnow } from '../delivery/need-to-know.ts';
 import { send } from '../delivery/send.ts';
 import { roleAddress } from '../mail/address.ts';
@@ -9,10 +9,8 @@ import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as acknowledgements from '../store/acknowledgements.ts';
-import * as caseTeams from '../store/case-teams.ts';
 import * as cases from '../store/cases.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
-import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import type { Acknowledged } from '../store/schema.ts';
@@ -37,17 +35,10 @@ export async function acknowledge(
   await db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     await acknowledgements.note(trx, dispatches, { contactId: contact.id, status, now: clock.now() });
-    if (told) await send(trx, seams, told, eachContact(await handlersOf(trx, caseId)));
+    if (told) await send(trx, seams, told, eachContact(await handlersAmong(trx, caseId, await team(trx))));
     const detail = { posts: dispatches, status };
     await record(trx, seams, { action: 'case.acknowledge', subject: `case:${caseId}`, detail });
   });
-}
-
-/** Those of the team who work on a case. */
-async function handlersOf(db: Db, caseId: string) {
-  const about = await cases.byId(db, caseId);
-  const handlers = about ? await caseTeams.handlers(db, about) : null;
-  return (await team(db)).filter(({ id }) => handlers === null || handlers.has(id));
 }
 
 /** How long a member has to say that he has it, before he is asked. */

@@ -95,10 +95,13 @@ function voiceOf(list: Pick<List, 'address'>, { kind, state }: Pick<Post, 'kind'
   return voice === null ? list.address : roleAddress(list.address, voice);
 }
 
-/** The fields inside and outside of a list's mail. Inside of a case, an answer goes to the case. */
+/**
+ * The fields inside and outside of a list's mail. Inside of a case, an answer goes to the case; to what the team writes among itself, it
+ * stays there (post/to-reporter.ts).
+ */
 export function listFields(
   list: Pick<List, 'address' | 'name'>,
-  post: Pick<Post, 'received_at' | 'kind' | 'state'>,
+  post: Pick<Post, 'received_at' | 'kind' | 'state'> & Partial<Pick<Post, 'to_reporter'>>,
   subject: string,
   thread: Pick<Case, 'id' | 'thread_token'> | null,
 ) {
@@ -109,7 +112,7 @@ export function listFields(
     subject,
     date: post.received_at,
   };
-  return thread && voice === list.address
+  return thread && voice === list.address && post.to_reporter !== 0
     ? { ...fields, replyTo: threadAddress(list.address, thread.id, thread.thread_token) }
     : fields;
 }

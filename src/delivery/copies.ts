@@ -1,6 +1,8 @@
 import { type Instant, newId, newToken, shuffled } from '../clock.ts';
 import { splitAddress } from '../mail/address.ts';
 import type { Seams } from '../seams.ts';
+import * as caseTeams from '../store/case-teams.ts';
+import * as cases from '../store/cases.ts';
 import type { ListContact } from '../store/contacts.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
@@ -65,15 +67,25 @@ export async function team(db: Db): Promise<ListContact[]> {
 
 /**
  * Who a post on that list is for. A thread of members reaches those of them who may know of its case, and the team too; what is held
- * goes to those alone who decide on it. Whoever writes their copies has locked the case: nobody changes meanwhile who may know of it.
+ * goes to those alone who decide on it. Of the team, those who work on its case, where that is staffed. Whoever writes their copies has
+ * locked the case: nobody changes meanwhile who may know of it.
  */
 export async function readers(db: Db, list: List, post: Pick<NewPost, 'kind' | 'state' | 'case_id'>): Promise<ListContact[]> {
-  if (post.state === 'held') return team(db);
-  if (post.kind === 'owner' || list.role !== 'private')
-    return list.role === 'intake' ? contacts.activeOfList(db, list.id) : team(db);
-  const members = await contacts.activeOfList(db, list.id);
   const caseId = post.case_id ?? null;
-  return caseId === null ? members : union([await insidersOf(db, caseId, members), await team(db)]);
+  if (post.state === 'held') return handlersAmong(db, caseId, await team(db));
+  if (post.kind === 'owner' || list.role !== 'private')
+    return handlersAmong(db, caseId, list.role === 'intake' ? await contacts.activeOfList(db, list.id) : await team(db));
+  const members = await contacts.activeOfList(db, list.id);
+  if (caseId === null) return members;
+  return union([await insidersOf(db, caseId, members), await handlersAmong(db, caseId, await team(db))]);
+}
+
+/** Those of the team who work on a case; all of them where it has no staff, or nobody of it is there any more: somebody has to read it. */
+export async function handlersAmong(db: Db, caseId: string | null, people: ListContact[]): Promise<ListContact[]> {
+  const about = caseId === null ? undefined : await cases.byId(db, caseId);
+  const handlers = about ? await caseTeams.handlers(db, about) : null;
+  const working = people.filter(({ id }) => handlers?.has(id) ?? true);
+  return working.length > 0 ? working : people;
 }
 
 function union(groups: readonly ListContact[][]): ListContact[] {

@@ -37,7 +37,7 @@ export async function openPost(seams: Seams, postId: string): Promise<Opened> {
   const digest = sha256(kept);
   if (digest !== post.digest) throw new Refusal('cannot-open', undefined, `the post ${post.id} is not what was kept`);
   const composed = kinds[post.kind].fromMail
-    ? await composeFromMail(seams, post, kept, secrets)
+    ? await composeFromMail(seams, { post, list, about }, kept, secrets)
     : composeNotice(fixedWords(post.kind, list, key, about) ?? kept);
   return {
     post,
@@ -60,9 +60,29 @@ function fixedWords(kind: PostKind, list: List, key: ListKey, about: Case | null
   return null;
 }
 
-async function composeFromMail({ db, pgp }: Seams, post: Post, raw: Uint8Array, secrets: Uint8Array[]): Promise<Composed> {
+interface Kept {
+  post: Post;
+  list: List;
+  about: Case | null;
+}
+
+/** Who reads an answer to a mail in the thread of a report (post/to-reporter.ts). */
+function circleOf({ post, list, about }: Kept): Origin['circle'] {
+  if (!about || list.id !== about.list_id || !(post.kind === 'post' || post.kind === 'report')) return null;
+  if (about.reporter_certificate_id === null) return 'no-certificate';
+  return post.to_reporter === 0 ? 'team' : 'reporter';
+}
+
+async function composeFromMail({ db, pgp }: Seams, about: Kept, raw: Uint8Array, secrets: Uint8Array[]): Promise<Composed> {
+  const { post } = about;
   const held = post.state === 'held' ? { postId: post.id, reason: post.hold_reason ?? 'moderated' } : null;
-  const origin: Origin = { contact: await contactOf(db, post), sender: post.sender, caseId: post.case_id, held };
+  const origin: Origin = {
+    contact: await contactOf(db, post),
+    sender: post.sender,
+    caseId: post.case_id,
+    circle: circleOf(about),
+    held,
+  };
   try {
     const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);
     const opened = await pgp.open({ raw, secrets, at: post.received_at, withSignature: true }, lookup);

@@ -10,6 +10,8 @@ export interface Origin {
   contact: { address: string; organisation: string } | null;
   sender: string | null;
   caseId: string | null;
+  /** Who reads an answer to it: the reporter too, the team alone, or that as nothing can be sealed to the reporter; null elsewhere. */
+  circle: 'reporter' | 'team' | 'no-certificate' | null;
   /** It waits for the team's decision; null where it does not. */
   held: { postId: string; reason: string } | null;
 }
@@ -62,6 +64,7 @@ export function provenance(opened: OpenedMail, origin: Origin, mark: string): st
     ...(certificate ? [`Key:       ${certificate}`] : []),
     `Encrypted: ${ENCRYPTION[encryptionOf(opened)]}`,
     ...(origin.caseId ? [`Case:      ${origin.caseId}`] : []),
+    ...(origin.circle ? [`Answers:   ${CIRCLES[origin.circle]}`] : []),
     ...heldLines(origin),
     ...opened.warnings.map((warning) => `Warning:   ${WARNINGS[warning]}`),
     ...(opened.signer && !opened.subjectProtected ? ['Warning:   the signature does not cover the subject'] : []),
@@ -119,6 +122,12 @@ function lookedAt(text: string): string {
 
 /** Characters, of whatever a header field may hold. */
 const MOST_LOOKED_AT = 1000;
+
+const CIRCLES = {
+  reporter: 'go to the reporter too; what is for the team alone goes to the list’s own address',
+  team: 'stay within the response team; the reporter gets neither this mail nor those',
+  'no-certificate': 'stay within the response team: nothing can be encrypted to the reporter',
+} as const;
 
 const WHY_HELD: Readonly<Record<string, string>> = {
   mixed: 'signed and unsigned words, or those of several people, are in one mail',

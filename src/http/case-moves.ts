@@ -172,7 +172,7 @@ function postApproval(app: App, { seams, changed }: Api): void {
   app.post('/cases/:id/approvals', { schema }, async (request, reply) => {
     const about = await approve(acting(seams, request.caller), request.params.id, request.body.hash, callerOf(request));
     changed.releases();
-    changed.deliveries();
+    if (request.body.hash === about.forthcoming_hash) changed.deliveries();
     reply.code(201);
     return answer(reply, seams, about);
   });

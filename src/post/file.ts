@@ -1,5 +1,6 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
+import { deedOf, moved } from '../cases/step.ts';
 import { DAY, type Instant, newToken } from '../clock.ts';
 import { type Addressee, copiesFor, eachContact, readers } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
@@ -11,10 +12,11 @@ import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
-import type { NewPost, PostKind } from '../store/schema.ts';
+import type { Case, NewPost, PostKind } from '../store/schema.ts';
 import type { Destination } from './destination.ts';
 import { keepCertificate, mayAnswer, type Receipt } from './receipt.ts';
 import type { Accepted, Identity } from './received.ts';
+import type { Reach } from './to-reporter.ts';
 
 export type FiledPost = NewPost & posts.Marks;
 
@@ -67,6 +69,40 @@ export async function filePost(trx: Db, { clock }: Seams, to: Destination, post:
   await posts.insert(trx, post);
   await fanOut(trx, clock, to, post);
   return { id: post.id, caseId: post.case_id ?? null, held: heldBecause(post) };
+}
+
+/**
+ * A post in a thread. What the team writes to the reporter goes to him too, and is the answer of a person; what he writes is the answer
+ * that the case waited for.
+ */
+export async function fileInThread(
+  trx: Db,
+  seams: Seams,
+  to: Destination,
+  post: NewPost,
+  reach: Reach | null,
+): Promise<Accepted> {
+  const accepted = await filePost(trx, seams, to, { ...post, to_reporter: reach?.toReporter ?? null });
+  if (!to.case || to.list.id !== to.case.list_id || accepted.held !== null) return accepted;
+  if (reach?.toReporter === 1) {
+    const about = { id: post.id, case_id: to.case.id, list: to.list };
+    await deliveries.insertMany(trx, copiesFor(seams.clock, about, [reach.addressee]));
+  }
+  const seen = await cases.byId(trx, to.case.id);
+  const now = seams.clock.now();
+  if (seen && reach?.toReporter === 1 && isOpen(seen) && seen.acknowledged_at === null)
+    await step(trx, seams, seen, 'acknowledge', { acknowledged_at: now });
+  if (seen && reach === null && seen.aside === 'needs_info')
+    await step(trx, seams, seen, 'answered', { aside: null, aside_at: null });
+  return accepted;
+}
+
+async function step(trx: Db, seams: Seams, seen: Case, action: string, to: Partial<Case>): Promise<void> {
+  await record(trx, seams, deedOf(await moved(trx, seams, seen, to), action, { by: 'mail' }));
+}
+
+function isOpen({ state, closed_at, aside }: Case): boolean {
+  return state !== 'released' && closed_at === null && aside !== 'rejected';
 }
 
 function heldBecause({ state, hold_reason }: NewPost): string | null {

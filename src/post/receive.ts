@@ -12,7 +12,17 @@ import type { List, PostKind } from '../store/schema.ts';
 import { admit, type Hits } from './admit.ts';
 import type { Facts, Verdict } from './checks.ts';
 import { type Destination, followReferences, isShut } from './destination.ts';
-import { answerBy, type FiledPost, fileIntroduction, filePost, fileReport, once, openCase, placeOf } from './file.ts';
+import {
+  answerBy,
+  type FiledPost,
+  fileInThread,
+  fileIntroduction,
+  filePost,
+  fileReport,
+  once,
+  openCase,
+  placeOf,
+} from './file.ts';
 import { prepareHeldAnswer, sendHeldAnswer } from './held.ts';
 import { noteCopied, refusePublic } from './leak.ts';
 import { filesOf, isForPeople, keptVerdicts, type Look, lookAt, unopened } from './look.ts';
@@ -22,6 +32,7 @@ import type { Accepted, Identity, Received } from './received.ts';
 import { keepRenewal, reporterRenewal } from './reporter.ts';
 import { answerKey, runRequest } from './request.ts';
 import { takeBounce } from './take-bounce.ts';
+import { reachOf } from './to-reporter.ts';
 
 /**
  * Takes one mail for one list. When it resolves, the mail is committed with its case, its copies and its answer; when
@@ -72,11 +83,12 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
     });
   if (kind === 'post') {
     const isHis = origin === null && verdict.verdict === 'accept';
+    const reach = await reachOf(seams, { addressed, to, everyList }, look, isHis);
     const receipt = isHis ? await introduction(seams, identity, to, mail, look) : null;
     const renewal = isHis ? await reporterRenewal(seams, to, look) : null;
     return file(async (trx) => {
       if (renewal) await keepRenewal(trx, acting, renewal);
-      return receipt ? fileIntroduction(trx, acting, to, post, receipt) : filePost(trx, acting, to, post);
+      return receipt ? fileIntroduction(trx, acting, to, post, receipt) : fileInThread(trx, acting, to, post, reach);
     });
   }
   if (kind !== 'report') return file((trx) => filePost(trx, acting, to, post));

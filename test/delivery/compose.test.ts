@@ -38,7 +38,7 @@ const mail: OpenedMail = {
   offeredInside: [],
   enclosed: [],
 };
-const nobody = { contact: null, sender: 'envelope@example.org', caseId: null, held: null };
+const nobody = { contact: null, sender: 'envelope@example.org', caseId: null, circle: null, held: null };
 const alpha = { address: 'alpha@alpha.example', organisation: 'Alpha' };
 const signature: SignatureVerdict = {
   keyId: '0123456789ABCDEF',

@@ -48,7 +48,11 @@ async function wholeWay(raw: Buffer): Promise<void> {
   deliveryReport(outside);
   const opened = await openMail({ raw, secrets: [], at: 0, withSignature: true }, async () => []);
   filesOf(opened);
-  const { content } = composeMail(opened, { contact: null, sender: 'a@b.example', caseId: null, held: null }, 'k7m2x');
+  const { content } = composeMail(
+    opened,
+    { contact: null, sender: 'a@b.example', caseId: null, circle: null, held: null },
+    'k7m2x',
+  );
   parseRequest(viewOf(parseEntity(content)).text);
 }
 
