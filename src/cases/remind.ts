@@ -119,8 +119,8 @@ export async function everybodyFor(trx: Db, { clock }: Pick<Seams, 'clock'>, abo
   return (await team(trx)).filter(({ id }) => handlers.has(id) || above.has(id));
 }
 
-/** Where none of those who alone handle it is left, the whole of the response team. */
-async function handlersOf(trx: Db, about: Case): Promise<ListContact[]> {
+/** Everybody who may handle a case; where none of those who alone may is left, the whole of the response team. */
+export async function handlersOf(trx: Db, about: Case): Promise<ListContact[]> {
   const everybody = await team(trx);
   const some = await caseTeams.handlers(trx, about);
   const handlers = everybody.filter(({ id }) => some === null || some.has(id));

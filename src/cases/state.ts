@@ -74,6 +74,7 @@ export type Step =
   | 'withdraw'
   | 'publish'
   | 'retrospect'
+  | 'archive'
   | 'close';
 
 interface StepRow {
@@ -142,8 +143,9 @@ export const steps: Readonly<Record<Step, StepRow>> = {
     otherwise: 'A retrospective comes after the release, and before the end',
     leads: false,
   },
+  archive: { when: isOut, otherwise: 'The thread of a case is archived after its release', leads: true },
   close: {
-    when: (about) => about.closed_at === null && (isOut(about) || about.aside !== null),
+    when: (about) => about.closed_at === null && (isOut(about) || about.aside === 'rejected' || about.aside === 'withdrawn'),
     otherwise: 'A case is closed after its release, its rejection or its withdrawal',
     leads: true,
   },

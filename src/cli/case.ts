@@ -4,6 +4,7 @@ import type { Static } from 'typebox';
 import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, Limited, PatchAdded } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
 import { addNotices } from './case-notices.ts';
+import { addAfter } from './case-after.ts';
 import { addProcess } from './case-process.ts';
 import { connect, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
 import { readNamed, readText } from './file.ts';
@@ -23,7 +24,7 @@ export function register(program: Command): void {
   const command = program.command('case').description('cases and their embargo, over the API of a running server');
   const add = (name: string, description: string) => remoteCommand(command, name, description);
   const id = ['<case>', 'its id, as in ORBIT-2026-0001'] as const;
-  add('list', 'list the cases, newest first').action(list);
+  add('list', 'list the cases, newest first').option('--overdue', 'those alone that ought to be public').action(list);
   add('show', 'show a case, without its content')
     .argument(...id)
     .action(show);
@@ -72,13 +73,20 @@ export function register(program: Command): void {
     .action(deliveries);
   addProcess(command, { at, tell });
   addNotices(command, at);
+  addAfter(command, { at, tell });
 }
 
 const at = (id: string, rest = '') => `/cases/${encodeURIComponent(id)}${rest}`;
 
-async function list(options: RemoteOptions): Promise<void> {
-  const items = await everyPage(connect(options), '/cases', CaseSummary);
-  const rows = items.map((item) => [item.id, item.state, item.releaseAt ?? '-', item.receivedAt]);
+async function list({ overdue, ...options }: RemoteOptions & { overdue?: true }): Promise<void> {
+  const query = overdue ? { overdue: 'true' } : {};
+  const items = await everyPage(connect(options), '/cases', CaseSummary, { query });
+  const rows = items.map((item) => [
+    item.id,
+    item.overdue ? `${item.state}, OVERDUE` : item.state,
+    item.releaseAt ?? '-',
+    item.receivedAt,
+  ]);
   print(options, items, columns([['ID', 'STATE', 'RELEASE', 'RECEIVED'], ...rows]));
 }
 
@@ -197,6 +205,7 @@ function linesOf(about: Static<typeof CaseView>): string[] {
   return [
     `${about.id}, ${about.state}, revision ${about.revision}`,
     `Received:  ${about.receivedAt}`,
+    ...(about.overdueSince === null ? [] : [`OVERDUE:   since ${about.overdueSince}`]),
     `Lead:      ${ledBy(about)}`,
     `Release:   ${about.releaseAt ?? '-'}`,
     `Channels:  ${about.channels.join(' ') || '-'}`,

@@ -8,6 +8,7 @@ const commands = new Map<string, () => Promise<{ register(program: Command): voi
   ['serve', () => import('./serve.ts')],
   ['demo', () => import('./demo.ts')],
   ['case', () => import('./case.ts')],
+  ['statistics', () => import('./statistics.ts')],
   ['policy', () => import('./policy.ts')],
   ['post', () => import('./post.ts')],
   ['queue', () => import('./queue.ts')],

@@ -101,6 +101,12 @@ export const access: Readonly<Record<string, Access>> = {
   'POST /api/v1/cases/:id/dispatch': hands('cases'),
   'POST /api/v1/cases/:id/release-now': hands('cases'),
   'GET /api/v1/cases/:id/deliveries': readers('cases'),
+  'GET /api/v1/cases/:id/retrospective': hands('cases'),
+  'POST /api/v1/cases/:id/retrospective': hands('cases'),
+  'GET /api/v1/cases/:id/archive': hands('cases'),
+  'POST /api/v1/cases/:id/archive': hands('cases'),
+  'POST /api/v1/cases/:id/close': hands('cases'),
+  'GET /api/v1/statistics': readers('cases'),
 
   'GET /api/v1/deliveries': readers('delivery'),
   'GET /api/v1/deliveries/:id': readers('delivery'),

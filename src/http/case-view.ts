@@ -1,6 +1,7 @@
 import type { Static } from 'typebox';
 import { dueIn, namesOf } from '../cases/clocks.ts';
 import { peopleOf } from '../cases/people.ts';
+import { overdueSince } from '../cases/reminders.ts';
 import { stageOf } from '../cases/state.ts';
 import { type Instant, toIso } from '../clock.ts';
 import { type Contents, channelsOf, presentPatchSet } from '../embargo/contents.ts';
@@ -17,7 +18,8 @@ export function orNull(instant: Instant | null): string | null {
   return instant === null ? null : toIso(instant);
 }
 
-export function caseSummary(about: Case): Static<typeof CaseSummary> {
+export function caseSummary({ project, clock }: Pick<Seams, 'project' | 'clock'>, about: Case): Static<typeof CaseSummary> {
+  const since = overdueSince(about, dueIn(project, about), clock.now());
   return {
     id: about.id,
     state: stageOf(about),
@@ -25,6 +27,8 @@ export function caseSummary(about: Case): Static<typeof CaseSummary> {
     receivedAt: toIso(about.received_at),
     releaseAt: orNull(about.release_at),
     channels: channelsOf(about),
+    overdue: since !== null,
+    overdueSince: orNull(since),
     lead: about.lead_id,
     bundleHash: about.bundle_hash,
     dispatchedAt: orNull(about.dispatched_at),
@@ -32,7 +36,8 @@ export function caseSummary(about: Case): Static<typeof CaseSummary> {
   };
 }
 
-export async function caseView({ db, project }: Pick<Seams, 'db' | 'project'>, about: Case): Promise<Static<typeof CaseView>> {
+export async function caseView(seams: Pick<Seams, 'db' | 'project' | 'clock'>, about: Case): Promise<Static<typeof CaseView>> {
+  const { db, project } = seams;
   const { lead_id, deputy_id, handover_id } = about;
   const staff = await caseTeams.ofCase(db, about.id);
   const present = await presentPatchSet(db, about.id);
@@ -43,7 +48,7 @@ export async function caseView({ db, project }: Pick<Seams, 'db' | 'project'>, a
   const approvable = { patches: present, schedule, bundle, forthcoming };
   const [lastSet] = await patchSets.ofCase(db, about.id);
   return {
-    ...caseSummary(about),
+    ...caseSummary(seams, about),
     needToKnow: await needToKnow.ofCase(db, about.id),
     approvals: given.flatMap(({ person_id, hash, approved_at }) => {
       const what = (['patches', 'schedule', 'bundle', 'forthcoming'] as const).find((name) => approvable[name] === hash);

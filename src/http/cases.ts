@@ -1,13 +1,17 @@
+import { Type } from 'typebox';
+import { dueIn } from '../cases/clocks.ts';
+import { overdueSince } from '../cases/reminders.ts';
 import { caseKnownTo, handlersIn } from '../cases/step.ts';
 import { Refusal } from '../refusal.ts';
 import * as cases from '../store/cases.ts';
 import * as deliveries from '../store/deliveries.ts';
+import type { Case } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { acting } from './auth.ts';
 import { caseSummary, caseView } from './case-view.ts';
 import { deliveryView } from './deliveries.ts';
 import { etagOf } from './etag.ts';
-import { PageOf, Paging, readPage } from './page.ts';
+import { PageOf, Paging, paging, readPage } from './page.ts';
 import { ById, CaseSummary, CaseView, DeliveryView } from './schemas.ts';
 
 const tags = ['cases'];
@@ -20,14 +24,22 @@ export function caseRoutes(app: App, api: Api): void {
 }
 
 function listCases(app: App, { seams }: Api): void {
-  const schema = { tags, summary: 'List cases, newest first', querystring: Paging, response: { 200: PageOf(CaseSummary) } };
+  const overdue = Type.Optional(Type.Enum(['true'], { description: '"true": those alone that ought to be public' }));
+  const querystring = Type.Object({ ...paging, overdue }, { additionalProperties: false });
+  const schema = { tags, summary: 'List cases, newest first', querystring, response: { 200: PageOf(CaseSummary) } };
   app.get('/cases', { schema }, async ({ query, caller }) => {
     const handlers = handlersIn(acting(seams, caller));
+    const ids = query.overdue === undefined ? {} : { ids: await overdueIds(seams) };
     const { items, next } = await readPage(query, ({ limit, before }) =>
-      cases.page(seams.db, { limit, handlers, ...(before === undefined ? {} : { before: numberOf(before) }) }),
+      cases.page(seams.db, { limit, handlers, ...ids, ...(before === undefined ? {} : { before: numberOf(before) }) }),
     );
-    return { items: items.map(caseSummary), next };
+    return { items: items.map((about) => caseSummary(seams, about)), next };
   });
+}
+
+async function overdueIds({ db, clock, project }: Api['seams']): Promise<string[]> {
+  const late = (about: Case) => overdueSince(about, dueIn(project, about), clock.now()) !== null;
+  return (await cases.underWay(db)).filter(late).map(({ id }) => id);
 }
 
 /** The id of a case is its place in the order of cases. */

@@ -74,6 +74,8 @@ export const CaseSummary = Type.Object({
   receivedAt: InstantUtc,
   releaseAt: OrNull(InstantUtc),
   channels: Type.Array(Type.String(), { description: 'addresses of the public lists' }),
+  overdue: Type.Boolean({ description: 'it ought to be public' }),
+  overdueSince: OrNull(InstantUtc),
   lead: OrNull(Type.String({ description: 'id of the contact who leads it' })),
   bundleHash: OrNull(Sha256),
   dispatchedAt: OrNull(InstantUtc),
@@ -154,6 +156,41 @@ export const BundleView = Type.Object({
   subject: Type.String(),
   text: Type.String(),
   patches: Type.Array(Type.Object({ name: Type.String(), sha256: Sha256, size: Type.Integer() })),
+});
+
+export const Writings = Type.Object({ items: Type.Array(Type.Object({ writtenAt: InstantUtc, text: Type.String() })) });
+
+const Days = Type.Number({ description: 'days, to two places' });
+
+export const StatisticsView = Type.Object({
+  from: InstantUtc,
+  to: InstantUtc,
+  reports: Type.Integer({ description: 'that came in that time' }),
+  rejected: Type.Integer(),
+  duplicates: Type.Integer(),
+  released: Type.Integer({ description: 'cases that were released in that time' }),
+  onTime: Type.Integer(),
+  late: Type.Integer(),
+  severity: Type.Record(Type.String(), Type.Integer(), { description: 'released cases by severity, or "unrated"' }),
+  median: Type.Object({ embargoed: OrNull(Days), reportToPublic: OrNull(Days) }),
+  cases: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      severity: OrNull(Type.String()),
+      receivedAt: InstantUtc,
+      noticedAt: OrNull(InstantUtc),
+      releasedAt: InstantUtc,
+      embargoed: OrNull(Type.Number({ description: 'days from the notice to distributors to the release' })),
+      reportToPublic: Days,
+      onTime: Type.Boolean(),
+      cause: OrNull(
+        Type.Enum(['approved-late', 'held-up', 'leaked', 'public-already'], {
+          description: 'why it was not on time, or public before: "approved-late", "held-up", "leaked" or "public-already"',
+        }),
+      ),
+    }),
+    { description: 'those that were released, the earliest first' },
+  ),
 });
 
 export const PatchAdded = Type.Object({ patch: Type.Object({ ...PatchView.properties, name: Type.String() }), case: CaseView });

@@ -14,6 +14,7 @@ import { admissionRoutes } from './admission.ts';
 import type { Api, App, Routes } from './api.ts';
 import { auditRoutes } from './audit.ts';
 import { authenticate } from './auth.ts';
+import { caseAfter } from './case-after.ts';
 import { caseMoves } from './case-moves.ts';
 import { caseNotices } from './case-notices.ts';
 import { caseProcess } from './case-process.ts';
@@ -35,6 +36,7 @@ import { postRoutes } from './posts.ts';
 import { refuseBytes, sendProblem } from './problem.ts';
 import { recipientRoutes } from './recipients.ts';
 import { sessionRoutes } from './session.ts';
+import { statisticsRoute } from './statistics.ts';
 import { tokenRoutes } from './tokens.ts';
 import { refuseUnknown } from './unknown.ts';
 import { validatorCompiler } from './validate.ts';
@@ -49,6 +51,8 @@ const resources: readonly Routes[] = [
   caseMoves,
   caseProcess,
   caseNotices,
+  caseAfter,
+  statisticsRoute,
   deliveryRoutes,
   postRoutes,
   policyRoutes,

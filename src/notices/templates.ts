@@ -788,3 +788,14 @@ export function minimalSent(facts: { caseId: string; endedAt: Instant }): Notice
     'People will ask. What is to be published is still released as soon as two people have approved it.',
   ]);
 }
+
+const DONE = {
+  retrospective: 'has a retrospective',
+  archive: 'has a sanitised archive of its thread',
+  close: 'is closed',
+} as const;
+
+/** To those who handle a case: what was done after its release. */
+export function afterwards(facts: { caseId: string; done: keyof typeof DONE; by: string }): Notice {
+  return notice(`[${facts.caseId}] The case ${DONE[facts.done]}`, [`Case ${facts.caseId} ${DONE[facts.done]} now, by ${facts.by}.`]);
+}

@@ -38,6 +38,8 @@ export interface Page {
   limit: number;
   /** The last one on the page before. */
   before?: { year: number; number: number };
+  /** These alone. */
+  ids?: readonly string[];
   /** Those alone that this contact may handle; null: those that all of the team may. */
   handlers?: string | null | undefined;
 }
@@ -45,7 +47,8 @@ export interface Page {
 /** Newest first. */
 export async function page(db: Db, of: Page): Promise<Case[]> {
   let query = db.selectFrom('cases').selectAll().orderBy('year', 'desc').orderBy('number', 'desc').limit(of.limit);
-  const { before, handlers } = of;
+  const { before, handlers, ids } = of;
+  if (ids !== undefined) query = query.where('id', 'in', ids.length > 0 ? ids : ['']);
   if (handlers !== undefined)
     query = query.where((eb) => {
       const staffed = eb.selectFrom('case_team').select('contact_id').whereRef('case_team.case_id', '=', 'cases.id');
@@ -135,6 +138,38 @@ export async function underWay(db: Db): Promise<Case[]> {
       .orderBy('received_at')
       .execute()
   );
+}
+
+/** Cases that were released from `from` on and before `to`, the earliest first. */
+export async function releasedWithin(db: Db, from: Instant, to: Instant): Promise<Case[]> {
+  return db
+    .selectFrom('cases')
+    .selectAll()
+    .where('state', '=', 'released')
+    .where('released_at', '>=', from)
+    .where('released_at', '<', to)
+    .orderBy('released_at')
+    .orderBy('id')
+    .execute();
+}
+
+/** Of the reports that came from `from` on and before `to`. */
+export async function countReports(
+  db: Db,
+  from: Instant,
+  to: Instant,
+): Promise<{ reports: number; rejected: number; duplicates: number }> {
+  const counts = await db
+    .selectFrom('cases')
+    .select(({ fn }) => [
+      fn.countAll<number>().as('reports'),
+      fn.countAll<number>().filterWhere('aside', '=', 'rejected').as('rejected'),
+      fn.countAll<number>().filterWhere('duplicate_of', 'is not', null).as('duplicates'),
+    ])
+    .where('received_at', '>=', from)
+    .where('received_at', '<', to)
+    .executeTakeFirstOrThrow();
+  return { reports: Number(counts.reports), rejected: Number(counts.rejected), duplicates: Number(counts.duplicates) };
 }
 
 /** Cases that were released since then, and lack their retrospective. */

@@ -183,6 +183,17 @@ export async function stop(db: Db, id: string): Promise<boolean> {
   return numUpdatedRows === 1n;
 }
 
+/** Of one kind in a case, the newest first. */
+export async function ofKind(db: Db, caseId: string, kind: PostKind): Promise<Post[]> {
+  return db
+    .selectFrom('posts')
+    .selectAll()
+    .where('case_id', '=', caseId)
+    .where('kind', '=', kind)
+    .orderBy('id', 'desc')
+    .execute();
+}
+
 /** What people wrote into a case, in their order; `listIds`: through these lists alone. */
 export async function ofThread(
   db: Db,

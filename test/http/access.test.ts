@@ -55,6 +55,7 @@ test('the scope of a route is what its path is of', () => {
     policies: 'cases',
     clock: 'cases',
     incidents: 'cases',
+    statistics: 'cases',
     session: 'tokens',
   };
   for (const row of Object.keys(access).filter((one) => access[one] !== 'anyone' && one !== 'GET /metrics')) {

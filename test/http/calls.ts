@@ -1,6 +1,8 @@
+import { retrospect } from '../../src/cases/after.ts';
 import { claim } from '../../src/cases/people.ts';
 import { HOUR, newToken, toIso } from '../../src/clock.ts';
 import { noteLeak } from '../../src/embargo/incidents.ts';
+import { release } from '../../src/embargo/release.ts';
 import { remove } from '../../src/roster/admission.ts';
 import { addCertificate, addContact, setContactActive } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
@@ -75,6 +77,13 @@ async function led(house: House): Promise<string> {
 
 async function patchOf({ db }: House, caseId: string): Promise<string> {
   return (await db.selectFrom('patches').select('id').where('case_id', '=', caseId).executeTakeFirstOrThrow()).id;
+}
+
+async function releasedCase(house: House): Promise<string> {
+  const { id, release_at } = await armed(house);
+  house.clock.moveTo(release_at ?? 0);
+  await release(house, id);
+  return id;
 }
 
 /** None of a release, which goes out whatever happens. */
@@ -232,6 +241,16 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
     at: { cases: await house.report() },
     body: { of: await house.report({}, 'ron@example.org') },
   }),
+  'POST /api/v1/cases/:id/retrospective': async (house) => ({
+    at: { cases: await releasedCase(house) },
+    body: { note: 'It went well.' },
+  }),
+  'POST /api/v1/cases/:id/archive': async (house) => ({ at: { cases: await releasedCase(house) } }),
+  'POST /api/v1/cases/:id/close': async (house) => {
+    const id = await releasedCase(house);
+    await retrospect(house, id, 'It went well.');
+    return { at: { cases: id } };
+  },
 
   'POST /api/v1/deliveries/:id/retry': async (house) => {
     await house.report();

@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import type { Static } from 'typebox';
+import { CaseView, Writings } from '../http/schemas.ts';
+import { connect, type RemoteOptions, remoteCommand } from './client.ts';
+import { readText } from './file.ts';
+import { print, printable } from './local.ts';
+
+/** What the other commands of a case do as well. */
+interface Shared {
+  at: (id: string, rest?: string) => string;
+  tell: (options: RemoteOptions, about: Static<typeof CaseView>) => void;
+}
+
+/** What comes after the release. */
+export function addAfter(command: Command, { at, tell }: Shared): void {
+  const add = (name: string, description: string) =>
+    remoteCommand(command, name, description).argument('<case>', 'its id, as in ORBIT-2026-0001');
+  const show = async (options: RemoteOptions, path: string) => {
+    const { items } = await connect(options).ask(`GET ${path}`, Writings);
+    const lines = items.flatMap(({ writtenAt, text }) => [`Written:   ${writtenAt}`, '', ...text.trimEnd().split('\n'), '']);
+    print(options, { items }, lines.map(printable));
+  };
+
+  add('retrospective', 'write the retrospective of a released case, or show those that are there')
+    .option('--file <file>', 'with the text; - for standard input')
+    .action(async (id: string, { file, ...options }: RemoteOptions & { file?: string }) => {
+      const path = at(id, '/retrospective');
+      if (file === undefined) return show(options, path);
+      tell(options, await connect(options).ask(`POST ${path}`, CaseView, { note: readText(file) }));
+    });
+  add('archive', 'show the thread of a released case without addresses and names')
+    .option('--make', 'make it, as the lead of the case')
+    .action(async (id: string, { make, ...options }: RemoteOptions & { make?: true }) => {
+      const path = at(id, '/archive');
+      if (make) await connect(options).ask(`POST ${path}`, CaseView);
+      return show(options, path);
+    });
+  add('close', 'close a case: released with its retrospective, rejected or withdrawn').action(
+    async (id: string, options: RemoteOptions) => tell(options, await connect(options).ask(`POST ${at(id, '/close')}`, CaseView)),
+  );
+}

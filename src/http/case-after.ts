@@ -1,0 +1,82 @@
+import { Type } from 'typebox';
+import { archive, close, retrospect, writingsOf } from '../cases/after.ts';
+import { caseKnownTo } from '../cases/step.ts';
+import { toIso } from '../clock.ts';
+import { Refusal } from '../refusal.ts';
+import type { Api, App } from './api.ts';
+import { acting, callerOf } from './auth.ts';
+import { answer } from './case-moves.ts';
+import { IfMatch, seenRevision } from './etag.ts';
+import { ById, CaseView, Writings } from './schemas.ts';
+
+const tags = ['cases'];
+const strict = { additionalProperties: false } as const;
+
+/** What comes after the release. */
+export function caseAfter(app: App, api: Api): void {
+  postRetrospective(app, api);
+  postArchive(app, api);
+  postClose(app, api);
+  show(app, api, 'retrospective', 'Read the retrospectives of a case, in clear, the newest first');
+  show(app, api, 'archive', 'Read the sanitised thread of a case, in clear, the newest first');
+}
+
+function postRetrospective(app: App, { seams, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Write the retrospective of a released case; it is kept sealed',
+    params: ById,
+    headers: IfMatch,
+    body: Type.Object({ note: Type.String({ minLength: 1, maxLength: 200_000, description: 'a text' }) }, strict),
+    response: { 201: CaseView },
+  };
+  app.post('/cases/:id/retrospective', { schema }, async ({ params, headers, body, caller }, reply) => {
+    const about = await retrospect(acting(seams, caller), params.id, body.note, seenRevision(headers));
+    changed.deliveries();
+    reply.code(201);
+    return answer(reply, seams, about);
+  });
+}
+
+function postArchive(app: App, { seams, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Make the thread of a released case into a text without addresses, names and files; for its lead',
+    description:
+      'It is published nowhere. Who reported it is named where the details say that he is to be credited, and by what name.',
+    params: ById,
+    headers: IfMatch,
+    response: { 201: CaseView },
+  };
+  app.post('/cases/:id/archive', { schema }, async ({ params, headers, caller }, reply) => {
+    const about = await archive(acting(seams, caller), params.id, seenRevision(headers));
+    changed.deliveries();
+    reply.code(201);
+    return answer(reply, seams, about);
+  });
+}
+
+function postClose(app: App, { seams, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Close a case: released with its retrospective, rejected or withdrawn',
+    params: ById,
+    headers: IfMatch,
+    response: { 200: CaseView },
+  };
+  app.post('/cases/:id/close', { schema }, async ({ params, headers, caller }, reply) => {
+    const about = await close(acting(seams, caller), params.id, seenRevision(headers));
+    changed.deliveries();
+    return answer(reply, seams, about);
+  });
+}
+
+function show(app: App, { seams }: Api, kind: 'retrospective' | 'archive', summary: string): void {
+  const schema = { tags, summary, params: ById, response: { 200: Writings } };
+  app.get(`/cases/:id/${kind}`, { schema }, async (request) => {
+    const { role, personId } = callerOf(request);
+    if (role !== 'admin' && personId === null) throw new Refusal('needs-person');
+    const about = await caseKnownTo(seams.db, acting(seams, request.caller), request.params.id);
+    return { items: (await writingsOf(seams, about, kind)).map(({ at, text }) => ({ writtenAt: toIso(at), text })) };
+  });
+}

@@ -1,0 +1,117 @@
+import { expect, test } from 'vitest';
+import { archive, close, retrospect, writingsOf } from '../../src/cases/after.ts';
+import { describe as describeCase } from '../../src/cases/describe.ts';
+import { claim } from '../../src/cases/people.ts';
+import { statistics } from '../../src/cases/read-statistics.ts';
+import { sanitised } from '../../src/cases/sanitise.ts';
+import { stageOf } from '../../src/cases/state.ts';
+import { DAY } from '../../src/clock.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
+import { release } from '../../src/embargo/release.ts';
+import type { Seams } from '../../src/seams.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { armed, caseOf, KNOWN, reasonOf } from '../embargo/armed.ts';
+import { eachEngine, oneEngine } from '../support/dialects.ts';
+import { type House, housing, LISTS, type Person } from '../support/house.ts';
+
+const TEXT = 'Rita found it; write to rita@example.org, or ask Beta.\n';
+const build = housing();
+const as = (house: House, { contactId, address }: Person): Seams => ({
+  ...house,
+  by: { type: 'person', id: contactId, name: address, via: null },
+  role: 'team',
+});
+
+/** A released case, led by the first of the team. */
+async function released(house: House): Promise<string> {
+  const id = await house.report({ subject: 'A hole, says Rita', text: TEXT });
+  await claim(as(house, house.team[0]), id, {});
+  const { release_at } = await armed(house, house.clock.now() + 9 * DAY, id);
+  house.clock.moveTo(house.clock.now() + DAY);
+  await dispatch(as(house, house.team[0]), id, LISTS.distributors);
+  await outbox(house).drain();
+  house.clock.moveTo(release_at ?? 0);
+  await release(house, id);
+  await outbox(house).drain();
+  return id;
+}
+
+eachEngine((engine) => {
+  test('after its release a case gets its retrospective, sealed, and is closed, and those who handle it are told', async () => {
+    const house = await build((await engine.open()).db);
+    const [lena, dirk] = house.team;
+    const open = await house.report({}, 'ron@example.org');
+    expect(await reasonOf(retrospect(as(house, lena), open, 'Well.'))).toBe('conflict');
+    expect(await reasonOf(close(as(house, lena), open))).toBe('conflict');
+    const id = await released(house);
+    expect(await reasonOf(close(as(house, lena), id))).toBe('conflict');
+    expect(await reasonOf(retrospect(as(house, dirk), id, ' \n'))).toBe('invalid');
+    expect(stageOf(await retrospect(as(house, dirk), id, 'It went well.'))).toBe('retrospective');
+    const about = await caseOf(house, id);
+    expect((await writingsOf(house, about, 'retrospective')).map(({ text }) => text)).toEqual(['It went well.']);
+    expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(house.team.map(({ address }) => address).sort());
+    expect(await reasonOf(close(as(house, dirk), id))).toBe('forbidden');
+    expect(stageOf(await close(as(house, lena), id))).toBe('closed');
+    expect(await reasonOf(close(as(house, lena), id))).toBe('already-released');
+    const lines = house.db.selectFrom('audit').select('action').where('subject', '=', `case:${id}`).orderBy('seq');
+    expect((await lines.execute()).map(({ action }) => action).slice(-2)).toEqual(['case.retrospective', 'case.close']);
+  });
+
+  test('statistics have the times of released cases, and of others their number alone', async () => {
+    const house = await build((await engine.open()).db);
+    const { clock } = house;
+    const start = clock.now();
+    const id = await released(house);
+    const hidden = await house.report({}, 'ron@example.org');
+    const [, third] = [hidden, await house.report({}, 'rob@example.org')];
+    await house.db.updateTable('cases').set({ aside: 'rejected', duplicate_of: id }).where('id', '=', third).execute();
+    const found = await statistics(house, start, clock.now() + 1);
+    expect(found).toMatchObject({ reports: 3, rejected: 1, duplicates: 1, released: 1, onTime: 1, severity: { high: 1 } });
+    expect(found.cases).toMatchObject([{ id, embargoed: 8, reportToPublic: 9, onTime: true, severity: 'high' }]);
+    expect(JSON.stringify(found)).not.toContain(hidden);
+    expect(await statistics(house, clock.now() + 1, clock.now() + 2)).toMatchObject({ reports: 0, released: 0, cases: [] });
+  });
+});
+
+oneEngine((engine) => {
+  test('the thread of a case is archived by its lead after the release, without addresses, and names of who did not consent', async () => {
+    const house = await build((await engine.open()).db);
+    const [lena, dirk] = house.team;
+    const open = await house.report({}, 'ron@example.org');
+    expect(await reasonOf(archive(as(house, lena), open))).toBe('conflict');
+    const id = await released(house);
+    expect(await reasonOf(archive(as(house, dirk), id))).toBe('forbidden');
+    await archive(as(house, lena), id);
+    const about = await caseOf(house, id);
+    const [made] = await writingsOf(house, about, 'archive');
+    expect(made?.text).toContain(', the reporter\n');
+    expect(made?.text).not.toMatch(/@|rita|example\.org/i);
+    expect(made?.text).toContain('[address]');
+    // Nothing of it goes anywhere but to the team's own.
+    const to = (await outbox(house).drain()).map((mail) => mail.to);
+    expect(to.sort()).toEqual(house.team.map(({ address }) => address).sort());
+  });
+
+  test('whoever is to be credited is named by the name that he wants', async () => {
+    const house = await build((await engine.open()).db);
+    const id = await house.report({ text: TEXT });
+    await describeCase(house, id, { ...KNOWN, reporter: { wishedAt: null, credit: 'Rita R.', anonymous: false } });
+    const { release_at } = await armed(house, house.clock.now() + DAY, id);
+    await describeCase(house, id, { reporter: { wishedAt: null, credit: 'Rita R.', anonymous: false } });
+    house.clock.moveTo(release_at ?? 0);
+    await release(house, id);
+    await archive(house, id);
+    expect((await writingsOf(house, await caseOf(house, id), 'archive'))[0]?.text).toContain(', Rita R.\n');
+  });
+});
+
+test('names go as whole words, the longer first, and addresses however they are written', () => {
+  const people = [
+    { label: 'member 1', names: ['Alpha', 'Al'] },
+    { label: 'the reporter', names: ['Rita Alpha-Jones', 'Rita  Jones'] },
+  ];
+  expect(sanitised('Rita Alpha-Jones of ALPHA, alphabet, Al: <a.b+c@x.example>, ü@münchen.example.', people)).toBe(
+    'the reporter of member 1, alphabet, Al: <[address]>, [address]',
+  );
+  expect(sanitised('rita\njones', people)).toBe('the reporter');
+});
