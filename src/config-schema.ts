@@ -158,6 +158,35 @@ export const ConfigFile = Type.Object(
       },
       optional,
     ),
+    site: Type.Object(
+      {
+        url: Type.Union([Type.String({ pattern: '^https://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$' }), Type.Null()], {
+          default: null,
+          description:
+            'where the public finds the pages of this server, as in "https://security.orbit.example", with no slash at the end; null for "https://" and the domain',
+        }),
+        publisher: Type.Union([Type.String({ minLength: 1, maxLength: 200 }), Type.Null()], {
+          default: null,
+          description: 'who publishes the advisories, as people read it, or null for the name of the project',
+        }),
+        namespace: Type.Union(
+          [Type.String({ pattern: '^https?://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$' }), Type.Null()],
+          {
+            default: null,
+            description: 'a URL of the publisher’s own, by which programs know him (CSAF), or null for that of the pages',
+          },
+        ),
+        cnaOrgId: Type.Union(
+          [Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$' }), Type.Null()],
+          {
+            default: null,
+            description:
+              'the organisation’s id as a CVE Numbering Authority, a UUID of version 4: then there are CVE records; null for a project that is none',
+          },
+        ),
+      },
+      optional,
+    ),
     clock: Type.Object(
       {
         longestDowntime: Type.Integer({

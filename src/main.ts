@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import type { Site } from './advisories/advisory.ts';
 import { SYSTEM } from './audit/entry.ts';
 import { signHead } from './audit/heads.ts';
 import { createRefusals, type Refusals } from './audit/refusals.ts';
@@ -219,7 +220,7 @@ async function build(
   };
 }
 
-function projectOf({ project, embargo }: Config): Project {
+function projectOf({ project, domain, embargo, site }: Config): Project {
   const own = structuredClone(embargo) as OwnPolicies;
   const policies = allPolicies(own);
   const there = policies.map(({ name }) => name);
@@ -228,7 +229,18 @@ function projectOf({ project, embargo }: Config): Project {
     throw new ConfigError([
       { path: 'embargo.policy', message: `names ${unknown.join(', ')}; must name some of ${there.join(', ')}` },
     ]);
-  return { name: project, policies, usual: own.policy };
+  return { name: project, policies, usual: own.policy, site: siteOf({ project, domain, site }) };
+}
+
+function siteOf({ project, domain, site }: Pick<Config, 'project' | 'domain' | 'site'>): Site {
+  const url = site.url ?? `https://${domain}`;
+  const contact = `Security reports: security@${domain}, encrypted to the key at ${url}/keys`;
+  return {
+    project,
+    url,
+    publisher: { name: site.publisher ?? project, namespace: site.namespace ?? url, contact },
+    cna: site.cnaOrgId === null ? null : { orgId: site.cnaOrgId },
+  };
 }
 
 function admissionRules({ project, members }: Config): AdmissionRules {

@@ -1,3 +1,4 @@
+import type { Site } from './advisories/advisory.ts';
 import type { Actor } from './audit/entry.ts';
 import type { Clock } from './clock.ts';
 import type { NamedPolicy } from './embargo/policy.ts';
@@ -39,4 +40,6 @@ export interface Project {
   policies: readonly NamedPolicy[];
   /** Names of those that a case is under, unless it was told otherwise. */
   usual: readonly string[];
+  /** Where its pages are, and what its documents say of it. */
+  site: Site;
 }

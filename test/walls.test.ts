@@ -29,6 +29,7 @@ const knows: Record<string, readonly string[]> = {
   rules: [...LOW, 'mail', 'rules', ...JUDGED, ...JUDGED_BY_PLAN],
   store: [...LOW, 'mail', 'rules', 'store', '../migrations'],
   'seams.ts': [
+    'advisories/advisory.ts',
     'audit/entry.ts',
     'clock.ts',
     'embargo/policy.ts',

@@ -42,7 +42,7 @@ describe('notices in the words of a project', () => {
     expect(words.memberChanged(active).text).toBe('No reason.\n');
     expect(words.memberChanged({ ...active, reason: 'late' }).text).toBe('Why: late\n');
     const releasedAt = Date.UTC(2026, 0, 2, 3, 4, 5);
-    expect(words.lifted({ caseId: 'c', releaseAt: 0, releasedAt, channels: ['a', 'b'] }).text).toBe(
+    expect(words.lifted({ caseId: 'c', releaseAt: 0, releasedAt, channels: ['a', 'b'], cause: null }).text).toBe(
       '2026-01-02 03:04:05 UTC: a b\n',
     );
     const patches = [

@@ -1,13 +1,16 @@
 import { Check } from 'typebox/value';
+import { record } from '../audit/record.ts';
 import { sha256 } from '../embargo/bundle.ts';
+import { bundled, change } from '../embargo/change.ts';
 import { writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { Case } from '../store/schema.ts';
 import { checkDetails, Details, noDetails, readDetails, scored } from './details.ts';
-import { caseFor, take } from './step.ts';
+import { caseFor } from './step.ts';
 
 /** What is known of a case, opened; it lives in memory for the time of one move. Throws `cannot-open`, `not-ready`. */
 export async function detailsOf(
@@ -33,7 +36,7 @@ export interface Described {
 
 /**
  * Changes what is known of a case: of the fields, those that are given. The whole is kept sealed, and every version of it. With the
- * first CVSS vector or rating the case is in fix. Throws Refusal: `invalid` for what is no vector, and what a step refuses.
+ * first CVSS vector or rating the case is in fix. What was approved of the bundle counts no more: what is published is made of this. Throws Refusal: `invalid` for what is no vector, and what a step refuses.
  */
 export async function describe(seams: Seams, caseId: string, fields: Partial<Details>, expected?: number): Promise<Described> {
   const { db, clock } = seams;
@@ -45,14 +48,18 @@ export async function describe(seams: Seams, caseId: string, fields: Partial<Det
   if (!list) throw new Error(`the list of ${caseId} is gone`);
   const post = await writeNotice(seams, list, { kind: 'details', caseId }, Buffer.from(JSON.stringify(details)));
   const isScored = scored(details) !== null || details.override !== null;
-  const changed = await take(seams, caseId, { step: 'describe', expected: seen.revision }, async (trx, now) => {
+  const to = {
+    details_post_id: post.id,
+    in_fix_at: isScored ? (seen.in_fix_at ?? clock.now()) : seen.in_fix_at,
+    exception_at: details.reason === null ? null : (seen.exception_at ?? clock.now()),
+  };
+  const changed = await db.transaction().execute(async (trx) => {
+    await cases.lock(trx, caseId);
     await posts.insert(trx, post);
-    const to = {
-      details_post_id: post.id,
-      in_fix_at: isScored ? (now.in_fix_at ?? clock.now()) : now.in_fix_at,
-      exception_at: details.reason === null ? null : (now.exception_at ?? clock.now()),
-    };
-    return { to, action: 'describe', detail: { fields: Object.keys(fields).sort(), digest: post.digest } };
+    const next = await change(trx, clock.now(), seen, to);
+    const detail = { fields: Object.keys(fields).sort(), digest: post.digest };
+    await record(trx, seams, bundled('case.describe', next, detail));
+    return next;
   });
   return { case: changed, details };
 }

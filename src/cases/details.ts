@@ -27,6 +27,9 @@ export const Affected = Type.Object(
     product: line('the name of the product', 200),
     component: Type.Optional(line('the part of it', 200)),
     versions: Type.Array(Versions, { maxItems: 100 }),
+    repo: Type.Optional(
+      Type.String({ pattern: '^https?://[!-~]{1,2000}$', description: 'URL of the repository, where versions are commits' }),
+    ),
     package: Type.Optional(
       Type.Object(
         {

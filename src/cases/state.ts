@@ -71,6 +71,7 @@ export type Step =
   | 'dispatch'
   | 'approve'
   | 'leak'
+  | 'decide-leak'
   | 'withdraw'
   | 'publish'
   | 'retrospect'
@@ -134,8 +135,14 @@ export const steps: Readonly<Record<Step, StepRow>> = {
   schedule: { when: isUnderWay, otherwise: underWay, leads: true },
   notify: { when: isUnderWay, otherwise: underWay, leads: true },
   dispatch: { when: isUnderWay, otherwise: underWay, leads: true },
-  approve: { when: isUnderWay, otherwise: underWay, leads: false },
+  // Of a withdrawn case the note that is owed.
+  approve: { when: isOpen, otherwise: open, leads: false },
   leak: { when: isUnderWay, otherwise: underWay, leads: false },
+  'decide-leak': {
+    when: (about) => isUnderWay(about) && about.aside === 'leaked' && about.leak_decided_at === null,
+    otherwise: 'There is no leak to decide on',
+    leads: true,
+  },
   withdraw: { when: isUnderWay, otherwise: underWay, leads: true },
   publish: { when: isUnderWay, otherwise: underWay, leads: true },
   retrospect: {

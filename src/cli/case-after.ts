@@ -3,7 +3,8 @@ import type { Static } from 'typebox';
 import { CaseView, Writings } from '../http/schemas.ts';
 import { connect, type RemoteOptions, remoteCommand } from './client.ts';
 import { readText } from './file.ts';
-import { print, printable } from './local.ts';
+import { print } from './local.ts';
+import { printable } from './printable.ts';
 
 /** What the other commands of a case do as well. */
 interface Shared {

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { StatisticsView } from '../http/schemas.ts';
 import { connect, type RemoteOptions, remoteCommand } from './client.ts';
-import { columns, print, printable } from './local.ts';
+import { columns, print } from './local.ts';
+import { printable } from './printable.ts';
 
 interface Options extends RemoteOptions {
   from?: string;

@@ -56,7 +56,8 @@ function fixedWords(kind: PostKind, list: List, key: ListKey, about: Case | null
   if (kind === 'receipt-clear') return noticeEntity(clearReceipt({ list: list.address }), [keyPart(list, key.certificate)]);
   if (kind === 'reply-clear') return noticeEntity(clearReply({ list: list.address }), [keyPart(list, key.certificate)]);
   if (kind === 'key') return keyNotice(list, key.certificate);
-  if (kind === 'news-clear') return noticeEntity(clearNews({ list: list.address, channels: about ? channelsOf(about) : [] }));
+  if (kind === 'news-clear')
+    return noticeEntity(clearNews({ list: list.address, channels: about?.state === 'released' ? channelsOf(about) : [] }));
   return null;
 }
 

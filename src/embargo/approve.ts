@@ -8,9 +8,10 @@ import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
 import * as patchSets from '../store/patch-sets.ts';
 import type { Case } from '../store/schema.ts';
-import { presentPatchSet } from './contents.ts';
+import { openContents, presentPatchSet } from './contents.ts';
 import { sendForthcoming } from './forthcoming.ts';
 import { approvers, PEOPLE } from './gate.ts';
+import { mustBeValid, publishingOf } from './published.ts';
 
 /** Who asks: a person is the actor, whichever token or signed mail he uses. */
 export interface Approver {
@@ -30,10 +31,12 @@ export type Approvable = 'patches' | 'schedule' | 'bundle' | 'forthcoming';
  * Approves the patch set (one person does), the schedule, the bundle or the word to the public that a fix will come, whichever has that
  * hash. Who set the schedule, or drafted that word, stands behind it: another person schedules the case, or has the word go out. The second
  * different person over the bundle arms it, and with that approves what is in it.
- * Throws `needs-person`, `approval-voided`, `approved-already`, and what a step refuses.
+ * Throws `needs-person`, `approval-voided`, `approved-already`, `incomplete` for a bundle of which a document would not be valid, and
+ * what a step refuses.
  */
 export async function approve(seams: Seams, caseId: string, hash: string, actor: Approver): Promise<Case> {
   const { db, clock } = seams;
+  await mustBePublishable(seams, caseId, hash);
   return db.transaction().execute(async (trx) => {
     await actor.file?.(trx);
     // Two people at once must see each other's approval, or neither of them would be the second.
@@ -63,6 +66,15 @@ export async function approve(seams: Seams, caseId: string, hash: string, actor:
     await record(trx, seams, deed, ...arms);
     return changed;
   });
+}
+
+/** Asked before the transaction, as nothing is opened in one; the hash is of what was looked at here. */
+async function mustBePublishable(seams: Seams, caseId: string, hash: string): Promise<void> {
+  const seen = await caseFor(seams.db, seams, caseId, 'approve');
+  if (hash !== seen.bundle_hash) return;
+  const contents = await openContents(seams, seen);
+  if (contents.hash !== hash) throw new Refusal('approval-voided');
+  mustBeValid(publishingOf(caseId, seen.release_at ?? seams.clock.now(), contents));
 }
 
 function whatIs(seen: Case, present: string | null, hash: string): Approvable {
@@ -99,7 +111,7 @@ interface Approved {
 /** What the approval changes; null where another one has to follow. */
 async function then(trx: Db, seams: Pick<Seams, 'clock'>, seen: Case, { what, people, present, personId, now }: Approved) {
   const patches = async () => {
-    if (present === null || seen.patch_set === present) return {};
+    if (present === null || seen.patch_set === present || seen.aside === 'withdrawn') return {};
     await patchSets.add(trx, { case_id: seen.id, hash: present, approved_by: personId, approved_at: now });
     return { patch_set: present, fix_ready_at: seen.fix_ready_at ?? now };
   };

@@ -9,6 +9,8 @@ export interface Bundle {
   draft: Part;
   /** Of each as it is kept: its name with its octets. Their order means nothing. */
   patches: readonly Part[];
+  /** Of what is known of the case, as it is kept: pages and documents are made of it. Null where nothing is written down. */
+  details: Part | null;
   /** Ids of the patches that were taken out. */
   withdrawn: readonly string[];
   /** Addresses of the public lists. */
@@ -34,8 +36,18 @@ export function bundleHash(bundle: Bundle): string {
     bundle.patches.map(({ id, sha256 }) => `${id} ${sha256}`).sort(),
     [...bundle.withdrawn].sort(),
     [...bundle.channels].sort(),
+    ...(bundle.details === null ? [] : [[bundle.details.id, bundle.details.sha256]]),
   ]);
   return sha256(Buffer.from(written));
+}
+
+/** The public word that a case is withdrawn: what is approved of it in the place of a bundle. */
+export type Note = Pick<Bundle, 'caseId' | 'releaseAt' | 'draft' | 'channels'>;
+
+/** SHA-256, hex. No approval of a release is one of a note, nor the other way round. */
+export function noteHash({ caseId, releaseAt, draft, channels }: Note): string {
+  const written = ['curfew note 1', caseId, toIso(releaseAt), [draft.id, draft.sha256], [...channels].sort()];
+  return sha256(Buffer.from(JSON.stringify(written)));
 }
 
 /** What two people say of a case before distributors are told: when, where, and under which policies. */

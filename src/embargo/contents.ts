@@ -1,3 +1,4 @@
+import { type Details, readDetails } from '../cases/details.ts';
 import { decodedBody, entityText, fieldText, fileName, parseEntity } from '../mail/message.ts';
 import { filePart } from '../mail/outgoing.ts';
 import { noticeEntity } from '../notices/write.ts';
@@ -8,7 +9,7 @@ import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { Case, Patch } from '../store/schema.ts';
-import { bundleHash, type Part, patchSetHash, sha256 } from './bundle.ts';
+import { type Bundle, bundleHash, noteHash, type Part, patchSetHash, sha256 } from './bundle.ts';
 
 /** What the public will read. */
 export interface Draft {
@@ -29,6 +30,10 @@ export interface PatchFile {
 export interface Contents {
   draft: Draft;
   patches: PatchFile[];
+  /** Null where nothing is written down. */
+  details: Details | null;
+  /** It is the public word that a withdrawn case owes: fixed words, and nothing of the case. */
+  note: boolean;
   /** Of the bundle that these very octets make. */
   hash: string;
 }
@@ -43,10 +48,18 @@ export function patchEntity(name: string, bytes: Uint8Array): Buffer {
 
 /** Opens what a scheduled case will publish. Throws `not-approved` for a case that has no instant and text yet. */
 export async function openContents(seams: Seams, about: Case): Promise<Contents> {
-  const { draft, draftPart, patches, parts } = await openParts(seams, about);
-  if (!draft || !draftPart || about.release_at === null)
+  const { draft, draftPart, patches, parts, details, detailsPart } = await openParts(seams, about);
+  const { release_at: releaseAt } = about;
+  if (!draft || !draftPart || releaseAt === null)
     throw new Refusal('not-approved', 'The case has no release instant and text yet');
-  return { draft, patches, hash: await hashOf(seams.db, about, about.release_at, draftPart, parts) };
+  const hash = await hashOf(seams.db, about, { releaseAt, draft: draftPart, patches: parts, details: detailsPart });
+  if (isWithdrawn(about)) return { draft, patches: [], details: null, note: true, hash };
+  return { draft, patches, details, note: false, hash };
+}
+
+/** Nothing of it becomes public but a note, where one is owed. */
+function isWithdrawn({ aside }: Pick<Case, 'aside'>): boolean {
+  return aside === 'withdrawn';
 }
 
 /** What there is of it, in clear: the text for the public, where there is one, and the patches. */
@@ -55,6 +68,8 @@ export interface Parts {
   draftPart: Part | null;
   patches: PatchFile[];
   parts: Part[];
+  details: Details | null;
+  detailsPart: Part | null;
 }
 
 /** Opens what there is. Throws `cannot-open` where the key of the case's list is not here. */
@@ -62,8 +77,12 @@ export async function openParts({ db, pgp, keyring }: Seams, about: Case): Promi
   const list = await lists.byId(db, about.list_id);
   const secrets = (list ? keyring.family(list.fingerprint) : []).map(({ secret }) => secret);
   if (secrets.length === 0) throw new Refusal('cannot-open', undefined, `there is no key for the list of ${about.id}`);
-  const draftPost = about.draft_post_id ? await posts.byId(db, about.draft_post_id) : undefined;
-  const kept = draftPost && (await pgp.reopen(draftPost.content, secrets));
+  const reopened = async (postId: string | null): Promise<Kept | null> => {
+    const post = postId === null ? undefined : await posts.byId(db, postId);
+    return post ? { id: post.id, bytes: await pgp.reopen(post.content, secrets) } : null;
+  };
+  const draft = await reopened(about.draft_post_id);
+  const details = await reopened(about.details_post_id);
   const patches: PatchFile[] = [];
   const parts: Part[] = [];
   for (const patch of await cases.patches(db, about.id)) {
@@ -73,11 +92,23 @@ export async function openParts({ db, pgp, keyring }: Seams, about: Case): Promi
     parts.push(patchPart(patch, { sha256: file.sha256, digest: sha256(entity) }));
   }
   return {
-    draft: kept ? draftIn(kept) : null,
-    draftPart: draftPost && kept ? { id: draftPost.id, sha256: sha256(kept) } : null,
+    draft: draft && draftIn(draft.bytes),
+    draftPart: draft && partOf(draft),
     patches,
     parts,
+    details: details && readDetails(Buffer.from(details.bytes).toString('utf8')),
+    detailsPart: details && partOf(details),
   };
+}
+
+/** A post, opened. */
+interface Kept {
+  id: string;
+  bytes: Uint8Array;
+}
+
+function partOf({ id, bytes }: Kept): Part {
+  return { id, sha256: sha256(bytes) };
 }
 
 function draftIn(kept: Uint8Array): Draft {
@@ -101,27 +132,26 @@ function patchPart({ id, digest }: Pick<Patch, 'id' | 'digest'>, made: Pick<Patc
 
 async function hashOf(
   db: Db,
-  about: Pick<Case, 'id' | 'channels'>,
-  releaseAt: number,
-  draft: Part,
-  patches: readonly Part[],
+  about: Pick<Case, 'id' | 'channels' | 'aside'>,
+  parts: Pick<Bundle, 'releaseAt' | 'draft' | 'patches' | 'details'>,
 ): Promise<string> {
-  return bundleHash({
-    caseId: about.id,
-    releaseAt,
-    draft,
-    patches,
-    withdrawn: await cases.withdrawnPatches(db, about.id),
-    channels: channelsOf(about),
-  });
+  const of = { caseId: about.id, channels: channelsOf(about) };
+  if (isWithdrawn(about)) return noteHash({ ...of, releaseAt: parts.releaseAt, draft: parts.draft });
+  return bundleHash({ ...of, ...parts, withdrawn: await cases.withdrawnPatches(db, about.id) });
 }
 
 /** The hash of what the rows say: for a case whose contents are not in hand. Null before it is scheduled. */
 export async function recordedHash(db: Db, about: Case): Promise<string | null> {
-  const draft = about.draft_post_id ? await posts.byId(db, about.draft_post_id) : undefined;
-  if (!draft || about.release_at === null) return null;
-  const parts = (await cases.patches(db, about.id)).map((patch) => patchPart(patch, patch));
-  return hashOf(db, about, about.release_at, { id: draft.id, sha256: draft.digest }, parts);
+  const { release_at: releaseAt } = about;
+  const draft = await recordedPart(db, about.draft_post_id);
+  if (!draft || releaseAt === null) return null;
+  const patches = (await cases.patches(db, about.id)).map((patch) => patchPart(patch, patch));
+  return hashOf(db, about, { releaseAt, draft, patches, details: await recordedPart(db, about.details_post_id) });
+}
+
+async function recordedPart(db: Db, postId: string | null): Promise<Part | null> {
+  const post = postId === null ? undefined : await posts.factsById(db, postId);
+  return post ? { id: post.id, sha256: post.digest } : null;
 }
 
 /** The hash of the patches as they stand there; null where there are none. */

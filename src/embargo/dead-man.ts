@@ -141,7 +141,7 @@ async function publishMinimal(seams: Seams, { id, list_id, received_at }: Case, 
     await posts.insert(trx, post);
     const { id: post_id, digest } = post;
     await minimalNotices.insert(trx, { case_id: id, post_id, digest, not_before: ended, created_at: clock.now() });
-    await deliveries.insertMany(trx, await publicCopies(seams, trx, seen, post, channels));
+    await deliveries.insertMany(trx, await publicCopies(seams, trx, seen, { post, to: ['subscriber', 'external'], channels }));
     await send(trx, seams, { list: keeper, post: alert }, eachContact(await everybodyFor(trx, seams, seen)));
     const detail = { channels, post: post_id, digest, ended: toIso(ended) };
     await record(trx, seams, { action: 'case.minimal-notice', subject: `case:${id}`, detail });

@@ -10,7 +10,16 @@ export interface Approval {
 
 export type GatedCase = Pick<
   Case,
-  'state' | 'release_at' | 'bundle_hash' | 'public_post_id' | 'public_digest' | 'aside' | 'patch_set' | 'distributed_set'
+  | 'state'
+  | 'release_at'
+  | 'bundle_hash'
+  | 'public_post_id'
+  | 'public_digest'
+  | 'external_post_id'
+  | 'external_digest'
+  | 'aside'
+  | 'patch_set'
+  | 'distributed_set'
 >;
 
 /** What somebody wants to send to the public. */
@@ -24,10 +33,10 @@ export interface PublicAttempt {
 }
 
 /**
- * Made anew from the very octets that would go out: for a release, the hash of its bundle; for one delivery after it, the
- * SHA-256 (hex) of its post's mail.
+ * Made anew from the very octets that would go out: for a release, the hash of its bundle, and whether that is but the public word of
+ * a withdrawal; for one delivery after it, the SHA-256 (hex) of its post's mail.
  */
-export type Going = { bundle: string } | { postId: string; digest: string };
+export type Going = { bundle: string; note?: boolean } | { postId: string; digest: string };
 
 export type GateAnswer = { open: true } | { open: false; reason: Reason };
 
@@ -39,22 +48,28 @@ export const PEOPLE = 2;
  * delivery asks it; the database has a lock of its own (migrations), and both must say yes.
  */
 export function gate({ case: about, approvals, going, now, trusted }: PublicAttempt): GateAnswer {
-  const { release_at, bundle_hash, state, public_post_id, public_digest } = about;
+  const { release_at, bundle_hash, state } = about;
   if (release_at === null || bundle_hash === null) return shut('not-approved');
   if (approvers(approvals, bundle_hash) < PEOPLE) return shut('not-approved');
   if ('bundle' in going && going.bundle !== bundle_hash) return shut('approval-voided');
   if (!trusted) return shut('clock-suspect');
   if (now < release_at) return shut('not-released');
-  if ('bundle' in going) return releasable(about);
-  if (state !== 'released' || going.postId !== public_post_id) return shut('not-released');
-  // The release wrote this digest down together with the post that it made of the approved bundle.
-  return going.digest === public_digest ? { open: true } : shut('approval-voided');
+  if ('bundle' in going) return releasable(about, going.note ?? false);
+  const released = digestOf(about, going.postId);
+  if (state !== 'released' || released === undefined) return shut('not-released');
+  return going.digest === released ? { open: true } : shut('approval-voided');
 }
 
-/** What was distributed is what is released: members have built and tested that. */
-function releasable({ state, aside, patch_set, distributed_set }: GatedCase): GateAnswer {
-  if (aside === 'withdrawn' || aside === 'rejected') return shut('withdrawn');
-  if (distributed_set !== null && patch_set !== distributed_set) return shut('not-distributed');
+/** The release wrote the digests down together with the posts that it made of the approved bundle. Undefined: it is none of them. */
+function digestOf(about: GatedCase, postId: string): string | null | undefined {
+  if (postId === about.public_post_id) return about.public_digest;
+  return postId === about.external_post_id ? about.external_digest : undefined;
+}
+
+/** What was distributed is what is released: members have built and tested that. Of a withdrawn case a note alone goes out, which has no patches. */
+function releasable({ state, aside, patch_set, distributed_set }: GatedCase, note: boolean): GateAnswer {
+  if (aside === 'rejected' || note !== (aside === 'withdrawn')) return shut('withdrawn');
+  if (!note && distributed_set !== null && patch_set !== distributed_set) return shut('not-distributed');
   return state === 'armed' ? { open: true } : shut('conflict');
 }
 

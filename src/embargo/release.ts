@@ -1,27 +1,24 @@
+import type { Advisory } from '../advisories/advisory.ts';
 import { record } from '../audit/record.ts';
 import { type Instant, toIso } from '../clock.ts';
-import { type Addressee, copiesFor, copyFor, eachContact, PRIORITY } from '../delivery/copies.ts';
-import { insidersOf } from '../delivery/need-to-know.ts';
-import { clearNews } from '../notices/templates.ts';
+import { type Addressee, copyFor, PRIORITY } from '../delivery/copies.ts';
+import { when } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { type Reason, Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
+import * as advisories from '../store/advisories.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import * as recipients from '../store/recipients.ts';
-import type { Case, List, NewDelivery, NewPost } from '../store/schema.ts';
+import type { Case, List, NewDelivery, NewPost, Recipient } from '../store/schema.ts';
 import { isTrusted } from './clock-watch.ts';
 import { type Contents, channelsOf, openContents, patchEntity } from './contents.ts';
 import { gate } from './gate.ts';
-
-/** A post with its copies, written when the case is. */
-interface Outgoing {
-  post: NewPost;
-  copies: (db: Db) => Promise<NewDelivery[]>;
-}
+import { type Outgoing, toMembers, toReporter } from './outgoing.ts';
+import { advisoryOf, externalMail, publishingOf } from './published.ts';
 
 /**
  * Releases a case: moves it to `released` and queues what goes to the public, the reporter and the members, all in one
@@ -36,118 +33,133 @@ export async function release(seams: Seams, caseId: string): Promise<Case> {
   const contents = await openContents(seams, seen);
   const approvals = await cases.approvals(db, caseId);
   const trusted = await isTrusted(seams);
-  const answer = gate({ case: seen, approvals, going: { bundle: contents.hash }, now: clock.now(), trusted });
+  const answer = gate({
+    case: seen,
+    approvals,
+    going: { bundle: contents.hash, note: contents.note },
+    now: clock.now(),
+    trusted,
+  });
   if (!answer.open) throw new Refusal(answer.reason, refusalHint(seen, answer.reason));
 
-  const outgoing = await compose(seams, seen, contents);
   const now = clock.now();
+  const outgoing = await compose(seams, seen, contents, now);
   const to = {
     state: 'released' as const,
     public_post_id: outgoing.published.post.id,
     public_digest: outgoing.published.post.digest,
+    external_post_id: outgoing.external?.post.id ?? null,
+    external_digest: outgoing.external?.post.digest ?? null,
     released_at: now,
     updated_at: now,
     revision: seen.revision + 1,
   };
   return db.transaction().execute(async (trx) => {
-    const { published, notices } = outgoing;
+    const { published, external, notices } = outgoing;
+    const out = external ? [published, external] : [published];
     await cases.lock(trx, caseId);
-    await posts.insert(trx, published.post);
+    for (const { post } of out) await posts.insert(trx, post);
     if (!(await cases.change(trx, seen, to))) throw new Refusal('stale');
-    for (const { copies } of [published, ...notices]) await deliveries.insertMany(trx, await copies(trx));
+    // An external address that came meanwhile has no post of its own yet: it is made anew.
+    if (!external && (await hasExternal(trx, seen))) throw new Refusal('stale');
+    if (outgoing.advisory) await advisories.insert(trx, documentOf(outgoing.advisory, now));
+    for (const { copies } of [...out, ...notices]) await deliveries.insertMany(trx, await copies(trx));
     const { bundle_hash: bundle, channels } = seen;
-    const detail = { bundle, channels, post: to.public_post_id, digest: to.public_digest };
+    const detail = { bundle, channels, post: to.public_post_id, digest: to.public_digest, external: to.external_post_id };
     await record(trx, seams, { action: 'case.release', subject: `case:${caseId}`, detail });
     return { ...seen, ...to };
   });
 }
 
-async function compose(seams: Seams, about: Case, contents: Contents) {
-  const { db, clock } = seams;
+/** All that goes out, in its order: the lists of the project, external addresses, the reporter, the members; and what the pages say. */
+async function compose(seams: Seams, about: Case, contents: Contents, now: Instant) {
+  const { db, project } = seams;
   const keeper = await lists.byId(db, about.list_id);
   if (!keeper) throw new Error(`the list of ${about.id} is gone`);
-  const published = await publicPost(seams, about, keeper, contents);
-  const facts = { caseId: about.id, releasedAt: clock.now(), channels: channelsOf(about) };
-  const reporter = await reporterNotice(seams, about, keeper, facts);
-  return { published, notices: [...(reporter ? [reporter] : []), ...(await memberNotices(seams, about, facts))] };
+  const publishing = publishingOf(about.id, now, contents);
+  const published = await publicPost(seams, about, keeper, { ...contents, kind: 'subscriber' });
+  const external = (await hasExternal(db, about))
+    ? await publicPost(seams, about, keeper, {
+        draft: contents.note ? contents.draft : externalMail(publishing, project.site),
+        patches: contents.patches,
+        kind: 'external',
+      })
+    : null;
+  const advisory = contents.note ? null : advisoryOf(publishing);
+  if (contents.note) return { published, external, advisory, notices: [] };
+  return { published, external, advisory, notices: await noticesOf(seams, about, keeper, now) };
 }
 
-/** One post, kept by the intake list, with a copy for each recipient of each channel. */
-async function publicPost(seams: Seams, about: Case, keeper: List, { draft, patches }: Contents): Promise<Outgoing> {
+/** To the reporter, and then to every member who had it. */
+async function noticesOf(seams: Seams, about: Case, keeper: List, now: Instant): Promise<Outgoing[]> {
+  const facts = { caseId: about.id, releasedAt: now, channels: channelsOf(about) };
+  const news = { kind: 'news', words: seams.words.news(facts), priority: PRIORITY.reporter } as const;
+  const reporter = await toReporter(seams, about, keeper, news);
+  const words = seams.words.lifted({ ...facts, releaseAt: about.release_at ?? now, cause: causeOf(about) });
+  const members = await toMembers(seams, about, { kind: 'lifted', words, priority: PRIORITY.member });
+  return [...(reporter ? [reporter] : []), ...members];
+}
+
+interface Publication extends Pick<Contents, 'draft' | 'patches'> {
+  kind: Recipient['kind'];
+}
+
+/** One post, kept by the intake list, with a copy for each recipient of that kind of each channel. */
+async function publicPost(seams: Seams, about: Case, keeper: List, { draft, patches, kind }: Publication): Promise<Outgoing> {
   const files = patches.map(({ name, bytes }) => patchEntity(name, bytes));
   const post = await writeNotice(seams, keeper, { kind: 'public', caseId: about.id }, noticeEntity(draft, files));
-  return { post, copies: (db) => publicCopies(seams, db, about, post) };
+  return { post, copies: (db) => publicCopies(seams, db, about, { post, to: [kind] }) };
 }
 
-/** A copy for each recipient of each channel. Throws `conflict` where a list is gone. */
+async function hasExternal(db: Db, about: Case): Promise<boolean> {
+  for (const address of channelsOf(about)) {
+    const list = await lists.byAddress(db, address);
+    if (list && (await recipients.ofList(db, list.id)).some(({ kind }) => kind === 'external')) return true;
+  }
+  return false;
+}
+
+export interface ForPublic {
+  post: Pick<NewPost, 'id'>;
+  /** Whose copies. */
+  to: readonly Recipient['kind'][];
+  /** Those of the case, unless given. */
+  channels?: readonly string[];
+}
+
+/** A copy for each recipient of these kinds, channel by channel. Throws `conflict` where a list is gone. */
 export async function publicCopies(
   { clock }: Pick<Seams, 'clock'>,
   db: Db,
   about: Pick<Case, 'id' | 'channels'>,
-  post: Pick<NewPost, 'id'>,
-  channels: readonly string[] = channelsOf(about),
+  { post, to: wanted, channels = channelsOf(about) }: ForPublic,
 ): Promise<NewDelivery[]> {
   const copies: NewDelivery[] = [];
   for (const address of channels) {
     const list = await lists.byAddress(db, address);
     if (!list) throw new Refusal('conflict', `The public list ${address} is gone`);
-    for (const { address: to, kind } of await recipients.ofList(db, list.id)) {
+    for (const { address: recipient, kind } of await recipients.ofList(db, list.id)) {
+      if (!wanted.includes(kind)) continue;
       const priority = kind === 'external' ? PRIORITY.external : PRIORITY.public;
-      copies.push(copyFor(clock, { id: post.id, case_id: about.id, list }, { audience: 'public', address: to }, priority));
+      const to: Addressee = { audience: 'public', address: recipient };
+      copies.push(copyFor(clock, { id: post.id, case_id: about.id, list }, to, priority));
     }
   }
   return copies;
 }
 
-interface Facts {
-  caseId: string;
-  releasedAt: Instant;
-  channels: string[];
+/** The row of what is public: in clear, as everybody may read it from now on. */
+function documentOf(advisory: Advisory, now: Instant) {
+  const { caseId: case_id, releasedAt: released_at } = advisory;
+  return { case_id, document: JSON.stringify(advisory), revision: 1, released_at, updated_at: now };
 }
 
-/** Sealed where the reporter's certificate is known; else in words that say nothing. */
-async function reporterNotice(seams: Seams, about: Case, list: List, facts: Facts): Promise<Outgoing | null> {
-  const { reporter_address: address, reporter_certificate_id: certificateId } = about;
-  if (address === null) return null;
-  const words = certificateId ? seams.words.news(facts) : clearNews({ list: list.address, channels: facts.channels });
-  const kind = certificateId ? 'news' : 'news-clear';
-  const post = await writeNotice(seams, list, { kind, caseId: about.id }, noticeEntity(words));
-  const to: Addressee = certificateId ? { audience: 'reporter', address, certificateId } : { audience: 'stranger', address };
-  return withPost({
-    post,
-    copies: async () => [copyFor(seams.clock, { id: post.id, case_id: about.id, list }, to, PRIORITY.reporter)],
-  });
-}
-
-/** To every contact who had a dispatch of the case and may still know of it, through the list that brought it. */
-async function memberNotices(seams: Seams, about: Case, facts: Facts): Promise<Outgoing[]> {
-  const { db, clock } = seams;
-  const dispatched = await deliveries.dispatchedTo(db, about.id);
-  const notices: Outgoing[] = [];
-  for (const listId of new Set(dispatched.map((row) => row.listId))) {
-    const list = await lists.byId(db, listId);
-    if (!list) continue;
-    const words = seams.words.lifted({ ...facts, releaseAt: about.release_at ?? facts.releasedAt });
-    const post = await writeNotice(seams, list, { kind: 'lifted', caseId: about.id }, noticeEntity(words));
-    const had = dispatched.filter((row) => row.listId === listId);
-    const copies = async (trx: Db) => {
-      const inside = await insidersOf(trx, about.id, had);
-      return copiesFor(clock, { id: post.id, case_id: about.id, list }, eachContact(inside), PRIORITY.member);
-    };
-    notices.push(withPost({ post, copies }));
-  }
-  return notices;
-}
-
-/** The public post is written before the case moves, as the database's own gate wants it; all others with their copies. */
-function withPost({ post, copies }: Outgoing): Outgoing {
-  return {
-    post,
-    copies: async (db) => {
-      await posts.insert(db, post);
-      return copies(db);
-    },
-  };
+/** Why the embargo ended before the instant that members were told; null where it did not. */
+function causeOf({ aside, original_at, release_at }: Case): string | null {
+  if (aside === 'leaked') return 'The issue had leaked.';
+  if (aside === 'public_already') return 'The issue was public already.';
+  if (original_at === null || release_at === null || release_at >= original_at) return null;
+  return `The response team brought the release forward: it was to be at ${when(original_at)}.`;
 }
 
 function refusalHint({ release_at }: Case, reason: Reason): string | undefined {

@@ -1,6 +1,5 @@
-import type { Deed, Detail } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
-import { type Clocked, judge } from '../cases/clocks.ts';
+import { type Clocked, isOut, judge } from '../cases/clocks.ts';
 import { actorOf, caseFor } from '../cases/step.ts';
 import { type Instant, newId, toIso } from '../clock.ts';
 import { baseName } from '../mail/outgoing.ts';
@@ -13,8 +12,9 @@ import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { Case, List, NewPost } from '../store/schema.ts';
 import { scheduleHash, sha256 } from './bundle.ts';
-import { type Draft, draftEntity, patchEntity, presentPatchSet, recordedHash } from './contents.ts';
-import { answerInIso } from './policy.ts';
+import { bundled, change } from './change.ts';
+import { type Draft, draftEntity, patchEntity } from './contents.ts';
+import { answerInIso, type Code } from './policy.ts';
 import { policyNamed } from './presets.ts';
 
 /*
@@ -42,26 +42,29 @@ export interface Schedule {
 
 /**
  * Sets the instant and the channels, and voids what was approved of them before; whoever sets them stands behind them, and somebody
- * else has to approve. Gives the case as it stands then. Throws Refusal: `past-instant`; `policy-violated` with everything that the
+ * else has to approve. Gives the case as it stands then. What has leaked, or is public already, may be released now: an instant that
+ * has passed is taken for that. Throws Refusal: `past-instant`; `policy-violated` with everything that the
  * policies of the case do not allow; and what a step refuses.
  */
 export async function schedule(seams: Seams, caseId: string, wish: Schedule, expected?: number): Promise<Case> {
   const { db, clock, project } = seams;
   const seen = await caseFor(db, seams, caseId, 'schedule', expected);
-  if (wish.releaseAt <= clock.now()) throw new Refusal('past-instant');
+  const releaseAt = isOut(seen) ? Math.max(wish.releaseAt, clock.now()) : wish.releaseAt;
+  if (releaseAt <= clock.now() && !isOut(seen)) throw new Refusal('past-instant');
   const policies = policiesFor(project, seen, wish.policies);
-  mustAllow(project, { ...seen, policies }, wish.releaseAt, clock.now());
+  const waived = mustAllow(project, { ...seen, policies }, releaseAt, clock.now());
   const channels = await channelsFor(db, wish.channels);
   const { subject, text } = wish;
   if ((subject === undefined) !== (text === undefined)) throw new Refusal('invalid', 'A text for the public needs its subject');
   const draft = subject !== undefined && text !== undefined ? await draftPost(seams, seen, { subject, text }) : null;
-  const plan = { caseId, id: newId(clock), releaseAt: wish.releaseAt, channels, policies: policies?.split(' ') ?? project.usual };
+  const plan = { caseId, id: newId(clock), releaseAt, channels, policies: policies?.split(' ') ?? project.usual };
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     if (draft) await posts.insert(trx, draft);
     const by = actorOf(seams).personId;
     const to = {
-      release_at: wish.releaseAt,
+      release_at: releaseAt,
+      original_at: seen.original_at ?? (seen.noticed_at === null ? null : seen.release_at),
       channels: channels.join(' '),
       policies,
       schedule_hash: scheduleHash(plan),
@@ -70,7 +73,13 @@ export async function schedule(seams: Seams, caseId: string, wish: Schedule, exp
       ...(draft ? { draft_post_id: draft.id } : {}),
     };
     const scheduled = await change(trx, clock.now(), seen, to);
-    const detail = { releaseAt: toIso(wish.releaseAt), channels, policies: plan.policies, schedule: scheduled.schedule_hash };
+    const detail = {
+      releaseAt: toIso(releaseAt),
+      channels,
+      policies: plan.policies,
+      schedule: scheduled.schedule_hash,
+      ...(waived.length === 0 ? {} : { waived }),
+    };
     await record(trx, seams, bundled('case.schedule', scheduled, detail));
     return scheduled;
   });
@@ -103,10 +112,10 @@ function policiesFor(project: Project, seen: Case, wanted: string[] | undefined)
   return [...new Set(wanted)].join(' ');
 }
 
-/** Throws Refusal('policy-violated') with every rule that a release of the case at that instant breaks. */
-export function mustAllow(project: Project, about: Clocked, release: Instant, now: Instant): void {
-  const answer = judge(project, about, release, now);
-  if (answer.ok) return;
+/** Gives the rules that are waived. Throws Refusal('policy-violated') with every other one that a release at that instant breaks. */
+export function mustAllow(project: Project, about: Clocked, release: Instant, now: Instant): Code[] {
+  const { waived, ...answer } = judge(project, about, release, now);
+  if (answer.ok) return waived;
   const said = answer.violations.map(
     ({ code, policy, message }) => `${code}${policy === null ? '' : ` (${policy})`}: ${message}`,
   );
@@ -115,7 +124,7 @@ export function mustAllow(project: Project, about: Clocked, release: Instant, no
   throw Object.assign(new Refusal('policy-violated', `${said.join('; ')}. ${instead}`), { answer: answerInIso(answer) });
 }
 
-async function channelsFor(db: Db, wanted?: string[]): Promise<string[]> {
+export async function channelsFor(db: Db, wanted?: string[]): Promise<string[]> {
   const open = (await lists.all(db)).filter(({ role }) => role === 'public').map(({ address }) => address);
   const channels = wanted?.map((address) => address.toLowerCase()) ?? open;
   const unknown = channels.filter((address) => !open.includes(address));
@@ -181,27 +190,6 @@ export async function withdrawPatch(seams: Seams, caseId: string, patchId: strin
     await record(trx, seams, bundled('case.withdraw-patch', next, { patch: patchId }));
     return next;
   });
-}
-
-/** A change of what is to be approved, with the hash of what stands there now. */
-function bundled(action: string, { id, bundle_hash, revision }: Case, detail: Detail): Deed {
-  return { action, subject: `case:${id}`, detail: { ...detail, revision, bundle: bundle_hash } };
-}
-
-/** One guarded update: the next revision, the hash of what stands there now, and no approval of what stood there before. */
-async function change(trx: Db, now: Instant, seen: Case, to: Partial<Case>): Promise<Case> {
-  const present = await presentPatchSet(trx, seen.id);
-  const patch_set = seen.patch_set === present ? present : null;
-  const next: Case = { ...seen, patch_set, ...to, revision: seen.revision + 1, updated_at: now };
-  const hash = await recordedHash(trx, next);
-  const { state, ...changed } = {
-    ...next,
-    state: hash ? ('scheduled' as const) : seen.state,
-    bundle_hash: hash,
-    overdue_told_at: null,
-  };
-  if (!(await cases.change(trx, seen, { ...changed, state }))) throw new Refusal('stale');
-  return { ...changed, state };
 }
 
 async function listOf(db: Db, about: Case): Promise<List> {

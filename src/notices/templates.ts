@@ -233,10 +233,18 @@ function patchLines(patches: readonly PatchLine[]): string[] {
 }
 
 /** To the members who had the patch: it is public now. */
-export function lifted(facts: { caseId: string; releaseAt: Instant; releasedAt: Instant; channels: readonly string[] }): Notice {
-  return notice(`[${facts.caseId}] Embargo lifted`, [
+export function lifted(facts: {
+  caseId: string;
+  releaseAt: Instant;
+  releasedAt: Instant;
+  channels: readonly string[];
+  /** Why it ended before the instant that they were told; null where it did not. */
+  cause: string | null;
+}): Notice {
+  return notice(`[${facts.caseId}] Embargo lifted${facts.cause === null ? '' : ' early'}`, [
     `The embargo of case ${facts.caseId} ended at ${when(facts.releaseAt)}.`,
     `It was released at ${when(facts.releasedAt)} to ${facts.channels.join(', ')}.`,
+    ...(facts.cause === null ? [] : [facts.cause]),
     '',
     'You may publish your own advisory and packages now.',
   ]);
@@ -254,8 +262,75 @@ export function news(facts: { caseId: string; releasedAt: Instant; channels: rea
 /** To a reporter without a certificate: whoever reads this on the way learns nothing of who reported what. */
 export function clearNews(facts: { list: string; channels: readonly string[] }): Notice {
   return notice(`Your mail to ${facts.list}`, [
-    `There is news on what you wrote to ${facts.list}. Please look at what was published lately:`,
-    facts.channels.join(', '),
+    ...(facts.channels.length === 0
+      ? [`There is news on what you wrote to ${facts.list}. Please write to us again, encrypted and signed, and we tell you.`]
+      : [
+          `There is news on what you wrote to ${facts.list}. Please look at what was published lately:`,
+          facts.channels.join(', '),
+        ]),
+  ]);
+}
+
+const HOW = {
+  leaked: [
+    'Leaked',
+    'What is under embargo in this case has leaked. The response team decides within two hours whether it is released early.',
+  ],
+  public: [
+    'Public already',
+    'What is under embargo in this case was published by others. It is released as soon as the response team has approved it.',
+  ],
+  kept: [
+    'The embargo stands',
+    'The response team looked at what was taken for a leak: the embargo of this case stands, and so does its instant.',
+  ],
+} as const;
+
+/** To the members who have the case, at the same time as the team. */
+export function leaked(facts: { caseId: string; how: keyof typeof HOW }): Notice {
+  const [subject, text] = HOW[facts.how];
+  return notice(`[${facts.caseId}] ${subject}`, [
+    text,
+    '',
+    'Until you are told that the embargo is lifted, its terms hold: please publish nothing, and confirm nothing.',
+  ]);
+}
+
+/** To the members who have the case, and to its reporter, sealed. */
+export function withdrawn(facts: { caseId: string; reason: string }): Notice {
+  return notice(`[${facts.caseId}] Withdrawn`, [
+    `Case ${facts.caseId} is withdrawn: nothing of it will be released.`,
+    '',
+    facts.reason,
+    '',
+    'Please keep what you have of it to yourself.',
+  ]);
+}
+
+/** To the public, at the instant that was announced: nothing of the case is in it. */
+export function withdrawnNote(facts: { project: string; releaseAt: Instant }): Notice {
+  return notice(`[${facts.project}] No security release at ${when(facts.releaseAt)}`, [
+    `${facts.project} had a security release planned for ${when(facts.releaseAt)}.`,
+    'It is withdrawn: there is nothing to be fixed, and nothing that you have to do.',
+  ]);
+}
+
+const ASIDE = {
+  leak: ['LEAKED', 'It was reported that the contents of this case have leaked.'],
+  'leak-keep': ['The embargo stands', 'It was decided that the embargo stands.'],
+  'leak-release': ['To be released now', 'It was decided to release it at once: two people have to approve the bundle now.'],
+  withdraw: ['Withdrawn', 'The case is withdrawn. Where a public note is owed, two people approve it as the bundle of the case.'],
+  'public-already': ['PUBLIC ALREADY', 'It is public already: two people have to approve the bundle now.'],
+} as const;
+
+/** To everybody of the response team who may handle it. */
+export function caseAside(facts: { caseId: string; what: keyof typeof ASIDE; words: string; decideBy: Instant | null }): Notice {
+  const [subject, text] = ASIDE[facts.what];
+  return notice(`[${facts.caseId}] ${subject}`, [
+    text,
+    ...(facts.decideBy === null ? [] : [`Decide by ${when(facts.decideBy)}: \`curfew case leak-decision ${facts.caseId}\`.`]),
+    '',
+    facts.words,
   ]);
 }
 
@@ -797,5 +872,7 @@ const DONE = {
 
 /** To those who handle a case: what was done after its release. */
 export function afterwards(facts: { caseId: string; done: keyof typeof DONE; by: string }): Notice {
-  return notice(`[${facts.caseId}] The case ${DONE[facts.done]}`, [`Case ${facts.caseId} ${DONE[facts.done]} now, by ${facts.by}.`]);
+  return notice(`[${facts.caseId}] The case ${DONE[facts.done]}`, [
+    `Case ${facts.caseId} ${DONE[facts.done]} now, by ${facts.by}.`,
+  ]);
 }

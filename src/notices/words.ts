@@ -12,6 +12,7 @@ const ours = {
   duplicate: templates.duplicate,
   heldPost: templates.heldPost,
   keyRotated: templates.keyRotated,
+  leaked: templates.leaked,
   lifted: templates.lifted,
   listsChanged: templates.listsChanged,
   memberChanged: templates.memberChanged,
@@ -24,6 +25,7 @@ const ours = {
   refusedPost: templates.refusedPost,
   reminder: templates.reminder,
   status: templates.status,
+  withdrawn: templates.withdrawn,
 };
 
 export type Words = Readonly<typeof ours>;
@@ -68,6 +70,14 @@ const dispatch = {
   patches: [{ name: 'fix.patch', sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }],
   revision: 2,
   supersedes: 1,
+} as const;
+
+const lifted = {
+  caseId: 'orbit-2026-0001',
+  releaseAt: AT,
+  releasedAt: AT,
+  channels: ['announce@orbit.example'],
+  cause: 'The issue had leaked.',
 } as const;
 
 const memberChanged = { project: 'orbit', organisation: 'Gamma Linux', state: 'active', reason: 'vetted' } as const;
@@ -195,8 +205,17 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     instants: ['fromAt'],
     needed: ['list', 'after'],
   },
+  leaked: {
+    facts: [
+      { caseId: 'orbit-2026-0001', how: 'leaked' },
+      { caseId: 'orbit-2026-0001', how: 'public' },
+      { caseId: 'orbit-2026-0001', how: 'kept' },
+    ],
+    instants: [],
+    needed: ['caseId', 'how'],
+  },
   lifted: {
-    facts: [{ caseId: 'orbit-2026-0001', releaseAt: AT, releasedAt: AT, channels: ['announce@orbit.example'] }],
+    facts: [lifted, { ...lifted, cause: null }],
     instants: ['releaseAt', 'releasedAt'],
     needed: ['caseId'],
   },
@@ -249,6 +268,11 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     facts: [refusedPost, { ...refusedPost, reason: '' }],
     instants: ['receivedAt'],
     needed: ['reason'],
+  },
+  withdrawn: {
+    facts: [{ caseId: 'orbit-2026-0001', reason: 'It is no vulnerability.' }],
+    instants: [],
+    needed: ['caseId', 'reason'],
   },
 };
 

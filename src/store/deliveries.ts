@@ -566,3 +566,44 @@ export async function dispatchesOf(db: Db, caseId: string, contactId: string): P
     .execute();
   return rows.map(({ id }) => id);
 }
+
+/** What became of the copies of a case for the public through one list: of one external address, or of all subscribers in that state. */
+export interface Channel {
+  listId: string;
+  /** Null for the subscribers. */
+  address: string | null;
+  state: DeliveryState;
+  copies: number;
+  /** The relay's last answer to an external address. */
+  response: string | null;
+  /** When the first and the last of them were settled. */
+  firstAt: Instant | null;
+  lastAt: Instant | null;
+}
+
+/** External addresses are those of the later priority: each has a mail of its own and is told of by itself. */
+export async function channels(db: Db, caseId: string, external: number): Promise<Channel[]> {
+  const published = db.selectFrom('deliveries').where('case_id', '=', caseId).where('audience', '=', 'public');
+  const subscribers = await published
+    .where('priority', '<>', external)
+    .select(({ fn }) => [
+      'list_id as listId',
+      'state',
+      fn.countAll<number>().as('copies'),
+      fn.min('settled_at').as('firstAt'),
+      fn.max('settled_at').as('lastAt'),
+    ])
+    .groupBy(['list_id', 'state'])
+    .orderBy('list_id')
+    .orderBy('state')
+    .execute();
+  const others = await published
+    .where('priority', '=', external)
+    .select(['list_id as listId', 'address', 'state', 'response', 'settled_at as firstAt', 'settled_at as lastAt'])
+    .orderBy('address')
+    .execute();
+  return [
+    ...subscribers.map((row) => ({ ...row, copies: Number(row.copies), address: null, response: null })),
+    ...others.map((row) => ({ ...row, copies: 1 })),
+  ];
+}

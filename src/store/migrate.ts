@@ -15,6 +15,7 @@ import * as clock from '../../migrations/0013_clock.ts';
 import * as process from '../../migrations/0014_process.ts';
 import * as notices from '../../migrations/0016_notices.ts';
 import * as deadlines from '../../migrations/0017_deadlines.ts';
+import * as publicDocuments from '../../migrations/0018_public.ts';
 import * as incidents from '../../migrations/0019_incidents.ts';
 import type { Database } from './database.ts';
 
@@ -36,6 +37,7 @@ export const migrations: Record<string, Migration> = {
   '0014_process': process,
   '0016_notices': notices,
   '0017_deadlines': deadlines,
+  '0018_public': publicDocuments,
   '0019_incidents': incidents,
 };
 

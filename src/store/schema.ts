@@ -27,6 +27,7 @@ export interface Schema {
   unsubscribed: { contact_id: string; list_id: string; created_at: Instant };
   acknowledgements: { post_id: string; contact_id: string; created_at: Instant; status: Generated<Acknowledged> };
   patch_sets: PatchSetTable;
+  advisories: AdvisoryTable;
   /** Who of the response team alone works on a case; one without a row is the whole team's. */
   case_team: { case_id: string; contact_id: string };
   /** What was due, and at which level somebody was told; see cases/reminders.ts. */
@@ -106,7 +107,10 @@ export type PostKind =
   | 'reply-clear'
   | 'minimal'
   | 'retrospective'
-  | 'archive';
+  | 'archive'
+  | 'evidence'
+  | 'leaked'
+  | 'withdrawn';
 
 interface ListTable {
   id: string;
@@ -290,6 +294,9 @@ interface CaseTable {
   public_post_id: string | null;
   /** SHA-256 of the public post's mail that was released, hex: no other octets go out as that post. */
   public_digest: string | null;
+  /** The same for external addresses, which have a post of their own; null where there were none. */
+  external_post_id: string | null;
+  external_digest: string | null;
   dispatched_at: Instant | null;
   /** Of versions that told it once; see reminders. */
   overdue_told_at: Instant | null;
@@ -330,6 +337,13 @@ interface CaseTable {
   /** The draft that the second notice carried. */
   prenoticed_draft_id: string | null;
   duplicate_of: string | null;
+  /** The post of kind `evidence` with the words of what stands in `aside`: of a leak, a withdrawal, of what is public already. */
+  evidence_post_id: string | null;
+  /** The instant that distributors were told at first, where it was moved since. */
+  original_at: Instant | null;
+  /** What was decided of the last leak. */
+  leak_decision: 'keep' | 'release' | null;
+  leak_decided_at: Instant | null;
   /** Names, with spaces between; null: those of the project. */
   policies: string | null;
   /** Hashes of patch sets: the last that was approved, and the last that was dispatched. */
@@ -370,6 +384,17 @@ interface IncidentTable {
   /** Who closed it: `person:ID`, or whoever else may; null while it is open. */
   closed_by: string | null;
   closed_at: Instant | null;
+}
+
+/** What is public of a released case. */
+interface AdvisoryTable {
+  case_id: string;
+  /** JSON of an Advisory (advisories/advisory.ts), in clear. */
+  document: string;
+  /** From 1 on. */
+  revision: number;
+  released_at: Instant;
+  updated_at: Instant;
 }
 
 /** A set of patches that was approved as it stood: it supersedes those of smaller revisions. */

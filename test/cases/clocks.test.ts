@@ -17,6 +17,9 @@ const reported = {
   policies: null,
   release_at: null,
   exception_at: null,
+  aside: null,
+  aside_at: null,
+  original_at: null,
 } as const;
 const codes = (answer: ReturnType<typeof judge>) => answer.violations.map(({ code }) => code);
 

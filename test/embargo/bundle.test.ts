@@ -8,6 +8,7 @@ const bundle: Bundle = {
   releaseAt: 1_790_092_800_000,
   draft: { id: 'draft', sha256: 'd'.repeat(64) },
   patches: [one, two],
+  details: { id: 'details', sha256: 'a'.repeat(64) },
   withdrawn: ['gone'],
   channels: ['announce@orbit.example', 'other@orbit.example'],
 };
@@ -21,6 +22,9 @@ test.each<[string, Partial<Bundle>]>([
   ["patch's octets", { patches: [one, { ...two, sha256: '3'.repeat(64) }] }],
   ['patch with the same octets', { patches: [one, { ...two, id: 'patch-3' }] }],
   ['set of withdrawn patches', { withdrawn: [] }],
+  ['version of what is known', { details: { id: 'details', sha256: 'b'.repeat(64) } }],
+  ['version with the same words', { details: { id: 'details again', sha256: 'a'.repeat(64) } }],
+  ['case of which nothing is known', { details: null }],
   ['set of channels', { channels: ['announce@orbit.example'] }],
   ['channel', { channels: ['announce@orbit.example', 'another@orbit.example'] }],
 ])('another %s is another bundle', (_, change) => {

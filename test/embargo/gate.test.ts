@@ -33,8 +33,9 @@ const GOING: Going[] = [
 const approved = (going: Going) => ('bundle' in going ? going.bundle === 'bundle' : going.digest === 'octets');
 
 const TERMS = { release_at: AT, bundle_hash: 'bundle' };
-const UNPUBLISHED = { public_post_id: null, public_digest: null };
-const PUBLISHED: { public_post_id: string | null; public_digest: string | null } = {
+const UNPUBLISHED = { public_post_id: null, public_digest: null, external_post_id: null, external_digest: null };
+const PUBLISHED: Record<keyof typeof UNPUBLISHED, string | null> = {
+  ...UNPUBLISHED,
   public_post_id: 'public',
   public_digest: 'octets',
 };

@@ -87,11 +87,14 @@ eachEngine((engine) => {
     house.clock.moveTo(releaseAt);
     await publish();
     const sent = await outbox(house).drain();
-    for (const address of [READER, OUTSIDE]) {
+    for (const [address, subject] of [
+      [READER, PUBLIC.subject],
+      [OUTSIDE, '[orbit] CVE-2026-99001: overflow in the frobnicator'],
+    ] as const) {
       const { raw } = find(sent, address);
       const [text, file] = leaves(parseEntity(raw));
       if (!text || !file) throw new Error('a text and a patch');
-      expect(headerOf(raw)).toContain(`Subject: ${PUBLIC.subject}\r\n`);
+      expect(headerOf(raw)).toContain(`Subject: ${subject}\r\n`);
       expect(entityText(text).trim()).toBe(PUBLIC.text.trim());
       expect([fileName(file), Buffer.from(decodedBody(file))]).toEqual([PATCH.name, PATCH.bytes]);
     }
@@ -128,7 +131,8 @@ eachEngine((engine) => {
 
   test('the digest of the public post is written down with it', async () => {
     house.clock.moveTo(releaseAt);
-    const { public_post_id, public_digest } = await publish();
+    const { public_post_id, public_digest, external_post_id, external_digest } = await publish();
+    expect(await posts.factsById(house.db, external_post_id ?? '')).toMatchObject({ digest: external_digest, kind: 'public' });
     expect(await posts.factsById(house.db, public_post_id ?? '')).toMatchObject({ digest: public_digest });
     expect(public_digest).toMatch(/^[0-9a-f]{64}$/);
   });
@@ -140,8 +144,10 @@ eachEngine((engine) => {
     for (const answer of answers) expect(answer).toMatch(/^(done|stale|already-released)$/);
     expect(await publicCopies()).toEqual([OUTSIDE, READER]);
     expect(await reasonOf(publish())).toBe('already-released');
-    const published = await house.db.selectFrom('posts').select('id').where('kind', '=', 'public').execute();
-    expect(published).toEqual([{ id: (await caseOf(house, about.id)).public_post_id }]);
+    const published = await house.db.selectFrom('posts').select('id').where('kind', '=', 'public').orderBy('id').execute();
+    const { public_post_id, external_post_id } = await caseOf(house, about.id);
+    expect(published.map(({ id }) => id)).toEqual([public_post_id, external_post_id].sort());
+    expect(await house.db.selectFrom('advisories').select('case_id').execute()).toEqual([{ case_id: about.id }]);
   });
 
   describe('what is not what was approved is not published', () => {

@@ -11,6 +11,28 @@ alter table acknowledgements add constraint acknowledgements_post_id_fkey FOREIG
 
 alter table acknowledgements add constraint acknowledgements_status_check CHECK ((status = ANY (ARRAY['acknowledged'::text, 'affected'::text, 'not_affected'::text, 'problem'::text])));
 
+create table advisories (case_id text not null,
+  document text not null,
+  revision integer not null,
+  released_at bigint not null,
+  updated_at bigint not null);
+
+alter table advisories add constraint advisories_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table advisories add constraint advisories_pkey PRIMARY KEY (case_id);
+
+CREATE OR REPLACE FUNCTION public.advisories_released()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if not exists (select 1 from cases where id = new.case_id and state = 'released') then raise exception 'an advisory is of a released case' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE TRIGGER advisories_released BEFORE INSERT OR UPDATE ON public.advisories FOR EACH ROW EXECUTE FUNCTION advisories_released();
+
 create table answers (member_id text not null,
   round integer not null,
   criterion text not null,
@@ -161,6 +183,12 @@ create table cases (id text not null,
   forthcoming_digest text,
   forthcoming_hash text,
   forthcoming_by text);
+  external_post_id text,
+  evidence_post_id text,
+  external_digest text,
+  original_at bigint,
+  leak_decision text,
+  leak_decided_at bigint);
 
 alter table cases add constraint cases_aside_check CHECK ((aside = ANY (ARRAY['needs_info'::text, 'rejected'::text, 'leaked'::text, 'withdrawn'::text, 'public_already'::text])));
 
@@ -175,10 +203,15 @@ alter table cases add constraint cases_duplicate_of_fkey FOREIGN KEY (duplicate_
 alter table cases add constraint cases_forthcoming_by_fkey FOREIGN KEY (forthcoming_by) REFERENCES contacts(id);
 
 alter table cases add constraint cases_forthcoming_post_id_fkey FOREIGN KEY (forthcoming_post_id) REFERENCES posts(id);
+alter table cases add constraint cases_evidence_post_id_fkey FOREIGN KEY (evidence_post_id) REFERENCES posts(id);
+
+alter table cases add constraint cases_external_post_id_fkey FOREIGN KEY (external_post_id) REFERENCES posts(id);
 
 alter table cases add constraint cases_handover_id_fkey FOREIGN KEY (handover_id) REFERENCES contacts(id);
 
 alter table cases add constraint cases_lead_id_fkey FOREIGN KEY (lead_id) REFERENCES contacts(id);
+
+alter table cases add constraint cases_leak_decision_check CHECK ((leak_decision = ANY (ARRAY['keep'::text, 'release'::text])));
 
 alter table cases add constraint cases_list_id_fkey FOREIGN KEY (list_id) REFERENCES lists(id);
 
@@ -235,6 +268,29 @@ CREATE OR REPLACE FUNCTION public.cases_born()
 AS $function$
       begin
         if new.state = 'released' then raise exception 'no case begins released' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.cases_external_final()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if old.state = 'released'
+      and (new.external_post_id is distinct from old.external_post_id or new.external_digest is distinct from old.external_digest) then raise exception 'a released case stays as it was released' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.cases_external_post()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.state = 'released' and old.state <> 'released' and new.external_post_id is not null
+      and not exists (select 1 from posts where id = new.external_post_id and case_id = new.id and kind = 'public'
+        and digest = new.external_digest and received_at >= new.release_at) then raise exception 'a case is released with an external post of its own, written at the instant or later' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;
@@ -325,11 +381,26 @@ AS $function$
       end $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.cases_redescribed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      begin
+        if new.details_post_id is distinct from old.details_post_id
+      and (new.bundle_hash = old.bundle_hash or new.state = 'released' or old.state = 'released') then raise exception 'other details are another bundle, to be approved anew' using errcode = 'check_violation'; end if;
+        return new;
+      end $function$
+;
+
 CREATE TRIGGER cases_approved BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_approved();
 
 CREATE TRIGGER cases_as_approved BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_as_approved();
 
 CREATE TRIGGER cases_born BEFORE INSERT ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_born();
+
+CREATE TRIGGER cases_external_final BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_external_final();
+
+CREATE TRIGGER cases_external_post BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_external_post();
 
 CREATE TRIGGER cases_final BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_final();
 
@@ -344,6 +415,8 @@ CREATE TRIGGER cases_public_octets BEFORE UPDATE ON public.cases FOR EACH ROW EX
 CREATE TRIGGER cases_public_post BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_public_post();
 
 CREATE TRIGGER cases_rebundled BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_rebundled();
+
+CREATE TRIGGER cases_redescribed BEFORE UPDATE ON public.cases FOR EACH ROW EXECUTE FUNCTION cases_redescribed();
 
 create table certificate_keys (certificate_id text not null,
   fingerprint text not null,
@@ -493,7 +566,8 @@ CREATE OR REPLACE FUNCTION public.deliveries_blanks()
 AS $function$
       begin
         if new.address <> trim(new.address, '
-') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
+
+') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;
@@ -548,6 +622,7 @@ AS $function$
       and not (new.audience = 'public'
         and exists (select 1 from lists where id = new.list_id and role = 'public')
         and exists (select 1 from minimal_notices where post_id = new.post_id and case_id = new.case_id)) then raise exception 'a public delivery needs a released case and its public post' using errcode = 'check_violation'; end if;
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or external_post_id = new.post_id or new.audience <> 'public')) then raise exception 'a public delivery needs a released case and its public post' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;

@@ -5,6 +5,18 @@ CREATE TABLE "acknowledgements" ("post_id" text not null references "posts" ("id
   constraint "acknowledgements_pk" primary key ("post_id",
   "contact_id")) strict;
 
+CREATE TABLE "advisories" ("case_id" text primary key references "cases" ("id"),
+  "document" text not null,
+  "revision" integer not null,
+  "released_at" integer not null,
+  "updated_at" integer not null) strict;
+
+CREATE TRIGGER advisories_released_insert before insert on advisories when not exists (select 1 from cases where id = new.case_id and state = 'released')
+        begin select raise(abort, 'an advisory is of a released case'); end;
+
+CREATE TRIGGER advisories_released_update before update on advisories when not exists (select 1 from cases where id = new.case_id and state = 'released')
+        begin select raise(abort, 'an advisory is of a released case'); end;
+
 CREATE TABLE "answers" ("member_id" text not null references "members" ("id"),
   "round" integer not null,
   "criterion" text not null,
@@ -119,6 +131,12 @@ CREATE TABLE "cases" ("id" text primary key,
   "forthcoming_digest" text,
   "forthcoming_hash" text,
   "forthcoming_by" text references "contacts" ("id"),
+  "external_post_id" text references "posts" ("id"),
+  "evidence_post_id" text references "posts" ("id"),
+  "external_digest" text,
+  "original_at" integer,
+  "leak_decision" text check (leak_decision in ('keep', 'release')),
+  "leak_decided_at" integer,
   constraint "cases_number" unique ("year",
   "number"),
   constraint "cases_bundle" check (state = 'received' or (release_at is not null and draft_post_id is not null and bundle_hash is not null)),
@@ -144,6 +162,15 @@ CREATE TRIGGER cases_as_approved_update before update on cases when new.state = 
 
 CREATE TRIGGER cases_born_insert before insert on cases when new.state = 'released'
       begin select raise(abort, 'no case begins released'); end;
+
+CREATE TRIGGER cases_external_final_update before update on cases when old.state = 'released'
+      and (new.external_post_id is distinct from old.external_post_id or new.external_digest is distinct from old.external_digest)
+        begin select raise(abort, 'a released case stays as it was released'); end;
+
+CREATE TRIGGER cases_external_post_update before update on cases when new.state = 'released' and old.state <> 'released' and new.external_post_id is not null
+      and not exists (select 1 from posts where id = new.external_post_id and case_id = new.id and kind = 'public'
+        and digest = new.external_digest and received_at >= new.release_at)
+        begin select raise(abort, 'a case is released with an external post of its own, written at the instant or later'); end;
 
 CREATE TRIGGER cases_final_update before update on cases when old.state = 'released'
       and (new.id <> old.id
@@ -184,6 +211,10 @@ CREATE TRIGGER cases_public_post_update before update on cases when new.state = 
 CREATE TRIGGER cases_rebundled_update before update on cases when new.bundle_hash = old.bundle_hash
       and (new.release_at is distinct from old.release_at or new.channels is distinct from old.channels)
       begin select raise(abort, 'another instant or channel is another bundle, to be approved anew'); end;
+
+CREATE TRIGGER cases_redescribed_update before update on cases when new.details_post_id is distinct from old.details_post_id
+      and (new.bundle_hash = old.bundle_hash or new.state = 'released' or old.state = 'released')
+        begin select raise(abort, 'other details are another bundle, to be approved anew'); end;
 
 CREATE TRIGGER cases_replaced_insert before insert on cases when exists (select 1 from cases where rowid = new.rowid)
         or exists (select 1 from cases where id = new.id)
@@ -288,11 +319,13 @@ CREATE INDEX "deliveries_due" on "deliveries" ("state",
 CREATE INDEX "deliveries_post" on "deliveries" ("post_id");
 
 CREATE TRIGGER deliveries_blanks_insert before insert on deliveries when new.address <> trim(new.address, '
-')
+
+')
       begin select raise(abort, 'an address has no blanks around it'); end;
 
 CREATE TRIGGER deliveries_blanks_update before update of address on deliveries when new.address <> trim(new.address, '
-')
+
+')
       begin select raise(abort, 'an address has no blanks around it'); end;
 
 CREATE TRIGGER deliveries_minimal_alone_insert before insert on deliveries when new.audience <> 'public'
@@ -342,6 +375,7 @@ CREATE TRIGGER deliveries_public_insert before insert on deliveries when ((new.a
       and not (new.audience = 'public'
         and exists (select 1 from lists where id = new.list_id and role = 'public')
         and exists (select 1 from minimal_notices where post_id = new.post_id and case_id = new.case_id)) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or external_post_id = new.post_id or new.audience <> 'public')) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
 
 CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_id, audience, address on deliveries when ((new.audience = 'public'
         or exists (select 1 from lists where address = lower(new.address))
@@ -366,6 +400,7 @@ CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_
       and not (new.audience = 'public'
         and exists (select 1 from lists where id = new.list_id and role = 'public')
         and exists (select 1 from minimal_notices where post_id = new.post_id and case_id = new.case_id)) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or external_post_id = new.post_id or new.audience <> 'public')) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
 
 CREATE TRIGGER deliveries_stranger_insert before insert on deliveries when new.audience = 'stranger'
         and not exists (select 1 from posts

@@ -92,7 +92,11 @@ test('stuck copies are counted, and told with reason and answer', () => {
 test('every notice ends its last line', () => {
   const channels = ['announce@orbit.example'];
   const notices = [
-    templates.lifted({ caseId: 'C', releaseAt: AT, releasedAt: AT, channels }),
+    templates.lifted({ caseId: 'C', releaseAt: AT, releasedAt: AT, channels, cause: null }),
+    templates.lifted({ caseId: 'C', releaseAt: AT, releasedAt: AT, channels, cause: 'Why.' }),
+    templates.leaked({ caseId: 'C', how: 'leaked' }),
+    templates.withdrawn({ caseId: 'C', reason: 'Why.' }),
+    templates.caseAside({ caseId: 'C', what: 'leak', words: 'Why.', decideBy: AT }),
     templates.news({ caseId: 'C', releasedAt: AT, channels }),
     templates.overdue({ caseId: 'C', releaseAt: AT, why: 'Why.', nextAt: AT }),
     templates.minimalSent({ caseId: 'C', endedAt: AT }),

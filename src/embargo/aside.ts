@@ -1,0 +1,199 @@
+import { record } from '../audit/record.ts';
+import { LEAK_DECISION } from '../cases/clocks.ts';
+import { alert } from '../cases/people.ts';
+import type { Step } from '../cases/state.ts';
+import { actorOf, caseFor } from '../cases/step.ts';
+import { type Instant, newId, toIso } from '../clock.ts';
+import { eachContact, PRIORITY, team } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
+import { caseAside, withdrawnNote } from '../notices/templates.ts';
+import { noticeEntity, writeNotice } from '../notices/write.ts';
+import type { Seams } from '../seams.ts';
+import * as caseTeams from '../store/case-teams.ts';
+import * as cases from '../store/cases.ts';
+import type { ListContact } from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
+import type { Case, List, NewPost } from '../store/schema.ts';
+import * as tokens from '../store/tokens.ts';
+import { scheduleHash } from './bundle.ts';
+import { bundled, change } from './change.ts';
+import { channelsOf, draftEntity } from './contents.ts';
+import { type Outgoing, toMembers, toReporter } from './outgoing.ts';
+import { channelsFor } from './schedule.ts';
+
+/*
+ * What happens to a case beside its way to the release: its contents leaked, are public already, or it is withdrawn. Each has words of
+ * whoever says so (evidence, a reference, a reason): they are as secret as the case, kept sealed, and sent to those alone who may know.
+ * Those of the team and the members who have the case are told in the transaction that changes it, all at once.
+ */
+
+/** In words for people: what is said to the team, and to members. */
+interface Telling {
+  /** `what` as the log and the team have it. */
+  what: 'leak' | 'leak-keep' | 'leak-release' | 'withdraw' | 'public-already';
+  step: Step;
+  /** Of whoever acts. */
+  words: string;
+  /** Posts that the change refers to. */
+  files?: readonly NewPost[];
+  expected?: number | undefined;
+  to: (seen: Case, now: Instant) => Promise<Partial<Case>>;
+  members: (about: Case) => Promise<Outgoing[]>;
+}
+
+/** Takes the step, and tells everybody of the case of it, in one transaction. Throws Refusal: what a step refuses. */
+async function setAside(seams: Seams, caseId: string, telling: Telling): Promise<Case> {
+  const { db, clock } = seams;
+  const { what, step, words, files = [], expected } = telling;
+  const seen = await caseFor(db, seams, caseId, step, expected);
+  const list = await keeperOf(db, seen);
+  const kept = await writeNotice(seams, list, { kind: 'evidence', caseId }, noticeEntity({ subject: what, text: words }));
+  const decideBy = what === 'leak' ? clock.now() + LEAK_DECISION : null;
+  const forTeam = await alert(seams, caseId, caseAside({ caseId, what, words, decideBy }));
+  const outgoing = await telling.members(seen);
+  const to = await telling.to(seen, clock.now());
+  return db.transaction().execute(async (trx) => {
+    await cases.lock(trx, caseId);
+    for (const post of [kept, ...files]) await posts.insert(trx, post);
+    const changed = await change(trx, clock.now(), seen, { ...to, evidence_post_id: kept.id });
+    const people = await everybodyOf(trx, seams, seen);
+    await send(trx, seams, forTeam, eachContact(people));
+    for (const { copies } of outgoing) await deliveries.insertMany(trx, await copies(trx));
+    const detail = {
+      evidence: kept.id,
+      digest: kept.digest,
+      team: people.map(({ id }) => id),
+      told: outgoing.map(({ post }) => post.id),
+      ...(changed.release_at === seen.release_at ? {} : { releaseAt: instantOrNull(changed.release_at) }),
+    };
+    await record(trx, seams, bundled(`case.${what}`, changed, detail));
+    return changed;
+  });
+}
+
+function instantOrNull(instant: Instant | null): string | null {
+  return instant === null ? null : toIso(instant);
+}
+
+/**
+ * The contents of a case are out. Everybody of the case is told, members at the same time; a decision is due within two hours. From now on
+ * the case may be released at any instant within its longest embargo.
+ */
+export async function leak(seams: Seams, caseId: string, evidence: string, expected?: number): Promise<Case> {
+  return setAside(seams, caseId, {
+    what: 'leak',
+    step: 'leak',
+    words: evidence,
+    expected,
+    to: async (_, now) => ({ aside: 'leaked', aside_at: now, leak_decision: null, leak_decided_at: null }),
+    members: (about) => leakedTo(seams, about, 'leaked'),
+  });
+}
+
+/** `keep`: it was no leak, or does not matter, and the embargo stands. `release`: the instant is now, and two people approve. */
+export async function decideLeak(
+  seams: Seams,
+  caseId: string,
+  { decision, reason }: { decision: 'keep' | 'release'; reason: string },
+  expected?: number,
+): Promise<Case> {
+  const decided = (now: Instant) => ({ leak_decision: decision, leak_decided_at: now });
+  return setAside(seams, caseId, {
+    what: decision === 'keep' ? 'leak-keep' : 'leak-release',
+    step: 'decide-leak',
+    words: reason,
+    expected,
+    to: async (seen, now) =>
+      decision === 'keep'
+        ? { ...decided(now), aside: null, aside_at: null }
+        : { ...decided(now), ...(await atOnce(seams, seen, now)) },
+    members: async (about) => (decision === 'keep' ? leakedTo(seams, about, 'kept') : []),
+  });
+}
+
+/** Somebody else published it: all clocks of the case have run out, and its instant is now. It is released as soon as two people approve. */
+export async function publicAlready(seams: Seams, caseId: string, reference: string, expected?: number): Promise<Case> {
+  return setAside(seams, caseId, {
+    what: 'public-already',
+    step: 'publish',
+    words: reference,
+    expected,
+    to: async (seen, now) => ({ aside: 'public_already', aside_at: now, ...(await atOnce(seams, seen, now)) }),
+    members: (about) => leakedTo(seams, about, 'public'),
+  });
+}
+
+/**
+ * The case comes to nothing. Its gate is shut for good; members and the reporter are told. Where distributors or the public were told that
+ * something will come, a note of fixed words is owed at that instant: it stands in the place of the text, and two people approve it.
+ */
+export async function withdraw(seams: Seams, caseId: string, reason: string, expected?: number): Promise<Case> {
+  const { db, clock, project } = seams;
+  const seen = await caseFor(db, seams, caseId, 'withdraw', expected);
+  const list = await keeperOf(db, seen);
+  const owed = isNoteOwed(seen) && seen.release_at !== null;
+  const words = withdrawnNote({ project: project.name, releaseAt: seen.release_at ?? clock.now() });
+  const note = owed ? await writeNotice(seams, list, { kind: 'draft', caseId }, draftEntity(words)) : null;
+  return setAside(seams, caseId, {
+    what: 'withdraw',
+    step: 'withdraw',
+    words: reason,
+    files: note ? [note] : [],
+    expected: seen.revision,
+    to: async (_, now) => ({
+      aside: 'withdrawn',
+      aside_at: now,
+      schedule_hash: null,
+      draft_post_id: note?.id ?? null,
+      ...(owed ? {} : { release_at: null }),
+    }),
+    members: async (about) => {
+      const told = { kind: 'withdrawn', words: seams.words.withdrawn({ caseId, reason }), priority: PRIORITY.ordinary } as const;
+      const reporter = await toReporter(seams, about, list, told);
+      return [...(reporter ? [reporter] : []), ...(await toMembers(seams, about, told))];
+    },
+  });
+}
+
+/** Whoever was told that something will come at that instant is owed the word that nothing does. */
+export function isNoteOwed({ noticed_at, forthcoming_at }: Pick<Case, 'noticed_at' | 'forthcoming_at'>): boolean {
+  return noticed_at !== null || forthcoming_at !== null;
+}
+
+/** A schedule for now, of whoever decides that; two people approve what is released. */
+async function atOnce(seams: Seams, seen: Case, now: Instant): Promise<Partial<Case>> {
+  const { db, clock, project } = seams;
+  const channels = seen.channels === null ? await channelsFor(db) : channelsOf(seen);
+  const policies = seen.policies?.split(' ') ?? project.usual;
+  return {
+    release_at: now,
+    channels: channels.join(' '),
+    schedule_hash: scheduleHash({ caseId: seen.id, id: newId(clock), releaseAt: now, channels, policies }),
+    scheduled_at: null,
+    scheduled_by: actorOf(seams).personId,
+    original_at: seen.original_at ?? (seen.noticed_at === null ? null : seen.release_at),
+  };
+}
+
+async function leakedTo(seams: Seams, about: Case, how: 'leaked' | 'public' | 'kept'): Promise<Outgoing[]> {
+  const words = seams.words.leaked({ caseId: about.id, how });
+  return toMembers(seams, about, { kind: 'leaked', words, priority: PRIORITY.member });
+}
+
+/** Everybody of the response team who may handle a case, and the admins. */
+async function everybodyOf(trx: Db, { clock }: Pick<Seams, 'clock'>, about: Case): Promise<ListContact[]> {
+  const some = await caseTeams.handlers(trx, about);
+  const above = new Set(await tokens.admins(trx, clock.now()));
+  const everybody = await team(trx);
+  const found = everybody.filter(({ id }) => some === null || some.has(id) || above.has(id));
+  return found.length > 0 ? found : everybody;
+}
+
+async function keeperOf(db: Db, about: Case): Promise<List> {
+  const list = await lists.byId(db, about.list_id);
+  if (!list) throw new Error(`the list of ${about.id} is gone`);
+  return list;
+}

@@ -1,0 +1,67 @@
+import { type Addressee, copiesFor, copyFor, eachContact } from '../delivery/copies.ts';
+import { insidersOf } from '../delivery/need-to-know.ts';
+import { clearNews, type Notice } from '../notices/templates.ts';
+import { noticeEntity, writeNotice } from '../notices/write.ts';
+import type { Seams } from '../seams.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
+import type { Case, List, NewDelivery, NewPost, PostKind } from '../store/schema.ts';
+
+/** A post with its copies, written when the case is changed. */
+export interface Outgoing {
+  post: NewPost;
+  copies: (db: Db) => Promise<NewDelivery[]>;
+}
+
+/** What one of these is: a kind of post, its words, and what goes first. */
+export interface Told {
+  kind: PostKind;
+  words: Notice;
+  priority: number;
+}
+
+/** To every contact who had a dispatch of the case and may still know of it, through the list that brought it. */
+export async function toMembers(seams: Seams, about: Case, { kind, words, priority }: Told): Promise<Outgoing[]> {
+  const { db, clock } = seams;
+  const dispatched = await deliveries.dispatchedTo(db, about.id);
+  const notices: Outgoing[] = [];
+  for (const listId of new Set(dispatched.map((row) => row.listId))) {
+    const list = await lists.byId(db, listId);
+    if (!list) continue;
+    const post = await writeNotice(seams, list, { kind, caseId: about.id }, noticeEntity(words));
+    const had = dispatched.filter((row) => row.listId === listId);
+    const copies = async (trx: Db) => {
+      const inside = await insidersOf(trx, about.id, had);
+      return copiesFor(clock, { id: post.id, case_id: about.id, list }, eachContact(inside), priority);
+    };
+    notices.push(withPost({ post, copies }));
+  }
+  return notices;
+}
+
+/** Sealed where the reporter's certificate is known; else in words that say nothing. Null where nobody is known. */
+export async function toReporter(seams: Seams, about: Case, list: List, told: Told): Promise<Outgoing | null> {
+  const { reporter_address: address, reporter_certificate_id: certificateId } = about;
+  if (address === null) return null;
+  const words = certificateId ? told.words : clearNews({ list: list.address, channels: [] });
+  const kind = certificateId ? told.kind : 'news-clear';
+  const post = await writeNotice(seams, list, { kind, caseId: about.id }, noticeEntity(words));
+  const to: Addressee = certificateId ? { audience: 'reporter', address, certificateId } : { audience: 'stranger', address };
+  return withPost({
+    post,
+    copies: async () => [copyFor(seams.clock, { id: post.id, case_id: about.id, list }, to, told.priority)],
+  });
+}
+
+/** The public post is written before the case moves, as the database's own gate wants it; all others with their copies. */
+function withPost({ post, copies }: Outgoing): Outgoing {
+  return {
+    post,
+    copies: async (db) => {
+      await posts.insert(db, post);
+      return copies(db);
+    },
+  };
+}

@@ -1,0 +1,234 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { dueIn } from '../../src/cases/clocks.ts';
+import { describe as describeCase } from '../../src/cases/describe.ts';
+import { DAY, HOUR, type Instant } from '../../src/clock.ts';
+import { approve } from '../../src/embargo/approve.ts';
+import { decideLeak, leak, publicAlready, withdraw } from '../../src/embargo/aside.ts';
+import { openContents } from '../../src/embargo/contents.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
+import { allPolicies } from '../../src/embargo/presets.ts';
+import { release } from '../../src/embargo/release.ts';
+import { addPatch, schedule, setText } from '../../src/embargo/schedule.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import type { Case } from '../../src/store/schema.ts';
+import { outbox, type Sent } from '../delivery/outbox.ts';
+import { listCertificate } from '../post/arrive.ts';
+import { eachEngine, type TestDatabase } from '../support/dialects.ts';
+import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { openCopy } from '../support/party.ts';
+import { actor, arm, caseOf, KNOWN, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, subscribe } from './armed.ts';
+import { ORBIT } from './orbit.ts';
+
+const EVIDENCE = 'A post on a forum has the patch.';
+
+eachEngine((engine) => {
+  const build = housing();
+  let database: TestDatabase;
+  let house: House;
+
+  beforeEach(async () => {
+    database = await engine.open();
+    house = await build(database.db);
+    house.project = { ...house.project, policies: allPolicies({ policies: { orbit: ORBIT }, holidays: [] }), usual: ['orbit'] };
+    await subscribe(house);
+  });
+
+  /** Under the policy of the story: a release that distributors know of, at its first slot. */
+  async function distributed(): Promise<Case> {
+    const caseId = await house.report();
+    const releaseAt = slotAfter(house.clock.now() + 7 * DAY);
+    await describeCase(house, caseId, KNOWN);
+    await addPatch(house, caseId, PATCH);
+    const about = await schedule(house, caseId, { releaseAt, ...PUBLIC });
+    await arm(house, about);
+    await dispatch(house, caseId, LISTS.distributors);
+    await outbox(house).drain();
+    return caseOf(house, caseId);
+  }
+
+  function slotAfter(instant: Instant): Instant {
+    let at = Math.ceil((instant - 16 * HOUR) / DAY) * DAY + 16 * HOUR;
+    while (![1, 2, 3, 4].includes(new Date(at).getUTCDay())) at += DAY;
+    return at;
+  }
+
+  const to = (sent: readonly Sent[], address: string) => sent.filter((mail) => mail.to === address);
+  const read = async (sent: readonly Sent[], person: Person, list: string) => {
+    const [mail] = to(sent, person.address);
+    if (!mail) throw new Error(`no mail to ${person.address}`);
+    return (await openCopy(mail.raw, person, listCertificate(house, list), house.clock.now())).entity.toString();
+  };
+
+  describe('a leak', () => {
+    test('is told to everybody of the case at once, keeps its evidence sealed, and is to be decided on within two hours', async () => {
+      const { id } = await distributed();
+      const now = house.clock.now();
+      const about = await leak(house, id, EVIDENCE);
+      expect(about).toMatchObject({ aside: 'leaked', aside_at: now, state: 'armed' });
+      expect(dueIn(house.project, about)['leak-decision']).toEqual({ at: now + 2 * HOUR, policy: 'leaked' });
+      const sent = await outbox(house).drain();
+      for (const person of house.team) expect(await read(sent, person, LISTS.security)).toContain(EVIDENCE);
+      for (const person of house.members) {
+        const text = await read(sent, person, LISTS.distributors);
+        expect(text).toContain('has leaked');
+        expect(text).not.toContain('forum');
+      }
+      expect(to(sent, READER)).toEqual([]);
+      const rows = JSON.stringify(await house.db.selectFrom('audit').select('line').execute());
+      expect(rows).not.toContain('forum');
+    });
+
+    test('is released early by two people, past the rules that give people time, and members are told why', async () => {
+      const { id, release_at } = await distributed();
+      await leak(house, id, EVIDENCE);
+      const about = await decideLeak(house, id, { decision: 'release', reason: 'It is out.' });
+      expect(about).toMatchObject({
+        aside: 'leaked',
+        release_at: house.clock.now(),
+        original_at: release_at,
+        state: 'scheduled',
+      });
+      expect(await reasonOf(release(house, id))).toBe('not-approved');
+      await arm(house, about);
+      await outbox(house).drain();
+      expect(await release(house, id)).toMatchObject({ state: 'released' });
+      const sent = await outbox(house).drain();
+      expect(sent.slice(0, 3).map((mail) => mail.to)).toEqual([READER, OUTSIDE, 'rita@example.org']);
+      const text = await read(sent, house.members[0], LISTS.distributors);
+      expect(text).toContain('Embargo lifted early');
+      expect(text).toContain('The issue had leaked.');
+    });
+
+    test('that is none leaves the embargo as it was, and members are told so', async () => {
+      const { id, release_at } = await distributed();
+      expect(await reasonOf(decideLeak(house, id, { decision: 'keep', reason: 'None.' }))).toBe('conflict');
+      await leak(house, id, EVIDENCE);
+      await outbox(house).drain();
+      const kept = await decideLeak(house, id, { decision: 'keep', reason: 'An old patch.' });
+      expect(kept).toMatchObject({ aside: null, state: 'armed', release_at, leak_decision: 'keep' });
+      expect(dueIn(house.project, kept)['leak-decision']).toBeUndefined();
+      const sent = await outbox(house).drain();
+      expect(await read(sent, house.members[1], LISTS.distributors)).toContain('the embargo of this case stands');
+      expect(await reasonOf(decideLeak(house, id, { decision: 'release', reason: 'Late.' }))).toBe('conflict');
+    });
+
+    test('gives nobody more time than the longest embargo', async () => {
+      const { id } = await distributed();
+      await leak(house, id, EVIDENCE);
+      const late = { releaseAt: house.clock.now() + 15 * DAY };
+      await expect(schedule(house, id, late)).rejects.toMatchObject({
+        reason: 'policy-violated',
+        hint: expect.stringMatching(/OVER_MAX/),
+      });
+      // At 17:00, with an hour of notice.
+      const soon = house.clock.now() + HOUR;
+      expect(await schedule(house, id, { releaseAt: soon })).toMatchObject({ release_at: soon });
+    });
+  });
+
+  test('after the dispatch two people bring a release forward; nobody moves it past the longest embargo', async () => {
+    const { id, release_at } = await distributed();
+    const instant = release_at ?? 0;
+    expect(await reasonOf(schedule(house, id, { releaseAt: slotAfter(house.clock.now() + 14 * DAY + 1) }))).toBe(
+      'policy-violated',
+    );
+    const earlier = house.clock.now() + 2 * DAY;
+    const [lena, dirk] = house.team;
+    const about = await schedule({ ...house, by: { type: 'person', id: lena.contactId, name: lena.address, via: null } }, id, {
+      releaseAt: earlier,
+    });
+    expect(about).toMatchObject({ release_at: earlier, original_at: instant, state: 'scheduled' });
+    house.clock.moveTo(earlier);
+    await approve(house, id, about.bundle_hash ?? '', await actor(house, lena));
+    expect(await reasonOf(release(house, id))).toBe('not-approved');
+    await approve(house, id, about.bundle_hash ?? '', await actor(house, dirk));
+    await outbox(house).drain();
+    await release(house, id);
+    const text = await read(await outbox(house).drain(), house.members[0], LISTS.distributors);
+    expect(text).toContain('brought the release forward');
+  });
+
+  describe('a withdrawal', () => {
+    test('shuts the gate, tells members and the reporter, and owes the public a note at the instant, of two people', async () => {
+      const { id, release_at } = await distributed();
+      const instant = release_at ?? 0;
+      const before = await caseOf(house, id);
+      const about = await withdraw(house, id, 'It is no vulnerability.');
+      expect(about).toMatchObject({ aside: 'withdrawn', state: 'scheduled', release_at, schedule_hash: null });
+      expect(about.bundle_hash).not.toBe(before.bundle_hash);
+      const contents = await openContents(house, about);
+      expect(contents).toMatchObject({ note: true, patches: [], details: null, hash: about.bundle_hash });
+      for (const secret of [id, 'CVE', 'frobnicator', PUBLIC.subject, 'no vulnerability'])
+        expect(`${contents.draft.subject} ${contents.draft.text}`).not.toContain(secret);
+      const told = await outbox(house).drain();
+      for (const person of house.members)
+        expect(await read(told, person, LISTS.distributors)).toContain('It is no vulnerability.');
+      expect(to(told, 'rita@example.org')).toHaveLength(1);
+      expect(await reasonOf(setText(house, id, PUBLIC))).toBe('conflict');
+      house.clock.moveTo(instant);
+      expect(await reasonOf(release(house, id))).toBe('not-approved');
+      await arm(house, about);
+      house.clock.moveTo(instant + 1);
+      await outbox(house).drain();
+      await release(house, id);
+      const sent = await outbox(house).drain();
+      expect(sent.map((mail) => mail.to).sort()).toEqual([OUTSIDE, READER]);
+      for (const { raw } of sent) {
+        expect(raw.toString()).toContain('No security release at');
+        for (const secret of [id, 'CVE', 'frobnicator', PATCH.name]) expect(raw.toString()).not.toContain(secret);
+      }
+      expect(await house.db.selectFrom('advisories').select('case_id').execute()).toEqual([]);
+    });
+
+    test('of what nobody was told of owes nothing, and is never overdue', async () => {
+      const caseId = await house.report();
+      const about = await withdraw(house, caseId, 'Sent by mistake.');
+      expect(about).toMatchObject({ aside: 'withdrawn', state: 'received', bundle_hash: null, release_at: null });
+      expect(await reasonOf(release(house, caseId))).toBe('not-approved');
+      expect(await reasonOf(withdraw(house, caseId, 'Again.'))).toBe('conflict');
+    });
+  });
+
+  test('what is public already is due at once, and goes out as soon as two people approve it', async () => {
+    const caseId = await house.report();
+    const now = house.clock.now();
+    const about = await publicAlready(house, caseId, 'https://example.org/post');
+    expect(about).toMatchObject({ aside: 'public_already', release_at: now, bundle_hash: null });
+    const due = dueIn(house.project, about);
+    expect([due.release?.at, due.acknowledge?.at, due.forthcoming?.at]).toEqual([now, now, now]);
+    const texted = await setText(house, caseId, PUBLIC);
+    await arm(house, texted);
+    expect(await release(house, caseId)).toMatchObject({ state: 'released', release_at: now });
+  });
+
+  if (engine.name === 'postgres')
+    test('released, rescheduled, withdrawn and approved at once through two connections, a case has one outcome', async () => {
+      const other = openDatabase(database.config);
+      try {
+        const elsewhere = { ...house, db: other };
+        const about = await distributed();
+        const instant = about.release_at ?? 0;
+        house.clock.moveTo(instant);
+        const ada = await actor(house, house.team[2]);
+        const [first, second, third, fourth] = await Promise.all([
+          reasonOf(release(house, about.id)),
+          reasonOf(release(elsewhere, about.id)),
+          reasonOf(withdraw(elsewhere, about.id, 'No.')),
+          reasonOf(approve(elsewhere, about.id, about.bundle_hash ?? '', ada)),
+        ]);
+        const end = await caseOf(house, about.id);
+        const out = [first, second].filter((reason) => reason === 'done');
+        expect(out).toHaveLength(end.state === 'released' ? 1 : 0);
+        expect(third === 'done').toBe(end.aside === 'withdrawn');
+        expect(end.state === 'released' ? end.aside : 'withdrawn').toBe(end.aside);
+        for (const reason of [first, second, third, fourth])
+          expect(reason).toMatch(/^(done|stale|already-released|conflict|approval-voided|not-approved)$/);
+        const copies = await house.db.selectFrom('deliveries').select('id').where('audience', '=', 'public').execute();
+        expect(copies).toHaveLength(end.state === 'released' ? 2 : 0);
+        const log = await house.db.selectFrom('audit').select('seq').where('action', '=', 'case.release').execute();
+        expect(log).toHaveLength(end.state === 'released' ? 1 : 0);
+      } finally {
+        await other.destroy();
+      }
+    });
+});
