@@ -202,31 +202,34 @@ eachEngine((engine) => {
   });
 
   if (engine.name === 'postgres')
-    test('released, rescheduled, withdrawn and approved at once through two connections, a case has one outcome', async () => {
+    test('released, extended, withdrawn and approved at once through two connections, a case has one outcome', async () => {
       const other = openDatabase(database.config);
       try {
         const elsewhere = { ...house, db: other };
         const about = await distributed();
         const instant = about.release_at ?? 0;
         house.clock.moveTo(instant);
+        const later = slotAfter(instant + 1);
         const ada = await actor(house, house.team[2]);
-        const [first, second, third, fourth] = await Promise.all([
+        const [first, second, withdrawn, extended, approved] = await Promise.all([
           reasonOf(release(house, about.id)),
           reasonOf(release(elsewhere, about.id)),
           reasonOf(withdraw(elsewhere, about.id, 'No.')),
+          reasonOf(schedule(house, about.id, { releaseAt: later })),
           reasonOf(approve(elsewhere, about.id, about.bundle_hash ?? '', ada)),
         ]);
         const end = await caseOf(house, about.id);
-        const out = [first, second].filter((reason) => reason === 'done');
-        expect(out).toHaveLength(end.state === 'released' ? 1 : 0);
-        expect(third === 'done').toBe(end.aside === 'withdrawn');
-        expect(end.state === 'released' ? end.aside : 'withdrawn').toBe(end.aside);
-        for (const reason of [first, second, third, fourth])
-          expect(reason).toMatch(/^(done|stale|already-released|conflict|approval-voided|not-approved)$/);
+        const isOut = end.state === 'released';
+        expect([first, second].filter((reason) => reason === 'done')).toHaveLength(isOut ? 1 : 0);
+        expect(withdrawn === 'done').toBe(end.aside === 'withdrawn');
+        expect(extended === 'done').toBe(end.release_at === later);
+        expect(isOut).toBe(withdrawn !== 'done' && extended !== 'done');
+        const refused = /^(done|stale|already-released|conflict|approval-voided|not-approved|not-released|withdrawn)$/;
+        for (const reason of [first, second, withdrawn, extended, approved]) expect(reason).toMatch(refused);
         const copies = await house.db.selectFrom('deliveries').select('id').where('audience', '=', 'public').execute();
-        expect(copies).toHaveLength(end.state === 'released' ? 2 : 0);
+        expect(copies).toHaveLength(isOut ? 2 : 0);
         const log = await house.db.selectFrom('audit').select('seq').where('action', '=', 'case.release').execute();
-        expect(log).toHaveLength(end.state === 'released' ? 1 : 0);
+        expect(log).toHaveLength(isOut ? 1 : 0);
       } finally {
         await other.destroy();
       }
