@@ -10,7 +10,7 @@ import { printable } from './printable.ts';
 type View = Static<typeof CaseView>;
 
 /** What the other commands of a case do as well. */
-interface Shared {
+export interface Shared {
   at: (id: string, rest?: string) => string;
   tell: (options: RemoteOptions, about: View) => void;
 }

@@ -4,6 +4,7 @@ import type { Static } from 'typebox';
 import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, Limited, PatchAdded } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
 import { addAfter } from './case-after.ts';
+import { addAside } from './case-aside.ts';
 import { addNotices } from './case-notices.ts';
 import { addProcess } from './case-process.ts';
 import { connect, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
@@ -74,6 +75,7 @@ export function register(program: Command): void {
   addProcess(command, { at, tell });
   addNotices(command, at);
   addAfter(command, { at, tell });
+  addAside(command, { at, tell });
 }
 
 const at = (id: string, rest = '') => `/cases/${encodeURIComponent(id)}${rest}`;
@@ -143,6 +145,7 @@ async function bundle(id: string, options: RemoteOptions): Promise<void> {
       `Release:   ${shown.releaseAt ?? '-'}`,
       `Channels:  ${shown.channels.join(' ')}`,
       ...shown.patches.map(({ name, size, sha256 }) => `Patch:     ${sha256}  ${name}, ${size} octets`),
+      ...(shown.external === null ? [] : [`External:  ${shown.external.subject}`]),
       `Subject:   ${shown.subject}`,
       '',
       ...shown.text.trimEnd().split('\n'),

@@ -3,6 +3,7 @@ import { type TObject, Type } from 'typebox';
 import type { TokenRole, TokenScope } from '../store/schema.ts';
 import { IdempotencyKey } from './idempotency.ts';
 import { problemResponse } from './problem.ts';
+import { publicPaths } from './public.ts';
 
 export type Access = 'anyone' | Guarded;
 
@@ -30,6 +31,8 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /readyz': 'anyone',
   'GET /api/openapi.json': 'anyone',
   'GET /metrics': watchers('read'),
+
+  ...Object.fromEntries(publicPaths.map(({ path }) => [`GET ${path}`, 'anyone' as const])),
 
   'GET /api/v1/lists': readers('lists'),
   'GET /api/v1/lists/:list': readers('lists'),
@@ -100,6 +103,13 @@ export const access: Readonly<Record<string, Access>> = {
   'DELETE /api/v1/cases/:id/need-to-know': hands('cases'),
   'POST /api/v1/cases/:id/dispatch': hands('cases'),
   'POST /api/v1/cases/:id/release-now': hands('cases'),
+  'POST /api/v1/cases/:id/leak': hands('cases'),
+  'POST /api/v1/cases/:id/leak/decision': hands('cases'),
+  'POST /api/v1/cases/:id/withdraw': hands('cases'),
+  'POST /api/v1/cases/:id/public-already': hands('cases'),
+  'GET /api/v1/cases/:id/preview': hands('cases'),
+  'GET /api/v1/cases/:id/text/draft': hands('cases'),
+  'GET /api/v1/cases/:id/timeline': readers('cases'),
   'GET /api/v1/cases/:id/deliveries': readers('cases'),
   'GET /api/v1/cases/:id/retrospective': hands('cases'),
   'POST /api/v1/cases/:id/retrospective': hands('cases'),

@@ -157,7 +157,7 @@ function showBundle(app: App, { seams }: Api): void {
     const contents = await openContents(seams, about);
     // A hash over anything but what is shown here must not be approved.
     if (contents.hash !== about.bundle_hash) throw new Refusal('approval-voided');
-    return bundleView(about, contents);
+    return bundleView(about, contents, seams.project.site);
   });
 }
 

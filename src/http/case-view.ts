@@ -1,11 +1,12 @@
 import type { Static } from 'typebox';
-import { dueIn, namesOf } from '../cases/clocks.ts';
+import type { Site } from '../advisories/advisory.ts';
+import { type CaseDeadlines, dueIn, namesOf } from '../cases/clocks.ts';
 import { peopleOf } from '../cases/people.ts';
 import { overdueSince } from '../cases/reminders.ts';
 import { stageOf } from '../cases/state.ts';
 import { type Instant, toIso } from '../clock.ts';
 import { type Contents, channelsOf, presentPatchSet } from '../embargo/contents.ts';
-import type { Deadlines } from '../embargo/policy.ts';
+import { externalMail, publishingOf } from '../embargo/published.ts';
 import type { Seams } from '../seams.ts';
 import * as caseTeams from '../store/case-teams.ts';
 import * as cases from '../store/cases.ts';
@@ -70,27 +71,31 @@ export async function caseView(seams: Pick<Seams, 'db' | 'project' | 'clock'>, a
   };
 }
 
-function dueView(due: Deadlines, about: Case): Static<typeof CaseView>['due'] {
-  const done: Record<keyof Deadlines, Instant | null> = {
+function dueView(due: CaseDeadlines, about: Case): Static<typeof CaseView>['due'] {
+  const done: Record<keyof CaseDeadlines, Instant | null> = {
+    'leak-decision': about.leak_decided_at,
     acknowledge: about.acknowledged_at,
     forthcoming: about.forthcoming_at,
     notice: about.noticed_at,
     'second-notice': about.prenoticed_at,
     release: about.released_at,
   };
-  return (Object.keys(done) as (keyof Deadlines)[]).flatMap((what) => {
+  return (Object.keys(done) as (keyof CaseDeadlines)[]).flatMap((what) => {
     const deadline = due[what];
     return deadline ? [{ what, at: toIso(deadline.at), policy: deadline.policy, doneAt: orNull(done[what]) }] : [];
   });
 }
 
-export function bundleView(about: Case, { draft, patches, hash }: Contents): Static<typeof BundleView> {
+export function bundleView(about: Case, contents: Contents, site: Site): Static<typeof BundleView> {
+  const { draft, patches, hash, note } = contents;
   return {
     hash,
     releaseAt: orNull(about.release_at),
     channels: channelsOf(about),
     subject: draft.subject,
     text: draft.text,
+    external: note ? null : externalMail(publishingOf(about.id, about.release_at ?? 0, contents), site),
+    note,
     patches: patches.map(({ name, bytes, sha256 }) => ({ name, sha256, size: bytes.length })),
   };
 }

@@ -155,6 +155,13 @@ export const BundleView = Type.Object({
   channels: Type.Array(Type.String()),
   subject: Type.String(),
   text: Type.String(),
+  external: OrNull(
+    Type.Object(
+      { subject: Type.String(), text: Type.String() },
+      { description: 'the mail to external addresses; null for a note' },
+    ),
+  ),
+  note: Type.Boolean({ description: 'it is the public word of a withdrawal, and nothing of the case' }),
   patches: Type.Array(Type.Object({ name: Type.String(), sha256: Sha256, size: Type.Integer() })),
 });
 
@@ -191,6 +198,14 @@ export const StatisticsView = Type.Object({
     }),
     { description: 'those that were released, the earliest first' },
   ),
+});
+
+/** A text for the public. */
+export const DraftView = Type.Object({ subject: Type.String(), text: Type.String() });
+
+/** What the public will read beside the mails, as it will be. */
+export const Preview = Type.Object({
+  files: Type.Array(Type.Object({ path: Type.String(), type: Type.String(), body: Type.String() })),
 });
 
 export const PatchAdded = Type.Object({ patch: Type.Object({ ...PatchView.properties, name: Type.String() }), case: CaseView });
@@ -515,5 +530,23 @@ export const GivenView = Type.Object({
         description: 'of a certificate that was renewed; `after` is null where it cannot be encrypted to, as when it is revoked',
       },
     ),
+  ),
+});
+
+/** What was done in a case, newest first, and what became of its public mails. */
+export const Timeline = Type.Object({
+  items: Type.Array(AuditView),
+  next: OrNull(Type.String({ description: 'the cursor of the next page' })),
+  channels: Type.Array(
+    Type.Object({
+      channel: Type.String({ description: 'the address of the public list' }),
+      address: OrNull(Type.String({ description: 'the external address; null for all subscribers of the list' })),
+      state: DeliveryState,
+      copies: Type.Integer(),
+      response: OrNull(Type.String({ description: 'the last answer of the relay, of an external address' })),
+      firstAt: OrNull(InstantUtc),
+      lastAt: OrNull(InstantUtc),
+    }),
+    { description: 'in the order in which they are sent' },
   ),
 });

@@ -15,9 +15,11 @@ import type { Api, App, Routes } from './api.ts';
 import { auditRoutes } from './audit.ts';
 import { authenticate } from './auth.ts';
 import { caseAfter } from './case-after.ts';
+import { caseAside } from './case-aside.ts';
 import { caseMoves } from './case-moves.ts';
 import { caseNotices } from './case-notices.ts';
 import { caseProcess } from './case-process.ts';
+import { casePublic } from './case-public.ts';
 import { caseRoutes } from './cases.ts';
 import { clockRoutes } from './clock.ts';
 import { contactRoutes } from './contacts.ts';
@@ -34,6 +36,7 @@ import type { Numbers } from './numbers.ts';
 import { policyRoutes } from './policies.ts';
 import { postRoutes } from './posts.ts';
 import { refuseBytes, sendProblem } from './problem.ts';
+import { publicRoutes } from './public.ts';
 import { recipientRoutes } from './recipients.ts';
 import { sessionRoutes } from './session.ts';
 import { statisticsRoute } from './statistics.ts';
@@ -53,6 +56,8 @@ const resources: readonly Routes[] = [
   caseNotices,
   caseAfter,
   statisticsRoute,
+  caseAside,
+  casePublic,
   deliveryRoutes,
   postRoutes,
   policyRoutes,
@@ -108,6 +113,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       healthRoutes(scope, ready);
       documentRoute(scope);
       metricsRoute(scope, numbers);
+      publicRoutes(scope, options);
     }),
   );
   app.register(

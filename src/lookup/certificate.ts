@@ -24,11 +24,15 @@ function zBase32(bytes: Uint8Array): string {
   return Array.from({ length }, (_, at) => ALPHABET[Number((bits >> BigInt(5 * (length - 1 - at))) & 31n)]).join('');
 }
 
+/** How a directory names the certificate of that local part (draft-koch-openpgp-webkey-service §3.1). */
+export function wkdHash(local: string): string {
+  return zBase32(createHash('sha1').update(local.toLowerCase()).digest());
+}
+
 /** The two places of an address, the advanced one first (draft-koch-openpgp-webkey-service §3.1). SHA-1 is what the directory is by. */
 export function wkdUrls(address: string): URL[] {
   const { local, domain } = splitAddress(address);
-  const hash = zBase32(createHash('sha1').update(local.toLowerCase()).digest());
-  const tail = `hu/${hash}?l=${encodeURIComponent(local)}`;
+  const tail = `hu/${wkdHash(local)}?l=${encodeURIComponent(local)}`;
   return [
     new URL(`https://openpgpkey.${domain}/.well-known/openpgpkey/${domain}/${tail}`),
     new URL(`https://${domain}/.well-known/openpgpkey/${tail}`),

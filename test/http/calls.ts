@@ -1,6 +1,7 @@
 import { retrospect } from '../../src/cases/after.ts';
 import { claim } from '../../src/cases/people.ts';
 import { HOUR, newToken, toIso } from '../../src/clock.ts';
+import { leak } from '../../src/embargo/aside.ts';
 import { noteLeak } from '../../src/embargo/incidents.ts';
 import { release } from '../../src/embargo/release.ts';
 import { remove } from '../../src/roster/admission.ts';
@@ -251,6 +252,16 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
     await retrospect(house, id, 'It went well.');
     return { at: { cases: id } };
   },
+  'POST /api/v1/cases/:id/leak': async (house) => ({ at: { cases: await house.report() }, body: { evidence: 'A post.' } }),
+  'POST /api/v1/cases/:id/leak/decision': async (house) => {
+    const { id } = await leak(house, await house.report(), 'A post.');
+    return { at: { cases: id }, body: { decision: 'keep', reason: 'It is none.' } };
+  },
+  'POST /api/v1/cases/:id/withdraw': async (house) => ({ at: { cases: await house.report() }, body: { reason: 'No hole.' } }),
+  'POST /api/v1/cases/:id/public-already': async (house) => ({
+    at: { cases: await house.report() },
+    body: { reference: 'https://example.org/' },
+  }),
 
   'POST /api/v1/deliveries/:id/retry': async (house) => {
     await house.report();

@@ -44,6 +44,11 @@ eachEngine((engine) => {
       channels: [LISTS.announce],
       subject: draft.subject,
       text: expect.stringMatching(/^CANARY-text\s*$/),
+      external: {
+        subject: '[orbit] CVE-2026-99001: overflow in the frobnicator',
+        text: expect.stringMatching(/^CANARY-text\s*$/),
+      },
+      note: false,
       patches: [{ name: 'CANARY-name.patch', sha256, size: fix.length }],
     });
     const { hash } = bundle.body;
