@@ -110,6 +110,17 @@ describe('the gate', () => {
   });
 });
 
+test('the post for external addresses is let through with its own octets, and those of neither post as the other', () => {
+  const released = { ...PUBLISHED, external_post_id: 'external', external_digest: 'own octets' };
+  const about = { state: 'released', ...CLEAR, ...TERMS, ...released } as const;
+  const ask = (postId: string, digest: string) =>
+    gate({ case: about, approvals: [by('lena'), by('dirk')], going: { postId, digest }, now: AT, trusted: true });
+  expect(ask('external', 'own octets')).toEqual({ open: true });
+  expect(ask('public', 'octets')).toEqual({ open: true });
+  expect(ask('external', 'octets')).toEqual({ open: false, reason: 'approval-voided' });
+  expect(ask('public', 'own octets')).toEqual({ open: false, reason: 'approval-voided' });
+});
+
 describe('a release', () => {
   const about = { state: 'armed', ...CLEAR, ...TERMS, ...UNPUBLISHED } as const;
   const attempt = { approvals: [by('lena'), by('dirk')], going: { bundle: 'bundle' }, now: AT, trusted: true };
@@ -130,6 +141,15 @@ describe('a release', () => {
     ['that distributors were not told of', { patch_set: 'v2' }],
   ])('%s is let through', (_, change) => {
     expect(gate({ case: { ...about, ...change }, ...attempt })).toEqual({ open: true });
+  });
+
+  test('of a withdrawn case is that of its note alone, whatever patches there were, and no note goes out for another case', () => {
+    const going = { bundle: 'bundle', note: true };
+    const withdrawn = { ...about, aside: 'withdrawn', patch_set: 'v2', distributed_set: 'v1' } as const;
+    expect(gate({ case: withdrawn, ...attempt, going })).toEqual({ open: true });
+    expect(gate({ case: withdrawn, ...attempt, going, now: AT - 1 })).toEqual({ open: false, reason: 'not-released' });
+    for (const aside of [null, 'leaked', 'rejected'] as const)
+      expect(gate({ case: { ...about, aside }, ...attempt, going })).toEqual({ open: false, reason: 'withdrawn' });
   });
 });
 

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/store/database.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { approval, delivery, FIXTURE, minimalNotice, RELEASE_AT, releaseCase, toContact, toStranger } from './gate-rows.ts';
+import { approval, delivery, FIXTURE, minimalNotice, post, RELEASE_AT, releaseCase, toContact, toStranger } from './gate-rows.ts';
 
 /** Every statement here is written by hand: the database must refuse whatever the code believes. */
 const NEEDS_RELEASE = /a public delivery needs a released case and its public post/;
@@ -29,6 +29,29 @@ eachEngine((engine) => {
     test('of no case, and of a case that does not exist, is refused', async () => {
       await expect(run(delivery({ case_id: null }))).rejects.toThrow(NEEDS_RELEASE);
       await expect(run(delivery({ case_id: 'ORBIT-9' }))).rejects.toThrow(NEEDS_RELEASE);
+    });
+
+    test('of its external post is taken, which is written at the instant or later, and stays the one', async () => {
+      await run(post('outside', 'public', 'ORBIT-1'));
+      await run(post('soon', 'public', 'ORBIT-1', RELEASE_AT - 1));
+      await approve();
+      const named = (post: string, digest: string) =>
+        run(sql`update cases set external_post_id = ${post}, external_digest = ${digest} where id = 'ORBIT-1'`);
+      for (const [post, digest] of [
+        ['soon', '-'],
+        ['outside', 'other'],
+        ['draft', '-'],
+        ['other-public', '-'],
+      ] as const) {
+        await named(post, digest);
+        await expect(run(releaseCase)).rejects.toThrow(/an external post of its own/);
+      }
+      await named('outside', '-');
+      await expect(run(delivery({ post_id: 'outside' }))).rejects.toThrow(NEEDS_RELEASE);
+      await run(releaseCase);
+      await run(delivery({ post_id: 'outside' }));
+      await expect(run(delivery({ post_id: 'soon', id: 'd2', message_id: '<2@x>' }))).rejects.toThrow(NEEDS_RELEASE);
+      await expect(named('soon', '-')).rejects.toThrow(FINAL);
     });
 
     test('of the public post of a released case is taken', async () => {
