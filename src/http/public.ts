@@ -78,15 +78,9 @@ function pathIn(url: string): string {
   return decodeURIComponent(url.replace(/[?#].*$/s, ''));
 }
 
-/** Of a file that everybody may have, also a page of another site; asked for anew each time, so that nothing of before a release stays. */
-const OPEN = {
-  'cache-control': 'no-cache',
-  'access-control-allow-origin': '*',
-  'cross-origin-resource-policy': 'cross-origin',
-};
-
 function give(request: FastifyRequest, reply: FastifyReply, { type, body, etag, changedAt }: Shelved): FastifyReply {
-  reply.headers(OPEN).header('etag', etag);
+  // Asked for anew each time (RFC 9111 §5.2.2.4): nothing of before a release stays after it.
+  reply.header('cache-control', 'no-cache').header('etag', etag);
   if (type.startsWith(HTML)) reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
   if (changedAt !== undefined) reply.header('last-modified', new Date(changedAt).toUTCString());
   if (isKnown(request, { etag, changedAt })) return reply.code(304).send();

@@ -6,11 +6,14 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MINUTE } from '../../src/clock.ts';
+import { publicPaths } from '../../src/http/public.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { calls } from '../http/calls.ts';
 import { changes, documented, filled } from '../http/routes.ts';
 import { oneEngine } from '../support/dialects.ts';
 import { LISTS } from '../support/house.ts';
+
+const isPublic = (asked: string) => publicPaths.some(({ path }) => asked === `GET ${path}`);
 
 const EVIL = 'https://evil.example';
 
@@ -134,14 +137,15 @@ oneEngine((engine) => {
     expect(answers[0]?.status).toBe(200);
   });
 
-  test('nothing is kept by a cache, guessed at, framed, or loaded by another site', async () => {
+  test('nothing but what is public is kept by a cache, and nothing is guessed at, framed, or loaded by another site', async () => {
     const asked = [...(await everyRequest()), 'GET /', 'GET /api/v1/none', 'PUT /api/v1/lists', 'GET /api/v1/%zz'];
     for (const one of asked)
       for (const headers of [{}, bearer()]) {
         later();
         const answer = await send(one, headers);
         expect(answer.headers, `${one} ${answer.status}`).toMatchObject({
-          'cache-control': 'no-store',
+          // That is asked for anew each time.
+          'cache-control': answer.status === 200 && isPublic(one) ? 'no-cache' : 'no-store',
           'x-content-type-options': 'nosniff',
           'referrer-policy': 'no-referrer',
           'cross-origin-resource-policy': 'same-origin',
