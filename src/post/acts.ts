@@ -227,7 +227,7 @@ function changeOfKey(key: GivenCertificate['encryptionKey']): string[] {
 }
 
 /** What is in an archive: people's words and Curfew's to them. A report is the team's alone. */
-const ARCHIVED: readonly PostKind[] = ['post', 'dispatch', 'lifted'];
+const ARCHIVED: readonly PostKind[] = ['post', 'dispatch', 'prenotice', 'lifted'];
 async function archive({ seams, roster, team: ofTeam, room }: Asked, caseId: string): Promise<Outcome> {
   const kinds: readonly PostKind[] = ofTeam ? ['report', ...ARCHIVED] : ARCHIVED;
   const knows = await mayKnow(seams.db, caseId, roster.member.id);
