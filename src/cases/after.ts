@@ -43,6 +43,8 @@ export async function close(seams: Seams, caseId: string, expected?: number): Pr
   return done(seams, caseId, 'close', { step: 'close', expected }, (about) => {
     if (about.state === 'released' && about.retrospective_at === null)
       throw new Refusal('conflict', 'The retrospective is owed: curfew case retrospective');
+    if (about.aside === 'withdrawn' && about.state !== 'released' && about.release_at !== null)
+      throw new Refusal('conflict', 'The public was promised a word at the instant, and is owed it');
     return { to: { closed_at: seams.clock.now() }, action: 'close' };
   });
 }

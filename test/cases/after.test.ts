@@ -43,6 +43,12 @@ eachEngine((engine) => {
     const open = await house.report({}, 'ron@example.org');
     expect(await reasonOf(retrospect(as(house, lena), open, 'Well.'))).toBe('conflict');
     expect(await reasonOf(close(as(house, lena), open))).toBe('conflict');
+    // The public was promised a word.
+    const promised = { aside: 'withdrawn', release_at: house.clock.now() + DAY } as const;
+    await house.db.updateTable('cases').set(promised).where('id', '=', open).execute();
+    expect(await reasonOf(close({ ...as(house, lena), role: 'admin' }, open))).toBe('conflict');
+    await house.db.updateTable('cases').set({ release_at: null }).where('id', '=', open).execute();
+    expect(stageOf(await close({ ...as(house, lena), role: 'admin' }, open))).toBe('closed');
     const id = await released(house);
     expect(await reasonOf(close(as(house, lena), id))).toBe('conflict');
     expect(await reasonOf(retrospect(as(house, dirk), id, ' \n'))).toBe('invalid');
