@@ -301,8 +301,8 @@ function doors(
   accepted: () => void,
 ): Doors {
   return {
-    async recipient(address, first) {
-      const find = first ? anyDestination : destination;
+    async recipient(address, alone) {
+      const find = alone ? anyDestination : destination;
       await find(seams.db, identity.domain, address);
     },
     async receive({ sender, recipient, receivedAt, client }, raw) {

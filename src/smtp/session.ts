@@ -26,11 +26,11 @@ export interface Envelope {
 /** Where mail goes. Recipient addresses are dot-atoms of ASCII, in the case they were written. */
 export interface Doors {
   /**
-   * `first`: no other recipient of the transaction was accepted before. Throws a Refusal where the address is nothing of ours
-   * ('no-such-address', 'relay-denied' for foreign domains), and for a public list beside another recipient; a mail that is for a
-   * public list alone is read before it is refused, as somebody has to know what would have become public.
+   * `alone`: it is somebody's mail, and no other recipient was accepted before. Throws a Refusal where the address is nothing of ours
+   * ('no-such-address', 'relay-denied' for foreign domains), and for a public list unless it is alone: such a mail is read
+   * before it is refused, as somebody has to know what would have become public.
    */
-  recipient(address: string, first: boolean): Promise<void>;
+  recipient(address: string, alone: boolean): Promise<void>;
   /**
    * `raw`: the mail in CRLF lines, dots unstuffed, at most `limits.size` octets.
    * Resolves only after the mail is committed, with the text behind `250 2.0.0 `; throws a Refusal otherwise.
@@ -79,7 +79,8 @@ export function sessionHandlers(options: SessionOptions): Handlers & { running: 
       callback(problem && refuse(problem, session, '', 0, options));
     },
     onRcptTo: (address, session, callback) => {
-      takeRecipient(address, transactionOf(session), options).then(
+      const { mailFrom } = session.envelope;
+      takeRecipient(address, transactionOf(session), isProbe(mailFrom ? mailFrom.address : ''), options).then(
         () => callback(),
         (thrown) => callback(refuse(thrown, session, address.address, 0, options)),
       );
@@ -99,9 +100,18 @@ function senderProblem({ address, args }: SMTPServerAddress): ReplyError | Refus
   return null;
 }
 
+/**
+ * A server in front asks by a transaction without a mail whether an address takes any: from nobody (RFC 5321 §4.5.5, as Exim does), or
+ * from double-bounce (Postfix, address_verify_sender). What it hears it says to its own clients, and sends nobody a bounce later.
+ */
+function isProbe(sender: string): boolean {
+  return sender === '' || /^double-bounce@/i.test(sender);
+}
+
 async function takeRecipient(
   { address, args }: SMTPServerAddress,
   transaction: Transaction,
+  probe: boolean,
   options: SessionOptions,
 ): Promise<void> {
   transaction.commands += 1;
@@ -112,7 +122,7 @@ async function takeRecipient(
   const recipient = envelopeAddress(full);
   if (recipient === null) throw new Refusal('bad-address');
   const first = transaction.recipient === null || transaction.recipient.toLowerCase() === recipient.toLowerCase();
-  await options.doors.recipient(recipient, first);
+  await options.doors.recipient(recipient, first && !probe);
   if (transaction.recipient !== null && transaction.recipient.toLowerCase() !== recipient.toLowerCase())
     throw new Refusal('one-list-a-transaction');
   transaction.recipient ??= recipient;

@@ -156,7 +156,7 @@ export function door(house: House): Promise<Rig> {
   return rig({
     limits: { size: 30 * 1024 * 1024 },
     doors: {
-      recipient: async (address, first) => void (await (first ? anyDestination : destination)(house.db, domain, address)),
+      recipient: async (address, alone) => void (await (alone ? anyDestination : destination)(house.db, domain, address)),
       receive: async ({ sender, recipient }, raw) => {
         const mail = { sender, receivedAt: house.clock.now(), raw };
         const { id } = await receive(house, house.identity, await anyDestination(house.db, domain, recipient), mail);

@@ -66,6 +66,20 @@ oneEngine((engine) => {
     expect(await everything(house)).toEqual({ posts: [], copies: [] });
   });
 
+  test.each(['', 'double-bounce@mx.example'])(
+    'a server in front that asks from <%s> whether it takes mail hears no',
+    async (sender) => {
+      const wire = await dial(rig.port);
+      await wire.reply();
+      await transcript(wire, [
+        ['EHLO mx.example', /^250/],
+        [`MAIL FROM:<${sender}>`, /^250/],
+        [`RCPT TO:<${LISTS.announce}>`, /^550 5\.7\.1/],
+      ]);
+      wire.destroy();
+    },
+  );
+
   test('no mail goes to a thread or a bounce of the public list', async () => {
     const { id, thread_token } = await armed(house);
     const wire = await dial(rig.port);
