@@ -44,9 +44,11 @@ export function createWatched(
   }
 
   async function refreshOnce(): Promise<void> {
-    await refreshKnown();
     const cases = await embargoed.caseIds(db, MOST_CASES);
     const rows = newestOfEach(await embargoed.pieces(db, cases, KINDS));
+    // Where there is nothing to be known no thread is started.
+    if (rows.length === 0 && recogniser.isEmpty()) return;
+    await refreshKnown();
     const there = new Set(rows.map(({ id }) => id));
     const gone = [...recogniser.pieces].filter((id) => !there.has(id));
     if (gone.length > 0) await recogniser.forget(gone);
@@ -77,7 +79,7 @@ export function createWatched(
     async look(parts) {
       try {
         await refresh();
-        return await recogniser.look(parts);
+        return recogniser.isEmpty() ? [] : await recogniser.look(parts);
       } catch (error) {
         const { reason, detail } = asRefusal(error);
         log.error({ reason, detail }, 'a mail could not be looked through for what is under embargo');
