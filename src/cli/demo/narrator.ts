@@ -74,12 +74,19 @@ export class Narrator {
     await this.stage.settle();
   }
 
-  /** Hands a mail to Curfew, which must refuse it in the session, and send nothing. */
-  async refused(event: string, from: Role, to: string, mail: Uint8Array): Promise<void> {
+  /** Hands a mail to Curfew, which must refuse it in the session, and send nothing but what these are told of it. */
+  async refused(event: string, from: Role, to: string, mail: Uint8Array, told: readonly Role[] = []): Promise<void> {
     const outcome = await this.stage.mail(this.cast[from].address, to, mail);
     check(outcome.state === 'failed' && outcome.response.startsWith('550 5.7.1'), `${event}: ${outcome.response}`);
     await this.stage.settle();
-    check(this.fresh().length === 0, 'a refusal sends nothing');
+    const expected = told.map((role) => this.cast[role].address).sort();
+    check(
+      this.fresh()
+        .map((sent) => sent.to)
+        .sort()
+        .join() === expected.join(),
+      'a refusal sends nothing else',
+    );
     this.count('refused', 1);
     await this.moment(event, `refused in the session: ${outcome.response}`);
   }

@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { type Instant, type MovingClock, movingClock } from '../../clock.ts';
 import { loadConfig, readPassphrase } from '../../config.ts';
 import type { Outcome } from '../../delivery/outcome.ts';
@@ -5,7 +6,9 @@ import { createLog, type Log } from '../../log.ts';
 import { type Running, start } from '../../main.ts';
 import { createRelay, type Relay } from '../../smtp/client.ts';
 import * as deliveries from '../../store/deliveries.ts';
+import * as incidents from '../../store/incidents.ts';
 import { makeProject, type ProjectAnswers } from '../project.ts';
+import { ORBIT } from './policy.ts';
 import { type Sent, startSink } from './sink.ts';
 
 /** An instance of Curfew on real sockets with the world around it. */
@@ -72,6 +75,8 @@ export async function setStage(dir: string, begin: Instant): Promise<Stage> {
 /** A project with the embedded defaults, made and started. */
 async function startProject(answers: ProjectAnswers, clock: MovingClock, log: Log): Promise<{ token: string; running: Running }> {
   const { token, config: file } = await makeProject(answers, clock);
+  const written = JSON.parse(await readFile(file, 'utf8'));
+  await writeFile(file, JSON.stringify({ ...written, embargo: { policy: ['orbit'], policies: { orbit: ORBIT }, holidays: [] } }));
   const config = loadConfig(file);
   return { token, running: await start(config, await readPassphrase(config, async () => ''), clock, log) };
 }
@@ -96,7 +101,8 @@ async function untilSettled(running: Running, clock: MovingClock): Promise<void>
       .where('state', '=', 'armed')
       .where('release_at', '<=', clock.now())
       .executeTakeFirst();
-    if (!due && !armed) return;
+    const untold = await incidents.untold(db, 1);
+    if (!due && !armed && untold.length === 0) return;
     await new Promise((resolve) => setTimeout(resolve, GLANCE));
   }
   throw new Error('The server did not finish what is due within a minute');

@@ -1,5 +1,5 @@
 import { SYSTEM } from '../../audit/entry.ts';
-import { type Instant, SECOND, toIso } from '../../clock.ts';
+import { HOUR, type Instant, MINUTE, SECOND, toIso } from '../../clock.ts';
 import { importRoster } from '../../roster/import.ts';
 import { addRecipient } from '../../roster/recipients.ts';
 import { issueToken } from '../../roster/tokens.ts';
@@ -28,10 +28,34 @@ const ADVISORY = `Am I vulnerable? If you run orbit 1.2 to 1.4 with tenants, yes
 Fixed versions: 1.2.9, 1.3.6, 1.4.3.
 Mitigation: switch off the shared scheduler.
 `;
-const PATCHES = ['1.2', '1.3', '1.4'].map((branch) => ({
-  name: `CVE-2026-99001_v${branch}.patch`,
-  bytes: Buffer.from(`--- a/scheduler.go\n+++ b/scheduler.go\n@@ -1 +1 @@\n-allow(tenant)\n+allow(owner) // ${branch}\n`),
-}));
+/** What distributors need to know. */
+const KNOWN = {
+  title: 'Privilege escalation in the orbit scheduler',
+  summary: 'A tenant with an account can make the shared scheduler run a job with the rights of another tenant.',
+  cve: 'CVE-2026-99001',
+  affected: [
+    {
+      product: 'orbit',
+      component: 'scheduler',
+      versions: [
+        { introduced: '1.2', fixed: '1.2.9' },
+        { introduced: '1.3', fixed: '1.3.6' },
+        { introduced: '1.4', fixed: '1.4.3' },
+      ],
+    },
+  ],
+  mitigation: 'Switch off the shared scheduler.',
+  permissions: { binaries: false, services: true, restriction: 'where no tenant sees which version runs' },
+};
+const CVSS = 'CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H';
+
+const patches = (revision: string, owner: string) =>
+  ['1.2', '1.3', '1.4'].map((branch) => ({
+    name: `CVE-2026-99001_v${branch}${revision}.patch`,
+    bytes: Buffer.from(`--- a/scheduler.go\n+++ b/scheduler.go\n@@ -1 +1 @@\n-allow(tenant)\n+${owner} // ${branch}\n`),
+  }));
+const PATCHES = patches('', 'allow(owner)');
+const REVISED = patches('_v2', 'allow(owner, job.created)');
 
 /**
  * The main job from the report to the release, as its people live it. Each line is checked as it is told: what is not as
@@ -42,11 +66,16 @@ export async function tell(stage: Stage, cast: Cast, say: (moment: Moment) => Pr
   const props: Props = { tokens: { lead: '', leadAgain: '', approver: '' }, caseId: '', thread: '' };
   await rosterIsReady(story, props);
   await reportComes(story, props);
+  await leadTakesIt(story, props);
   await reporterAddsToIt(story, props);
+  await issueIsScored(story, props);
   await embargoIsSet(story, props);
   await patchIsDispatched(story, props);
-  await memberAnswers(story, props);
-  await othersAreRefused(story, props);
+  await membersAcknowledge(story, props);
+  await memberFindsAHole(story, props);
+  await patchIsRevised(story, props);
+  await othersAreRefused(story);
+  await releaseIsApproved(story, props);
   await instantPasses(story, props);
   return story.told;
 }
@@ -124,7 +153,7 @@ async function reportComes(story: Narrator, props: Props): Promise<void> {
 }
 
 async function reporterAddsToIt(story: Narrator, props: Props): Promise<void> {
-  await story.stage.moveTo(at('2026-09-08T07:40:00Z'));
+  await story.stage.moveTo(at('2026-09-08T09:15:00Z'));
   const letter = story.letter('reporter', props.thread, 'Re: your receipt', 'Versions 1.2 to 1.4 are concerned.');
   await story.send('reporter', props.thread, await encryptedLetter(letter, story.certificate(SECURITY)));
   const copies = await story.copies(TEAM);
@@ -135,23 +164,58 @@ async function reporterAddsToIt(story: Narrator, props: Props): Promise<void> {
   );
 }
 
+async function leadTakesIt(story: Narrator, props: Props): Promise<void> {
+  await story.stage.moveTo(at('2026-09-08T07:40:00Z'));
+  const { lead, deputy } = story.cast;
+  await story.ask(props.tokens.lead, 'POST', `/cases/${props.caseId}/lead`, 201, { deputy: deputy.address });
+  const { led_at: ledAt, received_at: receivedAt } = await story.case();
+  check(ledAt !== null && ledAt - receivedAt === 22 * HOUR + 28 * MINUTE, 'it is led 22 hours and 28 minutes after it came');
+  check(story.fresh().length === 0, 'distributors hear nothing of it');
+  await story.moment('lead claims it', `${lead.address}, with ${deputy.address} as deputy: within 24 hours`);
+}
+
+async function issueIsScored(story: Narrator, props: Props): Promise<void> {
+  await story.stage.moveTo(at('2026-09-09T10:00:00Z'));
+  const path = `/cases/${props.caseId}`;
+  await story.ask(props.tokens.lead, 'PATCH', path, 200, KNOWN);
+  const { body } = await story.ask(props.tokens.lead, 'PUT', `${path}/severity`, 200, { vector: CVSS });
+  const { score, rating } = body['severity'] as { score: number; rating: string };
+  check(score === 8.8 && (body['lacking'] as string[]).length === 0, 'it is scored, and nothing lacks that distributors need');
+  await story.moment('severity scored', `${CVSS}: ${score} ${rating}; ${KNOWN.cve}, affected versions and permissions said`);
+}
+
+/** Attaches files, and approves them as the set that stands there. */
+async function patchesAreApproved(story: Narrator, { tokens, caseId }: Props, files: typeof PATCHES): Promise<number> {
+  const path = `/cases/${caseId}`;
+  for (const { name, bytes } of files)
+    await story.ask(tokens.lead, 'POST', `${path}/patches`, 201, { name, content: bytes.toString('base64') });
+  const { body } = await story.ask(tokens.lead, 'GET', path, 200);
+  const { hash } = body['patchSet'] as { hash: string };
+  const approved = await story.ask(tokens.approver, 'POST', `${path}/approvals`, 201, { hash });
+  const set = approved.body['patchSet'] as { approved: boolean; revision: number };
+  check(set.approved, 'the set of patches is approved');
+  return set.revision;
+}
+
 async function embargoIsSet(story: Narrator, props: Props): Promise<void> {
   await story.stage.moveTo(at('2026-09-11T15:00:00Z'));
-  const path = `/cases/${props.caseId}`;
-  for (const { name, bytes } of PATCHES)
-    await story.ask(props.tokens.lead, 'POST', `${path}/patches`, 201, { name, content: bytes.toString('base64') });
-  await story.moment('patches attached', `${PATCHES.length} files, sealed; their SHA-256 are part of what is approved`);
+  const { tokens, caseId } = props;
+  const path = `/cases/${caseId}`;
+  await patchesAreApproved(story, props, PATCHES);
+  await story.moment('patches approved', `${PATCHES.length} files, sealed; their names and SHA-256 are the first set`);
   await story.stage.moveTo(at('2026-09-11T15:30:00Z'));
   const wish = { releaseAt: toIso(RELEASE), subject: SUBJECT, text: ADVISORY };
-  await story.ask(props.tokens.lead, 'PUT', `${path}/schedule`, 200, wish);
-  const { bundle_hash: hash } = await story.case();
-  await story.moment('embargo set', `release at ${toIso(RELEASE)}, bundle ${hash?.slice(0, 16)}...`);
-  await story.ask(props.tokens.lead, 'POST', `${path}/approvals`, 201, { hash });
-  await story.ask(props.tokens.leadAgain, 'POST', `${path}/approvals`, 409, { hash });
-  await story.moment('second approval refused', 'the lead with another token is still the same person: 409');
-  await story.ask(props.tokens.approver, 'POST', `${path}/approvals`, 201, { hash });
-  check((await story.case()).state === 'armed', 'two people arm it');
-  await story.moment('embargo approved', `by ${story.cast.lead.address} and ${story.cast.approver.address}: armed`);
+  const friday = await story.ask(tokens.lead, 'PUT', `${path}/schedule`, 422, { ...wish, releaseAt: '2026-09-25T16:00:00Z' });
+  check(friday.body['code'] === 'policy-violated', 'the policy wants no Friday');
+  await story.moment('a Friday is refused', String(friday.body['detail']));
+  await story.ask(tokens.lead, 'PUT', `${path}/schedule`, 200, wish);
+  const { schedule_hash: hash } = await story.case();
+  await story.moment('embargo set', `release at ${toIso(RELEASE)}, schedule ${hash?.slice(0, 16)}...`);
+  await story.ask(tokens.leadAgain, 'POST', `${path}/approvals`, 409, { hash });
+  await story.moment('own approval refused', 'whoever sets it does not approve it, with another token neither: 409');
+  await story.ask(tokens.approver, 'POST', `${path}/approvals`, 201, { hash });
+  check((await story.case()).scheduled_at !== null, 'two people schedule it');
+  await story.moment('embargo approved', `by ${story.cast.lead.address} and ${story.cast.approver.address}: scheduled`);
 }
 
 async function patchIsDispatched(story: Narrator, props: Props): Promise<void> {
@@ -167,25 +231,85 @@ async function patchIsDispatched(story: Narrator, props: Props): Promise<void> {
   );
 }
 
-async function memberAnswers(story: Narrator, props: Props): Promise<void> {
+async function membersAcknowledge(story: Narrator, { caseId }: Props): Promise<void> {
+  const request = 'distributors-request@orbit.example';
+  const prompt: Role[] = ['alpha', 'bravo', 'charlie'];
+  for (const [hours, role] of prompt.entries()) {
+    await story.stage.moveTo(at('2026-09-14T18:00:00Z') + hours * HOUR);
+    const letter = story.letter(role, request, 'Got it', `acknowledge ${caseId}`);
+    await story.send(role, request, await encryptedLetter(letter, story.certificate(DISTRIBUTORS)));
+    const [answer] = await story.copies([role]);
+    check(answer?.text.includes('noted') === true, `${role} is answered`);
+  }
+  const noted = await story.db.selectFrom('acknowledgements').select('contact_id').execute();
+  check(noted.length === prompt.length, 'three have acknowledged it');
+  await story.moment('members acknowledge', `${prompt.join(', ')}, by signed and encrypted mail; dora is silent`);
+}
+
+async function memberFindsAHole(story: Narrator, props: Props): Promise<void> {
   await story.stage.moveTo(at('2026-09-16T11:00:00Z'));
   const { thread_token: token } = await story.case();
   const thread = `distributors+${props.caseId}.${token}@orbit.example`;
-  const letter = story.letter('bravo', thread, 'Patch 1.3', 'Looks good on our side.');
+  const letter = story.letter('bravo', thread, 'Patch 1.3', 'A job that was queued before the update still passes the check.');
   await story.send('bravo', thread, await encryptedLetter(letter, story.certificate(DISTRIBUTORS)));
   const copies = await story.copies([...ACTIVE, ...TEAM]);
-  await story.moment('bravo answers the members', `signed and encrypted: ${copies.length} copies to members and team`);
+  await story.moment(
+    'bravo finds a hole in it',
+    `signed and encrypted: ${copies.length} copies to members and team, none to the reporter`,
+  );
 }
 
-async function othersAreRefused(story: Narrator, props: Props): Promise<void> {
+async function patchIsRevised(story: Narrator, props: Props): Promise<void> {
+  await story.stage.moveTo(at('2026-09-17T16:00:00Z'));
+  const { tokens, caseId } = props;
+  const path = `/cases/${caseId}`;
+  const { body } = await story.ask(tokens.lead, 'GET', path, 200);
+  for (const { id } of body['patches'] as { id: string }[]) await story.ask(tokens.lead, 'DELETE', `${path}/patches/${id}`, 200);
+  const revision = await patchesAreApproved(story, props, REVISED);
+  await story.ask(tokens.lead, 'POST', `${path}/dispatch`, 202, { list: DISTRIBUTORS });
+  await story.stage.settle();
+  for (const { files } of await story.copies(ACTIVE)) {
+    for (const { name, bytes } of REVISED) check(same(files.get(name), bytes), `${name} arrives byte for byte`);
+    check(!PATCHES.some(({ name }) => files.has(name)), 'the files before are not among them');
+  }
+  check((await story.case()).release_at === RELEASE, 'the instant is as it was');
+  await story.moment(
+    'patch revised',
+    `revision ${revision} supersedes the one before: ${ACTIVE.length} copies, the same instant`,
+  );
+}
+
+async function othersAreRefused(story: Narrator): Promise<void> {
   await story.stage.moveTo(at('2026-09-20T20:00:00Z'));
   const early = await signedLetter(story.letter('charlie', ANNOUNCE, SUBJECT, ADVISORY));
-  await story.refused('a member tries the public list early', 'charlie', ANNOUNCE, early);
+  await story.refused('a member tries the public list early', 'charlie', ANNOUNCE, early, ['lead', 'deputy']);
+  const [alert] = await story.copies(['lead', 'deputy']);
+  const { charlie } = story.cast;
+  check(
+    alert?.subject.includes('INCIDENT') === true && alert.text.includes(charlie.address),
+    'those who lead it know who it was',
+  );
+  await story.moment('incident', `lead and deputy are told at once: what was recognised, and that ${charlie.address} signed it`);
   const forged = story.letter('reporter', DISTRIBUTORS, 'Hello', 'I am bravo, believe me.');
   const asBravo = { ...forged, from: { ...story.cast.bravo, key: story.cast.reporter.key } };
   const mail = await encryptedLetter(asBravo, story.certificate(DISTRIBUTORS));
   await story.refused('a stranger writes From: bravo', 'bravo', DISTRIBUTORS, mail);
-  const { body } = await story.ask(props.tokens.lead, 'POST', `/cases/${props.caseId}/release-now`, 403);
+}
+
+async function releaseIsApproved(story: Narrator, { tokens, caseId }: Props): Promise<void> {
+  await story.stage.moveTo(at('2026-09-22T12:00:00Z'));
+  const path = `/cases/${caseId}/approvals`;
+  const { bundle_hash: hash } = await story.case();
+  await story.ask(tokens.lead, 'POST', path, 201, { hash });
+  await story.ask(tokens.leadAgain, 'POST', path, 409, { hash });
+  await story.moment('second approval refused', 'the lead with another token is still the same person: 409');
+  await story.ask(tokens.approver, 'POST', path, 201, { hash });
+  check((await story.case()).state === 'armed', 'two people arm it');
+  await story.moment(
+    'release approved',
+    `text, patches, instant and channels, by two people over one hash: ${hash?.slice(0, 16)}...`,
+  );
+  const { body } = await story.ask(tokens.lead, 'POST', `/cases/${caseId}/release-now`, 403);
   await story.moment('release by REST refused', `403 ${String(body['code'])}: ${String(body['detail'] ?? body['title'])}`);
 }
 
@@ -201,7 +325,7 @@ async function instantPasses(story: Narrator, props: Props): Promise<void> {
   for (const sent of announced) {
     const words = await read(sent, null, story.all, story.now);
     check(!words.encrypted && words.signer !== null && words.text.includes('Fixed versions'), 'signed, in clear, whole');
-    for (const { name, bytes } of PATCHES) check(same(words.files.get(name), bytes), `${name} is released byte for byte`);
+    for (const { name, bytes } of REVISED) check(same(words.files.get(name), bytes), `${name} is released byte for byte`);
   }
   story.count('public', announced.length);
   const { state, released_at: releasedAt } = await story.case();
