@@ -54,6 +54,7 @@ test('what SMTP refuses can be proved afterwards, and what cannot be logged is r
   expect(lines).toMatchObject([
     { reason: 'members-only', signer: contact?.id, client },
     { reason: 'members-only', signer: null, client },
+    { reason: 'not-released', signer: null, client },
   ]);
   expect(JSON.stringify(lines)).not.toMatch(/canary|eve/);
 
