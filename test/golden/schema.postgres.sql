@@ -182,7 +182,7 @@ create table cases (id text not null,
   forthcoming_post_id text,
   forthcoming_digest text,
   forthcoming_hash text,
-  forthcoming_by text);
+  forthcoming_by text,
   external_post_id text,
   evidence_post_id text,
   external_digest text,
@@ -200,12 +200,13 @@ alter table cases add constraint cases_details_post_id_fkey FOREIGN KEY (details
 
 alter table cases add constraint cases_duplicate_of_fkey FOREIGN KEY (duplicate_of) REFERENCES cases(id);
 
-alter table cases add constraint cases_forthcoming_by_fkey FOREIGN KEY (forthcoming_by) REFERENCES contacts(id);
-
-alter table cases add constraint cases_forthcoming_post_id_fkey FOREIGN KEY (forthcoming_post_id) REFERENCES posts(id);
 alter table cases add constraint cases_evidence_post_id_fkey FOREIGN KEY (evidence_post_id) REFERENCES posts(id);
 
 alter table cases add constraint cases_external_post_id_fkey FOREIGN KEY (external_post_id) REFERENCES posts(id);
+
+alter table cases add constraint cases_forthcoming_by_fkey FOREIGN KEY (forthcoming_by) REFERENCES contacts(id);
+
+alter table cases add constraint cases_forthcoming_post_id_fkey FOREIGN KEY (forthcoming_post_id) REFERENCES posts(id);
 
 alter table cases add constraint cases_handover_id_fkey FOREIGN KEY (handover_id) REFERENCES contacts(id);
 
@@ -566,8 +567,7 @@ CREATE OR REPLACE FUNCTION public.deliveries_blanks()
 AS $function$
       begin
         if new.address <> trim(new.address, '
-
-') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
+') then raise exception 'an address has no blanks around it' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;
@@ -608,7 +608,7 @@ AS $function$
           and not (new.audience = 'stranger'
             and exists (select 1 from posts where id = new.post_id and kind = 'key'))))
       and not exists (select 1 from cases
-        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public'))
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or external_post_id = new.post_id or new.audience <> 'public'))
       and not (new.audience = 'public'
         and exists (select 1 from lists where id = new.list_id and role = 'public')
         and exists (select 1 from cases
@@ -622,7 +622,6 @@ AS $function$
       and not (new.audience = 'public'
         and exists (select 1 from lists where id = new.list_id and role = 'public')
         and exists (select 1 from minimal_notices where post_id = new.post_id and case_id = new.case_id)) then raise exception 'a public delivery needs a released case and its public post' using errcode = 'check_violation'; end if;
-        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or external_post_id = new.post_id or new.audience <> 'public')) then raise exception 'a public delivery needs a released case and its public post' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;

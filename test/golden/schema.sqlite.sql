@@ -319,13 +319,11 @@ CREATE INDEX "deliveries_due" on "deliveries" ("state",
 CREATE INDEX "deliveries_post" on "deliveries" ("post_id");
 
 CREATE TRIGGER deliveries_blanks_insert before insert on deliveries when new.address <> trim(new.address, '
-
-')
+')
       begin select raise(abort, 'an address has no blanks around it'); end;
 
 CREATE TRIGGER deliveries_blanks_update before update of address on deliveries when new.address <> trim(new.address, '
-
-')
+')
       begin select raise(abort, 'an address has no blanks around it'); end;
 
 CREATE TRIGGER deliveries_minimal_alone_insert before insert on deliveries when new.audience <> 'public'
@@ -361,7 +359,7 @@ CREATE TRIGGER deliveries_public_insert before insert on deliveries when ((new.a
           and not (new.audience = 'stranger'
             and exists (select 1 from posts where id = new.post_id and kind = 'key'))))
       and not exists (select 1 from cases
-        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public'))
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or external_post_id = new.post_id or new.audience <> 'public'))
       and not (new.audience = 'public'
         and exists (select 1 from lists where id = new.list_id and role = 'public')
         and exists (select 1 from cases
@@ -375,7 +373,6 @@ CREATE TRIGGER deliveries_public_insert before insert on deliveries when ((new.a
       and not (new.audience = 'public'
         and exists (select 1 from lists where id = new.list_id and role = 'public')
         and exists (select 1 from minimal_notices where post_id = new.post_id and case_id = new.case_id)) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
-        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or external_post_id = new.post_id or new.audience <> 'public')) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
 
 CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_id, audience, address on deliveries when ((new.audience = 'public'
         or exists (select 1 from lists where address = lower(new.address))
@@ -386,7 +383,7 @@ CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_
           and not (new.audience = 'stranger'
             and exists (select 1 from posts where id = new.post_id and kind = 'key'))))
       and not exists (select 1 from cases
-        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or new.audience <> 'public'))
+        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or external_post_id = new.post_id or new.audience <> 'public'))
       and not (new.audience = 'public'
         and exists (select 1 from lists where id = new.list_id and role = 'public')
         and exists (select 1 from cases
@@ -400,7 +397,6 @@ CREATE TRIGGER deliveries_public_update before update of post_id, list_id, case_
       and not (new.audience = 'public'
         and exists (select 1 from lists where id = new.list_id and role = 'public')
         and exists (select 1 from minimal_notices where post_id = new.post_id and case_id = new.case_id)) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
-        where id = new.case_id and state = 'released' and (public_post_id = new.post_id or external_post_id = new.post_id or new.audience <> 'public')) begin select raise(abort, 'a public delivery needs a released case and its public post'); end;
 
 CREATE TRIGGER deliveries_stranger_insert before insert on deliveries when new.audience = 'stranger'
         and not exists (select 1 from posts
