@@ -28,8 +28,11 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-/** Makes a project in `dir` with the embedded defaults and starts it, at the hour at which the story begins. */
-export async function setStage(dir: string, begin: Instant): Promise<Stage> {
+/**
+ * Makes a project in `dir` with the embedded defaults and starts it, at the hour at which the story begins. `postgres`: URL of a
+ * database without lists; null: SQLite.
+ */
+export async function setStage(dir: string, begin: Instant, postgres: string | null = null): Promise<Stage> {
   const clock = movingClock(begin);
   const log = createLog('error');
   const sink = await startSink(clock, log);
@@ -42,7 +45,7 @@ export async function setStage(dir: string, begin: Instant): Promise<Stage> {
     httpPort: 0,
     relay,
     passphraseFile: null,
-    postgres: null,
+    postgres,
   };
   const made = await startProject(answers, clock, log).catch(async (error: unknown) => {
     await sink.close();
