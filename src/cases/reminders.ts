@@ -78,7 +78,8 @@ const TABLE: Readonly<Record<Before, When>> = {
     ),
   approve: ({ state, release_at }) =>
     state === 'scheduled' && release_at !== null ? { from: 0, by: release_at - APPROVE, ahead: APPROVE_AHEAD } : null,
-  leak: ({ aside, aside_at }) => unless(aside !== 'leaked' || aside_at === null, within(aside_at ?? 0, (aside_at ?? 0) + LEAK)),
+  leak: ({ aside, aside_at, leak_decided_at }) =>
+    unless(aside !== 'leaked' || aside_at === null || leak_decided_at !== null, within(aside_at ?? 0, (aside_at ?? 0) + LEAK)),
 };
 
 /** All that is owed of a case, before its deadline and after it, with the level that is reached. `due`: as its policies have it. */

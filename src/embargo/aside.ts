@@ -1,23 +1,21 @@
 import { record } from '../audit/record.ts';
 import { LEAK_DECISION } from '../cases/clocks.ts';
 import { alert } from '../cases/people.ts';
+import { everybodyFor } from '../cases/remind.ts';
 import type { Step } from '../cases/state.ts';
 import { actorOf, caseFor } from '../cases/step.ts';
 import { type Instant, newId, toIso } from '../clock.ts';
-import { eachContact, PRIORITY, team } from '../delivery/copies.ts';
+import { eachContact, PRIORITY } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
 import { caseAside, withdrawnNote } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Seams } from '../seams.ts';
-import * as caseTeams from '../store/case-teams.ts';
 import * as cases from '../store/cases.ts';
-import type { ListContact } from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { Case, List, NewPost } from '../store/schema.ts';
-import * as tokens from '../store/tokens.ts';
 import { scheduleHash } from './bundle.ts';
 import { bundled, change } from './change.ts';
 import { channelsOf, draftEntity } from './contents.ts';
@@ -59,7 +57,7 @@ async function setAside(seams: Seams, caseId: string, telling: Telling): Promise
     await cases.lock(trx, caseId);
     for (const post of [kept, ...files]) await posts.insert(trx, post);
     const changed = await change(trx, clock.now(), seen, { ...to, evidence_post_id: kept.id });
-    const people = await everybodyOf(trx, seams, seen);
+    const people = await everybodyFor(trx, seams, seen);
     await send(trx, seams, forTeam, eachContact(people));
     for (const { copies } of outgoing) await deliveries.insertMany(trx, await copies(trx));
     const detail = {
@@ -181,15 +179,6 @@ async function atOnce(seams: Seams, seen: Case, now: Instant): Promise<Partial<C
 async function leakedTo(seams: Seams, about: Case, how: 'leaked' | 'public' | 'kept'): Promise<Outgoing[]> {
   const words = seams.words.leaked({ caseId: about.id, how });
   return toMembers(seams, about, { kind: 'leaked', words, priority: PRIORITY.member });
-}
-
-/** Everybody of the response team who may handle a case, and the admins. */
-async function everybodyOf(trx: Db, { clock }: Pick<Seams, 'clock'>, about: Case): Promise<ListContact[]> {
-  const some = await caseTeams.handlers(trx, about);
-  const above = new Set(await tokens.admins(trx, clock.now()));
-  const everybody = await team(trx);
-  const found = everybody.filter(({ id }) => some === null || some.has(id) || above.has(id));
-  return found.length > 0 ? found : everybody;
 }
 
 async function keeperOf(db: Db, about: Case): Promise<List> {

@@ -8,6 +8,9 @@ import { serving } from './api.ts';
 import { calls } from './calls.ts';
 import { changes, documented, filled } from './routes.ts';
 
+/** A POST for the sake of its body: nothing is changed. */
+const READS = new Set(['POST /api/v1/cases/:id/notices/preview']);
+
 eachEngine((engine) => {
   const serve = serving();
 
@@ -30,6 +33,10 @@ eachEngine((engine) => {
       const answer = await api.ask(by, request, { body: call?.body });
       expect(answer.status, `${request}: ${JSON.stringify(answer.body)}`).toBeOneOf([200, 201, 202]);
       const lines = (await audit.page(house.db, { limit: 50 })).filter((line) => line.seq > seq);
+      if (READS.has(route.row)) {
+        expect(lines, request).toEqual([]);
+        continue;
+      }
       const actors = lines.map(({ line }) => JSON.parse(line).actor);
       if (route.row === 'POST /api/v1/session') {
         // The provider has.

@@ -119,7 +119,7 @@ eachEngine((engine) => {
     const dirk = await token('dirk');
     const again = (await signIn('dirk')).body.token;
     const made = await api.house.token('team', 'dirk@orbit.example');
-    expect(await approve(dirk)).toMatchObject({ status: 201, body: { state: 'scheduled' } });
+    expect(await approve(dirk)).toMatchObject({ status: 201, body: { state: 'in_fix' } });
     for (const other of [dirk, again, made])
       expect(await approve(other)).toMatchObject({ status: 409, body: { code: 'approved-already' } });
     expect(await approve(await token('ada'))).toMatchObject({ status: 201, body: { state: 'armed' } });
