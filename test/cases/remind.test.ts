@@ -129,10 +129,18 @@ describe('what is owed', () => {
   });
 
   test('of a leak is a decision within two hours, and no notice that would come before the release', () => {
-    const leaked = { aside: 'leaked', aside_at: DAY, lead_id: 'l', acknowledged_at: 1, noticed_at: null } as const;
+    const leaked = {
+      aside: 'leaked',
+      aside_at: DAY,
+      leak_decided_at: null,
+      lead_id: 'l',
+      acknowledged_at: 1,
+      noticed_at: null,
+    } as const;
     const notice = { notice: { at: DAY, policy: 'p' } };
     const all = (aside: Case['aside']) => owed({ ...received, ...leaked, aside }, notice, 26 * HOUR).map(({ what }) => what);
     expect(all('leaked')).toEqual(['leak']);
+    expect(owed({ ...received, ...leaked, leak_decided_at: DAY }, notice, 26 * HOUR)).toEqual([]);
     expect(all(null)).toEqual(['notice']);
   });
 });
