@@ -286,6 +286,9 @@ export function fileNames(entity: Entity): string[] {
 /** A parameter that names a file, whether or not another one does so before it: programs differ in which one they go by. */
 const NAMED = /\b(?:file)?name(\*?)\s*=\s*("(?:[^"\\]|\\.){0,1000}"|[^\s;"]{1,1000})/gi;
 
+/** Fields of before there was Content-Disposition, which are names as they stand; Thunderbird goes by them. */
+const BARE_NAMES = ['content-name', 'x-sun-data-name'];
+
 /** Every name that any program may take for that of the file: of all fields that say one, also where there should be one alone. */
 export function everyFileName(entity: Entity): string[] {
   const fields = ['content-disposition', 'content-type'].flatMap((name) => fieldsNamed(entity, name));
@@ -295,7 +298,9 @@ export function everyFileName(entity: Entity): string[] {
     ),
     ...[...value.matchAll(NAMED)].map(([, star, name = '']) => (star ? extended(name) : unquoted(name))),
   ]);
-  return [...new Set([...fileNames(entity), ...repeated.map((name) => libmime.decodeWords(name))])].filter((name) => name !== '');
+  const bare = BARE_NAMES.flatMap((name) => fieldsNamed(entity, name)).map(({ value }) => unquoted(value));
+  const others = [...repeated, ...bare].map((name) => libmime.decodeWords(name));
+  return [...new Set([...fileNames(entity), ...others])].filter((name) => name !== '');
 }
 
 function unquoted(value: string): string {
@@ -331,7 +336,7 @@ export function isAttachment(entity: Entity): boolean {
 
 /** RFC 2183 §2.2, whatever the part is. */
 export function saysAttachment(entity: Pick<Entity, 'fields'>): boolean {
-  return /^\s*attachment\b/i.test(fieldsNamed(entity, 'content-disposition')[0]?.value ?? '');
+  return /^\s*attachment\s*(;|$)/i.test(fieldsNamed(entity, 'content-disposition')[0]?.value ?? '');
 }
 
 const MAIL = /^message\/(rfc822|global)$/;

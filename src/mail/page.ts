@@ -1,27 +1,45 @@
 import libmime from 'libmime';
-import {
-  decodedBody,
-  type Entity,
-  entityText,
-  everyFileName,
-  fieldsNamed,
-  fileName,
-  isAttachment,
-  leaves,
-  saysAttachment,
-} from './message.ts';
+import { decodedBody, type Entity, entityText, everyFileName, fieldsNamed, leaves, saysAttachment } from './message.ts';
 import { filePart, textPart, typeOfFile } from './outgoing.ts';
 import { textsOf, wordsOf } from './view.ts';
 
 /** Pages, by whatever they are shown with, and mails, which some clients show among the parts of the mail that brings them. */
 const PAGE = /^(text\/html|message\/.*|multipart\/.*|.*[/+](xhtml|xml)|.*\/xhtml\+.*)$/;
 
-/** What a client may show in one page with what stands before and after it. */
+/** What is shown as text or as a picture, or by a program of its own, by every client. */
+const SHOWN = /^(text\/plain|image\/(x-(ms-)?)?(png|apng|p?jpe?g|gif|webp|bmp|tiff|avif|heic|heif)|application\/pdf)$/;
+
+/** Signatures and keys (RFC 3156 §5, §7; RFC 8551 §3.5.3). */
+const PROOF = /^application\/(pgp-(signature|keys)|(x-)?pkcs7-signature)$/;
+
+/** What no client shows by itself where it is an attachment, whatever its name. */
+const FILE =
+  /^(text\/(markdown|csv|(x-)?(diff|patch|log)|x-(c|csrc|chdr|java|perl|python|ruby|sh))|application\/(json|msword|(x-)?(zip|gzip|tar|xz|bzip2?|zstd|7z-compressed|zip-compressed|compressed-tar)|vnd\.(ms|openxmlformats|oasis)[a-z0-9.-]*)|(audio|video)\/[a-z0-9.-]+)$/;
+
+/**
+ * What a client may show in one page with what stands before and after it: all but what is known to be nothing of the kind.
+ * Thunderbird takes `application/octet-stream` for what any of its names says, and lays out a mail even where it is an attachment; only
+ * in base64 it is none to it (RFC 2046 §5.2.1).
+ */
 export function sharesAPage(part: Entity): boolean {
-  if (part.unclear || PAGE.test(part.mediaType)) return true;
-  // Some go by the name, where it is no file.
-  if (!saysAttachment(part) && everyFileName(part).some((name) => PAGE.test(typeOfFile(name)))) return true;
-  return part.mediaType.startsWith('text/') && part.mediaType !== 'text/plain' && !isAttachment(part);
+  if (part.unclear) return true;
+  const isFile = fieldsNamed(part, 'content-disposition').length === 1 && saysAttachment(part);
+  if (part.mediaType === 'application/octet-stream') return !(isFile && isBase64(part));
+  const isKnown = SHOWN.test(part.mediaType) || PROOF.test(part.mediaType) || (isFile && FILE.test(part.mediaType));
+  return !isKnown || everyFileName(part).some(isPageName);
+}
+
+/** Beside those of types that are known. */
+const PAGE_NAME = /^([a-z]?html?[0-9]?|xht|mht|eml|emlx|svgz?|p7[a-z])$/i;
+
+function isPageName(name: string): boolean {
+  const [, extension = ''] = /\.([a-z0-9]+)[^a-z0-9]*$/i.exec(name) ?? [];
+  return PAGE_NAME.test(extension) || PAGE.test(typeOfFile(`a.${extension}`));
+}
+
+function isBase64(part: Entity): boolean {
+  const encodings = fieldsNamed(part, 'content-transfer-encoding');
+  return encodings.length > 0 && encodings.every(({ value }) => /^\s*base64\s*$/i.test(value));
 }
 
 /** Whether any leaf of it does. */
@@ -51,7 +69,7 @@ export function withPagesApart(content: Entity): Uint8Array[] {
       files.push(file(`signed-${files.length + 1}.eml`, part.raw));
       return part.parts.slice(0, 1).flatMap(apart);
     }
-    if (part.parts.length > 0) return part.parts.flatMap(apart);
+    if (part.parts.length > 0 && part.mediaType !== 'multipart/encrypted') return part.parts.flatMap(apart);
     files.push(fileOf(part, files.length + 1));
     if (!shown.has(part) && !isPlainText(part)) return [];
     const text = textOf({ ...part, body: part.body.subarray(0, left) });
@@ -84,7 +102,7 @@ function textOf(part: Entity): string {
 function fileOf(part: Entity, number: number): Uint8Array {
   if (part.unclear || part.mediaType.startsWith('multipart/')) return file(`original-${number}.eml`, part.raw);
   const extension = isPlainText(part) ? 'txt' : libmime.detectExtension(part.mediaType);
-  return file(fileName(part) ?? `original-${number}.${extension}`, decodedBody(part));
+  return file(everyFileName(part)[0] ?? `original-${number}.${extension}`, decodedBody(part));
 }
 
 /** Of a type that no client shows by itself. */

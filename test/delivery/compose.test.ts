@@ -9,7 +9,16 @@ import {
   listHeaders,
   personalHeaders,
 } from '../../src/delivery/compose.ts';
-import { decodedBody, type Entity, entityText, fileName, leaves, parseEntity, saysAttachment } from '../../src/mail/message.ts';
+import {
+  decodedBody,
+  type Entity,
+  entityText,
+  fieldsNamed,
+  fileName,
+  leaves,
+  parseEntity,
+  saysAttachment,
+} from '../../src/mail/message.ts';
 import { sharesAPage } from '../../src/mail/page.ts';
 import { noticeEntity } from '../../src/notices/write.ts';
 import type { OpenedMail } from '../../src/pgp/open.ts';
@@ -39,6 +48,7 @@ const mail: OpenedMail = {
   enclosed: [],
 };
 const nobody = { contact: null, sender: 'envelope@example.org', caseId: null, circle: null, held: null };
+const transferEncoding = (part: Entity) => fieldsNamed(part, 'content-transfer-encoding')[0]?.value;
 const alpha = { address: 'alpha@alpha.example', organisation: 'Alpha' };
 const signature: SignatureVerdict = {
   keyId: '0123456789ABCDEF',
@@ -172,7 +182,7 @@ describe('who wrote a mail, as its readers are told', () => {
     ['葛\u{e0100}城 花子', '葛城 花子'],
     ['नीति', 'नीति'],
     ['Rita (ACME)', 'Rita ACME'],
-  ])('the name of a person stays what it is: %s', (name, shown) => {
+  ])('the name of a person stays what it is: %j', (name, shown) => {
     expect(shownFrom({ address: 'rita@example.org', name })).toBe(`rita@example.org ("${shown}")`);
   });
 
@@ -393,6 +403,42 @@ describe('what is carried on', () => {
         { 'original-1.html': 'Gr&uuml;&szlig;e, &Eacute;t&eacute;&nbsp;&ndash; &AMP; &none; &#x20AC;' },
       ],
     ],
+    ...(
+      [
+        ['application/octet-stream\r\nContent-Name: a.html', 'a.html'],
+        ['application/octet-stream\r\nContent-Disposition: attachment\r\nX-Sun-Data-Name: a.html', 'a.html'],
+        ['application/octet-stream; name=a.ehtml', 'a.ehtml'],
+        ['application/octet-stream; name=a.htm\r\nContent-Disposition: attachment-foo', 'a.htm'],
+        ['application/octet-stream; name=a.bin\r\nContent-Disposition: attachment', 'a.bin'],
+        ['application/octet-stream; name="a.htm "', 'a.htm '],
+        ['application/x-unknown-content-type; name=a\r\nContent-Disposition: attachment', 'a'],
+        ['application/pkcs7-mime; name=a.p7m\r\nContent-Disposition: attachment', 'a.p7m'],
+        ['image/svg+xml; name=a.svg\r\nContent-Disposition: attachment', 'a.svg'],
+        ['application/pdf; name=a.eml\r\nContent-Disposition: attachment', 'a.eml'],
+        ['application/x-foo', 'original-1.bin'],
+      ] as const
+    ).map(([type, name]): [string, string, unknown[]] => [
+      `what is no text, picture or file for certain, as ${type.replaceAll('\r\n', ' ')},`,
+      many('mixed', hello, html().replace('text/html', type)),
+      ['hello', { [name]: PAGE }],
+    ]),
+    [
+      'a mail by its name alone, as a file',
+      many(
+        'mixed',
+        hello,
+        `Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=a.eml\r\n\r\n${mailed}`,
+      ),
+      ['hello', { 'a.eml': mailed }],
+    ],
+    [
+      'what is encrypted to others',
+      many('mixed', hello, many('encrypted', 'Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1').replaceAll('q', 'r')),
+      [
+        'hello',
+        { 'original-1.eml': many('encrypted', 'Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1').replaceAll('q', 'r') },
+      ],
+    ],
     ['a page of XML', html().replace('text/html', 'application/xhtml+xml'), [{ 'original-1.xhtml': PAGE }]],
     ['a mail', many('mixed', hello, forwarded('message/rfc822')), ['hello', { 'original-1.eml': mailed }]],
     [
@@ -446,7 +492,48 @@ describe('what is carried on', () => {
     expect(parts.flatMap(leaves).filter(sharesAPage)).toEqual([]);
     expect(carried(parts)).toEqual(expected);
     for (const file of parts.filter((one) => fileName(one) !== undefined && fileName(one) !== 'a.png'))
-      expect([file.mediaType, saysAttachment(file)]).toEqual(['application/octet-stream', true]);
+      expect([file.mediaType, saysAttachment(file), transferEncoding(file)]).toEqual([
+        'application/octet-stream',
+        true,
+        'base64',
+      ]);
+  });
+
+  test.each([
+    ['text/x-patch; name=fix.patch\r\nContent-Disposition: attachment; filename=fix.patch', 'x'],
+    ['text/plain; name=fix.patch', 'x'],
+    ['image/png; name=a.png\r\nContent-Disposition: inline', 'x'],
+    ['application/pdf; name=a.pdf', 'x'],
+    [
+      'application/gzip; name=a.gz\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=a.gz',
+      'eHg=',
+    ],
+    ['application/pgp-keys; name=a.asc\r\nContent-Disposition: attachment; filename=a.asc', 'x'],
+  ])('what no client lays out stays what it is: %j', (type, body) => {
+    const part = `Content-Type: ${type}\r\n\r\n${body}`;
+    const whole = many('mixed', hello, part);
+    expect(
+      composed(whole)
+        .slice(1)
+        .map(({ raw }) => Buffer.from(raw).toString()),
+    ).toEqual([hello, part]);
+  });
+
+  test('mails of our own making that are attached are in base64, as others open at 7bit', () => {
+    const signedAs = { entity: Buffer.from(html()), armored: 'SIG\n', micalg: 'pgp-sha512' };
+    const twice = `Content-Type: text/plain\r\n${html()}`;
+    const parts = [
+      ...composed(twice, { signedAs, aside: [Buffer.from(html())] }),
+      ...partsOf(composeUnopened(Buffer.from(mailed), nobody)),
+    ].filter((part) => fileName(part) !== undefined);
+    expect(parts.map((part) => [fileName(part), part.mediaType, saysAttachment(part), transferEncoding(part)])).toEqual(
+      ['original-1.eml', 'signed.eml', 'unprotected-1.eml', 'original.eml'].map((name) => [
+        name,
+        'application/octet-stream',
+        true,
+        'base64',
+      ]),
+    );
   });
 
   test('of very long pages the beginning is shown, and they are whole in the files', () => {

@@ -106,9 +106,10 @@ function decoded(octets: Uint8Array, charset = 'utf-8'): string {
   return new TextDecoder(charset === 'us-ascii' ? 'utf-8' : charset).decode(octets).replace(/^\ufeff+/, '');
 }
 
-/** It is shown as text, and itself a file. */
+/** It is, or may be to some client, a page: a file, and as a text it is shown beside that. */
 function isPage({ type, disposition }: Leaf): boolean {
-  return type === 'text/html' || (type === 'text/x-patch' && disposition !== 'attachment');
+  const isFile = /^(application\/octet-stream|text\/x-patch)$/.test(type) && disposition === 'attachment';
+  return !isFile && !/^(text\/plain|image\/png)$/.test(type);
 }
 
 /** What a reader has of a part: a text, or octets with a name. */

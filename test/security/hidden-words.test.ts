@@ -24,7 +24,8 @@ oneEngine(({ open }) => {
 
   const sealed = async (lines: string[], by?: House['members'][0]) =>
     pgpMime(await encrypted(house, mailOf(...lines), LISTS.security, by));
-  const ways: [string, () => Promise<string[]>, boolean, string[]][] = [
+  type Way = [string, () => Promise<string[]>, boolean, string[]];
+  const ways: Way[] = [
     ['in clear', async () => page(), false, ['original-1.html']],
     ['encrypted', () => sealed(page()), false, ['original-1.html']],
     ['signed and encrypted', () => sealed(page(), house.members[0]), true, ['original-1.html', 'signed.eml']],
@@ -34,6 +35,18 @@ oneEngine(({ open }) => {
       true,
       ['original-1.html', 'signed.eml'],
     ],
+    ...[
+      ['mail.eml', 'Content-Disposition: attachment; filename=mail.eml'],
+      ['a.html', 'Content-Name: a.html'],
+      ['a.html', 'Content-Disposition: attachment-x', 'X-Sun-Data-Name: a.html'],
+    ].map(
+      ([name = '', ...fields]): Way => [
+        `in a file of no type, with ${fields.join(' and ')}`,
+        () => sealed(multipart('mixed', text('see'), text(page().join('\r\n'), 'application/octet-stream', ...fields))),
+        false,
+        [name],
+      ],
+    ),
     [
       'in a mail in the mail',
       () => sealed(multipart('mixed', text('see'), text(page().join('\r\n'), 'message/rfc822'))),
@@ -50,7 +63,7 @@ oneEngine(({ open }) => {
     expect(parts.filter(sharesAPage)).toEqual([]);
     expect(parts.map(fileName).filter((name) => name !== undefined)).toEqual(files);
     expect(blockOf(copy)).toMatch(isSigned ? /^\w{5}\| Signature: good, by alpha@/m : /^\w{5}\| Signature: none/m);
-    expect(wordsOf(copy)[1]?.trim()).toBe(files[0] === 'original-1.eml' ? 'see' : FORGED);
+    expect(wordsOf(copy)[1]?.trim()).toBe(files[0] === 'original-1.html' ? FORGED : 'see');
     const [original, statement] = parts.filter((part) => fileName(part) !== undefined).map(decodedBody);
     expect(Buffer.from(original ?? []).toString()).toContain(PAGE);
     if (statement) expect(Buffer.from(parseEntity(statement).parts[0]?.raw ?? []).toString()).toContain(PAGE);
