@@ -160,6 +160,17 @@ describe('reading a part', () => {
     expect(text.slice(meta.length)).toBe(words);
   });
 
+  it('reads base64 of any number of pieces, in the time that its size takes', () => {
+    const of = (body: string) => decodedBody(parseEntity(bytes('Content-Transfer-Encoding: base64', '', body)));
+    expect(Buffer.from(of(`${'QUJD'.repeat(9)}\r\n${'QUI=\r\n'.repeat(20_000)}Qw==QUJDRA==`)).toString()).toBe(
+      `${'ABC'.repeat(9)}${'AB'.repeat(20_000)}CABCD`,
+    );
+    const spent = effort();
+    expect(of('QQ='.repeat(2_000_000))).toHaveLength(2_000_000);
+    expect(of(`${'='.repeat(6_000_000)}QQ`)).toHaveLength(1);
+    expect(spent()).toBeLessThan(2000);
+  });
+
   it('takes base64 and quoted-printable off, and leaves an unknown encoding alone', () => {
     const of = (encoding: string, body: string) =>
       Buffer.from(decodedBody(parseEntity(bytes(`Content-Transfer-Encoding: ${encoding}`, '', body)))).toString();
