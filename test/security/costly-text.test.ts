@@ -9,8 +9,8 @@ import { automatic, isLoop } from '../../src/mail/automatic.ts';
 import { encryptedFile, offeredCertificates } from '../../src/mail/enclosed.ts';
 import { recognise } from '../../src/mail/encrypted.ts';
 import { withoutLegacyDisplay } from '../../src/mail/legacy-display.ts';
-import { type Entity, entityText, parseEntity, parseMessage } from '../../src/mail/message.ts';
-import { textPart, words } from '../../src/mail/outgoing.ts';
+import { type Entity, entityText, leaves, parseEntity, parseMessage } from '../../src/mail/message.ts';
+import { multipart, textPart, words } from '../../src/mail/outgoing.ts';
 import { effectiveField, protectedAddresses } from '../../src/mail/protected.ts';
 import { deliveryReport } from '../../src/mail/report.ts';
 import { isBlank, partsOfText, readable } from '../../src/mail/shown.ts';
@@ -193,10 +193,21 @@ describe('a charset costs what its octets cost, whatever its name', () => {
     }
   });
 
-  test('UTF-7 is read as far as people write it', () => {
-    const text = (count: number) => entityText(parseEntity(part('utf-7', '+AGE-'.repeat(count))));
-    expect(text(10_000)).toBe('a'.repeat(10_000));
-    expect(text(20_000)).toBe('+AGE-'.repeat(20_000));
+  test('UTF-7 (RFC 2152) is read whole, in however many parts it stands', () => {
+    const read = (text: string) => entityText(parseEntity(part('utf-7', text)));
+    for (const [text, words] of [
+      ['Hi Mom -+Jjo--!', 'Hi Mom -\u263a-!'],
+      ['A+ImIDkQ.', 'A\u2262\u0391.'],
+      ['1 +- 1 +AD0 2+--x +2D3eAA-+AOs', '1 + 1 = 2+-x \ud83d\ude00\u00eb'],
+      ['', ''],
+    ] as const)
+      expect(read(text)).toBe(words);
+    expect(read('+AGE-'.repeat(20_000))).toBe('a'.repeat(20_000));
+    const parts = Array.from({ length: 390 }, () => part('utf-7', '+AGE-'.repeat(12_600)));
+    const mail = parseEntity(multipart('mixed', parts));
+    const spent = effort();
+    expect(leaves(mail).map(entityText).join('').trim()).toHaveLength(390 * 12_600);
+    expect(spent()).toBeLessThan(4000);
   });
 
   test.each(['cesu-8', 'base64', 'ba-se64', 'h-ex', 'utf-7-imap', 'u-tf7imap', '_internal', 'binary'])('%s is none', (label) => {
