@@ -196,7 +196,8 @@ const ASCII = Buffer.from(Array.from({ length: 0x5f }, (_, at) => 0x20 + at));
 /**
  * The octets of a text in the charset that its part declares (Windows-1252 where that is none), for a signature over them.
  * Undefined where they do not give that text again, as a letter that the charset lacks would pass as `?`; and where they are
- * UTF-8, or the charset has other letters in the place of ASCII: then somebody declared it to have other words shown.
+ * UTF-8, or the charset has other letters in the place of ASCII, or takes letters of ASCII for halves of others (GBK, Shift_JIS), as it
+ * does with those behind an umlaut: then somebody may have declared it to have other words shown.
  */
 export function octetsIn(text: string, declared: string | undefined): Uint8Array | undefined {
   if (text.length > LONGEST_SIGNED) return undefined;
@@ -206,7 +207,11 @@ export function octetsIn(text: string, declared: string | undefined): Uint8Array
   const decoder = named && named.encoding !== UTF8 && !SEVEN_BIT.test(named.encoding) ? named : windows1252;
   if (!iconv.encodingExists(decoder.encoding) || decoder.decode(ASCII) !== ASCII.toString('latin1')) return undefined;
   const octets = givesAgain(text, decoder, iconv.encode(text, decoder.encoding));
-  return octets && !isUtf8(octets) ? octets : undefined;
+  return octets && !isUtf8(octets) && lettersIn(text) === lettersIn(windows1252.decode(octets)) ? octets : undefined;
+}
+
+function lettersIn(text: string): number {
+  return text.replace(/[^A-Za-z]+/g, '').length;
 }
 
 /** Characters. Each costs up to forty octets of memory on its way. */

@@ -1079,7 +1079,8 @@ describe.skipIf(absent.gpg)(`a text that GnuPG signed in the octets of another c
     ['iso-8859-1', Buffer.from('Gr\xfc\xdfe, na\xefve\n', 'latin1'), 'Grüße, naïve'],
     ['windows-1252', Buffer.from('5 \x80\n', 'latin1'), '5 €'],
     ['koi8-r', Buffer.from('\xf0\xd2\xc9\xd7\xc5\xd4\n', 'latin1'), 'Привет'],
-    ['shift_jis', Buffer.from('8365835883670a', 'hex'), 'テスト'],
+    ['shift_jis', Buffer.from('93fa967b0a', 'hex'), '日本'],
+    ['gbk', Buffer.from('44c4e3bac3440a', 'hex'), 'D你好D'],
     ['iso-2022-jp', Buffer.from('\x1b$B%F%9%H\x1b(B test\n\x1b$B%F\x1b(B\n', 'latin1'), 'テスト test\nテ'],
     ['utf-8', Buffer.from('Grüße\n'), 'Grüße'],
   ])('%s: it holds, and is carried on as the text that it is', async (charset, octets, words) => {
@@ -1089,6 +1090,12 @@ describe.skipIf(absent.gpg)(`a text that GnuPG signed in the octets of another c
   });
 
   it.each([
+    ...['gbk', 'gb18030', 'big5', 'shift_jis', 'euc-kr'].map((charset): [string, Buffer, string, (out: string) => string] => [
+      `umlauts under the name of ${charset}, which takes the letter behind each for its half`,
+      Buffer.from('Der Schl\xfcssel ist f\xe4lschbar\n', 'latin1'),
+      charset,
+      (out) => out,
+    ]),
     ['UTF-8 under the name of another charset', Buffer.from('Grüße\n'), 'koi8-r', (out: string) => out],
     [
       'a sign that the charset lacks in the place of a question mark',
