@@ -171,6 +171,9 @@ function entityOf(whole: string, name: string): string {
   return point <= 0x10ffff ? String.fromCodePoint(point) : whole;
 }
 
+/** As clients read it (HTML §13.2.5.43 to 51). */
+const COMMENT = /<!--(?:-?>|.*?--!?>)/gsy;
+
 /** Without comments, and without what no client shows as text. Gone through once: an element that does not end takes the rest. */
 function shownHtml(html: string): string {
   const shown: string[] = [];
@@ -178,7 +181,7 @@ function shownHtml(html: string): string {
   for (const { index, 1: name = '' } of html.matchAll(/<(!--|style\b|script\b|title\b)/gi)) {
     if (index < from) continue;
     shown.push(html.slice(from, index));
-    from = name === '!--' ? after(html, '-->', index) : after(html, '>', after(html, new RegExp(`</${name}`, 'gi'), index));
+    from = name === '!--' ? after(html, COMMENT, index) : after(html, '>', after(html, new RegExp(`</${name}`, 'gi'), index));
   }
   return shown.join('') + html.slice(from);
 }
@@ -224,8 +227,11 @@ export function shownLines(html: string): string {
   return htmlLines(flowed.join(''));
 }
 
+/** Other signs begin none (HTML §13.2.5.6): code is often written as it is. */
+const TAG = /<[a-z/!?][^<>]*>/gi;
+
 /** The lines of an HTML text, for armor to be found in: nothing is shown, fetched or merged (CVE-2017-17688). */
 export function htmlLines(html: string): string {
-  const broken = inPieces(shownHtml(html), '<', (piece) => piece.replace(BREAKS, () => '\n').replace(/<[^<>]*>/g, () => ''));
+  const broken = inPieces(shownHtml(html), '<', (piece) => piece.replace(BREAKS, () => '\n').replace(TAG, () => ''));
   return inPieces(broken, '&', (piece) => piece.replace(/&(#?\w{1,10});/g, entityOf));
 }

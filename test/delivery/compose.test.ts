@@ -403,6 +403,14 @@ describe('what is carried on', () => {
         { 'original-1.html': 'Gr&uuml;&szlig;e, &Eacute;t&eacute;&nbsp;&ndash; &AMP; &none; &#x20AC;' },
       ],
     ],
+    [
+      'a page with code that is not escaped, and comments that end in other ways',
+      html().replace(PAGE, 'if (a < b && 1 <2 && c > d)<!--> e<!---> f<!-- g --!> h<!--!> i --> j <b>k</b>'),
+      [
+        'if (a < b && 1 <2 && c > d) e f h j k',
+        { 'original-1.html': 'if (a < b && 1 <2 && c > d)<!--> e<!---> f<!-- g --!> h<!--!> i --> j <b>k</b>' },
+      ],
+    ],
     ...(
       [
         ['application/octet-stream\r\nContent-Name: a.html', 'a.html'],
