@@ -113,11 +113,14 @@ function dataLines(block: string): string[] {
   return (first < 0 ? [] : lines.slice(first)).map((line) => line.replace(BLANKS, '')).filter((line) => !CHECKSUM.test(line));
 }
 
-/** Where the empty line is that ends headers of which a client has wrapped one, as prose is: 0 where none has been. */
+/** Data, and no word of a header. */
+const LONG_DATA = /^[A-Za-z0-9+/]{40}/;
+
+/** Where the empty line is that ends headers, of which a client may have wrapped one, as prose is: 0 where data stand before it. */
 function afterWrapped(lines: readonly string[]): number {
-  const end = lines.indexOf('');
-  const isWrapped = HEADER.test(lines[0] ?? '') && lines.slice(0, end).some((line) => !HEADER.test(line) && line.includes(' '));
-  return end > 0 && isWrapped ? end : 0;
+  const end = lines.findIndex((line, at) => line === '' && DATA.test(lines[at + 1] ?? ''));
+  const isOfHeaders = HEADER.test(lines[0] ?? '') && !lines.slice(0, end).some((line) => LONG_DATA.test(line));
+  return end > 0 && isOfHeaders ? end : 0;
 }
 
 const BLANKS = /[\s\u00a0\u200b\ufeff]+/gu;

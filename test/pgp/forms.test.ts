@@ -85,6 +85,10 @@ describe('armor in text, as its way has left it', () => {
       (armored) =>
         armored.replace('\n\n', '\nVersion: GnuPG v2\nComment: Using GnuPG with Thunderbird, and a very\n long one\n\n'),
     ],
+    [
+      'with a header that a client wrapped before its last word',
+      (armored) => armored.replace('\n\n', '\nComment: Using GnuPG with\nThunderbird\nVersion: GnuPG v2\n\n'),
+    ],
     ['with headers', (armored) => armored.replace('\n\n', '\nVersion: GnuPG v2\nComment: https://x.example\n\n')],
     ['with an empty line between its lines', (armored) => armored.replaceAll('\n', '\n\n')],
     ['with blanks at the ends of its lines', (armored) => armored.replaceAll('\n', ' \n  ')],
