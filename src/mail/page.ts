@@ -1,5 +1,18 @@
 import libmime from 'libmime';
-import { decodedBody, type Entity, entityText, everyFileName, fieldsNamed, leaves, saysAttachment } from './message.ts';
+import { Refusal } from '../refusal.ts';
+import { flat, shortened } from './flat.ts';
+import {
+  carriedMail,
+  decodedBody,
+  type Entity,
+  entityText,
+  everyFileName,
+  fieldsNamed,
+  fieldText,
+  holdsMail,
+  leaves,
+  saysAttachment,
+} from './message.ts';
 import { filePart, textPart, typeOfFile } from './outgoing.ts';
 import { textsOf, wordsOf } from './view.ts';
 
@@ -47,9 +60,8 @@ export function bringsAPage(entity: Entity): boolean {
   return leaves(entity).some(sharesAPage);
 }
 
-/** Text by other names, such as programs give to patches, and what reports on deliveries (RFC 3464) are read for. */
-const PLAIN =
-  /^(text\/(plain|markdown|csv|rfc822-headers|(x-)?(diff|patch|log)|x-(c|csrc|chdr|java|perl|python|ruby|sh))|message\/(global-)?delivery-status)$/;
+/** Text that is no page, such as programs call patches, and what reports on deliveries (RFC 3464) are read for. */
+const PLAIN = /^(text\/(?!.*(html|xml)).*|message\/(global-)?delivery-status)$/;
 
 /** Octets of a mail's pages of which the text is shown: more than that nobody reads. They are attached whole. */
 const LONGEST_SHOWN = 4 * 1024 * 1024;
@@ -71,9 +83,10 @@ export function withPagesApart(content: Entity): Uint8Array[] {
     }
     if (part.parts.length > 0 && part.mediaType !== 'multipart/encrypted') return part.parts.flatMap(apart);
     files.push(fileOf(part, files.length + 1));
-    if (!shown.has(part) && !isPlainText(part)) return [];
-    const text = textOf({ ...part, body: part.body.subarray(0, left) });
-    left -= Math.min(left, part.body.length);
+    if (!shown.has(part) && !isPlainText(part) && !holdsMail(part)) return [];
+    const begin = { ...part, body: part.body.subarray(0, left) };
+    left -= begin.body.length;
+    const text = holdsMail(part) ? textOfMail(begin) : textOf(begin);
     return text === '' ? [] : [textPart(text)];
   };
   return [...apart(content), ...files];
@@ -97,6 +110,29 @@ function textOf(part: Entity): string {
     .join('\n')
     .trim();
 }
+
+/** What says in a text whose mail it was. */
+const WHOSE = ['From', 'Date', 'Subject'];
+
+/** Of a mail that was forwarded as an attachment, in which there may be another one: that is in the file alone. */
+function textOfMail(part: Entity): string {
+  try {
+    const mail = carriedMail(part);
+    if (!mail) return '';
+    const fields = WHOSE.flatMap((name) => {
+      const value = fieldText(mail, name);
+      return value === undefined ? [] : [`${name}: ${shortened(flat(value.slice(0, LONGEST_FIELD)), LONGEST_LINE)}`];
+    });
+    return [fields.join('\n'), ...textsOf(mail).map(textOf)].join('\n\n').trim();
+  } catch (error) {
+    if (error instanceof Refusal) return '';
+    throw error;
+  }
+}
+
+/** Characters that are looked at, and shown. */
+const LONGEST_FIELD = 2000;
+const LONGEST_LINE = 200;
 
 /** With its own name, where it has one. What nobody can say what it is comes with its fields. */
 function fileOf(part: Entity, number: number): Uint8Array {

@@ -448,11 +448,26 @@ describe('what is carried on', () => {
       ],
     ],
     ['a page of XML', html().replace('text/html', 'application/xhtml+xml'), [{ 'original-1.xhtml': PAGE }]],
-    ['a mail', many('mixed', hello, forwarded('message/rfc822')), ['hello', { 'original-1.eml': mailed }]],
+    [
+      'a mail',
+      many('mixed', hello, forwarded('message/rfc822')),
+      ['hello', `From: a@b.example\r\n\r\n${WORDS}`, { 'original-1.eml': mailed }],
+    ],
+    [
+      'a mail that cannot be read',
+      many('mixed', hello, 'Content-Type: message/rfc822\r\n\r\nA: b\rc'),
+      ['hello', { 'original-1.eml': 'A: b\rc' }],
+    ],
+    [
+      'a text by another name',
+      'Content-Type: text/x-rust\r\n\r\nfn main() {}',
+      ['fn main() {}', { 'original-1.txt': 'fn main() {}' }],
+    ],
+    ['a text that is XML', 'Content-Type: text/xml\r\n\r\n<a/>', [{ 'original-1.xml': '<a/>' }]],
     [
       'a mail as a file',
       many('mixed', hello, forwarded('message/rfc822\r\nContent-Disposition: attachment; filename=a.eml')),
-      ['hello', { 'a.eml': mailed }],
+      ['hello', `From: a@b.example\r\n\r\n${WORDS}`, { 'a.eml': mailed }],
     ],
     [
       'a multipart without parts',
