@@ -32,10 +32,11 @@ export function composeMail(opened: OpenedMail, origin: Origin, mark: string): C
   const { signedAs, aside } = opened;
   const signed = signedAs ? signedEntity(signedAs.entity, signedAs) : null;
   const isApart = signedAs !== null && bringsAPage(parseEntity(signedAs.entity));
+  const isLeftOut = isApart && signed !== null && signed.length > LARGEST_TWICE;
   const parts = [
-    textPart(provenance(opened, origin, mark)),
+    textPart(provenance(opened, origin, mark, isLeftOut ? [LEFT_OUT] : [])),
     ...(signed && !isApart ? [signed] : withPagesApart(parseEntity(opened.content))),
-    ...(signed && isApart && signed.length <= LARGEST_TWICE ? [fileOf('signed.eml', signed)] : []),
+    ...(signed && isApart && !isLeftOut ? [fileOf('signed.eml', signed)] : []),
     ...aside.map((entity, at) => fileOf(`unprotected-${at + 1}.eml`, entity)),
   ];
   return {
@@ -47,6 +48,7 @@ export function composeMail(opened: OpenedMail, origin: Origin, mark: string): C
 
 /** Octets of what is carried as its signer signed it beside what is shown of it: relays refuse large mail. */
 const LARGEST_TWICE = 4 * 1024 * 1024;
+const LEFT_OUT = 'Warning:   what was signed is longer than 4 MiB, and not attached as its writer signed it';
 
 /** RFC 2046 §5.2.1 allows no base64 on message/rfc822; as a file it passes every client unchanged, and none shows it by itself. */
 function fileOf(name: string, octets: Uint8Array): Uint8Array {

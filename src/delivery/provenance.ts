@@ -53,9 +53,9 @@ const WARNINGS: Readonly<Record<Warning, string>> = {
 
 /**
  * The words at the very top of a copy: who wrote what follows, and how it came. Each line begins with `mark`, which is made for
- * this copy of the mail: nobody knew it when he wrote his text, so that no text can have such lines.
+ * this copy of the mail: nobody knew it when he wrote his text, so that no text can have such lines. `more`: lines of ours.
  */
-export function provenance(opened: OpenedMail, origin: Origin, mark: string): string {
+export function provenance(opened: OpenedMail, origin: Origin, mark: string, more: readonly string[] = []): string {
   const { from } = opened;
   const { text, certificate } = verdictOn(opened, origin);
   return [
@@ -68,6 +68,7 @@ export function provenance(opened: OpenedMail, origin: Origin, mark: string): st
     ...heldLines(origin),
     ...opened.warnings.map((warning) => `Warning:   ${WARNINGS[warning]}`),
     ...(opened.signer && !opened.subjectProtected ? ['Warning:   the signature does not cover the subject'] : []),
+    ...more,
     `Curfew wrote the lines that begin with ${mark}. All else is its writer’s.`,
   ]
     .map((line) => `${mark}| ${line}`)

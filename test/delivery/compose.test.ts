@@ -581,6 +581,16 @@ describe('what is carried on', () => {
     expect(Buffer.from(signed.parts[1]?.body ?? []).toString()).toMatch(/^SIG/);
   });
 
+  test('where what the sender signed is too long to be attached, the words at the top say so', () => {
+    const said = (length: number) => {
+      const entity = Buffer.from(`${html()}${'x'.repeat(length)}`);
+      const parts = composed(hello, { signedAs: { entity, armored: 'SIG\n', micalg: 'pgp-sha512' } });
+      return [parts.length, /^k7m2x\| Warning: .* not attached as its writer signed it$/m.test(entityText(parts[0] as Entity))];
+    };
+    expect(said(1000)).toEqual([3, false]);
+    expect(said(4 * 1024 * 1024)).toEqual([2, true]);
+  });
+
   test("the sender's own signature goes along, over the octets that he signed", () => {
     const entity = Buffer.from('Content-Type: text/plain; charset=iso-8859-1\r\nSubject: A hole\r\n\r\nzo\xeb\r\n', 'latin1');
     const { content } = composeMail({ ...mail, signedAs: { entity, armored: 'SIG\n', micalg: 'pgp-sha512' } }, nobody, MARK);
