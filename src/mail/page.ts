@@ -37,10 +37,14 @@ const FILE =
 export function sharesAPage(part: Entity): boolean {
   if (part.unclear) return true;
   const isFile = fieldsNamed(part, 'content-disposition').length === 1 && saysAttachment(part);
-  if (part.mediaType === 'application/octet-stream') return !(isFile && isBase64(part));
+  if (part.mediaType === 'application/octet-stream')
+    return !(isFile && isBase64(part)) || everyFileName(part).some((name) => LAID_OUT.test(name));
   const isKnown = SHOWN.test(part.mediaType) || PROOF.test(part.mediaType) || (isFile && FILE.test(part.mediaType));
   return !isKnown || everyFileName(part).some(isPageName);
 }
+
+/** Calendars and visiting cards, which Thunderbird lays out whatever they are attached as. */
+const LAID_OUT = /\.(ics|ifb|vcs|vcf|vcard)[^a-z0-9]*$/i;
 
 /** Beside those of types that are known. */
 const PAGE_NAME = /^([a-z]?html?[0-9]?|xht|mht|eml|emlx|svgz?|p7[a-z])$/i;
@@ -143,5 +147,5 @@ function fileOf(part: Entity, number: number): Uint8Array {
 
 /** Of a type that no client shows by itself. */
 function file(name: string, octets: Uint8Array): Uint8Array {
-  return filePart(name, 'application/octet-stream', octets);
+  return filePart(LAID_OUT.test(name) ? `${name}.txt` : name, 'application/octet-stream', octets);
 }

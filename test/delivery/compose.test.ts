@@ -439,6 +439,15 @@ describe('what is carried on', () => {
       ),
       ['hello', { 'a.eml': mailed }],
     ],
+    ...(['ics', 'vcf'] as const).map((extension): [string, string, unknown[]] => [
+      `a file that is laid out even in base64, as .${extension} is,`,
+      many(
+        'mixed',
+        hello,
+        `Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=a.${extension}\r\nContent-Transfer-Encoding: base64\r\n\r\nQUJD`,
+      ),
+      ['hello', { [`a.${extension}.txt`]: 'ABC' }],
+    ]),
     [
       'what is encrypted to others',
       many('mixed', hello, many('encrypted', 'Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1').replaceAll('q', 'r')),
