@@ -127,6 +127,8 @@ async function build(
     incidentAlarm.ring();
   };
   const watched = createWatched(local, recogniser, log, { noted, signal: stopping.signal });
+  // What is wrong with it is said before anything is sent.
+  const signIn = signInOf(config, clock);
   const seams: Seams = { ...local, watched };
   const numbers = createNumbers(seams, log);
   const refusals = createRefusals(seams, domain);
@@ -184,7 +186,7 @@ async function build(
     numbers,
     admission: admissionRules(config),
     policies: seams.project.policies,
-    signIn: signInOf(config, clock),
+    signIn,
     lookUp: (address, source) => lookUp(address, source, config.keyLookup, outside),
     changed: { deliveries: queued, releases: releasing.ring },
   });
