@@ -103,7 +103,6 @@ oneEngine((engine) => {
     const id = await house.report({ text: TEXT });
     await describeCase(house, id, { ...KNOWN, reporter: { wishedAt: null, credit: 'Rita R.', anonymous: false } });
     const { release_at } = await armed(house, house.clock.now() + DAY, id);
-    await describeCase(house, id, { reporter: { wishedAt: null, credit: 'Rita R.', anonymous: false } });
     house.clock.moveTo(release_at ?? 0);
     await release(house, id);
     await archive(house, id);
