@@ -43,7 +43,7 @@ async function demo(options: Options): Promise<void> {
     const stage = await setStage(join(dir, 'project'), BEGIN);
     let told: Told;
     try {
-      told = await tell(stage, cast, (moment) => show(moment, options));
+      told = await tell(stage, cast, teller(options));
     } finally {
       await stage.close();
     }
@@ -54,18 +54,31 @@ async function demo(options: Options): Promise<void> {
   }
 }
 
-async function show({ at, event, detail }: Moment, { json, fast }: Options): Promise<void> {
-  if (json) return;
-  process.stdout.write(`${at.slice(0, 16).replace('T', ' ')}  ${event.padEnd(38)} ${detail}\n`);
-  if (!fast && process.stdout.isTTY) await pause(READING_MS);
+/** As a document: a heading for each day, and a line for each thing that happened. */
+function teller(options: Options): (moment: Moment) => Promise<void> {
+  let day = '';
+  return async ({ at, event, detail }) => {
+    const { json, fast } = options;
+    if (json) return;
+    if (day === '') process.stdout.write(`${TITLE}\n`);
+    if (day !== at.slice(0, 10)) {
+      day = at.slice(0, 10);
+      process.stdout.write(`\n${WEEKDAYS[new Date(at).getUTCDay()]} ${day}\n`);
+    }
+    process.stdout.write(`  ${at.slice(11, 19)}  ${event.padEnd(36)} ${detail}\n`);
+    if (!fast && process.stdout.isTTY) await pause(READING_MS);
+  };
 }
+
+const TITLE = 'A vulnerability in orbit, from its report to the release, as a team lives it with Curfew. All times are UTC.';
+const WEEKDAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 
 function close(told: Told, { json }: Options, keep: string | null): void {
   if (json) return void process.stdout.write(`${JSON.stringify(told, null, 2)}\n`);
-  const { accepted, refused, sent, sealed, public: published, early, lost, twice } = told.counts;
+  const { accepted, refused, sent, sealed, forthcoming, public: published, early, lost, twice } = told.counts;
   process.stdout.write(
     `\nmails in: ${accepted} accepted, ${refused} refused; mails out: ${sent}, ${sealed} sealed (each opened by its recipient's key alone), ` +
-      `${published} public; early: ${early}, lost: ${lost}, twice: ${twice}\n`,
+      `${forthcoming} that a fix will come, ${published} public; early: ${early}, lost: ${lost}, twice: ${twice}\n`,
   );
   if (keep !== null) process.stdout.write(`Left in ${keep}: mails/, keys/, timeline.json, data/\n`);
 }

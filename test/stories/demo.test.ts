@@ -11,21 +11,35 @@ const LINES = [
   /report received +ORBIT-2026-0001: encrypted, signature verified, by rae@research\.example \([0-9A-F]{40}/,
   /receipt sent +to rae@research\.example/,
   /team copies +3, each encrypted to one key/,
+  /team reminded +nobody leads it/,
   /lead claims it +lena@team\.example, .*: within 24 hours/,
+  /reporter answered +by a person/,
   /severity scored +CVSS:3\.1\/.*: 8\.8 high/,
   /patches approved +3 files/,
   /a Friday is refused +BAD_WEEKDAY \(orbit\)/,
   /embargo set +release at 2026-09-22T16:00:00/,
   /embargo approved +by lena@team\.example and apu@team\.example/,
+  /a telling notice is refused +.*the component "scheduler"/,
+  /forthcoming notice +one public notice, 3 copies/,
+  /lead reminded +distributors have to be told/,
   /patch dispatched +to 4 members/,
   /members acknowledge +alpha, bravo, charlie/,
+  /dora reminded +after 24 hours; she is "unacknowledged"/,
   /patch revised +revision 2 supersedes the one before: 4 copies/,
   /a member tries the public list early +refused in the session: 550 5\.7\.1/,
   /incident +lead and deputy are told at once/,
+  /second notice due now +lead and deputy are told/,
+  /second notice +4 copies/,
   /release approved +.* by two people over one hash/,
-  /the instant passes/,
+  /15:59:59 +one second before +0 mails of it; .*404/,
+  /16:00:00 +the instant passes/,
   /public post sent/,
   /members told +4/,
+  /pages public +advisory, CSAF, OSV, CVE record and feed/,
+  /retrospective due now +lead and deputy are told/,
+  /retrospective written/,
+  /statistics +embargo 8\.00 d, report to public 15\.28 d, on time/,
+  /audit log verified +\d+ lines, .*without line \d+, the release/,
   /^mails in: \d+ accepted, 2 refused; mails out: .*\b3 public\b.*early: 0[,;] lost: 0/,
 ];
 const INSTANT = Date.parse('2026-09-22T16:00:00Z');
@@ -72,13 +86,14 @@ test('its timeline is there for programs', () => {
   expect(counts).toMatchObject({ sent: mails().length, public: PUBLIC.length, refused: 2 });
 });
 
-test('no mail to a public recipient is dated before the instant, and each got one', () => {
+test('each public recipient got the word that a fix will come, and nothing else that is dated before the instant', () => {
   const open = mails().filter(({ to }) => PUBLIC.includes(to ?? ''));
-  expect(open.map(({ to }) => to).sort()).toEqual([...PUBLIC].sort());
-  for (const { raw } of open) {
-    const date = /^Date: (.*)\r$/m.exec(raw.toString('latin1'))?.[1] ?? '';
-    expect(Date.parse(date)).toBeGreaterThanOrEqual(INSTANT);
-  }
+  const field = (raw: Buffer, name: string) => new RegExp(`^${name}: (.*)\\r$`, 'm').exec(raw.toString('latin1'))?.[1] ?? '';
+  const early = open.filter(({ raw }) => Date.parse(field(raw, 'Date')) < INSTANT);
+  expect(early.map(({ to }) => to).sort()).toEqual([...PUBLIC].sort());
+  for (const { raw } of early) expect(field(raw, 'Subject')).toBe('[orbit] Security release on 2026-09-22 16:00:00 UTC');
+  const onTime = open.filter((mail) => !early.includes(mail));
+  expect(onTime.map(({ to }) => to).sort()).toEqual([...PUBLIC].sort());
 });
 
 describe.skipIf(absent.gpg)(`with gpg${absent.gpg ? ` (${absent.gpg})` : ''}`, () => {

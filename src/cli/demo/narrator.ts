@@ -96,12 +96,13 @@ export class Narrator {
     return this.stage.sent.filter((sent) => !this.#taken.has(sent));
   }
 
-  /** The one fresh mail to each of these addresses, in their order. */
+  /** A fresh mail for each of these addresses, in their order; there must be as many as the address is named times. */
   take(addresses: readonly string[]): Sent[] {
-    return addresses.map((address) => {
+    return addresses.map((address, index) => {
       const mails = this.fresh().filter(({ to }) => to === address);
-      check(mails.length === 1, `exactly one mail to ${address}, not ${mails.length}`);
-      const [sent] = mails as [Sent];
+      const wanted = addresses.slice(index).filter((other) => other === address).length;
+      check(mails.length === wanted, `as many mails to ${address} as were to come: ${wanted}, not ${mails.length}`);
+      const [sent] = mails as [Sent, ...Sent[]];
       this.#taken.add(sent);
       this.count('sent', 1);
       return sent;
@@ -121,6 +122,16 @@ export class Narrator {
     }
     this.count('sealed', copies.length);
     return copies;
+  }
+
+  /** What Curfew says by itself of what is owed: to these of the team, and in these words, the beginning of a subject each. */
+  async reminded(event: string, roles: readonly Role[], subjects: readonly string[], detail: string): Promise<void> {
+    const { id } = await this.case();
+    const mails = await this.copies(roles);
+    const said = new Set(mails.map(({ subject }) => subject));
+    const expected = subjects.map((subject) => `[${id}] ${subject}`);
+    check([...said].sort().join() === [...expected].sort().join(), `${event}: ${[...said].join(', ')}`);
+    await this.moment(event, detail);
   }
 
   /** A REST request that must be answered with that status. */

@@ -1,4 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { remindSilent } from '../../cases/acknowledgements.ts';
+import { remind } from '../../cases/remind.ts';
 import { type Instant, type MovingClock, movingClock } from '../../clock.ts';
 import { loadConfig, readPassphrase } from '../../config.ts';
 import type { Outcome } from '../../delivery/outcome.ts';
@@ -21,6 +23,8 @@ export interface Stage {
   mail(from: string, to: string, raw: Uint8Array): Promise<Outcome>;
   /** A request to the REST API; the answer's status and body. */
   api(token: string, method: string, path: string, body?: object): Promise<{ status: number; body: Record<string, unknown> }>;
+  /** What anybody gets who asks for that path without a token. */
+  page(path: string): Promise<{ status: number; body: string }>;
   /** Moves the clock and waits until everything that is due has been done. */
   moveTo(instant: Instant): Promise<void>;
   /** Waits until no copy is due or under way. */
@@ -61,8 +65,13 @@ export async function setStage(dir: string, begin: Instant, postgres: string | n
     adminToken: token,
     mail: (from, to, raw) => client.send({ from, to, raw }),
     api: (bearer, method, path, body) => request(running.httpPort, bearer, method, path, body),
+    page: (path) => page(running.httpPort, path),
     async moveTo(instant) {
       clock.moveTo(instant);
+      running.wake();
+      // The server does it by itself; whoever comes second finds it done. So it is certain that it was.
+      await remind(running.seams);
+      await remindSilent(running.seams);
       running.wake();
       await settle();
     },
@@ -75,11 +84,15 @@ export async function setStage(dir: string, begin: Instant, postgres: string | n
   };
 }
 
+/** The project's id as a CVE Numbering Authority. */
+const CNA = '3f1d6a52-8a43-4c1f-9d0e-2b7a5c9e4f10';
+
 /** A project with the embedded defaults, made and started. */
 async function startProject(answers: ProjectAnswers, clock: MovingClock, log: Log): Promise<{ token: string; running: Running }> {
   const { token, config: file } = await makeProject(answers, clock);
   const written = JSON.parse(await readFile(file, 'utf8'));
-  await writeFile(file, JSON.stringify({ ...written, embargo: { policy: ['orbit'], policies: { orbit: ORBIT }, holidays: [] } }));
+  const embargo = { policy: ['orbit'], policies: { orbit: ORBIT }, holidays: [] };
+  await writeFile(file, JSON.stringify({ ...written, embargo, site: { cnaOrgId: CNA } }));
   const config = loadConfig(file);
   return { token, running: await start(config, await readPassphrase(config, async () => ''), clock, log) };
 }
@@ -123,4 +136,9 @@ async function request(port: number, token: string, method: string, path: string
   });
   const text = await response.text();
   return { status: response.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> };
+}
+
+async function page(port: number, path: string) {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`);
+  return { status: response.status, body: await response.text() };
 }

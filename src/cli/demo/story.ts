@@ -1,8 +1,11 @@
 import { SYSTEM } from '../../audit/entry.ts';
+import { verifyLog } from '../../audit/verify.ts';
 import { HOUR, type Instant, MINUTE, SECOND, toIso } from '../../clock.ts';
+import { sha256 } from '../../embargo/bundle.ts';
 import { importRoster } from '../../roster/import.ts';
 import { addRecipient } from '../../roster/recipients.ts';
 import { issueToken } from '../../roster/tokens.ts';
+import * as audit from '../../store/audit.ts';
 import * as deliveries from '../../store/deliveries.ts';
 import * as lists from '../../store/lists.ts';
 import * as posts from '../../store/posts.ts';
@@ -66,17 +69,22 @@ export async function tell(stage: Stage, cast: Cast, say: (moment: Moment) => Pr
   const props: Props = { tokens: { lead: '', leadAgain: '', approver: '' }, caseId: '', thread: '' };
   await rosterIsReady(story, props);
   await reportComes(story, props);
+  await nobodyLeadsIt(story);
   await leadTakesIt(story, props);
+  await reporterIsAnswered(story, props);
   await reporterAddsToIt(story, props);
   await issueIsScored(story, props);
   await embargoIsSet(story, props);
+  await forthcomingIsSaid(story, props);
   await patchIsDispatched(story, props);
   await membersAcknowledge(story, props);
   await memberFindsAHole(story, props);
   await patchIsRevised(story, props);
-  await othersAreRefused(story);
+  await revisionIsAcknowledged(story, props);
+  await finalTextIsSent(story, props);
   await releaseIsApproved(story, props);
   await instantPasses(story, props);
+  await afterwards(story, props);
   return story.told;
 }
 
@@ -164,6 +172,13 @@ async function reporterAddsToIt(story: Narrator, props: Props): Promise<void> {
   );
 }
 
+/** Six hours before somebody has to lead it. */
+async function nobodyLeadsIt(story: Narrator): Promise<void> {
+  await story.stage.moveTo(at('2026-09-08T03:12:00Z'));
+  const detail = 'nobody leads it and nobody has answered: both are due at 09:12, and the whole team is told';
+  await story.reminded('team reminded', TEAM, ['Due: lead, acknowledge'], detail);
+}
+
 async function leadTakesIt(story: Narrator, props: Props): Promise<void> {
   await story.stage.moveTo(at('2026-09-08T07:40:00Z'));
   const { lead, deputy } = story.cast;
@@ -172,6 +187,16 @@ async function leadTakesIt(story: Narrator, props: Props): Promise<void> {
   check(ledAt !== null && ledAt - receivedAt === 22 * HOUR + 28 * MINUTE, 'it is led 22 hours and 28 minutes after it came');
   check(story.fresh().length === 0, 'distributors hear nothing of it');
   await story.moment('lead claims it', `${lead.address}, with ${deputy.address} as deputy: within 24 hours`);
+}
+
+async function reporterIsAnswered(story: Narrator, { tokens, caseId }: Props): Promise<void> {
+  const words = { kind: 'acknowledgement', text: 'We can see it happen here. You hear from us when we know since when.' };
+  await story.ask(tokens.lead, 'POST', `/cases/${caseId}/notices`, 201, words);
+  await story.stage.settle();
+  const [answer] = await story.copies(['reporter']);
+  check(answer?.text.includes(words.text) === true, 'the reporter has the words of the lead');
+  check((await story.case()).acknowledged_at === story.now, 'it is acknowledged');
+  await story.moment('reporter answered', `by a person, in the lead's own words, sealed; nothing to distributors`);
 }
 
 async function issueIsScored(story: Narrator, props: Props): Promise<void> {
@@ -218,8 +243,35 @@ async function embargoIsSet(story: Narrator, props: Props): Promise<void> {
   await story.moment('embargo approved', `by ${story.cast.lead.address} and ${story.cast.approver.address}: scheduled`);
 }
 
+async function forthcomingIsSaid(story: Narrator, { tokens, caseId }: Props): Promise<void> {
+  await story.stage.moveTo(at('2026-09-11T17:00:00Z'));
+  const path = `/cases/${caseId}/notices`;
+  const notice = { kind: 'forthcoming' };
+  const telling = await story.ask(tokens.lead, 'POST', path, 422, { ...notice, text: KNOWN.mitigation });
+  check(story.fresh().length === 0, 'what is refused is not sent');
+  await story.moment('a telling notice is refused', String(telling.body['detail']));
+  const { body } = await story.ask(tokens.lead, 'POST', path, 201, notice);
+  check(story.fresh().length === 0, 'one person alone tells the public nothing');
+  await story.ask(tokens.approver, 'POST', `/cases/${caseId}/approvals`, 201, { hash: body['hash'] });
+  await story.stage.settle();
+  const mails = story.take([...READERS, EXTERNAL]);
+  const secrets = ['CVE-', caseId, 'scheduler', '.patch', 'tenant', story.cast.reporter.address, story.cast.reporter.name];
+  for (const sent of mails) {
+    const { subject, text, encrypted, signer, files } = await read(sent, null, story.all, story.now);
+    check(!encrypted && signer !== null && files.size === 0, 'signed, in clear, with no file');
+    check(subject.startsWith('[orbit] Security release on 2026-09-22 16:00'), `it says when: ${subject}`);
+    check(text.includes('Highest severity: High'), 'it says how bad it is at most');
+    const octets = Buffer.from(sent.raw).toString('latin1').toLowerCase();
+    const told = secrets.filter((secret) => octets.includes(secret.toLowerCase()));
+    check(told.length === 0, `nothing else of the case is in it: ${told.join(', ')}`);
+  }
+  story.count('forthcoming', mails.length);
+  await story.moment('forthcoming notice', `one public notice, ${mails.length} copies: the instant, "High", and nothing else`);
+}
+
 async function patchIsDispatched(story: Narrator, props: Props): Promise<void> {
   await story.stage.moveTo(at('2026-09-14T16:00:00Z'));
+  await story.reminded('lead reminded', ['lead'], ['Due: notice'], 'distributors have to be told by 2026-09-15 16:00');
   await story.ask(props.tokens.lead, 'POST', `/cases/${props.caseId}/dispatch`, 202, { list: DISTRIBUTORS });
   await story.stage.settle();
   const copies = await story.copies(ACTIVE);
@@ -231,19 +283,41 @@ async function patchIsDispatched(story: Narrator, props: Props): Promise<void> {
   );
 }
 
-async function membersAcknowledge(story: Narrator, { caseId }: Props): Promise<void> {
+const PROMPT: readonly Role[] = ['alpha', 'bravo', 'charlie'];
+
+/** A mail to the list's own address, an hour after another. */
+async function acknowledge(story: Narrator, command: string, roles: readonly Role[], from: Instant): Promise<void> {
   const request = 'distributors-request@orbit.example';
-  const prompt: Role[] = ['alpha', 'bravo', 'charlie'];
-  for (const [hours, role] of prompt.entries()) {
-    await story.stage.moveTo(at('2026-09-14T18:00:00Z') + hours * HOUR);
-    const letter = story.letter(role, request, 'Got it', `acknowledge ${caseId}`);
+  for (const [hours, role] of roles.entries()) {
+    await story.stage.moveTo(from + hours * HOUR);
+    const letter = story.letter(role, request, 'Got it', command);
     await story.send(role, request, await encryptedLetter(letter, story.certificate(DISTRIBUTORS)));
     const [answer] = await story.copies([role]);
     check(answer?.text.includes('noted') === true, `${role} is answered`);
   }
-  const noted = await story.db.selectFrom('acknowledgements').select('contact_id').execute();
-  check(noted.length === prompt.length, 'three have acknowledged it');
-  await story.moment('members acknowledge', `${prompt.join(', ')}, by signed and encrypted mail; dora is silent`);
+}
+
+/** What each of the members says of the last that he was sent, by address. */
+async function statuses(story: Narrator, { tokens, caseId }: Props): Promise<Map<string, string>> {
+  const { body } = await story.ask(tokens.lead, 'GET', `/cases/${caseId}/acknowledgements`, 200);
+  const newestFirst = body['items'] as { address: string; status: string }[];
+  return new Map(newestFirst.toReversed().map(({ address, status }) => [address, status]));
+}
+
+async function membersAcknowledge(story: Narrator, props: Props): Promise<void> {
+  await acknowledge(story, `acknowledge ${props.caseId}`, PROMPT, at('2026-09-14T18:00:00Z'));
+  const said = await statuses(story, props);
+  check(
+    PROMPT.every((role) => said.get(story.cast[role].address) === 'acknowledged'),
+    'three have acknowledged it',
+  );
+  await story.moment('members acknowledge', `${PROMPT.join(', ')}, by signed and encrypted mail; dora is silent`);
+  await story.stage.moveTo(at('2026-09-15T16:00:00Z'));
+  const [asked] = await story.copies(['dora']);
+  check(asked?.subject === `[${props.caseId}] Please say that you have the patches`, 'dora alone is asked');
+  const status = (await statuses(story, props)).get(story.cast.dora.address);
+  check(status === 'unacknowledged', 'who says nothing is unacknowledged');
+  await story.moment('dora reminded', `after 24 hours; she is "${status}", which is not "not affected"`);
 }
 
 async function memberFindsAHole(story: Narrator, props: Props): Promise<void> {
@@ -277,6 +351,35 @@ async function patchIsRevised(story: Narrator, props: Props): Promise<void> {
     'patch revised',
     `revision ${revision} supersedes the one before: ${ACTIVE.length} copies, the same instant`,
   );
+}
+
+async function revisionIsAcknowledged(story: Narrator, props: Props): Promise<void> {
+  await acknowledge(story, `acknowledge ${props.caseId}`, PROMPT, at('2026-09-17T18:00:00Z'));
+  await acknowledge(story, `acknowledge ${props.caseId} affected`, ['dora'], at('2026-09-18T09:00:00Z'));
+  const said = await statuses(story, props);
+  check(said.get(story.cast.dora.address) === 'affected', 'dora says what it is to her');
+  await story.moment('revision acknowledged', `${PROMPT.join(', ')}; dora says "affected"`);
+}
+
+async function finalTextIsSent(story: Narrator, { tokens, caseId }: Props): Promise<void> {
+  await story.stage.moveTo(at('2026-09-20T16:00:00Z'));
+  await story.reminded('lead reminded', ['lead'], ['Due: second-notice'], 'distributors have to have the final text in a day');
+  await othersAreRefused(story);
+  await story.stage.moveTo(at('2026-09-21T16:00:00Z'));
+  await story.reminded(
+    'second notice due now',
+    ['lead', 'lead', 'deputy'],
+    ['DUE NOW: second-notice', 'Due: approve'],
+    'lead and deputy are told; and the lead, that two people have to approve the release',
+  );
+  await story.ask(tokens.lead, 'POST', `/cases/${caseId}/notices`, 201, { kind: 'second-notice' });
+  await story.stage.settle();
+  const copies = await story.copies(ACTIVE);
+  for (const { text } of copies) {
+    const final = ADVISORY.split('\n').every((line) => text.includes(line));
+    check(final && REVISED.every(({ name }) => text.includes(name)), 'each has the final text, and the patches by name');
+  }
+  await story.moment('second notice', `${copies.length} copies: what will be published, word for word, 24 hours before`);
 }
 
 async function othersAreRefused(story: Narrator): Promise<void> {
@@ -315,16 +418,27 @@ async function releaseIsApproved(story: Narrator, { tokens, caseId }: Props): Pr
 
 async function instantPasses(story: Narrator, props: Props): Promise<void> {
   await story.stage.moveTo(RELEASE - SECOND);
-  check(story.fresh().length === 0 && !story.stage.sent.some(({ to }) => isPublic(to)), 'nothing is public');
-  await story.moment('one second before', '0 public mails');
+  check(story.fresh().length === 0, 'nothing is public');
+  const unknown = await Promise.all(publicPaths('ORBIT-2026-9999').map((path) => story.stage.page(path)));
+  for (const [index, path] of publicPaths(props.caseId).entries()) {
+    const { status, body } = await story.stage.page(path);
+    const same = plain(body) === plain(unknown[index]?.body ?? '');
+    check(status === 404 && unknown[index]?.status === 404 && same, `${path} is like what never was`);
+  }
+  const feed = await story.stage.page('/feed.atom');
+  check(feed.status === 200 && !feed.body.includes(props.caseId), 'the feed has nothing of it');
+  await story.moment('one second before', '0 mails of it; page, CSAF, OSV and CVE record: 404, as of an id that never was');
   await story.stage.moveTo(RELEASE);
   const order = story.fresh().map(({ to }) => to);
   const { reporter } = story.cast;
-  check(READERS.includes(order[0] ?? '') && order.indexOf(EXTERNAL) < order.indexOf(reporter.address), 'the public comes first');
+  const ranks = order.map((to) => (READERS.includes(to) ? 0 : to === EXTERNAL ? 1 : to === reporter.address ? 2 : 3));
+  check(ranks.join() === '0,0,1,2,3,3,3,3', `the public list, the external one, the reporter, the members: ${order.join(', ')}`);
   const announced = story.take([...READERS, EXTERNAL]);
   for (const sent of announced) {
     const words = await read(sent, null, story.all, story.now);
-    check(!words.encrypted && words.signer !== null && words.text.includes('Fixed versions'), 'signed, in clear, whole');
+    check(!words.encrypted && words.signer !== null && words.text.includes('1.2.9'), 'signed, in clear, whole');
+    const subject = sent.to === EXTERNAL ? `[orbit] ${KNOWN.cve}: ` : SUBJECT;
+    check(words.subject.startsWith(subject), `it has the subject of its channel: ${words.subject}`);
     for (const { name, bytes } of REVISED) check(same(words.files.get(name), bytes), `${name} is released byte for byte`);
   }
   story.count('public', announced.length);
@@ -338,12 +452,68 @@ async function instantPasses(story: Narrator, props: Props): Promise<void> {
   const notices = await story.copies(ACTIVE);
   await story.moment('members told', `${notices.length} notices that the embargo is lifted, sealed`);
   check(story.fresh().length === 0, 'nothing else was sent');
+  for (const path of publicPaths(props.caseId)) check((await story.stage.page(path)).status === 200, `${path} is there`);
+  const { body } = await story.stage.page(`/advisories/${props.caseId}`);
+  for (const { name, bytes } of REVISED) check(body.includes(sha256(bytes)), `the page has the SHA-256 of ${name}`);
+  await story.moment('pages public', 'advisory, CSAF, OSV, CVE record and feed; the SHA-256 are those of revision 2');
+}
+
+async function afterwards(story: Narrator, props: Props): Promise<void> {
+  const { tokens, caseId } = props;
+  await story.stage.moveTo(at('2026-09-23T16:00:00Z'));
+  await story.reminded(
+    'lead reminded',
+    ['lead'],
+    ['Due: retrospective'],
+    'it is due at 2026-09-25 16:00; the form is in the mail',
+  );
+  await story.stage.moveTo(at('2026-09-25T16:00:00Z'));
+  const due = 'lead and deputy are told: it is not written';
+  await story.reminded('retrospective due now', ['lead', 'deputy'], ['DUE NOW: retrospective'], due);
+  const note = 'What went badly: a review missed the queue. What we change: reviews of the scheduler by two (Dev, by October).';
+  await story.ask(tokens.lead, 'POST', `/cases/${caseId}/retrospective`, 201, { note });
+  await story.stage.settle();
+  await story.copies(TEAM);
+  await story.moment('retrospective written', 'blameless, kept sealed; those who handled the case are told');
+  const { body } = await story.ask(tokens.lead, 'GET', '/statistics', 200);
+  const [times] = body['cases'] as { embargoed: number; reportToPublic: number; onTime: boolean }[];
+  check(times?.embargoed === 8 && times.reportToPublic === 15.28 && times.onTime, 'the statistics are right');
+  const { embargoed, reportToPublic } = times;
+  await story.moment('statistics', `embargo ${embargoed.toFixed(2)} d, report to public ${reportToPublic.toFixed(2)} d, on time`);
+  await auditIsVerified(story);
   await takeStock(story);
+}
+
+/** As it is, and as somebody would leave it who takes out that the lead approved. */
+async function auditIsVerified(story: Narrator): Promise<void> {
+  const lines: string[] = [];
+  for await (const line of audit.lines(story.db)) lines.push(line);
+  const verified = await verifyLog(lines, story.all, []);
+  check(verified.faults.length === 0, 'the audit log is whole');
+  const index = lines.findIndex((line) => line.includes('"case.release"'));
+  const without = await verifyLog(lines.toSpliced(index, 1), story.all, []);
+  check(without.faults[0]?.line === index + 1, 'the line that was taken out is missed where it was');
+  await story.moment(
+    'audit log verified',
+    `${lines.length} lines, each bound to the one before; without line ${index + 1}, the release: "${without.faults[0].text}"`,
+  );
+}
+
+/** Where the public finds a case, once it is released. */
+export function publicPaths(id: string): string[] {
+  const file = id.toLowerCase();
+  return [`/advisories/${id}`, `/csaf/2026/${file}.json`, `/csaf/2026/${file}.json.sha256`, `/osv/${id}.json`, `/cve/${id}.json`];
+}
+
+/** A refusal without the number of its request. */
+export function plain(body: string): string {
+  return body.replace(/urn:curfew:request:\w+/, '');
 }
 
 /** Counted over everything that was sent, and everything that was to be. */
 async function takeStock(story: Narrator): Promise<void> {
-  const early = story.stage.sent.filter(({ to, at: sentAt }) => isPublic(to) && sentAt < RELEASE);
+  const before = story.stage.sent.filter(({ to, at: sentAt }) => isPublic(to) && sentAt < RELEASE);
+  const early = before.slice(story.told.counts['forthcoming'] ?? 0);
   const copies = await deliveries.page(story.db, { limit: 1000 });
   const arrived = new Set(story.stage.sent.map(({ raw }) => messageIdOf(raw)));
   story.count('early', early.length);
