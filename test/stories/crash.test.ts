@@ -183,6 +183,32 @@ test('killed between the release and the first public copy: published once after
   await expectReleasedOnce('gus');
 });
 
+test('killed between two public channels: the first has it once, the second after the restart, and nobody twice', async () => {
+  const { id } = await embargoed('ida', 4 * SECOND);
+  const [outside, ...readers] = PUBLIC;
+  const state = () =>
+    house.rows<{ state: string }>('select state from deliveries where address = ?', outside).map((row) => row.state);
+  // What is for the second channel is lost on the way: the first one is through by then.
+  sink.atData = ({ to }) => (to.join() === outside ? 'drop' : 'accept');
+  gateway.holds = () => sink.unanswered.length > 0;
+  await expect.poll(() => sink.unanswered.length, { timeout: 10_000, interval: 5 }).toBe(1);
+  expect(counted(sink.mails)).toEqual(Object.fromEntries(readers.map((address) => [address, 1])));
+  await house.kill();
+  expect(state().filter((one) => one !== 'delivered')).toHaveLength(1);
+  sink.atData = () => 'accept';
+  gateway.open();
+  await house.start();
+  house.makeDue();
+  const told = [...MEMBERS, ...PUBLIC, reporter('ida')].sort();
+  await sink.waitFor(told.length);
+  await house.settled();
+  expect(counted(sink.mails)).toEqual(Object.fromEntries(told.map((address) => [address, 1])));
+  const again = mailsTo(sink, outside ?? '').map(messageIdOf);
+  expect(again).toEqual(sink.unanswered.map(messageIdOf));
+  const { body } = await house.api(house.adminToken, 'GET', `/cases/${id}`);
+  expect(body).toMatchObject({ state: 'released' });
+});
+
 test('the date was set while it was dead: nothing is published, although the instant has come, until an admin confirms the clock', async () => {
   const { id, releaseAt } = await embargoed('hal', 4 * SECOND);
   await house.stop();
