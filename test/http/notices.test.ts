@@ -45,6 +45,31 @@ eachEngine((engine) => {
     expect(await api.ask(lena, `POST ${at}/notices`, { body: { kind: 'dispatch' } })).toMatchObject({ status: 422 });
   });
 
+  test('an admin who asks to send in clear finds no such way: no member of a request says so, and none is taken', async () => {
+    const { api, house } = await open();
+    const lead = await house.token('admin', house.team[0].address);
+    const { id } = await armed(house);
+    const list = LISTS.distributors;
+    const { status, body } = await api.ask(lead, 'GET /api/openapi.json');
+    expect(status).toBe(200);
+    const operations: { requestBody?: unknown; parameters?: unknown }[] = Object.values<object>(body.paths).flatMap(
+      Object.values,
+    );
+    const asked = JSON.stringify(operations.map(({ requestBody, parameters }) => [requestBody, parameters]));
+    // What a list takes, not what it sends.
+    expect(asked.match(/"(name":"|)[a-z]*(clear|plain|encrypt|unsealed)[a-z]*":?/gi)).toEqual(['"encryptedOnly":']);
+    for (const wish of [{ clear: true }, { encrypt: false }, { plaintext: 'yes' }])
+      expect((await api.ask(lead, `POST /api/v1/cases/${id}/dispatch`, { body: { list, ...wish } })).status).toBe(422);
+    // A member without a certificate gets nothing, whoever asks.
+    const [alpha, beta] = house.members;
+    await house.db.deleteFrom('certificates').where('contact_id', '=', beta.contactId).execute();
+    expect((await api.ask(lead, `POST /api/v1/cases/${id}/dispatch`, { body: { list } })).status).toBe(202);
+    const all = await outbox(house).drain();
+    const sent = all.filter(({ to }) => [alpha.address, beta.address].includes(to));
+    expect(sent.map(({ to }) => to)).toEqual([alpha.address]);
+    expect(sent[0]?.raw.toString()).toContain('multipart/encrypted');
+  });
+
   test('the word to the public is drafted over REST, and goes out with the approval of another person', async () => {
     const { api, house, lena, dirk } = await open();
     await subscribe(house);
