@@ -72,7 +72,10 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
     await certificates.lockHolders(trx);
     await recipients.lockExternal(trx);
     const known = await members.byOrganisation(trx, wish.organisation);
-    const member = known ? await again(trx, seams, known) : await enterMember(trx, seams, wish);
+    const address = wish.contact.address.toLowerCase();
+    const { member, released: former } = known
+      ? await again(trx, seams, known, address)
+      : { member: await enterMember(trx, seams, wish), released: [] };
     await members.change(trx, member.id, {
       product: wish.product,
       terms,
@@ -88,7 +91,7 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
     const detail = { ...what, contact, fingerprint, before };
     await tellMember(trx, seams, toMember, member.id);
     await tellTeam(trx, seams, toTeam);
-    await record(trx, seams, ...released, { action: 'member.apply', subject: `member:${member.id}`, detail });
+    await record(trx, seams, ...former, ...released, { action: 'member.apply', subject: `member:${member.id}`, detail });
     return { ...member, product: wish.product, terms };
   });
 }
@@ -186,9 +189,9 @@ async function contactAt(db: Db, { id }: Member, address: string): Promise<Conta
   return (await contacts.ofMember(db, id)).find((one) => one.address === address.toLowerCase());
 }
 
-async function again(trx: Db, { clock }: Seams, member: Member): Promise<Member> {
+async function again(trx: Db, { clock }: Seams, member: Member, address: string): ReturnType<typeof beginAgain> {
   if (!next(member.state, 'apply-again')) throw new Refusal('conflict', `"${member.organisation}" is ${member.state} already`);
-  return beginAgain(trx, member, clock.now());
+  return beginAgain(trx, member, [address], clock.now());
 }
 
 /**

@@ -334,7 +334,8 @@ function addContact(rows: Rows, { address, name, certificate }: NewContact, { cl
 
 /** All new rows of a kind at once: the database is not taken for long. */
 async function write(tx: Db, batch: readonly Rows[], { clock, now, reason, mails, askings }: Writing): Promise<void> {
-  for (const { step } of batch) if (step.member && step.again) await replaceRejected(tx, step.member, step, now);
+  for (const { step, deeds } of batch)
+    if (step.member && step.again) deeds.unshift(...(await replaceRejected(tx, step.member, step, now)));
   await members.insertAll(
     tx,
     batch.flatMap((one) => one.members),
@@ -383,15 +384,16 @@ async function activate(
   if (state !== 'active') await members.change(tx, id, { review_at: now + REVIEW, review_told_at: null });
 }
 
-/** Whoever it was that applied, and accepted terms. */
+/** Whoever it was that applied, and accepted terms. Gives what is to be recorded before all else of it. */
 async function replaceRejected(
   tx: Db,
   member: NonNullable<Step['member']>,
   { product }: Pick<Step, 'product'>,
   now: Instant,
-): Promise<void> {
-  await beginAgain(tx, member, now);
+): Promise<Deed[]> {
+  const { released } = await beginAgain(tx, member, [], now);
   await members.change(tx, member.id, { product, terms: null, terms_at: null });
+  return released;
 }
 
 /** Of whom a step adds without activation to a member that was vetted. Gives what is to be recorded of it. */

@@ -5,6 +5,7 @@ import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
+import type { Contact } from '../store/schema.ts';
 import { type Addresses, fingerprintsOf, type HeldKeys, hold, type ReadCertificate, type Standing } from './plan.ts';
 import { isOut } from './state.ts';
 
@@ -37,7 +38,7 @@ export async function standingAt(db: Db, address: string): Promise<Addresses> {
 }
 
 /**
- * Takes addresses and keys from members who are out, for contacts that are written next. Addresses are in lower case. Gives what is to be
+ * Takes addresses and keys from members who are out, and keys from retired contacts who proved nothing, for contacts that are written next. Addresses are in lower case. Gives what is to be
  * recorded of it: nobody else notes whose an address was.
  */
 export async function releaseTo(trx: Db, people: readonly { address: string; certificate: ReadCertificate }[]): Promise<Deed[]> {
@@ -45,26 +46,33 @@ export async function releaseTo(trx: Db, people: readonly { address: string; cer
     trx,
     people.map(({ address }) => address),
   );
-  const retired = await certificates.retireOfFormerMembers(
+  const retired = await certificates.retireUnheld(
     trx,
     people.flatMap(({ certificate }) => fingerprintsOf(certificate)),
   );
-  const retirings = retired.map(({ id, contactId, fingerprint }) => ({
+  return [...released, ...retired.map(retiring)];
+}
+
+/** What is recorded of a certificate that somebody else may have. */
+export function retiring({ id, contactId, fingerprint }: certificates.Retired): Deed {
+  return {
     action: 'certificate.retire',
     subject: `contact:${contactId}`,
     detail: { certificate: id, fingerprint, taken: true },
-  }));
-  return [...released, ...retirings];
+  };
 }
 
 /** As `releaseTo`, of addresses alone. */
 export async function releaseAddresses(trx: Db, addresses: readonly string[]): Promise<Deed[]> {
   const deeds: Deed[] = [];
-  for (const { id, member_id: member, address } of await contacts.ofFormerMembers(trx, addresses)) {
-    await contacts.release(trx, id);
-    deeds.push({ action: 'contact.release', subject: `contact:${id}`, detail: { member, address } });
-  }
+  for (const contact of await contacts.ofFormerMembers(trx, addresses)) deeds.push(await releaseContact(trx, contact));
   return deeds;
+}
+
+/** Gives what is to be recorded of it. */
+export async function releaseContact(trx: Db, { id, member_id: member, address }: Contact): Promise<Deed> {
+  await contacts.release(trx, id);
+  return { action: 'contact.release', subject: `contact:${id}`, detail: { member, address } };
 }
 
 /** Who has the keys of a certificate. */

@@ -2,6 +2,7 @@ import type { Deed } from '../audit/entry.ts';
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import * as admission from '../store/admission.ts';
+import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -9,6 +10,7 @@ import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
 import type { Contact, Member, MemberState } from '../store/schema.ts';
 import { mustHaveReaders } from './members.ts';
+import { releaseContact, retiring } from './standing.ts';
 import { next, type Step } from './state.ts';
 
 /** Of a person who acts: which contact he is. Throws `needs-person`. */
@@ -32,13 +34,31 @@ export async function letGo(trx: Db, memberId: string, now: Instant): Promise<nu
   return deliveries.endOfMember(trx, memberId, 'let-go', now);
 }
 
-/** Who is out begins anew: what was said and proved before counts no more, and who was his contact then is one only if he is named again. */
-export async function beginAgain(trx: Db, member: Moved & Pick<Member, 'round'>, now: number): Promise<Member> {
+/**
+ * Who is out begins anew: what was said and proved before counts no more, and who was his contact then is one only if he is named again.
+ * `kept`: addresses, in lower case, of contacts who stay his; those of others, and their keys, may be anybody's from now on, as anybody may
+ * have applied with them. `released` is what is to be recorded of that. After `lockHolders`, in the same transaction.
+ */
+export async function beginAgain(
+  trx: Db,
+  member: Moved & Pick<Member, 'round'>,
+  kept: readonly string[],
+  now: number,
+): Promise<{ member: Member; released: Deed[] }> {
   await members.change(trx, member.id, { round: member.round + 1, review_at: null, review_told_at: null });
+  const released = await releaseOthers(trx, member.id, kept);
   await letGo(trx, member.id, now);
   await admission.dropProofs(trx, member.id);
   await moveTo(trx, member, 'apply-again', null, now);
-  return mustBe(trx, member.id);
+  return { member: await mustBe(trx, member.id), released };
+}
+
+async function releaseOthers(trx: Db, memberId: string, kept: readonly string[]): Promise<Deed[]> {
+  const others = (await contacts.ofMember(trx, memberId)).filter(({ address }) => !kept.includes(address));
+  const deeds: Deed[] = [];
+  for (const contact of others) if (!contacts.isReleased(contact)) deeds.push(await releaseContact(trx, contact));
+  const ids = others.map(({ id }) => id);
+  return [...deeds, ...(await certificates.retireOfContacts(trx, ids)).map(retiring)];
 }
 
 /** As he was when the step was decided on. */

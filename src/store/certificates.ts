@@ -98,7 +98,10 @@ export interface HeldKey {
   state: Certificate['state'];
 }
 
-/** Every key of every contact's certificates, but for members who are out; of `among`, upper-case hex, where that is given. */
+/**
+ * Every key of every contact's certificates, but for members who are out, and for contacts who are retired and have proved nothing: anybody
+ * may have named them. Of `among`, upper-case hex, where that is given.
+ */
 export async function heldKeys(db: Db, among?: readonly string[]): Promise<HeldKey[]> {
   const query = db
     .selectFrom('certificate_keys')
@@ -106,7 +109,8 @@ export async function heldKeys(db: Db, among?: readonly string[]): Promise<HeldK
     .innerJoin('contacts', 'contacts.id', 'certificates.contact_id')
     .innerJoin('members', 'members.id', 'contacts.member_id')
     .select(['certificate_keys.fingerprint', 'contacts.id as contactId', 'contacts.address', 'certificates.state'])
-    .where('members.state', 'not in', OUT);
+    .where('members.state', 'not in', OUT)
+    .where((eb) => eb.or([eb('contacts.active', '=', 1), eb('contacts.proved_at', 'is not', null)]));
   if (among?.length === 0) return [];
   return await (among === undefined ? query : query.where('certificate_keys.fingerprint', 'in', among)).execute();
 }
@@ -207,8 +211,8 @@ export async function promote(db: Db, contactId: string, id: string): Promise<vo
   if (numUpdatedRows !== 1n) throw new Refusal('conflict', 'The certificate was changed meanwhile: read it again');
 }
 
-/** Those of members who are out that hold one of these keys, upper-case hex: a signature leads to one person. */
-export async function retireOfFormerMembers(db: Db, fingerprints: readonly string[]): Promise<Retired[]> {
+/** Those whose keys `heldKeys` passes over that hold one of these, upper-case hex: a signature leads to one person. */
+export async function retireUnheld(db: Db, fingerprints: readonly string[]): Promise<Retired[]> {
   const retired: Retired[] = [];
   for (const some of portions(fingerprints)) {
     const rows = await db
@@ -223,14 +227,38 @@ export async function retireOfFormerMembers(db: Db, fingerprints: readonly strin
           .innerJoin('members', 'members.id', 'contacts.member_id')
           .select('certificate_keys.certificate_id')
           .where('certificate_keys.fingerprint', 'in', some)
-          .where('members.state', 'in', OUT),
+          .where((where) =>
+            where.or([
+              where('members.state', 'in', OUT),
+              where.and([where('contacts.active', '=', 0), where('contacts.proved_at', 'is', null)]),
+            ]),
+          ),
       )
       .returning(['id', 'contact_id', 'fingerprint'])
       .execute();
-    for (const { id, contact_id, fingerprint } of rows)
-      if (contact_id !== null) retired.push({ id, contactId: contact_id, fingerprint });
+    retired.push(...rows.flatMap(toRetired));
   }
   return retired;
+}
+
+/** All that are current or proposed of these contacts. */
+export async function retireOfContacts(db: Db, contactIds: readonly string[]): Promise<Retired[]> {
+  const retired: Retired[] = [];
+  for (const some of portions(contactIds)) {
+    const rows = await db
+      .updateTable('certificates')
+      .set({ state: 'retired' })
+      .where('state', 'in', ['current', 'proposed'])
+      .where('contact_id', 'in', some)
+      .returning(['id', 'contact_id', 'fingerprint'])
+      .execute();
+    retired.push(...rows.flatMap(toRetired));
+  }
+  return retired;
+}
+
+function toRetired({ id, contact_id, fingerprint }: Pick<Certificate, 'id' | 'contact_id' | 'fingerprint'>): Retired[] {
+  return contact_id === null ? [] : [{ id, contactId: contact_id, fingerprint }];
 }
 
 /** A certificate that counts no more, of a contact. */

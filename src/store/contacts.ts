@@ -227,9 +227,18 @@ export async function ofFormerMembers(db: Db, addresses: readonly string[]): Pro
 export async function release(db: Db, id: string): Promise<void> {
   await db
     .updateTable('contacts')
-    .set({ address: `${id}@released.invalid`, active: 0 })
+    .set({ address: releasedAddress(id), active: 0 })
     .where('id', '=', id)
     .execute();
+}
+
+/** Whether his address may be anybody's. */
+export function isReleased({ id, address }: Pick<Contact, 'id' | 'address'>): boolean {
+  return address === releasedAddress(id);
+}
+
+function releasedAddress(id: string): string {
+  return `${id}@released.invalid`;
 }
 
 /** Of a member, all at once. */
