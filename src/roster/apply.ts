@@ -17,8 +17,8 @@ import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
 import type { Criterion } from './criteria.ts';
+import { type Entered, enterMember, formerOf, startedAnew } from './enter.ts';
 import { renewKnown } from './known.ts';
-import { enterMember } from './members.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
 import { holdersOf, releaseTo, standingAt } from './standing.ts';
 import { next } from './state.ts';
@@ -73,9 +73,13 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
     await recipients.lockExternal(trx);
     const known = await members.byOrganisation(trx, wish.organisation);
     const address = wish.contact.address.toLowerCase();
-    const { member, released: former } = known
+    const {
+      member,
+      former,
+      released: left,
+    } = known && known.state !== 'rejected'
       ? await again(trx, seams, known, address)
-      : { member: await enterMember(trx, seams, wish), released: [] };
+      : await enterMember(trx, seams, wish, [address]);
     await members.change(trx, member.id, {
       product: wish.product,
       terms,
@@ -88,10 +92,10 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
     const { contact, before, released } = await contactOf(trx, seams, member, wish.contact, brought);
     const { fingerprint } = brought.facts;
     const what = { organisation: wish.organisation, product: wish.product, round: member.round, terms };
-    const detail = { ...what, contact, fingerprint, before };
+    const detail = { ...what, ...startedAnew(member, former), contact, fingerprint, before };
     await tellMember(trx, seams, toMember, member.id);
     await tellTeam(trx, seams, toTeam);
-    await record(trx, seams, ...former, ...released, { action: 'member.apply', subject: `member:${member.id}`, detail });
+    await record(trx, seams, ...left, ...released, { action: 'member.apply', subject: `member:${member.id}`, detail });
     return { ...member, product: wish.product, terms };
   });
 }
@@ -176,7 +180,7 @@ interface Brought {
 async function bringing(seams: Seams, { organisation, contact: { certificate, address } }: Application): Promise<Brought> {
   const { db } = seams;
   const facts = await ownCertificate(seams, certificate, address);
-  const member = await members.byOrganisation(db, organisation);
+  const member = await formerOf(db, organisation);
   const contact = member && (await contactAt(db, member, address));
   const own = contact && (await certificates.ofContact(db, contact.id)).find((one) => one.fingerprint === facts.fingerprint);
   if (!own) return { facts, renewed: null };
@@ -189,9 +193,9 @@ async function contactAt(db: Db, { id }: Member, address: string): Promise<Conta
   return (await contacts.ofMember(db, id)).find((one) => one.address === address.toLowerCase());
 }
 
-async function again(trx: Db, { clock }: Seams, member: Member, address: string): ReturnType<typeof beginAgain> {
+async function again(trx: Db, { clock }: Seams, member: Member, address: string): Promise<Entered> {
   if (!next(member.state, 'apply-again')) throw new Refusal('conflict', `"${member.organisation}" is ${member.state} already`);
-  return beginAgain(trx, member, [address], clock.now());
+  return { former: null, ...(await beginAgain(trx, member, [address], clock.now())) };
 }
 
 /**

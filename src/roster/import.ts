@@ -16,9 +16,11 @@ import * as recipients from '../store/recipients.ts';
 import { portions } from '../store/rows.ts';
 import type { Certificate, Contact, NewMember } from '../store/schema.ts';
 import { type Asking, ask, mustLast, prepareAsking } from './asking.ts';
+import { startedAnew } from './enter.ts';
 import { type RosterProblem, readEntries } from './entries.ts';
 import {
   asFound,
+  callable,
   type NewContact,
   type PreparedEntry,
   planImport,
@@ -133,7 +135,8 @@ export async function importRoster(
     tell,
   );
   const wrong = !leaveOut && given.length + read.problems.length + prepared.problems.length > 0;
-  const named = prepared.entries.flatMap(({ organisation }) => known.get(organisation)?.id ?? []);
+  const called = callable([...known.values()]);
+  const named = prepared.entries.flatMap(({ organisation }) => called(organisation)?.id ?? []);
   const toBeActive = prepared.entries
     .map(({ organisation }) => organisation)
     .filter((name) => known.get(name)?.state !== 'active');
@@ -289,7 +292,8 @@ function rowsOf(step: Step, writing: Writing): Rows {
     rows.deeds.push({ action: 'member.add', subject, detail: { organisation, product } });
   }
   if (step.member && step.again) {
-    const detail = { organisation, product, from: step.member.state, round: step.member.round + 1 };
+    const anew = startedAnew({ organisation, round: step.member.round + 1 }, step.member);
+    const detail = { organisation, product, ...anew };
     rows.deeds.push({ action: 'member.add', subject, detail });
   }
   for (const listId of step.lists) {
@@ -388,11 +392,11 @@ async function activate(
 async function replaceRejected(
   tx: Db,
   member: NonNullable<Step['member']>,
-  { product }: Pick<Step, 'product'>,
+  { organisation, product }: Pick<Step, 'organisation' | 'product'>,
   now: Instant,
 ): Promise<Deed[]> {
   const { released } = await beginAgain(tx, member, [], now);
-  await members.change(tx, member.id, { product, terms: null, terms_at: null });
+  await members.change(tx, member.id, { organisation, product, terms: null, terms_at: null });
   return released;
 }
 

@@ -1,9 +1,8 @@
 import { record } from '../audit/record.ts';
-import { newId } from '../clock.ts';
 import { letInsidersHave } from '../delivery/need-to-know.ts';
 import type { Written } from '../delivery/send.ts';
 import { Refusal } from '../refusal.ts';
-import type { Local, Seams } from '../seams.ts';
+import type { Seams } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as groups from '../store/groups.ts';
@@ -11,41 +10,8 @@ import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { Member } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
-import { likenesses, malformedName, nameTaken } from './plan.ts';
 import { isCandidate, isOut } from './state.ts';
 import { prepareNotice, tellMember } from './tell.ts';
-
-/** What somebody writes down who did not apply by himself. */
-export interface NewEntry {
-  organisation: string;
-  product: string | null;
-  /** Addresses of lists that have members. */
-  lists: readonly string[];
-  /** Names. */
-  groups?: readonly string[];
-}
-
-/**
- * Adds a member in the state `applied`.
- * Throws Refusal: invalid (another list, a name that is none), conflict (the organisation, or one that reads the same, is there).
- */
-export async function addMember(
-  local: Local,
-  { organisation, product, lists: wanted, groups: names = [] }: NewEntry,
-): Promise<Member> {
-  return local.db.transaction().execute(async (trx) => {
-    const ids = await listsWithMembers(trx, wanted);
-    const member = await enterMember(trx, local, { organisation, product });
-    for (const id of ids) await members.addToList(trx, member.id, id);
-    await groups.replace(trx, member.id, [...new Set(names)]);
-    await record(trx, local, {
-      action: 'member.add',
-      subject: `member:${member.id}`,
-      detail: { organisation, product, lists: ids, groups: [...names] },
-    });
-    return member;
-  });
-}
 
 /** What an admin changes of a member; what is left out stays. */
 export interface MemberChange {
@@ -126,26 +92,6 @@ export async function mustHaveReaders(trx: Db, listIds: readonly string[]): Prom
     if ((await contacts.activeOfList(trx, id)).length === 0)
       throw new Refusal('conflict', `Nobody would be left who gets what is reported to ${list.address}`);
   }
-}
-
-/**
- * Writes a new member in the state `applied`. Throws Refusal: invalid where no organisation may be called that; conflict where it, or one
- * that reads the same, is there.
- */
-export async function enterMember(
-  trx: Db,
-  { clock }: Pick<Local, 'clock'>,
-  { organisation, product }: { organisation: string; product: string | null },
-): Promise<Member> {
-  const malformed = malformedName(organisation);
-  if (malformed !== undefined) throw new Refusal('invalid', malformed);
-  const taken = nameTaken(likenesses(await members.organisations(trx)), organisation);
-  if (taken !== undefined) throw new Refusal('conflict', taken);
-  const [id, now] = [newId(clock), clock.now()];
-  await members.insert(trx, { id, organisation, product, state: 'applied', reason: null, created_at: now, updated_at: now });
-  const member = await members.byId(trx, id);
-  if (!member) throw new Error('a member that was written is not there');
-  return member;
 }
 
 /** Ids of lists. Throws Refusal('invalid') where one of the addresses is no list that has members. */

@@ -101,7 +101,7 @@ export function asFound(member: MemberWithContacts): MemberWithContacts {
  * What an import would do, and why it may not. It adds; it never changes or removes what is there: names and products
  * stay, another certificate for a contact is refused, and so is touching a member who is on hold, suspended or removed. Anybody may
  * apply under any name: who is on the way in is added to only where the file names each of his contacts, and in the place of who was
- * rejected it begins anew. Only a certificate that is there takes up what its owner signed since, whatever state he is in; by which another
+ * rejected, also under a name that reads the same, it begins anew. Only a certificate that is there takes up what its owner signed since, whatever state he is in; by which another
  * key would be encrypted to waits for a person.
  */
 export function planImport(
@@ -110,10 +110,12 @@ export function planImport(
   activate: boolean,
 ): { steps: Step[]; problems: RosterProblem[] } {
   const problems = [...repeated(entries)];
-  const names = likenesses(standing.members.keys());
+  const names = likenesses(takenNames(standing.members.values()));
+  const called = callable([...standing.members.values()]);
   const steps = entries.map((entry) => {
-    const found = planEntry(standing, entry, activate);
-    const unfit = found.step.member ? undefined : unfitName(names, entry.organisation);
+    const there = called(entry.organisation);
+    const found = planEntry(standing, entry, there && asFound(there), activate);
+    const unfit = there && there.state !== 'rejected' ? undefined : unfitName(names, entry.organisation);
     problems.push(...found.problems, ...(unfit === undefined ? [] : [{ entry: entry.index, address: null, problem: unfit }]));
     names.set(likeness(entry.organisation), entry.organisation);
     return found.step;
@@ -170,9 +172,13 @@ function repeated(entries: readonly PreparedEntry[]): RosterProblem[] {
   return problems;
 }
 
-function planEntry(standing: Standing, entry: PreparedEntry, activate: boolean): { step: Step; problems: RosterProblem[] } {
-  const there = standing.members.get(entry.organisation);
-  const member = there && asFound(there);
+/** `member`: as an import finds him. */
+function planEntry(
+  standing: Standing,
+  entry: PreparedEntry,
+  member: MemberWithContacts | undefined,
+  activate: boolean,
+): { step: Step; problems: RosterProblem[] } {
   const lists = planLists(standing, entry);
   const contacts = planContacts(standing, entry, member);
   const renewals = entry.renewals.filter(({ isNew }) => isNew);
@@ -193,7 +199,7 @@ function planEntry(standing: Standing, entry: PreparedEntry, activate: boolean):
     tell(
       `"${entry.organisation}" has applied with ${others.join(', ')}, who ${others.length === 1 ? 'is' : 'are'} not in this roster: judge or reject that application first`,
     );
-  const again = state === 'rejected' && (adds || activate);
+  const again = state === 'rejected' && (adds || activate || member?.organisation !== entry.organisation);
   if (state !== 'active' && !isCandidate(state) && !again && (adds || activate))
     tell(
       `"${entry.organisation}" is in the state ${state}: an import changes nothing about that${state === 'removed' ? ', it has to apply again' : ''}`,
@@ -313,6 +319,25 @@ function likeness(organisation: string): string {
 /** The names of organisations, by their likeness. */
 export function likenesses(organisations: Iterable<string>): Map<string, string> {
   return new Map([...organisations].map((name) => [likeness(name), name]));
+}
+
+type Named = Pick<Member, 'organisation' | 'state'>;
+
+/** Of organisations that keep theirs: anybody may have applied under a name that was rejected. */
+export function takenNames(members: Iterable<Named>): string[] {
+  return [...members].filter(({ state }) => state !== 'rejected').map(({ organisation }) => organisation);
+}
+
+/** Those that were rejected, by the likeness of their names. */
+function rejectedAlike<M extends Named>(members: Iterable<M>): Map<string, M> {
+  const rejected = [...members].filter(({ state }) => state === 'rejected');
+  return new Map(rejected.map((member) => [likeness(member.organisation), member]));
+}
+
+/** Who is called that to the letter, or else was rejected under a name that reads the same: his place is free. */
+export function callable<M extends Named>(members: readonly M[]): (organisation: string) => M | undefined {
+  const [named, alike] = [new Map(members.map((one) => [one.organisation, one])), rejectedAlike(members)];
+  return (organisation) => named.get(organisation) ?? alike.get(likeness(organisation));
 }
 
 /** Signs that nobody sees, or that turn what stands around them (UAX #9, UAX #44); halves of pairs, and what has no agreed meaning. */

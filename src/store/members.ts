@@ -62,9 +62,12 @@ export async function placed(db: Db, member: Member): Promise<PlacedMember> {
   return { ...member, lists: await listsOf(db, member.id), groups: await groups.ofMember(db, member.id) };
 }
 
-/** The names of all, in every state. */
-export async function organisations(db: Db): Promise<string[]> {
-  return (await db.selectFrom('members').select('organisation').execute()).map((member) => member.organisation);
+/** Who is called what. */
+export type Named = Pick<Member, 'id' | 'organisation' | 'state'>;
+
+/** All, in every state. */
+export async function named(db: Db): Promise<Named[]> {
+  return await db.selectFrom('members').select(['id', 'organisation', 'state']).execute();
 }
 
 /** Every member in every state, by organisation, in five queries however many there are. */
@@ -201,7 +204,7 @@ export async function lockAll(db: Db, ids: readonly string[]): Promise<void> {
 
 /** What is not his state: that is changed by `setState` alone. */
 export type MemberFacts = Partial<
-  Pick<Member, 'product' | 'round' | 'updated_at' | 'terms' | 'terms_at' | 'review_at' | 'review_told_at'>
+  Pick<Member, 'organisation' | 'product' | 'round' | 'updated_at' | 'terms' | 'terms_at' | 'review_at' | 'review_told_at'>
 >;
 
 export async function change(db: Db, id: string, to: MemberFacts): Promise<void> {

@@ -3,7 +3,7 @@ import { dispatch } from '../../src/embargo/dispatch.ts';
 import { limitCase } from '../../src/embargo/need-to-know.ts';
 import { release } from '../../src/embargo/release.ts';
 import { decide, remove } from '../../src/roster/admission.ts';
-import { addMember } from '../../src/roster/members.ts';
+import { addMember } from '../../src/roster/enter.ts';
 import * as needToKnow from '../../src/store/need-to-know.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { eachEngine } from '../support/dialects.ts';

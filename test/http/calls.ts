@@ -7,7 +7,7 @@ import { release } from '../../src/embargo/release.ts';
 import { remove } from '../../src/roster/admission.ts';
 import { addCertificate, addContact, setContactActive } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
-import { addMember as newMember } from '../../src/roster/members.ts';
+import { addMember as newMember } from '../../src/roster/enter.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
 import { confirmIdentity, signIn } from '../../src/roster/sign-in.ts';
 import { issueToken } from '../../src/roster/tokens.ts';

@@ -9,8 +9,8 @@ import { decide, judge, remove, reviewed, standingRemovals, vouch } from '../../
 import { type AdmissionRules, apply } from '../../src/roster/apply.ts';
 import { addCertificate, addContact, approveCertificate, setContactActive } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
+import { addMember } from '../../src/roster/enter.ts';
 import { importRoster } from '../../src/roster/import.ts';
-import { addMember } from '../../src/roster/members.ts';
 import { askForProof, takeProof } from '../../src/roster/prove.ts';
 import { isOut, next, type Step, steps } from '../../src/roster/state.ts';
 import * as admission from '../../src/store/admission.ts';

@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { decide } from '../../src/roster/admission.ts';
 import { apply } from '../../src/roster/apply.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
+import { addMember } from '../../src/roster/enter.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as contacts from '../../src/store/contacts.ts';
@@ -63,5 +64,32 @@ eachEngine((engine) => {
     await comes[other]('Bravoorg', rightful);
     const { id: bravo } = (await members.byOrganisation(house.db, 'Bravoorg')) ?? { id: '' };
     expect(await contacts.byAddress(house.db, rightful.address)).toMatchObject({ member_id: bravo, active: 1 });
+  });
+
+  const adding = (organisation: string) => addMember(house, { organisation, product: 'Linux', lists: [] });
+  test.each([
+    ['is imported', importing, 'active'],
+    ['applies', applying, 'applied'],
+    ['is added', adding, 'applied'],
+  ] as const)('a stranger who was rejected fixes no spelling: who %s has his own', async (_how, come, state) => {
+    // With all that is public of the other: the very row is taken over.
+    const id = await rejected('bRAVO  oRG', rightful);
+    await come('Bravo Org', rightful);
+    expect(await members.byId(house.db, id)).toMatchObject({ organisation: 'Bravo Org', round: 2, state });
+    expect(await logged()).toContainEqual(
+      expect.objectContaining({ detail: expect.objectContaining({ formerly: 'bRAVO  oRG', round: 2 }) }),
+    );
+    const alpha = await makeParty('sec@alphaorg.example');
+    for (const again of [() => applying('BRAVO ORG', alpha), () => adding('BRAVO ORG')])
+      await expect(again()).rejects.toMatchObject({
+        reason: 'conflict',
+        message: expect.stringContaining('reads as "Bravo Org" does'),
+      });
+  });
+
+  test('of names that read the same and come at once, one is taken', async () => {
+    const names = ['Foo Linux', 'FOO linux', 'foo  linux', 'Foo LINUX'];
+    const all = await Promise.allSettled(names.map(adding));
+    expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
 });
