@@ -41,7 +41,10 @@ export function register(program: Command): void {
     .option('--organisations <file>', 'CSV with the columns address,organisation (default: the domain of the address)')
     .option('--activate', 'make the members active at once (needs --reason)')
     .option('--reason <reason>', 'why they are vouched for; recorded with each member')
-    .option('--quiet', 'send no mail: neither to those who become active, nor to those who are to prove their keys')
+    .option(
+      '--quiet',
+      'send no mail: neither to those who become active or are changed, nor to those who are to prove their keys',
+    )
     .option(
       '--accept-changed-certificates',
       'let certificates count at once by which another key is encrypted to; else these wait for `contact approve`',
@@ -63,7 +66,7 @@ export function register(program: Command): void {
 async function importFile(file: string, options: ImportCommand): Promise<void> {
   const read = readRoster(file, options.certificates);
   const report = await importing(options, (seams, how) => importRoster(seams, read.entries, { ...how, problems: read.problems }));
-  if (report.problems.length === 0) return print(options, report, [summary(report), ...report.renewals.map(renewalLine)]);
+  if (report.problems.length === 0) return print(options, report, [summary(report), ...changeLines(report)]);
   if (options.json) print(options, report, []);
   const count = report.problems.length === 1 ? '1 problem' : `${report.problems.length} problems`;
   throw new Refusal('invalid', [`Nothing was imported: ${count} in ${file}`, ...report.problems.map(line)].join('\n'));
@@ -73,7 +76,7 @@ async function importFrom(options: ImportCommand & SchleuderOptions): Promise<vo
   const bar = progressBar(options);
   const source = await readSource(options, (done, total) => bar.show('Exporting from GnuPG', done, total)).finally(bar.clear);
   const report = await importing(options, (seams, how) => importSchleuder(seams, source, how));
-  const lines = [summary(report), ...report.renewals.map(renewalLine), ...reportLines(source.lists, report)];
+  const lines = [summary(report), ...changeLines(report), ...reportLines(source.lists, report)];
   print(options, { ...report, lists: source.lists }, lines);
 }
 
@@ -132,9 +135,27 @@ function line({ entry, address, problem }: RosterProblem): string {
 
 function summary(report: Omit<ImportReport, 'problems' | 'leftOut'>): string {
   const { written, members, contacts, activated, renewed, waiting, unchanged } = report;
-  const waits = waiting === 0 ? '' : `${waiting} waiting for approval, `;
-  const counts = `${members} new members, ${contacts} new contacts, ${activated} activated, ${renewed} renewed, ${waits}${unchanged} unchanged`;
+  const some = (count: number, what: string) => (count === 0 ? '' : `${count} ${what}, `);
+  const changed = [
+    some(waiting, 'waiting for approval'),
+    some(report.vouched.length, 'vouched for'),
+    some(report.putOnLists.length, 'put on lists'),
+    some(report.putIntoGroups.length, 'put into groups'),
+  ].join('');
+  const counts = `${members} new members, ${contacts} new contacts, ${activated} activated, ${renewed} renewed, ${changed}${unchanged} unchanged`;
   return written ? `Imported: ${counts}` : `Would import: ${counts}`;
+}
+
+/** What changes of members who are there, one a line. */
+function changeLines({ vouched, putOnLists, putIntoGroups, renewals }: Omit<ImportReport, 'problems' | 'leftOut'>): string[] {
+  return [
+    ...vouched.map(({ organisation, address }) =>
+      printable(`  ${organisation}: ${address} has copies without a proof of his key`),
+    ),
+    ...putOnLists.map(({ organisation, list }) => printable(`  ${organisation}: put on ${list}`)),
+    ...putIntoGroups.map(({ organisation, group }) => printable(`  ${organisation}: put into the group ${group}`)),
+    ...renewals.map(renewalLine),
+  ];
 }
 
 function renewalLine({ organisation, address, fingerprint, encryptionKey, whyNot, waits, holds }: ReportedRenewal): string {

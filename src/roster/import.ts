@@ -3,6 +3,7 @@ import { record } from '../audit/record.ts';
 import { type Clock, type Instant, newId } from '../clock.ts';
 import { letInsidersHave } from '../delivery/need-to-know.ts';
 import type { Written } from '../delivery/send.ts';
+import type { Notice } from '../notices/templates.ts';
 import type { Sealing } from '../notices/write.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
@@ -19,6 +20,7 @@ import { type Asking, ask, mustLast, prepareAsking } from './asking.ts';
 import { startedAnew } from './enter.ts';
 import { type RosterProblem, readEntries } from './entries.ts';
 import {
+  type Addresses,
   asFound,
   callable,
   type NewContact,
@@ -45,8 +47,8 @@ export interface ImportOptions {
    */
   activate: { reason: string } | null;
   /**
-   * What those who become active are told of it with, as by a single activation, and what those are asked with to prove their keys who are
-   * added to a member that was vetted. Where it is left out, nobody is told or asked.
+   * What those who become active are told of it with, as by a single activation, and members who were there of other contacts and lists;
+   * and what those are asked with to prove their keys who are added to a member that was vetted. Where it is left out, nobody is told or asked.
    */
   tell?: Telling;
   /** Looks and tells, writes nothing. */
@@ -62,6 +64,8 @@ export interface ImportOptions {
   leaveOut?: boolean;
   progress?: Progress;
 }
+
+type Words = Seams['words'];
 
 export interface Telling extends Pick<Seams, 'words'> {
   keyring: Sealing['keyring'];
@@ -86,6 +90,12 @@ export interface ImportReport {
   waiting: number;
   /** Entries that say nothing new. */
   unchanged: number;
+  /** Contacts who were there, had not proved their keys, and have copies from now on. */
+  vouched: { organisation: string; address: string }[];
+  /** Members who were there, and get what is distributed through another list, by its address. */
+  putOnLists: { organisation: string; list: string }[];
+  /** Members who were there, and are in another group, by its name. */
+  putIntoGroups: { organisation: string; group: string }[];
   /** What is new in either. */
   renewals: ReportedRenewal[];
   /** By entry. */
@@ -122,7 +132,8 @@ export async function importRoster(
   if (activate?.reason.trim() === '') throw new Refusal('invalid', 'Activation needs a reason');
   const now = clock.now();
   const read = readEntries(entries);
-  const known = new Map((await members.all(db)).map((member) => [member.organisation, asFound(member)]));
+  const before = await standingOf(db);
+  const known = new Map([...before.members.values()].map((member) => [member.organisation, asFound(member)]));
   const reading = {
     ...{ pgp, now, members: known, waiting: await certificates.waitingRenewals(db), acceptChanged },
     copiesOf: (fingerprint: string) => certificates.copiesOf(db, fingerprint),
@@ -137,31 +148,56 @@ export async function importRoster(
   const wrong = !leaveOut && given.length + read.problems.length + prepared.problems.length > 0;
   const called = callable([...known.values()]);
   const named = prepared.entries.flatMap(({ organisation }) => called(organisation)?.id ?? []);
-  const toBeActive = prepared.entries
-    .map(({ organisation }) => organisation)
-    .filter((name) => known.get(name)?.state !== 'active');
-  const mails =
-    tell && activate && !dryRun && !wrong ? await writeMails(local, tell, activate.reason, toBeActive, progress) : NONE;
+  const plan = leaveOut ? planRest : planImport;
+  const told = tell && !dryRun && !wrong ? plan(before, prepared.entries, activate !== null) : null;
+  const tells = tell && told && (leaveOut || told.problems.length === 0);
+  const mails = tells ? await writeMails(local, tell, newsOf(told.steps, before, activate?.reason ?? null), progress) : null;
   return await db.transaction().execute(async (tx) => {
     await certificates.lockHolders(tx);
     await recipients.lockExternal(tx);
     // As any move that changes one of them, before anything else of his.
     if (!dryRun) await members.lockAll(tx, named);
-    const planned = (leaveOut ? planRest : planImport)(await standingOf(tx), prepared.entries, activate !== null);
+    const standing = await standingOf(tx);
+    const planned = plan(standing, prepared.entries, activate !== null);
     const found = [...given, ...read.problems, ...prepared.problems, ...planned.problems];
     found.sort((a, b) => (a.entry ?? -1) - (b.entry ?? -1));
     const problems = leaveOut ? [] : found;
     const written = problems.length === 0 && !dryRun;
     if (written) {
-      const writing = { clock, now, reason: activate?.reason ?? null, mails, askings: prepared.askings };
+      const reason = activate?.reason ?? null;
+      const writing = { clock, now, reason, standing, mails, askings: prepared.askings };
       const deeds = await writeAll(tx, planned.steps, writing, progress);
       for (const some of portions(deeds)) await record(tx, local, ...some);
     }
-    return { written, ...counts(planned.steps), problems, ...(leaveOut ? { leftOut: found } : {}) };
+    return {
+      written,
+      ...counts(planned.steps),
+      ...added(planned.steps, standing),
+      problems,
+      ...(leaveOut ? { leftOut: found } : {}),
+    };
   });
 }
 
-function counts(steps: readonly Step[]): Omit<ImportReport, 'written' | 'problems'> {
+/** Of members who were there. */
+function added(steps: readonly Step[], standing: Addresses): Pick<ImportReport, 'vouched' | 'putOnLists' | 'putIntoGroups'> {
+  const nameOf = listNames(standing);
+  const there = steps.filter(({ member }) => member !== null);
+  const ofEach = <One>(some: (step: Step) => One[]) =>
+    there.flatMap((step) => some(step).map((one) => ({ organisation: step.organisation, ...one })));
+  return {
+    vouched: ofEach(({ vouched }) => vouched.map(({ address }) => ({ address }))),
+    putOnLists: ofEach(({ lists }) => lists.map((id) => ({ list: nameOf(id) }))),
+    putIntoGroups: ofEach(({ groups: names }) => names.map((group) => ({ group }))),
+  };
+}
+
+function listNames({ lists }: Pick<Addresses, 'lists'>): (id: string) => string {
+  const names = new Map([...lists.values()].map(({ id, address }) => [id, address]));
+  return (id) => names.get(id) ?? id;
+}
+
+function counts(steps: readonly Step[]): Omit<ImportReport, 'written' | 'problems' | 'vouched' | 'putOnLists' | 'putIntoGroups'> {
   const adds = (step: Step) => step.lists.length + step.groups.length + step.contacts.length + step.renewals.length > 0;
   const renewals = steps.flatMap(({ organisation, renewals: some }) => some.map((one) => reported(organisation, one)));
   return {
@@ -181,23 +217,51 @@ function reported(organisation: string, { address, renewal, waiting }: RenewedCo
   return { organisation, address, fingerprint: facts.fingerprint, encryptionKey, whyNot, ...fate };
 }
 
-const NONE: ReadonlyMap<string, Written> = new Map();
+/** What a member is told of a step. */
+interface News {
+  /** The same news of the same member has the same. */
+  called: string;
+  notice: (words: Words, project: string) => Notice;
+}
 
-/** By organisation, sealed before the database is taken: what a single activation would tell each of them. */
+/** Who becomes active is told so, as by a single activation; who was there is told of other contacts and lists, as where they are given alone. */
+function newsOf(steps: readonly Step[], standing: Addresses, reason: string | null): News[] {
+  const nameOf = listNames(standing);
+  return steps.flatMap(({ organisation, member, again, activate: activates, contacts: fresh, lists }): News[] => {
+    const called = (...what: string[]) => JSON.stringify([organisation, ...what]);
+    if (activates && member?.state !== 'active')
+      return [
+        { called: called(), notice: (words, project) => words.memberChanged({ project, organisation, state: 'active', reason }) },
+      ];
+    if (!member || again) return [];
+    const became = { became: 'added', reason: null } as const;
+    const news = fresh.map(({ address }): News => {
+      return { called: called(address), notice: (words) => words.contactChanged({ organisation, address, ...became }) };
+    });
+    const all = [...member.lists, ...lists].map(nameOf).sort();
+    if (lists.length > 0 && !isCandidate(member.state))
+      news.push({ called: called('', ...all), notice: (words) => words.listsChanged({ organisation, lists: all }) });
+    return news;
+  });
+}
+
+/** Sealed before the database is taken, by what they are called. */
 async function writeMails(
   local: Local,
   { words, project, ...sealing }: Telling,
-  reason: string,
-  organisations: readonly string[],
+  news: readonly News[],
   progress: Progress,
 ): Promise<ReadonlyMap<string, Written>> {
   const mails = new Map<string, Written>();
-  await abreast(organisations, async (organisation) => {
-    const notice = words.memberChanged({ project, organisation, state: 'active', reason });
-    mails.set(organisation, await prepareNotice({ ...local, ...sealing }, notice));
-    progress('telling', mails.size, organisations.length);
+  await abreast(news, async ({ called, notice }) => {
+    mails.set(called, await prepareNotice({ ...local, ...sealing }, notice(words, project)));
+    progress('telling', mails.size, news.length);
   });
   return mails;
+}
+
+function changedMeanwhile({ organisation }: Pick<Step, 'organisation'>): Refusal {
+  return new Refusal('conflict', `"${organisation}" was changed meanwhile: import again`);
 }
 
 /** By address. */
@@ -242,8 +306,9 @@ interface Writing {
   now: Instant;
   /** Why it is made active; null where it is not. */
   reason: string | null;
-  /** By organisation. */
-  mails: ReadonlyMap<string, Written>;
+  standing: Standing;
+  /** By what `newsOf` calls them; null where nobody is told. */
+  mails: ReadonlyMap<string, Written> | null;
   /** By address. */
   askings: Askings;
 }
@@ -315,7 +380,7 @@ function rowsOf(step: Step, writing: Writing): Rows {
 
 /** Ids of the contacts who have copies from now on, and proved nothing. */
 function vouchedIn({ step: { activate, vouched }, contacts: fresh }: Pick<Rows, 'step' | 'contacts'>): string[] {
-  return activate ? [...fresh.map(({ id }) => id), ...vouched] : [];
+  return activate ? [...[...fresh, ...vouched].map(({ id }) => id)] : [];
 }
 
 function newMember(id: string, { organisation, product, activate }: Step, { now, reason }: Writing): NewMember {
@@ -337,7 +402,7 @@ function addContact(rows: Rows, { address, name, certificate }: NewContact, { cl
 }
 
 /** All new rows of a kind at once: the database is not taken for long. */
-async function write(tx: Db, batch: readonly Rows[], { clock, now, reason, mails, askings }: Writing): Promise<void> {
+async function write(tx: Db, batch: readonly Rows[], { clock, now, reason, standing, mails, askings }: Writing): Promise<void> {
   for (const { step, deeds } of batch)
     if (step.member && step.again) deeds.unshift(...(await replaceRejected(tx, step.member, step, now)));
   await members.insertAll(
@@ -362,17 +427,19 @@ async function write(tx: Db, batch: readonly Rows[], { clock, now, reason, mails
   );
   await contacts.setProved(
     tx,
-    batch.flatMap(({ step }) => step.vouched),
+    batch.flatMap(({ step }) => step.vouched.map(({ id }) => id)),
     now,
   );
   for (const { step, memberId, deeds, certificates: fresh } of batch) {
     deeds.push(...(await askForProofs(tx, clock, step, fresh, askings)));
     for (const one of step.renewals) await writeNew(tx, one, now);
     if (step.member && step.groups.length + step.lists.length > 0) await letInsidersHave(tx, clock, { memberId: step.member.id });
-    if (!step.activate) continue;
-    if (step.member) await activate(tx, step, step.member, { reason, now });
-    const told = step.member?.state === 'active' ? undefined : mails.get(step.organisation);
-    if (told) await tellMember(tx, { clock }, told, memberId);
+    if (step.activate && step.member) await activate(tx, step, step.member, { reason, now });
+    for (const { called } of mails ? newsOf([step], standing, reason) : []) {
+      const told = mails?.get(called);
+      if (!told) throw changedMeanwhile(step);
+      await tellMember(tx, { clock }, told, memberId);
+    }
   }
 }
 
@@ -384,7 +451,7 @@ async function activate(
   { reason, now }: Pick<Writing, 'reason' | 'now'>,
 ): Promise<void> {
   if (!(await members.setState(tx, id, { from: again ? 'applied' : state, to: 'active', reason, now })))
-    throw new Refusal('conflict', `"${organisation}" was changed meanwhile: import again`);
+    throw changedMeanwhile({ organisation });
   if (state !== 'active') await members.change(tx, id, { review_at: now + REVIEW, review_told_at: null });
 }
 

@@ -1,7 +1,7 @@
 import { readListAddress } from '../mail/address.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import type { MemberWithContacts } from '../store/members.ts';
-import type { Certificate, List, Member } from '../store/schema.ts';
+import type { Certificate, Contact, List, Member } from '../store/schema.ts';
 import type { RosterProblem } from './entries.ts';
 import { isCandidate } from './state.ts';
 
@@ -77,7 +77,7 @@ export interface Step {
   organisation: string;
   product: string | null;
   /** The member that is there. */
-  member: Pick<Member, 'id' | 'organisation' | 'state' | 'round'> | null;
+  member: Pick<MemberWithContacts, 'id' | 'organisation' | 'state' | 'round' | 'lists'> | null;
   /** Ids. */
   lists: string[];
   /** Names. */
@@ -85,8 +85,8 @@ export interface Step {
   contacts: NewContact[];
   /** Those that say something new. */
   renewals: RenewedContact[];
-  /** Ids of contacts who are there and have not proved their keys: an activation answers for them. */
-  vouched: string[];
+  /** Contacts who are there and have not proved their keys: an activation answers for them. */
+  vouched: Pick<Contact, 'id' | 'address'>[];
   activate: boolean;
   /** The member was rejected, and what is in this entry is another application of the organisation. */
   again: boolean;
@@ -227,10 +227,10 @@ function unnamed({ contacts, renewals }: PreparedEntry, member: MemberWithContac
 }
 
 /** Of the contacts that it names, with their own certificates. */
-function unproved({ renewals }: PreparedEntry, member: MemberWithContacts | undefined): string[] {
+function unproved({ renewals }: PreparedEntry, member: MemberWithContacts | undefined): Step['vouched'] {
   const named = new Set(renewals.map(({ address }) => address));
   const waiting = (member?.contacts ?? []).filter(({ address, proved_at }) => proved_at === null && named.has(address));
-  return waiting.map(({ id }) => id);
+  return waiting.map(({ id, address }) => ({ id, address }));
 }
 
 function planLists({ lists }: Standing, entry: PreparedEntry): { ids: string[]; problems: RosterProblem[] } {

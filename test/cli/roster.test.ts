@@ -46,6 +46,9 @@ test('a roster goes in, and comes out in the same form', async () => {
     renewed: 0,
     waiting: 0,
     unchanged: 2,
+    vouched: [],
+    putOnLists: [],
+    putIntoGroups: [],
     renewals: [],
     problems: [],
   });

@@ -1,4 +1,5 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { addContact } from '../../src/roster/contacts.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import * as members from '../../src/store/members.ts';
 import { outbox } from '../delivery/outbox.ts';
@@ -59,5 +60,61 @@ eachEngine((engine) => {
     const how = { activate: { reason: 'met them' }, dryRun: false, tell };
     await expect(importRoster(house, roster(), how)).rejects.toThrow('the disk is full');
     expect(await members.byOrganisation(house.db, 'Gamma')).toBeUndefined();
+  });
+
+  describe('what changes of a member who is there', () => {
+    const to = (mails: readonly { to: string }[]) => mails.map((mail) => mail.to).sort();
+    const change = (how: { tells?: boolean; dryRun?: boolean } = {}) =>
+      importRoster(
+        house,
+        [
+          {
+            organisation: 'Alpha',
+            lists: [LISTS.security],
+            groups: ['kernel'],
+            contacts: [{ address: gina.address, certificate: gina.public }],
+          },
+        ],
+        {
+          activate: { reason: 'met them' },
+          dryRun: how.dryRun === true,
+          ...(how.tells === false ? {} : { tell: { ...house, project: 'orbit' } }),
+        },
+      );
+    const changes = {
+      contacts: 1,
+      vouched: [],
+      putOnLists: [{ organisation: 'Alpha', list: LISTS.security }],
+      putIntoGroups: [{ organisation: 'Alpha', group: 'kernel' }],
+    };
+
+    test('is in the report, and told to his contacts', async () => {
+      expect(await change({ dryRun: true })).toMatchObject({ written: false, ...changes });
+      expect(await sent()).toEqual([]);
+      expect(await change()).toMatchObject({ written: true, ...changes });
+      const mails = await sent();
+      const [{ address }] = house.members;
+      expect(to(mails)).toEqual([address, address, gina.address, gina.address].sort());
+      const texts = [];
+      for (const { to: who, raw } of mails)
+        if (who === gina.address) texts.push((await openCopy(raw, gina, undefined, house.clock.now())).entity.toString());
+      expect(texts.join()).toContain(LISTS.security);
+      expect(texts.join()).toContain(gina.address);
+      expect(await change()).toMatchObject({ unchanged: 1, putOnLists: [], putIntoGroups: [] });
+      expect(await sent()).toEqual([]);
+    });
+
+    test('is told to nobody where it is to be quiet', async () => {
+      expect(await change({ tells: false })).toMatchObject({ written: true, ...changes });
+      expect(await sent()).toEqual([]);
+    });
+
+    test('names who has copies without a proof', async () => {
+      const alpha = (await members.byOrganisation(house.db, 'Alpha'))?.id ?? '';
+      await addContact(house, { project: 'orbit' }, alpha, { address: gina.address, name: null, certificate: gina.public });
+      await sent();
+      const vouched = [{ organisation: 'Alpha', address: gina.address }];
+      expect(await change({ dryRun: true })).toMatchObject({ contacts: 0, vouched });
+    });
   });
 });

@@ -45,6 +45,9 @@ eachEngine((engine) => {
         renewed: 0,
         waiting: 0,
         unchanged: 0,
+        vouched: [],
+        putOnLists: [],
+        putIntoGroups: [],
         renewals: [],
         problems: [],
       });
@@ -87,6 +90,9 @@ eachEngine((engine) => {
           renewed: 0,
           waiting: 0,
           unchanged: 2,
+          vouched: [],
+          putOnLists: [],
+          putIntoGroups: [],
           renewals: [],
           problems: [],
         });
