@@ -15,7 +15,7 @@ import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import { portions } from '../store/rows.ts';
-import type { Certificate, Contact, NewMember } from '../store/schema.ts';
+import type { Certificate, Contact, Member, NewMember } from '../store/schema.ts';
 import { type Asking, ask, mustLast, prepareAsking } from './asking.ts';
 import { startedAnew } from './enter.ts';
 import { type RosterProblem, readEntries } from './entries.ts';
@@ -146,8 +146,8 @@ export async function importRoster(
     tell,
   );
   const wrong = !leaveOut && given.length + read.problems.length + prepared.problems.length > 0;
-  const called = callable([...known.values()]);
-  const named = prepared.entries.flatMap(({ organisation }) => called(organisation)?.id ?? []);
+  const called = callable([...before.members.values()]);
+  const named = prepared.entries.flatMap(({ organisation }) => called(organisation) ?? []);
   const plan = leaveOut ? planRest : planImport;
   const told = tell && !dryRun && !wrong ? plan(before, prepared.entries, activate !== null) : null;
   const tells = tell && told && (leaveOut || told.problems.length === 0);
@@ -156,8 +156,13 @@ export async function importRoster(
     await certificates.lockHolders(tx);
     await recipients.lockExternal(tx);
     // As any move that changes one of them, before anything else of his.
-    if (!dryRun) await members.lockAll(tx, named);
+    if (!dryRun)
+      await members.lockAll(
+        tx,
+        named.map(({ id }) => id),
+      );
     const standing = await standingOf(tx);
+    mustBeAsRead(named, standing);
     const planned = plan(standing, prepared.entries, activate !== null);
     const found = [...given, ...read.problems, ...prepared.problems, ...planned.problems];
     found.sort((a, b) => (a.entry ?? -1) - (b.entry ?? -1));
@@ -258,6 +263,18 @@ async function writeMails(
     progress('telling', mails.size, news.length);
   });
   return mails;
+}
+
+/** What was read, sealed and asked was for members in that state, and of that application. */
+function mustBeAsRead(
+  read: readonly Pick<Member, 'id' | 'organisation' | 'state' | 'round'>[],
+  { members: there }: Standing,
+): void {
+  const now = new Map([...there.values()].map((member) => [member.id, member]));
+  for (const { id, state, round, organisation } of read) {
+    const member = now.get(id);
+    if (member?.state !== state || member.round !== round) throw changedMeanwhile({ organisation });
+  }
 }
 
 function changedMeanwhile({ organisation }: Pick<Step, 'organisation'>): Refusal {
