@@ -3,7 +3,7 @@ import type { Renewal } from '../pgp/renewal.ts';
 import type { MemberWithContacts } from '../store/members.ts';
 import type { Certificate, Contact, List, Member } from '../store/schema.ts';
 import type { RosterProblem } from './entries.ts';
-import { isCandidate } from './state.ts';
+import { isCandidate, isOut } from './state.ts';
 
 /** A certificate that was read. */
 export interface ReadCertificate {
@@ -190,7 +190,12 @@ function planEntry(
   const adds = fresh.lists.length + fresh.groups.length + fresh.contacts.length > 0;
   const vouched = activate ? unproved(entry, member) : [];
   const state = member?.state ?? 'applied';
-  const problems = [...lists.problems, ...contacts.problems, ...takenRenewals(standing, entry.index, renewals)];
+  const problems = [
+    ...lists.problems,
+    ...contacts.problems,
+    ...takenRenewals(standing, entry.index, renewals),
+    ...retiredOf(entry, isOut(state) ? undefined : member),
+  ];
   const tell = (problem: string) => problems.push({ entry: entry.index, address: null, problem });
   if (state === 'active' && adds && !activate)
     tell(`"${entry.organisation}" is active: what is added counts at once, so it needs activation with a reason`);
@@ -229,8 +234,17 @@ function unnamed({ contacts, renewals }: PreparedEntry, member: MemberWithContac
 /** Of the contacts that it names, with their own certificates. */
 function unproved({ renewals }: PreparedEntry, member: MemberWithContacts | undefined): Step['vouched'] {
   const named = new Set(renewals.map(({ address }) => address));
-  const waiting = (member?.contacts ?? []).filter(({ address, proved_at }) => proved_at === null && named.has(address));
+  const waiting = (member?.contacts ?? []).filter(
+    ({ address, active, proved_at }) => active === 1 && proved_at === null && named.has(address),
+  );
   return waiting.map(({ id, address }) => ({ id, address }));
+}
+
+/** Whom it names, and a person has retired: an import brings nobody back. */
+function retiredOf({ index, contacts, renewals }: PreparedEntry, member: MemberWithContacts | undefined): RosterProblem[] {
+  const named = new Set([...contacts, ...renewals].map(({ address }) => address));
+  const retired = (member?.contacts ?? []).filter(({ address, active }) => active === 0 && named.has(address));
+  return retired.map(({ address }) => ({ entry: index, address, problem: `${address} is retired: reinstate him first` }));
 }
 
 function planLists({ lists }: Standing, entry: PreparedEntry): { ids: string[]; problems: RosterProblem[] } {

@@ -33,6 +33,18 @@ eachEngine((engine) => {
       answers: CRITERIA.map(({ id }) => ({ criterion: id, answer: 'Yes.', evidence: null })),
     });
 
+  test('an import brings no retired contact back: that is said', async () => {
+    await importRoster(house, entries(), ACTIVATE);
+    const { id } = (await contacts.byAddress(house.db, red.address)) ?? { id: '' };
+    await house.db.updateTable('contacts').set({ active: 0, proved_at: null }).where('id', '=', id).execute();
+    for (const activate of [ACTIVATE.activate, null])
+      expect(await importRoster(house, entries(), { activate, dryRun: false })).toMatchObject({
+        ...{ written: false, vouched: [] },
+        problems: [{ address: red.address, problem: `${red.address} is retired: reinstate him first` }],
+      });
+    expect(await contacts.byId(house.db, id)).toMatchObject({ active: 0, proved_at: null });
+  });
+
   test('who is rejected while an import reads his certificate is no active member with nobody', async () => {
     const { id } = await applied();
     let rejected: Promise<unknown> | undefined;
