@@ -100,6 +100,7 @@ function headFault({ lines, hash }: Told, hashes: readonly string[]): Fault | un
 }
 
 function gap(seq: number, before: number): string {
+  if (seq === before + 2) return `line ${before + 1} is missing before it`;
   if (seq > before + 1) return `lines ${before + 1} to ${seq - 1} are missing before it`;
   return `its number is ${seq} where ${before + 1} was to come: it was moved or is there twice`;
 }
