@@ -65,20 +65,39 @@ function teller(options: Options): (moment: Moment) => Promise<void> {
       day = at.slice(0, 10);
       process.stdout.write(`\n${WEEKDAYS[new Date(at).getUTCDay()]} ${day}\n`);
     }
-    process.stdout.write(`  ${at.slice(11, 19)}  ${event.padEnd(36)} ${detail}\n`);
+    const [first = '', ...more] = folded(detail);
+    const rest = more.map((line) => `${line.padStart(line.length + INDENT)}\n`);
+    process.stdout.write(`  ${at.slice(11, 19)}  ${event.padEnd(INDENT - 13)} ${first}\n${rest.join('')}`);
     if (!fast && process.stdout.isTTY) await pause(READING_MS);
   };
 }
 
-const TITLE = 'A vulnerability in orbit, from its report to the release, as a team lives it with Curfew. All times are UTC.';
+const TITLE = 'A vulnerability in orbit from its report to the retrospective, as a team lives it with Curfew. All times are UTC.';
+/** Columns: where the details begin, and how many they have. */
+const INDENT = 50;
+const WIDTH = 70;
+
+/** In lines of the width of the details, where their words let them. */
+function folded(detail: string): string[] {
+  const lines: string[] = [''];
+  for (const word of detail.split(' ')) {
+    const last = lines.at(-1) ?? '';
+    const longer = last === '' ? word : `${last} ${word}`;
+    if (last === '' || longer.length <= WIDTH) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 const WEEKDAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 
 function close(told: Told, { json }: Options, keep: string | null): void {
   if (json) return void process.stdout.write(`${JSON.stringify(told, null, 2)}\n`);
   const { accepted, refused, sent, sealed, forthcoming, public: published, early, lost, twice } = told.counts;
   process.stdout.write(
-    `\nmails in: ${accepted} accepted, ${refused} refused; mails out: ${sent}, ${sealed} sealed (each opened by its recipient's key alone), ` +
-      `${forthcoming} that a fix will come, ${published} public; early: ${early}, lost: ${lost}, twice: ${twice}\n`,
+    `\nmails in:  ${accepted} accepted, ${refused} refused\n` +
+      `mails out: ${sent}, ${sealed} sealed (each opened by its recipient's key alone), ${forthcoming} that a fix will come, ${published} public\n` +
+      `early: ${early}, lost: ${lost}, twice: ${twice}\n`,
   );
   if (keep !== null) process.stdout.write(`Left in ${keep}: mails/, keys/, timeline.json, data/\n`);
 }
