@@ -54,7 +54,8 @@ function isToProve({ state }: Member, { proved_at }: Contact, certificate: Certi
 
 /**
  * Takes a nonce that came back, signed with the certificate that it was sealed to: where that is the one that he has, he gets copies from
- * now on if his member does. When each active contact of a vetted member has proved his own, the member is `key_proved`.
+ * now on if his member does. When each active contact of a vetted member who has one has proved it, and anybody has, the
+ * member is `key_proved`.
  * Throws Refusal('invalid') where it is none of his, or is too old.
  */
 export async function takeProof(
@@ -92,10 +93,14 @@ export async function takeProof(
   });
 }
 
+/** Each active contact has proved the certificate that he has; and there is one. */
 async function everybodyProved(db: Db, memberId: string): Promise<boolean> {
+  let proved = 0;
   for (const contact of await contacts.ofMember(db, memberId)) {
     const certificate = contact.active === 1 ? await certificates.current(db, contact.id) : undefined;
-    if (certificate && !(await admission.provedCertificates(db, contact.id)).has(certificate.id)) return false;
+    if (!certificate) continue;
+    if (!(await admission.provedCertificates(db, contact.id)).has(certificate.id)) return false;
+    proved++;
   }
-  return true;
+  return proved > 0;
 }

@@ -7,9 +7,10 @@ import { decide } from '../../src/roster/admission.ts';
 import { type AdmissionRules, apply } from '../../src/roster/apply.ts';
 import { addContact, retireCertificate } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
+import { addMember } from '../../src/roster/enter.ts';
 import { checkMember } from '../../src/roster/expiry.ts';
 import { importRoster } from '../../src/roster/import.ts';
-import { askForProof } from '../../src/roster/prove.ts';
+import { askForProof, takeProof } from '../../src/roster/prove.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as members from '../../src/store/members.ts';
@@ -109,6 +110,20 @@ eachEngine((engine) => {
     expect(addresses).toEqual([greg.address]);
     await prove(greg, texts);
     await expect(askForProof(house, RULES, memberId)).rejects.toMatchObject({ reason: 'conflict' });
+  });
+
+  test.each(['contact', 'certificate'] as const)('a proof that comes when its %s is retired proves nobody', async (what) => {
+    const { id } = await addMember(house, { organisation: 'Gamma', product: null, lists: [] });
+    await put(id, 'vetted');
+    await add(id, greg);
+    const { texts } = await sent(greg);
+    const { id: contactId = '' } = (await contacts.byAddress(house.db, greg.address)) ?? {};
+    const { id: certificateId = '' } = (await certificates.current(house.db, contactId)) ?? {};
+    if (what === 'contact') await contacts.setActive(house.db, contactId, false);
+    else await certificates.retire(house.db, certificateId);
+    const nonce = /^prove (\S+)/m.exec(texts.join('\n'))?.[1] ?? 'none';
+    await takeProof(house, RULES, { contactId, certificateId, nonce });
+    expect(await members.byId(house.db, id)).toMatchObject({ state: 'vetted' });
   });
 
   test('of a member who is activated, only those who have proved their keys have copies', async () => {
