@@ -1,4 +1,5 @@
 import { kinds } from '../post/kinds.ts';
+import { receives } from '../roster/state.ts';
 import type { Seams } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
@@ -13,6 +14,8 @@ import type { Post } from '../store/schema.ts';
  * Who is on the list is asked again in the same way.
  */
 
+/** Why a copy is held whose contact is retired or has not proved his key, or whose member gets nothing. */
+export const INACTIVE = 'not-active';
 /** Why a copy is held whose contact may not know of its case any more. */
 export const OUTSIDE = 'need-to-know';
 /** Why a copy is held whose contact is on its list no more, or has unsubscribed from it. */
@@ -45,6 +48,18 @@ export async function onListOf<Person extends { id: string }>(
   // The team has what goes through any list; what is for the people behind one, they alone.
   const reached = await contacts.reachedBy(db, ids, kind === 'owner' ? null : listId);
   return people.filter(({ id }) => reached.has(id));
+}
+
+/** Why a contact gets nothing of a post now, whatever his certificate is; null where he does. */
+export async function keptFrom(
+  db: Db,
+  post: Pick<Post, 'kind' | 'list_id' | 'case_id'>,
+  contactId: string,
+): Promise<typeof INACTIVE | typeof OUTSIDE | typeof OFF_LIST | null> {
+  const people = [...(await deliveries.sendingContacts(db, [contactId])).values()];
+  if (!people.some(({ active, memberState }) => active && receives(memberState))) return INACTIVE;
+  if ((await insidersOf(db, post.case_id, people)).length === 0) return OUTSIDE;
+  return (await onListOf(db, post, people)).length === 0 ? OFF_LIST : null;
 }
 
 /**

@@ -19,7 +19,7 @@ import * as lists from '../store/lists.ts';
 import type { Case, Delivery, List, Post } from '../store/schema.ts';
 import { type Composed, listFields, listHeaders, personalHeaders } from './compose.ts';
 import { PRIORITY } from './copies.ts';
-import { insidersOf, OFF_LIST, OUTSIDE, onListOf } from './need-to-know.ts';
+import { INACTIVE, insidersOf, OFF_LIST, OUTSIDE, onListOf } from './need-to-know.ts';
 
 /** A post, opened and composed, with all that its copies share. */
 export interface Opened {
@@ -75,7 +75,7 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
   const sealable: { copy: Delivery; certificate: Uint8Array }[] = [];
   for (const copy of copies) {
     const person = people.get(copy.contact_id ?? '');
-    if (!person?.active || !receives(person.memberState)) prepared.set(copy.id, { held: 'not-active' });
+    if (!person?.active || !receives(person.memberState)) prepared.set(copy.id, { held: INACTIVE });
     else if (!inside.has(person)) prepared.set(copy.id, { held: OUTSIDE });
     else if (!onList.has(person)) prepared.set(copy.id, { held: OFF_LIST });
     else if (person.certificate === null) prepared.set(copy.id, { held: 'no-certificate' });

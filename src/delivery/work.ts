@@ -10,16 +10,19 @@ import { kinds } from '../post/kinds.ts';
 import { asRefusal, Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
+import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import type { Settlement } from '../store/deliveries.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
+import * as members from '../store/members.ts';
 import * as minimalNotices from '../store/minimal-notices.ts';
 import * as posts from '../store/posts.ts';
 import type { Delivery, PostKind } from '../store/schema.ts';
 import { nextAttempt } from './backoff.ts';
 import { bounceSender } from './bounce.ts';
 import { PRIORITY } from './copies.ts';
+import { keptFrom, OFF_LIST, OUTSIDE } from './need-to-know.ts';
 import { openPost } from './opening.ts';
 import type { Outcome } from './outcome.ts';
 import { type Opened, type Prepared, prepare } from './prepare.ts';
@@ -150,7 +153,7 @@ async function settleCopy(
   const { db, clock } = seams;
   return db.transaction().execute(async (trx) => {
     const now = clock.now();
-    const late = settlement.state === 'held' && settlement.reason === 'stopped' && (await wasDecided(trx, copy));
+    const late = settlement.state === 'held' && (await isPast(trx, copy, settlement.reason));
     const settled = await deliveries.settle(trx, copy.id, lease, late ? interrupted(now) : settlement, now);
     if (!settled || settled.state === 'deferred') return settled;
     const { state, reason } = settled;
@@ -158,6 +161,18 @@ async function settleCopy(
     await record(trx, seams, { action: `delivery.${state}`, subject: `delivery:${copy.id}`, detail });
     return settled;
   });
+}
+
+/** Whether why a copy is to be held does not hold any more: whoever ended it has let go of what was held by then. */
+async function isPast(trx: Db, copy: Delivery, reason: string): Promise<boolean> {
+  if (reason === 'stopped') return wasDecided(trx, copy);
+  if ((reason !== OUTSIDE && reason !== OFF_LIST) || copy.contact_id === null) return false;
+  // As who changes one of them holds it until he has looked for what is held.
+  if (copy.case_id !== null) await cases.lock(trx, copy.case_id);
+  const contact = await contacts.byId(trx, copy.contact_id);
+  if (contact) await members.lock(trx, contact.member_id);
+  const post = await posts.byId(trx, copy.post_id);
+  return post !== undefined && (await keptFrom(trx, post, copy.contact_id)) === null;
 }
 
 /** Who accepts a post lets go of what is stopped by then, and who refuses it ends that: nothing may be stopped after him. */
@@ -234,6 +249,9 @@ async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo 
   if ('held' in mail) return { state: 'held', reason: mail.held, response: null };
   const barred = await standing(seams, opened, copy);
   if (barred) return barred;
+  // A batch takes its time, and he may have been removed or taken off the list since it was composed.
+  const kept = copy.contact_id === null ? null : await keptFrom(db, opened.post, copy.contact_id);
+  if (kept) return { state: 'held', reason: kept, response: null };
   const shut = await gateAnswer(seams, opened, copy);
   if (shut) return shut;
   if (!mayGo()) return interrupted(clock.now());

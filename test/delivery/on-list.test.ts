@@ -17,7 +17,7 @@ import * as members from '../../src/store/members.ts';
 import { arm, armed, caseOf, PATCH } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
-import { type Outbox, outbox } from './outbox.ts';
+import { OPTIONS, type Outbox, outbox } from './outbox.ts';
 
 const rules = { project: 'orbit', criteria: CRITERIA, terms: null };
 
@@ -157,6 +157,60 @@ eachEngine((engine) => {
       expect(await toMembers()).toEqual([]);
       expect(await dispatch(house, caseId, LISTS.distributors)).toMatchObject({ copies: 1 });
       expect(await toMembers()).toEqual([beta.address]);
+    });
+  });
+
+  describe('while his copy is in a batch', () => {
+    /** Does it when the relay is handed the copy before his. */
+    const meanwhile = async (what: () => Promise<unknown>) => {
+      box = outbox(house, { ...OPTIONS, connections: 1 });
+      await dispatch(house, caseId, LISTS.distributors);
+      const [alpha, beta] = house.members;
+      // One after the other, and his is the last.
+      await house.db.updateTable('deliveries').set({ priority: 9 }).where('contact_id', '=', alpha.contactId).execute();
+      let done = false;
+      box.answers = async ({ to }) => {
+        if (!done && to === beta.address) {
+          done = true;
+          expect(await copiesOf(alpha.contactId)).toEqual([{ state: 'leased', reason: null }]);
+          await what();
+        }
+        return { state: 'delivered', response: '250 ok' };
+      };
+      await box.drain();
+      return copiesOf(alpha.contactId);
+    };
+
+    test('who is removed gets nothing of it', async () => {
+      const removing = async () => {
+        for (const { contactId } of house.team.slice(0, 2)) await remove(house, rules, memberId, contactId, 'leaked');
+      };
+      expect(await meanwhile(removing)).toEqual([{ state: 'held', reason: 'not-active' }]);
+    });
+
+    test('nor does who is taken off the list', async () => {
+      const taken = () => changeMember(house, memberId, { lists: [] });
+      expect(await meanwhile(taken)).toEqual([{ state: 'held', reason: 'not-on-list' }]);
+    });
+
+    test('and who is put back on it has it then', async () => {
+      const [alpha] = house.members;
+      const box2 = outbox(house, { ...OPTIONS, connections: 1 });
+      await dispatch(house, caseId, LISTS.distributors);
+      await house.db.updateTable('deliveries').set({ priority: 9 }).where('contact_id', '=', alpha.contactId).execute();
+      await changeMember(house, memberId, { lists: [] });
+      let back = false;
+      box2.answers = async ({ to }) => {
+        // It was composed without him by now, and is not settled.
+        if (!back && to === house.members[1].address) {
+          back = true;
+          await changeMember(house, memberId, { lists: [LISTS.distributors] });
+        }
+        return { state: 'delivered', response: '250 ok' };
+      };
+      await box2.drain();
+      expect(back).toBe(true);
+      expect(await copiesOf(alpha.contactId)).toEqual([{ state: 'delivered', reason: null }]);
     });
   });
 });
