@@ -99,7 +99,7 @@ export function asFound(member: MemberWithContacts): MemberWithContacts {
 
 /**
  * What an import would do, and why it may not. It adds; it never changes or removes what is there: names and products
- * stay, another certificate for a contact is refused, and so is touching a member who is on hold, suspended or removed. Anybody may
+ * stay, another certificate for a contact is refused, and so is adding to a member who is on hold, suspended or removed. Anybody may
  * apply under any name: who is on the way in is added to only where the file names each of his contacts, and in the place of who was
  * rejected, also under a name that reads the same, it begins anew. Only a certificate that is there takes up what its owner signed since, whatever state he is in; by which another
  * key would be encrypted to waits for a person.
@@ -188,8 +188,11 @@ function planEntry(
     contacts: contacts.fresh,
   };
   const adds = fresh.lists.length + fresh.groups.length + fresh.contacts.length > 0;
-  const vouched = activate ? unproved(entry, member) : [];
   const state = member?.state ?? 'applied';
+  // Of whom it says nothing new: he stays held or suspended, and keeps nobody else out of the same file.
+  const stays = (state === 'key_hold' || state === 'suspended') && !adds;
+  const activates = activate && !stays;
+  const vouched = activates ? unproved(entry, member) : [];
   const problems = [
     ...lists.problems,
     ...contacts.problems,
@@ -205,7 +208,7 @@ function planEntry(
       `"${entry.organisation}" has applied with ${others.join(', ')}, who ${others.length === 1 ? 'is' : 'are'} not in this roster: judge or reject that application first`,
     );
   const again = state === 'rejected' && (adds || activate || member?.organisation !== entry.organisation);
-  if (state !== 'active' && !isCandidate(state) && !again && (adds || activate))
+  if (state !== 'active' && !isCandidate(state) && !again && (adds || activates))
     tell(
       `"${entry.organisation}" is in the state ${state}: an import changes nothing about that${state === 'removed' ? ', it has to apply again' : ''}`,
     );
@@ -217,7 +220,7 @@ function planEntry(
       ...fresh,
       renewals,
       vouched,
-      activate: activate && (state !== 'active' || adds || vouched.length > 0),
+      activate: activates && (state !== 'active' || adds || vouched.length > 0),
       again,
     },
     problems,

@@ -64,4 +64,21 @@ eachEngine((engine) => {
     expect(await importRoster(house, entries(), ACTIVATE)).toMatchObject({ written: true, activated: 1 });
     expect((await contacts.activeOfList(house.db, 'distributors')).map(({ address }) => address)).toContain(red.address);
   });
+
+  test.each(['key_hold', 'suspended'] as const)(
+    'a %s member of whom a file says nothing new keeps nobody out of it',
+    async (state) => {
+      await house.db.updateTable('members').set({ state }).where('organisation', '=', 'Beta').execute();
+      const [, { address, public: certificate }] = house.members;
+      const beta = { organisation: 'Beta', lists: [LISTS.distributors], contacts: [{ address, certificate }] };
+      expect(await importRoster(house, [beta, ...entries()], ACTIVATE)).toMatchObject({
+        written: true,
+        activated: 1,
+        unchanged: 1,
+      });
+      expect(await members.byOrganisation(house.db, 'Beta')).toMatchObject({ state });
+      const more = await importRoster(house, [{ ...beta, lists: [LISTS.security] }], ACTIVATE);
+      expect(more.problems).toMatchObject([{ problem: expect.stringContaining(`is in the state ${state}`) }]);
+    },
+  );
 });

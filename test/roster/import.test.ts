@@ -322,7 +322,8 @@ eachEngine((engine) => {
       await take(db, roster);
       const { id } = (await members.byOrganisation(db, 'Alpha')) ?? { id: '' };
       await members.setState(db, id, { from: 'applied', to: state, reason: 'a reason', now: NOW });
-      expect((await take(db, roster, ACTIVATE)).problems).toMatchObject([
+      const more = [await entry('Alpha', 'a@alpha.example', 'b@alpha.example')];
+      expect((await take(db, more, ACTIVATE)).problems).toMatchObject([
         { problem: expect.stringContaining(`is in the state ${state}`) },
       ]);
       expect(await take(db, roster)).toMatchObject({ written: true, unchanged: 1 });
