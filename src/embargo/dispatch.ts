@@ -148,8 +148,15 @@ async function withoutCopy(
   const who = inside.length < active.length ? 'Everybody who may know of it' : 'Everybody';
   throw new Refusal(
     'conflict',
-    `${who} on ${list.address} was sent this at ${last}, and nothing changed since${withoutProof(unproved)}`,
+    `${who} on ${list.address} was sent this at ${last}, and nothing changed since${stillHeld(inside, sent)}${withoutProof(unproved)}`,
   );
+}
+
+/** Whose copies wait for a person, or for his certificate. */
+function stillHeld(people: readonly ListContact[], sent: Awaited<ReturnType<typeof deliveries.ofBundle>>): string {
+  const held = new Set(sent.filter(({ state }) => state === 'held').map(({ contact_id }) => contact_id));
+  const addresses = people.filter(({ id }) => held.has(id)).map(({ address }) => address);
+  return addresses.length === 0 ? '' : `; copies are held of: ${addresses.join(', ')}`;
 }
 
 /** Said with a refusal, as nothing else tells of them then. */

@@ -212,5 +212,15 @@ eachEngine((engine) => {
       expect(back).toBe(true);
       expect(await copiesOf(alpha.contactId)).toEqual([{ state: 'delivered', reason: null }]);
     });
+
+    test('and whose copy is held is named where nobody else is left to dispatch to', async () => {
+      const [alpha] = house.members;
+      const id = (await certificates.current(house.db, alpha.contactId))?.id ?? '';
+      await certificates.retire(house.db, id);
+      await dispatch(house, caseId, LISTS.distributors);
+      await box.drain();
+      const said = expect.stringContaining(`; copies are held of: ${alpha.address}`);
+      await expect(dispatch(house, caseId, LISTS.distributors)).rejects.toMatchObject({ reason: 'conflict', message: said });
+    });
   });
 });
