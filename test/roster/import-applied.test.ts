@@ -135,9 +135,14 @@ eachEngine((engine) => {
       expect(refused).toMatchObject({ written: false, problems: [{ problem: expect.stringContaining('ends within 14 days') }] });
       await importRoster(house, [entry(LISTS.distributors, [rightful, greg])], { ...APPLY, ...tell });
       const mails = await outbox(house).drain();
-      expect(mails.map(({ to }) => to)).toEqual([greg.address]);
-      const { entity } = await openCopy(mails[0]?.raw ?? Buffer.of(), greg, undefined, house.clock.now());
-      const nonce = /^prove (\S+)/m.exec(viewOf(parseEntity(entity)).text)?.[1] ?? '';
+      const nonces: (string | undefined)[] = [];
+      for (const { to, raw } of mails) {
+        const { entity } = await openCopy(raw, to === greg.address ? greg : rightful, undefined, house.clock.now());
+        const asked = /^prove (\S+)/m.exec(viewOf(parseEntity(entity)).text)?.[1];
+        if (asked !== undefined) nonces.push(to === greg.address ? asked : undefined);
+      }
+      expect(nonces).toEqual([expect.any(String)]);
+      const nonce = nonces[0] ?? '';
       const { id: contactId = '' } = (await contacts.byAddress(house.db, greg.address)) ?? {};
       const { id: certificateId = '' } = (await certificates.current(house.db, contactId)) ?? {};
       await takeProof(house, { project: 'orbit' }, { contactId, certificateId, nonce });

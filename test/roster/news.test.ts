@@ -32,7 +32,8 @@ eachEngine((engine) => {
     for (const { to, raw } of await outbox(house).drain()) {
       const reader = readers.find(({ address }) => address === to);
       const words = reader ? (await openCopy(raw, reader, undefined, house.clock.now())).entity.toString() : 'unread';
-      subjects[to] = [...(subjects[to] ?? []), /^Subject: (.*)\r$/m.exec(words)?.[1] ?? words];
+      // Of what is due at one instant nobody says which goes first.
+      subjects[to] = [...(subjects[to] ?? []), /^Subject: (.*)\r$/m.exec(words)?.[1] ?? words].sort();
     }
     return subjects;
   };
