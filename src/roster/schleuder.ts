@@ -33,13 +33,14 @@ export async function importSchleuder(
 ): Promise<SchleuderReport> {
   await listsWithMembers(seams.db, [...new Set(subscriptions.map(({ to }) => to))]);
   const found = subscribersOf(subscriptions, organisations);
-  const known = await withoutWider(seams, found.subscribers);
+  const staying = await withoutSuspended(seams, found.subscribers);
+  const known = await withoutWider(seams, staying.subscribers);
   const copies = await withOneCopy(seams, known.subscribers);
   const entries = entriesOf(copies.subscribers);
   const listening = listenFor(seams.pgp);
   const report = await importRoster({ ...seams, pgp: listening.pgp }, entries, { ...options, leaveOut: true });
   const { problems: _none, leftOut = [], ...rest } = report;
-  const out = [...found.leftOut, ...known.leftOut, ...copies.leftOut, ...remarksOn(entries, leftOut)];
+  const out = [...found.leftOut, ...staying.leftOut, ...known.leftOut, ...copies.leftOut, ...remarksOn(entries, leftOut)];
   const gone = new Set(out.map(({ address }) => address));
   const unnamed = copies.subscribers.flatMap((one) => {
     const named = listening.addresses.get(one.fingerprint);
@@ -50,6 +51,25 @@ export async function importSchleuder(
 
 function notNamed({ address, fingerprint }: Subscriber): Remark {
   return { list: null, address, remark: `the certificate ${fingerprint} does not name that address: is it his?` };
+}
+
+/** He stays as he is, whatever his home says. */
+async function withoutSuspended(
+  { db }: Local,
+  subscribers: readonly Subscriber[],
+): Promise<{ subscribers: Subscriber[]; leftOut: Remark[] }> {
+  const suspended = new Set(
+    (await members.named(db)).flatMap(({ organisation, state }) => (state === 'suspended' ? [organisation] : [])),
+  );
+  const stays = ({ organisation }: Subscriber) => suspended.has(organisation);
+  return {
+    subscribers: subscribers.filter((one) => !stays(one)),
+    leftOut: subscribers.filter(stays).map(({ address, organisation }) => ({
+      list: null,
+      address,
+      remark: `"${organisation}" is in the state suspended: an import changes nothing about that`,
+    })),
+  };
 }
 
 /** A member who is there, on other lists: whoever is added would get those as well, or he these. */
