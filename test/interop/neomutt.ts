@@ -23,7 +23,7 @@ export interface Reader {
   close(): Promise<void>;
 }
 
-const SIZE = { columns: 120, lines: 50 };
+const SIZE = { columns: 120, lines: 60 };
 /** Until a screen is there that is waited for. */
 const PATIENCE = 30_000;
 const STEP = 100;
