@@ -9,11 +9,11 @@ import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
-import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
-import type { Case, List, NewPost, Post } from '../store/schema.ts';
+import type { Case, NewPost, Post } from '../store/schema.ts';
 import { detailsOf } from './describe.ts';
+import { keeperOf, secretsOf } from './keeper.ts';
 import { alert } from './people.ts';
 import { handlersOf } from './remind.ts';
 import { archiveText, type Entry, type Named, wordsOf } from './sanitise.ts';
@@ -81,18 +81,12 @@ async function done(
 }
 
 async function sealed(seams: Seams, about: Case, kind: 'retrospective' | 'archive', text: string): Promise<NewPost> {
-  return writeNotice(seams, await keeperOf(seams, about), { kind, caseId: about.id }, Buffer.from(text));
+  return writeNotice(seams, await keeperOf(seams.db, about), { kind, caseId: about.id }, Buffer.from(text));
 }
 
-async function keeperOf({ db }: Pick<Seams, 'db'>, about: Pick<Case, 'id' | 'list_id'>): Promise<List> {
-  const list = await lists.byId(db, about.list_id);
-  if (!list) throw new Error(`the list of ${about.id} is gone`);
-  return list;
-}
-
-function secretsOf({ keyring }: Seams, list: List): Uint8Array[] {
-  const secrets = keyring.family(list.fingerprint).map(({ secret }) => secret);
-  if (secrets.length === 0) throw new Refusal('not-ready', undefined, `there is no key for ${list.address}`);
+async function mustOpen(seams: Seams, listId: string): Promise<Uint8Array[]> {
+  const secrets = await secretsOf(seams, listId);
+  if (secrets.length === 0) throw new Refusal('not-ready', undefined, `there is no key for the list ${listId}`);
   return secrets;
 }
 
@@ -100,7 +94,7 @@ function secretsOf({ keyring }: Seams, list: List): Uint8Array[] {
 export async function writingsOf(seams: Seams, about: Case, kind: 'retrospective' | 'archive'): Promise<Writing[]> {
   const found = await posts.ofKind(seams.db, about.id, kind);
   if (found.length === 0) return [];
-  const secrets = secretsOf(seams, await keeperOf(seams, about));
+  const secrets = await mustOpen(seams, about.list_id);
   return Promise.all(
     found.map(async ({ content, received_at }) => ({
       at: received_at,
@@ -136,9 +130,7 @@ async function threadOf(seams: Seams, about: Case): Promise<string> {
 
 async function readPost(seams: Seams, post: Post) {
   const { db, pgp } = seams;
-  const list = await lists.byId(db, post.list_id);
-  if (!list) throw new Error(`the list of the post ${post.id} is gone`);
-  const secrets = secretsOf(seams, list);
+  const secrets = await mustOpen(seams, post.list_id);
   const raw = await pgp.reopen(post.content, secrets);
   const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);
   const opened = await pgp.open({ raw, secrets, at: post.received_at }, lookup);

@@ -6,20 +6,17 @@ import { writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
-import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { Case } from '../store/schema.ts';
 import { checkDetails, Details, noDetails, readDetails, scored } from './details.ts';
+import { keeperOf, secretsOf } from './keeper.ts';
 import { caseFor } from './step.ts';
 
 /** What is known of a case, opened; it lives in memory for the time of one move. Throws `cannot-open`, `not-ready`. */
-export async function detailsOf(
-  { db, pgp, keyring }: Seams,
-  about: Pick<Case, 'id' | 'list_id' | 'details_post_id'>,
-): Promise<Details> {
+export async function detailsOf(seams: Seams, about: Pick<Case, 'id' | 'list_id' | 'details_post_id'>): Promise<Details> {
   if (about.details_post_id === null) return noDetails;
-  const list = await lists.byId(db, about.list_id);
-  const secrets = (list ? keyring.family(list.fingerprint) : []).map(({ secret }) => secret);
+  const { db, pgp } = seams;
+  const secrets = await secretsOf(seams, about.list_id);
   if (secrets.length === 0) throw new Refusal('not-ready', undefined, `there is no key for the list of ${about.id}`);
   const post = await posts.byId(db, about.details_post_id);
   if (!post) throw new Error(`the details of ${about.id} are gone`);
@@ -44,8 +41,7 @@ export async function describe(seams: Seams, caseId: string, fields: Partial<Det
   const details = { ...(await detailsOf(seams, seen)), ...fields };
   if (!Check(Details, details)) throw new Refusal('invalid', 'The details are not what they have to be');
   checkDetails(details);
-  const list = await lists.byId(db, seen.list_id);
-  if (!list) throw new Error(`the list of ${caseId} is gone`);
+  const list = await keeperOf(db, seen);
   const post = await writeNotice(seams, list, { kind: 'details', caseId }, Buffer.from(JSON.stringify(details)));
   const isScored = scored(details) !== null || details.override !== null;
   const to = {

@@ -23,6 +23,7 @@ import * as lists from '../store/lists.ts';
 import type { Case, List, PostKind } from '../store/schema.ts';
 import { reminderFacts } from './acknowledgements.ts';
 import { dueIn } from './clocks.ts';
+import { keeperOf } from './keeper.ts';
 import { type Step, stageOf } from './state.ts';
 import { actorOf, caseFor, type Taken, take } from './step.ts';
 
@@ -134,7 +135,7 @@ const rows: Readonly<Record<NoticeKind, Row>> = {
     step: 'notify',
     words: 'possible',
     plan: async (seams, seen, { text }) => {
-      const list = await listOf(seams, seen);
+      const list = await keeperOf(seams.db, seen);
       const content = noticeEntity(await writeForthcoming(seams, seen, text));
       const to = (await publicReaders(seams.db, seen)).map(({ address }): Reader => {
         return { addressee: { audience: 'public', address }, fingerprint: null };
@@ -241,12 +242,6 @@ export function shownOf({ letters, without }: Letters): Previewed {
   return { mails, without };
 }
 
-async function listOf({ db }: Seams, { id, list_id }: Case): Promise<List> {
-  const list = await lists.byId(db, list_id);
-  if (!list) throw new Error(`the list of ${id} is gone`);
-  return list;
-}
-
 export type Letters = Pick<Plan, 'letters' | 'without'>;
 
 /** Sealed where his certificate is known; else fixed words in clear, once a day, that say nothing but that there is an answer. */
@@ -255,7 +250,7 @@ export async function toReporter(seams: Seams, seen: Case, words: Notice): Promi
   const { reporter_address: address, reporter_certificate_id: certificateId } = seen;
   if (address === null || (await isUnanswerable(db, address)))
     return { letters: [], without: [{ address: address ?? '(the reporter)', why: 'no-address' }] };
-  const list = await listOf(seams, seen);
+  const list = await keeperOf(seams.db, seen);
   const certificate = certificateId === null ? undefined : await certificates.byId(db, certificateId);
   if (certificate) {
     const { id, fingerprint, data } = certificate;

@@ -6,11 +6,12 @@ import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local, Seams } from '../seams.ts';
 import * as caseTeams from '../store/case-teams.ts';
+import * as cases from '../store/cases.ts';
 import type { ListContact } from '../store/contacts.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
-import * as lists from '../store/lists.ts';
-import type { Case, List } from '../store/schema.ts';
+import type { Case } from '../store/schema.ts';
+import { keeperOf } from './keeper.ts';
 import { actorOf, take } from './step.ts';
 
 /** Who leads a case: whoever claims it, or whom an admin names. */
@@ -75,15 +76,10 @@ export async function askToLead(seams: Seams, caseId: string, next: string, expe
 
 /** A notice to people of the team about a case, not in the database yet. */
 export async function alert(seams: Seams, caseId: string, words: Notice): Promise<Written> {
-  const list = await intakeOf(seams.db, caseId);
+  const about = await cases.byId(seams.db, caseId);
+  if (!about) throw new Refusal('not-found', `There is no case ${caseId}`);
+  const list = await keeperOf(seams.db, about);
   return { list, post: await writeNotice(seams, list, { kind: 'alert', caseId }, noticeEntity(words)) };
-}
-
-async function intakeOf(db: Db, caseId: string): Promise<List> {
-  const row = await db.selectFrom('cases').select('list_id').where('id', '=', caseId).executeTakeFirst();
-  const list = row && (await lists.byId(db, row.list_id));
-  if (!list) throw new Refusal('not-found', `There is no case ${caseId}`);
-  return list;
 }
 
 /** He who was asked takes it over: from then on he is the lead. An admin may take a case over at any time, as when its lead is silent. */

@@ -1,5 +1,6 @@
 import { record } from '../audit/record.ts';
 import { LEAK_DECISION } from '../cases/clocks.ts';
+import { keeperOf } from '../cases/keeper.ts';
 import { alert } from '../cases/people.ts';
 import { everybodyFor } from '../cases/remind.ts';
 import type { Step } from '../cases/state.ts';
@@ -11,11 +12,9 @@ import { caseAside, withdrawnNote } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
-import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
-import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
-import type { Case, List, NewPost } from '../store/schema.ts';
+import type { Case, NewPost } from '../store/schema.ts';
 import { scheduleHash } from './bundle.ts';
 import { bundled, change } from './change.ts';
 import { channelsOf, draftEntity } from './contents.ts';
@@ -179,10 +178,4 @@ async function atOnce(seams: Seams, seen: Case, now: Instant): Promise<Partial<C
 async function leakedTo(seams: Seams, about: Case, how: 'leaked' | 'public' | 'kept'): Promise<Outgoing[]> {
   const words = seams.words.leaked({ caseId: about.id, how });
   return toMembers(seams, about, { kind: 'leaked', words, priority: PRIORITY.member });
-}
-
-async function keeperOf(db: Db, about: Case): Promise<List> {
-  const list = await lists.byId(db, about.list_id);
-  if (!list) throw new Error(`the list of ${about.id} is gone`);
-  return list;
 }

@@ -1,4 +1,5 @@
 import { type Details, readDetails } from '../cases/details.ts';
+import { secretsOf } from '../cases/keeper.ts';
 import { decodedBody, entityText, fieldText, fileName, parseEntity } from '../mail/message.ts';
 import { filePart } from '../mail/outgoing.ts';
 import { noticeEntity } from '../notices/write.ts';
@@ -6,7 +7,6 @@ import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
-import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { Case, Patch } from '../store/schema.ts';
 import { type Bundle, bundleHash, noteHash, type Part, patchSetHash, sha256 } from './bundle.ts';
@@ -73,9 +73,9 @@ export interface Parts {
 }
 
 /** Opens what there is. Throws `cannot-open` where the key of the case's list is not here. */
-export async function openParts({ db, pgp, keyring }: Seams, about: Case): Promise<Parts> {
-  const list = await lists.byId(db, about.list_id);
-  const secrets = (list ? keyring.family(list.fingerprint) : []).map(({ secret }) => secret);
+export async function openParts(seams: Seams, about: Case): Promise<Parts> {
+  const { db, pgp } = seams;
+  const secrets = await secretsOf(seams, about.list_id);
   if (secrets.length === 0) throw new Refusal('cannot-open', undefined, `there is no key for the list of ${about.id}`);
   const reopened = async (postId: string | null): Promise<Kept | null> => {
     const post = postId === null ? undefined : await posts.byId(db, postId);

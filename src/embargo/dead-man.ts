@@ -1,5 +1,6 @@
 import { record } from '../audit/record.ts';
 import { dueIn, policiesOf } from '../cases/clocks.ts';
+import { keeperOf } from '../cases/keeper.ts';
 import { everybodyFor, tellOnce } from '../cases/remind.ts';
 import { overdueSince, pageOf } from '../cases/reminders.ts';
 import { deedOf, moved } from '../cases/step.ts';
@@ -123,10 +124,10 @@ export async function endLongest(seams: Seams, log: Log): Promise<boolean> {
 const UNSET =
   'Its longest embargo has ended, and no release is set. Set the instant and the text, and have two people approve them.';
 
-async function publishMinimal(seams: Seams, { id, list_id, received_at }: Case, ended: Instant): Promise<boolean> {
+async function publishMinimal(seams: Seams, about: Case, ended: Instant): Promise<boolean> {
   const { db, clock, project } = seams;
-  const keeper = await lists.byId(db, list_id);
-  if (!keeper) throw new Error(`the list of ${id} is gone`);
+  const { id, received_at } = about;
+  const keeper = await keeperOf(db, about);
   const facts = { project: project.name, since: received_at, endedAt: ended, ask: keeper.address };
   const post = await writeNotice(seams, keeper, { kind: 'minimal', caseId: id }, noticeEntity(minimal(facts)));
   const open = (await lists.all(db)).filter(({ role }) => role === 'public').map(({ address }) => address);

@@ -2,6 +2,7 @@ import { forthcomingMail } from '../advisories/text.ts';
 import { policiesOf } from '../cases/clocks.ts';
 import { detailsOf } from '../cases/describe.ts';
 import { ratingIn } from '../cases/details.ts';
+import { keeperOf } from '../cases/keeper.ts';
 import { actorOf, caseFor, take } from '../cases/step.ts';
 import { copyFor, PRIORITY } from '../delivery/copies.ts';
 import type { Notice } from '../notices/templates.ts';
@@ -64,9 +65,7 @@ export async function draftForthcoming(
   const seen = await caseFor(db, seams, caseId, 'notify', expected);
   const notice = await writeForthcoming(seams, seen, mitigation);
   if ((await publicReaders(db, seen)).length === 0) throw new Refusal('conflict', NOBODY);
-  const list = await lists.byId(db, seen.list_id);
-  if (!list) throw new Error(`the list of ${caseId} is gone`);
-  const post = await writeNotice(seams, list, { kind: 'forthcoming', caseId }, noticeEntity(notice));
+  const post = await writeNotice(seams, await keeperOf(db, seen), { kind: 'forthcoming', caseId }, noticeEntity(notice));
   const of = { caseId, releaseAt: seen.release_at ?? 0, postId: post.id, digest: post.digest };
   const hash = forthcomingHash(of);
   const changed = await take(seams, caseId, { step: 'notify', expected: seen.revision }, async (trx) => {

@@ -1,5 +1,6 @@
 import type { Advisory } from '../advisories/advisory.ts';
 import { record } from '../audit/record.ts';
+import { keeperOf } from '../cases/keeper.ts';
 import { type Instant, toIso } from '../clock.ts';
 import { type Addressee, copyFor, PRIORITY } from '../delivery/copies.ts';
 import { when } from '../notices/templates.ts';
@@ -74,8 +75,7 @@ export async function release(seams: Seams, caseId: string): Promise<Case> {
 /** All that goes out, in its order: the lists of the project, external addresses, the reporter, the members; and what the pages say. */
 async function compose(seams: Seams, about: Case, contents: Contents, now: Instant) {
   const { db, project } = seams;
-  const keeper = await lists.byId(db, about.list_id);
-  if (!keeper) throw new Error(`the list of ${about.id} is gone`);
+  const keeper = await keeperOf(db, about);
   const publishing = publishingOf(about.id, now, contents);
   const published = await publicPost(seams, about, keeper, { ...contents, kind: 'subscriber' });
   const external = (await hasExternal(db, about))

@@ -1,5 +1,6 @@
 import { record } from '../audit/record.ts';
-import { type Clocked, isOut, judge } from '../cases/clocks.ts';
+import { type Clocked, isOut, judge, namesOf } from '../cases/clocks.ts';
+import { keeperOf } from '../cases/keeper.ts';
 import { actorOf, caseFor } from '../cases/step.ts';
 import { type Instant, newId, toIso } from '../clock.ts';
 import { baseName } from '../mail/outgoing.ts';
@@ -10,7 +11,7 @@ import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
-import type { Case, List, NewPost } from '../store/schema.ts';
+import type { Case, NewPost } from '../store/schema.ts';
 import { scheduleHash, sha256 } from './bundle.ts';
 import { bundled, change } from './change.ts';
 import { type Draft, draftEntity, patchEntity } from './contents.ts';
@@ -57,7 +58,7 @@ export async function schedule(seams: Seams, caseId: string, wish: Schedule, exp
   const { subject, text } = wish;
   if ((subject === undefined) !== (text === undefined)) throw new Refusal('invalid', 'A text for the public needs its subject');
   const draft = subject !== undefined && text !== undefined ? await draftPost(seams, seen, { subject, text }) : null;
-  const plan = { caseId, id: newId(clock), releaseAt, channels, policies: policies?.split(' ') ?? project.usual };
+  const plan = { caseId, id: newId(clock), releaseAt, channels, policies: namesOf({ policies }, project.usual) };
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     if (draft) await posts.insert(trx, draft);
@@ -102,7 +103,7 @@ export async function setText(seams: Seams, caseId: string, text: Draft, expecte
 async function draftPost(seams: Seams, about: Case, draft: Draft): Promise<NewPost> {
   if (draft.subject.trim() === '' || draft.text.trim() === '')
     throw new Refusal('invalid', 'The public text and its subject must not be empty');
-  return writeNotice(seams, await listOf(seams.db, about), { kind: 'draft', caseId: about.id }, draftEntity(draft));
+  return writeNotice(seams, await keeperOf(seams.db, about), { kind: 'draft', caseId: about.id }, draftEntity(draft));
 }
 
 /** Names with spaces between; null for those of the project. */
@@ -150,7 +151,7 @@ export async function addPatch(
   const { db, clock, keyring, pgp } = seams;
   const seen = await caseFor(db, seams, caseId, 'patch', expected);
   if (file.bytes.length === 0) throw new Refusal('invalid', 'The patch is empty');
-  const list = await listOf(db, seen);
+  const list = await keeperOf(db, seen);
   const key = keyring.find(list.fingerprint);
   if (!key) throw new Error(`there is no key for ${list.address}`);
   const patch = { id: newId(clock), name: baseName(file.name), sha256: sha256(file.bytes) };
@@ -190,10 +191,4 @@ export async function withdrawPatch(seams: Seams, caseId: string, patchId: strin
     await record(trx, seams, bundled('case.withdraw-patch', next, { patch: patchId }));
     return next;
   });
-}
-
-async function listOf(db: Db, about: Case): Promise<List> {
-  const list = await lists.byId(db, about.list_id);
-  if (!list) throw new Error(`the list of ${about.id} is gone`);
-  return list;
 }

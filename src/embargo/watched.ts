@@ -1,4 +1,5 @@
 import { readDetails } from '../cases/details.ts';
+import { secretsOf } from '../cases/keeper.ts';
 import { HOUR, type Instant } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { decodedBody, entityText, fileName, leaves, parseEntity } from '../mail/message.ts';
@@ -6,7 +7,6 @@ import { samples, type Words } from '../notices/words.ts';
 import { asRefusal, Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as embargoed from '../store/embargoed.ts';
-import * as lists from '../store/lists.ts';
 import type { PostKind } from '../store/schema.ts';
 import type { Piece } from './memory.ts';
 import type { Hit, Watched } from './recognise.ts';
@@ -111,11 +111,6 @@ function templates(words: Words): string[] {
   });
 }
 
-async function secretsFor({ db, keyring }: Pick<Seams, 'db' | 'keyring'>, listId: string): Promise<Uint8Array[]> {
-  const list = await lists.byId(db, listId);
-  return (list ? keyring.family(list.fingerprint) : []).map(({ secret }) => secret);
-}
-
 /** Of a post that the public has. One that cannot be opened counts as none. */
 async function textsOf(seams: Omit<Seams, 'watched'>, id: string): Promise<string[]> {
   const sealed = await embargoed.post(seams.db, id);
@@ -124,7 +119,7 @@ async function textsOf(seams: Omit<Seams, 'watched'>, id: string): Promise<strin
 }
 
 async function reopened(seams: Omit<Seams, 'watched'>, { content, listId }: embargoed.SealedPiece): Promise<Uint8Array> {
-  const secrets = await secretsFor(seams, listId);
+  const secrets = await secretsOf(seams, listId);
   if (secrets.length === 0) throw new Refusal('not-ready', undefined, 'the key of its list is not loaded');
   return seams.pgp.reopen(content, secrets);
 }
@@ -146,7 +141,7 @@ async function pieceOf(seams: Omit<Seams, 'watched'>, { id, caseId, what }: emba
   }
   if (what === 'draft') return { ...piece, mails: [kept] };
   // As it came: its own layers are still on.
-  const secrets = await secretsFor(seams, sealed.listId);
+  const secrets = await secretsOf(seams, sealed.listId);
   const opened = await pgp.open({ raw: kept, secrets, at: sealed.receivedAt }, async () => []);
   return { ...piece, texts: [opened.subject], mails: [opened.content, ...opened.aside] };
 }
