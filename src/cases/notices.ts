@@ -6,7 +6,8 @@ import { send, type Written } from '../delivery/send.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { channelsOf, openParts } from '../embargo/contents.ts';
 import { planDispatch } from '../embargo/dispatch.ts';
-import { publicReaders, writeForthcoming } from '../embargo/forthcoming.ts';
+import { writeForthcoming } from '../embargo/forthcoming.ts';
+import { publicReaders } from '../embargo/public-copies.ts';
 import { parseEntity } from '../mail/message.ts';
 import { viewOf } from '../mail/view.ts';
 import { clearReply, type Notice } from '../notices/templates.ts';
@@ -137,7 +138,7 @@ const rows: Readonly<Record<NoticeKind, Row>> = {
     plan: async (seams, seen, { text }) => {
       const list = await keeperOf(seams.db, seen);
       const content = noticeEntity(await writeForthcoming(seams, seen, text));
-      const to = (await publicReaders(seams.db, seen)).map(({ address }): Reader => {
+      const to = (await publicReaders(seams.db, channelsOf(seen))).map(({ address }): Reader => {
         return { addressee: { audience: 'public', address }, fingerprint: null };
       });
       return { letters: [{ list, kind: 'forthcoming', content, to }], without: [], to: {} };

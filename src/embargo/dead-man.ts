@@ -22,7 +22,7 @@ import type { Case } from '../store/schema.ts';
 import { isTrusted } from './clock-watch.ts';
 import { channelsOf } from './contents.ts';
 import { approvers, PEOPLE } from './gate.ts';
-import { publicCopies } from './release.ts';
+import { publicCopies } from './public-copies.ts';
 
 /*
  * What becomes of a case whose people have fallen silent (PROCESS §2). `publish_approved`: at the instant, a text that two people

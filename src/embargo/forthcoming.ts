@@ -4,7 +4,6 @@ import { detailsOf } from '../cases/describe.ts';
 import { ratingIn } from '../cases/details.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { actorOf, caseFor, take } from '../cases/step.ts';
-import { copyFor, PRIORITY } from '../delivery/copies.ts';
 import type { Notice } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
@@ -12,12 +11,11 @@ import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
-import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
-import * as recipients from '../store/recipients.ts';
-import type { Case, List, NewDelivery } from '../store/schema.ts';
+import type { Case } from '../store/schema.ts';
 import { channelsOf, openParts } from './contents.ts';
 import { forthcomingGate, forthcomingHash } from './gate.ts';
+import { publicCopies, publicReaders } from './public-copies.ts';
 import { toldIn } from './telling.ts';
 
 /*
@@ -64,7 +62,7 @@ export async function draftForthcoming(
   if (personId === null) throw new Refusal('needs-person');
   const seen = await caseFor(db, seams, caseId, 'notify', expected);
   const notice = await writeForthcoming(seams, seen, mitigation);
-  if ((await publicReaders(db, seen)).length === 0) throw new Refusal('conflict', NOBODY);
+  if ((await publicReaders(db, channelsOf(seen))).length === 0) throw new Refusal('conflict', NOBODY);
   const post = await writeNotice(seams, await keeperOf(db, seen), { kind: 'forthcoming', caseId }, noticeEntity(notice));
   const of = { caseId, releaseAt: seen.release_at ?? 0, postId: post.id, digest: post.digest };
   const hash = forthcomingHash(of);
@@ -91,27 +89,8 @@ export async function sendForthcoming(trx: Db, seams: Pick<Seams, 'clock'>, seen
   // Whether the clock may be believed is asked for each copy when it goes.
   const answer = forthcomingGate({ case: seen, approvals, going: { postId: post.id, digest: post.digest }, trusted: true });
   if (!answer.open) throw new Refusal(answer.reason);
-  const about = { id: post.id, case_id: seen.id };
-  const copies = (await publicReaders(trx, seen)).map(({ list, address, isExternal }): NewDelivery => {
-    const priority = isExternal ? PRIORITY.external : PRIORITY.public;
-    return copyFor(seams.clock, { ...about, list }, { audience: 'public', address }, priority);
-  });
+  const copies = await publicCopies(seams, trx, seen, { post, to: ['subscriber', 'external'] });
   if (copies.length === 0) throw new Refusal('conflict', NOBODY);
   await deliveries.insertMany(trx, copies);
   return copies.length;
-}
-
-/** Who gets what is public of a case: those on its channels. */
-export async function publicReaders(
-  db: Db,
-  about: Pick<Case, 'channels'>,
-): Promise<{ list: List; address: string; isExternal: boolean }[]> {
-  const readers = [];
-  for (const channel of channelsOf(about)) {
-    const list = await lists.byAddress(db, channel);
-    if (!list) throw new Refusal('conflict', `The public list ${channel} is gone`);
-    for (const { address, kind } of await recipients.ofList(db, list.id))
-      readers.push({ list, address, isExternal: kind === 'external' });
-  }
-  return readers;
 }

@@ -2,7 +2,7 @@ import type { Advisory } from '../advisories/advisory.ts';
 import { record } from '../audit/record.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { type Instant, toIso } from '../clock.ts';
-import { type Addressee, copyFor, PRIORITY } from '../delivery/copies.ts';
+import { PRIORITY } from '../delivery/copies.ts';
 import { when } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { type Reason, Refusal } from '../refusal.ts';
@@ -11,14 +11,13 @@ import * as advisories from '../store/advisories.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
-import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
-import * as recipients from '../store/recipients.ts';
-import type { Case, List, NewDelivery, NewPost, Recipient } from '../store/schema.ts';
+import type { Case, List, Recipient } from '../store/schema.ts';
 import { isTrusted } from './clock-watch.ts';
 import { type Contents, channelsOf, openContents, patchEntity } from './contents.ts';
 import { gate } from './gate.ts';
 import { type Outgoing, toMembers, toReporter } from './outgoing.ts';
+import { publicCopies, publicReaders } from './public-copies.ts';
 import { advisoryOf, externalMail, publishingOf } from './published.ts';
 
 /**
@@ -112,40 +111,7 @@ async function publicPost(seams: Seams, about: Case, keeper: List, { draft, patc
 }
 
 async function hasExternal(db: Db, about: Case): Promise<boolean> {
-  for (const address of channelsOf(about)) {
-    const list = await lists.byAddress(db, address);
-    if (list && (await recipients.ofList(db, list.id)).some(({ kind }) => kind === 'external')) return true;
-  }
-  return false;
-}
-
-export interface ForPublic {
-  post: Pick<NewPost, 'id'>;
-  /** Whose copies. */
-  to: readonly Recipient['kind'][];
-  /** Those of the case, unless given. */
-  channels?: readonly string[];
-}
-
-/** A copy for each recipient of these kinds, channel by channel. Throws `conflict` where a list is gone. */
-export async function publicCopies(
-  { clock }: Pick<Seams, 'clock'>,
-  db: Db,
-  about: Pick<Case, 'id' | 'channels'>,
-  { post, to: wanted, channels = channelsOf(about) }: ForPublic,
-): Promise<NewDelivery[]> {
-  const copies: NewDelivery[] = [];
-  for (const address of channels) {
-    const list = await lists.byAddress(db, address);
-    if (!list) throw new Refusal('conflict', `The public list ${address} is gone`);
-    for (const { address: recipient, kind } of await recipients.ofList(db, list.id)) {
-      if (!wanted.includes(kind)) continue;
-      const priority = kind === 'external' ? PRIORITY.external : PRIORITY.public;
-      const to: Addressee = { audience: 'public', address: recipient };
-      copies.push(copyFor(clock, { id: post.id, case_id: about.id, list }, to, priority));
-    }
-  }
-  return copies;
+  return (await publicReaders(db, channelsOf(about))).some(({ kind }) => kind === 'external');
 }
 
 /** The row of what is public: in clear, as everybody may read it from now on. */

@@ -1,0 +1,46 @@
+import { copyFor, PRIORITY } from '../delivery/copies.ts';
+import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
+import type { Db } from '../store/database.ts';
+import * as lists from '../store/lists.ts';
+import * as recipients from '../store/recipients.ts';
+import type { Case, List, NewDelivery, NewPost, Recipient } from '../store/schema.ts';
+import { channelsOf } from './contents.ts';
+
+/** Somebody of the public, and the list that he is on. */
+export interface PublicReader extends Pick<Recipient, 'address' | 'kind'> {
+  list: List;
+}
+
+/** Who gets what is public through these lists, channel by channel. Throws Refusal('conflict') where a list is gone. */
+export async function publicReaders(db: Db, channels: readonly string[]): Promise<PublicReader[]> {
+  const readers: PublicReader[] = [];
+  for (const channel of channels) {
+    const list = await lists.byAddress(db, channel);
+    if (!list) throw new Refusal('conflict', `The public list ${channel} is gone`);
+    for (const { address, kind } of await recipients.ofList(db, list.id)) readers.push({ list, address, kind });
+  }
+  return readers;
+}
+
+export interface ForPublic {
+  post: Pick<NewPost, 'id'>;
+  /** Whose copies. */
+  to: readonly Recipient['kind'][];
+  /** Those of the case, unless given. */
+  channels?: readonly string[];
+}
+
+/** A copy for each reader of these kinds. Throws as `publicReaders`. */
+export async function publicCopies(
+  { clock }: Pick<Seams, 'clock'>,
+  db: Db,
+  about: Pick<Case, 'id' | 'channels'>,
+  { post, to, channels = channelsOf(about) }: ForPublic,
+): Promise<NewDelivery[]> {
+  const readers = (await publicReaders(db, channels)).filter(({ kind }) => to.includes(kind));
+  return readers.map(({ list, address, kind }) => {
+    const priority = kind === 'external' ? PRIORITY.external : PRIORITY.public;
+    return copyFor(clock, { id: post.id, case_id: about.id, list }, { audience: 'public', address }, priority);
+  });
+}
