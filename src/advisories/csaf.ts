@@ -11,8 +11,6 @@ import { weaknessName } from './weaknesses.ts';
  * or the advisory is withdrawn, the document is a CSAF Base (§4.1).
  */
 
-export type CsafDocument = ReturnType<typeof csafDocument>;
-
 /** Members in alphabetical order, as optional test 6.2.13 wants them. */
 export function csafDocument(advisory: Advisory, site: Site) {
   const { affected = [], withdrawn } = advisory;

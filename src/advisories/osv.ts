@@ -24,8 +24,6 @@ const ECOSYSTEM =
 /** Those whose versions are semantic ones, so that no list of versions is needed to compare them. */
 const SEMANTIC: readonly string[] = ['Go', 'Hex', 'Julia', 'Kubernetes', 'npm', 'Pub', 'SwiftURL', 'VSCode'];
 
-export type OsvDocument = ReturnType<typeof osvDocument>;
-
 /** The id has the prefix of a database that is not registered with OSV. */
 export function osvDocument(advisory: Advisory, site: Site) {
   const { caseId, cve, cwes = [], severity, affected = [], credits = [], withdrawn } = advisory;

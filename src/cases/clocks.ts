@@ -1,4 +1,4 @@
-import { HOUR, type Instant } from '../clock.ts';
+import type { Instant } from '../clock.ts';
 import {
   type Answer,
   type Code,
@@ -12,6 +12,7 @@ import {
 import { policyNamed } from '../embargo/presets.ts';
 import type { Project } from '../seams.ts';
 import type { Case } from '../store/schema.ts';
+import { LEAK_DECISION } from './reminders.ts';
 
 export type Clocked = Pick<
   Case,
@@ -37,16 +38,13 @@ export function namesOf({ policies }: Pick<Case, 'policies'>, usual: readonly st
 }
 
 /** When the clocks of a case began. Its first dispatch is the notice to distributors, and the first post to them. */
-export function startsOf({ received_at, fix_ready_at, noticed_at }: Clocked): Starts {
+function startsOf({ received_at, fix_ready_at, noticed_at }: Clocked): Starts {
   return {
     report: received_at,
     ...(fix_ready_at === null ? {} : { 'fix-ready': fix_ready_at }),
     ...(noticed_at === null ? {} : { notice: noticed_at, 'first-post': noticed_at }),
   };
 }
-
-/** PROCESS: what becomes of a leak is decided within two hours. */
-export const LEAK_DECISION = 2 * HOUR;
 
 /** What is embargoed is known to others: nobody is served by more time. */
 export function isOut({ aside }: Pick<Case, 'aside'>): boolean {

@@ -97,7 +97,7 @@ export async function tellOnce(seams: Seams, caseId: string, saying: Saying): Pr
 }
 
 /** Before the deadline whoever leads the case, at it his deputy too, and after it the admins; where these are nobody, all who handle it. */
-export async function peopleFor(
+async function peopleFor(
   trx: Db,
   { clock }: Pick<Seams, 'clock'>,
   about: Case,

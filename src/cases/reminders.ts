@@ -41,7 +41,7 @@ type When = (about: Case, due: Deadlines) => Time | null;
 /** PROCESS §1, §3: a lead within a day; whoever is asked to take a case over says so as quickly; a leak is decided on within two hours. */
 const LEAD = DAY;
 const TAKE_OVER = DAY;
-const LEAK = 2 * HOUR;
+export const LEAK_DECISION = 2 * HOUR;
 /** A text that is not approved so long before its release is reminded of a day before it, and said aloud then. */
 const APPROVE = 2 * HOUR;
 const APPROVE_AHEAD = 22 * HOUR;
@@ -79,7 +79,10 @@ const TABLE: Readonly<Record<Before, When>> = {
   approve: ({ state, release_at }) =>
     state === 'scheduled' && release_at !== null ? { from: 0, by: release_at - APPROVE, ahead: APPROVE_AHEAD } : null,
   leak: ({ aside, aside_at, leak_decided_at }) =>
-    unless(aside !== 'leaked' || aside_at === null || leak_decided_at !== null, within(aside_at ?? 0, (aside_at ?? 0) + LEAK)),
+    unless(
+      aside !== 'leaked' || aside_at === null || leak_decided_at !== null,
+      within(aside_at ?? 0, (aside_at ?? 0) + LEAK_DECISION),
+    ),
 };
 
 /** All that is owed of a case, before its deadline and after it, with the level that is reached. `due`: as its policies have it. */

@@ -57,7 +57,6 @@ export function isPrenoticed({ prenoticed_at, prenoticed_draft_id, draft_post_id
 /** What somebody does with a case. */
 export type Step =
   | 'acknowledge'
-  | 'accept'
   | 'ask'
   | 'reject'
   | 'claim'
@@ -101,11 +100,6 @@ export const steps: Readonly<Record<Step, StepRow>> = {
   acknowledge: {
     when: (about) => isOpen(about) && about.acknowledged_at === null,
     otherwise: 'The report is acknowledged already',
-    leads: false,
-  },
-  accept: {
-    when: (about) => isOpen(about) && about.accepted_at === null,
-    otherwise: 'The case is accepted already',
     leads: false,
   },
   ask: { when: isUnderWay, otherwise: underWay, leads: false },

@@ -125,5 +125,5 @@ async function then(trx: Db, seams: Pick<Seams, 'clock'>, seen: Case, { what, pe
   }
   if (what === 'schedule') return seen.scheduled_at === null ? { scheduled_at: now } : null;
   if (seen.state !== 'scheduled') return null;
-  return { ...(await patches()), state: 'armed' as const, scheduled_at: seen.scheduled_at ?? now, overdue_told_at: null };
+  return { ...(await patches()), state: 'armed' as const, scheduled_at: seen.scheduled_at ?? now };
 }

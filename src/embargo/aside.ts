@@ -1,8 +1,8 @@
 import { record } from '../audit/record.ts';
-import { LEAK_DECISION } from '../cases/clocks.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { alert } from '../cases/people.ts';
 import { everybodyFor } from '../cases/remind.ts';
+import { LEAK_DECISION } from '../cases/reminders.ts';
 import type { Step } from '../cases/state.ts';
 import { actorOf, caseFor } from '../cases/step.ts';
 import { type Instant, newId, toIso } from '../clock.ts';
@@ -156,7 +156,7 @@ export async function withdraw(seams: Seams, caseId: string, reason: string, exp
 }
 
 /** Whoever was told that something will come at that instant is owed the word that nothing does. */
-export function isNoteOwed({ noticed_at, forthcoming_at }: Pick<Case, 'noticed_at' | 'forthcoming_at'>): boolean {
+function isNoteOwed({ noticed_at, forthcoming_at }: Pick<Case, 'noticed_at' | 'forthcoming_at'>): boolean {
   return noticed_at !== null || forthcoming_at !== null;
 }
 

@@ -21,7 +21,6 @@ export async function change(trx: Db, now: Instant, seen: Case, to: Partial<Case
     ...to,
     state: stateAfter(seen, hash),
     bundle_hash: hash,
-    overdue_told_at: null,
     revision: seen.revision + 1,
     updated_at: now,
   };

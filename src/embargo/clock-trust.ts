@@ -22,7 +22,7 @@ export const CALM = 5 * MINUTE;
  * By how much of the time that passes the line follows the wall clock. A kernel corrects a clock by half of that (adjtimex(2), 500 ppm),
  * and moves the monotonic clock with it; so this is for small steps, as a leap second is one, and for nothing that could hurry time on.
  */
-export const SLEW = 1 / 1000;
+const SLEW = 1 / 1000;
 
 export interface Reading {
   wall: Instant;

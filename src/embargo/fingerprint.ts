@@ -105,7 +105,7 @@ function ownWords(words: Int32Array): number {
   return new Set(words.filter((word) => !isCommon(word))).size;
 }
 
-export function plainId(id: string): string {
+function plainId(id: string): string {
   return Array.from({ length: id.length }, (_, at) => fold(id.charCodeAt(at)) ?? '').join('');
 }
 

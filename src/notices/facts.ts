@@ -49,7 +49,7 @@ export function severityWords(details: Pick<Details, 'cvss' | 'override'>): stri
 }
 
 /** `orbit, scheduler: from 1.2 to before 1.2.9; ...` */
-export function affectedWords({ product, component, versions }: Details['affected'][number]): string {
+function affectedWords({ product, component, versions }: Details['affected'][number]): string {
   const name = component === undefined ? product : `${product}, ${component}`;
   const ranges = versions.map(({ introduced, fixed, lastAffected }) =>
     [

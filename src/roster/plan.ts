@@ -361,7 +361,7 @@ export function callable<M extends Named>(members: readonly M[]): (organisation:
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 
 /** Why a new organisation may not be called that; undefined where it may. `names`: those that are there (`likenesses`). */
-export function unfitName(names: ReadonlyMap<string, string>, organisation: string): string | undefined {
+function unfitName(names: ReadonlyMap<string, string>, organisation: string): string | undefined {
   return malformedName(organisation) ?? nameTaken(names, organisation);
 }
 

@@ -78,7 +78,7 @@ export async function ofCase(db: Db, caseId: string): Promise<Receipt[]> {
 }
 
 /** The name under which it is kept that a contact was reminded of a copy. */
-export const remindedOf = (deliveryId: string) => `acknowledgement ${deliveryId}`;
+const remindedOf = (deliveryId: string) => `acknowledgement ${deliveryId}`;
 
 /** Of a case that is under way: the last copy of a contact that he has and says nothing of, since that instant, and was not reminded of. */
 export async function silentSince(db: Db, since: Instant): Promise<(Receipt & { caseId: string })[]> {

@@ -299,6 +299,7 @@ interface CaseTable {
   external_digest: string | null;
   dispatched_at: Instant | null;
   /** Of versions that told it once; see reminders. */
+  /** Written by former versions alone: `reminders` has it now. */
   overdue_told_at: Instant | null;
   released_at: Instant | null;
   updated_at: Instant;
