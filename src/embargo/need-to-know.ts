@@ -1,4 +1,5 @@
 import { record } from '../audit/record.ts';
+import { caseKnownTo } from '../cases/step.ts';
 import { letInsidersHave } from '../delivery/need-to-know.ts';
 import { Refusal } from '../refusal.ts';
 import { isOut } from '../roster/state.ts';
@@ -35,8 +36,7 @@ export async function limitCase(local: Local, caseId: string, to: Insiders | nul
   const { db, clock } = local;
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
-    const seen = await cases.byId(trx, caseId);
-    if (!seen) throw new Refusal('not-found', `There is no case ${caseId}`);
+    const seen = await caseKnownTo(trx, local, caseId);
     if (expected !== undefined && seen.revision !== expected) throw new Refusal('stale');
     const before = idsOf(await needToKnow.ofCase(trx, caseId));
     await needToKnow.replace(trx, caseId, to === null ? { groups: [], members: [] } : await known(trx, to));

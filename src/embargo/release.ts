@@ -1,6 +1,7 @@
 import type { Advisory } from '../advisories/advisory.ts';
 import { record } from '../audit/record.ts';
 import { keeperOf } from '../cases/keeper.ts';
+import { caseKnownTo } from '../cases/step.ts';
 import { type Instant, toIso } from '../clock.ts';
 import { PRIORITY } from '../delivery/copies.ts';
 import { when } from '../notices/templates.ts';
@@ -27,8 +28,7 @@ import { advisoryOf, externalMail, publishingOf } from './published.ts';
  */
 export async function release(seams: Seams, caseId: string): Promise<Case> {
   const { db, clock } = seams;
-  const seen = await cases.byId(db, caseId);
-  if (!seen) throw new Refusal('not-found', `There is no case ${caseId}`);
+  const seen = await caseKnownTo(db, seams, caseId);
   if (seen.state === 'released') throw new Refusal('already-released');
   const contents = await openContents(seams, seen);
   const approvals = await cases.approvals(db, caseId);
