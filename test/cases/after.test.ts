@@ -8,19 +8,13 @@ import { stageOf } from '../../src/cases/state.ts';
 import { DAY } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { release } from '../../src/embargo/release.ts';
-import type { Seams } from '../../src/seams.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { armed, caseOf, KNOWN, reasonOf } from '../embargo/armed.ts';
 import { eachEngine, oneEngine } from '../support/dialects.ts';
-import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { as, type House, housing, LISTS } from '../support/house.ts';
 
 const TEXT = 'Rita found it; write to rita@example.org, or ask Beta.\n';
 const build = housing();
-const as = (house: House, { contactId, address }: Person): Seams => ({
-  ...house,
-  by: { type: 'person', id: contactId, name: address, via: null },
-  role: 'team',
-});
 
 /** A released case, led by the first of the team. */
 async function released(house: House): Promise<string> {

@@ -11,7 +11,6 @@ import { dispatch } from '../../src/embargo/dispatch.ts';
 import { addPatch, setText } from '../../src/embargo/schedule.ts';
 import { fieldText, parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
-import type { Seams } from '../../src/seams.ts';
 import * as acknowledgements from '../../src/store/acknowledgements.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import type { Acknowledged } from '../../src/store/schema.ts';
@@ -20,7 +19,7 @@ import { actor, armed, caseOf, PATCH, reasonOf } from '../embargo/armed.ts';
 import { listCertificate } from '../post/arrive.ts';
 import { sealedReport } from '../post/sealed-report.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { as, type House, housing, LISTS } from '../support/house.ts';
 import { makeParty, openCopy, type Party } from '../support/party.ts';
 
 const none: NoticeWish = { text: null, list: null };
@@ -29,11 +28,6 @@ const saying = (text: string): NoticeWish => ({ text, list: null });
 eachEngine((engine) => {
   const build = housing();
   const open = async () => build((await engine.open()).db);
-  const as = (house: House, { contactId, address }: Person): Seams => ({
-    ...house,
-    by: { type: 'person', id: contactId, name: address, via: null },
-    role: 'team',
-  });
   /** What came to that person since the last time, opened with his key. */
   const mailsTo = async (
     house: House,

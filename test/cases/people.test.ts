@@ -8,22 +8,15 @@ import { approve } from '../../src/embargo/approve.ts';
 import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { addPatch, schedule, setText } from '../../src/embargo/schedule.ts';
-import type { Seams } from '../../src/seams.ts';
 import * as cases from '../../src/store/cases.ts';
 import * as patchSets from '../../src/store/patch-sets.ts';
 import { actor, caseOf, KNOWN, PATCH, PUBLIC, reasonOf } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { as, housing, LISTS } from '../support/house.ts';
 
 eachEngine((engine) => {
   const build = housing();
   const open = async () => build((await engine.open()).db);
-  /** As somebody of the team asks, over REST. */
-  const as = (house: House, { contactId, address }: Person): Seams => ({
-    ...house,
-    by: { type: 'person', id: contactId, name: address, via: null },
-    role: 'team',
-  });
 
   test('whoever claims a case leads it; one that is led is handed over, and that counts when the next one takes it', async () => {
     const house = await open();

@@ -9,16 +9,11 @@ import type { Case } from '../../src/store/schema.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { caseOf, scheduled } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, type Person } from '../support/house.ts';
+import { as, type House, housing } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
 
 eachEngine((engine) => {
   const build = housing();
-  const as = (house: House, { contactId, address }: Person): Seams => ({
-    ...house,
-    by: { type: 'person', id: contactId, name: address, via: null },
-    role: 'team',
-  });
   /** Under a policy with an acknowledgement within 24 hours and 21 days from the report. */
   const open = async () => {
     const opened = await engine.open();

@@ -11,17 +11,12 @@ import type { Project, Seams } from '../../src/seams.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { outbox, silent } from '../delivery/outbox.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, type Person } from '../support/house.ts';
+import { as, type House, housing } from '../support/house.ts';
 import { unguarded } from '../support/unguarded.ts';
 import { actor, arm, armed, caseOf, KNOWN, OUTSIDE, PATCH, READER, scheduled, subscribe } from './armed.ts';
 
 eachEngine((engine) => {
   const build = housing();
-  const as = (house: House, { contactId, address }: Person): Seams => ({
-    ...house,
-    by: { type: 'person', id: contactId, name: address, via: null },
-    role: 'team',
-  });
   const under = (house: House, project: Partial<Project>): House => ({ ...house, project: { ...house.project, ...project } });
   const open = async () => {
     const opened = await engine.open();

@@ -6,10 +6,9 @@ import { approve } from '../../src/embargo/approve.ts';
 import { draftForthcoming } from '../../src/embargo/forthcoming.ts';
 import { schedule } from '../../src/embargo/schedule.ts';
 import { toldIn } from '../../src/embargo/telling.ts';
-import type { Seams } from '../../src/seams.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, type Person } from '../support/house.ts';
+import { as, type House, housing } from '../support/house.ts';
 import { actor, caseOf, KNOWN, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, scheduled, subscribe } from './armed.ts';
 
 const secret = {
@@ -58,11 +57,6 @@ eachEngine((engine) => {
     await subscribe(house);
     return house;
   };
-  const as = (house: House, { contactId, address }: Person): Seams => ({
-    ...house,
-    by: { type: 'person', id: contactId, name: address, via: null },
-    role: 'team',
-  });
   /** A case whose instant two people stand behind. */
   const planned = async (house: House) => {
     const { id } = await scheduled(house, house.clock.now() + 2 * HOUR);

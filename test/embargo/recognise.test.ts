@@ -7,10 +7,11 @@ import { parseMessage } from '../../src/mail/message.ts';
 import { HELD_OUT } from '../recognition/held-out.ts';
 import { file, mailOf, plain, zipOf } from '../recognition/letter.ts';
 import { NEAR } from '../recognition/near.ts';
-import { chanceOf, filesBelow, mailOfFile, near, shuffled } from '../recognition/ordinary.ts';
+import { filesBelow, mailOfFile, near, shuffled } from '../recognition/ordinary.ts';
 import { embargoedOf, tries, watched } from '../recognition/recall.ts';
 import { SECRETS } from '../recognition/secrets.ts';
 import { TRANSFORMATIONS } from '../recognition/transformations.ts';
+import { chanceOf } from '../support/chance.ts';
 
 const seenIn = (mail: Uint8Array, by: Watch = watched) =>
   embargoedIn(parseMessage(mail), by).map(({ caseId, kind, place }) => `${kind} of ${caseId} in ${place}`);

@@ -26,6 +26,7 @@ import * as deliveries from '../../src/store/deliveries.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { outbox, silent } from '../delivery/outbox.ts';
 import { actor, KNOWN, OUTSIDE, READER, subscribe } from '../embargo/armed.ts';
+import { chanceOf } from '../support/chance.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
 
 /*
@@ -62,17 +63,6 @@ export async function begin(folder: string): Promise<Beginning> {
   await outbox(house).drain();
   await template.destroy();
   return { folder, house, ids, approvers };
-}
-
-/** The same numbers for the same seed (mulberry32). */
-function chanceOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const refuse = () => Promise.reject(new Error('not in this game'));

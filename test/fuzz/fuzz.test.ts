@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { chanceOf } from '../support/chance.ts';
 import { execute } from './execute.ts';
-import { chanceOf, nextInput, seedsOf } from './inputs.ts';
+import { nextInput, seedsOf } from './inputs.ts';
 
 /** A short round; `npm run fuzz -- --seconds 600` is the long one. */
 const EXECUTIONS = 600;

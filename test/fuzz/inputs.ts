@@ -2,24 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as openpgp from 'openpgp';
 import { corpusAt, filesIn, mailIn } from '../conformance/cases.ts';
+import type { Chance } from '../support/chance.ts';
 import { cleartextSignedMail, encryptedMail, inlineMail, type Letter, signedMail } from '../support/compose.ts';
 import { makeParty, type Party } from '../support/party.ts';
 
 /** When every input comes in. */
 export const AT = Date.parse('2026-12-01T12:00:00Z');
-
-/** Numbers below one, the same again for the same seed (mulberry32). */
-export type Chance = () => number;
-
-export function chanceOf(seed: number): Chance {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const below = (chance: Chance, most: number) => Math.floor(chance() * most);
 const oneOf = <Item>(chance: Chance, items: readonly Item[]): Item => items[below(chance, items.length)] as Item;

@@ -4,13 +4,15 @@
  * which seed, and every failure: what is thrown and is no Refusal, hangs over 2 s, makes the process grow by over
  * 512 MiB, or has two different verdicts. The inputs that failed are written to DIR, and nowhere without it. Exit 1 where there are any.
  */
+
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { chanceOf } from '../support/chance.ts';
 import type { Executed } from './execute.ts';
-import { chanceOf, nextInput, type Seeds, seedsOf } from './inputs.ts';
+import { nextInput, type Seeds, seedsOf } from './inputs.ts';
 
 const HANGS = 2_000;
 const LARGEST_GROWTH = 512 * 1024 * 1024;

@@ -3,6 +3,7 @@
  * recognised when it is passed on changed (recall), how much of what is not is taken for it (false alarms), and what a large mail costs.
  * Exit 1 where an ordinary mail raises an alarm although what is public already is known.
  */
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,11 +13,12 @@ import { parseMessage } from '../../src/mail/message.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { corpusAt, ROOT } from '../conformance/cases.ts';
 import { corpora } from '../conformance/corpora.ts';
+import { chanceOf } from '../support/chance.ts';
 import { effort } from '../support/effort.ts';
 import { HELD_OUT } from './held-out.ts';
 import { base64Lines, file, mailOf, plain } from './letter.ts';
 import { NEAR } from './near.ts';
-import { chanceOf, filesBelow, mailOfFile, near, type Ordinary, shuffled, textOf } from './ordinary.ts';
+import { filesBelow, mailOfFile, near, type Ordinary, shuffled, textOf } from './ordinary.ts';
 import { embargoedOf, tries, watched } from './recall.ts';
 import { SECRETS } from './secrets.ts';
 import { securityNotices } from './security.ts';

@@ -1,6 +1,7 @@
 import { type Dirent, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import type { Chance } from '../support/chance.ts';
 import { file, mailOf, plain } from './letter.ts';
 import { NEAR } from './near.ts';
 
@@ -10,18 +11,6 @@ export interface Ordinary {
   source: string;
   mail: Buffer;
 }
-
-/** Numbers below one, the same again for the same seed (mulberry32). */
-export function chanceOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-type Chance = () => number;
 
 export function shuffled<Item>(items: readonly Item[], chance: Chance): Item[] {
   const mixed = [...items];

@@ -45,6 +45,11 @@ export interface House extends Seams {
   report(words?: { subject?: string; text?: string }, from?: string): Promise<string>;
 }
 
+/** What a move is given that somebody of the team asks for with a token of his own. */
+export function as(house: House, { contactId, address }: Person): Seams {
+  return { ...house, by: { type: 'person', id: contactId, name: address, via: null }, role: 'team' };
+}
+
 /** Gives what builds a house in a fresh database, its clock at NOW. */
 export function housing(): (db: Database) => Promise<House> {
   return (db) => {
