@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { toIso } from '../clock.ts';
+import { HOUR, SECOND, toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import { decide, judge, remove, reviewed, standingRemovals, vouch } from '../roster/admission.ts';
-import { applyUnseen, mustHaveRoom } from '../roster/apply.ts';
+import { applyUnseen, roomIn } from '../roster/apply.ts';
 import { Address, Entry, GroupName, NOT_ON_A_LINE } from '../roster/entries.ts';
 import { askForProof } from '../roster/prove.ts';
 import * as admission from '../store/admission.ts';
@@ -74,12 +74,12 @@ function listCriteria(app: App, { admission: { criteria, terms } }: Api): void {
   app.get('/criteria', { schema }, async () => ({ criteria: [...criteria], terms }));
 }
 
-/** A minute, from one place; and of all places as many as `mustHaveRoom` lets in. */
+/** An hour, from one place, whatever becomes of them; and of all places as many as `roomIn` lets in. */
 const MOST_APPLICATIONS = 10;
 
 /** Nobody learns from the answer who is on the roster: what is wrong with the form itself is said, and nothing else. */
 function postApplication(app: App, { seams, changed, admission: rules }: Api): void {
-  const applications = limitRate(seams.clock, MOST_APPLICATIONS);
+  const applications = limitRate(seams.clock, MOST_APPLICATIONS, HOUR);
   const schema = {
     tags,
     summary: 'Apply to be a member; without a token',
@@ -90,13 +90,10 @@ function postApplication(app: App, { seams, changed, admission: rules }: Api): v
   };
   // Before its body is read, and before its Idempotency-Key is kept.
   const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
-    const wait = applications.count(placeOf(request.ip));
-    if (wait === 0) return;
-    reply.header('retry-after', String(wait));
-    throw new Refusal('too-many-attempts');
+    mustWait(reply, applications.count(placeOf(request.ip)));
   };
   app.post('/applications', { schema, onRequest }, async (request, reply) => {
-    await mustHaveRoom(seams);
+    mustWait(reply, Math.ceil((await roomIn(seams)) / SECOND));
     const { body, once } = request;
     const { contact, product: what, terms, answers } = body;
     const application = {
@@ -111,6 +108,13 @@ function postApplication(app: App, { seams, changed, admission: rules }: Api): v
     changed.deliveries();
     return reply.code(202).send({ status: 'received' });
   });
+}
+
+/** `wait`: seconds. Throws Refusal('too-many-attempts') where it is any. */
+function mustWait(reply: FastifyReply, wait: number): void {
+  if (wait === 0) return;
+  reply.header('retry-after', String(wait));
+  throw new Refusal('too-many-attempts', 'There were many applications within an hour; try again later');
 }
 
 async function admissionView(

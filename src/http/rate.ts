@@ -1,6 +1,5 @@
 import { type Clock, type Instant, MINUTE, SECOND } from '../clock.ts';
 
-const WINDOW = MINUTE;
 /** How many are remembered: the oldest are forgotten first, and memory stays bounded. */
 const MOST_KNOWN = 10_000;
 
@@ -9,14 +8,14 @@ export interface Rate {
   count(who: string): number;
 }
 
-/** Counts by whom something is done, so many times a minute at most. */
-export function limitRate(clock: Clock, most: number): Rate {
+/** Counts by whom something is done, so many times within `span` (milliseconds) at most. */
+export function limitRate(clock: Clock, most: number, span = MINUTE): Rate {
   const windows = new Map<string, { count: number; until: Instant }>();
   return {
     count(who) {
       const now = clock.now();
       const known = windows.get(who);
-      const window = known && known.until > now ? known : { count: 0, until: now + WINDOW };
+      const window = known && known.until > now ? known : { count: 0, until: now + span };
       window.count += 1;
       windows.delete(who);
       windows.set(who, window);

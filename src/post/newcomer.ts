@@ -5,7 +5,7 @@ import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { keyIdOf } from '../pgp/key-packets.ts';
 import type { OpenedMail, Signer } from '../pgp/open.ts';
 import { Refusal } from '../refusal.ts';
-import { type AdmissionRules, applyUnseen, mustHaveRoom } from '../roster/apply.ts';
+import { type AdmissionRules, applyUnseen, roomIn } from '../roster/apply.ts';
 import { asKnown } from '../roster/known.ts';
 import { takeProof } from '../roster/prove.ts';
 import { isOut } from '../roster/state.ts';
@@ -109,7 +109,8 @@ async function runApplication(
   { opened, roster }: Signed,
 ): Promise<Accepted> {
   const { db, clock, pgp } = seams;
-  await mustHaveRoom(seams);
+  if ((await roomIn(seams)) > 0)
+    throw new Refusal('too-many-attempts', 'There were many applications within an hour; try again later');
   const read = roster ? await pgp.readCertificate(roster.data) : await certificateOfSigner(pgp, opened, opened.signer);
   if (!read) throw new Refusal('request-unsigned', 'Enclose the certificate that signs your application');
   const facts = await asKnown(seams, read);

@@ -103,11 +103,12 @@ export async function apply(seams: Seams, rules: AdmissionRules, wish: Applicati
 /** Within an hour, by mail and over REST, from wherever, taken or not: more than that nobody reads. */
 export const MOST_APPLICATIONS = 50;
 
-/** Throws Refusal('too-many-attempts') where there were as many as that. */
-export async function mustHaveRoom({ db, clock }: Pick<Seams, 'db' | 'clock'>): Promise<void> {
-  const of = { since: clock.now() - HOUR, most: MOST_APPLICATIONS };
-  if ((await audit.recent(db, ['member.apply', 'member.apply-known'], of)) >= MOST_APPLICATIONS)
-    throw new Refusal('too-many-attempts', 'There were many applications within an hour; try again later');
+/** Milliseconds until another one is taken; 0 where one is taken now. */
+export async function roomIn({ db, clock }: Pick<Seams, 'db' | 'clock'>): Promise<number> {
+  const since = clock.now() - HOUR;
+  const times = await audit.recent(db, ['member.apply', 'member.apply-known'], { since, most: MOST_APPLICATIONS });
+  const oldest = times[MOST_APPLICATIONS - 1];
+  return oldest === undefined ? 0 : oldest - since;
 }
 
 /**

@@ -68,12 +68,13 @@ export async function last(db: Db, action: string): Promise<AuditLine | undefine
   return await db.selectFrom('audit').selectAll().where('action', '=', action).orderBy('seq', 'desc').limit(1).executeTakeFirst();
 }
 
-/** How many lines with one of these actions were written since then; `most` of each are looked at. */
+/** When lines with one of these actions were written since then, the latest first; `most` of each are looked at. */
 export async function recent(
   db: Db,
   actions: readonly string[],
   { since, most }: { since: Instant; most: number },
-): Promise<number> {
+): Promise<Instant[]> {
   const pages = await Promise.all(actions.map((action) => page(db, { action, limit: most })));
-  return pages.flat().filter(({ at }) => at > since).length;
+  const times = pages.flat().map(({ at }) => at);
+  return times.filter((at) => at > since).sort((a, b) => b - a);
 }
