@@ -14,6 +14,7 @@ import type { AdmissionRules } from './apply.ts';
 import { askAll, prepareAskings } from './asking.ts';
 import type { Criterion } from './criteria.ts';
 import { listsWithMembers, mustBeVersion, mustHaveReaders } from './members.ts';
+import { hasReader } from './prove.ts';
 import { next, REVIEW } from './state.ts';
 import { actingPerson, deed, letGo, moveTo, mustBe, REFUSED } from './steps.ts';
 import { prepareNotice, tellMember, tellTeam } from './tell.ts';
@@ -160,6 +161,12 @@ export async function decide(
     const ids = await listsWithMembers(trx, wanted);
     const now = clock.now();
     const state = await moveTo(trx, seen, step, reason, now);
+    // He may have been retired, or his certificate, since he proved it.
+    if (step === 'activate' && !(await hasReader(trx, memberId)))
+      throw new Refusal(
+        'conflict',
+        `"${seen.organisation}" has no contact now who has a certificate and has proved it: ask for that (prove-key)`,
+      );
     for (const id of ids) await members.addToList(trx, memberId, id);
     await groups.add(trx, groups.memberships(memberId, named));
     if (ids.length + named.length > 0) await letInsidersHave(trx, clock, { memberId });

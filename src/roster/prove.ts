@@ -104,3 +104,9 @@ async function everybodyProved(db: Db, memberId: string): Promise<boolean> {
   }
   return proved > 0;
 }
+
+/** Whether anybody of his gets copies when he is active. */
+export async function hasReader(db: Db, memberId: string): Promise<boolean> {
+  const people = (await members.withContacts(db, memberId))?.contacts ?? [];
+  return people.some(({ active, proved_at, certificate }) => active === 1 && proved_at !== null && certificate !== null);
+}

@@ -154,6 +154,7 @@ eachEngine((engine) => {
     expect(out).toEqual([]);
     // As `apply` does with an organisation that is there.
     await house.db.updateTable('members').set({ state: 'key_proved', round: 2 }).where('id', '=', alpha).execute();
+    await house.db.updateTable('contacts').set({ active: 1 }).where('member_id', '=', alpha).execute();
     await decide(house, PROJECT, alpha, 'activate', { reason: 'again', lists: [LISTS.distributors] });
     expect((await needToKnow.insiders(house.db, id))?.has(alpha)).toBe(false);
     await decide(house, PROJECT, alpha, 'suspend', { reason: 'x' });

@@ -91,6 +91,8 @@ eachEngine((engine) => {
   });
   const passing = CRITERIA.map(({ id }) => ({ criterion: id, pass: true, note: null }));
   const put = (id: string, state: MemberState) => house.db.updateTable('members').set({ state }).where('id', '=', id).execute();
+  const prove = (id: string) =>
+    house.db.updateTable('contacts').set({ proved_at: house.clock.now() }).where('member_id', '=', id).execute();
   const stateOf = async (id: string) => (await members.byId(house.db, id))?.state;
   const linesOf = async (id: string) =>
     (await house.db.selectFrom('audit').select('action').where('subject', '=', `member:${id}`).orderBy('seq').execute()).map(
@@ -119,6 +121,7 @@ eachEngine((engine) => {
     '%s is done from each state that allows it, and refused with its reason from any other',
     async (step) => {
       const { id } = await apply(house, RULES, await application());
+      await prove(id);
       for (const state of STATES) {
         await put(id, state);
         for (const table of ['vouches', 'verdicts', 'removals'] as const) await house.db.deleteFrom(table).execute();
@@ -277,6 +280,7 @@ eachEngine((engine) => {
     const old = await generate('old@gamma.example', 'Old', {});
     await addContact(house, RULES, id, { address: 'old@gamma.example', name: null, certificate: old.public });
     await put(id, 'key_proved');
+    await prove(id);
     await decide(house, RULES, id, 'activate', { reason: 'known', lists: [LISTS.distributors] });
     const gina = (await contacts.byAddress(house.db, whole.contact.address))?.id ?? '';
     await proveCertificate(house, gina, (await certificates.current(house.db, gina))?.id ?? '');
@@ -287,6 +291,11 @@ eachEngine((engine) => {
     await put(id, 'vetted');
     expect(await askForProof(house, RULES, id)).toBe(1);
     await put(id, 'key_proved');
+    await expect(decide(house, RULES, id, 'activate', { reason: 'again' })).rejects.toMatchObject({
+      reason: 'conflict',
+      message: expect.stringContaining('prove-key'),
+    });
+    await prove(id);
     await decide(house, RULES, id, 'activate', { reason: 'again', lists: [LISTS.distributors] });
     const active = (await contacts.ofMember(house.db, id)).filter((one) => one.active === 1);
     expect(active.map(({ address }) => address)).toEqual([whole.contact.address]);
