@@ -60,8 +60,12 @@ interface Reader {
   fingerprint: string | null;
 }
 
-/** Somebody who does not, or not yet, and why: a reason of copies that are held, or `unproved`, `no-address`, `told-today`. */
+/**
+ * Somebody who does not, or not yet, and why: a reason of copies that are held, or `unproved`, `no-address`, `told-today`; of a member
+ * `no-contact`, `unsubscribed`.
+ */
 export interface Without {
+  /** Of a member, the name of the organisation. */
   address: string;
   why: string;
 }
@@ -361,9 +365,10 @@ async function reminder(seams: Seams, seen: Case): Promise<Plan> {
 
 async function dispatchPlan(seams: Seams, seen: Case, { list: address }: NoticeWish): Promise<Plan> {
   if (address === null) throw new Refusal('invalid', 'Through which private list? Name it');
-  const { list, content, recipients, unproved } = await planDispatch(seams, seen, address);
+  const { list, content, recipients, unproved, unreached } = await planDispatch(seams, seen, address);
   const without = [
     ...unproved.map((contact) => ({ address: contact.address, why: 'unproved' })),
+    ...unreached.map(({ organisation, why }) => ({ address: organisation, why })),
     ...(await heldOf(seams, recipients)),
   ];
   return { letters: [{ list, kind: 'dispatch', content, to: recipients.map(readerOf) }], without, to: {} };

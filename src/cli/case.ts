@@ -33,7 +33,7 @@ export function register(program: Command): void {
     .argument(...id)
     .requiredOption('--release <instant>', 'when, with its offset from UTC: 2026-09-22T16:00:00Z')
     .option('--text-file <file>', 'with the text for the public; - for standard input (default: the text as it is)')
-    .option('--policy <name>', 'that it is under; may be given again (default: as it is)', collect)
+    .option('--policy <name>', 'that it is under beside the project’s; may be given again (default: as it is)', collect)
     .option(
       '--subject <subject>',
       'for the public (default: the line "Subject: ..." that the file begins with, out of sight of `ps`)',
@@ -181,13 +181,22 @@ async function needToKnow(id: string, options: NeedToKnowOptions): Promise<void>
   print(options, limited, [...linesOf(limited.case), ...seen].map(printable));
 }
 
+const UNREACHED = {
+  'no-contact': 'which has no active contact',
+  unsubscribed: 'of which all contacts have unsubscribed from the list',
+} as const;
+
 async function dispatch(id: string, options: RemoteOptions & { list: string }): Promise<void> {
   const sent = await connect(options).ask(`POST ${at(id, '/dispatch')}`, Dispatched, { list: options.list });
   const unproved = sent.unproved.map(
     ({ address, organisation, memberId }) =>
       `Not to:    ${address}, "${organisation}", who has not proved his key: curfew member prove-key ${memberId}, and dispatch again`,
   );
-  print(options, sent, [`${sent.copies} copies are on their way to ${options.list}`, ...unproved].map(printable));
+  const unreached = sent.unreached.map(
+    ({ organisation, memberId, why }) => `Not to:    "${organisation}", ${UNREACHED[why]}: curfew member show ${memberId}`,
+  );
+  const copies = `${sent.copies} copies are on their way to ${options.list}`;
+  print(options, sent, [copies, ...unproved, ...unreached].map(printable));
 }
 
 async function release(id: string, options: RemoteOptions): Promise<void> {

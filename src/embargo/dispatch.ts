@@ -11,7 +11,7 @@ import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
-import type { ListContact, UnprovedContact } from '../store/contacts.ts';
+import type { ListContact, UnprovedContact, UnreachedMember } from '../store/contacts.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -29,6 +29,8 @@ export interface Dispatched {
   copies: number;
   /** Contacts of the list who may know of the case and get no copy, as they have not proved their keys. */
   unproved: UnprovedContact[];
+  /** Members of the list who may know of the case, of whom nobody gets a copy for another reason than that. */
+  unreached: UnreachedMember[];
 }
 
 /**
@@ -48,6 +50,7 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     const unproved = await insidersOf(trx, caseId, await contacts.unprovedOfList(trx, list.id));
+    const unreached = await insidersOf(trx, caseId, await contacts.unreachedOfList(trx, list.id));
     const recipients = await withoutCopy(trx, { caseId, list, hash: carried, unproved });
     const now = clock.now();
     const changed = await moved(trx, seams, seen, {
@@ -63,9 +66,10 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
       patchSet: seen.patch_set,
       to: recipients.map(snapshot),
       unproved: unproved.map(({ id }) => id),
+      unreached: unreached.map(({ memberId }) => memberId),
     };
     await record(trx, seams, deedOf(changed, 'dispatch', detail));
-    return { postId: post.id, copies: recipients.length, unproved };
+    return { postId: post.id, copies: recipients.length, unproved, unreached };
   });
 }
 
@@ -74,14 +78,15 @@ export async function planDispatch(
   seams: Seams,
   seen: Case,
   listAddress: string,
-): Promise<{ list: List; content: Buffer; recipients: ListContact[]; unproved: UnprovedContact[] }> {
+): Promise<{ list: List; content: Buffer; recipients: ListContact[] } & Pick<Dispatched, 'unproved' | 'unreached'>> {
   const { db } = seams;
   const list = await lists.byAddress(db, listAddress);
   if (list?.role !== 'private') throw new Refusal('invalid', `${listAddress} is no private list`);
   const { content, carried } = await composeDispatch(seams, seen);
   const unproved = await insidersOf(db, seen.id, await contacts.unprovedOfList(db, list.id));
+  const unreached = await insidersOf(db, seen.id, await contacts.unreachedOfList(db, list.id));
   const recipients = await withoutCopy(db, { caseId: seen.id, list, hash: carried, unproved });
-  return { list, content, recipients, unproved };
+  return { list, content, recipients, unproved, unreached };
 }
 
 /** The notice, not in the database yet, and the hash of what it carries. */

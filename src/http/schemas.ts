@@ -218,6 +218,14 @@ export const Dispatched = Type.Object({
   unproved: Type.Array(Type.Object({ address: Type.String(), memberId: Type.String(), organisation: Type.String() }), {
     description: 'contacts of the list who may know of the case and get no copy, as they have not proved their keys',
   }),
+  unreached: Type.Array(
+    Type.Object({
+      memberId: Type.String(),
+      organisation: Type.String(),
+      why: Type.Union([Type.Literal('no-contact'), Type.Literal('unsubscribed')]),
+    }),
+    { description: 'members of the list who may know of the case, and have no active contact or none who has not unsubscribed' },
+  ),
 });
 
 /** A notice as each recipient gets it. */

@@ -137,6 +137,41 @@ export async function unprovedOfList(db: Db, listId: string): Promise<UnprovedCo
     .execute();
 }
 
+/** A member on a list of whom nobody is reached through it: he has no active contact, or all have unsubscribed. */
+export interface UnreachedMember {
+  memberId: string;
+  organisation: string;
+  why: 'no-contact' | 'unsubscribed';
+}
+
+/** Those of a list who receive what it distributes, but for who has somebody on it who has not proved his key; by organisation. */
+export async function unreachedOfList(db: Db, listId: string): Promise<UnreachedMember[]> {
+  const rows = await db
+    .selectFrom('member_lists')
+    .innerJoin('members', 'members.id', 'member_lists.member_id')
+    .leftJoin('contacts', (join) => join.onRef('contacts.member_id', '=', 'members.id').on('contacts.active', '=', 1))
+    .leftJoin('unsubscribed', (join) =>
+      join
+        .onRef('unsubscribed.contact_id', '=', 'contacts.id')
+        .onRef('unsubscribed.list_id', '=', 'member_lists.list_id')
+        .on('contacts.proved_at', 'is not', null),
+    )
+    .select(['members.id as memberId', 'members.organisation'])
+    .select(({ fn }) => [fn.count('contacts.id').as('active'), fn.count('unsubscribed.contact_id').as('unsubscribed')])
+    .where('member_lists.list_id', '=', listId)
+    .where('members.state', 'in', ['active', 'key_hold'])
+    .groupBy(['members.id', 'members.organisation'])
+    .orderBy('members.organisation')
+    .execute();
+  return rows
+    .filter(({ active, unsubscribed }) => Number(active) === Number(unsubscribed))
+    .map(({ memberId, organisation, active }) => ({
+      memberId,
+      organisation,
+      why: Number(active) === 0 ? 'no-contact' : 'unsubscribed',
+    }));
+}
+
 /** How many active contacts of each of these members have not proved their keys; who has none is not in it. */
 export async function countUnproved(db: Db, memberIds: readonly string[]): Promise<Map<string, number>> {
   if (memberIds.length === 0) return new Map();

@@ -12,7 +12,11 @@ import { addPatch, setText } from '../../src/embargo/schedule.ts';
 import { fieldText, parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import * as acknowledgements from '../../src/store/acknowledgements.ts';
+import * as audit from '../../src/store/audit.ts';
 import * as certificates from '../../src/store/certificates.ts';
+import * as contacts from '../../src/store/contacts.ts';
+import * as lists from '../../src/store/lists.ts';
+import * as members from '../../src/store/members.ts';
 import type { Acknowledged } from '../../src/store/schema.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { actor, armed, caseOf, PATCH, reasonOf } from '../embargo/armed.ts';
@@ -137,6 +141,23 @@ eachEngine((engine) => {
       expect(mails[0]?.text).toContain('EMBARGOED until');
       expect(without).toEqual([{ address: beta.address, why: 'unproved' }]);
       expect((await caseOf(house, id)).noticed_at).toBeNull();
+    });
+
+    test('of a dispatch those members are named of whom nobody is reached, and why', async () => {
+      const house = await open();
+      const [, beta] = house.members;
+      const { id } = await armed(house);
+      const distributors = (await lists.byAddress(house.db, LISTS.distributors))?.id ?? '';
+      await contacts.unsubscribe(house.db, beta.contactId, distributors, house.clock.now());
+      const plan = async () => (await previewNotice(house, id, 'dispatch', { text: null, list: LISTS.distributors })).without;
+      const byName = async (name: string) => (await members.byOrganisation(house.db, name))?.id;
+      expect(await plan()).toEqual([{ address: 'Beta', why: 'unsubscribed' }]);
+      await contacts.setActive(house.db, beta.contactId, false);
+      expect(await plan()).toEqual([{ address: 'Beta', why: 'no-contact' }]);
+      const gone = { organisation: 'Beta', memberId: await byName('Beta'), why: 'no-contact' };
+      expect(await dispatch(house, id, LISTS.distributors)).toMatchObject({ copies: 1, unreached: [gone] });
+      const row = await audit.last(house.db, 'case.dispatch');
+      expect(JSON.parse(row?.line ?? '').detail).toMatchObject({ unreached: [gone.memberId] });
     });
 
     test('other patches are a revision that says which one it supersedes', async () => {
