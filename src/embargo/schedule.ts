@@ -34,7 +34,7 @@ export interface Schedule {
   releaseAt: Instant;
   /** Addresses of public lists; all of them unless given. */
   channels?: string[];
-  /** Names of policies; those that the case is under, unless given. */
+  /** Names of policies that it is under beside the project's; as it is, unless given. */
   policies?: string[];
   /** What the public will read, both or neither; as it is, unless given. */
   subject?: string;
@@ -106,11 +106,15 @@ async function draftPost(seams: Seams, about: Case, draft: Draft): Promise<NewPo
   return writeNotice(seams, await keeperOf(seams.db, about), { kind: 'draft', caseId: about.id }, draftEntity(draft));
 }
 
-/** Names with spaces between; null for those of the project. */
-function policiesFor(project: Project, seen: Case, wanted: string[] | undefined): string | null {
+/**
+ * Names with spaces between; null for those of the project alone. Others are added to those, and none is taken away under which
+ * distributors were told: its longest embargo is for good.
+ */
+function policiesFor({ usual, policies }: Project, seen: Case, wanted: string[] | undefined): string | null {
   if (wanted === undefined) return seen.policies;
-  for (const name of wanted) policyNamed(project.policies, name);
-  return [...new Set(wanted)].join(' ');
+  for (const name of wanted) policyNamed(policies, name);
+  const told = seen.noticed_at === null ? [] : namesOf(seen, usual);
+  return [...new Set([...usual, ...told, ...wanted])].join(' ');
 }
 
 /** Gives the rules that are waived. Throws Refusal('policy-violated') with every other one that a release at that instant breaks. */

@@ -55,7 +55,8 @@ const Schedule = Type.Object(
     policies: Type.Optional(
       Type.Array(Type.String({ pattern: '^[a-z0-9-]{1,40}$' }), {
         maxItems: 5,
-        description: 'names of policies; left out: those that the case is under',
+        description:
+          'names of policies that the case is under beside the project’s; left out: as it is. None is taken away once distributors were told',
       }),
     ),
     channels: Type.Optional(

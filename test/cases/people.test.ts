@@ -155,5 +155,13 @@ eachEngine((engine) => {
     expect(await reasonOf(schedule(as(house, lena), id, { releaseAt: Date.parse(suggestion), policies: ['no-such'] }))).toBe(
       'not-found',
     );
+    // None of those is taken away that distributors were told under.
+    for (const policies of [['xen'], []]) {
+      const late = schedule(as(house, lena), id, { releaseAt: house.clock.now() + 700 * DAY, policies });
+      expect((await late.catch((error) => error)).answer?.violations).toContainEqual(
+        expect.objectContaining({ code: 'OVER_MAX', policy: 'k8s' }),
+      );
+    }
+    expect((await caseOf(house, id)).policies).toBe('k8s');
   });
 });
