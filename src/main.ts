@@ -16,6 +16,7 @@ import { releaseLoop } from './embargo/loop.ts';
 import { allPolicies, type OwnPolicies } from './embargo/presets.ts';
 import type { Watched } from './embargo/recognise.ts';
 import { createRecogniser } from './embargo/recogniser.ts';
+import { retractOfFormer } from './embargo/retract.ts';
 import { createWatched } from './embargo/watched.ts';
 import { createNumbers, type Numbers } from './http/numbers.ts';
 import { createHttp, type HttpOptions } from './http/server.ts';
@@ -280,6 +281,7 @@ function dutiesOf(seams: Seams, { project, audit }: Config, refusals: Refusals):
 /** What is due to the minute. */
 function deadlinesOf(seams: Seams, log: Log): Duty[] {
   return [
+    { name: 'approvals', run: () => retractOfFormer(seams) },
     { name: 'deadlines', run: () => remind(seams) },
     { name: 'longest embargo', run: () => endLongest(seams, log) },
   ];

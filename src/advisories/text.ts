@@ -66,3 +66,8 @@ export function forthcomingMail(facts: {
   ];
   return { subject: `[${oneLine(facts.project)}] Security release on ${when(facts.releaseAt)}`, text: `${lines.join('\n')}\n` };
 }
+
+/** What a person wrote in such a mail, with LF line ends; null where that is nothing. */
+export function mitigationIn(text: string): string | null {
+  return /\n\nUntil then:\n\n([\s\S]*)\n\nPlease plan for an update\./.exec(text)?.[1] ?? null;
+}

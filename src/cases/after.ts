@@ -41,7 +41,7 @@ export async function retrospect(seams: Seams, caseId: string, note: string, exp
 /** Ends a case: released with its retrospective, rejected or withdrawn. */
 export async function close(seams: Seams, caseId: string, expected?: number): Promise<Case> {
   return done(seams, caseId, 'close', { step: 'close', expected }, (about) => {
-    if (about.state === 'released' && about.retrospective_at === null)
+    if (about.state === 'released' && about.retrospective_at === null && about.aside !== 'withdrawn')
       throw new Refusal('conflict', 'The retrospective is owed: curfew case retrospective');
     if (about.aside === 'withdrawn' && about.state !== 'released' && about.release_at !== null)
       throw new Refusal('conflict', 'The public was promised a word at the instant, and is owed it');

@@ -8,6 +8,7 @@ import {
   deadlinesOf,
   type NamedPolicy,
   type Starts,
+  type Violation,
 } from '../embargo/policy.ts';
 import { policyNamed } from '../embargo/presets.ts';
 import type { Project } from '../seams.ts';
@@ -54,6 +55,12 @@ export function isOut({ aside }: Pick<Case, 'aside'>): boolean {
 /** What nobody waives: the longest embargo, and that the instant is to come. */
 const STANDING: ReadonlySet<Code> = new Set<Code>(['PAST', 'NO_UTC_OFFSET', 'OVER_MAX', 'OVER_REPORT_MAX']);
 
+/** Whether its longest embargo has ended: it may be released at once, and at no instant that is to come. */
+export function isEnded(project: Project, about: Clocked, now: Instant): boolean {
+  const last = longestOf(project, about)?.at;
+  return last !== undefined && last <= now;
+}
+
 export interface Judged extends Answer {
   /** Rules that it breaks, and that do not hold for it. */
   waived: Code[];
@@ -62,24 +69,57 @@ export interface Judged extends Answer {
 /**
  * Whether a release of the case may be at that instant. The rules that give people time do not hold for what is out already, nor after
  * the notice to distributors for an instant before the one that they were told: two people may bring a release forward. No one may
- * make an embargo longer than the longest.
+ * make an embargo longer than the longest; where that has ended, or it is out, no rule is against a release at once. And where no
+ * instant is left that gives distributors the time that is theirs, they get less.
  */
 export function judge(project: Project, about: Clocked, release: Instant, now: Instant): Judged {
-  const answer = judgeStrictly(project, about, release, now);
+  const policies = policiesOf(project, about);
+  const strict = judgeStrictly(policies, about, release, now);
+  const hurried = strict.ok || strict.suggestion !== undefined ? null : judgeStrictly(policies.map(inHurry), about, release, now);
+  const hurries = hurried !== null && (hurried.ok || hurried.suggestion !== undefined);
+  const answer = hurries && hurried.suggestion !== undefined ? { ...strict, suggestion: hurried.suggestion } : strict;
   const told = about.original_at ?? about.release_at;
-  if (!isOut(about) && !(about.noticed_at !== null && told !== null && release < told)) return { ...answer, waived: [] };
-  const violations = answer.violations.filter(({ code }) => STANDING.has(code) && !(code === 'PAST' && isOut(about)));
-  const kept = new Set(violations);
-  const waived = [...new Set(answer.violations.filter((one) => !kept.has(one)).map(({ code }) => code))];
-  return { ...answer, ok: violations.length === 0, violations, waived };
+  const atOnce = release <= now && (isOut(about) || isEnded(project, about, now));
+  const forward = about.noticed_at !== null && told !== null && release < told;
+  return waiving(answer, (one) => {
+    if (atOnce || (hurries && givesTime(one))) return false;
+    return STANDING.has(one.code) || !(isOut(about) || forward);
+  });
+}
+
+function inHurry({ name, policy }: NamedPolicy): NamedPolicy {
+  return { name, policy: { ...policy, notice: null } };
+}
+
+/** Of the rules with a first instant all but the one that no instant is past. */
+function givesTime({ code, earliest }: Violation): boolean {
+  return earliest !== undefined && code !== 'PAST';
+}
+
+/** `holds`: of the rules that it breaks, those that do. */
+function waiving(answer: Answer, holds: (one: Violation) => boolean): Judged {
+  const violations = answer.violations.filter(holds);
+  const waived = new Set(answer.violations.filter((one) => !holds(one)).map(({ code }) => code));
+  return { ...answer, ok: violations.length === 0, violations, waived: [...waived] };
+}
+
+/**
+ * Whether people may stand behind the instant that is set: a clock may have begun since, or it may be too late by now to tell
+ * distributors. That is not in the way where nobody is there to be told (`nobody`), and nothing is where the instant has come.
+ */
+export function judgeStanding(project: Project, about: Clocked, now: Instant, { nobody }: { nobody: boolean }): Judged {
+  const { release_at: release } = about;
+  if (release === null || release <= now) return { ok: true, violations: [], unchecked: [], waived: [] };
+  const answer = judge(project, about, release, now);
+  const { waived, ...rest } = waiving(answer, (one) => !(nobody && givesTime(one)));
+  return { ...rest, waived: [...new Set([...answer.waived, ...waived])] };
 }
 
 /**
  * The same by all rules. Distributors who were not told yet can be told now at the earliest: an instant
  * that would leave them too little time is refused at once. How long the embargo gets is then known with the dispatch, which asks again.
  */
-function judgeStrictly(project: Project, about: Clocked, release: Instant, now: Instant): Answer {
-  const policies = policiesOf(project, about);
+function judgeStrictly(policies: readonly NamedPolicy[], about: Clocked, release: Instant, now: Instant): Answer {
   const starts = startsOf(about);
   const reason = about.exception_at === null ? null : 'recorded';
   const answer = checkRelease(policies, { release, now, starts, reason });
@@ -100,10 +140,19 @@ function judgeStrictly(project: Project, about: Clocked, release: Instant, now: 
 
 export type CaseDeadlines = Deadlines & { 'leak-decision'?: Deadline };
 
+/** The end of the longest embargo by the policies of a case, where a clock of it runs. */
+export function longestOf(project: Project, about: Clocked): Deadline | undefined {
+  return deadlinesIn(project, about).release;
+}
+
+function deadlinesIn(project: Project, about: Clocked): Deadlines {
+  const reason = about.exception_at === null ? null : 'recorded';
+  return deadlinesOf(policiesOf(project, about), startsOf(about), { release: about.release_at, reason });
+}
+
 /** All that is, or was, due in a case. Where it is public already, everything is due since then. */
 export function dueIn(project: Project, about: Clocked): CaseDeadlines {
-  const reason = about.exception_at === null ? null : 'recorded';
-  const due = deadlinesOf(policiesOf(project, about), startsOf(about), { release: about.release_at, reason });
+  const due = deadlinesIn(project, about);
   const { aside, aside_at: at } = about;
   if (at === null) return due;
   if (aside === 'leaked') return { ...due, 'leak-decision': { at: at + LEAK_DECISION, policy: aside } };

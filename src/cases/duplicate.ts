@@ -1,14 +1,23 @@
+import { eachContact } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
+import { approvers } from '../embargo/gate.ts';
+import { creditWished } from '../notices/templates.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
 import type { Case } from '../store/schema.ts';
 import { describe, detailsOf } from './describe.ts';
 import { type Previewed, sendLetters, shownOf, toReporter, writeLetters } from './notices.ts';
+import { alert } from './people.ts';
+import { handlersOf } from './remind.ts';
 import { caseFor, caseKnownTo, take } from './step.ts';
 
 export interface Linked extends Previewed {
   case: Case;
   /** Who was added to those whom the other case credits; null for nobody. */
   credited: string | null;
+  /** Who wishes to be, and was not added, as people have approved the other case as it is. */
+  toCredit: string | null;
 }
 
 /**
@@ -31,10 +40,13 @@ export async function linkDuplicate(
   const letters = await toReporter(seams, seen, seams.words.duplicate({ caseId, words: text }));
   const written = await writeLetters(seams, seen, letters.letters);
   // First, as it does nothing the second time: whoever is interrupted does it all again.
-  const credited = await credit(seams, seen, original);
+  const { credited, toCredit } = await credit(seams, seen, original);
+  const alerts =
+    toCredit === null ? null : await alert(seams, original.id, creditWished({ caseId: original.id, name: toCredit }));
   const now = clock.now();
   const changed = await take(seams, caseId, { step: 'reject', expected: seen.revision }, async (trx) => {
     await sendLetters(trx, seams, written);
+    if (alerts) await send(trx, seams, alerts, eachContact(await handlersOf(trx, original)));
     const to = {
       aside: 'rejected' as const,
       aside_at: now,
@@ -43,16 +55,21 @@ export async function linkDuplicate(
     };
     return { to, action: 'duplicate', detail: { of: original.id, posts: written.map(({ post }) => post.id) } };
   });
-  return { ...shownOf(letters), case: changed, credited };
+  return { ...shownOf(letters), case: changed, credited, toCredit };
 }
 
-/** Who reported it again is credited as well, where he wants to be named and the other case is not out yet. */
-async function credit(seams: Seams, seen: Case, original: Case): Promise<string | null> {
+/**
+ * Who reported it again is credited as well, where he wants to be named and the other case is not out yet. What somebody has approved of
+ * that would count no more: then those who handle it decide.
+ */
+async function credit(seams: Seams, seen: Case, original: Case): Promise<Pick<Linked, 'credited' | 'toCredit'>> {
   const { reporter } = await detailsOf(seams, seen);
-  if (reporter.credit === null || reporter.anonymous || original.state === 'released') return null;
+  if (reporter.credit === null || reporter.anonymous || original.state === 'released') return { credited: null, toCredit: null };
   const name = reporter.credit;
   const { credits } = await detailsOf(seams, original);
-  if (!credits.some((one) => one.name === name))
-    await describe(seams, original.id, { credits: [...credits, { name, role: 'reporter' }] });
-  return name;
+  if (credits.some((one) => one.name === name)) return { credited: name, toCredit: null };
+  const approvals = await cases.approvals(seams.db, original.id);
+  if (original.bundle_hash !== null && approvers(approvals, original.bundle_hash) > 0) return { credited: null, toCredit: name };
+  await describe(seams, original.id, { credits: [...credits, { name, role: 'reporter' }] });
+  return { credited: name, toCredit: null };
 }

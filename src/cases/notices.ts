@@ -1,4 +1,4 @@
-import { DAY, toIso } from '../clock.ts';
+import { DAY } from '../clock.ts';
 import { composeNotice, dressed } from '../delivery/compose.ts';
 import { type Addressee, eachContact } from '../delivery/copies.ts';
 import { insidersOf, OUTSIDE } from '../delivery/need-to-know.ts';
@@ -6,7 +6,7 @@ import { send, type Written } from '../delivery/send.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { channelsOf, openParts } from '../embargo/contents.ts';
 import { planDispatch } from '../embargo/dispatch.ts';
-import { writeForthcoming } from '../embargo/forthcoming.ts';
+import { openForthcoming, writeForthcoming } from '../embargo/forthcoming.ts';
 import { publicReaders } from '../embargo/public-copies.ts';
 import { parseEntity } from '../mail/message.ts';
 import { viewOf } from '../mail/view.ts';
@@ -82,6 +82,8 @@ interface Plan {
   without: Without[];
   /** What it changes of the case. */
   to: Taken['to'];
+  /** The policy that wants it to be sent earlier, where it is late. */
+  late?: string;
   /** Noted of those who get it, in the transaction. */
   also?: (trx: Db) => Promise<void>;
 }
@@ -141,7 +143,9 @@ const rows: Readonly<Record<NoticeKind, Row>> = {
     words: 'possible',
     plan: async (seams, seen, { text }) => {
       const list = await keeperOf(seams.db, seen);
-      const content = noticeEntity(await writeForthcoming(seams, seen, text));
+      // What waits for another person is shown to him as it is.
+      const waiting = text === null ? await openForthcoming(seams, seen) : null;
+      const content = noticeEntity(waiting ?? (await writeForthcoming(seams, seen, text)));
       const to = (await publicReaders(seams.db, channelsOf(seen))).map(({ address }): Reader => {
         return { addressee: { audience: 'public', address }, fingerprint: null };
       });
@@ -195,7 +199,11 @@ export async function sendNotice(
     await sendLetters(trx, seams, written);
     await plan.also?.(trx);
     const posts = written.map(({ post }) => post.id);
-    return { to: plan.to, action: 'notice', detail: { kind, posts, without: plan.without.length } };
+    return {
+      to: plan.to,
+      action: 'notice',
+      detail: { kind, posts, without: plan.without.length, ...(plan.late === undefined ? {} : { late: plan.late }) },
+    };
   });
   return { ...shownOf(plan), case: changed };
 }
@@ -330,14 +338,11 @@ async function secondNotice(seams: Seams, seen: Case): Promise<Plan> {
   const words = () => seams.words.prenotice({ caseId: seen.id, ...draft, releaseAt, channels: channelsOf(seen), patches });
   const due = dueIn(seams.project, seen)['second-notice'];
   const now = seams.clock.now();
-  if (due && now > due.at)
-    throw new Refusal(
-      'policy-violated',
-      `The policy ${due.policy} wants the second notice earlier before the release at ${toIso(releaseAt)}: move the release first`,
-    );
   return {
     ...(await toMembers(seams, seen, { kind: 'prenotice', words })),
-    to: { prenoticed_at: now, prenoticed_draft_id: seen.draft_post_id },
+    // Better late than a text that nobody of them has seen.
+    ...(due && now > due.at ? { late: due.policy } : {}),
+    to: { prenoticed_at: now, prenoticed_draft_id: seen.draft_post_id, told_release_at: releaseAt },
   };
 }
 

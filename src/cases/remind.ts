@@ -14,7 +14,7 @@ import type { Case } from '../store/schema.ts';
 import * as tokens from '../store/tokens.ts';
 import { dueIn } from './clocks.ts';
 import { alert } from './people.ts';
-import { owed, type Reminder } from './reminders.ts';
+import { FOR_ALL, owed, type Reminder } from './reminders.ts';
 
 /** Of older releases nobody is reminded any more. */
 const REVIEWED = 30 * DAY;
@@ -52,7 +52,8 @@ async function remindOf(seams: Seams, about: Case, level: Reminder['level'], unt
     rows: untold,
     // It was looked at some time ago: what was done meanwhile is not due any more.
     holds: (seen) => isOwed(seams.project, seen, untold, seams.clock.now()),
-    to: (trx, seen) => peopleFor(trx, seams, seen, level),
+    to: (trx, seen) =>
+      untold.some(({ what }) => FOR_ALL.has(what)) ? everybodyFor(trx, seams, seen) : peopleFor(trx, seams, seen, level),
     action: 'case.remind',
     detail: { due: untold.map(({ what }) => what), level },
   });

@@ -18,6 +18,8 @@ export type Matter =
   | 'notice'
   | 'second-notice'
   | 'approve'
+  | 'disarmed'
+  | 'move'
   | 'leak'
   | 'retrospective';
 
@@ -68,22 +70,48 @@ const TABLE: Readonly<Record<Before, When>> = {
     unless(handover_id === null || handover_at === null, within(handover_at ?? 0, (handover_at ?? 0) + TAKE_OVER)),
   forthcoming: (about, { forthcoming }) =>
     unless(about.forthcoming_at !== null || isQuiet(about), within(about.received_at, forthcoming?.at)),
-  schedule: (about, { release }) =>
-    unless(about.release_at !== null || about.aside === 'withdrawn', within(about.noticed_at ?? about.received_at, release?.at)),
+  // After the last moment to tell distributors no instant is left that gives them their time.
+  schedule: (about, { release, notice }) =>
+    unless(
+      about.aside === 'withdrawn' || (about.release_at !== null && !(release && about.release_at > release.at)),
+      within(
+        about.noticed_at ?? about.received_at,
+        release && about.noticed_at === null && about.release_at === null ? (notice ?? release).at : release?.at,
+      ),
+    ),
   notice: (about, { notice }) => unless(about.noticed_at !== null || isQuiet(about), within(about.received_at, notice?.at)),
   'second-notice': (about, due) =>
     unless(
       about.noticed_at === null || isPrenoticed(about) || isQuiet(about),
       within(about.noticed_at ?? 0, due['second-notice']?.at),
     ),
-  approve: ({ state, release_at }) =>
-    state === 'scheduled' && release_at !== null ? { from: 0, by: release_at - APPROVE, ahead: APPROVE_AHEAD } : null,
+  approve: ({ state, release_at, aside }) =>
+    state !== 'armed' && release_at !== null && !(aside === 'withdrawn' && state === 'received')
+      ? { from: 0, by: release_at - APPROVE, ahead: APPROVE_AHEAD }
+      : null,
+  disarmed: (about) =>
+    unless(about.state !== 'scheduled' || about.disarmed_at === null || isQuiet(about), {
+      from: about.disarmed_at ?? 0,
+      by: about.disarmed_at ?? 0,
+    }),
+  // Members go by the instant that they were told, whatever one person has written down since.
+  move: (about) =>
+    unless(
+      about.told_release_at === null ||
+        about.release_at === about.told_release_at ||
+        about.scheduled_at !== null ||
+        isQuiet(about),
+      { from: 0, by: (about.told_release_at ?? 0) - APPROVE, ahead: Number.POSITIVE_INFINITY },
+    ),
   leak: ({ aside, aside_at, leak_decided_at }) =>
     unless(
       aside !== 'leaked' || aside_at === null || leak_decided_at !== null,
       within(aside_at ?? 0, (aside_at ?? 0) + LEAK_DECISION),
     ),
 };
+
+/** Of these everybody who handles the case hears at once: what was agreed on does not stand any more. */
+export const FOR_ALL: ReadonlySet<Matter> = new Set<Matter>(['disarmed', 'move']);
 
 /** All that is owed of a case, before its deadline and after it, with the level that is reached. `due`: as its policies have it. */
 export function owed(about: Case, due: Deadlines, now: Instant): Reminder[] {
@@ -94,8 +122,8 @@ export function owed(about: Case, due: Deadlines, now: Instant): Reminder[] {
   return (Object.keys(TABLE) as Before[]).flatMap((what) => reminder(what, TABLE[what](about, due), now));
 }
 
-function after({ released_at, retrospective_at }: Case, now: Instant): Reminder[] {
-  if (released_at === null || retrospective_at !== null) return [];
+function after({ released_at, retrospective_at, aside }: Case, now: Instant): Reminder[] {
+  if (released_at === null || retrospective_at !== null || aside === 'withdrawn') return [];
   const time = { from: released_at, by: released_at + RETROSPECTIVE, ahead: RETROSPECTIVE_AHEAD };
   return reminder('retrospective', time, now);
 }
@@ -107,27 +135,30 @@ function reminder(what: Matter, time: Time | null, now: Instant): Reminder[] {
   return [{ what, dueAt: by, level: now < by ? 0 : now < by + LATE ? 1 : 2 }];
 }
 
-/** Since when a case ought to be public, by the instant that is set or by the longest embargo of its policies; null where it need not. */
+/**
+ * Since when a case ought to be public, by the instant that is set or by the longest embargo of its policies; null where it need not. What
+ * nobody has said to be a vulnerability is overdue as well, until somebody says that it is none.
+ */
 export function overdueSince(about: Case, { release }: Deadlines, now: Instant): Instant | null {
-  const { state, closed_at, aside, release_at, accepted_at } = about;
+  const { state, closed_at, aside, release_at } = about;
   if (state === 'released' || closed_at !== null || aside === 'rejected') return null;
-  // What nobody has said to be a vulnerability may be none, and is not published for its age.
-  const utmost = accepted_at === null ? undefined : release?.at;
+  // A withdrawn one owes no more than its note.
+  const utmost = aside === 'withdrawn' ? undefined : release?.at;
   const since = Math.min(release_at ?? Number.POSITIVE_INFINITY, utmost ?? Number.POSITIVE_INFINITY);
   return since <= now ? since : null;
 }
 
-/** From one page to the next: twice as long each time, a day at most. */
+/** From one page to the next: twice as long each time. */
 const FIRST_PAGE = 15 * MINUTE;
 
-/** Which page is due, of something that is overdue since then, and when the next one will be; the first (0) is at once. */
-export function pageOf(since: Instant, now: Instant): { page: number; nextAt: Instant } {
+/** Which page is due, of something that is overdue since then, and when the next one will be; the first (0) is at once. `longest`: between two. */
+export function pageOf(since: Instant, now: Instant, longest = DAY): { page: number; nextAt: Instant } {
   let page = 0;
   let gap = FIRST_PAGE;
   let nextAt = since + gap;
   while (nextAt <= now) {
     page++;
-    gap = Math.min(gap * 2, DAY);
+    gap = Math.min(gap * 2, longest);
     nextAt += gap;
   }
   return { page, nextAt };

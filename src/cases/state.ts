@@ -104,8 +104,8 @@ export const steps: Readonly<Record<Step, StepRow>> = {
   },
   ask: { when: isUnderWay, otherwise: underWay, leads: false },
   reject: {
-    when: (about) => isUnderWay(about) && about.noticed_at === null,
-    otherwise: 'What distributors know of is withdrawn, not rejected',
+    when: (about) => isUnderWay(about) && about.noticed_at === null && about.forthcoming_at === null,
+    otherwise: 'What distributors or the public know of is withdrawn, not rejected',
     leads: true,
   },
   claim: {

@@ -36,7 +36,16 @@ export function addNotices(command: Command, at: (id: string, rest?: string) => 
       const body = { of, ...(textFile === undefined ? {} : { text: readText(textFile) }) };
       const linked = await connect(options).ask(`POST ${at(id, '/duplicate')}`, DuplicateLinked, body);
       const credited = linked.credited === null ? 'nobody' : linked.credited;
-      print(options, linked, [`${id} is a duplicate of ${of}`, `Credited there: ${printable(credited)}`, ...mailsOf(linked)]);
+      const toCredit =
+        linked.toCredit === null
+          ? []
+          : [`Not credited:   ${printable(linked.toCredit)}: it is approved without him. Those who handle it were told`];
+      print(options, linked, [
+        `${id} is a duplicate of ${of}`,
+        `Credited there: ${printable(credited)}`,
+        ...toCredit,
+        ...mailsOf(linked),
+      ]);
     });
 }
 
@@ -46,7 +55,9 @@ async function notice(at: (id: string, rest?: string) => string, id: string, opt
   if (options.preview) {
     const body = { kind, ...text, ...(list === undefined ? {} : { list }) };
     const shown = await connect(options).ask(`POST ${at(id, '/notices/preview')}`, NoticeView, body);
-    print(options, shown, mailsOf(shown));
+    const waits =
+      shown.hash === null ? [] : ['It waits. Another person has it go out:', `  curfew case approve ${id} --hash ${shown.hash}`];
+    print(options, shown, [...mailsOf(shown), ...waits]);
     return;
   }
   const said = await connect(options).ask(`POST ${at(id, '/notices')}`, NoticeSent, { kind, ...text });

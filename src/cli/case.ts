@@ -38,7 +38,7 @@ export function register(program: Command): void {
       '--subject <subject>',
       'for the public (default: the line "Subject: ..." that the file begins with, out of sight of `ps`)',
     )
-    .option('--channel <address>', 'a public list; may be given again (default: all)', collect)
+    .option('--channel <address>', 'a public list; may be given again (default: as it is, and all at first)', collect)
     .action(schedule);
   add('patch', 'add patches, byte for byte')
     .argument(...id)
@@ -56,6 +56,11 @@ export function register(program: Command): void {
     .argument(...id)
     .requiredOption('--hash <hash>', 'of patches or schedule, as `case show` has it, or of the bundle, as `case bundle` shows it')
     .action(approve);
+  add('retract', 'take back what was approved of the bundle: it is not released until two people approve it again')
+    .argument(...id)
+    .action(async (about: string, options: RemoteOptions) =>
+      tell(options, await connect(options).ask(`POST ${at(about, '/retract')}`, CaseView)),
+    );
   add('need-to-know', 'say who alone may know of a case, besides the response team: the whole of it')
     .argument(...id)
     .option('--group <name>', 'a group of members; may be given again', collect)
@@ -225,6 +230,7 @@ function linesOf(about: Static<typeof CaseView>): string[] {
     `Patches:   ${about.patchSet.hash ?? '-'}${approvedBy(about, 'patches')}`,
     `Schedule:  ${about.schedule.hash ?? '-'}${approvedBy(about, 'schedule')}`,
     `Bundle:    ${about.bundleHash ?? '-'}${approvedBy(about, 'bundle')}`,
+    ...forthcomingOf(about),
     `Policies:  ${about.policies.join(', ') || '-'}`,
     ...about.due.map(
       ({ what, at: due, policy, doneAt }) => `Due:       ${what} ${due} (${policy})${doneAt === null ? '' : `, done ${doneAt}`}`,
@@ -233,6 +239,12 @@ function linesOf(about: Static<typeof CaseView>): string[] {
     `Known to:  ${knownTo(about)}`,
     `Released:  ${about.releasedAt ?? '-'}`,
   ];
+}
+
+function forthcomingOf({ forthcoming: { hash, sentAt } }: Static<typeof CaseView>): string[] {
+  if (hash === null) return [];
+  const waits = ', drafted: curfew case notice CASE --kind forthcoming --preview shows it';
+  return [`To come:   ${hash}${sentAt === null ? waits : `, sent ${sentAt}`}`];
 }
 
 function ledBy({ people: { lead, deputy, handoverTo, team } }: Static<typeof CaseView>): string {

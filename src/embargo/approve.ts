@@ -1,17 +1,27 @@
 import { record } from '../audit/record.ts';
+import { judgeStanding } from '../cases/clocks.ts';
+import { keeperOf } from '../cases/keeper.ts';
 import { caseFor, deedOf, moved } from '../cases/step.ts';
-import type { Instant } from '../clock.ts';
-import { team } from '../delivery/copies.ts';
+import { type Instant, toIso } from '../clock.ts';
+import { PRIORITY, team } from '../delivery/copies.ts';
+import { insidersOf } from '../delivery/need-to-know.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
+import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
 import * as patchSets from '../store/patch-sets.ts';
 import type { Case } from '../store/schema.ts';
 import { openContents, presentPatchSet } from './contents.ts';
-import { sendForthcoming } from './forthcoming.ts';
+import { mustTellNothing, sendForthcoming } from './forthcoming.ts';
 import { approvers, PEOPLE } from './gate.ts';
+import { type Outgoing, toMembers, toReporter } from './outgoing.ts';
+import type { Code } from './policy.ts';
 import { mustBeValid, publishingOf } from './published.ts';
+import { standing } from './retract.ts';
+import { mustBeAllowed } from './schedule.ts';
 
 /** Who asks: a person is the actor, whichever token or signed mail he uses. */
 export interface Approver {
@@ -31,12 +41,13 @@ export type Approvable = 'patches' | 'schedule' | 'bundle' | 'forthcoming';
  * Approves the patch set (one person does), the schedule, the bundle or the word to the public that a fix will come, whichever has that
  * hash. Who set the schedule, or drafted that word, stands behind it: another person schedules the case, or has the word go out. The second
  * different person over the bundle arms it, and with that approves what is in it.
- * Throws `needs-person`, `approval-voided`, `approved-already`, `incomplete` for a bundle of which a document would not be valid, and
+ * Throws `needs-person`, `approval-voided`, `approved-already`, `policy-violated`, `not-distributed`, `incomplete` for a bundle of which a document would not be valid, and
  * what a step refuses.
  */
 export async function approve(seams: Seams, caseId: string, hash: string, actor: Approver): Promise<Case> {
   const { db, clock } = seams;
   await mustBePublishable(seams, caseId, hash);
+  const news = await prepareMoved(seams, await caseFor(db, seams, caseId, 'approve'));
   return db.transaction().execute(async (trx) => {
     await actor.file?.(trx);
     // Two people at once must see each other's approval, or neither of them would be the second.
@@ -46,6 +57,7 @@ export async function approve(seams: Seams, caseId: string, hash: string, actor:
     if (personId === null || !(await team(trx)).some(({ id }) => id === personId)) throw new Refusal('needs-person');
     const present = await presentPatchSet(trx, caseId);
     const what = whatIs(seen, present, hash);
+    const waived = await mustStand(trx, seams, seen, what, present);
     if (authorOf(what, seen) === personId)
       throw new Refusal('approved-already', 'Who sets or drafts it does not approve it too: another one must');
     const now = clock.now();
@@ -53,16 +65,25 @@ export async function approve(seams: Seams, caseId: string, hash: string, actor:
     const approval = { case_id: caseId, hash, person_id: personId, ...by, approved_at: now };
     if (!(await cases.insertApproval(trx, approval))) throw new Refusal('approved-already');
     const people = await peopleBehind(trx, seen, what, hash);
-    const detail = { what, hash, ...(what === 'bundle' ? { bundle: hash } : {}), people };
+    const detail = {
+      what,
+      hash,
+      ...(what === 'bundle' ? { bundle: hash } : {}),
+      people,
+      ...(waived.length === 0 ? {} : { waived }),
+    };
     const deed = { action: 'case.approve', subject: `case:${caseId}`, detail };
     const to = await then(trx, seams, seen, { what, people, present, personId, now });
     if (to === null) {
       await record(trx, seams, deed);
       return seen;
     }
-    const changed = await moved(trx, seams, seen, to);
+    const counts = 'scheduled_at' in to && seen.scheduled_at === null;
+    const told = counts ? await tellMoved(trx, seen, news, now) : null;
+    const changed = await moved(trx, seams, seen, { ...to, ...told?.to });
     const arms = 'state' in to ? [deedOf(changed, 'arm', { bundle: hash })] : [];
     if ('forthcoming_at' in to) arms.push(deedOf(changed, 'forthcoming', { post: seen.forthcoming_post_id, hash }));
+    if (told) arms.push(deedOf(changed, 'tell-moved', { releaseAt: toIso(told.to.told_release_at), posts: told.posts }));
     await record(trx, seams, deed, ...arms);
     return changed;
   });
@@ -71,10 +92,71 @@ export async function approve(seams: Seams, caseId: string, hash: string, actor:
 /** Asked before the transaction, as nothing is opened in one; the hash is of what was looked at here. */
 async function mustBePublishable(seams: Seams, caseId: string, hash: string): Promise<void> {
   const seen = await caseFor(seams.db, seams, caseId, 'approve');
+  if (hash === seen.forthcoming_hash && seen.forthcoming_at === null) await mustTellNothing(seams, seen);
   if (hash !== seen.bundle_hash) return;
   const contents = await openContents(seams, seen);
   if (contents.hash !== hash) throw new Refusal('approval-voided');
   mustBeValid(publishingOf(caseId, seen.release_at ?? seams.clock.now(), contents));
+}
+
+/** The instant that distributors were told last, where another one is to come; null where that is not so. */
+function toldBefore({ told_release_at: before, release_at: releaseAt, aside }: Case, now: Instant): Instant | null {
+  return releaseAt === null || releaseAt <= now || releaseAt === before || aside === 'withdrawn' ? null : before;
+}
+
+interface MovedNews {
+  releaseAt: Instant;
+  mails: Outgoing[];
+}
+
+/** Members who were told another instant than the one that is approved now would publish at that; and so would the reporter. */
+async function prepareMoved(seams: Seams, seen: Case): Promise<MovedNews | null> {
+  const { release_at: releaseAt, scheduled_at } = seen;
+  const beforeAt = toldBefore(seen, seams.clock.now());
+  if (beforeAt === null || releaseAt === null || scheduled_at !== null) return null;
+  const words = seams.words.moved({ caseId: seen.id, releaseAt, beforeAt });
+  const told = { kind: 'notice', words, priority: PRIORITY.member } as const;
+  const reporter = await toReporter(seams, seen, await keeperOf(seams.db, seen), told);
+  return { releaseAt, mails: [...(reporter ? [reporter] : []), ...(await toMembers(seams, seen, told))] };
+}
+
+/** Null where nobody has to be told. Throws `stale` where it is not what was prepared. */
+async function tellMoved(trx: Db, seen: Case, news: MovedNews | null, now: Instant) {
+  if (toldBefore(seen, now) === null) return null;
+  if (news === null || news.releaseAt !== seen.release_at) throw new Refusal('stale');
+  for (const { copies } of news.mails) await deliveries.insertMany(trx, await copies(trx));
+  return { to: { told_release_at: news.releaseAt }, posts: news.mails.map(({ post }) => post.id) };
+}
+
+/**
+ * What would be refused at the instant is refused now, while there is time to do something about it. Gives the rules that are waived.
+ * Throws `policy-violated`; `not-distributed` for other patches than distributors have.
+ */
+async function mustStand(
+  trx: Db,
+  { project, clock }: Pick<Seams, 'project' | 'clock'>,
+  seen: Case,
+  what: Approvable,
+  present: string | null,
+): Promise<Code[]> {
+  if (seen.aside === 'withdrawn' || (what !== 'schedule' && what !== 'bundle')) return [];
+  if (what === 'bundle' && seen.distributed_set !== null && present !== seen.distributed_set)
+    throw new Refusal(
+      'not-distributed',
+      'Distributors have other patches: approve these alone, dispatch them, and then approve the bundle',
+    );
+  const now = clock.now();
+  // Who approves the bundle approves its patches: with that the fix is ready.
+  const fix_ready_at = seen.fix_ready_at ?? (what === 'bundle' && present !== null ? now : null);
+  const nobody = seen.noticed_at === null && !(await hasDistributors(trx, seen.id));
+  return mustBeAllowed(judgeStanding(project, { ...seen, fix_ready_at }, now, { nobody }));
+}
+
+/** Whether anybody on a private list may know of it. */
+async function hasDistributors(trx: Db, caseId: string): Promise<boolean> {
+  for (const { id, role } of await lists.all(trx))
+    if (role === 'private' && (await insidersOf(trx, caseId, await contacts.activeOfList(trx, id))).length > 0) return true;
+  return false;
 }
 
 function whatIs(seen: Case, present: string | null, hash: string): Approvable {
@@ -95,7 +177,7 @@ function authorOf(what: Approvable, { scheduled_by, forthcoming_by }: Case): str
 
 /** How many different people stand behind it; who wrote it down is one. */
 async function peopleBehind(trx: Db, seen: Case, what: Approvable, hash: string): Promise<number> {
-  const approvals = await cases.approvals(trx, seen.id);
+  const approvals = await standing(trx, await cases.approvals(trx, seen.id));
   const author = authorOf(what, seen);
   return approvers([...approvals, ...(author === null ? [] : [{ person_id: author, hash }])], hash);
 }

@@ -165,10 +165,12 @@ async function atOnce(seams: Seams, seen: Case, now: Instant): Promise<Partial<C
   const { db, clock, project } = seams;
   const channels = seen.channels === null ? await channelsFor(db) : channelsOf(seen);
   const policies = seen.policies?.split(' ') ?? project.usual;
+  const plan = newId(clock);
   return {
     release_at: now,
     channels: channels.join(' '),
-    schedule_hash: scheduleHash({ caseId: seen.id, id: newId(clock), releaseAt: now, channels, policies }),
+    plan,
+    schedule_hash: scheduleHash({ caseId: seen.id, id: plan, releaseAt: now, channels, policies }),
     scheduled_at: null,
     scheduled_by: actorOf(seams).personId,
     original_at: seen.original_at ?? (seen.noticed_at === null ? null : seen.release_at),

@@ -11,6 +11,8 @@ export interface Bundle {
   patches: readonly Part[];
   /** Of what is known of the case, as it is kept: pages and documents are made of it. Null where nothing is written down. */
   details: Part | null;
+  /** The id of the schedule that has instant and channels; null of a case from before these had one. */
+  plan: string | null;
   /** Ids of the patches that were taken out. */
   withdrawn: readonly string[];
   /** Addresses of the public lists. */
@@ -37,6 +39,7 @@ export function bundleHash(bundle: Bundle): string {
     [...bundle.withdrawn].sort(),
     [...bundle.channels].sort(),
     ...(bundle.details === null ? [] : [[bundle.details.id, bundle.details.sha256]]),
+    ...(bundle.plan === null ? [] : [bundle.plan]),
   ]);
   return sha256(Buffer.from(written));
 }

@@ -3,6 +3,7 @@ import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
+import * as patchSets from '../store/patch-sets.ts';
 import type { Case } from '../store/schema.ts';
 import { presentPatchSet, recordedHash } from './contents.ts';
 
@@ -14,12 +15,16 @@ export function bundled(action: string, { id, bundle_hash, revision }: Case, det
 /** One guarded update: the next revision, the hash of what stands there now, and no approval of what stood there before. The same bundle stays as it is. */
 export async function change(trx: Db, now: Instant, seen: Case, to: Partial<Case>): Promise<Case> {
   const present = await presentPatchSet(trx, seen.id);
-  const patch_set = seen.patch_set === present ? present : null;
+  // Its hash is over ids, names and octets: what was approved once is the same when it stands there again.
+  const approved = (await patchSets.ofCase(trx, seen.id)).some((set) => set.hash === present);
+  const patch_set = approved ? present : null;
   const hash = await recordedHash(trx, { ...seen, ...to });
+  const state = stateAfter(seen, hash);
   const changed = {
     patch_set,
     ...to,
-    state: stateAfter(seen, hash),
+    state,
+    ...(seen.state === 'armed' && state !== 'armed' ? { disarmed_at: now } : {}),
     bundle_hash: hash,
     revision: seen.revision + 1,
     updated_at: now,

@@ -62,6 +62,15 @@ function isWithdrawn({ aside }: Pick<Case, 'aside'>): boolean {
   return aside === 'withdrawn';
 }
 
+/** A draft that is kept, opened. Throws `cannot-open` where the key of the case's list is not here. */
+export async function openDraft(seams: Seams, about: Case, postId: string): Promise<Draft> {
+  const secrets = await secretsOf(seams, about.list_id);
+  if (secrets.length === 0) throw new Refusal('cannot-open', undefined, `there is no key for the list of ${about.id}`);
+  const post = await posts.byId(seams.db, postId);
+  if (!post) throw new Error(`the post ${postId} is gone`);
+  return draftIn(await seams.pgp.reopen(post.content, secrets));
+}
+
 /** What there is of it, in clear: the text for the public, where there is one, and the patches. */
 export interface Parts {
   draft: Draft | null;
@@ -132,12 +141,12 @@ function patchPart({ id, digest }: Pick<Patch, 'id' | 'digest'>, made: Pick<Patc
 
 async function hashOf(
   db: Db,
-  about: Pick<Case, 'id' | 'channels' | 'aside'>,
+  about: Pick<Case, 'id' | 'channels' | 'aside' | 'plan'>,
   parts: Pick<Bundle, 'releaseAt' | 'draft' | 'patches' | 'details'>,
 ): Promise<string> {
   const of = { caseId: about.id, channels: channelsOf(about) };
   if (isWithdrawn(about)) return noteHash({ ...of, releaseAt: parts.releaseAt, draft: parts.draft });
-  return bundleHash({ ...of, ...parts, withdrawn: await cases.withdrawnPatches(db, about.id) });
+  return bundleHash({ ...of, ...parts, plan: about.plan, withdrawn: await cases.withdrawnPatches(db, about.id) });
 }
 
 /** The hash of what the rows say: for a case whose contents are not in hand. Null before it is scheduled. */

@@ -1,10 +1,9 @@
 import { record } from '../audit/record.ts';
-import { dueIn, policiesOf } from '../cases/clocks.ts';
+import { dueIn, longestOf, policiesOf } from '../cases/clocks.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { everybodyFor, tellOnce } from '../cases/remind.ts';
 import { overdueSince, pageOf } from '../cases/reminders.ts';
-import { deedOf, moved } from '../cases/step.ts';
-import { type Instant, MINUTE, toIso } from '../clock.ts';
+import { DAY, type Instant, MINUTE, toIso } from '../clock.ts';
 import { eachContact } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
 import type { Log } from '../log.ts';
@@ -12,7 +11,6 @@ import { minimal, minimalSent, overdue } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Project, Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
-import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as minimalNotices from '../store/minimal-notices.ts';
@@ -21,13 +19,12 @@ import * as reminders from '../store/reminders.ts';
 import type { Case } from '../store/schema.ts';
 import { isTrusted } from './clock-watch.ts';
 import { channelsOf } from './contents.ts';
-import { approvers, PEOPLE } from './gate.ts';
 import { publicCopies } from './public-copies.ts';
 
 /*
- * What becomes of a case whose people have fallen silent (PROCESS §2). `publish_approved`: at the instant, a text that two people
- * approved is published although nobody armed it, and where the longest embargo ends without one, the public is told that, in fixed
- * words. `page_only`: nothing of that; everybody is paged, as in either case.
+ * What becomes of a case whose people have fallen silent (PROCESS §2). What two people approved is armed with that, and is published at
+ * its instant whatever they do then. `publish_approved`: where the longest embargo ends without that, the public is told so, in
+ * fixed words. `page_only`: it is not; everybody is paged, as in either case.
  */
 
 /** Of several policies the one that publishes less. */
@@ -36,33 +33,15 @@ export function publishes(project: Project, about: Case): boolean {
   return policies.every(({ policy }) => policy.deadMan === 'publish_approved');
 }
 
-/**
- * Arms a case whose instant has come, where two people approved what stands there and nobody armed it: as it was approved, moved to
- * another instant, and moved back. False where it is not so.
- */
-export async function armApproved(seams: Seams, { id }: Pick<Case, 'id'>): Promise<boolean> {
-  const { db, clock, project } = seams;
-  return db.transaction().execute(async (trx) => {
-    await cases.lock(trx, id);
-    const seen = await cases.byId(trx, id);
-    if (seen?.state !== 'scheduled' || seen.release_at === null || seen.release_at > clock.now()) return false;
-    if (!publishes(project, seen) || !(await isApproved(trx, seen))) return false;
-    const changed = await moved(trx, seams, seen, { state: 'armed', scheduled_at: seen.scheduled_at ?? clock.now() });
-    await record(trx, seams, deedOf(changed, 'arm', { bundle: seen.bundle_hash, deadMan: true }));
-    return true;
-  });
-}
-
-async function isApproved(db: Db, { id, bundle_hash }: Case): Promise<boolean> {
-  return bundle_hash !== null && approvers(await cases.approvals(db, id), bundle_hash) >= PEOPLE;
-}
+/** The longest time from one page to the next, where nobody has said that it is a vulnerability. */
+const WEEK = 7 * DAY;
 
 /** Tells everybody that a case is overdue, as often as that is due. Says whether anybody was told now. */
 export async function pageOverdue(seams: Seams, about: Case, why: string): Promise<boolean> {
   const { db, clock, project } = seams;
   const since = overdueSince(about, dueIn(project, about), clock.now());
   if (since === null) return false;
-  const { page, nextAt } = pageOf(since, clock.now());
+  const { page, nextAt } = pageOf(since, clock.now(), about.accepted_at === null ? WEEK : DAY);
   const told = await reminders.ofCases(db, [about.id]);
   if (told.some((row) => row.what === 'overdue' && row.dueAt === since && row.level >= page)) return false;
   return tellOnce(seams, about.id, {
@@ -82,14 +61,13 @@ const STUCK = 10 * MINUTE;
  * When the longest embargo of a case ended without a release; null where it has not, or the public is not to be told. What nobody
  * has accepted may be no vulnerability at all.
  */
-async function endedAt(db: Db, project: Project, about: Case, now: Instant): Promise<Instant | null> {
+function endedAt(project: Project, about: Case, now: Instant): Instant | null {
   const { state, aside, closed_at, accepted_at, release_at } = about;
-  const utmost = dueIn(project, about).release?.at;
-  if (utmost === undefined || state === 'released' || closed_at !== null || accepted_at === null) return null;
+  const ended = longestOf(project, about)?.at;
+  if (ended === undefined || state === 'released' || closed_at !== null || accepted_at === null) return null;
   if (aside === 'rejected' || aside === 'withdrawn' || !publishes(project, about)) return null;
-  const ended = Math.max(utmost, release_at ?? 0);
   if (now < ended) return null;
-  const goesOut = state === 'armed' || (release_at !== null && (await isApproved(db, about)));
+  const goesOut = state === 'armed' && release_at !== null && release_at <= now;
   return goesOut && now < ended + STUCK ? null : ended;
 }
 
@@ -108,9 +86,11 @@ export async function endLongest(seams: Seams, log: Log): Promise<boolean> {
   );
   for (const about of late) {
     try {
-      if (about.release_at === null) queued = (await pageOverdue(seams, about, UNSET)) || queued;
+      // Of one whose instant has come the release itself tells.
+      if (about.release_at === null || about.release_at > now)
+        queued = (await pageOverdue(seams, about, whyLate(about))) || queued;
       if (told.includes(about.id) || !(await isTrusted(seams))) continue;
-      const ended = await endedAt(db, project, about, now);
+      const ended = endedAt(project, about, now);
       if (ended === null || !(await publishMinimal(seams, about, ended))) continue;
       log.error({ case: about.id }, 'the longest embargo of a case has ended without an advisory, and the public was told');
       queued = true;
@@ -121,8 +101,19 @@ export async function endLongest(seams: Seams, log: Log): Promise<boolean> {
   return queued;
 }
 
+function whyLate({ accepted_at, release_at }: Case): string {
+  if (accepted_at === null) return UNDECIDED;
+  return release_at === null ? UNSET : TOO_LATE;
+}
+
+const UNDECIDED =
+  'Nobody has said yet whether it is a vulnerability: `curfew case lead` takes it, `curfew case notice --kind not-a-vulnerability` rejects it.';
+
 const UNSET =
-  'Its longest embargo has ended, and no release is set. Set the instant and the text, and have two people approve them.';
+  'Its longest embargo has ended, and no release is set. Set the text and the present instant, and have two people approve them.';
+
+const TOO_LATE =
+  'Its longest embargo has ended, and its instant is later: nobody may have it released then. Set the present instant, and have two people approve.';
 
 async function publishMinimal(seams: Seams, about: Case, ended: Instant): Promise<boolean> {
   const { db, clock, project } = seams;
@@ -137,7 +128,7 @@ async function publishMinimal(seams: Seams, about: Case, ended: Instant): Promis
     await cases.lock(trx, id);
     const seen = await cases.byId(trx, id);
     if (!seen || (await minimalNotices.ofCase(trx, id))) return false;
-    if ((await endedAt(trx, project, seen, clock.now())) !== ended) return false;
+    if (endedAt(project, seen, clock.now()) !== ended) return false;
     const channels = seen.channels === null ? open : channelsOf(seen);
     await posts.insert(trx, post);
     const { id: post_id, digest } = post;

@@ -57,6 +57,7 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
       dispatched_at: now,
       noticed_at: seen.noticed_at ?? now,
       distributed_set: seen.patch_set,
+      told_release_at: seen.release_at,
     });
     await send(trx, seams, { list, post }, eachContact(recipients));
     const detail = {

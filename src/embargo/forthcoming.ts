@@ -1,4 +1,4 @@
-import { forthcomingMail } from '../advisories/text.ts';
+import { forthcomingMail, mitigationIn } from '../advisories/text.ts';
 import { policiesOf } from '../cases/clocks.ts';
 import { detailsOf } from '../cases/describe.ts';
 import { ratingIn } from '../cases/details.ts';
@@ -13,7 +13,7 @@ import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as posts from '../store/posts.ts';
 import type { Case } from '../store/schema.ts';
-import { channelsOf, openParts } from './contents.ts';
+import { channelsOf, openDraft, openParts } from './contents.ts';
 import { forthcomingGate, forthcomingHash } from './gate.ts';
 import { publicCopies, publicReaders } from './public-copies.ts';
 import { toldIn } from './telling.ts';
@@ -42,6 +42,25 @@ export async function writeForthcoming(seams: Seams, seen: Case, mitigation: str
   const told = toldIn(notice, mitigation ?? '', { caseId: seen.id, details, draft, patches, reporter: seen.reporter_address });
   if (told.length > 0) throw new Refusal('invalid', `The notice is public, and tells of the case: ${told.join(', ')}`);
   return notice;
+}
+
+/** That which waits for another person; null where none does. */
+export async function openForthcoming(seams: Seams, seen: Case): Promise<Notice | null> {
+  if (seen.forthcoming_at !== null || seen.forthcoming_post_id === null) return null;
+  return openDraft(seams, seen, seen.forthcoming_post_id);
+}
+
+/**
+ * What was drafted must tell nothing of the case as it is known by now, and nothing that is not so any more. Throws as `writeForthcoming`
+ * does; `approval-voided` where it would read otherwise now.
+ */
+export async function mustTellNothing(seams: Seams, seen: Case): Promise<void> {
+  const drafted = await openForthcoming(seams, seen);
+  if (!drafted) return;
+  if (seen.scheduled_at === null) throw new Refusal('approval-voided', 'Its instant stands no more: draft it anew');
+  const now = await writeForthcoming(seams, seen, mitigationIn(drafted.text));
+  if (now.subject !== drafted.subject || now.text.trimEnd() !== drafted.text.trimEnd())
+    throw new Refusal('approval-voided', 'What is known of the case has changed since it was drafted: draft it anew');
 }
 
 export interface Drafted {

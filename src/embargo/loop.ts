@@ -4,7 +4,7 @@ import { asRefusal, type Reason } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import type { Case } from '../store/schema.ts';
-import { armApproved, pageOverdue } from './dead-man.ts';
+import { pageOverdue } from './dead-man.ts';
 import { release } from './release.ts';
 
 /** The database is the truth and the timer a hint: however far the next instant is, it is looked up again after this. */
@@ -24,7 +24,6 @@ export async function releaseLoop(
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      await armDue(seams, log);
       const wait = await releaseDue(seams, released, log);
       await tellOverdue(seams, log, released);
       await alarm.sleep(wait, signal);
@@ -60,20 +59,13 @@ async function releaseDue(seams: Seams, released: () => void, log: Log): Promise
 /** The instant has passed, and two people have not approved: everybody is told, again and again. */
 async function tellOverdue(seams: Seams, log: Log, told: () => void): Promise<void> {
   for (const late of await cases.overdue(seams.db, seams.clock.now())) {
-    await tell(seams, late, 'Two different people of the team have to approve what stands there.', log, told);
+    await tell(seams, late, late.bundle_hash === null ? NO_TEXT : UNAPPROVED, log, told);
   }
 }
 
-/** What two people approved is released at its instant although nobody armed it. */
-async function armDue(seams: Seams, log: Log): Promise<void> {
-  for (const late of await cases.overdue(seams.db, seams.clock.now()))
-    try {
-      if (await armApproved(seams, late)) log.warn({ case: late.id }, 'armed: two people approved it, and nobody else did');
-    } catch (error) {
-      log.error({ err: error, case: late.id }, 'a case that is approved could not be armed');
-    }
-}
-
+const UNAPPROVED = 'Two different people of the team have to approve what stands there.';
+const NO_TEXT =
+  'There is no text for the public. `curfew case text` sets it, and two different people have to approve what stands there then.';
 const DAMAGED = 'What is kept of it is not what was approved, or cannot be opened. Set its text or patches again and approve.';
 const DOUBT = 'The clock of the server is in doubt. `curfew clock show` says more, and how an admin confirms it.';
 const outside = (reason: Reason) =>

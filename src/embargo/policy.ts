@@ -325,11 +325,13 @@ export function deadlinesOf(
     due('acknowledge', name, from(starts.report, policy.acknowledge));
     due('forthcoming', name, from(starts.report, policy.forthcoming));
     due('notice', name, from(starts.report, policy.noticeBy));
-    if (release !== null) due('notice', name, before(release, policy.notice, holidays));
     if (release !== null) due('second-notice', name, before(release, policy.secondNotice, holidays));
     due('release', name, from(starts[clock], reason === null ? policy.embargo : (policy.longerWithReason ?? policy.embargo)));
     due('release', name, from(starts.report, policy.fromReport));
   }
+  // Where no instant is set it is the last one that is left.
+  const end = release ?? deadlines.release?.at ?? null;
+  if (end !== null) for (const { name, policy } of policies) due('notice', name, before(end, policy.notice, policy.holidays));
   return deadlines;
 }
 

@@ -20,6 +20,7 @@ import { gate } from './gate.ts';
 import { type Outgoing, toMembers, toReporter } from './outgoing.ts';
 import { publicCopies, publicReaders } from './public-copies.ts';
 import { advisoryOf, externalMail, publishingOf } from './published.ts';
+import { standing } from './retract.ts';
 
 /**
  * Releases a case: moves it to `released` and queues what goes to the public, the reporter and the members, all in one
@@ -31,7 +32,7 @@ export async function release(seams: Seams, caseId: string): Promise<Case> {
   const seen = await caseKnownTo(db, seams, caseId);
   if (seen.state === 'released') throw new Refusal('already-released');
   const contents = await openContents(seams, seen);
-  const approvals = await cases.approvals(db, caseId);
+  const approvals = await standing(db, await cases.approvals(db, caseId));
   const trusted = await isTrusted(seams);
   const answer = gate({
     case: seen,

@@ -1,5 +1,5 @@
 import { record } from '../audit/record.ts';
-import { type Clocked, isOut, judge, namesOf } from '../cases/clocks.ts';
+import { type Clocked, isEnded, isOut, type Judged, judge, namesOf } from '../cases/clocks.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { actorOf, caseFor } from '../cases/step.ts';
 import { type Instant, newId, toIso } from '../clock.ts';
@@ -14,7 +14,7 @@ import * as posts from '../store/posts.ts';
 import type { Case, NewPost } from '../store/schema.ts';
 import { scheduleHash, sha256 } from './bundle.ts';
 import { bundled, change } from './change.ts';
-import { type Draft, draftEntity, patchEntity } from './contents.ts';
+import { channelsOf, type Draft, draftEntity, patchEntity } from './contents.ts';
 import { answerInIso, type Code } from './policy.ts';
 import { policyNamed } from './presets.ts';
 
@@ -32,7 +32,7 @@ import { policyNamed } from './presets.ts';
 
 export interface Schedule {
   releaseAt: Instant;
-  /** Addresses of public lists; all of them unless given. */
+  /** Addresses of public lists; as they are unless given, and all of them at first. */
   channels?: string[];
   /** Names of policies that it is under beside the project's; as it is, unless given. */
   policies?: string[];
@@ -43,18 +43,19 @@ export interface Schedule {
 
 /**
  * Sets the instant and the channels, and voids what was approved of them before; whoever sets them stands behind them, and somebody
- * else has to approve. Gives the case as it stands then. What has leaked, or is public already, may be released now: an instant that
- * has passed is taken for that. Throws Refusal: `past-instant`; `policy-violated` with everything that the
+ * else has to approve. Gives the case as it stands then. What has leaked, is public already, or has had its longest embargo may be
+ * released now: an instant that has passed is taken for that. Throws Refusal: `past-instant`; `policy-violated` with everything that the
  * policies of the case do not allow; and what a step refuses.
  */
 export async function schedule(seams: Seams, caseId: string, wish: Schedule, expected?: number): Promise<Case> {
   const { db, clock, project } = seams;
   const seen = await caseFor(db, seams, caseId, 'schedule', expected);
-  const releaseAt = isOut(seen) ? Math.max(wish.releaseAt, clock.now()) : wish.releaseAt;
-  if (releaseAt <= clock.now() && !isOut(seen)) throw new Refusal('past-instant');
+  const atOnce = isOut(seen) || isEnded(project, seen, clock.now());
+  const releaseAt = atOnce ? Math.max(wish.releaseAt, clock.now()) : wish.releaseAt;
+  if (releaseAt <= clock.now() && !atOnce) throw new Refusal('past-instant');
   const policies = policiesFor(project, seen, wish.policies);
   const waived = mustAllow(project, { ...seen, policies }, releaseAt, clock.now());
-  const channels = await channelsFor(db, wish.channels);
+  const channels = await channelsFor(db, wish.channels ?? (seen.channels === null ? undefined : channelsOf(seen)));
   const { subject, text } = wish;
   if ((subject === undefined) !== (text === undefined)) throw new Refusal('invalid', 'A text for the public needs its subject');
   const draft = subject !== undefined && text !== undefined ? await draftPost(seams, seen, { subject, text }) : null;
@@ -68,6 +69,7 @@ export async function schedule(seams: Seams, caseId: string, wish: Schedule, exp
       original_at: seen.original_at ?? (seen.noticed_at === null ? null : seen.release_at),
       channels: channels.join(' '),
       policies,
+      plan: plan.id,
       schedule_hash: scheduleHash(plan),
       scheduled_at: null,
       scheduled_by: by,
@@ -119,13 +121,20 @@ function policiesFor({ usual, policies }: Project, seen: Case, wanted: string[] 
 
 /** Gives the rules that are waived. Throws Refusal('policy-violated') with every other one that a release at that instant breaks. */
 export function mustAllow(project: Project, about: Clocked, release: Instant, now: Instant): Code[] {
-  const { waived, ...answer } = judge(project, about, release, now);
+  const ended = isEnded(project, about, now);
+  return mustBeAllowed(
+    judge(project, about, release, now),
+    ended ? 'Its longest embargo has ended: set the present instant' : undefined,
+  );
+}
+
+/** As `mustAllow`, of what was judged. `otherwise`: said where no instant would do. */
+export function mustBeAllowed({ waived, ...answer }: Judged, otherwise = 'No instant would do'): Code[] {
   if (answer.ok) return waived;
   const said = answer.violations.map(
     ({ code, policy, message }) => `${code}${policy === null ? '' : ` (${policy})`}: ${message}`,
   );
-  const instead =
-    answer.suggestion === undefined ? 'No instant would do' : `The nearest that is allowed: ${toIso(answer.suggestion)}`;
+  const instead = answer.suggestion === undefined ? otherwise : `The nearest that is allowed: ${toIso(answer.suggestion)}`;
   throw Object.assign(new Refusal('policy-violated', `${said.join('; ')}. ${instead}`), { answer: answerInIso(answer) });
 }
 

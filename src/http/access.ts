@@ -99,6 +99,7 @@ export const access: Readonly<Record<string, Access>> = {
   'DELETE /api/v1/cases/:id/patches/:patch': hands('cases'),
   'GET /api/v1/cases/:id/bundle': hands('cases'),
   'POST /api/v1/cases/:id/approvals': hands('cases'),
+  'POST /api/v1/cases/:id/retract': hands('cases'),
   'PUT /api/v1/cases/:id/need-to-know': hands('cases'),
   'DELETE /api/v1/cases/:id/need-to-know': hands('cases'),
   'POST /api/v1/cases/:id/dispatch': hands('cases'),

@@ -6,6 +6,7 @@ import { openContents } from '../embargo/contents.ts';
 import { dispatch } from '../embargo/dispatch.ts';
 import { limitCase } from '../embargo/need-to-know.ts';
 import { release } from '../embargo/release.ts';
+import { retract } from '../embargo/retract.ts';
 import { addPatch, schedule, setText, withdrawPatch } from '../embargo/schedule.ts';
 import { Refusal } from '../refusal.ts';
 import { Address, GroupName } from '../roster/entries.ts';
@@ -36,6 +37,7 @@ export function caseMoves(app: App, api: Api): void {
   putNeedToKnow(app, api);
   deleteNeedToKnow(app, api);
   postDispatch(app, api);
+  postRetract(app, api);
   releaseNow(app, api);
 }
 
@@ -60,7 +62,11 @@ const Schedule = Type.Object(
       }),
     ),
     channels: Type.Optional(
-      Type.Array(Address, { minItems: 1, maxItems: 100, description: 'addresses of public lists; left out: all of them' }),
+      Type.Array(Address, {
+        minItems: 1,
+        maxItems: 100,
+        description: 'addresses of public lists; left out: as they are, and all of them at first',
+      }),
     ),
   },
   strict,
@@ -238,6 +244,21 @@ function postDispatch(app: App, { seams, changed }: Api): void {
       ...dispatched,
       unproved: unproved.map(({ address, memberId, organisation }) => ({ address, memberId, organisation })),
     };
+  });
+}
+
+function postRetract(app: App, { seams, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Take back what was approved of the bundle: whoever approved it, the lead, his deputy or an admin',
+    params: ById,
+    headers: IfMatch,
+    response: { 200: CaseView },
+  };
+  app.post('/cases/:id/retract', { schema }, async ({ params, headers, caller }, reply) => {
+    const about = await retract(acting(seams, caller), params.id, seenRevision(headers));
+    changed.releases();
+    return answer(reply, seams, about);
   });
 }
 

@@ -49,7 +49,10 @@ function preview(app: App, { seams }: Api): void {
     if (role !== 'admin' && personId === null) throw new Refusal('needs-person');
     const { kind, text = null, list = null } = request.body;
     reply.code(200);
-    return previewNotice(acting(seams, request.caller), request.params.id, kind, { text, list });
+    const as = acting(seams, request.caller);
+    const shown = await previewNotice(as, request.params.id, kind, { text, list });
+    const { forthcoming_hash, forthcoming_at } = await caseKnownTo(seams.db, as, request.params.id);
+    return { ...shown, hash: kind === 'forthcoming' && text === null && forthcoming_at === null ? forthcoming_hash : null };
   });
 }
 
@@ -69,8 +72,8 @@ function postNotice(app: App, { seams, changed }: Api): void {
     const seen = seenRevision(headers);
     reply.code(201);
     if (kind === 'forthcoming') {
-      const shown = await previewNotice(as, params.id, kind, wish);
       const { case: about, hash } = await draftForthcoming(as, params.id, text, seen);
+      const shown = await previewNotice(as, params.id, kind, { text: null, list: null });
       return { ...shown, hash, case: await answer(reply, seams, about) };
     }
     const { case: about, ...shown } = await sendNotice(as, params.id, kind, wish, seen);
@@ -124,6 +127,6 @@ function postDuplicate(app: App, { seams, changed }: Api): void {
     changed.deliveries();
     reply.code(201);
     const { case: about, ...shown } = linked;
-    return { ...shown, case: await answer(reply, seams, about) };
+    return { ...shown, hash: null, case: await answer(reply, seams, about) };
   });
 }

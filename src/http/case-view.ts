@@ -3,7 +3,7 @@ import type { Site } from '../advisories/advisory.ts';
 import { type CaseDeadlines, dueIn, namesOf } from '../cases/clocks.ts';
 import { peopleOf } from '../cases/people.ts';
 import { overdueSince } from '../cases/reminders.ts';
-import { stageOf } from '../cases/state.ts';
+import { isPrenoticed, stageOf } from '../cases/state.ts';
 import { type Instant, toIso } from '../clock.ts';
 import { type Contents, channelsOf, presentPatchSet } from '../embargo/contents.ts';
 import { externalMail, publishingOf } from '../embargo/published.ts';
@@ -77,7 +77,7 @@ function dueView(due: CaseDeadlines, about: Case): Static<typeof CaseView>['due'
     acknowledge: about.acknowledged_at,
     forthcoming: about.forthcoming_at,
     notice: about.noticed_at,
-    'second-notice': about.prenoticed_at,
+    'second-notice': isPrenoticed(about) ? about.prenoticed_at : null,
     release: about.released_at,
   };
   return (Object.keys(done) as (keyof CaseDeadlines)[]).flatMap((what) => {

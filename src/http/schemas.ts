@@ -247,17 +247,22 @@ export const NoticeView = Type.Object({
   without: Type.Array(Type.Object({ address: Type.String(), why: Type.String() }), {
     description: 'who does not get it, or not before it can be sealed to him, and why',
   }),
+  hash: OrNull(
+    Type.String({ description: 'of a "forthcoming" that is drafted: what another person approves, so that it goes out' }),
+  ),
 });
 
 export const NoticeSent = Type.Object({
   ...NoticeView.properties,
-  hash: OrNull(Type.String({ description: 'of "forthcoming": what another person approves, so that it goes out' })),
   case: CaseView,
 });
 
 export const DuplicateLinked = Type.Object({
   ...NoticeView.properties,
   credited: OrNull(Type.String({ description: 'whom the other case credits now as well' })),
+  toCredit: OrNull(
+    Type.String({ description: 'who wishes to be credited and was not added, as the other case is approved without him' }),
+  ),
   case: CaseView,
 });
 

@@ -296,6 +296,16 @@ export function leaked(facts: { caseId: string; how: keyof typeof HOW }): Notice
   ]);
 }
 
+/** To the members who have the case, and to its reporter, sealed: another instant counts than the one that they were told. */
+export function moved({ caseId, releaseAt, beforeAt }: { caseId: string; releaseAt: Instant; beforeAt: Instant }): Notice {
+  return notice(`[${caseId}] The release is at another instant`, [
+    `Case ${caseId} will be released at ${when(releaseAt)},`,
+    `and not at ${when(beforeAt)} as you were told.`,
+    '',
+    'Until then its embargo stands: please publish nothing, and confirm nothing.',
+  ]);
+}
+
 /** To the members who have the case, and to its reporter, sealed. */
 export function withdrawn(facts: { caseId: string; reason: string }): Notice {
   return notice(`[${facts.caseId}] Withdrawn`, [
@@ -804,6 +814,18 @@ export function handoverAsked(facts: { caseId: string; from: string }): Notice {
   ]);
 }
 
+/** To those who handle a case that was reported again, and is approved without the name of who did. */
+export function creditWished(facts: { caseId: string; name: string }): Notice {
+  const { caseId } = facts;
+  return notice(`[${caseId}] Somebody else wishes to be credited`, [
+    `Case ${caseId} was reported by somebody else as well, who wishes to be credited as`,
+    `  ${facts.name}`,
+    'He was not added, as people have approved the case as it stands. If he is to be, two of you approve it anew after:',
+    '',
+    `  curfew case describe ${caseId}`,
+  ]);
+}
+
 const OWED: Readonly<Record<Matter, string>> = {
   lead: 'somebody has to lead it: curfew case lead CASE',
   acknowledge: 'a person has to answer the reporter',
@@ -813,6 +835,9 @@ const OWED: Readonly<Record<Matter, string>> = {
   notice: 'distributors have to be told',
   'second-notice': 'distributors have to have the final text',
   approve: 'two different people have to approve what will be published: curfew case bundle CASE',
+  disarmed:
+    'it was armed, and is not any more, as something of it was changed: two different people have to approve it again: curfew case bundle CASE',
+  move: 'members were told another instant than the one that is set: a second person has to approve it, or it is to be set back: curfew case show CASE',
   leak: 'it has leaked: somebody has to decide whether it is released early',
   retrospective: 'its retrospective is to be written: curfew case retrospective CASE',
 };

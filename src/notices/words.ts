@@ -16,6 +16,7 @@ const ours = {
   lifted: templates.lifted,
   listsChanged: templates.listsChanged,
   memberChanged: templates.memberChanged,
+  moved: templates.moved,
   news: templates.news,
   notVulnerability: templates.notVulnerability,
   prenotice: templates.prenotice,
@@ -134,6 +135,11 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     ],
     instants: ['sentAt', 'releaseAt'],
     needed: ['caseId', 'list'],
+  },
+  moved: {
+    facts: [{ caseId: 'orbit-2026-0001', releaseAt: AT, beforeAt: Date.UTC(2026, 0, 30, 12) }],
+    instants: ['releaseAt', 'beforeAt'],
+    needed: ['caseId', 'releaseAt'],
   },
   status: {
     facts: [

@@ -1,4 +1,4 @@
-import { type Insertable, sql, type Updateable } from 'kysely';
+import { type ExpressionBuilder, type Insertable, sql, type Updateable } from 'kysely';
 import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
 import type { Case, CaseState, Patch, Schema } from './schema.ts';
@@ -113,12 +113,17 @@ export async function dueCases(db: Db, now: Instant): Promise<Case[]> {
     .execute();
 }
 
-/** Cases whose instant has passed without two approvals, the earliest first. */
+/** Ids of armed cases. */
+export async function armed(db: Db): Promise<{ id: string }[]> {
+  return db.selectFrom('cases').select('id').where('state', '=', 'armed').execute();
+}
+
+/** Cases whose instant has passed without a text or two approvals, the earliest first. */
 export async function overdue(db: Db, now: Instant): Promise<Case[]> {
   return db
     .selectFrom('cases')
     .selectAll()
-    .where('state', '=', 'scheduled')
+    .where('state', 'in', ['received', 'scheduled'])
     .where('release_at', '<=', now)
     .where('closed_at', 'is', null)
     .where((eb) => eb.or([eb('aside', 'is', null), eb('aside', '<>', 'rejected')]))
@@ -140,7 +145,7 @@ export async function underWay(db: Db): Promise<Case[]> {
   );
 }
 
-/** Cases that were released from `from` on and before `to`, the earliest first. */
+/** Cases that were released from `from` on and before `to`, the earliest first; not the public word that one was withdrawn. */
 export async function releasedWithin(db: Db, from: Instant, to: Instant): Promise<Case[]> {
   return db
     .selectFrom('cases')
@@ -148,6 +153,7 @@ export async function releasedWithin(db: Db, from: Instant, to: Instant): Promis
     .where('state', '=', 'released')
     .where('released_at', '>=', from)
     .where('released_at', '<', to)
+    .where(notWithdrawn)
     .orderBy('released_at')
     .orderBy('id')
     .execute();
@@ -172,6 +178,8 @@ export async function countReports(
   return { reports: Number(counts.reports), rejected: Number(counts.rejected), duplicates: Number(counts.duplicates) };
 }
 
+const notWithdrawn = (eb: ExpressionBuilder<Schema, 'cases'>) => eb.or([eb('aside', 'is', null), eb('aside', '<>', 'withdrawn')]);
+
 /** Cases that were released since then, and lack their retrospective. */
 export async function toReview(db: Db, since: Instant): Promise<Case[]> {
   return db
@@ -181,6 +189,7 @@ export async function toReview(db: Db, since: Instant): Promise<Case[]> {
     .where('retrospective_at', 'is', null)
     .where('closed_at', 'is', null)
     .where('released_at', '>=', since)
+    .where(notWithdrawn)
     .execute();
 }
 

@@ -342,6 +342,12 @@ interface CaseTable {
   evidence_post_id: string | null;
   /** The instant that distributors were told at first, where it was moved since. */
   original_at: Instant | null;
+  /** That which they were told last. */
+  told_release_at: Instant | null;
+  /** When it was armed last and something was changed after. */
+  disarmed_at: Instant | null;
+  /** The id of its schedule, or of what it was last retracted to; part of the bundle. */
+  plan: string | null;
   /** What was decided of the last leak. */
   leak_decision: 'keep' | 'release' | null;
   leak_decided_at: Instant | null;

@@ -30,6 +30,7 @@ describe('what is due in a case', () => {
     expect(text).toEqual({
       acknowledge: '2026-09-08T09:12:00.000Z',
       forthcoming: '2026-09-14T09:12:00.000Z',
+      notice: '2026-09-21T09:12:00.000Z',
       release: '2026-09-28T09:12:00.000Z',
     });
   });

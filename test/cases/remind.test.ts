@@ -102,7 +102,10 @@ eachEngine((engine) => {
 });
 
 describe('what is owed', () => {
-  const received = { state: 'received', received_at: 0, closed_at: null, aside: null, lead_id: null, handover_id: null } as Case;
+  const received = {
+    ...{ state: 'received', received_at: 0, closed_at: null, aside: null, lead_id: null, handover_id: null },
+    ...{ release_at: null, told_release_at: null, disarmed_at: null },
+  } as Case;
   const kinds = (about: Partial<Case>, now: Instant) =>
     owed({ ...received, ...about }, {}, now).map(({ what, level }) => `${what} ${level}`);
 
@@ -146,8 +149,9 @@ describe('what is overdue', () => {
 
   test.each<[string, Partial<Case>, number | null]>([
     ['is so by the longest embargo where that ends first', {}, 5 * DAY],
-    ['is so by the instant that is set, where nobody has accepted the report', { accepted_at: null }, 10 * DAY],
-    ['is not what was never accepted and has no instant', { accepted_at: null, release_at: null }, null],
+    ['is so also where nobody has accepted the report', { accepted_at: null }, 5 * DAY],
+    ['is so also where nobody has accepted it and it has no instant', { accepted_at: null, release_at: null }, 5 * DAY],
+    ['is so of a withdrawn one by the instant of its note alone', { aside: 'withdrawn', release_at: 8 * DAY }, 8 * DAY],
     ['is not what is released', { state: 'released' }, null],
     ['is not what is rejected', { aside: 'rejected' }, null],
   ])('%s', (_, change, since) => {

@@ -9,6 +9,7 @@ const bundle: Bundle = {
   draft: { id: 'draft', sha256: 'd'.repeat(64) },
   patches: [one, two],
   details: { id: 'details', sha256: 'a'.repeat(64) },
+  plan: 'plan',
   withdrawn: ['gone'],
   channels: ['announce@orbit.example', 'other@orbit.example'],
 };
@@ -21,6 +22,7 @@ test.each<[string, Partial<Bundle>]>([
   ['set of patches', { patches: [one] }],
   ["patch's octets", { patches: [one, { ...two, sha256: '3'.repeat(64) }] }],
   ['patch with the same octets', { patches: [one, { ...two, id: 'patch-3' }] }],
+  ['schedule of the same instant and channels', { plan: 'plan again' }],
   ['set of withdrawn patches', { withdrawn: [] }],
   ['version of what is known', { details: { id: 'details', sha256: 'b'.repeat(64) } }],
   ['version with the same words', { details: { id: 'details again', sha256: 'a'.repeat(64) } }],

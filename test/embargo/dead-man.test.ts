@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { claim, staff } from '../../src/cases/people.ts';
-import { createAlarm, DAY, HOUR, type Instant, MINUTE } from '../../src/clock.ts';
+import { DAY, HOUR, type Instant, MINUTE } from '../../src/clock.ts';
 import { openClock } from '../../src/embargo/clock-watch.ts';
-import { armApproved, endLongest, pageOverdue } from '../../src/embargo/dead-man.ts';
+import { endLongest, pageOverdue } from '../../src/embargo/dead-man.ts';
 import { minimalGate } from '../../src/embargo/gate.ts';
-import { releaseLoop } from '../../src/embargo/loop.ts';
 import { presets } from '../../src/embargo/presets.ts';
+import { release } from '../../src/embargo/release.ts';
 import { schedule } from '../../src/embargo/schedule.ts';
 import type { Project, Seams } from '../../src/seams.ts';
 import { openDatabase } from '../../src/store/database.ts';
@@ -13,7 +13,7 @@ import { outbox, silent } from '../delivery/outbox.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { as, type House, housing } from '../support/house.ts';
 import { unguarded } from '../support/unguarded.ts';
-import { actor, arm, armed, caseOf, KNOWN, OUTSIDE, PATCH, READER, scheduled, subscribe } from './armed.ts';
+import { actor, arm, armed, caseOf, KNOWN, OUTSIDE, PATCH, READER, reasonOf, scheduled, subscribe } from './armed.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -60,7 +60,8 @@ eachEngine((engine) => {
     expect(text).toContain('orbit has a security issue under embargo since 2026-');
     for (const secret of [id, 'rita', 'A hole', 'It crashes', 'lena', KNOWN.cve ?? '', KNOWN.title ?? '', PATCH.name])
       expect(text).not.toContain(secret);
-    expect(mails.filter(({ to }) => to === house.team[0].address)).toHaveLength(2);
+    // Both are overdue, and the public was told of one.
+    expect(mails.filter(({ to }) => to === house.team[0].address)).toHaveLength(3);
     await fire(house, end + MINUTE);
     expect(await sent(house)).toEqual([]);
     const logged = house.db.selectFrom('audit').select('subject').where('action', '=', 'case.minimal-notice');
@@ -153,7 +154,7 @@ eachEngine((engine) => {
     expect(counts).toEqual([both, [], [], both, [], [], both]);
   });
 
-  test('what two people approved goes out at its instant though nobody armed it, unless the policy only pages', async () => {
+  test('what was approved, moved to another instant and moved back is to be approved anew', async () => {
     const { house } = await open();
     const { id } = await accepted(house);
     const free = under(house, { usual: [] });
@@ -161,20 +162,13 @@ eachEngine((engine) => {
     const instant = about.release_at ?? 0;
     await arm(free, about, [await actor(house, house.team[0]), await actor(house, house.team[1])]);
     await schedule(free, id, { releaseAt: instant + DAY });
-    expect(await schedule(free, id, { releaseAt: instant })).toMatchObject({
-      state: 'scheduled',
-      bundle_hash: about.bundle_hash,
-    });
-    house.clock.moveTo(instant - 1);
-    expect(await armApproved(free, { id })).toBe(false);
+    const back = await schedule(free, id, { releaseAt: instant });
+    expect(back).toMatchObject({ state: 'scheduled', release_at: instant });
+    expect(back.bundle_hash).not.toBe(about.bundle_hash);
     house.clock.moveTo(instant);
-    const pages = { ...presets['k8s-2017'], deadMan: 'page_only' } as (typeof presets)[string];
-    const strict = under(house, { policies: [{ name: 'k8s-2017', policy: pages }] });
-    expect(await armApproved(strict, { id })).toBe(false);
-    const stopping = new AbortController();
-    const loop = releaseLoop(free, createAlarm(house.clock), () => stopping.abort(), silent, stopping.signal);
-    await loop;
-    expect((await caseOf(house, id)).state).toBe('released');
+    expect(await reasonOf(release(free, id))).toBe('not-approved');
+    await arm(free, back, [await actor(house, house.team[0]), await actor(house, house.team[1])]);
+    expect((await release(free, id)).state).toBe('released');
   });
 });
 

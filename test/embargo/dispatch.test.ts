@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { MINUTE, toIso } from '../../src/clock.ts';
+import { approve } from '../../src/embargo/approve.ts';
+import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { addPatch } from '../../src/embargo/schedule.ts';
 import { decodedBody, entityText, fileName, leaves, parseEntity } from '../../src/mail/message.ts';
@@ -12,7 +14,7 @@ import { listCertificate } from '../post/arrive.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
-import { arm, armed, caseOf, PATCH, PUBLIC, reasonOf, scheduled } from './armed.ts';
+import { actor, arm, armed, caseOf, PATCH, PUBLIC, reasonOf, scheduled } from './armed.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -94,8 +96,11 @@ eachEngine((engine) => {
       const { id } = await armed(house);
       await again(id);
       await addPatch(house, id, { name: 'more.patch', bytes: Buffer.from('more') });
-      await arm(house, await caseOf(house, id));
+      const changed = await caseOf(house, id);
+      expect(await arm(house, changed).catch((error) => error.reason)).toBe('not-distributed');
+      await approve(house, id, (await presentPatchSet(house.db, id)) ?? '', await actor(house, house.team[0]));
       expect(await again(id)).toMatchObject({ copies: 2 });
+      await arm(house, await caseOf(house, id));
       expect(await reasonOf(again(id))).toBe('conflict');
       const second = { id: 'inner', address: 'inner@orbit.example', role: 'private', name: 'inner', created_at: 1 } as const;
       const [list] = await house.db.selectFrom('lists').selectAll().where('id', '=', 'distributors').execute();

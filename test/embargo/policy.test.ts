@@ -189,6 +189,7 @@ describe('deadlines', () => {
     expect(isos(orbit, { report: at(REPORT) })).toEqual({
       acknowledge: '2026-09-08T09:12:00.000Z',
       forthcoming: '2026-09-14T09:12:00.000Z',
+      notice: '2026-09-21T09:12:00.000Z',
       release: '2026-09-28T09:12:00.000Z',
     });
     expect(isos(orbit, { report: at(REPORT) }, at('2026-09-22T16:00:00Z'))).toMatchObject({
@@ -205,7 +206,7 @@ describe('deadlines', () => {
       { release: null, reason: null },
     );
     expect(deadlines.release).toEqual({ at: at('2026-09-22T00:00:00Z'), policy: 'orbit' });
-    expect(deadlines.notice).toEqual({ at: at('2026-09-21T09:12:00Z'), policy: 'k8s-2017' });
+    expect(deadlines.notice).toEqual({ at: at('2026-09-15T00:00:00Z'), policy: 'orbit' });
   });
 
   test('business days before a release leave out weekends and holidays', () => {

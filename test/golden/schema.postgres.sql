@@ -188,7 +188,10 @@ create table cases (id text not null,
   external_digest text,
   original_at bigint,
   leak_decision text,
-  leak_decided_at bigint);
+  leak_decided_at bigint,
+  told_release_at bigint,
+  disarmed_at bigint,
+  plan text);
 
 alter table cases add constraint cases_aside_check CHECK ((aside = ANY (ARRAY['needs_info'::text, 'rejected'::text, 'leaked'::text, 'withdrawn'::text, 'public_already'::text])));
 
@@ -874,7 +877,7 @@ AS $function$
         if not exists (select 1 from cases
       where id = new.case_id and state <> 'released' and closed_at is null and accepted_at is not null
         and (aside is null or aside not in ('rejected', 'withdrawn'))
-        and received_at <= new.not_before and (release_at is null or release_at <= new.not_before)) then raise exception 'a minimal notice is of an accepted case that was to be released by then, and is not' using errcode = 'check_violation'; end if;
+        and received_at <= new.not_before) then raise exception 'a minimal notice is of an accepted case that is not released' using errcode = 'check_violation'; end if;
         return new;
       end $function$
 ;

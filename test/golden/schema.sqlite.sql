@@ -137,6 +137,9 @@ CREATE TABLE "cases" ("id" text primary key,
   "original_at" integer,
   "leak_decision" text check (leak_decision in ('keep', 'release')),
   "leak_decided_at" integer,
+  "told_release_at" integer,
+  "disarmed_at" integer,
+  "plan" text,
   constraint "cases_number" unique ("year",
   "number"),
   constraint "cases_bundle" check (state = 'received' or (release_at is not null and draft_post_id is not null and bundle_hash is not null)),
@@ -537,8 +540,8 @@ CREATE TABLE "minimal_notices" ("case_id" text primary key references "cases" ("
 CREATE TRIGGER minimal_notices_case_insert before insert on minimal_notices when not exists (select 1 from cases
       where id = new.case_id and state <> 'released' and closed_at is null and accepted_at is not null
         and (aside is null or aside not in ('rejected', 'withdrawn'))
-        and received_at <= new.not_before and (release_at is null or release_at <= new.not_before))
-      begin select raise(abort, 'a minimal notice is of an accepted case that was to be released by then, and is not'); end;
+        and received_at <= new.not_before)
+      begin select raise(abort, 'a minimal notice is of an accepted case that is not released'); end;
 
 CREATE TRIGGER minimal_notices_final_update before update on minimal_notices when true
       begin select raise(abort, 'a minimal notice is never changed'); end;

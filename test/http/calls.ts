@@ -15,7 +15,7 @@ import * as clocks from '../../src/store/clock.ts';
 import * as incidents from '../../src/store/incidents.ts';
 import * as lists from '../../src/store/lists.ts';
 import type { MemberState } from '../../src/store/schema.ts';
-import { armed, KNOWN, PUBLIC, scheduled } from '../embargo/armed.ts';
+import { arm, armed, KNOWN, PUBLIC, scheduled } from '../embargo/armed.ts';
 import { holdPost } from '../post/hold.ts';
 import { type House, LISTS } from '../support/house.ts';
 import { generate } from '../support/party.ts';
@@ -210,6 +210,11 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
   'DELETE /api/v1/cases/:id/patches/:patch': async (house) => {
     const { id } = await scheduled(house);
     return { at: { cases: id, patches: await patchOf(house, id) } };
+  },
+  'POST /api/v1/cases/:id/retract': async (house) => {
+    const about = await scheduled(house);
+    await arm(house, about);
+    return { at: { cases: about.id } };
   },
   'POST /api/v1/cases/:id/approvals': async (house) => {
     const { id, bundle_hash } = await scheduled(house);

@@ -1,0 +1,70 @@
+import { record } from '../audit/record.ts';
+import { refusedTo } from '../cases/state.ts';
+import { actorOf, caseFor } from '../cases/step.ts';
+import { newId } from '../clock.ts';
+import { team } from '../delivery/copies.ts';
+import { Refusal } from '../refusal.ts';
+import type { Local } from '../seams.ts';
+import * as cases from '../store/cases.ts';
+import type { Db } from '../store/database.ts';
+import type { Case } from '../store/schema.ts';
+import { bundled, change } from './change.ts';
+import { type Approval, approvers, PEOPLE } from './gate.ts';
+
+/*
+ * What was approved of a bundle counts no more, though nothing of it changed: whoever approved it, or leads the case, takes it back. The same
+ * bundle under another id is to be approved anew, and everybody of the case is told if it was armed (`disarmed` in cases/reminders.ts).
+ */
+
+/** Throws Refusal: `conflict` where nobody has approved the bundle, `forbidden`, and what a step refuses. */
+export async function retract(local: Local, caseId: string, expected?: number): Promise<Case> {
+  return local.db.transaction().execute(async (trx) => {
+    await cases.lock(trx, caseId);
+    const seen = await caseFor(trx, local, caseId, 'approve', expected);
+    const approvals = await ofBundle(trx, seen);
+    if (approvals.length === 0) throw new Refusal('conflict', 'Nobody has approved what stands there');
+    const actor = actorOf(local);
+    const refused = refusedTo('schedule', seen, actor);
+    if (refused !== null && !approvals.some(({ person_id }) => person_id === actor.personId))
+      throw new Refusal('forbidden', refused);
+    return anew(trx, local, seen, 'case.retract');
+  });
+}
+
+/** Those alone who are of the response team now: what somebody approved who has left it is nobody's word any more. */
+export async function standing<One extends Approval>(db: Db, approvals: readonly One[]): Promise<One[]> {
+  const people = new Set((await team(db)).map(({ id }) => id));
+  return approvals.filter(({ person_id }) => people.has(person_id));
+}
+
+/** Takes back what was armed by somebody who is of the team no more. Says whether there was any. */
+export async function retractOfFormer(local: Local): Promise<boolean> {
+  let any = false;
+  for (const { id } of await cases.armed(local.db)) {
+    if (await isStanding(local.db, id)) continue;
+    any = await local.db.transaction().execute(async (trx) => {
+      await cases.lock(trx, id);
+      const seen = await cases.byId(trx, id);
+      if (seen?.state !== 'armed' || (await isStanding(trx, id))) return any;
+      await anew(trx, local, seen, 'case.disarm');
+      return true;
+    });
+  }
+  return any;
+}
+
+async function isStanding(db: Db, caseId: string): Promise<boolean> {
+  const about = await cases.byId(db, caseId);
+  if (!about || about.bundle_hash === null) return true;
+  return approvers(await standing(db, await ofBundle(db, about)), about.bundle_hash) >= PEOPLE;
+}
+
+async function ofBundle(db: Db, { id, bundle_hash }: Pick<Case, 'id' | 'bundle_hash'>): Promise<cases.ApprovalRow[]> {
+  return (await cases.approvals(db, id)).filter(({ hash }) => hash === bundle_hash);
+}
+
+async function anew(trx: Db, local: Local, seen: Case, action: string): Promise<Case> {
+  const changed = await change(trx, local.clock.now(), seen, { plan: newId(local.clock) });
+  await record(trx, local, bundled(action, changed, { was: seen.bundle_hash }));
+  return changed;
+}

@@ -1,0 +1,253 @@
+import { describe, expect, test } from 'vitest';
+import { describe as describeCase } from '../../src/cases/describe.ts';
+import { linkDuplicate } from '../../src/cases/duplicate.ts';
+import { previewNotice, sendNotice } from '../../src/cases/notices.ts';
+import { claim } from '../../src/cases/people.ts';
+import { remind } from '../../src/cases/remind.ts';
+import { createAlarm, DAY, HOUR, MINUTE } from '../../src/clock.ts';
+import { approve } from '../../src/embargo/approve.ts';
+import { publicAlready } from '../../src/embargo/aside.ts';
+import { presentPatchSet } from '../../src/embargo/contents.ts';
+import { endLongest } from '../../src/embargo/dead-man.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
+import { draftForthcoming } from '../../src/embargo/forthcoming.ts';
+import { releaseLoop } from '../../src/embargo/loop.ts';
+import { release } from '../../src/embargo/release.ts';
+import { retract, retractOfFormer } from '../../src/embargo/retract.ts';
+import { addPatch, schedule, withdrawPatch } from '../../src/embargo/schedule.ts';
+import { setContactActive } from '../../src/roster/contacts.ts';
+import type { Project } from '../../src/seams.ts';
+import * as audit from '../../src/store/audit.ts';
+import * as cases from '../../src/store/cases.ts';
+import { outbox, silent } from '../delivery/outbox.ts';
+import { listCertificate } from '../post/arrive.ts';
+import { eachEngine } from '../support/dialects.ts';
+import { as, type House, housing, LISTS } from '../support/house.ts';
+import { openCopy, type Party } from '../support/party.ts';
+import { actor, arm, armed, caseOf, KNOWN, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, scheduled, subscribe } from './armed.ts';
+
+const CREDITED = { wishedAt: null, credit: 'Otto', anonymous: false };
+
+/** What people stand behind, and what becomes of it when something changes under them. */
+eachEngine((engine) => {
+  const build = housing();
+  const open = async (project: Partial<Project> = {}): Promise<House> => {
+    const house = await build((await engine.open()).db);
+    return { ...house, project: { ...house.project, ...project } };
+  };
+  /** Whom a mail with these words came to, opened. */
+  const toldOf = async (house: House, words: string, people: readonly Party[], list: string = LISTS.distributors) => {
+    const mails = await outbox(house).drain();
+    const told: string[] = [];
+    for (const person of people)
+      for (const { raw } of mails.filter(({ to }) => to === person.address)) {
+        const { entity } = await openCopy(raw, person, listCertificate(house, list), house.clock.now()).catch(() =>
+          openCopy(raw, person, undefined, house.clock.now()),
+        );
+        if (entity.toString().replaceAll(/\s+/g, ' ').includes(words)) told.push(person.address);
+      }
+    return told.sort();
+  };
+  const sortedOf = (people: readonly Party[]) => people.map(({ address }) => address).sort();
+
+  describe('the policy is asked again by whoever approves', () => {
+    test('a clock that began since the instant was set', async () => {
+      const house = await open({ usual: ['kernel'] });
+      const [lena, dirk] = house.team;
+      const id = await house.report();
+      await claim(as(house, lena), id, {});
+      await describeCase(as(house, lena), id, KNOWN);
+      const late = await schedule(as(house, lena), id, { releaseAt: house.clock.now() + 60 * DAY, ...PUBLIC });
+      // No fix is there yet: nothing runs.
+      await approve(house, id, late.schedule_hash ?? '', await actor(house, dirk));
+      await addPatch(as(house, lena), id, PATCH);
+      const error = await arm(house, await caseOf(house, id)).catch((thrown) => thrown);
+      expect(error).toMatchObject({ reason: 'policy-violated' });
+      expect(error.answer.violations).toMatchObject([{ code: 'OVER_MAX', policy: 'kernel' }]);
+      // The fix is ready: from now on everybody is told that the instant is too late.
+      await approve(house, id, (await presentPatchSet(house.db, id)) ?? '', await actor(house, dirk));
+      house.clock.moveTo(house.clock.now() + 7 * DAY);
+      await outbox(house).drain();
+      await endLongest(house, silent);
+      expect(await toldOf(house, 'Set the present instant', house.team, LISTS.security)).toEqual(sortedOf(house.team));
+      // At once is the only instant that is left.
+      expect(await reasonOf(schedule(as(house, lena), id, { releaseAt: house.clock.now() + HOUR }))).toBe('policy-violated');
+      const now = await schedule(as(house, lena), id, { releaseAt: house.clock.now() });
+      await arm(house, now);
+      expect((await release(house, id)).state).toBe('released');
+    });
+
+    test('distributors who can still be told in time, and no longer where nothing else is left or nobody is there', async () => {
+      const house = await open({ usual: ['k8s'] });
+      const id = await house.report();
+      await describeCase(house, id, KNOWN);
+      const refused = await schedule(house, id, { releaseAt: house.clock.now() + 3 * DAY, ...PUBLIC }).catch((error) => error);
+      const planned = await schedule(house, id, { releaseAt: Date.parse(refused.answer.suggestion), ...PUBLIC });
+      house.clock.moveTo((planned.release_at ?? 0) - HOUR);
+      const error = await arm(house, planned).catch((thrown) => thrown);
+      expect(error.answer.violations).toMatchObject([{ code: 'NOTICE_TOO_SHORT', policy: 'k8s' }]);
+      await house.db.updateTable('members').set({ state: 'suspended' }).where('organisation', '!=', 'Orbit').execute();
+      expect((await arm(house, planned)).state).toBe('armed');
+    });
+
+    test('where the longest embargo leaves distributors no time, they get less', async () => {
+      const house = await open({ usual: ['openstack'] });
+      const id = await house.report();
+      await describeCase(house, id, KNOWN);
+      house.clock.moveTo(house.clock.now() + 84 * DAY);
+      const refused = await schedule(house, id, { releaseAt: house.clock.now() + 60 * DAY, ...PUBLIC }).catch((error) => error);
+      expect(refused.answer.violations.map(({ code }: { code: string }) => code)).toContain('OVER_REPORT_MAX');
+      const releaseAt = Date.parse(refused.answer.suggestion);
+      const planned = await schedule(house, id, { releaseAt, ...PUBLIC });
+      expect(planned.release_at).toBe(releaseAt);
+      expect(JSON.parse((await audit.last(house.db, 'case.schedule'))?.line ?? '').detail.waived).toEqual(['NOTICE_TOO_SHORT']);
+    });
+  });
+
+  test('other patches than distributors have are not armed; those that they have stand approved when they are there again', async () => {
+    const house = await open();
+    const [lena] = house.team;
+    const { id } = await armed(house);
+    await dispatch(house, id, LISTS.distributors);
+    const { patch } = await addPatch(house, id, { name: 'oops.patch', bytes: Buffer.from('oops') });
+    expect(await reasonOf(arm(house, await caseOf(house, id)))).toBe('not-distributed');
+    await withdrawPatch(house, id, patch.id);
+    const back = await caseOf(house, id);
+    expect(back.patch_set).toBe(back.distributed_set);
+    expect((await arm(house, back)).state).toBe('armed');
+    expect(lena.contactId).not.toBe('');
+  });
+
+  test('who was told another instant is told the new one when two people stand behind it, and the team until then', async () => {
+    const house = await open();
+    const [lena, dirk] = house.team;
+    const { id, release_at: first } = await armed(house);
+    await dispatch(house, id, LISTS.distributors);
+    await outbox(house).drain();
+    const moved = await schedule(as(house, lena), id, { releaseAt: (first ?? 0) + DAY });
+    expect(moved.channels).toBe(LISTS.announce);
+    await remind(house);
+    expect(await toldOf(house, 'it was armed, and is not any more', house.team, LISTS.security)).toEqual(sortedOf(house.team));
+    await approve(house, id, moved.schedule_hash ?? '', await actor(house, dirk));
+    expect(await toldOf(house, 'The release is at another instant', house.members)).toEqual(sortedOf(house.members));
+    expect((await caseOf(house, id)).told_release_at).toBe(moved.release_at);
+    await remind(house);
+    await arm(house, await caseOf(house, id));
+    expect(await toldOf(house, 'another instant', [...house.members, ...house.team])).toEqual([]);
+  });
+
+  describe('an approval', () => {
+    test('is taken back by whoever gave it or leads, and everybody of the case is told', async () => {
+      const house = await open();
+      const [lena, dirk, ada] = house.team;
+      const { id, bundle_hash: was, release_at } = await armed(house);
+      await claim(as(house, lena), id, {});
+      expect(await reasonOf(retract(as(house, ada), id))).toBe('forbidden');
+      const back = await retract(as(house, dirk), id);
+      expect(back).toMatchObject({ state: 'scheduled', release_at, patch_set: back.patch_set });
+      expect(back.bundle_hash).not.toBe(was);
+      await outbox(house).drain();
+      await remind(house);
+      expect(await toldOf(house, 'it was armed, and is not any more', house.team, LISTS.security)).toEqual(sortedOf(house.team));
+      expect(await reasonOf(retract(as(house, lena), id))).toBe('conflict');
+      expect((await arm(house, back)).state).toBe('armed');
+    });
+
+    test('of somebody who has left the team counts no more', async () => {
+      const house = await open();
+      const [lena, dirk, ada] = house.team;
+      const { id, release_at, bundle_hash } = await armed(house);
+      const [first, second] = await cases.approvals(house.db, id);
+      expect([first?.person_id, second?.person_id].sort()).toEqual([lena.contactId, dirk.contactId].sort());
+      expect(await retractOfFormer(house)).toBe(false);
+      await setContactActive(as(house, ada), dirk.contactId, false, 'his token was stolen');
+      house.clock.moveTo(release_at ?? 0);
+      expect(await reasonOf(release(house, id))).toBe('not-approved');
+      expect(await retractOfFormer(house)).toBe(true);
+      const disarmed = await caseOf(house, id);
+      expect(disarmed).toMatchObject({ state: 'scheduled', disarmed_at: house.clock.now() });
+      expect(disarmed.bundle_hash).not.toBe(bundle_hash);
+      expect(await retractOfFormer(house)).toBe(false);
+    });
+
+    test('is not taken away by a duplicate whose reporter wishes to be named: those who handle the case are told', async () => {
+      const house = await open();
+      const { id } = await armed(house);
+      const other = await house.report({}, 'otto@example.org');
+      await describeCase(house, other, { reporter: CREDITED });
+      await outbox(house).drain();
+      expect(await linkDuplicate(as(house, house.team[0]), other, { of: id, text: null })).toMatchObject({
+        credited: null,
+        toCredit: 'Otto',
+      });
+      expect((await caseOf(house, id)).state).toBe('armed');
+      expect(await toldOf(house, 'wishes to be credited', house.team, LISTS.security)).toEqual(sortedOf(house.team));
+    });
+  });
+
+  describe('the word that a fix will come', () => {
+    const planned = async () => {
+      const house = await open();
+      await subscribe(house);
+      const { id } = await scheduled(house, house.clock.now() + 2 * HOUR);
+      const { schedule_hash } = await schedule(as(house, house.team[0]), id, { releaseAt: house.clock.now() + 2 * HOUR });
+      await approve(house, id, schedule_hash ?? '', await actor(house, house.team[1]));
+      return { house, id };
+    };
+    const publicly = async (house: House) =>
+      (await outbox(house).drain()).filter(({ to }) => to === READER || to === OUTSIDE).map(({ raw }) => raw.toString());
+
+    test('is shown as it was drafted to whoever is to approve it', async () => {
+      const { house, id } = await planned();
+      const drafted = await draftForthcoming(as(house, house.team[0]), id, 'Switch the exporter off.');
+      const { mails } = await previewNotice(as(house, house.team[1]), id, 'forthcoming', { text: null, list: null });
+      expect(mails[0]?.text).toContain('Switch the exporter off.');
+      await approve(house, id, drafted.hash, await actor(house, house.team[1]));
+      for (const mail of await publicly(house)) expect(mail).toContain('Switch the exporter off.');
+    });
+
+    test.each<[string, object, string]>([
+      ['tells of the case by now', { affected: [{ product: 'orbit', component: 'exporter', versions: [] }] }, 'invalid'],
+      ['says another severity', { cvss: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H' }, 'approval-voided'],
+    ])('does not go out where it %s', async (_, fields, reason) => {
+      const { house, id } = await planned();
+      const { hash } = await draftForthcoming(as(house, house.team[0]), id, 'Switch the exporter off.');
+      await describeCase(house, id, fields);
+      await house.db.updateTable('cases').set({ scheduled_at: house.clock.now() }).where('id', '=', id).execute();
+      expect(await reasonOf(approve(house, id, hash, await actor(house, house.team[1])))).toBe(reason);
+      expect(await publicly(house)).toEqual([]);
+    });
+
+    test('once it is out, a case is withdrawn and not rejected', async () => {
+      const { house, id } = await planned();
+      const { hash } = await draftForthcoming(as(house, house.team[0]), id, null);
+      await approve(house, id, hash, await actor(house, house.team[1]));
+      const reject = sendNotice(as(house, house.team[0]), id, 'not-a-vulnerability', { text: 'No.', list: null });
+      expect(await reasonOf(reject)).toBe('conflict');
+    });
+  });
+
+  test('an instant that passes without a text is overdue aloud', async () => {
+    const house = await open();
+    const id = await house.report();
+    await claim(as(house, house.team[0]), id, {});
+    await schedule(as(house, house.team[0]), id, { releaseAt: house.clock.now() + DAY });
+    house.clock.moveTo(house.clock.now() + DAY);
+    await outbox(house).drain();
+    const stopping = new AbortController();
+    await releaseLoop(house, createAlarm(house.clock), () => stopping.abort(), silent, stopping.signal);
+    expect(await toldOf(house, 'There is no text for the public', house.team, LISTS.security)).toEqual(sortedOf(house.team));
+  });
+
+  test('what somebody says to be public already sends nothing to the public but what two people approve', async () => {
+    const house = await open({ usual: ['k8s-2017'] });
+    await subscribe(house);
+    const id = await house.report();
+    await claim(as(house, house.team[0]), id, {});
+    await publicAlready(as(house, house.team[0]), id, 'https://forum.example/1');
+    await outbox(house).drain();
+    house.clock.moveTo(house.clock.now() + 10 * MINUTE);
+    await endLongest(house, silent);
+    expect((await outbox(house).drain()).filter(({ to }) => to === READER || to === OUTSIDE)).toEqual([]);
+  });
+});
