@@ -1,16 +1,35 @@
-import { HOUR, type Instant, MINUTE } from '../clock.ts';
+import { HOUR, type Instant, MINUTE, SECOND } from '../clock.ts';
 
-const FIRST = MINUTE;
-const LONGEST = 4 * HOUR;
+/**
+ * A release has a lane, and a connection, of its own: whatever a relay does to ordinary mail, and however much of that is
+ * waiting, the public gets its post at the instant.
+ */
+export type Lane = 'release' | 'ordinary';
+
+interface Ladder {
+  first: number;
+  /** Each wait is so many times as long as the one before. */
+  growth: number;
+  longest: number;
+}
+
+/**
+ * Of a release seven attempts are within the minute that makes it late, and when the relay takes mail again it goes in five minutes at
+ * most. Ordinary mail leaves the relay its peace.
+ */
+const LADDERS: Readonly<Record<Lane, Ladder>> = {
+  release: { first: 2 * SECOND, growth: 1.5, longest: 5 * MINUTE },
+  ordinary: { first: MINUTE, growth: 2, longest: 4 * HOUR },
+};
+
 const JITTER = 0.2;
 
 /**
- * When to try a copy again after its `attempts`-th attempt (1 or more) was deferred at `now`: a minute, doubled each time,
- * at most four hours (reached with the ninth), each ±20 % so that copies that failed together do not come back together.
- * The wait is 48 s to 72 s at first, 3.2 h to 4.8 h in the end. `random`: from 0 (inclusive) to 1 (exclusive).
+ * When to try a copy again after its `attempts`-th attempt (1 or more) was deferred at `now`. Each wait is ±20 %, so that copies that
+ * failed together do not come back together. `random`: from 0 (inclusive) to 1 (exclusive).
  */
-export function nextAttempt(attempts: number, now: Instant, random: () => number): Instant {
-  const doublings = Math.max(Math.trunc(attempts), 1) - 1;
-  const wait = Math.min(FIRST * 2 ** doublings, LONGEST);
+export function nextAttempt(lane: Lane, attempts: number, now: Instant, random: () => number): Instant {
+  const { first, growth, longest } = LADDERS[lane];
+  const wait = Math.min(first * growth ** (Math.max(Math.trunc(attempts), 1) - 1), longest);
   return now + Math.round(wait * (1 - JITTER + 2 * JITTER * random()));
 }

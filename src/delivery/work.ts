@@ -19,7 +19,7 @@ import * as members from '../store/members.ts';
 import * as minimalNotices from '../store/minimal-notices.ts';
 import * as posts from '../store/posts.ts';
 import type { Delivery, PostKind } from '../store/schema.ts';
-import { nextAttempt } from './backoff.ts';
+import { type Lane, nextAttempt } from './backoff.ts';
 import { bounceSender } from './bounce.ts';
 import { PRIORITY } from './copies.ts';
 import { keptFrom, OFF_LIST, OUTSIDE } from './need-to-know.ts';
@@ -46,12 +46,6 @@ export interface WorkOptions {
   /** Called for each copy that was settled. */
   settled?: (state: Delivery['state'], audience: Delivery['audience']) => void;
 }
-
-/**
- * A release has a lane, and a connection, of its own: whatever a relay does to ordinary mail, and however much of that is
- * waiting, the public gets its post at the instant.
- */
-export type Lane = 'release' | 'ordinary';
 
 const LANES: Record<Lane, Pick<deliveries.Appetite, 'below' | 'from'>> = {
   release: { below: PRIORITY.ordinary },
@@ -338,12 +332,16 @@ function settlementOf(outcome: Outcome, copy: Delivery, { giveUp }: WorkOptions,
   const { reason, response } = outcome;
   if (outcome.state === 'failed') return { state: 'failed', reason, response };
   if (now - (copy.tried_at ?? now) >= giveUp * SECOND) return { state: 'failed', reason: 'gave-up', response };
-  return { state: 'deferred', reason, response, until: nextAttempt(copy.attempts, now, randomFraction) };
+  return { state: 'deferred', reason, response, until: again(copy, now) };
 }
 
 /** What cannot be opened waits for a person, and so does what could not be made ready for too long; else it is tried again. */
 function afterFailure({ reason }: Refusal, copy: Delivery, { giveUp }: WorkOptions, now: Instant): Settlement {
   if (reason === 'cannot-open' || now - (copy.tried_at ?? now) >= giveUp * SECOND)
     return { state: 'held', reason, response: null };
-  return { state: 'deferred', reason, response: null, until: nextAttempt(copy.attempts, now, randomFraction) };
+  return { state: 'deferred', reason, response: null, until: again(copy, now) };
+}
+
+function again({ priority, attempts }: Delivery, now: Instant): Instant {
+  return nextAttempt(priority < PRIORITY.ordinary ? 'release' : 'ordinary', attempts, now, randomFraction);
 }

@@ -441,6 +441,18 @@ eachEngine((engine) => {
       expect(await next(15)).toEqual([READER]);
     });
 
+    test('and is there within the minute though the relay puts it off for a quarter of that', async () => {
+      const box = outbox(house);
+      const instant = house.clock.now();
+      box.answers = () => (house.clock.now() < instant + 15 * SECOND ? DEFERRED : { state: 'delivered', response: '250' });
+      const taken: string[] = [];
+      for (let second = 0; second < 45; second++) {
+        house.clock.moveTo(instant + second * SECOND);
+        taken.push(...(await box.drain()).map(({ to }) => to));
+      }
+      expect(taken.sort()).toEqual([OUTSIDE, READER]);
+    });
+
     test('in the order of priorities: the first to fail does not hold the next', async () => {
       const box = outbox(house);
       const order: string[] = [];
