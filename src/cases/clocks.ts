@@ -38,6 +38,15 @@ export function namesOf({ policies }: Pick<Case, 'policies'>, usual: readonly st
   return policies === null ? usual : policies.split(' ').filter((name) => name !== '');
 }
 
+/** Seconds after its instant within which a release is on time: by the strictest of its policies. */
+export function graceOf(project: Project, about: Pick<Case, 'policies'>): number {
+  const graces = policiesOf(project, about).map(({ policy }) => policy.grace);
+  return graces.length === 0 ? GRACE : Math.min(...graces);
+}
+
+/** Of a case that is under no policy. */
+const GRACE = 60;
+
 /** When the clocks of a case began. Its first dispatch is the notice to distributors, and the first post to them. */
 function startsOf({ received_at, fix_ready_at, noticed_at }: Clocked): Starts {
   return {

@@ -69,7 +69,7 @@ export interface Saying {
   words: Notice;
   rows: readonly { what: string; dueAt: Instant; level: number }[];
   /** Whether it is still so, asked with the case locked. */
-  holds: (seen: Case) => boolean;
+  holds: (seen: Case, trx: Db) => boolean | Promise<boolean>;
   to: (trx: Db, seen: Case) => Promise<ListContact[]>;
   action: string;
   detail: Detail;
@@ -82,7 +82,7 @@ export async function tellOnce(seams: Seams, caseId: string, saying: Saying): Pr
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     const seen = await cases.byId(trx, caseId);
-    if (!seen || !saying.holds(seen)) return false;
+    if (!seen || !(await saying.holds(seen, trx))) return false;
     let fresh = false;
     for (const { what, dueAt, level } of saying.rows) {
       const row = { case_id: caseId, what, due_at: dueAt, level, told_at: clock.now() };

@@ -25,7 +25,9 @@ export function register(program: Command): void {
   const command = program.command('case').description('cases and their embargo, over the API of a running server');
   const add = (name: string, description: string) => remoteCommand(command, name, description);
   const id = ['<case>', 'its id, as in ORBIT-2026-0001'] as const;
-  add('list', 'list the cases, newest first').option('--overdue', 'those alone that ought to be public').action(list);
+  add('list', 'list the cases, newest first')
+    .option('--overdue', 'those alone that all of the public ought to have')
+    .action(list);
   add('show', 'show a case, without its content')
     .argument(...id)
     .action(show);
@@ -222,7 +224,7 @@ function linesOf(about: Static<typeof CaseView>): string[] {
   return [
     `${about.id}, ${about.state}, revision ${about.revision}`,
     `Received:  ${about.receivedAt}`,
-    ...(about.overdueSince === null ? [] : [`OVERDUE:   since ${about.overdueSince}`]),
+    ...(about.overdueSince === null ? [] : [`OVERDUE:   since ${about.overdueSince}${lateOf(about)}`]),
     `Lead:      ${ledBy(about)}`,
     `Release:   ${about.releaseAt ?? '-'}`,
     `Channels:  ${about.channels.join(' ') || '-'}`,
@@ -245,6 +247,11 @@ function forthcomingOf({ forthcoming: { hash, sentAt } }: Static<typeof CaseView
   if (hash === null) return [];
   const waits = ', drafted: curfew case notice CASE --kind forthcoming --preview shows it';
   return [`To come:   ${hash}${sentAt === null ? waits : `, sent ${sentAt}`}`];
+}
+
+/** Why what is released is overdue. */
+function lateOf({ id, releasedAt }: Static<typeof CaseView>): string {
+  return releasedAt === null ? '' : `: the public does not have all of it, see curfew case deliveries ${id}`;
 }
 
 function ledBy({ people: { lead, deputy, handoverTo, team } }: Static<typeof CaseView>): string {

@@ -1,13 +1,14 @@
 import { record } from '../audit/record.ts';
 import { dueIn, longestOf, policiesOf } from '../cases/clocks.ts';
 import { keeperOf } from '../cases/keeper.ts';
+import { overdueAmong, releasePosts } from '../cases/overdue.ts';
 import { everybodyFor, tellOnce } from '../cases/remind.ts';
 import { overdueSince, pageOf } from '../cases/reminders.ts';
 import { DAY, type Instant, MINUTE, toIso } from '../clock.ts';
 import { eachContact } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
 import type { Log } from '../log.ts';
-import { minimal, minimalSent, overdue } from '../notices/templates.ts';
+import { minimal, minimalSent, type Notice, overdue, unpublished } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Project, Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
@@ -38,16 +39,41 @@ const WEEK = 7 * DAY;
 
 /** Tells everybody that a case is overdue, as often as that is due. Says whether anybody was told now. */
 export async function pageOverdue(seams: Seams, about: Case, why: string): Promise<boolean> {
-  const { db, clock, project } = seams;
-  const since = overdueSince(about, dueIn(project, about), clock.now());
-  if (since === null) return false;
+  return pageAll(seams, about, async ({ since, nextAt }) => overdue({ caseId: about.id, releaseAt: since, why, nextAt }));
+}
+
+/** Of more copies that wait nobody reads. */
+const MOST_TOLD = 20;
+
+/** The same of a released case of which the public, or a part of it, has no copy. */
+export async function pageUnpublished(seams: Seams, about: Case): Promise<boolean> {
+  return pageAll(seams, about, async ({ since, nextAt }) => {
+    const { db } = seams;
+    const { count, copies } = await deliveries.unpublished(db, releasePosts(about), MOST_TOLD);
+    const addresses = await lists.addresses(
+      db,
+      copies.map(({ list_id }) => list_id),
+    );
+    const described = copies.map(({ id, list_id, address, state, reason, response }) => {
+      return { address, state, reason, response, about: `through ${addresses.get(list_id) ?? list_id}, copy ${id}` };
+    });
+    return unpublished({ caseId: about.id, releasedAt: since, count, copies: described, nextAt });
+  });
+}
+
+type Page = { since: Instant; nextAt: Instant };
+
+async function pageAll(seams: Seams, about: Case, words: (page: Page) => Promise<Notice>): Promise<boolean> {
+  const { db, clock } = seams;
+  const since = (await overdueAmong(seams, [about])).get(about.id);
+  if (since === undefined) return false;
   const { page, nextAt } = pageOf(since, clock.now(), about.accepted_at === null ? WEEK : DAY);
   const told = await reminders.ofCases(db, [about.id]);
   if (told.some((row) => row.what === 'overdue' && row.dueAt === since && row.level >= page)) return false;
   return tellOnce(seams, about.id, {
-    words: overdue({ caseId: about.id, releaseAt: since, why, nextAt }),
+    words: await words({ since, nextAt }),
     rows: [{ what: 'overdue', dueAt: since, level: page }],
-    holds: (seen) => overdueSince(seen, dueIn(project, seen), clock.now()) === since,
+    holds: async (seen, trx) => (await overdueAmong({ ...seams, db: trx }, [seen])).get(seen.id) === since,
     to: (trx, seen) => everybodyFor(trx, seams, seen),
     action: 'case.tell-overdue',
     detail: { page },

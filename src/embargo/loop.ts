@@ -4,7 +4,7 @@ import { asRefusal, type Reason } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import type { Case } from '../store/schema.ts';
-import { pageOverdue } from './dead-man.ts';
+import { pageOverdue, pageUnpublished } from './dead-man.ts';
 import { release } from './release.ts';
 
 /** The database is the truth and the timer a hint: however far the next instant is, it is looked up again after this. */
@@ -56,14 +56,15 @@ async function releaseDue(seams: Seams, released: () => void, log: Log): Promise
   return wait > 0 ? Math.min(wait, LONGEST_SLEEP) : RETRY;
 }
 
-/** The instant has passed, and two people have not approved: everybody is told, again and again. */
+const UNAPPROVED = 'Two different people of the team have to approve what stands there.';
+
+/** The instant has passed, and two people have not approved, or the public has not got it: everybody is told, again and again. */
 async function tellOverdue(seams: Seams, log: Log, told: () => void): Promise<void> {
-  for (const late of await cases.overdue(seams.db, seams.clock.now())) {
-    await tell(seams, late, late.bundle_hash === null ? NO_TEXT : UNAPPROVED, log, told);
-  }
+  for (const late of await cases.overdue(seams.db, seams.clock.now()))
+    await tell(late, () => pageOverdue(seams, late, late.bundle_hash === null ? NO_TEXT : UNAPPROVED), log, told);
+  for (const late of await cases.unpublished(seams.db)) await tell(late, () => pageUnpublished(seams, late), log, told);
 }
 
-const UNAPPROVED = 'Two different people of the team have to approve what stands there.';
 const NO_TEXT =
   'There is no text for the public. `curfew case text` sets it, and two different people have to approve what stands there then.';
 const DAMAGED = 'What is kept of it is not what was approved, or cannot be opened. Set its text or patches again and approve.';
@@ -75,13 +76,13 @@ async function tellStuck(seams: Seams, due: Case, reason: Reason, log: Log, told
   const damaged = reason === 'approval-voided' || reason === 'cannot-open';
   if (!damaged && seams.clock.now() - (due.release_at ?? 0) < LATE) return;
   const why = damaged ? DAMAGED : reason === 'clock-suspect' ? DOUBT : outside(reason);
-  await tell(seams, due, why, log, told);
+  await tell(due, () => pageOverdue(seams, due, why), log, told);
 }
 
 /** What cannot be said of one case must not hold another one up. */
-async function tell(seams: Seams, about: Case, why: string, log: Log, told: () => void): Promise<void> {
+async function tell(about: Case, page: () => Promise<boolean>, log: Log, told: () => void): Promise<void> {
   try {
-    if (!(await pageOverdue(seams, about, why))) return;
+    if (!(await page())) return;
     log.error({ case: about.id }, 'a case is overdue');
     told();
   } catch (error) {

@@ -1,8 +1,8 @@
 import type { Static } from 'typebox';
 import type { Site } from '../advisories/advisory.ts';
 import { type CaseDeadlines, dueIn, namesOf } from '../cases/clocks.ts';
+import { overdueAmong } from '../cases/overdue.ts';
 import { peopleOf } from '../cases/people.ts';
-import { overdueSince } from '../cases/reminders.ts';
 import { isPrenoticed, stageOf } from '../cases/state.ts';
 import { type Instant, toIso } from '../clock.ts';
 import { type Contents, channelsOf, presentPatchSet } from '../embargo/contents.ts';
@@ -19,8 +19,8 @@ export function orNull(instant: Instant | null): string | null {
   return instant === null ? null : toIso(instant);
 }
 
-export function caseSummary({ project, clock }: Pick<Seams, 'project' | 'clock'>, about: Case): Static<typeof CaseSummary> {
-  const since = overdueSince(about, dueIn(project, about), clock.now());
+/** `since`: when the public ought to have had it, where it is overdue. */
+export function caseSummary(about: Case, since: Instant | null): Static<typeof CaseSummary> {
   return {
     id: about.id,
     state: stageOf(about),
@@ -49,7 +49,7 @@ export async function caseView(seams: Pick<Seams, 'db' | 'project' | 'clock'>, a
   const approvable = { patches: present, schedule, bundle, forthcoming };
   const [lastSet] = await patchSets.ofCase(db, about.id);
   return {
-    ...caseSummary(seams, about),
+    ...caseSummary(about, (await overdueAmong(seams, [about])).get(about.id) ?? null),
     needToKnow: await needToKnow.ofCase(db, about.id),
     approvals: given.flatMap(({ person_id, hash, approved_at }) => {
       const what = (['patches', 'schedule', 'bundle', 'forthcoming'] as const).find((name) => approvable[name] === hash);

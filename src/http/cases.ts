@@ -1,11 +1,9 @@
 import { Type } from 'typebox';
-import { dueIn } from '../cases/clocks.ts';
-import { overdueSince } from '../cases/reminders.ts';
+import { overdueAmong } from '../cases/overdue.ts';
 import { caseKnownTo, handlersIn } from '../cases/step.ts';
 import { Refusal } from '../refusal.ts';
 import * as cases from '../store/cases.ts';
 import * as deliveries from '../store/deliveries.ts';
-import type { Case } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { acting } from './auth.ts';
 import { caseSummary, caseView } from './case-view.ts';
@@ -24,7 +22,7 @@ export function caseRoutes(app: App, api: Api): void {
 }
 
 function listCases(app: App, { seams }: Api): void {
-  const overdue = Type.Optional(Type.Enum(['true'], { description: '"true": those alone that ought to be public' }));
+  const overdue = Type.Optional(Type.Enum(['true'], { description: '"true": those alone that all of the public ought to have' }));
   const querystring = Type.Object({ ...paging, overdue }, { additionalProperties: false });
   const schema = { tags, summary: 'List cases, newest first', querystring, response: { 200: PageOf(CaseSummary) } };
   app.get('/cases', { schema }, async ({ query, caller }) => {
@@ -33,13 +31,14 @@ function listCases(app: App, { seams }: Api): void {
     const { items, next } = await readPage(query, ({ limit, before }) =>
       cases.page(seams.db, { limit, handlers, ...ids, ...(before === undefined ? {} : { before: numberOf(before) }) }),
     );
-    return { items: items.map((about) => caseSummary(seams, about)), next };
+    const late = await overdueAmong(seams, items);
+    return { items: items.map((about) => caseSummary(about, late.get(about.id) ?? null)), next };
   });
 }
 
-async function overdueIds({ db, clock, project }: Api['seams']): Promise<string[]> {
-  const late = (about: Case) => overdueSince(about, dueIn(project, about), clock.now()) !== null;
-  return (await cases.underWay(db)).filter(late).map(({ id }) => id);
+async function overdueIds(seams: Api['seams']): Promise<string[]> {
+  const { db } = seams;
+  return [...(await overdueAmong(seams, [...(await cases.underWay(db)), ...(await cases.unpublished(db))])).keys()];
 }
 
 /** The id of a case is its place in the order of cases. */

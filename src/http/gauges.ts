@@ -9,6 +9,8 @@ export interface State {
   copies: readonly OpenCopies[];
   posts: readonly HeldPosts[];
   cases: readonly CasesInState[];
+  /** Released cases that are overdue, as copies for the public have not gone out. */
+  unpublished: number;
   audit: AuditLength;
   clockTrusted: boolean;
   /** Of the list keys that expire. */
@@ -81,9 +83,12 @@ export const gauges: Readonly<Record<string, Gauge>> = {
       }),
   },
   releases_overdue: {
-    help: 'Cases whose instant has come and that are not released',
+    help: 'Cases whose instant has come and that are not released, or are and have not reached all of the public',
     labels: ['state'],
-    of: ({ cases }) => WAITING.map((state) => ({ labels: { state }, value: inState(cases, state)?.due ?? 0 })),
+    of: ({ cases, unpublished }) => [
+      ...WAITING.map((state) => ({ labels: { state }, value: inState(cases, state)?.due ?? 0 })),
+      { labels: { state: 'released' }, value: unpublished },
+    ],
   },
   clock_trusted: {
     help: 'Whether the clock is believed: 1, or 0 while nothing is released for it',

@@ -1,10 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { HEAD } from '../audit/heads.ts';
+import { overdueAmong } from '../cases/overdue.ts';
 import { isTrusted } from '../embargo/clock-watch.ts';
 import type { Log } from '../log.ts';
 import { reasons } from '../refusal.ts';
 import { type HorizonWatch, watchHorizon } from '../roster/horizon.ts';
 import type { Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
 import * as lists from '../store/lists.ts';
 import * as numbers from '../store/numbers.ts';
 import type { Audience, DeliveryState, IncidentKind } from '../store/schema.ts';
@@ -104,6 +106,7 @@ async function readState(seams: Seams, horizon: HorizonWatch): Promise<State> {
     copies: await numbers.openCopies(db),
     posts: await numbers.heldPosts(db),
     cases: await numbers.casesByState(db, now),
+    unpublished: (await overdueAmong(seams, await cases.unpublished(db))).size,
     clockTrusted: await isTrusted(seams),
     audit: await numbers.auditLength(db, HEAD),
     listKeys: (await lists.all(db)).flatMap(({ role, fingerprint }) => {

@@ -74,7 +74,7 @@ export const CaseSummary = Type.Object({
   receivedAt: InstantUtc,
   releaseAt: OrNull(InstantUtc),
   channels: Type.Array(Type.String(), { description: 'addresses of the public lists' }),
-  overdue: Type.Boolean({ description: 'it ought to be public' }),
+  overdue: Type.Boolean({ description: 'all of the public ought to have it' }),
   overdueSince: OrNull(InstantUtc),
   lead: OrNull(Type.String({ description: 'id of the contact who leads it' })),
   bundleHash: OrNull(Sha256),

@@ -1,6 +1,6 @@
 import type { Matter } from '../cases/reminders.ts';
 import { type Instant, toIso } from '../clock.ts';
-import type { ClockWhy, MemberState } from '../store/schema.ts';
+import type { ClockWhy, DeliveryState, MemberState } from '../store/schema.ts';
 
 /** The words of a notice: a subject, and lines of text. */
 export interface Notice {
@@ -358,8 +358,9 @@ export function clearReply(facts: { list: string }): Notice {
 /** One copy that did not go out, as the team reads it. */
 export interface StuckCopy {
   address: string;
-  state: 'held' | 'failed';
-  reason: string;
+  state: DeliveryState;
+  /** Null: it was not tried yet. */
+  reason: string | null;
   response: string | null;
   about: string;
 }
@@ -403,13 +404,17 @@ export function stuckCopies(copies: readonly StuckCopy[]): Notice {
     'These copies did not go out. What is held waits for a person: mend its reason, then send it',
     'again (`curfew queue retry COPY`, or POST /api/v1/deliveries/ID/retry). What failed is not tried any more.',
     '',
-    ...copies.flatMap(({ address, state, reason, response, about }) => [
-      `${state}: ${address}`,
-      `  ${about}`,
-      `  reason: ${reason}${WHY[reason] ? `: ${WHY[reason]}` : ''}`,
-      ...(response ? [`  answer: ${response}`] : []),
-    ]),
+    ...copies.flatMap(linesOf),
   ]);
+}
+
+function linesOf({ address, state, reason, response, about }: StuckCopy): string[] {
+  return [
+    `${state}: ${address}`,
+    `  ${about}`,
+    ...(reason === null ? [] : [`  reason: ${reason}${WHY[reason] ? `: ${WHY[reason]}` : ''}`]),
+    ...(response ? [`  answer: ${response}`] : []),
+  ];
 }
 
 /** To the team: the instant has come and the case cannot go out. `nextAt`: when this is said again. */
@@ -420,6 +425,27 @@ export function overdue(facts: { caseId: string; releaseAt: Instant; why: string
     facts.why,
     'It is released as soon as that is mended.',
     `Until then this is said again, the next time at ${when(facts.nextAt)}.`,
+  ]);
+}
+
+/** To the team: a case is released, and `count` copies for the public have not gone out, of which these are the first. */
+export function unpublished(facts: {
+  caseId: string;
+  releasedAt: Instant;
+  count: number;
+  copies: readonly StuckCopy[];
+  nextAt: Instant;
+}): Notice {
+  const { caseId, releasedAt, count, copies, nextAt } = facts;
+  return notice(`[${caseId}] OVERDUE: the public does not have all of it`, [
+    `Case ${caseId} was released at ${when(releasedAt)}, and of its copies for the public ${count} did not go out:`,
+    '',
+    ...copies.flatMap(linesOf),
+    ...(count > copies.length ? [`and ${count - copies.length} more`] : []),
+    '',
+    'What is deferred is tried again, at least every five minutes. What is held waits for a person: mend its reason, then',
+    'send it again (`curfew queue retry COPY`, or POST /api/v1/deliveries/ID/retry).',
+    `Until they are out this is said again, the next time at ${when(nextAt)}.`,
   ]);
 }
 

@@ -1,6 +1,7 @@
 import { type ExpressionBuilder, type Insertable, sql, type Updateable } from 'kysely';
 import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
+import { OPEN } from './numbers.ts';
 import type { Case, CaseState, Patch, Schema } from './schema.ts';
 
 /** The next number of that year, 1 first. Two at once get two numbers. */
@@ -143,6 +144,18 @@ export async function underWay(db: Db): Promise<Case[]> {
       .orderBy('received_at')
       .execute()
   );
+}
+
+/** Released cases that are not closed, of which a copy for the public is not settled. */
+export async function unpublished(db: Db): Promise<Case[]> {
+  const open = db.selectFrom('deliveries').select('post_id').where('state', 'in', OPEN).where('audience', '=', 'public');
+  return db
+    .selectFrom('cases')
+    .selectAll()
+    .where('state', '=', sql.lit('released'))
+    .where('closed_at', 'is', null)
+    .where((eb) => eb.or([eb('public_post_id', 'in', open), eb('external_post_id', 'in', open)]))
+    .execute();
 }
 
 /** Cases that were released from `from` on and before `to`, the earliest first; not the public word that one was withdrawn. */

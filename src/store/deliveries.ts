@@ -1,5 +1,6 @@
 import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
+import { OPEN } from './numbers.ts';
 import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, Post, PostKind } from './schema.ts';
 
 /*
@@ -565,6 +566,18 @@ export async function dispatchesOf(db: Db, caseId: string, contactId: string): P
     .where('deliveries.contact_id', '=', contactId)
     .execute();
   return rows.map(({ id }) => id);
+}
+
+/** How many copies of these posts for the public are not settled, and the first `most` of them: those for external addresses lead. */
+export async function unpublished(db: Db, postIds: string[], most: number): Promise<{ count: number; copies: Delivery[] }> {
+  const open = db
+    .selectFrom('deliveries')
+    .where('post_id', 'in', postIds)
+    .where('audience', '=', 'public')
+    .where('state', 'in', OPEN);
+  const { count } = await open.select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
+  const copies = await open.selectAll().orderBy('priority', 'desc').orderBy('id').limit(most).execute();
+  return { count: Number(count), copies };
 }
 
 /** What became of the copies of a case for the public through one list: of one external address, or of all subscribers in that state. */

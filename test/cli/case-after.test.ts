@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { HOUR } from '../../src/clock.ts';
 import { release } from '../../src/embargo/release.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { armed, scheduled } from '../embargo/armed.ts';
+import { arm, armed, scheduled, subscribe } from '../embargo/armed.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { command } from '../support/command.ts';
 
@@ -54,6 +55,13 @@ test('what comes after a release is done from the command line: retrospective, a
   );
   const { stdout } = await curfew(lena, 'statistics', '--json', '--to', '2020-01-01T00:00:00Z');
   expect(JSON.parse(stdout)).toMatchObject({ reports: 0, cases: [] });
+  await subscribe(house);
+  await arm(house, late);
+  await release(house, late.id);
+  house.clock.moveTo(house.clock.now() + HOUR);
+  expect((await curfew(lena, 'case', 'show', late.id)).stdout).toMatch(
+    /\nOVERDUE: +since .*: the public does not have all of it/,
+  );
   // Nobody's token reads no content.
   expect(await curfew(await house.token('team'), 'case', 'archive', id)).toMatchObject({ code: 1 });
 });

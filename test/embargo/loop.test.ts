@@ -223,6 +223,47 @@ eachEngine((engine) => {
     expect(await released(about.id)).toMatchObject({ released_at: wall });
   });
 
+  test('what the relay puts off is overdue when the grace is over, and everybody is told which copy and what the relay said', async () => {
+    const about = await armed(house);
+    const instant = about.release_at ?? 0;
+    const box = outbox(house);
+    await box.drain();
+    house.clock.moveTo(instant);
+    const loop = run();
+    await released(about.id);
+    box.answers = ({ to }) =>
+      to === OUTSIDE
+        ? { state: 'deferred', reason: 'try-later', response: '451 4.3.0 later' }
+        : { state: 'delivered', response: '250' };
+    await box.drain();
+    house.clock.moveTo(instant + MINUTE);
+    loop.alarm.ring();
+    await settled();
+    expect(await alerts()).toEqual([]);
+    house.clock.moveTo(instant + MINUTE + SECOND);
+    loop.alarm.ring();
+    await until(async () => (await alerts()).length === 1);
+    await until(async () => loop.rung() === 2);
+    const sent = await box.drain();
+    expect(sent.map(({ to }) => to).sort()).toEqual(house.team.map(({ address }) => address).sort());
+    const [lena] = house.team;
+    const toLena = sent.find(({ to }) => to === lena.address)?.raw ?? Buffer.alloc(0);
+    const { entity } = await openCopy(toLena, lena, undefined, house.clock.now());
+    expect(entity.toString()).toMatch(/OVERDUE[\s\S]*public 1 did not go out[\s\S]*\ndeferred: oss@public\.example\r?\n/);
+    expect(entity.toString()).toContain('answer: 451 4.3.0 later');
+    expect(entity.toString()).not.toContain(READER);
+    house.clock.moveTo(instant + 15 * MINUTE);
+    loop.alarm.ring();
+    await until(async () => (await alerts()).length === 2);
+
+    box.answers = () => ({ state: 'delivered', response: '250' });
+    await box.drain();
+    house.clock.moveTo(instant + DAY);
+    loop.alarm.ring();
+    await settled();
+    expect(await alerts()).toHaveLength(2);
+  });
+
   describe('a case that cannot go out', () => {
     const spoil = (id: string, content: Uint8Array) =>
       house.db.updateTable('patches').set({ content }).where('case_id', '=', id).execute();

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { describe as describeCase } from '../../src/cases/describe.ts';
+import { MINUTE, toIso } from '../../src/clock.ts';
 import { release } from '../../src/embargo/release.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { arm, OUTSIDE, PUBLIC, scheduled, subscribe } from '../embargo/armed.ts';
@@ -71,6 +72,25 @@ eachEngine((engine) => {
     });
     expect(external.lastAt).toMatch(/^2026-/);
     expect((await api.ask(null, `GET /api/v1/cases/${about.id}/timeline`)).status).toBe(401);
+  });
+
+  test('what is released and not out is overdue, alone in the list of that', async () => {
+    const about = await scheduled(api.house);
+    await arm(api.house, about);
+    await outbox(api.house).drain();
+    const instant = about.release_at ?? 0;
+    api.house.clock.moveTo(instant);
+    await release(api.house, about.id);
+    const overdue = async () => (await api.ask(token, 'GET /api/v1/cases?overdue=true')).body.items;
+    api.house.clock.moveTo(instant + MINUTE);
+    expect(await overdue()).toEqual([]);
+    api.house.clock.moveTo(instant + MINUTE + 1);
+    const late = { id: about.id, state: 'released', overdue: true, overdueSince: toIso(instant) };
+    expect(await overdue()).toMatchObject([late]);
+    expect((await api.ask(token, `GET /api/v1/cases/${about.id}`)).body).toMatchObject(late);
+    await outbox(api.house).drain();
+    expect(await overdue()).toEqual([]);
+    expect((await api.ask(token, `GET /api/v1/cases/${about.id}`)).body).toMatchObject({ overdue: false, overdueSince: null });
   });
 
   test('a leak has two hours, its words in no answer and no log, and both loops are woken', async () => {

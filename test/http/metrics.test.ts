@@ -1,12 +1,13 @@
 import { beforeEach, expect, test } from 'vitest';
 import { signHead } from '../../src/audit/heads.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/clock.ts';
+import { release } from '../../src/embargo/release.ts';
 import { word } from '../../src/http/gauges.ts';
 import { reasons } from '../../src/refusal.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import * as lists from '../../src/store/lists.ts';
 import { OPTIONS, outbox } from '../delivery/outbox.ts';
-import { arm, PUBLIC, scheduled } from '../embargo/armed.ts';
+import { arm, PUBLIC, scheduled, subscribe } from '../embargo/armed.ts';
 import { arrive, CANARY, letterOf, listCertificate } from '../post/arrive.ts';
 import { encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
@@ -99,7 +100,7 @@ eachEngine((engine) => {
     expect(of(await scrape(api), 'curfew_release_next_seconds')).toEqual({});
     await house.report();
     await scheduled(house, house.clock.now() + 2 * HOUR);
-    await arm(house, await scheduled(house, house.clock.now() + HOUR));
+    const first = await arm(house, await scheduled(house, house.clock.now() + HOUR));
     await arm(house, await scheduled(house, house.clock.now() + 3 * HOUR));
     later(MINUTE);
     const before = await scrape(api);
@@ -110,11 +111,24 @@ eachEngine((engine) => {
       '{state="released"}': 0,
     });
     expect(of(before, 'curfew_release_next_seconds')).toEqual({ '{state="scheduled"}': 7140, '{state="armed"}': 3540 });
-    expect(of(before, 'curfew_releases_overdue')).toEqual({ '{state="scheduled"}': 0, '{state="armed"}': 0 });
+    expect(of(before, 'curfew_releases_overdue')).toEqual({
+      '{state="scheduled"}': 0,
+      '{state="armed"}': 0,
+      '{state="released"}': 0,
+    });
     later(2 * HOUR);
     const after = await scrape(api);
     expect(of(after, 'curfew_release_next_seconds')).toEqual({ '{state="armed"}': 3540 });
-    expect(of(after, 'curfew_releases_overdue')).toEqual({ '{state="scheduled"}': 1, '{state="armed"}': 1 });
+    expect(of(after, 'curfew_releases_overdue')).toEqual({
+      '{state="scheduled"}': 1,
+      '{state="armed"}': 1,
+      '{state="released"}': 0,
+    });
+    await subscribe(house);
+    await release(house, first.id);
+    expect(above0(await scrape(api), 'curfew_releases_overdue')).toEqual({ '{state="scheduled"}': 1 });
+    later(MINUTE + SECOND);
+    expect(above0(await scrape(api), 'curfew_releases_overdue')).toEqual({ '{state="scheduled"}': 1, '{state="released"}': 1 });
   });
 
   test('the length of the audit log, its signed head, and what came after it', async () => {

@@ -99,6 +99,7 @@ test('every notice ends its last line', () => {
     templates.caseAside({ caseId: 'C', what: 'leak', words: 'Why.', decideBy: AT }),
     templates.news({ caseId: 'C', releasedAt: AT, channels }),
     templates.overdue({ caseId: 'C', releaseAt: AT, why: 'Why.', nextAt: AT }),
+    templates.unpublished({ caseId: 'C', releasedAt: AT, count: 0, copies: [], nextAt: AT }),
     templates.minimalSent({ caseId: 'C', endedAt: AT }),
     templates.deadline({ caseId: 'C', level: 0, due: [{ what: 'lead', dueAt: AT }] }),
   ];
