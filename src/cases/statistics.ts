@@ -9,6 +9,8 @@ export interface Released {
   /** The instant that was set, and the one at which it went out. */
   releaseAt: Instant;
   releasedAt: Instant;
+  /** When the last of the public who has it got it; null where one of its channels never did. */
+  reachedAt: Instant | null;
   /** When the second person approved what went out. */
   approvedAt: Instant | null;
   aside: 'leaked' | 'public_already' | null;
@@ -25,8 +27,11 @@ export interface Reports {
   duplicates: number;
 }
 
-/** Why a release was late: it was approved after its instant, or something held it up; or why it was public before. */
-export type Cause = 'approved-late' | 'held-up' | 'leaked' | 'public-already';
+/**
+ * Why a release was late: it was approved after its instant, or something held it up, or a channel did not get it; or why it was public
+ * before.
+ */
+export type Cause = 'approved-late' | 'held-up' | 'channel' | 'leaked' | 'public-already';
 
 export interface CaseTimes {
   id: string;
@@ -73,8 +78,8 @@ export function statisticsOf(released: readonly Released[], reports: Reports): S
 }
 
 function timesOf(about: Released): CaseTimes {
-  const { id, severity, receivedAt, noticedAt, releaseAt, releasedAt, grace } = about;
-  const onTime = releasedAt >= releaseAt && releasedAt - releaseAt <= grace * SECOND;
+  const { id, severity, receivedAt, noticedAt, releaseAt, releasedAt, reachedAt } = about;
+  const onTime = releasedAt >= releaseAt && reachedAt !== null && isInTime(about, reachedAt);
   return {
     id,
     severity,
@@ -88,10 +93,16 @@ function timesOf(about: Released): CaseTimes {
   };
 }
 
-function causeOf({ aside, approvedAt, releaseAt }: Released, onTime: boolean): Cause | null {
+function isInTime({ releaseAt, grace }: Released, at: Instant): boolean {
+  return at - releaseAt <= grace * SECOND;
+}
+
+function causeOf(about: Released, onTime: boolean): Cause | null {
+  const { aside, approvedAt, releaseAt, releasedAt } = about;
   if (aside !== null) return aside === 'leaked' ? 'leaked' : 'public-already';
   if (onTime) return null;
-  return approvedAt !== null && approvedAt > releaseAt ? 'approved-late' : 'held-up';
+  if (approvedAt !== null && approvedAt > releaseAt) return 'approved-late';
+  return releasedAt >= releaseAt && isInTime(about, releasedAt) ? 'channel' : 'held-up';
 }
 
 function days(span: number): number {

@@ -189,10 +189,11 @@ export const StatisticsView = Type.Object({
       releasedAt: InstantUtc,
       embargoed: OrNull(Type.Number({ description: 'days from the notice to distributors to the release' })),
       reportToPublic: Days,
-      onTime: Type.Boolean(),
+      onTime: Type.Boolean({ description: 'everybody of the public had it within the grace of its policy' }),
       cause: OrNull(
-        Type.Enum(['approved-late', 'held-up', 'leaked', 'public-already'], {
-          description: 'why it was not on time, or public before: "approved-late", "held-up", "leaked" or "public-already"',
+        Type.Enum(['approved-late', 'held-up', 'channel', 'leaked', 'public-already'], {
+          description:
+            'why it was not on time ("approved-late", "held-up", or "channel": somebody of the public got it late, or no one of a channel), or public before ("leaked", "public-already")',
         }),
       ),
     }),

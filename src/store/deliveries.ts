@@ -594,9 +594,13 @@ export interface Channel {
   lastAt: Instant | null;
 }
 
-/** External addresses are those of the later priority: each has a mail of its own and is told of by itself. */
-export async function channels(db: Db, caseId: string, external: number): Promise<Channel[]> {
-  const published = db.selectFrom('deliveries').where('case_id', '=', caseId).where('audience', '=', 'public');
+/**
+ * External addresses are those of the later priority: each has a mail of its own and is told of by itself. `postIds`: of these posts of
+ * it alone.
+ */
+export async function channels(db: Db, caseId: string, external: number, postIds?: string[]): Promise<Channel[]> {
+  let published = db.selectFrom('deliveries').where('case_id', '=', caseId).where('audience', '=', 'public');
+  if (postIds !== undefined) published = published.where('post_id', 'in', postIds);
   const subscribers = await published
     .where('priority', '<>', external)
     .select(({ fn }) => [

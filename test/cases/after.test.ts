@@ -5,11 +5,12 @@ import { claim } from '../../src/cases/people.ts';
 import { statistics } from '../../src/cases/read-statistics.ts';
 import { sanitised } from '../../src/cases/sanitise.ts';
 import { stageOf } from '../../src/cases/state.ts';
-import { DAY } from '../../src/clock.ts';
+import { DAY, SECOND } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { release } from '../../src/embargo/release.ts';
+import { addRecipient } from '../../src/roster/recipients.ts';
 import { outbox } from '../delivery/outbox.ts';
-import { armed, caseOf, KNOWN, reasonOf } from '../embargo/armed.ts';
+import { armed, caseOf, KNOWN, OUTSIDE, reasonOf, subscribe } from '../embargo/armed.ts';
 import { eachEngine, oneEngine } from '../support/dialects.ts';
 import { as, type House, housing, LISTS } from '../support/house.ts';
 
@@ -74,6 +75,38 @@ eachEngine((engine) => {
 });
 
 oneEngine((engine) => {
+  test('a release is late where somebody of the public got it late, or no one of a channel, and not for who cannot be reached', async () => {
+    const house = await build((await engine.open()).db);
+    await subscribe(house);
+    await addRecipient(house, { list: LISTS.announce, address: 'gone@example.org', kind: 'subscriber' });
+    const start = house.clock.now();
+    const { id, release_at } = await armed(house);
+    const instant = release_at ?? 0;
+    house.clock.moveTo(instant);
+    await release(house, id);
+    const box = outbox(house);
+    box.answers = ({ to }) => {
+      if (to === 'gone@example.org') return { state: 'failed', reason: 'rejected', response: '550' };
+      return to === OUTSIDE
+        ? { state: 'deferred', reason: 'try-later', response: '451' }
+        : { state: 'delivered', response: '250' };
+    };
+    const said = async (seconds: number) => {
+      house.clock.moveTo(instant + seconds * SECOND);
+      await box.drain();
+      return (await statistics(house, start, instant + DAY)).cases.map(({ onTime, cause }) => [onTime, cause]);
+    };
+    expect(await said(60)).toEqual([[true, null]]);
+    expect(await said(61)).toEqual([[false, 'channel']]);
+    box.answers = () => ({ state: 'delivered', response: '250' });
+    expect(await said(300)).toEqual([[false, 'channel']]);
+    const outside = house.db.updateTable('deliveries').where('address', '=', OUTSIDE);
+    await outside.set({ settled_at: instant + SECOND }).execute();
+    expect(await said(300)).toEqual([[true, null]]);
+    await outside.set({ state: 'failed' }).execute();
+    expect(await said(300)).toEqual([[false, 'channel']]);
+  });
+
   test('the thread of a case is archived by its lead after the release, without addresses, and names of who did not consent', async () => {
     const house = await build((await engine.open()).db);
     const [lena, dirk] = house.team;

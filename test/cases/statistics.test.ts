@@ -10,6 +10,7 @@ const story: Released = {
   noticedAt: at('09-14T16:00'),
   releaseAt: at('09-22T16:00'),
   releasedAt: at('09-22T16:00'),
+  reachedAt: at('09-22T16:00'),
   approvedAt: at('09-22T12:00'),
   aside: null,
   severity: 'high',
@@ -42,16 +43,15 @@ test('a case has the time that it was embargoed, and that from its report to the
   });
 });
 
+const late = (ms: number) => ({ releasedAt: story.releaseAt + ms, reachedAt: story.releaseAt + ms });
+
 test.each<[string, Partial<Released>, boolean, string | null]>([
-  ['within its grace', { releasedAt: story.releaseAt + 60_000 }, true, null],
-  ['later, as something held it up', { releasedAt: story.releaseAt + 60_001 }, false, 'held-up'],
-  [
-    'later, as it was approved late',
-    { releasedAt: story.releaseAt + 61_000, approvedAt: story.releaseAt + 1 },
-    false,
-    'approved-late',
-  ],
-  ['early by an error', { releasedAt: story.releaseAt - 1 }, false, 'held-up'],
+  ['within its grace', late(60_000), true, null],
+  ['later, as something held it up', late(60_001), false, 'held-up'],
+  ['later, as it was approved late', { ...late(61_000), approvedAt: story.releaseAt + 1 }, false, 'approved-late'],
+  ['in time that reached somebody later', { reachedAt: story.releaseAt + 60_001 }, false, 'channel'],
+  ['in time that a channel never got', { reachedAt: null }, false, 'channel'],
+  ['early by an error', late(-1), false, 'held-up'],
   ['after a leak, at the instant that was set then', { aside: 'leaked' }, true, 'leaked'],
   ['when it was public already', { aside: 'public_already' }, true, 'public-already'],
 ])('a release %s', (_, change, onTime, cause) => {
