@@ -21,11 +21,20 @@ export function handlersIn(local: Pick<Local, 'by' | 'role'>): string | null | u
 
 /** A case as far as somebody may know of it. Throws `not-found` where there is none, and where it is for others of the team. */
 export async function caseKnownTo(db: Db, local: Pick<Local, 'by' | 'role'>, id: string): Promise<Case> {
+  const found = await knownCase(db, local, id);
+  if (!found) throw new Refusal('not-found', `There is no case ${id}`);
+  return found;
+}
+
+/** Whether somebody may know of a case, and of what is of it; what is of none is there for all of the team. */
+export async function knowsCase(db: Db, local: Pick<Local, 'by' | 'role'>, id: string | null): Promise<boolean> {
+  return id === null || (await knownCase(db, local, id)) !== undefined;
+}
+
+async function knownCase(db: Db, local: Pick<Local, 'by' | 'role'>, id: string): Promise<Case | undefined> {
   const found = await cases.byId(db, id);
   const person = handlersIn(local);
-  if (!found || !(person === undefined || (await caseTeams.handles(db, found, person))))
-    throw new Refusal('not-found', `There is no case ${id}`);
-  return found;
+  return found && (person === undefined || (await caseTeams.handles(db, found, person))) ? found : undefined;
 }
 
 /**

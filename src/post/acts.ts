@@ -1,5 +1,6 @@
 import { record } from '../audit/record.ts';
 import { acknowledge } from '../cases/acknowledgements.ts';
+import { knowsCase } from '../cases/step.ts';
 import { newId, toIso } from '../clock.ts';
 import { letInsidersHave, mayKnow } from '../delivery/need-to-know.ts';
 import { openPost } from '../delivery/opening.ts';
@@ -48,8 +49,14 @@ export const LARGEST_ANSWER = 16 * 1024 * 1024;
 export interface Outcome {
   lines: string[];
   files?: Uint8Array[];
-  /** The case that the parts are of. */
-  caseId?: string;
+  /** What the parts are of. */
+  of?: Archived;
+}
+
+/** The archive of a case, as far as somebody may have it. */
+export interface Archived {
+  caseId: string;
+  share: Share;
 }
 
 export type Act<Of extends Command> = (asked: Asked, command: Of) => Promise<Outcome>;
@@ -88,10 +95,8 @@ export const acts: Acts = {
     await acknowledge(seams, roster, caseId, status);
     return { lines: [NOTED[status]] };
   },
-  approve: async ({ seams, roster, mail }, { caseId, hash }) => {
-    const { id } = roster.contact;
-    const asTeam: Seams = { ...seams, by: { ...seams.by, type: 'person', id }, role: 'team' };
-    const about = await approve(asTeam, caseId, hash, { tokenId: null, personId: id, ...mail });
+  approve: async (asked, { caseId, hash }) => {
+    const about = await approve(asTeam(asked), caseId, hash, { tokenId: null, personId: asked.roster.contact.id, ...asked.mail });
     return { lines: approvedLines(about, hash) };
   },
   held: async ({ seams: { db } }) => {
@@ -111,6 +116,11 @@ export const acts: Acts = {
   },
   hold: async ({ seams }, { postId }) => ({ lines: [`${await stopPost(seams, postId)} copies are stopped; the others are out`] }),
 };
+
+/** Whoever may do more by a token of his is one of the team by mail. */
+function asTeam({ seams, roster }: Pick<Asked, 'seams' | 'roster'>): Seams {
+  return { ...seams, by: { ...seams.by, type: 'person', id: roster.contact.id }, role: 'team' };
+}
 
 const NOTED: Readonly<Record<Acknowledged, string>> = {
   acknowledged: 'noted: you have them',
@@ -228,10 +238,27 @@ function changeOfKey(key: GivenCertificate['encryptionKey']): string[] {
 
 /** What is in an archive: people's words and Curfew's to them. A report is the team's alone. */
 const ARCHIVED: readonly PostKind[] = ['post', 'dispatch', 'prenotice', 'lifted'];
-async function archive({ seams, roster, team: ofTeam, room }: Asked, caseId: string): Promise<Outcome> {
-  const kinds: readonly PostKind[] = ofTeam ? ['report', ...ARCHIVED] : ARCHIVED;
-  const knows = await mayKnow(seams.db, caseId, roster.member.id);
-  const found = knows ? await posts.ofThread(seams.db, caseId, kinds, ofTeam ? undefined : roster.lists) : [];
+
+/** All of a case; what went to members through the lists of his organisation; or nothing. */
+type Share = 'all' | 'members' | 'none';
+
+/** What somebody may have of a case: who is of the team and outside of a staffed one, no more than any member. */
+export async function shareOf(db: Db, asked: Pick<Asked, 'seams' | 'roster' | 'team'>, caseId: string): Promise<Share> {
+  if (!(await mayKnow(db, caseId, asked.roster.member.id))) return 'none';
+  return asked.team && (await knowsCase(db, asTeam(asked), caseId)) ? 'all' : 'members';
+}
+
+async function shared(db: Db, { lists: his }: RosterCertificate, { caseId, share }: Archived): Promise<posts.PostFacts[]> {
+  if (share === 'none') return [];
+  if (share === 'all') return posts.ofThread(db, caseId, ['report', ...ARCHIVED]);
+  const through = (await lists.all(db)).flatMap(({ id, role }) => (role === 'private' && his.includes(id) ? [id] : []));
+  return posts.ofThread(db, caseId, ARCHIVED, through);
+}
+
+async function archive(asked: Asked, caseId: string): Promise<Outcome> {
+  const { seams, roster, room } = asked;
+  const of = { caseId, share: await shareOf(seams.db, asked, caseId) };
+  const found = await shared(seams.db, roster, of);
   // Whether there is such a case is nobody's business who sees nothing of it.
   if (found.length === 0) throw new Refusal('not-found', `There is nothing for you in ${caseId}`);
   const files: Uint8Array[] = [];
@@ -244,7 +271,7 @@ async function archive({ seams, roster, team: ofTeam, room }: Asked, caseId: str
   }
   const left = found.length - files.length;
   const rest = room < LARGEST_ANSWER ? 'ask for this case in a mail of its own' : 'ask the team';
-  return { lines: [`attached: ${files.length} mails${left > 0 ? `; ${left} more did not fit: ${rest}` : ''}`], files, caseId };
+  return { lines: [`attached: ${files.length} mails${left > 0 ? `; ${left} more did not fit: ${rest}` : ''}`], files, of };
 }
 
 async function archived(seams: Seams, postId: string, number: number): Promise<Uint8Array> {

@@ -1,6 +1,5 @@
 import { DAY } from '../clock.ts';
 import { type Addressee, eachContact } from '../delivery/copies.ts';
-import { mayKnow } from '../delivery/need-to-know.ts';
 import { send } from '../delivery/send.ts';
 import { roleAddress } from '../mail/address.ts';
 import type { Automatic } from '../mail/automatic.ts';
@@ -18,7 +17,7 @@ import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { List } from '../store/schema.ts';
-import { type Act, type Asked, acts, LARGEST_ANSWER, type Outcome } from './acts.ts';
+import { type Act, type Archived, type Asked, acts, LARGEST_ANSWER, type Outcome, shareOf } from './acts.ts';
 import { type Command, isOfTeam, MOST_COMMANDS, type ParsedRequest, parseRequest } from './commands.ts';
 import type { Destination } from './destination.ts';
 import { type FiledPost, once, placeOf } from './file.ts';
@@ -46,14 +45,21 @@ export async function runRequest(
   const problems = problemsOf(to, post, opened, parsed);
   const place = placeOf(to, post.kind);
   const mail = filing(place, post);
-  const done =
+  const team = await isTeam(seams.db, roster);
+  const done: Done =
     problems.length > 0
-      ? { results: problems, files: [], caseId: null }
-      : await runAll(seams, { project, to, roster, look, mail }, parsed.commands);
+      ? { results: problems, files: [], of: null }
+      : await runAll(seams, { project, to, roster, team, look, mail }, parsed.commands);
   const words = requestAnswer({ list: to.list.address, results: done.results });
-  const answer = await writeNotice(seams, to.list, { kind: 'answer', caseId: done.caseId }, noticeEntity(words, done.files));
+  const { of } = done;
+  const answer = await writeNotice(
+    seams,
+    to.list,
+    { kind: 'answer', caseId: of?.caseId ?? null },
+    noticeEntity(words, done.files),
+  );
   return once(seams, place, post, async (trx) => {
-    if (done.caseId !== null) await stillKnows(trx, done.caseId, roster);
+    if (of) await stillKnows(trx, { seams, roster, team }, of);
     if (!(await posts.stateOf(trx, post.id))) await posts.insert(trx, post);
     await send(trx, seams, { list: to.list, post: answer }, answersTo(to.list, roster));
     return { id: post.id, caseId: null, held: null };
@@ -75,9 +81,14 @@ function filing(place: posts.Place, post: FiledPost): Asked['mail'] {
 }
 
 /** An archive that was made while he was kept out of its case is not sent: his server brings the request again. */
-async function stillKnows(trx: Db, caseId: string, { member }: RosterCertificate): Promise<void> {
+async function stillKnows(trx: Db, asked: Parameters<typeof shareOf>[1], { caseId, share }: Archived): Promise<void> {
   await cases.lock(trx, caseId);
-  if (!(await mayKnow(trx, caseId, member.id))) throw new Refusal('busy', undefined, `${caseId} was limited meanwhile`);
+  if ((await shareOf(trx, asked, caseId)) !== share) throw new Refusal('busy', undefined, `${caseId} was limited meanwhile`);
+}
+
+async function isTeam(db: Db, roster: RosterCertificate): Promise<boolean> {
+  const all = await lists.all(db);
+  return isMember(roster) && all.some(({ id, role }) => role === 'intake' && roster.lists.includes(id));
 }
 
 /** Who is on the way in, held, or was added and has not proved his key, asks for little. */
@@ -139,35 +150,33 @@ function problemsOf({ list }: Destination, post: FiledPost, opened: OpenedMail, 
 interface Done {
   results: string[];
   files: Uint8Array[];
-  /** The case whose archive is among the files. */
-  caseId: string | null;
+  /** The archive that is among the files. */
+  of: Archived | null;
 }
 
-interface Running extends Pick<Asked, 'project' | 'roster' | 'mail'> {
+interface Running extends Pick<Asked, 'project' | 'roster' | 'team' | 'mail'> {
   to: Destination;
   look: Look;
 }
 
 async function runAll(
   seams: Seams,
-  { project, to, roster, look: { opened }, mail }: Running,
+  { project, to, roster, team, look: { opened }, mail }: Running,
   commands: readonly Command[],
 ): Promise<Done> {
-  const intake = (await lists.all(seams.db)).filter(({ role }) => role === 'intake').map(({ id }) => id);
-  const team = isMember(roster) && roster.lists.some((id) => intake.includes(id));
-  const done: Done = { results: [], files: [], caseId: null };
+  const done: Done = { results: [], files: [], of: null };
   let room = LARGEST_ANSWER;
   for (const command of onceEach(commands)) {
     const act = acts[command.name] as Act<Command>;
-    const refused = whyNot(command, { roster, team, caseId: done.caseId });
+    const refused = whyNot(command, { roster, team, caseId: done.of?.caseId ?? null });
     const asked = { seams, project, list: to.list, roster, team, mail, enclosed: opened?.enclosed ?? [], room };
     const outcome: Outcome = refused
       ? { lines: [refused] }
       : await act(asked, command).catch((error: unknown) => ({ lines: [asRefusal(error).message] }));
-    const { lines, files = [], caseId = done.caseId } = outcome;
+    const { lines, files = [], of = done.of } = outcome;
     done.results.push(`> ${written(command)}`, ...lines.map((line) => `  ${line}`), '');
     done.files.push(...files);
-    done.caseId = caseId;
+    done.of = of;
     room -= files.reduce((sum, { length }) => sum + length, 0);
   }
   return done;

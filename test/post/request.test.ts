@@ -9,15 +9,18 @@ import type { OpenedMail } from '../../src/pgp/open.ts';
 import { type Act, type Asked, acts } from '../../src/post/acts.ts';
 import type { Command } from '../../src/post/commands.ts';
 import { wordsOf } from '../../src/post/request.ts';
+import * as caseTeams from '../../src/store/case-teams.ts';
 import * as cases from '../../src/store/cases.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as exposure from '../../src/store/exposure.ts';
+import * as members from '../../src/store/members.ts';
 import * as posts from '../../src/store/posts.ts';
 import * as recipients from '../../src/store/recipients.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { armed } from '../embargo/armed.ts';
+import { memberOf } from '../embargo/limited.ts';
 import { encrypted, head, mailOf, pgpMime } from '../security/attack.ts';
 import { clearMail, cleartextSignedMail, encryptedMail, inlineMail, type Letter } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
@@ -292,6 +295,42 @@ eachEngine((engine) => {
       expect(text).toContain('There is nothing for you in ORBIT-2026-9999');
     });
 
+    describe('that is staffed, who of the team is outside', () => {
+      let ada: Person;
+      const archiveOf = async (person: Person, caseId = id) => {
+        house.clock.moveTo(house.clock.now() + 1000);
+        await send(person, `archive ${caseId}\n`);
+        const { text, files } = await answer(person);
+        return { text: text.replaceAll(caseId, 'CASE'), files: files.map(({ name }) => name) };
+      };
+
+      beforeEach(async () => {
+        [, , ada] = house.team;
+        await dispatch(house, id, LISTS.distributors);
+        await outbox(house).drain();
+      });
+
+      test('has nothing of its archive, as of a case that is none; at the most what went to his lists as a member', async () => {
+        await caseTeams.replace(house.db, id, [lena.contactId]);
+        const unreal = await archiveOf(ada, 'ORBIT-2026-9999');
+        expect([await archiveOf(ada), unreal.files]).toEqual([unreal, []]);
+        expect((await archiveOf(lena)).files).toEqual(['001.eml', '002.eml']);
+        await members.addToList(house.db, await memberOf(house, ada), 'distributors');
+        expect((await archiveOf(ada)).files).toEqual(['001.eml']);
+      });
+
+      test('is refused for now where it was staffed while his archive was made', async () => {
+        const reopen: typeof house.pgp.reopen = async (...sealed) => {
+          await caseTeams.replace(house.db, id, [lena.contactId]);
+          return house.pgp.reopen(...sealed);
+        };
+        const slow = { ...house, pgp: { ...house.pgp, reopen } };
+        const raw = await request(ada, `archive ${id}\n`);
+        await expect(arrive(slow, raw, { to: REQUEST, sender: ada.address })).rejects.toMatchObject({ reason: 'busy' });
+        expect(await answers(ada)).toEqual([]);
+      });
+    });
+
     test('what is sent along is sent once in an answer, and no more of it than that holds', async () => {
       await dispatch(house, id, LISTS.distributors);
       await outbox(house).drain();
@@ -308,7 +347,7 @@ eachEngine((engine) => {
       expect(await (acts.archive as Act<Command>)(asked, { name: 'archive', caseId: id })).toEqual({
         lines: ['attached: 0 mails; 1 more did not fit: ask for this case in a mail of its own'],
         files: [],
-        caseId: id,
+        of: { caseId: id, share: 'members' },
       });
     });
   });
