@@ -1,7 +1,10 @@
 import { record } from '../audit/record.ts';
+import { knowsCase } from '../cases/step.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local } from '../seams.ts';
+import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
+import type { Delivery } from '../store/schema.ts';
 
 /**
  * A person takes one copy out of the queue: it waits until somebody sends it (`retryCopy`) or drops it. Throws Refusal: not-found;
@@ -26,12 +29,18 @@ interface Taking {
 
 async function takeOut({ db, ...local }: Local, id: string, { verb, take, reason, only }: Taking): Promise<void> {
   await db.transaction().execute(async (trx) => {
-    const copy = await deliveries.byId(trx, id);
-    if (!copy) throw new Refusal('not-found', `There is no delivery ${id}`);
+    const copy = await copyKnownTo(trx, local, id);
     if (copy.audience === 'public')
       throw new Refusal('conflict', 'It is a copy of a release: what was released goes out to all, and nobody stops it');
     if (!(await take(trx, id, local.clock.now())))
       throw new Refusal('conflict', `The copy is ${copy.state}: only what is ${only}`);
     await record(trx, local, { action: `delivery.${verb}`, subject: `delivery:${id}`, detail: { from: copy.state, reason } });
   });
+}
+
+/** A copy as far as somebody may know of its case. Throws `not-found`. */
+export async function copyKnownTo(db: Db, local: Pick<Local, 'by' | 'role'>, id: string): Promise<Delivery> {
+  const found = await deliveries.byId(db, id);
+  if (!found || !(await knowsCase(db, local, found.case_id))) throw new Refusal('not-found', `There is no delivery ${id}`);
+  return found;
 }

@@ -5,6 +5,7 @@ import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as posts from '../store/posts.ts';
 import type { Delivery, PostState } from '../store/schema.ts';
+import { copyKnownTo } from './hold.ts';
 import { barredBy } from './standing.ts';
 
 /**
@@ -14,8 +15,7 @@ import { barredBy } from './standing.ts';
 export async function retryCopy(local: Local, id: string): Promise<void> {
   const { db, clock } = local;
   await db.transaction().execute(async (trx) => {
-    const copy = await deliveries.byId(trx, id);
-    if (!copy) throw new Refusal('not-found', `There is no delivery ${id}`);
+    const copy = await copyKnownTo(trx, local, id);
     await mayGo(trx, copy, (await posts.lockState(trx, copy.post_id)) ?? 'refused');
     if (!(await deliveries.retry(trx, id, clock.now())))
       throw new Refusal('conflict', `The copy is ${copy.state}: only what is held or deferred can be sent now`);

@@ -1,6 +1,6 @@
 import { actorKey } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
-import { caseKnownTo } from '../cases/step.ts';
+import { knowsCase } from '../cases/step.ts';
 import { HOUR, newId } from '../clock.ts';
 import { eachContact, team } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
@@ -159,8 +159,7 @@ async function concerned(trx: Db, about: Case): Promise<ListContact[]> {
 /** An incident as far as somebody may know of its case. Throws `not-found`. */
 export async function incidentKnownTo(db: Db, local: Pick<Local, 'by' | 'role'>, id: string): Promise<Incident> {
   const found = await incidents.byId(db, id);
-  const known = found && (await caseKnownTo(db, local, found.case_id).catch(() => null));
-  if (!found || !known) throw new Refusal('not-found', `There is no incident ${id}`);
+  if (!found || !(await knowsCase(db, local, found.case_id))) throw new Refusal('not-found', `There is no incident ${id}`);
   return found;
 }
 

@@ -1,9 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
-import { dropCopy, holdCopy } from '../delivery/hold.ts';
+import { copyKnownTo, dropCopy, holdCopy } from '../delivery/hold.ts';
 import { retryCopy } from '../delivery/retry.ts';
-import { Refusal } from '../refusal.ts';
-import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import type { Delivery } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
@@ -65,18 +63,20 @@ function listDeliveries(app: App, { seams: { db } }: Api): void {
   });
 }
 
-function showDelivery(app: App, { seams: { db } }: Api): void {
+function showDelivery(app: App, { seams }: Api): void {
   const schema = { tags, summary: 'Show a copy', params: ById, response: { 200: DeliveryView } };
-  app.get('/deliveries/:id', { schema }, async ({ params }) => deliveryView(await known(db, params.id)));
+  app.get('/deliveries/:id', { schema }, async ({ params, caller }) =>
+    deliveryView(await copyKnownTo(seams.db, acting(seams, caller), params.id)),
+  );
 }
 
 function retryDelivery(app: App, { seams, changed }: Api): void {
   const schema = { tags, summary: 'Send a held or deferred copy now', params: ById, response: { 200: DeliveryView } };
   app.post('/deliveries/:id/retry', { schema }, async ({ params, caller }) => {
-    const { id } = await known(seams.db, params.id);
-    await retryCopy(acting(seams, caller), id);
+    const local = acting(seams, caller);
+    await retryCopy(local, params.id);
     changed.deliveries();
-    return deliveryView(await known(seams.db, id));
+    return deliveryView(await copyKnownTo(seams.db, local, params.id));
   });
 }
 
@@ -84,14 +84,8 @@ function takeOut(app: App, { seams }: Api, verb: 'hold' | 'drop', move: typeof h
   const body = Type.Object({ reason: Reason }, { additionalProperties: false });
   const schema = { tags, summary, params: ById, body, response: { 200: DeliveryView } };
   app.post(`/deliveries/:id/${verb}`, { schema }, async ({ params, body: { reason }, caller }) => {
-    const { id } = await known(seams.db, params.id);
-    await move(acting(seams, caller), id, reason);
-    return deliveryView(await known(seams.db, id));
+    const local = acting(seams, caller);
+    await move(local, params.id, reason);
+    return deliveryView(await copyKnownTo(seams.db, local, params.id));
   });
-}
-
-async function known(db: Db, id: string): Promise<Delivery> {
-  const found = await deliveries.byId(db, id);
-  if (!found) throw new Refusal('not-found', `There is no delivery ${id}`);
-  return found;
 }

@@ -1,8 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
-import { acceptPost, refusePost } from '../post/moderate.ts';
-import { Refusal } from '../refusal.ts';
-import type { Db } from '../store/database.ts';
+import { acceptPost, postKnownTo, refusePost } from '../post/moderate.ts';
 import * as posts from '../store/posts.ts';
 import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
@@ -51,9 +49,11 @@ function listPosts(app: App, { seams: { db } }: Api): void {
   });
 }
 
-function showPost(app: App, { seams: { db } }: Api): void {
+function showPost(app: App, { seams }: Api): void {
   const schema = { tags, summary: 'Show a post, without its content', params: ById, response: { 200: PostView } };
-  app.get('/posts/:id', { schema }, async ({ params }) => postView(await known(db, params.id)));
+  app.get('/posts/:id', { schema }, async ({ params, caller }) =>
+    postView(await postKnownTo(seams.db, acting(seams, caller), params.id)),
+  );
 }
 
 function approvePost(app: App, { seams, changed }: Api): void {
@@ -77,14 +77,9 @@ function refuseHeld(app: App, { seams, changed }: Api): void {
   );
   const schema = { tags, summary: 'Refuse a held post', params: ById, body, response: { 200: PostView } };
   app.post('/posts/:id/refuse', { schema }, async (request) => {
-    await refusePost(acting(seams, request.caller), request.params.id, callerOf(request).personId, request.body.reason ?? '');
+    const local = acting(seams, request.caller);
+    await refusePost(local, request.params.id, callerOf(request).personId, request.body.reason ?? '');
     changed.deliveries();
-    return postView(await known(seams.db, request.params.id));
+    return postView(await postKnownTo(seams.db, local, request.params.id));
   });
-}
-
-async function known(db: Db, id: string): Promise<posts.PostFacts> {
-  const found = await posts.factsById(db, id);
-  if (!found) throw new Refusal('not-found', `There is no post ${id}`);
-  return found;
 }

@@ -106,15 +106,17 @@ export const acts: Acts = {
       `${post.id}  ${addresses.get(post.list_id)}  ${toIso(post.received_at)}  ${post.hold_reason}  ${post.sender ?? '(nobody)'}`;
     return { lines: held.length > 0 ? held.map(line) : ['nothing is held'] };
   },
-  accept: async ({ seams, roster }, { postId }) => {
-    const copies = await acceptPost(seams, postId, roster.contact.id);
+  accept: async (asked, { postId }) => {
+    const copies = await acceptPost(asTeam(asked), postId, asked.roster.contact.id);
     return { lines: [`accepted: ${copies} copies are on their way`] };
   },
-  reject: async ({ seams, roster }, { postId, reason }) => {
-    await refusePost(seams, postId, roster.contact.id, reason);
+  reject: async (asked, { postId, reason }) => {
+    await refusePost(asTeam(asked), postId, asked.roster.contact.id, reason);
     return { lines: ['refused'] };
   },
-  hold: async ({ seams }, { postId }) => ({ lines: [`${await stopPost(seams, postId)} copies are stopped; the others are out`] }),
+  hold: async (asked, { postId }) => ({
+    lines: [`${await stopPost(asTeam(asked), postId)} copies are stopped; the others are out`],
+  }),
 };
 
 /** Whoever may do more by a token of his is one of the team by mail. */

@@ -1,9 +1,10 @@
 import { record } from '../audit/record.ts';
+import { knowsCase } from '../cases/step.ts';
 import { copiesFor, eachContact, readers } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
-import type { Seams } from '../seams.ts';
+import type { Local, Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
@@ -28,7 +29,7 @@ import { kinds } from './kinds.ts';
 export async function acceptPost(seams: Seams, id: string, by: string | null): Promise<number> {
   const { db, clock } = seams;
   return db.transaction().execute(async (trx) => {
-    const { post, list } = await heldPost(trx, id);
+    const { post, list } = await heldPost(trx, seams, id);
     if (post.case_id !== null) await cases.lock(trx, post.case_id);
     await decide(trx, id, { state: 'accepted', by, at: clock.now() });
     const had = await deliveries.contactsWith(trx, id);
@@ -44,7 +45,7 @@ export async function acceptPost(seams: Seams, id: string, by: string | null): P
 /** Refuses a held post; a signer of the roster is told, with the reason. Throws as `acceptPost` does. */
 export async function refusePost(seams: Seams, id: string, by: string | null, reason: string): Promise<void> {
   const { db, clock } = seams;
-  const { post, list } = await heldPost(db, id);
+  const { post, list } = await heldPost(db, seams, id);
   const signer = post.signer_contact_id ? await contacts.byId(db, post.signer_contact_id) : undefined;
   const words = seams.words.refusedPost({ list: list.address, postId: id, receivedAt: post.received_at, reason });
   const answer = signer && (await writeNotice(seams, list, { kind: 'answer', caseId: null }, noticeEntity(words)));
@@ -65,8 +66,7 @@ function mayStop(kind: PostKind): boolean {
 export async function stopPost(seams: Seams, id: string): Promise<number> {
   const { db } = seams;
   return db.transaction().execute(async (trx) => {
-    const post = await posts.factsById(trx, id);
-    if (!post) throw new Refusal('not-found', `There is no post ${id}`);
+    const post = await postKnownTo(trx, seams, id);
     if (!mayStop(post.kind) || !(await posts.stop(trx, id))) throw new Refusal('conflict', `The post ${id} cannot be stopped`);
     const copies = await deliveries.holdWaiting(trx, id, 'stopped');
     await record(trx, seams, { action: 'post.stop', subject: `post:${id}`, detail: { copies } });
@@ -74,10 +74,17 @@ export async function stopPost(seams: Seams, id: string): Promise<number> {
   });
 }
 
-async function heldPost(db: Db, id: string): Promise<{ post: posts.PostFacts; list: List }> {
-  const post = await posts.factsById(db, id);
-  const list = post && (await lists.byId(db, post.list_id));
-  if (!post || !list) throw new Refusal('not-found', `There is no post ${id}`);
+/** A post as far as somebody may know of its case. Throws `not-found`. */
+export async function postKnownTo(db: Db, local: Pick<Local, 'by' | 'role'>, id: string): Promise<posts.PostFacts> {
+  const found = await posts.factsById(db, id);
+  if (!found || !(await knowsCase(db, local, found.case_id))) throw new Refusal('not-found', `There is no post ${id}`);
+  return found;
+}
+
+async function heldPost(db: Db, local: Pick<Local, 'by' | 'role'>, id: string): Promise<{ post: posts.PostFacts; list: List }> {
+  const post = await postKnownTo(db, local, id);
+  const list = await lists.byId(db, post.list_id);
+  if (!list) throw new Error(`the list of post ${id} is not there`);
   if (post.state !== 'held') throw new Refusal('conflict', `The post ${id} is not held`);
   return { post, list };
 }

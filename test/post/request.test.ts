@@ -15,6 +15,7 @@ import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as exposure from '../../src/store/exposure.ts';
+import * as lists from '../../src/store/lists.ts';
 import * as members from '../../src/store/members.ts';
 import * as posts from '../../src/store/posts.ts';
 import * as recipients from '../../src/store/recipients.ts';
@@ -447,6 +448,22 @@ eachEngine((engine) => {
       expect((await answer(beta)).text).toContain('There is nothing for you');
       await send(lena, `accept ${id}\n`, { at: house.clock.now() + 1000 });
       expect(await states()).toEqual(new Set(['queued null']));
+    });
+
+    test('of a staffed case is not there for who of the team is outside', async () => {
+      const caseId = await house.report();
+      const about = await cases.byId(house.db, caseId);
+      const to = `distributors+${caseId}.${about?.thread_token}@orbit.example`;
+      await lists.change(house.db, 'distributors', { moderated: 1 });
+      const { id } = await arrive(house, await encryptedMail(letterOf(house, alpha, { to }), sealing(alpha)), { to });
+      await caseTeams.replace(house.db, caseId, [lena.contactId]);
+      await outbox(house).drain();
+      const [, , ada] = house.team;
+      await send(ada, `accept ${id}\nreject ${id} no\nhold ${id}\n`);
+      expect((await answer(ada)).text.match(RegExp(`There is no post ${id}`, 'g'))).toHaveLength(3);
+      expect(await postOf(house, { id })).toMatchObject({ state: 'held' });
+      await send(lena, `accept ${id}\n`);
+      expect((await answer(lena)).text).toContain('2 copies are on their way');
     });
 
     test('a release, an answer and an unknown post are nobody’s to stop', async () => {
