@@ -13,7 +13,7 @@ import type { Member, Removal } from '../store/schema.ts';
 import type { AdmissionRules } from './apply.ts';
 import { askAll, prepareAskings } from './asking.ts';
 import type { Criterion } from './criteria.ts';
-import { listsWithMembers, mustBeVersion, mustHaveReaders } from './members.ts';
+import { listsWithMembers, mustBePersonToReinstate, mustBeVersion, mustHaveReaders, mustNotJoinTeam } from './members.ts';
 import { hasReader } from './prove.ts';
 import { next, REVIEW } from './state.ts';
 import { actingPerson, deed, letGo, moveTo, mustBe, REFUSED } from './steps.ts';
@@ -133,7 +133,7 @@ export interface Decided {
   groups?: readonly string[];
 }
 
-/** `expected`: the version that whoever asks has seen. Throws Refusal: invalid, not-found, stale, conflict. */
+/** `expected`: the version that whoever asks has seen. Throws Refusal: invalid, not-found, stale, conflict, and where it is of the team forbidden, needs-person. */
 export async function decide(
   seams: Seams,
   { project }: Pick<AdmissionRules, 'project'>,
@@ -159,6 +159,8 @@ export async function decide(
     await members.lock(trx, memberId);
     await mustBeVersion(trx, await mustBe(trx, memberId), expected);
     const ids = await listsWithMembers(trx, wanted);
+    await mustNotJoinTeam(trx, seams, ids);
+    if (step === 'reinstate') await mustBePersonToReinstate(trx, seams, await members.listsOf(trx, memberId));
     const now = clock.now();
     const state = await moveTo(trx, seen, step, reason, now);
     // He may have been retired, or his certificate, since he proved it.

@@ -16,7 +16,7 @@ import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
 import { ask, mustLast, prepareAsking } from './asking.ts';
 import { renewKnown } from './known.ts';
-import { mustHaveReaders } from './members.ts';
+import { mustBePersonToReinstate, mustHaveReaders, mustNotJoinTeam } from './members.ts';
 import { prepareCertificateNews, prepareContactNews, tellOfContact, tellOwner } from './news.ts';
 import { type ReadCertificate, takenCertificate, unfitAddress } from './plan.ts';
 import { renewalDeed, waitingOf, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
@@ -38,7 +38,8 @@ export interface NewContact {
 /**
  * Adds a contact, whose certificate is the current one at once. Nothing is sent to him but what asks him to prove it, where his member
  * was vetted: he has copies from when he has done so.
- * Throws Refusal: not-found, unusable-certificate; conflict where the address or the certificate is somebody's already.
+ * Throws Refusal: not-found, unusable-certificate; forbidden for the response team, over the network; conflict where the address or the
+ * certificate is somebody's already.
  */
 export async function addContact(
   seams: Seams,
@@ -57,6 +58,7 @@ export async function addContact(
     await recipients.lockExternal(trx);
     const member = await mustBe(trx, memberId);
     if (isOut(member.state)) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}`);
+    await mustNotJoinTeam(trx, seams, await members.listsOf(trx, memberId));
     const unfit = unfitAddress(await standingAt(trx, address), address);
     const problem = unfit ?? takenCertificate(await holdersOf(trx, facts), facts, address);
     if (problem !== undefined) throw new Refusal('conflict', problem);
@@ -76,7 +78,7 @@ export async function addContact(
 /**
  * Retires a contact, or lets him act and get mail again: who has left his organisation gets nothing from this moment on, and his copies
  * that have not gone out are held. He is told, and so are the other contacts of his member. Throws Refusal: invalid without a reason,
- * not-found; conflict where nothing would change, his organisation is out, or an intake list would be left without readers.
+ * not-found, needs-person to let one of the team act; conflict where nothing would change, his organisation is out, or an intake list would be left without readers.
  */
 export async function setContactActive(seams: Seams, contactId: string, active: boolean, reason: string): Promise<Contact> {
   if (reason.trim() === '') throw new Refusal('invalid', 'A reason is needed: it is recorded');
@@ -85,6 +87,7 @@ export async function setContactActive(seams: Seams, contactId: string, active: 
   return seams.db.transaction().execute(async (trx) => {
     const contact = await ownerOf(trx, contactId);
     await mustBeIn(trx, contact);
+    if (active) await mustBePersonToReinstate(trx, seams, await members.listsOf(trx, contact.member_id));
     if (!(await contacts.setActive(trx, contactId, active)))
       throw new Refusal('conflict', `${contact.address} is ${active ? 'active' : 'retired'} already`);
     await mustHaveReaders(trx, await members.listsOf(trx, contact.member_id));

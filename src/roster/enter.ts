@@ -8,7 +8,7 @@ import type { Db } from '../store/database.ts';
 import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
 import type { Member } from '../store/schema.ts';
-import { listsWithMembers } from './members.ts';
+import { listsWithMembers, mustNotJoinTeam } from './members.ts';
 import { callable, likenesses, malformedName, nameTaken, takenNames } from './plan.ts';
 import { beginAgain } from './steps.ts';
 
@@ -24,7 +24,7 @@ export interface NewEntry {
 
 /**
  * Adds a member in the state `applied`, also in the place of one that was rejected.
- * Throws Refusal: invalid (another list, a name that is none), conflict (the organisation, or one that reads the same, is there).
+ * Throws Refusal: invalid (another list, a name that is none), forbidden (an intake list, over the network), conflict (the organisation, or one that reads the same, is there).
  */
 export async function addMember(
   local: Local,
@@ -33,6 +33,7 @@ export async function addMember(
   return local.db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     const ids = await listsWithMembers(trx, wanted);
+    await mustNotJoinTeam(trx, local, ids);
     const { member, former, released } = await enterMember(trx, local, { organisation, product });
     for (const id of ids) await members.addToList(trx, member.id, id);
     await groups.replace(trx, member.id, [...new Set(names)]);

@@ -2,7 +2,7 @@ import { record } from '../audit/record.ts';
 import { letInsidersHave } from '../delivery/need-to-know.ts';
 import type { Written } from '../delivery/send.ts';
 import { Refusal } from '../refusal.ts';
-import type { Seams } from '../seams.ts';
+import type { Local, Seams } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as groups from '../store/groups.ts';
@@ -43,6 +43,11 @@ export async function changeMember(
     if (isOut(member.state)) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}`);
     const before = await members.listsOf(trx, id);
     const after = wanted === undefined ? before : [...new Set(await listsWithMembers(trx, wanted))];
+    await mustNotJoinTeam(
+      trx,
+      seams,
+      after.filter((list) => !before.includes(list)),
+    );
     for (const list of after) if (!before.includes(list)) await members.addToList(trx, id, list);
     for (const list of before) if (!after.includes(list)) await members.removeFromList(trx, id, list);
     await mustHaveReaders(trx, before);
@@ -103,4 +108,26 @@ export async function listsWithMembers(db: Db, addresses: readonly string[]): Pr
     ids.push(list.id);
   }
   return ids;
+}
+
+/**
+ * Who is on an intake list is of the response team, and approves: over the network nobody is put there, as one token would else be as many
+ * people as it made. Throws Refusal('forbidden') where one of these is an intake list, and whoever acts is not on the host.
+ */
+export async function mustNotJoinTeam(db: Db, { role }: Pick<Local, 'role'>, listIds: readonly string[]): Promise<void> {
+  if (role === undefined || !(await holdsIntake(db, listIds))) return;
+  throw new Refusal('forbidden', 'Who is of the response team is said on the host: curfew roster import');
+}
+
+/** Who was of it before comes back by the word of a person. Throws Refusal('needs-person'). */
+export async function mustBePersonToReinstate(
+  db: Db,
+  { role, by }: Pick<Local, 'role' | 'by'>,
+  listIds: readonly string[],
+): Promise<void> {
+  if (role !== undefined && by.type !== 'person' && (await holdsIntake(db, listIds))) throw new Refusal('needs-person');
+}
+
+async function holdsIntake(db: Db, listIds: readonly string[]): Promise<boolean> {
+  return (await lists.all(db)).some(({ id, role }) => role === 'intake' && listIds.includes(id));
 }

@@ -5,6 +5,7 @@ import * as openpgp from 'openpgp';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import * as certificates from '../../src/store/certificates.ts';
 import { makeDatabase } from '../../src/store/database.ts';
+import * as lists from '../../src/store/lists.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { command } from '../support/command.ts';
@@ -125,14 +126,23 @@ test('what is approved is what was shown: with another version it is refused, an
 });
 
 test('a member is put on a list and taken off it', async () => {
-  const [security, distributors] = ['security@orbit.example', 'distributors@orbit.example'];
-  const added = JSON.parse(await done('member', 'change', 'Alpha', '--add-list', security, '--json'));
-  expect(added.lists).toEqual([distributors, security]);
-  const taken = await done('member', 'change', 'Alpha', '--remove-list', security, '--product', 'Alpha Linux');
+  const [small, distributors] = ['deep@orbit.example', 'distributors@orbit.example'];
+  const { db, clock } = api.house;
+  await lists.insert(db, {
+    id: 'deep',
+    address: small,
+    role: 'private',
+    name: 'Deep',
+    fingerprint: 'F'.repeat(40),
+    created_at: clock.now(),
+  });
+  const added = JSON.parse(await done('member', 'change', 'Alpha', '--add-list', small, '--json'));
+  expect(added.lists).toEqual([small, distributors]);
+  const taken = await done('member', 'change', 'Alpha', '--remove-list', small, '--product', 'Alpha Linux');
   expect(taken).toMatch(/Product: +Alpha Linux\nLists: +distributors@orbit\.example\n/);
-  expect(await curfew('member', 'change', 'Alpha', '--remove-list', security)).toMatchObject({
+  expect(await curfew('member', 'change', 'Alpha', '--remove-list', small)).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining(`It is not on ${security}`),
+    stderr: expect.stringContaining(`It is not on ${small}`),
   });
   expect((await curfew('member', 'change', 'Alpha')).code).toBe(2);
 });

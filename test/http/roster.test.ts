@@ -7,6 +7,7 @@ import * as deliveries from '../../src/store/deliveries.ts';
 import * as lists from '../../src/store/lists.ts';
 import type { MemberState } from '../../src/store/schema.ts';
 import { outbox } from '../delivery/outbox.ts';
+import { memberOf } from '../embargo/limited.ts';
 import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
 import { NOW } from '../store/roster-rows.ts';
 import { adopting } from '../support/bindings.ts';
@@ -201,11 +202,11 @@ eachEngine((engine) => {
     const { api, admin } = opened;
     const at = `/api/v1/members/${await addMember(opened)}`;
     const change = (body: object, path = at) => api.ask(admin, `PATCH ${path}`, { body });
-    expect(await change({ lists: [LISTS.security, LISTS.distributors] })).toMatchObject({
-      status: 200,
-      body: { product: 'Gamma Linux', lists: [LISTS.distributors, LISTS.security] },
-    });
     expect(await change({ product: null, lists: [] })).toMatchObject({ status: 200, body: { product: null, lists: [] } });
+    expect(await change({ lists: [LISTS.distributors] })).toMatchObject({
+      status: 200,
+      body: { product: null, lists: [LISTS.distributors] },
+    });
     expect(await change({ lists: [LISTS.announce] })).toMatchObject(refusal(422, 'invalid'));
     expect(await change({})).toMatchObject(refusal(422, 'invalid'));
     expect(await change({ state: 'active' })).toMatchObject(refusal(422, 'invalid'));
@@ -215,6 +216,37 @@ eachEngine((engine) => {
     expect((await api.ask(admin, `GET /api/v1/members/${orbit.id}`)).body.lists).toEqual([LISTS.security]);
     await api.ask(admin, `POST ${at}/reject`, { body: { reason: 'no' } });
     expect(await change({ lists: [LISTS.distributors] })).toMatchObject(refusal(409, 'conflict'));
+  });
+
+  test('over the network nobody is put on the response team, and who was retired comes back by the word of a person', async () => {
+    const opened = await open();
+    const { api, admin: bare } = opened;
+    const { house } = api;
+    const [lena, , ada] = house.team;
+    const gamma = await addMember(opened);
+    await put(api, 'key_proved');
+    const [orbit, alpha] = [await memberOf(house, lena), await memberOf(house, house.members[0])];
+    const mine = await generate('mallory@gamma.example', 'Mallory', {});
+    const both = [LISTS.security, LISTS.distributors];
+    const readers = async () => (await contacts.activeOfList(house.db, 'security')).map(({ address }) => address).sort();
+    const before = await readers();
+    for (const token of [bare, await house.token('admin', lena.address)]) {
+      for (const [request, body] of [
+        [`POST /api/v1/members/${orbit}/contacts`, { address: mine.address, certificate: mine.public }],
+        ['POST /api/v1/members', { organisation: 'Delta', lists: [LISTS.security] }],
+        [`PATCH /api/v1/members/${alpha}`, { lists: both }],
+        [`POST /api/v1/members/${gamma}/activate`, { reason: 'why', lists: both }],
+      ] as const)
+        expect(await api.ask(token, request, { body }), request).toMatchObject(refusal(403, 'forbidden'));
+      expect(await api.ask(token, `PATCH /api/v1/members/${orbit}`, { body: { lists: both } })).toMatchObject({ status: 200 });
+    }
+    expect(await readers()).toEqual(before);
+    const ask = (token: string, verb: string) =>
+      api.ask(token, `POST /api/v1/contacts/${ada.contactId}/${verb}`, { body: { reason: 'why' } });
+    expect(await ask(bare, 'retire')).toMatchObject({ status: 200 });
+    expect(await ask(bare, 'reinstate')).toMatchObject(refusal(403, 'needs-person'));
+    expect(await ask(await house.token('admin', lena.address), 'reinstate')).toMatchObject({ status: 200 });
+    expect(await readers()).toEqual(before);
   });
 
   test('who has left his organisation gets nothing from then on, and his word is nobody’s', async () => {
