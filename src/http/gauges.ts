@@ -69,7 +69,7 @@ export const gauges: Readonly<Record<string, Gauge>> = {
     of: ({ posts, now }) => one(age(posts, now)),
   },
   cases: {
-    help: 'Cases by state',
+    help: 'Cases by state, without those that were rejected, or closed without a release',
     labels: ['state'],
     of: ({ cases }) => CASES.map((state) => ({ labels: { state }, value: inState(cases, state)?.cases ?? 0 })),
   },

@@ -1,4 +1,4 @@
-import { type ExpressionBuilder, type Insertable, sql, type Updateable } from 'kysely';
+import { type Expression, type ExpressionBuilder, type Insertable, type SqlBool, sql, type Updateable } from 'kysely';
 import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
 import { OPEN } from './numbers.ts';
@@ -92,24 +92,31 @@ export async function knowReporter(db: Db, id: string, certificateId: string): P
   return numUpdatedRows === 1n;
 }
 
-/** The case in that state whose instant comes first, or undefined. */
+/** What was rejected or closed waits for nothing, whatever instant it was to be released at. */
+export function isOpen(eb: ExpressionBuilder<Schema, 'cases'>): Expression<SqlBool> {
+  return eb.and([eb('closed_at', 'is', null), eb.or([eb('aside', 'is', null), eb('aside', '<>', 'rejected')])]);
+}
+
+/** The open case in that state whose instant comes first, or undefined. */
 export async function firstDue(db: Db, state: CaseState): Promise<{ id: string; release_at: Instant | null } | undefined> {
   return db
     .selectFrom('cases')
     .select(['id', 'release_at'])
     .where('state', '=', state)
     .where('release_at', 'is not', null)
+    .where(isOpen)
     .orderBy('release_at')
     .executeTakeFirst();
 }
 
-/** Armed cases whose instant has come, the earliest first. */
+/** Armed cases that are open and whose instant has come, the earliest first. */
 export async function dueCases(db: Db, now: Instant): Promise<Case[]> {
   return db
     .selectFrom('cases')
     .selectAll()
     .where('state', '=', 'armed')
     .where('release_at', '<=', now)
+    .where(isOpen)
     .orderBy('release_at')
     .execute();
 }
@@ -126,8 +133,7 @@ export async function overdue(db: Db, now: Instant): Promise<Case[]> {
     .selectAll()
     .where('state', 'in', ['received', 'scheduled'])
     .where('release_at', '<=', now)
-    .where('closed_at', 'is', null)
-    .where((eb) => eb.or([eb('aside', 'is', null), eb('aside', '<>', 'rejected')]))
+    .where(isOpen)
     .orderBy('release_at')
     .execute();
 }

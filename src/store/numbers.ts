@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Instant } from '../clock.ts';
+import { isOpen } from './cases.ts';
 import type { Db } from './database.ts';
 import type { Audience, CaseState, DeliveryState, MemberState } from './schema.ts';
 
@@ -57,6 +58,7 @@ export interface CasesInState {
   next: Instant | null;
 }
 
+/** Those that are open or released: what was rejected, or closed without a release, is over. */
 export async function casesByState(db: Db, now: Instant): Promise<CasesInState[]> {
   return await db
     .selectFrom('cases')
@@ -66,6 +68,7 @@ export async function casesByState(db: Db, now: Instant): Promise<CasesInState[]
       fn.countAll<number>().filterWhere('release_at', '<=', now).as('due'),
       fn.min('release_at').filterWhere('release_at', '>', now).as('next'),
     ])
+    .where((eb) => eb.or([eb('state', '=', 'released'), isOpen(eb)]))
     .groupBy('state')
     .execute();
 }

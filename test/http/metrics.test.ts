@@ -1,5 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import { signHead } from '../../src/audit/heads.ts';
+import { close } from '../../src/cases/after.ts';
+import { linkDuplicate } from '../../src/cases/duplicate.ts';
+import { sendNotice } from '../../src/cases/notices.ts';
 import { DAY, HOUR, MINUTE, SECOND } from '../../src/clock.ts';
 import { release } from '../../src/embargo/release.ts';
 import { word } from '../../src/http/gauges.ts';
@@ -11,7 +14,7 @@ import { arm, PUBLIC, scheduled, subscribe } from '../embargo/armed.ts';
 import { arrive, CANARY, letterOf, listCertificate } from '../post/arrive.ts';
 import { encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, LISTS } from '../support/house.ts';
+import { as, type House, LISTS } from '../support/house.ts';
 import { generate } from '../support/party.ts';
 import { serving, type TestApi } from './api.ts';
 import { above0, of, scrape } from './prometheus.ts';
@@ -129,6 +132,25 @@ eachEngine((engine) => {
     expect(above0(await scrape(api), 'curfew_releases_overdue')).toEqual({ '{state="scheduled"}': 1 });
     later(MINUTE + SECOND);
     expect(above0(await scrape(api), 'curfew_releases_overdue')).toEqual({ '{state="scheduled"}': 1, '{state="released"}': 1 });
+  });
+
+  test('no case is overdue, or waits for its instant, that was rejected or closed', async () => {
+    const [lena] = house.team;
+    const all = [await scheduled(house), await arm(house, await scheduled(house)), await scheduled(house)];
+    const { id: original } = await scheduled(house);
+    const [scheduledOne, armedOne, duplicate] = all.map(({ id }) => id) as [string, string, string];
+    const reject = { text: 'It is none.', list: null };
+    for (const id of [scheduledOne, armedOne]) await sendNotice(as(house, lena), id, 'not-a-vulnerability', reject);
+    await linkDuplicate(as(house, lena), duplicate, { of: original, text: null });
+    await close(as(house, lena), armedOne);
+    const seen = async () => {
+      const now = await scrape(api);
+      return ['cases', 'release_next_seconds', 'releases_overdue'].map((name) => above0(now, `curfew_${name}`));
+    };
+    const waits = { '{state="scheduled"}': 1 };
+    expect(await seen()).toEqual([waits, { '{state="scheduled"}': 3600 }, {}]);
+    later(2 * HOUR);
+    expect(await seen()).toEqual([waits, {}, waits]);
   });
 
   test('the length of the audit log, its signed head, and what came after it', async () => {

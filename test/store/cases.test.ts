@@ -43,12 +43,15 @@ eachEngine((engine) => {
   });
 
   describe('what is due', () => {
-    test('are armed cases whose instant has come, the earliest first', async () => {
+    test('are armed cases whose instant has come, the earliest first, unless they are over', async () => {
       await add(1, 'armed', NOW + 1);
       await add(2, 'armed', NOW);
       await add(3, 'armed', NOW - 1);
       await add(4, 'scheduled', NOW - 1);
       await add(5);
+      const over = [await add(6, 'armed', NOW - 2), await add(7, 'armed', NOW - 2)];
+      await cases.change(db, await found(over[0] ?? ''), { aside: 'rejected', revision: 2 });
+      await cases.change(db, await found(over[1] ?? ''), { closed_at: NOW, revision: 2 });
       expect((await cases.dueCases(db, NOW)).map(({ number }) => number)).toEqual([3, 2]);
       expect(await cases.firstDue(db, 'armed')).toEqual({ id: 'ORBIT-2026-3', release_at: NOW - 1 });
       expect(await cases.firstDue(db, 'released')).toBeUndefined();
