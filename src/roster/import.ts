@@ -472,7 +472,7 @@ async function activate(
   if (state !== 'active') await members.change(tx, id, { review_at: now + REVIEW, review_told_at: null });
 }
 
-/** Whoever it was that applied, and accepted terms. Gives what is to be recorded before all else of it. */
+/** Whoever it was that applied. Gives what is to be recorded before all else of it. */
 async function replaceRejected(
   tx: Db,
   member: NonNullable<Step['member']>,
@@ -480,7 +480,7 @@ async function replaceRejected(
   now: Instant,
 ): Promise<Deed[]> {
   const { released } = await beginAgain(tx, member, [], now);
-  await members.change(tx, member.id, { organisation, product, terms: null, terms_at: null });
+  await members.change(tx, member.id, { organisation, product });
   return released;
 }
 

@@ -35,7 +35,7 @@ export async function letGo(trx: Db, memberId: string, now: Instant): Promise<nu
 }
 
 /**
- * Who is out begins anew: what was said and proved before counts no more, and who was his contact then is one only if he is named again.
+ * Who is out begins anew: what was said, accepted and proved before counts no more, and who was his contact then is one only if he is named again.
  * `kept`: addresses, in lower case, of contacts who stay his; those of others, and their keys, may be anybody's from now on, as anybody may
  * have applied with them. `released` is what is to be recorded of that. After `lockHolders`, in the same transaction.
  */
@@ -45,7 +45,8 @@ export async function beginAgain(
   kept: readonly string[],
   now: number,
 ): Promise<{ member: Member; released: Deed[] }> {
-  await members.change(trx, member.id, { round: member.round + 1, review_at: null, review_told_at: null });
+  const nothing = { terms: null, terms_at: null, review_at: null, review_told_at: null };
+  await members.change(trx, member.id, { round: member.round + 1, ...nothing });
   const released = await releaseOthers(trx, member.id, kept);
   await letGo(trx, member.id, now);
   await admission.dropProofs(trx, member.id);

@@ -74,8 +74,10 @@ eachEngine((engine) => {
   ] as const)('a stranger who was rejected fixes no spelling: who %s has his own', async (_how, come, state) => {
     // With all that is public of the other: the very row is taken over.
     const id = await rejected('bRAVO  oRG', rightful);
+    await members.change(house.db, id, { terms: '2026-1', terms_at: house.clock.now() });
     await come('Bravo Org', rightful);
-    expect(await members.byId(house.db, id)).toMatchObject({ organisation: 'Bravo Org', round: 2, state });
+    const accepted = { terms: null, terms_at: null };
+    expect(await members.byId(house.db, id)).toMatchObject({ organisation: 'Bravo Org', round: 2, state, ...accepted });
     expect(await logged()).toContainEqual(
       expect.objectContaining({ detail: expect.objectContaining({ formerly: 'bRAVO  oRG', round: 2 }) }),
     );
