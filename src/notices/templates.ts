@@ -826,8 +826,8 @@ export function keyWanted(facts: { list: string; request: string }): Notice {
     `Mail for you from ${facts.list} cannot be encrypted: your certificate has expired or was revoked.`,
     'It waits. Nothing is sent unencrypted.',
     '',
-    `Please extend the certificate, or make another one, and send it to ${facts.request},`,
-    'attached, signed with the one that you had. If you cannot sign with that any more, ask us by another way.',
+    `If it has expired, please extend it, and send it to ${facts.request}: attached, signed with it and`,
+    'encrypted, with the line "certificate update FINGERPRINT". If you cannot, or it was revoked, ask us by another way.',
   ]);
 }
 

@@ -17,6 +17,7 @@ import {
 import type { OpenedMail } from '../pgp/open.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
 import { Refusal, UNREADABLE } from '../refusal.ts';
+import { renewKnown } from '../roster/known.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as certificates from '../store/certificates.ts';
@@ -29,6 +30,8 @@ export interface Look {
   opened: OpenedMail | null;
   /** The roster's certificate that the whole content is credited to. */
   roster: RosterCertificate | undefined;
+  /** That one has expired: his signature holds by the newer copy that he encloses, and is good for handing that in. */
+  renewing: boolean;
   marks: Marks;
 }
 
@@ -39,16 +42,18 @@ export function isForPeople({ purpose }: Pick<Destination, 'purpose'>): boolean 
 
 /** What came back, or answers by itself, may hold what is encrypted to anybody: it is not opened, so that it is not refused either. */
 export function unopened(raw: Uint8Array): Look {
-  return { opened: null, roster: undefined, marks: marksOf(raw, null) };
+  return { opened: null, roster: undefined, renewing: false, marks: marksOf(raw, null) };
 }
 
 /** Opens a mail and finds who signed it. Throws what `openMail` throws; for people, what cannot be opened is null. */
-export async function lookAt({ db, pgp, keyring }: Seams, to: Destination, mail: Received): Promise<Look> {
+export async function lookAt(seams: Seams, to: Destination, mail: Received): Promise<Look> {
+  const { db, pgp, keyring } = seams;
   const known = new Map<string, RosterCertificate>();
+  let extended: ReadonlyMap<string, Uint8Array> = new Map();
   const lookup = async (keyIds: string[]) => {
     const found = await certificates.byKeyIds(db, keyIds);
     for (const certificate of found) known.set(certificate.fingerprint, certificate);
-    return found.map(({ data }) => data);
+    return found.map(({ fingerprint, data }) => extended.get(fingerprint) ?? data);
   };
   const { raw, receivedAt } = mail;
   const secrets = keyring.family(to.list.fingerprint).map(({ secret }) => secret);
@@ -64,9 +69,30 @@ export async function lookAt({ db, pgp, keyring }: Seams, to: Destination, mail:
   // Whoever is to prove a certificate signs with it before it is anybody's.
   const waiting = to.purpose === 'request' ? await certificates.proposedByKeyIds(db, uncheckedKeys(seen)) : [];
   const offered = waiting.map(({ data }) => data);
-  const opened = offered.length > 0 ? await pgp.open({ ...request, offered }, lookup) : seen;
+  if (to.purpose === 'request') extended = await extendedIn(seams, seen, known);
+  const opened = offered.length > 0 || extended.size > 0 ? await pgp.open({ ...request, offered }, lookup) : seen;
   const roster = opened?.signer?.certificateKnown ? known.get(opened.signer.fingerprint) : undefined;
-  return { opened, roster, marks: marksOf(raw, opened) };
+  return { opened, roster, renewing: roster !== undefined && extended.has(roster.fingerprint), marks: marksOf(raw, opened) };
+}
+
+/**
+ * Where a signature is by a certificate of the roster that has expired: what that is with the copy that came inside, by fingerprint, if it
+ * may be encrypted to then. Who extends his certificate signs with it as he has it.
+ */
+async function extendedIn(
+  seams: Seams,
+  opened: OpenedMail | null,
+  known: ReadonlyMap<string, RosterCertificate>,
+): Promise<Map<string, Uint8Array>> {
+  const found = new Map<string, Uint8Array>();
+  if (!opened?.signatures.some(({ reason }) => reason === 'expired')) return found;
+  for (const copy of opened.offeredInside) {
+    const facts = await seams.pgp.readCertificate(copy).catch(() => null);
+    const own = facts ? known.get(facts.fingerprint) : undefined;
+    const renewal = own && (await renewKnown(seams, own, copy).catch(() => null));
+    if (own && renewal?.whyNot === null) found.set(own.fingerprint, renewal.facts.data);
+  }
+  return found;
 }
 
 /** Key ids of signatures of which the certificate is not here. */

@@ -161,14 +161,14 @@ interface Running extends Pick<Asked, 'project' | 'roster' | 'team' | 'mail'> {
 
 async function runAll(
   seams: Seams,
-  { project, to, roster, team, look: { opened }, mail }: Running,
+  { project, to, roster, team, look: { opened, renewing }, mail }: Running,
   commands: readonly Command[],
 ): Promise<Done> {
   const done: Done = { results: [], files: [], of: null };
   let room = LARGEST_ANSWER;
   for (const command of onceEach(commands)) {
     const act = acts[command.name] as Act<Command>;
-    const refused = whyNot(command, { roster, team, caseId: done.of?.caseId ?? null });
+    const refused = whyNot(command, { roster, team, renewing, caseId: done.of?.caseId ?? null });
     const asked = { seams, project, list: to.list, roster, team, mail, enclosed: opened?.enclosed ?? [], room };
     const outcome: Outcome = refused
       ? { lines: [refused] }
@@ -185,8 +185,9 @@ async function runAll(
 /** What a command is refused with before anything is looked for. `caseId`: of which the answer holds something already. */
 function whyNot(
   command: Command,
-  { roster, team, caseId }: Pick<Asked, 'roster' | 'team'> & { caseId: string | null },
+  { roster, team, renewing, caseId }: Pick<Asked, 'roster' | 'team'> & Pick<Look, 'renewing'> & { caseId: string | null },
 ): string | null {
+  if (renewing && !OF_RENEWING.has(command.name)) return 'your certificate has expired: hand in the newer one first';
   if (isOfTeam(command) && !team) return 'that is for the response team';
   if (!isMember(roster) && !OF_ANYBODY.has(command.name)) return forMembers(roster);
   // A copy belongs to one case at most: that says who may have it, and who has had it.
@@ -216,6 +217,9 @@ const SENDS_FILES: ReadonlySet<Command['name']> = new Set(['archive', 'key']);
 
 /** What who is no member yet may ask for. */
 const OF_ANYBODY: ReadonlySet<Command['name']> = new Set(['help', 'prove', 'key', 'certificate', 'update-certificate']);
+
+/** What is for him whose certificate has expired, and who encloses a newer copy of it. */
+const OF_RENEWING: ReadonlySet<Command['name']> = new Set(['help', 'key', 'update-certificate']);
 
 function written(command: Command): string {
   const { name } = command;

@@ -17,6 +17,8 @@ import * as contacts from '../../src/store/contacts.ts';
 import * as members from '../../src/store/members.ts';
 import { outbox, type Sent } from '../delivery/outbox.ts';
 import { arm, scheduled } from '../embargo/armed.ts';
+import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
+import { encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { changed, generate, makeParty, openCopy, type Party } from '../support/party.ts';
@@ -146,6 +148,34 @@ eachEngine((engine) => {
       await expect(approveCertificate(house, contactId, given.certificate.id, house.team[0].contactId)).rejects.toMatchObject({
         reason: 'conflict',
       });
+    });
+
+    test('the same one, extended by its owner, who sends it as the mail that asked him says, and does nothing else by it', async () => {
+      later(41);
+      await watchCertificates(house, 'orbit');
+      await outbox(house).drain();
+      const { privateKey, publicKey } = await openpgp.reformatKey({
+        privateKey: await openpgp.readPrivateKey({ armoredKey: gina.secret }),
+        userIDs: [{ name: 'gina', email: gina.address }],
+        date: new Date(house.clock.now() - SECOND),
+        format: 'object',
+      });
+      const longer = { ...gina, secret: privateKey.armor(), public: publicKey.armor() };
+      const to = 'distributors-request@orbit.example';
+      const text = `certificate update ${gina.fingerprint}\nunsubscribe\n`;
+      const file = { name: 'key.asc', type: 'application/pgp-keys', data: Buffer.from(longer.public) };
+      const send = async (attachments: (typeof file)[]) => {
+        const letter = letterOf(house, longer, { to, text, attachments });
+        const sealing = { recipients: [listCertificate(house, LISTS.distributors)], signer: longer };
+        return arrive(house, await encryptedMail(letter, sealing), { to, sender: gina.address });
+      };
+      await expect(send([])).rejects.toMatchObject({ reason: 'request-unsigned' });
+      await send([file]);
+      expect(await stateOf()).toBe('active');
+      const said = (await Promise.all((await sent()).hers.map((mail) => inside(mail, longer)))).join('');
+      expect(said).toContain(`your certificate is ${gina.fingerprint} now`);
+      expect(said).toContain('your certificate has expired: hand in the newer one first');
+      expect((await contacts.activeOfList(house.db, 'distributors')).map(({ id }) => id)).toContain(contactId);
     });
 
     test('the same one, extended by its owner, does so as well', async () => {
