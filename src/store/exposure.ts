@@ -1,9 +1,7 @@
 import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
-import type { PostKind } from './schema.ts';
 
-/** What tells of a case; an answer that belongs to one is its archive. */
-const TELLS: readonly PostKind[] = ['dispatch', 'post', 'report', 'answer'];
+/* Whatever is of a case tells of it, also a notice of a kind that is yet to come. */
 
 export interface ExposedCase {
   caseId: string;
@@ -23,7 +21,6 @@ export async function ofMember(db: Db, memberId: string): Promise<ExposedCase[]>
     .selectFrom('deliveries')
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
     .innerJoin('cases', 'cases.id', 'deliveries.case_id')
-    .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .select(['cases.id as caseId', 'cases.state', 'cases.release_at as releaseAt'])
     .select([
       'contacts.id as contactId',
@@ -33,7 +30,6 @@ export async function ofMember(db: Db, memberId: string): Promise<ExposedCase[]>
     ])
     .where('contacts.member_id', '=', memberId)
     .where('cases.state', '<>', 'released')
-    .where('posts.kind', 'in', TELLS)
     .orderBy('cases.id')
     .orderBy('deliveries.address')
     .execute();
@@ -60,11 +56,9 @@ export async function ofCase(db: Db, caseId: string): Promise<ExposedContact[]> 
     .selectFrom('deliveries')
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
     .innerJoin('members', 'members.id', 'contacts.member_id')
-    .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .select(['members.id as memberId', 'members.organisation', 'contacts.id as contactId', 'deliveries.address'])
     .select((eb) => [eb.fn.countAll().as('copies'), eb.fn.max('deliveries.settled_at').as('lastAt')])
     .where('deliveries.case_id', '=', caseId)
-    .where('posts.kind', 'in', TELLS)
     .where((eb) => eb.or([eb('deliveries.state', 'in', ['delivered', 'leased']), eb('deliveries.bounced_at', 'is not', null)]))
     .groupBy(['members.id', 'members.organisation', 'contacts.id', 'deliveries.address'])
     .orderBy('members.organisation')

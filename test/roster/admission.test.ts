@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { sendNotice } from '../../src/cases/notices.ts';
 import { DAY, newId, SECOND } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { release } from '../../src/embargo/release.ts';
@@ -22,8 +23,9 @@ import * as members from '../../src/store/members.ts';
 import type { Member, MemberState } from '../../src/store/schema.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { arm, scheduled } from '../embargo/armed.ts';
+import { memberOf } from '../embargo/limited.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, LISTS } from '../support/house.ts';
+import { as, type House, housing, LISTS } from '../support/house.ts';
 import { changed, generate, makeParty, openCopy } from '../support/party.ts';
 import { proveCertificate } from '../support/prove.ts';
 
@@ -555,6 +557,23 @@ eachEngine((engine) => {
       await put(id, 'vetted');
       await expect(askForProof(house, RULES, id)).rejects.toMatchObject({ reason: 'unusable-certificate' });
     });
+  });
+
+  test('who got the second notice alone has seen the case, whatever became of its dispatch', async () => {
+    const [alpha, beta] = house.members;
+    const { id } = await arm(house, await scheduled(house, house.clock.now() + 7 * DAY));
+    await dispatch(house, id, LISTS.distributors);
+    const box = outbox(house);
+    const tooBig = { state: 'failed', reason: 'too-large', response: '552 5.3.4 too big' } as const;
+    box.answers = ({ to }) => (to === alpha.address ? tooBig : { state: 'delivered', response: '250' });
+    await box.drain();
+    await sendNotice(as(house, house.team[0]), id, 'second-notice', { text: null, list: null });
+    box.answers = () => ({ state: 'delivered', response: '250' });
+    await box.drain();
+    const seen = await exposure.ofMember(house.db, await memberOf(house, alpha));
+    expect(seen.map(({ delivery }) => delivery).sort()).toEqual(['delivered', 'failed']);
+    const whose = (await exposure.ofCase(house.db, id)).map(({ address }) => address);
+    expect(whose).toEqual(expect.arrayContaining([alpha.address, beta.address]));
   });
 
   test('what was distributed to a member and is not public is his exposure', async () => {
