@@ -186,7 +186,10 @@ export async function countUnproved(db: Db, memberIds: readonly string[]): Promi
   return new Map(rows.map(({ member_id, count }) => [member_id, Number(count)]));
 }
 
-/** Whether an active contact of an active member who has proved his key is on a list of that role; on an intake list, he is of the team. */
+/**
+ * Whether an active contact who has proved his key, of a member that is active or held for its keys, is on a list of that role; on an
+ * intake list, he is of the team.
+ */
 export async function isOn(db: Db, id: string, role: ListRole): Promise<boolean> {
   const row = await db
     .selectFrom('contacts')
@@ -197,7 +200,7 @@ export async function isOn(db: Db, id: string, role: ListRole): Promise<boolean>
     .where('contacts.id', '=', id)
     .where('contacts.active', '=', 1)
     .where('contacts.proved_at', 'is not', null)
-    .where('members.state', '=', 'active')
+    .where('members.state', 'in', ['active', 'key_hold'])
     .where('lists.role', '=', role)
     .executeTakeFirst();
   return row !== undefined;

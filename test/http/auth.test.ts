@@ -81,6 +81,18 @@ eachEngine((engine) => {
     expect(seen).toEqual([NOW, NOW, NOW + MINUTE, NOW + 3 * MINUTE].map(toIso));
   });
 
+  test('a team that is held for its keys goes on acting with its tokens, one that is suspended does not', async () => {
+    const api = await start();
+    const token = await api.house.token('team', api.house.team[0].address);
+    for (const [state, status] of [
+      ['key_hold', 200],
+      ['suspended', 403],
+    ] as const) {
+      await api.house.db.updateTable('members').set({ state }).where('organisation', '=', 'Orbit').execute();
+      expect((await api.ask(token, 'GET /api/v1/cases')).status, state).toBe(status);
+    }
+  });
+
   test('who has left the team takes his tokens with him', async () => {
     const api = await start();
     const [lena] = api.house.team;
