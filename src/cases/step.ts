@@ -31,6 +31,17 @@ export async function knowsCase(db: Db, local: Pick<Local, 'by' | 'role'>, id: s
   return id === null || (await knownCase(db, local, id)) !== undefined;
 }
 
+/** Those of them that are of cases that somebody may know of, or of none. */
+export async function knownAmong<Row extends { case_id: string | null }>(
+  db: Db,
+  local: Pick<Local, 'by' | 'role'>,
+  rows: readonly Row[],
+): Promise<Row[]> {
+  const known = new Set<string | null>();
+  for (const id of new Set(rows.map(({ case_id }) => case_id))) if (await knowsCase(db, local, id)) known.add(id);
+  return rows.filter(({ case_id }) => known.has(case_id));
+}
+
 async function knownCase(db: Db, local: Pick<Local, 'by' | 'role'>, id: string): Promise<Case | undefined> {
   const found = await cases.byId(db, id);
   const person = handlersIn(local);

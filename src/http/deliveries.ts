@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { knownAmong } from '../cases/step.ts';
 import { toIso } from '../clock.ts';
 import { copyKnownTo, dropCopy, holdCopy } from '../delivery/hold.ts';
 import { retryCopy } from '../delivery/retry.ts';
@@ -53,13 +54,14 @@ const Filter = Type.Object(
   { additionalProperties: false },
 );
 
-function listDeliveries(app: App, { seams: { db } }: Api): void {
+function listDeliveries(app: App, { seams }: Api): void {
   const schema = { tags, summary: 'List copies, newest first', querystring: Filter, response: { 200: PageOf(DeliveryView) } };
-  app.get('/deliveries', { schema }, async ({ query }) => {
+  app.get('/deliveries', { schema }, async ({ query, caller }) => {
+    const { db } = seams;
     const { list, ...filter } = query;
     const ofList = list === undefined ? {} : { listId: (await knownList(db, list)).id };
     const { items, next } = await readPage(query, (of) => deliveries.page(db, { ...filter, ...ofList, ...of }));
-    return { items: items.map(deliveryView), next };
+    return { items: (await knownAmong(db, acting(seams, caller), items)).map(deliveryView), next };
   });
 }
 

@@ -1,10 +1,7 @@
 import { type Static, Type } from 'typebox';
-import { handlersIn } from '../cases/step.ts';
+import { knownAmong } from '../cases/step.ts';
 import { toIso } from '../clock.ts';
 import { closeIncident, incidentKnownTo } from '../embargo/incidents.ts';
-import type { Local } from '../seams.ts';
-import * as caseTeams from '../store/case-teams.ts';
-import * as cases from '../store/cases.ts';
 import * as incidents from '../store/incidents.ts';
 import type { Incident } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
@@ -65,19 +62,8 @@ function list(app: App, { seams }: Api): void {
       ...(caseId === undefined ? {} : { caseIds: [caseId] }),
     };
     const { items, next } = await readPage(query, (of) => incidents.page(seams.db, { ...filter, ...of }));
-    return { items: (await knownTo(acting(seams, caller), items)).map(view), next };
+    return { items: (await knownAmong(seams.db, acting(seams, caller), items)).map(view), next };
   });
-}
-
-async function knownTo(local: Local, items: readonly Incident[]): Promise<Incident[]> {
-  const person = handlersIn(local);
-  if (person === undefined) return [...items];
-  const known = new Set<string>();
-  for (const id of new Set(items.map(({ case_id }) => case_id))) {
-    const about = await cases.byId(local.db, id);
-    if (about && (await caseTeams.handles(local.db, about, person))) known.add(id);
-  }
-  return items.filter(({ case_id }) => known.has(case_id));
 }
 
 function show(app: App, { seams }: Api): void {

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { knownAmong } from '../cases/step.ts';
 import { toIso } from '../clock.ts';
 import { acceptPost, postKnownTo, refusePost } from '../post/moderate.ts';
 import * as posts from '../store/posts.ts';
@@ -37,15 +38,15 @@ function postView(post: posts.PostFacts): Static<typeof PostView> {
   };
 }
 
-function listPosts(app: App, { seams: { db } }: Api): void {
+function listPosts(app: App, { seams }: Api): void {
   const querystring = Type.Object(
     { ...paging, caseId: Type.Optional(Name), state: Type.Optional(PostState) },
     { additionalProperties: false },
   );
   const schema = { tags, summary: 'List posts, newest first', querystring, response: { 200: PageOf(PostView) } };
-  app.get('/posts', { schema }, async ({ query }) => {
-    const { items, next } = await readPage(query, (of) => posts.page(db, { ...query, ...of }));
-    return { items: items.map(postView), next };
+  app.get('/posts', { schema }, async ({ query, caller }) => {
+    const { items, next } = await readPage(query, (of) => posts.page(seams.db, { ...query, ...of }));
+    return { items: (await knownAmong(seams.db, acting(seams, caller), items)).map(postView), next };
   });
 }
 

@@ -1,6 +1,6 @@
 import { record } from '../audit/record.ts';
 import { acknowledge } from '../cases/acknowledgements.ts';
-import { knowsCase } from '../cases/step.ts';
+import { knownAmong, knowsCase } from '../cases/step.ts';
 import { newId, toIso } from '../clock.ts';
 import { letInsidersHave, mayKnow } from '../delivery/need-to-know.ts';
 import { openPost } from '../delivery/opening.ts';
@@ -99,8 +99,9 @@ export const acts: Acts = {
     const about = await approve(asTeam(asked), caseId, hash, { tokenId: null, personId: asked.roster.contact.id, ...asked.mail });
     return { lines: approvedLines(about, hash) };
   },
-  held: async ({ seams: { db } }) => {
-    const held = await posts.page(db, { state: 'held', limit: MOST_HELD });
+  held: async (asked) => {
+    const { db } = asked.seams;
+    const held = await knownAmong(db, asTeam(asked), await posts.page(db, { state: 'held', limit: MOST_HELD }));
     const addresses = new Map((await lists.all(db)).map(({ id, address }) => [id, address]));
     const line = (post: posts.PostFacts) =>
       `${post.id}  ${addresses.get(post.list_id)}  ${toIso(post.received_at)}  ${post.hold_reason}  ${post.sender ?? '(nobody)'}`;

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import * as audit from '../../src/store/audit.ts';
+import * as caseTeams from '../../src/store/case-teams.ts';
 import { eachEngine } from '../support/dialects.ts';
 import type { House } from '../support/house.ts';
 import { serving } from './api.ts';
@@ -48,5 +49,23 @@ eachEngine((engine) => {
         expect((await audit.end(house.db)).seq, request).toBe(seq);
       }
     }
+  });
+
+  test('lists of posts and copies have nothing of it for him', async () => {
+    const api = await serve(await engine.open());
+    const { house } = api;
+    const [lena, , ada] = house.team;
+    const [staffed, other] = [await house.report(), await house.report({ text: 'Another.\n' })];
+    await caseTeams.replace(house.db, staffed, [lena.contactId]);
+    for (const place of ['posts', 'deliveries'])
+      for (const [person, seen] of [
+        [ada, [other]],
+        [lena, [other, staffed]],
+      ] as const) {
+        const token = await house.token('team', person.address);
+        const { items } = (await api.ask(token, `GET /api/v1/${place}?limit=100`)).body;
+        const found = new Set<string>(items.flatMap(({ caseId }: { caseId: string | null }) => caseId ?? []));
+        expect([...found].sort(), place).toEqual([...seen].sort());
+      }
   });
 });

@@ -459,8 +459,10 @@ eachEngine((engine) => {
       await caseTeams.replace(house.db, caseId, [lena.contactId]);
       await outbox(house).drain();
       const [, , ada] = house.team;
-      await send(ada, `accept ${id}\nreject ${id} no\nhold ${id}\n`);
-      expect((await answer(ada)).text.match(RegExp(`There is no post ${id}`, 'g'))).toHaveLength(3);
+      await send(ada, `held\naccept ${id}\nreject ${id} no\nhold ${id}\n`);
+      const { text } = await answer(ada);
+      expect(text.match(RegExp(`There is no post ${id}`, 'g'))).toHaveLength(3);
+      expect(text).toContain('nothing is held');
       expect(await postOf(house, { id })).toMatchObject({ state: 'held' });
       await send(lena, `accept ${id}\n`);
       expect((await answer(lena)).text).toContain('2 copies are on their way');
