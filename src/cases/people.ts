@@ -1,5 +1,6 @@
 import type { Instant } from '../clock.ts';
 import { eachContact, team } from '../delivery/copies.ts';
+import { letInsidersHave } from '../delivery/need-to-know.ts';
 import { send, type Written } from '../delivery/send.ts';
 import { handoverAsked, type Notice } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
@@ -97,7 +98,7 @@ export async function takeOver(local: Local, caseId: string, expected?: number):
   });
 }
 
-/** Says who of the response team works on a case: besides those who lead it nobody else sees it then. Nobody named: all of the team. */
+/** Says who of the response team works on a case: besides those who lead it nobody else sees it then, nor has what waits for him of it. Nobody named: all of the team. */
 export async function staff(local: Local, caseId: string, contactIds: readonly string[], expected?: number): Promise<Case> {
   return take(local, caseId, { step: 'staff', expected }, async (trx, seen) => {
     const people = [...new Set(contactIds)].sort();
@@ -106,7 +107,8 @@ export async function staff(local: Local, caseId: string, contactIds: readonly s
     if (people.length > 0 && seen.lead_id === null && !people.includes(actorOf(local).personId ?? ''))
       throw new Refusal('conflict', 'Nobody leads the case: claim it first, or name yourself among them');
     await caseTeams.replace(trx, seen.id, people);
-    return { to: {}, action: 'staff', detail: { people, before } };
+    const had = await letInsidersHave(trx, local.clock, { caseId: seen.id });
+    return { to: {}, action: 'staff', detail: { people, before, ...had } };
   });
 }
 

@@ -1,9 +1,13 @@
 import { kinds } from '../post/kinds.ts';
 import { receives } from '../roster/state.ts';
 import type { Seams } from '../seams.ts';
+import * as caseTeams from '../store/case-teams.ts';
+import * as cases from '../store/cases.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
+import * as lists from '../store/lists.ts';
+import * as members from '../store/members.ts';
 import * as needToKnow from '../store/need-to-know.ts';
 import * as posts from '../store/posts.ts';
 import type { Post } from '../store/schema.ts';
@@ -37,6 +41,36 @@ export async function insidersOf<Person extends { memberId: string }>(
   return people.filter(({ memberId }) => insiders === null || insiders.has(memberId));
 }
 
+/**
+ * Those of them who may have a post of a case: who may know of it, and where it is staffed, who works on it, of the response team. Who is
+ * on the private list that it went to has it as any member does; an alarm is for whom it was made.
+ */
+export async function mayHave<Person extends { id: string; memberId: string }>(
+  db: Db,
+  post: Pick<Post, 'kind' | 'list_id' | 'case_id'>,
+  people: readonly Person[],
+): Promise<Person[]> {
+  const inside = await insidersOf(db, post.case_id, people);
+  const handlers = await handlersOf(db, post);
+  if (handlers === null) return inside;
+  const list = await lists.byId(db, post.list_id);
+  const may = async ({ id, memberId }: Person) =>
+    handlers.has(id) ||
+    !(await contacts.isOn(db, id, 'intake')) ||
+    (list?.role === 'private' && (await members.listsOf(db, memberId)).includes(list.id));
+  const found: Person[] = [];
+  for (const person of inside) if (await may(person)) found.push(person);
+  return found;
+}
+
+/** Who of the team alone has what people wrote in a case, or its archive; null for all of it, also where nobody of them is there any more. */
+async function handlersOf(db: Db, { kind, case_id }: Pick<Post, 'kind' | 'case_id'>): Promise<ReadonlySet<string> | null> {
+  const about = case_id !== null && (kinds[kind].fromMail || kind === 'answer') ? await cases.byId(db, case_id) : undefined;
+  const handlers = about ? await caseTeams.handlers(db, about) : null;
+  for (const person of handlers ?? []) if (await contacts.isOn(db, person, 'intake')) return handlers;
+  return null;
+}
+
 /** Those of them who still get what is distributed through the list of a post; all where it is for each of them and for no list. */
 export async function onListOf<Person extends { id: string }>(
   db: Db,
@@ -58,7 +92,7 @@ export async function keptFrom(
 ): Promise<typeof INACTIVE | typeof OUTSIDE | typeof OFF_LIST | null> {
   const people = [...(await deliveries.sendingContacts(db, [contactId])).values()];
   if (!people.some(({ active, memberState }) => active && receives(memberState))) return INACTIVE;
-  if ((await insidersOf(db, post.case_id, people)).length === 0) return OUTSIDE;
+  if ((await mayHave(db, post, people)).length === 0) return OUTSIDE;
   return (await onListOf(db, post, people)).length === 0 ? OFF_LIST : null;
 }
 
@@ -73,7 +107,7 @@ export async function letInsidersHave(
 ): Promise<{ released: number; superseded: number }> {
   const count = { released: 0, superseded: 0 };
   for (const { copies, ...post } of byPost(await deliveries.heldFor(trx, [OUTSIDE, OFF_LIST], of))) {
-    const inside = await onListOf(trx, post, await insidersOf(trx, post.case_id, copies));
+    const inside = await onListOf(trx, post, await mayHave(trx, post, copies));
     const superseded = post.kind === 'dispatch' && (await posts.isSuperseded(trx, post));
     for (const { copyId } of inside) {
       if (superseded) count.superseded += await deliveries.supersede(trx, copyId, clock.now());

@@ -19,7 +19,7 @@ import * as lists from '../store/lists.ts';
 import type { Case, Delivery, List, Post } from '../store/schema.ts';
 import { type Composed, listFields, listHeaders, personalHeaders } from './compose.ts';
 import { PRIORITY } from './copies.ts';
-import { INACTIVE, insidersOf, OFF_LIST, OUTSIDE, onListOf } from './need-to-know.ts';
+import { INACTIVE, mayHave, OFF_LIST, OUTSIDE, onListOf } from './need-to-know.ts';
 
 /** A post, opened and composed, with all that its copies share. */
 export interface Opened {
@@ -70,7 +70,7 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
   if (ids.length === 0) return prepared;
   const people = await deliveries.sendingContacts(seams.db, ids);
   // Whatever made the copy, and however long ago: who is on its list and may know of its case is asked at the moment of sending.
-  const inside = new Set(await insidersOf(seams.db, opened.post.case_id, [...people.values()]));
+  const inside = new Set(await mayHave(seams.db, opened.post, [...people.values()]));
   const onList = new Set(await onListOf(seams.db, opened.post, [...people.values()]));
   const sealable: { copy: Delivery; certificate: Uint8Array }[] = [];
   for (const copy of copies) {

@@ -9,7 +9,9 @@ import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { addPatch, schedule, setText } from '../../src/embargo/schedule.ts';
 import * as cases from '../../src/store/cases.ts';
+import * as deliveries from '../../src/store/deliveries.ts';
 import * as patchSets from '../../src/store/patch-sets.ts';
+import { outbox } from '../delivery/outbox.ts';
 import { actor, caseOf, KNOWN, PATCH, PUBLIC, reasonOf } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { as, housing, LISTS } from '../support/house.ts';
@@ -76,6 +78,21 @@ eachEngine((engine) => {
       expect(await reasonOf(move())).toBe('not-found');
     await staff(as(house, lena), id, []);
     expect((await caseKnownTo(house.db, as(house, ada), id)).id).toBe(id);
+  });
+
+  test('a copy that waits when its case is staffed is held for who is outside, and goes out when he is let in', async () => {
+    const house = await open();
+    const [lena, dirk, ada] = house.team;
+    const id = await house.report();
+    await claim(as(house, lena), id, {});
+    await staff(as(house, lena), id, [dirk.contactId]);
+    const ofTeam = async () =>
+      (await outbox(house).drain()).map(({ to }) => to).filter((to) => house.team.some(({ address }) => address === to));
+    expect((await ofTeam()).sort()).toEqual([dirk.address, lena.address]);
+    const [waits] = await deliveries.page(house.db, { limit: 9, caseId: id, state: 'held' });
+    expect(waits).toMatchObject({ contact_id: ada.contactId, reason: 'need-to-know' });
+    await staff(as(house, lena), id, [ada.contactId]);
+    expect(await ofTeam()).toEqual([ada.address]);
   });
 
   test('patches are approved by one, the instant by a second person, and a change of either voids that alone', async () => {
