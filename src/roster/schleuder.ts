@@ -6,9 +6,17 @@ import * as members from '../store/members.ts';
 import type { RosterEntry, RosterProblem } from './entries.ts';
 import { type ImportOptions, type ImportReport, importRoster } from './import.ts';
 import { listsWithMembers } from './members.ts';
+import { asFound } from './plan.ts';
 import { abreast, type CertificateReader } from './reading.ts';
 import { isCandidate } from './state.ts';
-import { type FoundSubscription, type Organisations, type Remark, type Subscriber, subscribersOf } from './subscribers.ts';
+import {
+  distinct,
+  type FoundSubscription,
+  type Organisations,
+  type Remark,
+  type Subscriber,
+  subscribersOf,
+} from './subscribers.ts';
 
 export interface SchleuderReport extends Omit<ImportReport, 'problems' | 'leftOut'> {
   /** Who was not taken over, and why. */
@@ -23,7 +31,8 @@ interface SchleuderSeams extends Local {
 
 /**
  * Takes over those who are subscribed to lists of Schleuder, as contacts of the members that their organisations become, by the
- * same move as any roster. Who cannot be taken over is left out and told of. Throws Refusal('invalid') where a list here is none
+ * same move as any roster. Who cannot be taken over is left out and told of; where he is a contact here already, what the homes
+ * know of his own certificate counts all the same, as it does by any roster: a revocation that is not taken up is written to. Throws Refusal('invalid') where a list here is none
  * that has members, and what `importRoster` throws.
  */
 export async function importSchleuder(
@@ -41,12 +50,55 @@ export async function importSchleuder(
   const report = await importRoster({ ...seams, pgp: listening.pgp }, entries, { ...options, leaveOut: true });
   const { problems: _none, leftOut = [], ...rest } = report;
   const out = [...found.leftOut, ...staying.leftOut, ...known.leftOut, ...copies.leftOut, ...remarksOn(entries, leftOut)];
-  const gone = new Set(out.map(({ address }) => address));
+  const gone = new Set(out.map(addressOf));
+  const kept = await renewThoseHere(seams, subscriptions, gone, options);
   const unnamed = copies.subscribers.flatMap((one) => {
     const named = listening.addresses.get(one.fingerprint);
     return named && !named.includes(one.address) ? [notNamed(one)] : [];
   });
-  return { ...rest, leftOut: out, notes: [...found.notes, ...unnamed].filter(({ address }) => !gone.has(address)) };
+  return {
+    ...rest,
+    renewed: rest.renewed + kept.renewed,
+    waiting: rest.waiting + kept.waiting,
+    renewals: [...rest.renewals, ...kept.renewals],
+    leftOut: [...out, ...kept.leftOut.filter((one) => !out.some(sameRemark(one)))],
+    notes: [...found.notes, ...unnamed].filter((one) => !gone.has(addressOf(one))),
+  };
+}
+
+const addressOf = ({ address }: Remark) => address?.toLowerCase();
+const sameRemark = (one: Remark) => (other: Remark) => one.address === other.address && one.remark === other.remark;
+
+/** Of those `gone` who are contacts here: certificates that are theirs already, and nothing else; nobody is added to, or activated. */
+async function renewThoseHere(
+  seams: SchleuderSeams,
+  subscriptions: readonly FoundSubscription[],
+  gone: ReadonlySet<string | undefined>,
+  options: Pick<ImportOptions, 'dryRun' | 'acceptChanged'>,
+): Promise<Pick<SchleuderReport, 'renewed' | 'waiting' | 'renewals' | 'leftOut'>> {
+  const copies = await withOneCopy(seams, await contactsAmong(seams, subscriptions, gone));
+  const entries = entriesOf(copies.subscribers);
+  const { dryRun, acceptChanged = false } = options;
+  const report = await importRoster(seams, entries, { activate: null, dryRun, acceptChanged, leaveOut: true });
+  return { ...report, leftOut: [...copies.leftOut, ...remarksOn(entries, report.leftOut ?? [])] };
+}
+
+/** As subscribers for no list, by the organisations that they are of here. */
+async function contactsAmong(
+  { db }: Local,
+  subscriptions: readonly FoundSubscription[],
+  addresses: ReadonlySet<string | undefined>,
+): Promise<Subscriber[]> {
+  const people = (await members.all(db))
+    .map(asFound)
+    .flatMap(({ organisation, contacts }) => contacts.map((contact) => ({ ...contact, organisation })));
+  return people.flatMap(({ organisation, address, active, certificate }) => {
+    if (!certificate || active === 0 || !addresses.has(address)) return [];
+    const { fingerprint } = certificate;
+    const own = subscriptions.filter((one) => one.address.toLowerCase() === address).flatMap((one) => one.certificates);
+    const copies = distinct(own.filter(({ fingerprints }) => fingerprints[0] === fingerprint));
+    return copies.length === 0 ? [] : [{ address, organisation, lists: [], fingerprint, copies }];
+  });
 }
 
 function notNamed({ address, fingerprint }: Subscriber): Remark {

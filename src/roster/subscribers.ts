@@ -83,10 +83,15 @@ function merged(address: string, own: readonly FoundSubscription[], organisation
     organisation: organisations.get(address) ?? splitAddress(address).domain,
     lists: [...new Set(own.map(({ to }) => to))].sort(),
     fingerprint,
-    copies: certificates
-      .map(({ data }) => data)
-      .filter((data, index, all) => all.findIndex((one) => Buffer.compare(one, data) === 0) === index),
+    copies: distinct(certificates),
   };
+}
+
+/** What homes have the same, once. */
+export function distinct(certificates: readonly LooseCertificate[]): Uint8Array[] {
+  return certificates
+    .map(({ data }) => data)
+    .filter((data, index, all) => all.findIndex((one) => Buffer.compare(one, data) === 0) === index);
 }
 
 function notesOn(address: string, own: readonly FoundSubscription[]): Remark[] {

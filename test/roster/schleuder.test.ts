@@ -185,6 +185,38 @@ eachEngine((engine) => {
     expect(await members.byOrganisation(db, 'alpha.example')).toMatchObject({ state: 'suspended' });
   });
 
+  test.each([
+    ['his member is suspended', {}, 'is in the state suspended'],
+    ['his member is on other lists here', {}, 'is here on other lists'],
+    ['he is sent nothing there', { delivery: false }, 'delivery is disabled'],
+    ['his domain is not the name of his member', {}, 'cannot be used: revoked'],
+  ] as const)('of who is left out a revocation counts all the same: %s', async (why, of, remark) => {
+    const db = await open();
+    const party = await makeParty('a@alpha.example');
+    const [wider, renamed] = [why.includes('other lists'), why.includes('domain')];
+    const alpha = await entry(renamed ? 'Alpha Linux' : 'alpha.example', party.address, 'other@alpha.example');
+    const lists = wider ? [TO, 'security@orbit.example'] : [TO];
+    await importRoster({ db, clock, pgp, by: SYSTEM }, [{ ...alpha, lists }], APPLY);
+    const [member] = await members.all(db);
+    if (!member) throw new Error('nobody was imported');
+    if (why.includes('suspended'))
+      await members.setState(db, member.id, { from: 'active', to: 'suspended', reason: 'leaked', now: NOW });
+    const before = await members.all(db);
+
+    const armored = await changed(party, NOW - DAY, { revoked: true });
+    const subscriptions = [await subscription('A@alpha.example', { armored, ...of })];
+    expect(await take(db, subscriptions, NOBODY, { ...APPLY, dryRun: true })).toMatchObject({ renewed: 1 });
+    expect(await members.all(db)).toEqual(before);
+    const report = await take(db, subscriptions);
+    expect(report).toMatchObject({ renewed: 1, renewals: [{ address: party.address, whyNot: 'revoked' }], activated: 0 });
+    expect(said(report.leftOut)).toEqual([expect.stringContaining(remark)]);
+    const current = (await certificates.allCurrent(db)).find(({ fingerprint }) => fingerprint === party.fingerprint);
+    expect(await pgp.usable(current?.data ?? new Uint8Array(), NOW)).toMatchObject({ usable: false, reason: 'revoked' });
+    const bare = (some: typeof before) => some.map(({ contacts: _, ...rest }) => rest);
+    expect(bare(await members.all(db))).toEqual(bare(before));
+    expect(await take(db, subscriptions)).toMatchObject({ renewed: 0, renewals: [] });
+  });
+
   test('a list here that has no members is refused before anything is read', async () => {
     const db = await open();
     for (const to of ['announce@orbit.example', 'none@orbit.example'])
