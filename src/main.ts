@@ -35,6 +35,7 @@ import { Refusal } from './refusal.ts';
 import type { AdmissionRules } from './roster/apply.ts';
 import { CRITERIA } from './roster/criteria.ts';
 import { watchCertificates, watchReviews } from './roster/expiry.ts';
+import { watchListKeyEnds } from './roster/list-key-ends.ts';
 import { watchListKeys } from './roster/list-keys.ts';
 import { forgetSignIns } from './roster/sign-in.ts';
 import type { Project, Seams } from './seams.ts';
@@ -271,6 +272,7 @@ function dutiesOf(seams: Seams, { project, audit }: Config, refusals: Refusals):
     { name: 'acknowledgements', run: () => remindSilent(seams) },
     { name: 'reviews', run: () => watchReviews(seams) },
     { name: 'list keys', run: () => watchListKeys(seams) },
+    { name: 'ends of list keys', run: () => watchListKeyEnds(seams) },
     { name: 'refusals', run: () => refusals.logCounts().then(() => false) },
     { name: 'audit head', run: async () => (await signHead(seams, head)) !== null },
     { name: 'sign-ins', run: () => forgetSignIns(seams).then(() => false) },

@@ -797,6 +797,20 @@ export function certificatesEnd(
   ]);
 }
 
+/** To the team: which lists' keys end soon. */
+export function listKeysEnd(lines: readonly { list: string; fingerprint: string; endsAt: Instant }[]): Notice {
+  return notice('Keys of lists that end soon', [
+    'When the key of a list has ended, nothing can be written to it, and it signs nothing. Then even this cannot be told by mail.',
+    '',
+    ...lines.flatMap(({ list, fingerprint, endsAt }) => [
+      `${list}: ${fingerprint}, ends on ${when(endsAt)}`,
+      `  curfew keys renew ${list}`,
+    ]),
+    '',
+    'Restart the server afterwards. It tells the contacts of the list then.',
+  ]);
+}
+
 /** To the team: a member is held, and who of it was asked for a new certificate. */
 export function memberHeld(facts: { organisation: string; addresses: readonly string[] }): Notice {
   return notice(`"${facts.organisation}" is held for its key`, [

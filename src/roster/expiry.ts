@@ -15,6 +15,11 @@ import { prepareNotice, teamList, tellMember, tellTeam } from './tell.ts';
 /** Days before its end at which the owner of a certificate and the team are told, each once. */
 const WARNINGS = [30, 14, 3] as const;
 
+/** Which of them is due; undefined where none is yet. */
+export function warningAt(endsAt: Instant, now: Instant): number | undefined {
+  return WARNINGS.findLast((each) => endsAt - now <= each * DAY);
+}
+
 interface Ending {
   certificateId: string;
   fingerprint: string;
@@ -82,7 +87,7 @@ async function lookAt({ pgp, clock }: Seams, member: members.MemberWithContacts)
     }
     seen.usable.push(certificate.id);
     const { until: endsAt } = state;
-    const days = endsAt === null ? undefined : WARNINGS.findLast((each) => endsAt - now <= each * DAY);
+    const days = endsAt === null ? undefined : warningAt(endsAt, now);
     if (endsAt === null || days === undefined) continue;
     const { id: certificateId, fingerprint } = certificate;
     seen.ending.push({ certificateId, fingerprint, contactId, address, endsAt, days });

@@ -7,6 +7,7 @@ import { decodedBody, leaves, parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { armorCertificate, readCertificate } from '../../src/pgp/certificate.ts';
 import { createListKey, type ListKey, openListKey, renewListKey } from '../../src/pgp/keyring.ts';
+import { watchListKeyEnds } from '../../src/roster/list-key-ends.ts';
 import { keepKey, rotateKey, watchListKeys } from '../../src/roster/list-keys.ts';
 import { createList } from '../../src/roster/lists.ts';
 import * as audit from '../../src/store/audit.ts';
@@ -191,5 +192,50 @@ eachEngine((engine) => {
     expect(await watchListKeys(house)).toBe(false);
     expect(await watchListKeys(house)).toBe(false);
     expect(await outbox(house).drain()).toEqual([]);
+  });
+
+  /** What the team was told at each of these days before that list's key ends, the list looked at twice. */
+  const warnings = async (days: readonly number[], address: string = LIST) => {
+    const [lena] = house.team;
+    const ends = (await keyOf((await list(address)).fingerprint)).expiresAt ?? 0;
+    const told: number[] = [];
+    for (const left of days) {
+      house.clock.moveTo(ends - left * DAY);
+      await watchListKeyEnds(house);
+      expect(await watchListKeyEnds(house)).toBe(false);
+      const mails = (await outbox(house).drain()).filter(({ to }) => to === lena.address);
+      for (const { raw } of mails) {
+        const key = await keyOf((await list(LISTS.security)).fingerprint);
+        const { text } = viewOf(parseEntity((await opened(raw, lena, key)).entity));
+        if (text.includes(`curfew keys renew ${address}`)) told.push(left);
+      }
+    }
+    return told;
+  };
+
+  test('the team is told 30, 14 and 3 days before a key ends, each once, and again of the end that it was extended to', async () => {
+    expect(await warnings([31, 30, 29, 14, 13, 3, 1, 0.01])).toEqual([30, 14, 3]);
+    const { fingerprint } = await list();
+    const expiresAt = house.clock.now() + 20 * DAY;
+    const keyring = {
+      ...house.keyring,
+      find: (one: string) => {
+        const key = house.keyring.find(one);
+        return key && one === fingerprint ? { ...key, expiresAt } : key;
+      },
+    };
+    expect(await watchListKeyEnds({ ...house, keyring })).toBe(true);
+    expect(await watchListKeyEnds({ ...house, keyring })).toBe(false);
+  });
+
+  test('of a key that another one follows in time nobody is told, unless that one is not loaded; and nothing is tried that none can sign', async () => {
+    const ends = (await keyOf((await list()).fingerprint)).expiresAt ?? 0;
+    house.clock.moveTo(ends - 20 * DAY);
+    const { after } = await rotate();
+    expect(await warnings([16])).toEqual([16]);
+    await load(after);
+    expect(await warnings([14, 3])).toEqual([]);
+    house.clock.moveTo(((await keyOf((await list(LISTS.security)).fingerprint)).expiresAt ?? 0) + DAY);
+    expect(await watchListKeyEnds(house)).toBe(false);
   });
 });
