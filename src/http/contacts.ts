@@ -15,6 +15,7 @@ import {
 } from '../roster/contacts.ts';
 import { Address, Entry } from '../roster/entries.ts';
 import { checkMember } from '../roster/expiry.ts';
+import { addFound } from '../roster/looked-up.ts';
 import { shownOf } from '../roster/shown.ts';
 import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
@@ -250,7 +251,7 @@ function lookUpCertificate(app: App, { seams, changed, lookUp }: Api): void {
     tags,
     summary: 'Look the certificate of a contact up, in the Web Key Directory of his domain or on a key server',
     description:
-      'What comes is treated as a certificate that an admin gives: what is new in it waits until a person approves it.',
+      'What comes is treated as a certificate that an admin gives: what is new in it waits until a person approves it. Several may come: those that the contact has are renewed, and the answer is about the one other that can be used.',
     params: ByContact,
     body: Type.Object({ from: Type.Enum(['wkd', 'keyserver'], { description: '"wkd" or "keyserver"' }) }, strict),
     response: { 200: GivenView, 201: GivenView, 202: GivenView },
@@ -258,8 +259,8 @@ function lookUpCertificate(app: App, { seams, changed, lookUp }: Api): void {
   app.post('/contacts/:id/certificates/look-up', { schema }, async ({ params, body, caller }, reply) => {
     const contact = await knownContact(seams.db, params.id);
     const found = await lookUp(contact.address, body.from);
-    const given = await addCertificate(acting(seams, caller), contact.id, found);
-    changed.deliveries();
+    // One of several may count although another one is refused.
+    const given = await addFound(acting(seams, caller), contact, found).finally(changed.deliveries);
     return answer(seams, reply, given);
   });
 }

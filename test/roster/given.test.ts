@@ -1,4 +1,5 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DAY } from '../../src/clock.ts';
 import {
   addCertificate,
   approveCertificate,
@@ -6,12 +7,13 @@ import {
   replaceCertificate,
   retireCertificate,
 } from '../../src/roster/contacts.ts';
+import { addFound } from '../../src/roster/looked-up.ts';
 import { prepareReplacementNews } from '../../src/roster/replaced.ts';
 import { teamList } from '../../src/roster/tell.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, type Person } from '../support/house.ts';
-import { binary, generate } from '../support/party.ts';
+import { binary, changed, generate, makeParty } from '../support/party.ts';
 import { proveCertificate } from '../support/prove.ts';
 
 eachEngine((engine) => {
@@ -71,5 +73,48 @@ eachEngine((engine) => {
     await expect(replacing).rejects.toThrow(/foreign key/i);
     expect(await current()).toBe(alpha.fingerprint);
     expect((await certificates.ofContact(house.db, alpha.contactId)).filter(({ state }) => state === 'proposed')).toEqual([]);
+  });
+
+  describe('what a directory has', () => {
+    const look = async (...found: readonly string[]) =>
+      addFound(house, { id: alpha.contactId, address: alpha.address }, Buffer.concat(await Promise.all(found.map(binary))));
+    const usable = async () =>
+      house.pgp.usable((await certificates.current(house.db, alpha.contactId))?.data as never, house.clock.now());
+    const revoked = () => changed(alpha, house.clock.now() - DAY, { revoked: true });
+
+    test.each(['first', 'last'])(
+      'the revoked one %s: its revocation counts, and the one that can be used waits',
+      async (where) => {
+        const next = await generate(alpha.address, 'next', {});
+        const passedOver = [(await makeParty('other@alpha.example')).public, alpha.public];
+        const found = [await revoked(), next.public, ...passedOver];
+        expect(await look(...(where === 'first' ? found : found.reverse()))).toMatchObject({
+          certificate: { fingerprint: next.fingerprint, state: 'proposed' },
+          waits: true,
+        });
+        expect([await current(), await usable()]).toMatchObject([alpha.fingerprint, { usable: false, reason: 'revoked' }]);
+      },
+    );
+
+    test('several that could be meant are named, and the revocation counts all the same', async () => {
+      const [one, other] = [await generate(alpha.address, 'one', {}), await generate(alpha.address, 'other', {})];
+      const looking = look(one.public, other.public, await revoked());
+      await expect(looking).rejects.toMatchObject({
+        reason: 'unusable-certificate',
+        message: expect.stringContaining(`${one.fingerprint}, ${other.fingerprint}`),
+      });
+      expect(await usable()).toMatchObject({ reason: 'revoked' });
+      expect(await certificates.ofContact(house.db, alpha.contactId)).toHaveLength(1);
+    });
+
+    test('one that was retired is passed over, and where nothing is left that is said', async () => {
+      const former = await generate(alpha.address, 'former', {});
+      const { certificate } = await addCertificate(house, alpha.contactId, former.public);
+      await refuseCertificate(house, alpha.contactId, certificate.id, lena);
+      const other = (await makeParty('other@alpha.example')).public;
+      await expect(look(former.public, alpha.public, other)).rejects.toMatchObject({ reason: 'conflict' });
+      await expect(look(former.public, other)).rejects.toMatchObject({ reason: 'unusable-certificate' });
+      expect(await look(former.public, await revoked())).toMatchObject({ certificate: { fingerprint: alpha.fingerprint } });
+    });
   });
 });
