@@ -10,7 +10,7 @@ import type { MemberState } from '../store/schema.ts';
  *   any    -> removed        by two admins; may apply again
  *   applied, vouched, vetted, key_proved -> rejected; may apply again
  *
- * Only an active member's contacts are credited with anything, and only those of an active one or one in key_hold have copies made
+ * Only an active member's contacts are credited with what they sign, and only those of an active one or one in key_hold have copies made
  * for them; neither before a contact has proved his own key. An import that activates answers for the keys in its file, and takes whoever is
  * on the way in past these steps; nothing else does.
  */

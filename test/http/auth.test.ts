@@ -3,6 +3,7 @@ import { DAY, MINUTE, toIso } from '../../src/clock.ts';
 import { MOST_REQUESTS } from '../../src/http/auth.ts';
 import { issueToken, revokeToken } from '../../src/roster/tokens.ts';
 import * as contacts from '../../src/store/contacts.ts';
+import * as members from '../../src/store/members.ts';
 import { NOW } from '../store/roster-rows.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { serving } from './api.ts';
@@ -101,6 +102,21 @@ eachEngine((engine) => {
     await contacts.setActive(api.house.db, lena.contactId, false);
     expect(await api.ask(token, 'GET /api/v1/cases')).toMatchObject({ status: 403, body: { code: 'forbidden' } });
   });
+
+  test.each([
+    ['key_hold', 200],
+    ['suspended', 403],
+  ] as const)(
+    'the token of a person acts where keys alone are missing: while the team is %s it is answered %i',
+    async (to, status) => {
+      const { house, ask } = await start();
+      const [lena] = house.team;
+      const token = await house.token('admin', lena.address);
+      const memberId = (await contacts.byId(house.db, lena.contactId))?.member_id ?? '';
+      await members.setState(house.db, memberId, { from: 'active', to, reason: null, now: house.clock.now() });
+      expect((await ask(token, 'GET /api/v1/cases')).status).toBe(status);
+    },
+  );
 
   test('a body is not read before its sender is known', async () => {
     const api = await start();
