@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { Site } from './advisories/advisory.ts';
 import { SYSTEM } from './audit/entry.ts';
-import { signHead } from './audit/heads.ts';
+import { readersOf, signHead } from './audit/heads.ts';
 import { createRefusals, type Refusals } from './audit/refusals.ts';
 import { remindSilent } from './cases/acknowledgements.ts';
 import { remind } from './cases/remind.ts';
@@ -117,6 +117,8 @@ async function build(
   for (const key of keyring.all())
     if (expiresWithin(key, clock.now() + EXPIRY_WARNING))
       log.error({ list: key.address }, 'the list key expires within 30 days, and then signs nothing: curfew keys renew');
+  const { missing } = await readersOf(db, config.audit.headTo);
+  if (missing.length > 0) log.warn({ missing }, 'nobody gets the signed heads of the audit log there: audit.headTo');
   const pgp = createPgp(config.workers);
   undo.push(() => pgp.close());
   const stopping = new AbortController();

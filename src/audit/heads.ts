@@ -2,9 +2,10 @@ import { DAY, type Instant, toIso } from '../clock.ts';
 import { eachContact } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
 import { filePart } from '../mail/outgoing.ts';
-import { auditHead } from '../notices/templates.ts';
+import { auditHead, headsUnread } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { receives } from '../roster/state.ts';
+import { prepareNotice, tellTeam } from '../roster/tell.ts';
 import type { Seams } from '../seams.ts';
 import * as audit from '../store/audit.ts';
 import * as contacts from '../store/contacts.ts';
@@ -35,7 +36,7 @@ export function headStatement(project: string, { seq, hash }: End, at: Instant):
 
 /**
  * Signs the end of the log with the key of the intake list, writes that into the log, and mails it to people: whoever cuts lines
- * off later, or writes others, cannot take it back from them. Null where it is not time, or nothing was added since.
+ * off later, or writes others, cannot take it back from them. Of whom it cannot be mailed to the team is told, once. Null where it is not time, or nothing was added since.
  */
 export async function signHead(seams: Seams, { project, days, to }: HeadOptions): Promise<End | null> {
   const { db, clock, keyring, pgp } = seams;
@@ -53,28 +54,42 @@ export async function signHead(seams: Seams, { project, days, to }: HeadOptions)
   ];
   const words = auditHead({ project, seq: end.seq, hash: end.hash, fingerprint: key.fingerprint });
   const post = await writeNotice(seams, list, { kind: 'alert', caseId: null }, noticeEntity(words, files));
+  const { readers, missing } = await readersOf(db, to);
+  const known = missingOf(last);
+  const fresh = missing.some((address) => !known.includes(address));
+  const toTeam = fresh ? await prepareNotice(seams, headsUnread({ project, addresses: missing }), 'alert') : null;
   return db.transaction().execute(async (trx) => {
     // Another node was faster.
     await lists.lock(trx, list.id);
     if ((await audit.last(trx, HEAD))?.seq !== last?.seq) return null;
-    const readers = await readersOf(trx, to);
     await send(trx, seams, { list, post }, eachContact(readers));
-    const missing = to.filter((address) => !readers.some((reader) => reader.address === address.toLowerCase()));
+    if (toTeam) await tellTeam(trx, seams, toTeam);
     const detail = { lines: end.seq, hash: end.hash, statement, signature, mailed: readers.length, missing };
     await record(trx, seams, { action: HEAD, subject: `list:${list.id}`, detail });
     return end;
   });
 }
 
-/** Who cannot be found, or is sent nothing as he stands, gets none, and the line in the log says so. */
-async function readersOf(db: Db, to: readonly string[]): Promise<Pick<Contact, 'id' | 'address'>[]> {
+interface Readers {
+  readers: Pick<Contact, 'id' | 'address'>[];
+  /** As they were named: nobody is found there, or is sent nothing as he stands. The line in the log says so. */
+  missing: string[];
+}
+
+export async function readersOf(db: Db, to: readonly string[]): Promise<Readers> {
   const found = (await Promise.all(to.map((address) => contacts.byAddress(db, address)))).flatMap((contact) => contact ?? []);
   const people = await deliveries.sendingContacts(
     db,
     found.map(({ id }) => id),
   );
-  return found.filter(({ id }) => {
+  const readers = found.filter(({ id }) => {
     const person = people.get(id);
     return person?.active && receives(person.memberState);
   });
+  return { readers, missing: to.filter((address) => !readers.some((reader) => reader.address === address.toLowerCase())) };
+}
+
+/** Of whom the team was told, at the latest. */
+function missingOf(head: audit.AuditLine | undefined): readonly string[] {
+  return head ? (JSON.parse(head.line).detail.missing ?? []) : [];
 }

@@ -539,6 +539,18 @@ export function auditHead(facts: { project: string; seq: number; hash: string; f
   ]);
 }
 
+/** To the team: to whom of `audit.headTo` no head goes. */
+export function headsUnread(facts: { project: string; addresses: readonly string[] }): Notice {
+  return notice('Nobody gets the signed heads of the audit log there', [
+    `The signed heads of the audit log of ${facts.project} are to go to these people, and do not:`,
+    '',
+    ...facts.addresses.map((address) => `  ${address}`),
+    '',
+    'They are no contacts (is the address mistyped?), are retired, or their organisation is suspended or out. Who is named in "audit.headTo" of',
+    'the configuration is what makes it noticed when somebody cuts off the end of the log: please name people who are there.',
+  ]);
+}
+
 /** To whoever signed a post that waits for the team. */
 export function heldPost(facts: { list: string; postId: string; receivedAt: Instant; advice: string }): Notice {
   return notice(`Your post to ${facts.list} waits for a person`, [
