@@ -1,7 +1,8 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Static } from 'typebox';
 import { type Fault, type MailedHead, type Verified, verifyLog } from '../audit/verify.ts';
 import { AuditView } from '../http/schemas.ts';
@@ -23,7 +24,7 @@ export function register(program: Command): void {
     .option('--limit <lines>', 'how many at most', lines, 50)
     .action(list);
   localCommand(command, 'export', 'print the whole log, a JSON object a line, for `audit verify`')
-    .option('--format <format>', 'jsonl, the only one', 'jsonl')
+    .addOption(new Option('--format <format>', 'a JSON object a line').choices(['jsonl']).default('jsonl'))
     .option('--out <file>', 'where to write it (default: standard output)')
     .action(exportLog);
   command
@@ -98,7 +99,9 @@ function sayWhole({ lines: many, heads }: Pick<Verified, 'lines' | 'heads'>): st
 async function verify(file: string, { key, head, json }: VerifyOptions): Promise<void> {
   const heads: MailedHead[] = head.map((name) => ({ name, statement: readNamed(name), signature: readNamed(`${name}.asc`) }));
   const certificates = (await Promise.all(key.map(certificatesIn))).flat();
-  const verified = await verifyLog(linesOf(file === '-' ? process.stdin : createReadStream(file)), certificates, heads);
+  // Opened first: a stream of a file that is not there fails before anybody listens to it.
+  const log = file === '-' ? process.stdin : (await open(file)).createReadStream();
+  const verified = await verifyLog(linesOf(log), certificates, heads);
   const { faults, ...said } = verified;
   const whole = faults.length === 0 && said.lines > 0;
   print(json ? { json } : {}, { whole, ...said, faults }, [

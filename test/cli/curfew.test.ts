@@ -42,6 +42,13 @@ test('an export of the log that proves nothing is not passed', async () => {
   writeFileSync(key, (await project.curfew('keys', 'export', 'security@orbit.example')).stdout);
   writeFileSync(log, '');
   const verify = () => runCurfew(['audit', 'verify', log, '--key', key]);
+  const none = join(folder, 'none.jsonl');
+  expect(await runCurfew(['audit', 'verify', none, '--key', key])).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: `curfew: There is no such file: ${none}\n`,
+  });
+  expect(await project.curfew('audit', 'export', '--format', 'csv')).toMatchObject({ code: 2, stdout: '' });
   expect(await verify()).toMatchObject({ code: 1, stdout: expect.stringContaining('THERE IS NO LINE IN IT') });
   await project.curfew('audit', 'export', '--out', log);
   expect(await verify()).toMatchObject({ code: 1, stdout: expect.stringContaining('nothing signed covers it') });
