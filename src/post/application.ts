@@ -1,4 +1,5 @@
 import type { AdmissionRules, Answered } from '../roster/apply.ts';
+import type { Criterion } from '../roster/criteria.ts';
 import type { Problem } from './commands.ts';
 import { isEnd, lineOf, listIn, TOO_LONG } from './line.ts';
 
@@ -72,7 +73,10 @@ export function parseApplication(text: string, { criteria }: Pick<AdmissionRules
     product: about('product'),
     name: about('name'),
     terms: about('terms'),
-    answers: criteria.flatMap(({ id }) => (words.has(id) ? [answerOf(id, words.get(id) ?? [])] : [])),
+    answers: criteria.flatMap((criterion) => {
+      const lines = words.get(criterion.id);
+      return lines ? [answerOf(criterion, lines)] : [];
+    }),
     problems,
   };
 }
@@ -84,11 +88,16 @@ const LONGEST = 5000;
 
 const LINK = /^https?:\/\/[!-~]{1,1000}$/;
 
-function answerOf(criterion: string, lines: readonly string[]): Answered {
+/** What stands in the form, as it was or folded by a mail program, is no answer: that is empty, unless there is a link. */
+function answerOf(criterion: Criterion, lines: readonly string[]): Answered {
   const evidence = lines.find((line) => LINK.test(line)) ?? null;
-  const answer = lines.filter((line) => line !== evidence).join('\n');
-  return { criterion, answer: answer || (evidence ?? ''), evidence };
+  const written = lines.filter((line) => line !== evidence);
+  const answer = oneLine(written.join(' ')) === oneLine(unanswered(criterion)) ? '' : written.join('\n');
+  return { criterion: criterion.id, answer: answer || (evidence ?? ''), evidence };
 }
+
+const unanswered = ({ text }: Pick<Criterion, 'text'>) => `(${text})`;
+const oneLine = (text: string) => text.trim().replace(/\s+/g, ' ');
 
 /** What an applicant fills in. */
 export function applicationForm(list: string, { criteria, terms }: Pick<AdmissionRules, 'criteria' | 'terms'>): string[] {
@@ -98,6 +107,6 @@ export function applicationForm(list: string, { criteria, terms }: Pick<Admissio
     'organisation: ',
     'product: ',
     ...(terms === null ? [] : [`terms: ${terms}`]),
-    ...criteria.map(({ id, text }) => `${id}: (${text})`),
+    ...criteria.map((criterion) => `${criterion.id}: ${unanswered(criterion)}`),
   ];
 }

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { DAY, HOUR } from '../../src/clock.ts';
 import { parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
-import { isApplication, parseApplication } from '../../src/post/application.ts';
+import { applicationForm, isApplication, parseApplication } from '../../src/post/application.ts';
 import { MOST_APPLICATIONS } from '../../src/roster/apply.ts';
 import { addCertificate, approveCertificate } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
@@ -207,6 +207,23 @@ describe('what is an application', () => {
       answers: [{ criterion: 'alias', answer: 'read by five\nat: all hours', evidence: 'https://a.example/' }],
       problems: [],
     });
+  });
+
+  test.each([
+    ['as it was sent', '', ''],
+    ['folded by a mail program', '(It has an alias that\n  is monitored)', ''],
+    ['with a link', 'https://a.example/', 'https://a.example/'],
+    ['with words in its place', 'Read by five', 'Read by five'],
+    [
+      'with words below',
+      '(It has an alias that is monitored)\nRead by five',
+      '(It has an alias that is monitored)\nRead by five',
+    ],
+  ])('what stands in the form is no answer: %s', (_, written, answer) => {
+    const asking = { criteria: [{ id: 'alias', text: 'It has an alias that is monitored' }], terms: null };
+    const form = applicationForm(LISTS.distributors, asking).join('\n');
+    const below = written.startsWith('https') ? `${form}\n${written}` : form.replace(/\(.*\)/, written || '$&');
+    expect(parseApplication(below, asking)).toMatchObject({ answers: [{ criterion: 'alias', answer }], problems: [] });
   });
 
   test.each([
