@@ -47,6 +47,7 @@ const FAULTS: Readonly<Record<string, string>> = {
 
 const WARNINGS: Readonly<Record<Warning, string>> = {
   'unprotected-text': 'more stood around what was encrypted or signed; it is attached, and is nobody’s',
+  'unprotected-key': 'certificates stood beside what was encrypted or signed; they are attached, and are nobody’s',
   'protected-in-parts': 'its parts were encrypted or signed each by itself',
   'part-not-opened': 'a part of it could not be opened',
 };

@@ -146,10 +146,12 @@ function mayHoldKey(part: Entity): boolean {
 
 /** Certificates that lie in the mail as files, and nothing else: what a signature over all of it covers. */
 export function enclosedCertificates(entity: Entity): Uint8Array[] {
-  return leaves(entity)
-    .filter(isKeyFile)
-    .slice(0, MOST_OFFERED)
-    .map((part) => withoutEncodingMark(decodedBody(part)));
+  return leaves(entity).filter(isKeyFile).slice(0, MOST_OFFERED).map(plainOctets);
+}
+
+/** What is in a part, armor as the text in one octet a letter that it is. */
+export function plainOctets(part: Entity): Uint8Array {
+  return withoutEncodingMark(decodedBody(part));
 }
 
 /** Thunderbird and gpg name the type; mutt and webmail send the file as what they think it is. */
@@ -159,18 +161,10 @@ export function isKeyFile(part: Entity): boolean {
 
 const KEY_FILE = /\.(asc|pgp|gpg|key|pub)$/i;
 
-/** Whether that is what the octets are, whatever the part is called. */
+/** Whether the octets begin as that, whatever the part is called. */
 export function holdsKey(part: Entity): boolean {
-  return holds(part, 6, '-----BEGIN PGP PUBLIC KEY BLOCK-----');
-}
-
-export function holdsSignature(part: Entity): boolean {
-  return holds(part, 2, '-----BEGIN PGP SIGNATURE-----');
-}
-
-function holds(part: Entity, tag: number, head: string): boolean {
   if (part.parts.length > 0 || part.body.length > LARGEST_KEY_FILE) return false;
-  const bytes = withoutEncodingMark(decodedBody(part));
+  const bytes = plainOctets(part);
   const packet = firstPacket(bytes);
-  return packet ? packet.tag === tag : Buffer.from(bytes).toString('latin1').trimStart().startsWith(head);
+  return packet ? packet.tag === 6 : Buffer.from(bytes).toString('latin1').trimStart().startsWith(`-----BEGIN ${KEY_BLOCK}-----`);
 }

@@ -13,8 +13,9 @@ export type Layer =
   /** `file`: the name that it was sent under, where nothing but its content can tell whether it is a mail. */
   | { form: 'pgp-mime'; ciphertext: Uint8Array; beside: readonly Entity[]; file?: string }
   | { form: 'signed-mime'; signed: Entity; signature: Uint8Array; beside: readonly Entity[] }
-  | { form: 'inline'; armor: string; part: Entity; beside: readonly Entity[] }
-  | { form: 'cleartext-signed'; text: string; part: Entity; beside: readonly Entity[] }
+  /** `keys`: files beside it that begin as certificates. */
+  | { form: 'inline'; armor: string; part: Entity; beside: readonly Entity[]; keys: readonly Entity[] }
+  | { form: 'cleartext-signed'; text: string; part: Entity; beside: readonly Entity[]; keys: readonly Entity[] }
   | { form: 's-mime' }
   | { form: 'clear' };
 
@@ -145,17 +146,18 @@ function wrapped(entity: Entity, within: (part: Entity) => Layer | undefined): L
 
 /** One armored block with nothing around it, in the one text that the mail consists of; its writer's certificate may lie beside it. */
 function wholeText(entity: Entity): Layer | undefined {
-  const [part, ...others] = readable(entity).filter((leaf) => !(isKeyFile(leaf) && holdsKey(leaf)));
+  const leaves = readable(entity);
+  const keys = leaves.filter((leaf) => isKeyFile(leaf) && holdsKey(leaf));
+  const [part, ...others] = leaves.filter((leaf) => !keys.includes(leaf));
   if (!part || others.length > 0 || !isText(part)) return undefined;
   const { blocks, around } = partsOfText(part);
   const [block, ...more] = blocks;
   if (!block || more.length > 0 || around !== '') return undefined;
-  return asLayer(block, part);
+  return asLayer(block, part, keys);
 }
 
-export function asLayer(block: Block, part: Entity): Layer {
-  const { kind, text } = block;
+function asLayer({ kind, text }: Block, part: Entity, keys: readonly Entity[]): Layer {
   return kind === 'message'
-    ? { form: 'inline', armor: text, part, beside: [] }
-    : { form: 'cleartext-signed', text, part, beside: [] };
+    ? { form: 'inline', armor: text, part, beside: [], keys }
+    : { form: 'cleartext-signed', text, part, beside: [], keys };
 }

@@ -1,5 +1,6 @@
 import type { Instant } from '../clock.ts';
 import { armorHeader } from '../mail/armor.ts';
+import { plainOctets } from '../mail/enclosed.ts';
 import { type Layer, recognise } from '../mail/encrypted.ts';
 import { type Entity, parseEntity } from '../mail/message.ts';
 import { entity, filePart, textPart, typeOfFile } from '../mail/outgoing.ts';
@@ -7,6 +8,7 @@ import { contentOf, type Payload } from '../mail/protected.ts';
 import { charsetOf, looksLikeEntity, looksLikeMime } from '../mail/text.ts';
 import { type Reason, Refusal } from '../refusal.ts';
 import { readCleartext } from './cleartext.ts';
+import { isNothingBut } from './lone-data.ts';
 import { openMessage } from './message.ts';
 import { offeredIn } from './offered.ts';
 import {
@@ -25,10 +27,10 @@ import {
 export type Form = Exclude<Layer['form'], 's-mime'> | 'encapsulated';
 
 /**
- * `unprotected-text`: text or parts stood beside the encrypted or signed whole, and are in `aside`.
+ * `unprotected-text`: text or parts stood beside the encrypted or signed whole, and are in `aside`. `unprotected-key`: certificates did.
  * `protected-in-parts`: parts of the mail were encrypted or signed each by itself. `part-not-opened`: one of them could not be opened.
  */
-export type Warning = 'unprotected-text' | 'protected-in-parts' | 'part-not-opened';
+export type Warning = 'unprotected-text' | 'unprotected-key' | 'protected-in-parts' | 'part-not-opened';
 
 /** signed inside encrypted inside signed, and one more: what goes deeper is not mail that people send. */
 const DEEPEST = 4;
@@ -52,6 +54,8 @@ export interface Opening {
   /** The payload as its signer signed it. */
   signedAs: SignedEntity | null;
   aside: Uint8Array[];
+  /** Certificates that stood there, and nothing else: entities. They say nothing that could be taken for his words who signed. */
+  keys: readonly Uint8Array[];
   warnings: Set<Warning>;
 }
 
@@ -77,6 +81,7 @@ export function opening(content: Entity, root: boolean): Opening {
     statements: [],
     signedAs: null,
     aside: [],
+    keys: [],
     warnings: new Set(),
   };
 }
@@ -90,7 +95,7 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
     // What looks like a message inside of an encrypted text is something that the text carries: a quotation, or one for somebody else.
     if (layer.form === 'inline' && state.encrypted) return;
     if (depth === DEEPEST) throw new Refusal('too-complex');
-    const before = { ...state, signatures: [...state.signatures], aside: [...state.aside] };
+    const before = { ...state, signatures: [...state.signatures], aside: [...state.aside], warnings: new Set(state.warnings) };
     try {
       await peel(layer, state, means);
     } catch (error) {
@@ -107,7 +112,9 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
 const DAMAGED: ReadonlySet<Reason> = new Set<Reason>(['cannot-open', 'malformed-mail']);
 
 async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: Opening, means: Means): Promise<void> {
-  if ('beside' in layer) putAside(state, layer.beside.map(contentOf), !state.encrypted);
+  const { alone, others } = 'keys' in layer ? keysAlone(layer.keys) : { alone: [], others: [] };
+  putAside(state, [...layer.beside, ...others].map(contentOf), !state.encrypted);
+  keepKeys(state, alone.map(contentOf));
   if (layer.form === 'pgp-mime') {
     const opened = await openMessage(layer.ciphertext, means);
     state.content = payloadOf(opened.data, layer.file);
@@ -137,6 +144,19 @@ export function putAside(state: Opening, entities: readonly Uint8Array[], inClea
   state.aside.push(...entities);
   state.warnings.add('unprotected-text');
   if (inClear) state.inClear = true;
+}
+
+/** Of files that begin as certificates, those that go on as something else are anybody's words. */
+function keysAlone(files: readonly Entity[]): { alone: Entity[]; others: Entity[] } {
+  const alone = files.filter((part) => isNothingBut('certificate', plainOctets(part)));
+  return { alone, others: files.filter((part) => !alone.includes(part)) };
+}
+
+/** It is no secret what a certificate says: it may come in clear where nothing else may. */
+export function keepKeys(state: Opening, keys: readonly Uint8Array[]): void {
+  if (keys.length === 0) return;
+  state.keys = [...state.keys, ...keys];
+  state.warnings.add('unprotected-key');
 }
 
 /** What was signed outside of an encryption says nothing of what is inside. */

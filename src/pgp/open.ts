@@ -43,7 +43,7 @@ export interface OpenedMail {
   form: Form;
   /** Some of what a reader sees came encrypted. */
   encrypted: boolean;
-  /** Nothing of it came in clear. */
+  /** Nothing of it came in clear, but for certificates. */
   allEncrypted: boolean;
   signatures: SignatureVerdict[];
   signer: Signer | null;
@@ -57,7 +57,10 @@ export interface OpenedMail {
   ciphertextDigest: string | null;
   /** What a reader should see: an entity with its structural fields only. */
   content: Uint8Array;
-  /** What stood beside it, unprotected: entities. It is nobody's, and must not be merged with the content (CVE-2017-17688). */
+  /**
+   * What stood beside it, unprotected: entities. It is nobody's, and must not be merged with the content (CVE-2017-17688). Certificates
+   * among it take nothing from who signed the content.
+   */
   aside: Uint8Array[];
   warnings: Warning[];
   /** The signer's own words as he signed them, where they are a MIME entity; only if they were asked for. */
@@ -107,7 +110,7 @@ function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
     ciphertextDigest: state.ciphertextDigest,
     messageId: fieldsNamed(mail, 'message-id')[0]?.value ?? null,
     content: inUtf8(parseEntity(contentOf(subject.isProtected ? withoutLegacyDisplay(state.content) : state.content))).raw,
-    aside: state.aside,
+    aside: [...state.aside, ...state.keys],
     warnings: [...state.warnings],
     enclosed: signer ? offerable(enclosedIn(state.content)) : [],
     offeredInside: offerable(inside),

@@ -8,7 +8,7 @@ import { contentOf } from '../mail/protected.ts';
 import { armorOf, isBlank, isText, partsOfText, readable } from '../mail/shown.ts';
 import { Refusal } from '../refusal.ts';
 import { readCleartext } from './cleartext.ts';
-import { cameEncrypted, type Means, type Opening, opening, peelAll, putAside, textEntity } from './layers.ts';
+import { cameEncrypted, keepKeys, type Means, type Opening, opening, peelAll, putAside, textEntity } from './layers.ts';
 import { openMessage } from './message.ts';
 import { offeredIn } from './offered.ts';
 import { ofCleartext, ofMessage, refuseChanged, type SignatureVerdict, verify } from './verify.ts';
@@ -122,6 +122,7 @@ function merge(state: Opening, inner: Opening): void {
   if (inner.inClear || !inner.encrypted) state.inClear = true;
   state.signatures.push(...inner.signatures);
   putAside(state, inner.aside, inner.inClear);
+  keepKeys(state, inner.keys);
 }
 
 async function openChildren(part: Entity, walk: Walk): Promise<Replacement> {

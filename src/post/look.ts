@@ -1,5 +1,5 @@
 import { sha256 } from '../embargo/bundle.ts';
-import { holdsKey, holdsSignature } from '../mail/enclosed.ts';
+import { plainOctets } from '../mail/enclosed.ts';
 import { everyMediaType } from '../mail/media-type.ts';
 import {
   carriedMail,
@@ -14,6 +14,7 @@ import {
   parseEntity,
   parseMessage,
 } from '../mail/message.ts';
+import { isNothingBut } from '../pgp/lone-data.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
 import { Refusal, UNREADABLE } from '../refusal.ts';
@@ -214,5 +215,7 @@ const PLAIN = new Set(['application/pgp-keys', 'application/pgp-signature', 'app
 function isAddedByClient(part: Entity, names: readonly string[], types: readonly string[]): boolean {
   const usual = names.every((name) => /\.(asc|sig|pgp|gpg|key|pub)$/i.test(name));
   const plain = types.length === 1 && PLAIN.has(part.mediaType);
-  return usual && plain && (part.mediaType === 'application/pgp-signature' ? holdsSignature(part) : holdsKey(part));
+  const kind = part.mediaType === 'application/pgp-signature' ? 'signature' : 'certificate';
+  // What stands behind the key or the signature is another file to whoever reads on.
+  return usual && plain && part.parts.length === 0 && isNothingBut(kind, plainOctets(part));
 }

@@ -734,11 +734,54 @@ describe('what an encrypted mail carries', () => {
   });
 });
 
-it('an inline mail with its writer’s certificate beside it is credited whole', async () => {
-  const opened = await open(
-    mail(...mixed(text(await encrypt('the text')), file('rae.asc', Buffer.from(rae.public), 'application/pgp-keys'))),
-  );
-  expect(opened).toMatchObject({ form: 'inline', signer: { fingerprint: rae.fingerprint }, offered: [expect.anything()] });
+describe('certificates beside a text that is encrypted or signed inline', () => {
+  const keys = (data: string | Uint8Array, type = 'application/pgp-keys') => file('keys.asc', Buffer.from(data), type);
+  const clearsigned = async () =>
+    openpgp.sign({
+      message: await openpgp.createCleartextMessage({ text: 'the text' }),
+      signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }),
+      date: new Date(AT),
+    });
+  const utf16 = Buffer.from(`\ufeff${rae.public}`, 'utf16le');
+
+  it.each<[string, string[]]>([
+    ['its writer’s', keys(rae.public)],
+    ['somebody else’s', keys(eve.public)],
+    ['in octets, under no type', keys(known.data, 'application/octet-stream')],
+    ['in UTF-16', keys(utf16)],
+    ['several, in a block each', keys(`${eve.public}\n\n${rae.public}`)],
+  ])('%s: told of, carried on as they came, and the text is credited whole', async (_, part) => {
+    for (const words of [await encrypt('the text'), await clearsigned()]) {
+      const opened = await open(mail(...mixed(text(words), part)));
+      expect(opened).toMatchObject({ signer: { fingerprint: rae.fingerprint }, warnings: ['unprotected-key'] });
+      expect([opened.allEncrypted, opened.offered.length > 0, opened.enclosed]).toEqual([opened.encrypted, true, []]);
+      expect(seen(opened)).toEqual({ text: expect.stringMatching(/^the text\s*$/), files: [] });
+      expect(opened.aside.map((one) => Buffer.from(one).toString())).toEqual([crlf(part.join('\n'))]);
+    }
+  });
+
+  const armored = armorCertificate(known.data);
+  const literal = Buffer.from(packet(11, Buffer.from('b\0\0\0\0\0Pay me.')));
+  it.each<[string, string | Uint8Array]>([
+    ['words behind it', `${armored}\nPay me.`],
+    ['words between two of them', `${armored}\nPay me.\n${armored}`],
+    ['words in its armor', armored.replace('\n\n', '\n\nPay me.\n')],
+    ['an armor that does not end', armored.replace('-----END', 'Pay me.')],
+    ['other data behind it', Buffer.concat([known.data, literal])],
+    ['other octets behind it', Buffer.concat([known.data, Buffer.from('Pay me.')])],
+  ])('with %s: kept whole, and nobody is credited with it', async (_, data) => {
+    const part = keys(data, 'application/octet-stream');
+    const opened = await open(mail(...mixed(text(await encrypt('the text')), part)));
+    expect(opened).toMatchObject({ signer: null, allEncrypted: false, warnings: ['unprotected-text'] });
+    expect(opened.aside.map((one) => Buffer.from(one).toString())).toEqual([crlf(part.join('\n'))]);
+  });
+
+  it('in a part that is encrypted by itself: told of there too', async () => {
+    const part = mixed(text(await clearsigned()), keys(eve.public)).map((line) => line.replace(/^--m|(?<=boundary=)m/, '$&n'));
+    const opened = await open(mail(...mixed(text('hi'), pgpMime(await encrypt(crlf(part.join('\n')))))));
+    expect(opened.warnings).toContain('unprotected-key');
+    expect(Buffer.concat(opened.aside).toString()).toContain('keys.asc');
+  });
 });
 
 describe('protected header fields', () => {

@@ -274,15 +274,20 @@ oneEngine((engine) => {
     ['Content-Type: application/pgp-signature; name=signature.asc', '', signature],
   ];
 
-  test.each([
-    ['are no files of that kind', true, true, 'taken'],
-    ['are, where the key is none', false, true, 'refused: file-not-allowed'],
-    ['are, where the signature is none', true, false, 'refused: file-not-allowed'],
-  ])('the keys and signatures that clients add %s', async (_, isKey, isSignature, outcome) => {
+  const signature = (behind: string) =>
+    `-----BEGIN PGP SIGNATURE-----\r\n\r\n${Buffer.of(0x88, 1, 4).toString('base64')}\r\n-----END PGP SIGNATURE-----\r\n${behind}`;
+  const key = (behind: string) => `${house.members[0].public}${behind}`.replaceAll(/\r?\n/g, '\r\n');
+
+  test.each<[string, () => string[][], string]>([
+    ['are no files of that kind', () => added(key(''), signature('')), 'taken'],
+    ['are, where the key is none', () => added('MZ\x90', signature('')), 'refused: file-not-allowed'],
+    ['are, where words follow the key', () => added(key('MZ'), signature('')), 'refused: file-not-allowed'],
+    ['are, where the key merely begins as one', () => added('\x99MZ', signature('')), 'refused: file-not-allowed'],
+    ['are, where the signature is none', () => added(key(''), 'MZ\x90'), 'refused: file-not-allowed'],
+    ['are, where words follow the signature', () => added(key(''), signature('MZ')), 'refused: file-not-allowed'],
+  ])('the keys and signatures that clients add %s', async (_, files, outcome) => {
     await restrict('*.patch');
-    const key = isKey ? house.members[0].public.replaceAll('\n', '\r\n') : 'MZ\x90';
-    const signature = isSignature ? '-----BEGIN PGP SIGNATURE-----\r\n\r\nx' : 'MZ\x90';
-    const raw = mailOf(...head('rita@example.org'), ...multipart('mixed', text('see'), ...added(key, signature)));
+    const raw = mailOf(...head('rita@example.org'), ...multipart('mixed', text('see'), ...files()));
     expect(await outcomeOf(arrive(house, raw))).toBe(outcome);
   });
 
