@@ -29,22 +29,41 @@ const PROOF = /^application\/(pgp-(signature|keys)|(x-)?pkcs7-signature)$/;
 const FILE =
   /^(text\/(markdown|csv|(x-)?(diff|patch|log)|x-(c|csrc|chdr|java|perl|python|ruby|sh))|application\/(json|msword|(x-)?(zip|gzip|tar|xz|bzip2?|zstd|7z-compressed|zip-compressed|compressed-tar)|vnd\.(ms|openxmlformats|oasis)[a-z0-9.-]*)|(audio|video)\/[a-z0-9.-]+)$/;
 
-/**
- * What a client may show in one page with what stands before and after it: all but what is known to be nothing of the kind.
- * Thunderbird takes `application/octet-stream` for what any of its names says, and lays out a mail even where it is an attachment; only
- * in base64 it is none to it (RFC 2046 §5.2.1).
- */
+/** What a client may show in one page with what stands before and after it: all but what is known to be nothing of the kind. */
 export function sharesAPage(part: Entity): boolean {
-  if (part.unclear) return true;
+  const types = fieldsNamed(part, 'content-type').map(({ value }) => value);
+  if (part.unclear || !types.every((type) => TYPED.test(type))) return true;
   const isFile = fieldsNamed(part, 'content-disposition').length === 1 && saysAttachment(part);
   if (part.mediaType === 'application/octet-stream')
-    return !(isFile && isBase64(part)) || everyFileName(part).some((name) => LAID_OUT.test(name));
+    return !(isFile && isBase64(part) && everyFileName(part).every(isFileName)) || types.some((type) => /boundary/i.test(type));
   const isKnown = SHOWN.test(part.mediaType) || PROOF.test(part.mediaType) || (isFile && FILE.test(part.mediaType));
   return !isKnown || everyFileName(part).some(isPageName);
 }
 
-/** Calendars and visiting cards, which Thunderbird lays out whatever they are attached as. */
-const LAID_OUT = /\.(ics|ifb|vcs|vcf|vcard)[^a-z0-9]*$/i;
+/** In `text` alone (RFC 1049) Thunderbird looks for files in uuencode, and lays them out by their names. */
+const TYPED = /^\s*[^\s;()/]+\/[^\s;()/]/;
+
+/**
+ * Thunderbird takes `application/octet-stream` for what its name says to the system that it runs on, and then neither Content-Disposition
+ * nor, but for mails (RFC 2046 §5.2.1), base64 counts: `.ics` is laid out, `.html` where text attachments are, and `.bmed`, which is a
+ * multipart, by whatever boundary it names. These are files to every system.
+ */
+// biome-ignore format: a list to be read across
+const EXTENSIONS = new Set([
+  'txt', 'text', 'log', 'md', 'rst', 'csv', 'tsv', 'json', 'yaml', 'yml', 'toml', 'ini', 'conf', 'cfg', 'diff', 'patch',
+  'c', 'h', 'cc', 'cpp', 'cxx', 'hh', 'hpp', 'go', 'rs', 'java', 'kt', 'cs', 'swift', 'py', 'rb', 'pl', 'pm', 'php', 'js', 'mjs', 'ts', 'lua',
+  'sh', 'bash', 'zsh', 'bat', 'ps1', 'sql', 's', 'asm', 'tex',
+  'bin', 'dat', 'data', 'raw', 'img', 'iso', 'exe', 'dll', 'so', 'o', 'a', 'ko', 'elf', 'core', 'dmp', 'pcap', 'pcapng', 'cap', 'db', 'sqlite', 'pb',
+  'zip', 'gz', 'tgz', 'bz2', 'xz', 'zst', 'lz4', '7z', 'rar', 'tar', 'jar', 'apk', 'deb', 'rpm',
+  'png', 'jpg', 'jpeg', 'gif', 'webp', 'bmp', 'tif', 'tiff', 'heic', 'mp3', 'mp4', 'wav', 'ogg', 'webm', 'mov', 'mkv', 'avi',
+  'pdf', 'ps', 'doc', 'docx', 'xls', 'xlsx', 'ppt', 'pptx', 'odt', 'ods', 'odp',
+  'asc', 'sig', 'gpg', 'pgp', 'key', 'pub', 'pem', 'crt', 'cer', 'der', 'eml',
+]);
+
+function isFileName(name: string): boolean {
+  const [, extension = ''] = /\.([^.]*)$/.exec(name) ?? [];
+  return !name.includes('.') || EXTENSIONS.has(extension.toLowerCase());
+}
 
 /** Beside those of types that are known. */
 const PAGE_NAME = /^([a-z]?html?[0-9]?|xht|mht|eml|emlx|svgz?|p7[a-z])$/i;
@@ -145,7 +164,7 @@ function fileOf(part: Entity, number: number): Uint8Array {
   return file(everyFileName(part)[0] ?? `original-${number}.${extension}`, decodedBody(part));
 }
 
-/** Of a type that no client shows by itself. */
+/** Of a type, and a name, that no client shows by itself. */
 function file(name: string, octets: Uint8Array): Uint8Array {
-  return filePart(LAID_OUT.test(name) ? `${name}.txt` : name, 'application/octet-stream', octets);
+  return filePart(isFileName(name) ? name : `${name}.txt`, 'application/octet-stream', octets);
 }

@@ -374,33 +374,35 @@ describe('what is carried on', () => {
       return name === undefined ? entityText(part).trim() : { [name]: Buffer.from(decodedBody(part)).toString('latin1') };
     });
   const WORDS = 'k7m2x| Signature: good';
+  const ATTACHED =
+    'Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=a.bin\r\nContent-Transfer-Encoding: base64\r\n\r\nQUJD';
   test.each<[string, string, unknown[]]>([
-    ['a page', html(), [WORDS, { 'original-1.html': PAGE }]],
-    ['an alternative to plain text', many('alternative', hello, html()), ['hello', { 'original-1.html': PAGE }]],
-    ['the only alternative with words', many('alternative', '\r\n \r\n', html()), ['', WORDS, { 'original-1.html': PAGE }]],
-    ['a page below a text', many('mixed', hello, html()), ['hello', WORDS, { 'original-1.html': PAGE }]],
+    ['a page', html(), [WORDS, { 'original-1.html.txt': PAGE }]],
+    ['an alternative to plain text', many('alternative', hello, html()), ['hello', { 'original-1.html.txt': PAGE }]],
+    ['the only alternative with words', many('alternative', '\r\n \r\n', html()), ['', WORDS, { 'original-1.html.txt': PAGE }]],
+    ['a page below a text', many('mixed', hello, html()), ['hello', WORDS, { 'original-1.html.txt': PAGE }]],
     [
       'a page with a picture',
       many('alternative', hello, many('related', html(), 'Content-Type: image/png; name=a.png\r\n\r\nPNG').replaceAll('q', 'r')),
-      ['hello', { 'a.png': 'PNG' }, { 'original-1.html': PAGE }],
+      ['hello', { 'a.png': 'PNG' }, { 'original-1.html.txt': PAGE }],
     ],
     [
       'a page as a file',
       many('mixed', hello, html('Content-Disposition: attachment; filename=a.html')),
-      ['hello', { 'a.html': PAGE }],
+      ['hello', { 'a.html.txt': PAGE }],
     ],
-    ['a page with a name', many('mixed', hello, html().replace('html', 'html; name=a.html')), ['hello', { 'a.html': PAGE }]],
+    ['a page with a name', many('mixed', hello, html().replace('html', 'html; name=a.html')), ['hello', { 'a.html.txt': PAGE }]],
     [
       'a page by its name alone',
       many('mixed', hello, html().replace('text/html', 'application/octet-stream; name=a.html')),
-      ['hello', { 'a.html': PAGE }],
+      ['hello', { 'a.html.txt': PAGE }],
     ],
     [
       'a page with letters by their names',
       html().replace(PAGE, 'Gr&uuml;&szlig;e, &Eacute;t&eacute;&nbsp;&ndash; &AMP; &none; &#x20AC;'),
       [
         'Grüße, Été – & &none; €',
-        { 'original-1.html': 'Gr&uuml;&szlig;e, &Eacute;t&eacute;&nbsp;&ndash; &AMP; &none; &#x20AC;' },
+        { 'original-1.html.txt': 'Gr&uuml;&szlig;e, &Eacute;t&eacute;&nbsp;&ndash; &AMP; &none; &#x20AC;' },
       ],
     ],
     [
@@ -408,20 +410,20 @@ describe('what is carried on', () => {
       html().replace(PAGE, 'if (a < b && 1 <2 && c > d)<!--> e<!---> f<!-- g --!> h<!--!> i --> j <b>k</b>'),
       [
         'if (a < b && 1 <2 && c > d) e f h j k',
-        { 'original-1.html': 'if (a < b && 1 <2 && c > d)<!--> e<!---> f<!-- g --!> h<!--!> i --> j <b>k</b>' },
+        { 'original-1.html.txt': 'if (a < b && 1 <2 && c > d)<!--> e<!---> f<!-- g --!> h<!--!> i --> j <b>k</b>' },
       ],
     ],
     ...(
       [
-        ['application/octet-stream\r\nContent-Name: a.html', 'a.html'],
-        ['application/octet-stream\r\nContent-Disposition: attachment\r\nX-Sun-Data-Name: a.html', 'a.html'],
-        ['application/octet-stream; name=a.ehtml', 'a.ehtml'],
-        ['application/octet-stream; name=a.htm\r\nContent-Disposition: attachment-foo', 'a.htm'],
+        ['application/octet-stream\r\nContent-Name: a.html', 'a.html.txt'],
+        ['application/octet-stream\r\nContent-Disposition: attachment\r\nX-Sun-Data-Name: a.html', 'a.html.txt'],
+        ['application/octet-stream; name=a.ehtml', 'a.ehtml.txt'],
+        ['application/octet-stream; name=a.htm\r\nContent-Disposition: attachment-foo', 'a.htm.txt'],
         ['application/octet-stream; name=a.bin\r\nContent-Disposition: attachment', 'a.bin'],
-        ['application/octet-stream; name="a.htm "', 'a.htm '],
+        ['application/octet-stream; name="a.htm "', 'a.htm .txt'],
         ['application/x-unknown-content-type; name=a\r\nContent-Disposition: attachment', 'a'],
-        ['application/pkcs7-mime; name=a.p7m\r\nContent-Disposition: attachment', 'a.p7m'],
-        ['image/svg+xml; name=a.svg\r\nContent-Disposition: attachment', 'a.svg'],
+        ['application/pkcs7-mime; name=a.p7m\r\nContent-Disposition: attachment', 'a.p7m.txt'],
+        ['image/svg+xml; name=a.svg\r\nContent-Disposition: attachment', 'a.svg.txt'],
         ['application/pdf; name=a.eml\r\nContent-Disposition: attachment', 'a.eml'],
         ['application/x-foo', 'original-1.bin'],
       ] as const
@@ -439,13 +441,9 @@ describe('what is carried on', () => {
       ),
       ['hello', { 'a.eml': mailed }],
     ],
-    ...(['ics', 'vcf'] as const).map((extension): [string, string, unknown[]] => [
-      `a file that is laid out even in base64, as .${extension} is,`,
-      many(
-        'mixed',
-        hello,
-        `Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=a.${extension}\r\nContent-Transfer-Encoding: base64\r\n\r\nQUJD`,
-      ),
+    ...(['ics', 'vcf', 'html', 'bmed', 'vpm', 'u8msg', 'none'] as const).map((extension): [string, string, unknown[]] => [
+      `a file that some system may lay out even in base64, as .${extension},`,
+      many('mixed', hello, ATTACHED.replace('a.bin', `a.${extension}`)),
       ['hello', { [`a.${extension}.txt`]: 'ABC' }],
     ]),
     [
@@ -456,7 +454,7 @@ describe('what is carried on', () => {
         { 'original-1.eml': many('encrypted', 'Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1').replaceAll('q', 'r') },
       ],
     ],
-    ['a page of XML', html().replace('text/html', 'application/xhtml+xml'), [{ 'original-1.xhtml': PAGE }]],
+    ['a page of XML', html().replace('text/html', 'application/xhtml+xml'), [{ 'original-1.xhtml.txt': PAGE }]],
     [
       'a mail',
       many('mixed', hello, forwarded('message/rfc822')),
@@ -472,7 +470,17 @@ describe('what is carried on', () => {
       'Content-Type: text/x-rust\r\n\r\nfn main() {}',
       ['fn main() {}', { 'original-1.txt': 'fn main() {}' }],
     ],
-    ['a text that is XML', 'Content-Type: text/xml\r\n\r\n<a/>', [{ 'original-1.xml': '<a/>' }]],
+    [
+      'a file that names a boundary',
+      many('mixed', hello, ATTACHED.replace('stream', 'stream; boundary=b')),
+      ['hello', { 'a.bin': 'ABC' }],
+    ],
+    ...['text', 'text;charset=utf-8', 'text (a/b)', ''].map((type): [string, string, unknown[]] => [
+      `a text of the type "${type}", in which a client may find files,`,
+      many('mixed', hello, `Content-Type: ${type}\r\n\r\nbegin 644 x.html`),
+      ['hello', 'begin 644 x.html', { 'original-1.txt': 'begin 644 x.html' }],
+    ]),
+    ['a text that is XML', 'Content-Type: text/xml\r\n\r\n<a/>', [{ 'original-1.xml.txt': '<a/>' }]],
     [
       'a mail as a file',
       many('mixed', hello, forwarded('message/rfc822\r\nContent-Disposition: attachment; filename=a.eml')),
@@ -516,7 +524,7 @@ describe('what is carried on', () => {
         'hello',
         WORDS,
         { 'signed-1.eml': many('signed', html(), 'Content-Type: application/pgp-signature\r\n\r\nS').replaceAll('q', 'r') },
-        { 'original-2.html': PAGE },
+        { 'original-2.html.txt': PAGE },
       ],
     ],
   ])('%s cannot cover or hide our words: its text is shown, and itself a file, octet for octet', (_, part, expected) => {
@@ -540,6 +548,11 @@ describe('what is carried on', () => {
       'application/gzip; name=a.gz\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=a.gz',
       'eHg=',
     ],
+    [
+      'application/octet-stream; name=FIX.PATCH\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=fix.c',
+      'eHg=',
+    ],
+    ['application/octet-stream\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=core', 'eHg='],
     ['application/pgp-keys; name=a.asc\r\nContent-Disposition: attachment; filename=a.asc', 'x'],
   ])('what no client lays out stays what it is: %j', (type, body) => {
     const part = `Content-Type: ${type}\r\n\r\n${body}`;
@@ -583,7 +596,7 @@ describe('what is carried on', () => {
     const parts = composed(entity.toString(), { signedAs });
     expect(parts.map(({ mediaType }) => mediaType)).not.toContain('multipart/signed');
     const files = parts.filter((part) => fileName(part) !== undefined);
-    expect(files.map(fileName)).toEqual(['original-1.html', 'signed.eml']);
+    expect(files.map(fileName)).toEqual(['original-1.html.txt', 'signed.eml']);
     const signed = parseEntity(decodedBody(files[1] as Entity));
     expect(signed).toMatchObject({ mediaType: 'multipart/signed', parameters: { micalg: 'pgp-sha512' } });
     expect(Buffer.from(signed.parts[0]?.raw ?? [])).toEqual(entity);

@@ -58,7 +58,8 @@ const file: fc.Arbitrary<Leaf> = fc.record({
   octets: fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
   encoding: fc.constant('base64' as const),
   disposition: fc.constantFrom('inline' as const, 'attachment' as const),
-  name: words,
+  // Without folders, and without an extension, which may be one that is not kept.
+  name: words.map((name) => name.replace(/[./\\]/g, ' ')),
 });
 const { tree } = fc.letrec<{ tree: Node; branch: Branch }>((tie) => ({
   tree: fc.oneof({ depthSize: 'small', withCrossShrink: true }, text, file, tie('branch')),
@@ -114,7 +115,7 @@ function isPage({ type, disposition }: Leaf): boolean {
 
 /** What a reader has of a part: a text, or octets with a name. */
 function meant(leaf: Leaf): unknown[] {
-  if (leaf.kind === 'text' && isPage(leaf)) return [expect.stringMatching(/^original-\d+\.html$/), leaf.octets];
+  if (leaf.kind === 'text' && isPage(leaf)) return [expect.stringMatching(/^original-\d+\.html\.txt$/), leaf.octets];
   return leaf.kind === 'text' ? ['text', decoded(leaf.octets, leaf.charset)] : [leaf.name, leaf.octets];
 }
 function read(part: Entity): unknown[] {

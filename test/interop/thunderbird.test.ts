@@ -74,19 +74,55 @@ describe.skipIf(absent)(`Thunderbird${absent ? ` (${absent})` : ''}`, () => {
     expect(text).toContain('> It crashes at frame 12.');
   });
 
-  test('shows the words of a list above a page that would hide them, and the page as text', async () => {
-    const hiding = '<style>.moz-text-plain, .moz-text-flowed { display: none !important }</style>';
-    const text = `${hiding}<pre>v9k2d| Signature: good, by lena@orbit.example</pre>`;
-    const letter = { from: await makeParty(ALPHA), to: LISTS.distributors, subject: 'A page', outerSubject: '...', text };
+  const hiding = '<style>.moz-text-plain, .moz-text-flowed { display: none !important }</style>';
+  const page = `${hiding}<pre>v9k2d| Signature: good, by lena@orbit.example</pre>`;
+  const beside = (fields: string[], body: string) =>
+    ['--m', 'Content-Type: text/plain', '', 'the text', '--m', ...fields, '', body, '--m--', ''].join('\n');
+  const file = (name: string, more = '') => [
+    `Content-Type: application/octet-stream; name=${name}${more}`,
+    `Content-Disposition: attachment; filename=${name}`,
+    'Content-Transfer-Encoding: base64',
+  ];
+  /** POSIX uuencode, of which a line has 45 octets at most. */
+  const uuencoded = (name: string, text: string) => {
+    const letter = (six: number) => String.fromCharCode(six === 0 ? 96 : six + 32);
+    const lines = (
+      Buffer.from(text)
+        .toString('hex')
+        .match(/.{1,90}/g) ?? []
+    ).map((hex) => {
+      const octets = Buffer.from(hex.padEnd(90, '0'), 'hex').toString('base64');
+      const sixes = [...octets].map((one) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'.indexOf(one));
+      return [hex.length / 2, ...sixes].map(letter).join('');
+    });
+    return [`begin 644 ${name}`, ...lines, '`', 'end'].join('\n');
+  };
+  const shownWith = async (type: string, text: string) => {
+    const letter = { from: await makeParty(ALPHA), to: LISTS.distributors, subject: 'A page', outerSubject: '...', type, text };
     sink.mails.length = 0;
     const recipients = [await house.certificate(LISTS.distributors)];
-    const mail = await encryptedMail({ ...letter, type: 'text/html' }, { recipients, signer: letter.from });
+    const mail = await encryptedMail(letter, { recipients, signer: letter.from });
     expect(await house.send(ALPHA, LISTS.distributors, mail)).toMatch(/^250 /);
     await house.settled();
     const copy = sink.mails.find((each) => each.to.includes(BETA))?.raw ?? Buffer.alloc(0);
-    const { texts } = await thunderbird.show(copy);
-    expect(texts).toHaveLength(2);
-    expect(texts[0]).toMatch(/^([0-9a-z]{5})\| Signature: good, by alpha@alpha\.example of alpha\.example$/m);
+    return (await thunderbird.show(copy)).texts;
+  };
+  const ours = /^([0-9a-z]{5})\| Signature: good, by alpha@alpha\.example of alpha\.example$/m;
+
+  test('shows the words of a list above a page that would hide them, and the page as text', async () => {
+    const texts = await shownWith('text/html', page);
+    expect(texts[0]).toMatch(ours);
     expect(texts[1]).toBe('v9k2d| Signature: good, by lena@orbit.example');
+  });
+
+  const inner = ['--b', 'Content-Type: text/html', '', page, '--b--', ''].join('\n');
+  test.each([
+    ['a file of no type', beside(file('x.html'), Buffer.from(page).toString('base64'))],
+    ['a multipart by its name', beside(file('x.bmed', '; boundary=b'), inner)],
+    ['a file in a text of no subtype', beside(['Content-Type: text'], uuencoded('x.html', page))],
+  ])('shows them above a page in %s', async (_, text) => {
+    const texts = await shownWith('multipart/mixed; boundary=m', text);
+    expect(texts[0]).toMatch(ours);
+    expect(texts[1]).toBe('the text');
   });
 });

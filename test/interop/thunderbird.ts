@@ -41,6 +41,8 @@ const STEP = 250;
 const PREFERENCES = {
   'app.donation.eoy.version.viewed': 999,
   'app.update.enabled': false,
+  // Not so by default; older ones, and SeaMonkey, do it.
+  'mail.inline_attachments.text': true,
   'datareporting.policy.dataSubmissionEnabled': false,
   'mail.accounthub.enabled': false,
   'mail.provider.suppress_dialog_on_startup': true,

@@ -26,19 +26,19 @@ oneEngine(({ open }) => {
     pgpMime(await encrypted(house, mailOf(...lines), LISTS.security, by));
   type Way = [string, () => Promise<string[]>, boolean, string[]];
   const ways: Way[] = [
-    ['in clear', async () => page(), false, ['original-1.html']],
-    ['encrypted', () => sealed(page()), false, ['original-1.html']],
-    ['signed and encrypted', () => sealed(page(), house.members[0]), true, ['original-1.html', 'signed.eml']],
+    ['in clear', async () => page(), false, ['original-1.html.txt']],
+    ['encrypted', () => sealed(page()), false, ['original-1.html.txt']],
+    ['signed and encrypted', () => sealed(page(), house.members[0]), true, ['original-1.html.txt', 'signed.eml']],
     [
       'signed, then encrypted',
       async () => sealed(await signed(house, page(), house.members[0])),
       true,
-      ['original-1.html', 'signed.eml'],
+      ['original-1.html.txt', 'signed.eml'],
     ],
     ...[
       ['mail.eml', 'Content-Disposition: attachment; filename=mail.eml'],
-      ['a.html', 'Content-Name: a.html'],
-      ['a.html', 'Content-Disposition: attachment-x', 'X-Sun-Data-Name: a.html'],
+      ['a.html.txt', 'Content-Name: a.html'],
+      ['a.html.txt', 'Content-Disposition: attachment-x', 'X-Sun-Data-Name: a.html'],
     ].map(
       ([name = '', ...fields]): Way => [
         `in a file of no type, with ${fields.join(' and ')}`,
@@ -63,7 +63,7 @@ oneEngine(({ open }) => {
     expect(parts.filter(sharesAPage)).toEqual([]);
     expect(parts.map(fileName).filter((name) => name !== undefined)).toEqual(files);
     expect(blockOf(copy)).toMatch(isSigned ? /^\w{5}\| Signature: good, by alpha@/m : /^\w{5}\| Signature: none/m);
-    expect(wordsOf(copy)[1]?.trim()).toBe(files[0] === 'original-1.html' ? FORGED : 'see');
+    expect(wordsOf(copy)[1]?.trim()).toBe(files[0] === 'original-1.html.txt' ? FORGED : 'see');
     const [original, statement] = parts.filter((part) => fileName(part) !== undefined).map(decodedBody);
     expect(Buffer.from(original ?? []).toString()).toContain(PAGE);
     if (statement) expect(Buffer.from(parseEntity(statement).parts[0]?.raw ?? []).toString()).toContain(PAGE);
