@@ -1,6 +1,6 @@
 import { parseMailboxes } from './address.ts';
 import type { Field } from './media-type.ts';
-import { type Entity, fieldsNamed, fieldText } from './message.ts';
+import { carriedMail, type Entity, fieldsNamed, fieldText, holdsMail } from './message.ts';
 
 /** Fields that describe the payload itself and are never "protected" (RFC 9788 §1.1.1). */
 const STRUCTURAL = /^(content-|mime-version$)/i;
@@ -9,18 +9,34 @@ const STRUCTURAL = /^(content-|mime-version$)/i;
 export interface Payload {
   entity: Entity;
   encrypted: boolean;
+  /** It is the whole mail, which that root carried (`wrappedMail`). */
+  wrapped?: true;
+}
+
+/**
+ * The mail that the root of a payload carries to protect its fields (RFC 8551 §3.1, and the drafts of RFC 9788 up to
+ * draft-ietf-lamps-header-protection-07); undefined where it carries none. What does not say that it was not forwarded may be
+ * somebody's forward of a mail that was written to others: RFC 9788 §4.10.2 would guess, and nothing is guessed here.
+ */
+export function wrappedMail(root: Entity): Entity | undefined {
+  const { hp, forwarded } = root.parameters;
+  const isWrapped = holdsMail(root) && hp === undefined && /^no$/i.test(forwarded ?? '');
+  return isWrapped ? carriedMail(root) : undefined;
 }
 
 /** How a payload says that it carries header fields of the mail. */
 type Scheme =
   /** RFC 9788 §2.1.1. */
   | 'hp'
+  /** By being the whole mail. */
+  | 'wrapped'
   /** draft-autocrypt-lamps-protected-headers: `protected-headers="v1"`. */
   | 'draft'
   /** Not at all, as mutt did at first: a Subject at the root of what was encrypted has no other meaning. */
   | 'bare';
 
-function schemeOf({ entity, encrypted }: Payload): Scheme | null {
+function schemeOf({ entity, encrypted, wrapped }: Payload): Scheme | null {
+  if (wrapped) return 'wrapped';
   const { hp, 'protected-headers': draft } = entity.parameters;
   if (hp === 'cipher' || hp === 'clear') return 'hp';
   if (draft !== undefined) return 'draft';

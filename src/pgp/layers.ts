@@ -4,7 +4,7 @@ import { plainOctets } from '../mail/enclosed.ts';
 import { type Layer, recognise } from '../mail/encrypted.ts';
 import { type Entity, parseEntity } from '../mail/message.ts';
 import { entity, filePart, textPart, typeOfFile } from '../mail/outgoing.ts';
-import { contentOf, type Payload } from '../mail/protected.ts';
+import { contentOf, type Payload, wrappedMail } from '../mail/protected.ts';
 import { charsetOf, looksLikeEntity, looksLikeMime } from '../mail/text.ts';
 import { type Reason, Refusal } from '../refusal.ts';
 import { readCleartext } from './cleartext.ts';
@@ -138,6 +138,15 @@ async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: 
   }
 }
 
+/** The mail that a payload is wrapped around is what its reader is shown. No layer in it is taken off: those were around it. */
+export function unwrap(state: Opening): void {
+  const { payload } = state;
+  const mail = payload?.entity === state.content ? wrappedMail(state.content) : undefined;
+  if (!payload || !mail) return;
+  state.content = mail;
+  state.payload = { entity: mail, encrypted: payload.encrypted, wrapped: true };
+}
+
 /** Text or parts that stand next to what is protected. */
 export function putAside(state: Opening, entities: readonly Uint8Array[], inClear: boolean): void {
   if (entities.length === 0) return;
@@ -182,7 +191,7 @@ async function signed(
   { mail, at, lookup, offered: others }: Means,
   message: Verifiable,
 ): Promise<SignatureVerdict[]> {
-  const offered = [...others, ...offeredIn(state.content), ...offeredIn(mail)];
+  const offered = [...others, ...offeredIn(wrappedMail(state.content) ?? state.content), ...offeredIn(mail)];
   const verdicts = await verify(message, offered, lookup, at);
   for (const verdict of verdicts) verdict.coversWholeContent = state.root;
   state.signatures.push(...verdicts);

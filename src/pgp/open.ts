@@ -5,7 +5,7 @@ import { type Entity, fieldsNamed, parseEntity, parseMessage } from '../mail/mes
 import { contentOf, effectiveField, protectedAddresses, protectedField } from '../mail/protected.ts';
 import { inUtf8 } from '../mail/utf8.ts';
 import { keyIdsIn } from './certificate-bytes.ts';
-import { type Form, type Means, type Opening, opening, peelAll, type Warning } from './layers.ts';
+import { type Form, type Means, type Opening, opening, peelAll, unwrap, type Warning } from './layers.ts';
 import { enclosedIn, offerable, offeredIn } from './offered.ts';
 import { openParts } from './parts.ts';
 import type { Lookup, SignatureVerdict, SignedEntity } from './verify.ts';
@@ -88,6 +88,7 @@ export async function openMail(
   await peelAll(state, means);
   // What was encrypted as a whole is content, and whatever armor it carries is its writer's business.
   if (!state.encrypted) await openParts(state, means);
+  unwrap(state);
   return { ...describe(mail, state), signedAs: withSignature ? state.signedAs : null };
 }
 

@@ -797,6 +797,65 @@ describe('protected header fields', () => {
     expect(opened.signer?.addressedTo).toEqual(type === 'text/plain' ? [] : ['security@orbit.example']);
   });
 
+  const fields = ['From: rae@inside.example', 'To: <Security@Orbit.example>', 'Subject: inside'];
+  const wrapped = ['Content-Type: message/rfc822; forwarded=no', '', ...fields, ...text('the text')];
+
+  it.each<[string, () => Promise<string[]>]>([
+    ['encrypted and signed', async () => pgpMime(await encrypt(crlf(wrapped.join('\n'))))],
+    ['signed', () => signedMime(wrapped)],
+    [
+      'signed, and then encrypted',
+      async () => pgpMime(await encrypt(crlf((await signedMime(wrapped)).join('\n')), { by: null })),
+    ],
+    [
+      'with letters outside of ASCII (RFC 6532)',
+      () => signedMime(wrapped.map((line) => line.replace(/message.*/, 'message/global; forwarded="NO"'))),
+    ],
+  ])('of a whole mail that the payload carries, %s', async (_, compose) => {
+    const opened = await open(mail(...(await compose())));
+    expect(opened).toMatchObject({ subject: 'inside', subjectProtected: true, from: { address: 'rae@inside.example' } });
+    expect(opened.signer).toMatchObject({ fingerprint: rae.fingerprint, addressedTo: ['security@orbit.example'] });
+    expect(seen(opened)).toEqual({ text: expect.stringMatching(/^the text\s*$/), files: [] });
+  });
+
+  it('a key in the mail that the payload carries is found for its signature', async () => {
+    const inside = mixed(text('hi'), file('rae.asc', Buffer.from(rae.public), 'application/pgp-keys'));
+    const raw = mail(...pgpMime(await encrypt(crlf([...wrapped.slice(0, 5), ...inside].join('\n')))));
+    const opened = await openMail({ raw, secrets: [secret], at: AT }, async () => []);
+    expect(opened).toMatchObject({ signer: { fingerprint: rae.fingerprint }, enclosed: [expect.anything()] });
+  });
+
+  it.each<[string, string | null, string, () => Promise<string[]>]>([
+    [
+      'that may be forwarded',
+      rae.fingerprint,
+      'outside',
+      () => signedMime(wrapped.map((line) => line.replace('; forwarded=no', ''))),
+    ],
+    ['that was forwarded', rae.fingerprint, 'outside', () => signedMime(wrapped.map((line) => line.replace('=no', '=yes')))],
+    ['below the root', rae.fingerprint, 'outside', () => signedMime(mixed(text('see'), wrapped))],
+    ['that nobody signed', null, 'outside', async () => wrapped],
+    [
+      'under a signature that does not hold',
+      null,
+      'outside',
+      async () => (await signedMime(wrapped)).map((line) => line.replace('the text', 'x')),
+    ],
+    [
+      'that somebody else put around what was signed',
+      null,
+      'inside',
+      async () => {
+        const around = [...wrapped.slice(0, 5), ...(await signedMime(text('x')))];
+        return pgpMime(await encrypt(crlf(around.join('\n')), { by: null }));
+      },
+    ],
+  ])('a mail %s says nothing of whom its signer wrote to', async (_, signer, subject, compose) => {
+    const opened = await open(mail(...(await compose())));
+    expect([opened.signer?.fingerprint ?? null, opened.subject]).toEqual([signer, subject]);
+    expect(opened.signer?.addressedTo ?? []).toEqual([]);
+  });
+
   it.each<[string, () => Promise<Buffer>]>([
     ['in a mail that nobody encrypted or signed', async () => mail('Content-Type: text/plain; hp="clear"', '', 'x')],
     [
