@@ -92,7 +92,7 @@ export function dressed(list: Pick<List, 'subject_prefix' | 'footer'>, kind: Pos
 }
 
 /** The address that it comes from, and that an answer goes to. Of what is held, the team alone knows. */
-function voiceOf(list: Pick<List, 'address'>, { kind, state }: Pick<Post, 'kind' | 'state'>): string {
+export function voiceOf(list: Pick<List, 'address'>, { kind, state }: Pick<Post, 'kind' | 'state'>): string {
   const voice = state === 'held' ? 'owner' : kinds[kind].voice;
   return voice === null ? list.address : roleAddress(list.address, voice);
 }

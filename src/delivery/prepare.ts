@@ -17,7 +17,7 @@ import * as certificates from '../store/certificates.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import type { Case, Delivery, List, Post } from '../store/schema.ts';
-import { type Composed, listFields, listHeaders, personalHeaders } from './compose.ts';
+import { type Composed, listFields, listHeaders, personalHeaders, voiceOf } from './compose.ts';
 import { PRIORITY } from './copies.ts';
 import { INACTIVE, mayHave, OFF_LIST, OUTSIDE, onListOf } from './need-to-know.ts';
 
@@ -84,7 +84,7 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
   }
   const { list, post, composed, key } = opened;
   const fields = listFields(list, post, composed.subject, opened.case);
-  const headers = [...listHeaders(list, post.kind), autocrypt(list.address, key.certificate)];
+  const headers = [...listHeaders(list, post.kind), autocrypt(voiceOf(list, post), key.certificate)];
   const answers = await seal(
     seams,
     opened,
@@ -101,7 +101,7 @@ async function sealForReporter(seams: Seams, opened: Opened, copy: Delivery): Pr
   const { list, post, composed, key } = opened;
   const fields = { ...listFields(list, post, composed.subject, opened.case), to: copy.address };
   const [answer] = await seal(seams, opened, fields, [certificate.data]);
-  return toMail(fields, copy, [...personalHeaders(post.kind), autocrypt(list.address, key.certificate)], answer);
+  return toMail(fields, copy, [...personalHeaders(post.kind), autocrypt(voiceOf(list, post), key.certificate)], answer);
 }
 
 /** Signed once, then encrypted to each certificate alone. */
@@ -137,7 +137,7 @@ async function signInClear({ db, pgp, clock, keyring }: Seams, opened: Opened, c
   });
   const headers = [
     ...(toList ? listHeaders(list, post.kind) : personalHeaders(post.kind)),
-    autocrypt(list.address, key.certificate),
+    autocrypt(voiceOf(list, post), key.certificate),
   ];
   return { raw: signedMail(fields, copy.message_id, headers, payload, signature) };
 }

@@ -5,6 +5,7 @@ import { describe as describeCase } from '../../src/cases/describe.ts';
 import { DAY, SECOND } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { addPatch, schedule } from '../../src/embargo/schedule.ts';
+import { parseMailboxes } from '../../src/mail/address.ts';
 import {
   decodedBody,
   type Entity,
@@ -42,6 +43,24 @@ eachEngine((engine) => {
   const to = (sent: readonly Sent[], { address }: Party) => sent.find((mail) => mail.to === address)?.raw ?? Buffer.alloc(0);
   const opened = async (raw: Buffer, by: Party, list: string = LISTS.distributors) =>
     parseEntity((await openCopy(raw, by, listCertificate(house, list), house.clock.now())).entity);
+
+  test('whatever address of a list writes, its Autocrypt field is of that one: clients take no other', async () => {
+    const [alpha] = house.members;
+    const sealing = { recipients: [listCertificate(house, LISTS.distributors)], signer: alpha };
+    const role = (name: string) => LISTS.distributors.replace('@', `-${name}@`);
+    const write = async (address: string, raw: Promise<Buffer> | Buffer) =>
+      arrive(house, await raw, { to: address, sender: alpha.address });
+    const letter = (address: string) => letterOf(house, alpha, { to: address, text: 'help\n' });
+    await post();
+    await write(role('request'), encryptedMail(letter(role('request')), sealing));
+    await write(role('sendkey'), clearMail(letter(role('sendkey'))));
+    await house.db.updateTable('lists').set({ moderated: 1 }).where('address', '=', LISTS.distributors).execute();
+    await write(LISTS.distributors, encryptedMail({ ...letter(LISTS.distributors), text: 'another one' }, sealing));
+    const mails = (await outbox(house).drain()).map(({ raw }) => parseEntity(raw));
+    const wrote = mails.map((mail) => parseMailboxes(fieldText(mail, 'from') ?? '')[0]?.address ?? '');
+    expect(mails.map((mail) => /addr=([^;]*)/.exec(fieldText(mail, 'autocrypt') ?? '')?.[1])).toEqual(wrote);
+    expect(wrote).toEqual(expect.arrayContaining([LISTS.distributors, role('request'), role('owner')]));
+  });
 
   describe('a copy through a private list', () => {
     test('is sealed to one contact alone, signed by the list, and shows nothing of the others', async () => {
