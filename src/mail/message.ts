@@ -222,15 +222,20 @@ export function decodedBody(entity: Entity): Uint8Array {
     .replace(/;\s*$/, '')
     .trim()
     .toLowerCase();
-  if (encoding === 'base64') return fromBase64(entity.body);
-  if (encoding !== 'quoted-printable') return entity.body;
-  const octets = quotedBodies.get(entity) ?? decodeQuotedPrintable(entity.body);
-  quotedBodies.set(entity, octets);
+  const decode = DECODERS.get(encoding);
+  if (!decode) return entity.body;
+  const octets = decodedBodies.get(entity) ?? decode(entity.body);
+  decodedBodies.set(entity, octets);
   return octets;
 }
 
-/** Asked for several times, and slow: a second for 25 MiB. */
-const quotedBodies = new WeakMap<Entity, Uint8Array>();
+const DECODERS: ReadonlyMap<string, (body: Uint8Array) => Uint8Array> = new Map([
+  ['base64', fromBase64],
+  ['quoted-printable', decodeQuotedPrintable],
+]);
+
+/** Asked for several times, and slow: up to a second for 25 MiB. */
+const decodedBodies = new WeakMap<Entity, Uint8Array>();
 
 /** A text part's words. An unknown or broken charset never throws: UTF-8 if it is that, Windows-1252 otherwise. */
 export function entityText(entity: Entity): string {

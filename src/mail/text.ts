@@ -96,8 +96,8 @@ const utf7: Decoder = {
     let held: number | null = null;
     for (let at = 0; at < bytes.length; at++) {
       const octet = bytes[at] ?? 0;
-      const value = held === null ? undefined : BASE64[octet];
-      if (held !== null && value !== undefined) {
+      const value = held === null ? -1 : (BASE64[octet] ?? -1);
+      if (held !== null && value >= 0) {
         bits = ((bits & 0xffff) << 6) | value;
         held += 6;
         if (held < 16) continue;
