@@ -1,5 +1,5 @@
 import { record } from '../audit/record.ts';
-import { DAY } from '../clock.ts';
+import { DAY, type Instant, SECOND } from '../clock.ts';
 import { eachContact, handlersAmong, team } from '../delivery/copies.ts';
 import { insidersOf, mayKnow } from '../delivery/need-to-know.ts';
 import { send } from '../delivery/send.ts';
@@ -16,29 +16,44 @@ import * as lists from '../store/lists.ts';
 import type { Acknowledged } from '../store/schema.ts';
 import { alert } from './people.ts';
 
+/** Of how many dispatches it is noted, and how many are still to reach him, or did after he had signed. */
+export interface Noted {
+  noted: number;
+  missing: number;
+}
+
 /**
- * What a member says of all that he was sent of a case: that he has it, and perhaps what it is to him. Who says nothing is unacknowledged,
- * which is not the same as not affected. A problem is told to the team. Throws `not-found` for who was sent nothing, and may not know of it.
+ * What a member says of what he had of a case when he signed that: that he has it, and perhaps what it is to him. Who says nothing is
+ * unacknowledged, which is not the same as not affected; so is who has only what came before. A problem is told to the team, whatever he
+ * has. Throws `not-found` for who was sent nothing, and may not know of it.
  */
 export async function acknowledge(
   seams: Seams,
   { contact, member }: Pick<RosterCertificate, 'contact' | 'member'>,
   caseId: string,
-  status: Acknowledged,
-): Promise<void> {
+  { status, signedAt }: { status: Acknowledged; signedAt: Instant },
+): Promise<Noted> {
   const { db, clock } = seams;
   const knows = await mayKnow(db, caseId, member.id);
   const dispatches = !knows ? [] : await deliveries.dispatchesOf(db, caseId, contact.id);
   if (dispatches.length === 0) throw new Refusal('not-found', `You were sent no patches of ${caseId}`);
+  const had = dispatches.filter((copy) => hadBy(copy, signedAt)).map(({ postId }) => postId);
+  const missing = dispatches.filter((copy) => copy.state !== 'failed' && !hadBy(copy, signedAt)).length;
   const words = { caseId, organisation: member.organisation, address: contact.address };
   const told = status === 'problem' ? await alert(seams, caseId, problemReported(words)) : null;
   await db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
-    await acknowledgements.note(trx, dispatches, { contactId: contact.id, status, now: clock.now() });
+    await acknowledgements.note(trx, had, { contactId: contact.id, status, now: clock.now() });
     if (told) await send(trx, seams, told, eachContact(await handlersAmong(trx, caseId, await team(trx))));
-    const detail = { posts: dispatches, status };
+    const detail = { posts: had, status };
     await record(trx, seams, { action: 'case.acknowledge', subject: `case:${caseId}`, detail });
   });
+  return { noted: had.length, missing };
+}
+
+/** A signature has whole seconds, and says the one that it was made in (RFC 9580 §5.2.3.11). */
+function hadBy({ state, settledAt }: deliveries.DispatchCopy, signedAt: Instant): boolean {
+  return state === 'delivered' && settledAt !== null && settledAt < signedAt + SECOND;
 }
 
 /** How long a member has to say that he has it, before he is asked. */

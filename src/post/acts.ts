@@ -1,7 +1,7 @@
 import { record } from '../audit/record.ts';
-import { acknowledge } from '../cases/acknowledgements.ts';
+import { acknowledge, type Noted } from '../cases/acknowledgements.ts';
 import { knownAmong, knowsCase } from '../cases/step.ts';
-import { newId, toIso } from '../clock.ts';
+import { type Instant, newId, toIso } from '../clock.ts';
 import { letInsidersHave, mayKnow } from '../delivery/need-to-know.ts';
 import { openPost } from '../delivery/opening.ts';
 import { type Approver, approve } from '../embargo/approve.ts';
@@ -34,6 +34,8 @@ export interface Asked {
   team: boolean;
   /** Name of the project. */
   project: string;
+  /** When he signed that. */
+  signedAt: Instant;
   /** Certificates in what he signed, unread. */
   enclosed: readonly Uint8Array[];
   /** The mail that asks: its post, and what files it in the transaction of an act that refers to it. */
@@ -91,10 +93,9 @@ export const acts: Acts = {
     return { lines: [`attached: ${key.fingerprint}`], files: [keyPart(list, key.certificate)] };
   },
   archive: (asked, { caseId }) => archive(asked, caseId),
-  acknowledge: async ({ seams, roster }, { caseId, status }) => {
-    await acknowledge(seams, roster, caseId, status);
-    return { lines: [NOTED[status]] };
-  },
+  acknowledge: async ({ seams, roster, signedAt }, { caseId, status }) => ({
+    lines: notedLines(status, await acknowledge(seams, roster, caseId, { status, signedAt })),
+  }),
   approve: async (asked, { caseId, hash }) => {
     const about = await approve(asTeam(asked), caseId, hash, { tokenId: null, personId: asked.roster.contact.id, ...asked.mail });
     return { lines: approvedLines(about, hash) };
@@ -131,6 +132,13 @@ const NOTED: Readonly<Record<Acknowledged, string>> = {
   not_affected: 'noted: you have them, and are not affected',
   problem: 'noted: you have them, and there is a problem; the team was told. Write to the case what it is',
 };
+
+function notedLines(status: Acknowledged, { noted, missing }: Noted): string[] {
+  const later = 'not noted of patches that were still on their way when you signed this: say it again when you have them';
+  if (noted > 0) return missing > 0 ? [NOTED[status], later] : [NOTED[status]];
+  const told = status === 'problem' ? ['the team was told that there is a problem. Write to the case what it is'] : [];
+  return [...told, missing > 0 ? later : 'not noted: no patches of it have reached you'];
+}
 
 /** What was approved, and what is to follow. */
 function approvedLines(about: Case, hash: string): string[] {

@@ -165,11 +165,13 @@ async function runAll(
   commands: readonly Command[],
 ): Promise<Done> {
   const done: Done = { results: [], files: [], of: null };
+  // One without an instant runs nothing (`misaddressed`).
+  const signedAt = opened?.signer?.signedAt ?? 0;
   let room = LARGEST_ANSWER;
   for (const command of onceEach(commands)) {
     const act = acts[command.name] as Act<Command>;
     const refused = whyNot(command, { roster, team, renewing, caseId: done.of?.caseId ?? null });
-    const asked = { seams, project, list: to.list, roster, team, mail, enclosed: opened?.enclosed ?? [], room };
+    const asked = { seams, project, list: to.list, roster, team, mail, signedAt, enclosed: opened?.enclosed ?? [], room };
     const outcome: Outcome = refused
       ? { lines: [refused] }
       : await act(asked, command).catch((error: unknown) => ({ lines: [asRefusal(error).message] }));

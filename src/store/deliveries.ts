@@ -554,18 +554,22 @@ export async function releaseStopped(db: Db, postId: string, now: Instant): Prom
   return Number(result.numUpdatedRows);
 }
 
-/** The dispatches of a case that a contact has a copy of. */
-export async function dispatchesOf(db: Db, caseId: string, contactId: string): Promise<string[]> {
-  const rows = await db
+/** What became of a contact's copy of a dispatch. */
+export interface DispatchCopy {
+  postId: string;
+  state: DeliveryState;
+  settledAt: Instant | null;
+}
+
+export async function dispatchesOf(db: Db, caseId: string, contactId: string): Promise<DispatchCopy[]> {
+  return db
     .selectFrom('deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
-    .select('posts.id')
-    .distinct()
+    .select(['posts.id as postId', 'deliveries.state', 'deliveries.settled_at as settledAt'])
     .where('posts.case_id', '=', caseId)
     .where('posts.kind', '=', 'dispatch')
     .where('deliveries.contact_id', '=', contactId)
     .execute();
-  return rows.map(({ id }) => id);
 }
 
 /** How many copies of these posts for the public are not settled, and the first `most` of them: those for external addresses lead. */

@@ -213,7 +213,7 @@ eachEngine((engine) => {
       const id = await sent(house);
       const [signer] = await certificates.byKeyIds(house.db, [alpha.fingerprint.slice(-16)]);
       if (!signer) throw new Error('alpha has no certificate');
-      const say = (status: Acknowledged) => acknowledge(house, signer, id, status);
+      const say = (status: Acknowledged) => acknowledge(house, signer, id, { status, signedAt: house.clock.now() });
       await say('acknowledged');
       house.clock.moveTo(house.clock.now() + DAY - 1);
       expect(await remindSilent(house)).toBe(false);
@@ -232,6 +232,19 @@ eachEngine((engine) => {
       expect(await states()).toEqual(['not_affected', null]);
       await say('problem');
       expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(house.team.map(({ address }) => address).sort());
+    });
+
+    test('a problem of one who has no copy yet is told to the team, and not noted of what he has not', async () => {
+      const house = await open();
+      const { id } = await armed(house, house.clock.now() + 7 * DAY);
+      await dispatch(house, id, LISTS.distributors);
+      const [signer] = await certificates.byKeyIds(house.db, [house.members[0].fingerprint.slice(-16)]);
+      if (!signer) throw new Error('alpha has no certificate');
+      const said = await acknowledge(house, signer, id, { status: 'problem', signedAt: house.clock.now() });
+      expect(said).toEqual({ noted: 0, missing: 1 });
+      expect((await acknowledgements.ofCase(house.db, id)).map(({ status }) => status)).toEqual([null, null]);
+      const alerts = await house.db.selectFrom('posts').select('id').where('kind', '=', 'alert').execute();
+      expect(alerts).toHaveLength(1);
     });
   });
 });

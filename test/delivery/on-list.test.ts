@@ -98,6 +98,7 @@ eachEngine((engine) => {
           roster,
           team: false,
           project: 'orbit',
+          signedAt: house.clock.now(),
           enclosed: [],
           room: 0,
           mail: { postId: '', file: async () => {} },

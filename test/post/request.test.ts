@@ -1,7 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { DAY, HOUR } from '../../src/clock.ts';
+import { remindSilent } from '../../src/cases/acknowledgements.ts';
+import { DAY, HOUR, MINUTE } from '../../src/clock.ts';
 import { deliverBatch } from '../../src/delivery/work.ts';
+import { approve } from '../../src/embargo/approve.ts';
+import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
+import { addPatch } from '../../src/embargo/schedule.ts';
 import { createLog } from '../../src/log.ts';
 import { fieldText, leaves, parseEntity, parseMessage } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
@@ -9,6 +13,7 @@ import type { OpenedMail } from '../../src/pgp/open.ts';
 import { type Act, type Asked, acts } from '../../src/post/acts.ts';
 import type { Command } from '../../src/post/commands.ts';
 import { wordsOf } from '../../src/post/request.ts';
+import * as acknowledgements from '../../src/store/acknowledgements.ts';
 import * as caseTeams from '../../src/store/case-teams.ts';
 import * as cases from '../../src/store/cases.ts';
 import * as certificates from '../../src/store/certificates.ts';
@@ -20,7 +25,7 @@ import * as members from '../../src/store/members.ts';
 import * as posts from '../../src/store/posts.ts';
 import * as recipients from '../../src/store/recipients.ts';
 import { outbox } from '../delivery/outbox.ts';
-import { armed } from '../embargo/armed.ts';
+import { actor, armed } from '../embargo/armed.ts';
 import { memberOf } from '../embargo/limited.ts';
 import { encrypted, head, mailOf, pgpMime } from '../security/attack.ts';
 import { clearMail, cleartextSignedMail, encryptedMail, inlineMail, type Letter } from '../support/compose.ts';
@@ -264,7 +269,7 @@ eachEngine((engine) => {
   describe('of a case', () => {
     let id: string;
     beforeEach(async () => {
-      ({ id } = await armed(house));
+      ({ id } = await armed(house, house.clock.now() + 7 * DAY));
       await outbox(house).drain();
     });
 
@@ -277,6 +282,33 @@ eachEngine((engine) => {
       expect((await answer(alpha)).text).toContain('noted');
       const noted = await house.db.selectFrom('acknowledgements').select(['post_id', 'contact_id']).execute();
       expect(noted).toEqual([{ post_id: postId, contact_id: alpha.contactId }]);
+    });
+
+    test('acknowledge counts for what had reached him when he signed it, and not for what came since', async () => {
+      const revise = async (name: string) => {
+        house.clock.moveTo(house.clock.now() + HOUR);
+        await addPatch(house, id, { name, bytes: Buffer.from(`+${name}\n`) });
+        await approve(house, id, (await presentPatchSet(house.db, id)) ?? '', await actor(house, lena));
+        await dispatch(house, id, LISTS.distributors);
+      };
+      const said = async () =>
+        (await acknowledgements.ofCase(house.db, id)).flatMap((one) =>
+          one.address === alpha.address ? (one.status ?? '-') : [],
+        );
+      await dispatch(house, id, LISTS.distributors);
+      await outbox(house).drain();
+      await revise('second.patch');
+      const early = await request(alpha, `ack ${id} not affected\n`);
+      house.clock.moveTo(house.clock.now() + MINUTE);
+      await outbox(house).drain();
+      await arrive(house, early, { to: REQUEST, sender: alpha.address });
+      expect((await answer(alpha)).text).toMatch(/noted: you have them, and are not affected[\s\S]*not noted of patches/);
+      expect(await said()).toEqual(['-', 'not_affected']);
+      house.clock.moveTo(house.clock.now() + DAY);
+      expect((await remindSilent(house)) && (await outbox(house).drain()).map(({ to }) => to)).toContain(alpha.address);
+      await send(alpha, `ack ${id} affected\n`);
+      expect((await answer(alpha)).text).not.toContain('not noted');
+      expect(await said()).toEqual(['affected', 'affected']);
     });
 
     test('archive brings what was written to those who may have it, and says nothing to others', async () => {
