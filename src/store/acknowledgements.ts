@@ -98,6 +98,7 @@ export async function silentSince(db: Db, since: Instant): Promise<(Receipt & { 
             .innerJoin('posts as newer', 'newer.id', 'later.post_id')
             .select('later.id')
             .where('newer.kind', '=', 'dispatch')
+            .where('later.state', '<>', 'failed')
             .whereRef('later.case_id', '=', 'deliveries.case_id')
             .whereRef('later.contact_id', '=', 'deliveries.contact_id')
             .whereRef('later.created_at', '>', 'deliveries.created_at'),

@@ -234,6 +234,28 @@ eachEngine((engine) => {
       expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(house.team.map(({ address }) => address).sort());
     });
 
+    test('whose copy of a revision failed is still asked for what he has', async () => {
+      const house = await open();
+      const [alpha, beta] = house.members;
+      const id = await sent(house);
+      house.clock.moveTo(house.clock.now() + DAY - HOUR);
+      await addPatch(house, id, { name: 'more.patch', bytes: Buffer.from('--- a\n+++ b\n') });
+      await approve(house, id, (await presentPatchSet(house.db, id)) ?? '', await actor(house, house.team[0]));
+      await dispatch(house, id, LISTS.distributors);
+      const relay = outbox(house);
+      relay.answers = ({ to }) =>
+        to === alpha.address
+          ? { state: 'failed', reason: 'rejected', response: '550 5.1.1 nobody' }
+          : { state: 'delivered', response: '250 2.0.0 taken' };
+      await relay.drain();
+      house.clock.moveTo(house.clock.now() + HOUR);
+      await remindSilent(house);
+      const copies = await outbox(house).drain();
+      const [mail] = await mailsTo(house, alpha, LISTS.distributors, copies);
+      expect(mail?.text).toContain(`acknowledge ${id} not affected`);
+      expect(copies.map(({ to }) => to)).not.toContain(beta.address);
+    });
+
     test('a problem of one who has no copy yet is told to the team, and not noted of what he has not', async () => {
       const house = await open();
       const { id } = await armed(house, house.clock.now() + 7 * DAY);
