@@ -97,7 +97,11 @@ export async function tellOnce(seams: Seams, caseId: string, saying: Saying): Pr
   });
 }
 
-/** Before the deadline whoever leads the case, at it his deputy too, and after it the admins; where these are nobody, all who handle it. */
+/**
+ * Before the deadline whoever leads the case, at it his deputy too, and after it the admins. Where nobody leads it, or a level brings
+ * nobody else, all who handle the case; where that leaves one person alone after it, the whole team. Who is silent is not the only one
+ * to hear of it.
+ */
 async function peopleFor(
   trx: Db,
   { clock }: Pick<Seams, 'clock'>,
@@ -105,19 +109,24 @@ async function peopleFor(
   level: Reminder['level'],
 ): Promise<ListContact[]> {
   const { lead_id, deputy_id, handover_id } = about;
-  const all = await handlersOf(trx, about);
-  const led = lead_id === null ? [] : [lead_id, handover_id, ...(level > 0 ? [deputy_id] : [])];
-  const above = level === 2 ? await tokens.admins(trx, clock.now()) : [];
-  const wanted = new Set([...led, ...above]);
-  const found = (await team(trx)).filter(({ id }) => wanted.has(id));
-  return found.length > 0 ? found : all;
+  const everybody = await team(trx);
+  const among = (ids: readonly (string | null)[]) => everybody.filter(({ id }) => ids.includes(id));
+  const handlers = await handlersOf(trx, about);
+  const leading = lead_id === null ? handlers : among([lead_id, handover_id]);
+  const steps = [leading, among([deputy_id]), level === 2 ? among(await tokens.admins(trx, clock.now())) : []];
+  const before = new Set(steps.slice(0, level).flat());
+  const all = new Set([...before, ...(steps[level] ?? [])]);
+  if (all.size > before.size) return [...all];
+  return level === 2 && handlers.length === 1 ? everybody : handlers;
 }
 
-/** Everybody who may handle a case, and the admins. */
+/** Everybody who may handle a case, and the admins; where that is one person alone, the whole team. */
 export async function everybodyFor(trx: Db, { clock }: Pick<Seams, 'clock'>, about: Case): Promise<ListContact[]> {
   const handlers = new Set((await handlersOf(trx, about)).map(({ id }) => id));
   const above = new Set(await tokens.admins(trx, clock.now()));
-  return (await team(trx)).filter(({ id }) => handlers.has(id) || above.has(id));
+  const everybody = await team(trx);
+  const found = everybody.filter(({ id }) => handlers.has(id) || above.has(id));
+  return found.length > 1 ? found : everybody;
 }
 
 /** Everybody who may handle a case; where none of those who alone may is left, the whole of the response team. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { askToLead, claim, staff } from '../../src/cases/people.ts';
-import { remind } from '../../src/cases/remind.ts';
+import { everybodyFor, remind } from '../../src/cases/remind.ts';
 import { overdueSince, owed, pageOf } from '../../src/cases/reminders.ts';
 import { DAY, HOUR, type Instant, MINUTE } from '../../src/clock.ts';
 import type { Seams } from '../../src/seams.ts';
@@ -88,6 +88,31 @@ eachEngine((engine) => {
     expect(await at(house, start + 26 * HOUR)).toEqual(['dirk', 'lena']);
   });
 
+  test('a lead who is silent, without a deputy and an admin, is not the only one who is told so', async () => {
+    const { house } = await open();
+    const [lena, dirk, ada] = house.team;
+    await house.token('admin');
+    await house.token('admin', lena.address);
+    const id = await house.report();
+    const { received_at: start } = await caseOf(house, id);
+    await claim(as(house, lena), id, {});
+    await outbox(house).drain();
+    expect(await at(house, start + 18 * HOUR)).toEqual(['lena']);
+    expect(await at(house, start + DAY)).toEqual(['ada', 'dirk', 'lena']);
+    await staff(as(house, lena), id, [dirk.contactId]);
+    expect(await at(house, start + DAY + 2 * HOUR)).toEqual(['dirk', 'lena']);
+    await staff(as(house, lena), id, [lena.contactId]);
+    await house.db.deleteFrom('reminders').where('level', '=', 2).execute();
+    expect(await at(house, start + DAY + 2 * HOUR)).toEqual(['ada', 'dirk', 'lena']);
+    const pagedOf = async () => (await everybodyFor(house.db, house, await caseOf(house, id))).map(({ address }) => address);
+    await house.db.updateTable('tokens').set({ revoked_at: 1 }).execute();
+    expect(await pagedOf()).toHaveLength(3);
+    await house.token('admin', ada.address);
+    expect(await pagedOf()).toHaveLength(2);
+    await house.db.deleteFrom('reminders').where('level', '=', 2).execute();
+    expect(await at(house, start + DAY + 2 * HOUR)).toEqual(['ada', 'lena']);
+  });
+
   test('a text that is not approved is reminded of a day and two hours before its instant', async () => {
     const { house } = await open();
     const about = await scheduled({ ...house, project: { ...house.project, usual: [] } }, house.clock.now() + 3 * DAY);
@@ -96,7 +121,7 @@ eachEngine((engine) => {
     await outbox(house).drain();
     expect(await at(house, instant - DAY - 1)).toEqual([]);
     expect(await at(house, instant - DAY)).toEqual(['lena']);
-    expect(await at(house, instant - 2 * HOUR)).toEqual(['lena']);
+    expect(await at(house, instant - 2 * HOUR)).toEqual(['ada', 'dirk', 'lena']);
     expect(await told(house)).toEqual(['approve 0', 'approve 1']);
   });
 });
