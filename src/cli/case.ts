@@ -45,6 +45,7 @@ export function register(program: Command): void {
   add('patch', 'add patches, byte for byte')
     .argument(...id)
     .argument('<file...>', 'the patches')
+    .option('--replace', 'each takes the place of the one that has its name')
     .action(patch);
   add('text', 'set the text for the public')
     .argument(...id)
@@ -129,10 +130,14 @@ function readDraft(file: string, given: string | undefined): { subject: string; 
   return { subject: head[1], text: file.slice(head[0].length) };
 }
 
-async function patch(id: string, files: string[], options: RemoteOptions): Promise<void> {
+async function patch(id: string, files: string[], options: RemoteOptions & { replace?: true }): Promise<void> {
+  const { replace = false } = options;
+  const names = files.map((file) => basename(file).toLowerCase());
+  const twice = names.find((name, at) => names.indexOf(name) < at);
+  if (twice !== undefined) throw misused(`two of these files are called ${twice}`);
   const client = connect(options);
   // Read before any is sent: a missing file must not leave half of them there.
-  const read = files.map((file) => ({ name: basename(file), content: readNamed(file).toString('base64') }));
+  const read = files.map((file) => ({ name: basename(file), content: readNamed(file).toString('base64'), replace }));
   const added = [];
   for (const body of read) added.push(await client.ask(`POST ${at(id, '/patches')}`, PatchAdded, body));
   const patches = added.map((each) => each.patch);

@@ -84,30 +84,40 @@ export interface Parts {
 /** Opens what there is. Throws `cannot-open` where the key of the case's list is not here. */
 export async function openParts(seams: Seams, about: Case): Promise<Parts> {
   const { db, pgp } = seams;
-  const secrets = await secretsOf(seams, about.list_id);
-  if (secrets.length === 0) throw new Refusal('cannot-open', undefined, `there is no key for the list of ${about.id}`);
+  const secrets = await secretsFor(seams, about);
   const reopened = async (postId: string | null): Promise<Kept | null> => {
     const post = postId === null ? undefined : await posts.byId(db, postId);
     return post ? { id: post.id, bytes: await pgp.reopen(post.content, secrets) } : null;
   };
   const draft = await reopened(about.draft_post_id);
   const details = await reopened(about.details_post_id);
-  const patches: PatchFile[] = [];
-  const parts: Part[] = [];
-  for (const patch of await cases.patches(db, about.id)) {
-    const entity = await pgp.reopen(patch.content, secrets);
-    const file = patchFile(patch.id, entity);
-    patches.push(file);
-    parts.push(patchPart(patch, { sha256: file.sha256, digest: sha256(entity) }));
-  }
+  const patches = await openPatches(seams, about);
   return {
     draft: draft && draftIn(draft.bytes),
     draftPart: draft && partOf(draft),
-    patches,
-    parts,
+    patches: patches.map(({ file }) => file),
+    parts: patches.map(({ part }) => part),
     details: details && readDetails(Buffer.from(details.bytes).toString('utf8')),
     detailsPart: details && partOf(details),
   };
+}
+
+/** Opens the patches that stand there. Throws `cannot-open` where the key of the case's list is not here. */
+export async function openPatches(seams: Seams, about: Case): Promise<{ file: PatchFile; part: Part }[]> {
+  const secrets = await secretsFor(seams, about);
+  const opened = [];
+  for (const patch of await cases.patches(seams.db, about.id)) {
+    const entity = await seams.pgp.reopen(patch.content, secrets);
+    const file = patchFile(patch.id, entity);
+    opened.push({ file, part: patchPart(patch, { sha256: file.sha256, digest: sha256(entity) }) });
+  }
+  return opened;
+}
+
+async function secretsFor(seams: Seams, { id, list_id }: Case) {
+  const secrets = await secretsOf(seams, list_id);
+  if (secrets.length === 0) throw new Refusal('cannot-open', undefined, `there is no key for the list of ${id}`);
+  return secrets;
 }
 
 /** A post, opened. */

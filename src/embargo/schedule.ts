@@ -14,7 +14,7 @@ import * as posts from '../store/posts.ts';
 import type { Case, NewPost } from '../store/schema.ts';
 import { scheduleHash, sha256 } from './bundle.ts';
 import { bundled, change } from './change.ts';
-import { channelsOf, type Draft, draftEntity, patchEntity } from './contents.ts';
+import { channelsOf, type Draft, draftEntity, openPatches, patchEntity } from './contents.ts';
 import { answerInIso, type Code } from './policy.ts';
 import { policyNamed } from './presets.ts';
 
@@ -154,11 +154,15 @@ export interface AddedPatch {
   sha256: string;
 }
 
-/** Adds a patch, byte for byte. The name's last segment is kept. Throws `conflict` where the very same file is there. */
+/**
+ * Adds a patch, byte for byte. The name's last segment is kept. One that has its name, in whatever case, is in its way: which of them a
+ * reader had would be chance. `replace`: it takes that one's place, and nothing changes where that is the very same file. Throws `conflict`
+ * otherwise.
+ */
 export async function addPatch(
   seams: Seams,
   caseId: string,
-  file: { name: string; bytes: Uint8Array },
+  file: { name: string; bytes: Uint8Array; replace?: boolean },
   expected?: number,
 ): Promise<{ case: Case; patch: AddedPatch }> {
   const { db, clock, keyring, pgp } = seams;
@@ -168,13 +172,16 @@ export async function addPatch(
   const key = keyring.find(list.fingerprint);
   if (!key) throw new Error(`there is no key for ${list.address}`);
   const patch = { id: newId(clock), name: baseName(file.name), sha256: sha256(file.bytes) };
+  const namesakes = await namesakesOf(seams, seen, patch.name);
+  const same = namesakes.find(({ name, sha256: octets }) => name === patch.name && octets === patch.sha256);
+  if (!file.replace) mustBeNew(patch, namesakes, same);
+  if (same && namesakes.length === 1) return { case: seen, patch: same };
   const entity = patchEntity(patch.name, file.bytes);
   const digest = sha256(entity);
   const content = await pgp.keep(entity, key.certificate, clock.now());
   const changed = await db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
-    if (await cases.hasPatch(trx, caseId, digest))
-      throw new Refusal('conflict', `The case has this very file already: ${patch.name}`);
+    for (const { id } of namesakes) await cases.withdrawPatch(trx, id, clock.now());
     await cases.insertPatch(trx, {
       id: patch.id,
       case_id: caseId,
@@ -185,10 +192,29 @@ export async function addPatch(
       created_at: clock.now(),
     });
     const next = await change(trx, clock.now(), seen, {});
-    await record(trx, seams, bundled('case.add-patch', next, { patch: patch.id, sha256: patch.sha256 }));
+    const replaced = namesakes.length === 0 ? {} : { replaces: namesakes.map(({ id }) => id) };
+    await record(trx, seams, bundled('case.add-patch', next, { patch: patch.id, sha256: patch.sha256, ...replaced }));
     return next;
   });
   return { case: changed, patch };
+}
+
+/** Who unpacks both on a disk that knows no case has one of them. */
+async function namesakesOf(seams: Seams, seen: Case, name: string): Promise<AddedPatch[]> {
+  const folded = (written: string) => written.normalize('NFKC').toLowerCase();
+  const present = (await openPatches(seams, seen)).map(({ file: { id, name: called, sha256 } }) => ({
+    id,
+    name: called,
+    sha256,
+  }));
+  return present.filter((one) => folded(one.name) === folded(name));
+}
+
+function mustBeNew({ name }: AddedPatch, [other]: readonly AddedPatch[], same: AddedPatch | undefined): void {
+  if (same) throw new Refusal('conflict', `The case has this very file already: ${name}`);
+  if (!other) return;
+  const there = `The case has another ${other.name}, with the SHA-256 ${other.sha256}`;
+  throw new Refusal('conflict', `${there}: replace it ("replace": true, or --replace), or withdraw it`);
 }
 
 /** Takes a patch out of what will be distributed and released. */

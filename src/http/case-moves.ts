@@ -109,6 +109,9 @@ const NewPatch = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 255, description: 'a file name, 1 to 255 characters' }),
     content: Type.String({ description: 'the octets in base 64 (RFC 4648 §4), at most 25 MiB of them' }),
+    replace: Type.Optional(
+      Type.Boolean({ description: 'it takes the place of the one that has its name; refused without, where there is one' }),
+    ),
   },
   strict,
 );
@@ -123,7 +126,8 @@ function postPatch(app: App, { seams, changed }: Api): void {
     response: { 201: PatchAdded },
   };
   app.post('/cases/:id/patches', { schema, bodyLimit: PATCH_BODY }, async ({ params, headers, body, caller }, reply) => {
-    const file = { name: body.name, bytes: fromBase64(body.content) };
+    const { name, content, replace = false } = body;
+    const file = { name, bytes: fromBase64(content), replace };
     const { case: about, patch } = await addPatch(acting(seams, caller), params.id, file, seenRevision(headers));
     changed.releases();
     reply.code(201);

@@ -238,18 +238,6 @@ export async function patchFacts(db: Db, caseId: string): Promise<Pick<Patch, 'i
     .execute();
 }
 
-/** Whether a file of that digest, name and octets, is among those that are not withdrawn. */
-export async function hasPatch(db: Db, caseId: string, digest: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('patches')
-    .select('id')
-    .where('case_id', '=', caseId)
-    .where('digest', '=', digest)
-    .where('withdrawn_at', 'is', null)
-    .executeTakeFirst();
-  return row !== undefined;
-}
-
 /** Ids of those that are. */
 export async function withdrawnPatches(db: Db, caseId: string): Promise<string[]> {
   const rows = await db

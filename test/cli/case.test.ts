@@ -75,6 +75,8 @@ test('two people bring a case to its release from the command line', async () =>
     code: 1,
     stderr: 'curfew: The case has this very file already: fix.patch (conflict)\n',
   });
+  expect(await done(lena, 'patch', id, 'fix.patch', '--replace')).toMatch(/fix\.patch, 12 octets\n$/);
+  expect(await curfew(lena, 'patch', id, 'fix.patch', 'elsewhere/Fix.patch')).toMatchObject({ code: 2 });
   expect(await done(lena, 'deliveries', id)).toMatch(/contact +alpha@alpha\.example +queued +0\n/);
 
   const early = await curfew(lena, 'release', id);

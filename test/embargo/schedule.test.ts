@@ -119,7 +119,7 @@ eachEngine((engine) => {
       expect((await schedule(house, id, { releaseAt: now + 1, ...PUBLIC })).release_at).toBe(now + 1);
     });
 
-    test('the very same patch a second time; under another name, with other octets, or taken out before, it is another', async () => {
+    test('the very same patch a second time; under another name, or taken out before, it is another', async () => {
       const { id, revision, bundle_hash } = await scheduled(house);
       const again = addPatch(house, id, { ...PATCH, name: `elsewhere/${PATCH.name}` });
       await expect(again).rejects.toMatchObject({
@@ -128,10 +128,27 @@ eachEngine((engine) => {
       });
       expect(await caseOf(house, id)).toMatchObject({ revision, bundle_hash });
       const { patch } = await addPatch(house, id, { ...PATCH, name: 'another.patch' });
-      await addPatch(house, id, { ...PATCH, bytes: Buffer.from('other') });
       await withdrawPatch(house, id, patch.id);
       await addPatch(house, id, { ...PATCH, name: 'another.patch' });
-      expect(await cases.patches(house.db, id)).toHaveLength(3);
+      expect(await cases.patches(house.db, id)).toHaveLength(2);
+    });
+
+    test('another patch of the same name, in whatever case, unless it takes its place', async () => {
+      const before = await armed(house, releaseAt);
+      const { id } = before;
+      const [old] = await cases.patches(house.db, id);
+      const mended = { name: 'FIX.patch', bytes: Buffer.from('+mended\n') };
+      await expect(addPatch(house, id, mended)).rejects.toMatchObject({
+        reason: 'conflict',
+        hint: expect.stringContaining(`another ${PATCH.name}, with the SHA-256 ${old?.sha256}`),
+      });
+      expect((await addPatch(house, id, { ...PATCH, replace: true })).patch.id).toBe(old?.id);
+      expect(await caseOf(house, id)).toEqual(before);
+      const { case: about, patch } = await addPatch(house, id, { ...mended, replace: true });
+      expect(about.state).toBe('scheduled');
+      const { patches, hash } = await openContents(house, about);
+      expect(patches.map(({ id: one, name }) => [one, name])).toEqual([[patch.id, 'FIX.patch']]);
+      expect(hash).toBe(about.bundle_hash);
     });
 
     test('an empty patch, an unknown one, one of another case, and one that was taken out before', async () => {

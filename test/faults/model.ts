@@ -252,7 +252,11 @@ const MOVES: readonly [string, Move][] = [
   ['staff', (game, seams, id, { contactId }) => staff(seams, id, game.chance() < 0.5 ? [] : [contactId])],
   ['describe', (_, seams, id) => describe(seams, id, KNOWN)],
   ['describe', (_, seams, id) => describe(seams, id, KNOWN)],
-  ['patch', (game, seams, id) => addPatch(seams, id, { name: 'fix.patch', bytes: Buffer.from(`+MARK${game.chance()}END\n`) })],
+  [
+    'patch',
+    (game, seams, id) =>
+      addPatch(seams, id, { name: 'fix.patch', bytes: Buffer.from(`+MARK${game.chance()}END\n`), replace: game.chance() < 0.7 }),
+  ],
   ['take a patch out', async (_, seams, id) => withdrawPatch(seams, id, (await cases.patchFacts(seams.db, id))[0]?.id ?? 'none')],
   ['text', (game, seams, id) => setText(seams, id, text(game))],
   ['schedule', (game, seams, id) => schedule(seams, id, { releaseAt: later(game, 20 * DAY), ...text(game) })],

@@ -300,7 +300,7 @@ oneEngine((engine) => {
   test('a patch is called by its last segment, and by plain letters', async () => {
     const id = await house.report();
     for (const name of NAMES) {
-      const { patch } = await addPatch(house, id, { name, bytes: Buffer.from(name) });
+      const { patch } = await addPatch(house, id, { name, bytes: Buffer.from(name), replace: true });
       expect(patch.name).toMatch(/^[^/\\]+$/);
       expect(patch.name).not.toMatch(/^\.{0,2}$/);
       expect(hasControl(patch.name)).toBe(false);
