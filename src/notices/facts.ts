@@ -21,11 +21,13 @@ export function dispatchFacts({
   revision: number | null;
   supersedes: number | null;
 }): Parameters<Words['dispatch']>[0] {
-  const { title, summary, cve, affected, detection, mitigation, fixImpact, permissions } = details;
+  const { title, summary, cve, cwe, affected, detection, mitigation, fixImpact, permissions } = details;
   return {
     caseId,
     releaseAt,
-    subject: draft?.subject ?? [cve, title].filter(Boolean).join(': '),
+    subject: [cve, title].filter(Boolean).join(': '),
+    cve,
+    cwes: cwe,
     summary: summary ?? '',
     severity: severityWords(details),
     affected: affected.map(affectedWords),
@@ -33,7 +35,7 @@ export function dispatchFacts({
     mitigation,
     fixImpact,
     permissions: permissions === null ? [] : permissionWords(permissions),
-    text: draft?.text ?? null,
+    text: draft && `${draft.subject}\n\n${draft.text}`,
     patches,
     revision,
     supersedes,

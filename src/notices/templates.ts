@@ -158,6 +158,9 @@ export function problemReported(facts: { caseId: string; organisation: string; a
 export function dispatch(facts: {
   caseId: string;
   subject: string;
+  /** Null where none is assigned. */
+  cve: string | null;
+  cwes: readonly string[];
   /** The issue: who can do what to whom, under which condition. */
   summary: string;
   severity: string | null;
@@ -167,7 +170,7 @@ export function dispatch(facts: {
   fixImpact: string | null;
   /** What may be deployed before the instant. */
   permissions: readonly string[];
-  /** What will be published; null where it is not written yet. */
+  /** What will be published, with its subject above; null where it is not written yet. */
   text: string | null;
   releaseAt: Instant;
   patches: readonly PatchLine[];
@@ -179,9 +182,13 @@ export function dispatch(facts: {
   const revised = facts.supersedes === null ? '' : `Revision ${facts.revision ?? 'without patches'}: `;
   return notice(`[EMBARGOED] [${facts.caseId}] ${revised}${facts.subject}`, [
     `EMBARGOED until ${when(facts.releaseAt)}.`,
-    'Until then, tell nobody outside the people of your organisation who need it to fix this.',
+    'Until then, tell nobody outside the people of your organisation who need it to fix this. Let nothing out that shows it, be it',
+    'a patch, a package, a commit or a ticket, unless that is permitted below. If it got out, or somebody else knows of it, answer',
+    'this mail at once: the embargo ends for all at the same time, and nobody ends it for himself.',
     '',
     `Case:     ${facts.caseId}`,
+    `CVE:      ${facts.cve ?? 'none yet'}`,
+    ...(facts.cwes.length === 0 ? [] : [`Weakness: ${facts.cwes.join(', ')}`]),
     `Severity: ${facts.severity ?? 'not said'}`,
     ...supersedingLines(facts),
     ...patchLines(facts.patches),

@@ -58,7 +58,9 @@ const certificateReplaced = {
 
 const dispatch = {
   caseId: 'orbit-2026-0001',
-  subject: 'Overflow in the parser',
+  subject: 'CVE-2026-99001: Overflow in the parser',
+  cve: 'CVE-2026-99001',
+  cwes: ['CWE-787'],
   summary: 'Whoever sends a long line makes the parser write beyond its end.',
   severity: 'high, 8.8 (CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H)',
   affected: ['orbit, parser: from 1.2, before 1.2.9'],
@@ -186,7 +188,7 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     facts: [
       dispatch,
       { ...dispatch, patches: [], text: null, severity: null, affected: [], permissions: [], revision: null, supersedes: null },
-      { ...dispatch, detection: null, mitigation: null, fixImpact: null },
+      { ...dispatch, cve: null, cwes: [], detection: null, mitigation: null, fixImpact: null },
     ],
     instants: ['releaseAt'],
     needed: ['releaseAt', 'summary'],

@@ -314,7 +314,7 @@ eachEngine((engine) => {
             ]);
             // From the second one on it is a revision.
             const said = oneLine(fieldText(inside, 'subject') ?? '').replace(/^(\S+ \S+ )Revision \d+: /, '$1');
-            expect(said).toBe(oneLine(`[EMBARGOED] [${caseId}] ${oneLine(subject)}`));
+            expect(said).toBe(`[EMBARGOED] [${caseId}] ${KNOWN.cve}: ${KNOWN.title}`);
             const [words, file, ...more] = leaves(inside);
             expect([more, file && Buffer.from(decodedBody(file))]).toEqual([[], Buffer.from(bytes)]);
             expect(words && entityText(words)).toContain('What will be published at that instant:');

@@ -4,7 +4,7 @@ import { approve } from '../../src/embargo/approve.ts';
 import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { addPatch } from '../../src/embargo/schedule.ts';
-import { decodedBody, entityText, fileName, leaves, parseEntity } from '../../src/mail/message.ts';
+import { decodedBody, entityText, fieldText, fileName, leaves, parseEntity } from '../../src/mail/message.ts';
 import * as cases from '../../src/store/cases.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as lists from '../../src/store/lists.ts';
@@ -14,7 +14,7 @@ import { listCertificate } from '../post/arrive.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
-import { actor, arm, armed, caseOf, PATCH, PUBLIC, reasonOf, scheduled } from './armed.ts';
+import { actor, arm, armed, caseOf, KNOWN, PATCH, PUBLIC, reasonOf, scheduled } from './armed.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -36,7 +36,10 @@ eachEngine((engine) => {
       const { entity } = await openCopy(mail?.raw ?? Buffer.alloc(0), member, certificate, house.clock.now());
       const [text, file, ...more] = leaves(parseEntity(entity));
       if (!text || !file || more.length > 0) throw new Error('a dispatch is a text and one patch');
-      expect(entityText(text)).toMatch(/EMBARGOED until 2026-09-22 17:00:00 UTC\.[\s\S]*> Update now\./);
+      expect(fieldText(parseEntity(entity), 'subject')).toBe(`[EMBARGOED] [${id}] ${KNOWN.cve}: ${KNOWN.title}`);
+      const words = entityText(text).replaceAll('\r\n', '\n');
+      expect(words).toMatch(/EMBARGOED until 2026-09-22 17:00:00 UTC\.[\s\S]*\nCVE: +CVE-2026-99001\n/);
+      expect(words).toContain(`> ${PUBLIC.subject}\n>\n> Update now.\n`);
       expect([fileName(file), Buffer.from(decodedBody(file))]).toEqual([PATCH.name, PATCH.bytes]);
       expect(mail?.raw.toString()).not.toContain(PUBLIC.subject);
     }

@@ -30,6 +30,8 @@ test('words in clear do not even tell that it was a report', () => {
 
 describe('a dispatch', () => {
   const known = {
+    cve: 'CVE-2026-99001',
+    cwes: ['CWE-269', 'CWE-787'],
     summary: 'Who is inside gets out.',
     severity: 'high, 8.8',
     affected: ['orbit: from 1.2', 'orbit: before 1.0'],
@@ -58,7 +60,9 @@ describe('a dispatch', () => {
 
   test('says what is known, each under its title, and nothing of what is not', () => {
     const { text } = templates.dispatch({ ...facts, patches: [], text: null });
-    expect(text).toContain('\nSeverity: high, 8.8\n');
+    expect(text).toContain('\nCVE:      CVE-2026-99001\nWeakness: CWE-269, CWE-787\nSeverity: high, 8.8\n');
+    const without = templates.dispatch({ ...facts, cve: null, cwes: [], patches: [], text: null }).text;
+    expect(without).toContain('\nCVE:      none yet\nSeverity:');
     expect(text).toContain(
       '\nIssue:\n\nWho is inside gets out.\n\nAffected:\n\norbit: from 1.2\norbit: before 1.0\n\nMitigation:\n',
     );
