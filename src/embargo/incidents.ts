@@ -13,6 +13,7 @@ import * as cases from '../store/cases.ts';
 import type { ListContact } from '../store/contacts.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
+import { originalOf } from '../store/embargoed.ts';
 import * as incidents from '../store/incidents.ts';
 import * as lists from '../store/lists.ts';
 import type { Case, Incident, IncidentKind, NewIncident } from '../store/schema.ts';
@@ -41,17 +42,18 @@ const MOST = 10;
 const BY_WEIGHT: readonly IncidentKind[] = ['patch', 'text', 'file', 'id'];
 
 /**
- * Notes a leak: an incident of each case that was recognised, or one mail more of that of the same sender within the hour. Gives
- * the kinds of those that are new; they wait to be told (`tellIncidents`).
+ * Notes a leak: an incident of each case that was recognised, or one mail more of that of the same sender within the hour. What was known
+ * from a duplicate is one of the case that it is a duplicate of. Gives the kinds of those that are new; they wait to be told (`tellIncidents`).
  */
 export async function noteLeak(local: Local, leak: Leak): Promise<IncidentKind[]> {
-  const ofCases = new Set(leak.hits.map(({ caseId }) => caseId));
   return local.db.transaction().execute(async (trx) => {
     // Two mails at once are counted one after the other.
     await lists.lock(trx, leak.listId);
+    const hits: Hit[] = [];
+    for (const hit of leak.hits) hits.push({ ...hit, caseId: await originalOf(trx, hit.caseId) });
     const opened: IncidentKind[] = [];
-    for (const caseId of ofCases) {
-      const kind = await noteOf(trx, local, leak, caseId);
+    for (const caseId of new Set(hits.map((hit) => hit.caseId))) {
+      const kind = await noteOf(trx, local, { ...leak, hits }, caseId);
       if (kind) opened.push(kind);
     }
     return opened;

@@ -21,7 +21,8 @@ export interface Piece {
 export interface Memory {
   /** Texts of which nothing counts (see `fingerprint`). What was learned before is forgotten. */
   know(texts: readonly string[]): void;
-  learn(piece: Piece): void;
+  /** False: there is no room for it. */
+  learn(piece: Piece): boolean;
   forget(ids: readonly string[]): void;
   /** What of all cases stands in these mails, or parts of one mail. Throws `too-complex`. */
   look(mails: readonly Uint8Array[]): Hit[];
@@ -32,8 +33,10 @@ const LONGEST_TEXT = 512 * 1024;
 const MOST_TEXTS = 200;
 /** Keys of all pieces together, of some 200 octets each while they are looked for. */
 const MOST_KEYS = 1_500_000;
+/** Of a piece: where it has so many, the texts that follow are not looked for. */
+const MOST_OF_PIECE = 300_000;
 
-export function createMemory(): Memory {
+export function createMemory(mostKeys = MOST_KEYS): Memory {
   let known: readonly string[] = [];
   let keys = 0;
   let watched: Watch | null = null;
@@ -47,10 +50,12 @@ export function createMemory(): Memory {
     },
     learn(piece) {
       const made = fingerprintOf(piece, known);
-      if (pieces.has(piece.id) || keys + sizeOf(made) > MOST_KEYS) return;
+      if (pieces.has(piece.id)) return true;
+      if (keys + sizeOf(made) > mostKeys) return false;
       pieces.set(piece.id, made);
       keys += sizeOf(made);
       watched = null;
+      return true;
     },
     forget(ids) {
       for (const id of ids) {
@@ -68,13 +73,20 @@ export function createMemory(): Memory {
   };
 }
 
-function sizeOf({ documents }: Fingerprint): number {
+function sizeOf({ documents }: Pick<Fingerprint, 'documents'>): number {
   return documents.reduce((sum, { shingles, lines }) => sum + shingles.length + lines.length, 0);
 }
 
 function fingerprintOf({ caseId, ids, texts, mails, patches }: Piece, known: readonly string[]): Fingerprint {
   const all = [...texts, ...mails.flatMap(wordsOf)].map((text) => text.slice(0, LONGEST_TEXT));
-  return fingerprint(caseId, { ids, texts: all.slice(0, MOST_TEXTS), patches }, known);
+  const made = fingerprint(caseId, { ids, texts: all.slice(0, MOST_TEXTS), patches }, known);
+  let keys = 0;
+  const documents = made.documents.filter((document) => {
+    const fits = keys < MOST_OF_PIECE;
+    keys += sizeOf({ documents: [document] });
+    return fits;
+  });
+  return { ...made, documents };
 }
 
 /** Subject, texts and files of a mail; of one that is too complex, what comes first. */

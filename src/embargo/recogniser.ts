@@ -13,7 +13,8 @@ export interface Recogniser {
   /** It knows nothing: `know` comes first. */
   isEmpty(): boolean;
   know(texts: readonly string[]): Promise<void>;
-  learn(piece: Piece): Promise<void>;
+  /** False: there is no room for it. */
+  learn(piece: Piece): Promise<boolean>;
   forget(ids: readonly string[]): Promise<void>;
   look(mails: readonly Uint8Array[]): Promise<Hit[]>;
   close(): Promise<void>;
@@ -88,8 +89,9 @@ export function createRecogniser(limit = LIMIT): Recogniser {
       empty = false;
     },
     async learn(piece) {
-      await call('learn', piece);
-      pieces.add(piece.id);
+      const learned = await call('learn', piece);
+      if (learned) pieces.add(piece.id);
+      return learned;
     },
     async forget(ids) {
       for (const id of ids) pieces.delete(id);

@@ -12,8 +12,9 @@ import type { Piece } from './memory.ts';
 import type { Hit, Watched } from './recognise.ts';
 import type { Recogniser } from './recogniser.ts';
 
-/** Cases, those changed last; and posts and patches of each, the newest. What is beyond that is not recognised. */
-const MOST_CASES = 200;
+/** Cases that nobody of the team has touched yet, the last ones: strangers make as many as they like. What is beyond that is not recognised. */
+const MOST_UNTAKEN = 200;
+/** Of a case; posts, which anybody in its threads can write, are the last of them, and the newest of all come first. */
 const MOST_PIECES = 200;
 /** Advisories that are out, the last ones. */
 const MOST_PUBLISHED = 50;
@@ -44,25 +45,40 @@ export function createWatched(
   }
 
   async function refreshOnce(): Promise<void> {
-    const cases = await embargoed.caseIds(db, MOST_CASES);
-    const rows = newestOfEach(await embargoed.pieces(db, cases, KINDS));
+    const cases = await embargoed.watchedCases(db, MOST_UNTAKEN);
+    const ids = cases.map(({ id }) => id);
+    const taken = new Set(cases.flatMap((one) => (one.taken ? [one.id] : [])));
+    const rows = inOrder(await embargoed.pieces(db, ids, KINDS), ids);
     // Where there is nothing to be known no thread is started.
     if (rows.length === 0 && recogniser.isEmpty()) return;
     await refreshKnown();
     const there = new Set(rows.map(({ id }) => id));
     const gone = [...recogniser.pieces].filter((id) => !there.has(id));
     if (gone.length > 0) await recogniser.forget(gone);
-    for (const id of failed.keys()) if (!there.has(id)) failed.delete(id);
+    const keyOf = ({ id, caseId }: embargoed.PieceRow) => `${id} ${taken.has(caseId) ? 'taken' : ''}`;
+    const keys = new Set(rows.map(keyOf));
+    for (const key of failed.keys()) if (!keys.has(key)) failed.delete(key);
+    /** What strangers wrote makes room for what people look after. */
+    const learn = async (row: embargoed.PieceRow) => {
+      const piece = await pieceOf(seams, row);
+      if (await recogniser.learn(piece)) return;
+      const others = rows.filter(({ id, caseId }) => recogniser.pieces.has(id) && !taken.has(caseId)).map(({ id }) => id);
+      if (taken.has(row.caseId) && others.length > 0) {
+        await recogniser.forget(others);
+        if (await recogniser.learn(piece)) return;
+      }
+      throw new Refusal('too-large', undefined, 'there is no room left for it');
+    };
     for (const row of rows) {
       if (signal.aborted) return;
-      if (recogniser.pieces.has(row.id) || (failed.get(row.id) ?? 0) > clock.now() - HOUR) continue;
+      if (recogniser.pieces.has(row.id) || (failed.get(keyOf(row)) ?? 0) > clock.now() - HOUR) continue;
       try {
-        await recogniser.learn(await pieceOf(seams, row));
-        failed.delete(row.id);
+        await learn(row);
+        failed.delete(keyOf(row));
       } catch (error) {
         const { reason, detail } = asRefusal(error);
         if (reason === 'busy') throw error;
-        failed.set(row.id, clock.now());
+        failed.set(keyOf(row), clock.now());
         log.error({ case: row.caseId, piece: row.id, reason, detail }, 'what is under embargo there will not be recognised');
       }
     }
@@ -94,13 +110,18 @@ export async function strangeTo(watched: Watched, parts: readonly Uint8Array[], 
   return (await watched.look(parts)).filter(({ caseId }) => !cases.includes(caseId));
 }
 
-function newestOfEach(rows: readonly embargoed.PieceRow[]): embargoed.PieceRow[] {
+/** Case by case; of each its posts after all else, and no more than it may have. */
+function inOrder(rows: readonly embargoed.PieceRow[], ids: readonly string[]): embargoed.PieceRow[] {
+  const places = new Map(ids.map((id, place) => [id, place]));
+  const rank = ({ caseId, what }: embargoed.PieceRow) => 2 * (places.get(caseId) ?? ids.length) + (what === 'post' ? 1 : 0);
   const counts = new Map<string, number>();
-  return rows.filter(({ caseId }) => {
-    const count = (counts.get(caseId) ?? 0) + 1;
-    counts.set(caseId, count);
-    return count <= MOST_PIECES;
-  });
+  return rows
+    .toSorted((a, b) => rank(a) - rank(b))
+    .filter(({ caseId }) => {
+      const count = (counts.get(caseId) ?? 0) + 1;
+      counts.set(caseId, count);
+      return count <= MOST_PIECES;
+    });
 }
 
 /** What a notice says whatever the case is. */

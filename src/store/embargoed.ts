@@ -9,19 +9,69 @@ import type { Aside, PostKind } from './schema.ts';
 /** Not a vulnerability, or public: what is known of such a case is no secret. */
 const NO_SECRET: readonly Aside[] = ['rejected', 'public_already'];
 
-/** Ids of the cases that are not public yet, those that were changed last first. */
-export async function caseIds(db: Db, limit: number): Promise<string[]> {
-  const rows = await db
+export interface WatchedCase {
+  id: string;
+  /** Somebody of the team did something with it: no stranger can make such a case. */
+  taken: boolean;
+}
+
+/**
+ * The cases that are not public yet: all that were taken, those that have an instant or that distributors know of first; their
+ * duplicates, as what was reported there tells of the same; then, of what strangers reported, those that were changed last.
+ */
+export async function watchedCases(db: Db, mostUntaken: number): Promise<WatchedCase[]> {
+  const taken = await secret(db)
+    .where((eb) => eb.or(TAKEN.map((column) => eb(column, 'is not', null))))
+    .orderBy(
+      ({ fn }) => fn.coalesce('noticed_at', 'release_at'),
+      (direction) => direction.desc().nullsLast(),
+    )
+    .orderBy('updated_at', 'desc')
+    .execute();
+  const others = await secret(db)
+    .where((eb) => eb.and(TAKEN.map((column) => eb(column, 'is', null))))
+    .orderBy('updated_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(mostUntaken)
+    .execute();
+  const linked = await duplicatesOf(db, [...taken, ...others]);
+  return [...[...taken, ...linked].map(({ id }) => ({ id, taken: true })), ...others.map(({ id }) => ({ id, taken: false }))];
+}
+
+function secret(db: Db) {
+  return db
     .selectFrom('cases')
     .select('id')
     .where('state', '!=', 'released')
     .where('closed_at', 'is', null)
-    .where((eb) => eb.or([eb('aside', 'is', null), eb('aside', 'not in', NO_SECRET)]))
-    .orderBy('updated_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(limit)
-    .execute();
-  return rows.map(({ id }) => id);
+    .where((eb) => eb.or([eb('aside', 'is', null), eb('aside', 'not in', NO_SECRET)]));
+}
+
+/** None of these is there before somebody of the team did something. */
+const TAKEN = [
+  'acknowledged_at',
+  'accepted_at',
+  'lead_id',
+  'details_post_id',
+  'draft_post_id',
+  'fix_ready_at',
+  'release_at',
+  'noticed_at',
+  'aside',
+] as const;
+
+/** Those that were linked to these cases, and to those in turn. */
+async function duplicatesOf(db: Db, of: readonly { id: string }[]): Promise<{ id: string }[]> {
+  if (of.length === 0) return [];
+  const ids = of.map(({ id }) => id);
+  const found = await db.selectFrom('cases').select('id').where('duplicate_of', 'in', ids).orderBy('id').execute();
+  return [...found, ...(await duplicatesOf(db, found))];
+}
+
+/** The case that this one is, in the end, a duplicate of; itself where it is none. */
+export async function originalOf(db: Db, caseId: string): Promise<string> {
+  const row = await db.selectFrom('cases').select('duplicate_of').where('id', '=', caseId).executeTakeFirst();
+  return row?.duplicate_of ? originalOf(db, row.duplicate_of) : caseId;
 }
 
 export interface PieceRow {

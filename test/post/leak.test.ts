@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { describe as say } from '../../src/cases/describe.ts';
+import { linkDuplicate } from '../../src/cases/duplicate.ts';
 import { claim } from '../../src/cases/people.ts';
 import { HOUR, MINUTE } from '../../src/clock.ts';
 import { closeIncident, tellIncidents } from '../../src/embargo/incidents.ts';
+import { createMemory } from '../../src/embargo/memory.ts';
 import type { Hit } from '../../src/embargo/recognise.ts';
-import { createRecogniser } from '../../src/embargo/recogniser.ts';
+import { createRecogniser, type Recogniser } from '../../src/embargo/recogniser.ts';
 import { release } from '../../src/embargo/release.ts';
 import { addPatch, schedule, withdrawPatch } from '../../src/embargo/schedule.ts';
 import { strangeTo } from '../../src/embargo/watched.ts';
@@ -29,6 +31,10 @@ Switching the shared drain off with queue.drain=private keeps the slots apart un
 `;
 const REPORT = `Renaming a queue during drain confuses your slot table: I got a shell as the scheduler user in about forty seconds on
 version 1.3.5, by filling the freed slot from a second tenant with the spray in the attached script.
+`;
+/** Another reporter's words for it. */
+const OTHER = `While the drainer walks its buckets a hostile customer may swap the label of a bucket, whereupon the walker dereferences
+memory that the customer groomed beforehand. Proof of concept gives uid 0 within half a minute on a stock installation of orbit.
 `;
 const FIX = `--- a/drain.go
 +++ b/drain.go
@@ -200,6 +206,73 @@ oneEngine((engine) => {
       await release(house, id);
       expect(await look(...text(SECRET))).toEqual([]);
       expect(await look(...text(REPORT))).toEqual([]);
+    });
+
+    test('is what people look after, however much strangers report meanwhile', async () => {
+      const id = await house.report({ text: REPORT });
+      await say(house, id, KNOWN);
+      const { db } = house;
+      const row = await db
+        .selectFrom('cases')
+        .selectAll()
+        .where('id', '=', await house.report())
+        .executeTakeFirstOrThrow();
+      const others = Array.from({ length: 200 }, (_, more) => ({
+        ...row,
+        id: `ORBIT-2026-${1000 + more}`,
+        number: 1000 + more,
+        thread_token: `${more}`,
+        updated_at: row.updated_at + 1 + more,
+      }));
+      for (let start = 0; start < others.length; start += 10)
+        await db
+          .insertInto('cases')
+          .values(others.slice(start, start + 10))
+          .execute();
+      expect(kindsOf(await look(...text(REPORT)))).toEqual([`text ${id}`]);
+    });
+
+    test('makes room for that, and forgets a report of which nobody has said anything', async () => {
+      const memory = createMemory(110);
+      const pieces = new Set<string>();
+      const by: Recogniser = {
+        pieces,
+        isEmpty: () => false,
+        know: async (texts) => memory.know(texts),
+        learn: async (piece) => memory.learn(piece) && pieces.add(piece.id).size > 0,
+        forget: async (ids) => {
+          for (const one of ids) pieces.delete(one);
+          memory.forget(ids);
+        },
+        look: async (mails) => memory.look(mails),
+        close: async () => {},
+      };
+      house = watching(house, { by });
+      const id = await house.report({ text: REPORT });
+      await house.report({ text: OTHER });
+      expect(await look(...text(OTHER))).toHaveLength(1);
+      await say(house, id, { ...KNOWN, summary: SECRET });
+      expect(kindsOf(await look(...text(SECRET)))).toEqual([`text ${id}`]);
+      expect(kindsOf(await look(...text(REPORT)))).toEqual([`text ${id}`]);
+      expect(await look(...text(OTHER))).toEqual([]);
+    });
+
+    test('is what a duplicate says too, and it is told to those who lead the first one, until that is released', async () => {
+      const id = await embargoed(house);
+      const other = await house.report({ text: OTHER });
+      const third = await house.report({ text: 'Another word for it.' });
+      const [lena] = house.team;
+      const asLena = { ...house, by: personOf(lena), role: 'team' } as const;
+      await linkDuplicate(asLena, other, { of: third, text: null });
+      await linkDuplicate(asLena, third, { of: id, text: null });
+      expect(kindsOf(await look(...text(OTHER)))).toEqual([`text ${other}`]);
+      const to = await anyDestination(house.db, house.identity.domain, LISTS.announce);
+      const raw = mailOf(...head('eve@evil.example'), ...text(OTHER));
+      const sent = receive(house, house.identity, to, { sender: 'eve@evil.example', receivedAt: house.clock.now(), raw });
+      expect(await reasonOf(sent)).toBe('not-released');
+      expect(await incidents.page(house.db, { limit: 9 })).toMatchObject([{ case_id: id, kind: 'text' }]);
+      await house.db.updateTable('cases').set({ aside: 'public_already' }).where('id', '=', id).execute();
+      expect(await look(...text(OTHER))).toEqual([]);
     });
 
     test('is strange to whoever knows of another case alone', async () => {
