@@ -83,7 +83,7 @@ export async function planDispatch(
   const { db } = seams;
   const list = await lists.byAddress(db, listAddress);
   if (list?.role !== 'private') throw new Refusal('invalid', `${listAddress} is no private list`);
-  const { content, carried } = await composeDispatch(seams, seen);
+  const { content, carried } = await composeDispatch(seams, seen, list);
   const unproved = await insidersOf(db, seen.id, await contacts.unprovedOfList(db, list.id));
   const unreached = await insidersOf(db, seen.id, await contacts.unreachedOfList(db, list.id));
   const recipients = await withoutCopy(db, { caseId: seen.id, list, hash: carried, unproved });
@@ -92,13 +92,17 @@ export async function planDispatch(
 
 /** The notice, not in the database yet, and the hash of what it carries. */
 async function writeDispatch(seams: Seams, seen: Case, list: List): Promise<{ post: NewPost; carried: string }> {
-  const { content, carried, revision } = await composeDispatch(seams, seen);
+  const { content, carried, revision } = await composeDispatch(seams, seen, list);
   const written = await writeNotice(seams, list, { kind: 'dispatch', caseId: seen.id }, content);
   return { post: { ...written, bundle_hash: carried, patch_revision: revision }, carried };
 }
 
 /** `carried`: the hash of what it carries; `revision`: of its patch set. */
-async function composeDispatch(seams: Seams, seen: Case): Promise<{ content: Buffer; carried: string; revision: number | null }> {
+async function composeDispatch(
+  seams: Seams,
+  seen: Case,
+  list: List,
+): Promise<{ content: Buffer; carried: string; revision: number | null }> {
   const { id: caseId, release_at: releaseAt } = seen;
   if (seen.scheduled_at === null || releaseAt === null) throw new Refusal('not-approved', SCHEDULE_FIRST);
   const present = await presentPatchSet(seams.db, caseId);
@@ -113,7 +117,7 @@ async function composeDispatch(seams: Seams, seen: Case): Promise<{ content: Buf
   // Made anew from the very octets that would go out.
   if (patchSetHash(caseId, parts) !== present) throw new Refusal('approval-voided');
   const { revision, supersedes } = await revisionsOf(seams.db, seen);
-  const facts = dispatchFacts({ caseId, releaseAt, details, draft, patches, revision, supersedes });
+  const facts = dispatchFacts({ caseId, list: list.address, releaseAt, details, draft, patches, revision, supersedes });
   const notice = seams.words.dispatch(facts);
   const files = patches.map(({ name, bytes }) => patchEntity(name, bytes));
   const of = ['curfew dispatch 1', caseId, seen.schedule_hash, present, seen.details_post_id, seen.draft_post_id];

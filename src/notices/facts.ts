@@ -1,11 +1,13 @@
 import { type Details, ratingIn, scored } from '../cases/details.ts';
 import type { Instant } from '../clock.ts';
 import type { Draft, PatchFile } from '../embargo/contents.ts';
+import { roleAddress } from '../mail/address.ts';
 import type { Words } from './words.ts';
 
 /** What distributors are told of a case. */
 export function dispatchFacts({
   caseId,
+  list,
   releaseAt,
   details,
   draft,
@@ -14,6 +16,8 @@ export function dispatchFacts({
   supersedes,
 }: {
   caseId: string;
+  /** Its address. */
+  list: string;
   releaseAt: Instant;
   details: Details;
   draft: Draft | null;
@@ -24,6 +28,7 @@ export function dispatchFacts({
   const { title, summary, cve, cwe, affected, detection, mitigation, fixImpact, permissions } = details;
   return {
     caseId,
+    list: roleAddress(list, 'request'),
     releaseAt,
     subject: [cve, title].filter(Boolean).join(': '),
     cve,

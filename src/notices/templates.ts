@@ -136,13 +136,15 @@ export function reminder(facts: { caseId: string; list: string; sentAt: Instant;
   ]);
 }
 
+/** `list`: its address for requests. */
 function howToAcknowledge(list: string, caseId: string): string[] {
   return [
-    `Write to ${list}, signed with your certificate, one of these lines:`,
+    `Write to ${list}, signed with your certificate, one of these lines, without a greeting:`,
     `  acknowledge ${caseId}`,
     `  acknowledge ${caseId} affected`,
     `  acknowledge ${caseId} not affected`,
     `  acknowledge ${caseId} problem`,
+    `Where your mail program does not sign the To field, put the line "list ${list.replace('-request@', '@')}" above it.`,
   ];
 }
 
@@ -157,6 +159,8 @@ export function problemReported(facts: { caseId: string; organisation: string; a
 /** To distributors: what they need to know of a case under embargo; its patches are attached. */
 export function dispatch(facts: {
   caseId: string;
+  /** Its address for requests, where it is acknowledged. */
+  list: string;
   subject: string;
   /** Null where none is assigned. */
   cve: string | null;
@@ -200,10 +204,9 @@ export function dispatch(facts: {
     ...section('Before the release', facts.permissions.join('\n')),
     ...(facts.text === null ? [] : ['', 'What will be published at that instant:', '', ...quoted(facts.text)]),
     '',
-    'Please say that you have it: a mail to the -request address of this list, signed with your certificate, with the line',
-    `  acknowledge ${facts.caseId}`,
-    'which may go on with "affected", "not affected" or "problem".',
-    'Answer this mail to speak with the other members and the team about this case.',
+    'Please say that you have it.',
+    ...howToAcknowledge(facts.list, facts.caseId),
+    'What you answer to this mail goes to the other members and the team, and is no acknowledgement.',
   ]);
 }
 

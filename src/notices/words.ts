@@ -58,6 +58,7 @@ const certificateReplaced = {
 
 const dispatch = {
   caseId: 'orbit-2026-0001',
+  list: 'distributors-request@orbit.example',
   subject: 'CVE-2026-99001: Overflow in the parser',
   cve: 'CVE-2026-99001',
   cwes: ['CWE-787'],

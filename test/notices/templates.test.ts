@@ -42,6 +42,7 @@ describe('a dispatch', () => {
   };
   const facts = {
     caseId: 'ORBIT-2026-0001',
+    list: 'distributors-request@orbit.example',
     subject: 'Hole',
     text: 'One.\n\nTwo. \n',
     releaseAt: AT,
@@ -67,7 +68,8 @@ describe('a dispatch', () => {
       '\nIssue:\n\nWho is inside gets out.\n\nAffected:\n\norbit: from 1.2\norbit: before 1.0\n\nMitigation:\n',
     );
     expect(text).not.toMatch(/Detection|fix changes|What will be published/);
-    expect(text).toContain('\n  acknowledge ORBIT-2026-0001\n');
+    expect(text).toMatch(/\nWrite to distributors-request@orbit\.example, [^\n]*\n {2}acknowledge ORBIT-2026-0001\n/);
+    expect(text).toContain('"list distributors@orbit.example"');
   });
 
   test('of other patches says which it is, and which one it supersedes', () => {
