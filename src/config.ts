@@ -36,10 +36,17 @@ export function loadConfig(path: string): Config {
 export function checkConfig(parsed: unknown, folder: string): Config {
   const written = Value.Default(ConfigFile, Value.Clone(parsed));
   const problems = [...problemsOf(ConfigFile, written, SECRET), ...crossProblems(written, folder)];
-  if (problems.length > 0 || !Value.Check(ConfigFile, written)) throw new ConfigError(problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  // What `problemsOf` overlooks must not be refused without a word.
+  if (!Value.Check(ConfigFile, written)) throw new Error(`the configuration does not fit its schema: ${misfits(written)}`);
   const config = absolute(written, folder);
   freeze(config);
   return config;
+}
+
+/** Paths and what is wrong there, without values: they may be secret. */
+function misfits(written: unknown): string {
+  return [...Value.Errors(ConfigFile, written)].map(({ instancePath, message }) => `${instancePath} ${message}`).join('; ');
 }
 
 function parseJson(path: string): unknown {

@@ -25,7 +25,10 @@ const spanOrNone = (what: string) =>
   });
 const yesOrNo = (what: string, initial: boolean) => Type.Boolean({ default: initial, description: `${what}: true or false` });
 
-/** The dates that a team binds itself to (embargo/policy.ts says what each of them means). */
+/**
+ * The dates that a team binds itself to (embargo/policy.ts says what each of them means). It has a default of its own, though no policy
+ * is complete without a clock: TypeBox fills in what is left out of a record's values only where these have one.
+ */
 export const PolicyFile = Type.Object(
   {
     acknowledge: Type.Union(Span.anyOf, { default: { hours: 24 }, description: SPAN }),
@@ -89,5 +92,5 @@ export const PolicyFile = Type.Object(
       description: 'at an instant that nobody armed: "publish_approved" for what two people approved, or "page_only"',
     }),
   },
-  strict,
+  optional,
 );

@@ -53,6 +53,16 @@ describe('what is left out', () => {
     expect(config).toMatchObject({ workers: 2, log: 'info' });
   });
 
+  test('of a policy of the project has its default too, but for the clock', () => {
+    const policies = { mine: { clock: 'report', embargo: { days: 21 } }, odd: { clock: 'notice', slot: { weekdays: ['sat'] } } };
+    const { mine, odd } = checkConfig({ ...smallest, embargo: { policies } }, folder).embargo.policies;
+    expect(mine).toMatchObject({ acknowledge: { hours: 24 }, embargo: { days: 21 }, notice: null, grace: 60 });
+    expect(odd?.slot).toEqual({ time: null, weekdays: ['sat'], weekends: true });
+    expect(problems({ ...smallest, embargo: { policies: { none: {} } } })).toEqual({
+      'embargo.policies.none.clock': expect.stringMatching(/^is missing; must be what the longest embargo is counted from/),
+    });
+  });
+
   test('paths are meant from the folder of the file', () => {
     const config = checkConfig({ ...smallest, passphrase: { file: 'secret/passphrase' } }, '/srv/curfew');
     expect(config.keys).toBe('/srv/curfew/keys');
@@ -303,6 +313,7 @@ describe('config.example.json', () => {
       const [name = '', ...folders] = option.split('.').reverse();
       Object.assign(valueAt(changed, folders.reverse().join('.')) as object, { [name]: value });
       expect(problemsOf(ConfigFile, changed, new Set())).toEqual([]);
+      expect(Value.Check(ConfigFile, Value.Default(ConfigFile, Value.Clone(changed)))).toBe(true);
       expect(valueAt(example(), option)).not.toEqual(value);
     },
   );
