@@ -12,8 +12,10 @@ export type Rating = (typeof RATINGS)[number];
 export interface Severity {
   /** CVSS 3.0, 3.1 or 4.0; null where nobody scored it. */
   vector: string | null;
-  /** Its base score, 0.0 to 10.0. */
+  /** 0.0 to 10.0, of all metrics that are in the vector. */
   score: number | null;
+  /** Of its base metrics alone: what documents have a place for. */
+  base: number | null;
   /** What the team calls it; a lead may have overridden what the score says. */
   rating: Rating;
 }

@@ -66,13 +66,12 @@ function isPurl(purl: string): boolean {
   return PURL.test(purl) && !PURL_NOT.some((form) => form.test(purl));
 }
 
-function severityFaults({ vector, score, rating }: Severity): string[] {
+function severityFaults({ vector, score, base, rating }: Severity): string[] {
   return [
     ...unless(RATINGS.includes(rating), `${rating} is no rating`),
     ...unless(vector === null || isVector(vector), `${vector} is no vector of CVSS 3.0, 3.1 or 4.0`),
-    ...unless(
-      score === null || (score >= 0 && score <= 10 && Number(score.toFixed(1)) === score),
-      `${score} is no score of CVSS`,
+    ...[score, base].flatMap((one) =>
+      unless(one === null || (one >= 0 && one <= 10 && Number(one.toFixed(1)) === one), `${one} is no score of CVSS`),
     ),
   ];
 }

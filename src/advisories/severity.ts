@@ -12,8 +12,8 @@ export interface Cvss {
 export function cvssOf(severity: Severity | null | undefined): Cvss | null {
   const vector = severity?.vector ?? '';
   const version = (['3.0', '3.1', '4.0'] as const).find((one) => vector.startsWith(`CVSS:${one}/`));
-  if (!version || severity?.score == null) return null;
-  return { version, vector, score: severity.score, rating: ratingOf(severity.score) };
+  if (!version || severity?.base == null) return null;
+  return { version, vector, score: severity.base, rating: ratingOf(severity.base) };
 }
 
 /** CVSS v3.1 §5 and v4.0 §6. */

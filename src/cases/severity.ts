@@ -10,6 +10,8 @@ export interface Severity {
   version: '3.0' | '3.1' | '4.0';
   /** 0.0 to 10.0: of all metrics that are in the vector. */
   score: number;
+  /** 0.0 to 10.0: of the base metrics alone. */
+  base: number;
   rating: Rating;
 }
 
@@ -36,8 +38,11 @@ export function severityOf(vector: string): Severity {
   if (unknown !== undefined)
     throw new Refusal('invalid', `The CVSS vector cannot be read: it has no metric with the value "${printable(unknown)}"`);
   if (!read.isBaseFullyDefined()) throw new Refusal('invalid', 'The CVSS vector lacks a base metric');
-  const score = read.calculateScores(false).overall ?? 0;
-  return { vector, version, score, rating: ratingOf(score) };
+  const scores = read.calculateScores(false);
+  const score = scores.overall ?? 0;
+  // Of version 4.0, `base` is of all metrics.
+  const base = ('baseMetricsOnly' in scores ? scores.baseMetricsOnly : scores.base) ?? 0;
+  return { vector, version, score, base, rating: ratingOf(score) };
 }
 
 function calculated(version: Severity['version'], vector: string): InstanceType<(typeof CALCULATORS)[Severity['version']]> {

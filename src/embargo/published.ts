@@ -56,7 +56,8 @@ function there(texts: { [Name in keyof Texts]: string | null }): Texts {
 function severityIn(details: Details): Severity | null {
   const rating = ratingIn(details);
   const severity = scored(details);
-  return rating === null ? null : { vector: severity?.vector ?? null, score: severity?.score ?? null, rating };
+  const { vector, score, base } = severity ?? { vector: null, score: null, base: null };
+  return rating === null ? null : { vector, score, base, rating };
 }
 
 /** Who wants to be anonymous is named nowhere. */

@@ -63,7 +63,8 @@ export const ClockView = Type.Object({
 const Severity = Type.Object({
   vector: Type.String(),
   version: Type.String(),
-  score: Type.Number(),
+  score: Type.Number({ description: 'of all metrics that are in the vector' }),
+  base: Type.Number({ description: 'of the base metrics alone' }),
   rating: Type.String(),
 });
 

@@ -19,13 +19,13 @@ export const minimal: Advisory = {
 
 /** Of each version, and the score that FIRST's calculators give. */
 const SCORED: readonly Severity[] = [
-  { vector: 'CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H', score: 9.8, rating: 'critical' },
-  { vector: 'CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H', score: 8.8, rating: 'high' },
-  { vector: 'CVSS:3.1/AV:L/AC:H/PR:L/UI:R/S:U/C:L/I:N/A:N', score: 2.2, rating: 'low' },
-  { vector: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N/E:P/RL:O', score: 6.1, rating: 'medium' },
-  { vector: 'CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:N/I:N/A:N', score: 0, rating: 'none' },
-  { vector: 'CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N', score: 9.3, rating: 'critical' },
-  { vector: 'CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:N/SC:N/SI:N/SA:N', score: 0, rating: 'none' },
+  { vector: 'CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H', score: 9.8, base: 9.8, rating: 'critical' },
+  { vector: 'CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H', score: 8.8, base: 8.8, rating: 'high' },
+  { vector: 'CVSS:3.1/AV:L/AC:H/PR:L/UI:R/S:U/C:L/I:N/A:N', score: 2.2, base: 2.2, rating: 'low' },
+  { vector: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N/E:P/RL:O', score: 5.5, base: 6.1, rating: 'medium' },
+  { vector: 'CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:N/I:N/A:N', score: 0, base: 0, rating: 'none' },
+  { vector: 'CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N', score: 9.3, base: 9.3, rating: 'critical' },
+  { vector: 'CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:N/SC:N/SI:N/SA:N', score: 0, base: 0, rating: 'none' },
 ];
 const scored = (vector: string): Severity => {
   const found = SCORED.find((one) => one.vector?.startsWith(vector));
@@ -100,7 +100,7 @@ export const samples: Readonly<Record<string, Advisory>> = {
   'CVSS 3.1 of nought': { ...full, severity: scored('CVSS:3.1/AV:P') },
   'CVSS 4.0': { ...full, severity: scored('CVSS:4.0') },
   'CVSS without products': { ...minimal, severity: scored('CVSS:3.1/AV:L'), mitigation: 'Turn it off.' },
-  'a rating without a vector': { ...full, severity: { vector: null, score: null, rating: 'medium' } },
+  'a rating without a vector': { ...full, severity: { vector: null, score: null, base: null, rating: 'medium' } },
   'a rating that a lead overrode': { ...full, severity: { ...scored('CVSS:3.1/AV:L'), rating: 'high' } },
   'no CVE': { ...full, cve: null },
   'all versions of a product': { ...minimal, affected: [{ product: 'Orbit', versions: [] }] },
@@ -199,7 +199,7 @@ const url = fc.constantFrom('https://example.org/', 'http://example.org:8080/a/%
 const instant = fc.integer({ min: AT - 1e9, max: AT + 1e10 });
 const severity = fc.oneof(
   fc.tuple(fc.constantFrom(...SCORED), fc.constantFrom(...RATINGS)).map(([one, rating]) => ({ ...one, rating })),
-  fc.constantFrom(...RATINGS).map((rating) => ({ vector: null, score: null, rating })),
+  fc.constantFrom(...RATINGS).map((rating) => ({ vector: null, score: null, base: null, rating })),
 );
 
 /** Any at all, also such as have faults. */

@@ -3,18 +3,19 @@ import { ratingOf, severityOf } from '../../src/cases/severity.ts';
 
 const BASE = 'CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H';
 
-/** Scores as the calculators of FIRST give them. */
+/** Scores as the calculators of FIRST give them: of all metrics, and of the base ones. */
 test.each([
-  [BASE, 8.8, 'high'],
-  ['CVSS:3.0/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H', 8.8, 'high'],
-  ['CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H', 10, 'critical'],
-  ['CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:N/I:N/A:L', 1.6, 'low'],
-  ['CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N', 0, 'none'],
-  [`${BASE}/E:P/RL:O/RC:C`, 7.9, 'high'],
-  ['CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N', 9.3, 'critical'],
-  ['CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:U', 8.1, 'high'],
-])('%s has %f, %s', (vector, score, rating) => {
-  expect(severityOf(vector)).toMatchObject({ vector, score, rating });
+  [BASE, 8.8, 8.8, 'high'],
+  ['CVSS:3.0/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H', 8.8, 8.8, 'high'],
+  ['CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H', 10, 10, 'critical'],
+  ['CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:N/I:N/A:L', 1.6, 1.6, 'low'],
+  ['CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N', 0, 0, 'none'],
+  [`${BASE}/E:P/RL:O/RC:C`, 7.9, 8.8, 'high'],
+  ['CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N', 9.3, 9.3, 'critical'],
+  ['CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:U', 8.1, 9.3, 'high'],
+  [`${BASE}/MAV:L`, 7.8, 8.8, 'high'],
+])('%s has %f (%f), %s', (vector, score, base, rating) => {
+  expect(severityOf(vector)).toMatchObject({ vector, score, base, rating });
 });
 
 describe('a vector is refused', () => {

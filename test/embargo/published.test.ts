@@ -1,9 +1,13 @@
 import { beforeEach, expect, test } from 'vitest';
+import { csafDocument } from '../../src/advisories/csaf.ts';
 import { describe as describeCase } from '../../src/cases/describe.ts';
+import { noDetails } from '../../src/cases/details.ts';
+import { severityOf } from '../../src/cases/severity.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { openContents } from '../../src/embargo/contents.ts';
 import { advisoryOf, externalMail, templateText } from '../../src/embargo/published.ts';
 import { release } from '../../src/embargo/release.ts';
+import { errorsOf } from '../advisories/csaf-validator.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing } from '../support/house.ts';
 import { PROJECT } from '../support/project.ts';
@@ -87,6 +91,20 @@ eachEngine((engine) => {
 });
 
 const publishing = { caseId: 'ORBIT-2026-0001', releasedAt: Date.UTC(2026, 8, 22, 16), draft: PUBLIC, patches: [] };
+
+test.each(['', '/E:P/RL:O/RC:C', '/MAV:L', '/E:P/CR:H/MPR:H'])(
+  'documents have the base score of a vector with %s, people that of all metrics',
+  async (more) => {
+    for (const version of ['3.0', '3.1']) {
+      const cvss = `CVSS:${version}/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H${more}`;
+      const advisory = advisoryOf({ ...publishing, details: { ...noDetails, ...KNOWN, cvss } });
+      const document = csafDocument(advisory, PROJECT.site);
+      expect(await errorsOf(document)).toEqual([]);
+      expect(document.vulnerabilities).toMatchObject([{ scores: [{ cvss_v3: { baseScore: 8.8, baseSeverity: 'HIGH' } }] }]);
+      expect(advisory.severity?.score).toBe(severityOf(cvss).score);
+    }
+  },
+);
 
 test('where nothing is known but a text, the advisory says that, and external addresses get it under the name of the project', () => {
   const draft = { subject: '[Security Advisory] CVE-2026-99001: Overflow', text: 'Update.\n' };
