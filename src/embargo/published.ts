@@ -68,11 +68,10 @@ function creditsIn({ credits, reporter: { credit, anonymous } }: Details): Credi
 }
 
 /**
- * Throws Refusal('incomplete') with everything for which a document of it would not be valid. At the instant it is too late to ask; a
- * case of which nothing is known but a text is published as that.
+ * Throws Refusal('incomplete') with everything for which a document of it would not be valid. At the instant it is too late to ask, and
+ * of a case of which nothing is known but a text as well.
  */
 export function mustBeValid(publishing: Publishing): void {
-  if (publishing.details === null) return;
   const faults = faultsOf(advisoryOf(publishing));
   if (faults.length > 0) throw new Refusal('incomplete', `What would be published is not valid: ${faults.join('; ')}`);
 }

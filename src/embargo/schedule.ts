@@ -1,3 +1,4 @@
+import { said } from '../advisories/advisory.ts';
 import { record } from '../audit/record.ts';
 import { type Clocked, isEnded, isOut, type Judged, judge, namesOf } from '../cases/clocks.ts';
 import { keeperOf } from '../cases/keeper.ts';
@@ -103,7 +104,7 @@ export async function setText(seams: Seams, caseId: string, text: Draft, expecte
 }
 
 async function draftPost(seams: Seams, about: Case, draft: Draft): Promise<NewPost> {
-  if (draft.subject.trim() === '' || draft.text.trim() === '')
+  if (said(draft.subject) === undefined || said(draft.text) === undefined)
     throw new Refusal('invalid', 'The public text and its subject must not be empty');
   return writeNotice(seams, await keeperOf(seams.db, about), { kind: 'draft', caseId: about.id }, draftEntity(draft));
 }

@@ -5,7 +5,7 @@ import { noDetails } from '../../src/cases/details.ts';
 import { severityOf } from '../../src/cases/severity.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { openContents } from '../../src/embargo/contents.ts';
-import { advisoryOf, externalMail, templateText } from '../../src/embargo/published.ts';
+import { advisoryOf, externalMail, mustBeValid, templateText } from '../../src/embargo/published.ts';
 import { release } from '../../src/embargo/release.ts';
 import { errorsOf } from '../advisories/csaf-validator.ts';
 import { eachEngine } from '../support/dialects.ts';
@@ -111,6 +111,8 @@ test('where nothing is known but a text, the advisory says that, and external ad
   const of = { ...publishing, details: null, draft };
   expect(advisoryOf(of)).toMatchObject({ title: 'Overflow', description: 'Update.' });
   expect(externalMail(of, PROJECT.site)).toEqual({ subject: '[orbit] ORBIT-2026-0001: Overflow', text: draft.text });
+  expect(() => mustBeValid(of)).not.toThrow();
+  expect(() => mustBeValid({ ...of, draft: { subject: '\u0001', text: '\u0001' } })).toThrow('it has no title; it has no description');
 });
 
 test('there is no text to begin with before enough is known', () => {

@@ -101,7 +101,7 @@ eachEngine((engine) => {
   describe('is refused', () => {
     test.each<[string, Partial<Parameters<typeof schedule>[2]>, string]>([
       ['an instant that has come', { releaseAt: 0 }, 'past-instant'],
-      ['an empty text', { text: ' \n' }, 'invalid'],
+      ['an empty text', { text: ' \u0001\n' }, 'invalid'],
       ['an empty subject', { subject: '\t' }, 'invalid'],
       ['a channel that is no list', { channels: ['nowhere@orbit.example'] }, 'invalid'],
       ['a channel that is not public', { channels: [LISTS.announce, LISTS.distributors] }, 'invalid'],
