@@ -4,6 +4,7 @@ import { SYSTEM } from './audit/entry.ts';
 import { readersOf, signHead } from './audit/heads.ts';
 import { createRefusals, type Refusals } from './audit/refusals.ts';
 import { remindSilent } from './cases/acknowledgements.ts';
+import { withoutPolicy } from './cases/clocks.ts';
 import { remind } from './cases/remind.ts';
 import { type Clock, createAlarm, DAY, HOUR, type Instant, MINUTE, SECOND } from './clock.ts';
 import { type Config, ConfigError, readClientSecret } from './config.ts';
@@ -41,6 +42,7 @@ import { forgetSignIns } from './roster/sign-in.ts';
 import type { Project, Seams } from './seams.ts';
 import { createRelay } from './smtp/client.ts';
 import { type Doors, startSmtp } from './smtp/server.ts';
+import * as cases from './store/cases.ts';
 import { type Database, isStorageFault, namingFile, openDatabase } from './store/database.ts';
 import * as deliveries from './store/deliveries.ts';
 import * as idempotency from './store/idempotency.ts';
@@ -110,6 +112,8 @@ async function build(
   if ('sqlite' in database) undo.unshift(lockDatabase(database.sqlite));
   await mustHoldProject(db, database);
   await migrate(db);
+  const project = projectOf(config);
+  await mustKnowPolicies(db, project);
   const clock = await openClock(db, wall, config.clock.longestDowntime * HOUR);
   // With the lock in hand, whoever held a lease is dead; on PostgreSQL other nodes may be alive, and leases run out.
   await deliveries.reclaim(db, 'sqlite' in database ? null : clock.now());
@@ -123,7 +127,7 @@ async function build(
   undo.push(() => pgp.close());
   const stopping = new AbortController();
   const incidentAlarm = createAlarm(clock);
-  const local: Seams = { db, clock, keyring, pgp, by: SYSTEM, words, project: projectOf(config) };
+  const local: Seams = { db, clock, keyring, pgp, by: SYSTEM, words, project };
   const recogniser = createRecogniser();
   undo.push(() => recogniser.close());
   const noted = (kind: IncidentKind) => {
@@ -238,6 +242,14 @@ function projectOf({ project, domain, embargo, site }: Config): Project {
   return { name: project, policies, usual: own.policy, site: siteOf({ project, domain, site }) };
 }
 
+/** Nobody would be reminded of anything in a case whose deadlines are not known, nor the public told of its end. */
+async function mustKnowPolicies(db: Database, project: Project): Promise<void> {
+  const lost = withoutPolicy(project, await cases.underWay(db));
+  if (lost.length === 0) return;
+  const message = `lacks policies of cases that are not over: ${lost.join(', ')}; must keep each until its cases are, or are under another`;
+  throw new ConfigError([{ path: 'embargo.policies', message }]);
+}
+
 function siteOf({ project, domain, site }: Pick<Config, 'project' | 'domain' | 'site'>): Site {
   const url = site.url ?? `https://${domain}`;
   const contact = `Security reports: security@${domain}, encrypted to the key at ${url}/keys`;
@@ -286,7 +298,7 @@ function dutiesOf(seams: Seams, { project, audit }: Config, refusals: Refusals):
 function deadlinesOf(seams: Seams, log: Log): Duty[] {
   return [
     { name: 'approvals', run: () => retractOfFormer(seams) },
-    { name: 'deadlines', run: () => remind(seams) },
+    { name: 'deadlines', run: () => remind(seams, log) },
     { name: 'longest embargo', run: () => endLongest(seams, log) },
   ];
 }

@@ -26,11 +26,33 @@ export type Clocked = Pick<
   | 'exception_at'
   | 'aside'
   | 'aside_at'
->;
+> &
+  Partial<Past>;
 
-/** The policies that a case is under: those it was scheduled with, else the project's. */
-export function policiesOf({ policies, usual }: Project, about: Pick<Case, 'policies'>): NamedPolicy[] {
-  return namesOf(about, usual).map((name) => policyNamed(policies, name));
+/** By which a case is known to be released or over. */
+type Past = Pick<Case, 'state' | 'closed_at' | 'aside'>;
+
+/**
+ * The policies that a case is under: those it was scheduled with, else the project's. Throws Refusal('not-found') where the configuration
+ * has one no more; of what is released or over, which nothing is due in any more, it is passed over.
+ */
+export function policiesOf({ policies, usual }: Project, about: Pick<Case, 'policies'> & Partial<Past>): NamedPolicy[] {
+  const names = namesOf(about, usual);
+  if (isPast(about)) return policies.filter(({ name }) => names.includes(name));
+  return names.map((name) => policyNamed(policies, name));
+}
+
+function isPast({ state, closed_at, aside }: Partial<Past>): boolean {
+  return state === 'released' || (closed_at ?? null) !== null || aside === 'rejected';
+}
+
+/** Of cases that are not released or over, those under a policy that the configuration has no more: `ORBIT-2026-0001 (mine)`. */
+export function withoutPolicy({ policies }: Project, underWay: readonly Case[]): string[] {
+  const there = new Set(policies.map(({ name }) => name));
+  return underWay
+    .filter((about) => !isPast(about))
+    .map((about) => ({ id: about.id, lost: namesOf(about, []).filter((name) => !there.has(name)) }))
+    .flatMap(({ id, lost }) => (lost.length === 0 ? [] : [`${id} (${lost.join(', ')})`]));
 }
 
 /** Their names. */

@@ -3,6 +3,7 @@ import { record } from '../audit/record.ts';
 import { DAY, type Instant } from '../clock.ts';
 import { eachContact, team } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
+import type { Log } from '../log.ts';
 import { deadline, type Notice } from '../notices/templates.ts';
 import type { Project, Seams } from '../seams.ts';
 import * as caseTeams from '../store/case-teams.ts';
@@ -24,24 +25,30 @@ export async function watched(db: Db, now: Instant): Promise<Case[]> {
   return [...(await cases.underWay(db)), ...(await cases.toReview(db, now - REVIEWED))];
 }
 
-/** Reminds those who owe something in a case, each once at each level. Says whether anybody was. */
-export async function remind(seams: Seams): Promise<boolean> {
-  const { db, clock, project } = seams;
-  const now = clock.now();
-  const due = (await watched(db, now)).map((about) => ({ about, all: owed(about, dueIn(project, about), now) }));
-  const some = due.filter(({ all }) => all.length > 0);
-  const told = await reminders.ofCases(
-    db,
-    some.map(({ about }) => about.id),
-  );
-  const isTold = ({ id }: Case, { what, dueAt, level }: Reminder) =>
-    told.some((row) => row.caseId === id && row.what === what && row.dueAt === dueAt && row.level >= level);
+/** Reminds those who owe something in a case, each once at each level. Says whether anybody was. One that fails keeps no other up. */
+export async function remind(seams: Seams, log: Log): Promise<boolean> {
   let reminded = false;
-  for (const { about, all } of some)
-    for (const level of [2, 1, 0] as const) {
-      const untold = all.filter((one) => one.level === level && !isTold(about, one));
-      if (untold.length > 0) reminded = (await remindOf(seams, about, level, untold)) || reminded;
+  for (const about of await watched(seams.db, seams.clock.now()))
+    try {
+      reminded = (await remindIn(seams, about)) || reminded;
+    } catch (error) {
+      log.error({ err: error, case: about.id }, 'nobody could be reminded of what is due in a case');
     }
+  return reminded;
+}
+
+async function remindIn(seams: Seams, about: Case): Promise<boolean> {
+  const { db, clock, project } = seams;
+  const all = owed(about, dueIn(project, about), clock.now());
+  if (all.length === 0) return false;
+  const told = await reminders.ofCases(db, [about.id]);
+  const isTold = ({ what, dueAt, level }: Reminder) =>
+    told.some((row) => row.what === what && row.dueAt === dueAt && row.level >= level);
+  let reminded = false;
+  for (const level of [2, 1, 0] as const) {
+    const untold = all.filter((one) => one.level === level && !isTold(one));
+    if (untold.length > 0) reminded = (await remindOf(seams, about, level, untold)) || reminded;
+  }
   return reminded;
 }
 

@@ -105,17 +105,13 @@ export async function endLongest(seams: Seams, log: Log): Promise<boolean> {
   const { db, clock, project } = seams;
   const now = clock.now();
   let queued = false;
-  const late = (await cases.underWay(db)).filter((about) => overdueSince(about, dueIn(project, about), now) !== null);
-  const told = await minimalNotices.amongCases(
-    db,
-    late.map(({ id }) => id),
-  );
-  for (const about of late) {
+  for (const about of await cases.underWay(db)) {
     try {
+      if (overdueSince(about, dueIn(project, about), now) === null) continue;
       // Of one whose instant has come the release itself tells.
       if (about.release_at === null || about.release_at > now)
         queued = (await pageOverdue(seams, about, whyLate(about))) || queued;
-      if (told.includes(about.id) || !(await isTrusted(seams))) continue;
+      if ((await minimalNotices.ofCase(db, about.id)) || !(await isTrusted(seams))) continue;
       const ended = endedAt(project, about, now);
       if (ended === null || !(await publishMinimal(seams, about, ended))) continue;
       log.error({ case: about.id }, 'the longest embargo of a case has ended without an advisory, and the public was told');

@@ -40,6 +40,13 @@ describe('what is due in a case', () => {
     expect(dueIn(project, { ...reported, policies: '' })).toEqual({});
   });
 
+  test('of a policy that the configuration has no more is not known, and is nothing once the case is over', () => {
+    const about = { ...reported, policies: 'mine orbit' };
+    expect(() => dueIn(project, { ...about, state: 'armed' })).toThrow('There is no policy mine');
+    for (const past of [{ state: 'released' }, { closed_at: REPORT }, { aside: 'rejected' }] as const)
+      expect(policiesOf(project, { ...about, ...past }).map(({ name }) => name)).toEqual(['orbit']);
+  });
+
   test('an exception with its reason makes the embargo of the kernel longer', () => {
     const fixed = { ...reported, policies: 'kernel', fix_ready_at: REPORT };
     expect(dueIn(project, fixed).release?.at).toBe(REPORT + 7 * DAY);

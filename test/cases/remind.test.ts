@@ -6,7 +6,7 @@ import { DAY, HOUR, type Instant, MINUTE } from '../../src/clock.ts';
 import type { Seams } from '../../src/seams.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import type { Case } from '../../src/store/schema.ts';
-import { outbox } from '../delivery/outbox.ts';
+import { outbox, silent } from '../delivery/outbox.ts';
 import { caseOf, scheduled } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { as, type House, housing } from '../support/house.ts';
@@ -23,7 +23,7 @@ eachEngine((engine) => {
   /** Who is mailed, once the duty has run at that instant. */
   const at = async (house: House, instant: Instant, seams: Seams = house) => {
     house.clock.moveTo(instant);
-    await remind(seams);
+    await remind(seams, silent);
     return (await outbox(house).drain()).map(({ to }) => to.split('@')[0]).sort();
   };
   const told = async ({ db }: House) =>
@@ -59,7 +59,7 @@ eachEngine((engine) => {
     house.clock.moveTo(start + DAY + HOUR);
     const other = openDatabase(opened.config);
     try {
-      const both = await Promise.all([remind(house), remind({ ...house, db: other })]);
+      const both = await Promise.all([remind(house, silent), remind({ ...house, db: other }, silent)]);
       expect(both.filter(Boolean)).toHaveLength(1);
     } finally {
       await other.destroy();
@@ -111,6 +111,16 @@ eachEngine((engine) => {
     expect(await pagedOf()).toHaveLength(2);
     await house.db.deleteFrom('reminders').where('level', '=', 2).execute();
     expect(await at(house, start + DAY + 2 * HOUR)).toEqual(['ada', 'lena']);
+  });
+
+  test('a case under a policy that is gone keeps nobody from being reminded of another', async () => {
+    const { house } = await open();
+    const lost = await house.report();
+    await house.db.updateTable('cases').set({ policies: 'gone' }).where('id', '=', lost).execute();
+    const id = await house.report({}, 'ron@example.org');
+    await outbox(house).drain();
+    const { received_at: start } = await caseOf(house, id);
+    expect(await at(house, start + 18 * HOUR)).toEqual(['ada', 'dirk', 'lena']);
   });
 
   test('a text that is not approved is reminded of a day and two hours before its instant', async () => {

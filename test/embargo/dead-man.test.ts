@@ -68,6 +68,15 @@ eachEngine((engine) => {
     expect(await logged.execute()).toEqual([{ subject: `case:${id}` }]);
   });
 
+  test('a case under a policy that is gone keeps no other from being told of', async () => {
+    const { house } = await open();
+    const lost = await accepted(house);
+    await house.db.updateTable('cases').set({ policies: 'gone' }).where('id', '=', lost.id).execute();
+    const { end } = await accepted(house);
+    await fire(house, end);
+    expect(publicly(await sent(house))).toEqual([OUTSIDE, READER]);
+  });
+
   test('what is scheduled and not approved at that end is said to the public too; what is armed is released instead', async () => {
     const { house } = await open();
     const late = await accepted(house);

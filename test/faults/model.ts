@@ -308,7 +308,7 @@ async function round(game: Game, calm = false): Promise<boolean> {
   try {
     await game.watch.look();
     await releaseLoop(seams, alarm, () => {}, silent, signal);
-    await remind(seams);
+    await remind(seams, silent);
     await endLongest(seams, silent);
     await deliver(game, seams);
   } catch (error) {

@@ -4,6 +4,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, w
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as cases from '../../src/store/cases.ts';
 import { makeDatabase, openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { initProject, type TestProject, temporaryFolder } from '../cli/project-folder.ts';
@@ -48,6 +49,28 @@ test('a bad configuration: every problem at once, each by its path with what is 
   expect(ended.stderr).toContain('curfew: smtp.port: is 70000; must be a port, 0 to 65535 (0: any free one)\n');
   expect(ended.stderr).toContain('log: is "loud"; must be "trace", "debug", "info", "warn", "error" or "silent"\n');
   expect(ended.stderr).toContain('relay.tls: is "none" for mail.orbit.example; allowed to loopback only, else "starttls"');
+});
+
+test('a policy that a case is under is gone: the case and the policy, and exit 2', async () => {
+  const path = join(project.dir, 'under-policy.db');
+  copyFileSync(join(project.dir, 'data', 'curfew.db'), path);
+  const db = openDatabase({ sqlite: path });
+  const { id: list_id } = await db.selectFrom('lists').select('id').where('role', '=', 'intake').executeTakeFirstOrThrow();
+  const row = { year: 2026, list_id, policies: 'mine', received_at: 1, updated_at: 1, revision: 1 };
+  for (const number of [1, 2])
+    await cases.insert(db, { ...row, id: `ORBIT-2026-${number}`, number, thread_token: `${number}`, state: 'received' });
+  // What is rejected needs none.
+  await db
+    .updateTable('cases')
+    .set({ aside: 'rejected' })
+    .where('id', '=', 'ORBIT-2026-2')
+    .execute()
+    .finally(() => db.destroy());
+  const ended = await serve({ database: { sqlite: path } });
+  expect([ended.code, ended.stdout]).toEqual([2, '']);
+  expect(ended.stderr).toMatch(
+    /^curfew: embargo\.policies: lacks policies of cases that are not over: ORBIT-2026-1 \(mine\); .*\n$/,
+  );
 });
 
 test('a server whose lists are gone says that it is not ready', async () => {

@@ -70,7 +70,7 @@ export async function setStage(dir: string, begin: Instant, postgres: string | n
       clock.moveTo(instant);
       running.wake();
       // The server does it by itself; whoever comes second finds it done. So it is certain that it was.
-      await remind(running.seams);
+      await remind(running.seams, log);
       await remindSilent(running.seams);
       running.wake();
       await settle();
