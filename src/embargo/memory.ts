@@ -24,7 +24,7 @@ export interface Memory {
   /** False: there is no room for it. */
   learn(piece: Piece): boolean;
   forget(ids: readonly string[]): void;
-  /** What of all cases stands in these mails, or parts of one mail. Throws `too-complex`. */
+  /** What of all cases stands in these mails, or parts of one mail. Throws `too-complex` where nothing was found, and not all could be read. */
   look(mails: readonly Uint8Array[]): Hit[];
 }
 
@@ -68,7 +68,17 @@ export function createMemory(mostKeys = MOST_KEYS): Memory {
     look(mails) {
       watched ??= watch(byCase([...pieces.values()]));
       const seen = watched;
-      return strongest(mails.flatMap((mail) => embargoedIn(parseEntity(mail), seen)));
+      const refused: unknown[] = [];
+      const hits = mails.flatMap((mail) => {
+        try {
+          return embargoedIn(parseEntity(mail), seen);
+        } catch (error) {
+          refused.push(error);
+          return [];
+        }
+      });
+      if (hits.length === 0 && refused.length > 0) throw refused[0];
+      return strongest(hits);
     },
   };
 }
@@ -89,7 +99,7 @@ function fingerprintOf({ caseId, ids, texts, mails, patches }: Piece, known: rea
   return { ...made, documents };
 }
 
-/** Subject, texts and files of a mail; of one that is too complex, what comes first. */
+/** Subject, texts and files of a mail; of one that is too complex, all that can be read. */
 function wordsOf(mail: Uint8Array): string[] {
   const words: string[] = [];
   try {

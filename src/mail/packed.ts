@@ -1,5 +1,4 @@
 import { gunzipSync, inflateRawSync, constants as zlib } from 'node:zlib';
-import { Refusal } from '../refusal.ts';
 
 /** A file that came out of another one. */
 export interface Unpacked {
@@ -12,13 +11,20 @@ export interface Unpacked {
 export interface Room {
   octets: number;
   files: number;
+  /** There was none for something, which was passed over. */
+  lacked: boolean;
 }
 
-/** Takes room for what comes out of a mail. Throws `too-complex` where there is none left. */
-export function take(room: Room, octets: number): void {
+/**
+ * Takes room for what comes out of a mail. False where there is too little: then half of what there is goes, so that what is small is
+ * still read behind it, and many that are large cost no more than two.
+ */
+export function take(room: Room, octets: number): boolean {
+  const fits = room.files > 0 && octets <= room.octets;
   room.files -= 1;
-  room.octets -= octets;
-  if (room.files < 0 || room.octets < 0) throw new Refusal('too-complex', 'The mail is packed too tightly to be looked into');
+  room.octets = fits ? room.octets - octets : Math.floor(room.octets / 2);
+  room.lacked ||= !fits;
+  return fits;
 }
 
 const ENTRY = 0x02014b50;
@@ -30,7 +36,7 @@ const LONGEST_COMMENT = 0xffff;
 
 /**
  * What is in a gzip file (RFC 1952) or a zip archive (APPNOTE.TXT 4.3; stored or deflated entries); nothing for anything else. A damaged
- * or encrypted one gives what can be read of it. Throws `too-complex` where more comes out than there is room.
+ * or encrypted one gives what can be read of it; one of which more comes out than there is room for, nothing.
  */
 export function unpacked(octets: Uint8Array, room: Room): Unpacked[] {
   const bytes = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
@@ -45,14 +51,16 @@ export function unpacked(octets: Uint8Array, room: Room): Unpacked[] {
 type Inflate = (options: { maxOutputLength: number; finishFlush: number }) => Uint8Array;
 
 function whole(name: string, inflate: Inflate, room: Room): Unpacked[] {
+  if (room.files <= 0) {
+    room.lacked = true;
+    return [];
+  }
   try {
     // What was cut off is read as far as it goes.
     const octets = inflate({ maxOutputLength: Math.max(1, room.octets), finishFlush: zlib.Z_SYNC_FLUSH });
-    take(room, octets.length);
-    return [{ name, octets }];
+    return take(room, octets.length) ? [{ name, octets }] : [];
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') take(room, Number.POSITIVE_INFINITY);
-    if (error instanceof Refusal) throw error;
     return [];
   }
 }

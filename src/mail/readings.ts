@@ -28,7 +28,7 @@ export interface Reading {
 }
 
 /** What may come out of files and pasted data in a mail, and how deep one may lie in another. */
-const ROOM: Room = { octets: 64 * 1024 * 1024, files: 10_000 };
+const ROOM: Room = { octets: 64 * 1024 * 1024, files: 10_000, lacked: false };
 const DEEPEST = 8;
 
 interface Way {
@@ -40,15 +40,18 @@ interface Way {
 /**
  * Everything that somebody could read in a mail: all header fields and file names; every text and file, also what stands around parts, and
  * what one would have to unpack; HTML as it is shown and as it is written. What is encrypted stays what it is.
- * Throws `too-complex` where more is packed into it than anybody sends.
+ * Throws `too-complex`, having given all the rest, where more is packed into it than anybody sends.
  */
-export function readings(mail: Entity): Generator<Reading> {
-  return ofEntity(mail, { place: null, depth: 0, room: { ...ROOM } });
+export function* readings(mail: Entity): Generator<Reading> {
+  const room = { ...ROOM };
+  yield* ofEntity(mail, { place: null, depth: 0, room });
+  if (room.lacked) throw new Refusal('too-complex', 'More is packed into the mail than can be looked into');
 }
 
-function within(way: Way, place: Place): Way {
-  if (way.depth >= DEEPEST) throw new Refusal('too-complex', 'There are too many files in one another');
-  return { ...way, place: way.place ?? place, depth: way.depth + 1 };
+/** What lies in something else, as far down as is looked. */
+function* within(way: Way, place: Place, read: (inner: Way) => Generator<Reading>): Generator<Reading> {
+  if (way.depth >= DEEPEST) way.room.lacked = true;
+  else yield* read({ ...way, place: way.place ?? place, depth: way.depth + 1 });
 }
 
 function* ofEntity(entity: Entity, way: Way): Generator<Reading> {
@@ -62,8 +65,8 @@ function* ofEntity(entity: Entity, way: Way): Generator<Reading> {
     for (const part of entity.parts) yield* ofEntity(part, way);
     return;
   }
-  const mail = holdsMail(entity) ? carriedMail(entity) : undefined;
-  if (mail) yield* ofEntity(mail, within(way, 'enclosed mail'));
+  const mail = holdsMail(entity) ? mailIn(way.room, () => carriedMail(entity)) : undefined;
+  if (mail) yield* within(way, 'enclosed mail', (inner) => ofEntity(mail, inner));
   else yield* ofOctets(decodedBody(entity), { ...way, place: way.place ?? placeOf(entity) }, entity);
 }
 
@@ -89,25 +92,26 @@ function* ofOctets(octets: Uint8Array, way: Way, label: Label = UNKNOWN): Genera
     yield { place: way.place ?? 'file', text: '', octets };
     for (const { name, octets: inner } of files) {
       yield { place: 'file name', text: name };
-      yield* ofOctets(inner, within({ ...way, place: null }, 'packed file'));
+      yield* within({ ...way, place: null }, 'packed file', (further) => ofOctets(inner, further));
     }
     return;
   }
   if (label.mediaType !== 'text/plain' && looksLikeMime(octets)) {
-    const mail = mailIn(octets);
-    if (mail) yield* ofEntity(mail, within(way, 'enclosed mail'));
+    const mail = mailIn(way.room, () => parseEntity(octets));
+    if (mail) yield* within(way, 'enclosed mail', (inner) => ofEntity(mail, inner));
   }
   const text = lettersOf(octets, label.parameters['charset']);
   yield { place: way.place ?? 'file', text: '', octets };
   yield* ofText(joinedText(label, text), way, label.mediaType);
 }
 
-function mailIn(octets: Uint8Array): Entity | undefined {
+function mailIn(room: Room, parse: () => Entity | undefined): Entity | undefined {
   try {
-    return parseEntity(octets);
+    return parse();
   } catch (error) {
-    if (error instanceof Refusal && error.reason === 'malformed-mail') return undefined;
-    throw error;
+    if (!(error instanceof Refusal)) throw error;
+    room.lacked ||= error.reason === 'too-complex';
+    return undefined;
   }
 }
 
@@ -121,8 +125,8 @@ function* ofText(text: string, way: Way, mediaType = ''): Generator<Reading> {
   for (const pasted of [base64In(text), uuencodedIn(text)])
     for (const octets of pasted) {
       if (!isReadable(octets)) continue;
-      take(way.room, octets.length);
-      yield* ofOctets(octets, within({ ...way, place: null }, 'pasted data'));
+      if (!take(way.room, octets.length)) continue;
+      yield* within({ ...way, place: null }, 'pasted data', (inner) => ofOctets(octets, inner));
     }
 }
 

@@ -121,8 +121,13 @@ You may obtain a copy of the License at http://www.apache.org/licenses/LICENSE-2
   });
 });
 
-test('a mail that is packed too tightly to be looked into is refused', () => {
+test('what is packed too tightly to be looked into hides nothing beside it, and is refused where nothing was found', () => {
   const bomb = gzipSync(Buffer.alloc(80 * 1024 * 1024));
+  const [{ text, caseId }] = SECRETS as [(typeof SECRETS)[0]];
+  const packed = gzipSync(text);
+  const beside = mailOf({ content: [file('a.gz', bomb), file('b.gz', bomb), plain('x'), file('c.gz', packed)] });
+  expect(seenIn(beside)).toEqual([`text of ${caseId} in packed file`]);
+  expect(seenIn(mailOf({ content: [file('a.gz', bomb), plain(text)] }))).toEqual([`text of ${caseId} in text`]);
   expect(() => seenIn(mailOf({ content: [plain('x'), file('a.gz', bomb)] }))).toThrow(
     expect.objectContaining({ reason: 'too-complex' }),
   );

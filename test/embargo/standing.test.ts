@@ -126,12 +126,12 @@ eachEngine((engine) => {
     await outbox(house).drain();
     const moved = await schedule(as(house, lena), id, { releaseAt: (first ?? 0) + DAY });
     expect(moved.channels).toBe(LISTS.announce);
-    await remind(house);
+    await remind(house, silent);
     expect(await toldOf(house, 'it was armed, and is not any more', house.team, LISTS.security)).toEqual(sortedOf(house.team));
     await approve(house, id, moved.schedule_hash ?? '', await actor(house, dirk));
     expect(await toldOf(house, 'The release is at another instant', house.members)).toEqual(sortedOf(house.members));
     expect((await caseOf(house, id)).told_release_at).toBe(moved.release_at);
-    await remind(house);
+    await remind(house, silent);
     await arm(house, await caseOf(house, id));
     expect(await toldOf(house, 'another instant', [...house.members, ...house.team])).toEqual([]);
   });
@@ -147,7 +147,7 @@ eachEngine((engine) => {
       expect(back).toMatchObject({ state: 'scheduled', release_at, patch_set: back.patch_set });
       expect(back.bundle_hash).not.toBe(was);
       await outbox(house).drain();
-      await remind(house);
+      await remind(house, silent);
       expect(await toldOf(house, 'it was armed, and is not any more', house.team, LISTS.security)).toEqual(sortedOf(house.team));
       expect(await reasonOf(retract(as(house, lena), id))).toBe('conflict');
       expect((await arm(house, back)).state).toBe('armed');
