@@ -107,13 +107,13 @@ export function toIso(instant: Instant): string {
   return new Date(instant).toISOString();
 }
 
-/** RFC 3339 §5.6; a `T` in lower case and a space are allowed by its notes. */
-const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+/** RFC 3339 §5.6; a `T` in lower case and a space are allowed by its notes, and ISO 8601 lets seconds be left out. */
+const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d:\d\d)(?:(:\d\d)(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)$/;
 
 /** The instant in a text with its offset from UTC; digits below the millisecond are cut off. Undefined where it is none. */
 export function parseInstant(text: string): Instant | undefined {
-  const [, year, month, day, time, fraction = '.0', offset] = DATE_TIME.exec(text) ?? [];
-  const instant = Date.parse(`${year}-${month}-${day}T${time}${fraction.slice(0, 4)}${offset?.toUpperCase()}`);
+  const [, year, month, day, time, seconds = ':00', fraction = '.0', offset] = DATE_TIME.exec(text) ?? [];
+  const instant = Date.parse(`${year}-${month}-${day}T${time}${seconds}${fraction.slice(0, 4)}${offset?.toUpperCase()}`);
   return Number.isNaN(instant) || !isDay(Number(year), Number(month), Number(day)) ? undefined : instant;
 }
 
