@@ -1,4 +1,4 @@
-import { actorKey } from '../audit/entry.ts';
+import { actorKey, type Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { knowsCase } from '../cases/step.ts';
 import { HOUR, newId } from '../clock.ts';
@@ -51,16 +51,17 @@ export async function noteLeak(local: Local, leak: Leak): Promise<IncidentKind[]
     await lists.lock(trx, leak.listId);
     const hits: Hit[] = [];
     for (const hit of leak.hits) hits.push({ ...hit, caseId: await originalOf(trx, hit.caseId) });
-    const opened: IncidentKind[] = [];
+    const opened: NewIncident[] = [];
     for (const caseId of new Set(hits.map((hit) => hit.caseId))) {
-      const kind = await noteOf(trx, local, { ...leak, hits }, caseId);
-      if (kind) opened.push(kind);
+      const one = await noteOf(trx, local, { ...leak, hits }, caseId);
+      if (one) opened.push(one);
     }
-    return opened;
+    await record(trx, local, ...opened.map((one) => openedBy(leak, one)));
+    return opened.map(({ kind }) => kind);
   });
 }
 
-async function noteOf(trx: Db, local: Local, leak: Leak, caseId: string): Promise<IncidentKind | null> {
+async function noteOf(trx: Db, local: Local, leak: Leak, caseId: string): Promise<NewIncident | null> {
   const now = local.clock.now();
   const recent = await incidents.recent(trx, caseId, now - HOUR);
   const same = recent.find((one) => one.sender === leak.sender && one.refused === (leak.refused ? 1 : 0));
@@ -90,18 +91,12 @@ async function noteOf(trx: Db, local: Local, leak: Leak, caseId: string): Promis
     signer_contact_id: leak.signerId,
   };
   await incidents.insert(trx, row);
-  const { kind, place } = hit;
-  const detail = {
-    case: caseId,
-    list: leak.listId,
-    kind,
-    place,
-    refused: leak.refused,
-    digest: leak.digest,
-    signer: leak.signerId,
-  };
-  await record(trx, local, { action: 'incident.open', subject: `incident:${row.id}`, detail });
-  return kind;
+  return row;
+}
+
+function openedBy({ listId, refused, digest, signerId }: Leak, { id, case_id, kind, place }: NewIncident): Deed {
+  const detail = { case: case_id, list: listId, kind, place, refused, digest, signer: signerId };
+  return { action: 'incident.open', subject: `incident:${id}`, detail };
 }
 
 /** Incidents that are told at a time. */

@@ -79,6 +79,13 @@ eachEngine((engine) => {
     }
   };
 
+  test('a mail that touches two cases is an incident of each', async () => {
+    const named = [await house.report(), await house.report({}, 'ron@example.org')];
+    const letter = { from: alpha, to: LISTS.announce, subject: 'Which?', at: house.clock.now() };
+    expect(await toPublic(await signedMail({ ...letter, text: `${named.join(' or ')}?\n` }, alpha))).toBe(REFUSED);
+    expect((await all()).map(({ case_id, kind }) => `${case_id} ${kind}`).sort()).toEqual(named.map((id) => `${id} id`).sort());
+  });
+
   test('embargoed words to the public list: refused in the session as any other, an incident, and the lead is told, once', async () => {
     const id = await embargoed(house);
     await outbox(house).drain();
