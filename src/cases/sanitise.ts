@@ -1,4 +1,5 @@
 import { type Instant, toIso } from '../clock.ts';
+import { withoutFurniture } from '../embargo/boilerplate.ts';
 
 /** Somebody who wrote into a thread, or is spoken of in it. */
 export interface Named {
@@ -43,17 +44,22 @@ function asWord(name: string): RegExp {
   return new RegExp(`(?<![\\p{L}\\p{N}_])${literal}(?![\\p{L}\\p{N}_])`, 'giu');
 }
 
-/** The thread of a case as one text, LF line ends. */
+/** The thread of a case as one text, LF line ends. Without signatures, armor and who wrote what: there people say who they are. */
 export function archiveText(caseId: string, entries: readonly Entry[], people: readonly Named[]): string {
   const blocks = entries.map(({ at, author, subject, text, files }) =>
     [
       `--- ${toIso(at)}, ${author}`,
       `Subject: ${sanitised(subject, people)}`,
       '',
-      sanitised(text, people).trimEnd(),
+      sanitised(withoutFurniture(text.normalize('NFKC')), people).trimEnd(),
       ...(files === 0 ? [] : ['', `(${files} ${files === 1 ? 'file is' : 'files are'} left out)`]),
       '',
     ].join('\n'),
   );
-  return [`The thread of case ${caseId}, without addresses, names of people and files.`, '', ...blocks].join('\n');
+  return [
+    `The thread of case ${caseId}, without addresses, signatures, known names of people, and files.`,
+    'What people say of themselves in their own words stands there: read it before anybody else does.',
+    '',
+    ...blocks,
+  ].join('\n');
 }

@@ -3,7 +3,7 @@ import { archive, close, retrospect, writingsOf } from '../../src/cases/after.ts
 import { describe as describeCase } from '../../src/cases/describe.ts';
 import { claim } from '../../src/cases/people.ts';
 import { statistics } from '../../src/cases/read-statistics.ts';
-import { sanitised } from '../../src/cases/sanitise.ts';
+import { archiveText, sanitised } from '../../src/cases/sanitise.ts';
 import { stageOf } from '../../src/cases/state.ts';
 import { DAY, SECOND } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
@@ -146,4 +146,13 @@ test('names go as whole words, the longer first, and addresses however they are 
     'the reporter of member 1, alphabet, Al: <[address]>, [address]',
   );
   expect(sanitised('rita\njones', people)).toBe('the reporter');
+});
+
+test('an archive has no signature, no armor and nobody above whose words they stand', () => {
+  const armor = '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEZ\n-----END PGP PUBLIC KEY BLOCK-----';
+  const text = `It crashes.\n\nOn Mon, Lena Ortiz wrote:\n> Where?\n${armor}\nAsk rita＠example.org.\n-- \nHalloran, PhD\nNightjar Research\n`;
+  const made = archiveText('ORBIT-2026-0001', [{ at: 0, author: 'the reporter', subject: 'x', text, files: 0 }], []);
+  expect(made).toContain('It crashes.');
+  expect(made).toContain('Ask [address]');
+  expect(made).not.toMatch(/Ortiz|mDMEZ|Halloran|Nightjar|rita/);
 });
