@@ -112,7 +112,9 @@ test('where nothing is known but a text, the advisory says that, and external ad
   expect(advisoryOf(of)).toMatchObject({ title: 'Overflow', description: 'Update.' });
   expect(externalMail(of, PROJECT.site)).toEqual({ subject: '[orbit] ORBIT-2026-0001: Overflow', text: draft.text });
   expect(() => mustBeValid(of)).not.toThrow();
-  expect(() => mustBeValid({ ...of, draft: { subject: '\u0001', text: '\u0001' } })).toThrow('it has no title; it has no description');
+  expect(() => mustBeValid({ ...of, draft: { subject: '\u0001', text: '\u0001' } })).toThrow(
+    'it has no title; it has no description',
+  );
 });
 
 test('there is no text to begin with before enough is known', () => {
