@@ -109,8 +109,6 @@ const GLANCE = 20;
 async function untilSettled(running: Running, clock: MovingClock): Promise<void> {
   const { db } = running.seams;
   for (let waited = 0; waited < PATIENCE; waited += GLANCE) {
-    const open = await deliveries.page(db, { limit: 1000 });
-    const due = open.some(({ state, due_at }) => state === 'leased' || (isWaiting(state) && due_at <= clock.now()));
     const armed = await db
       .selectFrom('cases')
       .select('id')
@@ -118,6 +116,9 @@ async function untilSettled(running: Running, clock: MovingClock): Promise<void>
       .where('release_at', '<=', clock.now())
       .executeTakeFirst();
     const untold = await incidents.untold(db, 1);
+    // After these: what is released or told meanwhile has its copies by then.
+    const open = await deliveries.page(db, { limit: 1000 });
+    const due = open.some(({ state, due_at }) => state === 'leased' || (isWaiting(state) && due_at <= clock.now()));
     if (!due && !armed && untold.length === 0) return;
     await new Promise((resolve) => setTimeout(resolve, GLANCE));
   }
