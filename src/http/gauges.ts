@@ -1,6 +1,7 @@
 import { type Instant, SECOND } from '../clock.ts';
 import { type Horizon, horizonOf, type Reading } from '../roster/horizon.ts';
-import { type AuditLength, type CasesInState, type HeldPosts, OPEN, type OpenCopies } from '../store/numbers.ts';
+import { OPEN } from '../store/deliveries.ts';
+import type { AuditLength, CasesInState, HeldPosts, OpenCopies } from '../store/numbers.ts';
 import type { Audience, CaseState, ListRole } from '../store/schema.ts';
 
 /** All that is looked at for one answer. */

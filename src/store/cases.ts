@@ -1,7 +1,7 @@
 import { type Expression, type ExpressionBuilder, type Insertable, type SqlBool, sql, type Updateable } from 'kysely';
 import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
-import { OPEN } from './numbers.ts';
+import { OPEN } from './deliveries.ts';
 import type { Case, CaseState, Patch, Schema } from './schema.ts';
 
 /** The next number of that year, 1 first. Two at once get two numbers. */

@@ -1,6 +1,5 @@
 import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
-import { OPEN } from './numbers.ts';
 import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, Post, PostKind } from './schema.ts';
 
 /*
@@ -24,6 +23,9 @@ import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, Post,
  *
  * A lease that ran out is deferred again: whoever had it died, or was too slow to be believed.
  */
+
+/** The states of a copy that is not settled. */
+export const OPEN = ['queued', 'leased', 'deferred', 'held'] as const satisfies readonly DeliveryState[];
 
 const WAITING = ['queued', 'deferred'] as const;
 const UNDER_WAY = [...WAITING, 'leased'] as const;

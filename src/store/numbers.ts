@@ -2,15 +2,13 @@ import { sql } from 'kysely';
 import type { Instant } from '../clock.ts';
 import { isOpen } from './cases.ts';
 import type { Db } from './database.ts';
+import { OPEN } from './deliveries.ts';
 import type { Audience, CaseState, DeliveryState, MemberState } from './schema.ts';
 
 /*
  * How much there is of what, for whoever watches over the server. Each is asked often, so each reads an index, or what is open
  * alone, and never the content of a post.
  */
-
-/** The states of a copy that is not settled. */
-export const OPEN = ['queued', 'leased', 'deferred', 'held'] as const satisfies readonly DeliveryState[];
 
 export interface OpenCopies {
   state: DeliveryState;

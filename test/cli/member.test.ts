@@ -9,9 +9,11 @@ import { apply } from '../../src/roster/apply.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { changeMember } from '../../src/roster/members.ts';
 import { makeDatabase } from '../../src/store/database.ts';
+import * as members from '../../src/store/members.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { command } from '../support/command.ts';
+import { keyProved } from '../support/key-proved.ts';
 import { binary, makeParty } from '../support/party.ts';
 import { runCurfew } from '../support/process.ts';
 
@@ -40,8 +42,8 @@ beforeEach(async () => {
 });
 
 /** As if its contacts had sent back the words that were sealed to their keys. */
-const hasProved = (organisation: string) =>
-  api.house.db.updateTable('members').set({ state: 'key_proved' }).where('organisation', '=', organisation).execute();
+const hasProved = async (organisation: string) =>
+  keyProved(api.house, (await members.byOrganisation(api.house.db, organisation))?.id ?? '');
 
 /** Runs `curfew member ...` as one of the three admins. */
 const curfew = (who: number, ...args: string[]) =>

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DAY, HOUR } from '../../src/clock.ts';
 import { letInsidersHave } from '../../src/delivery/need-to-know.ts';
+import { approve } from '../../src/embargo/approve.ts';
+import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { limitCase } from '../../src/embargo/need-to-know.ts';
 import { addPatch } from '../../src/embargo/schedule.ts';
@@ -14,7 +16,7 @@ import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as lists from '../../src/store/lists.ts';
 import * as members from '../../src/store/members.ts';
-import { arm, armed, caseOf, PATCH } from '../embargo/armed.ts';
+import { actor, armed, PATCH } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { OPTIONS, type Outbox, outbox } from './outbox.ts';
@@ -150,7 +152,7 @@ eachEngine((engine) => {
       await limitCase(house, caseId, { groups: [], members: [memberId] });
       expect(await toMembers()).toEqual([alpha.address]);
       await addPatch(house, caseId, { name: 'better.patch', bytes: PATCH.bytes });
-      await arm(house, await caseOf(house, caseId));
+      await approve(house, caseId, (await presentPatchSet(house.db, caseId)) ?? '', await actor(house, house.team[0]));
       await dispatch(house, caseId, LISTS.distributors);
       expect(await toMembers()).toEqual([alpha.address]);
       await limitCase(house, caseId, null);

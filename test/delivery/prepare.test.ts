@@ -289,6 +289,8 @@ eachEngine((engine) => {
           async (subject, text, name, bytes) => {
             for (const { id } of await house.db.selectFrom('patches').select('id').where('withdrawn_at', 'is', null).execute())
               await house.db.updateTable('patches').set({ withdrawn_at: 1 }).where('id', '=', id).execute();
+            // As if nothing had been dispatched before: other patches would have to be.
+            await house.db.updateTable('cases').set({ distributed_set: null, told_release_at: null }).execute();
             await addPatch(house, caseId, { name, bytes });
             const about = await schedule(house, caseId, { releaseAt: house.clock.now() + DAY, subject, text });
             await arm(house, about, actors);

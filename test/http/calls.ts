@@ -18,6 +18,7 @@ import type { MemberState } from '../../src/store/schema.ts';
 import { arm, armed, KNOWN, PUBLIC, scheduled } from '../embargo/armed.ts';
 import { holdPost } from '../post/hold.ts';
 import { type House, LISTS } from '../support/house.ts';
+import { keyProved } from '../support/key-proved.ts';
 import { generate } from '../support/party.ts';
 import { proveCertificate } from '../support/prove.ts';
 import { ISSUER } from './api.ts';
@@ -48,7 +49,8 @@ async function memberIn(house: House, state: MemberState): Promise<string> {
 }
 
 async function put(house: House, id: string, state: MemberState): Promise<void> {
-  await house.db.updateTable('members').set({ state }).where('id', '=', id).execute();
+  if (state === 'key_proved') await keyProved(house, id);
+  else await house.db.updateTable('members').set({ state }).where('id', '=', id).execute();
 }
 
 /** Somebody new on the roster, with a certificate. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { eachEngine } from '../support/dialects.ts';
+import { keyProved } from '../support/key-proved.ts';
 import { serving } from './api.ts';
 
 eachEngine((engine) => {
@@ -12,7 +13,7 @@ eachEngine((engine) => {
       body: { organisation: 'Gamma', lists: [], groups: ['kernel', 'kernel'] },
     });
     expect(added).toMatchObject({ status: 201, body: { groups: ['kernel'] } });
-    await api.house.db.updateTable('members').set({ state: 'key_proved' }).where('organisation', '=', 'Gamma').execute();
+    await keyProved(api.house, added.body.id);
     const active = await api.ask(admin, `POST /api/v1/members/${added.body.id}/activate`, {
       body: { reason: 'known', groups: ['cloud', 'kernel'] },
     });

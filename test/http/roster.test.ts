@@ -14,6 +14,7 @@ import { adopting } from '../support/bindings.ts';
 import { encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { LISTS } from '../support/house.ts';
+import { keyProved } from '../support/key-proved.ts';
 import { changed, generate, makeParty, openCopy } from '../support/party.ts';
 import { serving, type TestApi } from './api.ts';
 
@@ -82,7 +83,7 @@ eachEngine((engine) => {
       await put(api, state);
       expect(await move('activate', 'in a hurry')).toMatchObject(refusal(409, 'conflict'));
     }
-    await put(api, 'key_proved');
+    await keyProved(api.house, at.split('/').at(-1) ?? '');
     expect(await move('activate', 'vouched for')).toMatchObject({
       status: 200,
       body: { state: 'active', reason: 'vouched for' },
@@ -112,7 +113,7 @@ eachEngine((engine) => {
       [member, `POST ${member}/suspend`, () => ({ reason: 'leaked' })],
     ];
     for (const [at, request, body] of changes) {
-      if (request.endsWith('/activate')) await put(api, 'key_proved');
+      if (request.endsWith('/activate')) await keyProved(api.house, at.split('/').at(-1) ?? '');
       const tag = (await api.ask(admin, `GET ${at}`)).headers.get('etag') ?? '';
       const ask = (value: string) => api.ask(admin, request, { body: body(), headers: { 'if-match': value } });
       expect(tag).toMatch(/^"[0-9a-f]{32}"$/);

@@ -15,6 +15,7 @@ import * as certificates from '../../src/store/certificates.ts';
 import * as members from '../../src/store/members.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { keyProved } from '../support/key-proved.ts';
 import { binary, changed, generate, makeParty, type Party } from '../support/party.ts';
 import { proveCertificate } from '../support/prove.ts';
 
@@ -66,7 +67,7 @@ eachEngine((engine) => {
     for (const { contactId } of house.team.slice(0, 2)) await remove(house, RULES, id, contactId, 'test');
     await addContact(house, RULES, await idOf('Beta'), { address: 'moved@beta.example', name: null, certificate: alpha.public });
     await apply(house, RULES, await wish('Alpha', await makeParty('new@alpha.example')));
-    await house.db.updateTable('members').set({ state: 'key_proved' }).where('id', '=', id).execute();
+    await keyProved(house, id);
     await decide(house, RULES, id, 'activate', { reason: 'back', lists: [LISTS.distributors] });
   }
 

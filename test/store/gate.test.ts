@@ -231,7 +231,6 @@ eachEngine((engine) => {
       ['with another digest', { digest: 'x' }],
       ['of a post that was written before that', { post_id: 'early-minimal' }],
       ['before that', { created_at: RELEASE_AT - 1 }],
-      ['before the instant that is set', { not_before: RELEASE_AT - 1 }],
     ])('is not written down %s', async (_, change) => {
       await accept();
       await expect(run(minimalNotice(change))).rejects.toThrow(/a minimal notice is|minimal_notices_not_early/);
