@@ -255,7 +255,7 @@ const MOVES: readonly [string, Move][] = [
   [
     'patch',
     (game, seams, id) =>
-      addPatch(seams, id, { name: 'fix.patch', bytes: Buffer.from(`+MARK${game.chance()}END\n`), replace: game.chance() < 0.7 }),
+      addPatch(seams, id, { name: 'fix.patch', bytes: Buffer.from(`+MARK${game.chance()}END\n`), replace: true }),
   ],
   ['take a patch out', async (_, seams, id) => withdrawPatch(seams, id, (await cases.patchFacts(seams.db, id))[0]?.id ?? 'none')],
   ['text', (game, seams, id) => setText(seams, id, text(game))],
