@@ -6,6 +6,7 @@ import { createRefusals, type Refusals } from './audit/refusals.ts';
 import { remindSilent } from './cases/acknowledgements.ts';
 import { withoutPolicy } from './cases/clocks.ts';
 import { remind } from './cases/remind.ts';
+import { askWhoseTurn } from './cases/rotation.ts';
 import { type Clock, createAlarm, DAY, HOUR, type Instant, MINUTE, SECOND } from './clock.ts';
 import { type Config, ConfigError, readClientSecret } from './config.ts';
 import { deliveryLoop } from './delivery/work.ts';
@@ -298,6 +299,7 @@ function dutiesOf(seams: Seams, { project, audit }: Config, refusals: Refusals):
 function deadlinesOf(seams: Seams, log: Log): Duty[] {
   return [
     { name: 'approvals', run: () => retractOfFormer(seams) },
+    { name: 'turns', run: () => askWhoseTurn(seams) },
     { name: 'deadlines', run: () => remind(seams, log) },
     { name: 'longest embargo', run: () => endLongest(seams, log) },
   ];

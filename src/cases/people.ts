@@ -32,7 +32,10 @@ export async function claim(local: Local, caseId: string, { lead, deputy = null 
     const leader = await leaderOf(trx, local, lead);
     if (deputy !== null) await ofTeam(trx, deputy);
     if (deputy === leader) throw new Refusal('invalid', 'The deputy must be somebody else than the lead');
-    const to = { lead_id: leader, deputy_id: deputy, led_at: now, accepted_at: seen.accepted_at ?? now };
+    const to = {
+      ...{ lead_id: leader, deputy_id: deputy, led_at: now, accepted_at: seen.accepted_at ?? now },
+      ...{ handover_id: null, handover_at: null },
+    };
     return { to, action: 'lead', detail: { lead: leader, deputy } };
   });
 }

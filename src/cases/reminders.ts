@@ -66,8 +66,12 @@ const TABLE: Readonly<Record<Before, When>> = {
   lead: ({ lead_id, received_at }) => unless(lead_id !== null, within(received_at, received_at + LEAD)),
   acknowledge: ({ acknowledged_at, received_at }, { acknowledge }) =>
     unless(acknowledged_at !== null, within(received_at, acknowledge?.at)),
-  'take-over': ({ handover_id, handover_at }) =>
-    unless(handover_id === null || handover_at === null, within(handover_at ?? 0, (handover_at ?? 0) + TAKE_OVER)),
+  'take-over': ({ lead_id, handover_id, handover_at }) =>
+    // Of a case without a lead the next one is asked instead.
+    unless(
+      lead_id === null || handover_id === null || handover_at === null,
+      within(handover_at ?? 0, (handover_at ?? 0) + TAKE_OVER),
+    ),
   forthcoming: (about, { forthcoming }) =>
     unless(about.forthcoming_at !== null || isQuiet(about), within(about.received_at, forthcoming?.at)),
   // After the last moment to tell distributors no instant is left that gives them their time.

@@ -208,7 +208,8 @@ async function dispatch(id: string, options: RemoteOptions & { list: string }): 
     ({ organisation, memberId, why }) => `Not to:    "${organisation}", ${UNREACHED[why]}: curfew member show ${memberId}`,
   );
   const copies = `${sent.copies} copies are on their way to ${options.list}`;
-  print(options, sent, [copies, ...unproved, ...unreached].map(printable));
+  const behind = sent.behind.map((list) => `Behind:    ${list} has earlier patches: curfew case dispatch ${id} --list ${list}`);
+  print(options, sent, [copies, ...unproved, ...unreached, ...behind].map(printable));
 }
 
 async function release(id: string, options: RemoteOptions): Promise<void> {

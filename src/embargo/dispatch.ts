@@ -17,6 +17,7 @@ import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as patchSets from '../store/patch-sets.ts';
+import * as posts from '../store/posts.ts';
 import type { Case, List, NewPost } from '../store/schema.ts';
 import { patchSetHash, sha256 } from './bundle.ts';
 import { openParts, patchEntity, presentPatchSet } from './contents.ts';
@@ -31,6 +32,8 @@ export interface Dispatched {
   unproved: UnprovedContact[];
   /** Members of the list who may know of the case, of whom nobody gets a copy for another reason than that. */
   unreached: UnreachedMember[];
+  /** Addresses of other private lists that have earlier patches: until they have these as well, the bundle is not approved. */
+  behind: string[];
 }
 
 /**
@@ -52,11 +55,13 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
     const unproved = await insidersOf(trx, caseId, await contacts.unprovedOfList(trx, list.id));
     const unreached = await insidersOf(trx, caseId, await contacts.unreachedOfList(trx, list.id));
     const recipients = await withoutCopy(trx, { caseId, list, hash: carried, unproved });
+    const behind = await listsBehind(trx, caseId, { list, revision: post.patch_revision ?? null });
     const now = clock.now();
     const changed = await moved(trx, seams, seen, {
       dispatched_at: now,
       noticed_at: seen.noticed_at ?? now,
-      distributed_set: seen.patch_set,
+      // What all lists have that have any of it.
+      ...(behind.length === 0 ? { distributed_set: seen.patch_set } : {}),
       told_release_at: seen.release_at,
     });
     await send(trx, seams, { list, post }, eachContact(recipients));
@@ -68,10 +73,21 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
       to: recipients.map(snapshot),
       unproved: unproved.map(({ id }) => id),
       unreached: unreached.map(({ memberId }) => memberId),
+      behind,
     };
     await record(trx, seams, deedOf(changed, 'dispatch', detail));
-    return { postId: post.id, copies: recipients.length, unproved, unreached };
+    return { postId: post.id, copies: recipients.length, unproved, unreached, behind };
   });
+}
+
+async function listsBehind(trx: Db, caseId: string, now: { list: List; revision: number | null }): Promise<string[]> {
+  const revisions = await posts.dispatchedRevisions(trx, caseId);
+  const behind = [...revisions].filter(([id, revision]) => id !== now.list.id && revision !== now.revision);
+  const addresses = await lists.addresses(
+    trx,
+    behind.map(([id]) => id),
+  );
+  return behind.map(([id]) => addresses.get(id) ?? id).sort();
 }
 
 /** A dispatch as it would go out now. Throws what `dispatch` does. */

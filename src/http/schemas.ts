@@ -228,6 +228,9 @@ export const Dispatched = Type.Object({
     }),
     { description: 'members of the list who may know of the case, and have no active contact or none who has not unsubscribed' },
   ),
+  behind: Type.Array(Type.String(), {
+    description: 'addresses of private lists that have earlier patches: the bundle is approved when they have these as well',
+  }),
 });
 
 /** A notice as each recipient gets it. */

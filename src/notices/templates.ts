@@ -888,6 +888,17 @@ export function creditWished(facts: { caseId: string; name: string }): Notice {
   ]);
 }
 
+/** To him whose turn it is to lead a case that nobody leads. */
+export function turn({ caseId, until }: { caseId: string; until: Instant }): Notice {
+  return notice(`[${caseId}] It is your turn to lead this case`, [
+    `Nobody leads case ${caseId} yet, and it is your turn:`,
+    '',
+    `  curfew case lead ${caseId}`,
+    '',
+    `If you cannot, you need do nothing: at ${when(until)} the next one is asked. Anybody else may claim it meanwhile.`,
+  ]);
+}
+
 const OWED: Readonly<Record<Matter, string>> = {
   lead: 'somebody has to lead it: curfew case lead CASE',
   acknowledge: 'a person has to answer the reporter',

@@ -138,6 +138,21 @@ export async function overdue(db: Db, now: Instant): Promise<Case[]> {
     .execute();
 }
 
+/** When people led, or were asked to lead, another case than this one last, by their ids. */
+export async function lastTurns(db: Db, caseId: string): Promise<Map<string, Instant>> {
+  const rows = await db
+    .selectFrom('cases')
+    .select(['lead_id', 'led_at', 'handover_id', 'handover_at'])
+    .where('id', '<>', caseId)
+    .where((eb) => eb.or([eb('lead_id', 'is not', null), eb('handover_id', 'is not', null)]))
+    .execute();
+  const latest = new Map<string, Instant>();
+  for (const { lead_id, led_at, handover_id, handover_at } of rows)
+    for (const [person, at] of [[lead_id, led_at] as const, [handover_id, handover_at] as const])
+      if (person !== null && at !== null) latest.set(person, Math.max(latest.get(person) ?? 0, at));
+  return latest;
+}
+
 /** Cases that are neither released nor closed, the oldest first. */
 export async function underWay(db: Db): Promise<Case[]> {
   return (

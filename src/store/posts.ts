@@ -212,6 +212,20 @@ export async function ofThread(
   return query.execute();
 }
 
+/** Of each list that a case was dispatched through, by its id: the revision of the patch set that it had last; null without patches. */
+export async function dispatchedRevisions(db: Db, caseId: string): Promise<Map<string, number | null>> {
+  const rows = await db
+    .selectFrom('posts')
+    .select(['list_id', 'patch_revision'])
+    .where('case_id', '=', caseId)
+    .where('kind', '=', 'dispatch')
+    .where('state', '=', 'accepted')
+    .orderBy('received_at')
+    .orderBy('patch_revision')
+    .execute();
+  return new Map(rows.map(({ list_id, patch_revision }) => [list_id, patch_revision]));
+}
+
 /** Whether another bundle of its case was dispatched through its list since: the newest dispatch that counts carries another one. */
 export async function isSuperseded(
   db: Db,

@@ -110,7 +110,14 @@ eachEngine((engine) => {
       await lists.insert(house.db, { ...second, fingerprint: list?.fingerprint ?? '' });
       const alpha = await members.byOrganisation(house.db, 'Alpha');
       await members.addToList(house.db, alpha?.id ?? '', second.id);
-      expect(await dispatch(house, id, second.address)).toMatchObject({ copies: 1 });
+      expect(await dispatch(house, id, second.address)).toMatchObject({ copies: 1, behind: [] });
+      // Each list that has any of it has to have the patches that are released.
+      await addPatch(house, id, { name: 'last.patch', bytes: Buffer.from('last') });
+      await approve(house, id, (await presentPatchSet(house.db, id)) ?? '', await actor(house, house.team[0]));
+      expect(await again(id)).toMatchObject({ behind: [second.address] });
+      expect(await arm(house, await caseOf(house, id)).catch((error) => error.reason)).toBe('not-distributed');
+      expect(await dispatch(house, id, second.address)).toMatchObject({ behind: [] });
+      expect((await arm(house, await caseOf(house, id))).state).toBe('armed');
     });
   });
 
