@@ -9,7 +9,8 @@ import { remind } from './cases/remind.ts';
 import { askWhoseTurn } from './cases/rotation.ts';
 import { type Clock, createAlarm, DAY, HOUR, type Instant, MINUTE, SECOND } from './clock.ts';
 import { type Config, ConfigError, readClientSecret } from './config.ts';
-import { deliveryLoop } from './delivery/work.ts';
+import { PRIORITY } from './delivery/copies.ts';
+import { deliveryLoop, type Lane } from './delivery/work.ts';
 import { type Duty, dutyLoop } from './duties.ts';
 import { createWatch, openClock, watchLoop } from './embargo/clock-watch.ts';
 import { endLongest } from './embargo/dead-man.ts';
@@ -143,17 +144,13 @@ async function build(
   const refusals = createRefusals(seams, domain);
   undo.push(() => refusals.logCounts());
 
-  // Each lane has connections of its own: ordinary mail that hangs in the relay holds no release up.
-  const relays = { release: openRelay(), ordinary: openRelay() };
-  function openRelay() {
+  const lanes = (Object.keys(PRIORITY) as Lane[]).map((lane) => {
     const relay = createRelay({ relay: config.relay, hostname: domain, log });
     undo.push(() => relay.close());
-    return relay;
-  }
-  const lanes = { release: createAlarm(clock), ordinary: createAlarm(clock) };
+    return { lane, relay, alarm: createAlarm(clock) };
+  });
   const queued = () => {
-    lanes.release.ring();
-    lanes.ordinary.ring();
+    for (const { alarm } of lanes) alarm.ring();
   };
   const releasing = createAlarm(clock);
   const dutyAlarm = createAlarm(clock);
@@ -163,16 +160,15 @@ async function build(
     releasing.ring();
   };
   const loops = Promise.all([
-    ...(['release', 'ordinary'] as const).map((lane) =>
-      deliveryLoop(
-        seams,
-        relays[lane].send,
-        { ...config.delivery, connections: config.relay.connections, lane, settled: numbers.settled },
-        lanes[lane],
-        log,
-        stopping.signal,
-      ),
-    ),
+    ...lanes.map(({ lane, relay, alarm }) => {
+      const settled: typeof numbers.settled = (...of) => {
+        numbers.settled(...of);
+        // What comes after it in a release may go.
+        if (lane !== 'ordinary') queued();
+      };
+      const options = { ...config.delivery, connections: config.relay.connections, lane, settled };
+      return deliveryLoop(seams, relay.send, options, alarm, log, stopping.signal);
+    }),
     releaseLoop(seams, releasing, queued, log, stopping.signal),
     watchLoop(createWatch(seams, clock, believedAgain, log), clock, log, stopping.signal),
     dutyLoop(dutiesOf(seams, config, refusals), dutyAlarm, queued, log, stopping.signal),

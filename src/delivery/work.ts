@@ -19,7 +19,7 @@ import * as members from '../store/members.ts';
 import * as minimalNotices from '../store/minimal-notices.ts';
 import * as posts from '../store/posts.ts';
 import type { Delivery, PostKind } from '../store/schema.ts';
-import { type Lane, nextAttempt } from './backoff.ts';
+import { nextAttempt } from './backoff.ts';
 import { bounceSender } from './bounce.ts';
 import { PRIORITY } from './copies.ts';
 import { keptFrom, OFF_LIST, OUTSIDE } from './need-to-know.ts';
@@ -29,28 +29,46 @@ import { type Opened, type Prepared, prepare } from './prepare.ts';
 import { barredBy } from './standing.ts';
 import { tellTeam } from './tell.ts';
 
+/**
+ * Copies of one priority. Each lane has a loop and relay connections of its own: a recipient for whom the relay is silent keeps nobody of
+ * another lane waiting, and neither does whatever the relay does to ordinary mail, or however much of that there is.
+ */
+export type Lane = keyof typeof PRIORITY;
+
 /** Sends one mail; every failure is an outcome. */
 export type Send = (mail: { from: string | null; to: string; raw: Uint8Array }) => Promise<Outcome>;
 
 export interface WorkOptions {
   /** Copies leased at a time. */
   batch: number;
-  /** Seconds that a lease holds, in the release lane RELEASE_LEASE at most; it is renewed while its batch is worked on. */
+  /** Seconds that a lease holds, in the lanes of a release RELEASE_LEASE at most; it is renewed while its batch is worked on. */
   lease: number;
   /** Seconds after which a copy that keeps being deferred fails. */
   giveUp: number;
   /** Copies handed to the relay at a time. */
   connections: number;
-  /** Which copies: those of a release, the others, or all. */
+  /** Which copies; all where it is left out. */
   lane?: Lane;
   /** Called for each copy that was settled. */
   settled?: (state: Delivery['state'], audience: Delivery['audience']) => void;
 }
 
-const LANES: Record<Lane, Pick<deliveries.Appetite, 'below' | 'from'>> = {
-  release: { below: PRIORITY.ordinary },
-  ordinary: { from: PRIORITY.ordinary },
-};
+/**
+ * How long a copy of a release waits, from when it is due, for those of its case that go before it. So the channels have it in their
+ * order, where the relay answers; and where it does not, or where there are very many, those who come later are still in time.
+ */
+const HEAD_START = 5 * SECOND;
+
+/** What a lane takes at `now`. `began`: after a start nothing is known of how long it has waited. */
+function appetiteOf(lane: Lane | undefined, began: Instant, now: Instant): Pick<deliveries.Appetite, 'priority' | 'yields'> {
+  if (lane === undefined) return {};
+  const yields = now - began < HEAD_START ? 0 : now - HEAD_START;
+  return { priority: PRIORITY[lane], ...(isOfRelease(lane) ? { yields } : {}) };
+}
+
+function isOfRelease(lane: Lane | undefined): boolean {
+  return lane !== undefined && lane !== 'ordinary';
+}
 
 /**
  * Seconds. What a node had in hand when it died goes out again when its lease ends: of a release that has to be well
@@ -59,40 +77,74 @@ const LANES: Record<Lane, Pick<deliveries.Appetite, 'below' | 'from'>> = {
 const RELEASE_LEASE = 15;
 
 function leaseSeconds({ lane, lease }: WorkOptions): number {
-  return lane === 'release' ? Math.min(lease, RELEASE_LEASE) : lease;
+  return isOfRelease(lane) ? Math.min(lease, RELEASE_LEASE) : lease;
 }
 
 /** Octets of mail that one batch may hold in memory. */
 const BATCH_OCTETS = 32 * 1024 * 1024;
 
-/** The post in hand, opened and signed once for however many batches it takes. */
+/** What one batch after the other is worked on with. */
 export interface Desk {
+  /** The post in hand, opened and signed once for however many batches it takes. */
   opened: Opened | null;
+  hands: Hands;
+  began: Instant;
+}
+
+/** As many copies are under way at a time as there are hands, of whichever batches. */
+interface Hands {
+  /** Resolves when one is free. */
+  take(): Promise<void>;
+  give(): void;
+}
+
+function createHands(most: number): Hands {
+  const waiting: (() => void)[] = [];
+  let free = most;
+  return {
+    async take() {
+      if (free > 0) free--;
+      else await new Promise<void>((resolve) => void waiting.push(resolve));
+    },
+    give() {
+      const next = waiting.shift();
+      if (next) next();
+      else free++;
+    },
+  };
 }
 
 /** How long the loop sleeps at most: another process may have queued something. */
 const LONGEST_SLEEP = 2 * SECOND;
 
-/** Sends what is due until the signal comes; then finishes the batch in hand. */
+/** Sends what is due until the signal comes; then finishes what is under way. */
 export async function deliveryLoop(seams: Seams, send: Send, options: WorkOptions, alarm: Alarm, log: Log, signal: AbortSignal) {
-  const desk: Desk = { opened: null };
+  const desk: Desk = { opened: null, hands: createHands(options.connections), began: seams.clock.now() };
+  const stumbled = (error: unknown) => log.error({ err: error }, 'delivery stumbled and goes on');
+  const underWay = new Set<Promise<void>>();
   while (!signal.aborted) {
     try {
       await deliveries.reclaim(seams.db, seams.clock.now());
-      if ((await deliverBatch(seams, send, options, log, signal, desk)) > 0) continue;
+      const batch = await startBatch(seams, send, options, log, desk, signal);
+      if (batch) {
+        const settled = batch.settled.catch(stumbled).finally(() => underWay.delete(settled));
+        underWay.add(settled);
+        continue;
+      }
       desk.opened = null;
-      if (options.lane !== 'release' && (await tellTeam(seams, log)) > 0) continue;
+      if (!isOfRelease(options.lane) && (await tellTeam(seams, log)) > 0) continue;
       const next = await deliveries.nextInstant(seams.db);
       const wait = next === undefined ? LONGEST_SLEEP : Math.min(LONGEST_SLEEP, next - seams.clock.now());
       await alarm.sleep(Math.max(wait, SHORTEST_SLEEP), signal);
     } catch (error) {
-      log.error({ err: error }, 'delivery stumbled and goes on');
+      stumbled(error);
       await alarm.sleep(LONGEST_SLEEP, signal);
     }
   }
+  await Promise.all(underWay);
 }
 
-/** What is due may be the other lane's. */
+/** What is due may be another lane's. */
 const SHORTEST_SLEEP = 50;
 
 /** Leases copies of one post, sends them and settles each. Gives how many it took. */
@@ -102,15 +154,36 @@ export async function deliverBatch(
   options: WorkOptions,
   log: Log,
   signal?: AbortSignal,
-  desk: Desk = { opened: null },
 ): Promise<number> {
+  const desk: Desk = { opened: null, hands: createHands(options.connections), began: 0 };
+  const batch = await startBatch(seams, send, options, log, desk, signal);
+  await batch?.settled;
+  return batch?.copies ?? 0;
+}
+
+interface Started {
+  copies: number;
+  /** Resolves when each of them is settled; rejects where that failed. */
+  settled: Promise<void>;
+}
+
+/** Leases copies of one post, and is done when the last one of them is under way; null where nothing is due. */
+async function startBatch(
+  seams: Seams,
+  send: Send,
+  options: WorkOptions,
+  log: Log,
+  desk: Desk,
+  signal?: AbortSignal,
+): Promise<Started | null> {
   const { db, clock } = seams;
   const seconds = leaseSeconds(options);
-  const lease = { id: newId(clock), until: clock.now() + seconds * SECOND };
-  const appetite = { copies: options.batch, octets: BATCH_OCTETS, ...(options.lane ? LANES[options.lane] : {}) };
-  const batch = await deliveries.lease(db, lease, clock.now(), appetite);
+  const now = clock.now();
+  const lease = { id: newId(clock), until: now + seconds * SECOND };
+  const appetite = { copies: options.batch, octets: BATCH_OCTETS, ...appetiteOf(options.lane, desk.began, now) };
+  const batch = await deliveries.lease(db, lease, now, appetite);
   const [first] = batch;
-  if (!first) return 0;
+  if (!first) return null;
   const settle = async (copy: Delivery, settlement: Settlement) => {
     const settled = await settleCopy(seams, copy, lease.id, settlement);
     log.info({ ...facts(copy), state: settled?.state ?? settlement.state, settled: settled !== null }, 'copy settled');
@@ -118,22 +191,34 @@ export async function deliverBatch(
   };
   const done = new AbortController();
   const renewing = keepLease(seams, lease, seconds, log, done.signal);
+  const end = async () => {
+    done.abort();
+    await renewing;
+  };
   try {
     const ready = await makeReady(seams, desk, first.post_id, batch).catch((error: unknown) => asRefusal(error));
     if (ready instanceof Refusal) {
       log.error({ err: ready, detail: ready.detail, post: first.post_id }, 'a post could not be made ready');
       for (const copy of batch) await settle(copy, afterFailure(ready, copy, options, clock.now()));
-      return batch.length;
+      await end();
+      return { copies: batch.length, settled: Promise.resolve() };
     }
     // Whoever lost his lease, or is to stop, leaves the copy to the next one.
     const mayGo = () => !signal?.aborted && clock.now() < lease.until;
-    await inOrder(batch, ready.prepared, options.connections, async (copy, mail) =>
+    const underWay = await eachInHand(batch, ready.prepared, desk.hands, async (copy, mail) =>
       settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo })),
     );
-    return batch.length;
-  } finally {
-    done.abort();
-    await renewing;
+    const settled = async () => {
+      try {
+        await underWay.all;
+      } finally {
+        await end();
+      }
+    };
+    return { copies: batch.length, settled: settled() };
+  } catch (error) {
+    await end();
+    throw error;
   }
 }
 
@@ -211,22 +296,24 @@ function facts({ id, case_id, audience, address }: Delivery) {
   return { delivery: id, case: case_id, to: audience === 'contact' || audience === 'public' ? address : audience };
 }
 
-/** In the order of their priorities, and `most` side by side within one. */
-async function inOrder(
+/** Begins one after the other, each as soon as a hand is free. `all`: resolves when all have ended; rejects with the first that failed. */
+async function eachInHand(
   batch: readonly Delivery[],
   prepared: readonly Prepared[],
-  most: number,
+  hands: Hands,
   attempt: (copy: Delivery, mail: Prepared) => Promise<void>,
-): Promise<void> {
-  for (const priority of new Set(batch.map((copy) => copy.priority))) {
-    const waiting = batch
-      .map((copy, index) => ({ copy, mail: prepared[index] }))
-      .filter(({ copy }) => copy.priority === priority);
-    const hand = async () => {
-      for (let next = waiting.shift(); next; next = waiting.shift()) if (next.mail) await attempt(next.copy, next.mail);
-    };
-    await Promise.all(Array.from({ length: most }, hand));
+): Promise<{ all: Promise<void> }> {
+  const underWay: Promise<void>[] = [];
+  for (const [index, copy] of batch.entries()) {
+    const mail = prepared[index];
+    if (!mail) continue;
+    await hands.take();
+    const going = attempt(copy, mail).finally(hands.give);
+    // It is heard below, when the last one has begun.
+    going.catch(() => undefined);
+    underWay.push(going);
   }
+  return { all: Promise.all(underWay).then(() => undefined) };
 }
 
 interface Attempt {

@@ -31,8 +31,6 @@ const WAITING = ['queued', 'deferred'] as const;
 const UNDER_WAY = [...WAITING, 'leased'] as const;
 /** Rows of one statement stay below the engines' limit of bound parameters. */
 const ROWS_A_STATEMENT = 500;
-/** Above every priority, and still an integer of both engines. */
-const ANY_PRIORITY = 2 ** 31 - 1;
 
 export async function insertMany(db: Db, deliveries: NewDelivery[]): Promise<void> {
   for (let start = 0; start < deliveries.length; start += ROWS_A_STATEMENT)
@@ -56,26 +54,33 @@ export interface Appetite {
   copies: number;
   /** Of all copies together, in octets of the mail in clear; one copy is always taken. */
   octets?: number;
-  /** Those with a priority below this, or from it on. */
-  below?: number;
-  from?: number;
+  /** Those of this priority alone. */
+  priority?: number;
+  /** What is due after this instant is left while others of its case, which go before it, have not been tried or are under way. */
+  yields?: Instant;
 }
 
-/** Leases due copies of the one post that is most urgent, in the order in which they should go; none is an empty array. */
+/** Leases due copies of one post and one priority, those that are most urgent; none is an empty array. */
 export async function lease(db: Db, by: Lease, now: Instant, appetite: Appetite): Promise<Delivery[]> {
-  const { copies, octets, below = ANY_PRIORITY, from = 0 } = appetite;
-  const first = await db
+  const { copies, octets, priority, yields } = appetite;
+  let due = db
     .selectFrom('deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
-    .select(['deliveries.post_id', 'posts.size'])
+    .select(['deliveries.post_id', 'deliveries.priority', 'posts.size'])
     .where('deliveries.state', 'in', WAITING)
-    .where('deliveries.due_at', '<=', now)
-    .where('deliveries.priority', '<', below)
-    .where('deliveries.priority', '>=', from)
-    .orderBy('deliveries.priority')
-    .orderBy('deliveries.due_at')
-    .orderBy('deliveries.id')
-    .executeTakeFirst();
+    .where('deliveries.due_at', '<=', now);
+  if (priority !== undefined) due = due.where('deliveries.priority', '=', priority);
+  if (yields !== undefined)
+    due = due.where((eb) => {
+      const before = eb
+        .selectFrom('deliveries as before')
+        .select('before.id')
+        .whereRef('before.case_id', '=', 'deliveries.case_id')
+        .whereRef('before.priority', '<', 'deliveries.priority')
+        .where('before.state', 'in', ['queued', 'leased']);
+      return eb.or([eb('deliveries.due_at', '<=', yields), eb.not(eb.exists(before))]);
+    });
+  const first = await due.orderBy('deliveries.priority').orderBy('deliveries.due_at').orderBy('deliveries.id').executeTakeFirst();
   if (!first) return [];
   const most = octets === undefined ? copies : Math.max(1, Math.min(copies, Math.floor(octets / first.size)));
   const leased = await db
@@ -94,16 +99,14 @@ export async function lease(db: Db, by: Lease, now: Instant, appetite: Appetite)
         .where('post_id', '=', first.post_id)
         .where('state', 'in', WAITING)
         .where('due_at', '<=', now)
-        .where('priority', '<', below)
-        .where('priority', '>=', from)
-        .orderBy('priority')
+        .where('priority', '=', first.priority)
         .orderBy('id')
         .limit(most),
     )
     .where('state', 'in', WAITING)
     .returningAll()
     .execute();
-  return leased.sort((a, b) => a.priority - b.priority || (a.id < b.id ? -1 : 1));
+  return leased.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /** Keeps what is still under the lease for longer. */

@@ -170,7 +170,11 @@ eachEngine((engine) => {
       await dispatch(house, caseId, LISTS.distributors);
       const [alpha, beta] = house.members;
       // One after the other, and his is the last.
-      await house.db.updateTable('deliveries').set({ priority: 9 }).where('contact_id', '=', alpha.contactId).execute();
+      await house.db
+        .updateTable('deliveries')
+        .set({ id: 'z'.repeat(26) })
+        .where('contact_id', '=', alpha.contactId)
+        .execute();
       let done = false;
       box.answers = async ({ to }) => {
         if (!done && to === beta.address) {
@@ -200,7 +204,11 @@ eachEngine((engine) => {
       const [alpha] = house.members;
       const box2 = outbox(house, { ...OPTIONS, connections: 1 });
       await dispatch(house, caseId, LISTS.distributors);
-      await house.db.updateTable('deliveries').set({ priority: 9 }).where('contact_id', '=', alpha.contactId).execute();
+      await house.db
+        .updateTable('deliveries')
+        .set({ id: 'z'.repeat(26) })
+        .where('contact_id', '=', alpha.contactId)
+        .execute();
       await changeMember(house, memberId, { lists: [] });
       let back = false;
       box2.answers = async ({ to }) => {

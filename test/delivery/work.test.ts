@@ -3,11 +3,12 @@ import { createAlarm, DAY, HOUR, type Instant, MINUTE, movingClock, newId, SECON
 import { deliveryOfToken } from '../../src/delivery/bounce.ts';
 import { copyFor } from '../../src/delivery/copies.ts';
 import { tellTeam } from '../../src/delivery/tell.ts';
-import { deliverBatch, deliveryLoop } from '../../src/delivery/work.ts';
+import { deliverBatch, deliveryLoop, type Lane, type Send } from '../../src/delivery/work.ts';
 import { release } from '../../src/embargo/release.ts';
 import { createLog } from '../../src/log.ts';
 import { armorCertificate } from '../../src/pgp/certificate.ts';
 import { createListKey, openListKey } from '../../src/pgp/keyring.ts';
+import { addRecipient } from '../../src/roster/recipients.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as posts from '../../src/store/posts.ts';
@@ -226,8 +227,9 @@ eachEngine((engine) => {
     await outbox(house).drain();
     await post();
     const ordinary = outbox(house, { ...OPTIONS, lane: 'ordinary' });
-    const urgent = outbox(house, { ...OPTIONS, lane: 'release' });
-    expect(await urgent.drain()).toEqual([]);
+    const urgent = (['public', 'external'] as const).map((lane) => outbox(house, { ...OPTIONS, lane }));
+    const published = async () => (await Promise.all(urgent.map((box) => box.drain()))).flat().map(({ to }) => to);
+    expect(await published()).toEqual([]);
     house.clock.moveTo(about.release_at ?? 0);
     await release(house, about.id);
     let answer = () => {};
@@ -243,7 +245,7 @@ eachEngine((engine) => {
     const hanging = ordinary.drain();
     await expect.poll(() => tried.length).toBe(house.members.length);
     const members = house.members.map(({ address }) => address);
-    expect((await urgent.drain()).map(({ to }) => to).slice(0, 2)).toEqual([READER, OUTSIDE]);
+    expect([...(await published()), ...(await published())]).toEqual([READER, OUTSIDE]);
     expect(tried.sort()).toEqual(members);
     answer();
     expect((await hanging).map(({ to }) => to).sort()).toEqual(members);
@@ -424,17 +426,17 @@ eachEngine((engine) => {
     test('and is sent again well within the minute when the node that had it died', async () => {
       // The dead one's clock stands still: it renews no lease.
       const dead = { ...house, clock: movingClock(house.clock.now()) };
-      const options = { ...OPTIONS, lease: 60, lane: 'release' } as const;
+      const options = { ...OPTIONS, lease: 60, lane: 'public' } as const;
       const taken = new Promise<void>((resolve) => {
         const hang = () => new Promise<never>(() => resolve());
         void deliverBatch(dead, hang, options, silent);
       });
       await taken;
-      const box = outbox(house, options);
+      const boxes = [outbox(house, options), outbox(house, { ...options, lane: 'external' })];
       const next = async (seconds: number) => {
         house.clock.moveTo(dead.clock.now() + seconds * SECOND);
         await deliveries.reclaim(house.db, house.clock.now());
-        return (await box.drain()).map(({ to }) => to);
+        return (await Promise.all(boxes.map((box) => box.drain()))).flat().map(({ to }) => to);
       };
       // It had the post for the lists in hand; that for external addresses is another one.
       expect(await next(14)).toEqual([OUTSIDE]);
@@ -463,6 +465,73 @@ eachEngine((engine) => {
       await box.drain();
       expect(order).toEqual([READER, OUTSIDE]);
     });
+  });
+
+  describe('of a release, with the relay silent for one reader', () => {
+    const READERS = [READER, 'second@example.org'];
+    /** The loops of these lanes from the instant on; the relay keeps silent for the first reader until `answer`. */
+    const releasing = async (lanes: readonly Lane[], batch: number) => {
+      await subscribe(house);
+      await addRecipient(house, { list: LISTS.announce, address: 'second@example.org', kind: 'subscriber' });
+      const about = await armed(house);
+      await outbox(house).drain();
+      house.clock.moveTo(about.release_at ?? 0);
+      await release(house, about.id);
+      const [stopping, tried] = [new AbortController(), [] as string[]];
+      let answer = () => {};
+      const answered = new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      const send: Send = async ({ to }) => {
+        tried.push(to);
+        if (to === READER) await answered;
+        return { state: 'delivered', response: '250' };
+      };
+      const alarms = lanes.map((lane) => ({ lane, alarm: createAlarm(house.clock) }));
+      const ring = () => {
+        for (const { alarm } of alarms) alarm.ring();
+      };
+      const loops = alarms.map(({ lane, alarm }) =>
+        deliveryLoop(house, send, { ...OPTIONS, batch, lane, settled: ring }, alarm, silent, stopping.signal),
+      );
+      const end = async () => {
+        answer();
+        stopping.abort();
+        await Promise.all(loops);
+      };
+      return { tried, ring, end };
+    };
+
+    test('the other readers go, of whichever batch', async () => {
+      const { tried, end } = await releasing(['public'], 1);
+      await expect.poll(() => [...tried].sort()).toEqual(READERS);
+      await end();
+    });
+
+    test('the later channels wait for five seconds, and not for him', async () => {
+      const { tried, ring, end } = await releasing(['public', 'external', 'reporter', 'member'], 50);
+      await expect.poll(() => [...tried].sort()).toEqual(READERS);
+      house.clock.moveTo(house.clock.now() + 5 * SECOND);
+      ring();
+      await expect.poll(() => tried.slice(2).sort()).toEqual([OUTSIDE, 'rita@example.org']);
+      await end();
+    });
+
+    test('a node that has just been started keeps the order as well', async () => {
+      const { tried, end } = await releasing(['public'], 50);
+      await expect.poll(() => tried).toHaveLength(2);
+      house.clock.moveTo(house.clock.now() + 10 * SECOND);
+      const later = new AbortController();
+      const alarm = createAlarm(house.clock);
+      const began = deliveryLoop(house, outbox(house).send, { ...OPTIONS, lane: 'external' }, alarm, silent, later.signal);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(await caseChannel()).toMatchObject({ state: 'queued', attempts: 0 });
+      house.clock.moveTo(house.clock.now() + 6 * SECOND);
+      await expect.poll(async () => (await caseChannel())?.state).toBe('delivered');
+      later.abort();
+      await Promise.all([end(), began]);
+    });
+    const caseChannel = async () => (await copies()).find(({ address }) => address === OUTSIDE);
   });
 
   test('what is urgent goes before what is older, of other posts too', async () => {
