@@ -379,6 +379,8 @@ async function gateAnswer(seams: Seams, opened: Opened, copy: Delivery): Promise
   const answer: GateAnswer = isForthcoming ? forthcomingGate(attempt) : gate(attempt);
   if (answer.open) return null;
   if (answer.reason === 'clock-suspect') return { state: 'deferred', reason: answer.reason, response: null, until: now + AGAIN };
+  // Nobody wants to read after the fix, or after its instant, that it will come.
+  if (answer.reason === 'past-instant') return { state: 'failed', reason: answer.reason, response: null };
   if (!isForthcoming && about.state === 'released' && about.release_at !== null && now < about.release_at)
     return { state: 'deferred', reason: answer.reason, response: null, until: about.release_at };
   return { state: 'held', reason: answer.reason, response: null };

@@ -106,7 +106,8 @@ export async function sendForthcoming(trx: Db, seams: Pick<Seams, 'clock'>, seen
   if (!post) throw new Refusal('approval-voided');
   const approvals = await cases.approvals(trx, seen.id);
   // Whether the clock may be believed is asked for each copy when it goes.
-  const answer = forthcomingGate({ case: seen, approvals, going: { postId: post.id, digest: post.digest }, trusted: true });
+  const going = { postId: post.id, digest: post.digest };
+  const answer = forthcomingGate({ case: seen, approvals, going, now: seams.clock.now(), trusted: true });
   if (!answer.open) throw new Refusal(answer.reason);
   const copies = await publicCopies(seams, trx, seen, { post, to: ['subscriber', 'external'] });
   if (copies.length === 0) throw new Refusal('conflict', NOBODY);

@@ -82,14 +82,15 @@ export interface ForthcomingAttempt {
   approvals: readonly Approval[];
   /** Its post, and the SHA-256 (hex) of the octets in hand. */
   going: { postId: string; digest: string };
+  now: Instant;
   trusted: boolean;
 }
 
 /**
- * The one thing that goes to the public before the instant: the word that a fix will come, as one person drafted it and another one
- * approved it, for the instant that stands there. It was checked to tell nothing of the case when it was drafted.
+ * The one thing that goes to the public before the instant, and then no more: the word that a fix will come, as one person drafted it and
+ * another one approved it, for the instant that stands there. It was checked to tell nothing of the case when it was drafted.
  */
-export function forthcomingGate({ case: about, approvals, going, trusted }: ForthcomingAttempt): GateAnswer {
+export function forthcomingGate({ case: about, approvals, going, now, trusted }: ForthcomingAttempt): GateAnswer {
   const { id, release_at, aside, forthcoming_by: author } = about;
   if (aside === 'withdrawn' || aside === 'rejected') return shut('withdrawn');
   if (going.postId !== about.forthcoming_post_id) return shut('not-released');
@@ -97,7 +98,8 @@ export function forthcomingGate({ case: about, approvals, going, trusted }: Fort
   const hash = forthcomingHash({ caseId: id, releaseAt: release_at, ...going });
   if (going.digest !== about.forthcoming_digest || hash !== about.forthcoming_hash) return shut('approval-voided');
   if (!approvals.some((approval) => approval.hash === hash && approval.person_id !== author)) return shut('not-approved');
-  return trusted ? { open: true } : shut('clock-suspect');
+  if (!trusted) return shut('clock-suspect');
+  return now < release_at ? { open: true } : shut('past-instant');
 }
 
 /** What is approved of it, SHA-256 in hex: these octets, for this instant. No draft has the post of another one. */

@@ -127,4 +127,22 @@ eachEngine((engine) => {
       { state: 'held', reason: 'approval-voided' },
     ]);
   });
+
+  test('what the relay put off goes no more once its instant has passed', async () => {
+    const house = await open();
+    const [lena, dirk] = house.team;
+    const id = await planned(house);
+    const { hash, case: drafted } = await draftForthcoming(as(house, lena), id, null);
+    await approve(house, id, hash, await actor(house, dirk));
+    const box = outbox(house);
+    box.answers = () => ({ state: 'deferred', reason: 'try-later', response: '451 4.3.0 later' });
+    await box.drain();
+    house.clock.moveTo(drafted.release_at ?? 0);
+    expect(await sentTo(house)).toEqual([]);
+    const copies = await house.db.selectFrom('deliveries').select(['state', 'reason']).where('audience', '=', 'public').execute();
+    expect(copies).toEqual([
+      { state: 'failed', reason: 'past-instant' },
+      { state: 'failed', reason: 'past-instant' },
+    ]);
+  });
 });

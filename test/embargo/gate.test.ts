@@ -169,7 +169,8 @@ describe('the word that a fix will come', () => {
     forthcoming_hash: hash,
     forthcoming_by: 'lena',
   };
-  const attempt = { case: about, approvals: [by('dirk', hash)], going: { postId: 'word', digest: 'octets' }, trusted: true };
+  const going = { postId: 'word', digest: 'octets' };
+  const attempt = { case: about, approvals: [by('dirk', hash)], going, now: AT - 1, trusted: true };
 
   test('goes out before the instant, as one drafted it and another one approved it', () => {
     expect(forthcomingGate(attempt)).toEqual({ open: true });
@@ -189,7 +190,8 @@ describe('the word that a fix will come', () => {
     ['that was approved otherwise', { approvals: [by('dirk', 'x')] }, 'not-approved'],
     ['that nobody drafted', { case: { ...about, forthcoming_by: null } }, 'not-approved'],
     ['of a withdrawn case', { case: { ...about, aside: 'withdrawn' } }, 'withdrawn'],
-    ['by a clock that is in doubt', { trusted: false }, 'clock-suspect'],
+    ['by a clock that is in doubt', { trusted: false, now: AT }, 'clock-suspect'],
+    ['at the instant itself', { now: AT }, 'past-instant'],
   ])('%s is refused', (_, change, reason) => {
     expect(forthcomingGate({ ...attempt, ...change })).toEqual({ open: false, reason });
   });
