@@ -1,5 +1,6 @@
 import { actorKey, type Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
+import { everybodyFor, handlersOf } from '../cases/remind.ts';
 import { knowsCase } from '../cases/step.ts';
 import { HOUR, newId } from '../clock.ts';
 import { eachContact, team } from '../delivery/copies.ts';
@@ -8,7 +9,6 @@ import { incident } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local, Seams } from '../seams.ts';
-import * as caseTeams from '../store/case-teams.ts';
 import * as cases from '../store/cases.ts';
 import type { ListContact } from '../store/contacts.ts';
 import * as contacts from '../store/contacts.ts';
@@ -134,7 +134,7 @@ async function tell(seams: Seams, one: Incident): Promise<boolean> {
   });
   const post = await writeNotice(seams, list, { kind: 'alert', caseId: about.id }, noticeEntity(words));
   return db.transaction().execute(async (trx) => {
-    const people = await concerned(trx, about);
+    const people = await concerned(trx, seams, about, one.signer_contact_id);
     // With nobody to tell it waits until somebody is there.
     if (people.length === 0 || !(await incidents.markTold(trx, one.id, clock.now()))) return false;
     await send(trx, seams, { list, post }, eachContact(people));
@@ -143,14 +143,11 @@ async function tell(seams: Seams, one: Incident): Promise<boolean> {
   });
 }
 
-/** Lead and deputy; where nobody leads it, who alone works on it, or the whole team. */
-async function concerned(trx: Db, about: Case): Promise<ListContact[]> {
-  const everybody = await team(trx);
-  const leading = everybody.filter(({ id }) => id === about.lead_id || id === about.deputy_id);
-  if (leading.length > 0) return leading;
-  const handlers = await caseTeams.handlers(trx, about);
-  const working = everybody.filter(({ id }) => handlers === null || handlers.has(id));
-  return working.length > 0 ? working : everybody;
+/** Lead and deputy; where nobody leads it, or one of them signed the mail, all who handle it, and in the second case the admins too. */
+async function concerned(trx: Db, seams: Seams, about: Case, signerId: string | null): Promise<ListContact[]> {
+  const leading = (await team(trx)).filter(({ id }) => id === about.lead_id || id === about.deputy_id);
+  if (leading.some(({ id }) => id === signerId)) return everybodyFor(trx, seams, about);
+  return leading.length > 0 ? leading : handlersOf(trx, about);
 }
 
 /** An incident as far as somebody may know of its case. Throws `not-found`. */

@@ -159,6 +159,18 @@ eachEngine((engine) => {
     await rig.server.close(0);
   });
 
+  test('a leak that the lead signed is told to all who handle the case, and not to him alone', async () => {
+    await embargoed(house);
+    await outbox(house).drain();
+    const [lena] = house.team;
+    const letter = { from: lena, to: LISTS.announce, subject: 'Watch out', at: house.clock.now() };
+    expect(await toPublic(await signedMail({ ...letter, text: SECRET }, lena))).toBe(REFUSED);
+    expect(await all()).toMatchObject([{ signer_contact_id: lena.contactId }]);
+    expect(await tellIncidents(house)).toBe(true);
+    const sent = (await outbox(house).drain()).map(({ to }) => to);
+    expect(sent.sort()).toEqual(house.team.map(({ address }) => address).sort());
+  });
+
   test('mail of one sender within an hour is one incident, and a flood is counted', async () => {
     await embargoed(house);
     const mail = (subject: string) => mailOf(...head('eve@evil.example', `X-Way: ${subject}`), ...text(SECRET));
