@@ -77,7 +77,7 @@ function releasable({ state, aside, patch_set, distributed_set }: GatedCase, not
 export interface ForthcomingAttempt {
   case: Pick<
     Case,
-    'id' | 'release_at' | 'aside' | 'forthcoming_post_id' | 'forthcoming_digest' | 'forthcoming_hash' | 'forthcoming_by'
+    'id' | 'state' | 'release_at' | 'aside' | 'forthcoming_post_id' | 'forthcoming_digest' | 'forthcoming_hash' | 'forthcoming_by'
   >;
   approvals: readonly Approval[];
   /** Its post, and the SHA-256 (hex) of the octets in hand. */
@@ -98,6 +98,8 @@ export function forthcomingGate({ case: about, approvals, going, now, trusted }:
   const hash = forthcomingHash({ caseId: id, releaseAt: release_at, ...going });
   if (going.digest !== about.forthcoming_digest || hash !== about.forthcoming_hash) return shut('approval-voided');
   if (!approvals.some((approval) => approval.hash === hash && approval.person_id !== author)) return shut('not-approved');
+  // A copy may have waited for long: nobody is told that something will come which is there, or is late.
+  if (about.state === 'released') return shut('already-released');
   if (!trusted) return shut('clock-suspect');
   return now < release_at ? { open: true } : shut('past-instant');
 }

@@ -289,6 +289,7 @@ const BARE_NAMES = ['content-name', 'x-sun-data-name'];
 export function everyFileName(entity: Entity): string[] {
   const fields = ['content-disposition', 'content-type'].flatMap((name) => fieldsNamed(entity, name));
   const repeated = fields.flatMap(({ value }) => [
+    ...inPieces(value),
     ...Object.entries(libmime.parseHeaderValue(value).params).flatMap(([key, name]) =>
       /^(file)?name$/i.test(key) ? [String(name)] : [],
     ),
@@ -297,6 +298,24 @@ export function everyFileName(entity: Entity): string[] {
   const bare = BARE_NAMES.flatMap((name) => fieldsNamed(entity, name)).map(({ value }) => unquoted(value));
   const others = [...repeated, ...bare].map((name) => libmime.decodeWords(name));
   return [...new Set([...fileNames(entity), ...others])].filter((name) => name !== '');
+}
+
+const PIECE = /\b((?:file)?name)\*(\d{1,4})(\*?)\s*=\s*("(?:[^"\\]|\\.){0,1000}"|[^\s;"]{1,1000})/gi;
+/** Nobody has a name of more. */
+const MOST_PIECES = 50;
+
+/** Names in pieces (RFC 2231 §3): where one lacks, programs go on or end there, so that each beginning is one too. */
+function inPieces(value: string): string[] {
+  const pieces = [...value.matchAll(PIECE)].slice(0, MOST_PIECES);
+  return ['filename', 'name'].flatMap((name) => {
+    const own = pieces.filter(([, of = '']) => of.toLowerCase() === name).sort((a, b) => Number(a[2]) - Number(b[2]));
+    return own.map((_, at) =>
+      own
+        .slice(0, at + 1)
+        .map(([, , , star, text = '']) => (star ? extended(text) : unquoted(text)))
+        .join(''),
+    );
+  });
 }
 
 function unquoted(value: string): string {

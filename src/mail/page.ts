@@ -35,7 +35,7 @@ export function sharesAPage(part: Entity): boolean {
   if (part.unclear || !types.every((type) => TYPED.test(type))) return true;
   const isFile = fieldsNamed(part, 'content-disposition').length === 1 && saysAttachment(part);
   if (part.mediaType === 'application/octet-stream')
-    return !(isFile && isBase64(part) && everyFileName(part).every(isFileName)) || types.some((type) => /boundary/i.test(type));
+    return !(isFile && isPlainlyWritten(part) && everyFileName(part).every(isFileName));
   const isKnown = SHOWN.test(part.mediaType) || PROOF.test(part.mediaType) || (isFile && FILE.test(part.mediaType));
   return !isKnown || everyFileName(part).some(isPageName);
 }
@@ -46,7 +46,7 @@ const TYPED = /^\s*[^\s;()/]+\/[^\s;()/]/;
 /**
  * Thunderbird takes `application/octet-stream` for what its name says to the system that it runs on, and then neither Content-Disposition
  * nor, but for mails (RFC 2046 §5.2.1), base64 counts: `.ics` is laid out, `.html` where text attachments are, and `.bmed`, which is a
- * multipart, by whatever boundary it names. These are files to every system.
+ * multipart, by whatever boundary it names. These are files to every system, where every program reads the fields alike.
  */
 // biome-ignore format: a list to be read across
 const EXTENSIONS = new Set([
@@ -73,9 +73,22 @@ function isPageName(name: string): boolean {
   return PAGE_NAME.test(extension) || PAGE.test(typeOfFile(`a.${extension}`));
 }
 
-function isBase64(part: Entity): boolean {
-  const encodings = fieldsNamed(part, 'content-transfer-encoding');
-  return encodings.length > 0 && encodings.every(({ value }) => /^\s*base64\s*$/i.test(value));
+const NAME = String.raw`"[^"\\\x00-\x1f\x7f-\uffff]*"|[!#-'+.0-9A-Z^-~-]+`;
+/** One field of each, ASCII, with one name at most, and no comment, no piece of a name and no boundary: nothing that two programs read otherwise. */
+const PLAINLY: readonly [string, RegExp][] = [
+  ['content-type', new RegExp(String.raw`^[ \t]*application/octet-stream[ \t]*(;[ \t]*name=(${NAME})[ \t]*)?$`, 'i')],
+  [
+    'content-disposition',
+    new RegExp(String.raw`^[ \t]*attachment[ \t]*(;[ \t]*filename=(${NAME})[ \t]*)?(;[ \t]*size=\d+[ \t]*)?$`, 'i'),
+  ],
+  ['content-transfer-encoding', /^[ \t]*base64[ \t]*$/i],
+];
+
+function isPlainlyWritten(part: Entity): boolean {
+  return PLAINLY.every(([name, written]) => {
+    const [field, ...others] = fieldsNamed(part, name);
+    return field !== undefined && others.length === 0 && written.test(field.value.replaceAll(/\r?\n(?=[ \t])/g, ''));
+  });
 }
 
 /** Whether any leaf of it does. */

@@ -162,13 +162,14 @@ describe('the word that a fix will come', () => {
   const hash = forthcomingHash(of);
   const about = {
     id: of.caseId,
+    state: 'armed',
     release_at: AT,
     aside: null,
     forthcoming_post_id: 'word',
     forthcoming_digest: 'octets',
     forthcoming_hash: hash,
     forthcoming_by: 'lena',
-  };
+  } as const;
   const going = { postId: 'word', digest: 'octets' };
   const attempt = { case: about, approvals: [by('dirk', hash)], going, now: AT - 1, trusted: true };
 
@@ -190,6 +191,7 @@ describe('the word that a fix will come', () => {
     ['that was approved otherwise', { approvals: [by('dirk', 'x')] }, 'not-approved'],
     ['that nobody drafted', { case: { ...about, forthcoming_by: null } }, 'not-approved'],
     ['of a withdrawn case', { case: { ...about, aside: 'withdrawn' } }, 'withdrawn'],
+    ['of a case that is released', { case: { ...about, state: 'released' } }, 'already-released'],
     ['by a clock that is in doubt', { trusted: false, now: AT }, 'clock-suspect'],
     ['at the instant itself', { now: AT }, 'past-instant'],
   ])('%s is refused', (_, change, reason) => {
