@@ -94,7 +94,7 @@ const TABLE: Readonly<Record<Before, When>> = {
       ? { from: 0, by: release_at - APPROVE, ahead: APPROVE_AHEAD }
       : null,
   disarmed: (about) =>
-    unless(about.state !== 'scheduled' || about.disarmed_at === null || isQuiet(about), {
+    unless(about.state !== 'scheduled' || about.disarmed_at === null || about.aside === 'withdrawn', {
       from: about.disarmed_at ?? 0,
       by: about.disarmed_at ?? 0,
     }),

@@ -150,6 +150,12 @@ describe('what is owed', () => {
     expect(kinds({ closed_at: 1 }, 2 * DAY)).toEqual([]);
   });
 
+  test('of one that was armed is its approval, also where it has leaked, and not where it is withdrawn', () => {
+    const disarmed = { state: 'scheduled', release_at: DAY * 9, disarmed_at: 0 } as const;
+    for (const aside of [null, 'leaked'] as const) expect(kinds({ ...disarmed, aside }, 0)).toContain('disarmed 1');
+    expect(kinds({ ...disarmed, aside: 'withdrawn' }, 0)).not.toContain('disarmed 1');
+  });
+
   test('after the release is the retrospective, from a day on, and overdue after three', () => {
     const released = { state: 'released', released_at: 0, retrospective_at: null } as const;
     expect([0, 1, 3, 4].map((days) => kinds(released, days * DAY))).toEqual([
