@@ -1,0 +1,447 @@
+import { acknowledge } from '../../src/cases/acknowledgements.ts';
+import { close, retrospect } from '../../src/cases/after.ts';
+import { describe } from '../../src/cases/describe.ts';
+import { linkDuplicate } from '../../src/cases/duplicate.ts';
+import { type SentKind, sendNotice } from '../../src/cases/notices.ts';
+import { askToLead, claim, nameDeputy, staff, takeOver } from '../../src/cases/people.ts';
+import { DAY, HOUR, type Instant, SECOND } from '../../src/clock.ts';
+import { approve } from '../../src/embargo/approve.ts';
+import { decideLeak, leak, publicAlready, withdraw } from '../../src/embargo/aside.ts';
+import { confirmClock, openClock } from '../../src/embargo/clock-watch.ts';
+import { presentPatchSet } from '../../src/embargo/contents.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
+import { draftForthcoming } from '../../src/embargo/forthcoming.ts';
+import { limitCase } from '../../src/embargo/need-to-know.ts';
+import { release } from '../../src/embargo/release.ts';
+import { retract } from '../../src/embargo/retract.ts';
+import { addPatch, type Schedule, schedule, setText, withdrawPatch } from '../../src/embargo/schedule.ts';
+import { Refusal } from '../../src/refusal.ts';
+import { setContactActive } from '../../src/roster/contacts.ts';
+import type { Seams } from '../../src/seams.ts';
+import * as contacts from '../../src/store/contacts.ts';
+import * as deliveries from '../../src/store/deliveries.ts';
+import * as members from '../../src/store/members.ts';
+import { KNOWN } from '../embargo/armed.ts';
+import { LISTS, type Person } from '../support/house.ts';
+import { type Game, POLICIES, pick, rowOf, type Seen, standing, truth, watchOf } from './game.ts';
+
+/** Somebody's turn. `seams` are his, and may die under him. */
+export interface Turn {
+  game: Game;
+  seams: Seams;
+  person: Person;
+  about: Seen;
+}
+
+/** Does something, and writes down in `about` what that makes of the case. Throws Refusal, Crash. */
+type Move = (turn: Turn) => Promise<unknown>;
+
+/** How many there are of an action in the log. */
+function count({ game }: Turn, action: string, times = 1): void {
+  game.done.set(action, (game.done.get(action) ?? 0) + times);
+}
+
+/** What will be released is another thing than it was: nobody has approved it. */
+function changed({ game, about }: Turn): void {
+  if (about.armed) about.disarmedAt = truth(game);
+  about.armed = false;
+  about.maybe = false;
+  about.approvals.clear();
+}
+
+const words = (game: Game) => {
+  game.texts += 1;
+  return { subject: `MARK${game.texts}END`, text: `MARK${game.texts}END\n` };
+};
+const later = (game: Game, most: number) => game.seams.clock.now() + Math.ceil(game.chance() * most);
+
+const tell: Move = async (turn) => {
+  const { game, seams, about } = turn;
+  const title = `overflow ${++game.texts} in the frobnicator`;
+  await describe(seams, about.id, game.chance() < 0.1 ? { title } : { ...KNOWN, title });
+  changed(turn);
+  count(turn, 'case.describe');
+};
+
+const write: Move = async (turn) => {
+  const text = words(turn.game);
+  await setText(turn.seams, turn.about.id, text);
+  turn.about.text = text.subject;
+  changed(turn);
+  count(turn, 'case.set-text');
+};
+
+const patch: Move = async (turn) => {
+  const { subject: mark } = words(turn.game);
+  const added = await addPatch(turn.seams, turn.about.id, { name: 'fix.patch', bytes: Buffer.from(`+${mark}\n`) });
+  turn.about.patches.set(added.patch.id, mark);
+  changed(turn);
+  count(turn, 'case.add-patch');
+};
+
+const unpatch: Move = async (turn) => {
+  const id = pick(turn.game, [...turn.about.patches.keys(), 'none']);
+  await withdrawPatch(turn.seams, turn.about.id, id);
+  turn.about.patches.delete(id);
+  changed(turn);
+  count(turn, 'case.withdraw-patch');
+};
+
+/** What is suggested instead of an instant that may not be is taken, as people do. */
+async function set(turn: Turn, wish: Schedule): Promise<void> {
+  const { seams, about } = turn;
+  const row = await schedule(seams, about.id, wish).catch((error: { answer?: { suggestion?: string } }) => {
+    const instead = error.answer?.suggestion;
+    if (instead === undefined) throw error;
+    return schedule(seams, about.id, { ...wish, releaseAt: Date.parse(instead) });
+  });
+  if (wish.subject !== undefined) about.text = wish.subject;
+  const told = about.noticedAt === null ? [] : about.policies;
+  if (wish.policies) about.policies = new Set([turn.game.policy, ...told, ...wish.policies]);
+  planned(turn, row.release_at ?? 0);
+  count(turn, 'case.schedule');
+}
+
+function planned(turn: Turn, instant: Instant): void {
+  const { about, seams } = turn;
+  about.instant = instant;
+  about.planner = seams.by.type === 'person' ? seams.by.id : null;
+  about.planners = new Set([about.planner ?? '']);
+  about.counts = false;
+  changed(turn);
+}
+
+/** The instant that members had before, or stood there before: `back` and forth. */
+const back: Move = async (turn) => {
+  const { game, about } = turn;
+  const before = about.instant;
+  await set(turn, { releaseAt: later(game, 5 * DAY) });
+  if (before !== null && before > truth(game)) await set(turn, { releaseAt: before });
+};
+
+type What = 'patches' | 'schedule' | 'bundle' | 'forthcoming';
+
+async function approveAs(turn: Turn, what: What, who: string): Promise<void> {
+  const { game, seams, about } = turn;
+  const approver = game.beginning.approvers.get(who);
+  // Nobody else may be there.
+  if (!approver) throw new Refusal('needs-person');
+  const row = await rowOf(seams, about.id);
+  const hashes = { schedule: row.schedule_hash, bundle: row.bundle_hash, forthcoming: row.forthcoming_hash };
+  const hash = what === 'patches' ? await presentPatchSet(seams.db, about.id) : hashes[what];
+  const by = { type: 'person', id: who, name: who, via: null } as const;
+  await approve({ ...seams, by }, about.id, hash ?? '', approver);
+  count(turn, 'case.approve');
+  if (!game.team.has(who)) game.faults.push(`somebody approved the ${what} who is not of the team`);
+  approved(turn, what, who);
+}
+
+function approved(turn: Turn, what: What, who: string): void {
+  const { game, about } = turn;
+  const now = truth(game);
+  if (what === 'patches') about.fixReadyAt ??= now;
+  if (what === 'schedule') {
+    if (who === about.planner) game.faults.push('who set the schedule approved it');
+    about.planners.add(who);
+    about.counts ||= standing(game, about.planners).length >= 2;
+  }
+  if (what === 'forthcoming') {
+    if (who === about.announced?.by) game.faults.push('who drafted the word to the public approved it');
+    about.announced?.approvals.add(who);
+  }
+  if (what !== 'bundle') return;
+  about.approvals.add(who);
+  if (standing(game, about.approvals).length < 2) return;
+  about.armed = true;
+  about.disarmedAt = null;
+  about.counts = true;
+  if (about.patches.size > 0 && about.aside !== 'withdrawn') about.fixReadyAt ??= now;
+}
+
+const approving =
+  (what: What): Move =>
+  (turn) =>
+    approveAs(turn, what, turn.person.contactId);
+
+/** As an admin, whom nobody keeps from it. */
+const admin = (turn: Turn): Turn => ({ ...turn, seams: { ...turn.seams, role: 'admin' } });
+const people = ({ game }: Turn) => game.beginning.house.team.map(({ contactId }) => contactId).filter((id) => game.team.has(id));
+
+/** Two of the team; now and then one alone. */
+async function both(turn: Turn, what: What): Promise<void> {
+  for (const who of people(turn).slice(0, turn.game.chance() < 0.85 ? 2 : 1)) await approveAs(admin(turn), what, who);
+}
+
+/** Another one than who stands behind it. */
+const another = (turn: Turn, who: string | null) => people(turn).find((id) => id !== who) ?? '';
+
+/** What a team does that wants its case out; the next moves may void it. */
+const prepare: Move = async (turn) => {
+  await set(admin(turn), { releaseAt: later(turn.game, 2 * DAY), ...words(turn.game) });
+  await both(turn, 'bundle');
+};
+
+const approveSchedule = (turn: Turn) => approveAs(admin(turn), 'schedule', another(turn, turn.about.planner));
+
+const send: Move = async (turn) => {
+  await dispatch(turn.seams, turn.about.id, LISTS.distributors);
+  turn.about.noticedAt ??= truth(turn.game);
+  count(turn, 'case.dispatch');
+};
+
+/** All the way to the members. */
+const distribute: Move = async (turn) => {
+  await tell(turn);
+  await patch(turn);
+  await set(admin(turn), { releaseAt: later(turn.game, 12 * DAY), ...words(turn.game) });
+  await approveSchedule(turn);
+  await approveAs(turn, 'patches', turn.person.contactId);
+  await send(admin(turn));
+};
+
+/** Other patches for those who have some. */
+const revise: Move = async (turn) => {
+  await patch(turn);
+  await approveAs(turn, 'patches', turn.person.contactId);
+  await send(admin(turn));
+};
+
+/** Two people move the instant of a case that members have. */
+const move: Move = async (turn) => {
+  await set(admin(turn), { releaseAt: later(turn.game, 6 * DAY) });
+  await approveSchedule(turn);
+};
+
+const draft: Move = async (turn) => {
+  const { game, seams, about, person } = turn;
+  const { hash: _ } = await draftForthcoming(seams, about.id, game.chance() < 0.5 ? null : 'Switch it off.');
+  about.announced = { by: person.contactId, instant: about.instant ?? 0, approvals: new Set() };
+  count(turn, 'case.draft-forthcoming');
+};
+
+const announce: Move = async (turn) => {
+  await draft(admin(turn));
+  await approveAs(admin(turn), 'forthcoming', another(turn, turn.about.announced?.by ?? null));
+};
+
+const takeBack: Move = async (turn) => {
+  await retract(turn.seams, turn.about.id);
+  changed(turn);
+  count(turn, 'case.retract');
+};
+
+const leaks: Move = async (turn) => {
+  await leak(turn.seams, turn.about.id, 'It is on a forum.');
+  turn.about.aside = 'leaked';
+  count(turn, 'case.leak');
+};
+
+const decide =
+  (decision: 'keep' | 'release'): Move =>
+  async (turn) => {
+    const row = await decideLeak(turn.seams, turn.about.id, { decision, reason: 'So be it.' });
+    if (decision === 'keep') turn.about.aside = null;
+    else planned(turn, row.release_at ?? 0);
+    count(turn, `case.leak-${decision}`);
+  };
+
+const publicly: Move = async (turn) => {
+  const row = await publicAlready(turn.seams, turn.about.id, 'https://example.org/');
+  turn.about.aside = 'public';
+  turn.about.publicAt = truth(turn.game);
+  planned(turn, row.release_at ?? 0);
+  count(turn, 'case.public-already');
+};
+
+const drop: Move = async (turn) => {
+  const { about, seams } = turn;
+  await withdraw(seams, about.id, 'It was none.');
+  const wasOut = about.announced !== null && about.announced.approvals.size > 0;
+  const owed = (about.noticedAt !== null || wasOut) && about.instant !== null;
+  about.aside = 'withdrawn';
+  about.text = owed ? 'note' : null;
+  if (!owed) about.instant = null;
+  changed(turn);
+  count(turn, 'case.withdraw');
+};
+
+const rejected = ({ about }: Turn) => {
+  about.aside = 'rejected';
+};
+
+const notice =
+  (kind: SentKind, text: string | null = null): Move =>
+  async (turn) => {
+    await sendNotice(turn.seams, turn.about.id, kind, { text, list: null });
+    count(turn, 'case.notice');
+    if (kind === 'not-a-vulnerability') rejected(turn);
+  };
+
+const duplicate: Move = async (turn) => {
+  const { game, seams, about } = turn;
+  const of = game.beginning.ids.find((id) => id !== about.id) ?? '';
+  await linkDuplicate(seams, about.id, { of, text: null });
+  rejected(turn);
+  count(turn, 'case.duplicate');
+};
+
+const leadIt: Move = async (turn) => {
+  await claim(turn.seams, turn.about.id, {});
+  turn.about.lead = turn.person.contactId;
+  turn.about.accepted = true;
+  count(turn, 'case.lead');
+};
+
+const handOver: Move = async (turn) => {
+  const next = pick(turn.game, turn.game.beginning.house.team).contactId;
+  await askToLead(turn.seams, turn.about.id, next);
+  turn.about.asked = next;
+};
+
+const deputise: Move = async (turn) => {
+  const deputy = pick(turn.game, turn.game.beginning.house.team).contactId;
+  await nameDeputy(turn.seams, turn.about.id, deputy);
+  turn.about.deputy = deputy;
+};
+
+const takeIt: Move = async ({ seams, about, person: { contactId } }) => {
+  await takeOver(seams, about.id);
+  about.lead = contactId;
+  about.asked = null;
+  if (about.deputy === contactId) about.deputy = null;
+};
+
+const staffIt: Move = async ({ game, seams, about, person: { contactId } }) => {
+  const some = game.chance() < 0.4 ? [] : [contactId];
+  await staff(seams, about.id, some);
+  about.staff = new Set(some);
+};
+
+const limit: Move = async (turn) => {
+  const { game, seams, about } = turn;
+  const alone = pick(game, [null, null, ...game.beginning.house.members]);
+  const member = alone && (await contacts.byId(seams.db, alone.contactId));
+  await limitCase(seams, about.id, member ? { groups: [], members: [member.member_id] } : null);
+  about.insiders = alone && new Set([alone.address]);
+  count(turn, 'case.limit');
+};
+
+const leave: Move = async (turn) => {
+  const { game, seams } = turn;
+  const { contactId } = pick(game, game.beginning.house.team);
+  const was = game.team.has(contactId);
+  if (was && game.team.size < 3 && game.chance() < 0.7) return;
+  await setContactActive({ ...seams, role: 'admin' }, contactId, !was, 'Because.');
+  if (was) game.team.delete(contactId);
+  else game.team.add(contactId);
+};
+
+const answer: Move = async (turn) => {
+  const { game, seams, about } = turn;
+  const { contactId, address } = pick(game, game.beginning.house.members);
+  const contact = await contacts.byId(seams.db, contactId);
+  const member = contact && (await members.byId(seams.db, contact.member_id));
+  if (!contact || !member) throw new Error(`${address} is gone`);
+  const who = { contact: { ...contact, active: true, proved: true }, member };
+  await acknowledge(seams, who, about.id, pick(game, ['acknowledged', 'affected', 'problem'] as const));
+  count(turn, 'case.acknowledge');
+};
+
+const passes =
+  (most: number): Move =>
+  async ({ game }) =>
+    game.wall.moveTo(game.wall.now() + Math.ceil(game.chance() * most));
+
+const toInstant: Move = async ({ game, about }) => {
+  const by = (about.instant ?? 0) + Math.round((game.chance() - 0.5) * 2 * SECOND);
+  if (by > truth(game)) game.wall.moveTo(game.wall.now() + by - truth(game));
+};
+
+function jump(game: Game, by: number): void {
+  game.wrong += by;
+  game.wall.jumpTo(game.wall.now() + by);
+}
+
+export function repair(game: Game): void {
+  if (game.wrong !== 0) game.rightSince = truth(game);
+  jump(game, -game.wrong);
+}
+
+export async function restart(game: Game): Promise<void> {
+  // What it knew of the time is in the database, and in the run of the machine that goes on.
+  game.clock = await openClock(game.db, game.wall, DAY);
+  game.seams = { ...game.seams, clock: game.clock };
+  game.watch = watchOf(game.seams, game.clock);
+  game.rightSince = truth(game);
+  await deliveries.reclaim(game.db, null);
+}
+
+/** An admin who has looked at another clock, and sees that this one is right. */
+const confirm: Move = async ({ game, seams, person: { contactId } }) => {
+  if (game.wrong === 0) await confirmClock(seams, game.clock, { wall: game.wall.now(), personId: contactId });
+};
+
+/** What happens often has a larger weight. */
+export const MOVES: readonly [string, number, Move][] = [
+  ['claim', 3, leadIt],
+  ['hand over', 1, handOver],
+  ['deputy', 1, deputise],
+  ['take over', 1, takeIt],
+  ['staff', 2, staffIt],
+  ['limit', 2, limit],
+  ['team', 3, leave],
+  ['describe', 2, tell],
+  ['patch', 1, patch],
+  ['take a patch out', 1, unpatch],
+  ['text', 2, write],
+  ['schedule', 2, (turn) => set(turn, { releaseAt: later(turn.game, 20 * DAY), ...words(turn.game) })],
+  ['another policy', 1, (turn) => set(turn, { releaseAt: later(turn.game, 9 * DAY), policies: [pick(turn.game, POLICIES)] })],
+  ['move the instant alone', 1, (turn) => set(turn, { releaseAt: later(turn.game, 5 * DAY) })],
+  ['move the instant', 3, move],
+  ['set the instant back', 1, back],
+  ['prepare', 5, prepare],
+  ['arm', 5, (turn) => both(turn, 'bundle')],
+  ['approve the patches', 1, approving('patches')],
+  ['approve the schedule', 1, approving('schedule')],
+  ['approve the bundle', 2, approving('bundle')],
+  ['approve the word', 1, approving('forthcoming')],
+  ['retract', 2, takeBack],
+  ['distribute', 7, distribute],
+  ['dispatch', 1, send],
+  ['revise', 2, revise],
+  ['a member answers', 1, answer],
+  ['draft the word', 1, draft],
+  ['announce', 4, announce],
+  ['acknowledgement', 1, notice('acknowledgement')],
+  ['status', 1, notice('status')],
+  ['needs info', 1, notice('needs-info', 'How?')],
+  ['second notice', 2, notice('second-notice')],
+  ['reminder', 1, notice('reminder')],
+  ['reject', 1, notice('not-a-vulnerability', 'It is none.')],
+  ['duplicate', 1, duplicate],
+  ['leak', 2, leaks],
+  ['keep', 2, decide('keep')],
+  ['leak is released', 2, decide('release')],
+  ['public already', 1, publicly],
+  ['withdraw', 1, drop],
+  ['withdraw with its note', 1, (turn) => drop(admin(turn)).then(() => both(turn, 'bundle'))],
+  ['release now', 1, (turn) => release(turn.seams, turn.about.id).then(() => {})],
+  ['retrospective', 1, (turn) => retrospect(turn.seams, turn.about.id, 'Well.').then(() => count(turn, 'case.retrospective'))],
+  [
+    'close',
+    1,
+    (turn) =>
+      close(turn.seams, turn.about.id).then(() => {
+        turn.about.closed = true;
+        count(turn, 'case.close');
+      }),
+  ],
+  ['time passes', 2, passes(HOUR)],
+  ['days pass', 4, passes(3 * DAY)],
+  ['weeks pass', 1, passes(15 * DAY)],
+  ['the instant comes', 8, toInstant],
+  ['the clock jumps', 1, async ({ game }) => jump(game, Math.round((game.chance() - 0.5) * 20 * DAY))],
+  ['the clock is set right', 2, async ({ game }) => repair(game)],
+  ['the clock is confirmed', 1, confirm],
+  ['the process is started anew', 1, ({ game }) => restart(game)],
+];
