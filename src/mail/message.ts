@@ -123,16 +123,16 @@ function parseFields(header: Uint8Array): Field[] {
   const fields: { name: string; folds: string[] }[] = [];
   for (const line of lines) {
     if (/^[ \t]/.test(line)) {
-      fields.at(-1)?.folds.push(line.trim());
+      fields.at(-1)?.folds.push(trimmed(line));
       continue;
     }
     const named = /^([!-9;-~]+)[ \t]*:(.*)$/s.exec(line);
     // What is no field ("From alice Mon Sep ..." of an mbox) carries nothing that anybody may rely on.
-    if (named?.[1] !== undefined) fields.push({ name: named[1], folds: [(named[2] ?? '').trim()] });
+    if (named?.[1] !== undefined) fields.push({ name: named[1], folds: [trimmed(named[2] ?? '')] });
     if (fields.length > LIMITS.fields) throw new Refusal('too-complex', 'There are too many header fields');
   }
   // Joined once: a field of a hundred thousand lines costs no more than its octets.
-  return fields.map(({ name, folds }) => ({ name, value: folds.join(' ').trim() }));
+  return fields.map(({ name, folds }) => ({ name, value: trimmed(folds.join(' ')) }));
 }
 
 /**
@@ -210,6 +210,13 @@ export function fieldText(entity: Pick<Entity, 'fields'>, name: string): string 
   return value === undefined || value.length > LONGEST_ENCODED ? value : libmime.decodeWords(value);
 }
 
+/** RFC 5322 §2.2.2: of other blanks, as U+00A0, no program says that they are none. */
+const OUTER_BLANKS = /^[ \t\r\n]+|[ \t\r\n]+$/g;
+
+function trimmed(text: string): string {
+  return text.replace(OUTER_BLANKS, '');
+}
+
 const LONGEST_ENCODING = 200;
 
 /** The body with its transfer encoding taken off (RFC 2045 §6). An unknown encoding leaves the bytes alone. */
@@ -220,7 +227,7 @@ export function decodedBody(entity: Entity): Uint8Array {
     .slice(0, LONGEST_ENCODING)
     .replace(/\([^()]*\)/g, '')
     .replace(/;\s*$/, '')
-    .trim()
+    .replace(OUTER_BLANKS, '')
     .toLowerCase();
   const decode = DECODERS.get(encoding);
   if (!decode) return entity.body;

@@ -73,21 +73,31 @@ function isPageName(name: string): boolean {
   return PAGE_NAME.test(extension) || PAGE.test(typeOfFile(`a.${extension}`));
 }
 
-const NAME = String.raw`"[^"\\\x00-\x1f\x7f-\uffff]*"|[!#-'+.0-9A-Z^-~-]+`;
-/** One field of each, ASCII, with one name at most, and no comment, no piece of a name and no boundary: nothing that two programs read otherwise. */
+/** One field of each, ASCII, without comments and boundaries: nothing that two programs read otherwise. */
+const VALUE = String.raw`(?:"[ !#-[\]-~]*"|[!#-'+.\w^{|}~%-]+)[ \t]*`;
+const OTHER = String.raw`(?:;[ \t]*(?!boundary|(?:file)?name)[a-z-]+=${VALUE})*`;
 const PLAINLY: readonly [string, RegExp][] = [
-  ['content-type', new RegExp(String.raw`^[ \t]*application/octet-stream[ \t]*(;[ \t]*name=(${NAME})[ \t]*)?$`, 'i')],
+  [
+    'content-type',
+    new RegExp(String.raw`^[ \t]*application/octet-stream[ \t]*${OTHER}((?:;[ \t]*name=${VALUE})?)${OTHER}$`, 'i'),
+  ],
   [
     'content-disposition',
-    new RegExp(String.raw`^[ \t]*attachment[ \t]*(;[ \t]*filename=(${NAME})[ \t]*)?(;[ \t]*size=\d+[ \t]*)?$`, 'i'),
+    new RegExp(String.raw`^[ \t]*attachment[ \t]*((?:;[ \t]*filename(?:\*\d+)?\*?=${VALUE})*)${OTHER}$`, 'i'),
   ],
-  ['content-transfer-encoding', /^[ \t]*base64[ \t]*$/i],
+  ['content-transfer-encoding', /^[ \t]*base64[ \t]*()$/i],
 ];
 
+/** Its name at once, or in pieces that are numbered without a gap (RFC 2231 §3). */
 function isPlainlyWritten(part: Entity): boolean {
   return PLAINLY.every(([name, written]) => {
     const [field, ...others] = fieldsNamed(part, name);
-    return field !== undefined && others.length === 0 && written.test(field.value.replaceAll(/\r?\n(?=[ \t])/g, ''));
+    const [, names] = written.exec(field?.value.replaceAll(/\r?\n(?=[ \t])/g, '') ?? '') ?? [];
+    if (names === undefined || others.length > 0) return false;
+    const keys = [...names.matchAll(/;[ \t]*(?:file)?name([*\d]*)=/gi)].map(([, key = '']) => key);
+    const numbers = keys.map((key) => key.replaceAll('*', ''));
+    const isWhole = keys.length === 1 && numbers[0] === '';
+    return keys.length === 0 || isWhole || numbers.every((number, at) => number === String(at));
   });
 }
 
@@ -179,5 +189,6 @@ function fileOf(part: Entity, number: number): Uint8Array {
 
 /** Of a type, and a name, that no client shows by itself. */
 function file(name: string, octets: Uint8Array): Uint8Array {
-  return filePart(isFileName(name) ? name : `${name}.txt`, 'application/octet-stream', octets);
+  const plain = name.replaceAll(/["\\]/g, '_');
+  return filePart(isFileName(plain) ? plain : `${plain}.txt`, 'application/octet-stream', octets);
 }

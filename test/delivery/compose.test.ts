@@ -421,6 +421,16 @@ describe('what is carried on', () => {
         ['application/octet-stream; name=a.htm\r\nContent-Disposition: attachment-foo', 'a.htm.txt'],
         ['application/octet-stream; name=a.bin\r\nContent-Disposition: attachment', 'a.bin'],
         ['application/octet-stream; name="a.htm "', 'a.htm .txt'],
+        ['application/octet-stream\r\nContent-Disposition: attachment; filename*0=a.html; filename*2=.txt', 'a.html.txt'],
+        [
+          "application/octet-stream\r\nContent-Disposition: attachment; filename*0*=utf-8''a.html; filename*2*=.txt",
+          'a.html.txt',
+        ],
+        ['application/octet-stream; name*0=a.html; name*01=.txt\r\nContent-Disposition: attachment', 'a.html.txt'],
+        [
+          'application/octet-stream\r\nContent-Disposition: attachment; filename=a.eml\r\nContent-Transfer-Encoding: base64\u00a0',
+          'a.eml',
+        ],
         ['application/x-unknown-content-type; name=a\r\nContent-Disposition: attachment', 'a'],
         ['application/pkcs7-mime; name=a.p7m\r\nContent-Disposition: attachment', 'a.p7m.txt'],
         ['image/svg+xml; name=a.svg\r\nContent-Disposition: attachment', 'a.svg.txt'],
