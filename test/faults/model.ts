@@ -107,7 +107,7 @@ async function round(game: Game, calm: boolean): Promise<boolean> {
     await game.watch.look();
     await retractOfFormer(seams);
     await releaseLoop(seams, alarm, () => {}, silent, signal);
-    await remind(seams);
+    await remind(seams, silent);
     await endLongest(seams, silent);
     await remindSilent(seams);
     await deliver(game, seams);

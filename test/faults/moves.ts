@@ -73,7 +73,7 @@ const write: Move = async (turn) => {
 
 const patch: Move = async (turn) => {
   const { subject: mark } = words(turn.game);
-  const added = await addPatch(turn.seams, turn.about.id, { name: 'fix.patch', bytes: Buffer.from(`+${mark}\n`) });
+  const added = await addPatch(turn.seams, turn.about.id, { name: `${mark}.patch`, bytes: Buffer.from(`+${mark}\n`) });
   turn.about.patches.set(added.patch.id, mark);
   changed(turn);
   count(turn, 'case.add-patch');
@@ -343,7 +343,8 @@ const answer: Move = async (turn) => {
   const member = contact && (await members.byId(seams.db, contact.member_id));
   if (!contact || !member) throw new Error(`${address} is gone`);
   const who = { contact: { ...contact, active: true, proved: true }, member };
-  await acknowledge(seams, who, about.id, pick(game, ['acknowledged', 'affected', 'problem'] as const));
+  const status = pick(game, ['acknowledged', 'affected', 'problem'] as const);
+  await acknowledge(seams, who, about.id, { status, signedAt: seams.clock.now() });
   count(turn, 'case.acknowledge');
 };
 
