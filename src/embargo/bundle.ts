@@ -45,11 +45,12 @@ export function bundleHash(bundle: Bundle): string {
 }
 
 /** The public word that a case is withdrawn: what is approved of it in the place of a bundle. */
-export type Note = Pick<Bundle, 'caseId' | 'releaseAt' | 'draft' | 'channels'>;
+export type Note = Pick<Bundle, 'caseId' | 'releaseAt' | 'draft' | 'plan' | 'channels'>;
 
 /** SHA-256, hex. No approval of a release is one of a note, nor the other way round. */
-export function noteHash({ caseId, releaseAt, draft, channels }: Note): string {
-  const written = ['curfew note 1', caseId, toIso(releaseAt), [draft.id, draft.sha256], [...channels].sort()];
+export function noteHash({ caseId, releaseAt, draft, plan, channels }: Note): string {
+  const parts = [[draft.id, draft.sha256], [...channels].sort(), ...(plan === null ? [] : [plan])];
+  const written = ['curfew note 1', caseId, toIso(releaseAt), ...parts];
   return sha256(Buffer.from(JSON.stringify(written)));
 }
 

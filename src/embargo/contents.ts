@@ -155,7 +155,7 @@ async function hashOf(
   parts: Pick<Bundle, 'releaseAt' | 'draft' | 'patches' | 'details'>,
 ): Promise<string> {
   const of = { caseId: about.id, channels: channelsOf(about) };
-  if (isWithdrawn(about)) return noteHash({ ...of, releaseAt: parts.releaseAt, draft: parts.draft });
+  if (isWithdrawn(about)) return noteHash({ ...of, releaseAt: parts.releaseAt, draft: parts.draft, plan: about.plan });
   return bundleHash({ ...of, ...parts, plan: about.plan, withdrawn: await cases.withdrawnPatches(db, about.id) });
 }
 
