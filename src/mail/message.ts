@@ -126,7 +126,8 @@ function parseFields(header: Uint8Array): Field[] {
       fields.at(-1)?.folds.push(trimmed(line));
       continue;
     }
-    const named = /^([!-9;-~]+)[ \t]*:(.*)$/s.exec(line);
+    // RFC 5322 §4.5; and what C takes for blanks, as Thunderbird does.
+    const named = /^([!-9;-~]+)[ \t\v\f]*:(.*)$/s.exec(line);
     // What is no field ("From alice Mon Sep ..." of an mbox) carries nothing that anybody may rely on.
     if (named?.[1] !== undefined) fields.push({ name: named[1], folds: [trimmed(named[2] ?? '')] });
     if (fields.length > LIMITS.fields) throw new Refusal('too-complex', 'There are too many header fields');

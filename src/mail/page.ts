@@ -32,12 +32,19 @@ const FILE =
 /** What a client may show in one page with what stands before and after it: all but what is known to be nothing of the kind. */
 export function sharesAPage(part: Entity): boolean {
   const types = fieldsNamed(part, 'content-type').map(({ value }) => value);
-  if (part.unclear || !types.every((type) => TYPED.test(type))) return true;
+  if (part.unclear || hasControls(part) || !types.every((type) => TYPED.test(type))) return true;
   const isFile = fieldsNamed(part, 'content-disposition').length === 1 && saysAttachment(part);
   if (part.mediaType === 'application/octet-stream')
     return !(isFile && isPlainlyWritten(part) && everyFileName(part).every(isFileName));
   const isKnown = SHOWN.test(part.mediaType) || PROOF.test(part.mediaType) || (isFile && FILE.test(part.mediaType));
   return !isKnown || everyFileName(part).some(isPageName);
+}
+
+/** In its fields: of these some programs make blanks, and others nothing. */
+function hasControls({ raw, body }: Entity): boolean {
+  return raw
+    .subarray(0, raw.length - body.length)
+    .some((octet) => octet < 0x20 && octet !== 0x09 && octet !== 0x0a && octet !== 0x0d);
 }
 
 /** In `text` alone (RFC 1049) Thunderbird looks for files in uuencode, and lays them out by their names. */

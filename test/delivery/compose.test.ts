@@ -413,6 +413,16 @@ describe('what is carried on', () => {
         { 'original-1.html.txt': 'if (a < b && 1 <2 && c > d)<!--> e<!---> f<!-- g --!> h<!--!> i --> j <b>k</b>' },
       ],
     ],
+    [
+      'a page by a field before whose colon there is what some take for a blank',
+      many('mixed', hello, html().replace('text/html', 'text/plain\r\nContent-Type\f: text/html')),
+      ['hello', PAGE, { 'original-1.eml': expect.stringContaining(PAGE) }],
+    ],
+    [
+      'a text with a control character in its fields',
+      many('mixed', hello, html().replace('text/html', 'text/plain; charset=us-ascii\v')),
+      ['hello', PAGE, { 'original-1.txt': PAGE }],
+    ],
     ...(
       [
         ['application/octet-stream\r\nContent-Name: a.html', 'a.html.txt'],
