@@ -133,7 +133,8 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /api/v1/incidents/:id': readers('cases'),
   'POST /api/v1/incidents/:id/close': hands('cases'),
 
-  'GET /api/v1/audit': readers('audit'),
+  // Of every case, those too that are for others of the team.
+  'GET /api/v1/audit': watchers('audit'),
   'GET /api/v1/audit/verify': readers('audit'),
 
   'GET /api/v1/tokens': admin('tokens'),

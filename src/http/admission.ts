@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { HOUR, SECOND, toIso } from '../clock.ts';
+import { knownAmong } from '../cases/step.ts';
+import { SECOND, toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import { decide, judge, remove, reviewed, standingRemovals, vouch } from '../roster/admission.ts';
 import { applyUnseen, roomIn } from '../roster/apply.ts';
@@ -74,12 +75,12 @@ function listCriteria(app: App, { admission: { criteria, terms } }: Api): void {
   app.get('/criteria', { schema }, async () => ({ criteria: [...criteria], terms }));
 }
 
-/** An hour, from one place, whatever becomes of them; and of all places as many as `roomIn` lets in. */
+/** From one place, which may be a proxy that everybody comes through: a minute, whatever becomes of them. Of all places `roomIn` says how many. */
 const MOST_APPLICATIONS = 10;
 
 /** Nobody learns from the answer who is on the roster: what is wrong with the form itself is said, and nothing else. */
 function postApplication(app: App, { seams, changed, admission: rules }: Api): void {
-  const applications = limitRate(seams.clock, MOST_APPLICATIONS, HOUR);
+  const applications = limitRate(seams.clock, MOST_APPLICATIONS);
   const schema = {
     tags,
     summary: 'Apply to be a member; without a token',
@@ -261,16 +262,19 @@ function postReview(app: App, { seams }: Api): void {
   );
 }
 
-function showExposure(app: App, { seams: { db } }: Api): void {
+function showExposure(app: App, { seams }: Api): void {
   const schema = {
     tags,
     summary: 'Which cases that are not public a member was sent something of',
     params: ById,
     response: { 200: Type.Object({ items: Type.Array(Exposed) }) },
   };
-  app.get('/members/:id/exposure', { schema }, async ({ params }) => {
-    const { id } = await knownMember(db, params.id);
-    const items = await exposure.ofMember(db, id);
-    return { items: items.map((row) => ({ ...row, releaseAt: orNull(row.releaseAt), settledAt: orNull(row.settledAt) })) };
+  app.get('/members/:id/exposure', { schema }, async ({ params, caller }) => {
+    const { id } = await knownMember(seams.db, params.id);
+    const all = (await exposure.ofMember(seams.db, id)).map((row) => ({ ...row, case_id: row.caseId }));
+    const items = await knownAmong(seams.db, acting(seams, caller), all);
+    return {
+      items: items.map(({ case_id, ...row }) => ({ ...row, releaseAt: orNull(row.releaseAt), settledAt: orNull(row.settledAt) })),
+    };
   });
 }

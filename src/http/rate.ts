@@ -8,14 +8,14 @@ export interface Rate {
   count(who: string): number;
 }
 
-/** Counts by whom something is done, so many times within `span` (milliseconds) at most. */
-export function limitRate(clock: Clock, most: number, span = MINUTE): Rate {
+/** Counts by whom something is done, so many times a minute at most. */
+export function limitRate(clock: Clock, most: number): Rate {
   const windows = new Map<string, { count: number; until: Instant }>();
   return {
     count(who) {
       const now = clock.now();
       const known = windows.get(who);
-      const window = known && known.until > now ? known : { count: 0, until: now + span };
+      const window = known && known.until > now ? known : { count: 0, until: now + MINUTE };
       window.count += 1;
       windows.delete(who);
       windows.set(who, window);

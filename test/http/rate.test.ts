@@ -1,17 +1,7 @@
 import { expect, test } from 'vitest';
-import { HOUR, MINUTE, movingClock, SECOND } from '../../src/clock.ts';
+import { MINUTE, movingClock, SECOND } from '../../src/clock.ts';
 import { limitRate, placeOf } from '../../src/http/rate.ts';
 import { NOW } from '../store/roster-rows.ts';
-
-test('so many an hour, where that is the span', () => {
-  const clock = movingClock(NOW);
-  const rate = limitRate(clock, 1, HOUR);
-  rate.count('a');
-  clock.moveTo(NOW + MINUTE);
-  expect(rate.count('a')).toBe(59 * 60);
-  clock.moveTo(NOW + HOUR);
-  expect(rate.count('a')).toBe(0);
-});
 
 test('so many a minute, from the first one on, each for himself', () => {
   const clock = movingClock(NOW);
