@@ -36,7 +36,7 @@ export async function claim(local: Local, caseId: string, { lead, deputy = null 
       ...{ lead_id: leader, deputy_id: deputy, led_at: now, accepted_at: seen.accepted_at ?? now },
       ...{ handover_id: null, handover_at: null },
     };
-    return { to, action: 'lead', detail: { lead: leader, deputy } };
+    return { to, action: 'lead', detail: { lead: leader, deputy }, after: letThemHave(trx, local) };
   });
 }
 
@@ -62,7 +62,7 @@ export async function nameDeputy(local: Local, caseId: string, deputy: string | 
   return take(local, caseId, { step: 'hand-over', expected }, async (trx, seen) => {
     if (deputy !== null) await ofTeam(trx, deputy);
     if (deputy === seen.lead_id) throw new Refusal('invalid', 'The deputy must be somebody else than the lead');
-    return { to: { deputy_id: deputy }, action: 'deputy', detail: { deputy } };
+    return { to: { deputy_id: deputy }, action: 'deputy', detail: { deputy }, after: letThemHave(trx, local) };
   });
 }
 
@@ -74,7 +74,8 @@ export async function askToLead(seams: Seams, caseId: string, next: string, expe
   return take(seams, caseId, { step: 'hand-over', expected }, async (trx, seen) => {
     if (asked.id === seen.lead_id) throw new Refusal('conflict', 'He leads the case already');
     await send(trx, seams, written, eachContact([await ofTeam(trx, asked.id)]));
-    return { to: { handover_id: asked.id, handover_at: clock.now() }, action: 'hand-over', detail: { to: asked.id } };
+    const to = { handover_id: asked.id, handover_at: clock.now() };
+    return { to, action: 'hand-over', detail: { to: asked.id }, after: letThemHave(trx, seams) };
   });
 }
 
@@ -97,8 +98,13 @@ export async function takeOver(local: Local, caseId: string, expected?: number):
     await ofTeam(trx, personId);
     const deputy = seen.deputy_id === personId ? null : seen.deputy_id;
     const to = { lead_id: personId, deputy_id: deputy, led_at: seen.led_at ?? now, handover_id: null, handover_at: null };
-    return { to, action: 'take-over', detail: { lead: personId, before: seen.lead_id } };
+    return { to, action: 'take-over', detail: { lead: personId, before: seen.lead_id }, after: letThemHave(trx, local) };
   });
+}
+
+/** Who leads a case, or is asked to, has what waited for him of it, whoever works on it. */
+function letThemHave(trx: Db, { clock }: Pick<Local, 'clock'>) {
+  return ({ id }: Case) => letInsidersHave(trx, clock, { caseId: id });
 }
 
 /** Says who of the response team works on a case: besides those who lead it nobody else sees it then, nor has what waits for him of it. Nobody named: all of the team. */

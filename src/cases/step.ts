@@ -73,6 +73,8 @@ export interface Taken {
   to: Parameters<typeof cases.change>[2];
   action: string;
   detail?: Detail;
+  /** Done with the case as it is then, and not recorded. */
+  after?: (changed: Case) => Promise<unknown>;
 }
 
 /** Takes a step: in one transaction, with the case locked, the next revision, and its line in the audit log. */
@@ -85,8 +87,9 @@ export async function take(
   return local.db.transaction().execute(async (trx) => {
     await cases.lock(trx, id);
     const seen = await caseFor(trx, local, id, step, expected);
-    const { to, action, detail = {} } = await change(trx, seen);
+    const { to, action, detail = {}, after } = await change(trx, seen);
     const changed = await moved(trx, local, seen, to);
+    await after?.(changed);
     await record(trx, local, deedOf(changed, action, detail));
     return changed;
   });
