@@ -9,6 +9,7 @@ import { exportRoster } from '../roster/export.ts';
 import { type ImportOptions, type ImportReport, importRoster, type ReportedRenewal, type Telling } from '../roster/import.ts';
 import { importSchleuder } from '../roster/schleuder.ts';
 import { teamList } from '../roster/tell.ts';
+import * as certificates from '../store/certificates.ts';
 import { readWords } from '../wording/read.ts';
 import { readJson, readText } from './file.ts';
 import { readKey } from './keys.ts';
@@ -74,7 +75,10 @@ async function importFile(file: string, options: ImportCommand): Promise<void> {
 
 async function importFrom(options: ImportCommand & SchleuderOptions): Promise<void> {
   const bar = progressBar(options);
-  const source = await readSource(options, (done, total) => bar.show('Exporting from GnuPG', done, total)).finally(bar.clear);
+  const here = await withLocal(options, ({ db }) => certificates.allCurrent(db));
+  const known = here.map(({ fingerprint }) => fingerprint);
+  const told = (done: number, total: number) => bar.show('Exporting from GnuPG', done, total);
+  const source = await readSource(options, known, told).finally(bar.clear);
   const report = await importing(options, (seams, how) => importSchleuder(seams, source, how));
   const lines = [summary(report), ...changeLines(report), ...reportLines(source.lists, report)];
   print(options, { ...report, lists: source.lists }, lines);

@@ -2,10 +2,11 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { splitAddress } from '../mail/address.ts';
+import type { LooseCertificate } from '../pgp/certificate-bytes.ts';
 import { Refusal } from '../refusal.ts';
 import { organisationsFromCsv } from '../roster/csv.ts';
-import type { SchleuderReport } from '../roster/schleuder.ts';
-import type { FoundSubscription, Organisations, Remark } from '../roster/subscribers.ts';
+import type { SchleuderReport, SchleuderSource } from '../roster/schleuder.ts';
+import { byPrimary, type FoundSubscription, type Remark } from '../roster/subscribers.ts';
 import { readSchleuder, type Subscription } from '../store/schleuder.ts';
 import { readNamed } from './file.ts';
 import { certificatesAt } from './gnupg.ts';
@@ -38,45 +39,50 @@ export interface ListFate {
   subscriptions: number;
 }
 
-export interface Source {
+export interface Source extends SchleuderSource {
   lists: ListFate[];
-  subscriptions: FoundSubscription[];
-  organisations: Organisations;
 }
 
 /**
- * Reads the database of Schleuder, and out of the GnuPG home of each list that is named the certificates of its subscribers.
- * `progress` is told how many of how many keys were looked for.
+ * Reads the database of Schleuder, and out of the GnuPG home of each list that is named the certificates of all that are subscribed
+ * to one of these, and those of `known` (fingerprints). `progress` is told how many of how many keys were looked for.
  */
 export async function readSource(
   { schleuder, list: mapping = new Map(), listsDir, organisations }: SchleuderOptions,
+  known: readonly string[],
   progress: (done: number, total: number) => void,
 ): Promise<Source> {
   const database = databaseOf(schleuder);
   const { lists, subscriptions } = readSchleuder(database);
   for (const from of mapping.keys())
     if (!lists.includes(from)) throw new Refusal('invalid', `${from} is no list of ${database}; there are ${lists.join(', ')}`);
-  const named = organisations === undefined ? '' : readNamed(organisations).toString('utf8');
+  const csv = organisations === undefined ? '' : readNamed(organisations).toString('utf8');
   const homes = listsDir ?? join(dirname(database), 'lists');
-  const wanted = subscriptions.filter(({ list }) => mapping.has(list));
-  const found: FoundSubscription[] = [];
+  const named = [...subscriptions.filter(({ list }) => mapping.has(list)).map(({ fingerprint }) => fingerprint), ...known];
+  const wanted = [...new Set(named)].filter((one) => FINGERPRINT.test(one));
+  const held = new Map<string, LooseCertificate[]>();
   let done = 0;
-  for (const [from, to] of mapping) {
-    const own = wanted.filter(({ list }) => list === from);
+  for (const from of mapping.keys()) {
     const told = (more: number) => {
       done += more;
-      progress(done, wanted.length);
+      progress(done, wanted.length * mapping.size);
     };
-    found.push(...(await withCertificates(own, { home: homeOf(homes, from), to, told })));
+    held.set(from, await certificatesAt(homeOf(homes, from), wanted, told));
   }
+  const certificates = [...held.values()].flat();
+  const copies = byPrimary(certificates);
   return {
     lists: lists.map((list) => ({
       list,
       to: mapping.get(list) ?? null,
       subscriptions: subscriptions.filter((one) => one.list === list).length,
     })),
-    subscriptions: found,
-    organisations: organisations === undefined ? new Map() : organisationsFromCsv(named),
+    subscriptions: [...mapping].flatMap(([from, to]) => {
+      const own = subscriptions.filter(({ list }) => list === from);
+      return withCertificates(own, { to, home: held.get(from) ?? [], copies });
+    }),
+    certificates,
+    organisations: organisations === undefined ? new Map() : organisationsFromCsv(csv),
   };
 }
 
@@ -94,22 +100,21 @@ function homeOf(homes: string, list: string): string {
   return join(homes, domain, local);
 }
 
-const FINGERPRINT = /^([0-9A-F]{40}|[0-9A-F]{64})$/;
+/** Of version 4: GnuPG holds none of version 6, and version 2.2 fails where it is asked for one. */
+const FINGERPRINT = /^[0-9A-F]{40}$/;
 
-async function withCertificates(
+/** `home`: what that of their list has; `copies`: what all homes have, by primary key. */
+function withCertificates(
   subscriptions: readonly Subscription[],
-  { home, to, told }: { home: string; to: string; told: (more: number) => void },
-): Promise<FoundSubscription[]> {
-  const wanted = [...new Set(subscriptions.map(({ fingerprint }) => fingerprint).filter((one) => FINGERPRINT.test(one)))];
-  const byPrimary = new Map<string, FoundSubscription['certificates']>();
-  const byAny = new Map<string, FoundSubscription['certificates']>();
-  for (const certificate of await certificatesAt(home, wanted, told)) {
-    const [primary = ''] = certificate.fingerprints;
-    byPrimary.set(primary, [...(byPrimary.get(primary) ?? []), certificate]);
-    for (const one of certificate.fingerprints) byAny.set(one, [...(byAny.get(one) ?? []), certificate]);
-  }
+  { to, home, copies }: { to: string; home: readonly LooseCertificate[]; copies: ReadonlyMap<string, LooseCertificate[]> },
+): FoundSubscription[] {
+  const primaries = new Set(home.map(({ fingerprints: [primary] }) => primary));
+  const byAny = new Map<string, Set<string>>();
+  for (const { fingerprints } of home)
+    for (const one of fingerprints) byAny.set(one, (byAny.get(one) ?? new Set()).add(fingerprints[0] ?? ''));
   // A subkey was named by hand; nothing has proved yet that it belongs to where it lies.
-  const certificatesOf = (fingerprint: string) => byPrimary.get(fingerprint) ?? byAny.get(fingerprint) ?? [];
+  const primariesOf = (fingerprint: string) => (primaries.has(fingerprint) ? [fingerprint] : [...(byAny.get(fingerprint) ?? [])]);
+  const certificatesOf = (fingerprint: string) => primariesOf(fingerprint).flatMap((primary) => copies.get(primary) ?? []);
   return subscriptions.map((one) => ({ ...one, to, certificates: certificatesOf(one.fingerprint) }));
 }
 

@@ -1,4 +1,5 @@
 import { armorCertificate } from '../pgp/certificate.ts';
+import type { LooseCertificate } from '../pgp/certificate-bytes.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local } from '../seams.ts';
 import * as lists from '../store/lists.ts';
@@ -10,6 +11,7 @@ import { asFound } from './plan.ts';
 import { abreast, type CertificateReader } from './reading.ts';
 import { isCandidate } from './state.ts';
 import {
+  byPrimary,
   distinct,
   type FoundSubscription,
   type Organisations,
@@ -25,19 +27,27 @@ export interface SchleuderReport extends Omit<ImportReport, 'problems' | 'leftOu
   notes: Remark[];
 }
 
+export interface SchleuderSource {
+  subscriptions: readonly FoundSubscription[];
+  organisations: Organisations;
+  /** All that the homes of the lists have of the certificates of subscribers, and of those that are here. */
+  certificates: readonly LooseCertificate[];
+}
+
 interface SchleuderSeams extends Local {
   pgp: CertificateReader;
 }
 
 /**
  * Takes over those who are subscribed to lists of Schleuder, as contacts of the members that their organisations become, by the
- * same move as any roster. Who cannot be taken over is left out and told of; where he is a contact here already, what the homes
- * know of his own certificate counts all the same, as it does by any roster: a revocation that is not taken up is written to. Throws Refusal('invalid') where a list here is none
- * that has members, and what `importRoster` throws.
+ * same move as any roster. Who cannot be taken over is left out and told of. What the homes know of a certificate that is here counts
+ * in any case, as it does by any roster, also where its owner is left out, or has another key or no subscription there by now: a
+ * revocation that is not taken up is written to. Throws Refusal('invalid') where a list here is none that has members, and what
+ * `importRoster` throws.
  */
 export async function importSchleuder(
   seams: SchleuderSeams,
-  { subscriptions, organisations }: { subscriptions: readonly FoundSubscription[]; organisations: Organisations },
+  { subscriptions, organisations, certificates }: SchleuderSource,
   options: Pick<ImportOptions, 'activate' | 'tell' | 'dryRun' | 'acceptChanged' | 'progress'>,
 ): Promise<SchleuderReport> {
   await listsWithMembers(seams.db, [...new Set(subscriptions.map(({ to }) => to))]);
@@ -49,9 +59,12 @@ export async function importSchleuder(
   const listening = listenFor(seams.pgp);
   const report = await importRoster({ ...seams, pgp: listening.pgp }, entries, { ...options, leaveOut: true });
   const { problems: _none, leftOut = [], ...rest } = report;
-  const out = [...found.leftOut, ...staying.leftOut, ...known.leftOut, ...copies.leftOut, ...remarksOn(entries, leftOut)];
+  const refused = remarksOn(entries, leftOut);
+  const out = [...found.leftOut, ...staying.leftOut, ...known.leftOut, ...copies.leftOut, ...refused];
   const gone = new Set(out.map(addressOf));
-  const kept = await renewThoseHere(seams, subscriptions, gone, options);
+  const turnedAway = new Set(refused.map(addressOf));
+  const taken = new Set(copies.subscribers.map(addressOf).filter((address) => !turnedAway.has(address)));
+  const kept = await renewThoseHere(seams, certificates, taken, options);
   const unnamed = copies.subscribers.flatMap((one) => {
     const named = listening.addresses.get(one.fingerprint);
     return named && !named.includes(one.address) ? [notNamed(one)] : [];
@@ -66,17 +79,17 @@ export async function importSchleuder(
   };
 }
 
-const addressOf = ({ address }: Remark) => address?.toLowerCase();
+const addressOf = ({ address }: Pick<Remark, 'address'>) => address?.toLowerCase();
 const sameRemark = (one: Remark) => (other: Remark) => one.address === other.address && one.remark === other.remark;
 
-/** Of those `gone` who are contacts here: certificates that are theirs already, and nothing else; nobody is added to, or activated. */
+/** Of contacts here who are not `taken` over: certificates that are theirs already, and nothing else; nobody is added to, or activated. */
 async function renewThoseHere(
   seams: SchleuderSeams,
-  subscriptions: readonly FoundSubscription[],
-  gone: ReadonlySet<string | undefined>,
+  certificates: readonly LooseCertificate[],
+  taken: ReadonlySet<string | undefined>,
   options: Pick<ImportOptions, 'dryRun' | 'acceptChanged'>,
 ): Promise<Pick<SchleuderReport, 'renewed' | 'waiting' | 'renewals' | 'leftOut'>> {
-  const copies = await withOneCopy(seams, await contactsAmong(seams, subscriptions, gone));
+  const copies = await withOneCopy(seams, await contactsWith(seams, certificates, taken));
   const entries = entriesOf(copies.subscribers);
   const { dryRun, acceptChanged = false } = options;
   const report = await importRoster(seams, entries, { activate: null, dryRun, acceptChanged, leaveOut: true });
@@ -84,19 +97,19 @@ async function renewThoseHere(
 }
 
 /** As subscribers for no list, by the organisations that they are of here. */
-async function contactsAmong(
+async function contactsWith(
   { db }: Local,
-  subscriptions: readonly FoundSubscription[],
-  addresses: ReadonlySet<string | undefined>,
+  certificates: readonly LooseCertificate[],
+  taken: ReadonlySet<string | undefined>,
 ): Promise<Subscriber[]> {
+  const held = byPrimary(certificates);
   const people = (await members.all(db))
     .map(asFound)
     .flatMap(({ organisation, contacts }) => contacts.map((contact) => ({ ...contact, organisation })));
   return people.flatMap(({ organisation, address, active, certificate }) => {
-    if (!certificate || active === 0 || !addresses.has(address)) return [];
+    if (!certificate || active === 0 || taken.has(address)) return [];
     const { fingerprint } = certificate;
-    const own = subscriptions.filter((one) => one.address.toLowerCase() === address).flatMap((one) => one.certificates);
-    const copies = distinct(own.filter(({ fingerprints }) => fingerprints[0] === fingerprint));
+    const copies = distinct(held.get(fingerprint) ?? []);
     return copies.length === 0 ? [] : [{ address, organisation, lists: [], fingerprint, copies }];
   });
 }

@@ -12,10 +12,11 @@ export interface Remark {
   remark: string;
 }
 
-/** A subscription to a list that is taken over, and the certificates of its key in that list's home. */
+/** A subscription to a list that is taken over. */
 export interface FoundSubscription extends Subscription {
   /** The address of the list here. */
   to: string;
+  /** Of its key, if that is in the home of its list: what this and the other homes have of it. */
   certificates: LooseCertificate[];
 }
 
@@ -85,6 +86,18 @@ function merged(address: string, own: readonly FoundSubscription[], organisation
     fingerprint,
     copies: distinct(certificates),
   };
+}
+
+/** By the fingerprint of the primary key. */
+export function byPrimary(certificates: readonly LooseCertificate[]): Map<string, LooseCertificate[]> {
+  const found = new Map<string, LooseCertificate[]>();
+  for (const certificate of certificates) {
+    const [primary = ''] = certificate.fingerprints;
+    const some = found.get(primary);
+    if (some) some.push(certificate);
+    else found.set(primary, [certificate]);
+  }
+  return found;
 }
 
 /** What homes have the same, once. */

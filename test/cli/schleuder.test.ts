@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { absent, corpus, type GnuPG, openGnuPG, run } from '../support/gnupg.ts';
-import { makeParty } from '../support/party.ts';
+import { changed, generate, makeParty } from '../support/party.ts';
 import { runCurfew } from '../support/process.ts';
 import { type SubscriptionRow, schleuderDatabase } from '../support/schleuder.ts';
 import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
@@ -60,6 +60,7 @@ describe.skipIf(absent.gpg)(`an installation of Schleuder${absent.gpg ? ` (${abs
         of(VENDORS, 'old@charlie.example', expired),
         of(VENDORS, 'none@dora.example'),
         of(VENDORS, 'lost@dora.example', 'AB'.repeat(20)),
+        of(VENDORS, 'long@dora.example', 'AB'.repeat(32)),
         of(VENDORS, 'odd@dora.example', '--version'),
         of('team@old.example', 'a@alpha.example', alpha.fingerprint),
       ],
@@ -78,8 +79,9 @@ describe.skipIf(absent.gpg)(`an installation of Schleuder${absent.gpg ? ` (${abs
     expect(dry.stdout.split('\n')).toEqual([
       'Would import: 2 new members, 2 new contacts, 0 activated, 0 renewed, 0 unchanged',
       '  team@old.example (1 subscriptions): left out, as no --list names it',
-      `  ${VENDORS} (6 subscriptions): to ${TO}`,
-      'Left out: 4',
+      `  ${VENDORS} (7 subscriptions): to ${TO}`,
+      'Left out: 5',
+      `  long@dora.example (${VENDORS}): the key ${'AB'.repeat(32)} is not in the GnuPG home of the list`,
       `  lost@dora.example (${VENDORS}): the key ${'AB'.repeat(20)} is not in the GnuPG home of the list`,
       `  none@dora.example (${VENDORS}): has no key`,
       `  odd@dora.example (${VENDORS}): the key --VERSION is not in the GnuPG home of the list`,
@@ -94,9 +96,9 @@ describe.skipIf(absent.gpg)(`an installation of Schleuder${absent.gpg ? ` (${abs
       activated: 2,
       lists: [
         { list: 'team@old.example', to: null, subscriptions: 1 },
-        { list: VENDORS, to: TO, subscriptions: 6 },
+        { list: VENDORS, to: TO, subscriptions: 7 },
       ],
-      leftOut: [{}, {}, {}, {}],
+      leftOut: [{}, {}, {}, {}, {}],
       notes: [{ list: VENDORS, address: 'a@alpha.example' }],
     });
     expect(contentOf(place)).toEqual(before);
@@ -111,6 +113,42 @@ describe.skipIf(absent.gpg)(`an installation of Schleuder${absent.gpg ? ` (${abs
     const json = ['--dry-run', '--json', '--list', `team@old.example=${TO}`];
     const apart = ['--schleuder', join(place, 'db.sqlite'), '--lists-dir', join(place, 'lists')];
     expect(JSON.parse((await project.curfew('roster', 'import', ...apart, ...json)).stdout)).toMatchObject({ written: false });
+  });
+
+  test('loses no revocation that a home has, whatever key is subscribed there', async () => {
+    const [old, next, dora] = [
+      await makeParty('e@echo.example'),
+      await generate('e@echo.example', 'e', {}),
+      await makeParty('d@d.example'),
+    ];
+    const revoked = {
+      old: await changed(old, Date.now(), { revoked: true }),
+      dora: await changed(dora, Date.now(), { revoked: true }),
+    };
+    const echo = { organisation: 'Echo', lists: [TO], contacts: [{ address: old.address, certificate: old.public }] };
+    writeFileSync(join(folder, 'echo.json'), JSON.stringify([echo]));
+    expect((await project.curfew('roster', 'import', join(folder, 'echo.json'))).code).toBe(0);
+    const since = join(folder, 'since');
+    await fillHome(join(since, 'lists/old.example/vendors'), [revoked.old, next.public, dora.public]);
+    await fillHome(join(since, 'lists/old.example/team'), [revoked.dora]);
+    const team = 'team@old.example';
+    schleuderDatabase(since, {
+      lists: [VENDORS, team],
+      subscriptions: [
+        { list: VENDORS, email: old.address, fingerprint: next.fingerprint },
+        { list: VENDORS, email: dora.address, fingerprint: dora.fingerprint },
+        { list: team, email: dora.address },
+      ],
+    });
+    const lists = ['--list', `${VENDORS}=${TO}`, '--list', `${team}=${TO}`];
+    const { stdout } = await project.curfew('roster', 'import', '--schleuder', since, ...lists, '--dry-run');
+    expect(stdout.split('\n')).toEqual(
+      expect.arrayContaining([
+        'Would import: 0 new members, 0 new contacts, 0 activated, 1 renewed, 0 unchanged',
+        `  ${old.address}: the certificate cannot be used now (revoked): copies are held`,
+        `  ${dora.address}: The certificate ${dora.fingerprint} cannot be used: revoked`,
+      ]),
+    );
   });
 
   test.skipIf(keys.absent)(

@@ -56,8 +56,9 @@ eachEngine((engine) => {
   const fromSchleuder = async (list: string) => {
     const { address, fingerprint } = rightful;
     const found = { list: 'old@old.example', to: list, address, fingerprint, admin: false, delivery: true };
-    const subscriptions = [{ ...found, certificates: certificatesIn(await binary(rightful.public)) }];
-    return importSchleuder(house, { subscriptions, organisations: new Map([[address, NAME]]) }, ACTIVATE);
+    const held = certificatesIn(await binary(rightful.public));
+    const subscriptions = [{ ...found, certificates: held }];
+    return importSchleuder(house, { subscriptions, certificates: held, organisations: new Map([[address, NAME]]) }, ACTIVATE);
   };
   const getting = async (list: string) => (await contacts.activeOfList(house.db, list)).map(({ address }) => address);
   const member = async () => (await members.byOrganisation(house.db, NAME)) ?? { id: '', state: 'none' };

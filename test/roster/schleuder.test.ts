@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SYSTEM } from '../../src/audit/entry.ts';
 import { DAY } from '../../src/clock.ts';
-import { certificatesIn } from '../../src/pgp/certificate-bytes.ts';
+import { certificatesIn, type LooseCertificate } from '../../src/pgp/certificate-bytes.ts';
 import { exportRoster } from '../../src/roster/export.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { importSchleuder } from '../../src/roster/schleuder.ts';
@@ -27,8 +27,17 @@ async function subscription(address: string, change: Partial<FoundSubscription> 
 
 const NOBODY = new Map<string, string>();
 
-const take = (db: Database, subscriptions: FoundSubscription[], organisations = NOBODY, options = APPLY) =>
-  importSchleuder({ db, clock, pgp, by: SYSTEM }, { subscriptions, organisations }, options);
+/** `kept`: what else the homes have. */
+const take = (
+  db: Database,
+  subscriptions: FoundSubscription[],
+  organisations = NOBODY,
+  options = APPLY,
+  kept: readonly LooseCertificate[] = [],
+) => {
+  const held = [...subscriptions.flatMap(({ certificates: own }) => own), ...kept];
+  return importSchleuder({ db, clock, pgp, by: SYSTEM }, { subscriptions, organisations, certificates: held }, options);
+};
 
 /** `address: remark`. */
 const said = (remarks: readonly { address: string | null; remark: string }[]) =>
@@ -185,12 +194,15 @@ eachEngine((engine) => {
     expect(await members.byOrganisation(db, 'alpha.example')).toMatchObject({ state: 'suspended' });
   });
 
-  test.each([
+  test.each<[why: string, of: Partial<FoundSubscription> | null, remark: string | null]>([
     ['his member is suspended', {}, 'is in the state suspended'],
     ['his member is on other lists here', {}, 'is here on other lists'],
     ['he is sent nothing there', { delivery: false }, 'delivery is disabled'],
     ['his domain is not the name of his member', {}, 'cannot be used: revoked'],
-  ] as const)('of who is left out a revocation counts all the same: %s', async (why, of, remark) => {
+    ['he has another key there', {}, 'and changing it is not an import'],
+    ['he has no key there', { fingerprint: '', certificates: [] }, 'has no key'],
+    ['he is not subscribed', null, null],
+  ])('of who is not taken over a revocation counts all the same: %s', async (why, of, remark) => {
     const db = await open();
     const party = await makeParty('a@alpha.example');
     const [wider, renamed] = [why.includes('other lists'), why.includes('domain')];
@@ -204,17 +216,32 @@ eachEngine((engine) => {
     const before = await members.all(db);
 
     const armored = await changed(party, NOW - DAY, { revoked: true });
-    const subscriptions = [await subscription('A@alpha.example', { armored, ...of })];
-    expect(await take(db, subscriptions, NOBODY, { ...APPLY, dryRun: true })).toMatchObject({ renewed: 1 });
+    const kept = certificatesIn(await binary(armored));
+    const key = why.includes('another key') ? { party: await generate(party.address, 'a', {}) } : { armored };
+    const subscriptions = of === null ? [] : [await subscription('A@alpha.example', { ...key, ...of })];
+    expect(await take(db, subscriptions, NOBODY, { ...APPLY, dryRun: true }, kept)).toMatchObject({ renewed: 1 });
     expect(await members.all(db)).toEqual(before);
-    const report = await take(db, subscriptions);
+    const report = await take(db, subscriptions, NOBODY, APPLY, kept);
     expect(report).toMatchObject({ renewed: 1, renewals: [{ address: party.address, whyNot: 'revoked' }], activated: 0 });
-    expect(said(report.leftOut)).toEqual([expect.stringContaining(remark)]);
+    expect(said(report.leftOut)).toEqual(remark === null ? [] : [expect.stringContaining(remark)]);
     const current = (await certificates.allCurrent(db)).find(({ fingerprint }) => fingerprint === party.fingerprint);
     expect(await pgp.usable(current?.data ?? new Uint8Array(), NOW)).toMatchObject({ usable: false, reason: 'revoked' });
     const bare = (some: typeof before) => some.map(({ contacts: _, ...rest }) => rest);
     expect(bare(await members.all(db))).toEqual(bare(before));
-    expect(await take(db, subscriptions)).toMatchObject({ renewed: 0, renewals: [] });
+    expect(await take(db, subscriptions, NOBODY, APPLY, kept)).toMatchObject({ renewed: 0, renewals: [] });
+  });
+
+  test('of whom one list has no key, a renewal by the other counts once', async () => {
+    const db = await open();
+    const party = await makeParty('a@alpha.example');
+    await take(db, [await subscription(party.address)]);
+    const bare = { list: 'team@old.example', fingerprint: '', certificates: [] };
+    const subscriptions = [
+      await subscription(party.address, { armored: await changed(party, NOW - DAY, { revoked: true }) }),
+      await subscription(party.address, bare),
+    ];
+    const report = await take(db, subscriptions, NOBODY, { ...APPLY, dryRun: true });
+    expect([report.renewed, report.renewals.length, said(report.leftOut)]).toEqual([1, 1, ['a@alpha.example: has no key']]);
   });
 
   test('a list here that has no members is refused before anything is read', async () => {
