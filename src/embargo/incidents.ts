@@ -35,14 +35,14 @@ export interface Leak {
   hits: readonly Hit[];
 }
 
-/** Incidents that are told by mail in an hour, of one case; what is more is counted with the last one. */
+/** Incidents of a kind that are told by mail in an hour, of one case; what is more is counted with the last one. */
 const MOST = 10;
 
-/** What says most of a mail comes first. */
+/** What says most of a mail comes first: it weighs 0. */
 const BY_WEIGHT: readonly IncidentKind[] = ['patch', 'text', 'file', 'id'];
 
 /**
- * Notes a leak: an incident of each case that was recognised, or one mail more of that of the same sender within the hour. What was known
+ * Notes a leak: an incident of each case that was recognised, or one mail more of that of the same sender within the hour, where that told as much. What was known
  * from a duplicate is one of the case that it is a duplicate of. Gives the kinds of those that are new; they wait to be told (`tellIncidents`).
  */
 export async function noteLeak(local: Local, leak: Leak): Promise<IncidentKind[]> {
@@ -61,19 +61,26 @@ export async function noteLeak(local: Local, leak: Leak): Promise<IncidentKind[]
   });
 }
 
+function weightOf({ kind }: { kind: IncidentKind }): number {
+  return BY_WEIGHT.indexOf(kind);
+}
+
 async function noteOf(trx: Db, local: Local, leak: Leak, caseId: string): Promise<NewIncident | null> {
   const now = local.clock.now();
-  const recent = await incidents.recent(trx, caseId, now - HOUR);
-  const same = recent.find((one) => one.sender === leak.sender && one.refused === (leak.refused ? 1 : 0));
-  const earlier = same ?? (recent.length >= MOST ? recent[0] : undefined);
+  const [hit] = leak.hits.filter((one) => one.caseId === caseId).sort((a, b) => weightOf(a) - weightOf(b));
+  if (!hit) return null;
+  // What went out is never counted with what did not, nor what weighs more with what weighs less, nor anything with what somebody has closed.
+  const refused = leak.refused ? 1 : 0;
+  const recent = (await incidents.recent(trx, caseId, now - HOUR)).filter(
+    (one) => one.refused === refused && one.closed_at === null && weightOf(one) <= weightOf(hit),
+  );
+  const same = recent.find((one) => one.sender === leak.sender && one.list_id === leak.listId);
+  const alike = recent.filter(({ kind }) => kind === hit.kind);
+  const earlier = same ?? (alike.length >= MOST ? alike[0] : undefined);
   if (earlier) {
     await incidents.count(trx, earlier.id, now);
     return null;
   }
-  const [hit] = leak.hits
-    .filter((one) => one.caseId === caseId)
-    .sort((a, b) => BY_WEIGHT.indexOf(a.kind) - BY_WEIGHT.indexOf(b.kind));
-  if (!hit) return null;
   const row: NewIncident = {
     id: newId(local.clock),
     at: now,

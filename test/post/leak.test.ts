@@ -188,6 +188,28 @@ eachEngine((engine) => {
     await from('eve@evil.example');
     expect(await all()).toHaveLength(11);
   });
+
+  test('what weighs more is told though it comes after less, of the same sender or in a flood, and so is what comes after the end', async () => {
+    const id = await embargoed(house);
+    const from = async (sender: string, words: string) => {
+      const to = await anyDestination(house.db, house.identity.domain, LISTS.announce);
+      const raw = mailOf(...head(sender), ...text(words));
+      const taken = receive(house, house.identity, to, { sender, receivedAt: house.clock.now(), raw });
+      expect(await reasonOf(taken)).toBe('not-released');
+    };
+    const counted = async (of: string) => (await all()).flatMap(({ kind, mails }) => (kind === of ? [mails] : []));
+    for (let sender = 0; sender < 12; sender++) await from(`eve${sender}@evil.example`, `Is there news of ${id}?`);
+    await from('eve1@evil.example', `Is there news of ${id}?`);
+    await from('eve1@evil.example', SECRET);
+    await from('eve1@evil.example', SECRET);
+    const ids = await counted('id');
+    expect([ids.length, ids.reduce((sum, mails) => sum + mails, 0)]).toEqual([10, 13]);
+    expect(await counted('text')).toEqual([2]);
+    const open = (await all()).find(({ kind }) => kind === 'text');
+    await closeIncident({ ...house, by: personOf(house.team[1]), role: 'team' }, open?.id ?? '', 'asked');
+    await from('eve1@evil.example', SECRET);
+    expect(await counted('text')).toHaveLength(2);
+  });
 });
 
 oneEngine((engine) => {
