@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { createPgp, type Pgp } from '../pgp/pool.ts';
 import { Refusal } from '../refusal.ts';
+import { setContactActive } from '../roster/contacts.ts';
 import { certificateFolder, entriesFromCsv } from '../roster/csv.ts';
 import type { RosterProblem } from '../roster/entries.ts';
 import { exportRoster } from '../roster/export.ts';
@@ -10,6 +11,7 @@ import { type ImportOptions, type ImportReport, importRoster, type ReportedRenew
 import { importSchleuder } from '../roster/schleuder.ts';
 import { teamList } from '../roster/tell.ts';
 import * as certificates from '../store/certificates.ts';
+import * as contacts from '../store/contacts.ts';
 import { readWords } from '../wording/read.ts';
 import { readJson, readText } from './file.ts';
 import { readKey } from './keys.ts';
@@ -59,9 +61,28 @@ export function register(program: Command): void {
       if (file === undefined && schleuder !== undefined) return importFrom({ ...options, schleuder });
       take.error('error: a file or --schleuder is needed, and not both');
     });
+  localCommand(
+    roster,
+    'reinstate',
+    'let a retired contact act and get mail again; one of the response team comes back in this way alone',
+  )
+    .argument('<address>', 'of the contact')
+    .requiredOption('--reason <reason>', 'recorded, and told to him and the other contacts of his organisation')
+    .action(reinstate);
   const give =
     'print the members who get copies as JSON, in the form that import reads; who is left out is told on standard error';
   localCommand(roster, 'export', give).action(exportFile);
+}
+
+async function reinstate(address: string, options: LocalOptions & { reason: string }): Promise<void> {
+  const pgp = createPgp(1);
+  const taking = withLocal(options, async (local) => {
+    const contact = await contacts.byAddress(local.db, address);
+    if (!contact) throw new Refusal('not-found', `There is no contact ${address}`);
+    return setContactActive({ ...local, pgp, ...(await telling(local)) }, contact.id, true, options.reason);
+  });
+  const { address: back, name } = await taking.finally(() => pgp.close());
+  print(options, { address: back, name, active: true }, [`${back} acts and gets mail again`]);
 }
 
 async function importFile(file: string, options: ImportCommand): Promise<void> {

@@ -1,11 +1,12 @@
 import type { Deed, Detail } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { newId } from '../clock.ts';
+import type { Sealing } from '../notices/write.ts';
 import { armorCertificate, type CertificateFacts } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
-import type { Seams } from '../seams.ts';
+import type { Local, Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
@@ -16,7 +17,7 @@ import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
 import { ask, mustLast, prepareAsking } from './asking.ts';
 import { renewKnown } from './known.ts';
-import { mustBePersonToReinstate, mustHaveReaders, mustNotJoinTeam } from './members.ts';
+import { mustHaveReaders, mustNotJoinTeam } from './members.ts';
 import { prepareCertificateNews, prepareContactNews, tellOfContact, tellOwner } from './news.ts';
 import { type ReadCertificate, takenCertificate, unfitAddress } from './plan.ts';
 import { renewalDeed, waitingOf, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
@@ -78,16 +79,21 @@ export async function addContact(
 /**
  * Retires a contact, or lets him act and get mail again: who has left his organisation gets nothing from this moment on, and his copies
  * that have not gone out are held. He is told, and so are the other contacts of his member. Throws Refusal: invalid without a reason,
- * not-found, needs-person to let one of the team act; conflict where nothing would change, his organisation is out, or an intake list would be left without readers.
+ * not-found; forbidden to let one of the team act again over the network; conflict where nothing would change, his organisation is out, or an intake list would be left without readers.
  */
-export async function setContactActive(seams: Seams, contactId: string, active: boolean, reason: string): Promise<Contact> {
+export async function setContactActive(
+  seams: Local & Sealing & Pick<Seams, 'words'>,
+  contactId: string,
+  active: boolean,
+  reason: string,
+): Promise<Contact> {
   if (reason.trim() === '') throw new Refusal('invalid', 'A reason is needed: it is recorded');
   const { address, member_id } = await ownerOf(seams.db, contactId);
   const told = await prepareContactNews(seams, member_id, { address, became: active ? 'reinstated' : 'retired', reason });
   return seams.db.transaction().execute(async (trx) => {
     const contact = await ownerOf(trx, contactId);
     await mustBeIn(trx, contact);
-    if (active) await mustBePersonToReinstate(trx, seams, await members.listsOf(trx, contact.member_id));
+    if (active) await mustNotJoinTeam(trx, seams, await members.listsOf(trx, contact.member_id));
     if (!(await contacts.setActive(trx, contactId, active)))
       throw new Refusal('conflict', `${contact.address} is ${active ? 'active' : 'retired'} already`);
     await mustHaveReaders(trx, await members.listsOf(trx, contact.member_id));

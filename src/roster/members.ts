@@ -116,7 +116,10 @@ export async function listsWithMembers(db: Db, addresses: readonly string[]): Pr
  */
 export async function mustNotJoinTeam(db: Db, { role }: Pick<Local, 'role'>, listIds: readonly string[]): Promise<void> {
   if (role === undefined || !(await holdsIntake(db, listIds))) return;
-  throw new Refusal('forbidden', 'Who is of the response team is said on the host: curfew roster import');
+  throw new Refusal(
+    'forbidden',
+    'Who is of the response team is said on the host: curfew roster import, or curfew roster reinstate',
+  );
 }
 
 /** Who was of it before comes back by the word of a person. Throws Refusal('needs-person'). */

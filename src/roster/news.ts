@@ -1,4 +1,5 @@
 import { send, type Written } from '../delivery/send.ts';
+import type { Sealing } from '../notices/write.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import type { Db } from '../store/database.ts';
@@ -14,12 +15,16 @@ export interface ContactNews {
   reason: string | null;
 }
 
-export async function prepareContactNews(seams: Seams, memberId: string, news: ContactNews): Promise<Written> {
+export async function prepareContactNews(
+  seams: Sealing & Pick<Seams, 'db' | 'words'>,
+  memberId: string,
+  news: ContactNews,
+): Promise<Written> {
   return prepareNotice(seams, seams.words.contactChanged({ organisation: await organisationOf(seams.db, memberId), ...news }));
 }
 
 /** To the contacts of his member as they are then, and to himself also where he is none of them any more. */
-export async function tellOfContact(trx: Db, seams: Seams, told: Written, contact: Contact): Promise<void> {
+export async function tellOfContact(trx: Db, seams: Pick<Seams, 'clock'>, told: Written, contact: Contact): Promise<void> {
   await tellMember(trx, seams, told, contact.member_id, { also: contact.id });
 }
 

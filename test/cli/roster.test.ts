@@ -176,3 +176,22 @@ test.each([[['--activate']], [['--reason', 'why']]])('import with %j alone is a 
   expect(code).toBe(2);
   expect(stderr).toContain('error: --activate and --reason belong together');
 });
+
+test('who was retired is brought back on the host, for a reason that is recorded', async () => {
+  const file = written('romeo.json', [await entry('Romeo', 'r@romeo.example')]);
+  expect((await project.curfew('roster', 'import', file, '--activate', '--reason', 'known', '--quiet')).code).toBe(0);
+  const back = () => project.curfew('roster', 'reinstate', 'R@romeo.example', '--reason', 'a mistake');
+  expect(await back()).toMatchObject({ code: 1, stderr: 'curfew: r@romeo.example is active already\n' });
+  const db = openDatabase(loadConfig(project.config).database);
+  try {
+    await db.updateTable('contacts').set({ active: 0 }).where('address', '=', 'r@romeo.example').execute();
+    expect(await back()).toMatchObject({ code: 0, stdout: 'r@romeo.example acts and gets mail again\n', stderr: '' });
+    const row = await db.selectFrom('contacts').select('active').where('address', '=', 'r@romeo.example').executeTakeFirst();
+    expect(row).toEqual({ active: 1 });
+    const line = await db.selectFrom('audit').select('line').where('action', '=', 'contact.reinstate').executeTakeFirst();
+    expect(line?.line).toContain('a mistake');
+    expect(await project.curfew('roster', 'reinstate', 'nobody@romeo.example', '--reason', 'x')).toMatchObject({ code: 1 });
+  } finally {
+    await db.destroy();
+  }
+});
