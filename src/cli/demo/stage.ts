@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { remindSilent } from '../../cases/acknowledgements.ts';
 import { remind } from '../../cases/remind.ts';
+import { askWhoseTurn } from '../../cases/rotation.ts';
 import { type Instant, type MovingClock, movingClock } from '../../clock.ts';
 import { loadConfig, readPassphrase } from '../../config.ts';
 import type { Outcome } from '../../delivery/outcome.ts';
@@ -70,6 +71,7 @@ export async function setStage(dir: string, begin: Instant, postgres: string | n
       clock.moveTo(instant);
       running.wake();
       // The server does it by itself; whoever comes second finds it done. So it is certain that it was.
+      await askWhoseTurn(running.seams);
       await remind(running.seams, log);
       await remindSilent(running.seams);
       running.wake();

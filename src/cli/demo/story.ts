@@ -175,8 +175,16 @@ async function reporterAddsToIt(story: Narrator, props: Props): Promise<void> {
 /** Six hours before somebody has to lead it. */
 async function nobodyLeadsIt(story: Narrator): Promise<void> {
   await story.stage.moveTo(at('2026-09-08T03:12:00Z'));
-  const detail = 'nobody leads it and nobody has answered: both are due at 09:12, and the whole team is told';
-  await story.reminded('team reminded', TEAM, ['Due: lead, acknowledge'], detail);
+  const waiting = (role: Role) => story.fresh().filter(({ to }) => to === story.cast[role].address).length;
+  const asked = TEAM.filter((role) => waiting(role) === 2);
+  check(asked.length === 1, 'one of the team is asked to lead it');
+  const detail = `nobody leads it and nobody has answered: both are due at 09:12, and the whole team is told; it is the turn of ${asked[0]}`;
+  await story.reminded(
+    'team reminded',
+    [...TEAM, ...asked],
+    ['Due: lead, acknowledge', 'It is your turn to lead this case'],
+    detail,
+  );
 }
 
 async function leadTakesIt(story: Narrator, props: Props): Promise<void> {
