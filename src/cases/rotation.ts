@@ -17,6 +17,8 @@ import { deedOf, moved } from './step.ts';
  * it has it; where the one who is asked does nothing, the next one is, each once. What comes of it is the reminders' matter then.
  */
 
+/** How long everybody has to claim a report, or to reject it, before anybody is asked. */
+const TO_CLAIM = HOUR;
 /** How long somebody has who is asked. */
 const TO_ANSWER = 8 * HOUR;
 /** What is noted of each who was. */
@@ -30,9 +32,9 @@ export async function askWhoseTurn(seams: Seams): Promise<boolean> {
   return asked;
 }
 
-function isVacant({ lead_id, aside, handover_at }: Case, now: Instant): boolean {
+function isVacant({ lead_id, aside, handover_at, received_at }: Case, now: Instant): boolean {
   if (lead_id !== null || aside === 'rejected' || aside === 'withdrawn') return false;
-  return handover_at === null || now >= handover_at + TO_ANSWER;
+  return now >= (handover_at === null ? received_at + TO_CLAIM : handover_at + TO_ANSWER);
 }
 
 async function askNext(seams: Seams, caseId: string): Promise<boolean> {
