@@ -70,7 +70,7 @@ function severityFaults({ vector, score, base, rating }: Severity): string[] {
   return [
     ...unless(RATINGS.includes(rating), `${rating} is no rating`),
     ...unless(vector === null || isVector(vector), `${vector} is no vector of CVSS 3.0, 3.1 or 4.0`),
-    ...[score, base].flatMap((one) =>
+    ...[...new Set([score, base])].flatMap((one) =>
       unless(one === null || (one >= 0 && one <= 10 && Number(one.toFixed(1)) === one), `${one} is no score of CVSS`),
     ),
   ];
