@@ -140,10 +140,12 @@ const PUBLIC = ['oss@public.example', 'press@press.example', 'reader@home.exampl
 /** A dispatched case whose instant is `ms` from now; nothing of it is in the sink. */
 async function embargoed(name: string, ms: number): Promise<{ id: string; releaseAt: Instant }> {
   const id = await openCase(house, {}, reporter(name));
-  await Promise.all(TEAM.slice(0, 2).map((person) => house.token(person)));
+  const [lead = ''] = await Promise.all(TEAM.slice(0, 2).map((person) => house.token(person)));
   const releaseAt = systemClock.now() + ms;
   await arm(house, id, { releaseAt, subject: 'CVE-2026-99001: a hole' });
   await dispatch(house, id);
+  // Or else somebody is asked to lead it, some time.
+  expect(await house.api(lead, 'POST', `/cases/${id}/lead`, {})).toMatchObject({ status: 201 });
   await house.settled();
   expect(systemClock.now()).toBeLessThan(releaseAt);
   sink.mails.length = 0;
