@@ -144,7 +144,7 @@ async function embargoed(name: string, ms: number): Promise<{ id: string; releas
   const releaseAt = systemClock.now() + ms;
   await arm(house, id, { releaseAt, subject: 'CVE-2026-99001: a hole' });
   await dispatch(house, id);
-  // Or else somebody is asked to lead it, some time.
+  // Or else somebody would be asked to lead it.
   expect(await house.api(lead, 'POST', `/cases/${id}/lead`, {})).toMatchObject({ status: 201 });
   await house.settled();
   expect(systemClock.now()).toBeLessThan(releaseAt);
@@ -218,8 +218,14 @@ test('the date was set while it was dead: nothing is published, although the ins
   await house.start();
   await pause(releaseAt - systemClock.now());
   // That the clock is in doubt, and that the case is overdue: by the time that is believed its instant was an hour ago.
-  await sink.waitFor(2 * TEAM.length);
-  expect(counted(sink.mails)).toEqual(Object.fromEntries([...TEAM].sort().map((address) => [address, 2])));
+  // And whose turn it is to lead the reports that came before in this house: nobody has claimed them within an hour.
+  const vacant = house.rows(`select id from cases where lead_id is null and state <> 'released'`).length;
+  await sink.waitFor(2 * TEAM.length + vacant);
+  await pause(SECOND);
+  const counts = counted(sink.mails);
+  expect(Object.keys(counts)).toEqual([...TEAM].sort());
+  expect(Object.values(counts).reduce((sum, count) => sum + count, 0)).toBe(2 * TEAM.length + vacant);
+  expect(Math.min(...Object.values(counts))).toBeGreaterThanOrEqual(2);
   const named = ['--name', 'clock', '--role', 'admin', '--person', TEAM[0], '--json'];
   const { token } = JSON.parse((await house.curfew('token', 'create', ...named)).stdout);
   const early = await house.api(token, 'POST', `/cases/${id}/release-now`);
