@@ -40,23 +40,25 @@ export async function standing<One extends Approval>(db: Db, approvals: readonly
 /** Takes back what was armed by somebody who is of the team no more. Says whether there was any. */
 export async function retractOfFormer(local: Local): Promise<boolean> {
   let any = false;
-  for (const { id } of await cases.armed(local.db)) {
-    if (await isStanding(local.db, id)) continue;
-    any = await local.db.transaction().execute(async (trx) => {
-      await cases.lock(trx, id);
-      const seen = await cases.byId(trx, id);
-      if (seen?.state !== 'armed' || (await isStanding(trx, id))) return any;
-      await anew(trx, local, seen, 'case.disarm');
-      return true;
-    });
-  }
+  for (const about of await cases.armed(local.db))
+    if (!(await isStanding(local.db, about))) any = (await disarm(local, about.id)) || any;
   return any;
 }
 
-async function isStanding(db: Db, caseId: string): Promise<boolean> {
-  const about = await cases.byId(db, caseId);
-  if (!about || about.bundle_hash === null) return true;
-  return approvers(await standing(db, await ofBundle(db, about)), about.bundle_hash) >= PEOPLE;
+/** False where it is not armed any more, or two people of the team stand behind it. */
+async function disarm(local: Local, caseId: string): Promise<boolean> {
+  return local.db.transaction().execute(async (trx) => {
+    await cases.lock(trx, caseId);
+    const seen = await cases.byId(trx, caseId);
+    if (seen?.state !== 'armed' || (await isStanding(trx, seen))) return false;
+    await anew(trx, local, seen, 'case.disarm');
+    return true;
+  });
+}
+
+async function isStanding(db: Db, about: Case): Promise<boolean> {
+  const { bundle_hash: hash } = about;
+  return hash === null || approvers(await standing(db, await ofBundle(db, about)), hash) >= PEOPLE;
 }
 
 async function ofBundle(db: Db, { id, bundle_hash }: Pick<Case, 'id' | 'bundle_hash'>): Promise<cases.ApprovalRow[]> {

@@ -121,9 +121,8 @@ export async function dueCases(db: Db, now: Instant): Promise<Case[]> {
     .execute();
 }
 
-/** Ids of armed cases. */
-export async function armed(db: Db): Promise<{ id: string }[]> {
-  return db.selectFrom('cases').select('id').where('state', '=', 'armed').execute();
+export async function armed(db: Db): Promise<Case[]> {
+  return db.selectFrom('cases').selectAll().where('state', '=', 'armed').execute();
 }
 
 /** Cases whose instant has passed without a text or two approvals, the earliest first. */
