@@ -1,12 +1,11 @@
 import type { Detail } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { DAY, type Instant } from '../clock.ts';
-import { eachContact, team } from '../delivery/copies.ts';
+import { eachContact, team, workersAmong } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
 import type { Log } from '../log.ts';
 import { deadline, type Notice } from '../notices/templates.ts';
 import type { Project, Seams } from '../seams.ts';
-import * as caseTeams from '../store/case-teams.ts';
 import * as cases from '../store/cases.ts';
 import type { ListContact } from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
@@ -138,8 +137,5 @@ export async function everybodyFor(trx: Db, { clock }: Pick<Seams, 'clock'>, abo
 
 /** Everybody who may handle a case; where none of those who alone may is left, the whole of the response team. */
 export async function handlersOf(trx: Db, about: Case): Promise<ListContact[]> {
-  const everybody = await team(trx);
-  const some = await caseTeams.handlers(trx, about);
-  const handlers = everybody.filter(({ id }) => some === null || some.has(id));
-  return handlers.length > 0 ? handlers : everybody;
+  return workersAmong(trx, about, await team(trx));
 }

@@ -7,7 +7,7 @@ import type { ListContact } from '../store/contacts.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
-import type { Audience, List, NewDelivery, NewPost } from '../store/schema.ts';
+import type { Audience, Case, List, NewDelivery, NewPost } from '../store/schema.ts';
 import { insidersOf } from './need-to-know.ts';
 
 /** Who a copy goes to. A contact's certificate is looked up when it is sealed; a reporter's is fixed with the copy. */
@@ -83,7 +83,12 @@ export async function readers(db: Db, list: List, post: Pick<NewPost, 'kind' | '
 /** Those of the team who work on a case; all of them where it has no staff, or nobody of it is there any more: somebody has to read it. */
 export async function handlersAmong(db: Db, caseId: string | null, people: ListContact[]): Promise<ListContact[]> {
   const about = caseId === null ? undefined : await cases.byId(db, caseId);
-  const handlers = about ? await caseTeams.handlers(db, about) : null;
+  return about ? workersAmong(db, about, people) : people;
+}
+
+/** The same of a case that is in hand. */
+export async function workersAmong(db: Db, about: Case, people: ListContact[]): Promise<ListContact[]> {
+  const handlers = await caseTeams.handlers(db, about);
   const working = people.filter(({ id }) => handlers?.has(id) ?? true);
   return working.length > 0 ? working : people;
 }
