@@ -1,23 +1,21 @@
 import { record } from '../audit/record.ts';
 import { judgeStanding } from '../cases/clocks.ts';
-import { keeperOf } from '../cases/keeper.ts';
 import { caseFor, deedOf, moved } from '../cases/step.ts';
 import { type Instant, toIso } from '../clock.ts';
-import { PRIORITY, team } from '../delivery/copies.ts';
+import { team } from '../delivery/copies.ts';
 import { insidersOf } from '../delivery/need-to-know.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
-import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as patchSets from '../store/patch-sets.ts';
 import type { Case } from '../store/schema.ts';
 import { openContents, presentPatchSet } from './contents.ts';
 import { mustTellNothing, sendForthcoming } from './forthcoming.ts';
 import { approvers, PEOPLE } from './gate.ts';
-import { type Outgoing, toMembers, toReporter } from './outgoing.ts';
+import { prepareMoved, tellMoved } from './moved.ts';
 import type { Code } from './policy.ts';
 import { mustBeValid, publishingOf } from './published.ts';
 import { standing } from './retract.ts';
@@ -97,35 +95,6 @@ async function mustBePublishable(seams: Seams, caseId: string, hash: string): Pr
   const contents = await openContents(seams, seen);
   if (contents.hash !== hash) throw new Refusal('approval-voided');
   mustBeValid(publishingOf(caseId, seen.release_at ?? seams.clock.now(), contents));
-}
-
-/** The instant that distributors were told last, where another one is to come; null where that is not so. */
-function toldBefore({ told_release_at: before, release_at: releaseAt, aside }: Case, now: Instant): Instant | null {
-  return releaseAt === null || releaseAt <= now || releaseAt === before || aside === 'withdrawn' ? null : before;
-}
-
-interface MovedNews {
-  releaseAt: Instant;
-  mails: Outgoing[];
-}
-
-/** Members who were told another instant than the one that is approved now would publish at that; and so would the reporter. */
-async function prepareMoved(seams: Seams, seen: Case): Promise<MovedNews | null> {
-  const { release_at: releaseAt, scheduled_at } = seen;
-  const beforeAt = toldBefore(seen, seams.clock.now());
-  if (beforeAt === null || releaseAt === null || scheduled_at !== null) return null;
-  const words = seams.words.moved({ caseId: seen.id, releaseAt, beforeAt });
-  const told = { kind: 'notice', words, priority: PRIORITY.member } as const;
-  const reporter = await toReporter(seams, seen, await keeperOf(seams.db, seen), told);
-  return { releaseAt, mails: [...(reporter ? [reporter] : []), ...(await toMembers(seams, seen, told))] };
-}
-
-/** Null where nobody has to be told. Throws `stale` where it is not what was prepared. */
-async function tellMoved(trx: Db, seen: Case, news: MovedNews | null, now: Instant) {
-  if (toldBefore(seen, now) === null) return null;
-  if (news === null || news.releaseAt !== seen.release_at) throw new Refusal('stale');
-  for (const { copies } of news.mails) await deliveries.insertMany(trx, await copies(trx));
-  return { to: { told_release_at: news.releaseAt }, posts: news.mails.map(({ post }) => post.id) };
 }
 
 /**
