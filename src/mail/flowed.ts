@@ -6,11 +6,23 @@ const SIGNATURE = '-- ';
 /** Characters. Nobody reads more than that as paragraphs, and a line of it costs a hundred times its octets. */
 const LONGEST = 256 * 1024;
 
+/** How it is said of a part, as parameters to follow its type: as it was said. */
+export function flowing(part: Pick<Entity, 'parameters'>): string {
+  return isFlowed(part) ? `; format=flowed${deletesSpace(part) ? '; delsp=yes' : ''}` : '';
+}
+
+function isFlowed({ parameters }: Pick<Entity, 'parameters'>): boolean {
+  return parameters['format']?.trim().toLowerCase() === 'flowed';
+}
+
+function deletesSpace({ parameters }: Pick<Entity, 'parameters'>): boolean {
+  return parameters['delsp']?.trim().toLowerCase() === 'yes';
+}
+
 /** A part's text with the lines joined that its program broke, where it says so by `format=flowed` (RFC 3676); LF line ends. */
-export function joinedText({ parameters }: Pick<Entity, 'parameters'>, text: string): string {
+export function joinedText(part: Pick<Entity, 'parameters'>, text: string): string {
   const lines = text.replaceAll('\r\n', '\n');
-  if (parameters['format']?.trim().toLowerCase() !== 'flowed' || lines.length > LONGEST) return lines;
-  return unflowed(lines, parameters['delsp']?.trim().toLowerCase() === 'yes');
+  return isFlowed(part) && lines.length <= LONGEST ? unflowed(lines, deletesSpace(part)) : lines;
 }
 
 /** RFC 3676 §4: quote marks come off first, then the blank that was stuffed in; `deleteSpace` is its DelSp. */

@@ -123,18 +123,20 @@ const UTF8 = 'utf-8';
 /**
  * The charset of text that has no MIME header of its own: UTF-8 where it is that, what was declared otherwise, and Windows-1252
  * where that is unknown. Programs encrypt in the locale of their user, and a mail client declares that of the armor. No signature
- * covers what is declared: it must not make other words of plain ASCII, as UTF-7 would.
+ * covers what is declared: it must not make other words of plain ASCII, as UTF-7 would, nor, where anybody can read the text on its way
+ * (`readable`), halves of other letters (see `octetsIn`).
  */
-export function charsetOf(text: Uint8Array, declared?: string): string {
+export function charsetOf(text: Uint8Array, declared?: string, readable = false): string {
   const label = declared?.trim().toLowerCase() ?? '';
-  const encoding = decoderFor(label)?.encoding ?? '';
+  const decoder = decoderFor(label);
+  const encoding = decoder?.encoding ?? '';
   if (ESCAPED.test(encoding) && text.includes(ESC)) return label;
   if (hasUtf16Mark(text)) return utf16.encoding;
   if (isUtf8(text)) return UTF8;
   // Armor may stand in a part of two octets a letter, and the text in it be of one.
   const isWide = /^(utf-?(16|32)|ucs)/.test(encoding);
   const isOther = encoding !== '' && encoding !== UTF8 && !SEVEN_BIT.test(encoding) && label !== 'us-ascii';
-  const believed = isOther && (!isWide || text.includes(0));
+  const believed = isOther && (!isWide || text.includes(0)) && !(readable && decoder && takesLetters(text, decoder));
   return believed ? label : windows1252.encoding;
 }
 
@@ -207,7 +209,11 @@ export function octetsIn(text: string, declared: string | undefined): Uint8Array
   const decoder = named && named.encoding !== UTF8 && !SEVEN_BIT.test(named.encoding) ? named : windows1252;
   if (!iconv.encodingExists(decoder.encoding) || decoder.decode(ASCII) !== ASCII.toString('latin1')) return undefined;
   const octets = givesAgain(text, decoder, iconv.encode(text, decoder.encoding));
-  return octets && !isUtf8(octets) && lettersIn(text) === lettersIn(windows1252.decode(octets)) ? octets : undefined;
+  return octets && !isUtf8(octets) && !takesLetters(octets, decoder) ? octets : undefined;
+}
+
+function takesLetters(octets: Uint8Array, decoder: Decoder): boolean {
+  return lettersIn(decoder.decode(octets)) !== lettersIn(windows1252.decode(octets));
 }
 
 function lettersIn(text: string): number {

@@ -2,6 +2,7 @@ import type { Instant } from '../clock.ts';
 import { armorHeader } from '../mail/armor.ts';
 import { plainOctets } from '../mail/enclosed.ts';
 import { type Layer, recognise } from '../mail/encrypted.ts';
+import { flowing } from '../mail/flowed.ts';
 import { type Entity, parseEntity } from '../mail/message.ts';
 import { entity, filePart, textPart, typeOfFile } from '../mail/outgoing.ts';
 import { contentOf, type Payload, wrappedMail } from '../mail/protected.ts';
@@ -122,7 +123,7 @@ async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: 
     await decrypted(state, means, ofMessage(opened.message));
   } else if (layer.form === 'inline') {
     const opened = await openMessage(layer.armor, means, { signedOnly: true });
-    state.content = textEntity(opened.data, layer.part, layer.armor);
+    state.content = textEntity(opened.data, layer.part, layer.armor, !opened.encrypted);
     // It is text, and was judged as text: sent on as an entity, it would be read as another mail.
     const message = { ...ofMessage(opened.message), signedEntity: null };
     if (opened.encrypted) state.ciphertextDigest ??= opened.digest;
@@ -206,21 +207,15 @@ async function signed(
 
 /**
  * OpenPGP without MIME inside is text. Its charset is guessed where neither the armor says it (RFC 9580 §6.2.2.2) nor the part
- * that it stood in; whether its lines flow is known from that alone (RFC 3676).
+ * that it stood in; whether its lines flow is known from that alone (RFC 3676). `readable`: it was signed, and not encrypted.
  */
-export function textEntity(text: Uint8Array, within?: Entity, armor = ''): Entity {
-  const { charset, format, delsp } = within?.parameters ?? {};
-  const flowed = within?.mediaType === 'text/plain' && /^\s*flowed\s*$/i.test(format ?? '');
-  const type = [
-    'text/plain',
-    `charset=${charsetOf(text, armorHeader(armor, 'charset') ?? charset)}`,
-    ...(flowed ? ['format=flowed'] : []),
-    ...(flowed && /^\s*yes\s*$/i.test(delsp ?? '') ? ['delsp=yes'] : []),
-  ];
+export function textEntity(text: Uint8Array, within?: Entity, armor = '', readable = false): Entity {
+  const charset = charsetOf(text, armorHeader(armor, 'charset') ?? within?.parameters['charset'], readable);
+  const type = `text/plain; charset=${charset}${within?.mediaType === 'text/plain' ? flowing(within) : ''}`;
   return parseEntity(
     entity(
       [
-        ['Content-Type', type.join('; ')],
+        ['Content-Type', type],
         ['Content-Transfer-Encoding', '8bit'],
       ],
       text,

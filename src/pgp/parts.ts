@@ -179,7 +179,7 @@ async function openBlock(block: Block, part: Entity, walk: Walk): Promise<Uint8A
   const { message, data, encrypted } = await openMessage(block.text, walk, { signedOnly: true });
   if (encrypted) walk.decrypted++;
   await note(walk, ofMessage(message), encrypted);
-  return textEntity(data, part, block.text).raw;
+  return textEntity(data, part, block.text, !encrypted).raw;
 }
 
 /** Verdicts that cover a part alone. */

@@ -1173,10 +1173,10 @@ describe.skipIf(absent.gpg)(`a text that GnuPG signed in the octets of another c
   });
   afterAll(() => gpg.close());
 
-  /** Signed by `gpg --clearsign`, as it came out, in a part of that charset. */
-  const signedIn = async (octets: Buffer, charset: string, then = (out: string) => out) => {
-    const { out, err } = await gpg.run(['--local-user', rae.fingerprint, '--clearsign'], octets);
-    if (!out.includes('BEGIN PGP SIGNED MESSAGE')) throw new Error(err);
+  /** Signed by `gpg --clearsign`, or as said, as it came out, in a part of that charset. */
+  const signedIn = async (octets: Buffer, charset: string, then = (out: string) => out, how = ['--clearsign']) => {
+    const { out, err } = await gpg.run(['--local-user', rae.fingerprint, ...how], octets);
+    if (!/BEGIN PGP (SIGNED )?MESSAGE/.test(out.toString('latin1'))) throw new Error(err);
     return mail(`Content-Type: text/plain; charset=${charset}`, '', then(out.toString('latin1')));
   };
   const now = (raw: Buffer) => openMail({ raw, secrets: [secret], at: Date.now() }, async () => [known.data]);
@@ -1194,6 +1194,21 @@ describe.skipIf(absent.gpg)(`a text that GnuPG signed in the octets of another c
     expect(opened).toMatchObject({ form: 'cleartext-signed', signer: { fingerprint: rae.fingerprint } });
     expect(seen(opened).text.trim()).toBe(words);
   });
+
+  it.each([
+    ['big5', 'Der Schl\xfcssel ist f\xe4lschbar\n', 'Der Schlüssel ist fälschbar'],
+    ['gbk', 'ge\xf6ffnet\n', 'geöffnet'],
+    ['shift_jis', '\x93\xfa\x96\x7b\n', '日本'],
+    ['koi8-r', '\xf0\xd2\xc9\xd7\xc5\xd4 a\n', 'Привет a'],
+  ])(
+    'in armor alone, under the name of %s, which nothing covers: no letter of ASCII is half of another',
+    async (charset, octets, words) => {
+      const raw = await signedIn(Buffer.from(octets, 'latin1'), charset, undefined, ['--armor', '--sign']);
+      const opened = await now(raw);
+      expect(opened).toMatchObject({ signer: { fingerprint: rae.fingerprint } });
+      expect(seen(opened).text.trim()).toBe(words);
+    },
+  );
 
   it.each([
     ...['gbk', 'gb18030', 'big5', 'shift_jis', 'euc-kr'].map((charset): [string, Buffer, string, (out: string) => string] => [
