@@ -1,9 +1,10 @@
 import { roleAddress, threadAddress } from '../mail/address.ts';
 import { listId } from '../mail/automatic.ts';
+import { carriedParts, noTypeFile } from '../mail/carried.ts';
 import { flat, shortened } from '../mail/flat.ts';
 import { fieldText, parseEntity } from '../mail/message.ts';
-import { filePart, mailbox, multipart, type NewField, signedEntity, type TrustedFields, textPart } from '../mail/outgoing.ts';
-import { bringsAPage, withPagesApart } from '../mail/page.ts';
+import { mailbox, multipart, type NewField, signedEntity, type TrustedFields, textPart } from '../mail/outgoing.ts';
+import { bringsAPage } from '../mail/page.ts';
 import { contentOf } from '../mail/protected.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import { kinds } from '../post/kinds.ts';
@@ -25,8 +26,8 @@ export function composeNotice(kept: Uint8Array): Composed {
 
 /**
  * A mail for the readers of a list: a part of our own that says who wrote it and how it came, then what he wrote. Where his
- * signature is one that others can verify, that is his own multipart/signed, octet for octet. No page stands beside our part: what
- * brings one is attached, and its text shown. `mark`: see `provenance`.
+ * signature is one that others can verify, that is his own multipart/signed, octet for octet. No page stands beside our part, nor what
+ * some client may take for one: what brings one is attached, and its text shown. `mark`: see `provenance`.
  */
 export function composeMail(opened: OpenedMail, origin: Origin, mark: string): Composed {
   const { signedAs, aside } = opened;
@@ -35,9 +36,9 @@ export function composeMail(opened: OpenedMail, origin: Origin, mark: string): C
   const isLeftOut = isApart && signed !== null && signed.length > LARGEST_TWICE;
   const parts = [
     textPart(provenance(opened, origin, mark, isLeftOut ? [LEFT_OUT] : [])),
-    ...(signed && !isApart ? [signed] : withPagesApart(parseEntity(opened.content))),
-    ...(signed && isApart && !isLeftOut ? [fileOf('signed.eml', signed)] : []),
-    ...aside.map((entity, at) => fileOf(`unprotected-${at + 1}.eml`, entity)),
+    ...(signed && !isApart ? [signed] : carriedParts(parseEntity(opened.content))),
+    ...(signed && isApart && !isLeftOut ? [noTypeFile('signed.eml', signed)] : []),
+    ...aside.map((entity, at) => noTypeFile(`unprotected-${at + 1}.eml`, entity)),
   ];
   return {
     subject: subjectFor(origin.caseId, opened.subject),
@@ -50,11 +51,6 @@ export function composeMail(opened: OpenedMail, origin: Origin, mark: string): C
 const LARGEST_TWICE = 4 * 1024 * 1024;
 const LEFT_OUT = 'Warning:   what was signed is longer than 4 MiB, and not attached as its writer signed it';
 
-/** RFC 2046 §5.2.1 allows no base64 on message/rfc822; as a file it passes every client unchanged, and none shows it by itself. */
-function fileOf(name: string, octets: Uint8Array): Uint8Array {
-  return filePart(name, 'application/octet-stream', octets);
-}
-
 /** A mail to the people behind a list that its key does not open. */
 export function composeUnopened(raw: Uint8Array, origin: Origin): Composed {
   const words = [
@@ -63,7 +59,7 @@ export function composeUnopened(raw: Uint8Array, origin: Origin): Composed {
   ];
   return {
     subject: 'A mail that could not be opened',
-    content: multipart('mixed', [textPart(words.join('\n')), fileOf('original.eml', raw)]),
+    content: multipart('mixed', [textPart(words.join('\n')), noTypeFile('original.eml', raw)]),
     fields: [],
   };
 }

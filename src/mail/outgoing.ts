@@ -92,22 +92,26 @@ function withoutLastLineEnds(text: string): string {
 /** Lines that relays and mailboxes are known to change: long ones, those with blanks at their end, and `From ` (mbox). */
 const CHANGED = /^.{901}|[ \t]$|^From /m;
 
-/** A file, byte-identical after decoding (base64). The name is encoded, its directories are cut off. */
-export function filePart(name: string, mediaType: string, bytes: Uint8Array): Buffer {
-  const parameter = libmime
-    .buildHeaderParam('filename', baseName(name), 60)
-    .map(
-      ({ key, value }) =>
-        `${key}=${/^[\w.-]+$/.test(value) || key.endsWith('*') ? value : `"${value.replace(/["\\]/g, '\\$&')}"`}`,
-    )
-    .join('; ');
-  return encodedPart(mediaType, bytes, [['Content-Disposition', `attachment; ${parameter}`]]);
+/** A file, byte-identical after decoding (base64). The name, where it has one, is encoded, its directories are cut off. */
+export function filePart(
+  name: string | undefined,
+  contentType: string,
+  bytes: Uint8Array,
+  disposition: 'attachment' | 'inline' = 'attachment',
+): Buffer {
+  const parameters = name === undefined ? [] : libmime.buildHeaderParam('filename', baseName(name), 60);
+  const written = parameters.map(
+    ({ key, value }) =>
+      `; ${key}=${/^[\w.-]+$/.test(value) || key.endsWith('*') ? value : `"${value.replace(/["\\]/g, '\\$&')}"`}`,
+  );
+  return encodedPart(contentType, bytes, [['Content-Disposition', disposition + written.join('')]]);
 }
 
-/** The media type that a file's extension stands for. */
+/** The media type that a file's extension stands for. What is of several parts is not so by its name (RFC 2046 §5.1.1). */
 export function typeOfFile(name: string): string {
   const extension = /\.([A-Za-z0-9]{1,10})$/.exec(name)?.[1];
-  return extension === undefined ? 'application/octet-stream' : libmime.detectMimeType(extension);
+  const type: string = extension === undefined ? 'application/octet-stream' : libmime.detectMimeType(extension);
+  return type.startsWith('multipart/') ? 'application/octet-stream' : type;
 }
 
 /** A part whose octets are in base64. */

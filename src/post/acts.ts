@@ -5,7 +5,8 @@ import { type Instant, newId, toIso } from '../clock.ts';
 import { letInsidersHave, mayKnow } from '../delivery/need-to-know.ts';
 import { openPost } from '../delivery/opening.ts';
 import { type Approver, approve } from '../embargo/approve.ts';
-import { dateValue, entity, filePart, words } from '../mail/outgoing.ts';
+import { noTypeFile } from '../mail/carried.ts';
+import { dateValue, entity, words } from '../mail/outgoing.ts';
 import { keyPart } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import { vouch } from '../roster/admission.ts';
@@ -297,5 +298,5 @@ async function archived(seams: Seams, postId: string, number: number): Promise<U
     '',
   );
   const mail = Buffer.concat([head.subarray(0, -2), composed.content]);
-  return filePart(`${String(number).padStart(3, '0')}.eml`, 'application/octet-stream', mail);
+  return noTypeFile(`${String(number).padStart(3, '0')}.eml`, mail);
 }

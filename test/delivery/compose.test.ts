@@ -207,13 +207,13 @@ describe('who wrote a mail, as its readers are told', () => {
   });
 });
 
-test('a mail stays octet for octet behind the words, and what stood beside it is a file of its own', () => {
+test('a mail stands behind the words, and what stood beside it is a file of its own', () => {
   const whole = partsOf(composeMail(mail, nobody, MARK));
-  expect(whole.map((part) => Buffer.from(part.raw))).toEqual([expect.any(Buffer), content]);
+  expect(whole.slice(1).map(entityText)).toEqual([entityText(parseEntity(content))]);
   const beside = Buffer.from('Content-Type: text/plain\r\n\r\nPay me.\r\n');
   const [about, , file] = partsOf(composeMail({ ...mail, aside: [beside], warnings: ['unprotected-text'] }, nobody, MARK));
   expect(entityText(about as Entity)).toContain('Warning:');
-  expect([fileName(file as Entity), Buffer.from(decodedBody(file as Entity))]).toEqual(['unprotected-1.eml', beside]);
+  expect([fileName(file as Entity), Buffer.from(decodedBody(file as Entity))]).toEqual(['unprotected-1.eml.txt', beside]);
 });
 
 test.each([
@@ -416,12 +416,12 @@ describe('what is carried on', () => {
     [
       'a page by a field before whose colon there is what some take for a blank',
       many('mixed', hello, html().replace('text/html', 'text/plain\r\nContent-Type\f: text/html')),
-      ['hello', PAGE, { 'original-1.eml': expect.stringContaining(PAGE) }],
+      ['hello', PAGE, { 'original-1.eml.txt': expect.stringContaining(PAGE) }],
     ],
     [
       'a text with a control character in its fields',
       many('mixed', hello, html().replace('text/html', 'text/plain; charset=us-ascii\v')),
-      ['hello', PAGE, { 'original-1.txt': PAGE }],
+      ['hello', PAGE],
     ],
     ...(
       [
@@ -439,12 +439,12 @@ describe('what is carried on', () => {
         ['application/octet-stream; name*0=a.html; name*01=.txt\r\nContent-Disposition: attachment', 'a.html.txt'],
         [
           'application/octet-stream\r\nContent-Disposition: attachment; filename=a.eml\r\nContent-Transfer-Encoding: base64\u00a0',
-          'a.eml',
+          'a.eml.txt',
         ],
         ['application/x-unknown-content-type; name=a\r\nContent-Disposition: attachment', 'a'],
         ['application/pkcs7-mime; name=a.p7m\r\nContent-Disposition: attachment', 'a.p7m.txt'],
         ['image/svg+xml; name=a.svg\r\nContent-Disposition: attachment', 'a.svg.txt'],
-        ['application/pdf; name=a.eml\r\nContent-Disposition: attachment', 'a.eml'],
+        ['application/pdf; name=a.eml\r\nContent-Disposition: attachment', 'a.eml.txt'],
         ['application/x-foo', 'original-1.bin'],
       ] as const
     ).map(([type, name]): [string, string, unknown[]] => [
@@ -459,7 +459,7 @@ describe('what is carried on', () => {
         hello,
         `Content-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=a.eml\r\n\r\n${mailed}`,
       ),
-      ['hello', { 'a.eml': mailed }],
+      ['hello', { 'a.eml.txt': mailed }],
     ],
     ...(['ics', 'vcf', 'html', 'bmed', 'vpm', 'u8msg', 'none'] as const).map((extension): [string, string, unknown[]] => [
       `a file that some system may lay out even in base64, as .${extension},`,
@@ -471,19 +471,24 @@ describe('what is carried on', () => {
       many('mixed', hello, many('encrypted', 'Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1').replaceAll('q', 'r')),
       [
         'hello',
-        { 'original-1.eml': many('encrypted', 'Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1').replaceAll('q', 'r') },
+        {
+          'original-1.eml.txt': many('encrypted', 'Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1').replaceAll(
+            'q',
+            'r',
+          ),
+        },
       ],
     ],
     ['a page of XML', html().replace('text/html', 'application/xhtml+xml'), [{ 'original-1.xhtml.txt': PAGE }]],
     [
       'a mail',
       many('mixed', hello, forwarded('message/rfc822')),
-      ['hello', `From: a@b.example\r\n\r\n${WORDS}`, { 'original-1.eml': mailed }],
+      ['hello', `From: a@b.example\r\n\r\n${WORDS}`, { 'original-1.eml.txt': mailed }],
     ],
     [
       'a mail that cannot be read',
       many('mixed', hello, 'Content-Type: message/rfc822\r\n\r\nA: b\rc'),
-      ['hello', { 'original-1.eml': 'A: b\rc' }],
+      ['hello', { 'original-1.eml.txt': 'A: b\rc' }],
     ],
     [
       'a text by another name',
@@ -498,23 +503,23 @@ describe('what is carried on', () => {
     ...['text', 'text;charset=utf-8', 'text (a/b)', ''].map((type): [string, string, unknown[]] => [
       `a text of the type "${type}", in which a client may find files,`,
       many('mixed', hello, `Content-Type: ${type}\r\n\r\nbegin 644 x.html`),
-      ['hello', 'begin 644 x.html', { 'original-1.txt': 'begin 644 x.html' }],
+      ['hello', 'begin 644 x.html'],
     ]),
     ['a text that is XML', 'Content-Type: text/xml\r\n\r\n<a/>', [{ 'original-1.xml.txt': '<a/>' }]],
     [
       'a mail as a file',
       many('mixed', hello, forwarded('message/rfc822\r\nContent-Disposition: attachment; filename=a.eml')),
-      ['hello', `From: a@b.example\r\n\r\n${WORDS}`, { 'a.eml': mailed }],
+      ['hello', `From: a@b.example\r\n\r\n${WORDS}`, { 'a.eml.txt': mailed }],
     ],
     [
       'a multipart without parts',
       many('mixed', hello, 'Content-Type: multipart/mixed; boundary=x\r\n\r\n<p>'),
-      ['hello', { 'original-1.eml': 'Content-Type: multipart/mixed; boundary=x\r\n\r\n<p>' }],
+      ['hello', { 'original-1.eml.txt': 'Content-Type: multipart/mixed; boundary=x\r\n\r\n<p>' }],
     ],
     [
       'what is of two types',
       `Content-Type: text/plain\r\n${html()}`,
-      [PAGE, { 'original-1.eml': `Content-Type: text/plain\r\n${html()}` }],
+      [PAGE, { 'original-1.eml.txt': `Content-Type: text/plain\r\n${html()}` }],
     ],
     [
       'a report',
@@ -543,7 +548,7 @@ describe('what is carried on', () => {
       [
         'hello',
         WORDS,
-        { 'signed-1.eml': many('signed', html(), 'Content-Type: application/pgp-signature\r\n\r\nS').replaceAll('q', 'r') },
+        { 'signed-1.eml.txt': many('signed', html(), 'Content-Type: application/pgp-signature\r\n\r\nS').replaceAll('q', 'r') },
         { 'original-2.html.txt': PAGE },
       ],
     ],
@@ -560,7 +565,10 @@ describe('what is carried on', () => {
   });
 
   test.each([
-    ['text/x-patch; name=fix.patch\r\nContent-Disposition: attachment; filename=fix.patch', 'x'],
+    [
+      'text/x-patch; charset=latin1; name=fix.patch\r\nContent-Disposition: attachment; filename=fix.patch\r\nContent-Transfer-Encoding: quoted-printable',
+      '+ =EB\r\n\r\n',
+    ],
     ['text/plain; name=fix.patch', 'x'],
     ['image/png; name=a.png\r\nContent-Disposition: inline', 'x'],
     ['application/pdf; name=a.pdf', 'x'],
@@ -574,14 +582,31 @@ describe('what is carried on', () => {
     ],
     ['application/octet-stream\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=core', 'eHg='],
     ['application/pgp-keys; name=a.asc\r\nContent-Disposition: attachment; filename=a.asc', 'x'],
-  ])('what no client lays out stays what it is: %j', (type, body) => {
-    const part = `Content-Type: ${type}\r\n\r\n${body}`;
-    const whole = many('mixed', hello, part);
-    expect(
-      composed(whole)
-        .slice(1)
-        .map(({ raw }) => Buffer.from(raw).toString()),
-    ).toEqual([hello, part]);
+  ])('what no client lays out stays what it is, octet for octet, and no field of its writer is carried on: %j', (type, body) => {
+    const seen = (part: Entity) => {
+      const { mediaType, parameters } = part;
+      return { mediaType, charset: parameters['charset'], name: fileName(part), octets: Buffer.from(decodedBody(part)) };
+    };
+    const part = `Content-Type: ${type}\r\nX-Fold: a\r\n\t\r\n\r\n${body}`;
+    const [, , file] = composed(many('mixed', hello, part));
+    expect(seen(file as Entity)).toEqual(seen(parseEntity(Buffer.from(part))));
+    expect(file?.fields.map(({ name }) => name)).toEqual(['Content-Type', 'Content-Transfer-Encoding', 'Content-Disposition']);
+    expect(transferEncoding(file as Entity)).toBe('base64');
+  });
+
+  test('a text with octets that are nothing in its charset is in a file too, octet for octet', () => {
+    const part = 'Content-Type: text/plain; charset=shift_jis\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\na =FF=80 b';
+    expect(carried(composed(part))).toEqual(['a \ufffd\ufffd b', { 'original-1.txt': 'a \xff\x80 b' }]);
+    expect(carried(composed(part.replace('=FF=80', '=B1')))).toEqual(['a \uff71 b']);
+  });
+
+  test('a text is carried on in UTF-8, its lines flowing as they did', () => {
+    const type = 'text/plain; charset=iso-8859-1; format=flowed; delsp=yes';
+    const text = '> zo\xeb \r\n> sees\r\n  stuffed\r\n-- \r\nL.';
+    const fields = `Content-Type: ${type} (a comment)\r\nContent-Transfer-Encoding: quoted-printable`;
+    const [, part] = composed(`${fields}\r\n\r\n${text.replaceAll(' \r\n', '=20\r\n').replace('\xeb', '=EB')}`);
+    expect(part?.parameters).toEqual({ charset: 'utf-8', format: 'flowed', delsp: 'yes' });
+    expect(entityText(part as Entity)).toBe(`${text}\r\n`);
   });
 
   test('mails of our own making that are attached are in base64, as others open at 7bit', () => {
@@ -592,7 +617,7 @@ describe('what is carried on', () => {
       ...partsOf(composeUnopened(Buffer.from(mailed), nobody)),
     ].filter((part) => fileName(part) !== undefined);
     expect(parts.map((part) => [fileName(part), part.mediaType, saysAttachment(part), transferEncoding(part)])).toEqual(
-      ['original-1.eml', 'signed.eml', 'unprotected-1.eml', 'original.eml'].map((name) => [
+      ['original-1.eml.txt', 'signed.eml.txt', 'unprotected-1.eml.txt', 'original.eml.txt'].map((name) => [
         name,
         'application/octet-stream',
         true,
@@ -616,7 +641,7 @@ describe('what is carried on', () => {
     const parts = composed(entity.toString(), { signedAs });
     expect(parts.map(({ mediaType }) => mediaType)).not.toContain('multipart/signed');
     const files = parts.filter((part) => fileName(part) !== undefined);
-    expect(files.map(fileName)).toEqual(['original-1.html.txt', 'signed.eml']);
+    expect(files.map(fileName)).toEqual(['original-1.html.txt', 'signed.eml.txt']);
     const signed = parseEntity(decodedBody(files[1] as Entity));
     expect(signed).toMatchObject({ mediaType: 'multipart/signed', parameters: { micalg: 'pgp-sha512' } });
     expect(Buffer.from(signed.parts[0]?.raw ?? [])).toEqual(entity);

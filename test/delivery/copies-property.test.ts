@@ -113,15 +113,20 @@ function isPage({ type, disposition }: Leaf): boolean {
   return !isFile && !/^(text\/plain|image\/png)$/.test(type);
 }
 
+/** Of a text that is carried on in UTF-8 all line ends are CRLF, and there is one at its end. */
+function lines(text: string): string {
+  return text.replaceAll(/\r\n?/g, '\n').replace(/\n*$/, '');
+}
+
 /** What a reader has of a part: a text, or octets with a name. */
 function meant(leaf: Leaf): unknown[] {
   if (leaf.kind === 'text' && isPage(leaf)) return [expect.stringMatching(/^original-\d+\.html\.txt$/), leaf.octets];
-  return leaf.kind === 'text' ? ['text', decoded(leaf.octets, leaf.charset)] : [leaf.name, leaf.octets];
+  return leaf.kind === 'text' ? ['text', lines(decoded(leaf.octets, leaf.charset))] : [leaf.name, leaf.octets];
 }
 function read(part: Entity): unknown[] {
   const octets = Buffer.from(decodedBody(part));
   const name = fileName(part);
-  return name === undefined ? ['text', decoded(octets, part.parameters['charset'])] : [name, octets];
+  return name === undefined ? ['text', lines(decoded(octets, part.parameters['charset']))] : [name, octets];
 }
 
 const OUTSIDE = [

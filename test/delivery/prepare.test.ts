@@ -161,7 +161,7 @@ eachEngine((engine) => {
     const [words, original] = leaves(inside);
     if (!words || !original) throw new Error('words and the original');
     expect(entityText(words)).toContain('the key of this list does not open it');
-    expect([fileName(original), Buffer.from(decodedBody(original))]).toEqual(['original.eml', raw]);
+    expect([fileName(original), Buffer.from(decodedBody(original))]).toEqual(['original.eml.txt', raw]);
   });
 
   test('what stands around an encrypted block goes along as a file of its own', async () => {
@@ -177,7 +177,7 @@ eachEngine((engine) => {
     const parts = leaves(inside);
     expect(entityText(parts[0] as Entity)).toContain('Warning:');
     expect(entityText(parts[1] as Entity).trim()).toBe('the inside');
-    expect(fileName(parts[2] as Entity)).toBe('unprotected-1.eml');
+    expect(fileName(parts[2] as Entity)).toBe('unprotected-1.eml.txt');
     expect(entityText(parseEntity(decodedBody(parts[2] as Entity))).trim()).toBe('the outside');
   });
 

@@ -119,6 +119,14 @@ describe.skipIf(absent)(`Thunderbird${absent ? ` (${absent})` : ''}`, () => {
   test.each([
     ['a file of no type', beside(file('x.html'), Buffer.from(page).toString('base64'))],
     ['a multipart by its name', beside(file('x.bmed', '; boundary=b'), inner)],
+    [
+      'a part that is a page by a field with a form feed',
+      beside(['Content-Type\f: text/html', 'Content-Type: text/plain'], page),
+    ],
+    [
+      'a mail in what is no base64 to it',
+      beside([...file('x.eml').slice(0, 2), 'Content-Transfer-Encoding: \fbase64'], `Content-Type: text/html\n\n${page}`),
+    ],
     ['a file in a text of no subtype', beside(['Content-Type: text'], uuencoded('x.html', page))],
   ])('shows them above a page in %s', async (_, text) => {
     const texts = await shownWith('multipart/mixed; boundary=m', text);

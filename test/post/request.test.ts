@@ -316,7 +316,7 @@ eachEngine((engine) => {
       await outbox(house).drain();
       await send(alpha, `archive ${id}\n`);
       const { files } = await answer(alpha);
-      expect(files.map(({ name }) => name)).toEqual(['001.eml']);
+      expect(files.map(({ name }) => name)).toEqual(['001.eml.txt']);
       const [dispatched] = files;
       expect(fieldText(parseMessage(dispatched?.bytes ?? new Uint8Array()), 'subject')).toContain('[EMBARGOED]');
       await send(lena, `archive ${id}\n`);
@@ -347,9 +347,9 @@ eachEngine((engine) => {
         await caseTeams.replace(house.db, id, [lena.contactId]);
         const unreal = await archiveOf(ada, 'ORBIT-2026-9999');
         expect([await archiveOf(ada), unreal.files]).toEqual([unreal, []]);
-        expect((await archiveOf(lena)).files).toEqual(['001.eml', '002.eml']);
+        expect((await archiveOf(lena)).files).toEqual(['001.eml.txt', '002.eml.txt']);
         await members.addToList(house.db, await memberOf(house, ada), 'distributors');
-        expect((await archiveOf(ada)).files).toEqual(['001.eml']);
+        expect((await archiveOf(ada)).files).toEqual(['001.eml.txt']);
       });
 
       test('is refused for now where it was staffed while his archive was made', async () => {
@@ -369,7 +369,7 @@ eachEngine((engine) => {
       await outbox(house).drain();
       await send(alpha, `archive ${id}\narchive ${id}\nkey\narchive ${id}\nkey\n`);
       const { text, files } = await answer(alpha);
-      expect(files.map(({ name }) => name)).toEqual(['001.eml', `${LISTS.distributors}.asc`]);
+      expect(files.map(({ name }) => name)).toEqual(['001.eml.txt', `${LISTS.distributors}.asc`]);
       expect(text.split('> archive')).toHaveLength(2);
       const asked = {
         seams: house,
@@ -400,7 +400,7 @@ eachEngine((engine) => {
     await send(alpha, `archive ${one.id}\narchive ${other.id}\narchive ${one.id}\n`);
     const { text, files } = await answer(alpha);
     expect(text).toContain(`the archive of ${other.id} comes in a mail of its own`);
-    expect(files.map(({ name }) => name)).toEqual(['001.eml']);
+    expect(files.map(({ name }) => name)).toEqual(['001.eml.txt']);
     const exposed = await exposure.ofMember(house.db, member_id);
     expect(exposed).toMatchObject([{ caseId: one.id, address: alpha.address, delivery: 'delivered' }]);
   });

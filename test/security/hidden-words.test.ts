@@ -28,15 +28,15 @@ oneEngine(({ open }) => {
   const ways: Way[] = [
     ['in clear', async () => page(), false, ['original-1.html.txt']],
     ['encrypted', () => sealed(page()), false, ['original-1.html.txt']],
-    ['signed and encrypted', () => sealed(page(), house.members[0]), true, ['original-1.html.txt', 'signed.eml']],
+    ['signed and encrypted', () => sealed(page(), house.members[0]), true, ['original-1.html.txt', 'signed.eml.txt']],
     [
       'signed, then encrypted',
       async () => sealed(await signed(house, page(), house.members[0])),
       true,
-      ['original-1.html.txt', 'signed.eml'],
+      ['original-1.html.txt', 'signed.eml.txt'],
     ],
     ...[
-      ['mail.eml', 'Content-Disposition: attachment; filename=mail.eml'],
+      ['mail.eml.txt', 'Content-Disposition: attachment; filename=mail.eml'],
       ['a.html.txt', 'Content-Name: a.html'],
       ['a.html.txt', 'Content-Disposition: attachment-x', 'X-Sun-Data-Name: a.html'],
     ].map(
@@ -51,7 +51,7 @@ oneEngine(({ open }) => {
       'in a mail in the mail',
       () => sealed(multipart('mixed', text('see'), text(page().join('\r\n'), 'message/rfc822'))),
       false,
-      ['original-1.eml'],
+      ['original-1.eml.txt'],
     ],
   ];
 

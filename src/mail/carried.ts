@@ -1,0 +1,131 @@
+import libmime from 'libmime';
+import { Refusal } from '../refusal.ts';
+import { flat, shortened } from './flat.ts';
+import { flowing } from './flowed.ts';
+import {
+  carriedMail,
+  decodedBody,
+  type Entity,
+  entityText,
+  everyFileName,
+  fieldsNamed,
+  fieldText,
+  holdsMail,
+  saysAttachment,
+} from './message.ts';
+import { filePart, textPart } from './outgoing.ts';
+import { bringsAPage, harmlessName, isPage } from './page.ts';
+import { textsOf, wordsOf } from './view.ts';
+
+/** Text that is no page, such as programs call patches, and what reports on deliveries (RFC 3464) are read for. */
+const PLAIN = /^(text\/(?!.*(html|xml)).*|message\/(global-)?delivery-status)$/;
+
+/** Octets of a mail's pages of which the text is shown: more than that nobody reads. They are attached whole. */
+const LONGEST_SHOWN = 4 * 1024 * 1024;
+
+/**
+ * What a sender wrote, as entities that can stand beside words of ours. There are clients that make one page of all parts, and a page
+ * can cover and hide whatever else is in it: the text of pages is shown as text, where no alternative has it (RFC 2046 §5.1.4); what
+ * they are, octet for octet, is in files. All else is what it was, under fields of ours, so that no client reads it otherwise than
+ * we do. What a signature of its own covers stays as it came, where that is plainly written.
+ */
+export function carriedParts(content: Entity): Uint8Array[] {
+  const files: Uint8Array[] = [];
+  const shown = new Set(textsOf(content));
+  let left = LONGEST_SHOWN;
+  const carried = (part: Entity): Uint8Array[] => {
+    if (part.mediaType === 'multipart/signed' && part.parts.length > 0) {
+      if (!bringsAPage(part)) return [part.raw];
+      files.push(noTypeFile(`signed-${files.length + 1}.eml`, part.raw));
+      return part.parts.slice(0, 1).flatMap(carried);
+    }
+    if (part.parts.length > 0 && part.mediaType !== 'multipart/encrypted') return part.parts.flatMap(carried);
+    if (!isPage(part)) {
+      if (isLossy(part)) files.push(noTypeFile(`original-${files.length + 1}.txt`, decodedBody(part)));
+      return [anew(part)];
+    }
+    files.push(fileOf(part, files.length + 1));
+    if (!shown.has(part) && !isPlainText(part) && !holdsMail(part)) return [];
+    const begin = { ...part, body: part.body.subarray(0, left) };
+    left -= begin.body.length;
+    const text = holdsMail(part) ? textOfMail(begin) : textOf(begin);
+    return text === '' ? [] : [textPart(text)];
+  };
+  return [...carried(content), ...files];
+}
+
+/** Some of its octets are no letters in its charset: in UTF-8 nobody could tell which they were. */
+function isLossy(part: Entity): boolean {
+  return isShownText(part) && entityText(part).includes('\ufffd');
+}
+
+function isShownText(part: Entity): boolean {
+  return part.mediaType === 'text/plain' && !saysAttachment(part) && everyFileName(part).length === 0;
+}
+
+/** The same under fields of ours: a text in UTF-8, a file octet for octet. */
+function anew(part: Entity): Uint8Array {
+  if (isShownText(part)) return textPart(entityText(part), flowing(part));
+  const [name] = everyFileName(part);
+  const isAside = saysAttachment(part) || !/^(text|image)\//.test(part.mediaType);
+  const { charset = '' } = part.parameters;
+  const type = /^[\w.:+-]{1,40}$/.test(charset) ? `${part.mediaType}; charset=${charset}` : part.mediaType;
+  return filePart(name, type, decodedBody(part), isAside ? 'attachment' : 'inline');
+}
+
+function isPlainText(part: Entity): boolean {
+  const isText = part.unclear
+    ? /^\s*text\//i.test(fieldsNamed(part, 'content-type')[0]?.value ?? '')
+    : PLAIN.test(part.mediaType);
+  return isText && !saysAttachment(part);
+}
+
+function textOf(part: Entity): string {
+  if (part.mediaType !== 'text/html') return entityText(part);
+  // The source of a page is indented, and has lines that nobody sees.
+  const lines = wordsOf(part)
+    .split('\n')
+    .map((line) => line.trimEnd());
+  return lines
+    .filter((line, at) => line !== '' || lines[at - 1] !== '')
+    .join('\n')
+    .trim();
+}
+
+/** What says in a text whose mail it was. */
+const WHOSE = ['From', 'Date', 'Subject'];
+
+/** Of a mail that was forwarded as an attachment, in which there may be another one: that is in the file alone. */
+function textOfMail(part: Entity): string {
+  try {
+    const mail = carriedMail(part);
+    if (!mail) return '';
+    const fields = WHOSE.flatMap((name) => {
+      const value = fieldText(mail, name);
+      return value === undefined ? [] : [`${name}: ${shortened(flat(value.slice(0, LONGEST_FIELD)), LONGEST_LINE)}`];
+    });
+    return [fields.join('\n'), ...textsOf(mail).map(textOf)].join('\n\n').trim();
+  } catch (error) {
+    if (error instanceof Refusal) return '';
+    throw error;
+  }
+}
+
+/** Characters that are looked at, and shown. */
+const LONGEST_FIELD = 2000;
+const LONGEST_LINE = 200;
+
+/** With its own name, where it has one. What nobody can say what it is comes with its fields. */
+function fileOf(part: Entity, number: number): Uint8Array {
+  if (part.unclear || part.mediaType.startsWith('multipart/')) return noTypeFile(`original-${number}.eml`, part.raw);
+  const extension = isPlainText(part) ? 'txt' : libmime.detectExtension(part.mediaType);
+  return noTypeFile(everyFileName(part)[0] ?? `original-${number}.${extension}`, decodedBody(part));
+}
+
+/**
+ * Of a type, and a name, that no client shows by itself. RFC 2046 §5.2.1 allows no base64 on message/rfc822, and what is named `.eml`
+ * Thunderbird does not save where it is of another type: mails get `.txt` behind theirs.
+ */
+export function noTypeFile(name: string, octets: Uint8Array): Uint8Array {
+  return filePart(harmlessName(name), 'application/octet-stream', octets);
+}
