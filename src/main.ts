@@ -40,6 +40,7 @@ import { CRITERIA } from './roster/criteria.ts';
 import { watchCertificates, watchReviews } from './roster/expiry.ts';
 import { watchListKeyEnds } from './roster/list-key-ends.ts';
 import { watchListKeys } from './roster/list-keys.ts';
+import { addList } from './roster/lists.ts';
 import { forgetSignIns } from './roster/sign-in.ts';
 import type { Project, Seams } from './seams.ts';
 import { createRelay } from './smtp/client.ts';
@@ -193,6 +194,7 @@ async function build(
     policies: seams.project.policies,
     signIn,
     lookUp: (address, source) => lookUp(address, source, config.keyLookup, outside),
+    addList: (acting, wanted) => addList({ ...acting, keys: config.keys, passphrase, domain }, wanted),
     changed: { deliveries: queued, releases: releasing.ring },
   });
   undo.push(() => http.close());

@@ -28,6 +28,13 @@ export function register(program: Command): void {
   const add = (name: string, description: string) => remoteCommand(command, name, description);
   add('list', 'list the lists').action(list);
   add('show', 'show what a list takes and what it adds').argument('<list>', 'its address or id').action(show);
+  add('create', 'make another list, with a key of its own; nobody is on it yet')
+    .argument('<address>', 'of the domain of the server')
+    .addOption(
+      new Option('--role <role>', 'who is to have what it distributes').choices(['private', 'public']).makeOptionMandatory(),
+    )
+    .option('--name <name>', 'as its key names it (default: the project, and what stands before the @)')
+    .action(create);
   const flag = (name: string, description: string) => new Option(`${name} <yes|no>`, description).choices(['yes', 'no']);
   add('change', 'change what a list takes and what it adds; what is left out stays as it is')
     .argument('<list>', 'its address or id')
@@ -65,6 +72,17 @@ async function list(options: RemoteOptions): Promise<void> {
 
 async function show(name: string, options: RemoteOptions): Promise<void> {
   tell(options, await connect(options).ask(`GET ${at(name)}`, ListView));
+}
+
+async function create(
+  address: string,
+  { role, name, ...options }: RemoteOptions & { role: string; name?: string },
+): Promise<void> {
+  const made = await connect(options).ask('POST /lists', ListView, { address, role, name });
+  print(options, made, [
+    `${made.address} is there, ${made.role}, with the key ${made.fingerprint}`,
+    `Keep ${made.fingerprint}.asc, in the folder of the list keys: what is sealed to it opens with nothing else. Other nodes need a copy and a restart.`,
+  ]);
 }
 
 async function change(name: string, options: ChangeOptions): Promise<void> {

@@ -35,6 +35,7 @@ export const access: Readonly<Record<string, Access>> = {
   ...Object.fromEntries(publicPaths.map(({ path }) => [`GET ${path}`, 'anyone' as const])),
 
   'GET /api/v1/lists': readers('lists'),
+  'POST /api/v1/lists': admin('lists'),
   'GET /api/v1/lists/:list': readers('lists'),
   'PATCH /api/v1/lists/:list': admin('lists'),
   'GET /api/v1/lists/:list/key': readers('lists'),

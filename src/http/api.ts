@@ -6,8 +6,10 @@ import type { NamedPolicy } from '../embargo/policy.ts';
 import type { Source } from '../lookup/certificate.ts';
 import type { Provider } from '../oidc/provider.ts';
 import type { AdmissionRules } from '../roster/apply.ts';
+import type { WantedList } from '../roster/lists.ts';
 import type { SignInRules } from '../roster/sign-in.ts';
 import type { Seams } from '../seams.ts';
+import type { List } from '../store/schema.ts';
 
 /** Rung after a move that queued copies, or that changed when something is to be released. */
 export interface Changed {
@@ -23,6 +25,8 @@ export interface Api {
   changed: Changed;
   /** Gives what a source has as the certificate of an address. Throws Refusal: forbidden, not-found. */
   lookUp: (address: string, source: Source) => Promise<Uint8Array>;
+  /** Makes a list with a key, for whoever acts. Throws Refusal: bad-address, conflict. */
+  addList: (seams: Seams, wanted: WantedList) => Promise<List>;
   /** How people sign in; null where the project has no identity provider. */
   signIn: { provider: Provider; rules: SignInRules } | null;
   /** The presets, and the project's own. */

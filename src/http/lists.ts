@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import { toIso } from '../clock.ts';
 import { armorCertificate } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
+import { Address, NOT_ON_A_LINE } from '../roster/entries.ts';
 import { keepKey } from '../roster/list-keys.ts';
 import { changeList } from '../roster/lists.ts';
 import type { Db } from '../store/database.ts';
@@ -22,6 +23,7 @@ const PolicyChange = Type.Partial(Type.Object(policy), { additionalProperties: f
 
 export function listRoutes(app: App, api: Api): void {
   listLists(app, api);
+  postList(app, api);
   showList(app, api);
   patchList(app, api);
   showKey(app, api);
@@ -48,6 +50,35 @@ function listView(list: List): Static<typeof ListView> {
     subjectPrefix: list.subject_prefix,
     footer,
   };
+}
+
+function postList(app: App, { seams, addList }: Api): void {
+  const body = Type.Object(
+    {
+      address: Address,
+      role: Type.Enum(['private', 'public'], { description: '"private" or "public"; the one intake list is there' }),
+      name: Type.Optional(
+        Type.String({
+          pattern: `^[^<>()${NOT_ON_A_LINE}]{1,100}$`,
+          description: 'as its key names it: 1 to 100 characters without brackets and control characters',
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  );
+  const schema = {
+    tags,
+    summary: 'Make a list, with a key of its own',
+    description:
+      'This node writes the file of the key to the folder of its list keys, and uses it at once. Other nodes need a copy of it and a restart, and so does a backup: before anybody is put on the list.',
+    body,
+    response: { 201: ListView },
+  };
+  app.post('/lists', { schema }, async ({ body: { name = null, ...wanted }, caller }, reply) => {
+    const list = await addList(acting(seams, caller), { ...wanted, name });
+    reply.code(201);
+    return shown(reply, list);
+  });
 }
 
 function patchList(app: App, { seams }: Api): void {
@@ -122,7 +153,7 @@ function showKey(app: App, { seams: { db, keyring } }: Api): void {
   });
 }
 
-/** The key itself is made on the host alone: its file is to be kept, and copied to the other nodes, before anybody is told of it. */
+/** Of a list that people use, another key is made on the host alone: its file is to be kept, and copied to the other nodes, before anybody is told of it. */
 function keepListKey(app: App, { seams }: Api): void {
   const schema = {
     tags,

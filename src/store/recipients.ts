@@ -68,6 +68,12 @@ export async function isExternal(db: Db, address: string): Promise<boolean> {
   return found !== undefined;
 }
 
+/** Whether any list goes to it. Lower case. */
+export async function isRecipient(db: Db, address: string): Promise<boolean> {
+  const found = await db.selectFrom('recipients').select('id').where('address', '=', address).executeTakeFirst();
+  return found !== undefined;
+}
+
 /** The external addresses of all lists: nothing but what is released may be addressed to them. Lower case. */
 export async function externalAddresses(db: Db): Promise<string[]> {
   const rows = await db.selectFrom('recipients').select('address').distinct().where('kind', '=', 'external').execute();

@@ -5,7 +5,6 @@ import * as openpgp from 'openpgp';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import * as certificates from '../../src/store/certificates.ts';
 import { makeDatabase } from '../../src/store/database.ts';
-import * as lists from '../../src/store/lists.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { command } from '../support/command.ts';
@@ -125,17 +124,16 @@ test('what is approved is what was shown: with another version it is refused, an
   expect(await done('contact', 'approve', ALPHA, alpha.fingerprint, '--seen', later)).toBe(`${alpha.fingerprint} is current\n`);
 });
 
-test('a member is put on a list and taken off it', async () => {
+test('a list is made, and a member put on it and taken off it', async () => {
   const [small, distributors] = ['deep@orbit.example', 'distributors@orbit.example'];
-  const { db, clock } = api.house;
-  await lists.insert(db, {
-    id: 'deep',
-    address: small,
-    role: 'private',
-    name: 'Deep',
-    fingerprint: 'F'.repeat(40),
-    created_at: clock.now(),
+  expect(await done('list', 'create', small, '--role', 'private', '--name', 'Deep')).toMatch(
+    /^deep@orbit\.example is there, private, with the key (\w{40})\nKeep \1\.asc, /,
+  );
+  expect(await curfew('list', 'create', small, '--role', 'private')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('(conflict)'),
   });
+  expect((await curfew('list', 'create', 'other@orbit.example')).code).toBe(2);
   const added = JSON.parse(await done('member', 'change', 'Alpha', '--add-list', small, '--json'));
   expect(added.lists).toEqual([small, distributors]);
   const taken = await done('member', 'change', 'Alpha', '--remove-list', small, '--product', 'Alpha Linux');

@@ -1,4 +1,7 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import { DAY, newToken } from '../../src/clock.ts';
 import { openClock } from '../../src/embargo/clock-watch.ts';
@@ -7,6 +10,7 @@ import { createNumbers, type Numbers } from '../../src/http/numbers.ts';
 import { createHttp, type HttpOptions } from '../../src/http/server.ts';
 import { createLog } from '../../src/log.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
+import { addList } from '../../src/roster/lists.ts';
 import { ORBIT } from '../embargo/orbit.ts';
 import type { TestDatabase } from '../support/dialects.ts';
 import { type House, housing } from '../support/house.ts';
@@ -47,8 +51,15 @@ export interface TestApi {
 export function serving(): (database: TestDatabase, signIn?: HowToSignIn) => Promise<TestApi> {
   const build = housing();
   const running: { close(): Promise<unknown> }[] = [];
+  const folders: string[] = [];
+  const folder = () => {
+    const made = mkdtempSync(join(tmpdir(), 'curfew-keys-'));
+    folders.push(made);
+    return made;
+  };
   afterEach(async () => {
     for (const app of running.splice(0)) await app.close();
+    for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true });
   });
   return async ({ db }, signIn = withoutProvider) => {
     const house = await build(db);
@@ -70,6 +81,7 @@ export function serving(): (database: TestDatabase, signIn?: HowToSignIn) => Pro
       signIn: signIn(house),
       policies: allPolicies({ policies: { orbit: ORBIT }, holidays: [] }),
       admission: { project: 'orbit', criteria: CRITERIA, terms: null },
+      addList: (acting, wanted) => addList({ ...acting, keys: folder(), passphrase: 'orbit', domain: 'orbit.example' }, wanted),
       changed: { deliveries: () => void rung.deliveries++, releases: () => void rung.releases++ },
     });
     running.push(app);

@@ -114,6 +114,7 @@ async function account(house: House) {
 
 /** Every route that changes something, as an admin of the team calls it. What it needs is made by Curfew itself. */
 export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = {
+  'POST /api/v1/lists': async () => ({ body: { address: `${fresh()}@orbit.example`, role: 'private' } }),
   'PATCH /api/v1/lists/:list': async () => ({ at: { lists: LISTS.announce }, body: { subjectPrefix: fresh() } }),
   'DELETE /api/v1/lists/:list/key/next': async ({ db, clock }) => {
     const list = await lists.byAddress(db, LISTS.announce);

@@ -50,6 +50,61 @@ eachEngine((engine) => {
     expect(await api.ask(admin, 'GET /api/v1/lists/nobody@orbit.example')).toMatchObject(refusal(404, 'not-found'));
   });
 
+  test('an admin makes a list beside those that are there, and it serves at once', async () => {
+    const { api, admin } = await open();
+    const { house } = api;
+    const [alpha] = house.members;
+    const deep = 'deep@orbit.example';
+    const made = await api.ask(admin, 'POST /api/v1/lists', { body: { address: 'Deep@orbit.example', role: 'private' } });
+    expect(made).toMatchObject({ status: 201, body: { address: deep, role: 'private', name: 'orbit deep', membersOnly: true } });
+    expect(made.headers.get('etag')).toBe((await api.ask(admin, `GET /api/v1/lists/${deep}`)).headers.get('etag'));
+    const [line] = (await api.ask(admin, 'GET /api/v1/audit?action=list.create')).body.items;
+    expect(line).toMatchObject({
+      subject: `list:${made.body.id}`,
+      detail: { address: deep, role: 'private', fingerprint: made.body.fingerprint },
+    });
+    const member = await memberOf(house, alpha);
+    await api.ask(admin, `PATCH /api/v1/members/${member}`, { body: { lists: [LISTS.distributors, deep] } });
+    const key = (await api.ask(admin, `GET /api/v1/lists/${deep}/key`)).body;
+    const raw = await encryptedMail(letterOf(house, alpha, { to: deep }), { recipients: [key], signer: alpha });
+    await arrive(house, raw, { to: deep, sender: alpha.address });
+    const sent = (await outbox(house).drain()).filter((mail) => mail.raw.includes(`To: ${deep}`));
+    expect(sent.map(({ to }) => to)).toEqual([alpha.address]);
+    const { signer } = await openCopy(sent[0]?.raw ?? Buffer.alloc(0), alpha, key, house.clock.now());
+    expect(signer).toBe(made.body.fingerprint);
+    const team = await api.house.token('team');
+    expect(await api.ask(team, 'POST /api/v1/lists', { body: { address: 'x@orbit.example', role: 'private' } })).toMatchObject(
+      refusal(403, 'forbidden'),
+    );
+  });
+
+  test('what would not be a list of its own is none', async () => {
+    const { api, admin } = await open();
+    await api.ask(admin, `POST /api/v1/lists/${LISTS.announce}/recipients`, {
+      body: { address: 'reads-owner@orbit.example', kind: 'subscriber' },
+    });
+    const answers: Record<string, [number, string]> = {
+      'deep@elsewhere.example': [422, 'bad-address'],
+      'postmaster@orbit.example': [422, 'bad-address'],
+      'deep-owner@orbit.example': [422, 'bad-address'],
+      'deep+x@orbit.example': [422, 'bad-address'],
+      [`${'d'.repeat(21)}@orbit.example`]: [422, 'bad-address'],
+      'Security@orbit.example': [409, 'conflict'],
+      'lena@orbit.example': [409, 'conflict'],
+      'reads@orbit.example': [409, 'conflict'],
+    };
+    for (const [address, [status, code]] of Object.entries(answers))
+      expect(await api.ask(admin, 'POST /api/v1/lists', { body: { address, role: 'private' } }), address).toMatchObject(
+        refusal(status, code),
+      );
+    const wrong = [{ role: 'intake' }, { role: 'private', name: 'Deep <x>' }, {}];
+    for (const body of wrong)
+      expect(await api.ask(admin, 'POST /api/v1/lists', { body: { address: 'deep@orbit.example', ...body } })).toMatchObject(
+        refusal(422, 'invalid'),
+      );
+    expect(await lists.all(api.house.db)).toHaveLength(3);
+  });
+
   test('recipients of a public list are added, listed in pages and removed', async () => {
     const { api, admin } = await open();
     const at = `/api/v1/lists/${LISTS.announce}/recipients`;

@@ -175,6 +175,7 @@ eachEngine((engine) => {
       signIn: null,
       policies: [],
       lookUp,
+      addList: () => Promise.reject(new Error('no list is made here')),
     });
   };
 
