@@ -20,7 +20,7 @@ import type { Criterion } from './criteria.ts';
 import { type Entered, enterMember, formerOf, startedAnew } from './enter.ts';
 import { renewKnown } from './known.ts';
 import { takenCertificate, unfitAddress } from './plan.ts';
-import { holdersOf, releaseTo, standingAt } from './standing.ts';
+import { holdersOf, releaseKeys, releaseTo, standingAt } from './standing.ts';
 import { next } from './state.ts';
 import { beginAgain } from './steps.ts';
 import { keepStranger } from './strangers.ts';
@@ -218,7 +218,7 @@ async function contactOf(
   const problem = unfit ?? takenCertificate(await holdersOf(trx, facts), facts, address);
   if (problem !== undefined) throw new Refusal('conflict', problem);
   const contact = own ?? { id: newId(clock), member_id: member.id, address, name, active: 1, created_at: now, proved_at: null };
-  const released = own ? [] : await releaseTo(trx, [{ address, certificate: facts }]);
+  const released = await (own ? releaseKeys(trx, facts, own.id) : releaseTo(trx, [{ address, certificate: facts }]));
   if (own) await contacts.setActive(trx, own.id, true);
   else await contacts.insert(trx, contact);
   return { contact: contact.id, before: await putInPlace(trx, clock, contact.id, { facts, renewed }), released };

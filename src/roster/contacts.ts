@@ -23,7 +23,7 @@ import { type ReadCertificate, takenCertificate, unfitAddress } from './plan.ts'
 import { renewalDeed, waitingOf, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
 import { prepareReplacementNews, type ReplacementNews, tellOfReplacement } from './replaced.ts';
 import { mustBeAsShown, type Shown, shownOf } from './shown.ts';
-import { holdersOf, releaseTo, standingAt } from './standing.ts';
+import { holdersOf, releaseKeys, releaseTo, retireTaken, standingAt } from './standing.ts';
 import { isOut, provesKeys } from './state.ts';
 import { mustBe } from './steps.ts';
 import { teamList } from './tell.ts';
@@ -78,7 +78,7 @@ export async function addContact(
 
 /**
  * Retires a contact, or lets him act and get mail again: who has left his organisation gets nothing from this moment on, and his copies
- * that have not gone out are held. He is told, and so are the other contacts of his member. Throws Refusal: invalid without a reason,
+ * that have not gone out are held. What somebody else came to have meanwhile of the keys of whoever comes back stays that one's. He is told, and so are the other contacts of his member. Throws Refusal: invalid without a reason,
  * not-found; forbidden to let one of the team act again over the network; conflict where nothing would change, his organisation is out, or an intake list would be left without readers.
  */
 export async function setContactActive(
@@ -91,15 +91,17 @@ export async function setContactActive(
   const { address, member_id } = await ownerOf(seams.db, contactId);
   const told = await prepareContactNews(seams, member_id, { address, became: active ? 'reinstated' : 'retired', reason });
   return seams.db.transaction().execute(async (trx) => {
+    if (active) await certificates.lockHolders(trx);
     const contact = await ownerOf(trx, contactId);
     await mustBeIn(trx, contact);
+    const taken = active ? await retireTaken(trx, contact) : [];
     if (active) await mustNotJoinTeam(trx, seams, await members.listsOf(trx, contact.member_id));
     if (!(await contacts.setActive(trx, contactId, active)))
       throw new Refusal('conflict', `${contact.address} is ${active ? 'active' : 'retired'} already`);
     await mustHaveReaders(trx, await members.listsOf(trx, contact.member_id));
     await tellOfContact(trx, seams, told, contact);
     const detail = { member: contact.member_id, address: contact.address, reason };
-    await record(trx, seams, {
+    await record(trx, seams, ...taken, {
       action: active ? 'contact.reinstate' : 'contact.retire',
       subject: `contact:${contactId}`,
       detail,
@@ -182,14 +184,14 @@ async function give(
   const news = await byOwner?.(facts.fingerprint, null);
   return seams.db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
-    await checkNotTaken(trx, facts, contact);
+    const released = await takeKeys(trx, facts, contact);
     const first = (await certificates.ofContact(trx, contactId)).length === 0;
     const certificate = await insert(seams, trx, contactId, facts, first ? 'current' : 'proposed');
     if (first) await contacts.forgetProof(trx, contactId);
-    const deeds = [certificateDeed(first ? 'certificate.add' : 'certificate.propose', certificate)];
+    const deeds = [...released, certificateDeed(first ? 'certificate.add' : 'certificate.propose', certificate)];
     const waits = !first && !byOwner;
     if (waits) await tellOwner(trx, seams, told, contact);
-    if (!first && byOwner) deeds.push(await replace(trx, seams, certificate, news));
+    if (!first && byOwner) deeds.push(...(await replace(trx, seams, certificate, news)));
     await record(trx, seams, ...deeds);
     return { certificate: { ...certificate, state: waits ? 'proposed' : 'current' }, encryptionKey: null, waits };
   });
@@ -220,11 +222,11 @@ async function proposeAgain(
     const deeds = changed ? [renewalDeed(own, renewal, null)] : [];
     if (changed) await writeRenewal(trx, own, renewal, clock.now());
     if (usable) {
-      await checkNotTaken(trx, facts, contact);
+      deeds.push(...(await takeKeys(trx, facts, contact)));
       await certificates.propose(trx, own.id);
       await admission.dropProofsOf(trx, own.id);
       deeds.push(certificateDeed('certificate.propose', own));
-      if (byOwner) deeds.push(await replace(trx, seams, { ...own, data: facts.data }, news));
+      if (byOwner) deeds.push(...(await replace(trx, seams, { ...own, data: facts.data }, news)));
       else await tellOwner(trx, seams, told, contact);
     }
     await record(trx, seams, ...deeds);
@@ -250,7 +252,7 @@ export async function replaceCertificate(
 }
 
 /** As `promote`, by the word of its owner. */
-async function replace(trx: Db, seams: Seams, proposed: Certificate, news: ReplacementNews | null | undefined): Promise<Deed> {
+async function replace(trx: Db, seams: Seams, proposed: Certificate, news: ReplacementNews | null | undefined): Promise<Deed[]> {
   const done = await promote(trx, seams, proposed, 'certificate.replace');
   if (news) await tellOfReplacement(trx, seams, news);
   return done;
@@ -260,17 +262,17 @@ async function replace(trx: Db, seams: Seams, proposed: Certificate, news: Repla
  * The proposed one counts from now on, the old one is retired, and what waited for one goes; under `lockHolders`. Gives what is to be
  * recorded of it. Throws Refusal('conflict') where it is somebody else's by now, or he is out.
  */
-async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }: Certificate, action: string): Promise<Deed> {
+async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }: Certificate, action: string): Promise<Deed[]> {
   if (contact_id === null) throw new Error(`the certificate ${id} belongs to no contact`);
   const contact = await ownerOf(trx, contact_id);
   await mustBeIn(trx, contact);
   const keys = await certificates.keysOf(trx, id);
-  await checkNotTaken(trx, { ...certificate, keys, claimed: [] }, contact);
+  const released = await takeKeys(trx, { ...certificate, keys, claimed: [] }, contact);
   await certificates.promote(trx, contact_id, id);
   const proved = await admission.provedCertificates(trx, contact_id);
   if (proved.has(id)) await contacts.setProved(trx, [contact_id], seams.clock.now());
   await deliveries.retryForCertificate(trx, { contactId: contact_id, certificateId: id }, seams.clock.now());
-  return certificateDeed(action, { id, contact_id, ...certificate });
+  return [...released, certificateDeed(action, { id, contact_id, ...certificate })];
 }
 
 /**
@@ -318,7 +320,7 @@ export async function approveCertificate(
     await mustBeAsShown(trx, certificateId, shown.version);
     if (known.changed) await writeRenewal(trx, proposed, known, seams.clock.now());
     await tellOfReplacement(trx, seams, news);
-    await record(trx, seams, await promote(trx, seams, certificate, 'certificate.approve'));
+    await record(trx, seams, ...(await promote(trx, seams, certificate, 'certificate.approve')));
   });
   return { ...certificate, state: 'current' };
 }
@@ -409,17 +411,17 @@ async function renew(
   return db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await mustBeAsShown(trx, own.id, version);
-    await checkNotTaken(trx, renewal.facts, contact);
+    const released = await takeKeys(trx, renewal.facts, contact);
     if (waits) {
       const certificate = await writeWaiting(trx, own, { renewal, waiting: waits }, now);
-      await record(trx, seams, renewalDeed(own, renewal, waits));
+      await record(trx, seams, ...released, renewalDeed(own, renewal, waits));
       return { certificate, encryptionKey, waits: true };
     }
-    const deeds = renewal.changed ? [renewalDeed(own, renewal, null)] : [];
+    const deeds = [...released, ...(renewal.changed ? [renewalDeed(own, renewal, null)] : [])];
     const renewed = { ...own, data: renewal.facts.data };
     await writeRenewal(trx, own, renewal, now);
     await certificates.dropRenewal(trx, own.id);
-    if (byWord) deeds.push(await promote(trx, seams, renewed, 'certificate.replace'));
+    if (byWord) deeds.push(...(await promote(trx, seams, renewed, 'certificate.replace')));
     if (news) await tellOfReplacement(trx, seams, news);
     await record(trx, seams, ...deeds);
     const state = byWord ? 'current' : own.state;
@@ -431,9 +433,14 @@ function certificateDeed(action: string, { id, fingerprint, contact_id }: Certif
   return { action, subject: `contact:${contact_id}`, detail: { certificate: id, fingerprint, ...more } };
 }
 
-async function checkNotTaken(db: Db, facts: ReadCertificate, { address }: Contact): Promise<void> {
-  const taken = takenCertificate(await holdersOf(db, facts), facts, address);
+/**
+ * Takes the keys of a certificate for a contact from whoever has them and holds none (`heldKeys`); under `lockHolders`. Gives what is to be
+ * recorded of it. Throws Refusal('conflict') where one is somebody else's.
+ */
+async function takeKeys(trx: Db, facts: ReadCertificate, { id, address }: Contact): Promise<Deed[]> {
+  const taken = takenCertificate(await holdersOf(trx, facts), facts, address);
   if (taken !== undefined) throw new Refusal('conflict', taken);
+  return releaseKeys(trx, facts, id);
 }
 
 async function insert(

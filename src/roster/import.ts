@@ -35,7 +35,7 @@ import {
 import { abreast, type CertificateReader, readCertificates } from './reading.ts';
 import { renewalDeed, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
 import { mustBeAsShown } from './shown.ts';
-import { releaseTo, standingOf } from './standing.ts';
+import { releaseKeys, releaseTo, standingOf } from './standing.ts';
 import { isCandidate, provesKeys, REVIEW } from './state.ts';
 import { beginAgain } from './steps.ts';
 import { prepareNotice, tellMember } from './tell.ts';
@@ -449,7 +449,7 @@ async function write(tx: Db, batch: readonly Rows[], { clock, now, reason, stand
   );
   for (const { step, memberId, deeds, certificates: fresh } of batch) {
     deeds.push(...(await askForProofs(tx, clock, step, fresh, askings)));
-    for (const one of step.renewals) await writeNew(tx, one, now);
+    for (const one of step.renewals) deeds.push(...(await writeNew(tx, one, now)));
     if (step.member && step.groups.length + step.lists.length > 0) await letInsidersHave(tx, clock, { memberId: step.member.id });
     if (step.activate && step.member) await activate(tx, step, step.member, { reason, now });
     for (const { called } of mails ? newsOf([step], standing, reason) : []) {
@@ -503,10 +503,13 @@ async function askForProofs(
   return deeds;
 }
 
-async function writeNew(tx: Db, { certificate, renewal, waiting, version }: RenewedContact, now: Instant): Promise<void> {
+/** Gives what is to be recorded of others who had its keys. */
+async function writeNew(tx: Db, { certificate, renewal, waiting, version }: RenewedContact, now: Instant): Promise<Deed[]> {
   await mustBeAsShown(tx, certificate.id, version);
+  const released = await releaseKeys(tx, renewal.facts, certificate.contact_id ?? '');
   if (waiting) await writeWaiting(tx, certificate, { renewal, waiting }, now);
   else await writeRenewal(tx, certificate, renewal, now);
   // Accepted as a whole: what waited would swap the key once more.
   if (!waiting && waitsForPerson(certificate, renewal)) await certificates.dropRenewal(tx, certificate.id);
+  return released;
 }

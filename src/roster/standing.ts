@@ -6,7 +6,15 @@ import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import type { Contact } from '../store/schema.ts';
-import { type Addresses, fingerprintsOf, type HeldKeys, hold, type ReadCertificate, type Standing } from './plan.ts';
+import {
+  type Addresses,
+  fingerprintsOf,
+  type HeldKeys,
+  hold,
+  type ReadCertificate,
+  type Standing,
+  takenCertificate,
+} from './plan.ts';
 import { isOut } from './state.ts';
 
 /** The whole roster as it is, for the rules that say what may be added to it. */
@@ -51,6 +59,26 @@ export async function releaseTo(trx: Db, people: readonly { address: string; cer
     people.flatMap(({ certificate }) => fingerprintsOf(certificate)),
   );
   return [...released, ...retired.map(retiring)];
+}
+
+/** As `releaseTo`, of keys alone, for a contact who is there. */
+export async function releaseKeys(trx: Db, certificate: ReadCertificate, contactId: string): Promise<Deed[]> {
+  return (await certificates.retireUnheld(trx, fingerprintsOf(certificate), contactId)).map(retiring);
+}
+
+/**
+ * For a contact who comes back: certificates of his by a key that somebody else came to have meanwhile count no more. Gives what is to
+ * be recorded of it. After `lockHolders`, in the same transaction.
+ */
+export async function retireTaken(trx: Db, { id: contactId, address }: Contact): Promise<Deed[]> {
+  const deeds: Deed[] = [];
+  for (const { id, fingerprint, data, state } of await certificates.ofContact(trx, contactId)) {
+    const facts = { fingerprint, data, keys: await certificates.keysOf(trx, id), claimed: [] };
+    if (state === 'retired' || takenCertificate(await holdersOf(trx, facts), facts, address) === undefined) continue;
+    await certificates.retire(trx, id);
+    deeds.push(retiring({ id, contactId, fingerprint }));
+  }
+  return deeds;
 }
 
 /** What is recorded of a certificate that somebody else may have. */

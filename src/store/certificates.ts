@@ -211,8 +211,11 @@ export async function promote(db: Db, contactId: string, id: string): Promise<vo
   if (numUpdatedRows !== 1n) throw new Refusal('conflict', 'The certificate was changed meanwhile: read it again');
 }
 
-/** Those whose keys `heldKeys` passes over that hold one of these, upper-case hex: a signature leads to one person. */
-export async function retireUnheld(db: Db, fingerprints: readonly string[]): Promise<Retired[]> {
+/**
+ * Those whose keys `heldKeys` passes over that hold one of these, upper-case hex: a signature leads to one person. `contactId`: who is to have
+ * them, and keeps his own.
+ */
+export async function retireUnheld(db: Db, fingerprints: readonly string[], contactId?: string): Promise<Retired[]> {
   const retired: Retired[] = [];
   for (const some of portions(fingerprints)) {
     const rows = await db
@@ -227,6 +230,7 @@ export async function retireUnheld(db: Db, fingerprints: readonly string[]): Pro
           .innerJoin('members', 'members.id', 'contacts.member_id')
           .select('certificate_keys.certificate_id')
           .where('certificate_keys.fingerprint', 'in', some)
+          .where('contacts.id', '!=', contactId ?? '')
           .where((where) =>
             where.or([
               where('members.state', 'in', OUT),

@@ -8,9 +8,11 @@ import {
   approveCertificate,
   refuseCertificate,
   replaceCertificate,
+  setContactActive,
 } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { importRoster } from '../../src/roster/import.ts';
+import * as audit from '../../src/store/audit.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as members from '../../src/store/members.ts';
 import { eachEngine } from '../support/dialects.ts';
@@ -54,6 +56,11 @@ eachEngine((engine) => {
       .where('certificates.state', 'in', ['current', 'proposed'])
       .execute();
     return rows.map(({ address }) => address);
+  }
+  /** What the log has of certificates of a contact that others came to have. */
+  async function retiredFor(contactId: string) {
+    const rows = await audit.page(house.db, { limit: 10, action: 'certificate.retire', subject: `contact:${contactId}` });
+    return rows.map(({ line }) => JSON.parse(line).detail).map(({ fingerprint, taken }) => ({ fingerprint, taken }));
   }
   /** How many were taken; the others were refused with `conflict`. */
   async function taken(attempts: readonly Promise<unknown>[]): Promise<number> {
@@ -112,6 +119,38 @@ eachEngine((engine) => {
       contacts: [{ address: 'moved@beta.example', certificate: extended }],
     };
     expect(await importRoster(house, [entry], { activate: null, dryRun: false })).toMatchObject({ written: true, renewed: 1 });
+  });
+
+  test('what a retired contact never proved is given to its owner, and is his alone when that one is reinstated', async () => {
+    const [, beta] = house.members;
+    const next = await generate(beta.address, 'next', {});
+    const address = 'new@alpha.example';
+    const add = { address, name: null, certificate: next.public };
+    const { contact } = await addContact(house, RULES, await idOf('Alpha'), add);
+    await setContactActive(house, contact.id, false, 'the wrong file');
+    const { certificate } = await addCertificate(house, beta.contactId, next.public);
+    expect(await holders(next.fingerprint)).toEqual([beta.address]);
+    await proveCertificate(house, beta.contactId, certificate.id);
+    await approveCertificate(house, beta.contactId, certificate.id, lena);
+    await setContactActive(house, contact.id, true, 'a mistake');
+    expect(await holders(next.fingerprint)).toEqual([beta.address]);
+    expect(await retiredFor(contact.id)).toEqual([{ fingerprint: next.fingerprint, taken: true }]);
+  });
+
+  test('whoever comes back with a key that is somebody else’s by now comes back without it', async () => {
+    const [, beta] = house.members;
+    const certificate = (await generate('new@alpha.example', 'new', {})).public;
+    const add = { address: 'new@alpha.example', name: null, certificate };
+    const { contact } = await addContact(house, RULES, await idOf('Alpha'), add);
+    await setContactActive(house, contact.id, false, 'left');
+    // As a database may have it from before each key had one holder.
+    const { keys, fingerprint, data } = await house.pgp.readCertificate(beta.public);
+    const row = { id: newId(house.clock), contact_id: contact.id, fingerprint, data, state: 'proposed', created_at: 0 } as const;
+    await certificates.insert(house.db, row, keys);
+    await setContactActive(house, contact.id, true, 'back');
+    expect(await holders(beta.fingerprint)).toEqual([beta.address]);
+    expect(await retiredFor(contact.id)).toEqual([{ fingerprint: beta.fingerprint, taken: true }]);
+    expect((await certificates.current(house.db, contact.id))?.state).toBe('current');
   });
 
   test('a certificate that two contacts were given is approved for none of them', async () => {
