@@ -14,7 +14,7 @@ import type { AdmissionRules } from './apply.ts';
 import { askAll, prepareAskings } from './asking.ts';
 import type { Criterion } from './criteria.ts';
 import { listsWithMembers, mustBePersonToReinstate, mustBeVersion, mustHaveReaders, mustNotJoinTeam } from './members.ts';
-import { hasReader } from './prove.ts';
+import { hasReader, isReachable, usableOf } from './prove.ts';
 import { next, REVIEW } from './state.ts';
 import { actingPerson, deed, letGo, moveTo, mustBe, REFUSED } from './steps.ts';
 import { prepareNotice, tellMember, tellTeam } from './tell.ts';
@@ -155,6 +155,7 @@ export async function decide(
   );
   // Whoever was added to him while he was suspended was not asked to prove his key.
   const askings = step === 'reinstate' ? await prepareAskings(seams, project, memberId) : [];
+  const usable = to === 'active' ? await usableOf(seams, memberId) : new Set<string>();
   return db.transaction().execute(async (trx) => {
     await members.lock(trx, memberId);
     await mustBeVersion(trx, await mustBe(trx, memberId), expected);
@@ -164,10 +165,16 @@ export async function decide(
     const now = clock.now();
     const state = await moveTo(trx, seen, step, reason, now);
     // He may have been retired, or his certificate, since he proved it.
-    if (step === 'activate' && !(await hasReader(trx, memberId)))
+    if (step === 'activate' && !(await hasReader(trx, memberId, usable)))
       throw new Refusal(
         'conflict',
-        `"${seen.organisation}" has no contact now who has a certificate and has proved it: ask for that (prove-key)`,
+        `"${seen.organisation}" has no contact now who has a certificate that can be used and has proved it: ask for that (prove-key)`,
+      );
+    // Nor is anybody held for his key, or asked to prove it, who cannot be told so.
+    if (step === 'reinstate' && !(await isReachable(trx, memberId, usable)))
+      throw new Refusal(
+        'conflict',
+        `"${seen.organisation}" has no active contact with a certificate that can be used: give one of them another first, or reinstate one`,
       );
     for (const id of ids) await members.addToList(trx, memberId, id);
     await groups.add(trx, groups.memberships(memberId, named));

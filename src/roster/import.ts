@@ -307,7 +307,8 @@ async function withAskings(
       if (problem) problems.push({ entry: entry.index, address: contact.address, problem: problem.message });
       else if (tell) askings.set(contact.address, await prepareAsking({ ...local, ...tell }, tell.project, contact.certificate));
     }
-    entries.push({ ...entry, contacts: entry.contacts.filter((contact) => !brief.has(contact)) });
+    const contacts = entry.contacts.filter((contact) => !brief.has(contact));
+    entries.push({ ...entry, contacts, unread: entry.unread || brief.size > 0 });
   }
   return { entries, problems, askings };
 }

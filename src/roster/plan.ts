@@ -43,6 +43,8 @@ export interface PreparedEntry {
   groups: string[];
   contacts: NewContact[];
   renewals: RenewedContact[];
+  /** Another contact of it is left out, and told of, as his certificate cannot be used. */
+  unread: boolean;
 }
 
 /** Fingerprints of keys, and the addresses of the contacts whose certificates, in whatever state, hold them. */
@@ -132,7 +134,9 @@ export function planRest(
   entries: readonly PreparedEntry[],
   activate: boolean,
 ): { steps: Step[]; problems: RosterProblem[] } {
-  const peopled = entries.filter(({ contacts, renewals }) => contacts.length + renewals.length > 0);
+  const peopled = entries
+    .filter(({ contacts, renewals }) => contacts.length + renewals.length > 0)
+    .map((entry) => ({ ...entry, unread: false }));
   const { steps, problems } = planImport(standing, peopled, activate);
   if (problems.length === 0) return { steps, problems };
   const rest = planRest(standing, without(peopled, problems), activate);
@@ -212,6 +216,10 @@ function planEntry(
     tell(
       `"${entry.organisation}" is in the state ${state}: an import changes nothing about that${state === 'removed' ? ', it has to apply again' : ''}`,
     );
+  if (activates && others.length === 0 && (isCandidate(state) || again) && !(entry.unread || isReachable(entry)))
+    tell(
+      `"${entry.organisation}" would be active, and nobody of it could be written to: name a contact with a certificate that can be used`,
+    );
   return {
     step: {
       organisation: entry.organisation,
@@ -225,6 +233,12 @@ function planEntry(
     },
     problems,
   };
+}
+
+/** Whether a contact that it names can be encrypted to when it is written; what is new is looked at before. */
+function isReachable({ contacts, renewals }: PreparedEntry): boolean {
+  const counts = ({ renewal, waiting }: RenewedContact) => (waiting ? waiting.holds === 0 : renewal.whyNot === null);
+  return contacts.length > 0 || renewals.some(counts);
 }
 
 /** The addresses of his active contacts that it does not name. */

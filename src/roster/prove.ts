@@ -105,8 +105,27 @@ async function everybodyProved(db: Db, memberId: string): Promise<boolean> {
   return proved > 0;
 }
 
-/** Whether anybody of his gets copies when he is active. */
-export async function hasReader(db: Db, memberId: string): Promise<boolean> {
+/** Ids of certificates of a member that can be encrypted to, current or proposed ones. Asked before a transaction. */
+export async function usableOf({ db, pgp, clock }: Seams, memberId: string): Promise<Set<string>> {
+  const usable = new Set<string>();
+  for (const contact of await contacts.ofMember(db, memberId))
+    for (const { id, data, state } of await certificates.ofContact(db, contact.id))
+      if (state !== 'retired' && (await pgp.usable(data, clock.now())).usable) usable.add(id);
+  return usable;
+}
+
+/** Whether anybody of his gets copies when he is active: who has proved a current certificate that is one of `usable`. */
+export async function hasReader(db: Db, memberId: string, usable: ReadonlySet<string>): Promise<boolean> {
   const people = (await members.withContacts(db, memberId))?.contacts ?? [];
-  return people.some(({ active, proved_at, certificate }) => active === 1 && proved_at !== null && certificate !== null);
+  return people.some(
+    ({ active, proved_at, certificate }) =>
+      active === 1 && proved_at !== null && certificate !== null && usable.has(certificate.id),
+  );
+}
+
+/** Whether anybody of his can be written to, be it for the proof that he still owes. */
+export async function isReachable(db: Db, memberId: string, usable: ReadonlySet<string>): Promise<boolean> {
+  for (const { id, active } of await contacts.ofMember(db, memberId))
+    if (active === 1 && (await certificates.ofContact(db, id)).some((certificate) => usable.has(certificate.id))) return true;
+  return false;
 }

@@ -146,10 +146,11 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
     body: { reason: 'vetted' },
   }),
   'POST /api/v1/members/:id/suspend': async (house) => ({ at: { members: await member(house, true) }, body: { reason: 'why' } }),
-  'POST /api/v1/members/:id/reinstate': async (house) => ({
-    at: { members: await memberIn(house, 'suspended') },
-    body: { reason: 'why' },
-  }),
+  'POST /api/v1/members/:id/reinstate': async (house) => {
+    const { memberId } = await contact(house);
+    await put(house, memberId, 'suspended');
+    return { at: { members: memberId }, body: { reason: 'why' } };
+  },
   'POST /api/v1/members/:id/reject': async (house) => ({ at: { members: await member(house) }, body: { reason: 'why' } }),
   'POST /api/v1/members/:id/review': async (house) => ({ at: { members: await member(house, true) } }),
   'POST /api/v1/members/:id/vouches': async (house) => ({ at: { members: await member(house) }, body: { statement: 'known' } }),

@@ -224,11 +224,40 @@ eachEngine((engine) => {
       ['suspended', 'reinstate', 'reinstate'],
     ] as const) {
       await put(id, state);
+      // Where he was rejected, in a race before, his contacts were retired.
+      await house.db.updateTable('contacts').set({ active: 1 }).where('member_id', '=', id).execute();
       const before = (await linesOf(id)).length;
       const both = await Promise.allSettled([actions[first]?.(id), actions[second]?.(id)]);
       expect(both.map(({ status }) => status).sort(), state).toEqual(['fulfilled', 'rejected']);
       expect((await linesOf(id)).length).toBe(before + 1);
     }
+  });
+
+  test.each([
+    ['activate', 'key_proved'],
+    ['reinstate', 'suspended'],
+  ] as const)('nobody can %s a member whom no mail would reach', async (step, state) => {
+    const gina = await makeParty('security@gamma.example');
+    const { id } = await apply(house, RULES, await application());
+    const [contact] = await contacts.ofMember(house.db, id);
+    const contactId = contact?.id ?? '';
+    await prove(id);
+    await put(id, state);
+    const refused = { reason: 'conflict', message: expect.stringContaining('a certificate that can be used') };
+    await contacts.setActive(house.db, contactId, false);
+    await expect(actions[step]?.(id)).rejects.toMatchObject(refused);
+    await contacts.setActive(house.db, contactId, true);
+    await addCertificate(house, contactId, await changed(gina, house.clock.now(), { revoked: true }));
+    await expect(actions[step]?.(id)).rejects.toMatchObject(refused);
+    expect(await stateOf(id)).toBe(state);
+    const next = await proposed(contactId);
+    // Who is suspended is let in to prove it, who never was in proves it before.
+    if (step === 'activate') {
+      await proveCertificate(house, contactId, next);
+      await approveCertificate(house, contactId, next, lena);
+    }
+    await actions[step]?.(id);
+    expect(await stateOf(id)).toBe('active');
   });
 
   test('two judges at once make one member vetted, once', async () => {
