@@ -4,44 +4,79 @@ import { type StuckCopy, stuckCopies } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
+import * as caseTeams from '../store/case-teams.ts';
+import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { Delivery, List } from '../store/schema.ts';
-import { eachContact, team } from './copies.ts';
+import { eachContact, handlersAmong, team } from './copies.ts';
+import { OUTSIDE } from './need-to-know.ts';
 import { send } from './send.ts';
 
 /** More than this in one mail, and nobody reads it. */
 const MOST_IN_A_MAIL = 100;
 
-/** Writes to the team about copies that were held or failed and of which nobody knows yet. Gives how many those are. */
+/** Copies that the same people are told of. */
+interface Group {
+  /** Those who work on this case alone; null: the whole team. */
+  caseId: string | null;
+  described: StuckCopy[];
+  stuck: Delivery[];
+}
+
+/**
+ * Writes to the team about copies that were held or failed and of which nobody knows yet: of those of a staffed case to who works on it
+ * alone. Gives how many those are.
+ */
 export async function tellTeam(seams: Seams, log: Log): Promise<number> {
   const { db, clock } = seams;
-  const stuck = await deliveries.untold(db, MOST_IN_A_MAIL);
-  if (stuck.length === 0) return 0;
+  const untold = await deliveries.untold(db, MOST_IN_A_MAIL);
+  if (untold.length === 0) return 0;
   // With nobody to tell, it stays untold until somebody is there.
   if ((await team(db)).length === 0) return 0;
-  const described: StuckCopy[] = [];
-  for (const copy of stuck) {
-    const story = await describe(db, copy);
-    // An alarm about an alarm would never end; the log and the list of deliveries have it.
-    if (story) described.push(story);
-  }
-  log.error({ copies: stuck.map(({ id }) => id) }, 'copies were held or failed');
+  const silent: Delivery[] = [];
+  const stuck: Delivery[] = [];
+  for (const copy of untold) ((await isMeantToWait(db, copy)) ? silent : stuck).push(copy);
+  if (stuck.length > 0) log.error({ copies: idsOf(stuck) }, 'copies were held or failed');
   const list = (await lists.all(db)).find(({ role }) => role === 'intake');
-  if (list && described.length > 0) return (await alert(seams, list, described, stuck)) ? stuck.length : 0;
-  await deliveries.markTold(db, idsOf(stuck), clock.now());
-  return stuck.length;
+  const groups = new Map<string | null, Group>();
+  for (const copy of stuck) {
+    const story = list && (await describe(db, copy));
+    // An alarm about an alarm would never end; the log and the list of deliveries have it.
+    if (story) join(groups, await staffedCaseOf(db, copy), copy, story);
+    else silent.push(copy);
+  }
+  let told = silent.length;
+  if (silent.length > 0) await deliveries.markTold(db, idsOf(silent), clock.now());
+  if (list) for (const group of groups.values()) if (await alert(seams, list, group)) told += group.stuck.length;
+  return told;
+}
+
+/** Of one of the team who does not work on its case: nobody has anything to mend there. */
+async function isMeantToWait(db: Db, { state, reason, contact_id }: Delivery): Promise<boolean> {
+  return state === 'held' && reason === OUTSIDE && contact_id !== null && (await contacts.isOn(db, contact_id, 'intake'));
+}
+
+async function staffedCaseOf(db: Db, { case_id }: Delivery): Promise<string | null> {
+  return case_id !== null && (await caseTeams.ofCase(db, case_id)).length > 0 ? case_id : null;
+}
+
+function join(groups: Map<string | null, Group>, caseId: string | null, copy: Delivery, story: StuckCopy): void {
+  const group = groups.get(caseId) ?? { caseId, described: [], stuck: [] };
+  group.described.push(story);
+  group.stuck.push(copy);
+  groups.set(caseId, group);
 }
 
 /** False: another node told of some of them meanwhile, and nothing was written. */
-async function alert(seams: Seams, list: List, described: StuckCopy[], stuck: Delivery[]): Promise<boolean> {
+async function alert(seams: Seams, list: List, { caseId, described, stuck }: Group): Promise<boolean> {
   const { db, clock } = seams;
-  const post = await writeNotice(seams, list, { kind: 'alert', caseId: null }, noticeEntity(stuckCopies(described)));
+  const post = await writeNotice(seams, list, { kind: 'alert', caseId }, noticeEntity(stuckCopies(described)));
   const tell = db.transaction().execute(async (trx) => {
     if ((await deliveries.markTold(trx, idsOf(stuck), clock.now())) < stuck.length) throw new Refusal('stale');
-    await send(trx, seams, { list, post }, eachContact(await team(trx)));
+    await send(trx, seams, { list, post }, eachContact(await handlersAmong(trx, caseId, await team(trx))));
     await record(trx, seams, { action: 'team.tell-stuck', subject: `post:${post.id}`, detail: { copies: idsOf(stuck) } });
     return true;
   });

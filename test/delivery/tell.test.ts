@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { staff } from '../../src/cases/people.ts';
+import { OUTSIDE } from '../../src/delivery/need-to-know.ts';
 import { tellTeam } from '../../src/delivery/tell.ts';
 import { createLog } from '../../src/log.ts';
 import { decodedBody, leaves, parseEntity } from '../../src/mail/message.ts';
@@ -7,7 +9,7 @@ import * as deliveries from '../../src/store/deliveries.ts';
 import { arrive, CANARY, letterOf, listCertificate } from '../post/arrive.ts';
 import { encryptedMail } from '../support/compose.ts';
 import { eachEngine, type TestDatabase } from '../support/dialects.ts';
-import { type House, housing, LISTS } from '../support/house.ts';
+import { as, type House, housing, LISTS, type Person } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
 import { type Outbox, outbox, silent } from './outbox.ts';
 
@@ -36,6 +38,13 @@ eachEngine((engine) => {
     return id;
   };
 
+  const textOf = async (raw: Buffer, reader: Person) => {
+    const { entity } = await openCopy(raw, reader, listCertificate(house, LISTS.security), house.clock.now());
+    return leaves(parseEntity(entity))
+      .map((part) => Buffer.from(decodedBody(part)).toString())
+      .join('');
+  };
+
   test('copies that failed are told to the team in one mail, once, with what the relay said and no word of the post', async () => {
     await failing();
     expect(await tellTeam(house, silent)).toBe(2);
@@ -44,10 +53,7 @@ eachEngine((engine) => {
     expect(sent.map(({ to, from }) => [to, from]).sort()).toEqual(house.team.map(({ address }) => [address, null]).sort());
     const [lena] = house.team;
     const raw = sent.find(({ to }) => to === lena.address)?.raw ?? Buffer.alloc(0);
-    const { entity } = await openCopy(raw, lena, listCertificate(house, LISTS.security), house.clock.now());
-    const text = leaves(parseEntity(entity))
-      .map((part) => Buffer.from(decodedBody(part)).toString())
-      .join('');
+    const text = await textOf(raw, lena);
     for (const member of house.members) expect(text).toContain(`failed: ${member.address}`);
     expect(text).toContain('reason: rejected');
     expect(text).toContain('answer: 550 5.1.1 nobody of that name');
@@ -77,6 +83,30 @@ eachEngine((engine) => {
     await box.drain();
     expect([await tellTeam(house, silent), await tellTeam(house, silent)]).toEqual([house.team.length, 0]);
     expect(await house.db.selectFrom('posts').select('id').where('kind', '=', 'alert').execute()).toHaveLength(1);
+  });
+
+  test('of a staffed case who works on it is told alone; that the others do not get it, nobody', async () => {
+    const [lena, , ada] = house.team;
+    const id = await house.report();
+    const other = await house.report({ subject: 'Another' }, 'ron@example.org');
+    await staff(as(house, lena), id, [lena.contactId]);
+    await box.drain();
+    expect(await tellTeam(house, silent)).toBe(4);
+    box.answers = () => ({ state: 'delivered', response: '250' });
+    const told = new Map<string, string[]>();
+    for (const { to, raw } of await box.drain()) {
+      const person = house.team.find(({ address }) => address === to) ?? lena;
+      const text = await textOf(raw, person);
+      told.set(to, [...(told.get(to) ?? []), text]);
+    }
+    expect(told.get(ada.address)).toHaveLength(1);
+    expect(told.get(ada.address)?.[0]).toContain(`failed: ron@example.org`);
+    expect(told.get(ada.address)?.[0]).toContain(other);
+    expect(told.get(ada.address)?.[0]).not.toContain(id);
+    expect(told.get(lena.address)).toHaveLength(2);
+    expect(told.get(lena.address)?.join('')).toContain('failed: rita@example.org');
+    expect(told.get(lena.address)?.join('')).not.toContain(OUTSIDE);
+    expect(await tellTeam(house, silent)).toBe(0);
   });
 
   test('two nodes tell it once', async () => {
