@@ -25,7 +25,7 @@ export interface Facts {
   purpose: Purpose;
   /** Of a thread. */
   caseId: string | null;
-  /** The signer may not know of the thread's case. */
+  /** The signer may not know of the thread's case, or does not work on it though it is staffed and he is of the response team. */
   outside: boolean;
   /** Octets of the mail. */
   size: number;

@@ -1,6 +1,6 @@
 import { type Actor, SYSTEM } from '../audit/entry.ts';
 import { newId } from '../clock.ts';
-import { mayKnow } from '../delivery/need-to-know.ts';
+import { mayHave } from '../delivery/need-to-know.ts';
 import { type Automatic, automatic, isLoop, listId } from '../mail/automatic.ts';
 import { fieldsNamed, parseMessage } from '../mail/message.ts';
 import { Refusal } from '../refusal.ts';
@@ -60,7 +60,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   const place = placeOf(to, kind, look.opened?.signer?.addressedTo);
   const earlier = await posts.like(seams.db, place, look.marks);
   const newcomer = await newcomerOf(seams, to, look);
-  const isOutside = to.case && look.roster ? !(await mayKnow(seams.db, to.case.id, look.roster.member.id)) : false;
+  const isOutside = await writesFromOutside(seams.db, to, look);
   const seen = { to, everyList, mail, loop, origin, look, isOutside };
   const verdict = admit(factsOf(seams, { ...seen, introduces: newcomer !== null, repeated: earlier !== undefined }));
   // The log says whose it was, where that is proved.
@@ -123,6 +123,14 @@ async function introduction(
   const wish = { ...facts, ...look, project, list, sender, answerBy: answerBy(about.received_at) };
   const receipt = await prepareReceipt(seams, wish);
   return receipt?.certificate ? receipt : null;
+}
+
+/** Whoever may have nothing of a case writes nothing into it. */
+async function writesFromOutside(db: Db, { case: about, list }: Destination, { roster }: Look): Promise<boolean> {
+  if (!about || !roster) return false;
+  const { contact, member } = roster;
+  const post = { kind: 'post', list_id: list.id, case_id: about.id } as const;
+  return (await mayHave(db, post, [{ id: contact.id, memberId: member.id }])).length === 0;
 }
 
 /** A bounce or a vacation note at the intake address is for people to see, and opens no case. */

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { staff } from '../../src/cases/people.ts';
 import { HOUR } from '../../src/clock.ts';
 import { retryCopy } from '../../src/delivery/retry.ts';
 import { limitCase } from '../../src/embargo/need-to-know.ts';
@@ -6,6 +7,7 @@ import { threadAddress } from '../../src/mail/address.ts';
 import { parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { acceptPost, stopPost } from '../../src/post/moderate.ts';
+import { changeMember } from '../../src/roster/members.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as lists from '../../src/store/lists.ts';
 import type { Sent } from '../delivery/outbox.ts';
@@ -13,7 +15,7 @@ import { caseOf, reasonOf } from '../embargo/armed.ts';
 import { limitToAlpha, memberOf, regroup } from '../embargo/limited.ts';
 import { encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { as, type House, housing, LISTS, type Person } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
 import { arrive, letterOf, listCertificate } from './arrive.ts';
 import { REQUEST, type Story, storyOf } from './story.ts';
@@ -228,6 +230,20 @@ eachEngine((engine) => {
         house.team.map(({ address }) => address).sort(),
       );
     });
+  });
+
+  test('nor does who is of the team write to its members once it is staffed without him, but through a list of his organisation', async () => {
+    const [, dirk, ada] = house.team;
+    await story.dispatch();
+    await staff(as(house, lena), story.id, [lena.contactId, dirk.contactId]);
+    await story.box.drain();
+    expect(await reasonOf(story.post(ada))).toBe('no-such-address');
+    await story.post(dirk);
+    expect((await story.box.drain()).map(({ to }) => to).sort()).toEqual(
+      [lena, dirk, alpha, beta].map(({ address }) => address).sort(),
+    );
+    await changeMember(house, await memberOf(house, ada), { lists: [LISTS.security, LISTS.distributors] });
+    expect(await reasonOf(story.post(ada))).toBe('done');
   });
 
   test('who is inside writes, asks and acknowledges as ever', async () => {
