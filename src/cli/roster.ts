@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { createPgp, type Pgp } from '../pgp/pool.ts';
 import { Refusal } from '../refusal.ts';
+import { decide } from '../roster/admission.ts';
 import { setContactActive } from '../roster/contacts.ts';
 import { certificateFolder, entriesFromCsv } from '../roster/csv.ts';
 import type { RosterProblem } from '../roster/entries.ts';
@@ -12,6 +13,7 @@ import { importSchleuder } from '../roster/schleuder.ts';
 import { teamList } from '../roster/tell.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
+import * as members from '../store/members.ts';
 import { readWords } from '../wording/read.ts';
 import { readJson, readText } from './file.ts';
 import { readKey } from './keys.ts';
@@ -64,25 +66,40 @@ export function register(program: Command): void {
   localCommand(
     roster,
     'reinstate',
-    'let a retired contact act and get mail again; one of the response team comes back in this way alone',
+    'make a suspended member, or a retired contact, active again; who is of the response team comes back in this way alone',
   )
-    .argument('<address>', 'of the contact')
-    .requiredOption('--reason <reason>', 'recorded, and told to him and the other contacts of his organisation')
+    .argument('<member|address>', 'the name of the organisation, or the address of the contact')
+    .requiredOption('--reason <reason>', 'recorded, and told to those who are back and the other contacts of the organisation')
     .action(reinstate);
   const give =
     'print the members who get copies as JSON, in the form that import reads; who is left out is told on standard error';
   localCommand(roster, 'export', give).action(exportFile);
 }
 
-async function reinstate(address: string, options: LocalOptions & { reason: string }): Promise<void> {
+async function reinstate(who: string, options: LocalOptions & { reason: string }): Promise<void> {
   const pgp = createPgp(1);
   const taking = withLocal(options, async (local) => {
-    const contact = await contacts.byAddress(local.db, address);
-    if (!contact) throw new Refusal('not-found', `There is no contact ${address}`);
-    return setContactActive({ ...local, pgp, ...(await telling(local)) }, contact.id, true, options.reason);
+    const seams = { ...local, pgp, ...(await telling(local)) };
+    return who.includes('@') ? contactBack(seams, who, options.reason) : memberBack(seams, who, options.reason);
   });
-  const { address: back, name } = await taking.finally(() => pgp.close());
-  print(options, { address: back, name, active: true }, [`${back} acts and gets mail again`]);
+  const back = await taking.finally(() => pgp.close());
+  print(options, back, [printable(`${'address' in back ? back.address : `"${back.organisation}"`} acts and gets mail again`)]);
+}
+
+type Reinstating = Local & Telling & { pgp: Pgp };
+
+async function contactBack(seams: Reinstating, called: string, reason: string) {
+  const contact = await contacts.byAddress(seams.db, called);
+  if (!contact) throw new Refusal('not-found', `There is no contact ${called}`);
+  const { address, name } = await setContactActive(seams, contact.id, true, reason);
+  return { address, name, active: true };
+}
+
+async function memberBack(seams: Reinstating, called: string, reason: string) {
+  const member = await members.byOrganisation(seams.db, called);
+  if (!member) throw new Refusal('not-found', `There is no member "${called}"`);
+  const { organisation, state } = await decide(seams, seams, member.id, 'reinstate', { reason });
+  return { organisation, state };
 }
 
 async function importFile(file: string, options: ImportCommand): Promise<void> {

@@ -2,8 +2,9 @@ import { record } from '../audit/record.ts';
 import { DAY, type Instant, toIso } from '../clock.ts';
 import { letInsidersHave } from '../delivery/need-to-know.ts';
 import { readyToJudge, removalAsked } from '../notices/templates.ts';
+import type { Sealing } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
-import type { Seams } from '../seams.ts';
+import type { Local, Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
@@ -13,7 +14,7 @@ import type { Member, Removal } from '../store/schema.ts';
 import type { AdmissionRules } from './apply.ts';
 import { askAll, prepareAskings } from './asking.ts';
 import type { Criterion } from './criteria.ts';
-import { listsWithMembers, mustBePersonToReinstate, mustBeVersion, mustHaveReaders, mustNotJoinTeam } from './members.ts';
+import { listsWithMembers, mustBeVersion, mustHaveReaders, mustNotJoinTeam } from './members.ts';
 import { hasReader, isReachable, usableOf } from './prove.ts';
 import { next, REVIEW } from './state.ts';
 import { actingPerson, deed, letGo, moveTo, mustBe, REFUSED } from './steps.ts';
@@ -133,9 +134,9 @@ export interface Decided {
   groups?: readonly string[];
 }
 
-/** `expected`: the version that whoever asks has seen. Throws Refusal: invalid, not-found, stale, conflict, and where it is of the team forbidden, needs-person. */
+/** `expected`: the version that whoever asks has seen. Throws Refusal: invalid, not-found, stale, conflict, and forbidden to put it on the response team, or back, over the network. */
 export async function decide(
-  seams: Seams,
+  seams: Local & Sealing & Pick<Seams, 'words' | 'pgp'>,
   { project }: Pick<AdmissionRules, 'project'>,
   memberId: string,
   step: Decision,
@@ -160,8 +161,7 @@ export async function decide(
     await members.lock(trx, memberId);
     await mustBeVersion(trx, await mustBe(trx, memberId), expected);
     const ids = await listsWithMembers(trx, wanted);
-    await mustNotJoinTeam(trx, seams, ids);
-    if (step === 'reinstate') await mustBePersonToReinstate(trx, seams, await members.listsOf(trx, memberId));
+    await mustNotJoinTeam(trx, seams, step === 'reinstate' ? await members.listsOf(trx, memberId) : ids);
     const now = clock.now();
     const state = await moveTo(trx, seen, step, reason, now);
     // He may have been retired, or his certificate, since he proved it.

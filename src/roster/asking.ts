@@ -66,7 +66,11 @@ export interface AskedContact {
  * Writes to each active contact of a member who has not proved his key. Whose certificate cannot be used for long enough is left out: he is
  * asked when that is mended (`askForProof`).
  */
-export async function prepareAskings(seams: Seams, project: string, memberId: string): Promise<AskedContact[]> {
+export async function prepareAskings(
+  seams: Sealing & Pick<Seams, 'db' | 'words' | 'pgp'>,
+  project: string,
+  memberId: string,
+): Promise<AskedContact[]> {
   const asked: AskedContact[] = [];
   for (const contact of await contacts.ofMember(seams.db, memberId)) {
     const certificate = isUnproved(contact) ? await certificates.current(seams.db, contact.id) : undefined;

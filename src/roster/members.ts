@@ -122,15 +122,6 @@ export async function mustNotJoinTeam(db: Db, { role }: Pick<Local, 'role'>, lis
   );
 }
 
-/** Who was of it before comes back by the word of a person. Throws Refusal('needs-person'). */
-export async function mustBePersonToReinstate(
-  db: Db,
-  { role, by }: Pick<Local, 'role' | 'by'>,
-  listIds: readonly string[],
-): Promise<void> {
-  if (role !== undefined && by.type !== 'person' && (await holdsIntake(db, listIds))) throw new Refusal('needs-person');
-}
-
 async function holdsIntake(db: Db, listIds: readonly string[]): Promise<boolean> {
   return (await lists.all(db)).some(({ id, role }) => role === 'intake' && listIds.includes(id));
 }

@@ -106,7 +106,7 @@ async function everybodyProved(db: Db, memberId: string): Promise<boolean> {
 }
 
 /** Ids of certificates of a member that can be encrypted to, current or proposed ones. Asked before a transaction. */
-export async function usableOf({ db, pgp, clock }: Seams, memberId: string): Promise<Set<string>> {
+export async function usableOf({ db, pgp, clock }: Pick<Seams, 'db' | 'pgp' | 'clock'>, memberId: string): Promise<Set<string>> {
   const usable = new Set<string>();
   for (const contact of await contacts.ofMember(db, memberId))
     for (const { id, data, state } of await certificates.ofContact(db, contact.id))

@@ -177,7 +177,7 @@ test.each([[['--activate']], [['--reason', 'why']]])('import with %j alone is a 
   expect(stderr).toContain('error: --activate and --reason belong together');
 });
 
-test('who was retired is brought back on the host, for a reason that is recorded', async () => {
+test('who was retired or suspended is brought back on the host, for a reason that is recorded', async () => {
   const file = written('romeo.json', [await entry('Romeo', 'r@romeo.example')]);
   expect((await project.curfew('roster', 'import', file, '--activate', '--reason', 'known', '--quiet')).code).toBe(0);
   const back = () => project.curfew('roster', 'reinstate', 'R@romeo.example', '--reason', 'a mistake');
@@ -190,7 +190,12 @@ test('who was retired is brought back on the host, for a reason that is recorded
     expect(row).toEqual({ active: 1 });
     const line = await db.selectFrom('audit').select('line').where('action', '=', 'contact.reinstate').executeTakeFirst();
     expect(line?.line).toContain('a mistake');
-    expect(await project.curfew('roster', 'reinstate', 'nobody@romeo.example', '--reason', 'x')).toMatchObject({ code: 1 });
+    await db.updateTable('members').set({ state: 'suspended' }).where('organisation', '=', 'Romeo').execute();
+    const all = () => project.curfew('roster', 'reinstate', 'Romeo', '--reason', 'cleared');
+    expect(await all()).toMatchObject({ code: 0, stdout: '"Romeo" acts and gets mail again\n', stderr: '' });
+    expect(await all()).toMatchObject({ code: 1, stderr: 'curfew: "Romeo" is active: only who is suspended is reinstated\n' });
+    for (const nobody of ['nobody@romeo.example', 'Nobody'])
+      expect(await project.curfew('roster', 'reinstate', nobody, '--reason', 'x')).toMatchObject({ code: 1 });
   } finally {
     await db.destroy();
   }

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { DAY, toIso } from '../../src/clock.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
+import { decide } from '../../src/roster/admission.ts';
 import { setContactActive } from '../../src/roster/contacts.ts';
+import { changeMember } from '../../src/roster/members.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
@@ -303,7 +305,15 @@ eachEngine((engine) => {
     expect(await ask(bare, 'retire')).toMatchObject({ status: 200 });
     for (const token of [bare, await house.token('admin', lena.address)])
       expect(await ask(token, 'reinstate')).toMatchObject(refusal(403, 'forbidden'));
+    await changeMember(house, alpha, { lists: both });
+    const move = async (token: string, step: 'suspend' | 'reinstate') =>
+      api.ask(token, `POST /api/v1/members/${alpha}/${step}`, { body: { reason: 'why' } });
+    expect(await move(bare, 'suspend')).toMatchObject({ status: 200 });
+    for (const token of [bare, await house.token('admin', lena.address)])
+      expect(await move(token, 'reinstate')).toMatchObject(refusal(403, 'forbidden'));
     // On the host.
+    expect(await decide(house, { project: 'orbit' }, alpha, 'reinstate', { reason: 'back' })).toMatchObject({ state: 'active' });
+    await changeMember(house, alpha, { lists: [LISTS.distributors] });
     expect(await setContactActive(house, ada.contactId, true, 'back')).toMatchObject({ active: 1 });
     expect(await readers()).toEqual(before);
   });
