@@ -63,6 +63,7 @@ export type Step =
   | 'hand-over'
   | 'take-over'
   | 'staff'
+  | 'limit'
   | 'describe'
   | 'patch'
   | 'schedule'
@@ -124,6 +125,8 @@ export const steps: Readonly<Record<Step, StepRow>> = {
     leads: false,
   },
   staff: { when: (about) => !isOver(about), otherwise: open, leads: true },
+  // The thread of a case goes on when it is over.
+  limit: { when: () => true, otherwise: open, leads: true },
   describe: { when: isUnderWay, otherwise: underWay, leads: false },
   patch: { when: isUnderWay, otherwise: underWay, leads: false },
   schedule: { when: isUnderWay, otherwise: underWay, leads: true },

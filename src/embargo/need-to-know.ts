@@ -1,5 +1,5 @@
 import { record } from '../audit/record.ts';
-import { caseKnownTo } from '../cases/step.ts';
+import { caseFor } from '../cases/step.ts';
 import { letInsidersHave } from '../delivery/need-to-know.ts';
 import { Refusal } from '../refusal.ts';
 import { isOut } from '../roster/state.ts';
@@ -29,15 +29,14 @@ export interface Limited {
 /**
  * Says who may know of a case besides the response team: from now on, copies of what is its are made, and sent, for these alone. Null
  * is everybody on the lists that it is sent to. A released case takes it too: its thread goes on. It is no part of what was approved.
- * `expected`: the revision that whoever asks has seen. Throws Refusal: not-found, stale; invalid where nobody is named, a group has
+ * `expected`: the revision that whoever asks has seen. Throws Refusal: not-found, stale; forbidden to who does not lead it, where somebody does; invalid where nobody is named, a group has
  * nobody for whom copies are made, or a member is not there or is out.
  */
 export async function limitCase(local: Local, caseId: string, to: Insiders | null, expected?: number): Promise<Limited> {
   const { db, clock } = local;
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
-    const seen = await caseKnownTo(trx, local, caseId);
-    if (expected !== undefined && seen.revision !== expected) throw new Refusal('stale');
+    const seen = await caseFor(trx, local, caseId, 'limit', expected);
     const before = idsOf(await needToKnow.ofCase(trx, caseId));
     await needToKnow.replace(trx, caseId, to === null ? { groups: [], members: [] } : await known(trx, to));
     const changed = { revision: seen.revision + 1, updated_at: clock.now() };

@@ -7,7 +7,7 @@ import { addMember } from '../../src/roster/enter.ts';
 import * as needToKnow from '../../src/store/need-to-know.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, LISTS } from '../support/house.ts';
+import { as, type House, housing, LISTS } from '../support/house.ts';
 import { armed, caseOf, reasonOf } from './armed.ts';
 import { limitToAlpha, memberOf, regroup } from './limited.ts';
 
@@ -56,6 +56,22 @@ eachEngine((engine) => {
       { ...single, groupsBefore: both.groups, membersBefore: both.members },
       { ...everybody, groupsBefore: [], membersBefore: [alpha], revision: revision + 1 },
     ]);
+  });
+
+  test('where it is led, its lead, his deputy and admins say so: nobody else of the team lets more people know of it', async () => {
+    const [lena, dirk, ada] = house.team;
+    await house.db
+      .updateTable('cases')
+      .set({ lead_id: lena.contactId, deputy_id: dirk.contactId })
+      .where('id', '=', id)
+      .execute();
+    await limitCase(as(house, lena), id, { groups: [], members: [alpha] });
+    expect(await reasonOf(limitCase(as(house, ada), id, null))).toBe('forbidden');
+    expect(await reasonOf(limitCase(as(house, ada), id, { groups: [], members: [alpha, beta] }))).toBe('forbidden');
+    expect(await limited()).toMatchObject({ members: [{ id: alpha }] });
+    await limitCase(as(house, dirk), id, { groups: [], members: [beta] });
+    await limitCase({ ...as(house, ada), role: 'admin' }, id, null);
+    expect(await limited()).toBeNull();
   });
 
   test('it goes up a revision, and is no part of what was approved: an armed case stays armed', async () => {
