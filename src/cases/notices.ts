@@ -13,6 +13,7 @@ import { viewOf } from '../mail/view.ts';
 import { clearReply, type Notice } from '../notices/templates.ts';
 import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
 import { isUnanswerable } from '../post/receipt.ts';
+import { forReporterLater } from '../post/reporter.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as acknowledgements from '../store/acknowledgements.ts';
@@ -21,6 +22,7 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
+import * as posts from '../store/posts.ts';
 import type { Case, List, PostKind } from '../store/schema.ts';
 import { reminderFacts } from './acknowledgements.ts';
 import { dueIn } from './clocks.ts';
@@ -61,7 +63,7 @@ interface Reader {
 }
 
 /**
- * Somebody who does not, or not yet, and why: a reason of copies that are held, or `unproved`, `no-address`, `told-today`; of a member
+ * Somebody who does not, or not yet, and why: a reason of copies that are held, or `unproved`, `no-address`; of a member
  * `no-contact`, `unsubscribed`.
  */
 export interface Without {
@@ -75,6 +77,8 @@ interface Letter {
   kind: PostKind;
   content: Buffer;
   to: Reader[];
+  /** It is kept for a reporter whose certificate is not known, and is for nobody until then. */
+  waits?: true;
 }
 
 interface Plan {
@@ -198,11 +202,15 @@ export async function sendNotice(
   const changed = await take(seams, caseId, { step, expected: seen.revision }, async (trx) => {
     await sendLetters(trx, seams, written);
     await plan.also?.(trx);
-    const posts = written.map(({ post }) => post.id);
     return {
       to: plan.to,
       action: 'notice',
-      detail: { kind, posts, without: plan.without.length, ...(plan.late === undefined ? {} : { late: plan.late }) },
+      detail: {
+        kind,
+        posts: written.map(({ post }) => post.id),
+        without: plan.without.length,
+        ...(plan.late === undefined ? {} : { late: plan.late }),
+      },
     };
   });
   return { ...shownOf(plan), case: changed };
@@ -210,20 +218,23 @@ export async function sendNotice(
 
 interface WrittenLetter extends Written {
   to: Addressee[];
+  waits: boolean;
 }
 
 /** Sealed, and not in the database yet. */
 export async function writeLetters(seams: Seams, { id }: Case, letters: readonly Letter[]): Promise<WrittenLetter[]> {
   return Promise.all(
-    letters.map(async ({ list, kind, content, to }) => {
+    letters.map(async ({ list, kind, content, to, waits = false }) => {
       const post = await writeNotice(seams, list, { kind, caseId: id }, content);
-      return { list, post, to: to.map(({ addressee }) => addressee) };
+      return { list, post, to: to.map(({ addressee }) => addressee), waits };
     }),
   );
 }
 
 export async function sendLetters(trx: Db, seams: Seams, letters: readonly WrittenLetter[]): Promise<void> {
-  for (const { to, ...written } of letters) await send(trx, seams, written, to);
+  for (const { to, waits, ...written } of letters)
+    if (waits) await posts.insert(trx, forReporterLater(written.post));
+    else await send(trx, seams, written, to);
 }
 
 async function planOf(seams: Seams, seen: Case, kind: NoticeKind, wish: NoticeWish): Promise<Plan> {
@@ -232,7 +243,7 @@ async function planOf(seams: Seams, seen: Case, kind: NoticeKind, wish: NoticeWi
   if (words === 'needed' && !has) throw new Refusal('invalid', `The notice "${kind}" needs words of yours: give a text`);
   if (words === 'none' && has) throw new Refusal('invalid', `The notice "${kind}" has no words of yours`);
   const made = await plan(seams, seen, { ...wish, text: has ? wish.text : null });
-  const letters = made.letters.filter(({ to }) => to.length > 0);
+  const letters = made.letters.filter(({ to, waits }) => to.length > 0 || waits);
   if (letters.length === 0 && Object.keys(made.to).length === 0) {
     const why = made.without.map((one) => `${one.address}: ${one.why}`).join(', ');
     throw new Refusal('conflict', `Nobody is to be told that${why === '' ? '' : ` (${why})`}`);
@@ -257,28 +268,35 @@ export function shownOf({ letters, without }: Letters): Previewed {
 
 export type Letters = Pick<Plan, 'letters' | 'without'>;
 
-/** Sealed where his certificate is known; else fixed words in clear, once a day, that say nothing but that there is an answer. */
+/**
+ * Sealed where his certificate is known. Else it is kept until he brings one; fixed words in clear, once a day, say nothing but that there
+ * is an answer, and ask him for it.
+ */
 export async function toReporter(seams: Seams, seen: Case, words: Notice): Promise<Letters> {
-  const { db, pgp, clock, keyring } = seams;
+  const { db, pgp, clock } = seams;
   const { reporter_address: address, reporter_certificate_id: certificateId } = seen;
   if (address === null || (await isUnanswerable(db, address)))
     return { letters: [], without: [{ address: address ?? '(the reporter)', why: 'no-address' }] };
   const list = await keeperOf(seams.db, seen);
+  const letter = { list, kind: 'notice', content: noticeEntity(words) } as const;
   const certificate = certificateId === null ? undefined : await certificates.byId(db, certificateId);
-  if (certificate) {
-    const { id, fingerprint, data } = certificate;
-    const addressee: Addressee = { audience: 'reporter', address, certificateId: id };
-    const usable = await pgp.usable(data, clock.now());
-    const without = usable.usable ? [] : [{ address, why: usable.reason }];
-    return { letters: [{ list, kind: 'notice', content: noticeEntity(words), to: [{ addressee, fingerprint }] }], without };
+  if (!certificate) {
+    const asking = await askingForCertificate(seams, list, address);
+    return { letters: [...asking, { ...letter, to: [], waits: true }], without: [{ address, why: 'no-certificate' }] };
   }
-  if (await deliveries.wroteTo(db, address, ['reply-clear'], clock.now() - DAY))
-    return { letters: [], without: [{ address, why: 'told-today' }] };
+  const { id, fingerprint, data } = certificate;
+  const usable = await pgp.usable(data, clock.now());
+  const without = usable.usable ? [] : [{ address, why: usable.reason }];
+  const addressee: Addressee = { audience: 'reporter', address, certificateId: id };
+  return { letters: [{ ...letter, to: [{ addressee, fingerprint }] }], without };
+}
+
+async function askingForCertificate({ db, clock, keyring }: Seams, list: List, address: string): Promise<Letter[]> {
+  if (await deliveries.wroteTo(db, address, ['reply-clear'], clock.now() - DAY)) return [];
   const key = keyring.find(list.fingerprint);
   if (!key) throw new Refusal('not-ready', undefined, `there is no key for ${list.address}`);
   const content = noticeEntity(clearReply({ list: list.address }), [keyPart(list, key.certificate)]);
-  const to: Reader[] = [{ addressee: { audience: 'stranger', address }, fingerprint: null }];
-  return { letters: [{ list, kind: 'reply-clear', content, to }], without: [] };
+  return [{ list, kind: 'reply-clear', content, to: [{ addressee: { audience: 'stranger', address }, fingerprint: null }] }];
 }
 
 interface ToMembers {

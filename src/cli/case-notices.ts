@@ -63,9 +63,13 @@ async function notice(at: (id: string, rest?: string) => string, id: string, opt
   const said = await connect(options).ask(`POST ${at(id, '/notices')}`, NoticeSent, { kind, ...text });
   const next =
     said.hash === null
-      ? ['Sent.']
+      ? [said.mails.every(isKept) ? 'Kept.' : 'Sent.']
       : ['Drafted. Another person has it go out:', `  curfew case approve ${id} --hash ${said.hash}`];
   print(options, said, [...mailsOf(said), ...next]);
+}
+
+function isKept({ to }: { to: readonly unknown[] }): boolean {
+  return to.length === 0;
 }
 
 function mailsOf({ mails, without }: Static<typeof NoticeView>): string[] {
@@ -73,6 +77,7 @@ function mailsOf({ mails, without }: Static<typeof NoticeView>): string[] {
     ...mails.flatMap(({ list, subject, text, files, to }) => [
       `From:    ${list}`,
       ...to.map(({ address, fingerprint }) => `To:      ${address}  ${fingerprint ?? '(in clear)'}`),
+      ...(isKept({ to }) ? ['To:      nobody yet: it is kept, and goes to the reporter when he brings his certificate'] : []),
       `Subject: ${printable(subject)}`,
       '',
       ...text.trimEnd().split('\n').map(printable),

@@ -2,6 +2,7 @@ import { type Addressee, copiesFor, copyFor, eachContact } from '../delivery/cop
 import { insidersOf } from '../delivery/need-to-know.ts';
 import { clearNews, type Notice } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { forReporterLater } from '../post/reporter.ts';
 import type { Seams } from '../seams.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -41,17 +42,25 @@ export async function toMembers(seams: Seams, about: Case, { kind, words, priori
   return notices;
 }
 
-/** Sealed where the reporter's certificate is known; else in words that say nothing. Null where nobody is known. */
+/**
+ * Sealed where the reporter's certificate is known; else kept until he brings one, beside words in clear that say nothing. Null where nobody
+ * is known.
+ */
 export async function toReporter(seams: Seams, about: Case, list: List, told: Told): Promise<Outgoing | null> {
   const { reporter_address: address, reporter_certificate_id: certificateId } = about;
   if (address === null) return null;
-  const words = certificateId ? told.words : clearNews({ list: list.address, channels: [] });
-  const kind = certificateId ? told.kind : 'news-clear';
-  const post = await writeNotice(seams, list, { kind, caseId: about.id }, noticeEntity(words));
-  const to: Addressee = certificateId ? { audience: 'reporter', address, certificateId } : { audience: 'stranger', address };
+  const sealed = await writeNotice(seams, list, { kind: told.kind, caseId: about.id }, noticeEntity(told.words));
+  const copyOf = ({ id }: NewPost, to: Addressee) => copyFor(seams.clock, { id, case_id: about.id, list }, to, told.priority);
+  if (certificateId !== null)
+    return withPost({ post: sealed, copies: async () => [copyOf(sealed, { audience: 'reporter', address, certificateId })] });
+  const words = clearNews({ list: list.address, channels: [] });
+  const clear = await writeNotice(seams, list, { kind: 'news-clear', caseId: about.id }, noticeEntity(words));
   return withPost({
-    post,
-    copies: async () => [copyFor(seams.clock, { id: post.id, case_id: about.id, list }, to, told.priority)],
+    post: clear,
+    copies: async (db) => {
+      await posts.insert(db, forReporterLater(sealed));
+      return [copyOf(clear, { audience: 'stranger', address })];
+    },
   });
 }
 

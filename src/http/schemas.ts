@@ -246,6 +246,7 @@ export const NoticeView = Type.Object({
           address: Type.String(),
           fingerprint: OrNull(Type.String({ description: 'of the certificate that it is sealed to; null: in clear' })),
         }),
+        { description: 'empty where it is kept, and goes to the reporter when he brings his certificate' },
       ),
     }),
   ),

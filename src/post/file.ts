@@ -16,6 +16,7 @@ import type { Case, NewPost, PostKind } from '../store/schema.ts';
 import type { Destination } from './destination.ts';
 import { keepCertificate, mayAnswer, type Receipt } from './receipt.ts';
 import type { Accepted, Identity } from './received.ts';
+import { letReporterHave } from './reporter.ts';
 import type { Reach } from './to-reporter.ts';
 
 export type FiledPost = NewPost & posts.Marks;
@@ -178,7 +179,8 @@ export async function fileReport(
 
 /**
  * A post of a case's thread by which its reporter, of whom no certificate was known, brings one: he is written to with it from now
- * on, and gets the receipt that could not be sealed to him before. The roster stays as it is.
+ * on, and gets what waited for it. While no person has answered, or nothing waited, that is the receipt that could not be sealed to him
+ * before, too. The roster stays as it is.
  */
 export async function fileIntroduction(
   trx: Db,
@@ -189,8 +191,12 @@ export async function fileIntroduction(
 ): Promise<Accepted> {
   const accepted = await filePost(trx, seams, to, post);
   const certificateId = await keepCertificate(trx, seams.clock, receipt);
-  const known = to.case && certificateId && (await cases.knowReporter(trx, to.case.id, certificateId));
-  if (known && (await mayAnswer(trx, seams.clock, receipt))) await sendReceipt(trx, seams.clock, to, receipt, certificateId);
+  if (!to.case || !certificateId || !(await cases.knowReporter(trx, to.case.id, certificateId))) return accepted;
+  const addressee: Addressee = { audience: 'reporter', address: receipt.address, certificateId };
+  const waited = await letReporterHave(trx, seams, { case_id: to.case.id, list: to.list }, addressee);
+  const seen = await cases.byId(trx, to.case.id);
+  const owed = seen !== undefined && isOpen(seen) && (seen.acknowledged_at === null || waited === 0);
+  if (owed && (await mayAnswer(trx, seams.clock, receipt))) await sendReceipt(trx, seams.clock, to, receipt, certificateId);
   return accepted;
 }
 

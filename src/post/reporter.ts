@@ -1,10 +1,13 @@
+import { type Addressee, copiesFor } from '../delivery/copies.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
 import { writeRenewal } from '../roster/renewal.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import type { Db } from '../store/database.ts';
-import type { Certificate } from '../store/schema.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as posts from '../store/posts.ts';
+import type { Certificate, List, NewPost } from '../store/schema.ts';
 import type { Destination } from './destination.ts';
 import type { Look } from './look.ts';
 import { certificateOfSigner } from './receipt.ts';
@@ -36,4 +39,21 @@ export async function keepRenewal(trx: Db, { clock }: Seams, { certificate, rene
     // Another mail of his was faster. His words are kept all the same.
     if (!(error instanceof Refusal && error.reason === 'conflict')) throw error;
   });
+}
+
+/** The row of what is sealed for a reporter of whom no certificate is known: without a copy until he brings one. */
+export function forReporterLater(post: NewPost): NewPost {
+  return { ...post, to_reporter: 1 };
+}
+
+/** Queues what waited for his certificate. Gives how many mails that are. */
+export async function letReporterHave(
+  trx: Db,
+  { clock }: Pick<Seams, 'clock'>,
+  { case_id, list }: { case_id: string; list: Pick<List, 'id' | 'address'> },
+  addressee: Addressee,
+): Promise<number> {
+  const waiting = await posts.waitingForReporter(trx, case_id);
+  for (const id of waiting) await deliveries.insertMany(trx, copiesFor(clock, { id, case_id, list }, [addressee]));
+  return waiting.length;
 }

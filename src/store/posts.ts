@@ -212,6 +212,29 @@ export async function ofThread(
   return query.execute();
 }
 
+/** What the reporter of a case is to read and has no copy of, as no certificate of his was known: ids, in their order. */
+export async function waitingForReporter(db: Db, caseId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('posts')
+    .select('id')
+    .where('case_id', '=', caseId)
+    .where('to_reporter', '=', 1)
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('deliveries')
+            .select('deliveries.id')
+            .whereRef('deliveries.post_id', '=', 'posts.id')
+            .where('deliveries.audience', '=', 'reporter'),
+        ),
+      ),
+    )
+    .orderBy('id')
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
 /** Of each list that a case was dispatched through, by its id: the revision of the patch set that it had last; null without patches. */
 export async function dispatchedRevisions(db: Db, caseId: string): Promise<Map<string, number | null>> {
   const rows = await db

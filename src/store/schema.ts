@@ -446,7 +446,10 @@ interface PostTable {
   /** Of a dispatch: the hash of the bundle that it carries, and the revision of its patch set. */
   bundle_hash: string | null;
   patch_revision: number | null;
-  /** Of what the team writes in a case: 1 where the reporter reads it, 0 where the team alone does; null for anything else. */
+  /**
+   * Of what the team writes in a case: 1 where the reporter reads it, 0 where the team alone does; 1 also of Curfew's own words that wait
+   * for his certificate. Null for anything else.
+   */
   to_reporter: number | null;
   /** The whole mail as accepted (RFC 5322, CRLF), as an OpenPGP message for the key of list_id, binary. */
   content: Uint8Array;

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { sendNotice } from '../../src/cases/notices.ts';
 import { DAY, SECOND } from '../../src/clock.ts';
+import { withdraw } from '../../src/embargo/aside.ts';
 import { threadAddress } from '../../src/mail/address.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
@@ -8,7 +10,7 @@ import * as certificates from '../../src/store/certificates.ts';
 import { headerOf, outbox, type Sent } from '../delivery/outbox.ts';
 import { clearMail, encryptedMail, type Letter, signedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, LISTS } from '../support/house.ts';
+import { as, type House, housing, LISTS } from '../support/house.ts';
 import { changed, generate, makeParty, openCopy, type Party } from '../support/party.ts';
 import { arrive, CANARY, everything, letterOf, listCertificate, postOf } from './arrive.ts';
 
@@ -66,6 +68,45 @@ eachEngine((engine) => {
       expect((await receipts()).length).toBe(2);
       const after = await house.db.selectFrom('certificates').select('id').where('contact_id', 'is not', null).execute();
       expect(after).toEqual(before);
+    });
+
+    test('gets what was written to him meanwhile, and no promise of an answer in a case that is over', async () => {
+      const lena = as(house, house.team[0]);
+      const { caseId } = await arrive(house, clearMail(letterOf(house, rita)));
+      const first = await delivered();
+      const id = caseId ?? '';
+      const saying = (text: string) => ({ text, list: null });
+      await sendNotice(lena, id, 'needs-info', saying('Which version?'));
+      await sendNotice(lena, id, 'not-a-vulnerability', saying('It is meant to.'));
+      await delivered();
+      await answerTo(first, rita);
+      const team = house.team.map(({ address }) => address);
+      const sent = (await outbox(house).drain()).filter(({ to }) => !team.includes(to));
+      const texts = await Promise.all(
+        sent.map(async ({ raw }) => {
+          const { entity } = await openCopy(raw, rita, listCertificate(house, LISTS.security), house.clock.now());
+          return entity.toString();
+        }),
+      );
+      expect(texts).toHaveLength(2);
+      for (const words of ['Which version?', 'It is meant to.']) expect(texts.join('')).toContain(words);
+    });
+
+    test('is told that his case was withdrawn meanwhile', async () => {
+      const { caseId } = await arrive(house, clearMail(letterOf(house, rita)));
+      const first = await delivered();
+      await withdraw(as(house, house.team[0]), caseId ?? '', 'It cannot be reached.');
+      await delivered();
+      await answerTo(first, rita);
+      const kinds = (
+        await house.db
+          .selectFrom('deliveries')
+          .innerJoin('posts', 'posts.id', 'post_id')
+          .select('kind')
+          .where('audience', '=', 'reporter')
+          .execute()
+      ).map(({ kind }) => kind);
+      expect(kinds).toContain('withdrawn');
     });
 
     test('gets nothing where he is not the one who reported', async () => {
