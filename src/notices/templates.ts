@@ -206,7 +206,7 @@ export function dispatch(facts: {
     '',
     'Please say that you have it.',
     ...howToAcknowledge(facts.list, facts.caseId),
-    'What you answer to this mail goes to the other members and the team, and is no acknowledgement.',
+    'What you answer to this mail goes to the other members and the team, unless it begins with one of these lines.',
   ]);
 }
 

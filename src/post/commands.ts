@@ -163,6 +163,28 @@ export function parseRequest(text: string): ParsedRequest {
   return parsed;
 }
 
+/** What a mail to other people begins with. */
+export interface Acknowledging {
+  command: Extract<Command, { name: 'acknowledge' }>;
+  /** There is more in it. */
+  more: boolean;
+}
+
+/**
+ * The acknowledgement that a text begins with, below at most a salutation: a line that ends in a comma or an exclamation mark. Null where
+ * it begins otherwise.
+ */
+export function acknowledgementIn(text: string): Acknowledging | null {
+  const lines = text.split('\n', MOST_LINES);
+  const end = lines.findIndex(isEnd);
+  const own = lines.slice(0, end < 0 ? undefined : end).flatMap((written) => lineOf(written) ?? TOO_LONG);
+  const [first = '', second = '', ...rest] = own.filter((line) => line !== '');
+  const greets = /[,!]$/.test(first);
+  const command = commandOf(greets ? second : first);
+  if (command?.name !== 'acknowledge') return null;
+  return { command, more: rest.length > 0 || (!greets && second !== '') };
+}
+
 /** Of commands that end in a person's words, which his program may break into lines. */
 const ENDS_IN_WORDS: ReadonlySet<Command['name']> = new Set<Command['name']>(['vouch', 'reject']);
 /** Characters: no program breaks lines that are shorter. */

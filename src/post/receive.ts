@@ -9,6 +9,7 @@ import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { List, PostKind } from '../store/schema.ts';
+import { acknowledgementBy } from './acknowledging.ts';
 import { admit, type Hits } from './admit.ts';
 import type { Facts, Verdict } from './checks.ts';
 import { type Destination, followReferences, isShut } from './destination.ts';
@@ -41,11 +42,11 @@ import { reachOf } from './to-reporter.ts';
 export async function receive(seams: Seams, identity: Identity, addressed: Destination, mail: Received): Promise<Accepted> {
   if (isShut(addressed)) return refusePublic(seams, addressed, mail);
   const outside = parseMessage(mail.raw);
-  const to = await followReferences(seams.db, addressed, outside);
-  const key = seams.keyring.find(to.list.fingerprint);
-  if (!key) throw new Error(`the key of ${to.list.address} is not loaded`);
+  const written = await followReferences(seams.db, addressed, outside);
+  const key = seams.keyring.find(written.list.fingerprint);
+  if (!key) throw new Error(`the key of ${written.list.address} is not loaded`);
   const origin = automatic(outside, mail.sender);
-  if (!isForPeople(to) && origin !== 'bounce' && fieldsNamed(outside, 'from').length === 0)
+  if (!isForPeople(written) && origin !== 'bounce' && fieldsNamed(outside, 'from').length === 0)
     throw new Refusal('malformed-mail', 'There is no From');
   const everyList = await lists.all(seams.db);
   const loop = isLoop(
@@ -54,13 +55,15 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   );
   // What a program answers is nobody's word, whatever signed text stands in it.
   const sealed = loop || origin === 'bounce' || origin === 'auto-reply';
-  const look = sealed ? unopened(mail.raw) : await lookAt(seams, to, mail);
-  await noteCopied(seams, { to, everyList, outside, look, mail });
+  const look = sealed ? unopened(mail.raw) : await lookAt(seams, written, mail);
+  await noteCopied(seams, { to: written, everyList, outside, look, mail });
+  const isOutside = await writesFromOutside(seams.db, written, look);
+  const acknowledging = origin === null && !isOutside ? acknowledgementBy(seams, everyList, written, look) : null;
+  const to: Destination = acknowledging ? { ...written, purpose: 'request', case: null } : written;
   const kind = kindOf(to, origin);
   const place = placeOf(to, kind, look.opened?.signer?.addressedTo);
   const earlier = await posts.like(seams.db, place, look.marks);
   const newcomer = await newcomerOf(seams, to, look);
-  const isOutside = await writesFromOutside(seams.db, to, look);
   const seen = { to, everyList, mail, loop, origin, look, isOutside };
   const verdict = admit(factsOf(seams, { ...seen, introduces: newcomer !== null, repeated: earlier !== undefined }));
   // The log says whose it was, where that is proved.
@@ -74,7 +77,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   if (kind === 'bounce') return takeBounce(acting, to, post, outside, origin);
   if (to.purpose === 'sendkey' && kind === 'request') return answerKey(acting, to, post, { ...mail, origin });
   if (newcomer) return runNewcomer(acting, identity, to, post, look, newcomer);
-  if (kind === 'request') return runRequest(acting, identity, to, post, look);
+  if (kind === 'request') return runRequest(acting, identity, to, post, look, acknowledging);
   const held = await prepareHeldAnswer(seams, to.list, post, look);
   const file = (commit: (trx: Db) => Promise<Accepted>) =>
     once(acting, place, post, async (trx) => {

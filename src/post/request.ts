@@ -18,7 +18,7 @@ import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { List } from '../store/schema.ts';
 import { type Act, type Archived, type Asked, acts, LARGEST_ANSWER, type Outcome, shareOf } from './acts.ts';
-import { type Command, isOfTeam, MOST_COMMANDS, type ParsedRequest, parseRequest } from './commands.ts';
+import { type Acknowledging, type Command, isOfTeam, MOST_COMMANDS, type ParsedRequest, parseRequest } from './commands.ts';
 import type { Destination } from './destination.ts';
 import { type FiledPost, once, placeOf } from './file.ts';
 import type { Look } from './look.ts';
@@ -31,6 +31,7 @@ const LONGEST_WAY = DAY;
 /**
  * Runs what somebody of the roster asks for, all of it or, where a line is not understood, nothing; then answers him, sealed.
  * Every act can be done twice without harm: a request whose sender lost the reply, and who sends again, may come here again.
+ * `acknowledging`: what he wrote to the list or a thread of it instead; that alone is run.
  */
 export async function runRequest(
   seams: Seams,
@@ -38,10 +39,13 @@ export async function runRequest(
   to: Destination,
   post: FiledPost,
   look: Look,
+  acknowledging: Acknowledging | null,
 ): Promise<Accepted> {
   const { roster, opened } = look;
   if (!roster || !opened) throw new Error('a request without a signer was admitted');
-  const parsed = parseRequest(wordsOf(opened));
+  const parsed = acknowledging
+    ? { commands: [acknowledging.command], list: to.list.address, problems: [] }
+    : parseRequest(wordsOf(opened));
   const problems = problemsOf(to, post, opened, parsed);
   const place = placeOf(to, post.kind);
   const mail = filing(place, post);
@@ -50,7 +54,8 @@ export async function runRequest(
     problems.length > 0
       ? { results: problems, files: [], of: null }
       : await runAll(seams, { project, to, roster, team, look, mail }, parsed.commands);
-  const words = requestAnswer({ list: to.list.address, results: done.results });
+  const results = [...(acknowledging ? takenAs(acknowledging) : []), ...done.results];
+  const words = requestAnswer({ list: to.list.address, results });
   const { of } = done;
   const answer = await writeNotice(
     seams,
@@ -64,6 +69,16 @@ export async function runRequest(
     await send(trx, seams, { list: to.list, post: answer }, answersTo(to.list, roster));
     return { id: post.id, caseId: null, held: null };
   });
+}
+
+/** What whoever acknowledges in a thread has to know before he reads what came of it. */
+function takenAs({ more }: Acknowledging): string[] {
+  const passedOver = 'What else stands in it was passed over: write it to the others in a mail of its own.';
+  return [
+    'Your mail begins with an acknowledgement. It was taken as one, and went to nobody.',
+    ...(more ? [passedOver] : []),
+    '',
+  ];
 }
 
 /**

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Command, grammar, parseRequest } from '../../src/post/commands.ts';
+import { acknowledgementIn, type Command, grammar, parseRequest } from '../../src/post/commands.ts';
 
 const POST = '01m34xgw00dtmsdx2p84zdyymk';
 const FINGERPRINT = '25F8D60764DF5AF30BDCBCF87CA8153527C59562';
@@ -33,6 +33,23 @@ describe('a request is read', () => {
     [`hold ${POST}`, { name: 'hold', postId: POST }],
   ])('%j', (line, command) => {
     expect(parseRequest(line)).toEqual({ commands: [command], list: null, problems: [] });
+  });
+
+  const ACK = 'acknowledge ORBIT-2026-0001 not affected';
+  test.each<[string, string, boolean | null]>([
+    ['alone', `${ACK}\n`, false],
+    ['above what he answers, and a signature', `\n${ACK}\r\n\r\n> Please say that you have it.\n-- \nAlpha\n`, false],
+    ['below a salutation', `Hello all,\n\n${ACK}\n`, false],
+    ['above other words', `${ACK}\nBut it does not build on 1.2.\n`, true],
+    ['below a salutation and above other words', `Hi!\n${ACK}\nBye\n`, true],
+    ['below other words', `We looked into it.\n${ACK}\n`, null],
+    ['below two salutations', `Hi,\nall,\n${ACK}\n`, null],
+    ['quoted', `> ${ACK}\nWhy that?\n`, null],
+    ['in a sentence', `${ACK}, we think\n`, null],
+    ['in a signature', `-- \n${ACK}\n`, null],
+  ])('an acknowledgement in a mail to others, %s', (_, text, more) => {
+    const command = { name: 'acknowledge', caseId: 'ORBIT-2026-0001', status: 'not_affected' };
+    expect(acknowledgementIn(text)).toEqual(more === null ? null : { command, more });
   });
 
   test('a line each, past empty and quoted ones, up to the signature block', () => {

@@ -7,6 +7,7 @@ import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { addPatch } from '../../src/embargo/schedule.ts';
 import { createLog } from '../../src/log.ts';
+import { threadAddress } from '../../src/mail/address.ts';
 import { fieldText, leaves, parseEntity, parseMessage } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import type { OpenedMail } from '../../src/pgp/open.ts';
@@ -282,6 +283,39 @@ eachEngine((engine) => {
       expect((await answer(alpha)).text).toContain('noted');
       const noted = await house.db.selectFrom('acknowledgements').select(['post_id', 'contact_id']).execute();
       expect(noted).toEqual([{ post_id: postId, contact_id: alpha.contactId }]);
+    });
+
+    test('what a member answers to the list is an acknowledgement where it begins with one, and goes to nobody', async () => {
+      await dispatch(house, id, LISTS.distributors);
+      await outbox(house).drain();
+      const thread = threadAddress(LISTS.distributors, id, (await cases.byId(house.db, id))?.thread_token ?? '');
+      const [, beta] = house.members;
+      const write = async (from: Person, to: string, text: string) => {
+        house.clock.moveTo(house.clock.now() + MINUTE);
+        await arrive(house, await request(from, text, { to }), { to, sender: from.address });
+        return outbox(house).drain();
+      };
+      const saidBy = async ({ address }: Person) =>
+        (await acknowledgements.ofCase(house.db, id)).find((one) => one.address === address)?.status;
+      for (const [to, from, words, status] of [
+        [thread, alpha, 'affected', 'affected'],
+        [LISTS.distributors, beta, 'not affected', 'not_affected'],
+      ] as const) {
+        const sent = await write(from, to, `acknowledge ${id} ${words}\n\nKind regards\n`);
+        expect(sent.map((mail) => mail.to)).toEqual([from.address]);
+        const { entity } = await openCopy(
+          sent[0]?.raw ?? Buffer.of(),
+          from,
+          listCertificate(house, LISTS.distributors),
+          house.clock.now(),
+        );
+        expect(viewOf(parseEntity(entity)).text).toMatch(/went to nobody\.\r?\nWhat else stands in it was passed over/);
+        expect(await saidBy(from)).toBe(status);
+      }
+      const all = [alpha, beta, ...house.team].map(({ address }) => address).sort();
+      const toAll = async (from: Person, text: string) => (await write(from, thread, text)).map(({ to }) => to).sort();
+      expect(await toAll(alpha, `We do not acknowledge ${id} affected\n`)).toEqual(all);
+      expect(await toAll(lena, `acknowledge ${id} affected\n`)).toEqual(all);
     });
 
     test('acknowledge counts for what had reached him when he signed it, and not for what came since', async () => {
