@@ -2,6 +2,7 @@ import { Check } from 'typebox/value';
 import { record } from '../audit/record.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { bundled, change } from '../embargo/change.ts';
+import { proposedCase } from '../embargo/proposal.ts';
 import { writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -33,12 +34,12 @@ export interface Described {
 
 /**
  * Changes what is known of a case: of the fields, those that are given. The whole is kept sealed, and every version of it. With the
- * first CVSS vector or rating the case is in fix. What was approved of the bundle counts no more: what is published is made of this. Throws Refusal: `invalid` for what is no vector, and what a step refuses.
+ * first CVSS vector or rating the case is in fix. What was approved of the bundle counts no more, as what is published is made of this; of an armed case it is proposed. Throws Refusal: `invalid` for what is no vector, and what a step refuses.
  */
 export async function describe(seams: Seams, caseId: string, fields: Partial<Details>, expected?: number): Promise<Described> {
   const { db, clock } = seams;
   const seen = await caseFor(db, seams, caseId, 'describe', expected);
-  const details = { ...(await detailsOf(seams, seen)), ...fields };
+  const details = { ...(await detailsOf(seams, proposedCase(seen))), ...fields };
   if (!Check(Details, details)) throw new Refusal('invalid', 'The details are not what they have to be');
   checkDetails(details);
   const list = await keeperOf(db, seen);

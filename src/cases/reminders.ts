@@ -1,5 +1,6 @@
 import { DAY, HOUR, type Instant, MINUTE } from '../clock.ts';
 import type { Deadlines } from '../embargo/policy.ts';
+import { proposedCase } from '../embargo/proposal.ts';
 import type { Case } from '../store/schema.ts';
 import { isPrenoticed } from './state.ts';
 
@@ -19,6 +20,7 @@ export type Matter =
   | 'second-notice'
   | 'approve'
   | 'disarmed'
+  | 'proposed'
   | 'move'
   | 'leak'
   | 'retrospective';
@@ -98,6 +100,7 @@ const TABLE: Readonly<Record<Before, When>> = {
       from: about.disarmed_at ?? 0,
       by: about.disarmed_at ?? 0,
     }),
+  proposed: ({ proposed_at }) => (proposed_at === null ? null : { from: proposed_at, by: proposed_at }),
   // Members go by the instant that they were told, whatever one person has written down since.
   move: (about) =>
     unless(
@@ -114,8 +117,8 @@ const TABLE: Readonly<Record<Before, When>> = {
     ),
 };
 
-/** Of these everybody who handles the case hears at once: what was agreed on does not stand any more. */
-export const FOR_ALL: ReadonlySet<Matter> = new Set<Matter>(['disarmed', 'move']);
+/** Of these everybody who handles the case hears at once: what was agreed on does not stand any more, or is not to. */
+export const FOR_ALL: ReadonlySet<Matter> = new Set<Matter>(['disarmed', 'proposed', 'move']);
 
 /** All that is owed of a case, before its deadline and after it, with the level that is reached. `due`: as its policies have it. */
 export function owed(about: Case, due: Deadlines, now: Instant): Reminder[] {
@@ -140,15 +143,18 @@ function reminder(what: Matter, time: Time | null, now: Instant): Reminder[] {
 }
 
 /**
- * Since when a case ought to be public, by the instant that is set or by the longest embargo of its policies; null where it need not. What
+ * Since when a case ought to be public, by the instant that is set, or was agreed on last, or by the longest embargo of its policies; null where it need not. What
  * nobody has said to be a vulnerability is overdue as well, until somebody says that it is none.
  */
 export function overdueSince(about: Case, { release }: Deadlines, now: Instant): Instant | null {
-  const { state, closed_at, aside, release_at } = about;
+  const { state, closed_at, aside, agreed_release_at } = about;
   if (state === 'released' || closed_at !== null || aside === 'rejected') return null;
   // A withdrawn one owes no more than its note.
   const utmost = aside === 'withdrawn' ? undefined : release?.at;
-  const since = Math.min(release_at ?? Number.POSITIVE_INFINITY, utmost ?? Number.POSITIVE_INFINITY);
+  // Whoever writes down a later instant alone puts nothing off; and of what is out, an earlier one is not only proposed.
+  const { release_at } = aside === 'leaked' ? proposedCase(about) : about;
+  const all = [release_at, agreed_release_at, utmost].filter((at) => typeof at === 'number');
+  const since = Math.min(...all);
   return since <= now ? since : null;
 }
 

@@ -54,15 +54,20 @@ export function register(program: Command): void {
     .action(text);
   add('bundle', 'show what is to be approved, with its hash')
     .argument(...id)
+    .option('--proposed', 'what is proposed in place of the armed release, instead of that')
     .action(bundle);
   add('approve', 'approve what was read: the patches (one person), the schedule and the bundle (two different people)')
     .argument(...id)
-    .requiredOption('--hash <hash>', 'of patches or schedule, as `case show` has it, or of the bundle, as `case bundle` shows it')
+    .requiredOption(
+      '--hash <hash>',
+      'of patches, schedule or proposal, as `case show` has it, or of the bundle, as `case bundle` shows it',
+    )
     .action(approve);
   add('retract', 'take back what was approved of the bundle: it is not released until two people approve it again')
     .argument(...id)
-    .action(async (about: string, options: RemoteOptions) =>
-      tell(options, await connect(options).ask(`POST ${at(about, '/retract')}`, CaseView)),
+    .option('--proposed', 'take back what is proposed in place of the armed release, which stands')
+    .action(async (about: string, options: RemoteOptions & Proposed) =>
+      tell(options, await connect(options).ask(`POST ${at(about, `/retract${queryOf(options)}`)}`, CaseView)),
     );
   add('need-to-know', 'say who alone may know of a case, besides the response team: the whole of it')
     .argument(...id)
@@ -148,8 +153,13 @@ async function patch(id: string, files: string[], options: RemoteOptions & { rep
   );
 }
 
-async function bundle(id: string, options: RemoteOptions): Promise<void> {
-  const shown = await connect(options).ask(`GET ${at(id, '/bundle')}`, BundleView);
+interface Proposed {
+  proposed?: true;
+}
+const queryOf = ({ proposed }: Proposed) => (proposed ? '?proposed=true' : '');
+
+async function bundle(id: string, options: RemoteOptions & Proposed): Promise<void> {
+  const shown = await connect(options).ask(`GET ${at(id, `/bundle${queryOf(options)}`)}`, BundleView);
   print(
     options,
     shown,
@@ -238,6 +248,7 @@ function linesOf(about: Static<typeof CaseView>): string[] {
     `Patches:   ${about.patchSet.hash ?? '-'}${approvedBy(about, 'patches')}`,
     `Schedule:  ${about.schedule.hash ?? '-'}${approvedBy(about, 'schedule')}`,
     `Bundle:    ${about.bundleHash ?? '-'}${approvedBy(about, 'bundle')}`,
+    ...proposedOf(about),
     ...forthcomingOf(about),
     `Policies:  ${about.policies.join(', ') || '-'}`,
     ...about.due.map(
@@ -246,6 +257,16 @@ function linesOf(about: Static<typeof CaseView>): string[] {
     `Sent out:  ${about.dispatchedAt ?? '-'}`,
     `Known to:  ${knownTo(about)}`,
     `Released:  ${about.releasedAt ?? '-'}`,
+  ];
+}
+
+function proposedOf(about: Static<typeof CaseView>): string[] {
+  const { id, proposal, releaseAt } = about;
+  if (proposal === null) return [];
+  return [
+    `Proposed:  ${proposal.hash ?? '-'}${approvedBy(about, 'proposal')}`,
+    `           another ${proposal.changes.join(', ')}${proposal.releaseAt === null ? '' : `, released ${proposal.releaseAt}`}: curfew case bundle ${id} --proposed`,
+    `           What is armed stands, and is released ${releaseAt ?? '-'}, until two people approve this`,
   ];
 }
 
@@ -270,7 +291,7 @@ function ledBy({ people: { lead, deputy, handoverTo, team } }: Static<typeof Cas
 }
 
 /** Empty where nobody has. */
-function approvedBy({ approvals }: Static<typeof CaseView>, what: 'patches' | 'schedule' | 'bundle'): string {
+function approvedBy({ approvals }: Static<typeof CaseView>, what: 'patches' | 'schedule' | 'bundle' | 'proposal'): string {
   const people = approvals.filter((approval) => approval.what === what);
   return people.length === 0
     ? ''

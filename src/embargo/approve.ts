@@ -17,6 +17,7 @@ import { mustTellNothing, sendForthcoming } from './forthcoming.ts';
 import { approvers, PEOPLE } from './gate.ts';
 import { prepareMoved, tellMoved } from './moved.ts';
 import type { Code } from './policy.ts';
+import { NO_PROPOSAL, proposalOf, proposedCase } from './proposal.ts';
 import { mustBeValid, publishingOf } from './published.ts';
 import { standing } from './retract.ts';
 import { mustBeAllowed } from './schedule.ts';
@@ -33,19 +34,19 @@ export interface Approver {
 }
 
 /** What of a case can be approved, each by the hash of what stands there: nobody approves what he has not seen. */
-export type Approvable = 'patches' | 'schedule' | 'bundle' | 'forthcoming';
+export type Approvable = 'patches' | 'schedule' | 'bundle' | 'proposal' | 'forthcoming';
 
 /**
- * Approves the patch set (one person does), the schedule, the bundle or the word to the public that a fix will come, whichever has that
+ * Approves the patch set (one person does), the schedule, the bundle, what is proposed in place of an armed one, or the word to the public that a fix will come, whichever has that
  * hash. Who set the schedule, or drafted that word, stands behind it: another person schedules the case, or has the word go out. The second
- * different person over the bundle arms it, and with that approves what is in it.
+ * different person over the bundle arms it, and with that approves what is in it; what was armed before stood until then.
  * Throws `needs-person`, `approval-voided`, `approved-already`, `policy-violated`, `not-distributed`, `incomplete` for a bundle of which a document would not be valid, and
  * what a step refuses.
  */
 export async function approve(seams: Seams, caseId: string, hash: string, actor: Approver): Promise<Case> {
   const { db, clock } = seams;
   await mustBePublishable(seams, caseId, hash);
-  const news = await prepareMoved(seams, await caseFor(db, seams, caseId, 'approve'));
+  const news = await prepareMoved(seams, standingAs(await caseFor(db, seams, caseId, 'approve'), hash));
   return db.transaction().execute(async (trx) => {
     await actor.file?.(trx);
     // Two people at once must see each other's approval, or neither of them would be the second.
@@ -55,7 +56,8 @@ export async function approve(seams: Seams, caseId: string, hash: string, actor:
     if (personId === null || !(await team(trx)).some(({ id }) => id === personId)) throw new Refusal('needs-person');
     const present = await presentPatchSet(trx, caseId);
     const what = whatIs(seen, present, hash);
-    const waived = await mustStand(trx, seams, seen, what, present);
+    const next = standingAs(seen, hash);
+    const waived = await mustStand(trx, seams, next, what, present);
     if (authorOf(what, seen) === personId)
       throw new Refusal('approved-already', 'Who sets or drafts it does not approve it too: another one must');
     const now = clock.now();
@@ -66,7 +68,7 @@ export async function approve(seams: Seams, caseId: string, hash: string, actor:
     const detail = {
       what,
       hash,
-      ...(what === 'bundle' ? { bundle: hash } : {}),
+      ...(isRelease(what) ? { bundle: hash } : {}),
       people,
       ...(waived.length === 0 ? {} : { waived }),
     };
@@ -76,8 +78,8 @@ export async function approve(seams: Seams, caseId: string, hash: string, actor:
       await record(trx, seams, deed);
       return seen;
     }
-    const counts = 'scheduled_at' in to && seen.scheduled_at === null;
-    const told = counts ? await tellMoved(trx, seen, news, now) : null;
+    const counts = 'scheduled_at' in to && next.scheduled_at === null;
+    const told = counts ? await tellMoved(trx, next, news, now) : null;
     const changed = await moved(trx, seams, seen, { ...to, ...told?.to });
     const arms = 'state' in to ? [deedOf(changed, 'arm', { bundle: hash })] : [];
     if ('forthcoming_at' in to) arms.push(deedOf(changed, 'forthcoming', { post: seen.forthcoming_post_id, hash }));
@@ -91,10 +93,21 @@ export async function approve(seams: Seams, caseId: string, hash: string, actor:
 async function mustBePublishable(seams: Seams, caseId: string, hash: string): Promise<void> {
   const seen = await caseFor(seams.db, seams, caseId, 'approve');
   if (hash === seen.forthcoming_hash && seen.forthcoming_at === null) await mustTellNothing(seams, seen);
-  if (hash !== seen.bundle_hash) return;
-  const contents = await openContents(seams, seen);
+  if (hash !== seen.bundle_hash && hash !== seen.proposed_hash) return;
+  const next = standingAs(seen, hash);
+  const contents = await openContents(seams, next);
   if (contents.hash !== hash) throw new Refusal('approval-voided');
-  mustBeValid(publishingOf(caseId, seen.release_at ?? seams.clock.now(), contents));
+  mustBeValid(publishingOf(caseId, next.release_at ?? seams.clock.now(), contents));
+}
+
+/** The case as whoever approves that hash sees it. */
+function standingAs(seen: Case, hash: string): Case {
+  return hash === seen.proposed_hash ? proposedCase(seen) : seen;
+}
+
+/** What is released when two people have approved it. */
+function isRelease(what: Approvable): boolean {
+  return what === 'bundle' || what === 'proposal';
 }
 
 /**
@@ -108,15 +121,15 @@ async function mustStand(
   what: Approvable,
   present: string | null,
 ): Promise<Code[]> {
-  if (seen.aside === 'withdrawn' || (what !== 'schedule' && what !== 'bundle')) return [];
-  if (what === 'bundle' && seen.distributed_set !== null && present !== seen.distributed_set)
+  if (seen.aside === 'withdrawn' || (what !== 'schedule' && !isRelease(what))) return [];
+  if (isRelease(what) && seen.distributed_set !== null && present !== seen.distributed_set)
     throw new Refusal(
       'not-distributed',
       'Distributors have other patches: approve these alone, dispatch them, and then approve the bundle',
     );
   const now = clock.now();
   // Who approves the bundle approves its patches: with that the fix is ready.
-  const fix_ready_at = seen.fix_ready_at ?? (what === 'bundle' && present !== null ? now : null);
+  const fix_ready_at = seen.fix_ready_at ?? (isRelease(what) && present !== null ? now : null);
   const nobody = seen.noticed_at === null && !(await hasDistributors(trx, seen.id));
   return mustBeAllowed(judgeStanding(project, { ...seen, fix_ready_at }, now, { nobody }));
 }
@@ -130,6 +143,7 @@ async function hasDistributors(trx: Db, caseId: string): Promise<boolean> {
 
 function whatIs(seen: Case, present: string | null, hash: string): Approvable {
   if (hash === seen.bundle_hash) return 'bundle';
+  if (hash === seen.proposed_hash) return 'proposal';
   if (hash === seen.schedule_hash) return 'schedule';
   if (hash === present) return 'patches';
   if (hash === seen.forthcoming_hash) return 'forthcoming';
@@ -174,7 +188,14 @@ async function then(trx: Db, seams: Pick<Seams, 'clock'>, seen: Case, { what, pe
     await sendForthcoming(trx, seams, seen);
     return { forthcoming_at: now };
   }
-  if (what === 'schedule') return seen.scheduled_at === null ? { scheduled_at: now } : null;
-  if (seen.state !== 'scheduled') return null;
-  return { ...(await patches()), state: 'armed' as const, scheduled_at: seen.scheduled_at ?? now };
+  if (what === 'schedule') return seen.scheduled_at === null ? { scheduled_at: now, agreed_release_at: seen.release_at } : null;
+  if (what === 'bundle' && seen.state !== 'scheduled') return null;
+  const { scheduled_at, release_at } = what === 'proposal' ? proposedCase(seen) : seen;
+  return {
+    ...(what === 'proposal' ? { ...proposalOf(seen), ...NO_PROPOSAL, bundle_hash: seen.proposed_hash } : {}),
+    ...(await patches()),
+    state: 'armed' as const,
+    scheduled_at: scheduled_at ?? now,
+    agreed_release_at: release_at,
+  };
 }

@@ -19,6 +19,7 @@ import { scheduleHash } from './bundle.ts';
 import { bundled, change } from './change.ts';
 import { channelsOf, draftEntity } from './contents.ts';
 import { type Outgoing, toMembers, toReporter } from './outgoing.ts';
+import { proposedCase } from './proposal.ts';
 import { channelsFor } from './schedule.ts';
 
 /*
@@ -55,16 +56,18 @@ async function setAside(seams: Seams, caseId: string, telling: Telling): Promise
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     for (const post of [kept, ...files]) await posts.insert(trx, post);
-    const changed = await change(trx, clock.now(), seen, { ...to, evidence_post_id: kept.id });
+    const waits = what !== 'withdraw';
+    const changed = await change(trx, clock.now(), seen, { ...to, evidence_post_id: kept.id }, { waits });
     const people = await everybodyFor(trx, seams, seen);
     await send(trx, seams, forTeam, eachContact(people));
     for (const { copies } of outgoing) await deliveries.insertMany(trx, await copies(trx));
+    const { release_at: releaseAt } = proposedCase(changed);
     const detail = {
       evidence: kept.id,
       digest: kept.digest,
       team: people.map(({ id }) => id),
       told: outgoing.map(({ post }) => post.id),
-      ...(changed.release_at === seen.release_at ? {} : { releaseAt: instantOrNull(changed.release_at) }),
+      ...(releaseAt === seen.release_at ? {} : { releaseAt: instantOrNull(releaseAt) }),
     };
     await record(trx, seams, bundled(`case.${what}`, changed, detail));
     return changed;
@@ -145,6 +148,7 @@ export async function withdraw(seams: Seams, caseId: string, reason: string, exp
       aside_at: now,
       schedule_hash: null,
       draft_post_id: note?.id ?? null,
+      agreed_release_at: null,
       ...(owed ? {} : { release_at: null }),
     }),
     members: async (about) => {
@@ -163,8 +167,9 @@ function isNoteOwed({ noticed_at, forthcoming_at }: Pick<Case, 'noticed_at' | 'f
 /** A schedule for now, of whoever decides that; two people approve what is released. */
 async function atOnce(seams: Seams, seen: Case, now: Instant): Promise<Partial<Case>> {
   const { db, clock, project } = seams;
-  const channels = seen.channels === null ? await channelsFor(db) : channelsOf(seen);
-  const policies = seen.policies?.split(' ') ?? project.usual;
+  const next = proposedCase(seen);
+  const channels = next.channels === null ? await channelsFor(db) : channelsOf(next);
+  const policies = next.policies?.split(' ') ?? project.usual;
   const plan = newId(clock);
   return {
     release_at: now,

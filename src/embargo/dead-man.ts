@@ -20,6 +20,7 @@ import * as reminders from '../store/reminders.ts';
 import type { Case } from '../store/schema.ts';
 import { isTrusted } from './clock-watch.ts';
 import { channelsOf } from './contents.ts';
+import { proposalOf } from './proposal.ts';
 import { publicCopies } from './public-copies.ts';
 
 /*
@@ -110,7 +111,7 @@ export async function endLongest(seams: Seams, log: Log): Promise<boolean> {
       if (overdueSince(about, dueIn(project, about), now) === null) continue;
       // Of one whose instant has come the release itself tells.
       if (about.release_at === null || about.release_at > now)
-        queued = (await pageOverdue(seams, about, whyLate(about))) || queued;
+        queued = (await pageOverdue(seams, about, whyLate(about, now))) || queued;
       if ((await minimalNotices.ofCase(db, about.id)) || !(await isTrusted(seams))) continue;
       const ended = endedAt(project, about, now);
       if (ended === null || !(await publishMinimal(seams, about, ended))) continue;
@@ -123,7 +124,10 @@ export async function endLongest(seams: Seams, log: Log): Promise<boolean> {
   return queued;
 }
 
-function whyLate({ accepted_at, release_at }: Case): string {
+function whyLate(about: Case, now: Instant): string {
+  const { accepted_at, release_at, agreed_release_at } = about;
+  if (agreed_release_at !== null && agreed_release_at <= now) return MOVED;
+  if ((proposalOf(about).release_at ?? now + 1) <= now) return PROPOSED;
   if (accepted_at === null) return UNDECIDED;
   return release_at === null ? UNSET : TOO_LATE;
 }
@@ -133,6 +137,12 @@ const UNDECIDED =
 
 const UNSET =
   'Its longest embargo has ended, and no release is set. Set the text and the present instant, and have two people approve them.';
+
+const MOVED =
+  'Two people agreed on that instant, and nobody has approved the later one that one person has set since: approve it, or set the present instant. `curfew case show` has both.';
+
+const PROPOSED =
+  'It is armed for a later instant. That it is released at once is proposed, and two people have to approve it: `curfew case bundle --proposed` shows it.';
 
 const TOO_LATE =
   'Its longest embargo has ended, and its instant is later: nobody may have it released then. Set the present instant, and have two people approve.';

@@ -18,6 +18,7 @@ import { isTrusted } from './clock-watch.ts';
 import { type Contents, channelsOf, openContents, patchEntity } from './contents.ts';
 import { gate } from './gate.ts';
 import { type Outgoing, toMembers, toReporter } from './outgoing.ts';
+import { NO_PROPOSAL } from './proposal.ts';
 import { publicCopies, publicReaders } from './public-copies.ts';
 import { advisoryOf, externalMail, publishingOf } from './published.ts';
 import { standing } from './retract.ts';
@@ -53,6 +54,7 @@ export async function release(seams: Seams, caseId: string): Promise<Case> {
     external_digest: outgoing.external?.post.digest ?? null,
     released_at: now,
     updated_at: now,
+    ...NO_PROPOSAL,
     revision: seen.revision + 1,
   };
   return db.transaction().execute(async (trx) => {

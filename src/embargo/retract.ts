@@ -1,6 +1,6 @@
 import { record } from '../audit/record.ts';
 import { refusedTo } from '../cases/state.ts';
-import { actorOf, caseFor } from '../cases/step.ts';
+import { actorOf, caseFor, take } from '../cases/step.ts';
 import { newId } from '../clock.ts';
 import { team } from '../delivery/copies.ts';
 import { Refusal } from '../refusal.ts';
@@ -10,6 +10,7 @@ import type { Db } from '../store/database.ts';
 import type { Case } from '../store/schema.ts';
 import { bundled, change } from './change.ts';
 import { type Approval, approvers, PEOPLE } from './gate.ts';
+import { NO_PROPOSAL } from './proposal.ts';
 
 /*
  * What was approved of a bundle counts no more, though nothing of it changed: whoever approved it, or leads the case, takes it back. The same
@@ -28,6 +29,14 @@ export async function retract(local: Local, caseId: string, expected?: number): 
     if (refused !== null && !approvals.some(({ person_id }) => person_id === actor.personId))
       throw new Refusal('forbidden', refused);
     return anew(trx, local, seen, 'case.retract');
+  });
+}
+
+/** What is proposed in place of an armed release is proposed no more. Throws Refusal: `conflict` where nothing is, and what a step refuses. */
+export async function dropProposal(local: Local, caseId: string, expected?: number): Promise<Case> {
+  return take(local, caseId, { step: 'describe', expected }, async (_, { proposed_hash: was }) => {
+    if (was === null) throw new Refusal('conflict', 'Nothing is proposed in place of what stands there');
+    return { to: NO_PROPOSAL, action: 'drop-proposal', detail: { was } };
   });
 }
 
@@ -66,7 +75,7 @@ async function ofBundle(db: Db, { id, bundle_hash }: Pick<Case, 'id' | 'bundle_h
 }
 
 async function anew(trx: Db, local: Local, seen: Case, action: string): Promise<Case> {
-  const changed = await change(trx, local.clock.now(), seen, { plan: newId(local.clock) });
+  const changed = await change(trx, local.clock.now(), seen, { plan: newId(local.clock) }, { waits: false });
   await record(trx, local, bundled(action, changed, { was: seen.bundle_hash }));
   return changed;
 }

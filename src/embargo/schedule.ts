@@ -18,6 +18,7 @@ import { bundled, change } from './change.ts';
 import { channelsOf, type Draft, draftEntity, openPatches, patchEntity } from './contents.ts';
 import { answerInIso, type Code } from './policy.ts';
 import { policyNamed } from './presets.ts';
+import { proposedCase } from './proposal.ts';
 
 /*
  * What the gate knows of a case, in this order (where it stands in the process is in cases/state.ts):
@@ -27,8 +28,9 @@ import { policyNamed } from './presets.ts';
  *   armed       two different people approved exactly what stands there
  *   released    it is public (terminal)
  *
- * Any change of instant, text, channels or patches makes another bundle: approvals of the old one count no more, and an
- * armed case is scheduled again. Only the moves in this folder change any of that.
+ * Any change of instant, text, channels or patches makes another bundle, of which approvals of the old one are none. Of an armed case it is
+ * proposed beside what two people approved (proposal.ts); other patches make it a scheduled one again. Only the moves in this folder change
+ * any of that.
  */
 
 export interface Schedule {
@@ -43,8 +45,8 @@ export interface Schedule {
 }
 
 /**
- * Sets the instant and the channels, and voids what was approved of them before; whoever sets them stands behind them, and somebody
- * else has to approve. Gives the case as it stands then. What has leaked, is public already, or has had its longest embargo may be
+ * Sets the instant and the channels, or proposes them where the case is armed, and voids what was approved of them before; whoever sets
+ * them stands behind them, and somebody else has to approve. Gives the case as it stands then. What has leaked, is public already, or has had its longest embargo may be
  * released now: an instant that has passed is taken for that. Throws Refusal: `past-instant`; `policy-violated` with everything that the
  * policies of the case do not allow; and what a step refuses.
  */
@@ -54,9 +56,10 @@ export async function schedule(seams: Seams, caseId: string, wish: Schedule, exp
   const atOnce = isOut(seen) || isEnded(project, seen, clock.now());
   const releaseAt = atOnce ? Math.max(wish.releaseAt, clock.now()) : wish.releaseAt;
   if (releaseAt <= clock.now() && !atOnce) throw new Refusal('past-instant');
-  const policies = policiesFor(project, seen, wish.policies);
+  const before = proposedCase(seen);
+  const policies = policiesFor(project, before, wish.policies);
   const waived = mustAllow(project, { ...seen, policies }, releaseAt, clock.now());
-  const channels = await channelsFor(db, wish.channels ?? (seen.channels === null ? undefined : channelsOf(seen)));
+  const channels = await channelsFor(db, wish.channels ?? (before.channels === null ? undefined : channelsOf(before)));
   const { subject, text } = wish;
   if ((subject === undefined) !== (text === undefined)) throw new Refusal('invalid', 'A text for the public needs its subject');
   const draft = subject !== undefined && text !== undefined ? await draftPost(seams, seen, { subject, text }) : null;
@@ -81,7 +84,7 @@ export async function schedule(seams: Seams, caseId: string, wish: Schedule, exp
       releaseAt: toIso(releaseAt),
       channels,
       policies: plan.policies,
-      schedule: scheduled.schedule_hash,
+      schedule: to.schedule_hash,
       ...(waived.length === 0 ? {} : { waived }),
     };
     await record(trx, seams, bundled('case.schedule', scheduled, detail));
@@ -89,7 +92,7 @@ export async function schedule(seams: Seams, caseId: string, wish: Schedule, exp
   });
 }
 
-/** Sets what the public will read, and voids what was approved before. Throws what a step refuses; `invalid` for nothing to read. */
+/** Sets, or proposes, what the public will read, and voids what was approved of that before. Throws what a step refuses; `invalid` for nothing to read. */
 export async function setText(seams: Seams, caseId: string, text: Draft, expected?: number): Promise<Case> {
   const { db, clock } = seams;
   const seen = await caseFor(db, seams, caseId, 'describe', expected);

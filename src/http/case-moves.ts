@@ -5,8 +5,9 @@ import { approve } from '../embargo/approve.ts';
 import { openContents } from '../embargo/contents.ts';
 import { dispatch } from '../embargo/dispatch.ts';
 import { limitCase } from '../embargo/need-to-know.ts';
+import { proposedCase } from '../embargo/proposal.ts';
 import { release } from '../embargo/release.ts';
-import { retract } from '../embargo/retract.ts';
+import { dropProposal, retract } from '../embargo/retract.ts';
 import { addPatch, schedule, setText, withdrawPatch } from '../embargo/schedule.ts';
 import { Refusal } from '../refusal.ts';
 import { Address, GroupName } from '../roster/entries.ts';
@@ -75,7 +76,8 @@ const Schedule = Type.Object(
 function putSchedule(app: App, { seams, changed }: Api): void {
   const schema = {
     tags,
-    summary: 'Set the instant and the channels of the release, and perhaps the text; voids what was approved before',
+    summary:
+      'Set the instant and the channels of the release, and perhaps the text; voids what was approved before. Of an armed case it is a proposal, and that stands until two people approve the other',
     params: ById,
     headers: IfMatch,
     body: Schedule,
@@ -92,7 +94,7 @@ function putSchedule(app: App, { seams, changed }: Api): void {
 function putText(app: App, { seams, changed }: Api): void {
   const schema = {
     tags,
-    summary: 'Set the text for the public; voids what was approved before',
+    summary: 'Set the text for the public; voids what was approved before. Of an armed case it is a proposal',
     params: ById,
     headers: IfMatch,
     body: Type.Object({ subject: Subject, text: Text }, strict),
@@ -159,16 +161,34 @@ function deletePatch(app: App, { seams, changed }: Api): void {
   });
 }
 
+const Proposed = Type.Object(
+  {
+    proposed: Type.Optional(
+      Type.Enum(['true', 'false'], { description: '"true": what is proposed in place of the armed release, instead of that' }),
+    ),
+  },
+  strict,
+);
+
 function showBundle(app: App, { seams }: Api): void {
-  const schema = { tags, summary: 'Read what is to be approved, in clear', params: ById, response: { 200: BundleView } };
+  const schema = {
+    tags,
+    summary: 'Read what is to be approved, in clear',
+    params: ById,
+    querystring: Proposed,
+    response: { 200: BundleView },
+  };
   app.get('/cases/:id/bundle', { schema }, async (request) => {
     const { role, personId } = callerOf(request);
     if (role !== 'admin' && personId === null) throw new Refusal('needs-person');
     const about = await caseKnownTo(seams.db, acting(seams, request.caller), request.params.id);
-    const contents = await openContents(seams, about);
+    const wanted = request.query.proposed === 'true';
+    if (wanted && about.proposal === null) throw new Refusal('conflict', 'Nothing is proposed in place of what stands there');
+    const shown = wanted ? proposedCase(about) : about;
+    const contents = await openContents(seams, shown);
     // A hash over anything but what is shown here must not be approved.
-    if (contents.hash !== about.bundle_hash) throw new Refusal('approval-voided');
-    return bundleView(about, contents, seams.project.site);
+    if (contents.hash !== (wanted ? about.proposed_hash : about.bundle_hash)) throw new Refusal('approval-voided');
+    return bundleView(shown, contents, seams.project.site);
   });
 }
 
@@ -254,13 +274,16 @@ function postDispatch(app: App, { seams, changed }: Api): void {
 function postRetract(app: App, { seams, changed }: Api): void {
   const schema = {
     tags,
-    summary: 'Take back what was approved of the bundle: whoever approved it, the lead, his deputy or an admin',
+    summary:
+      'Take back what was approved of the bundle: whoever approved it, the lead, his deputy or an admin; or what is proposed',
     params: ById,
     headers: IfMatch,
+    querystring: Proposed,
     response: { 200: CaseView },
   };
-  app.post('/cases/:id/retract', { schema }, async ({ params, headers, caller }, reply) => {
-    const about = await retract(acting(seams, caller), params.id, seenRevision(headers));
+  app.post('/cases/:id/retract', { schema }, async ({ params, headers, query, caller }, reply) => {
+    const takeBack = query.proposed === 'true' ? dropProposal : retract;
+    const about = await takeBack(acting(seams, caller), params.id, seenRevision(headers));
     changed.releases();
     return answer(reply, seams, about);
   });

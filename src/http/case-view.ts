@@ -6,6 +6,7 @@ import { peopleOf } from '../cases/people.ts';
 import { isPrenoticed, stageOf } from '../cases/state.ts';
 import { type Instant, toIso } from '../clock.ts';
 import { type Contents, channelsOf, presentPatchSet } from '../embargo/contents.ts';
+import { proposedCase, proposedParts } from '../embargo/proposal.ts';
 import { externalMail, publishingOf } from '../embargo/published.ts';
 import type { Seams } from '../seams.ts';
 import * as caseTeams from '../store/case-teams.ts';
@@ -45,14 +46,16 @@ export async function caseView(seams: Pick<Seams, 'db' | 'project' | 'clock'>, a
   const given = await cases.approvals(db, about.id);
   const addresses = await peopleOf(db, [lead_id, deputy_id, handover_id, ...staff, ...given.map(({ person_id }) => person_id)]);
   const addressOf = (id: string | null) => (id === null ? null : (addresses.get(id) ?? id));
-  const { schedule_hash: schedule, bundle_hash: bundle, forthcoming_hash: forthcoming } = about;
-  const approvable = { patches: present, schedule, bundle, forthcoming };
+  const { schedule_hash: schedule, bundle_hash: bundle, proposed_hash: proposal, forthcoming_hash: forthcoming } = about;
+  const approvable = { patches: present, schedule, bundle, proposal, forthcoming };
   const [lastSet] = await patchSets.ofCase(db, about.id);
   return {
     ...caseSummary(about, (await overdueAmong(seams, [about])).get(about.id) ?? null),
     needToKnow: await needToKnow.ofCase(db, about.id),
     approvals: given.flatMap(({ person_id, hash, approved_at }) => {
-      const what = (['patches', 'schedule', 'bundle', 'forthcoming'] as const).find((name) => approvable[name] === hash);
+      const what = (['patches', 'schedule', 'bundle', 'proposal', 'forthcoming'] as const).find(
+        (name) => approvable[name] === hash,
+      );
       return what ? [{ what, person: addressOf(person_id) ?? person_id, approvedAt: toIso(approved_at) }] : [];
     }),
     patches: await cases.patchFacts(db, about.id),
@@ -66,9 +69,17 @@ export async function caseView(seams: Pick<Seams, 'db' | 'project' | 'clock'>, a
     due: dueView(dueIn(project, about), about),
     patchSet: { hash: present, approved: present !== null && present === about.patch_set, revision: lastSet?.revision ?? 0 },
     schedule: { hash: about.schedule_hash, approvedAt: orNull(about.scheduled_at) },
+    proposal: proposalView(about),
     forthcoming: { hash: forthcoming, sentAt: orNull(about.forthcoming_at) },
     duplicateOf: about.duplicate_of,
   };
+}
+
+function proposalView(about: Case): Static<typeof CaseView>['proposal'] {
+  const { proposed_hash: hash, proposed_at } = about;
+  if (proposed_at === null) return null;
+  const releaseAt = orNull(proposedCase(about).release_at);
+  return { hash, since: toIso(proposed_at), releaseAt, changes: proposedParts(about) };
 }
 
 function dueView(due: CaseDeadlines, about: Case): Static<typeof CaseView>['due'] {

@@ -103,8 +103,8 @@ export const CaseView = Type.Object({
   ),
   approvals: Type.Array(
     Type.Object({
-      what: Type.Enum(['patches', 'schedule', 'bundle', 'forthcoming'], {
-        description: '"patches", "schedule", "bundle" or "forthcoming"',
+      what: Type.Enum(['patches', 'schedule', 'bundle', 'proposal', 'forthcoming'], {
+        description: '"patches", "schedule", "bundle", "proposal" or "forthcoming"',
       }),
       person: Type.String({ description: 'address' }),
       approvedAt: InstantUtc,
@@ -137,6 +137,17 @@ export const CaseView = Type.Object({
     hash: OrNull(Type.String({ description: 'of instant, channels and policies, to be approved by a second person' })),
     approvedAt: OrNull(InstantUtc),
   }),
+  proposal: OrNull(
+    Type.Object(
+      {
+        hash: OrNull(Type.String({ description: 'to be approved by two different people' })),
+        since: InstantUtc,
+        releaseAt: OrNull(InstantUtc),
+        changes: Type.Array(Type.String({ description: '"instant", "channels", "text" or "details"' })),
+      },
+      { description: 'what would take the place of the armed release, which stands until two people approve this' },
+    ),
+  ),
   forthcoming: Type.Object({
     hash: OrNull(
       Type.String({ description: 'of the word to the public that a fix will come, to be approved by a second person' }),

@@ -147,6 +147,8 @@ function approvedLines(about: Case, hash: string): string[] {
     return about.state === 'armed'
       ? [`approved: the release. ${about.id} is armed, and is released at ${toIso(about.release_at ?? 0)}`]
       : ['approved: the release. Another person has to approve the same hash'];
+  if (hash === about.proposed_hash)
+    return ['approved: what is proposed in place of the armed release. Another person has to approve the same hash'];
   if (hash === about.schedule_hash)
     return about.scheduled_at === null
       ? ['approved: the instant. Another person has to approve the same hash']

@@ -346,6 +346,12 @@ interface CaseTable {
   told_release_at: Instant | null;
   /** When it was armed last and something was changed after. */
   disarmed_at: Instant | null;
+  /** What would be changed of an armed case (embargo/proposal.ts), as JSON; the hash of the bundle that it makes; since when. */
+  proposal: string | null;
+  proposed_hash: string | null;
+  proposed_at: Instant | null;
+  /** That two people stood behind last. */
+  agreed_release_at: Instant | null;
   /** The id of its schedule, or of what it was last retracted to; part of the bundle. */
   plan: string | null;
   /** What was decided of the last leak. */

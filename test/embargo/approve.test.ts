@@ -39,9 +39,10 @@ eachEngine((engine) => {
     for (let round = 1; round <= 5; round++) {
       // Connections that are open already, so that neither has a head start.
       await Promise.all(actors.map(() => house.db.selectFrom('cases').select('id').execute()));
-      const { bundle_hash } = await schedule(house, about.id, { releaseAt: house.clock.now() + DAY, ...PUBLIC });
-      await Promise.all(actors.map((one) => approve(house, about.id, bundle_hash ?? '', one)));
-      expect((await caseOf(house, about.id)).state).toBe('armed');
+      const next = await schedule(house, about.id, { releaseAt: house.clock.now() + DAY, ...PUBLIC });
+      const waits = next.proposed_hash ?? next.bundle_hash;
+      await Promise.all(actors.map((one) => approve(house, about.id, waits ?? '', one)));
+      expect(await caseOf(house, about.id)).toMatchObject({ state: 'armed', bundle_hash: waits });
     }
   });
 

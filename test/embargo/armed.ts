@@ -46,11 +46,15 @@ export async function scheduled(house: House, releaseAt: Instant = house.clock.n
   return schedule(house, caseId, { releaseAt, ...PUBLIC });
 }
 
-/** Two of the team approve what stands there. */
-export async function arm(house: House, { id, bundle_hash }: Pick<Case, 'id' | 'bundle_hash'>, by?: Approver[]): Promise<Case> {
+/** Two of the team approve what stands there, or is proposed in its place. */
+export async function arm(
+  house: House,
+  { id, bundle_hash, proposed_hash = null }: Pick<Case, 'id' | 'bundle_hash'> & Partial<Pick<Case, 'proposed_hash'>>,
+  by?: Approver[],
+): Promise<Case> {
   const [lena, dirk] = house.team;
   const actors = by ?? [await actor(house, lena), await actor(house, dirk)];
-  for (const one of actors) await approve(house, id, bundle_hash ?? '', one);
+  for (const one of actors) await approve(house, id, proposed_hash ?? bundle_hash ?? '', one);
   return caseOf(house, id);
 }
 

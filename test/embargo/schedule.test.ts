@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { describe as describeCase } from '../../src/cases/describe.ts';
 import { DAY, HOUR } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { openContents } from '../../src/embargo/contents.ts';
 import { release } from '../../src/embargo/release.ts';
-import { addPatch, schedule, withdrawPatch } from '../../src/embargo/schedule.ts';
+import { dropProposal, retract } from '../../src/embargo/retract.ts';
+import { addPatch, schedule, setText, withdrawPatch } from '../../src/embargo/schedule.ts';
 import * as cases from '../../src/store/cases.ts';
 import * as posts from '../../src/store/posts.ts';
 import { eachEngine } from '../support/dialects.ts';
@@ -52,12 +54,62 @@ eachEngine((engine) => {
     expect(about).toMatchObject({ state: 'received', bundle_hash: null, revision: 2 });
   });
 
-  describe('whatever changes what was approved voids the approvals, and the same people can arm the case again', () => {
+  describe('what one person changes of an armed release waits beside it, until two approve it', () => {
     const changes: [string, (id: string) => Promise<unknown>][] = [
       ['another instant', (id) => schedule(house, id, { releaseAt: releaseAt + 1, ...PUBLIC })],
       ['another subject', (id) => schedule(house, id, { releaseAt, ...PUBLIC, subject: 'Another' })],
       ['another text', (id) => schedule(house, id, { releaseAt, ...PUBLIC, text: 'Another.\n' })],
       ['the very same schedule, set again', (id) => schedule(house, id, { releaseAt, ...PUBLIC })],
+      ['another title', (id) => describeCase(house, id, { title: 'Another' })],
+      [
+        'another instant, and back',
+        async (id) => {
+          await schedule(house, id, { releaseAt: releaseAt + 1, ...PUBLIC });
+          await schedule(house, id, { releaseAt, ...PUBLIC });
+        },
+      ],
+    ];
+    test.each(changes)('%s', async (_, change) => {
+      const before = await armed(house, releaseAt);
+      await change(before.id);
+      const { proposal, proposed_hash, proposed_at, revision, updated_at, ...stands } = await caseOf(house, before.id);
+      expect(before).toMatchObject(stands);
+      expect([proposed_at, proposed_hash === before.bundle_hash]).toEqual([house.clock.now(), false]);
+      const [lena, dirk] = [await actor(house, house.team[0]), await actor(house, house.team[1])];
+      await approve(house, before.id, proposed_hash ?? '', lena);
+      expect(await caseOf(house, before.id)).toMatchObject({ state: 'armed', bundle_hash: before.bundle_hash, proposal });
+      expect(await approve(house, before.id, proposed_hash ?? '', dirk)).toMatchObject({
+        ...{ state: 'armed', bundle_hash: proposed_hash, proposal: null, proposed_hash: null },
+        ...JSON.parse(proposal ?? ''),
+        scheduled_at: house.clock.now(),
+      });
+      house.clock.moveTo(releaseAt + HOUR);
+      expect((await release(house, before.id)).state).toBe('released');
+    });
+
+    test('and what was approved goes out at its instant', async () => {
+      const { id, bundle_hash, draft_post_id } = await armed(house, releaseAt);
+      await setText(house, id, { subject: 'Another', text: 'Another.\n' });
+      const { proposed_hash } = await schedule(house, id, { releaseAt: releaseAt + DAY });
+      await approve(house, id, proposed_hash ?? '', await actor(house, house.team[2]));
+      house.clock.moveTo(releaseAt);
+      expect(await release(house, id)).toMatchObject({ bundle_hash, draft_post_id, release_at: releaseAt, proposal: null });
+    });
+
+    test('and is what stands where what was armed is taken back; by itself it is taken back alone', async () => {
+      const { id, bundle_hash } = await armed(house, releaseAt);
+      expect(await reasonOf(dropProposal(house, id))).toBe('conflict');
+      await setText(house, id, { subject: 'Another', text: 'Another.\n' });
+      expect(await dropProposal(house, id)).toMatchObject({ state: 'armed', bundle_hash, proposal: null, proposed_hash: null });
+      await setText(house, id, { subject: 'Another', text: 'Another.\n' });
+      const back = await retract(house, id);
+      expect(back).toMatchObject({ state: 'scheduled', proposal: null, disarmed_at: house.clock.now() });
+      expect((await openContents(house, back)).draft.subject).toBe('Another');
+    });
+  });
+
+  describe('whatever changes the patches voids the approvals, and the same people can arm the case again', () => {
+    const changes: [string, (id: string) => Promise<unknown>][] = [
       ['another patch', (id) => addPatch(house, id, { name: 'more.patch', bytes: Buffer.from('more') })],
       [
         'a patch less',
@@ -71,13 +123,6 @@ eachEngine((engine) => {
         async (id) => {
           const { patch } = await addPatch(house, id, { name: 'more.patch', bytes: Buffer.from('more') });
           await withdrawPatch(house, id, patch.id);
-        },
-      ],
-      [
-        'another instant, and back',
-        async (id) => {
-          await schedule(house, id, { releaseAt: releaseAt + 1, ...PUBLIC });
-          await schedule(house, id, { releaseAt, ...PUBLIC });
         },
       ],
     ];

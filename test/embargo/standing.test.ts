@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { describe as describeCase } from '../../src/cases/describe.ts';
 import { linkDuplicate } from '../../src/cases/duplicate.ts';
 import { previewNotice, sendNotice } from '../../src/cases/notices.ts';
+import { overdueAmong } from '../../src/cases/overdue.ts';
 import { claim } from '../../src/cases/people.ts';
 import { remind } from '../../src/cases/remind.ts';
 import { createAlarm, DAY, HOUR, MINUTE } from '../../src/clock.ts';
@@ -12,6 +13,7 @@ import { endLongest } from '../../src/embargo/dead-man.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { draftForthcoming } from '../../src/embargo/forthcoming.ts';
 import { releaseLoop } from '../../src/embargo/loop.ts';
+import { proposedCase } from '../../src/embargo/proposal.ts';
 import { release } from '../../src/embargo/release.ts';
 import { retract, retractOfFormer } from '../../src/embargo/retract.ts';
 import { addPatch, schedule, withdrawPatch } from '../../src/embargo/schedule.ts';
@@ -124,16 +126,35 @@ eachEngine((engine) => {
     const { id, release_at: first } = await armed(house);
     await dispatch(house, id, LISTS.distributors);
     await outbox(house).drain();
-    const moved = await schedule(as(house, lena), id, { releaseAt: (first ?? 0) + DAY });
+    const moved = proposedCase(await schedule(as(house, lena), id, { releaseAt: (first ?? 0) + DAY }));
     expect(moved.channels).toBe(LISTS.announce);
     await remind(house, silent);
-    expect(await toldOf(house, 'it was armed, and is not any more', house.team, LISTS.security)).toEqual(sortedOf(house.team));
-    await approve(house, id, moved.schedule_hash ?? '', await actor(house, dirk));
+    expect(await toldOf(house, 'a change of what is armed is proposed', house.team, LISTS.security)).toEqual(
+      sortedOf(house.team),
+    );
+    await approve(house, id, moved.proposed_hash ?? '', await actor(house, lena));
+    expect(await toldOf(house, 'The release is at another instant', house.members)).toEqual([]);
+    await approve(house, id, moved.proposed_hash ?? '', await actor(house, dirk));
     expect(await toldOf(house, 'The release is at another instant', house.members)).toEqual(sortedOf(house.members));
-    expect((await caseOf(house, id)).told_release_at).toBe(moved.release_at);
+    expect(await caseOf(house, id)).toMatchObject({ told_release_at: moved.release_at, release_at: (first ?? 0) + DAY });
     await remind(house, silent);
-    await arm(house, await caseOf(house, id));
     expect(await toldOf(house, 'another instant', [...house.members, ...house.team])).toEqual([]);
+  });
+
+  test('an instant that two people agreed on is overdue when it comes, whatever one of them has set since', async () => {
+    const house = await open();
+    const [lena, dirk] = house.team;
+    const { id, release_at } = await armed(house);
+    await claim(as(house, lena), id, {});
+    await retract(as(house, lena), id);
+    await schedule(as(house, lena), id, { releaseAt: (release_at ?? 0) + DAY });
+    house.clock.moveTo(release_at ?? 0);
+    await outbox(house).drain();
+    await endLongest(house, silent);
+    expect(await toldOf(house, 'Two people agreed on that instant', house.team, LISTS.security)).toEqual(sortedOf(house.team));
+    const { schedule_hash } = await caseOf(house, id);
+    const agreed = await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
+    expect((await overdueAmong(house, [agreed])).size).toBe(0);
   });
 
   describe('an approval', () => {

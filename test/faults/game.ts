@@ -118,6 +118,12 @@ export interface Announced {
   approvals: Set<string>;
 }
 
+export interface Proposed {
+  to: Partial<Pick<Seen, 'text' | 'instant' | 'policies' | 'planner'>>;
+  approvals: Set<string>;
+  since: Instant | null;
+}
+
 /** What people did to a case, as whoever stands beside them and writes it down: nothing of it is read from the database. */
 export interface Seen {
   id: string;
@@ -130,6 +136,10 @@ export interface Seen {
   /** Who approved what stands there, since it was changed last. */
   approvals: Set<string>;
   armed: boolean;
+  /** What waits beside what is armed, who approved that, and since when nobody has looked whether it was said. */
+  proposed: Proposed | null;
+  /** That two people stood behind last. */
+  agreed: Instant | null;
   /** Somebody of those who approved left the team, and a round that was disturbed may have taken it back. */
   maybe: boolean;
   /** When it was armed no more, and nobody has looked yet whether that was said. */
@@ -168,6 +178,8 @@ function seenOf(id: string, received: Instant, policy: string): Seen {
     instant: null,
     approvals: new Set(),
     armed: false,
+    proposed: null,
+    agreed: null,
     maybe: false,
     disarmedAt: null,
     planners: new Set(),
@@ -255,6 +267,14 @@ export async function rowOf({ db }: Pick<Seams, 'db'>, id: string): Promise<Case
   const found = await cases.byId(db, id);
   if (!found) throw new Error(`${id} is gone`);
   return found;
+}
+
+/** It is armed no more; what was proposed is what stands there then. */
+export function disarmed(about: Seen): void {
+  const { to } = about.proposed ?? { to: {} };
+  Object.assign(about, to, { proposed: null, armed: false, maybe: false });
+  if ('instant' in to) Object.assign(about, { planners: new Set([about.planner ?? '']), counts: false });
+  about.approvals = new Set();
 }
 
 /** Those of them who are of the team now. */

@@ -5,7 +5,7 @@ import { parseEntity } from '../../src/mail/message.ts';
 import { type ViewedFile, viewOf } from '../../src/mail/view.ts';
 import * as audit from '../../src/store/audit.ts';
 import { OUTSIDE, READER } from '../embargo/armed.ts';
-import { type Game, rowOf, type Seen, standing, type Taken, truth } from './game.ts';
+import { disarmed, type Game, rowOf, type Seen, standing, type Taken, truth } from './game.ts';
 
 /*
  * What must always hold, asked of the mails that were sent and of what was seen of each case (game.ts), and not of what Curfew thinks of it:
@@ -53,8 +53,7 @@ async function lookAt(game: Game, about: Seen, calm: boolean): Promise<void> {
   if (about.released || !about.armed || people >= 2) return;
   if (!calm) about.maybe = true;
   else {
-    about.armed = false;
-    about.approvals.clear();
+    disarmed(about);
     about.disarmedAt = truth(game);
   }
 }
@@ -143,9 +142,10 @@ function longest(about: Seen): Instant | null {
 
 /** Since when it ought to be public, and is not. */
 function overdueSince(game: Game, about: Seen): Instant | null {
-  const { released, closed, aside, instant, publicAt } = about;
+  const { released, closed, aside, publicAt, agreed } = about;
   if (released || closed || aside === 'rejected') return null;
-  const all = [instant, ...(aside === 'withdrawn' ? [] : [longest(about)]), aside === 'public' ? publicAt : null];
+  const instant = (aside === 'leaked' ? about.proposed?.to.instant : undefined) ?? about.instant;
+  const all = [instant, agreed, ...(aside === 'withdrawn' ? [] : [longest(about)]), aside === 'public' ? publicAt : null];
   const since = Math.min(...all.filter((at) => at !== null));
   return since <= truth(game) ? since : null;
 }
@@ -171,7 +171,12 @@ function missing(game: Game, about: Seen): string[] {
 
 /** Who was to be told something, and was not. */
 function untold(game: Game, about: Seen): string[] {
-  return [...untoldOverdue(game, about), ...untoldDisarmed(game, about), ...untoldMembers(game, about)];
+  return [
+    ...untoldOverdue(game, about),
+    ...untoldDisarmed(game, about),
+    ...untoldProposed(game, about),
+    ...untoldMembers(game, about),
+  ];
 }
 
 /** Addresses of those who handle a case. */
@@ -206,6 +211,17 @@ function untoldDisarmed(game: Game, about: Seen): string[] {
   return handlers(game, about)
     .filter((to) => !wasTold(game, to, since, (subject) => subject.startsWith(`[${id}]`) && subject.includes('disarmed')))
     .map((to) => `${to} was not told that ${id} is armed no more`);
+}
+
+function untoldProposed(game: Game, about: Seen): string[] {
+  const { id, proposed, released, closed, aside } = about;
+  if (!proposed?.since || released || closed || aside === 'rejected') return [];
+  const { since } = proposed;
+  proposed.since = null;
+  if (overdueSince(game, about) !== null) return [];
+  return handlers(game, about)
+    .filter((to) => !wasTold(game, to, since, (subject) => subject.startsWith(`[${id}]`) && subject.includes('proposed')))
+    .map((to) => `${to} was not told what is proposed in ${id}`);
 }
 
 /** Instants of which a mail tells a member that the release will be then. */

@@ -4,7 +4,7 @@ import { describe } from '../../src/cases/describe.ts';
 import { linkDuplicate } from '../../src/cases/duplicate.ts';
 import { type SentKind, sendNotice } from '../../src/cases/notices.ts';
 import { askToLead, claim, nameDeputy, staff, takeOver } from '../../src/cases/people.ts';
-import { DAY, HOUR, type Instant, SECOND } from '../../src/clock.ts';
+import { DAY, HOUR, SECOND } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { decideLeak, leak, publicAlready, withdraw } from '../../src/embargo/aside.ts';
 import { confirmClock, openClock } from '../../src/embargo/clock-watch.ts';
@@ -12,8 +12,9 @@ import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { draftForthcoming } from '../../src/embargo/forthcoming.ts';
 import { limitCase } from '../../src/embargo/need-to-know.ts';
+import { proposedCase } from '../../src/embargo/proposal.ts';
 import { release } from '../../src/embargo/release.ts';
-import { retract } from '../../src/embargo/retract.ts';
+import { dropProposal, retract } from '../../src/embargo/retract.ts';
 import { addPatch, type Schedule, schedule, setText, withdrawPatch } from '../../src/embargo/schedule.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { setContactActive } from '../../src/roster/contacts.ts';
@@ -21,9 +22,10 @@ import type { Seams } from '../../src/seams.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as members from '../../src/store/members.ts';
+import type { Case } from '../../src/store/schema.ts';
 import { KNOWN } from '../embargo/armed.ts';
 import { LISTS, type Person } from '../support/house.ts';
-import { type Game, POLICIES, pick, rowOf, type Seen, standing, truth, watchOf } from './game.ts';
+import { disarmed, type Game, POLICIES, type Proposed, pick, rowOf, type Seen, standing, truth, watchOf } from './game.ts';
 
 /** Somebody's turn. `seams` are his, and may die under him. */
 export interface Turn {
@@ -44,9 +46,20 @@ function count({ game }: Turn, action: string, times = 1): void {
 /** What will be released is another thing than it was: nobody has approved it. */
 function changed({ game, about }: Turn): void {
   if (about.armed) about.disarmedAt = truth(game);
-  about.armed = false;
-  about.maybe = false;
-  about.approvals.clear();
+  disarmed(about);
+}
+
+/** What of a change can wait does so where the case is armed. */
+function changedTo({ game, about }: Turn, row: Case, to: Proposed['to']): void {
+  // What one approved who has left may have been taken back.
+  if (about.maybe && row.state !== 'armed') disarmed(about);
+  if (about.armed) {
+    about.proposed = { to: { ...about.proposed?.to, ...to }, approvals: new Set(), since: truth(game) };
+    return;
+  }
+  Object.assign(about, to);
+  if ('instant' in to) Object.assign(about, { planners: new Set([to.planner ?? '']), counts: false });
+  disarmed(about);
 }
 
 const words = (game: Game) => {
@@ -58,16 +71,14 @@ const later = (game: Game, most: number) => game.seams.clock.now() + Math.ceil(g
 const tell: Move = async (turn) => {
   const { game, seams, about } = turn;
   const title = `overflow ${++game.texts} in the frobnicator`;
-  await describe(seams, about.id, game.chance() < 0.1 ? { title } : { ...KNOWN, title });
-  changed(turn);
+  const { case: row } = await describe(seams, about.id, game.chance() < 0.1 ? { title } : { ...KNOWN, title });
+  changedTo(turn, row, {});
   count(turn, 'case.describe');
 };
 
 const write: Move = async (turn) => {
   const text = words(turn.game);
-  await setText(turn.seams, turn.about.id, text);
-  turn.about.text = text.subject;
-  changed(turn);
+  changedTo(turn, await setText(turn.seams, turn.about.id, text), { text: text.subject });
   count(turn, 'case.set-text');
 };
 
@@ -95,20 +106,17 @@ async function set(turn: Turn, wish: Schedule): Promise<void> {
     if (instead === undefined) throw error;
     return schedule(seams, about.id, { ...wish, releaseAt: Date.parse(instead) });
   });
-  if (wish.subject !== undefined) about.text = wish.subject;
-  const told = about.noticedAt === null ? [] : about.policies;
-  if (wish.policies) about.policies = new Set([turn.game.policy, ...told, ...wish.policies]);
-  planned(turn, row.release_at ?? 0);
+  const told = about.noticedAt === null ? [] : (about.proposed?.to.policies ?? about.policies);
+  planned(turn, row, {
+    ...(wish.subject === undefined ? {} : { text: wish.subject }),
+    ...(wish.policies ? { policies: new Set([turn.game.policy, ...told, ...wish.policies]) } : {}),
+  });
   count(turn, 'case.schedule');
 }
 
-function planned(turn: Turn, instant: Instant): void {
-  const { about, seams } = turn;
-  about.instant = instant;
-  about.planner = seams.by.type === 'person' ? seams.by.id : null;
-  about.planners = new Set([about.planner ?? '']);
-  about.counts = false;
-  changed(turn);
+function planned(turn: Turn, row: Case, to: Proposed['to'] = {}): void {
+  const { by } = turn.seams;
+  changedTo(turn, row, { ...to, instant: proposedCase(row).release_at, planner: by.type === 'person' ? by.id : null });
 }
 
 /** The instant that members had before, or stood there before: `back` and forth. */
@@ -127,7 +135,8 @@ async function approveAs(turn: Turn, what: What, who: string): Promise<void> {
   // Nobody else may be there.
   if (!approver) throw new Refusal('needs-person');
   const row = await rowOf(seams, about.id);
-  const hashes = { schedule: row.schedule_hash, bundle: row.bundle_hash, forthcoming: row.forthcoming_hash };
+  if (about.maybe && row.state !== 'armed') disarmed(about);
+  const hashes = { schedule: row.schedule_hash, bundle: row.proposed_hash ?? row.bundle_hash, forthcoming: row.forthcoming_hash };
   const hash = what === 'patches' ? await presentPatchSet(seams.db, about.id) : hashes[what];
   const by = { type: 'person', id: who, name: who, via: null } as const;
   await approve({ ...seams, by }, about.id, hash ?? '', approver);
@@ -143,16 +152,20 @@ function approved(turn: Turn, what: What, who: string): void {
   if (what === 'schedule') {
     if (who === about.planner) game.faults.push('who set the schedule approved it');
     about.planners.add(who);
+    const counted = about.counts;
     about.counts ||= standing(game, about.planners).length >= 2;
+    if (!counted && about.counts) about.agreed = about.instant;
   }
   if (what === 'forthcoming') {
     if (who === about.announced?.by) game.faults.push('who drafted the word to the public approved it');
     about.announced?.approvals.add(who);
   }
   if (what !== 'bundle') return;
-  about.approvals.add(who);
-  if (standing(game, about.approvals).length < 2) return;
-  about.armed = true;
+  const { approvals, to } = about.proposed ?? { approvals: about.approvals, to: {} };
+  approvals.add(who);
+  if (standing(game, approvals).length < 2) return;
+  Object.assign(about, to, { approvals, proposed: null, armed: true, maybe: false });
+  about.agreed = about.instant;
   about.disarmedAt = null;
   about.counts = true;
   if (about.patches.size > 0 && about.aside !== 'withdrawn') about.fixReadyAt ??= now;
@@ -230,6 +243,12 @@ const takeBack: Move = async (turn) => {
   count(turn, 'case.retract');
 };
 
+const takeBackProposal: Move = async (turn) => {
+  await dropProposal(turn.seams, turn.about.id);
+  turn.about.proposed = null;
+  count(turn, 'case.drop-proposal');
+};
+
 const leaks: Move = async (turn) => {
   await leak(turn.seams, turn.about.id, 'It is on a forum.');
   turn.about.aside = 'leaked';
@@ -241,7 +260,7 @@ const decide =
   async (turn) => {
     const row = await decideLeak(turn.seams, turn.about.id, { decision, reason: 'So be it.' });
     if (decision === 'keep') turn.about.aside = null;
-    else planned(turn, row.release_at ?? 0);
+    else planned(turn, row);
     count(turn, `case.leak-${decision}`);
   };
 
@@ -249,7 +268,7 @@ const publicly: Move = async (turn) => {
   const row = await publicAlready(turn.seams, turn.about.id, 'https://example.org/');
   turn.about.aside = 'public';
   turn.about.publicAt = truth(turn.game);
-  planned(turn, row.release_at ?? 0);
+  planned(turn, row);
   count(turn, 'case.public-already');
 };
 
@@ -259,6 +278,8 @@ const drop: Move = async (turn) => {
   const wasOut = about.announced !== null && about.announced.approvals.size > 0;
   const owed = (about.noticedAt !== null || wasOut) && about.instant !== null;
   about.aside = 'withdrawn';
+  about.proposed = null;
+  about.agreed = null;
   about.text = owed ? 'note' : null;
   if (!owed) about.instant = null;
   changed(turn);
@@ -407,6 +428,7 @@ export const MOVES: readonly [string, number, Move][] = [
   ['approve the bundle', 2, approving('bundle')],
   ['approve the word', 1, approving('forthcoming')],
   ['retract', 2, takeBack],
+  ['retract what is proposed', 1, takeBackProposal],
   ['distribute', 7, distribute],
   ['dispatch', 1, send],
   ['revise', 2, revise],

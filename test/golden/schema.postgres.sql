@@ -191,7 +191,11 @@ create table cases (id text not null,
   leak_decided_at bigint,
   told_release_at bigint,
   disarmed_at bigint,
-  plan text);
+  plan text,
+  proposal text,
+  proposed_hash text,
+  proposed_at bigint,
+  agreed_release_at bigint);
 
 alter table cases add constraint cases_aside_check CHECK ((aside = ANY (ARRAY['needs_info'::text, 'rejected'::text, 'leaked'::text, 'withdrawn'::text, 'public_already'::text])));
 

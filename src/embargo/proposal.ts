@@ -1,0 +1,53 @@
+import type { Case } from '../store/schema.ts';
+
+/*
+ * What one person changes of an armed release is a proposal: it waits beside what two people approved, and takes its place when two
+ * have approved it. Until then that stands, and is released at its instant. Patches are none of it: distributors have to have others
+ * before anybody can approve them, so whatever changes these takes the approvals away, and everybody is told.
+ */
+
+/** The columns that a proposal may change. */
+const WAITS = [
+  'release_at',
+  'channels',
+  'policies',
+  'plan',
+  'schedule_hash',
+  'scheduled_at',
+  'scheduled_by',
+  'original_at',
+  'draft_post_id',
+  'details_post_id',
+  'in_fix_at',
+  'exception_at',
+] as const satisfies readonly (keyof Case)[];
+
+export type Proposal = Partial<Pick<Case, (typeof WAITS)[number]>>;
+
+export const NO_PROPOSAL = { proposal: null, proposed_hash: null, proposed_at: null } as const;
+
+/** Empty where nothing is proposed. */
+export function proposalOf({ proposal }: Pick<Case, 'proposal'>): Proposal {
+  return proposal === null ? {} : JSON.parse(proposal);
+}
+
+/** The case as it would be; where nothing is proposed, as it is. */
+export function proposedCase(about: Case): Case {
+  return { ...about, ...proposalOf(about) };
+}
+
+/** What of a change can wait, and what is so at once. */
+export function parted(to: Partial<Case>): { waiting: Proposal; atOnce: Partial<Case> } {
+  const waits: ReadonlySet<string> = new Set(WAITS);
+  const some = (wanted: boolean) => Object.fromEntries(Object.entries(to).filter(([name]) => waits.has(name) === wanted));
+  return { waiting: some(true), atOnce: some(false) };
+}
+
+const PARTS = { instant: 'release_at', channels: 'channels', text: 'draft_post_id', details: 'details_post_id' } as const;
+export type ProposedPart = keyof typeof PARTS;
+
+/** What of the release would be another one. */
+export function proposedParts(about: Case): ProposedPart[] {
+  const next = proposedCase(about);
+  return (Object.keys(PARTS) as ProposedPart[]).filter((part) => next[PARTS[part]] !== about[PARTS[part]]);
+}
