@@ -1,6 +1,7 @@
 import { newToken } from '../clock.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { channelsOf } from '../embargo/contents.ts';
+import { parseMessage } from '../mail/message.ts';
 import { clearNews, clearReceipt, clearReply } from '../notices/templates.ts';
 import { keyNotice, keyPart, noticeEntity } from '../notices/write.ts';
 import type { ListKey } from '../pgp/keyring.ts';
@@ -16,6 +17,7 @@ import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
 import type { Case, List, Post, PostKind } from '../store/schema.ts';
+import { publicBeside } from './beside.ts';
 import { type Composed, composeMail, composeNotice, composeUnopened, dressed } from './compose.ts';
 import type { Opened } from './prepare.ts';
 import type { Origin } from './provenance.ts';
@@ -83,11 +85,13 @@ async function composeFromMail({ db, pgp }: Seams, about: Kept, raw: Uint8Array,
     caseId: post.case_id,
     circle: circleOf(about),
     held,
+    beside: [],
   };
   try {
     const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);
     const opened = await pgp.open({ raw, secrets, at: post.received_at, withSignature: true }, lookup);
-    return composeMail({ ...opened, ...asItWas(post) }, origin, newToken(MARK));
+    const beside = await publicBeside(db, parseMessage(raw), opened);
+    return composeMail({ ...opened, ...asItWas(post) }, { ...origin, beside }, newToken(MARK));
   } catch (error) {
     if (post.kind === 'owner' && error instanceof Refusal && isUnreadable(error.reason)) return composeUnopened(raw, origin);
     throw error;

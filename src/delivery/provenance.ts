@@ -14,6 +14,8 @@ export interface Origin {
   circle: 'reporter' | 'team' | 'no-certificate' | null;
   /** It waits for the team's decision; null where it does not. */
   held: { postId: string; reason: string } | null;
+  /** Public addresses that it names beside the list. */
+  beside: readonly string[];
 }
 
 /** What became of the signatures on a mail: a word for programs, and for people. */
@@ -61,6 +63,7 @@ export function provenance(opened: OpenedMail, origin: Origin, mark: string, mor
   const { text, certificate } = verdictOn(opened, origin);
   return [
     `From:      ${from ? plainMailbox(from) : plainAddress(origin.sender ?? 'nobody')} (as the mail says)`,
+    ...besideLines(origin),
     `Signature: ${text}`,
     ...(certificate ? [`Key:       ${certificate}`] : []),
     `Encrypted: ${ENCRYPTION[encryptionOf(opened)]}`,
@@ -137,6 +140,13 @@ const WHY_HELD: Readonly<Record<string, string>> = {
   moderated: 'the list is moderated',
   stopped: 'a person stopped it',
 };
+
+/** More of them say no more. */
+const MOST_BESIDE = 5;
+
+function besideLines({ beside }: Origin): string[] {
+  return beside.slice(0, MOST_BESIDE).map((address) => `Also to:   ${plainAddress(address)}, which is public`);
+}
 
 /** Only the team reads these. */
 function heldLines({ held }: Origin): string[] {

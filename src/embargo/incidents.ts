@@ -46,19 +46,22 @@ const BY_WEIGHT: readonly IncidentKind[] = ['patch', 'text', 'file', 'id'];
  * from a duplicate is one of the case that it is a duplicate of. Gives the kinds of those that are new; they wait to be told (`tellIncidents`).
  */
 export async function noteLeak(local: Local, leak: Leak): Promise<IncidentKind[]> {
-  return local.db.transaction().execute(async (trx) => {
-    // Two mails at once are counted one after the other.
-    await lists.lock(trx, leak.listId);
-    const hits: Hit[] = [];
-    for (const hit of leak.hits) hits.push({ ...hit, caseId: await originalOf(trx, hit.caseId) });
-    const opened: NewIncident[] = [];
-    for (const caseId of new Set(hits.map((hit) => hit.caseId))) {
-      const one = await noteOf(trx, local, { ...leak, hits }, caseId);
-      if (one) opened.push(one);
-    }
-    await record(trx, local, ...opened.map((one) => openedBy(leak, one)));
-    return opened.map(({ kind }) => kind);
-  });
+  return local.db.transaction().execute((trx) => noteLeakIn(trx, local, leak));
+}
+
+/** The same in a transaction that does more. */
+export async function noteLeakIn(trx: Db, local: Local, leak: Leak): Promise<IncidentKind[]> {
+  // Two mails at once are counted one after the other.
+  await lists.lock(trx, leak.listId);
+  const hits: Hit[] = [];
+  for (const hit of leak.hits) hits.push({ ...hit, caseId: await originalOf(trx, hit.caseId) });
+  const opened: NewIncident[] = [];
+  for (const caseId of new Set(hits.map((hit) => hit.caseId))) {
+    const one = await noteOf(trx, local, { ...leak, hits }, caseId);
+    if (one) opened.push(one);
+  }
+  await record(trx, local, ...opened.map((one) => openedBy(leak, one)));
+  return opened.map(({ kind }) => kind);
 }
 
 function weightOf({ kind }: { kind: IncidentKind }): number {

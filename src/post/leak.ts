@@ -1,11 +1,10 @@
-import { noteLeak } from '../embargo/incidents.ts';
+import { type Leak, noteLeak, noteLeakIn } from '../embargo/incidents.ts';
+import type { Hit } from '../embargo/recognise.ts';
 import { parseMailboxes } from '../mail/address.ts';
 import { type Entity, fieldsNamed, parseMessage } from '../mail/message.ts';
 import { asRefusal, Refusal, refusalRow } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import type { Db } from '../store/database.ts';
-import * as recipients from '../store/recipients.ts';
-import type { List } from '../store/schema.ts';
 import type { Destination } from './destination.ts';
 import { type Look, lookAt, unopened } from './look.ts';
 import type { Received } from './received.ts';
@@ -27,11 +26,23 @@ export async function refusePublic(seams: Seams, to: Destination, mail: Received
 }
 
 /** Of a mail to another list: an incident, where it names a public address beside it and something under embargo stands in it. */
-export async function noteCopied(seams: Seams, seen: Omit<Seen, 'refused'> & { everyList: readonly List[] }): Promise<void> {
-  if (!seams.watched || seen.to.list.role === 'public') return;
-  const named = addressesIn(seen.outside, seen.look);
-  if (await namesPublic(seams.db, seen.everyList, named)) await noteIn(seams, { ...seen, refused: false });
+export async function noteCopied(seams: Seams, seen: Copied): Promise<void> {
+  if (!seams.watched || seen.beside.length === 0) return;
+  await noteIn(seams, { ...seen, refused: false });
 }
+
+/**
+ * A report that names a public address beside us is an incident of the case that it opens, in the transaction that opens it: nothing of it
+ * was known before.
+ */
+export async function noteReported(trx: Db, seams: Seams, seen: Copied, caseId: string): Promise<void> {
+  if (seen.beside.length === 0) return;
+  const hits = [{ caseId, kind: 'text', place: 'text', score: 1 } as const];
+  for (const kind of await noteLeakIn(trx, seams, leakOf({ ...seen, refused: false }, hits))) seams.watched?.noted(kind);
+}
+
+/** `beside`: the public addresses that it names. */
+type Copied = Omit<Seen, 'refused'> & { beside: readonly string[] };
 
 interface Seen {
   to: Destination;
@@ -42,11 +53,16 @@ interface Seen {
 }
 
 /** Whether there was anything. What cannot be looked through goes its way: that is in the log. */
-async function noteIn(seams: Seams, { to, refused, outside, look, mail }: Seen): Promise<boolean> {
+async function noteIn(seams: Seams, seen: Seen): Promise<boolean> {
   const { watched } = seams;
-  const hits = (await watched?.look(partsOf(mail.raw, look)).catch(() => [])) ?? [];
+  const hits = (await watched?.look(partsOf(seen.mail.raw, seen.look)).catch(() => [])) ?? [];
   if (!watched || hits.length === 0) return false;
-  const opened = await noteLeak(seams, {
+  for (const kind of await noteLeak(seams, leakOf(seen, hits))) watched.noted(kind);
+  return true;
+}
+
+function leakOf({ to, refused, outside, look, mail }: Seen, hits: readonly Hit[]): Leak {
+  return {
     listId: to.list.id,
     refused,
     encrypted: look.opened?.allEncrypted ?? false,
@@ -55,9 +71,7 @@ async function noteIn(seams: Seams, { to, refused, outside, look, mail }: Seen):
     from: fromIn(outside),
     signerId: look.roster?.contact.id ?? null,
     hits,
-  });
-  for (const kind of opened) watched.noted(kind);
-  return true;
+  };
 }
 
 /** What can be read of it: as it came, and, where it was encrypted, its header and what was inside. */
@@ -81,23 +95,8 @@ function entityOf(raw: Uint8Array): Entity | null {
   }
 }
 
-/** More addresses than this are not looked up. */
-const MOST_ADDRESSES = 200;
 /** Octets of an address (RFC 5321 §4.5.3.1). */
 const LONGEST = 320;
-
-/** Whom it says that it is for, outside, and inside as far as a signature covers it: in lower case. */
-function addressesIn(outside: Entity, { opened }: Look): string[] {
-  const fields = ['to', 'cc'].flatMap((name) => fieldsNamed(outside, name));
-  const addresses = fields.flatMap(({ value }) => parseMailboxes(value)).map(({ address }) => address.toLowerCase());
-  return [...new Set([...addresses, ...(opened?.signer?.addressedTo ?? [])])].slice(0, MOST_ADDRESSES);
-}
-
-async function namesPublic(db: Db, everyList: readonly List[], addresses: readonly string[]): Promise<boolean> {
-  if (everyList.some(({ role, address }) => role === 'public' && addresses.includes(address))) return true;
-  const external = new Set(await recipients.externalAddresses(db));
-  return addresses.some((address) => external.has(address));
-}
 
 function fromIn(outside: Entity): string | null {
   const [field] = fieldsNamed(outside, 'from');

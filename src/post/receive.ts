@@ -1,5 +1,6 @@
 import { type Actor, SYSTEM } from '../audit/entry.ts';
 import { newId } from '../clock.ts';
+import { publicBeside } from '../delivery/beside.ts';
 import { mayHave } from '../delivery/need-to-know.ts';
 import { type Automatic, automatic, isLoop, listId } from '../mail/automatic.ts';
 import { fieldsNamed, parseMessage } from '../mail/message.ts';
@@ -25,7 +26,7 @@ import {
   placeOf,
 } from './file.ts';
 import { prepareHeldAnswer, sendHeldAnswer } from './held.ts';
-import { noteCopied, refusePublic } from './leak.ts';
+import { noteCopied, noteReported, refusePublic } from './leak.ts';
 import { filesOf, isForPeople, keptVerdicts, type Look, lookAt, unopened } from './look.ts';
 import { newcomerOf, runNewcomer } from './newcomer.ts';
 import { prepareReceipt, type Receipt } from './receipt.ts';
@@ -56,7 +57,9 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   // What a program answers is nobody's word, whatever signed text stands in it.
   const sealed = loop || origin === 'bounce' || origin === 'auto-reply';
   const look = sealed ? unopened(mail.raw) : await lookAt(seams, written, mail);
-  await noteCopied(seams, { to: written, everyList, outside, look, mail });
+  const beside = written.list.role === 'public' ? [] : await publicBeside(seams.db, outside, look.opened);
+  const copied = { to: written, beside, outside, look, mail };
+  await noteCopied(seams, copied);
   const isOutside = await writesFromOutside(seams.db, written, look);
   const acknowledging = origin === null && !isOutside ? acknowledgementBy(seams, everyList, written, look) : null;
   const to: Destination = acknowledging ? { ...written, purpose: 'request', case: null } : written;
@@ -101,7 +104,11 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   const proved = verdict.verdict === 'accept' ? look : unopened(mail.raw);
   const facts = { ...opening, ...proved, project: identity.project, list: to.list, receivedAt };
   const receipt = origin === null && sender !== null ? await prepareReceipt(seams, { ...facts, sender }) : null;
-  return file((trx) => fileReport(trx, acting, to, post, opening, receipt));
+  return file(async (trx) => {
+    const accepted = await fileReport(trx, acting, to, post, opening, receipt);
+    await noteReported(trx, acting, copied, opening.caseId);
+    return accepted;
+  });
 }
 
 /** Whom the log names for what the mail does. */

@@ -15,7 +15,19 @@ import { receive } from '../../src/post/receive.ts';
 import * as incidents from '../../src/store/incidents.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { arm, KNOWN, OUTSIDE, reasonOf, subscribe } from '../embargo/armed.ts';
-import { base64, copyFor, door, handOver, head, mailOf, membersOf, multipart, text, wordsOf } from '../security/attack.ts';
+import {
+  base64,
+  blockOf,
+  copyFor,
+  door,
+  handOver,
+  head,
+  mailOf,
+  membersOf,
+  multipart,
+  text,
+  wordsOf,
+} from '../security/attack.ts';
 import { dial, transcript } from '../smtp/wire.ts';
 import { encryptedMail, signedMail } from '../support/compose.ts';
 import { eachEngine, oneEngine } from '../support/dialects.ts';
@@ -157,6 +169,26 @@ eachEngine((engine) => {
     await handOver(rig, await cc(OUTSIDE), LISTS.distributors);
     expect(await all()).toHaveLength(2);
     await rig.server.close(0);
+  });
+
+  test('a report that a public address has beside us is an incident of the case that it opens, and the team reads which it is', async () => {
+    const rig = await door(house);
+    const report = (cc: string) =>
+      mailOf(...head('ron@example.org'), `Cc: ${cc}`, ...text('The exporter follows any pointer that it is handed.'));
+    await handOver(rig, report('carol@example.org'), LISTS.security);
+    expect(await all()).toEqual([]);
+    await outbox(house).drain();
+    await handOver(rig, report(`carol@example.org, <${OUTSIDE.toUpperCase()}>`), LISTS.security);
+    await rig.server.close(0);
+    const [one] = await all();
+    const { id } = await house.db.selectFrom('cases').select('id').orderBy('number', 'desc').executeTakeFirstOrThrow();
+    expect(one).toMatchObject({ case_id: id, refused: 0, kind: 'text', list_id: 'security' });
+    const mails = await outbox(house).drain();
+    const copy = blockOf(await copyFor(house, mails, house.team[0]));
+    expect(copy).toContain(`Also to:   ${OUTSIDE}, which is public`);
+    expect(copy).not.toContain('carol');
+    await tellIncidents(house);
+    expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(house.team.map(({ address }) => address).sort());
   });
 
   test('a leak that the lead signed is told to all who handle the case, and not to him alone', async () => {
