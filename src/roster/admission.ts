@@ -179,7 +179,7 @@ export async function decide(
     for (const id of ids) await members.addToList(trx, memberId, id);
     await groups.add(trx, groups.memberships(memberId, named));
     if (ids.length + named.length > 0) await letInsidersHave(trx, clock, { memberId });
-    const review = step === 'activate' ? { review_at: now + REVIEW, review_told_at: null } : {};
+    const review = step === 'activate' ? { review_at: now + REVIEW, review_told_at: null, removed_at: null } : {};
     await members.change(trx, memberId, review);
     await tellMember(trx, seams, told, memberId);
     const ended = step === 'reject' ? { ended: await letGo(trx, memberId, now) } : {};
@@ -231,6 +231,7 @@ export async function remove(
       return { member, pending: true };
     }
     const state = await moveTo(trx, member, 'remove', reason, clock.now());
+    await members.change(trx, memberId, { removed_at: clock.now() });
     await tellMember(trx, seams, told, memberId);
     const ended = await letGo(trx, memberId, clock.now());
     await record(trx, seams, deed('member.remove', member, state, { by: by.id, reason, ended }));

@@ -470,7 +470,7 @@ async function activate(
 ): Promise<void> {
   if (!(await members.setState(tx, id, { from: again ? 'applied' : state, to: 'active', reason, now })))
     throw changedMeanwhile({ organisation });
-  if (state !== 'active') await members.change(tx, id, { review_at: now + REVIEW, review_told_at: null });
+  if (state !== 'active') await members.change(tx, id, { review_at: now + REVIEW, review_told_at: null, removed_at: null });
 }
 
 /** Whoever it was that applied. Gives what is to be recorded before all else of it. */

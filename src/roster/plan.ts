@@ -3,7 +3,7 @@ import type { Renewal } from '../pgp/renewal.ts';
 import type { MemberWithContacts } from '../store/members.ts';
 import type { Certificate, Contact, List, Member } from '../store/schema.ts';
 import type { RosterProblem } from './entries.ts';
-import { isCandidate, isOut } from './state.ts';
+import { isCandidate, isOut, isUnjudged } from './state.ts';
 
 /** A certificate that was read. */
 export interface ReadCertificate {
@@ -79,7 +79,7 @@ export interface Step {
   organisation: string;
   product: string | null;
   /** The member that is there. */
-  member: Pick<MemberWithContacts, 'id' | 'organisation' | 'state' | 'round' | 'lists'> | null;
+  member: Pick<MemberWithContacts, 'id' | 'organisation' | 'state' | 'round' | 'lists' | 'removed_at'> | null;
   /** Ids. */
   lists: string[];
   /** Names. */
@@ -211,6 +211,8 @@ function planEntry(
     tell(
       `"${entry.organisation}" has applied with ${others.join(', ')}, who ${others.length === 1 ? 'is' : 'are'} not in this roster: judge or reject that application first`,
     );
+  if (activates && member && member.removed_at !== null && isUnjudged(state))
+    tell(`"${entry.organisation}" was removed, and has applied again: two of the team judge that first (curfew member judge)`);
   const again = state === 'rejected' && (adds || activate || member?.organisation !== entry.organisation);
   if (state !== 'active' && !isCandidate(state) && !again && (adds || activates))
     tell(

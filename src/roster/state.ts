@@ -7,7 +7,7 @@ import type { MemberState } from '../store/schema.ts';
  *   applied -> vouched -> vetted -> key_proved -> active
  *   active <-> key_hold      none of its certificates can be encrypted to: its copies are held
  *   active <-> suspended     receives and posts nothing
- *   any    -> removed        by two admins; may apply again
+ *   any    -> removed        by two admins; may apply again, and is removed still where that is rejected
  *   applied, vouched, vetted, key_proved -> rejected; may apply again
  *
  * Only an active member's contacts are credited with what they sign, and only those of an active one or one in key_hold have copies made
@@ -58,6 +58,11 @@ export function next(state: MemberState, step: Step): MemberState | undefined {
 /** Whether a member is on the way in: nothing reaches him yet. */
 export function isCandidate(state: MemberState): boolean {
   return (CANDIDATES as readonly MemberState[]).includes(state);
+}
+
+/** Whether two of the team have yet to say of an application that each criterion is met. */
+export function isUnjudged(state: MemberState): boolean {
+  return state === 'applied' || state === 'vouched';
 }
 
 /** Whether contacts are asked to prove their keys: who is added is so at once. What is sent back by who is suspended is not taken. */

@@ -63,7 +63,7 @@ async function releaseOthers(trx: Db, memberId: string, kept: readonly string[])
 }
 
 /** As he was when the step was decided on. */
-type Moved = Pick<Member, 'id' | 'organisation' | 'state'>;
+type Moved = Pick<Member, 'id' | 'organisation' | 'state' | 'removed_at'>;
 
 export async function mustBe(db: Db, id: string): Promise<Member> {
   const member = await members.byId(db, id);
@@ -71,10 +71,14 @@ export async function mustBe(db: Db, id: string): Promise<Member> {
   return member;
 }
 
-/** One guarded update. Throws Refusal('conflict') where the step is none from that state, or somebody else was first. */
+/**
+ * One guarded update. Who was removed is so again where he is rejected: no application washes that off. Throws Refusal('conflict') where
+ * the step is none from that state, or somebody else was first.
+ */
 export async function moveTo(trx: Db, member: Moved, step: Step, reason: string | null, now: number): Promise<MemberState> {
-  const to = next(member.state, step);
-  if (to === undefined) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: ${REFUSED[step]}`);
+  const leads = next(member.state, step);
+  if (leads === undefined) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: ${REFUSED[step]}`);
+  const to = leads === 'rejected' && member.removed_at !== null ? 'removed' : leads;
   if (!(await members.setState(trx, member.id, { from: member.state, to, reason, now })))
     throw new Refusal('conflict', `"${member.organisation}" was changed meanwhile: read it again`);
   return to;

@@ -204,7 +204,10 @@ export async function lockAll(db: Db, ids: readonly string[]): Promise<void> {
 
 /** What is not his state: that is changed by `setState` alone. */
 export type MemberFacts = Partial<
-  Pick<Member, 'organisation' | 'product' | 'round' | 'updated_at' | 'terms' | 'terms_at' | 'review_at' | 'review_told_at'>
+  Pick<
+    Member,
+    'organisation' | 'product' | 'round' | 'updated_at' | 'terms' | 'terms_at' | 'review_at' | 'review_told_at' | 'removed_at'
+  >
 >;
 
 export async function change(db: Db, id: string, to: MemberFacts): Promise<void> {

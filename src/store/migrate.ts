@@ -18,6 +18,7 @@ import * as deadlines from '../../migrations/0017_deadlines.ts';
 import * as publicDocuments from '../../migrations/0018_public.ts';
 import * as incidents from '../../migrations/0019_incidents.ts';
 import * as told from '../../migrations/0020_told.ts';
+import * as kept from '../../migrations/0021_kept.ts';
 import * as proposal from '../../migrations/0023_proposal.ts';
 import type { Database } from './database.ts';
 
@@ -42,6 +43,7 @@ export const migrations: Record<string, Migration> = {
   '0018_public': publicDocuments,
   '0019_incidents': incidents,
   '0020_told': told,
+  '0021_kept': kept,
   '0023_proposal': proposal,
 };
 

@@ -163,6 +163,8 @@ interface MemberTable {
   /** When he is to be looked at again, and when the team was told that it is time. */
   review_at: Instant | null;
   review_told_at: Instant | null;
+  /** When two admins removed him; null where he never was, or was admitted again. */
+  removed_at: Instant | null;
 }
 
 interface OfRound {

@@ -849,7 +849,8 @@ create table members (id text not null,
   terms text,
   terms_at bigint,
   review_at bigint,
-  review_told_at bigint);
+  review_told_at bigint,
+  removed_at bigint);
 
 alter table members add constraint members_organisation_key UNIQUE (organisation);
 

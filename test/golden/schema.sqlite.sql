@@ -532,7 +532,8 @@ CREATE TABLE "members" ("id" text primary key,
   "terms" text,
   "terms_at" integer,
   "review_at" integer,
-  "review_told_at" integer) strict;
+  "review_told_at" integer,
+  "removed_at" integer) strict;
 
 CREATE TABLE "minimal_notices" ("case_id" text primary key references "cases" ("id"),
   "post_id" text not null unique references "posts" ("id"),

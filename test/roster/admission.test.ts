@@ -332,6 +332,41 @@ eachEngine((engine) => {
     expect(active.map(({ address }) => address)).toEqual([whole.contact.address]);
   });
 
+  test('who was removed is so until two of the team have said yes to a new application: its rejection washes nothing off', async () => {
+    const whole = await application();
+    const { id } = await apply(house, RULES, whole);
+    await actions['remove']?.(id);
+    const people = [{ address: whole.contact.address, certificate: String(whole.contact.certificate) }];
+    const entry = { organisation: 'Gamma', lists: [LISTS.distributors], contacts: people };
+    const bring = (options = {}) => importRoster(house, [entry], { activate: { reason: 'known' }, dryRun: false, ...options });
+    await apply(house, RULES, whole);
+    expect(await bring()).toMatchObject({
+      written: false,
+      problems: [{ problem: expect.stringContaining('two of the team judge that first') }],
+    });
+    await actions['reject']?.(id);
+    const [lastLine] = await audit.page(house.db, { limit: 1, action: 'member.reject' });
+    expect(JSON.parse(lastLine?.line ?? '{}').detail).toMatchObject({ from: 'applied', to: 'removed' });
+    for (const activate of [{ reason: 'known' }, null])
+      expect(await bring({ activate })).toMatchObject({
+        written: false,
+        problems: [{ problem: expect.stringContaining('it has to apply again') }],
+      });
+    await expect(addMember(house, { organisation: 'Gamma', product: null, lists: [] })).rejects.toMatchObject({
+      reason: 'conflict',
+    });
+    await expect(addMember(house, { organisation: 'GAMMA', product: null, lists: [] })).rejects.toMatchObject({
+      reason: 'conflict',
+    });
+    expect(await stateOf(id)).toBe('removed');
+    await apply(house, RULES, whole);
+    await actions['vouch']?.(id);
+    expect(await bring()).toMatchObject({ written: false });
+    await actions['vet']?.(id);
+    expect(await bring()).toMatchObject({ written: true, activated: 1 });
+    expect(await members.byId(house.db, id)).toMatchObject({ state: 'active', removed_at: null });
+  });
+
   /** Gamma with a certificate that ends in 40 days, removed; and what it is after its owner extended it. */
   async function formerGamma() {
     const born = house.clock.now() - DAY;

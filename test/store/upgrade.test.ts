@@ -57,6 +57,39 @@ async function beforeProofs(db: Database): Promise<void> {
   );
 }
 
+/** A database as the migration before the removals that last left it, with one who was removed and each that came of it. */
+async function beforeRemovals(db: Database): Promise<void> {
+  const older = Object.fromEntries(Object.entries(migrations).filter(([name]) => name < '0021'));
+  const { error } = await new Migrator({ db, provider: { getMigrations: async () => older } }).migrateToLatest();
+  if (error) throw error;
+  const histories = {
+    removed: ['remove'],
+    rejected: ['remove', 'apply', 'reject'],
+    applied: ['remove', 'apply'],
+    active: ['remove', 'apply', 'activate'],
+    vetted: ['apply'],
+  };
+  let seq = 0;
+  for (const [state, history] of Object.entries(histories)) {
+    await sql`insert into members (id, organisation, state, created_at, updated_at) values (${state}, ${state}, ${state}, 1, 1)`.execute(
+      db,
+    );
+    for (const action of history)
+      await sql`insert into audit values (${++seq}, '', '', ${seq * 100}, 'x', ${`member.${action}`}, ${`member:${state}`})`.execute(
+        db,
+      );
+  }
+}
+
+const removals = (db: Database) => db.selectFrom('members').select(['id', 'state', 'removed_at']).orderBy('id').execute();
+const REMOVED = [
+  { id: 'active', state: 'active', removed_at: null },
+  { id: 'applied', state: 'applied', removed_at: 500 },
+  { id: 'rejected', state: 'removed', removed_at: 200 },
+  { id: 'removed', state: 'removed', removed_at: 100 },
+  { id: 'vetted', state: 'vetted', removed_at: null },
+];
+
 const proofs = (db: Database) => db.selectFrom('contacts').select(['id', 'proved_at']).orderBy('id').execute();
 const PROVED = [
   { id: 'active', proved_at: 2 },
@@ -117,11 +150,19 @@ test('who got copies until now goes on getting them, and whoever proved a key ha
   });
 });
 
+test('who was removed, and was not admitted again since, is so still: sqlite', async () => {
+  await using({ sqlite: join(folder, 'removals.db') }, async (db) => {
+    await beforeRemovals(db);
+    await migrate(db);
+    expect(await removals(db)).toEqual(REMOVED);
+  });
+});
+
 const server = inject('postgres');
 
 describe.skipIf('absent' in server)('postgres', () => {
   const adminUrl = 'url' in server ? server.url : '';
-  const names = [`upgrade_${newToken(6)}`, `upgrade_${newToken(6)}`] as const;
+  const names = [`upgrade_${newToken(6)}`, `upgrade_${newToken(6)}`, `upgrade_${newToken(6)}`] as const;
   const query = async (statement: string) => {
     const client = new pg.Client({ connectionString: adminUrl });
     await client.connect();
@@ -148,6 +189,14 @@ describe.skipIf('absent' in server)('postgres', () => {
       await beforeProofs(db);
       await migrate(db);
       expect(await proofs(db)).toEqual(PROVED);
+    });
+  });
+
+  test('who was removed, and was not admitted again since, is so still', async () => {
+    await inNew(names[2], async (db) => {
+      await beforeRemovals(db);
+      await migrate(db);
+      expect(await removals(db)).toEqual(REMOVED);
     });
   });
 });
