@@ -61,6 +61,12 @@ eachEngine((engine) => {
     ['changed', sql`update audit set line = 'x' where seq = 1`],
     ['removed', sql`delete from audit where seq = 1`],
     ['replaced', sql`insert into audit select * from audit where seq = 1`],
+    [
+      'put in the place of another',
+      engine.name === 'sqlite'
+        ? sql`insert or replace into audit select seq, 'x', hash, at, actor, action, subject from audit where seq = 1`
+        : sql`insert into audit select * from audit where seq = 1 on conflict (seq) do update set line = 'x'`,
+    ],
   ])('the database itself refuses that a line is %s', async (_, statement) => {
     const before = await lines();
     await expect(statement.execute(house.db)).rejects.toThrow(/only appended|unique|duplicate/i);

@@ -67,6 +67,9 @@ CREATE INDEX "audit_subject" on "audit" ("subject",
 
 CREATE TRIGGER audit_no_delete before delete on audit begin select raise(abort, 'the audit log is only appended to'); end;
 
+CREATE TRIGGER audit_no_replace before insert on audit when exists (select 1 from audit where seq = new.seq)
+      begin select raise(abort, 'the audit log is only appended to'); end;
+
 CREATE TRIGGER audit_no_update before update on audit begin select raise(abort, 'the audit log is only appended to'); end;
 
 CREATE TABLE "audit_end" ("id" integer primary key check (id = 1),
