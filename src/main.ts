@@ -124,13 +124,13 @@ async function build(
   for (const key of keyring.all())
     if (expiresWithin(key, clock.now() + EXPIRY_WARNING))
       log.error({ list: key.address }, 'the list key expires within 30 days, and then signs nothing: curfew keys renew');
-  const { missing } = await readersOf(db, config.audit.headTo);
-  if (missing.length > 0) log.warn({ missing }, 'nobody gets the signed heads of the audit log there: audit.headTo');
   const pgp = createPgp(config.workers);
   undo.push(() => pgp.close());
   const stopping = new AbortController();
   const incidentAlarm = createAlarm(clock);
   const local: Seams = { db, clock, keyring, pgp, by: SYSTEM, words, project };
+  const { missing } = await readersOf(local, config.audit.headTo);
+  if (missing.length > 0) log.warn({ missing }, 'nobody gets the signed heads of the audit log there: audit.headTo');
   const recogniser = createRecogniser();
   undo.push(() => recogniser.close());
   const noted = (kind: IncidentKind) => {

@@ -9,7 +9,6 @@ import { prepareNotice, tellTeam } from '../roster/tell.ts';
 import type { Seams } from '../seams.ts';
 import * as audit from '../store/audit.ts';
 import * as contacts from '../store/contacts.ts';
-import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import type { Contact } from '../store/schema.ts';
@@ -54,7 +53,7 @@ export async function signHead(seams: Seams, { project, days, to }: HeadOptions)
   ];
   const words = auditHead({ project, seq: end.seq, hash: end.hash, fingerprint: key.fingerprint });
   const post = await writeNotice(seams, list, { kind: 'alert', caseId: null }, noticeEntity(words, files));
-  const { readers, missing } = await readersOf(db, to);
+  const { readers, missing } = await readersOf(seams, to);
   const known = missingOf(last);
   const fresh = missing.some((address) => !known.includes(address));
   const toTeam = fresh ? await prepareNotice(seams, headsUnread({ project, addresses: missing }), 'alert') : null;
@@ -64,29 +63,41 @@ export async function signHead(seams: Seams, { project, days, to }: HeadOptions)
     if ((await audit.last(trx, HEAD))?.seq !== last?.seq) return null;
     await send(trx, seams, { list, post }, eachContact(readers));
     if (toTeam) await tellTeam(trx, seams, toTeam);
-    const detail = { lines: end.seq, hash: end.hash, statement, signature, mailed: readers.length, missing };
+    const detail = { lines: end.seq, hash: end.hash, statement, signature, mailed: to.length - missing.length, missing };
     await record(trx, seams, { action: HEAD, subject: `list:${list.id}`, detail });
     return end;
   });
 }
 
 interface Readers {
+  /** Copies are made for them; whose certificate cannot be used has his when he has renewed it. */
   readers: Pick<Contact, 'id' | 'address'>[];
-  /** As they were named: nobody is found there, or is sent nothing as he stands. The line in the log says so. */
+  /**
+   * As they were named: nobody is found there, or is sent nothing as he stands, or has no certificate that can be encrypted to. The line in
+   * the log says so.
+   */
   missing: string[];
 }
 
-export async function readersOf(db: Db, to: readonly string[]): Promise<Readers> {
+export async function readersOf(
+  { db, pgp, clock }: Pick<Seams, 'db' | 'pgp' | 'clock'>,
+  to: readonly string[],
+): Promise<Readers> {
   const found = (await Promise.all(to.map((address) => contacts.byAddress(db, address)))).flatMap((contact) => contact ?? []);
   const people = await deliveries.sendingContacts(
     db,
     found.map(({ id }) => id),
   );
-  const readers = found.filter(({ id }) => {
+  const readers: Readers['readers'] = [];
+  const reached = new Set<string>();
+  for (const { id, address } of found) {
     const person = people.get(id);
-    return person?.active && receives(person.memberState);
-  });
-  return { readers, missing: to.filter((address) => !readers.some((reader) => reader.address === address.toLowerCase())) };
+    if (!person?.active || !receives(person.memberState)) continue;
+    readers.push({ id, address });
+    const { certificate, waits } = person;
+    if (certificate && !waits && (await pgp.usable(certificate, clock.now())).usable) reached.add(address);
+  }
+  return { readers, missing: to.filter((address) => !reached.has(address.toLowerCase())) };
 }
 
 /** Of whom the team was told, at the latest. */

@@ -557,8 +557,9 @@ export function headsUnread(facts: { project: string; addresses: readonly string
     '',
     ...facts.addresses.map((address) => `  ${address}`),
     '',
-    'They are no contacts (is the address mistyped?), are retired, or their organisation is suspended or out. Who is named in "audit.headTo" of',
-    'the configuration is what makes it noticed when somebody cuts off the end of the log: please name people who are there.',
+    'They are no contacts (is the address mistyped?), are retired, have no certificate that can be used, or their organisation is suspended or out.',
+    'Who is named in "audit.headTo" of the configuration is what makes it noticed when somebody cuts off the end of the log: please name people',
+    'who are there, and give those who have none another certificate (curfew contact give).',
   ]);
 }
 
