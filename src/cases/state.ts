@@ -59,6 +59,7 @@ export type Step =
   | 'acknowledge'
   | 'ask'
   | 'reject'
+  | 'reopen'
   | 'claim'
   | 'hand-over'
   | 'take-over'
@@ -107,6 +108,11 @@ export const steps: Readonly<Record<Step, StepRow>> = {
   reject: {
     when: (about) => isUnderWay(about) && about.noticed_at === null && about.forthcoming_at === null,
     otherwise: 'What distributors or the public know of is withdrawn, not rejected',
+    leads: true,
+  },
+  reopen: {
+    when: (about) => !isOut(about) && about.aside === 'rejected',
+    otherwise: 'What was rejected, or linked as a duplicate, is opened again',
     leads: true,
   },
   claim: {

@@ -23,6 +23,13 @@ export function addAside(command: Command, { at, tell }: Shared): void {
       );
   said('leak', '/leak', 'evidence', 'say that the contents of a case leaked; everybody of it is told', 'what was seen where');
   said('withdraw', '/withdraw', 'reason', 'withdraw a case; members and the reporter are told', 'the reason, as they read it');
+  said(
+    'reopen',
+    '/reopen',
+    'reason',
+    'open a case again that was rejected or linked as a duplicate; the team is told',
+    'the reason, as the team reads it',
+  );
   said('public-already', '/public-already', 'reference', 'say that others published a case', 'where it is public');
 
   add('leak-decision', 'decide on a leak')

@@ -23,7 +23,7 @@ import { proposedCase } from './proposal.ts';
 import { channelsFor } from './schedule.ts';
 
 /*
- * What happens to a case beside its way to the release: its contents leaked, are public already, or it is withdrawn. Each has words of
+ * What happens to a case beside its way to the release: its contents leaked, are public already, it is withdrawn, or opened again. Each has words of
  * whoever says so (evidence, a reference, a reason): they are as secret as the case, kept sealed, and sent to those alone who may know.
  * Those of the team and the members who have the case are told in the transaction that changes it, all at once.
  */
@@ -31,7 +31,7 @@ import { channelsFor } from './schedule.ts';
 /** In words for people: what is said to the team, and to members. */
 interface Telling {
   /** `what` as the log and the team have it. */
-  what: 'leak' | 'leak-keep' | 'leak-release' | 'withdraw' | 'public-already';
+  what: 'leak' | 'leak-keep' | 'leak-release' | 'withdraw' | 'public-already' | 'reopen';
   step: Step;
   /** Of whoever acts. */
   words: string;
@@ -158,6 +158,29 @@ export async function withdraw(seams: Seams, caseId: string, reason: string, exp
     },
   });
 }
+
+/**
+ * What was rejected, or linked as a duplicate, is a report again that nobody has accepted: whoever led it is asked first. Its clocks never
+ * stopped; but the public is told of their end once somebody has accepted it. Nothing that was approved before counts, and an instant that
+ * has passed is to be set anew.
+ */
+export async function reopen(seams: Seams, caseId: string, reason: string, expected?: number): Promise<Case> {
+  return setAside(seams, caseId, {
+    what: 'reopen',
+    step: 'reopen',
+    words: reason,
+    expected,
+    to: async ({ lead_id, deputy_id, release_at }, now) => ({
+      ...{ aside: null, aside_at: null, duplicate_of: null, closed_at: null, plan: newId(seams.clock) },
+      ...{ accepted_at: null, led_at: null, lead_id: null, deputy_id: null },
+      ...{ handover_id: lead_id ?? deputy_id, handover_at: now },
+      ...(release_at === null || release_at > now ? {} : UNSCHEDULED),
+    }),
+    members: async () => [],
+  });
+}
+
+const UNSCHEDULED = { release_at: null, schedule_hash: null, scheduled_at: null, scheduled_by: null } as const;
 
 /** Whoever was told that something will come at that instant is owed the word that nothing does. */
 function isNoteOwed({ noticed_at, forthcoming_at }: Pick<Case, 'noticed_at' | 'forthcoming_at'>): boolean {

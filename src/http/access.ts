@@ -108,6 +108,7 @@ export const access: Readonly<Record<string, Access>> = {
   'POST /api/v1/cases/:id/leak': hands('cases'),
   'POST /api/v1/cases/:id/leak/decision': hands('cases'),
   'POST /api/v1/cases/:id/withdraw': hands('cases'),
+  'POST /api/v1/cases/:id/reopen': hands('cases'),
   'POST /api/v1/cases/:id/public-already': hands('cases'),
   'GET /api/v1/cases/:id/preview': hands('cases'),
   'GET /api/v1/cases/:id/text/draft': hands('cases'),

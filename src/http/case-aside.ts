@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { decideLeak, leak, publicAlready, withdraw } from '../embargo/aside.ts';
+import { decideLeak, leak, publicAlready, reopen, withdraw } from '../embargo/aside.ts';
 import type { Seams } from '../seams.ts';
 import type { Case } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
@@ -16,7 +16,7 @@ const Words = (description: string) =>
 
 type Move = (seams: Seams, id: string, body: never, expected?: number) => Promise<Case>;
 
-/** What happens to a case beside its way: a leak, a withdrawal, others who publish it. Everybody of the case is told by mail, at once. */
+/** What happens to a case beside its way: a leak, a withdrawal, others who publish it, a verdict that did not hold. Everybody of the case is told by mail, at once. */
 export function caseAside(app: App, api: Api): void {
   const post = <Body extends ReturnType<typeof Type.Object>>(path: string, summary: string, body: Body, move: Move) => {
     const schema = { tags, summary, params: ById, headers: IfMatch, body, response: { 200: CaseView } };
@@ -48,6 +48,12 @@ export function caseAside(app: App, api: Api): void {
     'Withdraw a case: nothing of it is released; where it was announced, a note is owed at its instant, to be approved as its bundle',
     Type.Object({ reason: Words('why, as members and the reporter read it') }, strict),
     (seams, id, { reason }: { reason: string }, expected) => withdraw(seams, id, reason, expected),
+  );
+  post(
+    'reopen',
+    'Open a case again that was rejected or linked as a duplicate: everybody of it is told, and somebody has to claim it',
+    Type.Object({ reason: Words('why, as the team reads it') }, strict),
+    (seams, id, { reason }: { reason: string }, expected) => reopen(seams, id, reason, expected),
   );
   post(
     'public-already',

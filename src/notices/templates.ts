@@ -340,6 +340,7 @@ const ASIDE = {
   'leak-keep': ['The embargo stands', 'It was decided that the embargo stands.'],
   'leak-release': ['To be released now', 'It was decided to release it at once: two people have to approve the bundle now.'],
   withdraw: ['Withdrawn', 'The case is withdrawn. Where a public note is owed, two people approve it as the bundle of the case.'],
+  reopen: ['Opened again', 'The case is open again, and nobody has accepted it: `curfew case lead` takes it.'],
   'public-already': ['PUBLIC ALREADY', 'It is public already: two people have to approve the bundle now.'],
 } as const;
 

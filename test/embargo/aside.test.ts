@@ -1,9 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { close as closeCase } from '../../src/cases/after.ts';
 import { dueIn } from '../../src/cases/clocks.ts';
 import { describe as describeCase } from '../../src/cases/describe.ts';
+import { linkDuplicate } from '../../src/cases/duplicate.ts';
+import { sendNotice } from '../../src/cases/notices.ts';
+import { claim, staff } from '../../src/cases/people.ts';
+import { stageOf } from '../../src/cases/state.ts';
 import { DAY, HOUR, type Instant } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
-import { decideLeak, leak, publicAlready, withdraw } from '../../src/embargo/aside.ts';
+import { decideLeak, leak, publicAlready, reopen, withdraw } from '../../src/embargo/aside.ts';
 import { openContents } from '../../src/embargo/contents.ts';
 import { endLongest } from '../../src/embargo/dead-man.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
@@ -16,7 +21,7 @@ import type { Case } from '../../src/store/schema.ts';
 import { outbox, type Sent, silent } from '../delivery/outbox.ts';
 import { listCertificate } from '../post/arrive.ts';
 import { eachEngine, type TestDatabase } from '../support/dialects.ts';
-import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { as, type House, housing, LISTS, type Person } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
 import { actor, arm, caseOf, KNOWN, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, subscribe } from './armed.ts';
 import { ORBIT } from './orbit.ts';
@@ -60,6 +65,74 @@ eachEngine((engine) => {
     if (!mail) throw new Error(`no mail to ${person.address}`);
     return (await openCopy(mail.raw, person, listCertificate(house, list), house.clock.now())).entity.toString();
   };
+
+  describe('a case that was rejected, and is opened again,', () => {
+    const WHY = 'She sent an exploit that works.';
+    const rejected = async (id: string) =>
+      sendNotice(as(house, house.team[0]), id, 'not-a-vulnerability', { text: 'It is meant to.', list: null });
+
+    test('is a report that nobody has accepted: its lead is asked first, everybody of it is told, and the reason is kept sealed', async () => {
+      const [lena, dirk, ada] = house.team;
+      const id = await house.report();
+      expect(await reasonOf(reopen(as(house, lena), id, WHY))).toBe('conflict');
+      await claim(as(house, lena), id, {});
+      await staff(as(house, lena), id, [dirk.contactId]);
+      const { received_at } = (await rejected(id)).case;
+      await closeCase(as(house, lena), id);
+      await outbox(house).drain();
+      expect(await reasonOf(reopen(as(house, dirk), id, WHY))).toBe('forbidden');
+      house.clock.moveTo(house.clock.now() + DAY);
+      const about = await reopen(as(house, lena), id, WHY);
+      expect([stageOf(about), about.received_at, about.closed_at, about.lead_id]).toEqual([
+        'acknowledged',
+        received_at,
+        null,
+        null,
+      ]);
+      expect(dueIn(house.project, about).release?.at).toBe(received_at + 21 * DAY);
+      const sent = await outbox(house).drain();
+      expect(sent.map((mail) => mail.to).sort()).toEqual([dirk.address, lena.address]);
+      expect(await read(sent, dirk, LISTS.security)).toContain(WHY);
+      expect(JSON.stringify(await house.db.selectFrom('audit').select('line').execute())).not.toContain('exploit');
+      expect(await reasonOf(claim(as(house, ada), id, {}))).toBe('not-found');
+      expect(stageOf(await claim(as(house, lena), id, {}))).toBe('led');
+    });
+
+    test('is not spoken of in public, however late it is, before somebody accepts it', async () => {
+      const [lena] = house.team;
+      const id = await house.report();
+      await claim(as(house, lena), id, {});
+      await rejected(id);
+      house.clock.moveTo(house.clock.now() + 30 * DAY);
+      await reopen(as(house, lena), id, WHY);
+      await endLongest(house, silent);
+      expect(to(await outbox(house).drain(), READER)).toEqual([]);
+      await claim(as(house, lena), id, {});
+      await endLongest(house, silent);
+      expect(to(await outbox(house).drain(), READER)).toHaveLength(1);
+    });
+
+    test('has its approvals and a past instant to be given anew', async () => {
+      const caseId = await house.report();
+      const releaseAt = slotAfter(house.clock.now() + 7 * DAY);
+      await describeCase(house, caseId, KNOWN);
+      await addPatch(house, caseId, PATCH);
+      expect(await arm(house, await schedule(house, caseId, { releaseAt, ...PUBLIC }))).toMatchObject({ state: 'armed' });
+      await rejected(caseId);
+      expect(await reopen(house, caseId, WHY)).toMatchObject({ state: 'scheduled', release_at: releaseAt });
+      await rejected(caseId);
+      house.clock.moveTo(releaseAt + HOUR);
+      expect(await reopen(house, caseId, WHY)).toMatchObject({ state: 'received', release_at: null, scheduled_at: null });
+      expect(await reasonOf(release(house, caseId))).toBe('not-approved');
+    });
+
+    test('is no duplicate any more', async () => {
+      const [first, second] = [await house.report(), await house.report({ text: 'Another.\n' })];
+      await linkDuplicate(as(house, house.team[0]), second, { of: first, text: null });
+      expect(await reopen(house, second, WHY)).toMatchObject({ aside: null, duplicate_of: null });
+      expect((await linkDuplicate(as(house, house.team[0]), first, { of: second, text: null })).case.duplicate_of).toBe(second);
+    });
+  });
 
   describe('a leak', () => {
     test('is told to everybody of the case at once, keeps its evidence sealed, and is to be decided on within two hours', async () => {

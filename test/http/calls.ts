@@ -1,4 +1,5 @@
 import { retrospect } from '../../src/cases/after.ts';
+import { sendNotice } from '../../src/cases/notices.ts';
 import { claim } from '../../src/cases/people.ts';
 import { HOUR, newToken, toIso } from '../../src/clock.ts';
 import { leak } from '../../src/embargo/aside.ts';
@@ -17,7 +18,7 @@ import * as lists from '../../src/store/lists.ts';
 import type { MemberState } from '../../src/store/schema.ts';
 import { arm, armed, KNOWN, PUBLIC, scheduled } from '../embargo/armed.ts';
 import { holdPost } from '../post/hold.ts';
-import { type House, LISTS } from '../support/house.ts';
+import { as, type House, LISTS } from '../support/house.ts';
 import { keyProved } from '../support/key-proved.ts';
 import { generate } from '../support/party.ts';
 import { proveCertificate } from '../support/prove.ts';
@@ -267,6 +268,11 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
     return { at: { cases: id }, body: { decision: 'keep', reason: 'It is none.' } };
   },
   'POST /api/v1/cases/:id/withdraw': async (house) => ({ at: { cases: await house.report() }, body: { reason: 'No hole.' } }),
+  'POST /api/v1/cases/:id/reopen': async (house) => {
+    const id = await house.report();
+    await sendNotice(as(house, house.team[0]), id, 'not-a-vulnerability', { text: 'It is none.', list: null });
+    return { at: { cases: id }, body: { reason: 'It is one.' } };
+  },
   'POST /api/v1/cases/:id/public-already': async (house) => ({
     at: { cases: await house.report() },
     body: { reference: 'https://example.org/' },

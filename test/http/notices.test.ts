@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, inject, test } from 'vitest';
 import { HOUR, toIso } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { outbox } from '../delivery/outbox.ts';
@@ -113,8 +115,14 @@ eachEngine((engine) => {
     expect(rows[1]).toMatch(/^Alpha +alpha@alpha\.example +v1 .*delivered/);
     const second = await house.report({}, 'ron@example.org');
     expect(await curfew('duplicate', second, '--of', id)).toMatch(
-      new RegExp(`^${second} is a duplicate of ${id}\nCredited there: nobody\nFrom: +security@[\\s\\S]*in clear`),
+      new RegExp(
+        `^${second} is a duplicate of ${id}\nCredited there: nobody\nFrom: +security@[\\s\\S]*in clear[\\s\\S]*\nTo: +nobody yet`,
+      ),
     );
     expect(await api.ask(lena, `GET /api/v1/cases/${second}`)).toMatchObject({ body: { state: 'rejected', duplicateOf: id } });
+    const why = join(inject('folder'), 'why-reopened.txt');
+    writeFileSync(why, 'It is another one.\n');
+    expect(await curfew('reopen', second, '--file', why)).toContain(`${second}, acknowledged,`);
+    expect(await api.ask(lena, `GET /api/v1/cases/${second}`)).toMatchObject({ body: { duplicateOf: null } });
   });
 });
