@@ -1,4 +1,4 @@
-import type { Instant } from '../clock.ts';
+import { DAY, type Instant } from '../clock.ts';
 import {
   type Answer,
   type Code,
@@ -188,6 +188,17 @@ export function dueIn(project: Project, about: Clocked): CaseDeadlines {
   if (at === null) return due;
   if (aside === 'leaked') return { ...due, 'leak-decision': { at: at + LEAK_DECISION, policy: aside } };
   return aside === 'public_already' ? { ...sooner(due, at), release: { at, policy: aside } } : due;
+}
+
+/** What nobody has said anything of but that it came in. */
+const NEW = {
+  ...{ fix_ready_at: null, noticed_at: null, policies: null, release_at: null },
+  ...{ original_at: null, exception_at: null, aside: null, aside_at: null },
+} as const;
+
+/** By when a person answers a report: as its policies have it, within a day under none. */
+export function answerBy(project: Project, about: Pick<Clocked, 'received_at'> & Partial<Clocked>): Instant {
+  return dueIn(project, { ...NEW, ...about }).acknowledge?.at ?? about.received_at + DAY;
 }
 
 function sooner(due: Deadlines, at: Instant): Deadlines {

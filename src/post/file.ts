@@ -1,7 +1,8 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
+import { answerBy } from '../cases/clocks.ts';
 import { deedOf, moved } from '../cases/step.ts';
-import { DAY, type Instant, newToken } from '../clock.ts';
+import { type Instant, newToken } from '../clock.ts';
 import { type Addressee, copiesFor, eachContact, readers } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
 import { type ListAddress, readListAddress } from '../mail/address.ts';
@@ -127,21 +128,17 @@ export interface Opening {
   answerBy: Instant;
 }
 
-/** How soon a person answers a report (PROCESS: 24 h). */
-export function answerBy(receivedAt: Instant): Instant {
-  return receivedAt + DAY;
-}
-
 /** The number is taken at once, so that the receipt can be sealed before the transaction; a failure leaves a gap. */
-export async function openCase({ db }: Seams, { project }: Identity, post: NewPost): Promise<Opening> {
-  const year = new Date(post.received_at).getUTCFullYear();
-  const number = await cases.nextNumber(db, year);
+export async function openCase(seams: Seams, { project }: Identity, post: NewPost): Promise<Opening> {
+  const { received_at } = post;
+  const year = new Date(received_at).getUTCFullYear();
+  const number = await cases.nextNumber(seams.db, year);
   return {
     caseId: `${project.toUpperCase()}-${year}-${String(number).padStart(4, '0')}`,
     year,
     number,
     threadToken: newToken(),
-    answerBy: answerBy(post.received_at),
+    answerBy: answerBy(seams.project, { received_at }),
   };
 }
 

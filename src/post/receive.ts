@@ -1,4 +1,5 @@
 import { type Actor, SYSTEM } from '../audit/entry.ts';
+import { answerBy } from '../cases/clocks.ts';
 import { newId } from '../clock.ts';
 import { publicBeside } from '../delivery/beside.ts';
 import { mayHave } from '../delivery/need-to-know.ts';
@@ -14,17 +15,7 @@ import { acknowledgementBy } from './acknowledging.ts';
 import { admit, type Hits } from './admit.ts';
 import type { Facts, Verdict } from './checks.ts';
 import { type Destination, followReferences, isShut } from './destination.ts';
-import {
-  answerBy,
-  type FiledPost,
-  fileInThread,
-  fileIntroduction,
-  filePost,
-  fileReport,
-  once,
-  openCase,
-  placeOf,
-} from './file.ts';
+import { type FiledPost, fileInThread, fileIntroduction, filePost, fileReport, once, openCase, placeOf } from './file.ts';
 import { prepareHeldAnswer, sendHeldAnswer } from './held.ts';
 import { noteCopied, noteReported, refusePublic } from './leak.ts';
 import { filesOf, isForPeople, keptVerdicts, type Look, lookAt, unopened } from './look.ts';
@@ -130,7 +121,7 @@ async function introduction(
   const writer = look.roster?.contact.address ?? sender;
   if (writer.toLowerCase() !== about.reporter_address.toLowerCase()) return null;
   const facts = { caseId: about.id, threadToken: about.thread_token, receivedAt: about.received_at };
-  const wish = { ...facts, ...look, project, list, sender, answerBy: answerBy(about.received_at) };
+  const wish = { ...facts, ...look, project, list, sender, answerBy: answerBy(seams.project, about) };
   const receipt = await prepareReceipt(seams, wish);
   return receipt?.certificate ? receipt : null;
 }

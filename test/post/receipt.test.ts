@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { sendNotice } from '../../src/cases/notices.ts';
-import { DAY, SECOND } from '../../src/clock.ts';
+import { DAY, HOUR, SECOND } from '../../src/clock.ts';
 import { withdraw } from '../../src/embargo/aside.ts';
 import { threadAddress } from '../../src/mail/address.ts';
 import { importRoster } from '../../src/roster/import.ts';
@@ -47,6 +47,22 @@ eachEngine((engine) => {
     return mail;
   };
   const reporter = async (caseId: string | null) => (await cases.byId(house.db, caseId ?? ''))?.reporter_address;
+
+  test('a receipt promises an answer when the policy of the project wants one', async () => {
+    const [k8s] = house.project.policies;
+    if (!k8s) throw new Error('there is no policy');
+    const strict = { name: 'strict', policy: { ...k8s.policy, acknowledge: { hours: 4 } } };
+    const promised = async () => {
+      await arrive(house, await sealed({ attachments: [attached(rita)] }, rita));
+      const { entity } = await openCopy((await delivered()).raw, rita, listCertificate(house, LISTS.security), house.clock.now());
+      return /A person answers by: (.*?)\r?\n/.exec(entity.toString())?.[1];
+    };
+    const at = (hours: number) => new Date(house.clock.now() + hours * HOUR).toISOString().slice(11, 16);
+    expect(await promised()).toContain(at(24));
+    house.clock.moveTo(house.clock.now() + 2 * DAY);
+    house.project = { ...house.project, policies: [...house.project.policies, strict], usual: ['strict'] };
+    expect(await promised()).toContain(at(4));
+  });
 
   describe('whoever answers the receipt in clear, signed and with a certificate,', () => {
     const answerTo = async (first: Sent, signer: Party, sender = rita.address) => {
