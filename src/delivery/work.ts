@@ -54,10 +54,11 @@ export interface WorkOptions {
 }
 
 /**
- * How long a copy of a release waits, from when it is due, for those of its case that go before it. So the channels have it in their
- * order, where the relay answers; and where it does not, or where there are very many, those who come later are still in time.
+ * How long a copy of a release waits, from when it is due, for those of its case that go before it: until the relay has taken, or put off,
+ * one of each channel. So the channels have it in their order, on however many nodes, and nobody waits for all readers of another;
+ * and where the relay is silent, those who come later are still in time, which is logged.
  */
-const HEAD_START = 5 * SECOND;
+const HEAD_START = 10 * SECOND;
 
 /** What a lane takes at `now`. `began`: after a start nothing is known of how long it has waited. */
 function appetiteOf(lane: Lane | undefined, began: Instant, now: Instant): Pick<deliveries.Appetite, 'priority' | 'yields'> {
@@ -184,6 +185,11 @@ async function startBatch(
   const batch = await deliveries.lease(db, lease, now, appetite);
   const [first] = batch;
   if (!first) return null;
+  if (isOfRelease(options.lane) && (await deliveries.isBehind(db, first)))
+    log.warn(
+      { case: first.case_id, post: first.post_id },
+      'a channel goes before the one ahead of it, for which the relay is silent',
+    );
   const settle = async (copy: Delivery, settlement: Settlement) => {
     const settled = await settleCopy(seams, copy, lease.id, settlement);
     log.info({ ...facts(copy), state: settled?.state ?? settlement.state, settled: settled !== null }, 'copy settled');

@@ -56,7 +56,7 @@ export interface Appetite {
   octets?: number;
   /** Those of this priority alone. */
   priority?: number;
-  /** What is due after this instant is left while others of its case, which go before it, have not been tried or are under way. */
+  /** What is due after this instant is left while it is behind (`isBehind`). */
   yields?: Instant;
 }
 
@@ -66,21 +66,17 @@ export async function lease(db: Db, by: Lease, now: Instant, appetite: Appetite)
   let due = db
     .selectFrom('deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
-    .select(['deliveries.post_id', 'deliveries.priority', 'posts.size'])
+    .select(['deliveries.post_id', 'deliveries.priority', 'deliveries.due_at', 'deliveries.case_id', 'posts.size'])
     .where('deliveries.state', 'in', WAITING)
     .where('deliveries.due_at', '<=', now);
   if (priority !== undefined) due = due.where('deliveries.priority', '=', priority);
-  if (yields !== undefined)
-    due = due.where((eb) => {
-      const before = eb
-        .selectFrom('deliveries as before')
-        .select('before.id')
-        .whereRef('before.case_id', '=', 'deliveries.case_id')
-        .whereRef('before.priority', '<', 'deliveries.priority')
-        .where('before.state', 'in', ['queued', 'leased']);
-      return eb.or([eb('deliveries.due_at', '<=', yields), eb.not(eb.exists(before))]);
-    });
-  const first = await due.orderBy('deliveries.priority').orderBy('deliveries.due_at').orderBy('deliveries.id').executeTakeFirst();
+  const ordered = due.orderBy('deliveries.priority').orderBy('deliveries.due_at').orderBy('deliveries.id').limit(1);
+  const behind: string[] = [];
+  let first = await ordered.executeTakeFirst();
+  while (first?.case_id && yields !== undefined && first.due_at > yields && (await isBehind(db, first))) {
+    behind.push(first.case_id);
+    first = await ordered.where('deliveries.case_id', 'not in', behind).executeTakeFirst();
+  }
   if (!first) return [];
   const most = octets === undefined ? copies : Math.max(1, Math.min(copies, Math.floor(octets / first.size)));
   const leased = await db
@@ -107,6 +103,23 @@ export async function lease(db: Db, by: Lease, now: Instant, appetite: Appetite)
     .returningAll()
     .execute();
   return leased.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/**
+ * Whether another channel of its case goes before it, and nobody of that has it yet: of a post and list before it no copy was settled or put
+ * off. With the first that was, whoever comes later need not wait for all the rest.
+ */
+export async function isBehind(db: Db, { case_id, priority }: Pick<Delivery, 'case_id' | 'priority'>): Promise<boolean> {
+  const before = await db
+    .selectFrom('deliveries')
+    .select('post_id')
+    .where('case_id', '=', case_id)
+    .where('priority', '<', priority)
+    .groupBy(['post_id', 'list_id', 'priority'])
+    .having((eb) => eb(eb.fn.countAll().filterWhere('state', 'not in', ['queued', 'leased']), '=', 0))
+    .limit(1)
+    .executeTakeFirst();
+  return before !== undefined;
 }
 
 /** Keeps what is still under the lease for longer. */

@@ -470,7 +470,7 @@ eachEngine((engine) => {
   describe('of a release, with the relay silent for one reader', () => {
     const READERS = [READER, 'second@example.org'];
     /** The loops of these lanes from the instant on; the relay keeps silent for the first reader until `answer`. */
-    const releasing = async (lanes: readonly Lane[], batch: number) => {
+    const releasing = async (lanes: readonly Lane[], batch: number, quiet = [READER], log = silent) => {
       await subscribe(house);
       await addRecipient(house, { list: LISTS.announce, address: 'second@example.org', kind: 'subscriber' });
       const about = await armed(house);
@@ -484,7 +484,7 @@ eachEngine((engine) => {
       });
       const send: Send = async ({ to }) => {
         tried.push(to);
-        if (to === READER) await answered;
+        if (quiet.includes(to)) await answered;
         return { state: 'delivered', response: '250' };
       };
       const alarms = lanes.map((lane) => ({ lane, alarm: createAlarm(house.clock) }));
@@ -492,7 +492,7 @@ eachEngine((engine) => {
         for (const { alarm } of alarms) alarm.ring();
       };
       const loops = alarms.map(({ lane, alarm }) =>
-        deliveryLoop(house, send, { ...OPTIONS, batch, lane, settled: ring }, alarm, silent, stopping.signal),
+        deliveryLoop(house, send, { ...OPTIONS, batch, lane, settled: ring }, alarm, log, stopping.signal),
       );
       const end = async () => {
         answer();
@@ -508,17 +508,31 @@ eachEngine((engine) => {
       await end();
     });
 
-    test('the later channels wait for five seconds, and not for him', async () => {
-      const { tried, ring, end } = await releasing(['public', 'external', 'reporter', 'member'], 50);
+    test('the later channels go as soon as another reader has it', async () => {
+      const { tried, end } = await releasing(['public', 'external', 'reporter', 'member'], 50);
+      await expect.poll(() => tried.slice(2)).toEqual([OUTSIDE, 'rita@example.org']);
+      expect(tried.slice(0, 2).sort()).toEqual(READERS);
+      await end();
+    });
+
+    test('and where no reader has it, after ten seconds, which is logged', async () => {
+      const warned: unknown[] = [];
+      const log = { ...silent, warn: (facts: unknown) => void warned.push(facts) } as typeof silent;
+      const { tried, ring, end } = await releasing(['public', 'external', 'reporter', 'member'], 50, READERS, log);
       await expect.poll(() => [...tried].sort()).toEqual(READERS);
-      house.clock.moveTo(house.clock.now() + 5 * SECOND);
+      house.clock.moveTo(house.clock.now() + 9 * SECOND);
+      ring();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect([tried.length, warned]).toEqual([2, []]);
+      house.clock.moveTo(house.clock.now() + SECOND);
       ring();
       await expect.poll(() => tried.slice(2).sort()).toEqual([OUTSIDE, 'rita@example.org']);
+      expect(warned).toMatchObject([{ case: expect.any(String) }, { case: expect.any(String) }]);
       await end();
     });
 
     test('a node that has just been started keeps the order as well', async () => {
-      const { tried, end } = await releasing(['public'], 50);
+      const { tried, end } = await releasing(['public'], 50, READERS);
       await expect.poll(() => tried).toHaveLength(2);
       house.clock.moveTo(house.clock.now() + 10 * SECOND);
       const later = new AbortController();
@@ -526,7 +540,7 @@ eachEngine((engine) => {
       const began = deliveryLoop(house, outbox(house).send, { ...OPTIONS, lane: 'external' }, alarm, silent, later.signal);
       await new Promise((resolve) => setTimeout(resolve, 50));
       expect(await caseChannel()).toMatchObject({ state: 'queued', attempts: 0 });
-      house.clock.moveTo(house.clock.now() + 6 * SECOND);
+      house.clock.moveTo(house.clock.now() + 11 * SECOND);
       await expect.poll(async () => (await caseChannel())?.state).toBe('delivered');
       later.abort();
       await Promise.all([end(), began]);
