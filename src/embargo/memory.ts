@@ -9,6 +9,8 @@ export interface Piece {
   /** Of the post or patch: what it says never changes. */
   id: string;
   caseId: string;
+  /** Nobody of the team has touched its case: it makes room for the others. */
+  strange: boolean;
   /** What names the case by itself, as its CVE. */
   ids: readonly string[];
   texts: readonly string[];
@@ -21,8 +23,11 @@ export interface Piece {
 export interface Memory {
   /** Texts of which nothing counts (see `fingerprint`). What was learned before is forgotten. */
   know(texts: readonly string[]): void;
-  /** False: there is no room for it. */
-  learn(piece: Piece): boolean;
+  /**
+   * Its ids and files always, and of its texts and patches as much as there is room for: the longest of all are halved, those of strangers
+   * first. Gives the ids of the pieces that are known in part since.
+   */
+  learn(piece: Piece): string[];
   forget(ids: readonly string[]): void;
   /** What of all cases stands in these mails, or parts of one mail. Throws `too-complex` where nothing was found, and not all could be read. */
   look(mails: readonly Uint8Array[]): Hit[];
@@ -40,7 +45,17 @@ export function createMemory(mostKeys = MOST_KEYS): Memory {
   let known: readonly string[] = [];
   let keys = 0;
   let watched: Watch | null = null;
-  const pieces = new Map<string, Fingerprint>();
+  const pieces = new Map<string, Learned>();
+  const makeRoom = (): string[] => {
+    const shortened = new Set<string>();
+    while (keys > mostKeys) {
+      const longest = longestOf([...pieces.values()]);
+      if (!longest) break;
+      keys -= halve(longest.piece.made, longest.at);
+      shortened.add(longest.piece.id);
+    }
+    return [...shortened];
+  };
   return {
     know(texts) {
       known = texts;
@@ -49,24 +64,23 @@ export function createMemory(mostKeys = MOST_KEYS): Memory {
       watched = null;
     },
     learn(piece) {
+      if (pieces.has(piece.id)) return [];
       const made = fingerprintOf(piece, known);
-      if (pieces.has(piece.id)) return true;
-      if (keys + sizeOf(made) > mostKeys) return false;
-      pieces.set(piece.id, made);
+      pieces.set(piece.id, { id: piece.id, strange: piece.strange, made });
       keys += sizeOf(made);
       watched = null;
-      return true;
+      return makeRoom();
     },
     forget(ids) {
       for (const id of ids) {
-        const made = pieces.get(id);
-        if (made) keys -= sizeOf(made);
+        const found = pieces.get(id);
+        if (found) keys -= sizeOf(found.made);
         pieces.delete(id);
       }
       watched = null;
     },
     look(mails) {
-      watched ??= watch(byCase([...pieces.values()]));
+      watched ??= watch(byCase([...pieces.values()].map(({ made }) => made)));
       const seen = watched;
       const refused: unknown[] = [];
       const hits = mails.flatMap((mail) => {
@@ -81,6 +95,36 @@ export function createMemory(mostKeys = MOST_KEYS): Memory {
       return strongest(hits);
     },
   };
+}
+
+interface Learned extends Pick<Piece, 'id' | 'strange'> {
+  made: Fingerprint;
+}
+
+/** Keys of a document; one that is shorter is given up as a whole. */
+const SHORTEST = 50;
+
+/** The longest document of strangers, or, where they have none, of all. */
+function longestOf(pieces: readonly Learned[]): { piece: Learned; at: number } | undefined {
+  let longest: { piece: Learned; at: number; rank: number } | undefined;
+  for (const piece of pieces)
+    for (const [at, document] of piece.made.documents.entries()) {
+      const keys = sizeOf({ documents: [document] });
+      const rank = keys === 0 ? 0 : keys + (piece.strange ? MOST_OF_PIECE * 2 : 0);
+      if (rank > (longest?.rank ?? 0)) longest = { piece, at, rank };
+    }
+  return longest;
+}
+
+/** Keeps the first half of a document: people quote the beginning. Gives how many keys that sets free. */
+function halve(made: Fingerprint, at: number): number {
+  const document = made.documents[at];
+  if (!document) return 0;
+  const before = sizeOf({ documents: [document] });
+  const half = <Key>(all: readonly Key[]) => (before < SHORTEST ? [] : all.slice(0, Math.floor(all.length / 2)));
+  const shorter = { ...document, shingles: half(document.shingles), lines: half(document.lines) };
+  made.documents = made.documents.map((one, place) => (place === at ? shorter : one));
+  return before - sizeOf({ documents: [shorter] });
 }
 
 function sizeOf({ documents }: Pick<Fingerprint, 'documents'>): number {

@@ -13,8 +13,7 @@ export interface Recogniser {
   /** It knows nothing: `know` comes first. */
   isEmpty(): boolean;
   know(texts: readonly string[]): Promise<void>;
-  /** False: there is no room for it. */
-  learn(piece: Piece): Promise<boolean>;
+  learn(piece: Piece): Promise<string[]>;
   forget(ids: readonly string[]): Promise<void>;
   look(mails: readonly Uint8Array[]): Promise<Hit[]>;
   close(): Promise<void>;
@@ -89,9 +88,9 @@ export function createRecogniser(limit = LIMIT): Recogniser {
       empty = false;
     },
     async learn(piece) {
-      const learned = await call('learn', piece);
-      if (learned) pieces.add(piece.id);
-      return learned;
+      const shortened = await call('learn', piece);
+      pieces.add(piece.id);
+      return shortened;
     },
     async forget(ids) {
       for (const id of ids) pieces.delete(id);

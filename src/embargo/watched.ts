@@ -30,6 +30,8 @@ export function createWatched(
 ): Watched {
   const { db, clock } = seams;
   const failed = new Map<string, Instant>();
+  /** Pieces that it has learned as those of strangers. */
+  const strange = new Set<string>();
   let known: string | null = null;
   let last: Promise<void> = Promise.resolve();
 
@@ -55,30 +57,25 @@ export function createWatched(
     const there = new Set(rows.map(({ id }) => id));
     const gone = [...recogniser.pieces].filter((id) => !there.has(id));
     if (gone.length > 0) await recogniser.forget(gone);
-    const keyOf = ({ id, caseId }: embargoed.PieceRow) => `${id} ${taken.has(caseId) ? 'taken' : ''}`;
-    const keys = new Set(rows.map(keyOf));
-    for (const key of failed.keys()) if (!keys.has(key)) failed.delete(key);
-    /** What strangers wrote makes room for what people look after. */
-    const learn = async (row: embargoed.PieceRow) => {
-      const piece = await pieceOf(seams, row);
-      if (await recogniser.learn(piece)) return;
-      const others = rows.filter(({ id, caseId }) => recogniser.pieces.has(id) && !taken.has(caseId)).map(({ id }) => id);
-      if (taken.has(row.caseId) && others.length > 0) {
-        await recogniser.forget(others);
-        if (await recogniser.learn(piece)) return;
-      }
-      throw new Refusal('too-large', undefined, 'there is no room left for it');
-    };
+    for (const id of failed.keys()) if (!there.has(id)) failed.delete(id);
+    // What was a stranger's is known anew, and first, where people look after it.
+    const grown = rows.filter(({ id, caseId }) => taken.has(caseId) && strange.has(id)).map(({ id }) => id);
+    if (grown.length > 0) await recogniser.forget(grown);
+    for (const id of strange) if (!recogniser.pieces.has(id)) strange.delete(id);
     for (const row of rows) {
       if (signal.aborted) return;
-      if (recogniser.pieces.has(row.id) || (failed.get(keyOf(row)) ?? 0) > clock.now() - HOUR) continue;
+      if (recogniser.pieces.has(row.id) || (failed.get(row.id) ?? 0) > clock.now() - HOUR) continue;
       try {
-        await learn(row);
-        failed.delete(keyOf(row));
+        const isStrange = !taken.has(row.caseId);
+        const shortened = await recogniser.learn({ ...(await pieceOf(seams, row)), strange: isStrange });
+        if (isStrange) strange.add(row.id);
+        failed.delete(row.id);
+        if (shortened.length > 0)
+          log.error({ pieces: shortened }, 'what is under embargo there will be recognised in part: it has no room');
       } catch (error) {
         const { reason, detail } = asRefusal(error);
         if (reason === 'busy') throw error;
-        failed.set(keyOf(row), clock.now());
+        failed.set(row.id, clock.now());
         log.error({ case: row.caseId, piece: row.id, reason, detail }, 'what is under embargo there will not be recognised');
       }
     }
@@ -145,12 +142,12 @@ async function reopened(seams: Omit<Seams, 'watched'>, { content, listId }: emba
   return seams.pgp.reopen(content, secrets);
 }
 
-async function pieceOf(seams: Omit<Seams, 'watched'>, { id, caseId, what }: embargoed.PieceRow): Promise<Piece> {
+async function pieceOf(seams: Omit<Seams, 'watched'>, { id, caseId, what }: embargoed.PieceRow): Promise<Omit<Piece, 'strange'>> {
   const { db, pgp } = seams;
   const sealed = what === 'patch' ? await embargoed.patch(db, id) : await embargoed.post(db, id);
   if (!sealed) throw new Error(`the post or patch ${id} is gone`);
   const kept = await reopened(seams, sealed);
-  const piece: Piece = { id, caseId, ids: [], texts: [], mails: [], patches: [] };
+  const piece: Omit<Piece, 'strange'> = { id, caseId, ids: [], texts: [], mails: [], patches: [] };
   if (what === 'patch') {
     const file = parseEntity(kept);
     return { ...piece, patches: [{ name: fileName(file) ?? '', bytes: decodedBody(file) }] };

@@ -4,7 +4,7 @@ import { linkDuplicate } from '../../src/cases/duplicate.ts';
 import { claim } from '../../src/cases/people.ts';
 import { HOUR, MINUTE } from '../../src/clock.ts';
 import { closeIncident, tellIncidents } from '../../src/embargo/incidents.ts';
-import { createMemory } from '../../src/embargo/memory.ts';
+import { createMemory, type Memory } from '../../src/embargo/memory.ts';
 import type { Hit } from '../../src/embargo/recognise.ts';
 import { createRecogniser, type Recogniser } from '../../src/embargo/recogniser.ts';
 import { release } from '../../src/embargo/release.ts';
@@ -312,7 +312,10 @@ oneEngine((engine) => {
         pieces,
         isEmpty: () => false,
         know: async (texts) => memory.know(texts),
-        learn: async (piece) => memory.learn(piece) && pieces.add(piece.id).size > 0,
+        learn: async (piece) => {
+          pieces.add(piece.id);
+          return memory.learn(piece);
+        },
         forget: async (ids) => {
           for (const one of ids) pieces.delete(one);
           memory.forget(ids);
@@ -385,5 +388,35 @@ oneEngine((engine) => {
       { case_id: id, encrypted: 1, from_address: alpha.address },
     ]);
     await rig.server.close(0);
+  });
+});
+
+describe('a memory that is full', () => {
+  /** Words that nobody else has. */
+  const prose = (mark: string, words: number) => Array.from({ length: words }, (_, at) => `${mark}${at.toString(36)}`).join(' ');
+  const piece = (id: string, strange: boolean, text: string) => ({
+    ...{ id, caseId: `ORBIT-2026-${id}`, strange, ids: [`CVE-2026-${id}`], texts: [text], mails: [], patches: [] },
+  });
+  const hitsOf = (memory: Memory, words: string) =>
+    memory.look([mailOf(...text(words))]).map(({ caseId, kind, score }) => [caseId.slice(-4), kind, Math.round(100 * score)]);
+
+  test('knows all that people look after, and the beginning of what strangers filled it with', () => {
+    const memory = createMemory(2000);
+    const flood = Array.from({ length: 40 }, (_, at) => prose(`f${at}x`, 900));
+    const shortened = flood.flatMap((words, at) => memory.learn(piece(`${1000 + at}`, true, words)));
+    expect(shortened).toContain('1000');
+    const ours = prose('ours', 900);
+    expect(memory.learn(piece('0001', false, ours))).not.toContain('0001');
+    expect(hitsOf(memory, ours)).toEqual([['0001', 'text', 100]]);
+    expect(hitsOf(memory, prose('f39x', 60))).toEqual(
+      [['1039', 'text', 100]].map(([id, kind]) => [id, kind, expect.any(Number)]),
+    );
+  });
+
+  test('knows each case by its ids, though there is no room for any text', () => {
+    const memory = createMemory(0);
+    expect(memory.learn(piece('0001', false, prose('ours', 90)))).toEqual(['0001']);
+    expect(hitsOf(memory, prose('ours', 90))).toEqual([]);
+    expect(hitsOf(memory, 'It is CVE-2026-0001.')).toEqual([['0001', 'id', 100]]);
   });
 });
