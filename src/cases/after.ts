@@ -1,6 +1,7 @@
 import type { Instant } from '../clock.ts';
 import { eachContact } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
+import { sha256 } from '../embargo/bundle.ts';
 import { parseEntity } from '../mail/message.ts';
 import { viewOf } from '../mail/view.ts';
 import { afterwards } from '../notices/templates.ts';
@@ -49,13 +50,37 @@ export async function close(seams: Seams, caseId: string, expected?: number): Pr
   });
 }
 
+/** The thread of a released case as it would be kept, for its lead to read first. */
+export interface ArchiveDraft {
+  text: string;
+  /** SHA-256, hex: what he approves. */
+  hash: string;
+}
+
 /**
- * Makes the thread of a released case into one text without addresses and names, which the lead thereby lets people of the team have;
- * it goes nowhere by itself. Throws what opening a mail throws.
+ * Makes the thread of a released case into one text without addresses and names, and keeps nothing of it. `without`: names and words that
+ * are to be taken out too, as no program knows all. Throws what opening a mail throws.
  */
-export async function archive(seams: Seams, caseId: string, expected?: number): Promise<Case> {
+export async function draftArchive(seams: Seams, caseId: string, without: readonly string[]): Promise<ArchiveDraft> {
+  const seen = await caseFor(seams.db, seams, caseId, 'archive');
+  const text = await threadOf(seams, seen, without);
+  return { text, hash: sha256(Buffer.from(text)) };
+}
+
+/**
+ * Keeps that text, which whoever leads the case has read and lets people of the team have; it goes nowhere by itself. Throws
+ * `approval-voided` where it is another one by now.
+ */
+export async function archive(
+  seams: Seams,
+  caseId: string,
+  { hash, without }: { hash: string; without: readonly string[] },
+  expected?: number,
+): Promise<Case> {
   const seen = await caseFor(seams.db, seams, caseId, 'archive', expected);
-  const post = await sealed(seams, seen, 'archive', await threadOf(seams, seen));
+  const draft = await draftArchive(seams, caseId, without);
+  if (draft.hash !== hash) throw new Refusal('approval-voided', 'It is another text by now: read it, and approve that');
+  const post = await sealed(seams, seen, 'archive', draft.text);
   return done(seams, caseId, 'archive', { step: 'archive', expected, post }, () => ({
     to: {},
     action: 'archive',
@@ -104,7 +129,7 @@ export async function writingsOf(seams: Seams, about: Case, kind: 'retrospective
 }
 
 /** What people wrote into the case, as a text that says nothing of who they are. */
-async function threadOf(seams: Seams, about: Case): Promise<string> {
+async function threadOf(seams: Seams, about: Case, without: readonly string[]): Promise<string> {
   const thread = await posts.ofThread(seams.db, about.id, ['report', 'post']);
   const consent = (await detailsOf(seams, about)).reporter;
   const reporter = consent.anonymous || consent.credit === null ? 'the reporter' : consent.credit;
@@ -124,7 +149,11 @@ async function threadOf(seams: Seams, about: Case): Promise<string> {
     if (person === null) forget(from);
     entries.push({ at: post.received_at, author: person ?? reporter, subject, text, files });
   }
-  const people = [...labels.values(), { label: 'the reporter', names: [...reporterNames] }];
+  const people = [
+    ...labels.values(),
+    { label: 'the reporter', names: [...reporterNames] },
+    { label: '[left out]', names: without },
+  ];
   return archiveText(about.id, entries, people);
 }
 

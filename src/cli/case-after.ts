@@ -1,15 +1,21 @@
 import type { Command } from 'commander';
 import type { Static } from 'typebox';
-import { CaseView, Writings } from '../http/schemas.ts';
+import { ArchiveDraft, CaseView, Writings } from '../http/schemas.ts';
 import { connect, type RemoteOptions, remoteCommand } from './client.ts';
 import { readText } from './file.ts';
-import { print } from './local.ts';
+import { collect, print } from './local.ts';
 import { printable } from './printable.ts';
 
 /** What the other commands of a case do as well. */
 interface Shared {
   at: (id: string, rest?: string) => string;
   tell: (options: RemoteOptions, about: Static<typeof CaseView>) => void;
+}
+
+interface ArchiveOptions {
+  preview?: true;
+  make?: string;
+  without?: string[];
 }
 
 /** What comes after the release. */
@@ -30,10 +36,17 @@ export function addAfter(command: Command, { at, tell }: Shared): void {
       tell(options, await connect(options).ask(`POST ${path}`, CaseView, { note: readText(file) }));
     });
   add('archive', 'show the thread of a released case without addresses and names')
-    .option('--make', 'make it, as the lead of the case')
-    .action(async (id: string, { make, ...options }: RemoteOptions & { make?: true }) => {
+    .option('--preview', 'show it as it would be kept, with its hash; for the lead of the case')
+    .option('--make <hash>', 'keep the one that was read')
+    .option('--without <words>', 'a name, or other words, that are to be taken out too; may be given again', collect)
+    .action(async (id: string, { preview, make, without = [], ...options }: RemoteOptions & ArchiveOptions) => {
       const path = at(id, '/archive');
-      if (make) await connect(options).ask(`POST ${path}`, CaseView);
+      if (preview) {
+        const { text, hash } = await connect(options).ask(`POST ${path}/draft`, ArchiveDraft, { without });
+        const lines = [...text.trimEnd().split('\n'), '', `Hash:      ${hash}`];
+        return print(options, { text, hash }, lines.map(printable));
+      }
+      if (make !== undefined) await connect(options).ask(`POST ${path}`, CaseView, { hash: make, without });
       return show(options, path);
     });
   add('close', 'close a case: released with its retrospective, rejected or withdrawn').action(

@@ -118,6 +118,7 @@ export const access: Readonly<Record<string, Access>> = {
   'POST /api/v1/cases/:id/retrospective': hands('cases'),
   'GET /api/v1/cases/:id/archive': hands('cases'),
   'POST /api/v1/cases/:id/archive': hands('cases'),
+  'POST /api/v1/cases/:id/archive/draft': hands('cases'),
   'POST /api/v1/cases/:id/close': hands('cases'),
   'GET /api/v1/statistics': readers('cases'),
 

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { archive, close, retrospect, writingsOf } from '../cases/after.ts';
+import { archive, close, draftArchive, retrospect, writingsOf } from '../cases/after.ts';
 import { caseKnownTo } from '../cases/step.ts';
 import { toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
@@ -7,7 +7,7 @@ import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
 import { answer } from './case-moves.ts';
 import { IfMatch, seenRevision } from './etag.ts';
-import { ById, CaseView, Writings } from './schemas.ts';
+import { ArchiveDraft, ById, CaseView, Sha256, Writings } from './schemas.ts';
 
 const tags = ['cases'];
 const strict = { additionalProperties: false } as const;
@@ -15,6 +15,7 @@ const strict = { additionalProperties: false } as const;
 /** What comes after the release. */
 export function caseAfter(app: App, api: Api): void {
   postRetrospective(app, api);
+  postArchiveDraft(app, api);
   postArchive(app, api);
   postClose(app, api);
   show(app, api, 'retrospective', 'Read the retrospectives of a case, in clear, the newest first');
@@ -38,18 +39,44 @@ function postRetrospective(app: App, { seams, changed }: Api): void {
   });
 }
 
+const Without = Type.Optional(
+  Type.Array(Type.String({ minLength: 3, maxLength: 100 }), {
+    maxItems: 100,
+    description: 'names and words that are to be taken out too, each of 3 to 100 characters',
+  }),
+);
+
+function postArchiveDraft(app: App, { seams }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Read the thread of a released case as it would be kept, without addresses, names and files; for its lead',
+    description:
+      'Nothing of it is kept. Names that no From and no roster has are not known: whoever reads it says which are to be taken out.',
+    params: ById,
+    body: Type.Object({ without: Without }, strict),
+    response: { 200: ArchiveDraft },
+  };
+  app.post('/cases/:id/archive/draft', { schema }, async (request) => {
+    const { role, personId } = callerOf(request);
+    if (role !== 'admin' && personId === null) throw new Refusal('needs-person');
+    return draftArchive(acting(seams, request.caller), request.params.id, request.body.without ?? []);
+  });
+}
+
 function postArchive(app: App, { seams, changed }: Api): void {
   const schema = {
     tags,
     summary: 'Make the thread of a released case into a text without addresses, names and files; for its lead',
     description:
-      'It is published nowhere. Who reported it is named where the details say that he is to be credited, and by what name.',
+      'He has read it (`/archive/draft`) and names its hash. It is published nowhere. Who reported it is named where the details say that he is to be credited, and by what name.',
     params: ById,
     headers: IfMatch,
+    body: Type.Object({ hash: Sha256, without: Without }, strict),
     response: { 201: CaseView },
   };
-  app.post('/cases/:id/archive', { schema }, async ({ params, headers, caller }, reply) => {
-    const about = await archive(acting(seams, caller), params.id, seenRevision(headers));
+  app.post('/cases/:id/archive', { schema }, async ({ params, headers, body, caller }, reply) => {
+    const approved = { hash: body.hash, without: body.without ?? [] };
+    const about = await archive(acting(seams, caller), params.id, approved, seenRevision(headers));
     changed.deliveries();
     reply.code(201);
     return answer(reply, seams, about);

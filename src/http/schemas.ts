@@ -179,6 +179,8 @@ export const BundleView = Type.Object({
 
 export const Writings = Type.Object({ items: Type.Array(Type.Object({ writtenAt: InstantUtc, text: Type.String() })) });
 
+export const ArchiveDraft = Type.Object({ text: Type.String(), hash: Sha256 });
+
 const Days = Type.Number({ description: 'days, to two places' });
 
 export const StatisticsView = Type.Object({

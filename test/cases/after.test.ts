@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { archive, close, retrospect, writingsOf } from '../../src/cases/after.ts';
+import { archive, close, draftArchive, retrospect, writingsOf } from '../../src/cases/after.ts';
 import { describe as describeCase } from '../../src/cases/describe.ts';
 import { claim } from '../../src/cases/people.ts';
 import { statistics } from '../../src/cases/read-statistics.ts';
@@ -111,12 +111,23 @@ oneEngine((engine) => {
     const house = await build((await engine.open()).db);
     const [lena, dirk] = house.team;
     const open = await house.report({}, 'ron@example.org');
-    expect(await reasonOf(archive(as(house, lena), open))).toBe('conflict');
+    const nothing = { hash: 'none', without: [] };
+    expect(await reasonOf(archive(as(house, lena), open, nothing))).toBe('conflict');
     const id = await released(house);
-    expect(await reasonOf(archive(as(house, dirk), id))).toBe('forbidden');
-    await archive(as(house, lena), id);
+    expect(await reasonOf(draftArchive(as(house, dirk), id, []))).toBe('forbidden');
+    expect(await reasonOf(archive(as(house, dirk), id, nothing))).toBe('forbidden');
+    const read = await draftArchive(as(house, lena), id, []);
+    expect(read.text).toContain('or ask Beta');
+    const without = ['Beta'];
+    const { hash, text } = await draftArchive(as(house, lena), id, without);
+    expect(text).toContain('or ask [left out]');
+    // What was read is what is kept.
+    expect(await reasonOf(archive(as(house, lena), id, { hash: read.hash, without }))).toBe('approval-voided');
+    expect(await writingsOf(house, await caseOf(house, id), 'archive')).toEqual([]);
+    await archive(as(house, lena), id, { hash, without });
     const about = await caseOf(house, id);
     const [made] = await writingsOf(house, about, 'archive');
+    expect(made?.text).toBe(text);
     expect(made?.text).toContain(', the reporter\n');
     expect(made?.text).not.toMatch(/@|rita|example\.org/i);
     expect(made?.text).toContain('[address]');
@@ -132,8 +143,7 @@ oneEngine((engine) => {
     const { release_at } = await armed(house, house.clock.now() + DAY, id);
     house.clock.moveTo(release_at ?? 0);
     await release(house, id);
-    await archive(house, id);
-    expect((await writingsOf(house, await caseOf(house, id), 'archive'))[0]?.text).toContain(', Rita R.\n');
+    expect((await draftArchive(house, id, [])).text).toContain(', Rita R.\n');
   });
 });
 
@@ -146,6 +156,25 @@ test('names go as whole words, the longer first, and addresses however they are 
     'the reporter of member 1, alphabet, Al: <[address]>, [address]',
   );
   expect(sanitised('rita\njones', people)).toBe('the reporter');
+});
+
+test.each([
+  ['Call +49 89 1234567 or (089) 123 45-67.', 'Call [number] or [number].'],
+  ['In the US 555-123-4567; Tel.: 4711 0815', 'In the US [number]; [number]'],
+  ['rita at example dot org, rita [at] example (dot) co (dot) uk, rita%40example.org', '[address], [address], [address]'],
+  ['@ritah, https://github.com/ritah-sec/poc', '[account], https://[account]/poc'],
+  ['0123 4567 89AB CDEF 0123  4567 89AB CDEF 0123 4567', '[fingerprint]'],
+])('what tells how somebody is reached goes by its form: %s', (text, left) => {
+  expect(sanitised(text, [])).toBe(left);
+});
+
+test.each([
+  'CVE-2026-99001 in 1.2.3, since 2026-09-22 16:00:00 UTC',
+  'CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H at 192.168.100.10:8080',
+  'commit 0123456789abcdef0123456789abcdef01234567, 65536 bytes at 0x7fff5fbff8c0',
+  '@@ -40,3 +40,4 @@ look at line 30',
+])('and nothing else does: %s', (text) => {
+  expect(sanitised(text, [])).toBe(text);
 });
 
 test('an archive has no signature, no armor and nobody above whose words they stand', () => {

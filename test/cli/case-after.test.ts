@@ -42,7 +42,12 @@ test('what comes after a release is done from the command line: retrospective, a
   expect((await curfew(lena, 'case', 'retrospective', id, '--file', 'note.txt')).stdout).toMatch(/, retrospective, revision/);
   expect((await curfew(lena, 'case', 'retrospective', id)).stdout).toContain('\nIt went well.\n');
   expect((await curfew(lena, 'case', 'archive', id)).stdout).toBe('');
-  expect((await curfew(lena, 'case', 'archive', id, '--make')).stdout).toContain('It crashes.\n');
+  const shown = (await curfew(lena, 'case', 'archive', id, '--preview', '--without', 'crashes')).stdout;
+  const [, hash = ''] = /\nHash: +([0-9a-f]{64})\n/.exec(shown) ?? [];
+  expect(shown).toContain('It [left out].\n');
+  expect(await curfew(lena, 'case', 'archive', id, '--make', hash)).toMatchObject({ code: 1 });
+  const made = await curfew(lena, 'case', 'archive', id, '--make', hash, '--without', 'crashes');
+  expect(made.stdout).toContain('It [left out].\n');
   expect((await curfew(lena, 'case', 'close', id)).stdout).toMatch(/, closed, revision/);
 
   const overdue = JSON.parse((await curfew(lena, 'case', 'list', '--overdue', '--json')).stdout);

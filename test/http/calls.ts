@@ -1,4 +1,4 @@
-import { retrospect } from '../../src/cases/after.ts';
+import { draftArchive, retrospect } from '../../src/cases/after.ts';
 import { sendNotice } from '../../src/cases/notices.ts';
 import { claim } from '../../src/cases/people.ts';
 import { HOUR, newToken, toIso } from '../../src/clock.ts';
@@ -256,7 +256,14 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
     at: { cases: await releasedCase(house) },
     body: { note: 'It went well.' },
   }),
-  'POST /api/v1/cases/:id/archive': async (house) => ({ at: { cases: await releasedCase(house) } }),
+  'POST /api/v1/cases/:id/archive/draft': async (house) => ({
+    at: { cases: await releasedCase(house) },
+    body: { without: ['Rita'] },
+  }),
+  'POST /api/v1/cases/:id/archive': async (house) => {
+    const id = await releasedCase(house);
+    return { at: { cases: id }, body: { hash: (await draftArchive(house, id, [])).hash } };
+  },
   'POST /api/v1/cases/:id/close': async (house) => {
     const id = await releasedCase(house);
     await retrospect(house, id, 'It went well.');
