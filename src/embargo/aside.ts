@@ -56,7 +56,7 @@ async function setAside(seams: Seams, caseId: string, telling: Telling): Promise
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     for (const post of [kept, ...files]) await posts.insert(trx, post);
-    const waits = what !== 'withdraw';
+    const waits = what !== 'withdraw' && what !== 'reopen';
     const changed = await change(trx, clock.now(), seen, { ...to, evidence_post_id: kept.id }, { waits });
     const people = await everybodyFor(trx, seams, seen);
     await send(trx, seams, forTeam, eachContact(people));

@@ -8,6 +8,7 @@ import { DAY, HOUR } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
+import { retract } from '../../src/embargo/retract.ts';
 import { addPatch, setText } from '../../src/embargo/schedule.ts';
 import { fieldText, parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
@@ -184,6 +185,7 @@ eachEngine((engine) => {
       const house = await open();
       const [lena] = house.team;
       const id = await sent(house);
+      await retract(as(house, lena), id);
       await setText(house, id, { subject: 'Frobnicator', text: 'The very last words.\n' });
       const { case: told, mails } = await sendNotice(as(house, lena), id, 'second-notice', none);
       expect(mails.flatMap(({ to }) => to.map(({ address }) => address)).sort()).toEqual(house.members.map((one) => one.address));
