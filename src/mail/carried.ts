@@ -4,6 +4,7 @@ import { flat, shortened } from './flat.ts';
 import { flowing } from './flowed.ts';
 import {
   carriedMail,
+  declaredDecoder,
   decodedBody,
   type Entity,
   entityText,
@@ -15,6 +16,7 @@ import {
 } from './message.ts';
 import { filePart, textPart } from './outgoing.ts';
 import { bringsAPage, harmlessName, isPage } from './page.ts';
+import { isUtf8 } from './text.ts';
 import { textsOf, wordsOf } from './view.ts';
 
 /** Text that is no page, such as programs call patches, and what reports on deliveries (RFC 3464) are read for. */
@@ -41,7 +43,7 @@ export function carriedParts(content: Entity): Uint8Array[] {
     }
     if (part.parts.length > 0 && part.mediaType !== 'multipart/encrypted') return part.parts.flatMap(carried);
     if (!isPage(part)) {
-      if (isLossy(part)) files.push(noTypeFile(`original-${files.length + 1}.txt`, decodedBody(part)));
+      if (isShownText(part) && isUnsure(part)) files.push(noTypeFile(`original-${files.length + 1}.txt`, decodedBody(part)));
       return [anew(part)];
     }
     files.push(fileOf(part, files.length + 1));
@@ -54,23 +56,36 @@ export function carriedParts(content: Entity): Uint8Array[] {
   return [...carried(content), ...files];
 }
 
-/** Some of its octets are no letters in its charset: in UTF-8 nobody could tell which they were. */
-function isLossy(part: Entity): boolean {
-  return isShownText(part) && entityText(part).includes('\ufffd');
-}
-
 function isShownText(part: Entity): boolean {
   return part.mediaType === 'text/plain' && !saysAttachment(part) && everyFileName(part).length === 0;
 }
 
+/** Its octets are no letters in the charset that it names, or it names none that is known: in UTF-8 nobody could tell which they were. */
+function isUnsure(part: Entity): boolean {
+  const declared = declaredDecoder(part.parameters['charset']);
+  const isGuessed = declared === undefined || declared.encoding === 'utf-8';
+  return isGuessed ? !isUtf8(decodedBody(part)) : entityText(part).includes('\ufffd');
+}
+
+const SHIFT_OUT = 0x0e;
+const ESCAPE = 0x1b;
+
+/** Escape sequences that nobody here reads (ISO-2022-KR, HZ): under the charset that it names a client may. */
+function isForClients(part: Entity): boolean {
+  const { charset } = part.parameters;
+  const octets = decodedBody(part);
+  const isEscaped = octets.some((octet) => octet === SHIFT_OUT || octet === ESCAPE) || Buffer.from(octets).includes('~{');
+  return charset !== undefined && !declaredDecoder(charset) && isEscaped && octets.every((octet) => octet < 0x80);
+}
+
 /** The same under fields of ours: a text in UTF-8, a file octet for octet. */
 function anew(part: Entity): Uint8Array {
-  if (isShownText(part)) return textPart(entityText(part), flowing(part));
+  if (isShownText(part) && !isForClients(part)) return textPart(entityText(part), flowing(part));
   const [name] = everyFileName(part);
   const isAside = saysAttachment(part) || !/^(text|image)\//.test(part.mediaType);
   const { charset = '' } = part.parameters;
   const type = /^[\w.:+-]{1,40}$/.test(charset) ? `${part.mediaType}; charset=${charset}` : part.mediaType;
-  return filePart(name, type, decodedBody(part), isAside ? 'attachment' : 'inline');
+  return filePart(name, `${type}${flowing(part)}`, decodedBody(part), isAside ? 'attachment' : 'inline');
 }
 
 function isPlainText(part: Entity): boolean {

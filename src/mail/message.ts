@@ -254,7 +254,7 @@ export function entityText(entity: Entity): string {
 }
 
 /** Programs say ASCII of whatever they have: its octets above 127 are not what any standard says of it, but mostly UTF-8. */
-function declaredDecoder(charset: string | undefined): Decoder | undefined {
+export function declaredDecoder(charset: string | undefined): Decoder | undefined {
   return charset && !/^\s*(us-)?ascii\s*$/i.test(charset) ? decoderFor(charset) : undefined;
 }
 

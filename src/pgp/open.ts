@@ -1,9 +1,8 @@
 import type { Instant } from '../clock.ts';
 import { type Mailbox, parseMailboxes } from '../mail/address.ts';
 import { withoutLegacyDisplay } from '../mail/legacy-display.ts';
-import { type Entity, fieldsNamed, parseEntity, parseMessage } from '../mail/message.ts';
+import { type Entity, fieldsNamed, parseMessage } from '../mail/message.ts';
 import { contentOf, effectiveField, protectedAddresses, protectedField } from '../mail/protected.ts';
-import { inUtf8 } from '../mail/utf8.ts';
 import { keyIdsIn } from './certificate-bytes.ts';
 import { type Form, type Means, type Opening, opening, peelAll, unwrap, type Warning } from './layers.ts';
 import { enclosedIn, offerable, offeredIn } from './offered.ts';
@@ -110,7 +109,7 @@ function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
     subjectProtected: subject.isProtected,
     ciphertextDigest: state.ciphertextDigest,
     messageId: fieldsNamed(mail, 'message-id')[0]?.value ?? null,
-    content: inUtf8(parseEntity(contentOf(subject.isProtected ? withoutLegacyDisplay(state.content) : state.content))).raw,
+    content: contentOf(subject.isProtected ? withoutLegacyDisplay(state.content) : state.content),
     aside: [...state.aside, ...state.keys],
     warnings: [...state.warnings],
     enclosed: signer ? offerable(enclosedIn(state.content)) : [],

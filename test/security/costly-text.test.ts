@@ -6,6 +6,7 @@ import { embargoedIn, watch } from '../../src/embargo/recognise.ts';
 import { parseMailboxes } from '../../src/mail/address.ts';
 import { armoredLines, blocksIn, dearmor, htmlLines } from '../../src/mail/armor.ts';
 import { automatic, isLoop } from '../../src/mail/automatic.ts';
+import { carriedParts } from '../../src/mail/carried.ts';
 import { encryptedFile, offeredCertificates } from '../../src/mail/enclosed.ts';
 import { recognise } from '../../src/mail/encrypted.ts';
 import { withoutLegacyDisplay } from '../../src/mail/legacy-display.ts';
@@ -15,7 +16,6 @@ import { effectiveField, protectedAddresses } from '../../src/mail/protected.ts'
 import { deliveryReport } from '../../src/mail/report.ts';
 import { isBlank, partsOfText, readable } from '../../src/mail/shown.ts';
 import { charsetOf, decoderFor, octetsIn } from '../../src/mail/text.ts';
-import { inUtf8 } from '../../src/mail/utf8.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import type { OpenedMail } from '../../src/pgp/open.ts';
 import { isApplication, parseApplication } from '../../src/post/application.ts';
@@ -83,7 +83,7 @@ const LOOKS: Readonly<Record<string, (mail: Entity) => unknown>> = {
   recognise: (mail) => recognise(mail, { onItsWay: true }),
   readable: (mail) => readable(mail).map((leaf) => [partsOfText(leaf), isBlank(leaf), encryptedFile(leaf)]),
   viewOf,
-  inUtf8,
+  carriedParts,
   withoutLegacyDisplay,
   offeredCertificates,
   filesOf: ({ raw }) => filesOf({ content: raw, aside: [] } as unknown as OpenedMail),
