@@ -808,6 +808,11 @@ export function certificateEnds(facts: { fingerprint: string; days: number; ends
     '',
     `list ${facts.request.replace(/-request@/, '@')}`,
     'certificate update FINGERPRINT',
+    '',
+    'gpg extends its encryption subkey only where that is named:',
+    '',
+    `  gpg --quick-set-expire ${facts.fingerprint} 2y`,
+    `  gpg --quick-set-expire ${facts.fingerprint} 2y SUBKEY`,
   ]);
 }
 
@@ -867,6 +872,11 @@ export function keyWanted(facts: { list: string; request: string }): Notice {
     '',
     `If it has expired, please extend it, and send it to ${facts.request}: attached, signed with it and`,
     'encrypted, with the line "certificate update FINGERPRINT". If you cannot, or it was revoked, ask us by another way.',
+    '',
+    'gpg extends the subkey that is encrypted to only where it is named:',
+    '',
+    '  gpg --quick-set-expire FINGERPRINT 2y',
+    '  gpg --quick-set-expire FINGERPRINT 2y SUBKEY',
   ]);
 }
 

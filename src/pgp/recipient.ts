@@ -95,16 +95,33 @@ async function mark(own: openpgp.SignaturePacket[], isRevoked: (signature: openp
   for (const signature of own) signature.revoked = revoked;
 }
 
+/**
+ * Fingerprint of the subkey that would be encrypted to at `at`, had it not expired; null where it has not, or the primary key does not hold
+ * either. After `recipientAt` of the same object, which finds what is revoked.
+ */
+export async function expiredSubkeyAt(certificate: openpgp.PublicKey, at: Instant): Promise<string | null> {
+  const date = dateAt(at);
+  const subkey = (await primaryHolds(certificate, date)) ? newestForEncryption(certificate) : undefined;
+  return subkey && (await whyNotSubkey(subkey, date)) === 'expired' ? fingerprintOf(subkey) : null;
+}
+
 /** The reason that a person can act on, of a certificate that has no key to encrypt to at `date`. */
 async function whyNot(certificate: openpgp.PublicKey, date: Date): Promise<WhyNot> {
   if (certificate.getCreationTime() > date) return 'not-yet-valid';
-  const holds = await certificate.verifyPrimaryKey(date, undefined, lenient).then(
+  if (!(await primaryHolds(certificate, date))) return whyNotPrimary(certificate, date);
+  const subkey = newestForEncryption(certificate);
+  return subkey ? whyNotSubkey(subkey, date) : 'no-encryption-subkey';
+}
+
+function primaryHolds(certificate: openpgp.PublicKey, date: Date): Promise<boolean> {
+  return certificate.verifyPrimaryKey(date, undefined, lenient).then(
     () => true,
     () => false,
   );
-  if (!holds) return whyNotPrimary(certificate, date);
-  const [subkey] = newestFirst(certificate.subkeys.filter(isForEncryption));
-  return subkey ? whyNotSubkey(subkey, date) : 'no-encryption-subkey';
+}
+
+function newestForEncryption({ subkeys }: openpgp.PublicKey): openpgp.Subkey | undefined {
+  return newestFirst(subkeys.filter(isForEncryption))[0];
 }
 
 async function whyNotPrimary(certificate: openpgp.PublicKey, date: Date): Promise<WhyNot> {

@@ -2,7 +2,7 @@ import type { Instant } from '../clock.ts';
 import { type CertificateFacts, factsOf, readKey } from './certificate.ts';
 import { certificateBytes } from './certificate-bytes.ts';
 import { fingerprintOf, lastSigned, newest, parseCertificate } from './parse.ts';
-import { lenient, recipientAt, type WhyNot } from './recipient.ts';
+import { expiredSubkeyAt, lenient, recipientAt, type WhyNot } from './recipient.ts';
 import { dateAt, openpgp } from './settings.ts';
 
 /** A certificate with what a newer copy of it says as well. */
@@ -13,6 +13,8 @@ export interface Renewal {
   changed: boolean;
   /** Why it may not be encrypted to from now on; null where it may. */
   whyNot: WhyNot | null;
+  /** That which would be encrypted to, where it has expired and the primary key has not: its fingerprint. */
+  expiredSubkey: string | null;
   /** Fingerprint of the key that is encrypted to: until now, or when last there was one; and from now on. */
   encryptionKey: { before: string | null; after: string | null };
   /** The key that was encrypted to until now may still be, by what the newer copy says. */
@@ -36,6 +38,7 @@ export async function renewCertificate(current: Uint8Array, newer: Uint8Array | 
     facts,
     changed: Buffer.compare(facts.data, current) !== 0,
     whyNot: typeof after === 'string' ? after : null,
+    expiredSubkey: after === 'expired' ? await expiredSubkeyAt(together, at) : null,
     encryptionKey: { before, after: typeof after === 'string' ? null : after.fingerprint },
     formerUsable: before !== null && (await mayStillBe(together, before, at)),
     revoked: await factsOf(await merged(known, onlyRevocations(known, arrived), at)),

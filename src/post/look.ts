@@ -18,12 +18,12 @@ import { isNothingBut } from '../pgp/lone-data.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
 import { Refusal, UNREADABLE } from '../refusal.ts';
-import { renewKnown } from '../roster/known.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as certificates from '../store/certificates.ts';
 import type { Marks } from '../store/posts.ts';
 import type { Destination } from './destination.ts';
+import { extendedIn } from './extended.ts';
 import type { Received } from './received.ts';
 
 /** What opening a mail showed. */
@@ -74,26 +74,6 @@ export async function lookAt(seams: Seams, to: Destination, mail: Received): Pro
   const opened = offered.length > 0 || extended.size > 0 ? await pgp.open({ ...request, offered }, lookup) : seen;
   const roster = opened?.signer?.certificateKnown ? known.get(opened.signer.fingerprint) : undefined;
   return { opened, roster, renewing: roster !== undefined && extended.has(roster.fingerprint), marks: marksOf(raw, opened) };
-}
-
-/**
- * Where a signature is by a certificate of the roster that has expired: what that is with the copy that came inside, by fingerprint, if it
- * may be encrypted to then. Who extends his certificate signs with it as he has it.
- */
-async function extendedIn(
-  seams: Seams,
-  opened: OpenedMail | null,
-  known: ReadonlyMap<string, RosterCertificate>,
-): Promise<Map<string, Uint8Array>> {
-  const found = new Map<string, Uint8Array>();
-  if (!opened?.signatures.some(({ reason }) => reason === 'expired')) return found;
-  for (const copy of opened.offeredInside) {
-    const facts = await seams.pgp.readCertificate(copy).catch(() => null);
-    const own = facts ? known.get(facts.fingerprint) : undefined;
-    const renewal = own && (await renewKnown(seams, own, copy).catch(() => null));
-    if (own && renewal?.whyNot === null) found.set(own.fingerprint, renewal.facts.data);
-  }
-  return found;
 }
 
 /** Key ids of signatures of which the certificate is not here. */

@@ -20,6 +20,7 @@ import type { List } from '../store/schema.ts';
 import { type Act, type Archived, type Asked, acts, LARGEST_ANSWER, type Outcome, shareOf } from './acts.ts';
 import { type Acknowledging, type Command, isOfTeam, MOST_COMMANDS, type ParsedRequest, parseRequest } from './commands.ts';
 import type { Destination } from './destination.ts';
+import { mustBeExtendedWhole } from './extended.ts';
 import { type FiledPost, once, placeOf } from './file.ts';
 import type { Look } from './look.ts';
 import { isUnanswerable } from './receipt.ts';
@@ -31,7 +32,8 @@ const LONGEST_WAY = DAY;
 /**
  * Runs what somebody of the roster asks for, all of it or, where a line is not understood, nothing; then answers him, sealed.
  * Every act can be done twice without harm: a request whose sender lost the reply, and who sends again, may come here again.
- * `acknowledging`: what he wrote to the list or a thread of it instead; that alone is run.
+ * `acknowledging`: what he wrote to the list or a thread of it instead; that alone is run. Throws Refusal
+ * `unusable-certificate` where he extended his certificate in part alone.
  */
 export async function runRequest(
   seams: Seams,
@@ -47,6 +49,7 @@ export async function runRequest(
     ? { commands: [acknowledging.command], list: to.list.address, problems: [] }
     : parseRequest(wordsOf(opened));
   const problems = problemsOf(to, post, opened, parsed);
+  if (look.renewing || parsed.commands.some(isUpdateOf(roster))) await mustBeExtendedWhole(seams, opened, roster);
   const place = placeOf(to, post.kind);
   const mail = filing(place, post);
   const team = await isTeam(seams.db, roster);
@@ -80,6 +83,11 @@ function takenAs({ more }: Acknowledging): string[] {
     '',
   ];
 }
+
+const isUpdateOf =
+  ({ fingerprint }: RosterCertificate) =>
+  (command: Command) =>
+    command.name === 'update-certificate' && command.fingerprint === fingerprint;
 
 /**
  * What an act calls that refers to the request itself: the mail is kept with what it did, in one transaction, whatever becomes of the rest.

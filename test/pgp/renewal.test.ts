@@ -50,6 +50,7 @@ describe('a newer copy of a certificate', () => {
     expect(renewal).toEqual({
       changed: true,
       whyNot: null,
+      expiredSubkey: null,
       encryptionKey: { before: encryption, after: encryption },
       formerUsable: true,
     });

@@ -178,6 +178,41 @@ eachEngine((engine) => {
       expect((await contacts.activeOfList(house.db, 'distributors')).map(({ id }) => id)).toContain(contactId);
     });
 
+    test('the same one, of which gpg extended the primary key alone, does not: he hears which subkey it is, and with that it does', async () => {
+      later(41);
+      await watchCertificates(house, 'orbit');
+      await outbox(house).drain();
+      const old = await openpgp.readPrivateKey({ armoredKey: gina.secret });
+      const userIDs = [{ name: 'gina', email: gina.address }];
+      const date = new Date(house.clock.now() - SECOND);
+      const { privateKey: whole } = await openpgp.reformatKey({ privateKey: old, userIDs, date, format: 'object' });
+      const [subkey] = old.subkeys;
+      if (!subkey) throw new Error('she has no subkey');
+      const primary = await openpgp.readPrivateKey({ armoredKey: whole.armor() });
+      for (const one of primary.subkeys) one.bindingSignatures = subkey.bindingSignatures;
+      const to = 'distributors-request@orbit.example';
+      const send = async (key: openpgp.PrivateKey, text = `certificate update ${gina.fingerprint}\n`) => {
+        const hers = { ...gina, secret: key.armor(), public: key.toPublic().armor() };
+        const file = { name: 'key.asc', type: 'application/pgp-keys', data: Buffer.from(hers.public) };
+        const letter = letterOf(house, hers, { to, text, attachments: [file] });
+        const sealing = { recipients: [listCertificate(house, LISTS.distributors)], signer: hers };
+        return arrive(house, await encryptedMail(letter, sealing), { to, sender: gina.address });
+      };
+      const named = subkey.getFingerprint().toUpperCase();
+      const refused = {
+        reason: 'unusable-certificate',
+        hint: expect.stringContaining(`gpg --quick-set-expire ${gina.fingerprint} 2y ${named})`),
+      };
+      await expect(send(primary)).rejects.toMatchObject(refused);
+      expect(await stateOf()).toBe('key_hold');
+      // So it is where the primary key was extended in time. What needs no answer is done.
+      await addCertificate(house, contactId, primary.toPublic().armor());
+      await expect(send(primary)).rejects.toMatchObject(refused);
+      await send(primary, 'help\n');
+      await send(whole);
+      expect(await stateOf()).toBe('active');
+    });
+
     test('the same one, extended by its owner, does so as well', async () => {
       later(41);
       await watchCertificates(house, 'orbit');

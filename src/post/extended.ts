@@ -1,0 +1,55 @@
+import type { OpenedMail } from '../pgp/open.ts';
+import type { Renewal } from '../pgp/renewal.ts';
+import { Refusal } from '../refusal.ts';
+import { renewKnown } from '../roster/known.ts';
+import type { Seams } from '../seams.ts';
+import type { RosterCertificate } from '../store/certificates.ts';
+
+/**
+ * Where a signature is by a certificate of the roster that has expired: what that is with the copy that came inside, by fingerprint, if
+ * its primary key holds then. Who extends his certificate signs with it as he has it.
+ */
+export async function extendedIn(
+  seams: Seams,
+  opened: OpenedMail | null,
+  known: ReadonlyMap<string, RosterCertificate>,
+): Promise<Map<string, Uint8Array>> {
+  const found = new Map<string, Uint8Array>();
+  if (!opened?.signatures.some(({ reason }) => reason === 'expired')) return found;
+  for (const { facts, whyNot, expiredSubkey } of await renewalsIn(seams, opened, known))
+    if (whyNot === null || expiredSubkey !== null) found.set(facts.fingerprint, facts.data);
+  return found;
+}
+
+/** What certificates that are known are with the copies that came inside. */
+async function renewalsIn(
+  seams: Seams,
+  { offeredInside }: OpenedMail,
+  known: ReadonlyMap<string, RosterCertificate>,
+): Promise<Renewal[]> {
+  const found: Renewal[] = [];
+  for (const copy of offeredInside) {
+    const facts = await seams.pgp.readCertificate(copy).catch(() => null);
+    const own = facts ? known.get(facts.fingerprint) : undefined;
+    const renewal = own && (await renewKnown(seams, own, copy).catch(() => null));
+    if (renewal) found.push(renewal);
+  }
+  return found;
+}
+
+/**
+ * Who extends his certificate with gpg extends the primary key alone, and no answer can be encrypted to him then: he is told in the
+ * session. Throws Refusal `unusable-certificate`.
+ */
+export async function mustBeExtendedWhole(seams: Seams, opened: OpenedMail, roster: RosterCertificate): Promise<void> {
+  const { pgp, clock } = seams;
+  const { fingerprint } = roster;
+  if ((await pgp.usable(roster.data, clock.now())).usable) return;
+  const renewals = await renewalsIn(seams, opened, new Map([[fingerprint, roster]]));
+  const subkey = renewals.find(({ expiredSubkey }) => expiredSubkey !== null)?.expiredSubkey;
+  if (!subkey || renewals.some(({ whyNot }) => whyNot === null)) return;
+  throw new Refusal(
+    'unusable-certificate',
+    `Its encryption subkey ${subkey} has expired. Extend that as well (gpg --quick-set-expire ${fingerprint} 2y ${subkey}), and send it again`,
+  );
+}
