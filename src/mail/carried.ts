@@ -22,8 +22,9 @@ import { textsOf, wordsOf } from './view.ts';
 /** Text that is no page, such as programs call patches, and what reports on deliveries (RFC 3464) are read for. */
 const PLAIN = /^(text\/(?!.*(html|xml)).*|message\/(global-)?delivery-status)$/;
 
-/** Octets of a mail's pages of which the text is shown: more than that nobody reads. They are attached whole. */
-const LONGEST_SHOWN = 4 * 1024 * 1024;
+/** Octets of a mail's texts and pages that are shown: more than that nobody reads. What is longer is attached whole. */
+const LONGEST_SHOWN = 2 * 1024 * 1024;
+const CUT = '[It is longer: all of it is attached.]';
 
 /**
  * What a sender wrote, as entities that can stand beside words of ours. There are clients that make one page of all parts, and a page
@@ -42,16 +43,16 @@ export function carriedParts(content: Entity): Uint8Array[] {
       return part.parts.slice(0, 1).flatMap(carried);
     }
     if (part.parts.length > 0 && part.mediaType !== 'multipart/encrypted') return part.parts.flatMap(carried);
-    if (!isPage(part)) {
-      if (isShownText(part) && isUnsure(part)) files.push(noTypeFile(`original-${files.length + 1}.txt`, decodedBody(part)));
-      return [anew(part)];
-    }
-    files.push(fileOf(part, files.length + 1));
-    if (!shown.has(part) && !isPlainText(part) && !holdsMail(part)) return [];
+    const isText = isShownText(part);
+    if (!isText && !isPage(part)) return [anew(part)];
+    const isCut = part.body.length > left;
+    if (isPage(part) || isCut || isUnsure(part)) files.push(fileOf(part, files.length + 1));
     const begin = { ...part, body: part.body.subarray(0, left) };
     left -= begin.body.length;
+    if (isText && !isCut && !isPage(part)) return [anew(part)];
+    if (!shown.has(part) && !isPlainText(part) && !holdsMail(part)) return [];
     const text = holdsMail(part) ? textOfMail(begin) : textOf(begin);
-    return text === '' ? [] : [textPart(text)];
+    return text === '' ? [] : [textPart(isCut ? `${text}\n\n${CUT}` : text)];
   };
   return [...carried(content), ...files];
 }

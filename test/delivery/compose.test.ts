@@ -626,13 +626,22 @@ describe('what is carried on', () => {
     );
   });
 
-  test('of very long pages the beginning is shown, and they are whole in the files', () => {
-    const long = `Content-Type: text/html\r\n\r\n${'<p>words '.repeat(800_000)}`;
+  test.each([
+    ['text/html', '<p>words ', /^(words\r\n){200000,300000}.*\[It is longer: all of it is attached\.\]\r\n$/s],
+    [
+      'text/plain; charset=shift_jis',
+      '\xff\x80 ',
+      /^(\ufffd\ufffd ){600000,700000}.*\[It is longer: all of it is attached\.\]\r\n$/s,
+    ],
+  ])('of a very long text, as of %s, the beginning is shown, and it is whole in a file', (type, words, beginning) => {
+    const head = `Content-Type: ${type}\r\n\r\n`;
+    const content = Buffer.from(head + words.repeat(800_000), 'latin1');
     const spent = effort();
-    const [, text, file] = composed(long);
+    const [, text, file, ...others] = composed('', { content });
     expect(spent()).toBeLessThan(4000);
-    expect(entityText(text as Entity)).toMatch(/^(words\r\n){400000,600000}/);
-    expect(decodedBody(file as Entity)).toHaveLength(long.length - 'Content-Type: text/html\r\n\r\n'.length);
+    expect(entityText(text as Entity)).toMatch(beginning);
+    expect(Buffer.from(decodedBody(file as Entity)).equals(content.subarray(head.length))).toBe(true);
+    expect(others).toEqual([]);
   });
 
   test('a page that the sender signed is in a file with his signature, for programs to verify', () => {
