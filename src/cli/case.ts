@@ -1,14 +1,14 @@
-import { basename } from 'node:path';
 import type { Command } from 'commander';
 import type { Static } from 'typebox';
-import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, Limited, PatchAdded } from '../http/schemas.ts';
+import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, Limited } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
 import { addAfter } from './case-after.ts';
 import { addAside } from './case-aside.ts';
 import { addNotices } from './case-notices.ts';
+import { addPatches } from './case-patches.ts';
 import { addProcess } from './case-process.ts';
 import { connect, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
-import { readNamed, readText } from './file.ts';
+import { readText } from './file.ts';
 import { collect, columns, print } from './local.ts';
 import { memberId } from './member.ts';
 import { printable } from './printable.ts';
@@ -42,11 +42,6 @@ export function register(program: Command): void {
     )
     .option('--channel <address>', 'a public list; may be given again (default: as it is, and all at first)', collect)
     .action(schedule);
-  add('patch', 'add patches, byte for byte')
-    .argument(...id)
-    .argument('<file...>', 'the patches')
-    .option('--replace', 'each takes the place of the one that has its name')
-    .action(patch);
   add('text', 'set the text for the public')
     .argument(...id)
     .requiredOption('--text-file <file>', 'with the text; - for standard input')
@@ -85,6 +80,7 @@ export function register(program: Command): void {
   add('deliveries', 'list the copies of a case')
     .argument(...id)
     .action(deliveries);
+  addPatches(command, { at, tell });
   addProcess(command, { at, tell });
   addNotices(command, at);
   addAfter(command, { at, tell });
@@ -133,24 +129,6 @@ function readDraft(file: string, given: string | undefined): { subject: string; 
   if (!head?.[1])
     throw new Refusal('invalid', 'There is no subject: give --subject, or begin the file with a line "Subject: ..."');
   return { subject: head[1], text: file.slice(head[0].length) };
-}
-
-async function patch(id: string, files: string[], options: RemoteOptions & { replace?: true }): Promise<void> {
-  const { replace = false } = options;
-  const names = files.map((file) => basename(file).toLowerCase());
-  const twice = names.find((name, at) => names.indexOf(name) < at);
-  if (twice !== undefined) throw misused(`two of these files are called ${twice}`);
-  const client = connect(options);
-  // Read before any is sent: a missing file must not leave half of them there.
-  const read = files.map((file) => ({ name: basename(file), content: readNamed(file).toString('base64'), replace }));
-  const added = [];
-  for (const body of read) added.push(await client.ask(`POST ${at(id, '/patches')}`, PatchAdded, body));
-  const patches = added.map((each) => each.patch);
-  print(
-    options,
-    patches,
-    patches.map(({ name, size, sha256 }) => `${sha256}  ${name}, ${size} octets`),
-  );
 }
 
 interface Proposed {

@@ -107,6 +107,6 @@ export function bundleView(about: Case, contents: Contents, site: Site): Static<
     text: draft.text,
     external: note ? null : externalMail(publishingOf(about.id, about.release_at ?? 0, contents), site),
     note,
-    patches: patches.map(({ name, bytes, sha256 }) => ({ name, sha256, size: bytes.length })),
+    patches: patches.map(({ id, name, bytes, sha256 }) => ({ id, name, sha256, size: bytes.length })),
   };
 }

@@ -174,7 +174,7 @@ export const BundleView = Type.Object({
     ),
   ),
   note: Type.Boolean({ description: 'it is the public word of a withdrawal, and nothing of the case' }),
-  patches: Type.Array(Type.Object({ name: Type.String(), sha256: Sha256, size: Type.Integer() })),
+  patches: Type.Array(Type.Object({ id: Type.String(), name: Type.String(), sha256: Sha256, size: Type.Integer() })),
 });
 
 export const Writings = Type.Object({ items: Type.Array(Type.Object({ writtenAt: InstantUtc, text: Type.String() })) });

@@ -54,6 +54,16 @@ test('two people bring a case to its release from the command line', async () =>
   );
   await done(lena, 'schedule', id, '--release', RELEASE, '--subject', 'Fixed\u{202e}', '--text-file', 'text.txt');
   expect(await done(lena, 'patch', id, 'fix.patch')).toMatch(/^[0-9a-f]{64} {2}fix\.patch, 12 octets\n$/);
+  writeFileSync(join(folder, 'a wrong.patch'), 'oops\n');
+  for (const called of [(sum: string) => sum, () => 'a wrong.patch']) {
+    const [sum = ''] = (await done(lena, 'patch', id, 'a wrong.patch')).split(' ');
+    const left = await done(lena, 'withdraw-patch', id, called(sum));
+    expect([...left.matchAll(/^Patch: .*, (\d+) octets$/gm)].map(([, size]) => size)).toEqual(['12']);
+  }
+  expect(await curfew(lena, 'withdraw-patch', id, 'fix.patch', 'a wrong.patch')).toMatchObject({
+    code: 1,
+    stderr: 'curfew: The case has no patch a wrong.patch\n',
+  });
   const shown = await done(dirk, 'bundle', id);
   expect(shown).toMatch(
     /Subject: {3}Fixed\\u\{202e\}\n\nWhat the public reads\.\nEvery line of it\.\n\nHash: {6}[0-9a-f]{64}\n$/,
@@ -135,6 +145,17 @@ test('who alone may know of a case is said from the command line', async () => {
       stderr: 'curfew: Who may know of it? Name each --group and --member, or --everyone\n',
     });
   expect(await limit('--member', 'Bet')).toMatchObject({ code: 1, stderr: expect.stringContaining('there is "Beta"') });
+});
+
+test('before there is a bundle, a patch is withdrawn by what the case shows of it', async () => {
+  const id = await api.house.report();
+  const lena = await api.house.token('team', 'lena@orbit.example');
+  const [sum = ''] = (await curfew(lena, 'patch', id, 'fix.patch')).stdout.split(' ');
+  expect(await curfew(lena, 'withdraw-patch', id, 'fix.patch')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('names are shown once there is a bundle'),
+  });
+  expect((await curfew(lena, 'withdraw-patch', id, sum)).stdout).toMatch(/^Patches: +-$/m);
 });
 
 test('the subject may stand in the file, out of sight of ps', async () => {

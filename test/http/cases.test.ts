@@ -49,7 +49,7 @@ eachEngine((engine) => {
         text: expect.stringMatching(/^CANARY-text\s*$/),
       },
       note: false,
-      patches: [{ name: 'CANARY-name.patch', sha256, size: fix.length }],
+      patches: [{ id: added.body.patch.id, name: 'CANARY-name.patch', sha256, size: fix.length }],
     });
     const { hash } = bundle.body;
     expect(await api.ask(lena, `POST ${at}/approvals`, { body: { hash } })).toMatchObject({
