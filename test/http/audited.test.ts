@@ -9,7 +9,7 @@ import { calls } from './calls.ts';
 import { changes, documented, filled } from './routes.ts';
 
 /** A POST for the sake of its body: nothing is changed. */
-const READS = new Set(['POST /api/v1/cases/:id/notices/preview']);
+const READS = new Set(['POST /api/v1/cases/:id/notices/preview', 'POST /api/v1/cases/:id/archive/draft']);
 
 eachEngine((engine) => {
   const serve = serving();
