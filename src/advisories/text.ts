@@ -46,20 +46,28 @@ function blockLines(block: Block): string[] {
 }
 
 /**
- * The public word that a fix will come: the instant, how bad it is at most, what helps until then where something does, and nothing
- * else. It is no function of an Advisory, so that nothing of one can get into it.
+ * The public word that a fix will come: the instant; how bad it is at most, how many holes there are and which CVE id they have, as far as
+ * that may be told; what helps until then where something does; and nothing else. It is no function of an Advisory, so that nothing of one can get into it.
  */
 export function forthcomingMail(facts: {
   project: string;
   releaseAt: Instant;
   highest: Rating | null;
+  /** How many; null where that is not told. */
+  count: number | null;
+  cve: string | null;
   mitigation?: string;
 }): Notice {
   const mitigation = said(facts.mitigation);
+  const told = [
+    ...(facts.highest === null ? [] : [`Highest severity: ${capitalised(facts.highest)}`]),
+    ...(facts.count === null ? [] : [`Issues: ${facts.count}`]),
+    ...(facts.cve === null ? [] : [`CVE: ${oneLine(facts.cve)}`]),
+  ];
   const lines = [
     `${oneLine(facts.project)} will release a security fix at`,
     `  ${when(facts.releaseAt)}`,
-    ...(facts.highest === null ? [] : ['', `Highest severity: ${capitalised(facts.highest)}`]),
+    ...(told.length === 0 ? [] : ['', ...told]),
     ...(mitigation === undefined ? [] : ['', 'Until then:', '', mitigation]),
     '',
     'Please plan for an update. We say nothing more before that instant.',

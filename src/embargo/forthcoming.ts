@@ -15,12 +15,13 @@ import * as posts from '../store/posts.ts';
 import type { Case } from '../store/schema.ts';
 import { channelsOf, openDraft, openParts } from './contents.ts';
 import { forthcomingGate, forthcomingHash } from './gate.ts';
+import type { NamedPolicy, Policy } from './policy.ts';
 import { publicCopies, publicReaders } from './public-copies.ts';
 import { toldIn } from './telling.ts';
 
 /*
- * The word to the public that a fix will come. Curfew writes it: the instant, the highest severity where the policies of the case let it
- * be told, and what helps until then. One person drafts it, and the draft is refused where it tells anything of the case; another person
+ * The word to the public that a fix will come. Curfew writes it: the instant, what the policies of the case let it tell (the highest
+ * severity, how many holes there are, the CVE id), and what helps until then. One person drafts it, and the draft is refused where it tells anything of the case; another person
  * approves the hash of it, as he approves anything, and with that it goes out. It is kept as a post that nobody changes; the gate and the
  * database let that post through and no other. Where the instant moves before it is out, it is drafted anew.
  */
@@ -31,17 +32,37 @@ export async function writeForthcoming(seams: Seams, seen: Case, mitigation: str
     throw new Refusal('not-approved', 'The instant of the release is not approved: the public is told of one that stands');
   if (seen.release_at <= seams.clock.now()) throw new Refusal('past-instant');
   const details = await detailsOf(seams, seen);
-  const telling = policiesOf(seams.project, seen).every(({ policy }) => policy.forthcomingTells.severity);
+  const tells = tellsOf(policiesOf(seams.project, seen));
+  const cve = tells.cve ? details.cve : null;
   const notice = forthcomingMail({
     project: seams.project.name,
     releaseAt: seen.release_at,
-    highest: telling ? ratingIn(details) : null,
+    highest: tells.severity ? ratingIn(details) : null,
+    // A case is one hole.
+    count: tells.count ? 1 : null,
+    cve,
     ...(mitigation === null ? {} : { mitigation }),
   });
   const { draft, patches } = await openParts(seams, seen);
-  const told = toldIn(notice, mitigation ?? '', { caseId: seen.id, details, draft, patches, reporter: seen.reporter_address });
+  // What may be told is nothing that is told of the case.
+  const secret = { ...details, cve: cve === null ? details.cve : null };
+  const looked = cve === null ? notice : { ...notice, text: notice.text.replaceAll(cve, '') };
+  const told = toldIn(looked, mitigation ?? '', {
+    caseId: seen.id,
+    details: secret,
+    draft,
+    patches,
+    reporter: seen.reporter_address,
+  });
   if (told.length > 0) throw new Refusal('invalid', `The notice is public, and tells of the case: ${told.join(', ')}`);
   return notice;
+}
+
+/** What each of these policies lets it tell. */
+function tellsOf(policies: readonly NamedPolicy[]): Policy['forthcomingTells'] {
+  const all = (what: keyof Policy['forthcomingTells']) => policies.every(({ policy }) => policy.forthcomingTells[what]);
+  // Where there is no policy nobody has allowed it.
+  return { severity: all('severity'), count: all('count'), cve: policies.length > 0 && all('cve') };
 }
 
 /** That which waits for another person; null where none does. */

@@ -123,13 +123,16 @@ describe('the mail to oss-security', () => {
 describe('the forthcoming notice', () => {
   const releaseAt = Date.UTC(2026, 8, 22, 16);
 
-  it('has the instant, the highest severity and what helps until then', () => {
-    expect(forthcomingMail({ project: 'orbit', releaseAt, highest: 'high', mitigation: 'Keep it behind a proxy.\n' })).toEqual({
+  it('has the instant, what may be told of the issue, and what helps until then', () => {
+    const facts = { project: 'orbit', releaseAt, highest: 'high', count: 1, cve: 'CVE-2026-99001' } as const;
+    expect(forthcomingMail({ ...facts, mitigation: 'Keep it behind a proxy.\n' })).toEqual({
       subject: '[orbit] Security release on 2026-09-22 16:00:00 UTC',
       text: `orbit will release a security fix at
   2026-09-22 16:00:00 UTC
 
 Highest severity: High
+Issues: 1
+CVE: CVE-2026-99001
 
 Until then:
 
@@ -141,7 +144,7 @@ Please plan for an update. We say nothing more before that instant.
   });
 
   it('has no more than the instant where no more may be told', () => {
-    const { text } = forthcomingMail({ project: 'orbit', releaseAt, highest: null, mitigation: ' ' });
-    expect(text).not.toMatch(/severity|Until/);
+    const { text } = forthcomingMail({ project: 'orbit', releaseAt, highest: null, count: null, cve: null, mitigation: ' ' });
+    expect(text).not.toMatch(/severity|Issues|CVE|Until/);
   });
 });

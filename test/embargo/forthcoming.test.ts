@@ -3,7 +3,8 @@ import { describe as describeCase } from '../../src/cases/describe.ts';
 import { noDetails } from '../../src/cases/details.ts';
 import { HOUR, toIso } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
-import { draftForthcoming } from '../../src/embargo/forthcoming.ts';
+import { draftForthcoming, writeForthcoming } from '../../src/embargo/forthcoming.ts';
+import { allPolicies } from '../../src/embargo/presets.ts';
 import { schedule } from '../../src/embargo/schedule.ts';
 import { toldIn } from '../../src/embargo/telling.ts';
 import { outbox } from '../delivery/outbox.ts';
@@ -88,6 +89,24 @@ eachEngine((engine) => {
     // A third one approves what is out already.
     await approve(house, id, hash, await actor(house, ada));
     expect(await sentTo(house)).toEqual([]);
+  });
+
+  test.each([
+    [{ severity: true, count: true, cve: true }, 'Highest severity: High\nIssues: 1\nCVE: CVE-2026-99001\n'],
+    [{ severity: false, count: true, cve: false }, '\nIssues: 1\n\nPlease'],
+    [{ severity: false, count: false, cve: false }, 'UTC\n\nPlease'],
+  ])('it tells what the policies of the case let it tell, and no more: %j', async (forthcomingTells, told) => {
+    const base = await open();
+    const [found] = allPolicies({ policies: {}, holidays: [] }).filter(({ name }) => name === 'k8s-2017');
+    if (!found) throw new Error('no policy');
+    const policies = [{ ...found, policy: { ...found.policy, forthcomingTells } }];
+    const house = { ...base, project: { ...base.project, policies, usual: ['k8s-2017'] } };
+    const id = await planned(house);
+    const about = await caseOf(house, id);
+    expect((await writeForthcoming(house, about, null)).text).toContain(told);
+    const named = writeForthcoming(house, about, 'It is CVE-2026-99001.');
+    expect(await reasonOf(named)).toBe(forthcomingTells.cve ? 'done' : 'invalid');
+    expect(await reasonOf(writeForthcoming(house, about, 'It is CVE-2026-99002.'))).toBe('invalid');
   });
 
   test('it is for an instant that two people approved, and says nothing of the case', async () => {

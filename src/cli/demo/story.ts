@@ -269,6 +269,7 @@ async function forthcomingIsSaid(story: Narrator, { tokens, caseId }: Props): Pr
     check(!encrypted && signer !== null && files.size === 0, 'signed, in clear, with no file');
     check(subject.startsWith('[orbit] Security release on 2026-09-22 16:00'), `it says when: ${subject}`);
     check(text.includes('Highest severity: High'), 'it says how bad it is at most');
+    check(text.includes('\nIssues: 1'), 'and how many there are');
     const octets = Buffer.from(sent.raw).toString('latin1').toLowerCase();
     const told = secrets.filter((secret) => octets.includes(secret.toLowerCase()));
     check(told.length === 0, `nothing else of the case is in it: ${told.join(', ')}`);
