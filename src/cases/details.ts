@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { Check, Errors } from 'typebox/value';
+import { weaknessName } from '../advisories/weaknesses.ts';
 import { Refusal } from '../refusal.ts';
 import { RATINGS, type Rating, type Severity, severityOf } from './severity.ts';
 
@@ -87,8 +88,12 @@ export const Details = Type.Object(
     permissions: Type.Union([Permissions, Type.Null()]),
     reporter: Type.Object(
       {
-        /** An instant, ISO 8601. */
-        wishedAt: orNull(line('the instant that the reporter asks for', 64)),
+        wishedAt: orNull(
+          line(
+            'when the reporter would have it released: an instant with its offset (RFC 3339) where he names one, else his words',
+            64,
+          ),
+        ),
         credit: orNull(line('as the reporter wants to be named', 200)),
         anonymous: Type.Boolean({ description: 'the reporter is not to be named anywhere' }),
       },
@@ -120,9 +125,11 @@ export const noDetails: Details = {
   reason: null,
 };
 
-/** Throws Refusal('invalid') for what the schema does not say: a vector that is none, somebody credited who wants to be anonymous. */
+/** Throws Refusal('invalid') for what the schema does not say: a vector or a weakness that is none, somebody credited who wants to be anonymous. */
 export function checkDetails(details: Details): void {
   if (details.cvss !== null) severityOf(details.cvss);
+  const [none] = details.cwe.filter((id, at) => weaknessName(id) === undefined || details.cwe.indexOf(id) < at);
+  if (none !== undefined) throw new Refusal('invalid', `cwe: ${none} is there twice, or is no weakness of CWE 4.17`);
   const { anonymous, credit } = details.reporter;
   if (anonymous && credit !== null) throw new Refusal('invalid', 'reporter: who is anonymous has no name to be credited with');
 }

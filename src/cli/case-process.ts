@@ -93,6 +93,13 @@ function fieldsIn(text: string): object {
   throw new Refusal('invalid', 'The file is no JSON object of fields, as in {"cve": "CVE-2026-0001"}');
 }
 
+function wishLines({ wish }: Static<typeof DetailsView>): string[] {
+  if (wish === null) return [];
+  if (wish.at === null) return [`Wish:      ${wish.words} (the reporter’s words: no instant with its offset from UTC)`];
+  const against = wish.answer?.violations.map(({ code, message }) => `           ${code}: ${message}`) ?? [];
+  return [`Wish:      ${wish.at}, as the reporter asks`, ...against];
+}
+
 function tellDetails(options: RemoteOptions, view: Static<typeof DetailsView>): void {
   const { details, severity, lacking } = view;
   const lines = [
@@ -101,6 +108,7 @@ function tellDetails(options: RemoteOptions, view: Static<typeof DetailsView>): 
     `CWE:       ${details.cwe.join(', ') || '-'}`,
     `Severity:  ${severity ? `${severity.score.toFixed(1)} ${severity.rating}, ${severity.vector}` : '-'}`,
     ...(details.override ? [`           ${details.override.rating}, as the lead has it: ${details.override.reason}`] : []),
+    ...wishLines(view),
     `Lacking:   ${lacking.join(', ') || 'nothing that distributors have to be told'}`,
     '',
     ...JSON.stringify(details, null, 2).split('\n'),

@@ -3,10 +3,13 @@ import { describe, detailsOf } from '../cases/describe.ts';
 import { Details, lacksForDispatch, scored } from '../cases/details.ts';
 import { askToLead, claim, nameDeputy, staff, takeOver } from '../cases/people.ts';
 import { caseKnownTo } from '../cases/step.ts';
+import { wishOf } from '../cases/wish.ts';
+import { proposedCase } from '../embargo/proposal.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
+import type { Case } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
 import { answer } from './case-moves.ts';
@@ -28,7 +31,12 @@ export function caseProcess(app: App, api: Api): void {
   putTeam(app, api);
 }
 
-const shown = (details: Details) => ({ details, severity: scored(details), lacking: lacksForDispatch(details) });
+const shown = ({ project, clock }: Api['seams'], about: Case, details: Details) => ({
+  details,
+  severity: scored(details),
+  lacking: lacksForDispatch(details),
+  wish: wishOf(project, about, details, clock.now()),
+});
 
 function showDetails(app: App, { seams }: Api): void {
   const schema = {
@@ -42,7 +50,8 @@ function showDetails(app: App, { seams }: Api): void {
     if (role !== 'admin' && personId === null) throw new Refusal('needs-person');
     const about = await caseKnownTo(seams.db, acting(seams, request.caller), request.params.id);
     reply.header('etag', etagOf(about.revision));
-    return shown(await detailsOf(seams, about));
+    // As they were written last, also where that waits for two people: they are changed from there.
+    return shown(seams, about, await detailsOf(seams, proposedCase(about)));
   });
 }
 
@@ -58,7 +67,7 @@ function patchDetails(app: App, { seams }: Api): void {
   app.patch('/cases/:id', { schema }, async ({ params, headers, body, caller }, reply) => {
     const described = await describe(acting(seams, caller), params.id, body, seenRevision(headers));
     reply.header('etag', etagOf(described.case.revision));
-    return shown(described.details);
+    return shown(seams, described.case, described.details);
   });
 }
 
@@ -75,7 +84,7 @@ function putSeverity(app: App, { seams }: Api): void {
     const fields = { cvss: body.vector, override: body.override ?? null };
     const described = await describe(acting(seams, caller), params.id, fields, seenRevision(headers));
     reply.header('etag', etagOf(described.case.revision));
-    return shown(described.details);
+    return shown(seams, described.case, described.details);
   });
 }
 

@@ -158,7 +158,20 @@ export const CaseView = Type.Object({
 });
 
 /** What is known of a case, in clear. */
-export const DetailsView = Type.Object({ details: Details, severity: OrNull(Severity), lacking: Type.Array(Type.String()) });
+export const DetailsView = Type.Object({
+  details: Details,
+  severity: OrNull(Severity),
+  lacking: Type.Array(Type.String()),
+  wish: OrNull(
+    Type.Object(
+      { words: Type.String(), at: OrNull(InstantUtc), answer: OrNull(PolicyAnswer) },
+      {
+        description:
+          'when the reporter would have it released, and what the policies of the case say of that where it is an instant',
+      },
+    ),
+  ),
+});
 
 /** What is to be approved, in clear. */
 export const BundleView = Type.Object({

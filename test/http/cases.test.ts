@@ -27,6 +27,47 @@ eachEngine((engine) => {
     return { api, at, lena: await api.house.token('team', lena.address), dirk: await api.house.token('team', dirk.address) };
   }
 
+  test('of an armed case the bundle, and what is proposed in its place, are read, approved and taken back by themselves', async () => {
+    const { api, at, lena, dirk } = await open();
+    await api.ask(lena, `PATCH ${at}`, { body: KNOWN });
+    const { body: first } = await api.ask(lena, `PUT ${at}/schedule`, { body: draft });
+    for (const by of [lena, dirk]) await api.ask(by, `POST ${at}/approvals`, { body: { hash: first.bundleHash } });
+    expect(await api.ask(lena, `GET ${at}/bundle?proposed=true`)).toMatchObject(refusal(409, 'conflict'));
+    const words = { subject: 'CANARY-other', text: 'CANARY-other\n' };
+    const { body: shown } = await api.ask(dirk, `PUT ${at}/text`, { body: words });
+    const since = toIso(api.house.clock.now());
+    const { hash } = shown.proposal;
+    expect(shown).toMatchObject({
+      ...{ state: 'armed', bundleHash: first.bundleHash, releaseAt: draft.releaseAt },
+      proposal: { hash: expect.stringMatching(/^[0-9a-f]{64}$/), since, releaseAt: draft.releaseAt, changes: ['text'] },
+    });
+    expect((await api.ask(lena, `GET ${at}/bundle`)).body).toMatchObject({ hash: first.bundleHash, subject: draft.subject });
+    expect((await api.ask(lena, `GET ${at}/bundle?proposed=true`)).body).toMatchObject({ hash, subject: words.subject });
+    expect(await api.ask(lena, `POST ${at}/approvals`, { body: { hash } })).toMatchObject({
+      body: { bundleHash: first.bundleHash, approvals: expect.arrayContaining([expect.objectContaining({ what: 'proposal' })]) },
+    });
+    expect(await api.ask(lena, `POST ${at}/retract?proposed=true`)).toMatchObject({
+      body: { state: 'armed', bundleHash: first.bundleHash, proposal: null },
+    });
+    expect(await api.ask(dirk, `POST ${at}/approvals`, { body: { hash } })).toMatchObject(refusal(409, 'approval-voided'));
+  });
+
+  test('when the reporter would have it released is shown in UTC, with the rules that it would break, or in his words', async () => {
+    const { api, at, lena } = await open();
+    await api.house.db.updateTable('cases').set({ policies: 'k8s-2017' }).execute();
+    const wished = async (wishedAt: string) => {
+      const reporter = { wishedAt, credit: null, anonymous: false };
+      return (await api.ask(lena, `PATCH ${at}`, { body: { reporter } })).body.wish;
+    };
+    expect(await wished('9am PT')).toEqual({ words: '9am PT', at: null, answer: null });
+    const late = await wished('2027-01-01T01:00:00+02:00');
+    expect(late).toMatchObject({ at: '2026-12-31T23:00:00.000Z', answer: { ok: false, violations: [{ code: 'OVER_MAX' }] } });
+    expect(late.answer.violations[0].latest).toBe(toIso(NOW + 21 * DAY));
+    expect((await api.ask(lena, `GET ${at}/details`)).body.wish).toEqual(late);
+    for (const cwe of [['CWE-99999'], ['CWE-79', 'CWE-79']])
+      expect(await api.ask(lena, `PATCH ${at}`, { body: { cwe } })).toMatchObject(refusal(422, 'invalid'));
+  });
+
   test('from the schedule to the release: two people, one patch, one public post', async () => {
     const { api, at, lena, dirk } = await open();
     expect(await api.ask(lena, `PATCH ${at}`, { body: KNOWN })).toMatchObject({ status: 200, body: { lacking: [] } });
