@@ -1,4 +1,4 @@
-import { gunzipSync, inflateRawSync, constants as zlib } from 'node:zlib';
+import * as zlib from 'node:zlib';
 
 /** A file that came out of another one. */
 export interface Unpacked {
@@ -34,17 +34,32 @@ const END = 0x06054b50;
 const END_OCTETS = 22;
 const LONGEST_COMMENT = 0xffff;
 
+/** Zstandard (RFC 8878), where this Node has it: from 22.15 on. */
+const unzstd = (zlib as { zstdDecompressSync?: (octets: Uint8Array, options: { maxOutputLength: number }) => Uint8Array })
+  .zstdDecompressSync;
+
+const GZIP = [0x1f, 0x8b];
+const ZIP = [0x50, 0x4b];
+const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
+const begins = (octets: Uint8Array, marks: readonly number[]) => marks.every((mark, at) => octets[at] === mark);
+
+/** Whether it looks like one of the files that are looked into. */
+export function isPacked(octets: Uint8Array): boolean {
+  return [GZIP, ZIP, ZSTD].some((marks) => begins(octets, marks));
+}
+
 /**
- * What is in a gzip file (RFC 1952) or a zip archive (APPNOTE.TXT 4.3; stored or deflated entries); nothing for anything else. A damaged
+ * What is in a gzip file (RFC 1952), a file of Zstandard or a zip archive (APPNOTE.TXT 4.3; stored or deflated entries); nothing for anything else. A damaged
  * or encrypted one gives what can be read of it; one of which more comes out than there is room for, nothing.
  */
 export function unpacked(octets: Uint8Array, room: Room): Unpacked[] {
   const bytes = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) return whole('', (options) => gunzipSync(bytes, options), room);
+  if (begins(bytes, GZIP)) return whole('', (options) => zlib.gunzipSync(bytes, options), room);
+  if (unzstd && begins(bytes, ZSTD)) return whole('', ({ maxOutputLength }) => unzstd(bytes, { maxOutputLength }), room);
   if (bytes.length < END_OCTETS || bytes.readUInt32LE(0) !== LOCAL) return [];
   return entriesOf(bytes).flatMap(({ name, method, data }) => {
     if (method === 0) return whole(name, () => data, room);
-    return method === 8 ? whole(name, (options) => inflateRawSync(data, options), room) : [];
+    return method === 8 ? whole(name, (options) => zlib.inflateRawSync(data, options), room) : [];
   });
 }
 
@@ -57,7 +72,7 @@ function whole(name: string, inflate: Inflate, room: Room): Unpacked[] {
   }
   try {
     // What was cut off is read as far as it goes.
-    const octets = inflate({ maxOutputLength: Math.max(1, room.octets), finishFlush: zlib.Z_SYNC_FLUSH });
+    const octets = inflate({ maxOutputLength: Math.max(1, room.octets), finishFlush: zlib.constants.Z_SYNC_FLUSH });
     return take(room, octets.length) ? [{ name, octets }] : [];
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') take(room, Number.POSITIVE_INFINITY);

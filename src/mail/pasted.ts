@@ -76,6 +76,42 @@ function uuLine(line: string): Uint8Array | undefined {
   return Uint8Array.from(octets.slice(0, length));
 }
 
+/** As `xxd`, `xxd -p` and `hexdump -C` write octets: perhaps where they are, then their digits, then perhaps their letters. */
+const HEX_LINE = new RegExp(
+  `^${QUOTES}{0,100}(?:[0-9a-f]{4,16}(?::[ \\t]+|[ \\t]{2,}))?((?:[0-9a-f]{2}[ \\t]{0,2}){1,200})(?:$|[|]|(?<=[ \\t]{2}))`,
+  'i',
+);
+/** One that is longer is nothing else. */
+const HEX_ALONE = new RegExp(`^${QUOTES}{0,100}([0-9a-f]+)$`, 'i');
+const LONGEST_DUMP = 400;
+const BEGINS_HEX = /[0-9a-f>| \t]/i;
+/** Octets of the first line, and of all. */
+const FIRST_HEX = 16;
+const SHORTEST_HEX = 32;
+
+/** The octets of what stands in a text as hexadecimal digits, quoted or not. */
+export function* hexIn(text: string): Generator<Uint8Array> {
+  let lines: Buffer[] = [];
+  const ended = () => {
+    const octets = Buffer.concat(lines);
+    lines = [];
+    return octets.length < SHORTEST_HEX ? [] : [octets];
+  };
+  for (let from = 0; from < text.length; ) {
+    const lineEnd = text.indexOf('\n', from);
+    const end = lineEnd < 0 ? text.length : lineEnd;
+    // Most lines are looked at no further.
+    const may = BEGINS_HEX.test(text[from] ?? '') && (lines.length > 0 || end - from >= 2 * FIRST_HEX);
+    const form = end - from > LONGEST_DUMP ? HEX_ALONE : HEX_LINE;
+    const digits = may ? form.exec(text.slice(from, end).trimEnd())?.[1] : undefined;
+    const octets = Buffer.from(digits?.replaceAll(/[ \t]+/g, '') ?? '', 'hex');
+    if (octets.length >= (lines.length === 0 ? FIRST_HEX : 1)) lines.push(octets);
+    else yield* ended();
+    from = end + 1;
+  }
+  yield* ended();
+}
+
 /** Characters that are looked at to see whether a text was left quoted-printable. */
 const SAMPLE = 64 * 1024;
 

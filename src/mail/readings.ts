@@ -12,8 +12,8 @@ import {
   parseEntity,
   saysAttachment,
 } from './message.ts';
-import { type Room, take, unpacked } from './packed.ts';
-import { base64In, unquotedIn, uuencodedIn } from './pasted.ts';
+import { isPacked, type Room, take, unpacked } from './packed.ts';
+import { base64In, hexIn, unquotedIn, uuencodedIn } from './pasted.ts';
 import { hasUtf16Mark, looksLikeMime } from './text.ts';
 
 /** Where in a mail something stands: what carries the rest comes first. */
@@ -122,7 +122,7 @@ function* ofText(text: string, way: Way, mediaType = ''): Generator<Reading> {
   if (/html|xml|richtext|enriched/.test(mediaType) || looksLikeHtml(text)) yield { place, text: shownLines(text) };
   const plain = unquotedIn(text);
   if (plain !== undefined) yield { place, text: plain };
-  for (const pasted of [base64In(text), uuencodedIn(text)])
+  for (const pasted of [base64In(text), uuencodedIn(text), hexIn(text)])
     for (const octets of pasted) {
       if (!isReadable(octets)) continue;
       if (!take(way.room, octets.length)) continue;
@@ -149,7 +149,7 @@ function lettersOf(octets: Uint8Array, charset: string | undefined): string {
 /** Whether pasted octets are a text or a packed file; what else looks like base64 is armor, a picture or a hash. */
 function isReadable(octets: Uint8Array): boolean {
   const head = octets.subarray(0, HEAD);
-  if (hasUtf16Mark(octets) || (head[0] === 0x1f && head[1] === 0x8b) || (head[0] === 0x50 && head[1] === 0x4b)) return true;
+  if (hasUtf16Mark(octets) || isPacked(head)) return true;
   const seen = head.filter((octet) => octet >= 0x20 || octet === 9 || octet === 10 || octet === 13 || octet === 0).length;
   const letters = head.filter((octet) => octet >= 0x20 && octet < 0x7f).length;
   return seen === head.length && letters > head.length / 3;

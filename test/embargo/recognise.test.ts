@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { deflateRawSync, gzipSync } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import { describe, expect, it, test } from 'vitest';
 import { fingerprint } from '../../src/embargo/fingerprint.ts';
 import { embargoedIn, type Watch, watch } from '../../src/embargo/recognise.ts';
@@ -50,7 +50,7 @@ describe('what is under embargo is recognised', () => {
     const crash = watch([fingerprint('ORBIT-2026-0020', { ...nothing, patches: [{ name: 'crash.bin', bytes: octets }] })]);
     const attached = (name: string, bytes: Uint8Array) => mailOf({ content: [plain('x'), file(name, bytes)] });
     expect(seenIn(attached('a', octets), crash)).toContain('file of ORBIT-2026-0020 in file');
-    expect(seenIn(attached('a', zipOf('b', octets, deflateRawSync(octets))), crash)).toContain(
+    expect(seenIn(attached('a', zipOf('b', octets, zlib.deflateRawSync(octets))), crash)).toContain(
       'file of ORBIT-2026-0020 in packed file',
     );
     expect(seenIn(attached('a', octets.slice(1)), crash)).not.toContainEqual(expect.stringMatching(/^file/));
@@ -122,9 +122,9 @@ You may obtain a copy of the License at http://www.apache.org/licenses/LICENSE-2
 });
 
 test('what is packed too tightly to be looked into hides nothing beside it, and is refused where nothing was found', () => {
-  const bomb = gzipSync(Buffer.alloc(80 * 1024 * 1024));
+  const bomb = zlib.gzipSync(Buffer.alloc(80 * 1024 * 1024));
   const [{ text, caseId }] = SECRETS as [(typeof SECRETS)[0]];
-  const packed = gzipSync(text);
+  const packed = zlib.gzipSync(text);
   const beside = mailOf({ content: [file('a.gz', bomb), file('b.gz', bomb), plain('x'), file('c.gz', packed)] });
   expect(seenIn(beside)).toEqual([`text of ${caseId} in packed file`]);
   expect(seenIn(mailOf({ content: [file('a.gz', bomb), plain(text)] }))).toEqual([`text of ${caseId} in text`]);
@@ -132,10 +132,40 @@ test('what is packed too tightly to be looked into hides nothing beside it, and 
     expect.objectContaining({ reason: 'too-complex' }),
   );
   let nested: Uint8Array = Buffer.from('x');
-  for (let depth = 0; depth < 10; depth++) nested = gzipSync(nested);
+  for (let depth = 0; depth < 10; depth++) nested = zlib.gzipSync(nested);
   expect(() => seenIn(mailOf({ content: [plain('x'), file('a.gz', nested)] }))).toThrow(
     expect.objectContaining({ reason: 'too-complex' }),
   );
+});
+
+test.each<[string, (digits: string) => string]>([
+  ['xxd -p', (digits) => digits.replaceAll(/.{60}/g, '$&\n')],
+  ['in one line', (digits) => digits],
+  ['xxd', (digits) => dumped(digits, 4, (at) => `${at}: `, '  ................')],
+  ['hexdump -C, quoted', (digits) => dumped(digits, 2, (at) => `> ${at}  `, ' |................|')],
+])('what is written in hexadecimal is read: %s', (_, write) => {
+  const [{ text, caseId }] = SECRETS as [(typeof SECRETS)[0]];
+  const pasted = `See:\n${write(Buffer.from(text).toString('hex'))}\n`;
+  expect(seenIn(asText(pasted))).toEqual([`text of ${caseId} in pasted data`]);
+});
+const dumped = (digits: string, group: number, lead: (at: string) => string, letters: string) =>
+  (digits.match(/.{1,32}/g) ?? [])
+    .map((line, at) => {
+      const groups = (line.match(new RegExp(`.{1,${group}}`, 'g')) ?? []).join(' ');
+      return `${lead((16 * at).toString(16).padStart(8, '0'))}${groups}${letters}`;
+    })
+    .join('\n');
+
+test('what is packed with zstd is read where Node can', () => {
+  const { zstdCompressSync: pack } = zlib as { zstdCompressSync?: (octets: string) => Uint8Array };
+  const [{ text, caseId }] = SECRETS as [(typeof SECRETS)[0]];
+  // RFC 8878 §3.1.1: one block of the text as it is, with its whole length in two octets.
+  const length = Buffer.byteLength(text);
+  const block = Buffer.from([((length << 3) | 1) & 255, (length >> 5) & 255, (length >> 13) & 255]);
+  const head = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x60, (length - 256) & 255, (length - 256) >> 8]);
+  const packed = pack?.(text) ?? Buffer.concat([head, block, Buffer.from(text)]);
+  const seen = seenIn(mailOf({ content: [plain('x'), file('a.zst', packed)] }));
+  expect(seen).toEqual([`text of ${caseId} in ${pack ? 'packed file' : 'file'}`]);
 });
 
 test('a fingerprint has no words of what it is of, and crosses to a thread as it is', () => {
