@@ -131,7 +131,8 @@ const MOST_LINES = 500;
 export const MOST_COMMANDS = 20;
 
 /**
- * Reads a request, a command a line. Empty lines, quoted ones and what follows a signature's `-- ` are passed over; anything
+ * Reads a request, a command a line. Empty lines, quoted ones with the words that clients write above them, and what follows a
+ * signature's `-- ` or Outlook's line above the mail that is answered, are passed over; anything
  * else that is not understood is a problem, and with one of them nothing is to be run. Only a vouch's and a rejection's own words
  * may go on in the lines below, where those above are full.
  */
@@ -139,12 +140,13 @@ export function parseRequest(text: string): ParsedRequest {
   const parsed: ParsedRequest = { commands: [], list: null, problems: [] };
   // The lines of the command that may go on in the next one.
   let above: string[] = [];
-  for (const [index, written] of text.split('\n', MOST_LINES + 1).entries()) {
+  const lines = text.split('\n', MOST_LINES + 1);
+  for (const [index, written] of lines.entries()) {
     if (index === MOST_LINES) {
       parsed.problems.push({ line: index + 1, text: 'there are too many lines' });
       break;
     }
-    if (isEnd(written)) break;
+    if (isEnd(written) || isAboveOriginal(written)) break;
     const line = lineOf(written);
     const before: string[] = above;
     above = [];
@@ -152,6 +154,7 @@ export function parseRequest(text: string): ParsedRequest {
     if (!line) continue;
     const list = listIn(line);
     const command = list === undefined ? commandOf(line) : undefined;
+    if (list === undefined && !command && introducesQuotation(lines, index)) continue;
     const longer = command || !wasBroken(before.at(-1), line) ? undefined : commandOf([...before, line].join(' '));
     if (list !== undefined && mayName(parsed, list)) parsed.list = list;
     else if (command) parsed.commands.push(command);
@@ -161,6 +164,27 @@ export function parseRequest(text: string): ParsedRequest {
     else if (longer) above = [...before, line];
   }
   return parsed;
+}
+
+/** In one line or two, of which the last ends in a colon: who wrote what stands quoted below. */
+function introducesQuotation(lines: readonly string[], at: number): boolean {
+  return isAboveQuotation(lines, at) || (isAboveQuotation(lines, at + 1) && !isUnderstood(lines[at + 1] ?? ''));
+}
+
+function isAboveQuotation(lines: readonly string[], at: number): boolean {
+  const below = lines[at + 1]?.trim() === '' ? lines[at + 2] : lines[at + 1];
+  return (lines[at] ?? '').trimEnd().endsWith(':') && (below ?? '').trimStart().startsWith('>');
+}
+
+function isUnderstood(written: string): boolean {
+  const line = lineOf(written) ?? '';
+  return listIn(line) !== undefined || commandOf(line) !== undefined;
+}
+
+function isAboveOriginal(written: string): boolean {
+  return /^-{3,20} ?(original message|urspr\u00fcngliche nachricht|message d'origine|mensaje original) ?-{3,20}$/i.test(
+    written.trim(),
+  );
 }
 
 /** What a mail to other people begins with. */
