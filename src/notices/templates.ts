@@ -576,9 +576,18 @@ export function heldPost(facts: { list: string; postId: string; receivedAt: Inst
 }
 
 /** To whoever signed a post that the team refused. */
-export function refusedPost(facts: { list: string; postId: string; receivedAt: Instant; reason: string }): Notice {
+export function refusedPost(facts: {
+  list: string;
+  postId: string;
+  receivedAt: Instant;
+  reason: string;
+  /** Contacts who have it all the same. */
+  reached: number;
+}): Notice {
   return notice(`Your post to ${facts.list} was refused`, [
-    `Your post to ${facts.list} of ${when(facts.receivedAt)} was not distributed.`,
+    facts.reached > 0
+      ? `Your post to ${facts.list} of ${when(facts.receivedAt)} was stopped and refused. Contacts who have it all the same: ${facts.reached}.`
+      : `Your post to ${facts.list} of ${when(facts.receivedAt)} was not distributed.`,
     `Reason: ${facts.reason || 'none was given'}`,
     `Post:   ${facts.postId}`,
   ]);

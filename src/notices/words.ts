@@ -91,6 +91,7 @@ const refusedPost = {
   postId: '01k3jz8q4nv1w6x0r7t2yeabcd',
   receivedAt: AT,
   reason: 'not for this list',
+  reached: 0,
 } as const;
 
 /** What each is about, with values as they might be: what a file may name, and what a preview shows. */
@@ -274,7 +275,7 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     needed: ['thread'],
   },
   refusedPost: {
-    facts: [refusedPost, { ...refusedPost, reason: '' }],
+    facts: [refusedPost, { ...refusedPost, reason: '', reached: 3 }],
     instants: ['receivedAt'],
     needed: ['reason'],
   },

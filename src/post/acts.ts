@@ -114,12 +114,13 @@ export const acts: Acts = {
     return { lines: [`accepted: ${copies} copies are on their way`] };
   },
   reject: async (asked, { postId, reason }) => {
-    await refusePost(asTeam(asked), postId, asked.roster.contact.id, reason);
-    return { lines: ['refused'] };
+    const reached = await refusePost(asTeam(asked), postId, asked.roster.contact.id, reason);
+    return { lines: [reached > 0 ? `refused; contacts who have it all the same: ${reached}` : 'refused'] };
   },
-  hold: async (asked, { postId }) => ({
-    lines: [`${await stopPost(asTeam(asked), postId)} copies are stopped; the others are out`],
-  }),
+  hold: async (asked, { postId }) => {
+    const { stopped, delivered, underWay } = await stopPost(asTeam(asked), postId);
+    return { lines: [`copies: ${stopped} are stopped, ${delivered} are out, ${underWay} are under way and may be out soon`] };
+  },
 };
 
 /** Whoever may do more by a token of his is one of the team by mail. */

@@ -42,19 +42,33 @@ export async function acceptPost(seams: Seams, id: string, by: string | null): P
   });
 }
 
-/** Refuses a held post; a signer of the roster is told, with the reason. Throws as `acceptPost` does. */
-export async function refusePost(seams: Seams, id: string, by: string | null, reason: string): Promise<void> {
+/**
+ * Refuses a held post; a signer of the roster is told, with the reason. Gives how many contacts have it, or soon will, all the same: of one
+ * that was stopped, copies were out. Throws as `acceptPost` does.
+ */
+export async function refusePost(seams: Seams, id: string, by: string | null, reason: string): Promise<number> {
   const { db, clock } = seams;
   const { post, list } = await heldPost(db, seams, id);
   const signer = post.signer_contact_id ? await contacts.byId(db, post.signer_contact_id) : undefined;
-  const words = seams.words.refusedPost({ list: list.address, postId: id, receivedAt: post.received_at, reason });
+  // Those who decide have it in any case.
+  const deciding = new Set((await readers(db, list, post)).map((contact) => contact.id));
+  const reached = new Set((await deliveries.contactsReached(db, id)).map(({ contactId }) => contactId));
+  const reachedCount = [...reached].filter((contactId) => !deciding.has(contactId)).length;
+  const words = seams.words.refusedPost({
+    list: list.address,
+    postId: id,
+    receivedAt: post.received_at,
+    reason,
+    reached: reachedCount,
+  });
   const answer = signer && (await writeNotice(seams, list, { kind: 'answer', caseId: null }, noticeEntity(words)));
   await db.transaction().execute(async (trx) => {
     await decide(trx, id, { state: 'refused', by, at: clock.now() });
     const copies = await deliveries.endWaiting(trx, id, 'refused', clock.now());
     if (answer) await send(trx, seams, { list, post: answer }, eachContact([signer]));
-    await record(trx, seams, { action: 'post.refuse', subject: `post:${id}`, detail: { copies } });
+    await record(trx, seams, { action: 'post.refuse', subject: `post:${id}`, detail: { copies, reached: reachedCount } });
   });
+  return reachedCount;
 }
 
 /** What people wrote, and a dispatch; a release is nobody's to stop this way, nor is an answer. */
@@ -62,15 +76,25 @@ function mayStop(kind: PostKind): boolean {
   return kind === 'dispatch' || (kinds[kind].fromMail && kind !== 'bounce' && kind !== 'request');
 }
 
-/** Stops the copies of a post that have not gone out. Gives how many those are. Throws `not-found`; `conflict` where it may not be. */
-export async function stopPost(seams: Seams, id: string): Promise<number> {
+/** Copies of a post. */
+export interface Stopped {
+  stopped: number;
+  delivered: number;
+  /** A relay is being given these at this moment: they may be delivered yet. */
+  underWay: number;
+}
+
+/** Stops the copies of a post that have not gone out. Throws `not-found`; `conflict` where it may not be. */
+export async function stopPost(seams: Seams, id: string): Promise<Stopped> {
   const { db } = seams;
   return db.transaction().execute(async (trx) => {
     const post = await postKnownTo(trx, seams, id);
     if (!mayStop(post.kind) || !(await posts.stop(trx, id))) throw new Refusal('conflict', `The post ${id} cannot be stopped`);
     const copies = await deliveries.holdWaiting(trx, id, 'stopped');
+    const reached = await deliveries.contactsReached(trx, id);
     await record(trx, seams, { action: 'post.stop', subject: `post:${id}`, detail: { copies } });
-    return copies;
+    const delivered = reached.filter(({ state }) => state === 'delivered').length;
+    return { stopped: copies, delivered, underWay: reached.length - delivered };
   });
 }
 

@@ -499,6 +499,18 @@ eachEngine((engine) => {
       expect(said.filter((text) => text.includes('held') || text.includes('decided')).length).toBeLessThanOrEqual(1);
     });
 
+    test('refused after its copies went out: who has it is told to its writer and to who refused it', async () => {
+      await outbox(house).drain();
+      const id = await hold();
+      await send(lena, `accept ${id}\n`);
+      await outbox(house).drain();
+      await send(lena, `hold ${id}\nreject ${id} too late\n`, { at: house.clock.now() + 1000 });
+      const said = await answer(lena);
+      expect(said.text).toContain('0 are stopped, 5 are out, 0 are under way');
+      expect(said.text).toContain('refused; contacts who have it all the same: 2');
+      expect((await postOf(house, { id })).state).toBe('refused');
+    });
+
     test('hold stops the copies that have not gone out, and archives; accept lets them go', async () => {
       const caseId = await house.report();
       const about = await cases.byId(house.db, caseId);
