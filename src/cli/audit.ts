@@ -6,9 +6,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Static } from 'typebox';
 import { type Fault, type MailedHead, type Verified, verifyLog } from '../audit/verify.ts';
 import { AuditView } from '../http/schemas.ts';
-import { readCertificate } from '../pgp/certificate.ts';
-import { eachCertificate } from '../pgp/certificate-bytes.ts';
 import * as audit from '../store/audit.ts';
+import { certificatesIn } from './certificates.ts';
 import { connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
 import { readNamed } from './file.ts';
 import { linesOf } from './lines.ts';
@@ -98,7 +97,7 @@ function sayWhole({ lines: many, heads }: Pick<Verified, 'lines' | 'heads'>): st
 /** Exit 1 where anything is wrong with it, and where nothing that was signed speaks for it. */
 async function verify(file: string, { key, head, json }: VerifyOptions): Promise<void> {
   const heads: MailedHead[] = head.map((name) => ({ name, statement: readNamed(name), signature: readNamed(`${name}.asc`) }));
-  const certificates = (await Promise.all(key.map(certificatesIn))).flat();
+  const certificates = (await Promise.all(key.map(certificatesIn))).flat().map(({ data }) => data);
   // Opened first: a stream of a file that is not there fails before anybody listens to it.
   const log = file === '-' ? process.stdin : (await open(file)).createReadStream();
   const verified = await verifyLog(linesOf(log), certificates, heads);
@@ -111,18 +110,6 @@ async function verify(file: string, { key, head, json }: VerifyOptions): Promise
     faults.length === 0 ? sayWhole(said) : 'THE LOG IS NOT WHOLE.',
   ]);
   if (!whole || said.heads === 0) process.exitCode = 1;
-}
-
-/**
- * The certificates of a key file: armored or binary, one or several, as `keys export` and `gpg --export` write them. One that cannot
- * be read is left out: it may be anybody's, of a whole keyring. Throws Refusal `unusable-certificate` where none can.
- */
-async function certificatesIn(name: string): Promise<Uint8Array[]> {
-  const read = await Promise.allSettled(eachCertificate(readNamed(name)).map((one) => readCertificate(one)));
-  const found = read.flatMap((one) => (one.status === 'fulfilled' ? [one.value.data] : []));
-  const [refused] = read.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
-  if (found.length === 0) throw refused;
-  return found;
 }
 
 function faultLine({ line, text }: Fault): string {

@@ -12,6 +12,7 @@ import { type OpenedMail, openMail } from '../pgp/open.ts';
 import { addressesOf, readSecretKeys } from '../pgp/secret.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
 import { asRefusal, type Reason, Refusal } from '../refusal.ts';
+import { certificatesIn } from './certificates.ts';
 import { readNamed } from './file.ts';
 import { collect, columns, print } from './local.ts';
 import { askSecret } from './prompt.ts';
@@ -56,7 +57,7 @@ export interface Seen {
 async function inspect(file: string, options: Options): Promise<void> {
   const raw = withCrlf(file === '-' ? readFileSync(0) : readNamed(file));
   const secrets = (await Promise.all(options.key.map((path) => readSecretKeys(readNamed(path), passphrase)))).flat();
-  const known = await Promise.all(options.cert.map((path) => readCertificate(readNamed(path))));
+  const known = (await Promise.all(options.cert.map(certificatesIn))).flat();
   const seen = await look(raw, secrets, known, systemClock.now());
   print(options, seen, columns(lines(seen)));
   if (seen.refusal) process.exitCode = 1;
