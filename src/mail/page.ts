@@ -77,7 +77,14 @@ function isPageName(name: string): boolean {
 
 /** In ASCII, without comments. In `text` alone (RFC 1049) Thunderbird looks for files in uuencode, and lays them out by their names. */
 const VALUE = String.raw`(?:"[ !#-[\]-~]*"|[!#-'*+.\w^{|}~%-]+)[ \t]*`;
-const PARAMETERS = String.raw`((?:;[ \t]*[a-z-]+(?:\*\d{1,3})?\*?=${VALUE})*)`;
+/** What standards and clients have for parameters. By others some do what no other one does: mutt decrypts by `x-action`. */
+// biome-ignore format: a list to be read across
+const NAMES = [
+  'charset', 'format', 'delsp', 'name', 'filename', 'boundary', 'type', 'start', 'protocol', 'micalg', 'reply-type', 'method', 'report-type',
+  'hp', 'hp-legacy-display', 'protected-headers', 'size', 'creation-date', 'modification-date', 'read-date',
+  'x-unix-mode', 'x-mac-type', 'x-mac-creator', 'x-mac-hide-extension', 'x-apple-part-url',
+];
+const PARAMETERS = String.raw`((?:;[ \t]*(?:${NAMES.join('|')})(?:\*\d{1,3})?\*?=${VALUE})*)`;
 const TYPE = new RegExp(String.raw`^[\w.+-]+\/[\w.+-]+[ \t]*${PARAMETERS}$`, 'i');
 const DISPOSITION = new RegExp(String.raw`^(?:inline|attachment)[ \t]*${PARAMETERS}$`, 'i');
 const ENCODING = /^(?:[78]bit|binary|base64|quoted-printable)()$/i;

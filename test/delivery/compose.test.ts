@@ -648,7 +648,7 @@ describe('what is carried on', () => {
     const entity = Buffer.from(many('alternative', hello, html()));
     const signedAs = { entity, armored: 'SIG\n', micalg: 'pgp-sha512' };
     const parts = composed(entity.toString(), { signedAs });
-    expect(parts.map(({ mediaType }) => mediaType)).not.toContain('multipart/signed');
+    expect(parts.map(({ mediaType }) => mediaType)).not.toContain('application/pgp-signature');
     const files = parts.filter((part) => fileName(part) !== undefined);
     expect(files.map(fileName)).toEqual(['original-1.html.txt', 'signed.eml.txt']);
     const signed = parseEntity(decodedBody(files[1] as Entity));
@@ -656,6 +656,17 @@ describe('what is carried on', () => {
     expect(Buffer.from(signed.parts[0]?.raw ?? [])).toEqual(entity);
     expect(Buffer.from(signed.parts[1]?.body ?? []).toString()).toMatch(/^SIG/);
   });
+
+  test.each(['', '; x-unix-mode=0644; format=flowed', '; x-action=pgp-encrypt'])(
+    'a signed text "%s" stays in its place where no client does more with it',
+    (parameters) => {
+      const entity = Buffer.from(`Content-Type: text/plain${parameters}\r\n\r\nhello`);
+      const parts = composed(entity.toString(), { signedAs: { entity, armored: 'SIG\n', micalg: 'pgp-sha512' } });
+      const isOdd = parameters.includes('x-action');
+      expect(parts.map(({ mediaType }) => mediaType).includes('application/pgp-signature')).toBe(!isOdd);
+      expect(parts.map(fileName).includes('signed.eml.txt')).toBe(isOdd);
+    },
+  );
 
   test('where what the sender signed is too long to be attached, the words at the top say so', () => {
     const said = (length: number) => {
