@@ -19,6 +19,7 @@ const ACTIONS = [
   'retract',
   'limit',
   'duplicate',
+  'reopen',
 ];
 
 test('in games of random people, crashes and clocks nothing is public early, nothing is missing, all are told, and the log agrees', async () => {

@@ -6,7 +6,7 @@ import { type SentKind, sendNotice } from '../../src/cases/notices.ts';
 import { askToLead, claim, nameDeputy, staff, takeOver } from '../../src/cases/people.ts';
 import { DAY, HOUR, SECOND } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
-import { decideLeak, leak, publicAlready, withdraw } from '../../src/embargo/aside.ts';
+import { decideLeak, leak, publicAlready, reopen, withdraw } from '../../src/embargo/aside.ts';
 import { confirmClock, openClock } from '../../src/embargo/clock-watch.ts';
 import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
@@ -306,8 +306,26 @@ const duplicate: Move = async (turn) => {
   count(turn, 'case.duplicate');
 };
 
+/** Opens a case again; an instant that has passed is gone with that. */
+const again: Move = async (turn) => {
+  const { seams, about } = turn;
+  const row = await reopen(seams, about.id, 'It is one.');
+  Object.assign(about, {
+    aside: null,
+    closed: false,
+    accepted: false,
+    lead: null,
+    deputy: null,
+    asked: about.lead ?? about.deputy,
+  });
+  if (row.release_at === null) Object.assign(about, { instant: null, planner: null, planners: new Set(), counts: false });
+  changed(turn);
+  count(turn, 'case.reopen');
+};
+
 const leadIt: Move = async (turn) => {
   await claim(turn.seams, turn.about.id, {});
+  turn.about.asked = null;
   turn.about.lead = turn.person.contactId;
   turn.about.accepted = true;
   count(turn, 'case.lead');
@@ -442,6 +460,7 @@ export const MOVES: readonly [string, number, Move][] = [
   ['reminder', 1, notice('reminder')],
   ['reject', 1, notice('not-a-vulnerability', 'It is none.')],
   ['duplicate', 1, duplicate],
+  ['open again', 3, again],
   ['leak', 2, leaks],
   ['keep', 2, decide('keep')],
   ['leak is released', 2, decide('release')],
