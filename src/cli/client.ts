@@ -54,7 +54,7 @@ function clientOf(server: URL, token: string | null): Client {
       const [method = '', path = ''] = request.split(' ', 2);
       const answer = await send(new URL(`/api/v1${path}`, server), method, { token, body, ifMatch });
       const said = await readJson(answer);
-      if (!answer.ok) throw new Error(refusalText(said) ?? `${server.origin} answers ${answer.status} and does not say why`);
+      if (!answer.ok) throw refusedWith(said, `${server.origin} answers ${answer.status} and does not say why`);
       if (!Value.Check(schema, said)) throw new Error(`${server.origin} does not answer like a Curfew of this version`);
       return said;
     },
@@ -163,6 +163,12 @@ async function readJson(answer: Response): Promise<unknown> {
   } catch {
     return undefined;
   }
+}
+
+/** `problem`: the document itself (RFC 9457), for programs. */
+function refusedWith(said: unknown, otherwise: string): Error {
+  const text = refusalText(said);
+  return text === undefined ? new Error(otherwise) : Object.assign(new Error(text), { problem: said });
 }
 
 /** What a problem (RFC 9457) says, with its code for whoever looks it up. */

@@ -50,6 +50,9 @@ export async function run(argv: readonly string[], version: string): Promise<num
     // Commander has said already what it has to say.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     const { exit, lines } = failureOf(error);
+    // What a server refuses is an answer too, where a program reads it.
+    if (argv.includes('--json') && error instanceof Error && 'problem' in error)
+      process.stdout.write(`${JSON.stringify(error.problem, null, 2)}\n`);
     // A refusal quotes what somebody wrote.
     for (const line of lines) process.stderr.write(`curfew: ${printable(line)}\n`);
     const { CURFEW_DEBUG } = process.env;

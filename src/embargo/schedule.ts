@@ -1,6 +1,6 @@
 import { said } from '../advisories/advisory.ts';
 import { record } from '../audit/record.ts';
-import { type Clocked, isEnded, isOut, type Judged, judge, namesOf } from '../cases/clocks.ts';
+import { type Clocked, isEnded, isOut, type Judged, judge, namesOf, policiesOf } from '../cases/clocks.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { actorOf, caseFor } from '../cases/step.ts';
 import { type Instant, newId, toIso } from '../clock.ts';
@@ -47,7 +47,7 @@ export interface Schedule {
 /**
  * Sets the instant and the channels, or proposes them where the case is armed, and voids what was approved of them before; whoever sets
  * them stands behind them, and somebody else has to approve. Gives the case as it stands then. What has leaked, is public already, or has had its longest embargo may be
- * released now: an instant that has passed is taken for that. Throws Refusal: `past-instant`; `policy-violated` with everything that the
+ * released now: an instant that has passed is taken for that. Throws Refusal: `past-instant` where there is no policy; `policy-violated` with everything that the
  * policies of the case do not allow; and what a step refuses.
  */
 export async function schedule(seams: Seams, caseId: string, wish: Schedule, expected?: number): Promise<Case> {
@@ -55,10 +55,12 @@ export async function schedule(seams: Seams, caseId: string, wish: Schedule, exp
   const seen = await caseFor(db, seams, caseId, 'schedule', expected);
   const atOnce = isOut(seen) || isEnded(project, seen, clock.now());
   const releaseAt = atOnce ? Math.max(wish.releaseAt, clock.now()) : wish.releaseAt;
-  if (releaseAt <= clock.now() && !atOnce) throw new Refusal('past-instant');
   const before = proposedCase(seen);
   const policies = policiesFor(project, before, wish.policies);
-  const waived = mustAllow(project, { ...seen, policies }, releaseAt, clock.now());
+  const about = { ...seen, policies };
+  // What a policy has against it besides, and the nearest instant, is said by that.
+  if (releaseAt <= clock.now() && !atOnce && policiesOf(project, about).length === 0) throw new Refusal('past-instant');
+  const waived = mustAllow(project, about, releaseAt, clock.now());
   const channels = await channelsFor(db, wish.channels ?? (before.channels === null ? undefined : channelsOf(before)));
   const { subject, text } = wish;
   if ((subject === undefined) !== (text === undefined)) throw new Refusal('invalid', 'A text for the public needs its subject');

@@ -10,7 +10,9 @@ export const InstantText = Type.String({ maxLength: 64, description: WANTED });
 /** In an answer: always UTC. */
 export const InstantUtc = Type.String({ format: 'date-time', description: 'an instant in UTC' });
 
-const WITHOUT_OFFSET = /^\d{4}-\d\d-\d\d([Tt ]\d\d(:\d\d(:\d\d(\.\d+)?)?)?)?$/;
+/** Or with the hour or the zone as people write them: a zone may have another offset in summer, and its letters are several zones'. */
+const WITHOUT_OFFSET =
+  /^\d{4}-\d\d-\d\d([Tt ]\d\d(:\d\d(:\d\d(\.\d+)?)?)?)?$|\d\s?(?:[ap]\.?m\b\.?|[a-z]{2,5})(?:\s[a-z]{2,5})?$/i;
 
 /**
  * The instant in a text; digits below the millisecond are cut off.

@@ -98,6 +98,8 @@ test('two people bring a case to its release from the command line', async () =>
 
   const early = await curfew(lena, 'release', id);
   expect(early).toMatchObject({ code: 1, stdout: '', stderr: `curfew: The release instant is ${RELEASE} (not-released)\n` });
+  const problem = JSON.parse((await curfew(lena, 'release', id, '--json')).stdout);
+  expect(problem).toMatchObject({ code: 'not-released', status: 403, detail: `The release instant is ${RELEASE}` });
   api.house.clock.moveTo(NOW + DAY);
   expect(JSON.parse(await done(lena, 'release', id, '--json'))).toMatchObject({ id, state: 'released', releasedAt: RELEASE });
 });

@@ -83,7 +83,10 @@ eachEngine((engine) => {
       const house = await open({ usual: ['k8s'] });
       const id = await house.report();
       await describeCase(house, id, KNOWN);
+      const past = await schedule(house, id, { releaseAt: house.clock.now() - MINUTE, ...PUBLIC }).catch((error) => error);
+      expect(past.answer.violations.map(({ code }: { code: string }) => code)).toEqual(['PAST', 'BAD_SLOT', 'NOTICE_TOO_SHORT']);
       const refused = await schedule(house, id, { releaseAt: house.clock.now() + 3 * DAY, ...PUBLIC }).catch((error) => error);
+      expect(past.answer.suggestion).toBe(refused.answer.suggestion);
       const planned = await schedule(house, id, { releaseAt: Date.parse(refused.answer.suggestion), ...PUBLIC });
       house.clock.moveTo((planned.release_at ?? 0) - HOUR);
       const error = await arm(house, planned).catch((thrown) => thrown);

@@ -18,7 +18,10 @@ test.each([
   expect(readInstant(text, 'releaseAt')).toBe(instant);
 });
 
-test.each(['2026-09-22T16:00:00', '2026-09-22T16:00', '2026-09-22', '2026-09-22 16:00:00.5'])('%s lacks its offset', (text) => {
+test.each([
+  ...['2026-09-22T16:00:00', '2026-09-22T16:00', '2026-09-22', '2026-09-22 16:00:00.5'],
+  ...['9am PT', '9 a.m.', '2026-09-22 16:00 CEST', '22 Sep 2026 4pm CET'],
+])('%s lacks its offset', (text) => {
   expect(() => readInstant(text, 'releaseAt')).toThrow(expect.objectContaining({ reason: 'no-utc-offset' }));
 });
 
