@@ -16,6 +16,7 @@ import { createWatch, openClock, watchLoop } from './embargo/clock-watch.ts';
 import { endLongest } from './embargo/dead-man.ts';
 import { tellIncidents } from './embargo/incidents.ts';
 import { releaseLoop } from './embargo/loop.ts';
+import { areReconcilable } from './embargo/policy.ts';
 import { allPolicies, type OwnPolicies } from './embargo/presets.ts';
 import type { Watched } from './embargo/recognise.ts';
 import { createRecogniser } from './embargo/recogniser.ts';
@@ -116,6 +117,7 @@ async function build(
   await mustHoldProject(db, database);
   await migrate(db);
   const project = projectOf(config);
+  mustAgree(project, wall.now());
   await mustKnowPolicies(db, project);
   const clock = await openClock(db, wall, config.clock.longestDowntime * HOUR);
   // With the lock in hand, whoever held a lease is dead; on PostgreSQL other nodes may be alive, and leases run out.
@@ -239,6 +241,19 @@ function projectOf({ project, domain, embargo, site }: Config): Project {
       { path: 'embargo.policy', message: `names ${unknown.join(', ')}; must name some of ${there.join(', ')}` },
     ]);
   return { name: project, policies, usual: own.policy, site: siteOf({ project, domain, site }) };
+}
+
+/** No case could be scheduled under such policies: each refuses what the others want. */
+function mustAgree({ policies, usual }: Project, now: Instant): void {
+  if (
+    areReconcilable(
+      policies.filter(({ name }) => usual.includes(name)),
+      now,
+    )
+  )
+    return;
+  const message = `has ${usual.join(', ')}, and no instant would do for all of them: each refuses what another one wants`;
+  throw new ConfigError([{ path: 'embargo.policy', message }]);
 }
 
 /** Nobody would be reminded of anything in a case whose deadlines are not known, nor the public told of its end. */

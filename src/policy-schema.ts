@@ -5,7 +5,7 @@ const strict = { additionalProperties: false } as const;
 const optional = { ...strict, default: {} } as const;
 
 export const Day = Type.String({
-  pattern: '^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$',
+  pattern: '^\\d{4}-((0[13578]|1[02])-(0[1-9]|[12]\\d|3[01])|(0[469]|11)-(0[1-9]|[12]\\d|30)|02-(0[1-9]|[12]\\d))$',
   description: 'a day, as in "2026-12-25"',
 });
 const wholeNumber = (minimum: number) => Type.Integer({ minimum, maximum: 3660 });

@@ -140,6 +140,13 @@ export function checkRelease(policies: readonly NamedPolicy[], asked: Asked): An
   return { ok: false, violations, unchecked, ...(suggestion === undefined ? {} : { suggestion }) };
 }
 
+/** Whether a case that comes now, and is told to distributors at once, may be released at any instant at all. Its fix may be ready later. */
+export function areReconcilable(policies: readonly NamedPolicy[], now: Instant): boolean {
+  const starts = { report: now, notice: now };
+  const { ok, suggestion } = checkRelease(policies, { release: now + DAY, now, starts, reason: null });
+  return ok || suggestion !== undefined;
+}
+
 function isPast({ release, now }: Asked): boolean {
   return release <= now;
 }

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DAY, HOUR, type Instant, MINUTE, toIso } from '../../src/clock.ts';
-import { checkRelease, deadlinesOf, type NamedPolicy, type Policy, type Start, type Starts } from '../../src/embargo/policy.ts';
+import {
+  areReconcilable,
+  checkRelease,
+  deadlinesOf,
+  type NamedPolicy,
+  type Policy,
+  type Start,
+  type Starts,
+} from '../../src/embargo/policy.ts';
 import { allPolicies, policyNamed, presets } from '../../src/embargo/presets.ts';
 import { ORBIT } from './orbit.ts';
 
@@ -9,6 +17,16 @@ const ALL = allPolicies({ policies: { orbit: ORBIT }, holidays: [] });
 const at = (text: string) => Date.parse(text);
 /** Before all instants of the examples. */
 const LONG_AGO = at('2026-01-01T00:00:00Z');
+
+test('policies of which each refuses what the others want leave no instant', () => {
+  const named = (...names: string[]) => names.map((name) => policyNamed(ALL, name));
+  for (const { name } of ALL) expect(areReconcilable(named(name), LONG_AGO), name).toBe(true);
+  expect(areReconcilable([], LONG_AGO)).toBe(true);
+  expect(areReconcilable(named('k8s', 'kernel', 'linux-distros'), LONG_AGO)).toBe(true);
+  // 16:00 against 15:00.
+  expect(areReconcilable(named('k8s', 'openstack'), LONG_AGO)).toBe(false);
+  expect(areReconcilable([{ name: 'mine', policy: { ...ORBIT, notice: { days: 15 } } }], LONG_AGO)).toBe(false);
+});
 
 interface Wish {
   policy: string | string[];

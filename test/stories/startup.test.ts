@@ -73,6 +73,12 @@ test('a policy that a case is under is gone: the case and the policy, and exit 2
   );
 });
 
+test('policies that leave no instant for any release: exit 2', async () => {
+  const ended = await serve({ embargo: { policy: ['k8s', 'openstack'] } });
+  expect([ended.code, ended.stdout]).toEqual([2, '']);
+  expect(ended.stderr).toMatch(/^curfew: embargo\.policy: has k8s, openstack, and no instant would do for all of them/);
+});
+
 test('a server whose lists are gone says that it is not ready', async () => {
   const path = join(project.dir, 'bare.db');
   copyFileSync(join(project.dir, 'data', 'curfew.db'), path);
