@@ -11,7 +11,8 @@ import * as posts from '../store/posts.ts';
 import type { Case } from '../store/schema.ts';
 import { checkDetails, Details, noDetails, readDetails, scored } from './details.ts';
 import { keeperOf, secretsOf } from './keeper.ts';
-import { caseFor } from './step.ts';
+import { refusedTo } from './state.ts';
+import { actorOf, caseFor } from './step.ts';
 
 /** What is known of a case, opened; it lives in memory for the time of one move. Throws `cannot-open`, `not-ready`. */
 export async function detailsOf(seams: Seams, about: Pick<Case, 'id' | 'list_id' | 'details_post_id'>): Promise<Details> {
@@ -27,6 +28,13 @@ export async function detailsOf(seams: Seams, about: Pick<Case, 'id' | 'list_id'
   return readDetails(Buffer.from(kept).toString('utf8'));
 }
 
+/** Who wants to be anonymous is not to be credited by his address either. */
+function mustNotName({ reporter, credits }: Details, address: string | null): void {
+  const his = address?.toLowerCase();
+  const isNamed = his !== undefined && credits.some(({ name }) => name.toLowerCase().includes(his));
+  if (reporter.anonymous && isNamed) throw new Refusal('invalid', 'credits: the reporter wants to be anonymous');
+}
+
 export interface Described {
   case: Case;
   details: Details;
@@ -34,14 +42,19 @@ export interface Described {
 
 /**
  * Changes what is known of a case: of the fields, those that are given. The whole is kept sealed, and every version of it. With the
- * first CVSS vector or rating the case is in fix. What was approved of the bundle counts no more, as what is published is made of this; of an armed case it is proposed. Throws Refusal: `invalid` for what is no vector, and what a step refuses.
+ * first CVSS vector or rating the case is in fix. What was approved of the bundle counts no more, as what is published is made of this; of an armed case it is proposed. How it is rated against its vector is for whoever leads it. Throws Refusal: `invalid` for what is no vector, `forbidden`, and what a step refuses.
  */
 export async function describe(seams: Seams, caseId: string, fields: Partial<Details>, expected?: number): Promise<Described> {
   const { db, clock } = seams;
   const seen = await caseFor(db, seams, caseId, 'describe', expected);
-  const details = { ...(await detailsOf(seams, proposedCase(seen))), ...fields };
+  const known = await detailsOf(seams, proposedCase(seen));
+  const details = { ...known, ...fields };
   if (!Check(Details, details)) throw new Refusal('invalid', 'The details are not what they have to be');
   checkDetails(details);
+  mustNotName(details, seen.reporter_address);
+  const rates = JSON.stringify(details.override) !== JSON.stringify(known.override);
+  const refused = rates ? refusedTo('schedule', seen, actorOf(seams)) : null;
+  if (refused !== null) throw new Refusal('forbidden', refused);
   const list = await keeperOf(db, seen);
   const post = await writeNotice(seams, list, { kind: 'details', caseId }, Buffer.from(JSON.stringify(details)));
   const isScored = scored(details) !== null || details.override !== null;

@@ -146,6 +146,13 @@ eachEngine((engine) => {
     expect(await reasonOf(schedule({ ...as(house, ada), role: 'admin' }, id, wish))).toBe('done');
     const { details } = await describeCase(as(house, ada), id, { title: 'A hole', cwe: ['CWE-79'] });
     expect(await detailsOf(house, await caseOf(house, id))).toEqual(details);
+    const override = { rating: 'low', reason: 'Nobody uses it.' } as const;
+    expect(await reasonOf(describeCase(as(house, ada), id, { override }))).toBe('forbidden');
+    expect(await reasonOf(describeCase(as(house, lena), id, { override }))).toBe('done');
+    const anonymous = { wishedAt: null, credit: null, anonymous: true };
+    const hidden = { reporter: anonymous, credits: [{ name: 'Rita <RITA@example.org>', role: 'finder' as const }] };
+    expect(await reasonOf(describeCase(as(house, ada), id, hidden))).toBe('invalid');
+    expect(await reasonOf(describeCase(as(house, ada), id, { ...hidden, credits: [] }))).toBe('done');
     expect(await reasonOf(describeCase(as(house, ada), id, { cve: 'CVE-26-1' }))).toBe('invalid');
     expect(await reasonOf(describeCase(as(house, ada), id, { cvss: 'CVSS:3.1/AV:N' }))).toBe('invalid');
   });
