@@ -67,7 +67,12 @@ export async function caseView(seams: Pick<Seams, 'db' | 'project' | 'clock'>, a
     },
     policies: [...namesOf(about, project.usual)],
     due: dueView(dueIn(project, about), about),
-    patchSet: { hash: present, approved: present !== null && present === about.patch_set, revision: lastSet?.revision ?? 0 },
+    patchSet: {
+      hash: present,
+      approved: present !== null && present === about.patch_set,
+      distributed: present !== null && present === about.distributed_set,
+      revision: lastSet?.revision ?? 0,
+    },
     schedule: { hash: about.schedule_hash, approvedAt: orNull(about.scheduled_at) },
     proposal: proposalView(about),
     forthcoming: { hash: forthcoming, sentAt: orNull(about.forthcoming_at) },

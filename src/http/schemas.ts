@@ -131,6 +131,7 @@ export const CaseView = Type.Object({
   patchSet: Type.Object({
     hash: OrNull(Type.String({ description: 'of the patches that stand there, to be approved; null without any' })),
     approved: Type.Boolean(),
+    distributed: Type.Boolean({ description: 'whether these are what distributors have' }),
     revision: Type.Integer({ description: 'of the last one that was approved; 0 for none' }),
   }),
   schedule: Type.Object({

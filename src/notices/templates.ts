@@ -924,7 +924,8 @@ export function turn({ caseId, until }: { caseId: string; until: Instant }): Not
 const OWED: Readonly<Record<Matter, string>> = {
   lead: 'somebody has to lead it: curfew case lead CASE',
   acknowledge: 'a person has to answer the reporter',
-  'take-over': 'whoever was asked to lead it has to take it over, or to say no: curfew case take-over CASE',
+  'take-over':
+    'whoever was asked to lead it has to take it over, or its lead has to ask somebody else: curfew case take-over CASE',
   forthcoming: 'the public has to be told that a fix will come',
   schedule: 'its release has to be set: the longest embargo ends then',
   notice: 'distributors have to be told',
