@@ -24,7 +24,8 @@ export async function prepareMoved(seams: Seams, seen: Case): Promise<MovedNews 
   const beforeAt = toldBefore(seen, seams.clock.now());
   if (beforeAt === null || releaseAt === null || scheduled_at !== null) return null;
   const words = seams.words.moved({ caseId: seen.id, releaseAt, beforeAt });
-  const told = { kind: 'notice', words, priority: PRIORITY.member } as const;
+  // Not before a dispatch that is still on its way: the older instant would be what a member reads last.
+  const told = { kind: 'notice', words, priority: PRIORITY.ordinary } as const;
   const reporter = await toReporter(seams, seen, await keeperOf(seams.db, seen), told);
   return { releaseAt, mails: [...(reporter ? [reporter] : []), ...(await toMembers(seams, seen, told))] };
 }

@@ -144,6 +144,26 @@ eachEngine((engine) => {
     expect(await toldOf(house, 'another instant', [...house.members, ...house.team])).toEqual([]);
   });
 
+  test('of a dispatch that is still on its way the new instant is told after it', async () => {
+    const house = await open();
+    const { id, release_at } = await armed(house);
+    await dispatch(house, id, LISTS.distributors);
+    house.clock.moveTo(house.clock.now() + MINUTE);
+    await arm(house, await schedule(as(house, house.team[0]), id, { releaseAt: (release_at ?? 0) + DAY }));
+    const kinds = house.db.selectFrom('posts').select(['id', 'kind']);
+    const kindOf = new Map((await kinds.execute()).map((post) => [post.id, post.kind]));
+    const copies = house.db
+      .selectFrom('deliveries')
+      .select(['post_id', 'message_id'])
+      .where('address', '=', house.members[0].address);
+    const rows = await copies.execute();
+    const sent = (await outbox(house).drain())
+      .filter(({ to }) => to === house.members[0].address)
+      .map(({ raw }) => raw.toString());
+    const order = sent.map((raw) => kindOf.get(rows.find(({ message_id }) => raw.includes(message_id))?.post_id ?? ''));
+    expect(order).toEqual(['dispatch', 'notice']);
+  });
+
   test('an instant that two people agreed on is overdue when it comes, whatever one of them has set since', async () => {
     const house = await open();
     const [lena, dirk] = house.team;
