@@ -160,7 +160,9 @@ eachEngine((engine) => {
     const sent = (await outbox(house).drain())
       .filter(({ to }) => to === house.members[0].address)
       .map(({ raw }) => raw.toString());
-    const order = sent.map((raw) => kindOf.get(rows.find(({ message_id }) => raw.includes(message_id))?.post_id ?? ''));
+    const order = sent.map((raw) =>
+      kindOf.get(rows.find(({ message_id }) => raw.includes(`\r\nMessage-ID: ${message_id}\r\n`))?.post_id ?? ''),
+    );
     expect(order).toEqual(['dispatch', 'notice']);
   });
 
