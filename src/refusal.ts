@@ -58,7 +58,7 @@ const table = {
     '50',
     '7.1',
     403,
-    'Requests are signed with your certificate on the roster and encrypted to the key of this list',
+    'Requests are signed with your certificate on the roster, by a clock that is right, and encrypted to the key of this list',
   ),
   'not-released': no('50', '7.1', 403, 'This list takes announcements of its own server only'),
 
