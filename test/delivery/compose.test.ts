@@ -582,6 +582,7 @@ describe('what is carried on', () => {
     ],
     ['application/octet-stream\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=core', 'eHg='],
     ['application/pgp-keys; name=a.asc\r\nContent-Disposition: attachment; filename=a.asc', 'x'],
+    ['application/x-gtar-compressed; name=a.tgz\r\nContent-Disposition: attachment; filename=a.tgz', 'x'],
   ])('what no client lays out stays what it is, octet for octet, and no field of its writer is carried on: %j', (type, body) => {
     const seen = (part: Entity) => {
       const { mediaType, parameters } = part;
