@@ -2,7 +2,6 @@ import { newToken } from '../clock.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { channelsOf } from '../embargo/contents.ts';
 import { parseMessage } from '../mail/message.ts';
-import { referencesOf } from '../mail/references.ts';
 import { clearNews, clearReceipt, clearReply } from '../notices/templates.ts';
 import { keyNotice, keyPart, noticeEntity } from '../notices/write.ts';
 import type { ListKey } from '../pgp/keyring.ts';
@@ -19,7 +18,7 @@ import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
 import type { Case, List, Post, PostKind } from '../store/schema.ts';
 import { publicBeside } from './beside.ts';
-import { composeMail, composeNotice, composeUnopened, dressed } from './compose.ts';
+import { type Composed, composeMail, composeNotice, composeUnopened, dressed } from './compose.ts';
 import type { Opened } from './prepare.ts';
 import type { Origin } from './provenance.ts';
 
@@ -39,16 +38,15 @@ export async function openPost(seams: Seams, postId: string): Promise<Opened> {
   const about = post.case_id ? ((await cases.byId(db, post.case_id)) ?? null) : null;
   const digest = sha256(kept);
   if (digest !== post.digest) throw new Refusal('cannot-open', undefined, `the post ${post.id} is not what was kept`);
-  const { composed, answers } = kinds[post.kind].fromMail
+  const composed = kinds[post.kind].fromMail
     ? await composeFromMail(seams, { post, list, about }, kept, secrets)
-    : { composed: composeNotice(fixedWords(post.kind, list, key, about) ?? kept), answers: [] };
+    : composeNotice(fixedWords(post.kind, list, key, about) ?? kept);
   return {
     post,
     list,
     case: about,
     key,
     composed: dressed(list, post.kind, composed),
-    answers,
     digest,
     signed: new Map(),
     signedInClear: new Map(),
@@ -78,12 +76,7 @@ function circleOf({ post, list, about }: Kept): Origin['circle'] {
   return post.to_reporter === 0 ? 'team' : 'reporter';
 }
 
-async function composeFromMail(
-  { db, pgp }: Seams,
-  about: Kept,
-  raw: Uint8Array,
-  secrets: Uint8Array[],
-): Promise<Pick<Opened, 'composed' | 'answers'>> {
+async function composeFromMail({ db, pgp }: Seams, about: Kept, raw: Uint8Array, secrets: Uint8Array[]): Promise<Composed> {
   const { post } = about;
   const held = post.state === 'held' ? { postId: post.id, reason: post.hold_reason ?? 'moderated' } : null;
   const origin: Origin = {
@@ -97,13 +90,10 @@ async function composeFromMail(
   try {
     const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);
     const opened = await pgp.open({ raw, secrets, at: post.received_at, withSignature: true }, lookup);
-    const mail = parseMessage(raw);
-    const beside = await publicBeside(db, mail, opened);
-    const composed = composeMail({ ...opened, ...asItWas(post) }, { ...origin, beside }, newToken(MARK));
-    return { composed, answers: referencesOf(mail) };
+    const beside = await publicBeside(db, parseMessage(raw), opened);
+    return composeMail({ ...opened, ...asItWas(post) }, { ...origin, beside }, newToken(MARK));
   } catch (error) {
-    if (post.kind === 'owner' && error instanceof Refusal && isUnreadable(error.reason))
-      return { composed: composeUnopened(raw, origin), answers: [] };
+    if (post.kind === 'owner' && error instanceof Refusal && isUnreadable(error.reason)) return composeUnopened(raw, origin);
     throw error;
   }
 }

@@ -16,7 +16,7 @@ import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import type { Case, Delivery, List, Post, PostKind } from '../store/schema.ts';
+import type { Case, Delivery, List, Post } from '../store/schema.ts';
 import { type Composed, listFields, listHeaders, personalHeaders, voiceOf } from './compose.ts';
 import { PRIORITY } from './copies.ts';
 import { INACTIVE, mayHave, OFF_LIST, OUTSIDE, onListOf } from './need-to-know.ts';
@@ -28,8 +28,6 @@ export interface Opened {
   case: Case | null;
   key: ListKey;
   composed: Composed;
-  /** Message-IDs that the mail names as those that it answers, the nearest one first. */
-  answers: readonly string[];
   /** SHA-256 of the mail that was opened, hex: `composed` was made of these octets. */
   digest: string;
   /** What was signed of it already, by its trusted fields: for sealing, and in clear. */
@@ -49,27 +47,6 @@ function once<Value>(made: Map<string, Promise<Value>>, key: string, make: () =>
   value.catch(() => made.delete(key));
   return value;
 }
-
-/**
- * By addresses: the mail that a copy answers, as its reader has it, or else the first one that he got of its case. Without it clients
- * show each mail of a thread alone. It stands outside: whoever carries mail learns which of it belongs together, as he does of the answers
- * that people's clients write (RFC 5322 §3.6.4). Each reader is told of copies of his own.
- */
-async function threadsOf({ db }: Seams, { post, answers, case: about }: Opened, copies: readonly Delivery[]) {
-  const addresses = [...new Set(copies.map(({ address }) => address))];
-  const answered = await deliveries.postOfMessage(db, answers);
-  const near = answered ? await deliveries.firstMessages(db, { postId: answered }, addresses) : undefined;
-  const isThreaded = about && THREADED.includes(post.kind);
-  const first = isThreaded ? await deliveries.firstMessages(db, { caseId: about.id, kinds: THREADED }, addresses) : undefined;
-  return ({ address, message_id }: Delivery): NewField[] => {
-    const parent = near?.get(address) ?? first?.get(address);
-    if (parent === undefined || parent === message_id) return [];
-    return ['In-Reply-To', 'References'].map((name) => [name, parent]);
-  };
-}
-
-/** All but what is said to one person beside it, as alarms and answers to requests are. */
-const THREADED = Object.entries(kinds).flatMap(([kind, { voice }]) => (voice === null ? [kind as PostKind] : []));
 
 /** A copy's octets, or why it has to wait for a person. Never anything unsealed for a private recipient. */
 export type Prepared = { raw: Uint8Array } | { held: string };
@@ -114,9 +91,7 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
     fields,
     sealable.map(({ certificate }) => certificate),
   );
-  const threads = await threadsOf(seams, opened, copies);
-  for (const [index, { copy }] of sealable.entries())
-    prepared.set(copy.id, toMail(fields, copy, [...threads(copy), ...headers], answers[index]));
+  for (const [index, { copy }] of sealable.entries()) prepared.set(copy.id, toMail(fields, copy, headers, answers[index]));
   return prepared;
 }
 
@@ -126,9 +101,7 @@ async function sealForReporter(seams: Seams, opened: Opened, copy: Delivery): Pr
   const { list, post, composed, key } = opened;
   const fields = { ...listFields(list, post, composed.subject, opened.case), to: copy.address };
   const [answer] = await seal(seams, opened, fields, [certificate.data]);
-  const threads = await threadsOf(seams, opened, [copy]);
-  const headers = [...personalHeaders(post.kind), autocrypt(voiceOf(list, post), key.certificate)];
-  return toMail(fields, copy, [...threads(copy), ...headers], answer);
+  return toMail(fields, copy, [...personalHeaders(post.kind), autocrypt(voiceOf(list, post), key.certificate)], answer);
 }
 
 /** Signed once, then encrypted to each certificate alone. */

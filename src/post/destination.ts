@@ -1,7 +1,6 @@
 import { deliveryOfToken } from '../delivery/bounce.ts';
 import { readListAddress, splitAddress } from '../mail/address.ts';
-import type { Entity } from '../mail/message.ts';
-import { referencesOf } from '../mail/references.ts';
+import { type Entity, fieldsNamed } from '../mail/message.ts';
 import { Refusal } from '../refusal.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
@@ -67,6 +66,9 @@ async function derived(db: Db, address: string): Promise<Destination | null> {
   return known ? { list, purpose: 'thread', case: found, deliveryId: null } : null;
 }
 
+/** More Message-IDs than this are not looked up. */
+const MOST_REFERENCES = 20;
+
 /**
  * Where an answer to one of our copies belongs: to the case of that copy, though it came to the list's own address. A
  * copy's Message-ID cannot be guessed, but whoever carries the mail sees it: knowing one files a mail under the case, and
@@ -74,7 +76,9 @@ async function derived(db: Db, address: string): Promise<Destination | null> {
  */
 export async function followReferences(db: Db, to: Destination, mail: Entity): Promise<Destination> {
   if (to.purpose !== 'post') return to;
-  const caseId = await deliveries.caseOfMessage(db, to.list.id, referencesOf(mail));
+  const fields = [...fieldsNamed(mail, 'in-reply-to'), ...fieldsNamed(mail, 'references')];
+  const messageIds = fields.flatMap(({ value }) => value.match(/<[^<>\s]+>/g) ?? []);
+  const caseId = await deliveries.caseOfMessage(db, to.list.id, messageIds.slice(0, MOST_REFERENCES));
   const found = caseId === undefined ? undefined : await cases.byId(db, caseId);
   return found ? { ...to, purpose: 'thread', case: found } : to;
 }

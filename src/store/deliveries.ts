@@ -453,39 +453,6 @@ export async function caseOfMessage(db: Db, listId: string, messageIds: string[]
   return row?.case_id ?? undefined;
 }
 
-/** The post of which a copy has one of these Message-IDs: of the first of them that is known. */
-export async function postOfMessage(db: Db, messageIds: readonly string[]): Promise<string | undefined> {
-  if (messageIds.length === 0) return undefined;
-  const rows = await db
-    .selectFrom('deliveries')
-    .select(['post_id', 'message_id'])
-    .where('message_id', 'in', messageIds)
-    .execute();
-  const posts = new Map(rows.map((row) => [row.message_id, row.post_id]));
-  return messageIds.map((id) => posts.get(id)).find((post) => post !== undefined);
-}
-
-/** The Message-ID of the first copy that each of these addresses was to get of that post, or of posts of these kinds in that case. */
-export async function firstMessages(
-  db: Db,
-  of: { postId: string } | { caseId: string; kinds: readonly PostKind[] },
-  addresses: readonly string[],
-): Promise<Map<string, string>> {
-  if (addresses.length === 0) return new Map();
-  const found = db
-    .selectFrom('deliveries')
-    .innerJoin('posts', 'posts.id', 'deliveries.post_id')
-    .select(['deliveries.address', 'deliveries.message_id'])
-    .where('deliveries.address', 'in', addresses)
-    .where('deliveries.audience', 'in', ['contact', 'reporter']);
-  const own =
-    'postId' in of
-      ? found.where('posts.id', '=', of.postId)
-      : found.where('deliveries.case_id', '=', of.caseId).where('posts.kind', 'in', of.kinds);
-  const rows = await own.orderBy('deliveries.id', 'desc').execute();
-  return new Map(rows.map((row) => [row.address, row.message_id]));
-}
-
 export interface DeliveryFilter {
   limit: number;
   /** The id of the last one on the page before. */
