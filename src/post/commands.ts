@@ -132,8 +132,7 @@ export const MOST_COMMANDS = 20;
 
 /**
  * Reads a request, a command a line. Empty lines, quoted ones with the words that clients write above them, and what follows a
- * signature's `-- ` or Outlook's line above the mail that is answered, are passed over; anything
- * else that is not understood is a problem, and with one of them nothing is to be run. Only a vouch's and a rejection's own words
+ * signature's `-- ` are passed over; anything else that is not understood is a problem, and with one of them nothing is to be run. Only a vouch's and a rejection's own words
  * may go on in the lines below, where those above are full.
  */
 export function parseRequest(text: string): ParsedRequest {
@@ -146,7 +145,7 @@ export function parseRequest(text: string): ParsedRequest {
       parsed.problems.push({ line: index + 1, text: 'there are too many lines' });
       break;
     }
-    if (isEnd(written) || isAboveOriginal(written)) break;
+    if (isEnd(written)) break;
     const line = lineOf(written);
     const before: string[] = above;
     above = [];
@@ -166,25 +165,34 @@ export function parseRequest(text: string): ParsedRequest {
   return parsed;
 }
 
-/** In one line or two, of which the last ends in a colon: who wrote what stands quoted below. */
+/** Ends as the line does that clients write above what they quote: who wrote, in one line, or in two where it is long. */
+const WROTE =
+  /(?:wrote|writes|schrieb|\u00e9crit|escribi\u00f3|ha scritto|schreef|skrev|escreveu|napisa\u0142\(?a?\)?|\u043f\u0438\u0441\u0430\u043b\(?\u0430?\)?)\s?:$/i;
+/** Whose words they are: an address, a year or a time of day. */
+const WHOSE = /@|\b20\d\d\b|\b\d{1,2}[:.]\d\d\b/;
+/** What such a line begins with that goes on in the next one. */
+const WHEN = /^(?:on|am|le|el|il|op|em|den|dnia|w dniu|\u0432)\b/i;
+
+/** Never what begins as a command does, or names a post or a case: that is meant as one, mistyped or not. */
 function introducesQuotation(lines: readonly string[], at: number): boolean {
-  return isAboveQuotation(lines, at) || (isAboveQuotation(lines, at + 1) && !isUnderstood(lines[at + 1] ?? ''));
+  const [above, line, next] = [at - 1, at, at + 1].map((index) => lineOf(lines[index] ?? '') ?? TOO_LONG) as [
+    string,
+    string,
+    string,
+  ];
+  if (OWN_LINE.test(line)) return false;
+  if (isAboveQuotation(lines, at)) return isOne(line) || (isUpper(above) && isRest(line));
+  return isUpper(line) && above === '' && isAboveQuotation(lines, at + 1) && isRest(next) && !OWN_LINE.test(next);
 }
+
+const isOne = (line: string) => WROTE.test(line) && WHOSE.test(line);
+const isUpper = (line: string) => WHEN.test(line) && WHOSE.test(line);
+/** The end of one that did not fit in a line. */
+const isRest = (line: string) => line.length <= 120 && (WROTE.test(line) || /@[^\s<>]+>?:$/.test(line));
 
 function isAboveQuotation(lines: readonly string[], at: number): boolean {
   const below = lines[at + 1]?.trim() === '' ? lines[at + 2] : lines[at + 1];
-  return (lines[at] ?? '').trimEnd().endsWith(':') && (below ?? '').trimStart().startsWith('>');
-}
-
-function isUnderstood(written: string): boolean {
-  const line = lineOf(written) ?? '';
-  return listIn(line) !== undefined || commandOf(line) !== undefined;
-}
-
-function isAboveOriginal(written: string): boolean {
-  return /^-{3,20} ?(original message|urspr\u00fcngliche nachricht|message d'origine|mensaje original) ?-{3,20}$/i.test(
-    written.trim(),
-  );
+  return (below ?? '').trimStart().startsWith('>');
 }
 
 /** What a mail to other people begins with. */
