@@ -575,19 +575,27 @@ export function heldPost(facts: { list: string; postId: string; receivedAt: Inst
   ]);
 }
 
+/** Null: nobody. */
+export function whoHas({ contacts, reporter }: { contacts: number; reporter: boolean }): string | null {
+  const all = [...(contacts > 0 ? [`contacts: ${contacts}`] : []), ...(reporter ? ['the reporter'] : [])];
+  return all.length > 0 ? all.join(', ') : null;
+}
+
 /** To whoever signed a post that the team refused. */
 export function refusedPost(facts: {
   list: string;
   postId: string;
   receivedAt: Instant;
   reason: string;
-  /** Contacts who have it all the same. */
-  reached: number;
+  /** Who has it all the same, or may get it yet: contacts but for the writer and those who decide, and the reporter. */
+  contacts: number;
+  reporter: boolean;
 }): Notice {
+  const who = whoHas(facts);
   return notice(`Your post to ${facts.list} was refused`, [
-    facts.reached > 0
-      ? `Your post to ${facts.list} of ${when(facts.receivedAt)} was stopped and refused. Contacts who have it all the same: ${facts.reached}.`
-      : `Your post to ${facts.list} of ${when(facts.receivedAt)} was not distributed.`,
+    who === null
+      ? `Your post to ${facts.list} of ${when(facts.receivedAt)} was not distributed.`
+      : `Your post to ${facts.list} of ${when(facts.receivedAt)} was stopped and refused. Who has it all the same, or may get it yet: ${who}.`,
     `Reason: ${facts.reason || 'none was given'}`,
     `Post:   ${facts.postId}`,
   ]);

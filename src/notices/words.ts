@@ -91,7 +91,8 @@ const refusedPost = {
   postId: '01k3jz8q4nv1w6x0r7t2yeabcd',
   receivedAt: AT,
   reason: 'not for this list',
-  reached: 0,
+  contacts: 0,
+  reporter: false,
 } as const;
 
 /** What each is about, with values as they might be: what a file may name, and what a preview shows. */
@@ -275,7 +276,7 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     needed: ['thread'],
   },
   refusedPost: {
-    facts: [refusedPost, { ...refusedPost, reason: '', reached: 3 }],
+    facts: [refusedPost, { ...refusedPost, reason: '', contacts: 3, reporter: true }],
     instants: ['receivedAt'],
     needed: ['reason'],
   },

@@ -7,6 +7,7 @@ import { openPost } from '../delivery/opening.ts';
 import { type Approver, approve } from '../embargo/approve.ts';
 import { noTypeFile } from '../mail/carried.ts';
 import { dateValue, entity, words } from '../mail/outgoing.ts';
+import { whoHas } from '../notices/templates.ts';
 import { keyPart } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import { vouch } from '../roster/admission.ts';
@@ -114,8 +115,9 @@ export const acts: Acts = {
     return { lines: [`accepted: ${copies} copies are on their way`] };
   },
   reject: async (asked, { postId, reason }) => {
-    const reached = await refusePost(asTeam(asked), postId, asked.roster.contact.id, reason);
-    return { lines: [reached > 0 ? `refused; contacts who have it all the same: ${reached}` : 'refused'] };
+    const reach = await refusePost(asTeam(asked), postId, asked.roster.contact.id, reason);
+    const who = whoHas(reach);
+    return { lines: [who === null ? 'refused' : `refused; who has it, or may get it yet: ${who}`] };
   },
   hold: async (asked, { postId }) => {
     const { stopped, delivered, underWay } = await stopPost(asTeam(asked), postId);

@@ -43,32 +43,36 @@ export async function acceptPost(seams: Seams, id: string, by: string | null): P
 }
 
 /**
- * Refuses a held post; a signer of the roster is told, with the reason. Gives how many contacts have it, or soon will, all the same: of one
- * that was stopped, copies were out. Throws as `acceptPost` does.
+ * Refuses a held post; a signer of the roster is told, with the reason. Gives who has it all the same: of one that was
+ * stopped, copies were out. Throws as `acceptPost` does.
  */
-export async function refusePost(seams: Seams, id: string, by: string | null, reason: string): Promise<number> {
+export async function refusePost(seams: Seams, id: string, by: string | null, reason: string): Promise<Reach> {
   const { db, clock } = seams;
   const { post, list } = await heldPost(db, seams, id);
   const signer = post.signer_contact_id ? await contacts.byId(db, post.signer_contact_id) : undefined;
-  // Those who decide have it in any case.
-  const deciding = new Set((await readers(db, list, post)).map((contact) => contact.id));
-  const reached = new Set((await deliveries.contactsReached(db, id)).map(({ contactId }) => contactId));
-  const reachedCount = [...reached].filter((contactId) => !deciding.has(contactId)).length;
-  const words = seams.words.refusedPost({
-    list: list.address,
-    postId: id,
-    receivedAt: post.received_at,
-    reason,
-    reached: reachedCount,
-  });
+  const reach = await reachOf(db, list, post);
+  const words = seams.words.refusedPost({ list: list.address, postId: id, receivedAt: post.received_at, reason, ...reach });
   const answer = signer && (await writeNotice(seams, list, { kind: 'answer', caseId: null }, noticeEntity(words)));
   await db.transaction().execute(async (trx) => {
     await decide(trx, id, { state: 'refused', by, at: clock.now() });
     const copies = await deliveries.endWaiting(trx, id, 'refused', clock.now());
     if (answer) await send(trx, seams, { list, post: answer }, eachContact([signer]));
-    await record(trx, seams, { action: 'post.refuse', subject: `post:${id}`, detail: { copies, reached: reachedCount } });
+    await record(trx, seams, { action: 'post.refuse', subject: `post:${id}`, detail: { copies, ...reach } });
   });
-  return reachedCount;
+  return reach;
+}
+
+/** Who has a post, or may get it yet, though it was stopped: contacts but for its writer and those who decide on it, and the reporter. */
+export interface Reach {
+  contacts: number;
+  reporter: boolean;
+}
+
+async function reachOf(db: Db, list: List, post: posts.PostFacts): Promise<Reach> {
+  const known = new Set([post.signer_contact_id, ...(await readers(db, list, post)).map(({ id }) => id)]);
+  const copies = await deliveries.reached(db, post.id);
+  const others = new Set(copies.flatMap(({ contact_id }) => (contact_id === null || known.has(contact_id) ? [] : [contact_id])));
+  return { contacts: others.size, reporter: copies.some(({ audience }) => audience === 'reporter') };
 }
 
 /** What people wrote, and a dispatch; a release is nobody's to stop this way, nor is an answer. */
@@ -91,7 +95,7 @@ export async function stopPost(seams: Seams, id: string): Promise<Stopped> {
     const post = await postKnownTo(trx, seams, id);
     if (!mayStop(post.kind) || !(await posts.stop(trx, id))) throw new Refusal('conflict', `The post ${id} cannot be stopped`);
     const copies = await deliveries.holdWaiting(trx, id, 'stopped');
-    const reached = await deliveries.contactsReached(trx, id);
+    const reached = await deliveries.reached(trx, id);
     await record(trx, seams, { action: 'post.stop', subject: `post:${id}`, detail: { copies } });
     const delivered = reached.filter(({ state }) => state === 'delivered').length;
     return { stopped: copies, delivered, underWay: reached.length - delivered };

@@ -538,17 +538,14 @@ export async function contactsWith(db: Db, postId: string): Promise<Set<string>>
   return new Set(rows.flatMap(({ contact_id }) => contact_id ?? []));
 }
 
-/** Of a post, the contacts whose copies are out, and those whose copies are under way. */
-export async function contactsReached(db: Db, postId: string): Promise<{ contactId: string; state: 'delivered' | 'leased' }[]> {
-  const rows = await db
+/** The copies of a post that are out, and those that are under way. */
+export async function reached(db: Db, postId: string): Promise<Pick<Delivery, 'contact_id' | 'audience' | 'state'>[]> {
+  return db
     .selectFrom('deliveries')
-    .select(['contact_id', 'state'])
+    .select(['contact_id', 'audience', 'state'])
     .where('post_id', '=', postId)
     .where('state', 'in', ['delivered', 'leased'])
     .execute();
-  return rows.flatMap(({ contact_id, state }) =>
-    contact_id !== null && (state === 'delivered' || state === 'leased') ? [{ contactId: contact_id, state }] : [],
-  );
 }
 
 /** Holds the copies of a post that wait to go out. Gives how many. */

@@ -35,6 +35,7 @@ import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { generate, makeParty, openCopy, type Party } from '../support/party.ts';
 import { arrive, everything, letterOf, listCertificate, postOf } from './arrive.ts';
 import { holdPost } from './hold.ts';
+import { sealedReport } from './sealed-report.ts';
 
 const REQUEST = 'distributors-request@orbit.example';
 const silent = createLog('silent');
@@ -507,8 +508,24 @@ eachEngine((engine) => {
       await send(lena, `hold ${id}\nreject ${id} too late\n`, { at: house.clock.now() + 1000 });
       const said = await answer(lena);
       expect(said.text).toContain('0 are stopped, 5 are out, 0 are under way');
-      expect(said.text).toContain('refused; contacts who have it all the same: 2');
+      expect(said.text).toContain('refused; who has it, or may get it yet: contacts: 1');
       expect((await postOf(house, { id })).state).toBe('refused');
+    });
+
+    test('refused after the reporter got it: his copy counts too', async () => {
+      const rita = await makeParty('rita@example.org');
+      const caseId = await sealedReport(house, rita);
+      const to = threadAddress(LISTS.security, caseId, (await cases.byId(house.db, caseId))?.thread_token ?? '');
+      await outbox(house).drain();
+      house.clock.moveTo(house.clock.now() + 1000);
+      const sealed = { recipients: [listCertificate(house, LISTS.security)], signer: house.team[1] };
+      const letter = letterOf(house, house.team[1], { to, text: 'The date is the 12th.\n' });
+      const { id } = await arrive(house, await encryptedMail(letter, sealed), { to, sender: house.team[1].address });
+      expect((await outbox(house).drain()).map((mail) => mail.to)).toContain(rita.address);
+      await send(lena, `hold ${id}\nreject ${id} not that day\n`, { at: house.clock.now() + 1000 });
+      const { text } = await answer(lena);
+      expect(text).toContain('0 are stopped, 4 are out, 0 are under way');
+      expect(text).toContain('refused; who has it, or may get it yet: the reporter');
     });
 
     test('hold stops the copies that have not gone out, and archives; accept lets them go', async () => {
