@@ -1,11 +1,14 @@
 import { sha256 } from '../embargo/bundle.ts';
+import { LONGEST_SHOWN } from '../mail/carried.ts';
 import { plainOctets } from '../mail/enclosed.ts';
 import { everyMediaType } from '../mail/media-type.ts';
 import {
   carriedMail,
+  declaredDecoder,
   decodedBody,
   decodeText,
   type Entity,
+  entityText,
   everyFileName,
   holdsMail,
   isAttachment,
@@ -172,13 +175,20 @@ function filesIn(part: Entity): { name: string; mediaType: string }[] {
     throw new Refusal('too-complex', 'A part has too many names or types');
   if (isAddedByClient(part, names, types)) return [];
   const charset = part.parameters['charset'];
-  const text = part.mediaType.startsWith('text/') && part.parts.length === 0 ? namesInText(octetsOf(part), MOST_IN_TEXT) : [];
-  if (text.length > MOST_IN_TEXT) throw new Refusal('too-complex', 'There are too many files in a text');
+  const isText = part.mediaType.startsWith('text/') && part.parts.length === 0;
+  const written = isText ? namesInText(octetsOf(part), MOST_IN_TEXT) : [];
+  const inText = isText && isOther(charset) ? namesInText(entityText(beginningOf(part)), MOST_IN_TEXT) : [];
+  if (Math.max(written.length, inText.length) > MOST_IN_TEXT)
+    throw new Refusal('too-complex', 'There are too many files in a text');
+  const inOctets = written.map((name) => decodeText(Buffer.from(name, 'latin1'), charset));
   // What it is to some program may bring files of its own.
   const own = part.unclear ? [...names, ''] : names.length > 0 ? names : isAttachment(part) ? [''] : [];
   return [
     ...own.flatMap((name) => types.map((mediaType) => ({ name, mediaType }))),
-    ...text.map((name) => ({ name: decodeText(Buffer.from(name, 'latin1'), charset), mediaType: 'application/octet-stream' })),
+    ...[...inOctets, ...inText.filter((name) => !inOctets.includes(name))].map((name) => ({
+      name,
+      mediaType: 'application/octet-stream',
+    })),
   ];
 }
 
@@ -186,6 +196,17 @@ function filesIn(part: Entity): { name: string; mediaType: string }[] {
 function octetsOf(part: Entity): string {
   const octets = decodedBody(part);
   return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('latin1');
+}
+
+/** In which what is a file to whoever reads the text may be none in its octets. */
+function isOther(charset: string | undefined): boolean {
+  const { encoding = 'utf-8' } = declaredDecoder(charset) ?? {};
+  return encoding !== 'utf-8';
+}
+
+/** As much of it as is carried on in UTF-8. */
+function beginningOf(part: Entity): Entity {
+  return { ...part, body: part.body.subarray(0, LONGEST_SHOWN) };
 }
 
 /** What clients say that a key or a signature is. */

@@ -136,6 +136,14 @@ oneEngine((engine) => {
     ['in a text, with other numbers', ['Content-Type: text/plain', '', 'begin  100644 a.exe', '"35H`', '`', 'end']],
     ['in a text, as yEnc', ['Content-Type: text/plain', '', '=ybegin line=128 size=2 name=a.exe', 'x', '=yend size=2']],
     ['in a text', ['Content-Type: text/plain', '', 'begin 644 a.exe', '"35H`', '`', 'end']],
+    ...[
+      ['utf-16le', Buffer.from('begin 644 a.exe\n', 'utf16le')],
+      ['utf-7', Buffer.from('+AGIAZQBn-in 644 a.exe\n')],
+      ['iso-2022-jp', Buffer.from('be\x1b(Jgin 644 a.exe\n')],
+    ].map(([charset, octets]): [string, string[]] => [
+      `in a text in ${charset}`,
+      [`Content-Type: text/plain; charset=${charset}`, 'Content-Transfer-Encoding: base64', '', base64(octets as Buffer)],
+    ]),
     ['below a line separator', ['X-Note: a\u2028b', 'Content-Disposition: attachment; filename=a.exe; x="\u2028"', '', exe]],
     ['with a comment in the type', nested('multipart/mixed (x); boundary=x')],
     ['with a comment behind the boundary', nested('multipart/mixed; boundary=x (x)')],
