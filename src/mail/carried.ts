@@ -22,8 +22,8 @@ import { textsOf, wordsOf } from './view.ts';
 /** Text that is no page, such as programs call patches, and what reports on deliveries (RFC 3464) are read for. */
 const PLAIN = /^(text\/(?!.*(html|xml)).*|message\/(global-)?delivery-status)$/;
 
-/** Octets of a mail's texts and pages that are shown: more than that nobody reads. What is longer is attached whole. */
-const LONGEST_SHOWN = 2 * 1024 * 1024;
+/** Octets of a mail's texts, and of its pages, that are shown: more than that nobody reads. What is longer is attached whole. */
+export const LONGEST_SHOWN = 2 * 1024 * 1024;
 const CUT = '[It is longer: all of it is attached.]';
 
 /**
@@ -35,7 +35,8 @@ const CUT = '[It is longer: all of it is attached.]';
 export function carriedParts(content: Entity): Uint8Array[] {
   const files: Uint8Array[] = [];
   const shown = new Set(textsOf(content));
-  let left = LONGEST_SHOWN;
+  const texts = { left: LONGEST_SHOWN };
+  const pages = { left: LONGEST_SHOWN };
   const carried = (part: Entity): Uint8Array[] => {
     if (part.mediaType === 'multipart/signed' && part.parts.length > 0) {
       if (!bringsAPage(part)) return [part.raw];
@@ -43,16 +44,20 @@ export function carriedParts(content: Entity): Uint8Array[] {
       return part.parts.slice(0, 1).flatMap(carried);
     }
     if (part.parts.length > 0 && part.mediaType !== 'multipart/encrypted') return part.parts.flatMap(carried);
-    const isText = isShownText(part);
+    const isText = isShownText(part) && !isPage(part);
     if (!isText && !isPage(part)) return [anew(part)];
-    const isCut = part.body.length > left;
-    if (isPage(part) || isCut || isUnsure(part)) files.push(fileOf(part, files.length + 1));
-    const begin = { ...part, body: part.body.subarray(0, left) };
-    left -= begin.body.length;
-    if (isText && !isCut && !isPage(part)) return [anew(part)];
-    if (!shown.has(part) && !isPlainText(part) && !holdsMail(part)) return [];
+    const isShown = isText || shown.has(part) || isPlainText(part) || holdsMail(part);
+    // What a page takes of it, no words of a person lack.
+    const room = isText ? texts : pages;
+    const isCut = isShown && part.body.length > room.left;
+    if (!isText || isCut || isUnsure(part)) files.push(fileOf(part, files.length + 1));
+    if (!isShown) return [];
+    const begin = { ...part, body: part.body.subarray(0, room.left) };
+    room.left -= begin.body.length;
+    if (isText && !isCut) return [anew(part)];
     const text = holdsMail(part) ? textOfMail(begin) : textOf(begin);
-    return text === '' ? [] : [textPart(isCut ? `${text}\n\n${CUT}` : text)];
+    const said = isCut ? `${text}\n\n${CUT}`.trim() : text;
+    return said === '' ? [] : [textPart(said)];
   };
   return [...carried(content), ...files];
 }

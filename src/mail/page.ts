@@ -72,6 +72,7 @@ const PAGE_NAME = /^([a-z]?html?[0-9]?|xht|mht|eml|emlx|svgz?|p7[a-z])$/i;
 
 function isPageName(name: string): boolean {
   const [, extension = ''] = /\.([a-z0-9]+)[^a-z0-9]*$/i.exec(name) ?? [];
+  if (EXTENSIONS.has(extension.toLowerCase())) return false;
   return PAGE_NAME.test(extension) || PAGE.test(libmime.detectMimeType(extension));
 }
 
@@ -82,7 +83,8 @@ const VALUE = String.raw`(?:"[ !#-[\]-~]*"|[!#-'*+.\w^{|}~%-]+)[ \t]*`;
 const NAMES = [
   'charset', 'format', 'delsp', 'name', 'filename', 'boundary', 'type', 'start', 'protocol', 'micalg', 'reply-type', 'method', 'report-type',
   'hp', 'hp-legacy-display', 'protected-headers', 'size', 'creation-date', 'modification-date', 'read-date',
-  'x-unix-mode', 'x-mac-type', 'x-mac-creator', 'x-mac-hide-extension', 'x-apple-part-url',
+  'x-unix-mode', 'x-mac-type', 'x-mac-creator', 'x-mac-hide-extension', 'x-mac-auto-archive', 'x-apple-part-url',
+  'markup', 'variant', 'header', 'codecs', 'start-info', 'differences', 'lang', 'language', 'handling',
 ];
 const PARAMETERS = String.raw`((?:;[ \t]*(?:${NAMES.join('|')})(?:\*\d{1,3})?\*?=${VALUE})*)`;
 const TYPE = new RegExp(String.raw`^[\w.+-]+\/[\w.+-]+[ \t]*${PARAMETERS}$`, 'i');

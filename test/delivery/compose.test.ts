@@ -645,6 +645,15 @@ describe('what is carried on', () => {
     expect(others).toEqual([]);
   });
 
+  test('a text is shown behind whatever files and pages stand before it', () => {
+    const file = `Content-Type: application/x-apple-diskimage; name=a.dmg\r\n\r\n${'x'.repeat(3 * 1024 * 1024)}`;
+    const page = `Content-Type: text/html\r\n\r\n${'<p>words '.repeat(400_000)}`;
+    const texts = carried(composed(many('mixed', hello, file, page, hello.replace('hello', 'and more')))).filter(
+      (part) => typeof part === 'string',
+    );
+    expect([texts[0], texts.at(-1)]).toEqual(['hello', 'and more']);
+  });
+
   test('a page that the sender signed is in a file with his signature, for programs to verify', () => {
     const entity = Buffer.from(many('alternative', hello, html()));
     const signedAs = { entity, armored: 'SIG\n', micalg: 'pgp-sha512' };
