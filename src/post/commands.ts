@@ -131,16 +131,15 @@ const MOST_LINES = 500;
 export const MOST_COMMANDS = 20;
 
 /**
- * Reads a request, a command a line. Empty lines, quoted ones with the words that clients write above them, and what follows a
- * signature's `-- ` are passed over; anything else that is not understood is a problem, and with one of them nothing is to be run. Only a vouch's and a rejection's own words
+ * Reads a request, a command a line. Empty lines, quoted ones and what follows a signature's `-- ` are passed over; anything
+ * else that is not understood is a problem, and with one of them nothing is to be run. Only a vouch's and a rejection's own words
  * may go on in the lines below, where those above are full.
  */
 export function parseRequest(text: string): ParsedRequest {
   const parsed: ParsedRequest = { commands: [], list: null, problems: [] };
   // The lines of the command that may go on in the next one.
   let above: string[] = [];
-  const lines = text.split('\n', MOST_LINES + 1);
-  for (const [index, written] of lines.entries()) {
+  for (const [index, written] of text.split('\n', MOST_LINES + 1).entries()) {
     if (index === MOST_LINES) {
       parsed.problems.push({ line: index + 1, text: 'there are too many lines' });
       break;
@@ -153,7 +152,6 @@ export function parseRequest(text: string): ParsedRequest {
     if (!line) continue;
     const list = listIn(line);
     const command = list === undefined ? commandOf(line) : undefined;
-    if (list === undefined && !command && introducesQuotation(lines, index)) continue;
     const longer = command || !wasBroken(before.at(-1), line) ? undefined : commandOf([...before, line].join(' '));
     if (list !== undefined && mayName(parsed, list)) parsed.list = list;
     else if (command) parsed.commands.push(command);
@@ -163,36 +161,6 @@ export function parseRequest(text: string): ParsedRequest {
     else if (longer) above = [...before, line];
   }
   return parsed;
-}
-
-/** Ends as the line does that clients write above what they quote: who wrote, in one line, or in two where it is long. */
-const WROTE =
-  /(?:wrote|writes|schrieb|\u00e9crit|escribi\u00f3|ha scritto|schreef|skrev|escreveu|napisa\u0142\(?a?\)?|\u043f\u0438\u0441\u0430\u043b\(?\u0430?\)?)\s?:$/i;
-/** Whose words they are: an address, a year or a time of day. */
-const WHOSE = /@|\b20\d\d\b|\b\d{1,2}[:.]\d\d\b/;
-/** What such a line begins with that goes on in the next one. */
-const WHEN = /^(?:on|am|le|el|il|op|em|den|dnia|w dniu|\u0432)\b/i;
-
-/** Never what begins as a command does, or names a post or a case: that is meant as one, mistyped or not. */
-function introducesQuotation(lines: readonly string[], at: number): boolean {
-  const [above, line, next] = [at - 1, at, at + 1].map((index) => lineOf(lines[index] ?? '') ?? TOO_LONG) as [
-    string,
-    string,
-    string,
-  ];
-  if (OWN_LINE.test(line)) return false;
-  if (isAboveQuotation(lines, at)) return isOne(line) || (isUpper(above) && isRest(line));
-  return isUpper(line) && above === '' && isAboveQuotation(lines, at + 1) && isRest(next) && !OWN_LINE.test(next);
-}
-
-const isOne = (line: string) => WROTE.test(line) && WHOSE.test(line);
-const isUpper = (line: string) => WHEN.test(line) && WHOSE.test(line);
-/** The end of one that did not fit in a line. */
-const isRest = (line: string) => line.length <= 120 && (WROTE.test(line) || /@[^\s<>]+>?:$/.test(line));
-
-function isAboveQuotation(lines: readonly string[], at: number): boolean {
-  const below = lines[at + 1]?.trim() === '' ? lines[at + 2] : lines[at + 1];
-  return (below ?? '').trimStart().startsWith('>');
 }
 
 /** What a mail to other people begins with. */

@@ -144,23 +144,3 @@ test('help shows how each command is written, so that it is read again', () => {
     expect(parseRequest(line).problems).toEqual([]);
   }
 });
-
-test.each([
-  ['in one line', 'help\n\nOn Thu, 26 Nov 2026 at 9:00, orbit distributors wrote:\n> what may I ask?\n', []],
-  [
-    'in two, with an empty one below',
-    'help\n\nAm 26. Nov 2026 um 9 Uhr schrieb orbit distributors\n<a@b.example>:\n\n> was?\n',
-    [],
-  ],
-  ['a mistyped command above it', 'help\nhold 123\nOn Thu, 26 Nov 2026, orbit wrote:\n> held', [2]],
-  ['a sentence above it', 'help\nplease do not run this\nOn Thu, 26 Nov 2026, orbit wrote:\n> held', [2]],
-  ['another one with a colon', 'help\nhold it until I have read it:\n> held', [2]],
-  ['a command in place of it', 'help\nreject 2026 as I wrote:\n> held', [2]],
-  ['a line that goes on in words', 'help\n\nOn 26 Nov 2026 we said\nno:\n> held', [3, 4]],
-  ['but no quotation below it', 'help\nOn Thu, orbit distributors wrote:\nwhat?\n', [2, 3]],
-  ['above a line that is a command', 'helq\nhelp\n> help\n', [1]],
-])('the words above what is quoted are no command and no problem: %s', (_, text, lines) => {
-  const { commands, problems } = parseRequest(text);
-  expect(commands).toEqual([{ name: 'help' }]);
-  expect(problems.map(({ line }) => line)).toEqual(lines);
-});
