@@ -4,7 +4,6 @@ import { plainOctets } from '../mail/enclosed.ts';
 import { everyMediaType } from '../mail/media-type.ts';
 import {
   carriedMail,
-  declaredDecoder,
   decodedBody,
   decodeText,
   type Entity,
@@ -17,6 +16,7 @@ import {
   parseEntity,
   parseMessage,
 } from '../mail/message.ts';
+import { wordsOf } from '../mail/view.ts';
 import { isNothingBut } from '../pgp/lone-data.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
@@ -177,7 +177,7 @@ function filesIn(part: Entity): { name: string; mediaType: string }[] {
   const charset = part.parameters['charset'];
   const isText = part.mediaType.startsWith('text/') && part.parts.length === 0;
   const written = isText ? namesInText(octetsOf(part), MOST_IN_TEXT) : [];
-  const inText = isText && isOther(charset) ? namesInText(entityText(beginningOf(part)), MOST_IN_TEXT) : [];
+  const inText = isText ? carriedTexts(part).flatMap((shown) => namesInText(shown, MOST_IN_TEXT)) : [];
   if (Math.max(written.length, inText.length) > MOST_IN_TEXT)
     throw new Refusal('too-complex', 'There are too many files in a text');
   const inOctets = written.map((name) => decodeText(Buffer.from(name, 'latin1'), charset));
@@ -185,7 +185,7 @@ function filesIn(part: Entity): { name: string; mediaType: string }[] {
   const own = part.unclear ? [...names, ''] : names.length > 0 ? names : isAttachment(part) ? [''] : [];
   return [
     ...own.flatMap((name) => types.map((mediaType) => ({ name, mediaType }))),
-    ...[...inOctets, ...inText.filter((name) => !inOctets.includes(name))].map((name) => ({
+    ...[...inOctets, ...new Set(inText.filter((name) => !inOctets.includes(name)))].map((name) => ({
       name,
       mediaType: 'application/octet-stream',
     })),
@@ -198,15 +198,10 @@ function octetsOf(part: Entity): string {
   return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('latin1');
 }
 
-/** In which what is a file to whoever reads the text may be none in its octets. */
-function isOther(charset: string | undefined): boolean {
-  const { encoding = 'utf-8' } = declaredDecoder(charset) ?? {};
-  return encoding !== 'utf-8';
-}
-
-/** As much of it as is carried on in UTF-8. */
-function beginningOf(part: Entity): Entity {
-  return { ...part, body: part.body.subarray(0, LONGEST_SHOWN) };
+/** As it is carried on: without a byte order mark, whatever its charset, and of a page what is shown. */
+function carriedTexts(part: Entity): string[] {
+  const begin = { ...part, body: part.body.subarray(0, LONGEST_SHOWN) };
+  return part.mediaType === 'text/html' ? [entityText(begin), wordsOf(begin)] : [entityText(begin)];
 }
 
 /** What clients say that a key or a signature is. */

@@ -137,6 +137,7 @@ oneEngine((engine) => {
     ['in a text, as yEnc', ['Content-Type: text/plain', '', '=ybegin line=128 size=2 name=a.exe', 'x', '=yend size=2']],
     ['in a text', ['Content-Type: text/plain', '', 'begin 644 a.exe', '"35H`', '`', 'end']],
     ...[
+      ['utf-8', Buffer.from('\ufeffbegin 644 a.exe\n')],
       ['utf-16le', Buffer.from('begin 644 a.exe\n', 'utf16le')],
       ['utf-7', Buffer.from('+AGIAZQBn-in 644 a.exe\n')],
       ['iso-2022-jp', Buffer.from('be\x1b(Jgin 644 a.exe\n')],
@@ -144,6 +145,7 @@ oneEngine((engine) => {
       `in a text in ${charset}`,
       [`Content-Type: text/plain; charset=${charset}`, 'Content-Transfer-Encoding: base64', '', base64(octets as Buffer)],
     ]),
+    ['in a page', ['Content-Type: text/html', '', '<p>&#98;egin 644 a.exe<br>"35H`<br>`<br>end</p>']],
     ['below a line separator', ['X-Note: a\u2028b', 'Content-Disposition: attachment; filename=a.exe; x="\u2028"', '', exe]],
     ['with a comment in the type', nested('multipart/mixed (x); boundary=x')],
     ['with a comment behind the boundary', nested('multipart/mixed; boundary=x (x)')],
