@@ -12,7 +12,7 @@ const PROOF = /^application\/(pgp-(signature|keys)|(x-)?pkcs7-signature)$/;
 
 /** What no client shows by itself where it is an attachment, whatever its name. */
 const FILE =
-  /^(text\/(markdown|csv|(x-)?(diff|patch|log)|x-(c|c\+\+src|c\+\+hdr|csrc|chdr|java|perl|python|ruby|sh|rust|go))|application\/(json|msword|(x-)?(zip|gzip|tar|xz|bzip2?|zstd|7z-compressed|zip-compressed|compressed-tar|gtar|gtar-compressed|rar)|vnd\.(rar|tcpdump\.pcap|debian\.binary-package|ms|openxmlformats|oasis)[a-z0-9.-]*)|(audio|video)\/[a-z0-9.-]+)$/;
+  /^(text\/(markdown|csv|(x-)?(diff|patch|log|rust)|x-(c|c\+\+src|c\+\+hdr|csrc|chdr|java|perl|python|ruby|sh|go))|application\/(json|msword|(x-)?(zip|gzip|tar|xz|bzip2?|zstd|7z-compressed|zip-compressed|compressed-tar|gtar|gtar-compressed|rar)|vnd\.(rar|tcpdump\.pcap|debian\.binary-package|ms|openxmlformats|oasis)[a-z0-9.-]*)|(audio|video)\/[a-z0-9.-]+)$/;
 
 const NO_TYPE = 'application/octet-stream';
 
