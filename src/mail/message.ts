@@ -212,10 +212,14 @@ export function fieldText(entity: Pick<Entity, 'fields'>, name: string): string 
 }
 
 /** RFC 5322 §2.2.2: of other blanks, as U+00A0, no program says that they are none. */
-const OUTER_BLANKS = /^[ \t\r\n]+|[ \t\r\n]+$/g;
+const BLANKS = ' \t\r\n';
 
+/** A pattern for the end would try every run of blanks within. */
 function trimmed(text: string): string {
-  return text.replace(OUTER_BLANKS, '');
+  let [start, end] = [0, text.length];
+  while (start < end && BLANKS.includes(text.charAt(start))) start++;
+  while (end > start && BLANKS.includes(text.charAt(end - 1))) end--;
+  return text.slice(start, end);
 }
 
 const LONGEST_ENCODING = 200;
@@ -224,12 +228,11 @@ const LONGEST_ENCODING = 200;
 export function decodedBody(entity: Entity): Uint8Array {
   const value = fieldsNamed(entity, 'content-transfer-encoding')[0]?.value ?? '';
   // Comments may stand around it (RFC 2045 §6.1), and some programs end it as they end a parameter.
-  const encoding = value
+  const bare = value
     .slice(0, LONGEST_ENCODING)
     .replace(/\([^()]*\)/g, '')
-    .replace(/;\s*$/, '')
-    .replace(OUTER_BLANKS, '')
-    .toLowerCase();
+    .replace(/;\s*$/, '');
+  const encoding = trimmed(bare).toLowerCase();
   const decode = DECODERS.get(encoding);
   if (!decode) return entity.body;
   const octets = decodedBodies.get(entity) ?? decode(entity.body);
