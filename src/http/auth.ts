@@ -85,6 +85,12 @@ export function callerOf({ caller }: Pick<FastifyRequest, 'caller'>): Caller {
   return caller;
 }
 
+/** What a case says in clear is for people, and for admins. Throws Refusal('needs-person'). */
+export function mustReadInClear(request: Pick<FastifyRequest, 'caller'>): void {
+  const { role, personId } = callerOf(request);
+  if (role !== 'admin' && personId === null) throw new Refusal('needs-person');
+}
+
 /** RFC 6750 §2.1. Undefined where the header is missing or malformed. */
 export function bearerOf(header: string | undefined): string | undefined {
   return /^Bearer +([!-~]{1,200})$/i.exec(header ?? '')?.[1];

@@ -2,9 +2,8 @@ import { Type } from 'typebox';
 import { archive, close, draftArchive, retrospect, writingsOf } from '../cases/after.ts';
 import { caseKnownTo } from '../cases/step.ts';
 import { toIso } from '../clock.ts';
-import { Refusal } from '../refusal.ts';
 import type { Api, App } from './api.ts';
-import { acting, callerOf } from './auth.ts';
+import { acting, mustReadInClear } from './auth.ts';
 import { answer } from './case-moves.ts';
 import { IfMatch, seenRevision } from './etag.ts';
 import { ArchiveDraft, ById, CaseView, Sha256, Writings } from './schemas.ts';
@@ -57,8 +56,7 @@ function postArchiveDraft(app: App, { seams }: Api): void {
     response: { 200: ArchiveDraft },
   };
   app.post('/cases/:id/archive/draft', { schema }, async (request) => {
-    const { role, personId } = callerOf(request);
-    if (role !== 'admin' && personId === null) throw new Refusal('needs-person');
+    mustReadInClear(request);
     return draftArchive(acting(seams, request.caller), request.params.id, request.body.without ?? []);
   });
 }
@@ -101,8 +99,7 @@ function postClose(app: App, { seams, changed }: Api): void {
 function show(app: App, { seams }: Api, kind: 'retrospective' | 'archive', summary: string): void {
   const schema = { tags, summary, params: ById, response: { 200: Writings } };
   app.get(`/cases/:id/${kind}`, { schema }, async (request) => {
-    const { role, personId } = callerOf(request);
-    if (role !== 'admin' && personId === null) throw new Refusal('needs-person');
+    mustReadInClear(request);
     const about = await caseKnownTo(seams.db, acting(seams, request.caller), request.params.id);
     return { items: (await writingsOf(seams, about, kind)).map(({ at, text }) => ({ writtenAt: toIso(at), text })) };
   });

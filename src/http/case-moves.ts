@@ -14,7 +14,7 @@ import { Address, GroupName } from '../roster/entries.ts';
 import type { Seams } from '../seams.ts';
 import type { Case } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
-import { acting, callerOf } from './auth.ts';
+import { acting, callerOf, mustReadInClear } from './auth.ts';
 import { bundleView, caseView, orNull } from './case-view.ts';
 import { etagOf, IfMatch, seenRevision } from './etag.ts';
 import { InstantText, readInstant } from './instant.ts';
@@ -179,8 +179,7 @@ function showBundle(app: App, { seams }: Api): void {
     response: { 200: BundleView },
   };
   app.get('/cases/:id/bundle', { schema }, async (request) => {
-    const { role, personId } = callerOf(request);
-    if (role !== 'admin' && personId === null) throw new Refusal('needs-person');
+    mustReadInClear(request);
     const about = await caseKnownTo(seams.db, acting(seams, request.caller), request.params.id);
     const wanted = request.query.proposed === 'true';
     if (wanted && about.proposal === null) throw new Refusal('conflict', 'Nothing is proposed in place of what stands there');

@@ -4,12 +4,11 @@ import { NOTICES, previewNotice, sendNotice } from '../cases/notices.ts';
 import { caseKnownTo } from '../cases/step.ts';
 import { toIso } from '../clock.ts';
 import { draftForthcoming } from '../embargo/forthcoming.ts';
-import { Refusal } from '../refusal.ts';
 import { Address } from '../roster/entries.ts';
 import * as acknowledgements from '../store/acknowledgements.ts';
 import * as lists from '../store/lists.ts';
 import type { Api, App } from './api.ts';
-import { acting, callerOf } from './auth.ts';
+import { acting, mustReadInClear } from './auth.ts';
 import { answer } from './case-moves.ts';
 import { orNull } from './case-view.ts';
 import { IfMatch, seenRevision } from './etag.ts';
@@ -45,8 +44,7 @@ function preview(app: App, { seams }: Api): void {
     response: { 200: NoticeView },
   };
   app.post('/cases/:id/notices/preview', { schema }, async (request, reply) => {
-    const { role, personId } = callerOf(request);
-    if (role !== 'admin' && personId === null) throw new Refusal('needs-person');
+    mustReadInClear(request);
     const { kind, text = null, list = null } = request.body;
     reply.code(200);
     const as = acting(seams, request.caller);

@@ -10,7 +10,7 @@ import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import type { Case } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
-import { acting, callerOf } from './auth.ts';
+import { acting, mustReadInClear } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { advisoryFiles } from './library.ts';
 import { Paging, readPage } from './page.ts';
@@ -27,8 +27,7 @@ export function casePublic(app: App, api: Api): void {
 
 /** In clear: for people of the team, and admins. */
 async function readable({ seams }: Api, request: FastifyRequest, id: string): Promise<Case> {
-  const { role, personId } = callerOf(request);
-  if (role !== 'admin' && personId === null) throw new Refusal('needs-person');
+  mustReadInClear(request);
   return caseKnownTo(seams.db, acting(seams, request.caller), id);
 }
 
