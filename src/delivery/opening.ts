@@ -1,7 +1,7 @@
 import { newToken } from '../clock.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { channelsOf } from '../embargo/contents.ts';
-import { parseMessage } from '../mail/message.ts';
+import { headerOf, parseEntity } from '../mail/message.ts';
 import { clearNews, clearReceipt, clearReply } from '../notices/templates.ts';
 import { keyNotice, keyPart, noticeEntity } from '../notices/write.ts';
 import type { ListKey } from '../pgp/keyring.ts';
@@ -90,7 +90,7 @@ async function composeFromMail({ db, pgp }: Seams, about: Kept, raw: Uint8Array,
   try {
     const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);
     const opened = await pgp.open({ raw, secrets, at: post.received_at, withSignature: true }, lookup);
-    const beside = await publicBeside(db, parseMessage(raw), opened);
+    const beside = await publicBeside(db, await lists.all(db), parseEntity(headerOf(raw)), opened);
     return composeMail({ ...opened, ...asItWas(post) }, { ...origin, beside }, newToken(MARK));
   } catch (error) {
     if (post.kind === 'owner' && error instanceof Refusal && isUnreadable(error.reason)) return composeUnopened(raw, origin);

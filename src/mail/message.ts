@@ -197,6 +197,12 @@ function beforeLineEnd(bytes: Uint8Array, at: number): number {
   return at - (bytes[at - 2] === CR ? 2 : 1);
 }
 
+/** The header section of a mail with its empty line; all of it where none stands there with CRLF. */
+export function headerOf(raw: Uint8Array): Uint8Array {
+  const end = Buffer.from(raw.buffer, raw.byteOffset, raw.length).indexOf('\r\n\r\n');
+  return end < 0 ? raw : raw.subarray(0, end + 4);
+}
+
 /** All fields of that name, in their order. */
 export function fieldsNamed(entity: Pick<Entity, 'fields'>, name: string): Field[] {
   return entity.fields.filter((field) => field.name.toLowerCase() === name.toLowerCase());

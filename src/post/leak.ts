@@ -1,7 +1,7 @@
 import { type Leak, noteLeak, noteLeakIn } from '../embargo/incidents.ts';
 import type { Hit } from '../embargo/recognise.ts';
 import { parseMailboxes } from '../mail/address.ts';
-import { type Entity, fieldsNamed, parseMessage } from '../mail/message.ts';
+import { type Entity, fieldsNamed, headerOf, parseMessage } from '../mail/message.ts';
 import { asRefusal, Refusal, refusalRow } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import type { Db } from '../store/database.ts';
@@ -79,11 +79,6 @@ function partsOf(raw: Uint8Array, { opened }: Look): Uint8Array[] {
   if (!opened?.encrypted) return [raw];
   const subject = Buffer.from(`Subject: ${opened.subject}\r\n\r\n`);
   return [headerOf(raw), subject, opened.content, ...opened.aside];
-}
-
-function headerOf(raw: Uint8Array): Uint8Array {
-  const end = Buffer.from(raw.buffer, raw.byteOffset, raw.length).indexOf('\r\n\r\n');
-  return end < 0 ? raw : raw.subarray(0, end + 4);
 }
 
 function entityOf(raw: Uint8Array): Entity | null {

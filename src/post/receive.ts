@@ -48,7 +48,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   // What a program answers is nobody's word, whatever signed text stands in it.
   const sealed = loop || origin === 'bounce' || origin === 'auto-reply';
   const look = sealed ? unopened(mail.raw) : await lookAt(seams, written, mail);
-  const beside = written.list.role === 'public' ? [] : await publicBeside(seams.db, outside, look.opened);
+  const beside = written.list.role === 'public' ? [] : await publicBeside(seams.db, everyList, outside, look.opened);
   const copied = { to: written, beside, outside, look, mail };
   await noteCopied(seams, copied);
   const isOutside = await writesFromOutside(seams.db, written, look);
