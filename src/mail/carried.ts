@@ -44,13 +44,14 @@ export function carriedParts(content: Entity): Uint8Array[] {
       return part.parts.slice(0, 1).flatMap(carried);
     }
     if (part.parts.length > 0 && part.mediaType !== 'multipart/encrypted') return part.parts.flatMap(carried);
-    const isText = isShownText(part) && !isPage(part);
-    if (!isText && !isPage(part)) return [anew(part)];
+    const isApart = isPage(part);
+    const isText = !isApart && isShownText(part);
+    if (!isApart && !isText) return [anew(part)];
     const isShown = isText || shown.has(part) || isPlainText(part) || holdsMail(part);
     // What a page takes of it, no words of a person lack.
     const room = isText ? texts : pages;
     const isCut = isShown && part.body.length > room.left;
-    if (!isText || isCut || isUnsure(part)) files.push(fileOf(part, files.length + 1));
+    if (isApart || isCut || isUnsure(part)) files.push(fileOf(part, files.length + 1));
     if (!isShown) return [];
     const begin = { ...part, body: part.body.subarray(0, room.left) };
     room.left -= begin.body.length;
