@@ -45,8 +45,9 @@ export type Approvable = 'patches' | 'schedule' | 'bundle' | 'proposal' | 'forth
  */
 export async function approve(seams: Seams, caseId: string, hash: string, actor: Approver): Promise<Case> {
   const { db, clock } = seams;
-  await mustBePublishable(seams, caseId, hash);
-  const news = await prepareMoved(seams, standingAs(await caseFor(db, seams, caseId, 'approve'), hash));
+  const before = await caseFor(db, seams, caseId, 'approve');
+  await mustBePublishable(seams, before, hash);
+  const news = await prepareMoved(seams, standingAs(before, hash));
   return db.transaction().execute(async (trx) => {
     await actor.file?.(trx);
     // Two people at once must see each other's approval, or neither of them would be the second.
@@ -90,14 +91,13 @@ export async function approve(seams: Seams, caseId: string, hash: string, actor:
 }
 
 /** Asked before the transaction, as nothing is opened in one; the hash is of what was looked at here. */
-async function mustBePublishable(seams: Seams, caseId: string, hash: string): Promise<void> {
-  const seen = await caseFor(seams.db, seams, caseId, 'approve');
+async function mustBePublishable(seams: Seams, seen: Case, hash: string): Promise<void> {
   if (hash === seen.forthcoming_hash && seen.forthcoming_at === null) await mustTellNothing(seams, seen);
   if (hash !== seen.bundle_hash && hash !== seen.proposed_hash) return;
   const next = standingAs(seen, hash);
   const contents = await openContents(seams, next);
   if (contents.hash !== hash) throw new Refusal('approval-voided');
-  mustBeValid(publishingOf(caseId, next.release_at ?? seams.clock.now(), contents));
+  mustBeValid(publishingOf(seen.id, next.release_at ?? seams.clock.now(), contents));
 }
 
 /** The case as whoever approves that hash sees it. */
