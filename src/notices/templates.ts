@@ -813,6 +813,12 @@ export function proveKey(facts: {
   ]);
 }
 
+/** How gpg extends a certificate, and the subkey that is encrypted to, which it does where that is named alone. */
+const extending = (fingerprint: string) => [
+  `  gpg --quick-set-expire ${fingerprint} 2y`,
+  `  gpg --quick-set-expire ${fingerprint} 2y SUBKEY`,
+];
+
 /** To a contact, sealed: his certificate ends soon. */
 export function certificateEnds(facts: { fingerprint: string; days: number; endsAt: Instant; request: string }): Notice {
   return notice(`Your certificate ends in ${facts.days} days`, [
@@ -828,8 +834,7 @@ export function certificateEnds(facts: { fingerprint: string; days: number; ends
     '',
     'gpg extends its encryption subkey only where that is named:',
     '',
-    `  gpg --quick-set-expire ${facts.fingerprint} 2y`,
-    `  gpg --quick-set-expire ${facts.fingerprint} 2y SUBKEY`,
+    ...extending(facts.fingerprint),
   ]);
 }
 
@@ -892,8 +897,7 @@ export function keyWanted(facts: { list: string; request: string }): Notice {
     '',
     'gpg extends the subkey that is encrypted to only where it is named:',
     '',
-    '  gpg --quick-set-expire FINGERPRINT 2y',
-    '  gpg --quick-set-expire FINGERPRINT 2y SUBKEY',
+    ...extending('FINGERPRINT'),
   ]);
 }
 
