@@ -23,7 +23,7 @@ import { textsOf, wordsOf } from './view.ts';
 const PLAIN = /^(text\/(?!.*(html|xml)).*|message\/(global-)?delivery-status)$/;
 
 /** Octets of a mail's texts, and of its pages, that are shown: more than that nobody reads. What is longer is attached whole. */
-export const LONGEST_SHOWN = 2 * 1024 * 1024;
+const LONGEST_SHOWN = 2 * 1024 * 1024;
 const CUT = '[It is longer: all of it is attached.]';
 
 /**
@@ -93,6 +93,12 @@ function anew(part: Entity): Uint8Array {
   const { charset = '' } = part.parameters;
   const type = /^[\w.:+-]{1,40}$/.test(charset) ? `${part.mediaType}; charset=${charset}` : part.mediaType;
   return filePart(name, `${type}${flowing(part)}`, decodedBody(part), isAside ? 'attachment' : 'inline');
+}
+
+/** What may be read of a text or a page where it is carried on: in UTF-8 without a byte order mark, and of a page what it shows. */
+export function carriedTexts(part: Entity): string[] {
+  const begin = { ...part, body: part.body.subarray(0, LONGEST_SHOWN) };
+  return part.mediaType === 'text/html' ? [entityText(begin), wordsOf(begin)] : [entityText(begin)];
 }
 
 function isPlainText(part: Entity): boolean {

@@ -1,5 +1,5 @@
 import { sha256 } from '../embargo/bundle.ts';
-import { LONGEST_SHOWN } from '../mail/carried.ts';
+import { carriedTexts } from '../mail/carried.ts';
 import { plainOctets } from '../mail/enclosed.ts';
 import { everyMediaType } from '../mail/media-type.ts';
 import {
@@ -7,7 +7,6 @@ import {
   decodedBody,
   decodeText,
   type Entity,
-  entityText,
   everyFileName,
   holdsMail,
   isAttachment,
@@ -16,7 +15,6 @@ import {
   parseEntity,
   parseMessage,
 } from '../mail/message.ts';
-import { wordsOf } from '../mail/view.ts';
 import { isNothingBut } from '../pgp/lone-data.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
@@ -196,12 +194,6 @@ function filesIn(part: Entity): { name: string; mediaType: string }[] {
 function octetsOf(part: Entity): string {
   const octets = decodedBody(part);
   return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('latin1');
-}
-
-/** As it is carried on: without a byte order mark, whatever its charset, and of a page what is shown. */
-function carriedTexts(part: Entity): string[] {
-  const begin = { ...part, body: part.body.subarray(0, LONGEST_SHOWN) };
-  return part.mediaType === 'text/html' ? [entityText(begin), wordsOf(begin)] : [entityText(begin)];
 }
 
 /** What clients say that a key or a signature is. */
