@@ -302,7 +302,10 @@ const NAMED = /\b(?:file)?name(\*?)\s*=\s*("(?:[^"\\]|\\.){0,1000}"|[^\s;"]{1,10
 /** Fields of before there was Content-Disposition, which are names as they stand; Thunderbird goes by them. */
 const BARE_NAMES = ['content-name', 'x-sun-data-name'];
 
-/** Every name that any program may take for that of the file: of all fields that say one, also where there should be one alone. */
+/**
+ * Every name that any program may take for that of the file: of all fields that say one, also where there should be one alone.
+ * Thunderbird decodes the words of a name (RFC 2047), and those that come of it once more.
+ */
 export function everyFileName(entity: Entity): string[] {
   const fields = ['content-disposition', 'content-type'].flatMap((name) => fieldsNamed(entity, name));
   const repeated = fields.flatMap(({ value }) => [
@@ -313,22 +316,25 @@ export function everyFileName(entity: Entity): string[] {
     ...[...value.matchAll(NAMED)].map(([, star, name = '']) => (star ? extended(name) : unquoted(name))),
   ]);
   const bare = BARE_NAMES.flatMap((name) => fieldsNamed(entity, name)).map(({ value }) => unquoted(value));
-  const others = [...repeated, ...bare].map((name) => libmime.decodeWords(name));
-  return [...new Set([...fileNames(entity), ...others])].filter((name) => name !== '');
+  const once = [...repeated, ...bare].map((name) => libmime.decodeWords(name));
+  const names = [...fileNames(entity), ...once].flatMap((name) => [name, libmime.decodeWords(name)]);
+  return [...new Set(names)].filter((name) => name !== '');
 }
 
 const PIECE = /\b((?:file)?name)\*(\d{1,4})(\*?)\s*=\s*("(?:[^"\\]|\\.){0,1000}"|[^\s;"]{1,1000})/gi;
 /** Nobody has a name of more. */
 const MOST_PIECES = 50;
 
-/** Names in pieces (RFC 2231 §3): where one lacks, programs go on or end there, so that each beginning is one too. */
+/** Names in pieces (RFC 2231 §3): where their numbers have a gap, programs go on or end there, so that each beginning is one too. */
 function inPieces(value: string): string[] {
   const pieces = [...value.matchAll(PIECE)].slice(0, MOST_PIECES);
   return ['filename', 'name'].flatMap((name) => {
     const own = pieces.filter(([, of = '']) => of.toLowerCase() === name).sort((a, b) => Number(a[2]) - Number(b[2]));
-    return own.map((_, at) =>
+    const isWhole = own.every(([, , number], at) => number === String(at));
+    const ends = isWhole ? [own.length] : own.map((_, at) => at + 1);
+    return ends.map((end) =>
       own
-        .slice(0, at + 1)
+        .slice(0, end)
         .map(([, , , star, text = '']) => (star ? extended(text) : unquoted(text)))
         .join(''),
     );

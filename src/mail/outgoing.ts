@@ -125,11 +125,26 @@ function inBase64(bytes: Uint8Array): string {
   return encoded.endsWith(CRLF) ? encoded : encoded + CRLF;
 }
 
-/** The last segment of whatever path somebody gave as a name, without what could end a line or turn its direction. */
+/**
+ * The last segment of whatever path somebody gave as a name, without what could end a line, turn its direction, or be read as an
+ * encoded word (RFC 2047 §2) and so as another name. Of a long one, the beginning and the extension.
+ */
 export function baseName(name: string): string {
   const last = name.split(/[/\\]/).at(-1) ?? '';
-  const shown = last.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '');
-  return /^\.{0,2}$/.test(shown) ? 'unnamed' : shown;
+  const shown = last.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '').replaceAll('=?', '=_');
+  return /^\.{0,2}$/.test(shown) ? 'unnamed' : short(shown);
+}
+
+/** In octets of UTF-8: no system in use takes more than 255, and a program adds some where a file is there already. */
+const LONGEST_NAME = 200;
+
+/** A name that a file can be given: of one that is longer, the beginning, and its extension. */
+function short(name: string): string {
+  const octets = Buffer.from(name);
+  if (octets.length <= LONGEST_NAME) return name;
+  const [extension] = /\.[^.]{1,15}$/.exec(name) ?? [''];
+  const begin = octets.subarray(0, LONGEST_NAME - Buffer.byteLength(extension)).toString();
+  return begin.replace(/\ufffd+$/, '') + extension;
 }
 
 /** A multipart of finished entities. The boundary is random, so that no content can contain it. */

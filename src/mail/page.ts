@@ -58,6 +58,7 @@ const EXTENSIONS = new Set([
 
 function isFileName(name: string): boolean {
   const [, extension = ''] = /\.([^.]*)$/.exec(name) ?? [];
+  if (name.includes('=?')) return false;
   return !name.includes('.') || /^\d+$/.test(extension) || EXTENSIONS.has(extension.toLowerCase());
 }
 

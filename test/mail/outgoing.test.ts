@@ -5,6 +5,7 @@ import {
   decodedBody,
   type Entity,
   entityText,
+  everyFileName,
   fieldsNamed,
   fieldText,
   fileName,
@@ -115,7 +116,16 @@ describe('parts', () => {
       ),
     );
     expect(fileName(parseEntity(filePart('../../etc/zoë "x".patch', 'text/x-patch', Buffer.from('a'))))).toBe('zoë "x".patch');
-    expect(['../x', 'a/b\\c', '..', '/', 'a\u0000b'].map(baseName)).toEqual(['x', 'c', 'unnamed', 'unnamed', 'ab']);
+    expect(['../x', 'a/b\\c', '..', '/', 'a\u0000b', '=?utf-8?Q?x?='].map(baseName)).toEqual([
+      ...['x', 'c', 'unnamed', 'unnamed', 'ab', '=_utf-8?Q?x?='],
+    ]);
+    expect([`${'ab.'.repeat(400)}patch`, `a${'\u{1f600}'.repeat(60)}.diff`, `${'x'.repeat(200)}`].map(baseName)).toEqual([
+      `${'ab.'.repeat(64)}ab.patch`,
+      `a${'\u{1f600}'.repeat(48)}.diff`,
+      'x'.repeat(200),
+    ]);
+    const long = `${'ab.'.repeat(60)}patch`;
+    expect(everyFileName(parseEntity(filePart(long, 'text/x-patch', Buffer.from('a'))))).toEqual([long]);
   });
 
   it('makes a multipart that its own parser takes apart into the same octets', () => {

@@ -119,6 +119,10 @@ oneEngine((engine) => {
       'named in two ways, the other one',
       ["Content-Disposition: attachment; filename=a.patch; filename*=utf-8''a%2Eexe", '', exe],
     ],
+    [
+      'named by words in words',
+      ['Content-Disposition: attachment; filename="=?utf-8?Q?=3D=3Futf=2D8=3FQ=3Fa=2Eexe=3F=3D?="', '', exe],
+    ],
     ['named by its type', ['Content-Type: text/plain; name=a.patch; name=a.exe', '', exe]],
     ['of two types', ['Content-Type: text/plain; name=a.patch', 'Content-Type: text/plain; name=a.exe', '', exe]],
     [
