@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type Static, Type } from 'typebox';
-import { PostView } from '../http/schemas.ts';
+import { PostView, RefusedPostView, StoppedView } from '../http/schemas.ts';
 import { connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
 import { columns, print } from './local.ts';
 import { printable } from './printable.ts';
@@ -30,6 +30,9 @@ export function register(program: Command): void {
     .argument(...id)
     .option('--reason <reason>', 'told to its signer, sealed', '')
     .action(refuse);
+  add('hold', 'stop what was distributed: copies that have not gone out wait for "post accept" or "post refuse"')
+    .argument(...id)
+    .action(hold);
 }
 
 const at = (id: string, rest = '') => `/posts/${encodeURIComponent(id)}${rest}`;
@@ -59,10 +62,18 @@ async function accept(id: string, options: RemoteOptions): Promise<void> {
 }
 
 async function refuse(id: string, options: RemoteOptions & { reason: string }): Promise<void> {
-  tell(options, await connect(options).ask(`POST ${at(id, '/refuse')}`, PostView, { reason: options.reason }));
+  const post = await connect(options).ask(`POST ${at(id, '/refuse')}`, RefusedPostView, { reason: options.reason });
+  tell(options, post, [`Out to:     contacts: ${post.contacts}${post.reporter ? ', and the reporter' : ''}`]);
 }
 
-function tell(options: RemoteOptions, item: Static<typeof PostView>): void {
+async function hold(id: string, options: RemoteOptions): Promise<void> {
+  const copies = await connect(options).ask(`POST ${at(id, '/hold')}`, StoppedView);
+  print(options, copies, [
+    `copies: ${copies.stopped} are stopped, ${copies.delivered} are out, ${copies.underWay} are under way and may be out soon`,
+  ]);
+}
+
+function tell(options: RemoteOptions, item: Static<typeof PostView>, more: readonly string[] = []): void {
   const lines = [
     `${item.id}, ${item.kind}, ${item.state}`,
     `Case:       ${item.caseId ?? '-'}`,
@@ -71,6 +82,7 @@ function tell(options: RemoteOptions, item: Static<typeof PostView>): void {
     `Signed by:  ${item.signerFingerprint ?? '-'}`,
     `Held for:   ${item.holdReason ?? '-'}`,
     `Decided:    ${item.decidedAt ?? '-'}${item.decidedBy === null ? '' : `, by ${item.decidedBy}`}`,
+    ...more,
   ];
   print(options, item, lines.map(printable));
 }

@@ -131,6 +131,7 @@ export const access: Readonly<Record<string, Access>> = {
   'GET /api/v1/posts/:id': readers('delivery'),
   'POST /api/v1/posts/:id/approve': hands('delivery'),
   'POST /api/v1/posts/:id/refuse': hands('delivery'),
+  'POST /api/v1/posts/:id/hold': hands('delivery'),
 
   'GET /api/v1/incidents': readers('cases'),
   'GET /api/v1/incidents/:id': readers('cases'),

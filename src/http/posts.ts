@@ -1,13 +1,13 @@
 import { type Static, Type } from 'typebox';
 import { knownAmong } from '../cases/step.ts';
 import { toIso } from '../clock.ts';
-import { acceptPost, postKnownTo, refusePost } from '../post/moderate.ts';
+import { acceptPost, postKnownTo, refusePost, stopPost } from '../post/moderate.ts';
 import * as posts from '../store/posts.ts';
 import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { PageOf, paging, readPage } from './page.ts';
-import { ById, Name, PostState, PostView } from './schemas.ts';
+import { ById, Name, PostState, PostView, RefusedPostView, StoppedView } from './schemas.ts';
 
 const tags = ['posts'];
 
@@ -16,6 +16,7 @@ export function postRoutes(app: App, api: Api): void {
   showPost(app, api);
   approvePost(app, api);
   refuseHeld(app, api);
+  holdPost(app, api);
 }
 
 function postView(post: posts.PostFacts): Static<typeof PostView> {
@@ -76,11 +77,25 @@ function refuseHeld(app: App, { seams, changed }: Api): void {
     { reason: Type.Optional(Type.String({ maxLength: 500, description: 'told to its signer, sealed' })) },
     { additionalProperties: false },
   );
-  const schema = { tags, summary: 'Refuse a held post', params: ById, body, response: { 200: PostView } };
+  const schema = { tags, summary: 'Refuse a held post', params: ById, body, response: { 200: RefusedPostView } };
   app.post('/posts/:id/refuse', { schema }, async (request) => {
     const local = acting(seams, request.caller);
-    await refusePost(local, request.params.id, callerOf(request).personId, request.body.reason ?? '');
+    const reach = await refusePost(local, request.params.id, callerOf(request).personId, request.body.reason ?? '');
     changed.deliveries();
-    return postView(await postKnownTo(seams.db, local, request.params.id));
+    return { ...postView(await postKnownTo(seams.db, local, request.params.id)), ...reach };
+  });
+}
+
+function holdPost(app: App, { seams, changed }: Api): void {
+  const schema = {
+    tags,
+    summary: 'Stop what was distributed: its copies that have not gone out wait until it is approved or refused',
+    params: ById,
+    response: { 200: StoppedView },
+  };
+  app.post('/posts/:id/hold', { schema }, async (request) => {
+    const copies = await stopPost(acting(seams, request.caller), request.params.id);
+    changed.deliveries();
+    return copies;
   });
 }

@@ -459,6 +459,18 @@ export const PostView = Type.Object({
   decidedAt: OrNull(InstantUtc),
 });
 
+export const RefusedPostView = Type.Object({
+  ...PostView.properties,
+  contacts: Type.Integer({ description: 'of how many a copy is out all the same, or may be soon' }),
+  reporter: Type.Boolean({ description: 'whether the reporter has it, or may get it yet' }),
+});
+
+export const StoppedView = Type.Object({
+  stopped: Type.Integer({ description: 'copies that wait now' }),
+  delivered: Type.Integer({ description: 'copies that are out' }),
+  underWay: Type.Integer({ description: 'copies that a relay is being given at this moment, and that may be out soon' }),
+});
+
 export const AuditView = Type.Object({
   seq: Type.Integer({ description: 'its number, from 1 on' }),
   at: InstantUtc,

@@ -107,7 +107,11 @@ test('held posts are listed, shown, accepted and refused', async () => {
     expect.stringMatching(new RegExp(`^${first} .* unaddressed$`)),
   ]);
   expect(await done(lena, 'post', 'accept', first)).toBe('2 copies are on their way\n');
-  expect(await done(lena, 'post', 'refuse', second, '--reason', 'not for this list')).toMatch(/, refused\n/);
+  expect(await done(lena, 'post', 'hold', first)).toBe('copies: 5 are stopped, 0 are out, 0 are under way and may be out soon\n');
+  expect(await done(lena, 'post', 'accept', first)).toBe('5 copies are on their way\n');
+  expect(await done(lena, 'post', 'refuse', second, '--reason', 'not for this list')).toMatch(
+    /, refused\n(.+\n)+Out to: +contacts: 0\n/,
+  );
   expect(await done(lena, 'post', 'list')).toMatch(/^ID [^\n]*\n$/);
   expect(await curfew(lena, 'post', 'accept', first)).toMatchObject({
     code: 1,

@@ -5,6 +5,7 @@ import { HOUR, newToken, toIso } from '../../src/clock.ts';
 import { leak } from '../../src/embargo/aside.ts';
 import { noteLeak } from '../../src/embargo/incidents.ts';
 import { release } from '../../src/embargo/release.ts';
+import { acceptPost } from '../../src/post/moderate.ts';
 import { remove } from '../../src/roster/admission.ts';
 import { addCertificate, addContact, setContactActive } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
@@ -104,6 +105,13 @@ async function heldCopy(house: House): Promise<string> {
 }
 
 /** The account with which the first of the team signs in. */
+/** Distributed to the list, with copies that wait for a relay. */
+async function stoppable(house: House): Promise<string> {
+  const id = await holdPost(house);
+  await acceptPost(house, id, null);
+  return id;
+}
+
 async function account(house: House) {
   const [{ address }] = house.team;
   const lena = { issuer: ISSUER, subject: 'lena', address };
@@ -299,6 +307,7 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
   },
   'POST /api/v1/posts/:id/approve': async (house) => ({ at: { posts: await holdPost(house) } }),
   'POST /api/v1/posts/:id/refuse': async (house) => ({ at: { posts: await holdPost(house) }, body: { reason: 'no' } }),
+  'POST /api/v1/posts/:id/hold': async (house) => ({ at: { posts: await stoppable(house) } }),
 
   'POST /api/v1/incidents/:id/close': async (house) => {
     const hits = [{ caseId: await house.report(), kind: 'id', place: 'text', score: 1 } as const];

@@ -140,8 +140,13 @@ eachEngine((engine) => {
     expect(await api.ask(lena, `POST /api/v1/posts/${first}/approve`)).toMatchObject({ status: 409 });
     expect(await api.ask(lena, `POST /api/v1/posts/${second}/refuse`, { body: { reason: 'no' } })).toMatchObject({
       status: 200,
-      body: { state: 'refused', decidedBy: house.team[0].contactId },
+      body: { state: 'refused', decidedBy: house.team[0].contactId, contacts: 0, reporter: false },
     });
+    expect(await api.ask(lena, `POST /api/v1/posts/${first}/hold`)).toMatchObject({
+      status: 200,
+      body: { stopped: 5, delivered: 0, underWay: 0 },
+    });
+    expect(await api.ask(lena, `POST /api/v1/posts/${first}/hold`)).toMatchObject({ status: 409 });
     expect(await api.ask(lena, 'POST /api/v1/posts/none/refuse', { body: {} })).toMatchObject({ status: 404 });
   });
 });
