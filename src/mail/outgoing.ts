@@ -92,7 +92,10 @@ function withoutLastLineEnds(text: string): string {
 /** Lines that relays and mailboxes are known to change: long ones, those with blanks at their end, and `From ` (mbox). */
 const CHANGED = /^.{901}|[ \t]$|^From /m;
 
-/** A file, byte-identical after decoding (base64). The name, where it has one, is encoded, its directories are cut off. */
+/**
+ * A file, byte-identical after decoding (base64). The name, where it has one, is encoded, its directories are cut off; a quotation mark
+ * is an apostrophe where it would have to be escaped, which not all programs read alike.
+ */
 export function filePart(
   name: string | undefined,
   contentType: string,
@@ -101,8 +104,7 @@ export function filePart(
 ): Buffer {
   const parameters = name === undefined ? [] : libmime.buildHeaderParam('filename', baseName(name), 60);
   const written = parameters.map(
-    ({ key, value }) =>
-      `; ${key}=${/^[\w.-]+$/.test(value) || key.endsWith('*') ? value : `"${value.replace(/["\\]/g, '\\$&')}"`}`,
+    ({ key, value }) => `; ${key}=${/^[\w.-]+$/.test(value) || key.endsWith('*') ? value : `"${value.replaceAll('"', "'")}"`}`,
   );
   return encodedPart(contentType, bytes, [['Content-Disposition', disposition + written.join('')]]);
 }

@@ -88,6 +88,7 @@ const NAMES = [
   'markup', 'variant', 'header', 'codecs', 'start-info', 'differences', 'lang', 'language', 'handling',
 ];
 const PARAMETERS = String.raw`((?:;[ \t]*(?:${NAMES.join('|')})(?:\*\d{1,3})?\*?=${VALUE})*)`;
+const PARAMETER = new RegExp(String.raw`;[ \t]*([a-z-]+)(?:\*(\d+))?\*?=${VALUE}`, 'gi');
 const TYPE = new RegExp(String.raw`^[\w.+-]+\/[\w.+-]+[ \t]*${PARAMETERS}$`, 'i');
 const DISPOSITION = new RegExp(String.raw`^(?:inline|attachment)[ \t]*${PARAMETERS}$`, 'i');
 const ENCODING = /^(?:[78]bit|binary|base64|quoted-printable)()$/i;
@@ -119,7 +120,7 @@ function isInForm(part: Entity, name: string, form: RegExp, usual: string): bool
 /** Each whole, or in pieces that are numbered without a gap (RFC 2231 §3). */
 function areOnce(parameters: string): boolean {
   const pieces = new Map<string, number>();
-  for (const [, key = '', number] of parameters.matchAll(/;[ \t]*([a-z-]+)(?:\*(\d+))?\*?=/gi)) {
+  for (const [, key = '', number] of parameters.matchAll(PARAMETER)) {
     const name = key.toLowerCase();
     const before = pieces.get(name);
     if (number === undefined ? before !== undefined : number !== String(before ?? 0)) return false;

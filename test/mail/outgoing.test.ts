@@ -27,6 +27,7 @@ import {
   textPart,
   words,
 } from '../../src/mail/outgoing.ts';
+import { bringsAPage } from '../../src/mail/page.ts';
 import { effort } from '../support/effort.ts';
 
 const fields = { from: 'orbit <security@orbit.example>', to: 'security@orbit.example', subject: 'The real one', date: 0 };
@@ -126,6 +127,19 @@ describe('parts', () => {
     ]);
     const long = `${'ab.'.repeat(60)}patch`;
     expect(everyFileName(parseEntity(filePart(long, 'text/x-patch', Buffer.from('a'))))).toEqual([long]);
+  });
+
+  it('writes the name of a file as every program reads it', () => {
+    const piece = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.constantFrom('; filename=', '"', 'name*0=', 'a.html', '=?utf-8?Q?=2Ehtml?='),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
+        const written = parseEntity(filePart(`${pieces.join('')}.txt`, 'application/octet-stream', Buffer.from('a')));
+        expect(bringsAPage(written)).toBe(false);
+      }),
+    );
   });
 
   it('makes a multipart that its own parser takes apart into the same octets', () => {
