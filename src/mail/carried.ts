@@ -57,8 +57,8 @@ export function carriedParts(content: Entity): Uint8Array[] {
     room.left -= begin.body.length;
     if (isText && !isCut) return [anew(part)];
     const text = holdsMail(part) ? textOfMail(begin) : textOf(begin);
-    const said = isCut ? `${text}\n\n${CUT}`.trim() : text;
-    return said === '' ? [] : [textPart(said)];
+    const said = isCut ? `${text}\n\n${CUT}` : text;
+    return said.trim() === '' ? [] : [textPart(said)];
   };
   return [...carried(content), ...files];
 }
@@ -98,7 +98,7 @@ function anew(part: Entity): Uint8Array {
 /** What may be read of a text or a page where it is carried on: in UTF-8 without a byte order mark, and of a page what it shows. */
 export function carriedTexts(part: Entity): string[] {
   const begin = { ...part, body: part.body.subarray(0, LONGEST_SHOWN) };
-  return part.mediaType === 'text/html' ? [entityText(begin), wordsOf(begin)] : [entityText(begin)];
+  return part.mediaType === 'text/html' ? [entityText(begin), textOf(begin)] : [entityText(begin)];
 }
 
 function isPlainText(part: Entity): boolean {
@@ -114,10 +114,9 @@ function textOf(part: Entity): string {
   const lines = wordsOf(part)
     .split('\n')
     .map((line) => line.trimEnd());
-  return lines
-    .filter((line, at) => line !== '' || lines[at - 1] !== '')
-    .join('\n')
-    .trim();
+  const text = lines.filter((line, at) => line !== '' || lines[at - 1] !== '').join('\n');
+  // The blanks before its first words stay: without them a line may be another one to a program, as the first of a file in it.
+  return text.replace(/^\n+/, '').trimEnd();
 }
 
 /** What says in a text whose mail it was. */
@@ -132,7 +131,8 @@ function textOfMail(part: Entity): string {
       const value = fieldText(mail, name);
       return value === undefined ? [] : [`${name}: ${shortened(flat(value.slice(0, LONGEST_FIELD)), LONGEST_LINE)}`];
     });
-    return [fields.join('\n'), ...textsOf(mail).map(textOf)].join('\n\n').trim();
+    const texts = textsOf(mail).map(textOf);
+    return [...(fields.length > 0 ? [fields.join('\n')] : []), ...texts].join('\n\n').trimEnd();
   } catch (error) {
     if (error instanceof Refusal) return '';
     throw error;

@@ -189,6 +189,21 @@ oneEngine((engine) => {
     expect(await outcomeOf(arrive(house, raw))).toBe('refused: file-not-allowed');
   });
 
+  const uuencoded = ['begin 644 a.exe', '"35H`', '`', 'end'];
+  test.each<[string, string[]]>([
+    ['of a page', ['Content-Type: text/html', '', `<p>&nbsp;${uuencoded.join('<br>')}</p>`]],
+    ['of a page, as it stands', ['Content-Type: text/html', '', `<pre>\n ${uuencoded.join('\n')}</pre>`]],
+    ['of what is cut', ['Content-Type: text/plain', '', ` ${uuencoded.join('\r\n')}`, `${'x'.repeat(70)}\r\n`.repeat(32_000)]],
+  ])('what is none, as its first line is indented, is made one by nobody: that %s', async (_, part) => {
+    await restrict('*.patch');
+    const raw = mailOf(...head('eve@evil.example'), ...multipart('mixed', text('see'), part));
+    expect(await outcomeOf(arrive(house, raw))).toBe('taken');
+    const [lena] = house.team;
+    const copy = await copyFor(house, await outbox(house).drain(), lena);
+    expect(wordsOf(copy).filter((words) => words.includes('begin 644'))).not.toEqual([]);
+    expect(wordsOf(copy).join('\n')).not.toMatch(/^begin 644/m);
+  });
+
   test.each<[string, string[]]>([
     ['in a field', ['X-Note: a\rContent-Disposition: attachment; filename=a.exe', '', exe]],
     ['before a delimiter', ['Content-Type: text/plain', '', `y\r--m\rContent-Disposition: attachment; filename=a.exe\r\r${exe}`]],
