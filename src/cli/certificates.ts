@@ -10,7 +10,7 @@ import { printable } from './printable.ts';
  * none can.
  */
 export async function certificatesIn(name: string): Promise<CertificateFacts[]> {
-  const read = await Promise.allSettled(eachCertificate(readNamed(name)).map((one) => readCertificate(one)));
+  const read = await Promise.allSettled(eachCertificate(readNamed(name), Infinity).map((one) => readCertificate(one)));
   const found = read.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const refused = read.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
   if (found.length === 0) throw refused[0] ?? new Refusal('unusable-certificate', `There is no OpenPGP certificate in ${name}`);

@@ -12,7 +12,7 @@ const MOST_KEY_BYTES = 4 * 1024;
 /** Each is verified, and again for every judgement. Somebody with ten addresses who extended his key twenty times has 200. */
 const MOST_SELF_SIGNATURES = 250;
 const MOST_USER_IDS = 50;
-/** Of armor, in one file. */
+/** Of armor, in one file of a stranger's. */
 const MOST_BLOCKS = 100;
 
 /** Packet type ids, RFC 9580 §5. */
@@ -158,15 +158,15 @@ function apart(data: Uint8Array, packets: readonly Packet[]): Uint8Array[] {
  * Each certificate of a file by itself, as `gpg --export` writes several: one behind the other, and some programs with armor around
  * each. What is larger or has more packets than one certificate may, or is none, stays as it is, and is refused where it is read.
  */
-export function eachCertificate(input: Uint8Array): Uint8Array[] {
-  return input.length > MOST_BYTES ? [input] : eachBlock(input).flatMap(eachInBlock);
+export function eachCertificate(input: Uint8Array, mostBlocks = MOST_BLOCKS): Uint8Array[] {
+  return input.length > MOST_BYTES ? [input] : eachBlock(input, mostBlocks).flatMap(eachInBlock);
 }
 
-function eachBlock(input: Uint8Array): Uint8Array[] {
+function eachBlock(input: Uint8Array, most: number): Uint8Array[] {
   const octets = Buffer.from(input.buffer, input.byteOffset, input.length);
   if (octets.indexOf(BEGIN) === octets.lastIndexOf(BEGIN)) return [input];
   const blocks = blocksIn(octets.toString('latin1')).filter(({ kind }) => kind === 'key');
-  return blocks.slice(0, MOST_BLOCKS).map(({ text }) => Buffer.from(text, 'latin1'));
+  return blocks.slice(0, most).map(({ text }) => Buffer.from(text, 'latin1'));
 }
 
 function eachInBlock(block: Uint8Array): Uint8Array[] {

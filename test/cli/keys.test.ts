@@ -181,6 +181,7 @@ test('the certificates of all keys of a list are exported, and a log is verified
     ['binary', octets],
     ['one armor', openpgp.armor(openpgp.enums.armor.publicKey, octets)],
     ['CRLF', stdout.replaceAll('\n', '\r\n')],
+    ['many', `${stranger.repeat(101)}${stdout}`],
     ['words around each', stdout.replaceAll('-----BEGIN', 'pub  ed25519\n\n-----BEGIN')],
     ['a keyring', Buffer.concat([unreadable, await binaryOf(stranger), octets])],
   ] as const) {
