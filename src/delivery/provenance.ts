@@ -52,6 +52,7 @@ const WARNINGS: Readonly<Record<Warning, string>> = {
   'unprotected-key': 'certificates stood beside what was encrypted or signed; they are attached, and are nobody’s',
   'protected-in-parts': 'its parts were encrypted or signed each by itself',
   'part-not-opened': 'a part of it could not be opened',
+  'mail-not-opened': 'a mail that is attached is encrypted, and is attached as it came: who has it can send what it says',
 };
 
 /**

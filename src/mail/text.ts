@@ -119,10 +119,12 @@ const SEVEN_BIT = /^(iso-2022-|utf-7)/;
 const ESCAPED = /^iso-2022-/;
 const ESC = 27;
 const UTF8 = 'utf-8';
+/** RFC 1428 §3. */
+const UNKNOWN = 'unknown-8bit';
 
 /**
- * The charset of text that has no MIME header of its own: UTF-8 where it is that, what was declared otherwise, and Windows-1252
- * where that is unknown. Programs encrypt in the locale of their user, and a mail client declares that of the armor. No signature
+ * The charset of text that has no MIME header of its own: UTF-8 where it is that, what was declared otherwise, and that of RFC 1428
+ * where it is unknown, which is shown as Windows-1252, and attached. Programs encrypt in the locale of their user, and a mail client declares that of the armor. No signature
  * covers what is declared: it must not make other words of plain ASCII, as UTF-7 would, nor, where anybody can read the text on its way
  * (`readable`), halves of other letters (see `octetsIn`).
  */
@@ -137,7 +139,7 @@ export function charsetOf(text: Uint8Array, declared?: string, readable = false)
   const isWide = /^(utf-?(16|32)|ucs)/.test(encoding);
   const isOther = encoding !== '' && encoding !== UTF8 && !SEVEN_BIT.test(encoding) && label !== 'us-ascii';
   const believed = isOther && (!isWide || text.includes(0)) && !(readable && decoder && takesLetters(text, decoder));
-  return believed ? label : windows1252.encoding;
+  return believed ? label : UNKNOWN;
 }
 
 /** Octets in which a page says its charset (HTML §4.2.5.4). */

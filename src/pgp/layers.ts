@@ -30,8 +30,9 @@ export type Form = Exclude<Layer['form'], 's-mime'> | 'encapsulated';
 /**
  * `unprotected-text`: text or parts stood beside the encrypted or signed whole, and are in `aside`. `unprotected-key`: certificates did.
  * `protected-in-parts`: parts of the mail were encrypted or signed each by itself. `part-not-opened`: one of them could not be opened.
+ * `mail-not-opened`: what was attached is a mail of its own, which is encrypted.
  */
-export type Warning = 'unprotected-text' | 'unprotected-key' | 'protected-in-parts' | 'part-not-opened';
+export type Warning = 'unprotected-text' | 'unprotected-key' | 'protected-in-parts' | 'part-not-opened' | 'mail-not-opened';
 
 /** signed inside encrypted inside signed, and one more: what goes deeper is not mail that people send. */
 const DEEPEST = 4;

@@ -1,7 +1,8 @@
 import type { Instant } from '../clock.ts';
 import { type Mailbox, parseMailboxes } from '../mail/address.ts';
+import { recognise } from '../mail/encrypted.ts';
 import { withoutLegacyDisplay } from '../mail/legacy-display.ts';
-import { type Entity, fieldsNamed, parseMessage } from '../mail/message.ts';
+import { carriedMail, type Entity, fieldsNamed, holdsMail, leaves, parseMessage } from '../mail/message.ts';
 import { contentOf, effectiveField, protectedAddresses, protectedField } from '../mail/protected.ts';
 import { keyIdsIn } from './certificate-bytes.ts';
 import { type Form, type Means, type Opening, opening, peelAll, unwrap, type Warning } from './layers.ts';
@@ -88,6 +89,7 @@ export async function openMail(
   // What was encrypted as a whole is content, and whatever armor it carries is its writer's business.
   if (!state.encrypted) await openParts(state, means);
   unwrap(state);
+  if (leaves(state.content).some(isEncryptedMail)) state.warnings.add('mail-not-opened');
   return { ...describe(mail, state), signedAs: withSignature ? state.signedAs : null };
 }
 
@@ -116,6 +118,12 @@ function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
     offeredInside: offerable(inside),
     offered: offerable(signersFirst([...inside, ...offeredIn(mail)], state)),
   };
+}
+
+/** What was forwarded as an attachment belongs to who wrote it, and is not opened for somebody else who has it. */
+function isEncryptedMail(part: Entity): boolean {
+  const mail = holdsMail(part) && carriedMail(part);
+  return mail !== false && mail !== undefined && ['pgp-mime', 'inline'].includes(recognise(mail).form);
 }
 
 /** Of those that are looked at, the one that a signature names is not left out. */

@@ -1,7 +1,8 @@
 import * as openpgp from 'openpgp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DAY, HOUR, SECOND } from '../../src/clock.ts';
-import { parseEntity } from '../../src/mail/message.ts';
+import { carriedParts } from '../../src/mail/carried.ts';
+import { decodedBody, fileName, parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { armorCertificate, readCertificate } from '../../src/pgp/certificate.ts';
 import { type OpenedMail, openMail } from '../../src/pgp/open.ts';
@@ -348,6 +349,16 @@ describe('parts that are encrypted or signed each by itself', () => {
     expect(seen(opened).files).toMatchObject([{ name, bytes }]);
   });
 
+  it('a mail that was forwarded as an attachment stays closed, and is told of', async () => {
+    const attached = (...lines: string[]) => ['Content-Type: message/rfc822', '', 'From: rita@b.example', ...lines];
+    const inner = attached('Content-Type: text/plain', '', await encrypt('the text'));
+    const several = mail(...mixed(text('see the mails'), inner, inner));
+    const within = mail(...pgpMime(await encrypt(mixed(text('see the mail'), inner).join('\r\n'))));
+    for (const raw of [several, within]) expect((await open(raw)).warnings).toEqual(['mail-not-opened']);
+    const clear = attached('Content-Type: text/plain', '', 'Hello');
+    expect((await open(mail(...mixed(text('see the mails'), clear, clear)))).warnings).toEqual([]);
+  });
+
   it("a text that is somebody else's message is an example: it stays, is told of, and the mail is taken", async () => {
     const bytes = Buffer.from(await encrypt('x', { to: eve }));
     const opened = await open(mail(...mixed(text('Your parser crashes on this.'), file('crash.txt', bytes, 'text/plain'))));
@@ -617,7 +628,7 @@ describe('a mail that a gateway put into another one', () => {
   it('inside of an encryption it is what its writer sends along', async () => {
     const forwarded = mixed(text('see below'), attached(await inner(eve)));
     const opened = await open(mail(...pgpMime(await encrypt(crlf(forwarded.join('\n'))))));
-    expect(opened).toMatchObject({ signer: { fingerprint: rae.fingerprint }, warnings: [] });
+    expect(opened).toMatchObject({ signer: { fingerprint: rae.fingerprint }, warnings: ['mail-not-opened'] });
     expect(seen(opened).text).toBe('see below');
   });
 
@@ -1209,6 +1220,18 @@ describe.skipIf(absent.gpg)(`a text that GnuPG signed in the octets of another c
       expect(seen(opened).text.trim()).toBe(words);
     },
   );
+
+  it.each([
+    ['shift_jis', Buffer.from('838a837c815b83670a', 'hex'), true],
+    ['big5', Buffer.from('b35ca5690a', 'hex'), true],
+    ['koi8-r', Buffer.from('f0d2c90a', 'hex'), false],
+  ])('in armor alone, in %s: what cannot be believed is attached as it came', async (charset, octets, isAttached) => {
+    const opened = await now(await signedIn(octets, charset, undefined, ['--armor', '--sign']));
+    const files = carriedParts(parseEntity(opened.content))
+      .map((part) => parseEntity(part))
+      .filter((part) => fileName(part));
+    expect(files.map((file) => Buffer.from(decodedBody(file)))).toEqual(isAttached ? [octets] : []);
+  });
 
   it.each([
     ...['gbk', 'gb18030', 'big5', 'shift_jis', 'euc-kr'].map((charset): [string, Buffer, string, (out: string) => string] => [
