@@ -2,8 +2,9 @@ import type { Instant } from '../clock.ts';
 import { type Mailbox, parseMailboxes } from '../mail/address.ts';
 import { recognise } from '../mail/encrypted.ts';
 import { withoutLegacyDisplay } from '../mail/legacy-display.ts';
-import { carriedMail, type Entity, fieldsNamed, holdsMail, leaves, parseMessage } from '../mail/message.ts';
+import { type Entity, fieldsNamed, parseEntity, parseMessage } from '../mail/message.ts';
 import { contentOf, effectiveField, protectedAddresses, protectedField } from '../mail/protected.ts';
+import { treeOf } from '../mail/tree.ts';
 import { keyIdsIn } from './certificate-bytes.ts';
 import { type Form, type Means, type Opening, opening, peelAll, unwrap, type Warning } from './layers.ts';
 import { enclosedIn, offerable, offeredIn } from './offered.ts';
@@ -89,7 +90,7 @@ export async function openMail(
   // What was encrypted as a whole is content, and whatever armor it carries is its writer's business.
   if (!state.encrypted) await openParts(state, means);
   unwrap(state);
-  if (leaves(state.content).some(isEncryptedMail)) state.warnings.add('mail-not-opened');
+  if (bringsEncryptedMail(state)) state.warnings.add('mail-not-opened');
   return { ...describe(mail, state), signedAs: withSignature ? state.signedAs : null };
 }
 
@@ -121,9 +122,9 @@ function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
 }
 
 /** What was forwarded as an attachment belongs to who wrote it, and is not opened for somebody else who has it. */
-function isEncryptedMail(part: Entity): boolean {
-  const mail = holdsMail(part) && carriedMail(part);
-  return mail !== false && mail !== undefined && ['pgp-mime', 'inline'].includes(recognise(mail).form);
+function bringsEncryptedMail({ content, aside }: Opening): boolean {
+  const mails = [content, ...aside.map((data) => parseEntity(data))].flatMap((entity) => treeOf(entity).mails);
+  return mails.some((mail) => ['pgp-mime', 'inline'].includes(recognise(mail).form));
 }
 
 /** Of those that are looked at, the one that a signature names is not left out. */

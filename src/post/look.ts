@@ -3,18 +3,17 @@ import { carriedTexts } from '../mail/carried.ts';
 import { plainOctets } from '../mail/enclosed.ts';
 import { everyMediaType } from '../mail/media-type.ts';
 import {
-  carriedMail,
   decodedBody,
   decodeText,
   type Entity,
   everyFileName,
-  holdsMail,
   isAttachment,
   leaves,
   namesInText,
   parseEntity,
   parseMessage,
 } from '../mail/message.ts';
+import { treeOf } from '../mail/tree.ts';
 import { isNothingBut } from '../pgp/lone-data.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
@@ -138,28 +137,18 @@ export function keptVerdicts(opened: OpenedMail | null): KeptVerdict[] {
  */
 export function filesOf(opened: OpenedMail | null): { name: string; mediaType: string }[] {
   if (!opened) return [];
-  return [opened.content, ...opened.aside].flatMap((entity) => partsOf(parseEntity(entity), 0)).flatMap(filesIn);
+  return [opened.content, ...opened.aside].flatMap(partsOf).flatMap(filesIn);
 }
-
-/** Mails in mails. */
-const DEEPEST = 10;
 
 /**
  * The tree in reading order, with those of the mails that it carries: a multipart may have a name as well, and some programs save it as
  * a file.
  */
-function partsOf(entity: Entity, depth = 0): Entity[] {
-  if (depth > DEEPEST) throw new Refusal('too-complex', 'There are too many mails in mails');
-  const carried = holdsMail(entity) ? [carriedMail(entity) ?? UNREADABLE_MAIL] : [];
-  return [
-    entity,
-    ...entity.parts.flatMap((part) => partsOf(part, depth)),
-    ...carried.flatMap((mail) => partsOf(mail, depth + 1)),
-  ];
+function partsOf(entity: Uint8Array): Entity[] {
+  const { parts, isDeeper } = treeOf(parseEntity(entity));
+  if (isDeeper) throw new Refusal('too-complex', 'There are too many mails in mails');
+  return parts;
 }
-
-/** A file of which nobody knows the name. */
-const UNREADABLE_MAIL = parseEntity(Buffer.from('Content-Type: application/octet-stream\r\n\r\n'));
 
 /** That one part gives itself. */
 const MOST_NAMES = 10;

@@ -20,6 +20,10 @@ const parts = (count: number) => [
   ...Array.from({ length: count }, () => '--p\r\n\r\nx'),
   '--p--',
 ];
+const digest = (mails: number, of: number) => {
+  const mail = `Content-Type: multipart/mixed; boundary=b\r\n\r\n${'--b\r\n\r\n\r\n'.repeat(of)}--b--\r\n`;
+  return ['Content-Type: multipart/digest; boundary=a', '', `${`--a\r\n\r\n${mail}\r\n`.repeat(mails)}--a--`];
+};
 const body = text('x');
 const REFUSED = /^refused: (too-complex|malformed-mail)$/;
 const CARRIED = /^taken$/;
@@ -44,6 +48,9 @@ const bombs: [string, string[], RegExp][] = [
     [Array.from({ length: 1_000 }, () => 'Content-Type: message/rfc822\r\n\r\n').join('')],
     CARRIED,
   ],
+  ['a digest of 100 mails of 5 parts', digest(100, 5), CARRIED],
+  ['a digest of 100 mails of 900 parts', digest(100, 900), REFUSED],
+  ['a digest of 990 mails of 900 parts', digest(990, 900), REFUSED],
   ['a header of 5 MB in one line', [`X-A: ${'a'.repeat(5_000_000)}`, ...body], REFUSED],
   ['a header of 5 MB in folds', [`X-A: a${'\r\n a'.repeat(1_250_000)}`, ...body], REFUSED],
   ['100,000 fields', [...Array.from({ length: 100_000 }, (_, at) => `X-${at}: a`), ...body], REFUSED],
