@@ -2,7 +2,7 @@ import { roleAddress, threadAddress } from '../mail/address.ts';
 import { listId } from '../mail/automatic.ts';
 import { carriedParts, noTypeFile } from '../mail/carried.ts';
 import { flat, shortened } from '../mail/flat.ts';
-import { fieldText, parseEntity } from '../mail/message.ts';
+import { fieldText, parseEntity, parseOwn } from '../mail/message.ts';
 import { mailbox, multipart, type NewField, signedEntity, type TrustedFields, textPart } from '../mail/outgoing.ts';
 import { bringsAPage } from '../mail/page.ts';
 import { contentOf } from '../mail/protected.ts';
@@ -20,7 +20,7 @@ export interface Composed {
 
 /** Of a notice that Curfew wrote: its subject and its content, as they were kept. */
 export function composeNotice(kept: Uint8Array): Composed {
-  const notice = parseEntity(kept);
+  const notice = parseOwn(kept);
   return { subject: fieldText(notice, 'subject') ?? '', content: contentOf(notice), fields: [] };
 }
 

@@ -1,7 +1,7 @@
 import libmime from 'libmime';
 import { encode as encodeQuotedPrintable, wrap as wrapQuotedPrintable } from 'libqp';
 import { type Instant, newToken } from '../clock.ts';
-import { entityText, isAttachment, leaves, parseEntity } from './message.ts';
+import { entityText, isAttachment, leaves, parseOwn } from './message.ts';
 import { exchanged } from './pieces.ts';
 
 /** A field to be written: a name, and a value that is already encoded (see `words`, `mailbox`). */
@@ -208,7 +208,7 @@ export function protectedPayload(fields: TrustedFields, content: Uint8Array, ins
  * (RFC 9788 §5.2.2). That text is our own: no signature but ours covers it.
  */
 function withLegacyDisplay(content: Uint8Array, subject: string): Uint8Array {
-  const [first] = leaves(parseEntity(content));
+  const [first] = leaves(parseOwn(content));
   if (first?.mediaType !== 'text/plain' || isAttachment(first)) return content;
   const shown = textPart(`Subject: ${oneLine(subject)}\n\n${entityText(first)}`, '; hp-legacy-display="1"');
   const start = first.raw.byteOffset - content.byteOffset;

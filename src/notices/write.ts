@@ -1,6 +1,6 @@
 import { newId } from '../clock.ts';
 import { sha256 } from '../embargo/bundle.ts';
-import { parseEntity } from '../mail/message.ts';
+import { parseOwn } from '../mail/message.ts';
 import { entity, filePart, multipart, textPart, words } from '../mail/outgoing.ts';
 import { contentOf } from '../mail/protected.ts';
 import { armorCertificate } from '../pgp/certificate.ts';
@@ -12,7 +12,7 @@ import { clearKey, type Notice } from './templates.ts';
 /** A notice as a mail body with its subject: what is kept (sealed) until copies are made of it. */
 export function noticeEntity({ subject, text }: Notice, attachments: readonly Uint8Array[] = []): Buffer {
   const content = attachments.length === 0 ? textPart(text) : multipart('mixed', [textPart(text), ...attachments]);
-  const parsed = parseEntity(content);
+  const parsed = parseOwn(content);
   return Buffer.concat([Buffer.from(subjectLine(subject)), contentOf(parsed)]);
 }
 

@@ -3,6 +3,7 @@
  * in under a second, and never a crash. Every single thing repeated without end is in hostile-sizes.test.ts.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { outbox } from '../delivery/outbox.ts';
 import { arrive, everything } from '../post/arrive.ts';
 import type { Rig } from '../smtp/wire.ts';
 import { oneEngine } from '../support/dialects.ts';
@@ -10,9 +11,10 @@ import { effort } from '../support/effort.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { door, encrypted, handOver, head, mailOf, multipart, outcomeOf, pgpMime, text } from './attack.ts';
 
-const nested = (levels: number) => {
+const body = text('x');
+const nested = (levels: number, within = ['Content-Type: text/plain', '', 'x']) => {
   const open = Array.from({ length: levels }, (_, at) => `Content-Type: multipart/mixed; boundary="n${at}"\r\n\r\n--n${at}\r\n`);
-  return [`${open.join('')}Content-Type: text/plain\r\n\r\nx`];
+  return [open.join('') + within.join('\r\n')];
 };
 const parts = (count: number) => [
   'Content-Type: multipart/mixed; boundary=p',
@@ -24,7 +26,8 @@ const digest = (mails: number, of: number) => {
   const mail = `Content-Type: multipart/mixed; boundary=b\r\n\r\n${'--b\r\n\r\n\r\n'.repeat(of)}--b--\r\n`;
   return ['Content-Type: multipart/digest; boundary=a', '', `${`--a\r\n\r\n${mail}\r\n`.repeat(mails)}--a--`];
 };
-const body = text('x');
+const several = (type: string, count: number) =>
+  multipart('mixed', body, ...Array.from({ length: count }, () => [`Content-Type: ${type}`, '', 'x']));
 const REFUSED = /^refused: (too-complex|malformed-mail)$/;
 const CARRIED = /^taken$/;
 
@@ -48,6 +51,10 @@ const bombs: [string, string[], RegExp][] = [
     [Array.from({ length: 1_000 }, () => 'Content-Type: message/rfc822\r\n\r\n').join('')],
     CARRIED,
   ],
+  ['501 mails', several('message/rfc822', 501), CARRIED],
+  ['501 pages', several('text/html', 501), CARRIED],
+  ['998 files', several('application/x-crash', 998), CARRIED],
+  ['998 files, five levels deep', nested(5, several('application/x-crash', 990)), CARRIED],
   ['a digest of 100 mails of 5 parts', digest(100, 5), CARRIED],
   ['a digest of 100 mails of 900 parts', digest(100, 900), REFUSED],
   ['a digest of 990 mails of 900 parts', digest(990, 900), REFUSED],
@@ -93,6 +100,8 @@ oneEngine((engine) => {
     expect(spent()).toBeLessThan(1_000);
     const kept = (await everything(house)).posts.length;
     expect(kept === 0).toBe(expected === REFUSED);
+    const reached = new Set((await outbox(house).drain()).map(({ to }) => to));
+    for (const { address } of house.team) expect(reached.has(address), address).toBe(kept > 0);
   });
 
   test.each([
