@@ -1,6 +1,6 @@
 import type { Instant } from '../clock.ts';
 import { armorHeader } from '../mail/armor.ts';
-import { plainOctets } from '../mail/enclosed.ts';
+import { holdsKey, isKeyFile, plainOctets } from '../mail/enclosed.ts';
 import { type Layer, recognise } from '../mail/encrypted.ts';
 import { flowing } from '../mail/flowed.ts';
 import { type Entity, parseEntity } from '../mail/message.ts';
@@ -114,9 +114,9 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
 const DAMAGED: ReadonlySet<Reason> = new Set<Reason>(['cannot-open', 'malformed-mail']);
 
 async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: Opening, means: Means): Promise<void> {
-  const { alone, others } = 'keys' in layer ? keysAlone(layer.keys) : { alone: [], others: [] };
-  putAside(state, [...layer.beside, ...others].map(contentOf), !state.encrypted);
-  keepKeys(state, alone.map(contentOf));
+  const beside = 'keys' in layer ? [...layer.beside, ...layer.keys] : layer.beside;
+  putAside(state, beside.filter((part) => !isCertificate(part)).map(contentOf), !state.encrypted);
+  keepKeys(state, beside.filter(isCertificate).map(contentOf));
   if (layer.form === 'pgp-mime') {
     const opened = await openMessage(layer.ciphertext, means);
     state.content = payloadOf(opened.data, layer.file);
@@ -157,10 +157,9 @@ export function putAside(state: Opening, entities: readonly Uint8Array[], inClea
   if (inClear) state.inClear = true;
 }
 
-/** Of files that begin as certificates, those that go on as something else are anybody's words. */
-function keysAlone(files: readonly Entity[]): { alone: Entity[]; others: Entity[] } {
-  const alone = files.filter((part) => isNothingBut('certificate', plainOctets(part)));
-  return { alone, others: files.filter((part) => !alone.includes(part)) };
+/** A file that is certificates, as clients add them; one that goes on as something else is anybody's words. */
+export function isCertificate(part: Entity): boolean {
+  return isKeyFile(part) && holdsKey(part) && isNothingBut('certificate', plainOctets(part));
 }
 
 /** It is no secret what a certificate says: it may come in clear where nothing else may. */

@@ -8,7 +8,17 @@ import { contentOf } from '../mail/protected.ts';
 import { armorOf, isBlank, isText, partsOfText, readable } from '../mail/shown.ts';
 import { Refusal } from '../refusal.ts';
 import { readCleartext } from './cleartext.ts';
-import { cameEncrypted, keepKeys, type Means, type Opening, opening, peelAll, putAside, textEntity } from './layers.ts';
+import {
+  cameEncrypted,
+  isCertificate,
+  keepKeys,
+  type Means,
+  type Opening,
+  opening,
+  peelAll,
+  putAside,
+  textEntity,
+} from './layers.ts';
 import { openMessage } from './message.ts';
 import { offeredIn } from './offered.ts';
 import { ofCleartext, ofMessage, refuseChanged, type SignatureVerdict, verify } from './verify.ts';
@@ -147,7 +157,7 @@ async function openLeaf(part: Entity, walk: Walk): Promise<Replacement> {
   if (file) return [await openFile(file, walk)];
   const { blocks, around } = isText(part) ? partsOfText(part) : { blocks: [], around: '' };
   if (blocks.length > 0) return openText(part, blocks, around, walk);
-  if (readable(part).length > 0) walk.state.inClear = true;
+  if (readable(part).length > 0 && !isCertificate(part)) walk.state.inClear = true;
   return left(part, walk);
 }
 

@@ -755,6 +755,19 @@ describe('certificates beside a text that is encrypted or signed inline', () => 
     });
   const utf16 = Buffer.from(`\ufeff${rae.public}`, 'utf16le');
 
+  it.each<[string, (key: string[]) => Promise<string[]>]>([
+    [
+      'armor and an encrypted file',
+      async (key) => mixed(text(await encrypt('the text')), file('b.pgp', await binary('PoC')), key),
+    ],
+    ['files encrypted one by one', async (key) => mixed(file('a.pgp', await binary('x')), file('b.pgp', await binary('y')), key)],
+    ['PGP/MIME', async (key) => mixed(pgpMime(await encrypt('Content-Type: text/plain\n\nthe text')), key)],
+  ])('that a client adds in clear to %s: all words of people came encrypted', async (_, lines) => {
+    expect(await open(mail(...(await lines(keys(rae.public)))))).toMatchObject({ encrypted: true, allEncrypted: true });
+    const more = await lines(keys(`${rae.public}\nand words`));
+    expect(await open(mail(...more))).toMatchObject({ encrypted: true, allEncrypted: false });
+  });
+
   it.each<[string, string[]]>([
     ['its writer’s', keys(rae.public)],
     ['somebody else’s', keys(eve.public)],
