@@ -1,8 +1,8 @@
 import type { Block } from './armor.ts';
 import { encryptedFile, holdsKey, isKeyFile, messageIn, sealedOctets } from './enclosed.ts';
-import { carriedMail, decodedBody, type Entity, holdsMail, isAttachment, parseEntity } from './message.ts';
+import { carriedMail, decodedBody, type Entity, fileName, holdsMail, isAttachment, parseEntity } from './message.ts';
 import { textPart } from './outgoing.ts';
-import { isSMime } from './s-mime.ts';
+import { isSMime, isSMimeSignature } from './s-mime.ts';
 import { isBlank, isDisclaimer, isText, partsOfText, readable } from './shown.ts';
 
 /**
@@ -24,9 +24,17 @@ export type Layer =
  * gateways may have put it into another one; inside of an encryption its writer has put it where it is.
  */
 export function recognise(entity: Entity, { onItsWay = false }: { onItsWay?: boolean } = {}): Layer {
-  if (isSMime(entity)) return { form: 's-mime' };
+  if (isSMime(entity)) return (onItsWay ? signedOnItsWay(entity) : undefined) ?? { form: 's-mime' };
   const layer = pgpMimeEncrypted(entity) ?? pgpMimeSigned(entity) ?? (onItsWay ? wrappedMail(entity) : undefined);
   return layer ?? wholeText(entity) ?? { form: 'clear' };
+}
+
+/** A gateway signs in S/MIME whatever leaves a company: what stands in that is its writer's, and the signature says nothing here. */
+function signedOnItsWay({ mediaType, parts: [signed, ...more] }: Entity): Layer | undefined {
+  const layer = mediaType === 'multipart/signed' && signed ? recognise(signed) : undefined;
+  if (!layer || !('beside' in layer)) return undefined;
+  const others = more.filter((part) => !isBlank(part) && !isSMimeSignature(part));
+  return { ...layer, beside: [...layer.beside, ...others] };
 }
 
 /** What Exchange makes of a mail that it must not change and is to put a disclaimer on: a new one with the old one attached. */
@@ -97,15 +105,24 @@ function loneFile(parts: readonly Entity[]): Layer | undefined {
 /** What programs call the body of a mail where they show it; whatever has another name is somebody's file. */
 const BODY = /^(msg|message|encrypted|noname)?$/i;
 
-/** The control part under another type and name. */
+/** The control part under another type and name: of what it says, filters leave nothing but the name that Exchange gave it. */
 function isControlByText(part: Entity): boolean {
-  return part.body.length < 200 && part.parts.length === 0 && VERSION.test(Buffer.from(decodedBody(part)).toString('latin1'));
+  const words = shortWords(part);
+  return VERSION.test(words) || (words.trim() === '' && NAME_OF_NONE.test(fileName(part) ?? ''));
 }
 
-const VERSION = /^\s*Version\s*:\s*1\s*$/i;
+const VERSION = /^\s*Version\s*:\s*1(\.0)?\s*$/i;
+const NAME_OF_NONE = /^ATT\d{1,6}(\.(bin|txt|dat))?$/i;
 
 function isControl(part: Entity): boolean {
-  return part.mediaType === 'application/pgp-encrypted' && VERSION.test(Buffer.from(decodedBody(part)).toString('latin1', 0, 64));
+  const words = shortWords(part);
+  return part.mediaType === 'application/pgp-encrypted' && (VERSION.test(words) || words.trim() === '');
+}
+
+/** What a part holds, where that is no more than a control part has; else something that none is. */
+function shortWords(part: Entity): string {
+  const isShort = part.body.length < 200 && part.parts.length === 0;
+  return isShort ? Buffer.from(decodedBody(part)).toString('latin1') : 'more';
 }
 
 /** Where the control part stands, whatever follows is meant as the message, damaged or not. */

@@ -20,6 +20,10 @@ export function isSMime(entity: Entity): boolean {
 /** `x-` as Outlook of old still writes it. */
 const SIGNATURE = /^application\/(x-)?pkcs7-(signature|mime)$/;
 
+export function isSMimeSignature({ mediaType }: Pick<Entity, 'mediaType'>): boolean {
+  return SIGNATURE.test(mediaType);
+}
+
 /** By its protocol, or by what signs where that was lost. */
 function isSigned({ mediaType, parameters, parts }: Entity): boolean {
   if (mediaType !== 'multipart/signed') return false;

@@ -10,7 +10,7 @@ import { charsetOf, looksLikeEntity, looksLikeMime } from '../mail/text.ts';
 import { type Reason, Refusal } from '../refusal.ts';
 import { readCleartext } from './cleartext.ts';
 import { isNothingBut } from './lone-data.ts';
-import { openMessage } from './message.ts';
+import { isSignedAlone, openMessage } from './message.ts';
 import { offeredIn } from './offered.ts';
 import {
   type Lookup,
@@ -94,8 +94,8 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
     const layer = recognise(state.content, { onItsWay: depth === 0 && state.root });
     if (layer.form === 's-mime' && depth === 0 && state.root) throw new Refusal('s-mime');
     if (layer.form === 's-mime' || layer.form === 'clear') return;
-    // What looks like a message inside of an encrypted text is something that the text carries: a quotation, or one for somebody else.
-    if (layer.form === 'inline' && state.encrypted) return;
+    // An encrypted message inside of an encrypted text is something that the text carries: a quotation, or one for somebody else.
+    if (layer.form === 'inline' && state.encrypted && !(await isSignedAlone(layer.armor))) return;
     if (depth === DEEPEST) throw new Refusal('too-complex');
     const before = { ...state, signatures: [...state.signatures], aside: [...state.aside], warnings: new Set(state.warnings) };
     try {

@@ -42,6 +42,16 @@ export async function openMessage(
   }
 }
 
+/** Whether it is a message that was signed, or packed, and is not encrypted. */
+export async function isSignedAlone(armored: string): Promise<boolean> {
+  try {
+    const message = await openpgp.readMessage({ binaryMessage: binaryOf(armored) });
+    return message.packets.filterByTag(...ENCRYPTED).length === 0;
+  } catch {
+    return false;
+  }
+}
+
 function digestOf(binary: Uint8Array): string {
   return createHash('sha256')
     .update(bodyOf(binary, ENCRYPTED_DATA) ?? binary)

@@ -359,6 +359,19 @@ describe('parts that are encrypted or signed each by itself', () => {
     expect((await open(mail(...mixed(text('see the mails'), clear, clear)))).warnings).toEqual([]);
   });
 
+  it('what was signed in one step and encrypted in the next is one mail; an encrypted message in another one is not', async () => {
+    const signedAlone = await openpgp.sign({
+      message: await openpgp.createMessage({ text: 'the text' }),
+      signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }),
+      date: new Date(AT),
+    });
+    const opened = await open(mail(...text(await encrypt(signedAlone, { by: null }))));
+    expect(opened).toMatchObject({ form: 'inline', allEncrypted: true, signer: { fingerprint: rae.fingerprint } });
+    expect(seen(opened).text.trim()).toBe('the text');
+    const quoted = await open(mail(...text(await encrypt(await encrypt('the text')))));
+    expect(seen(quoted).text).toContain('BEGIN PGP MESSAGE');
+  });
+
   it("a text that is somebody else's message is an example: it stays, is told of, and the mail is taken", async () => {
     const bytes = Buffer.from(await encrypt('x', { to: eve }));
     const opened = await open(mail(...mixed(text('Your parser crashes on this.'), file('crash.txt', bytes, 'text/plain'))));
@@ -545,6 +558,11 @@ describe('what a gateway leaves of PGP/MIME', () => {
   it.each<[string, (armored: string) => string[]]>([
     ['a part without a name', (armored) => mixed(text(''), octets(null, armored))],
     ['two parts of no type', (armored) => mixed(control, octets('ATT00002', armored))],
+    ['two parts of no type, of which a filter emptied one', (armored) => mixed(control.slice(0, 2), octets('ATT00002', armored))],
+    ...['', 'Version: 1.0', 'Version:1'].map((words): [string, (armored: string) => string[]] => [
+      `a control part that says ${JSON.stringify(words)}`,
+      (armored) => pgpMime(armored).map((line) => (line === 'Version: 1' ? words : line)),
+    ]),
     ['one file', (armored) => octets('encrypted.asc', armored)],
     ['one file without a name', (armored) => octets(null, armored)],
     ['noname.asc', (armored) => mixed(text(' '), octets('noname.asc', armored))],
@@ -678,24 +696,26 @@ describe('a wholly encrypted mail', () => {
     expect(Buffer.concat(opened.aside).toString()).toContain('Confidential.');
   });
 
+  const signedByGateway = (...within: string[]) =>
+    mail(
+      'Content-Type: multipart/signed; protocol="application/pkcs7-signature"; boundary=s',
+      '',
+      ...['--s', ...within, '--s', 'Content-Type: application/pkcs7-signature; name=smime.p7s', '', 'MIIB', '--s--'],
+    );
+  it.each([
+    ['PGP/MIME', async () => pgpMime(await encrypt('Content-Type: text/plain\n\nthe text'))],
+    ['armor', async () => text(await encrypt('the text'))],
+  ])('around %s, by S/MIME, of which its writer does not know: it is read without that', async (_, within) => {
+    const opened = await open(signedByGateway(...(await within())));
+    expect(opened).toMatchObject({ allEncrypted: true, signer: { fingerprint: rae.fingerprint }, warnings: [] });
+    expect(seen(opened).text.trim()).toBe('the text');
+  });
+
   it.each([
     ['encrypted', mail('Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m', '', 'MIIB')],
     ['as a file', mail(...mixed(text('hi'), ['Content-Type: application/x-pkcs7-mime; name=smime.p7m', '', 'MIIB']))],
     ['as a file of no type', mail('Content-Type: application/octet-stream; name=smime.p7m', '', 'MIIB')],
-    [
-      'signed',
-      mail(
-        'Content-Type: multipart/signed; protocol="application/pkcs7-signature"; boundary=m',
-        '',
-        '--m',
-        ...text('hi'),
-        '--m',
-        'Content-Type: application/pkcs7-signature',
-        '',
-        'MIIB',
-        '--m--',
-      ),
-    ],
+    ['signed', signedByGateway(...text('hi'))],
   ])('by S/MIME, %s: refused with what to do', async (_, raw) => {
     await expect(open(raw)).rejects.toMatchObject({ reason: 's-mime', message: expect.stringContaining('PGP') });
   });
