@@ -48,6 +48,8 @@ export interface Opening {
   ciphertextDigest: string | null;
   /** Parts of it came in clear. */
   inClear: boolean;
+  /** Of what is in `aside`, some did. */
+  asideInClear: boolean;
   /** It is the mail itself, and no part of one. */
   root: boolean;
   signatures: SignatureVerdict[];
@@ -78,6 +80,7 @@ export function opening(content: Entity, root: boolean): Opening {
     encrypted: false,
     ciphertextDigest: null,
     inClear: false,
+    asideInClear: false,
     root,
     signatures: [],
     statements: [],
@@ -154,7 +157,7 @@ export function putAside(state: Opening, entities: readonly Uint8Array[], inClea
   if (entities.length === 0) return;
   state.aside.push(...entities);
   state.warnings.add('unprotected-text');
-  if (inClear) state.inClear = true;
+  if (inClear) state.asideInClear = true;
 }
 
 /** A file that is certificates, as clients add them; one that goes on as something else is anybody's words. */

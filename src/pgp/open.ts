@@ -22,6 +22,8 @@ export interface OpenRequest {
   offered?: readonly Uint8Array[];
   /** Gives what was signed as well, for the signature to be handed on. */
   withSignature?: boolean;
+  /** What stands beside the content, as a disclaimer that a mail server added, is nobody's business: the verdicts are on the content. */
+  contentAlone?: boolean;
 }
 
 /** The certificate that the whole visible content may be credited to. */
@@ -80,7 +82,7 @@ export interface OpenedMail {
  * `too-complex`. A bad or unknown signature is a verdict, not a failure.
  */
 export async function openMail(
-  { raw, secrets, at, offered = [], withSignature }: OpenRequest,
+  { raw, secrets, at, offered = [], withSignature, contentAlone = false }: OpenRequest,
   lookup: Lookup,
 ): Promise<OpenedMail> {
   const mail = parseMessage(raw);
@@ -91,11 +93,11 @@ export async function openMail(
   if (!state.encrypted) await openParts(state, means);
   unwrap(state);
   if (bringsEncryptedMail(state)) state.warnings.add('mail-not-opened');
-  return { ...describe(mail, state), signedAs: withSignature ? state.signedAs : null };
+  return { ...describe(mail, state, contentAlone), signedAs: withSignature ? state.signedAs : null };
 }
 
-function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
-  if (state.aside.length > 0) for (const verdict of state.signatures) verdict.coversWholeContent = false;
+function describe(mail: Entity, state: Opening, contentAlone: boolean): Omit<OpenedMail, 'signedAs'> {
+  if (state.aside.length > 0 && !contentAlone) for (const verdict of state.signatures) verdict.coversWholeContent = false;
   const subject = effectiveField('subject', mail, state.payload);
   const from = protectedField('from', state.payload) ?? fieldsNamed(mail, 'from')[0];
   const signer = soleSigner(state);
@@ -103,7 +105,7 @@ function describe(mail: Entity, state: Opening): Omit<OpenedMail, 'signedAs'> {
   return {
     form: state.form,
     encrypted: state.encrypted,
-    allEncrypted: state.encrypted && !state.inClear,
+    allEncrypted: state.encrypted && !state.inClear && (contentAlone || !state.asideInClear),
     signatures: state.signatures,
     signer,
     from: from ? (parseMailboxes(from.value)[0] ?? null) : null,

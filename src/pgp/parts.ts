@@ -129,7 +129,7 @@ async function openLayer(part: Entity, walk: Walk): Promise<Replacement> {
 
 function merge(state: Opening, inner: Opening): void {
   if (inner.encrypted) cameEncrypted(state);
-  if (inner.inClear || !inner.encrypted) state.inClear = true;
+  if (inner.inClear || inner.asideInClear || !inner.encrypted) state.inClear = true;
   state.signatures.push(...inner.signatures);
   putAside(state, inner.aside, inner.inClear);
   keepKeys(state, inner.keys);

@@ -4,6 +4,7 @@ import { send } from '../delivery/send.ts';
 import { roleAddress } from '../mail/address.ts';
 import type { Automatic } from '../mail/automatic.ts';
 import { parseEntity } from '../mail/message.ts';
+import { isUtf8 } from '../mail/text.ts';
 import { viewOf } from '../mail/view.ts';
 import { requestAnswer } from '../notices/templates.ts';
 import { keyNotice, noticeEntity, writeNotice } from '../notices/write.ts';
@@ -47,7 +48,7 @@ export async function runRequest(
   if (!roster || !opened) throw new Error('a request without a signer was admitted');
   const parsed = acknowledging
     ? { commands: [acknowledging.command], list: to.list.address, problems: [] }
-    : parseRequest(wordsOf(opened));
+    : parseRequest(commandsOf(opened));
   const problems = problemsOf(to, post, opened, parsed);
   if (look.renewing || parsed.commands.some(isUpdateOf(roster))) await mustBeExtendedWhole(seams, opened, roster);
   const place = placeOf(to, post.kind);
@@ -57,7 +58,8 @@ export async function runRequest(
     problems.length > 0
       ? { results: problems, files: [], of: null }
       : await runAll(seams, { project, to, roster, team, look, mail }, parsed.commands);
-  const results = [...(acknowledging ? takenAs(acknowledging) : []), ...done.results];
+  const beside = !acknowledging && opened.warnings.includes('unprotected-text') ? [BESIDE, ''] : [];
+  const results = [...(acknowledging ? takenAs(acknowledging) : []), ...beside, ...done.results];
   const words = requestAnswer({ list: to.list.address, results });
   const { of } = done;
   const answer = await writeNotice(
@@ -73,6 +75,8 @@ export async function runRequest(
     return { id: post.id, caseId: null, held: null };
   });
 }
+
+const BESIDE = 'What stood beside what you encrypted, as a disclaimer that a mail server adds, was passed over.';
 
 /** What whoever acknowledges in a thread has to know before he reads what came of it. */
 function takenAs({ more }: Acknowledging): string[] {
@@ -134,6 +138,18 @@ export function wordsOf({ content, subject, subjectProtected }: OpenedMail): str
     throw new Refusal('too-large', `Requests have at most ${LARGEST_REQUEST} octets: write the commands alone`);
   const { text } = viewOf(parseEntity(content));
   return text.trim() === '' && subjectProtected ? subject : text;
+}
+
+/** Octets of a file of commands. */
+const LARGEST_FILE = 64 * 1024;
+
+/** The same of a request that somebody may have written into a file: there is nothing else in his mail. */
+function commandsOf(opened: OpenedMail): string {
+  const words = wordsOf(opened);
+  const [only, ...more] = words.trim() === '' ? viewOf(parseEntity(opened.content)).files : [];
+  if (!only || more.length > 0 || only.bytes.length > LARGEST_FILE || !isUtf8(only.bytes)) return words;
+  const text = Buffer.from(only.bytes).toString();
+  return /^-----BEGIN|[^\P{Cc}\s]/u.test(text) ? words : text;
 }
 
 /**

@@ -28,7 +28,7 @@ import * as recipients from '../../src/store/recipients.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { actor, armed } from '../embargo/armed.ts';
 import { memberOf } from '../embargo/limited.ts';
-import { encrypted, head, mailOf, pgpMime } from '../security/attack.ts';
+import { base64, encrypted, head, mailOf, multipart, pgpMime, text } from '../security/attack.ts';
 import { clearMail, cleartextSignedMail, encryptedMail, inlineMail, type Letter } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
@@ -92,6 +92,45 @@ eachEngine((engine) => {
     const inline = letterOf(house, alpha, { to: REQUEST, text: `list ${LISTS.distributors}\nkey\n` });
     await arrive(house, await inlineMail(inline, sealing(alpha)), { to: REQUEST });
     expect((await answer(alpha)).files).toHaveLength(1);
+  });
+
+  test('it may be a file that was encrypted by itself, where there is nothing else', async () => {
+    const inFile = async (name: string, ...more: string[][]) => {
+      const sealed = await encrypted(house, `list ${LISTS.distributors}\nkey\n`, LISTS.distributors, alpha);
+      const file = [
+        `Content-Type: application/octet-stream; name=${name}`,
+        'Content-Transfer-Encoding: base64',
+        '',
+        base64(sealed),
+      ];
+      const raw = mailOf(...head(alpha.address), ...(more.length > 0 ? multipart('mixed', file, ...more) : file));
+      return arrive(house, raw, { to: REQUEST, sender: alpha.address });
+    };
+    await inFile('commands.txt.asc');
+    expect((await answer(alpha)).files).toHaveLength(1);
+    await inFile('commands.gpg', text(' '));
+    expect((await answer(alpha)).files).toHaveLength(1);
+    await expect(inFile('commands.gpg', text('see the file'))).rejects.toMatchObject({ reason: 'request-unsigned' });
+  });
+
+  test('what a mail server adds around it is passed over, and said; what it asks for is in what was signed and sealed', async () => {
+    const disclaimed = async (raw: Buffer) => {
+      const [, fields = '', body = ''] = /^(.*?\r\n)(Content-Type: multipart\/encrypted.*)$/s.exec(raw.toString('latin1')) ?? [];
+      return mailOf(
+        ...fields.trim().split('\r\n'),
+        ...multipart('mixed', body.split('\r\n'), text('subscribe\r\nIt is confidential.')),
+      );
+    };
+    const raw = await disclaimed(await request(alpha, 'key\n'));
+    await arrive(house, raw, { to: REQUEST, sender: alpha.address });
+    const { text: words, files } = await answer(alpha);
+    expect(files).toHaveLength(1);
+    expect(words).toMatch(/passed over.*> key/s);
+    expect(words).not.toContain('subscribe');
+    const inClear = mailOf(...head(alpha.address), ...multipart('mixed', text('key'), text('It is confidential.')));
+    await expect(arrive(house, inClear, { to: REQUEST, sender: alpha.address })).rejects.toMatchObject({
+      reason: 'request-unsigned',
+    });
   });
 
   test('in HTML alone, its lines are those that its writer saw, wherever the source has its own', async () => {
