@@ -13,7 +13,8 @@ import * as cases from '../store/cases.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import type { Acknowledged } from '../store/schema.ts';
+import type { Acknowledged, Case } from '../store/schema.ts';
+import { toldInstant } from './clocks.ts';
 import { alert } from './people.ts';
 
 /** Of how many dispatches it is noted, and how many are still to reach him, or did after he had signed. */
@@ -83,7 +84,7 @@ async function remindAll(seams: Seams, copies: readonly Silent[]): Promise<numbe
   const list = first && (await lists.byId(db, first.listId));
   if (!about || !list) return 0;
   const sentAt = Math.min(...copies.map((copy) => copy.sentAt));
-  const words = seams.words.reminder(reminderFacts(about, list.address, sentAt));
+  const words = seams.words.reminder(reminderFacts(about, list.address, { sentAt, now: clock.now() }));
   const post = await writeNotice(seams, list, { kind: 'notice', caseId: about.id }, noticeEntity(words));
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, about.id);
@@ -106,9 +107,9 @@ async function remindAll(seams: Seams, copies: readonly Silent[]): Promise<numbe
 }
 
 export function reminderFacts(
-  about: { id: string; release_at: number | null },
+  about: Case,
   listAddress: string,
-  sentAt: number,
+  { sentAt, now }: { sentAt: Instant; now: Instant },
 ): Parameters<Seams['words']['reminder']>[0] {
-  return { caseId: about.id, list: roleAddress(listAddress, 'request'), sentAt, releaseAt: about.release_at };
+  return { caseId: about.id, list: roleAddress(listAddress, 'request'), sentAt, releaseAt: toldInstant(about, now) };
 }

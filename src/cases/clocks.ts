@@ -83,6 +83,22 @@ export function isOut({ aside }: Pick<Case, 'aside'>): boolean {
   return aside === 'leaked' || aside === 'public_already';
 }
 
+/** The instant that people may be told: what two of the team stand behind, while it is to come. */
+export function agreedInstant(
+  { scheduled_at, release_at }: Pick<Case, 'scheduled_at' | 'release_at'>,
+  now: Instant,
+): Instant | null {
+  return scheduled_at !== null && release_at !== null && release_at > now ? release_at : null;
+}
+
+/** That which members go by: what they were told last, while it is to come. Of what is public already they were told that it has none. */
+export function toldInstant(
+  { told_release_at: told, aside }: Pick<Case, 'told_release_at' | 'aside'>,
+  now: Instant,
+): Instant | null {
+  return told !== null && told > now && aside !== 'public_already' ? told : null;
+}
+
 /** What nobody waives: the longest embargo, and that the instant is to come. */
 const STANDING: ReadonlySet<Code> = new Set<Code>(['PAST', 'NO_UTC_OFFSET', 'OVER_MAX', 'OVER_REPORT_MAX']);
 

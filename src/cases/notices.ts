@@ -25,7 +25,7 @@ import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { Case, List, PostKind } from '../store/schema.ts';
 import { reminderFacts } from './acknowledgements.ts';
-import { dueIn } from './clocks.ts';
+import { agreedInstant, dueIn, toldInstant } from './clocks.ts';
 import { keeperOf } from './keeper.ts';
 import { type Step, stageOf } from './state.ts';
 import { actorOf, caseFor, type Taken, take } from './step.ts';
@@ -133,8 +133,9 @@ const rows: Readonly<Record<NoticeKind, Row>> = {
     step: 'notify',
     words: 'possible',
     plan: async (seams, seen, { text }) => {
-      // An instant that one person alone has set may change.
-      const releaseAt = seen.scheduled_at === null ? null : seen.release_at;
+      const now = seams.clock.now();
+      // One that one person alone has set may change: until it is agreed on, people go by what they were told.
+      const releaseAt = agreedInstant(seen, now) ?? toldInstant(seen, now);
       const words = seams.words.status({ caseId: seen.id, stage: stageOf(seen), releaseAt, words: text });
       return { ...(await toReporter(seams, seen, words)), to: {} };
     },
@@ -346,21 +347,21 @@ async function heldOf({ pgp, clock }: Seams, people: readonly contacts.ListConta
 
 /** The final text, to everybody who had the dispatch; it counts for that text alone. */
 async function secondNotice(seams: Seams, seen: Case): Promise<Plan> {
-  const { release_at: releaseAt } = seen;
   if (seen.noticed_at === null) throw new Refusal('incomplete', 'Distributors were not sent the case yet: dispatch it first');
   if (seen.patch_set !== seen.distributed_set)
     throw new Refusal('incomplete', 'The patches are not those that distributors were sent: dispatch these first');
   const { draft, patches } = await openParts(seams, seen);
-  if (!draft || releaseAt === null || seen.scheduled_at === null)
+  if (!draft || seen.release_at === null || seen.scheduled_at === null)
     throw new Refusal('incomplete', 'The text for the public lacks, or its instant is not approved');
+  const now = seams.clock.now();
+  const releaseAt = agreedInstant(seen, now);
   const words = () => seams.words.prenotice({ caseId: seen.id, ...draft, releaseAt, channels: channelsOf(seen), patches });
   const due = dueIn(seams.project, seen)['second-notice'];
-  const now = seams.clock.now();
   return {
     ...(await toMembers(seams, seen, { kind: 'prenotice', words })),
     // Better late than a text that nobody of them has seen.
     ...(due && now > due.at ? { late: due.policy } : {}),
-    to: { prenoticed_at: now, prenoticed_draft_id: seen.draft_post_id, told_release_at: releaseAt },
+    to: { prenoticed_at: now, prenoticed_draft_id: seen.draft_post_id, told_release_at: releaseAt ?? seen.told_release_at },
   };
 }
 
@@ -373,7 +374,7 @@ async function reminder(seams: Seams, seen: Case): Promise<Plan> {
   const sentAt = Math.min(...silent.map((copy) => copy.sentAt));
   const made = await toMembers(seams, seen, {
     kind: 'notice',
-    words: ({ address }) => seams.words.reminder(reminderFacts(seen, address, sentAt)),
+    words: ({ address }) => seams.words.reminder(reminderFacts(seen, address, { sentAt, now: clock.now() })),
     only: new Set(silent.map(({ contactId }) => contactId)),
   });
   return {

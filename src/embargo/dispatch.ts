@@ -1,4 +1,5 @@
 import { record } from '../audit/record.ts';
+import { agreedInstant } from '../cases/clocks.ts';
 import { detailsOf } from '../cases/describe.ts';
 import { lacksForDispatch } from '../cases/details.ts';
 import { caseFor, deedOf, moved } from '../cases/step.ts';
@@ -62,7 +63,7 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
       noticed_at: seen.noticed_at ?? now,
       // What all lists have that have any of it.
       ...(behind.length === 0 ? { distributed_set: seen.patch_set } : {}),
-      told_release_at: seen.release_at,
+      told_release_at: agreedInstant(seen, now) ?? seen.told_release_at ?? seen.release_at,
     });
     await send(trx, seams, { list, post }, eachContact(recipients));
     const detail = {
@@ -119,8 +120,8 @@ async function composeDispatch(
   seen: Case,
   list: List,
 ): Promise<{ content: Buffer; carried: string; revision: number | null }> {
-  const { id: caseId, release_at: releaseAt } = seen;
-  if (seen.scheduled_at === null || releaseAt === null) throw new Refusal('not-approved', SCHEDULE_FIRST);
+  const { id: caseId, release_at } = seen;
+  if (seen.scheduled_at === null || release_at === null) throw new Refusal('not-approved', SCHEDULE_FIRST);
   const present = await presentPatchSet(seams.db, caseId);
   if (present !== seen.patch_set) throw new Refusal('not-approved', 'The patches that stand there are not approved');
   const details = await detailsOf(seams, seen);
@@ -128,11 +129,12 @@ async function composeDispatch(
   if (lacks.length > 0)
     throw new Refusal('incomplete', `Distributors need to know more of ${caseId}. What lacks: ${lacks.join(', ')}`);
   if (seen.noticed_at === null)
-    mustAllow(seams.project, { ...seen, noticed_at: seams.clock.now() }, releaseAt, seams.clock.now());
+    mustAllow(seams.project, { ...seen, noticed_at: seams.clock.now() }, release_at, seams.clock.now());
   const { draft, patches, parts } = await openParts(seams, seen);
   // Made anew from the very octets that would go out.
   if (patchSetHash(caseId, parts) !== present) throw new Refusal('approval-voided');
   const { revision, supersedes } = await revisionsOf(seams.db, seen);
+  const releaseAt = agreedInstant(seen, seams.clock.now());
   const facts = dispatchFacts({ caseId, list: list.address, releaseAt, details, draft, patches, revision, supersedes });
   const notice = seams.words.dispatch(facts);
   const files = patches.map(({ name, bytes }) => patchEntity(name, bytes));

@@ -18,7 +18,7 @@ export function dispatchFacts({
   caseId: string;
   /** Its address. */
   list: string;
-  releaseAt: Instant;
+  releaseAt: Instant | null;
   details: Details;
   draft: Draft | null;
   patches: readonly PatchFile[];

@@ -108,12 +108,14 @@ export function prenotice(facts: {
   caseId: string;
   subject: string;
   text: string;
-  releaseAt: Instant;
+  /** Null where it has passed. */
+  releaseAt: Instant | null;
   channels: readonly string[];
   patches: readonly PatchLine[];
 }): Notice {
+  const released = facts.releaseAt === null ? 'as soon as it is approved' : `at ${when(facts.releaseAt)}`;
   return notice(`[EMBARGOED] [${facts.caseId}] Second notice: what will be published`, [
-    `Case ${facts.caseId} is released at ${when(facts.releaseAt)}, to ${facts.channels.join(', ')}.`,
+    `Case ${facts.caseId} is released ${released}, to ${facts.channels.join(', ')}.`,
     'Until then, tell nobody outside the people of your organisation who need it to fix this.',
     '',
     ...patchLines(facts.patches),
@@ -176,7 +178,8 @@ export function dispatch(facts: {
   permissions: readonly string[];
   /** What will be published, with its subject above; null where it is not written yet. */
   text: string | null;
-  releaseAt: Instant;
+  /** Null where it has passed. */
+  releaseAt: Instant | null;
   patches: readonly PatchLine[];
   /** Of the patch set, from 1 on; null without patches. */
   revision: number | null;
@@ -185,7 +188,7 @@ export function dispatch(facts: {
 }): Notice {
   const revised = facts.supersedes === null ? '' : `Revision ${facts.revision ?? 'without patches'}: `;
   return notice(`[EMBARGOED] [${facts.caseId}] ${revised}${facts.subject}`, [
-    `EMBARGOED until ${when(facts.releaseAt)}.`,
+    `EMBARGOED until ${facts.releaseAt === null ? 'you are told that it is lifted' : when(facts.releaseAt)}.`,
     'Until then, tell nobody outside the people of your organisation who need it to fix this. Let nothing out that shows it, be it',
     'a patch, a package, a commit or a ticket, unless that is permitted below. If it got out, or somebody else knows of it, answer',
     'this mail at once: the embargo ends for all at the same time, and nobody ends it for himself.',

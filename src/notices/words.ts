@@ -84,6 +84,15 @@ const lifted = {
   cause: 'The issue had leaked.',
 } as const;
 
+const prenotice = {
+  caseId: 'orbit-2026-0001',
+  subject: 'Overflow in the parser',
+  text: 'A length is not checked.',
+  releaseAt: AT,
+  channels: ['announce@orbit.example'],
+  patches: dispatch.patches,
+} as const;
+
 const memberChanged = { project: 'orbit', organisation: 'Gamma Linux', state: 'active', reason: 'vetted' } as const;
 
 const refusedPost = {
@@ -119,16 +128,7 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     needed: ['words'],
   },
   prenotice: {
-    facts: [
-      {
-        caseId: 'orbit-2026-0001',
-        subject: 'Overflow in the parser',
-        text: 'A length is not checked.',
-        releaseAt: AT,
-        channels: ['announce@orbit.example'],
-        patches: dispatch.patches,
-      },
-    ],
+    facts: [prenotice, { ...prenotice, releaseAt: null }],
     instants: ['releaseAt'],
     needed: ['releaseAt', 'text'],
   },
@@ -191,7 +191,7 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     facts: [
       dispatch,
       { ...dispatch, patches: [], text: null, severity: null, affected: [], permissions: [], revision: null, supersedes: null },
-      { ...dispatch, cve: null, cwes: [], detection: null, mitigation: null, fixImpact: null },
+      { ...dispatch, cve: null, cwes: [], detection: null, mitigation: null, fixImpact: null, releaseAt: null },
     ],
     instants: ['releaseAt'],
     needed: ['releaseAt', 'summary'],

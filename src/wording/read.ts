@@ -158,7 +158,8 @@ function shortcomings(template: Notice, name: Name, facts: unknown): string[] {
   const where = absent.length > 0 ? ` where there is no ${absent.join(', ')}` : '';
   const empty = Object.entries({ subject, text }).filter(([, words]) => words.trim() === '');
   const said = `${subject}\n${text}`;
-  const missing = said.includes(view.usual) ? [] : samples[name].needed.filter((key) => !said.includes(String(view[key])));
+  const isMissing = (value: unknown) => value !== null && !said.includes(String(value));
+  const missing = said.includes(view.usual) ? [] : samples[name].needed.filter((key) => isMissing(view[key]));
   return [
     ...empty.map(([part]) => `its ${part} is empty${where}`),
     ...missing.map((key) => `it has to say {{{${key}}}}, or all of {{{usual}}}`),

@@ -2,14 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { acknowledge, remindSilent } from '../../src/cases/acknowledgements.ts';
 import { describe as describeCase, detailsOf } from '../../src/cases/describe.ts';
 import { linkDuplicate } from '../../src/cases/duplicate.ts';
-import { type NoticeWish, previewNotice, sendNotice } from '../../src/cases/notices.ts';
+import { type NoticeKind, type NoticeWish, previewNotice, sendNotice } from '../../src/cases/notices.ts';
 import { stageOf } from '../../src/cases/state.ts';
-import { DAY, HOUR } from '../../src/clock.ts';
+import { DAY, HOUR, toIso } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
+import { decideLeak, leak, publicAlready } from '../../src/embargo/aside.ts';
 import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { retract } from '../../src/embargo/retract.ts';
-import { addPatch, setText } from '../../src/embargo/schedule.ts';
+import { addPatch, schedule, setText } from '../../src/embargo/schedule.ts';
 import { fieldText, parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import * as acknowledgements from '../../src/store/acknowledgements.ts';
@@ -236,6 +237,50 @@ eachEngine((engine) => {
       expect(await states()).toEqual(['not_affected', null]);
       await say('problem');
       expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(house.team.map(({ address }) => address).sort());
+    });
+
+    test('a reminder tells the instant that members were told, whatever one person has set since', async () => {
+      const house = await open();
+      const [lena] = house.team;
+      const [alpha] = house.members;
+      const id = await sent(house);
+      const told = toIso((await caseOf(house, id)).release_at ?? 0).slice(0, 10);
+      await retract(as(house, lena), id);
+      const other = house.clock.now() + 2 * DAY;
+      await schedule(as(house, lena), id, { releaseAt: other });
+      house.clock.moveTo(house.clock.now() + DAY);
+      await remindSilent(house);
+      const [mail] = await mailsTo(house, alpha, LISTS.distributors);
+      expect(mail?.text).toContain(`It is released at ${told}`);
+      const said = async (kind: 'reminder' | 'status') =>
+        (await previewNotice(as(house, lena), id, kind, none)).mails.map(({ text }) => text).join('\n');
+      expect(await said('status')).toContain(`It will be public at:  ${told}`);
+      await leak(as(house, lena), id, 'on a forum');
+      await decideLeak(as(house, lena), id, { decision: 'release', reason: 'it is out' });
+      expect(await said('reminder')).toContain(`It is released at ${told}`);
+      await publicAlready(as(house, lena), id, 'on a blog');
+      expect(await said('reminder')).toContain(`acknowledge ${id}`);
+      expect(await said('reminder')).not.toContain('It is released at');
+    });
+
+    test('an instant that has passed without a release is told to nobody', async () => {
+      const house = await open();
+      const [lena] = house.team;
+      const id = await sent(house);
+      await addPatch(house, id, { name: 'more.patch', bytes: Buffer.from('--- a\n+++ b\n') });
+      await approve(house, id, (await presentPatchSet(house.db, id)) ?? '', await actor(house, lena));
+      const { release_at: told } = await caseOf(house, id);
+      house.clock.moveTo((told ?? 0) + HOUR);
+      const said = async (kind: NoticeKind, list: string | null = null) =>
+        (await previewNotice(as(house, lena), id, kind, { text: null, list })).mails.map(({ text }) => text).join('\n');
+      expect(await said('reminder')).toContain(`acknowledge ${id}`);
+      expect(await said('status')).toContain('no date of release yet');
+      expect(await said('dispatch', LISTS.distributors)).toContain('EMBARGOED until you are told that it is lifted.');
+      await dispatch(house, id, LISTS.distributors);
+      expect(await said('second-notice')).toContain(`Case ${id} is released as soon as it is approved, to`);
+      for (const kind of ['reminder', 'status', 'second-notice'] as const)
+        expect(await said(kind)).not.toContain(toIso(told ?? 0).slice(11, 19));
+      expect(await caseOf(house, id)).toMatchObject({ told_release_at: told });
     });
 
     test('whose copy of a revision failed is still asked for what he has', async () => {
