@@ -134,9 +134,9 @@ export async function withdraw(seams: Seams, caseId: string, reason: string, exp
   const { db, clock, project } = seams;
   const seen = await caseFor(db, seams, caseId, 'withdraw', expected);
   const list = await keeperOf(db, seen);
-  const owed = isNoteOwed(seen) && seen.release_at !== null;
-  const words = withdrawnNote({ project: project.name, releaseAt: seen.release_at ?? clock.now() });
-  const note = owed ? await writeNotice(seams, list, { kind: 'draft', caseId }, draftEntity(words)) : null;
+  const owedAt = noteOwedAt(seen);
+  const words = withdrawnNote({ project: project.name, releaseAt: owedAt ?? clock.now() });
+  const note = owedAt !== null ? await writeNotice(seams, list, { kind: 'draft', caseId }, draftEntity(words)) : null;
   return setAside(seams, caseId, {
     what: 'withdraw',
     step: 'withdraw',
@@ -149,7 +149,7 @@ export async function withdraw(seams: Seams, caseId: string, reason: string, exp
       schedule_hash: null,
       draft_post_id: note?.id ?? null,
       agreed_release_at: null,
-      ...(owed ? {} : { release_at: null }),
+      release_at: owedAt,
     }),
     members: async (about) => {
       const told = { kind: 'withdrawn', words: seams.words.withdrawn({ caseId, reason }), priority: PRIORITY.ordinary } as const;
@@ -182,9 +182,14 @@ export async function reopen(seams: Seams, caseId: string, reason: string, expec
 
 const UNSCHEDULED = { release_at: null, schedule_hash: null, scheduled_at: null, scheduled_by: null } as const;
 
-/** Whoever was told that something will come at that instant is owed the word that nothing does. */
-function isNoteOwed({ noticed_at, forthcoming_at }: Pick<Case, 'noticed_at' | 'forthcoming_at'>): boolean {
-  return noticed_at !== null || forthcoming_at !== null;
+/**
+ * Whoever was told that something will come is owed, at the instant that he was told, the word that nothing does: not at another one that
+ * one person has written down since. Null where nobody was told.
+ */
+function noteOwedAt(about: Case): Instant | null {
+  const { noticed_at, forthcoming_at, told_release_at, agreed_release_at, release_at } = about;
+  if (noticed_at === null && forthcoming_at === null) return null;
+  return told_release_at ?? agreed_release_at ?? release_at;
 }
 
 /** A schedule for now, of whoever decides that; two people approve what is released. */

@@ -12,10 +12,13 @@ import { decideLeak, leak, publicAlready, reopen, withdraw } from '../../src/emb
 import { openContents } from '../../src/embargo/contents.ts';
 import { endLongest } from '../../src/embargo/dead-man.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
+import { draftForthcoming } from '../../src/embargo/forthcoming.ts';
 import { allPolicies } from '../../src/embargo/presets.ts';
 import { proposedCase } from '../../src/embargo/proposal.ts';
 import { release } from '../../src/embargo/release.ts';
+import { retract } from '../../src/embargo/retract.ts';
 import { addPatch, schedule, setText } from '../../src/embargo/schedule.ts';
+import { when } from '../../src/notices/templates.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import type { Case } from '../../src/store/schema.ts';
 import { outbox, type Sent, silent } from '../delivery/outbox.ts';
@@ -254,6 +257,26 @@ eachEngine((engine) => {
         for (const secret of [id, 'CVE', 'frobnicator', PATCH.name]) expect(raw.toString()).not.toContain(secret);
       }
       expect(await house.db.selectFrom('advisories').select('case_id').execute()).toEqual([]);
+    });
+
+    test('owes the note at the instant that people were told, whatever one person has set since', async () => {
+      const [lena, dirk] = house.team;
+      const { id, told_release_at: told } = await distributed();
+      await retract(house, id);
+      await schedule(house, id, { releaseAt: slotAfter((told ?? 0) + 1) });
+      const about = await withdraw(house, id, 'It is no vulnerability.');
+      expect(about).toMatchObject({ release_at: told });
+      expect((await openContents(house, about)).draft.text).toContain(when(told ?? 0));
+
+      // Of another one the public was told alone.
+      const releaseAt = slotAfter(house.clock.now() + 7 * DAY);
+      const other = await house.report();
+      const { schedule_hash } = await schedule(as(house, lena), other, { releaseAt, ...PUBLIC });
+      await approve(house, other, schedule_hash ?? '', await actor(house, dirk));
+      const { hash } = await draftForthcoming(as(house, lena), other, null);
+      await approve(house, other, hash, await actor(house, dirk));
+      await schedule(as(house, lena), other, { releaseAt: slotAfter(releaseAt + 1) });
+      expect(await withdraw(house, other, 'Nor this.')).toMatchObject({ release_at: releaseAt });
     });
 
     test('of what nobody was told of owes nothing, and is never overdue', async () => {
