@@ -5,6 +5,7 @@ import { type Entity, fieldsNamed, headerOf, parseMessage } from '../mail/messag
 import { asRefusal, Refusal, refusalRow } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import type { Db } from '../store/database.ts';
+import { isSecret } from '../store/embargoed.ts';
 import type { Destination } from './destination.ts';
 import { type Look, lookAt, unopened } from './look.ts';
 import type { Received } from './received.ts';
@@ -25,10 +26,15 @@ export async function refusePublic(seams: Seams, to: Destination, mail: Received
   throw Object.assign(refusal, { signer: look.roster?.contact.id ?? null, incident: found });
 }
 
-/** Of a mail to another list: an incident, where it names a public address beside it and something under embargo stands in it. */
+/**
+ * Of a mail to another list: an incident, where it names a public address beside it and something under embargo stands in it. What is
+ * written into the thread of a case is of that case, though nobody can know these words yet.
+ */
 export async function noteCopied(seams: Seams, seen: Copied): Promise<void> {
-  if (!seams.watched || seen.beside.length === 0) return;
-  await noteIn(seams, { ...seen, refused: false });
+  if (seen.beside.length === 0) return;
+  const { case: about } = seen.to;
+  const known = about && (await isSecret(seams.db, about.id)) ? [newWordsOf(about.id)] : [];
+  await noteIn(seams, { ...seen, refused: false }, known);
 }
 
 /**
@@ -37,8 +43,12 @@ export async function noteCopied(seams: Seams, seen: Copied): Promise<void> {
  */
 export async function noteReported(trx: Db, seams: Seams, seen: Copied, caseId: string): Promise<void> {
   if (seen.beside.length === 0) return;
-  const hits = [{ caseId, kind: 'text', place: 'text', score: 1 } as const];
-  for (const kind of await noteLeakIn(trx, seams, leakOf({ ...seen, refused: false }, hits))) seams.watched?.noted(kind);
+  const leak = leakOf({ ...seen, refused: false }, [newWordsOf(caseId)]);
+  for (const kind of await noteLeakIn(trx, seams, leak)) seams.watched?.noted(kind);
+}
+
+function newWordsOf(caseId: string): Hit {
+  return { caseId, kind: 'text', place: 'text', score: 1 };
 }
 
 /** `beside`: the public addresses that it names. */
@@ -52,12 +62,13 @@ interface Seen {
   mail: Received;
 }
 
-/** Whether there was anything. What cannot be looked through goes its way: that is in the log. */
-async function noteIn(seams: Seams, seen: Seen): Promise<boolean> {
+/** Whether there was anything, `known` or recognised. What cannot be looked through goes its way: that is in the log. */
+async function noteIn(seams: Seams, seen: Seen, known: readonly Hit[] = []): Promise<boolean> {
   const { watched } = seams;
-  const hits = (await watched?.look(partsOf(seen.mail.raw, seen.look)).catch(() => [])) ?? [];
-  if (!watched || hits.length === 0) return false;
-  for (const kind of await noteLeak(seams, leakOf(seen, hits))) watched.noted(kind);
+  const found = (await watched?.look(partsOf(seen.mail.raw, seen.look)).catch(() => [])) ?? [];
+  const hits = [...found, ...known];
+  if (hits.length === 0) return false;
+  for (const kind of await noteLeak(seams, leakOf(seen, hits))) watched?.noted(kind);
   return true;
 }
 

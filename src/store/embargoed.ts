@@ -47,6 +47,14 @@ function secret(db: Db) {
     .where((eb) => eb.or([eb('aside', 'is', null), eb('aside', 'not in', NO_SECRET)]));
 }
 
+/** Whether a case, or the one that it is a duplicate of, is not public yet. */
+export async function isSecret(db: Db, caseId: string): Promise<boolean> {
+  const row = await secret(db)
+    .where('id', '=', await originalOf(db, caseId))
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** None of these is there before somebody of the team did something. */
 const TAKEN = [
   'acknowledged_at',

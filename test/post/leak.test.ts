@@ -10,11 +10,12 @@ import { createRecogniser, type Recogniser } from '../../src/embargo/recogniser.
 import { release } from '../../src/embargo/release.ts';
 import { addPatch, schedule, withdrawPatch } from '../../src/embargo/schedule.ts';
 import { strangeTo } from '../../src/embargo/watched.ts';
+import { threadAddress } from '../../src/mail/address.ts';
 import { anyDestination } from '../../src/post/destination.ts';
 import { receive } from '../../src/post/receive.ts';
 import * as incidents from '../../src/store/incidents.ts';
 import { outbox } from '../delivery/outbox.ts';
-import { arm, KNOWN, OUTSIDE, reasonOf, subscribe } from '../embargo/armed.ts';
+import { arm, caseOf, KNOWN, OUTSIDE, reasonOf, subscribe } from '../embargo/armed.ts';
 import {
   base64,
   blockOf,
@@ -189,6 +190,27 @@ eachEngine((engine) => {
     expect(copy).not.toContain('carol');
     await tellIncidents(house);
     expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(house.team.map(({ address }) => address).sort());
+  });
+
+  test('so is what is new in the thread of a case, once for a mail, until that is public', async () => {
+    const id = await embargoed(house);
+    const rig = await door(house);
+    const { thread_token } = await caseOf(house, id);
+    const say = async (words: string, cc = OUTSIDE) => {
+      house.clock.moveTo(house.clock.now() + 2 * HOUR);
+      const mail = mailOf(...head('rita@example.org'), `Cc: <${cc}>`, ...text(words));
+      expect(await handOver(rig, mail, threadAddress(LISTS.security, id, thread_token))).toMatch(/^250/);
+    };
+    await say('It follows a pointer of yours: send a frame of type 9 and length 0xffff.', 'carol@example.org');
+    expect(await all()).toEqual([]);
+    await say(`The loop in the parser of ${id} writes over the heap below.`);
+    expect(await all()).toMatchObject([{ case_id: id, kind: 'text', refused: 0, mails: 1, from_address: 'rita@example.org' }]);
+    await arm(house, await schedule(house, id, { releaseAt: house.clock.now() + HOUR }));
+    house.clock.moveTo(house.clock.now() + HOUR);
+    await release(house, id);
+    await say('Thank you, I can confirm that the update helps.');
+    expect(await all()).toHaveLength(1);
+    await rig.server.close(0);
   });
 
   test('a leak that the lead signed is told to all who handle the case, and not to him alone', async () => {
