@@ -13,7 +13,7 @@ import * as lists from '../store/lists.ts';
 import * as patchSets from '../store/patch-sets.ts';
 import type { Case } from '../store/schema.ts';
 import { openContents, presentPatchSet } from './contents.ts';
-import { mustTellNothing, sendForthcoming } from './forthcoming.ts';
+import { mustTellNothing, sendForthcoming, waitingForthcoming } from './forthcoming.ts';
 import { approvers, PEOPLE } from './gate.ts';
 import { prepareMoved, tellMoved } from './moved.ts';
 import type { Code } from './policy.ts';
@@ -92,7 +92,7 @@ export async function approve(seams: Seams, caseId: string, hash: string, actor:
 
 /** Asked before the transaction, as nothing is opened in one; the hash is of what was looked at here. */
 async function mustBePublishable(seams: Seams, seen: Case, hash: string): Promise<void> {
-  if (hash === seen.forthcoming_hash && seen.forthcoming_at === null) await mustTellNothing(seams, seen);
+  if (hash === seen.forthcoming_hash) await mustTellNothing(seams, seen);
   if (hash !== seen.bundle_hash && hash !== seen.proposed_hash) return;
   const next = standingAs(seen, hash);
   const contents = await openContents(seams, next);
@@ -184,7 +184,7 @@ async function then(trx: Db, seams: Pick<Seams, 'clock'>, seen: Case, { what, pe
   if (people < PEOPLE) return null;
   if (what === 'forthcoming') {
     // It went out with the first approval of another person.
-    if (people > PEOPLE) return null;
+    if ((await waitingForthcoming(trx, seen)) === null) return null;
     await sendForthcoming(trx, seams, seen);
     return { forthcoming_at: now };
   }

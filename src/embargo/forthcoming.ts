@@ -65,10 +65,17 @@ function tellsOf(policies: readonly NamedPolicy[]): Policy['forthcomingTells'] {
   return { severity: all('severity'), count: all('count'), cve: policies.length > 0 && all('cve') };
 }
 
+/** The post of what waits for another person, whatever went out before; null where none does: who approves it makes its copies. */
+export async function waitingForthcoming(db: Db, { forthcoming_post_id: postId }: Case): Promise<string | null> {
+  if (postId === null) return null;
+  const [copy] = await deliveries.page(db, { postId, limit: 1 });
+  return copy ? null : postId;
+}
+
 /** That which waits for another person; null where none does. */
 export async function openForthcoming(seams: Seams, seen: Case): Promise<Notice | null> {
-  if (seen.forthcoming_at !== null || seen.forthcoming_post_id === null) return null;
-  return openDraft(seams, seen, seen.forthcoming_post_id);
+  const postId = await waitingForthcoming(seams.db, seen);
+  return postId === null ? null : openDraft(seams, seen, postId);
 }
 
 /**

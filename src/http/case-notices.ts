@@ -3,7 +3,7 @@ import { linkDuplicate } from '../cases/duplicate.ts';
 import { NOTICES, previewNotice, sendNotice } from '../cases/notices.ts';
 import { caseKnownTo } from '../cases/step.ts';
 import { toIso } from '../clock.ts';
-import { draftForthcoming } from '../embargo/forthcoming.ts';
+import { draftForthcoming, waitingForthcoming } from '../embargo/forthcoming.ts';
 import { Address } from '../roster/entries.ts';
 import * as acknowledgements from '../store/acknowledgements.ts';
 import * as lists from '../store/lists.ts';
@@ -49,8 +49,9 @@ function preview(app: App, { seams }: Api): void {
     reply.code(200);
     const as = acting(seams, request.caller);
     const shown = await previewNotice(as, request.params.id, kind, { text, list });
-    const { forthcoming_hash, forthcoming_at } = await caseKnownTo(seams.db, as, request.params.id);
-    return { ...shown, hash: kind === 'forthcoming' && text === null && forthcoming_at === null ? forthcoming_hash : null };
+    const about = await caseKnownTo(seams.db, as, request.params.id);
+    const isDraft = kind === 'forthcoming' && text === null && (await waitingForthcoming(seams.db, about)) !== null;
+    return { ...shown, hash: isDraft ? about.forthcoming_hash : null };
   });
 }
 

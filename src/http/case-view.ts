@@ -6,6 +6,7 @@ import { peopleOf } from '../cases/people.ts';
 import { isPrenoticed, stageOf } from '../cases/state.ts';
 import { type Instant, toIso } from '../clock.ts';
 import { type Contents, channelsOf, presentPatchSet } from '../embargo/contents.ts';
+import { waitingForthcoming } from '../embargo/forthcoming.ts';
 import { proposedCase, proposedParts } from '../embargo/proposal.ts';
 import { externalMail, publishingOf } from '../embargo/published.ts';
 import type { Seams } from '../seams.ts';
@@ -48,6 +49,7 @@ export async function caseView(seams: Pick<Seams, 'db' | 'project' | 'clock'>, a
   const addressOf = (id: string | null) => (id === null ? null : (addresses.get(id) ?? id));
   const { schedule_hash: schedule, bundle_hash: bundle, proposed_hash: proposal, forthcoming_hash: forthcoming } = about;
   const approvable = { patches: present, schedule, bundle, proposal, forthcoming };
+  const waits = (await waitingForthcoming(db, about)) !== null;
   const [lastSet] = await patchSets.ofCase(db, about.id);
   return {
     ...caseSummary(about, (await overdueAmong(seams, [about])).get(about.id) ?? null),
@@ -75,7 +77,7 @@ export async function caseView(seams: Pick<Seams, 'db' | 'project' | 'clock'>, a
     },
     schedule: { hash: about.schedule_hash, approvedAt: orNull(about.scheduled_at) },
     proposal: proposalView(about),
-    forthcoming: { hash: forthcoming, sentAt: orNull(about.forthcoming_at) },
+    forthcoming: { hash: forthcoming, sentAt: waits ? null : orNull(about.forthcoming_at) },
     duplicateOf: about.duplicate_of,
   };
 }

@@ -153,7 +153,7 @@ export const CaseView = Type.Object({
     hash: OrNull(
       Type.String({ description: 'of the word to the public that a fix will come, to be approved by a second person' }),
     ),
-    sentAt: OrNull(InstantUtc),
+    sentAt: OrNull({ ...InstantUtc, description: 'of that one; null while it waits, whatever was sent before' }),
   }),
   duplicateOf: OrNull(Type.String()),
 });

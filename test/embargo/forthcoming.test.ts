@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { describe as describeCase } from '../../src/cases/describe.ts';
 import { noDetails } from '../../src/cases/details.ts';
+import { previewNotice } from '../../src/cases/notices.ts';
 import { HOUR, toIso } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { draftForthcoming, writeForthcoming } from '../../src/embargo/forthcoming.ts';
@@ -129,6 +130,29 @@ eachEngine((engine) => {
     await schedule(as(house, lena), id, { releaseAt: house.clock.now() + 3 * HOUR });
     expect(await reasonOf(approve(house, id, hash, await actor(house, dirk)))).toBe('approval-voided');
     expect(await sentTo(house)).toEqual([]);
+  });
+
+  test('where one is out, the next is shown as it was drafted, looked at again, and goes out with an approval of its own', async () => {
+    const house = await open();
+    const [lena, dirk, ada] = house.team;
+    const id = await planned(house);
+    const first = await draftForthcoming(as(house, lena), id, null);
+    await approve(house, id, first.hash, await actor(house, dirk));
+    expect(await sentTo(house)).toHaveLength(2);
+    const { schedule_hash } = await schedule(as(house, lena), id, { releaseAt: house.clock.now() + 3 * HOUR });
+    await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
+    const drafted = await draftForthcoming(as(house, lena), id, 'Switch the exporter off.');
+    const { mails } = await previewNotice(as(house, dirk), id, 'forthcoming', { text: null, list: null });
+    expect(mails[0]?.text).toContain('Switch the exporter off.');
+    await describeCase(house, id, { affected: [{ product: 'orbit', component: 'exporter', versions: [] }] });
+    expect(await reasonOf(approve(house, id, drafted.hash, await actor(house, dirk)))).toBe('invalid');
+    const { hash } = await draftForthcoming(as(house, lena), id, 'Switch the server off.');
+    house.clock.moveTo(house.clock.now() + HOUR);
+    expect(await approve(house, id, hash, await actor(house, dirk))).toMatchObject({ forthcoming_at: house.clock.now() });
+    await approve(house, id, hash, await actor(house, ada));
+    const sent = await sentTo(house);
+    expect(sent.map(({ to }) => to)).toEqual([READER, OUTSIDE]);
+    for (const { mail } of sent) expect(mail).toContain('Switch the server off.');
   });
 
   test('a copy that waits is held where the instant moves meanwhile', async () => {

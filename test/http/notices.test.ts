@@ -94,6 +94,10 @@ eachEngine((engine) => {
         approvals: [{ what: 'schedule' }, { what: 'forthcoming', person: 'dirk@orbit.example' }],
       },
     });
+    const again = await api.ask(lena, `POST ${at}/notices`, { body: { kind: 'forthcoming', text: 'Switch it off.' } });
+    const waiting = { hash: again.body.hash, mails: [{ text: expect.stringContaining('Switch it off.') }] };
+    expect(again.body).toMatchObject({ ...waiting, case: { forthcoming: { hash: again.body.hash, sentAt: null } } });
+    expect(await api.ask(dirk, `POST ${at}/notices/preview`, { body: { kind: 'forthcoming' } })).toMatchObject({ body: waiting });
   });
 
   test('who has what is shown, and a second report is linked with the first, from the command line', async () => {
