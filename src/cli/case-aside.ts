@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { CaseView, DraftView, Preview, Timeline } from '../http/schemas.ts';
 import type { Shared } from './case-process.ts';
+import { PROPOSED, type Proposed, queryOf } from './case-proposed.ts';
 import { connect, misused, type RemoteOptions, remoteCommand } from './client.ts';
 import { readText } from './file.ts';
 import { print } from './local.ts';
@@ -42,13 +43,13 @@ export function addAside(command: Command, { at, tell }: Shared): void {
       tell(options, await connect(options).ask(`POST ${at(id, '/leak/decision')}`, CaseView, body));
     });
 
-  add('preview', 'show the page and the documents that will be published, as they will be').action(
-    async (id: string, options: RemoteOptions) => {
-      const shown = await connect(options).ask(`GET ${at(id, '/preview')}`, Preview);
+  add('preview', 'show the page and the documents that will be published, as they will be')
+    .option(...PROPOSED)
+    .action(async (id: string, options: RemoteOptions & Proposed) => {
+      const shown = await connect(options).ask(`GET ${at(id, `/preview${queryOf(options)}`)}`, Preview);
       const lines = shown.files.flatMap(({ path, body }) => [`=== ${path}`, ...body.trimEnd().split('\n'), '']);
       print(options, shown, lines.map(printable));
-    },
-  );
+    });
   add('draft', 'show a text for the public to begin with, made of what is known').action(
     async (id: string, options: RemoteOptions) => {
       const { subject, text } = await connect(options).ask(`GET ${at(id, '/text/draft')}`, DraftView);

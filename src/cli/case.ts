@@ -7,6 +7,7 @@ import { addAside } from './case-aside.ts';
 import { addNotices } from './case-notices.ts';
 import { addPatches } from './case-patches.ts';
 import { addProcess } from './case-process.ts';
+import { PROPOSED, type Proposed, queryOf } from './case-proposed.ts';
 import { connect, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
 import { readText } from './file.ts';
 import { collect, columns, print } from './local.ts';
@@ -49,7 +50,7 @@ export function register(program: Command): void {
     .action(text);
   add('bundle', 'show what is to be approved, with its hash')
     .argument(...id)
-    .option('--proposed', 'what is proposed in place of the armed release, instead of that')
+    .option(...PROPOSED)
     .action(bundle);
   add('approve', 'approve what was read: the patches (one person), the schedule and the bundle (two different people)')
     .argument(...id)
@@ -131,11 +132,6 @@ function readDraft(file: string, given: string | undefined): { subject: string; 
   return { subject: head[1], text: file.slice(head[0].length) };
 }
 
-interface Proposed {
-  proposed?: true;
-}
-const queryOf = ({ proposed }: Proposed) => (proposed ? '?proposed=true' : '');
-
 async function bundle(id: string, options: RemoteOptions & Proposed): Promise<void> {
   const shown = await connect(options).ask(`GET ${at(id, `/bundle${queryOf(options)}`)}`, BundleView);
   print(
@@ -146,6 +142,7 @@ async function bundle(id: string, options: RemoteOptions & Proposed): Promise<vo
       `Channels:  ${shown.channels.join(' ')}`,
       ...shown.patches.map(({ name, size, sha256 }) => `Patch:     ${sha256}  ${name}, ${size} octets`),
       ...(shown.external === null ? [] : [`External:  ${shown.external.subject}`]),
+      ...(shown.note ? [] : [`Pages:     curfew case preview ${id}${options.proposed ? ' --proposed' : ''}`]),
       `Subject:   ${shown.subject}`,
       '',
       ...shown.text.trimEnd().split('\n'),
@@ -244,7 +241,7 @@ function proposedOf(about: Static<typeof CaseView>): string[] {
   if (proposal === null) return [];
   return [
     `Proposed:  ${proposal.hash ?? '-'}${approvedBy(about, 'proposal')}`,
-    `           another ${proposal.changes.join(', ')}${proposal.releaseAt === null ? '' : `, released ${proposal.releaseAt}`}: curfew case bundle ${id} --proposed`,
+    `           another ${proposal.changes.join(', ')}${proposal.releaseAt === null ? '' : `, released ${proposal.releaseAt}`}: curfew case bundle ${id} --proposed, and case preview --proposed`,
     `           What is armed stands, and is released ${releaseAt ?? '-'}, until two people approve this`,
   ];
 }

@@ -2,10 +2,8 @@ import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { caseKnownTo } from '../cases/step.ts';
 import { approve } from '../embargo/approve.ts';
-import { openContents } from '../embargo/contents.ts';
 import { dispatch } from '../embargo/dispatch.ts';
 import { limitCase } from '../embargo/need-to-know.ts';
-import { proposedCase } from '../embargo/proposal.ts';
 import { release } from '../embargo/release.ts';
 import { dropProposal, retract } from '../embargo/retract.ts';
 import { addPatch, schedule, setText, withdrawPatch } from '../embargo/schedule.ts';
@@ -18,6 +16,7 @@ import { acting, callerOf, mustReadInClear } from './auth.ts';
 import { bundleView, caseView, orNull } from './case-view.ts';
 import { etagOf, IfMatch, seenRevision } from './etag.ts';
 import { InstantText, readInstant } from './instant.ts';
+import { openApprovable, Proposed } from './proposed.ts';
 import { BundleView, ById, CaseView, Dispatched, Limited, Name, PatchAdded, Sha256 } from './schemas.ts';
 
 const tags = ['cases'];
@@ -161,15 +160,6 @@ function deletePatch(app: App, { seams, changed }: Api): void {
   });
 }
 
-const Proposed = Type.Object(
-  {
-    proposed: Type.Optional(
-      Type.Enum(['true', 'false'], { description: '"true": what is proposed in place of the armed release, instead of that' }),
-    ),
-  },
-  strict,
-);
-
 function showBundle(app: App, { seams }: Api): void {
   const schema = {
     tags,
@@ -180,14 +170,9 @@ function showBundle(app: App, { seams }: Api): void {
   };
   app.get('/cases/:id/bundle', { schema }, async (request) => {
     mustReadInClear(request);
-    const about = await caseKnownTo(seams.db, acting(seams, request.caller), request.params.id);
-    const wanted = request.query.proposed === 'true';
-    if (wanted && about.proposal === null) throw new Refusal('conflict', 'Nothing is proposed in place of what stands there');
-    const shown = wanted ? proposedCase(about) : about;
-    const contents = await openContents(seams, shown);
-    // A hash over anything but what is shown here must not be approved.
-    if (contents.hash !== (wanted ? about.proposed_hash : about.bundle_hash)) throw new Refusal('approval-voided');
-    return bundleView(shown, contents, seams.project.site);
+    const seen = await caseKnownTo(seams.db, acting(seams, request.caller), request.params.id);
+    const { about, contents } = await openApprovable(seams, seen, request.query);
+    return bundleView(about, contents, seams.project.site);
   });
 }
 

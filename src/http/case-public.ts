@@ -2,7 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import { detailsOf } from '../cases/describe.ts';
 import { caseKnownTo } from '../cases/step.ts';
 import { PRIORITY } from '../delivery/copies.ts';
-import { openContents, openParts } from '../embargo/contents.ts';
+import { openParts } from '../embargo/contents.ts';
+import { proposedCase } from '../embargo/proposal.ts';
 import { advisoryOf, publishingOf, templateText } from '../embargo/published.ts';
 import { Refusal } from '../refusal.ts';
 import * as audit from '../store/audit.ts';
@@ -14,6 +15,7 @@ import { acting, mustReadInClear } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { advisoryFiles } from './library.ts';
 import { Paging, readPage } from './page.ts';
+import { openApprovable, Proposed } from './proposed.ts';
 import { ById, DraftView, Preview, Timeline } from './schemas.ts';
 
 const tags = ['cases'];
@@ -36,13 +38,13 @@ function showPreview(app: App, api: Api): void {
     tags,
     summary: 'Read the page and the documents of the bundle that is to be approved, as they will be',
     params: ById,
+    querystring: Proposed,
     response: { 200: Preview },
   };
   app.get('/cases/:id/preview', { schema }, async (request) => {
     const { seams } = api;
-    const about = await readable(api, request, request.params.id);
-    const contents = await openContents(seams, about);
-    if (contents.hash !== about.bundle_hash) throw new Refusal('approval-voided');
+    const seen = await readable(api, request, request.params.id);
+    const { about, contents } = await openApprovable(seams, seen, request.query);
     if (contents.note) return { files: [] };
     const advisory = advisoryOf(publishingOf(about.id, about.release_at ?? seams.clock.now(), contents));
     const files = [...advisoryFiles([advisory], seams.project.site, [])];
@@ -60,7 +62,8 @@ function showDraft(app: App, api: Api): void {
   };
   app.get('/cases/:id/text/draft', { schema }, async (request) => {
     const { seams } = api;
-    const about = await readable(api, request, request.params.id);
+    // What is proposed is what is known by now.
+    const about = proposedCase(await readable(api, request, request.params.id));
     const details = about.details_post_id === null ? null : await detailsOf(seams, about);
     const { patches } = await openParts(seams, about);
     const releasedAt = about.release_at ?? seams.clock.now();

@@ -76,10 +76,11 @@ test('two people bring a case to its release from the command line', async () =>
   );
   expect(await done(lena, 'text', id, '--subject', 'Other', '--text-file', 'text.txt')).toMatch(
     new RegExp(
-      `\nProposed: +[0-9a-f]{64}\n +another text, released ${RELEASE}: curfew case bundle ${id} --proposed\n +What is armed stands`,
+      `\nProposed: +[0-9a-f]{64}\n +another text, released ${RELEASE}: curfew case bundle ${id} --proposed, and case preview --proposed\n +What is armed stands`,
     ),
   );
   expect(await done(dirk, 'bundle', id, '--proposed')).toContain('\nSubject:   Other\n');
+  expect(await done(dirk, 'preview', id, '--proposed')).toContain(`=== /advisories/${id}\n`);
   expect(await done(lena, 'retract', id, '--proposed')).not.toContain('Proposed');
   expect(await done(lena, 'dispatch', id, '--list', 'distributors@orbit.example')).toBe(
     '2 copies are on their way to distributors@orbit.example\n',

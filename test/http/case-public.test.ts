@@ -3,7 +3,7 @@ import { describe as describeCase } from '../../src/cases/describe.ts';
 import { MINUTE, toIso } from '../../src/clock.ts';
 import { release } from '../../src/embargo/release.ts';
 import { outbox } from '../delivery/outbox.ts';
-import { arm, OUTSIDE, PUBLIC, scheduled, subscribe } from '../embargo/armed.ts';
+import { arm, caseOf, OUTSIDE, PUBLIC, scheduled, subscribe } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { LISTS } from '../support/house.ts';
 import { serving, type TestApi } from './api.ts';
@@ -37,6 +37,25 @@ eachEngine((engine) => {
     for (const { path, body } of files) {
       const answer = await fetch(`${api.url}${path}`);
       expect(await answer.text(), path).toBe(body);
+    }
+  });
+
+  test('so he does of what is proposed in the place of an armed one', async () => {
+    const about = await scheduled(api.house);
+    const at = `/api/v1/cases/${about.id}`;
+    await arm(api.house, about);
+    const preview = async (query = '') => api.ask(token, `GET ${at}/preview${query}`);
+    expect((await preview('?proposed=true')).status).toBe(409);
+    await api.ask(token, `PATCH ${at}`, { body: { title: 'CANARY in the frobnicator' } });
+    expect(JSON.stringify((await preview()).body)).not.toContain('CANARY');
+    expect((await api.ask(token, `GET ${at}/text/draft`)).body.subject).toContain('CANARY');
+    const { files } = (await preview('?proposed=true')).body;
+    await arm(api.house, await caseOf(api.house, about.id));
+    api.house.clock.moveTo(about.release_at ?? 0);
+    await release(api.house, about.id);
+    for (const { path, body } of files) {
+      expect(body).toContain('CANARY');
+      expect(await (await fetch(`${api.url}${path}`)).text(), path).toBe(body);
     }
   });
 
