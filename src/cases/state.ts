@@ -140,7 +140,11 @@ export const steps: Readonly<Record<Step, StepRow>> = {
   dispatch: { when: isUnderWay, otherwise: underWay, leads: true },
   // Of a withdrawn case the note that is owed.
   approve: { when: isOpen, otherwise: open, leads: false },
-  leak: { when: isUnderWay, otherwise: underWay, leads: false },
+  leak: {
+    when: (about) => isUnderWay(about) && about.aside !== 'public_already',
+    otherwise: 'The case is public already, released, withdrawn or over',
+    leads: false,
+  },
   'decide-leak': {
     when: (about) => isUnderWay(about) && about.aside === 'leaked' && about.leak_decided_at === null,
     otherwise: 'There is no leak to decide on',

@@ -295,6 +295,8 @@ eachEngine((engine) => {
     expect(about).toMatchObject({ aside: 'public_already', release_at: now, bundle_hash: null });
     const due = dueIn(house.project, about);
     expect([due.release?.at, due.acknowledge?.at, due.forthcoming?.at]).toEqual([now, now, now]);
+    // Nothing leaks that is public: a leak that is none would take that back.
+    expect(await reasonOf(leak(house, caseId, EVIDENCE))).toBe('conflict');
     const texted = await setText(house, caseId, PUBLIC);
     await arm(house, texted);
     expect(await release(house, caseId)).toMatchObject({ state: 'released', release_at: now });
