@@ -140,6 +140,8 @@ export interface Seen {
   proposed: Proposed | null;
   /** That two people stood behind last. */
   agreed: Instant | null;
+  /** That members were told last. */
+  told: Instant | null;
   /** Somebody of those who approved left the team, and a round that was disturbed may have taken it back. */
   maybe: boolean;
   /** When it was armed no more, and nobody has looked yet whether that was said. */
@@ -180,6 +182,7 @@ function seenOf(id: string, received: Instant, policy: string): Seen {
     armed: false,
     proposed: null,
     agreed: null,
+    told: null,
     maybe: false,
     disarmedAt: null,
     planners: new Set(),

@@ -154,7 +154,7 @@ function approved(turn: Turn, what: What, who: string): void {
     about.planners.add(who);
     const counted = about.counts;
     about.counts ||= standing(game, about.planners).length >= 2;
-    if (!counted && about.counts) about.agreed = about.instant;
+    if (!counted && about.counts) agreed(turn);
   }
   if (what === 'forthcoming') {
     if (who === about.announced?.by) game.faults.push('who drafted the word to the public approved it');
@@ -165,7 +165,7 @@ function approved(turn: Turn, what: What, who: string): void {
   approvals.add(who);
   if (standing(game, approvals).length < 2) return;
   Object.assign(about, to, { approvals, proposed: null, armed: true, maybe: false });
-  about.agreed = about.instant;
+  agreed(turn);
   about.disarmedAt = null;
   about.counts = true;
   if (about.patches.size > 0 && about.aside !== 'withdrawn') about.fixReadyAt ??= now;
@@ -175,6 +175,13 @@ const approving =
   (what: What): Move =>
   (turn) =>
     approveAs(turn, what, turn.person.contactId);
+
+/** Two people stand behind the instant: members who were told another one are told it, where it is to come. */
+function agreed({ game, about }: Turn): void {
+  about.agreed = about.instant;
+  const isToCome = about.instant !== null && about.instant > game.seams.clock.now();
+  if (about.told !== null && isToCome && about.aside !== 'withdrawn') about.told = about.instant;
+}
 
 /** As an admin, whom nobody keeps from it. */
 const admin = (turn: Turn): Turn => ({ ...turn, seams: { ...turn.seams, role: 'admin' } });
@@ -197,8 +204,10 @@ const prepare: Move = async (turn) => {
 const approveSchedule = (turn: Turn) => approveAs(admin(turn), 'schedule', another(turn, turn.about.planner));
 
 const send: Move = async (turn) => {
-  await dispatch(turn.seams, turn.about.id, LISTS.distributors);
-  turn.about.noticedAt ??= truth(turn.game);
+  const { game, seams, about } = turn;
+  await dispatch(seams, about.id, LISTS.distributors);
+  about.noticedAt ??= truth(game);
+  about.told ??= about.instant;
   count(turn, 'case.dispatch');
 };
 
@@ -279,9 +288,9 @@ const drop: Move = async (turn) => {
   const owed = (about.noticedAt !== null || wasOut) && about.instant !== null;
   about.aside = 'withdrawn';
   about.proposed = null;
+  about.instant = owed ? (about.told ?? about.agreed ?? about.instant) : null;
   about.agreed = null;
   about.text = owed ? 'note' : null;
-  if (!owed) about.instant = null;
   changed(turn);
   count(turn, 'case.withdraw');
 };
