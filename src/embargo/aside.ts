@@ -1,4 +1,5 @@
 import { record } from '../audit/record.ts';
+import { namesOf } from '../cases/clocks.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { alert } from '../cases/people.ts';
 import { everybodyFor } from '../cases/remind.ts';
@@ -10,7 +11,7 @@ import { eachContact, PRIORITY } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
 import { caseAside, withdrawnNote } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
-import type { Seams } from '../seams.ts';
+import type { Project, Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as posts from '../store/posts.ts';
@@ -68,6 +69,7 @@ async function setAside(seams: Seams, caseId: string, telling: Telling): Promise
       team: people.map(({ id }) => id),
       told: outgoing.map(({ post }) => post.id),
       ...(releaseAt === seen.release_at ? {} : { releaseAt: instantOrNull(releaseAt) }),
+      ...(changed.policies === seen.policies ? {} : { policies: namesOf(changed, seams.project.usual) }),
     };
     await record(trx, seams, bundled(`case.${what}`, changed, detail));
     return changed;
@@ -162,7 +164,7 @@ export async function withdraw(seams: Seams, caseId: string, reason: string, exp
 /**
  * What was rejected, or linked as a duplicate, is a report again that nobody has accepted: whoever led it is asked first. Its clocks never
  * stopped; but the public is told of their end once somebody has accepted it. Nothing that was approved before counts, and an instant that
- * has passed is to be set anew.
+ * has passed, or is under a policy that is not there any more, is to be set anew.
  */
 export async function reopen(seams: Seams, caseId: string, reason: string, expected?: number): Promise<Case> {
   return setAside(seams, caseId, {
@@ -170,17 +172,28 @@ export async function reopen(seams: Seams, caseId: string, reason: string, expec
     step: 'reopen',
     words: reason,
     expected,
-    to: async ({ lead_id, deputy_id, release_at }, now) => ({
+    to: async (seen, now) => ({
       ...{ aside: null, aside_at: null, duplicate_of: null, closed_at: null, plan: newId(seams.clock) },
       ...{ accepted_at: null, led_at: null, lead_id: null, deputy_id: null },
-      ...{ handover_id: lead_id ?? deputy_id, handover_at: now },
-      ...(release_at === null || release_at > now ? {} : UNSCHEDULED),
+      ...{ handover_id: seen.lead_id ?? seen.deputy_id, handover_at: now },
+      ...scheduleAgain(seams.project, proposedCase(seen), now),
     }),
     members: async () => [],
   });
 }
 
-const UNSCHEDULED = { release_at: null, schedule_hash: null, scheduled_at: null, scheduled_by: null } as const;
+const UNSCHEDULED = {
+  ...{ release_at: null, schedule_hash: null, scheduled_at: null, scheduled_by: null },
+  agreed_release_at: null,
+} as const;
+
+/** What of a schedule is no more: an instant that has passed, and one under policies of which the configuration has some no more. */
+function scheduleAgain(project: Project, { release_at, policies }: Case, now: Instant): Partial<Case> {
+  const known = namesOf({ policies }, project.usual).filter((name) => project.policies.some((one) => one.name === name));
+  const lost = known.length < namesOf({ policies }, project.usual).length;
+  if (lost) return { ...UNSCHEDULED, policies: [...new Set([...project.usual, ...known])].join(' ') };
+  return release_at === null || release_at > now ? {} : UNSCHEDULED;
+}
 
 /**
  * Whoever was told that something will come is owed, at the instant that he was told, the word that nothing does: not at another one that

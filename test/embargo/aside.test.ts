@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { close as closeCase } from '../../src/cases/after.ts';
-import { dueIn } from '../../src/cases/clocks.ts';
+import { dueIn, withoutPolicy } from '../../src/cases/clocks.ts';
 import { describe as describeCase } from '../../src/cases/describe.ts';
 import { linkDuplicate } from '../../src/cases/duplicate.ts';
 import { sendNotice } from '../../src/cases/notices.ts';
+import { overdueAmong } from '../../src/cases/overdue.ts';
 import { claim, staff } from '../../src/cases/people.ts';
 import { stageOf } from '../../src/cases/state.ts';
 import { DAY, HOUR, type Instant } from '../../src/clock.ts';
@@ -13,7 +14,7 @@ import { openContents } from '../../src/embargo/contents.ts';
 import { endLongest } from '../../src/embargo/dead-man.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { draftForthcoming } from '../../src/embargo/forthcoming.ts';
-import { allPolicies } from '../../src/embargo/presets.ts';
+import { allPolicies, policyNamed } from '../../src/embargo/presets.ts';
 import { proposedCase } from '../../src/embargo/proposal.ts';
 import { release } from '../../src/embargo/release.ts';
 import { retract } from '../../src/embargo/retract.ts';
@@ -127,6 +128,36 @@ eachEngine((engine) => {
       house.clock.moveTo(releaseAt + HOUR);
       expect(await reopen(house, caseId, WHY)).toMatchObject({ state: 'received', release_at: null, scheduled_at: null });
       expect(await reasonOf(release(house, caseId))).toBe('not-approved');
+    });
+
+    test('has one that was proposed in the place of an armed one, and has passed, to be given anew', async () => {
+      const caseId = await house.report();
+      const releaseAt = slotAfter(house.clock.now() + 7 * DAY);
+      await arm(house, await schedule(house, caseId, { releaseAt, ...PUBLIC }));
+      await publicAlready(house, caseId, 'https://example.org/post');
+      await rejected(caseId);
+      house.clock.moveTo(house.clock.now() + HOUR);
+      const about = await reopen(house, caseId, WHY);
+      expect(about).toMatchObject({ state: 'received', release_at: null, proposal: null, agreed_release_at: null });
+      house.clock.moveTo(releaseAt + 1);
+      expect((await overdueAmong(house, [await claim(as(house, house.team[0]), caseId, {})])).size).toBe(0);
+    });
+
+    test('is under no policy that the configuration has no more, and stands in the way of nothing', async () => {
+      const [lena] = house.team;
+      const later = house.project;
+      const mine = { name: 'mine', policy: policyNamed(later.policies, 'orbit').policy };
+      house.project = { ...later, policies: [...later.policies, mine] };
+      const id = await house.report();
+      const releaseAt = slotAfter(house.clock.now() + 7 * DAY);
+      await schedule(house, id, { releaseAt, policies: ['mine', 'k8s-2017'], ...PUBLIC });
+      await rejected(id);
+      house.project = later;
+      const about = await reopen(as(house, lena), id, WHY);
+      expect(about).toMatchObject({ policies: 'orbit k8s-2017', release_at: null, scheduled_at: null, bundle_hash: null });
+      expect(withoutPolicy(later, [about])).toEqual([]);
+      expect((await overdueAmong(house, [about])).size).toBe(0);
+      expect((await schedule(as(house, lena), id, { releaseAt })).release_at).toBe(releaseAt);
     });
 
     test('is no duplicate any more', async () => {

@@ -327,8 +327,9 @@ const again: Move = async (turn) => {
     deputy: null,
     asked: about.lead ?? about.deputy,
   });
-  if (row.release_at === null) Object.assign(about, { instant: null, planner: null, planners: new Set(), counts: false });
   changed(turn);
+  if (row.release_at === null)
+    Object.assign(about, { instant: null, agreed: null, planner: null, planners: new Set(), counts: false });
   count(turn, 'case.reopen');
 };
 
