@@ -7,7 +7,9 @@ const QUOTES = '[>| \\t]';
 const SHORTEST = 40;
 const LETTER = /[A-Za-z0-9+/]/;
 const isLetter = Uint8Array.from({ length: 128 }, (_, code) => (LETTER.test(String.fromCharCode(code)) ? 1 : 0));
-const NEXT_LINE = new RegExp(`={0,2}[ \\t]{0,100}\\r?\\n${QUOTES}{0,100}([A-Za-z0-9+/]+)(?![A-Za-z0-9+/])`, 'y');
+/** A line, perhaps an empty one between, or the end of one as JSON writes it. */
+const LINE_END = `(?:[ \\t]{0,100}\\r?\\n(?:${QUOTES}{0,100}\\r?\\n)?|(?:\\\\r)?\\\\n)`;
+const NEXT_LINE = new RegExp(`={0,2}${LINE_END}${QUOTES}{0,100}([A-Za-z0-9+/]+)(?![A-Za-z0-9+/])`, 'y');
 
 /** The octets of what stands in a text as base64, whether or not it makes sense. */
 export function* base64In(text: string): Generator<Uint8Array> {
@@ -76,22 +78,25 @@ function uuLine(line: string): Uint8Array | undefined {
   return Uint8Array.from(octets.slice(0, length));
 }
 
-/** As `xxd`, `xxd -p` and `hexdump -C` write octets: perhaps where they are, then their digits, then perhaps their letters. */
+/** As `xxd`, `xxd -p`, `hexdump -C` and `od -A x -t x1z` write octets: perhaps where they are, then their digits, then perhaps their letters. */
+const WHERE = '[0-9a-f]{4,16}(?::[ \\t]+|[ \\t]{2,})|[0-9a-f]{6,8} (?=[0-9a-f]{2}(?: |$))';
 const HEX_LINE = new RegExp(
-  `^${QUOTES}{0,100}(?:[0-9a-f]{4,16}(?::[ \\t]+|[ \\t]{2,}))?((?:[0-9a-f]{2}[ \\t]{0,2}){1,200})(?:$|[|]|(?<=[ \\t]{2}))`,
+  `^${QUOTES}{0,100}(?<where>${WHERE})?(?<digits>(?:[0-9a-f]{2}[ \\t]{0,2}){1,200})(?:$|[|]|(?<=[ \\t]{2}))`,
   'i',
 );
 /** One that is longer is nothing else. */
-const HEX_ALONE = new RegExp(`^${QUOTES}{0,100}([0-9a-f]+)$`, 'i');
+const HEX_ALONE = new RegExp(`^${QUOTES}{0,100}(?<digits>[0-9a-f]+)$`, 'i');
 const LONGEST_DUMP = 400;
 const BEGINS_HEX = /[0-9a-f>| \t]/i;
-/** Octets of the first line, and of all. */
+/** Octets of the first line, also of one that says where they are, and of all. */
 const FIRST_HEX = 16;
+const FIRST_PLACED = 8;
 const SHORTEST_HEX = 32;
 
 /** The octets of what stands in a text as hexadecimal digits, quoted or not. */
 export function* hexIn(text: string): Generator<Uint8Array> {
   let lines: Buffer[] = [];
+  let placed = false;
   const ended = () => {
     const octets = Buffer.concat(lines);
     lines = [];
@@ -103,9 +108,12 @@ export function* hexIn(text: string): Generator<Uint8Array> {
     // Most lines are looked at no further.
     const may = BEGINS_HEX.test(text[from] ?? '') && (lines.length > 0 || end - from >= 2 * FIRST_HEX);
     const form = end - from > LONGEST_DUMP ? HEX_ALONE : HEX_LINE;
-    const digits = may ? form.exec(text.slice(from, end).trimEnd())?.[1] : undefined;
-    const octets = Buffer.from(digits?.replaceAll(/[ \t]+/g, '') ?? '', 'hex');
-    if (octets.length >= (lines.length === 0 ? FIRST_HEX : 1)) lines.push(octets);
+    const { where, digits = '' } = (may && form.exec(text.slice(from, end).trimEnd())?.groups) || {};
+    if (lines.length === 0) placed = where !== undefined;
+    // A dump ends with a line that only says where.
+    const octets = Buffer.from(placed && where === undefined ? '' : digits.replaceAll(/[ \t]+/g, ''), 'hex');
+    const first = placed ? FIRST_PLACED : FIRST_HEX;
+    if (octets.length >= (lines.length === 0 ? first : 1)) lines.push(octets);
     else yield* ended();
     from = end + 1;
   }

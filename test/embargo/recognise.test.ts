@@ -142,19 +142,38 @@ test.each<[string, (digits: string) => string]>([
   ['xxd -p', (digits) => digits.replaceAll(/.{60}/g, '$&\n')],
   ['in one line', (digits) => digits],
   ['xxd', (digits) => dumped(digits, 4, (at) => `${at}: `, '  ................')],
-  ['hexdump -C, quoted', (digits) => dumped(digits, 2, (at) => `> ${at}  `, ' |................|')],
+  ['hexdump -C, quoted', (digits) => `${dumped(digits, 2, (at) => `> ${at}  `, ' |................|')}\n> ${lastOf(digits)}`],
+  ['xxd -c 8', (digits) => dumped(digits, 4, (at) => `${at}: `, '  ........', 8)],
+  [
+    'od -A x -t x1z',
+    (digits) => `${dumped(digits, 2, (at) => `${at.slice(2)} `, '  >................<')}\n${lastOf(digits).slice(2)}`,
+  ],
 ])('what is written in hexadecimal is read: %s', (_, write) => {
   const [{ text, caseId }] = SECRETS as [(typeof SECRETS)[0]];
   const pasted = `See:\n${write(Buffer.from(text).toString('hex'))}\n`;
   expect(seenIn(asText(pasted))).toEqual([`text of ${caseId} in pasted data`]);
 });
-const dumped = (digits: string, group: number, lead: (at: string) => string, letters: string) =>
-  (digits.match(/.{1,32}/g) ?? [])
+/** Behind the last octet. */
+const lastOf = (digits: string) => (digits.length / 2).toString(16).padStart(8, '0');
+const dumped = (digits: string, group: number, lead: (at: string) => string, letters: string, width = 16) =>
+  (digits.match(new RegExp(`.{1,${2 * width}}`, 'g')) ?? [])
     .map((line, at) => {
       const groups = (line.match(new RegExp(`.{1,${group}}`, 'g')) ?? []).join(' ');
-      return `${lead((16 * at).toString(16).padStart(8, '0'))}${groups}${letters}`;
+      return `${lead((width * at).toString(16).padStart(8, '0'))}${groups}${letters}`;
     })
     .join('\n');
+
+test.each<[string, (lines: string[]) => string]>([
+  ['with an empty line after each', (lines) => lines.join('\n\n')],
+  ['in a string of JSON', (lines) => JSON.stringify({ content: `${lines.join('\n')}\n` })],
+])('what is written in base64 is read: %s', (_, write) => {
+  const [{ text, caseId }] = SECRETS as [(typeof SECRETS)[0]];
+  const lines =
+    Buffer.from(text)
+      .toString('base64')
+      .match(/.{1,60}/g) ?? [];
+  expect(seenIn(asText(`See:\n${write(lines)}\n`))).toEqual([`text of ${caseId} in pasted data`]);
+});
 
 test('what is packed with zstd is read where Node can', () => {
   const { zstdCompressSync: pack } = zlib as { zstdCompressSync?: (octets: string) => Uint8Array };
