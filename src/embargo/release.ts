@@ -123,12 +123,13 @@ function documentOf(advisory: Advisory, now: Instant) {
   return { case_id, document: JSON.stringify(advisory), revision: 1, released_at, updated_at: now };
 }
 
-/** Why the embargo ended before the instant that members were told; null where it did not. */
-function causeOf({ aside, original_at, release_at }: Case): string | null {
+/** Why the embargo ended before an instant that members were told; null where it did not. */
+function causeOf({ aside, original_at, told_release_at, release_at }: Case): string | null {
   if (aside === 'leaked') return 'The issue had leaked.';
   if (aside === 'public_already') return 'The issue was public already.';
-  if (original_at === null || release_at === null || release_at >= original_at) return null;
-  return `The response team brought the release forward: it was to be at ${when(original_at)}.`;
+  const told = Math.max(original_at ?? 0, told_release_at ?? 0);
+  if (release_at === null || release_at >= told) return null;
+  return `The response team brought the release forward: it was to be at ${when(told)}.`;
 }
 
 function refusalHint({ release_at }: Case, reason: Reason): string | undefined {

@@ -258,6 +258,20 @@ eachEngine((engine) => {
     expect(text).toContain('brought the release forward');
   });
 
+  test('who was told of a later instant is told of that when it is released before', async () => {
+    const { id, release_at } = await distributed();
+    const [before, later] = [slotAfter((release_at ?? 0) + 1), slotAfter((release_at ?? 0) + DAY + 1)];
+    await arm(house, await schedule(house, id, { releaseAt: later }));
+    const about = await schedule(house, id, { releaseAt: before });
+    // It has come when it is approved: nobody is told of it first.
+    house.clock.moveTo(before);
+    await arm(house, about);
+    await outbox(house).drain();
+    await release(house, id);
+    const text = await read(await outbox(house).drain(), house.members[0], LISTS.distributors);
+    expect(text).toContain(`it was to be at ${when(later)}`);
+  });
+
   describe('a withdrawal', () => {
     test('shuts the gate, tells members and the reporter, and owes the public a note at the instant, of two people', async () => {
       const { id, release_at } = await distributed();
