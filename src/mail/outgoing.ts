@@ -140,11 +140,11 @@ export function baseName(name: string): string {
 /** In octets of UTF-8: no system in use takes more than 255, and a program adds some where a file is there already. */
 const LONGEST_NAME = 200;
 
-/** A name that a file can be given: of one that is longer, the beginning, and its extension. */
+/** A name that a file can be given: of one that is longer, the beginning, and its extension, which the beginning of a long one is none of. */
 function short(name: string): string {
   const octets = Buffer.from(name);
   if (octets.length <= LONGEST_NAME) return name;
-  const [extension] = /\.[^.]{1,15}$/.exec(name) ?? [''];
+  const [extension] = /\.[^.]{1,15}$/.exec(name) ?? ['.txt'];
   const begin = octets.subarray(0, LONGEST_NAME - Buffer.byteLength(extension)).toString();
   return begin.replace(/\ufffd+$/, '') + extension;
 }

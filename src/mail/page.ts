@@ -59,7 +59,7 @@ const EXTENSIONS = new Set([
 function isFileName(name: string): boolean {
   const [, extension = ''] = /\.([^.]*)$/.exec(name) ?? [];
   if (name.includes('=?')) return false;
-  return !name.includes('.') || /^\d+$/.test(extension) || EXTENSIONS.has(extension.toLowerCase());
+  return !name.includes('.') || /^\d{1,4}$/.test(extension) || EXTENSIONS.has(extension.toLowerCase());
 }
 
 /** For a file of no type. */

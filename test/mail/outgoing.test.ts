@@ -120,11 +120,14 @@ describe('parts', () => {
     expect(['../x', 'a/b\\c', '..', '/', 'a\u0000b', '=?utf-8?Q?x?='].map(baseName)).toEqual([
       ...['x', 'c', 'unnamed', 'unnamed', 'ab', '=_utf-8?Q?x?='],
     ]);
-    expect([`${'ab.'.repeat(400)}patch`, `a${'\u{1f600}'.repeat(60)}.diff`, `${'x'.repeat(200)}`].map(baseName)).toEqual([
-      `${'ab.'.repeat(64)}ab.patch`,
-      `a${'\u{1f600}'.repeat(48)}.diff`,
-      'x'.repeat(200),
-    ]);
+    expect(
+      [
+        `${'ab.'.repeat(400)}patch`,
+        `a${'\u{1f600}'.repeat(60)}.diff`,
+        'x'.repeat(200),
+        `${'x'.repeat(195)}.html.${'1'.repeat(20)}`,
+      ].map(baseName),
+    ).toEqual([`${'ab.'.repeat(64)}ab.patch`, `a${'\u{1f600}'.repeat(48)}.diff`, 'x'.repeat(200), `${'x'.repeat(195)}..txt`]);
     const long = `${'ab.'.repeat(60)}patch`;
     expect(everyFileName(parseEntity(filePart(long, 'text/x-patch', Buffer.from('a'))))).toEqual([long]);
   });
