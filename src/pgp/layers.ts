@@ -97,8 +97,8 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
     const layer = recognise(state.content, { onItsWay: depth === 0 && state.root });
     if (layer.form === 's-mime' && depth === 0 && state.root) throw new Refusal('s-mime');
     if (layer.form === 's-mime' || layer.form === 'clear') return;
-    // An encrypted message inside of an encrypted text is something that the text carries: a quotation, or one for somebody else.
-    if (layer.form === 'inline' && state.encrypted && !(await isSignedAlone(layer.armor))) return;
+    // What looks like a message inside of an encrypted text is something that the text carries: a quotation, or one for somebody else.
+    if (layer.form === 'inline' && state.encrypted && !(await isSecondStep(layer.armor, state))) return;
     if (depth === DEEPEST) throw new Refusal('too-complex');
     const before = { ...state, signatures: [...state.signatures], aside: [...state.aside], warnings: new Set(state.warnings) };
     try {
@@ -113,12 +113,20 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
   }
 }
 
+/** What was signed by gpg in one step, and encrypted in the next: nobody else says anything of it. */
+async function isSecondStep(armor: string, { form, signatures }: Opening): Promise<boolean> {
+  return form === 'inline' && signatures.length === 0 && (await isSignedAlone(armor));
+}
+
 /** What is wrong with a layer alone: inside of one that was opened it is something that the text carries. */
 const DAMAGED: ReadonlySet<Reason> = new Set<Reason>(['cannot-open', 'malformed-mail']);
 
 async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: Opening, means: Means): Promise<void> {
   const beside = 'keys' in layer ? [...layer.beside, ...layer.keys] : layer.beside;
-  putAside(state, beside.filter((part) => !isCertificate(part)).map(contentOf), !state.encrypted);
+  const others = beside.filter((part) => !isCertificate(part));
+  // What covers these as well is over more than what is left: its signer may have quoted that, to say something else.
+  if (others.length > 0) for (const around of state.signatures) around.coversWholeContent = false;
+  putAside(state, others.map(contentOf), !state.encrypted);
   keepKeys(state, beside.filter(isCertificate).map(contentOf));
   if (layer.form === 'pgp-mime') {
     const opened = await openMessage(layer.ciphertext, means);

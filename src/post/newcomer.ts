@@ -23,7 +23,7 @@ import { type FiledPost, once, placeOf } from './file.ts';
 import type { Look } from './look.ts';
 import { certificateOfSigner, isUnanswerable } from './receipt.ts';
 import type { Accepted, Identity } from './received.ts';
-import { misaddressed, wordsOf } from './request.ts';
+import { commandsOf, misaddressed } from './request.ts';
 
 /** What somebody asks for who is not on the roster, or not with the certificate that signed. */
 export type Newcomer = { asks: 'to-apply' } | { asks: 'to-prove'; certificate: Certificate };
@@ -39,13 +39,13 @@ function isSigned(look: Look): look is Signed {
 export async function newcomerOf({ db }: Seams, { purpose, list }: Destination, look: Look): Promise<Newcomer | null> {
   if (purpose !== 'request' || list.role === 'public' || !isSigned(look)) return null;
   const { opened, roster } = look;
-  if (roster) return isOut(roster.member.state) && isApplication(wordsOf(opened)) ? { asks: 'to-apply' } : null;
+  if (roster) return isOut(roster.member.state) && isApplication(commandsOf(opened)) ? { asks: 'to-apply' } : null;
   const { fingerprint } = opened.signer;
   const waiting = await certificates.proposedByKeyIds(db, [keyIdOf(fingerprint)]);
   const certificate = waiting.find((one) => one.fingerprint === fingerprint);
-  if (certificate && parseRequest(wordsOf(opened)).commands.some(({ name }) => name === 'prove'))
+  if (certificate && parseRequest(commandsOf(opened)).commands.some(({ name }) => name === 'prove'))
     return { asks: 'to-prove', certificate };
-  return isApplication(wordsOf(opened)) ? { asks: 'to-apply' } : null;
+  return isApplication(commandsOf(opened)) ? { asks: 'to-apply' } : null;
 }
 
 export function runNewcomer(
@@ -74,7 +74,7 @@ async function runProof(
   const { db } = seams;
   const contact = contactId === null ? undefined : await contacts.byId(db, contactId);
   if (!contact) throw new Error(`the certificate ${certificateId} belongs to no contact`);
-  const { commands, list } = parseRequest(wordsOf(opened));
+  const { commands, list } = parseRequest(commandsOf(opened));
   const results = misaddressed(to.list, post, opened, list);
   for (const command of results.length > 0 ? [] : commands) {
     const taken =
@@ -117,7 +117,7 @@ async function runApplication(
   const address = opened.from?.address.toLowerCase() ?? '';
   if (!facts.addresses.includes(address))
     throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} has no user ID with the address in From`);
-  const written = parseApplication(wordsOf(opened), rules);
+  const written = parseApplication(commandsOf(opened), rules);
   const problems = problemsOf(to.list, post, opened, written);
   const wish = { ...written, contact: { address, name: written.name, certificate: facts.data } };
   const problem = problems.length > 0 ? null : await applyUnseen(seams, rules, wish).then(() => null, refusalOf);

@@ -3,7 +3,9 @@ import { type Addressee, eachContact } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
 import { roleAddress } from '../mail/address.ts';
 import type { Automatic } from '../mail/automatic.ts';
-import { parseEntity } from '../mail/message.ts';
+import { isKeyFile } from '../mail/enclosed.ts';
+import { decodedBody, leaves, parseEntity } from '../mail/message.ts';
+import { isBlank } from '../mail/shown.ts';
 import { isUtf8 } from '../mail/text.ts';
 import { viewOf } from '../mail/view.ts';
 import { requestAnswer } from '../notices/templates.ts';
@@ -143,13 +145,15 @@ export function wordsOf({ content, subject, subjectProtected }: OpenedMail): str
 /** Octets of a file of commands. */
 const LARGEST_FILE = 64 * 1024;
 
-/** The same of a request that somebody may have written into a file: there is nothing else in his mail. */
-function commandsOf(opened: OpenedMail): string {
+/** The same of a request that somebody may have written into a file: there is nothing else in his mail, but for certificates. */
+export function commandsOf(opened: OpenedMail): string {
   const words = wordsOf(opened);
-  const [only, ...more] = words.trim() === '' ? viewOf(parseEntity(opened.content)).files : [];
-  if (!only || more.length > 0 || only.bytes.length > LARGEST_FILE || !isUtf8(only.bytes)) return words;
-  const text = Buffer.from(only.bytes).toString();
-  return /^-----BEGIN|[^\P{Cc}\s]/u.test(text) ? words : text;
+  if (words.trim() !== '') return words;
+  const [only, ...more] = leaves(parseEntity(opened.content)).filter((leaf) => !isBlank(leaf) && !isKeyFile(leaf));
+  if (!only || more.length > 0 || only.body.length > LARGEST_FILE) return words;
+  const octets = decodedBody(only);
+  const text = Buffer.from(octets).toString();
+  return !isUtf8(octets) || /[^\P{Cc}\s]/u.test(text) ? words : text;
 }
 
 /**

@@ -28,7 +28,7 @@ import * as recipients from '../../src/store/recipients.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { actor, armed } from '../embargo/armed.ts';
 import { memberOf } from '../embargo/limited.ts';
-import { base64, encrypted, head, mailOf, multipart, pgpMime, text } from '../security/attack.ts';
+import { base64, encrypted, head, mailOf, multipart, pgpMime, signed, text } from '../security/attack.ts';
 import { clearMail, cleartextSignedMail, encryptedMail, inlineMail, type Letter } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
@@ -131,6 +131,17 @@ eachEngine((engine) => {
     await expect(arrive(house, inClear, { to: REQUEST, sender: alpha.address })).rejects.toMatchObject({
       reason: 'request-unsigned',
     });
+  });
+
+  test('what a signer quotes of somebody else, and says something else below, is no request of his', async () => {
+    const eve = await makeParty('eve@evil.example');
+    const id = await holdPost(house);
+    const fromEve = await signed(house, text(`list ${LISTS.distributors}\r\naccept ${id}`), eve);
+    const answered = multipart('mixed', fromEve, text('No. I will never do that.'));
+    const answer = await signed(house, ['To: eve@evil.example', ...answered], lena);
+    const raw = mailOf(...head(eve.address), ...pgpMime(await encrypted(house, mailOf(...answer), LISTS.distributors)));
+    await expect(arrive(house, raw, { to: REQUEST, sender: eve.address })).rejects.toMatchObject({ reason: 'request-unsigned' });
+    expect(await posts.byId(house.db, id)).toMatchObject({ state: 'held' });
   });
 
   test('in HTML alone, its lines are those that its writer saw, wherever the source has its own', async () => {
