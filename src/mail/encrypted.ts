@@ -1,8 +1,8 @@
 import type { Block } from './armor.ts';
 import { encryptedFile, holdsKey, isKeyFile, messageIn, sealedOctets } from './enclosed.ts';
-import { carriedMail, decodedBody, type Entity, fileName, holdsMail, isAttachment, parseEntity } from './message.ts';
+import { carriedMail, decodedBody, type Entity, fileName, holdsMail, isAttachment, leaves, parseEntity } from './message.ts';
 import { textPart } from './outgoing.ts';
-import { isSMime, isSMimeSignature } from './s-mime.ts';
+import { isSMime, type SMimeSigned, smimeSigned } from './s-mime.ts';
 import { isBlank, isDisclaimer, isText, partsOfText, readable } from './shown.ts';
 
 /**
@@ -24,17 +24,23 @@ export type Layer =
  * gateways may have put it into another one; inside of an encryption its writer has put it where it is.
  */
 export function recognise(entity: Entity, { onItsWay = false }: { onItsWay?: boolean } = {}): Layer {
-  if (isSMime(entity)) return (onItsWay ? signedOnItsWay(entity) : undefined) ?? { form: 's-mime' };
+  if (isSMime(entity)) return { form: 's-mime' };
   const layer = pgpMimeEncrypted(entity) ?? pgpMimeSigned(entity) ?? (onItsWay ? wrappedMail(entity) : undefined);
   return layer ?? wholeText(entity) ?? { form: 'clear' };
 }
 
-/** A gateway signs in S/MIME whatever leaves a company: what stands in that is its writer's, and the signature says nothing here. */
-function signedOnItsWay({ mediaType, parts: [signed, ...more] }: Entity): Layer | undefined {
-  const layer = mediaType === 'multipart/signed' && signed ? recognise(signed) : undefined;
-  if (!layer || !('beside' in layer)) return undefined;
-  const others = more.filter((part) => !isBlank(part) && !isSMimeSignature(part));
-  return { ...layer, beside: [...layer.beside, ...others] };
+/**
+ * What stands in an S/MIME signature, where any of it is OpenPGP: a gateway signs whatever leaves a company, and that says nothing here.
+ * `beside`: what stands around it.
+ */
+export function signedByGateway(mail: Entity): SMimeSigned | undefined {
+  const found = smimeSigned(mail);
+  return found && bringsOpenPgp(found.signed) ? found : undefined;
+}
+
+function bringsOpenPgp(entity: Entity): boolean {
+  if ('beside' in recognise(entity, { onItsWay: true })) return true;
+  return leaves(entity).some((leaf) => encryptedFile(leaf) || (isText(leaf) && partsOfText(leaf).blocks.length > 0));
 }
 
 /** What Exchange makes of a mail that it must not change and is to put a disclaimer on: a new one with the old one attached. */

@@ -20,8 +20,22 @@ export function isSMime(entity: Entity): boolean {
 /** `x-` as Outlook of old still writes it. */
 const SIGNATURE = /^application\/(x-)?pkcs7-(signature|mime)$/;
 
-export function isSMimeSignature({ mediaType }: Pick<Entity, 'mediaType'>): boolean {
-  return SIGNATURE.test(mediaType);
+export interface SMimeSigned {
+  signed: Entity;
+  /** What stands around it, but for the signature. */
+  beside: Entity[];
+}
+
+/** A mail that is signed in S/MIME, be it under a gateway's footer; undefined for one that is not. */
+export function smimeSigned(entity: Entity): SMimeSigned | undefined {
+  const shown = entity.parts.filter((part) => !isBlank(part));
+  if (isSigned(entity)) {
+    const [signed] = entity.parts;
+    return signed && { signed, beside: shown.filter((part) => part !== signed && !SIGNATURE.test(part.mediaType)) };
+  }
+  const [only, ...more] = shown.filter((part) => !isDisclaimer(part));
+  const inner = only && more.length === 0 ? smimeSigned(only) : undefined;
+  return inner && { signed: inner.signed, beside: [...inner.beside, ...shown.filter((part) => part !== only)] };
 }
 
 /** By its protocol, or by what signs where that was lost. */

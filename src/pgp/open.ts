@@ -1,12 +1,12 @@
 import type { Instant } from '../clock.ts';
 import { type Mailbox, parseMailboxes } from '../mail/address.ts';
-import { recognise } from '../mail/encrypted.ts';
+import { recognise, signedByGateway } from '../mail/encrypted.ts';
 import { withoutLegacyDisplay } from '../mail/legacy-display.ts';
 import { type Entity, fieldsNamed, parseEntity, parseMessage } from '../mail/message.ts';
 import { contentOf, effectiveField, protectedAddresses, protectedField } from '../mail/protected.ts';
 import { treeOf } from '../mail/tree.ts';
 import { keyIdsIn } from './certificate-bytes.ts';
-import { type Form, type Means, type Opening, opening, peelAll, unwrap, type Warning } from './layers.ts';
+import { type Form, type Means, type Opening, opening, peelAll, putAside, unwrap, type Warning } from './layers.ts';
 import { enclosedIn, offerable, offeredIn } from './offered.ts';
 import { openParts } from './parts.ts';
 import type { Lookup, SignatureVerdict, SignedEntity } from './verify.ts';
@@ -87,7 +87,9 @@ export async function openMail(
 ): Promise<OpenedMail> {
   const mail = parseMessage(raw);
   const means: Means = { secrets, at, lookup, mail, offered };
-  const state = opening(mail, true);
+  const gateway = signedByGateway(mail);
+  const state = opening(gateway?.signed ?? mail, true);
+  if (gateway) putAside(state, gateway.beside.map(contentOf), true);
   await peelAll(state, means);
   // What was encrypted as a whole is content, and whatever armor it carries is its writer's business.
   if (!state.encrypted) await openParts(state, means);

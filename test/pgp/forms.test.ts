@@ -23,6 +23,7 @@ const open = (raw: Buffer) =>
     known.keys.some(({ keyId }) => ids.includes(keyId)) ? [known.data] : [],
   );
 const seen = (opened: OpenedMail) => viewOf(parseEntity(opened.content));
+const aside = (opened: OpenedMail) => opened.aside.map((part) => viewOf(parseEntity(part)).text.trim());
 
 interface How {
   to?: Party;
@@ -368,8 +369,10 @@ describe('parts that are encrypted or signed each by itself', () => {
     const opened = await open(mail(...text(await encrypt(signedAlone, { by: null }))));
     expect(opened).toMatchObject({ form: 'inline', allEncrypted: true, signer: { fingerprint: rae.fingerprint } });
     expect(seen(opened).text.trim()).toBe('the text');
-    const quoted = await open(mail(...text(await encrypt(await encrypt('the text')))));
-    expect(seen(quoted).text).toContain('BEGIN PGP MESSAGE');
+    for (const quoting of [await encrypt(await encrypt('the text')), await encrypt(signedAlone as string)])
+      expect(seen(await open(mail(...text(quoting)))).text).toContain('BEGIN PGP MESSAGE');
+    const within = await open(mail(...pgpMime(await encrypt(`Content-Type: text/plain\n\n${signedAlone}`, { by: null }))));
+    expect(within).toMatchObject({ signer: null });
   });
 
   it("a text that is somebody else's message is an example: it stays, is told of, and the mail is taken", async () => {
@@ -379,7 +382,6 @@ describe('parts that are encrypted or signed each by itself', () => {
     expect(seen(opened).files).toMatchObject([{ name: 'crash.txt', bytes }]);
   });
 
-  const aside = (opened: OpenedMail) => opened.aside.map((part) => viewOf(parseEntity(part)).text.trim());
   it.each<[string, (one: string, two: string) => string[], string, string[]]>([
     ['a lone file', (one) => file('report.txt.asc', Buffer.from(`before\n${one}\nafter`)), '', ['before\n\n\nafter']],
     [
@@ -709,6 +711,22 @@ describe('a wholly encrypted mail', () => {
     const opened = await open(signedByGateway(...(await within())));
     expect(opened).toMatchObject({ allEncrypted: true, signer: { fingerprint: rae.fingerprint }, warnings: [] });
     expect(seen(opened).text.trim()).toBe('the text');
+  });
+
+  it('around whatever is encrypted or signed in OpenPGP, and under a footer, it is passed over, and nothing is lost', async () => {
+    const armor = await encrypt('the text');
+    const parts = await open(signedByGateway(...mixed(text(armor), file('poc.pgp', await binary('PoC')))));
+    expect(parts).toMatchObject({ allEncrypted: true, warnings: ['protected-in-parts'] });
+    expect(seen(parts)).toMatchObject({ text: 'the text', files: [{ name: 'poc', bytes: Buffer.from('PoC') }] });
+    const disclaimed = await open(signedByGateway(...text(armor, '', 'Confidential.')));
+    expect([seen(disclaimed).text.trim(), aside(disclaimed)]).toEqual(['the text', ['Confidential.']]);
+    const fields = /^(?:From|Subject): .*\r\n/gm;
+    const lines = signedByGateway(...pgpMime(await encrypt('Content-Type: text/plain\n\nthe text')))
+      .toString('latin1')
+      .replace(fields, '');
+    const footed = await open(mail(...mixed(lines.split('\r\n'), text('-- ', 'This e-mail is confidential.'))));
+    expect([seen(footed).text.trim(), aside(footed)]).toEqual(['the text', [expect.stringContaining('confidential')]]);
+    expect(footed).toMatchObject({ allEncrypted: false, signer: null });
   });
 
   it.each([
