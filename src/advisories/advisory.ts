@@ -184,6 +184,8 @@ export const paths = {
   policy: '/policy',
   keys: '/keys',
   provider: '/csaf/provider-metadata.json',
+  /** Below it, the link of each copy of a dispatch. */
+  acknowledge: '/acknowledge',
 } as const;
 
 /** The same items without those that say the same as one before. */

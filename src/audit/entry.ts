@@ -8,7 +8,7 @@ export interface Actor {
   id: string | null;
   /** What he was called then, such as an address. */
   name: string | null;
-  /** How he came: `token:ID`, `mail:ID` of the post that asked, or `oidc:SUBJECT` of his account; null where he was there. */
+  /** How he came: `token:ID`, `mail:ID` of the post that asked, `link:ID` of the copy whose link he followed, or `oidc:SUBJECT` of his account; null where he was there. */
   via: string | null;
 }
 

@@ -1,5 +1,7 @@
+import type { Actor } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { DAY, type Instant, SECOND } from '../clock.ts';
+import { copyOfToken } from '../delivery/code.ts';
 import { eachContact, handlersAmong, team } from '../delivery/copies.ts';
 import { insidersOf, mayKnow } from '../delivery/need-to-know.ts';
 import { send } from '../delivery/send.ts';
@@ -7,15 +9,24 @@ import { roleAddress } from '../mail/address.ts';
 import { problemReported } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
+import { receives } from '../roster/state.ts';
 import type { Seams } from '../seams.ts';
 import * as acknowledgements from '../store/acknowledgements.ts';
 import * as cases from '../store/cases.ts';
-import type { RosterCertificate } from '../store/certificates.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import type { Acknowledged, Case } from '../store/schema.ts';
+import * as members from '../store/members.ts';
+import type { Acknowledged, Case, Delivery } from '../store/schema.ts';
 import { toldInstant } from './clocks.ts';
 import { alert } from './people.ts';
+
+/** A contact, and whose he is. */
+interface Distributor {
+  contact: { id: string; address: string };
+  member: { id: string; organisation: string };
+}
 
 /** Of how many dispatches it is noted, and how many are still to reach him, or did after he had signed. */
 export interface Noted {
@@ -30,7 +41,7 @@ export interface Noted {
  */
 export async function acknowledge(
   seams: Seams,
-  { contact, member }: Pick<RosterCertificate, 'contact' | 'member'>,
+  { contact, member }: Distributor,
   caseId: string,
   { status, signedAt }: { status: Acknowledged; signedAt: Instant },
 ): Promise<Noted> {
@@ -50,6 +61,32 @@ export async function acknowledge(
     await record(trx, seams, { action: 'case.acknowledge', subject: `case:${caseId}`, detail });
   });
   return { noted: had.length, missing };
+}
+
+/** A copy of a dispatch, and whose it is. */
+interface Linked extends Distributor {
+  copy: Delivery;
+  caseId: string;
+}
+
+/** What the link in a copy is for; null where it is none, was used, or is for somebody who may have nothing of the case any more. */
+export async function linked(db: Db, token: string): Promise<Linked | null> {
+  const copy = await copyOfToken(db, 'acknowledgement', token);
+  const contact = copy?.contact_id ? await contacts.byId(db, copy.contact_id) : undefined;
+  const member = contact && (await members.byId(db, contact.member_id));
+  if (copy?.state !== 'delivered' || copy.case_id === null || !contact?.active || !member || !receives(member.state)) return null;
+  if (!(await mayKnow(db, copy.case_id, member.id))) return null;
+  if (await acknowledgements.isNoted(db, copy.post_id, contact.id)) return null;
+  return { copy, caseId: copy.case_id, contact, member };
+}
+
+/** The same by the link in the copy, once. Throws `not-found`. */
+export async function acknowledgeLinked(seams: Seams, token: string, status: Acknowledged): Promise<void> {
+  const found = await linked(seams.db, token);
+  if (!found) throw new Refusal('not-found');
+  const { copy, caseId, contact } = found;
+  const by: Actor = { type: 'person', id: contact.id, name: contact.address, via: `link:${copy.id}` };
+  await acknowledge({ ...seams, by }, found, caseId, { status, signedAt: copy.settled_at ?? copy.created_at });
 }
 
 /** A signature has whole seconds, and says the one that it was made in (RFC 9580 §5.2.3.11). */

@@ -1,13 +1,17 @@
+import { paths } from '../advisories/advisory.ts';
 import type { Instant } from '../clock.ts';
 import {
   autocrypt,
+  multipart,
   type NewField,
   protectedPayload,
   sealedMail,
   signedMail,
   signedPayload,
   type TrustedFields,
+  textPart,
 } from '../mail/outgoing.ts';
+import { acknowledgeByLink } from '../notices/templates.ts';
 import type { ListKey } from '../pgp/keyring.ts';
 import { kinds } from '../post/kinds.ts';
 import { Refusal } from '../refusal.ts';
@@ -17,6 +21,7 @@ import * as certificates from '../store/certificates.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import type { Case, Delivery, List, Post } from '../store/schema.ts';
+import { tokenFor } from './code.ts';
 import { type Composed, listFields, listHeaders, personalHeaders, voiceOf } from './compose.ts';
 import { PRIORITY } from './copies.ts';
 import { INACTIVE, mayHave, OFF_LIST, OUTSIDE, onListOf } from './need-to-know.ts';
@@ -85,12 +90,15 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
   const { list, post, composed, key } = opened;
   const fields = listFields(list, post, composed.subject, opened.case);
   const headers = [...listHeaders(list, post.kind), autocrypt(voiceOf(list, post), key.certificate)];
-  const answers = await seal(
-    seams,
-    opened,
-    fields,
-    sealable.map(({ certificate }) => certificate),
-  );
+  const answers =
+    post.kind === 'dispatch'
+      ? await sealWithLinks(seams, opened, fields, sealable)
+      : await seal(
+          seams,
+          opened,
+          fields,
+          sealable.map(({ certificate }) => certificate),
+        );
   for (const [index, { copy }] of sealable.entries()) prepared.set(copy.id, toMail(fields, copy, headers, answers[index]));
   return prepared;
 }
@@ -102,6 +110,23 @@ async function sealForReporter(seams: Seams, opened: Opened, copy: Delivery): Pr
   const fields = { ...listFields(list, post, composed.subject, opened.case), to: copy.address };
   const [answer] = await seal(seams, opened, fields, [certificate.data]);
   return toMail(fields, copy, [...personalHeaders(post.kind), autocrypt(voiceOf(list, post), key.certificate)], answer);
+}
+
+/** A dispatch brings each contact a link of his own, by which he says once that he has it. One after the other: each is signed anew. */
+async function sealWithLinks(
+  seams: Seams,
+  opened: Opened,
+  fields: TrustedFields,
+  sealable: readonly { copy: Delivery; certificate: Uint8Array }[],
+) {
+  const answers: Awaited<ReturnType<typeof seal>> = [];
+  for (const { copy, certificate } of sealable) {
+    const link = `${seams.project.site.url}${paths.acknowledge}/${await tokenFor(seams.db, 'acknowledgement', copy.id)}`;
+    const content = multipart('mixed', [opened.composed.content, textPart(acknowledgeByLink(link))]);
+    const own = { ...opened, composed: { ...opened.composed, content }, signed: new Map() };
+    answers.push(...(await seal(seams, own, fields, [certificate])));
+  }
+  return answers;
 }
 
 /** Signed once, then encrypted to each certificate alone. */

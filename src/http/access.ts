@@ -34,6 +34,9 @@ export const access: Readonly<Record<string, Access>> = {
 
   ...Object.fromEntries(publicPaths.map(({ path }) => [`GET ${path}`, 'anyone' as const])),
 
+  'GET /acknowledge/:token': 'anyone',
+  'POST /acknowledge/:token': 'anyone',
+
   'GET /api/v1/lists': readers('lists'),
   'POST /api/v1/lists': admin('lists'),
   'GET /api/v1/lists/:list': readers('lists'),

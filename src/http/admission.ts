@@ -2,7 +2,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { knownAmong } from '../cases/step.ts';
 import { SECOND, toIso } from '../clock.ts';
-import { Refusal } from '../refusal.ts';
 import { decide, judge, remove, reviewed, standingRemovals, vouch } from '../roster/admission.ts';
 import { applyUnseen, roomIn } from '../roster/apply.ts';
 import { Address, Entry, GroupName, NOT_ON_A_LINE } from '../roster/entries.ts';
@@ -16,7 +15,7 @@ import { acting, callerOf } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { IfMatch, seenVersion } from './etag.ts';
 import { knownMember, shown } from './members.ts';
-import { limitRate, placeOf } from './rate.ts';
+import { limitRate, mustWait, placeOf } from './rate.ts';
 import { AdmissionView, ById, CriteriaView, Exposed, MemberView, Reason } from './schemas.ts';
 
 const tags = ['roster'];
@@ -77,6 +76,7 @@ function listCriteria(app: App, { admission: { criteria, terms } }: Api): void {
 
 /** From one place, which may be a proxy that everybody comes through: a minute, whatever becomes of them. Of all places `roomIn` says how many. */
 const MOST_APPLICATIONS = 10;
+const MANY = 'There were many applications within an hour; try again later';
 
 /** Nobody learns from the answer who is on the roster: what is wrong with the form itself is said, and nothing else. */
 function postApplication(app: App, { seams, changed, admission: rules }: Api): void {
@@ -91,10 +91,10 @@ function postApplication(app: App, { seams, changed, admission: rules }: Api): v
   };
   // Before its body is read, and before its Idempotency-Key is kept.
   const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
-    mustWait(reply, applications.count(placeOf(request.ip)));
+    mustWait(reply, applications.count(placeOf(request.ip)), MANY);
   };
   app.post('/applications', { schema, onRequest }, async (request, reply) => {
-    mustWait(reply, Math.ceil((await roomIn(seams)) / SECOND));
+    mustWait(reply, Math.ceil((await roomIn(seams)) / SECOND), MANY);
     const { body, once } = request;
     const { contact, product: what, terms, answers } = body;
     const application = {
@@ -109,13 +109,6 @@ function postApplication(app: App, { seams, changed, admission: rules }: Api): v
     changed.deliveries();
     return reply.code(202).send({ status: 'received' });
   });
-}
-
-/** `wait`: seconds. Throws Refusal('too-many-attempts') where it is any. */
-function mustWait(reply: FastifyReply, wait: number): void {
-  if (wait === 0) return;
-  reply.header('retry-after', String(wait));
-  throw new Refusal('too-many-attempts', 'There were many applications within an hour; try again later');
 }
 
 async function admissionView(

@@ -1,4 +1,6 @@
+import type { FastifyReply } from 'fastify';
 import { type Clock, type Instant, MINUTE, SECOND } from '../clock.ts';
+import { Refusal } from '../refusal.ts';
 
 /** How many are remembered: the oldest are forgotten first, and memory stays bounded. */
 const MOST_KNOWN = 10_000;
@@ -26,6 +28,13 @@ export function limitRate(clock: Clock, most: number): Rate {
       return window.count > most ? Math.ceil((window.until - now) / SECOND) : 0;
     },
   };
+}
+
+/** Throws Refusal `too-many-attempts`, with the time in the header (RFC 9110 §10.2.3), where there is any to wait. `wait`: seconds. */
+export function mustWait(reply: FastifyReply, wait: number, why: string): void {
+  if (wait === 0) return;
+  reply.header('retry-after', String(wait));
+  throw new Refusal('too-many-attempts', why);
 }
 
 /**

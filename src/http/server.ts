@@ -10,6 +10,7 @@ import {
 import { newId, SECOND } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { enforceTable } from './access.ts';
+import { acknowledgeRoutes } from './acknowledge.ts';
 import { admissionRoutes } from './admission.ts';
 import type { Api, App, Routes } from './api.ts';
 import { auditRoutes } from './audit.ts';
@@ -116,6 +117,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
       publicRoutes(scope, options);
     }),
   );
+  app.register(plugin((scope) => acknowledgeRoutes(scope, options)));
   app.register(
     plugin((scope) => {
       for (const routes of resources) routes(scope, options);

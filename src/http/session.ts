@@ -7,7 +7,7 @@ import { hashToken } from '../roster/tokens.ts';
 import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
 import { InstantUtc } from './instant.ts';
-import { limitRate, placeOf } from './rate.ts';
+import { limitRate, mustWait, placeOf } from './rate.ts';
 
 const tags = ['session'];
 const strict = { additionalProperties: false } as const;
@@ -56,10 +56,7 @@ export function sessionRoutes(app: App, api: Api): void {
   const attempts = limitRate(api.seams.clock, MOST_SIGN_INS);
   // Before anything is read of it, and before its Idempotency-Key is kept.
   const limit = async ({ ip }: FastifyRequest, reply: FastifyReply) => {
-    const wait = attempts.count(placeOf(ip));
-    if (wait === 0) return;
-    reply.header('retry-after', String(wait));
-    throw new Refusal('too-many-attempts', 'Too many sign-ins from there; try again later');
+    mustWait(reply, attempts.count(placeOf(ip)), 'Too many sign-ins from there; try again later');
   };
   getSignIn(app, api, limit);
   postSession(app, api, limit);

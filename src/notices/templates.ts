@@ -150,6 +150,15 @@ function howToAcknowledge(list: string, caseId: string): string[] {
   ];
 }
 
+/** Below a dispatch. */
+export function acknowledgeByLink(link: string): string {
+  return [
+    'Where you cannot answer by signed mail now, this page takes it once. It is yours alone: whoever has the link answers for you.',
+    '',
+    link,
+  ].join('\n');
+}
+
 /** To the team: a distributor says that he cannot use what he was sent. */
 export function problemReported(facts: { caseId: string; organisation: string; address: string }): Notice {
   return notice(`[${facts.caseId}] A distributor has a problem with the patches`, [

@@ -19,6 +19,17 @@ export async function note(
     .execute();
 }
 
+/** Whether a contact has said anything of that dispatch. */
+export async function isNoted(db: Db, postId: string, contactId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('acknowledgements')
+    .select('status')
+    .where('post_id', '=', postId)
+    .where('contact_id', '=', contactId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** A copy of a dispatch, and what its contact says of it. */
 export interface Receipt {
   deliveryId: string;

@@ -34,8 +34,9 @@ eachEngine((engine) => {
       const mail = sent.find(({ to }) => to === member.address);
       const certificate = listCertificate(house, LISTS.distributors);
       const { entity } = await openCopy(mail?.raw ?? Buffer.alloc(0), member, certificate, house.clock.now());
-      const [text, file, ...more] = leaves(parseEntity(entity));
-      if (!text || !file || more.length > 0) throw new Error('a dispatch is a text and one patch');
+      const [text, file, link, ...more] = leaves(parseEntity(entity));
+      if (!text || !file || !link || more.length > 0) throw new Error('a dispatch is a text, one patch and a link');
+      expect(entityText(link)).toMatch(/^https:\/\/orbit\.example\/acknowledge\/[0-9a-z]{26}[0-9a-f]{32}\r?$/m);
       expect(fieldText(parseEntity(entity), 'subject')).toBe(`[EMBARGOED] [${id}] ${KNOWN.cve}: ${KNOWN.title}`);
       const words = entityText(text).replaceAll('\r\n', '\n');
       expect(words).toMatch(/EMBARGOED until 2026-09-22 17:00:00 UTC\.[\s\S]*\nCVE: +CVE-2026-99001\n/);

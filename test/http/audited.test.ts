@@ -43,6 +43,11 @@ eachEngine((engine) => {
         expect(lines.map(({ line }) => JSON.parse(line).actor)).toEqual([{ ...person, via: 'oidc:lena' }]);
         continue;
       }
+      if (route.row === 'POST /acknowledge/:token') {
+        // The link was sealed to him alone.
+        expect(actors).toEqual([expect.objectContaining({ type: 'person', via: expect.stringMatching(/^link:/) })]);
+        continue;
+      }
       if (access[route.row] === 'anyone') {
         // Whoever it was, nobody has proved it.
         expect(new Set(lines.map(({ actor }) => actor)), request).toEqual(new Set(['system']));

@@ -2,7 +2,9 @@ import { draftArchive, retrospect } from '../../src/cases/after.ts';
 import { sendNotice } from '../../src/cases/notices.ts';
 import { claim } from '../../src/cases/people.ts';
 import { HOUR, newToken, toIso } from '../../src/clock.ts';
+import { tokenFor } from '../../src/delivery/code.ts';
 import { leak } from '../../src/embargo/aside.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
 import { noteLeak } from '../../src/embargo/incidents.ts';
 import { release } from '../../src/embargo/release.ts';
 import { acceptPost } from '../../src/post/moderate.ts';
@@ -14,9 +16,11 @@ import { addRecipient } from '../../src/roster/recipients.ts';
 import { confirmIdentity, signIn } from '../../src/roster/sign-in.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
 import * as clocks from '../../src/store/clock.ts';
+import * as deliveries from '../../src/store/deliveries.ts';
 import * as incidents from '../../src/store/incidents.ts';
 import * as lists from '../../src/store/lists.ts';
 import type { MemberState } from '../../src/store/schema.ts';
+import { outbox } from '../delivery/outbox.ts';
 import { arm, armed, KNOWN, PUBLIC, scheduled } from '../embargo/armed.ts';
 import { holdPost } from '../post/hold.ts';
 import { as, type House, LISTS } from '../support/house.ts';
@@ -112,6 +116,15 @@ async function stoppable(house: House): Promise<string> {
   return id;
 }
 
+/** Of the link in a copy of a dispatch that has arrived. */
+async function linkToken(house: House): Promise<string> {
+  const { id } = await armed(house);
+  const { postId } = await dispatch(house, id, LISTS.distributors);
+  await outbox(house).drain();
+  const [copy] = await deliveries.page(house.db, { limit: 1, postId });
+  return tokenFor(house.db, 'acknowledgement', copy?.id ?? '');
+}
+
 async function account(house: House) {
   const [{ address }] = house.team;
   const lena = { issuer: ISSUER, subject: 'lena', address };
@@ -123,6 +136,8 @@ async function account(house: House) {
 
 /** Every route that changes something, as an admin of the team calls it. What it needs is made by Curfew itself. */
 export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = {
+  'POST /acknowledge/:token': async (house) => ({ at: { acknowledge: await linkToken(house) }, body: { status: 'affected' } }),
+
   'POST /api/v1/lists': async () => ({ body: { address: `${fresh()}@orbit.example`, role: 'private' } }),
   'PATCH /api/v1/lists/:list': async () => ({ at: { lists: LISTS.announce }, body: { subjectPrefix: fresh() } }),
   'DELETE /api/v1/lists/:list/key/next': async ({ db, clock }) => {
