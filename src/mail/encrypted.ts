@@ -74,9 +74,10 @@ const MIXED = /^multipart\/(mixed|related)$/;
 function pgpMimeEncrypted(entity: Entity): Layer | undefined {
   const { parts } = entity;
   if (parts.length === 0) return loneFile([entity]);
-  const control = parts.findIndex(isControl);
+  const isRegular = entity.mediaType === 'multipart/encrypted';
+  const control = parts.findIndex((part) => isControl(part) || (isRegular && isEmptied(part)));
   const data = parts.findIndex((part, at) => at > control && isData(part));
-  if (data >= 0 && (control >= 0 || entity.mediaType === 'multipart/encrypted')) return besideOthers(parts, control, data);
+  if (data >= 0 && (control >= 0 || isRegular)) return besideOthers(parts, control, data);
   return loneFile(parts) ?? renamed(parts) ?? wrapped(entity, pgpMimeEncrypted);
 }
 
@@ -100,7 +101,7 @@ function renamed(parts: readonly Entity[]): Layer | undefined {
 
 /** What is left where the control part was lost or renamed: the message alone. */
 function loneFile(parts: readonly Entity[]): Layer | undefined {
-  const [part, ...others] = parts.filter((each) => !isBlank(each) && !isControlByText(each));
+  const [part, ...others] = parts.filter((each) => !isBlank(each) && !isControlByText(each) && !isEmptied(each));
   const file = part && others.length === 0 ? encryptedFile(part) : undefined;
   if (!part || !file) return undefined;
   const { ciphertext, around, name } = file;
@@ -111,18 +112,22 @@ function loneFile(parts: readonly Entity[]): Layer | undefined {
 /** What programs call the body of a mail where they show it; whatever has another name is somebody's file. */
 const BODY = /^(msg|message|encrypted|noname)?$/i;
 
-/** The control part under another type and name: of what it says, filters leave nothing but the name that Exchange gave it. */
+/** The control part under another type and name. */
 function isControlByText(part: Entity): boolean {
-  const words = shortWords(part);
-  return VERSION.test(words) || (words.trim() === '' && NAME_OF_NONE.test(fileName(part) ?? ''));
+  return VERSION.test(shortWords(part));
+}
+
+/** What filters leave of it: nothing but its type, or the name that Exchange gave it, as it does to what stands between files. */
+function isEmptied(part: Entity): boolean {
+  const isNamed = part.mediaType === 'application/pgp-encrypted' || NAME_OF_NONE.test(fileName(part) ?? '');
+  return isNamed && shortWords(part).trim() === '';
 }
 
 const VERSION = /^\s*Version\s*:\s*1(\.0)?\s*$/i;
 const NAME_OF_NONE = /^ATT\d{1,6}(\.(bin|txt|dat))?$/i;
 
 function isControl(part: Entity): boolean {
-  const words = shortWords(part);
-  return part.mediaType === 'application/pgp-encrypted' && (VERSION.test(words) || words.trim() === '');
+  return part.mediaType === 'application/pgp-encrypted' && VERSION.test(shortWords(part));
 }
 
 /** What a part holds, where that is no more than a control part has; else something that none is. */

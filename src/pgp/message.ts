@@ -43,9 +43,9 @@ export async function openMessage(
 }
 
 /** Whether it is a message that was signed, or packed, and is not encrypted. */
-export async function isSignedAlone(armored: string): Promise<boolean> {
+export async function isSignedAlone(given: Uint8Array | string): Promise<boolean> {
   try {
-    const message = await openpgp.readMessage({ binaryMessage: binaryOf(armored) });
+    const message = await openpgp.readMessage({ binaryMessage: binaryOf(given) });
     return message.packets.filterByTag(...ENCRYPTED).length === 0;
   } catch {
     return false;

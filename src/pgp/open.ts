@@ -1,12 +1,15 @@
 import type { Instant } from '../clock.ts';
 import { type Mailbox, parseMailboxes } from '../mail/address.ts';
-import { recognise, signedByGateway } from '../mail/encrypted.ts';
+import { encryptedFile } from '../mail/enclosed.ts';
+import { signedByGateway } from '../mail/encrypted.ts';
 import { withoutLegacyDisplay } from '../mail/legacy-display.ts';
-import { type Entity, fieldsNamed, parseEntity, parseMessage } from '../mail/message.ts';
+import { type Entity, fieldsNamed, leaves, parseEntity, parseMessage } from '../mail/message.ts';
 import { contentOf, effectiveField, protectedAddresses, protectedField } from '../mail/protected.ts';
+import { isText, partsOfText } from '../mail/shown.ts';
 import { treeOf } from '../mail/tree.ts';
 import { keyIdsIn } from './certificate-bytes.ts';
 import { type Form, type Means, type Opening, opening, peelAll, putAside, unwrap, type Warning } from './layers.ts';
+import { isSignedAlone } from './message.ts';
 import { enclosedIn, offerable, offeredIn } from './offered.ts';
 import { openParts } from './parts.ts';
 import type { Lookup, SignatureVerdict, SignedEntity } from './verify.ts';
@@ -94,7 +97,7 @@ export async function openMail(
   // What was encrypted as a whole is content, and whatever armor it carries is its writer's business.
   if (!state.encrypted) await openParts(state, means);
   unwrap(state);
-  if (bringsEncryptedMail(state)) state.warnings.add('mail-not-opened');
+  if (await bringsEncryptedMail(state)) state.warnings.add('mail-not-opened');
   return { ...describe(mail, state, contentAlone), signedAs: withSignature ? state.signedAs : null };
 }
 
@@ -126,9 +129,22 @@ function describe(mail: Entity, state: Opening, contentAlone: boolean): Omit<Ope
 }
 
 /** What was forwarded as an attachment belongs to who wrote it, and is not opened for somebody else who has it. */
-function bringsEncryptedMail({ content, aside }: Opening): boolean {
+async function bringsEncryptedMail({ content, aside }: Opening): Promise<boolean> {
   const mails = [content, ...aside.map((data) => parseEntity(data))].flatMap((entity) => treeOf(entity).mails);
-  return mails.some((mail) => ['pgp-mime', 'inline'].includes(recognise(mail).form));
+  for (const leaf of mails.flatMap(leaves)) if (await isClosed(leaf)) return true;
+  return false;
+}
+
+/** Messages in one part that are looked at. */
+const MOST_MESSAGES = 10;
+
+async function isClosed(leaf: Entity): Promise<boolean> {
+  if (leaf.mediaType.endsWith('pkcs7-mime')) return leaf.parameters['smime-type'] !== 'signed-data';
+  const file = encryptedFile(leaf)?.ciphertext;
+  const blocks = isText(leaf) ? partsOfText(leaf).blocks.filter(({ kind }) => kind === 'message') : [];
+  const messages = file ? [file] : blocks.slice(0, MOST_MESSAGES).map(({ text }) => text);
+  for (const message of messages) if (!(await isSignedAlone(message))) return true;
+  return false;
 }
 
 /** Of those that are looked at, the one that a signature names is not left out. */

@@ -287,6 +287,30 @@ describe('parts that are encrypted or signed each by itself', () => {
     expect(Buffer.concat(opened.aside).toString()).not.toContain('the text');
   });
 
+  it('what Exchange puts between files, without words, is no part of PGP/MIME', async () => {
+    const between = (name: string) => file(name, Buffer.from('\n'), 'text/plain');
+    const report = file('report.txt.gpg', await binary('the report'));
+    const parts = [
+      text('the words'),
+      report,
+      between('ATT00001.txt'),
+      file('poc.elf.gpg', await binary('ELF')),
+      between('ATT00002.txt'),
+    ];
+    const opened = await open(mail(...mixed(...parts)));
+    expect(seen(opened)).toMatchObject({ text: expect.stringContaining('the words') });
+    expect(seen(opened).files.filter(({ bytes }) => bytes.length > 1)).toMatchObject([
+      { name: 'report.txt' },
+      { name: 'poc.elf' },
+    ]);
+    const example = file('crash.txt', Buffer.from(await encrypt('x', { to: eve })), 'text/plain');
+    expect(await open(mail(...mixed(text('it crashes'), between('ATT00001.txt'), example)))).toMatchObject({ encrypted: false });
+    const empty = file('empty.pgp', Buffer.alloc(0), 'application/pgp-encrypted');
+    expect(await open(mail(...mixed(text('see'), empty, file('crash.bin', Buffer.from('x')))))).toMatchObject({
+      encrypted: false,
+    });
+  });
+
   it('one that is for somebody else stays as it is, and is told of', async () => {
     const opened = await open(mail(...mixed(text(await encrypt('the text')), file('b.pgp', await binary('x', { to: eve })))));
     expect(opened.warnings).toContain('part-not-opened');
@@ -356,8 +380,23 @@ describe('parts that are encrypted or signed each by itself', () => {
     const several = mail(...mixed(text('see the mails'), inner, inner));
     const within = mail(...pgpMime(await encrypt(mixed(text('see the mail'), inner).join('\r\n'))));
     for (const raw of [several, within]) expect((await open(raw)).warnings).toEqual(['mail-not-opened']);
-    const clear = attached('Content-Type: text/plain', '', 'Hello');
-    expect((await open(mail(...mixed(text('see the mails'), clear, clear)))).warnings).toEqual([]);
+    const nested = (...parts: string[][]) =>
+      mixed(...parts).map((line) => line.replace(/^--m/, '--n').replace('boundary=m', 'boundary=n'));
+    const warningsOf = async (...lines: string[]) =>
+      (await open(mail(...mixed(text('see the mails'), attached(...lines), attached('', 'x'))))).warnings;
+    expect(await warningsOf('Content-Type: text/plain', '', 'Hello,', await encrypt('the text'))).toEqual(['mail-not-opened']);
+    expect(await warningsOf(...nested(text('see'), file('a.gpg', await binary('x'))))).toEqual(['mail-not-opened']);
+    expect(await warningsOf(...nested(pgpMime(await encrypt('x')), text('-- ', 'a footer')))).toEqual(['mail-not-opened']);
+    expect(await warningsOf('Content-Type: application/pkcs7-mime; smime-type=enveloped-data', '', 'x')).toEqual([
+      'mail-not-opened',
+    ]);
+    const signedAlone = await openpgp.sign({
+      message: await openpgp.createMessage({ text: 'x' }),
+      signingKeys: await openpgp.readPrivateKey({ armoredKey: rae.secret }),
+      date: new Date(AT),
+    });
+    for (const words of ['Hello', signedAlone as string])
+      expect(await warningsOf('Content-Type: text/plain', '', words)).toEqual([]);
   });
 
   it('what was signed in one step and encrypted in the next is one mail; an encrypted message in another one is not', async () => {
