@@ -183,7 +183,10 @@ async function judge(member: string, options: RemoteOptions & { fail: string[]; 
 async function proveKey(member: string, options: RemoteOptions): Promise<void> {
   const client = connect(options);
   const said = await client.ask(`POST ${await at(client, member, '/prove-key')}`, Type.Object({ asked: Type.Integer() }));
-  print(options, said, [`${said.asked} contacts are asked to prove their certificates`]);
+  const asked = `${said.asked} contacts are asked to prove their certificates`;
+  print(options, said, [
+    said.asked === 0 ? 'Nobody is left to ask: all have proved their certificates. It is key_proved' : asked,
+  ]);
 }
 
 async function activate(member: string, options: Places & { reason: string }): Promise<void> {

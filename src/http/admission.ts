@@ -196,7 +196,11 @@ function postProveKey(app: App, { seams, changed, admission: rules }: Api): void
     tags,
     summary: 'Ask the contacts of a member to prove their certificates: a nonce, sealed to each',
     params: ById,
-    response: { 202: Type.Object({ asked: Type.Integer() }) },
+    response: {
+      202: Type.Object({
+        asked: Type.Integer({ description: 'how many; 0 where all who are left have proved theirs: the member is key_proved' }),
+      }),
+    },
   };
   app.post('/members/:id/prove-key', { schema }, async ({ params, caller }, reply) => {
     const asked = await askForProof(acting(seams, caller), rules, params.id);

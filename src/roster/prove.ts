@@ -1,5 +1,6 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
+import type { Written } from '../delivery/send.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
@@ -10,12 +11,14 @@ import * as members from '../store/members.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
 import { ask, hashNonce, mustLast, PROOF, prepareAsking } from './asking.ts';
 import { isOut, next, provesKeys } from './state.ts';
+import { deed } from './steps.ts';
 import { prepareNotice, tellMember } from './tell.ts';
 
 /**
  * Asks each active contact of a member who was vetted to prove his certificate, each who was added later and has not proved his, and of any
- * member the one that waits for a person: a nonce, sealed to it. Gives how many were asked.
- * Throws Refusal: not-found; conflict where nobody is left to ask, or a certificate cannot be used for long enough.
+ * member the one that waits for a person: a nonce, sealed to it. Gives how many were asked: none where those who are left of a vetted
+ * member have all proved theirs, who is `key_proved` then.
+ * Throws Refusal: not-found; conflict where nobody is left to ask; unusable-certificate where one cannot be used for long enough.
  */
 export async function askForProof(seams: Seams, { project }: { project: string }, memberId: string): Promise<number> {
   const { db } = seams;
@@ -26,24 +29,39 @@ export async function askForProof(seams: Seams, { project }: { project: string }
   const asked: { contact: Contact; certificate: Certificate }[] = [];
   for (const contact of await contacts.ofMember(db, memberId)) {
     const proved = await admission.provedCertificates(db, contact.id);
-    for (const certificate of contact.active === 1 ? await certificates.ofContact(db, contact.id) : []) {
-      if (!isToProve(member, contact, certificate) || proved.has(certificate.id)) continue;
+    const his = contact.active === 1 ? await certificates.ofContact(db, contact.id) : [];
+    const owed = his.filter((one) => isToProve(member, contact, one) && !proved.has(one.id));
+    for (const certificate of owed) {
       await mustLast(seams, certificate);
       asked.push({ contact, certificate });
     }
   }
-  if (asked.length === 0)
+  // Whoever owed the last proof was retired, or what he proved has been approved since.
+  if (asked.length === 0) {
+    if (await countProofs(seams, project, member)) return 0;
     throw new Refusal(
       'conflict',
       provesKeys(member.state)
         ? `"${member.organisation}" has no certificate that is to be proved`
         : `"${member.organisation}" is ${member.state}: only who was vetted proves a key`,
     );
+  }
   for (const one of asked) {
     const asking = await prepareAsking(seams, project, one.certificate);
     await db.transaction().execute(async (trx) => record(trx, seams, await ask(trx, seams, asking, one)));
   }
   return asked.length;
+}
+
+/** Takes the step for the proofs that are there. False where one is missing, or the member is not at that step. */
+async function countProofs(seams: Seams, project: string, member: Member): Promise<boolean> {
+  const told = await prepareProvedNews(seams, project, member);
+  return seams.db.transaction().execute(async (trx) => {
+    await members.lock(trx, member.id);
+    const deeds = await stepWhenProved(trx, seams, told, member.id);
+    if (deeds.length > 0) await record(trx, seams, ...deeds);
+    return deeds.length > 0;
+  });
 }
 
 /** One that waits is proved at any time; the one that he has on the way in, and later where he came later. */
@@ -67,8 +85,7 @@ export async function takeProof(
   const contact = await contacts.byId(db, contactId);
   const member = contact && (await members.byId(db, contact.member_id));
   if (!contact || !member) throw new Refusal('not-found', 'You are on the roster no more');
-  const words = seams.words.memberChanged({ project, organisation: member.organisation, state: 'key_proved', reason: null });
-  const told = await prepareNotice(seams, words);
+  const told = await prepareProvedNews(seams, project, member);
   await db.transaction().execute(async (trx) => {
     const now = clock.now();
     // Before anything else of his: whoever decides on him holds him first, too.
@@ -79,18 +96,27 @@ export async function takeProof(
       throw new Refusal('invalid', 'That proves nothing: the words are not those that your certificate was sent, or are too old');
     // One that waits is his only when a person has approved it.
     if ((await certificates.current(trx, contactId))?.id === certificateId) await contacts.setProved(trx, [contactId], now);
-    const deeds: Deed[] = [
+    await record(
+      trx,
+      seams,
       { action: 'certificate.prove', subject: `contact:${contactId}`, detail: { certificate: certificateId } },
-    ];
-    const seen = await members.byId(trx, member.id);
-    const to = seen && next(seen.state, 'prove-key');
-    if (seen && to && (await everybodyProved(trx, member.id))) {
-      await members.setState(trx, member.id, { from: seen.state, to, reason: null, now });
-      await tellMember(trx, seams, told, member.id);
-      deeds.push({ action: 'member.prove-key', subject: `member:${member.id}`, detail: { from: seen.state, to } });
-    }
-    await record(trx, seams, ...deeds);
+      ...(await stepWhenProved(trx, seams, told, member.id)),
+    );
   });
+}
+
+function prepareProvedNews(seams: Seams, project: string, { organisation }: Member): Promise<Written> {
+  return prepareNotice(seams, seams.words.memberChanged({ project, organisation, state: 'key_proved', reason: null }));
+}
+
+/** A vetted member of whom everybody has proved his key is `key_proved`; after `members.lock`. Gives what is to be recorded of it. */
+async function stepWhenProved(trx: Db, seams: Seams, told: Written, memberId: string): Promise<Deed[]> {
+  const member = await members.byId(trx, memberId);
+  const to = member && next(member.state, 'prove-key');
+  if (!to || !(await everybodyProved(trx, memberId))) return [];
+  await members.setState(trx, memberId, { from: member.state, to, reason: null, now: seams.clock.now() });
+  await tellMember(trx, seams, told, memberId);
+  return [deed('member.prove-key', member, to, {})];
 }
 
 /** Each active contact has proved the certificate that he has; and there is one. */

@@ -89,7 +89,7 @@ export const REFUSED: Readonly<Record<Step, string>> = {
   vouch: 'only for who has applied is vouched',
   vet: 'only who was vouched for is judged',
   'prove-key': 'only who was vetted proves a key',
-  activate: 'only who has proved his key is made active',
+  activate: 'only who was vetted and has proved his key (prove-key) is made active',
   'hold-key': 'only who is active can be held for a key',
   'release-key': 'only who is held for a key is let go',
   suspend: 'only who is active can be suspended',

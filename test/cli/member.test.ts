@@ -74,6 +74,8 @@ test('a member is vetted, suspended and removed from the command line', async ()
   // What an applicant writes steers no terminal.
   expect(shown).toContain('Yes\\u{202e}, alias.');
   expect(await done(0, 'prove-key', 'Gamma Linux')).toBe('1 contacts are asked to prove their certificates\n');
+  await api.house.db.updateTable('key_proofs').set({ proved_at: 1 }).execute();
+  expect(await done(0, 'prove-key', 'Gamma Linux')).toContain('It is key_proved');
   await hasProved('Gamma Linux');
   const active = await done(0, 'activate', 'Gamma Linux', '--reason', 'known', '--list', 'distributors@orbit.example');
   expect(active).toMatch(/Gamma Linux, active[\s\S]*Lists: +distributors@orbit\.example[\s\S]*Review: +2027-/);

@@ -8,7 +8,13 @@ import { defaultWords } from '../../src/notices/words.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
 import { decide, judge, remove, reviewed, standingRemovals, vouch } from '../../src/roster/admission.ts';
 import { type AdmissionRules, apply } from '../../src/roster/apply.ts';
-import { addCertificate, addContact, approveCertificate, setContactActive } from '../../src/roster/contacts.ts';
+import {
+  addCertificate,
+  addContact,
+  approveCertificate,
+  retireCertificate,
+  setContactActive,
+} from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { addMember } from '../../src/roster/enter.ts';
 import { importRoster } from '../../src/roster/import.ts';
@@ -594,6 +600,50 @@ eachEngine((engine) => {
       await takeProof(house, RULES, proof);
       expect(await stateOf(id)).toBe('key_proved');
       await expect(takeProof(house, RULES, proof)).rejects.toMatchObject({ reason: 'invalid' });
+      await expect(askForProof(house, RULES, id)).rejects.toMatchObject({ reason: 'conflict' });
+    });
+
+    /** A second contact, silent. */
+    const silent = async (memberId: string) => {
+      const { address, public: certificate } = await makeParty('gus@gamma.example');
+      return addContact(house, RULES, memberId, { address, name: null, certificate });
+    };
+
+    /** What a vetted member does, or has done to it, of which nobody is left who owes a proof. */
+    const settled = {
+      'the contact who has not is retired': async ({ id, contactId, certificateId }) => {
+        const { contact } = await silent(id);
+        await proveCertificate(house, contactId, certificateId);
+        return () => setContactActive(house, contact.id, false, 'has left');
+      },
+      'the certificate of who has not is retired': async ({ id, contactId, certificateId }) => {
+        const { contact, certificate } = await silent(id);
+        await proveCertificate(house, contactId, certificateId);
+        return () => retireCertificate(house, contact.id, certificate.id, lena);
+      },
+      'another certificate is approved that he has proved': async ({ contactId }) => {
+        const waiting = await proposed(contactId);
+        await proveCertificate(house, contactId, waiting);
+        return () => approveCertificate(house, contactId, waiting, lena);
+      },
+      'he proved it before he was vetted': async ({ id, contactId, certificateId }) => {
+        await put(id, 'vouched');
+        await judge(house, RULES, id, lena, passing);
+        await proveCertificate(house, contactId, certificateId);
+        return () => judge(house, RULES, id, dirk, passing);
+      },
+    } satisfies Record<string, (of: Awaited<ReturnType<typeof asked>>) => Promise<() => Promise<unknown>>>;
+
+    test.each(Object.entries(settled))('nobody is left to ask: the step is taken where %s', async (_how, before) => {
+      const { id, ...proof } = await asked();
+      const move = await before({ id, ...proof });
+      await move();
+      const { length } = await linesOf(id);
+      await outbox(house).drain();
+      expect(await askForProof(house, RULES, id)).toBe(0);
+      expect(await stateOf(id)).toBe('key_proved');
+      expect((await linesOf(id)).slice(length)).toEqual(['member.prove-key']);
+      expect((await outbox(house).drain()).map(({ to }) => to)).toContain('security@gamma.example');
       await expect(askForProof(house, RULES, id)).rejects.toMatchObject({ reason: 'conflict' });
     });
 
