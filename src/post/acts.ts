@@ -15,6 +15,7 @@ import { type GivenCertificate, type OwnersNews, replaceCertificate } from '../r
 import { checkMember } from '../roster/expiry.ts';
 import { takeProof } from '../roster/prove.ts';
 import { prepareReplacementNews } from '../roster/replaced.ts';
+import { next } from '../roster/state.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
@@ -83,9 +84,12 @@ export const acts: Acts = {
     const proved = `your certificate ${roster.fingerprint} is proved to be yours`;
     return { lines: joins ? [proved, 'from now on you get what the lists of your organisation distribute'] : [proved] };
   },
-  vouch: async ({ seams, project, roster }, { organisation, statement }) => {
+  vouch: async ({ seams, project, roster, team }, { organisation, statement }) => {
     const member = await members.byOrganisation(seams.db, organisation);
-    if (!member) throw new Refusal('not-found', `"${organisation}" has not applied`);
+    const told = team || member?.id === roster.member.id;
+    // That an organisation is on the roster is public; whether it is suspended, held for its key or out is not.
+    if (!member || !(told || next(member.state, 'vouch')))
+      throw new Refusal('not-found', `No applicant "${organisation}" waits for a member’s word`);
     await vouch(seams, { project }, member.id, roster.contact.id, statement);
     return { lines: [`noted: you vouch for "${organisation}"`] };
   },

@@ -14,6 +14,7 @@ import type { OpenedMail } from '../../src/pgp/open.ts';
 import { type Act, type Asked, acts } from '../../src/post/acts.ts';
 import type { Command } from '../../src/post/commands.ts';
 import { wordsOf } from '../../src/post/request.ts';
+import { addMember } from '../../src/roster/enter.ts';
 import * as acknowledgements from '../../src/store/acknowledgements.ts';
 import * as caseTeams from '../../src/store/case-teams.ts';
 import * as cases from '../../src/store/cases.ts';
@@ -244,6 +245,43 @@ eachEngine((engine) => {
     expect((await recipients.ofList(house.db, 'announce')).map(({ address, kind }) => [address, kind])).toEqual([
       [alpha.address, 'subscriber'],
     ]);
+  });
+
+  describe('vouch', () => {
+    /** Why it is refused to a person. */
+    const refusal = async (person: Person, organisation: string, team = false): Promise<string> => {
+      const roster = { contact: { id: person.contactId }, member: { id: await memberOf(house, person) } };
+      const asked = { seams: house, project: 'orbit', roster, team } as unknown as Asked;
+      const said = (acts.vouch as Act<Command>)(asked, { name: 'vouch', organisation, statement: 'we know them' });
+      return said.then(String, (error: Error) => error.message.replaceAll(organisation, 'ORGANISATION'));
+    };
+
+    test('tells a member of no other organisation in what state it is, and one of the team', async () => {
+      const unknown = await refusal(alpha, 'Nix');
+      expect(unknown).toBe('No applicant "ORGANISATION" waits for a member’s word');
+      for (const state of [
+        'vouched',
+        'vetted',
+        'key_proved',
+        'active',
+        'key_hold',
+        'suspended',
+        'removed',
+        'rejected',
+      ] as const) {
+        await house.db.updateTable('members').set({ state }).where('organisation', '=', 'Beta').execute();
+        expect(await refusal(alpha, 'Beta'), state).toBe(unknown);
+      }
+      expect(await refusal(lena, 'Beta', true)).toContain('is rejected:');
+      expect(await refusal(alpha, 'Alpha')).toBe('Nobody vouches for his own organisation');
+    });
+
+    test('of who has applied is noted', async () => {
+      await addMember(house, { organisation: 'Gamma', product: null, lists: [] });
+      await send(alpha, 'vouch for Gamma: we know them\n');
+      expect((await answer(alpha)).text).toContain('noted: you vouch for "Gamma"');
+      expect(await members.byOrganisation(house.db, 'Gamma')).toMatchObject({ state: 'vouched' });
+    });
   });
 
   describe('certificate', () => {
