@@ -19,7 +19,7 @@ export function register(program: Command): void {
   const add = (name: string, description: string) => remoteCommand(command, name, description);
   const of = ['<contact>', 'his address or id'] as const;
   add('list', 'list the contacts of a member').argument('<member>', 'its id, or the name of the organisation').action(list);
-  add('add', 'add a contact, with his certificate')
+  add('add', 'add a contact, with his certificate; also one who was retired from another member')
     .argument('<member>', 'its id, or the name of the organisation')
     .argument('<address>', 'of the contact')
     .requiredOption('--certificate <file>', 'his certificate, armored or not; - for standard input')

@@ -105,7 +105,7 @@ function listContacts(app: App, { seams: { db } }: Api): void {
 function postContact(app: App, { seams, changed, admission: rules }: Api): void {
   const body = Type.Object({ address: Address, name, certificate: Armored }, strict);
   const description =
-    'He is asked by mail to prove the certificate, and has copies from when he has done so (`provedAt`): of a candidate when the others are asked, of a member at once.';
+    'He is asked by mail to prove the certificate, and has copies from when he has done so (`provedAt`): of a candidate when the others are asked, of a member at once. Who was retired from another member is no longer of that one.';
   const schema = {
     tags,
     summary: 'Add a contact with his certificate',

@@ -23,7 +23,7 @@ import { type ReadCertificate, takenCertificate, unfitAddress } from './plan.ts'
 import { renewalDeed, waitingOf, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
 import { prepareReplacementNews, type ReplacementNews, tellOfReplacement } from './replaced.ts';
 import { mustBeAsShown, type Shown, shownOf } from './shown.ts';
-import { holdersOf, releaseKeys, releaseTo, retireTaken, standingAt } from './standing.ts';
+import { holdersOf, releaseKeys, releaseRetired, releaseTo, retireTaken, standingAt } from './standing.ts';
 import { isOut, provesKeys } from './state.ts';
 import { mustBe } from './steps.ts';
 import { teamList } from './tell.ts';
@@ -38,7 +38,7 @@ export interface NewContact {
 
 /**
  * Adds a contact, whose certificate is the current one at once. Nothing is sent to him but what asks him to prove it, where his member
- * was vetted: he has copies from when he has done so.
+ * was vetted: he has copies from when he has done so. Who was retired from another organisation is its contact no more.
  * Throws Refusal: not-found, unusable-certificate; forbidden for the response team, over the network; conflict where the address or the
  * certificate is somebody's already.
  */
@@ -60,6 +60,7 @@ export async function addContact(
     const member = await mustBe(trx, memberId);
     if (isOut(member.state)) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}`);
     await mustNotJoinTeam(trx, seams, await members.listsOf(trx, memberId));
+    const left = await takeOver(trx, seams, memberId, address);
     const unfit = unfitAddress(await standingAt(trx, address), address);
     const problem = unfit ?? takenCertificate(await holdersOf(trx, facts), facts, address);
     if (problem !== undefined) throw new Refusal('conflict', problem);
@@ -69,11 +70,19 @@ export async function addContact(
     const inserted = await insert(seams, trx, contact.id, facts, 'current');
     await tellOfContact(trx, seams, told, contact);
     const detail = { member: memberId, address, fingerprint: facts.fingerprint };
-    const deeds: Deed[] = [...released, { action: 'contact.add', subject: `contact:${contact.id}`, detail }];
+    const deeds: Deed[] = [...left, ...released, { action: 'contact.add', subject: `contact:${contact.id}`, detail }];
     if (provesKeys(member.state)) deeds.push(await ask(trx, seams, asking, { contact, certificate: inserted }));
     await record(trx, seams, ...deeds);
     return { contact, certificate: inserted };
   });
+}
+
+/** Of somebody with that address who was retired from another organisation. Throws Refusal('conflict') where it was this one. */
+async function takeOver(trx: Db, { clock }: Seams, memberId: string, address: string): Promise<Deed[]> {
+  const there = await contacts.byAddress(trx, address);
+  if (!there || there.active === 1) return [];
+  if (there.member_id === memberId) throw new Refusal('conflict', `${address} is retired: reinstate him`);
+  return releaseRetired(trx, there, clock.now());
 }
 
 /**
@@ -94,6 +103,8 @@ export async function setContactActive(
     if (active) await certificates.lockHolders(trx);
     const contact = await ownerOf(trx, contactId);
     await mustBeIn(trx, contact);
+    if (active && contacts.isReleased(contact))
+      throw new Refusal('conflict', 'His address may be somebody else’s by now: add him anew');
     const taken = active ? await retireTaken(trx, contact) : [];
     if (active) await mustNotJoinTeam(trx, seams, await members.listsOf(trx, contact.member_id));
     if (!(await contacts.setActive(trx, contactId, active)))

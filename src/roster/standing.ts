@@ -1,11 +1,13 @@
 import type { Deed } from '../audit/entry.ts';
+import type { Instant } from '../clock.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
-import type { Contact } from '../store/schema.ts';
+import type { Contact, Member } from '../store/schema.ts';
 import {
   type Addresses,
   fingerprintsOf,
@@ -20,10 +22,10 @@ import { isOut } from './state.ts';
 /** The whole roster as it is, for the rules that say what may be added to it. */
 export async function standingOf(db: Db): Promise<Standing> {
   const known = await members.all(db);
-  // Who is out keeps nobody from an address.
-  const there = known.filter(({ state }) => !isOut(state));
-  const owners = there.flatMap(({ organisation, contacts: people }) =>
-    people.map(({ address }): [string, string] => [address, organisation]),
+  const owners = known.flatMap((member) =>
+    member.contacts
+      .filter((contact) => keepsAddress(member, contact))
+      .map(({ address }): [string, string] => [address, member.organisation]),
   );
   return {
     lists: await listsByAddress(db),
@@ -40,14 +42,19 @@ export async function standingAt(db: Db, address: string): Promise<Addresses> {
   const owner = contact && (await members.byId(db, contact.member_id));
   return {
     lists: await listsByAddress(db),
-    owners: new Map(owner && !isOut(owner.state) ? [[address, owner.organisation]] : []),
+    owners: new Map(owner && keepsAddress(owner, contact) ? [[address, owner.organisation]] : []),
     external: new Set((await recipients.isExternal(db, address)) ? [address] : []),
   };
 }
 
+/** Whether he keeps others from his address: who does not is one of `contacts.releasable`. */
+function keepsAddress({ state }: Pick<Member, 'state'>, { active, proved_at }: Pick<Contact, 'active' | 'proved_at'>): boolean {
+  return !isOut(state) && (active === 1 || proved_at !== null);
+}
+
 /**
- * Takes addresses and keys from members who are out, and keys from retired contacts who proved nothing, for contacts that are written next. Addresses are in lower case. Gives what is to be
- * recorded of it: nobody else notes whose an address was.
+ * Takes addresses and keys from members who are out, and from retired contacts who proved nothing, for contacts that are written next.
+ * Addresses are in lower case. Gives what is to be recorded of it: nobody else notes whose an address was.
  */
 export async function releaseTo(trx: Db, people: readonly { address: string; certificate: ReadCertificate }[]): Promise<Deed[]> {
   const released = await releaseAddresses(
@@ -93,8 +100,19 @@ export function retiring({ id, contactId, fingerprint }: certificates.Retired): 
 /** As `releaseTo`, of addresses alone. */
 export async function releaseAddresses(trx: Db, addresses: readonly string[]): Promise<Deed[]> {
   const deeds: Deed[] = [];
-  for (const contact of await contacts.ofFormerMembers(trx, addresses)) deeds.push(await releaseContact(trx, contact));
+  for (const contact of await contacts.releasable(trx, addresses)) deeds.push(await releaseContact(trx, contact));
   return deeds;
+}
+
+/**
+ * Takes address and keys from a contact who was retired, whatever he has proved, and ends what waits for him: an admin says whose he is now.
+ * Gives what is to be recorded of it. After `lockHolders`, in the same transaction.
+ */
+export async function releaseRetired(trx: Db, contact: Contact, now: Instant): Promise<Deed[]> {
+  const released = await releaseContact(trx, contact);
+  const ended = await deliveries.endOf(trx, [contact.id], 'let-go', now);
+  const retired = await certificates.retireOfContacts(trx, [contact.id]);
+  return [{ ...released, detail: { ...released.detail, ended } }, ...retired.map(retiring)];
 }
 
 /** Gives what is to be recorded of it. */

@@ -31,7 +31,8 @@ export async function letGo(trx: Db, memberId: string, now: Instant): Promise<nu
   await contacts.retireAll(trx, memberId);
   await contacts.resubscribeAll(trx, memberId);
   await mustHaveReaders(trx, on);
-  return deliveries.endOfMember(trx, memberId, 'let-go', now);
+  const ids = (await contacts.ofMember(trx, memberId)).map(({ id }) => id);
+  return deliveries.endOf(trx, ids, 'let-go', now);
 }
 
 /**

@@ -246,26 +246,29 @@ export async function forgetProof(db: Db, id: string): Promise<void> {
   await db.updateTable('contacts').set({ proved_at: null }).where('id', '=', id).execute();
 }
 
-/** Of members who are out, those with one of these addresses (lower case). */
-export async function ofFormerMembers(db: Db, addresses: readonly string[]): Promise<Contact[]> {
+/** Those with one of these addresses (lower case) who keep nobody from it: of members who are out, and who was retired and has proved nothing. */
+export async function releasable(db: Db, addresses: readonly string[]): Promise<Contact[]> {
   const found: Contact[] = [];
   for (const some of portions(addresses))
     found.push(
       ...(await db
         .selectFrom('contacts')
-        .selectAll()
+        .innerJoin('members', 'members.id', 'contacts.member_id')
+        .selectAll('contacts')
         .where('address', 'in', some)
-        .where('member_id', 'in', (eb) => eb.selectFrom('members').select('id').where('state', 'in', OUT))
+        .where((eb) =>
+          eb.or([eb('members.state', 'in', OUT), eb.and([eb('contacts.active', '=', 0), eb('contacts.proved_at', 'is', null)])]),
+        )
         .execute()),
     );
   return found;
 }
 
-/** Gives his address free for somebody else; what he did stays his. */
+/** Gives his address free for somebody else, and his keys hold nobody up (`certificates.heldKeys`); what he did stays his. */
 export async function release(db: Db, id: string): Promise<void> {
   await db
     .updateTable('contacts')
-    .set({ address: releasedAddress(id), active: 0 })
+    .set({ address: releasedAddress(id), active: 0, proved_at: null })
     .where('id', '=', id)
     .execute();
 }

@@ -1,5 +1,6 @@
 import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
+import { portions } from './rows.ts';
 import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, Post, PostKind } from './schema.ts';
 
 /*
@@ -16,7 +17,7 @@ import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, Post,
  *  queued, deferred, held ---> failed            a person refused its post (terminal)
  *         deferred, held ----> failed            a person dropped it (terminal)
  *                   held ----> failed            a later dispatch took its place (terminal)
- *  queued, deferred, held ---> failed            its contact's organisation is out (terminal)
+ *  queued, deferred, held ---> failed            its contact's organisation is out, or he is another's now (terminal)
  *
  * It may give it back before the relay's own answer is written down: that is noted (`bounced_at`), and a copy that is delivered then
  * has failed.
@@ -334,15 +335,19 @@ export async function supersede(db: Db, id: string, now: Instant): Promise<numbe
   return Number(result.numUpdatedRows);
 }
 
-/** Ends what a member's contacts have not been sent; whoever decided on him knows it. Gives how many copies. */
-export async function endOfMember(db: Db, memberId: string, reason: string, now: Instant): Promise<number> {
-  const result = await db
-    .updateTable('deliveries')
-    .set({ state: 'failed', reason, settled_at: now, told_at: now })
-    .where('contact_id', 'in', (eb) => eb.selectFrom('contacts').select('id').where('member_id', '=', memberId))
-    .where('state', 'in', [...WAITING, 'held'])
-    .executeTakeFirst();
-  return Number(result.numUpdatedRows);
+/** Ends what these contacts have not been sent; whoever decided on them knows it. Gives how many copies. */
+export async function endOf(db: Db, contactIds: readonly string[], reason: string, now: Instant): Promise<number> {
+  let ended = 0;
+  for (const some of portions(contactIds)) {
+    const { numUpdatedRows } = await db
+      .updateTable('deliveries')
+      .set({ state: 'failed', reason, settled_at: now, told_at: now })
+      .where('contact_id', 'in', some)
+      .where('state', 'in', [...WAITING, 'held'])
+      .executeTakeFirst();
+    ended += Number(numUpdatedRows);
+  }
+  return ended;
 }
 
 /** What a copy is held for where the certificate is the reason. */

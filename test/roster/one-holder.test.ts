@@ -1,5 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { newId } from '../../src/clock.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
+import { Refusal } from '../../src/refusal.ts';
 import { decide, remove } from '../../src/roster/admission.ts';
 import { type AdmissionRules, type Application, apply } from '../../src/roster/apply.ts';
 import {
@@ -14,7 +16,9 @@ import { CRITERIA } from '../../src/roster/criteria.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as certificates from '../../src/store/certificates.ts';
+import * as contacts from '../../src/store/contacts.ts';
 import * as members from '../../src/store/members.ts';
+import { armed } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { keyProved } from '../support/key-proved.ts';
@@ -135,6 +139,60 @@ eachEngine((engine) => {
     await setContactActive(house, contact.id, true, 'a mistake');
     expect(await holders(next.fingerprint)).toEqual([beta.address]);
     expect(await retiredFor(contact.id)).toEqual([{ fingerprint: next.fingerprint, taken: true }]);
+  });
+
+  const comes = {
+    'is added': async (organisation, { address, public: certificate }) =>
+      addContact(house, RULES, await idOf(organisation), { address, name: null, certificate }),
+    'is imported': async (organisation, { address, public: certificate }) => {
+      const entry = { organisation, lists: [LISTS.distributors], contacts: [{ address, certificate }] };
+      const { written, problems } = await importRoster(house, [entry], { activate: { reason: 'known' }, dryRun: false });
+      if (!written) throw new Refusal('conflict', problems[0]?.problem);
+    },
+    applies: async (_, party) => apply(house, RULES, await wish('Delta', party)),
+  } satisfies Record<string, (organisation: string, who: Party) => Promise<unknown>>;
+  type Comes = keyof typeof comes;
+  const reinstating = (contactId: string) => setContactActive(house, contactId, true, 'a mistake');
+
+  test.each(Object.keys(comes) as Comes[])(
+    'who was added to the wrong organisation, and retired there, %s elsewhere',
+    async (how) => {
+      const greg = await makeParty('greg@beta.example');
+      const { address, public: certificate } = greg;
+      const { contact } = await addContact(house, RULES, await idOf('Alpha'), { address, name: null, certificate });
+      await expect(comes[how]('Beta', greg)).rejects.toMatchObject({ reason: 'conflict' });
+      await setContactActive(house, contact.id, false, 'the wrong organisation');
+      await comes[how]('Beta', greg);
+      expect(await holders(greg.fingerprint)).toEqual([address]);
+      expect((await contacts.byAddress(house.db, address))?.member_id).toBe(await idOf(how === 'applies' ? 'Delta' : 'Beta'));
+      await expect(reinstating(contact.id)).rejects.toMatchObject({ message: expect.stringContaining('add him anew') });
+    },
+  );
+
+  test('who has proved his key and was retired takes address and key along where an admin adds him, and not by himself', async () => {
+    const { id: caseId } = await armed(house);
+    await dispatch(house, caseId, LISTS.distributors);
+    await addContact(house, RULES, await idOf('Alpha'), {
+      ...{ address: 'new@alpha.example', name: null },
+      certificate: (await makeParty('new@alpha.example')).public,
+    });
+    await setContactActive(house, alpha.contactId, false, 'has moved to Beta');
+    await expect(comes.applies('Delta', alpha)).rejects.toMatchObject({ reason: 'conflict' });
+    await expect(comes['is imported']('Beta', alpha)).rejects.toMatchObject({ message: expect.stringContaining('of "Alpha"') });
+    const again = comes['is added']('Alpha', alpha);
+    await expect(again).rejects.toMatchObject({ message: `${alpha.address} is retired: reinstate him` });
+    const { contact } = await comes['is added']('Beta', alpha);
+    expect([contact.id === alpha.contactId, contact.proved_at]).toEqual([false, null]);
+    expect(await holders(alpha.fingerprint)).toEqual([alpha.address]);
+    const [released] = await audit.page(house.db, { limit: 1, action: 'contact.release' });
+    expect(JSON.parse(released?.line ?? '{}')).toMatchObject({
+      subject: `contact:${alpha.contactId}`,
+      detail: { member: await idOf('Alpha'), address: alpha.address, ended: 1 },
+    });
+    await expect(reinstating(alpha.contactId)).rejects.toMatchObject({ reason: 'conflict' });
+    await setContactActive(house, contact.id, false, 'back again');
+    await comes['is added']('Alpha', alpha);
+    expect(await holders(alpha.fingerprint)).toEqual([alpha.address]);
   });
 
   test('whoever comes back with a key that is somebody else’s by now comes back without it', async () => {
