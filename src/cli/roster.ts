@@ -6,7 +6,7 @@ import { Refusal } from '../refusal.ts';
 import { decide } from '../roster/admission.ts';
 import { setContactActive } from '../roster/contacts.ts';
 import { certificateFolder, entriesFromCsv } from '../roster/csv.ts';
-import type { RosterProblem } from '../roster/entries.ts';
+import { type EntryLines, type LocatedProblem, locate, type RosterProblem } from '../roster/entries.ts';
 import { exportRoster } from '../roster/export.ts';
 import { type ImportOptions, type ImportReport, importRoster, type ReportedRenewal, type Telling } from '../roster/import.ts';
 import { importSchleuder } from '../roster/schleuder.ts';
@@ -104,11 +104,12 @@ async function memberBack(seams: Reinstating, called: string, reason: string) {
 
 async function importFile(file: string, options: ImportCommand): Promise<void> {
   const read = readRoster(file, options.certificates);
-  const report = await importing(options, (seams, how) => importRoster(seams, read.entries, { ...how, problems: read.problems }));
+  const made = await importing(options, (seams, how) => importRoster(seams, read.entries, { ...how, problems: read.problems }));
+  const report = { ...made, problems: made.problems.map((one) => locate(one, read.entries, read.lines)) };
   if (report.problems.length === 0) return print(options, report, [summary(report), ...changeLines(report)]);
   if (options.json) print(options, report, []);
   const count = report.problems.length === 1 ? '1 problem' : `${report.problems.length} problems`;
-  throw new Refusal('invalid', [`Nothing was imported: ${count} in ${file}`, ...report.problems.map(line)].join('\n'));
+  throw new Refusal('invalid', [`Nothing was imported: ${count} in ${file}`, ...report.problems.map(lineOf)].join('\n'));
 }
 
 async function importFrom(options: ImportCommand & SchleuderOptions): Promise<void> {
@@ -165,14 +166,19 @@ async function exportFile(options: LocalOptions): Promise<void> {
   print({ json: true }, entries, []);
 }
 
-function readRoster(file: string, folder: string | undefined): { entries: unknown; problems: RosterProblem[] } {
-  if (!file.toLowerCase().endsWith('.csv')) return { entries: readJson(file), problems: [] };
+function readRoster(
+  file: string,
+  folder: string | undefined,
+): { entries: unknown; lines: EntryLines[]; problems: RosterProblem[] } {
+  if (!file.toLowerCase().endsWith('.csv')) return { entries: readJson(file), lines: [], problems: [] };
   return entriesFromCsv(readText(file), certificateFolder(folder ?? dirname(file)));
 }
 
-function line({ entry, address, problem }: RosterProblem): string {
-  const where = entry === null ? '' : `  entry ${entry}${address === null ? '' : `, ${address}`}: `;
-  return `${where}${problem}`;
+function lineOf({ entry, line, organisation, address, problem }: LocatedProblem): string {
+  if (entry === null) return problem;
+  const where = line === undefined ? `entry ${entry}` : `line ${line}`;
+  const whose = [organisation === null ? [] : JSON.stringify(organisation), address ?? []].flat();
+  return `  ${[where, ...whose].join(', ')}: ${problem}`;
 }
 
 function summary(report: Omit<ImportReport, 'problems' | 'leftOut'>): string {

@@ -3,7 +3,7 @@ import { basename, join, sep } from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
 import { certificateText } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
-import { type RosterEntry, type RosterProblem, showableAddress } from './entries.ts';
+import { type EntryLines, type RosterEntry, type RosterProblem, showableAddress } from './entries.ts';
 
 const COLUMNS = ['organisation', 'product', 'lists', 'address', 'name', 'certificate'] as const;
 /** A roster of before there were groups is one too. */
@@ -12,23 +12,23 @@ const OPTIONAL = ['groups'] as const;
 /**
  * A roster in CSV (RFC 4180, with a header row), one contact a row, as the entries of the JSON form.
  * Rows of one organisation become one entry. `certificate` gives the text in the file of that name, armored.
- * Contacts whose certificate cannot be read are left out and told of. Throws Refusal('invalid') where it is no such CSV.
+ * Contacts whose certificate cannot be read are left out and told of. `lines`: of each entry. Throws Refusal('invalid') where it is no such CSV.
  */
 export function entriesFromCsv(
   csv: string,
   certificate: (file: string) => string,
-): { entries: RosterEntry[]; problems: RosterProblem[] } {
-  const entries = new Map<string, { entry: RosterEntry; index: number }>();
+): { entries: RosterEntry[]; lines: EntryLines[]; problems: RosterProblem[] } {
+  const entries = new Map<string, { entry: RosterEntry; index: number; lines: EntryLines }>();
   const problems: RosterProblem[] = [];
   for (const { row, line } of readRows(csv, COLUMNS, 'a roster', OPTIONAL)) {
     const found = entries.get(row.organisation) ?? {
       entry: { organisation: row.organisation, lists: [], contacts: [] },
       index: entries.size,
+      lines: { first: line, contacts: [] },
     };
     entries.set(row.organisation, found);
-    const { entry, index } = found;
-    const tell = (problem: string) =>
-      problems.push({ entry: index, address: showableAddress(row.address), problem: `Line ${line}: ${problem}` });
+    const { entry, index, lines } = found;
+    const tell = (problem: string) => problems.push({ entry: index, address: showableAddress(row.address), line, problem });
 
     entry.lists.push(...wordsOf(row.lists).filter((list) => !entry.lists.includes(list)));
     const groups = wordsOf(row.groups ?? '').filter((name) => !entry.groups?.includes(name));
@@ -39,12 +39,14 @@ export function entriesFromCsv(
     try {
       const name = row.name === '' ? {} : { name: row.name };
       entry.contacts.push({ address: row.address, ...name, certificate: certificate(row.certificate) });
+      lines.contacts.push(line);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       tell(error.message);
     }
   }
-  return { entries: [...entries.values()].map(({ entry }) => entry), problems };
+  const found = [...entries.values()];
+  return { entries: found.map(({ entry }) => entry), lines: found.map(({ lines }) => lines), problems };
 }
 
 /** Of a cell that may have several. */

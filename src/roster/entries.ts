@@ -50,7 +50,36 @@ export interface RosterProblem {
   entry: number | null;
   /** Of the contact that it is about; null where it is about the entry. */
   address: string | null;
+  /** Index in the entry, from 0, of a contact who is malformed: of his address nothing may be left to say. */
+  contact?: number;
+  /** Of the file that the entry was made from, from 1. */
+  line?: number;
   problem: string;
+}
+
+/** The lines of a file that an entry was made from, from 1: the first of them, and that of each contact. */
+export interface EntryLines {
+  first: number;
+  contacts: number[];
+}
+
+/** With what a person finds it by: the line, and the organisation as it is written there. */
+export interface LocatedProblem extends RosterProblem {
+  /** Null where it is none that can be shown. */
+  organisation: string | null;
+}
+
+/** `lines`: by entry; none where it is no file of lines. */
+export function locate(problem: RosterProblem, entries: unknown, lines: readonly EntryLines[]): LocatedProblem {
+  const { entry, address, contact } = problem;
+  const item = entry !== null && Array.isArray(entries) ? entries[entry] : undefined;
+  const named = item?.organisation;
+  const organisation = Value.Check(Words, named) ? named : null;
+  const from = entry === null ? undefined : lines[entry];
+  const people: RosterEntry['contacts'] = from ? item.contacts : [];
+  const at = contact ?? people.findLastIndex((one) => one.address.toLowerCase() === address?.toLowerCase());
+  const line = problem.line ?? from?.contacts[at] ?? from?.first;
+  return { ...problem, organisation, ...(line === undefined ? {} : { line }) };
 }
 
 /** An entry and the place where it stood. Addresses are in lower case. */
@@ -83,15 +112,16 @@ function placed(entry: RosterEntry, index: number): PlacedEntry {
 function malformed(item: unknown, index: number): RosterProblem[] {
   return problemsOf(Entry, item).map(({ path, message }) => ({
     entry: index,
-    address: addressAt(item, path),
+    ...contactAt(item, path),
     problem: path ? `${path} ${message}` : message,
   }));
 }
 
-/** The address of the contact that a path like `contacts[1].name` leads to. */
-function addressAt(item: unknown, path: string): string | null {
+/** The contact that a path like `contacts[1].name` leads to. */
+function contactAt(item: unknown, path: string): Pick<RosterProblem, 'address' | 'contact'> {
   const contact = /^contacts\[(\d+)\]/.exec(path)?.[1];
-  return contact === undefined ? null : showableAddress(Value.Pointer.Get(item, `/contacts/${contact}/address`));
+  if (contact === undefined) return { address: null };
+  return { address: showableAddress(Value.Pointer.Get(item, `/contacts/${contact}/address`)), contact: Number(contact) };
 }
 
 /** What is no address may be anything, line ends and a terminal's escapes too: it is not shown as one. */

@@ -138,7 +138,10 @@ test('a CSV takes a binary certificate, as gpg exports it, and says where one is
   const csv = (file: string) =>
     `organisation,product,lists,address,name,certificate\nGolf,,distributors@orbit.example,g@golf.example,Gia,${file}\n`;
   const secret = await project.curfew('roster', 'import', written('secret.csv', csv('secret.gpg')));
-  expect([secret.code, secret.stderr]).toEqual([1, expect.stringContaining('Line 2: That is a secret key')]);
+  expect([secret.code, secret.stderr]).toEqual([
+    1,
+    expect.stringContaining('  line 2, "Golf", g@golf.example: That is a secret key'),
+  ]);
   expect(await project.curfew('roster', 'import', written('golf.csv', csv('g.gpg')))).toMatchObject({
     code: 0,
     stdout: 'Imported: 1 new members, 1 new contacts, 0 activated, 0 renewed, 0 unchanged\n',
@@ -152,7 +155,7 @@ test('a bad roster is refused with one line a problem, exit 1, and nothing on st
   expect([code, stdout]).toEqual([1, '']);
   expect(stderr.split('\n')).toEqual([
     `curfew: Nothing was imported: 4 problems in ${file}`,
-    'curfew:   entry 0: announce@orbit.example is public: it has recipients, no members',
+    'curfew:   entry 0, "Dora": announce@orbit.example is public: it has recipients, no members',
     'curfew:   entry 1: organisation is 5; must be a text of 1 to 200 characters without control characters and line separators',
     'curfew:   entry 1: lists is missing; must be an array of list addresses',
     'curfew:   entry 1: contacts is missing; must be an array of {address, name?, certificate}',

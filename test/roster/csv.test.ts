@@ -2,7 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Refusal } from '../../src/refusal.ts';
 import { certificateFolder, entriesFromCsv, organisationsFromCsv } from '../../src/roster/csv.ts';
+import { locate, readEntries } from '../../src/roster/entries.ts';
 
 const HEADER = 'organisation,product,lists,address,name,certificate\n';
 const named = (file: string) => `text of ${file}`;
@@ -14,6 +16,10 @@ Bravo,,distributors@o.example,b@bravo.example,,b.asc
 Alpha,,security@o.example other@o.example,c@alpha.example,,c.asc\n`;
   expect(entriesFromCsv(csv, named)).toEqual({
     problems: [],
+    lines: [
+      { first: 2, contacts: [2, 5] },
+      { first: 3, contacts: [3] },
+    ],
     entries: [
       {
         organisation: 'Alpha',
@@ -36,7 +42,7 @@ Alpha,,security@o.example other@o.example,c@alpha.example,,c.asc\n`;
 test('a spreadsheet may separate by semicolons; lists are separated by blanks then', () => {
   const csv =
     'organisation;product;lists;address;name;certificate\nAlpha, Inc.;;a@o.example b@o.example;a@alpha.example;;a.asc\n';
-  expect(entriesFromCsv(csv, named)).toEqual({
+  expect(entriesFromCsv(csv, named)).toMatchObject({
     problems: [],
     entries: [
       {
@@ -66,8 +72,31 @@ test('a spreadsheet may put a byte order mark, CRLF, other columns order and cap
 test('two products of one organisation are told with the line', () => {
   const csv = `${HEADER}Alpha,One,,a@alpha.example,,a.asc\nAlpha,Two,,b@alpha.example,,b.asc\n`;
   expect(entriesFromCsv(csv, named).problems).toEqual([
-    { entry: 0, address: 'b@alpha.example', problem: 'Line 3: the product is "Two" here and "One" above' },
+    { entry: 0, address: 'b@alpha.example', line: 3, problem: 'the product is "Two" here and "One" above' },
   ]);
+});
+
+test('what is wrong with a row is found by its line, whatever is left to say of it', () => {
+  const csv = `${HEADER}Alpha,,,A@alpha.example,,a.asc
+Bravo,,,b@bravo.example,,b.asc
+Alpha,,,none,,c.asc
+Alpha,,,gone@alpha.example,,none.asc
+Alpha,,,d@alpha.example,D\u0085,d.asc\n`;
+  const { entries, lines, problems } = entriesFromCsv(csv, (file) => {
+    if (file === 'none.asc') throw new Refusal('invalid', 'is not there');
+    return named(file);
+  });
+  const wrong = [...problems, ...readEntries(entries).problems];
+  const ofPlan = ['a@alpha.example', null].map((address) => ({ entry: 0, address, problem: 'taken' }));
+  expect([...wrong, ...ofPlan].map((one) => locate(one, entries, lines))).toMatchObject([
+    { line: 5, organisation: 'Alpha', address: 'gone@alpha.example' },
+    { line: 4, organisation: 'Alpha', address: null },
+    { line: 6, organisation: 'Alpha', address: 'd@alpha.example' },
+    { line: 2, organisation: 'Alpha', address: 'a@alpha.example' },
+    { line: 2, organisation: 'Alpha', address: null },
+  ]);
+  const json = locate({ entry: 1, address: null, problem: 'taken' }, entries, []);
+  expect(json).toEqual({ entry: 1, address: null, organisation: 'Bravo', problem: 'taken' });
 });
 
 test.each([
@@ -113,7 +142,7 @@ describe('the folder of certificates', () => {
       `${HEADER}Alpha,,,a@alpha.example,,${file}\n`,
       certificateFolder(join(folder, 'in')),
     );
-    expect(problems).toEqual([{ entry: 0, address: 'a@alpha.example', problem: expect.stringMatching(why) }]);
+    expect(problems).toEqual([{ entry: 0, address: 'a@alpha.example', line: 2, problem: expect.stringMatching(why) }]);
     expect(entries).toEqual([{ organisation: 'Alpha', lists: [], contacts: [] }]);
   });
 });
