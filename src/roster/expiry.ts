@@ -9,6 +9,7 @@ import type { Seams } from '../seams.ts';
 import * as admission from '../store/admission.ts';
 import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
+import type { Member } from '../store/schema.ts';
 import { next } from './state.ts';
 import { prepareNotice, teamList, tellMember, tellTeam } from './tell.ts';
 
@@ -201,11 +202,12 @@ export async function watchReviews(seams: Seams): Promise<boolean> {
   const due = await members.dueForReview(db, clock.now());
   if (due.length === 0) return false;
   const told = await prepareNotice(seams, reviewsDue(due.map(({ organisation }) => organisation)), 'alert');
-  await db.transaction().execute(async (trx) => {
-    for (const { id } of due) await members.change(trx, id, { review_told_at: clock.now() });
+  return db.transaction().execute(async (trx) => {
+    const still: Member[] = [];
+    for (const member of due) if (await members.setReviewTold(trx, member, clock.now())) still.push(member);
+    if (still.length === 0) return false;
     await tellTeam(trx, seams, told);
-    const deeds = due.map(({ id }) => ({ action: 'member.review-due', subject: `member:${id}` }));
-    await record(trx, seams, ...deeds);
+    await record(trx, seams, ...still.map(({ id }) => ({ action: 'member.review-due', subject: `member:${id}` })));
+    return true;
   });
-  return true;
 }

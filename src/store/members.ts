@@ -225,3 +225,16 @@ export async function dueForReview(db: Db, now: Instant): Promise<Member[]> {
     .orderBy('organisation')
     .execute();
 }
+
+/** False where he is not due as he was when he was read: he was reviewed since, is not active any more, or the team is told already. */
+export async function setReviewTold(db: Db, { id, review_at }: Pick<Member, 'id' | 'review_at'>, now: Instant): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('members')
+    .set({ review_told_at: now })
+    .where('id', '=', id)
+    .where('state', '=', 'active')
+    .where('review_at', '=', review_at)
+    .where('review_told_at', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}

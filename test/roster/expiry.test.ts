@@ -309,4 +309,22 @@ eachEngine((engine) => {
     later(366);
     expect(await watchReviews(house)).toBe(true);
   });
+
+  test('two nodes tell of a review once, and who is reviewed in that moment is due a year later', async () => {
+    await house.db
+      .updateTable('members')
+      .set({ review_at: 1, review_told_at: null })
+      .where('organisation', '=', 'Alpha')
+      .execute();
+    const alpha = await members.byOrganisation(house.db, 'Alpha');
+    expect((await Promise.all([watchReviews(house), watchReviews(house)])).sort()).toEqual([false, true]);
+    await members.change(house.db, alpha?.id ?? '', { review_told_at: null });
+    const beforeSealing: typeof house.pgp.keep = async (...asked) => {
+      if ((await members.byId(house.db, alpha?.id ?? ''))?.review_at === 1)
+        await reviewed(house, alpha?.id ?? '', house.team[0].contactId);
+      return house.pgp.keep(...asked);
+    };
+    expect(await watchReviews({ ...house, pgp: { ...house.pgp, keep: beforeSealing } })).toBe(false);
+    expect(await members.byId(house.db, alpha?.id ?? '')).toMatchObject({ review_told_at: null });
+  });
 });
