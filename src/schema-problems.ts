@@ -23,9 +23,17 @@ export function problemsOf(schema: TSchema, value: unknown, secret: ReadonlySet<
   if (Type.IsRecord(schema) && isRecord(value)) return inRecord(schema.patternProperties, value, secret, path);
   // A union is a leaf: its description names all forms, which says more than why each of them did not match.
   if (Value.Check(schema, value)) return [];
-  const allowed = 'description' in schema ? String(schema.description) : 'something else';
+  const allowed = descriptionOf(schema) ?? 'something else';
   const is = value === undefined ? 'is missing' : `is ${shown(value, secret.has(path))}`;
   return [{ path, message: `${is}; must be ${allowed}` }];
+}
+
+/** Of what may be null as well, that of what it is else. */
+function descriptionOf(schema: TSchema): string | undefined {
+  if ('description' in schema) return String(schema.description);
+  if (!Type.IsUnion(schema)) return undefined;
+  const [other, ...more] = schema.anyOf.filter((member) => !Type.IsNull(member));
+  return other && more.length === 0 ? descriptionOf(other) : undefined;
 }
 
 function inObject(

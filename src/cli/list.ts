@@ -51,7 +51,7 @@ export function register(program: Command): void {
     .option('--largest <octets>', 'of a mail; "none": what the server takes', octets)
     .option('--file-names <patterns>', 'of attachments that are allowed, as in "*.patch *.diff"; "none": any')
     .option('--file-types <types>', 'their media types, as in "text/* image/png"; "none": any')
-    .option('--subject-prefix <prefix>', 'before the subject, in brackets; or "none"')
+    .option('--subject-prefix <prefix>', 'before the subject, without the brackets that are put around it; or "none"')
     .option('--footer-file <file>', 'with the text below what it distributes; - for standard input; or "none"')
     .action(change);
 }

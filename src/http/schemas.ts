@@ -411,7 +411,7 @@ export const policy = {
     Type.String({
       maxLength: 50,
       pattern: `^[^\\[\\]${NOT_ON_A_LINE}]+$`,
-      description: 'before the subject, in brackets',
+      description: '1 to 50 characters before the subject, without the brackets that are put around it',
     }),
   ),
   footer: OrNull(

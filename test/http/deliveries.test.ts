@@ -110,6 +110,8 @@ eachEngine((engine) => {
     const [admin, team] = [await api.house.token('admin'), await api.house.token('team')];
     const path = 'PATCH /api/v1/lists/distributors';
     expect(await api.ask(team, path, { body: { moderated: true } })).toMatchObject({ status: 403 });
+    const unfit = await api.ask(admin, path, { body: { subjectPrefix: '[distros]' } });
+    expect(unfit.body).toMatchObject({ detail: expect.stringContaining('must be 1 to 50 characters before the subject') });
     const wish = { moderated: true, largest: 1000, fileNames: '*.patch', subjectPrefix: 'distros', footer: 'Tell nobody.' };
     expect(await api.ask(admin, path, { body: wish })).toMatchObject({
       status: 200,
