@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { jsonFault } from '../json-fault.ts';
 import { certificateText } from '../pgp/certificate.ts';
@@ -12,9 +13,11 @@ export function readNamed(path: string): Buffer {
   }
 }
 
-/** A text that somebody named; - is standard input. */
+/** A text that somebody named, without a byte order mark; - is standard input. Throws Refusal('invalid') where it is not UTF-8: letters would be lost. */
 export function readText(path: string): string {
-  return readInput(path).toString('utf8');
+  const octets = readInput(path);
+  if (!isUtf8(octets)) throw new Refusal('invalid', `${path} is not UTF-8: save it as that (a spreadsheet calls it "CSV UTF-8")`);
+  return new TextDecoder().decode(octets);
 }
 
 /** The text of a certificate that somebody named, armored or as `gpg --export` writes it; - is standard input. */

@@ -8,7 +8,7 @@ import { organisationsFromCsv } from '../roster/csv.ts';
 import type { SchleuderReport, SchleuderSource } from '../roster/schleuder.ts';
 import { byPrimary, type FoundSubscription, type Remark } from '../roster/subscribers.ts';
 import { readSchleuder, type Subscription } from '../store/schleuder.ts';
-import { readNamed } from './file.ts';
+import { readText } from './file.ts';
 import { certificatesAt } from './gnupg.ts';
 
 /** Which list of Schleuder (its address in lower case) becomes which one here. */
@@ -56,7 +56,7 @@ export async function readSource(
   const { lists, subscriptions } = readSchleuder(database);
   for (const from of mapping.keys())
     if (!lists.includes(from)) throw new Refusal('invalid', `${from} is no list of ${database}; there are ${lists.join(', ')}`);
-  const csv = organisations === undefined ? '' : readNamed(organisations).toString('utf8');
+  const csv = organisations === undefined ? '' : readText(organisations);
   const homes = listsDir ?? join(dirname(database), 'lists');
   const named = [...subscriptions.filter(({ list }) => mapping.has(list)).map(({ fingerprint }) => fingerprint), ...known];
   const wanted = [...new Set(named)].filter((one) => FINGERPRINT.test(one));

@@ -384,6 +384,8 @@ function unfitName(names: ReadonlyMap<string, string>, organisation: string): st
 /** The name is not shown: it may be anything. */
 export function malformedName(organisation: string): string | undefined {
   if (UNSEEN.test(organisation)) return 'The name of the organisation has signs that cannot be seen';
+  if (organisation.includes('\ufffd'))
+    return 'The name of the organisation has lost a letter (U+FFFD): it was read as UTF-8, and is not';
   if (!/[\p{L}\p{N}]/u.test(organisation)) return 'The name of the organisation has no letter and no digit';
   if (organisation !== organisation.trim()) return 'The name of the organisation begins or ends with a blank';
   if (organisation !== organisation.normalize('NFC'))

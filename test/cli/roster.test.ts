@@ -174,6 +174,16 @@ test('a file that is no JSON is told of by its place', async () => {
   });
 });
 
+test('a file is UTF-8, with a byte order mark or without: of any other the letters would be lost', async () => {
+  const header = 'organisation,product,lists,address,name,certificate\n';
+  const latin = written('latin.csv', Buffer.from(`${header}M\u00fcller Linux,,,m@mueller.example,,m.asc\n`, 'latin1'));
+  const refused = await project.curfew('roster', 'import', latin);
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining(`${latin} is not UTF-8`)]);
+  const marked = written('marked.json', `\ufeff${JSON.stringify([await entry('M\u00fcller', 'm@mueller.example')])}`);
+  const taken = await project.curfew('roster', 'import', marked, '--dry-run');
+  expect(taken.stdout).toContain('Would import: 1 new members');
+});
+
 test.each([[['--activate']], [['--reason', 'why']]])('import with %j alone is a wrong use', async (flags) => {
   const { code, stderr } = await project.curfew('roster', 'import', 'any.json', ...flags);
   expect(code).toBe(2);

@@ -65,7 +65,7 @@ eachEngine((engine) => {
       });
   });
 
-  test.each(['   ', 'Gamma ', 'Gam\u200bma', '\u202eammaG', 'Gamma\u3164', '\ud800', '---', 'Mu\u0308ller'])(
+  test.each(['   ', 'Gamma ', 'Gam\u200bma', '\u202eammaG', 'Gamma\u3164', '\ud800', '---', 'Mu\u0308ller', 'M\ufffdller'])(
     'an organisation that is called %j is told so',
     async (organisation) => {
       const { house, ask } = await serve(await engine.open());
