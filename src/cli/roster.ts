@@ -29,6 +29,7 @@ interface ImportCommand extends LocalOptions, Partial<SchleuderOptions> {
   quiet?: true;
   dryRun?: true;
   acceptChangedCertificates?: true;
+  leaveOut?: true;
 }
 
 export function register(program: Command): void {
@@ -53,6 +54,10 @@ export function register(program: Command): void {
     .option(
       '--accept-changed-certificates',
       'let certificates count at once by which another key is encrypted to; else these wait for `contact approve`',
+    )
+    .option(
+      '--leave-out',
+      'of a file: take what is right, and tell on standard error what is left out; else nothing is taken where anything is wrong',
     )
     .option('--dry-run', 'check everything, write nothing')
     .action(async (file: string | undefined, options: ImportCommand) => {
@@ -104,8 +109,11 @@ async function memberBack(seams: Reinstating, called: string, reason: string) {
 
 async function importFile(file: string, options: ImportCommand): Promise<void> {
   const read = readRoster(file, options.certificates);
-  const made = await importing(options, (seams, how) => importRoster(seams, read.entries, { ...how, problems: read.problems }));
-  const report = { ...made, problems: made.problems.map((one) => locate(one, read.entries, read.lines)) };
+  const how = { problems: read.problems, leaveOut: options.leaveOut === true };
+  const made = await importing(options, (seams, more) => importRoster(seams, read.entries, { ...more, ...how }));
+  const located = (problems: readonly RosterProblem[]) => problems.map((one) => locate(one, read.entries, read.lines));
+  const report = { ...made, problems: located(made.problems), leftOut: made.leftOut && located(made.leftOut) };
+  for (const one of report.leftOut ?? []) process.stderr.write(`${printable(`Left out: ${lineOf(one).trim()}`)}\n`);
   if (report.problems.length === 0) return print(options, report, [summary(report), ...changeLines(report)]);
   if (options.json) print(options, report, []);
   const count = report.problems.length === 1 ? '1 problem' : `${report.problems.length} problems`;

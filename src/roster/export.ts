@@ -5,7 +5,7 @@ import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { RosterEntry } from './entries.ts';
 
-/** Who is not in an export, or gets more than he had where it is imported. */
+/** Who is not in an export, or is refused or gets more than he had where it is imported. */
 export interface ExportRemark {
   organisation: string;
   /** Of a contact; null where it is about the member. */
@@ -58,8 +58,10 @@ function remarksOn(
 ): string[] {
   const why = whyNot(contact);
   if (why !== undefined) return [`is left out: ${why}`];
+  const bare = contact.certificate === null ? ['has no certificate, and is refused where this is imported (--leave-out)'] : [];
   const off = (unsubscribed.get(contact.id) ?? []).filter((id) => on.includes(id)).flatMap((id) => addresses.get(id) ?? []);
-  return off.length === 0 ? [] : [`has unsubscribed from ${off.sort().join(', ')}, and gets it again where this is imported`];
+  const again = `has unsubscribed from ${off.sort().join(', ')}, and gets it again where this is imported`;
+  return [...bare, ...(off.length === 0 ? [] : [again])];
 }
 
 function entryOf(member: members.MemberWithContacts, addresses: ReadonlyMap<string, string>): RosterEntry {

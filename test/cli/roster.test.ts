@@ -166,6 +166,22 @@ test('a bad roster is refused with one line a problem, exit 1, and nothing on st
   expect(JSON.parse(json)).toMatchObject({ written: false, problems: [{ entry: 0 }, { entry: 1 }, { entry: 1 }, { entry: 1 }] });
 });
 
+test('of a file with something wrong in it, what is right is taken where that is asked for, and the rest told', async () => {
+  const hotel = await entry('Hotel', 'h@hotel.example', 'gone@hotel.example');
+  for (const contact of hotel.contacts) if (contact.address.startsWith('gone')) contact.certificate = 'none';
+  const file = written('rest.json', [hotel, { ...(await entry('India', 'i@india.example')), lists: ['none@orbit.example'] }]);
+  expect(await project.curfew('roster', 'import', file)).toMatchObject({ code: 1, stdout: '' });
+  const { code, stdout, stderr } = await project.curfew('roster', 'import', file, '--leave-out');
+  expect([code, stdout]).toEqual([0, 'Imported: 1 new members, 1 new contacts, 0 activated, 0 renewed, 0 unchanged\n']);
+  expect(stderr.split('\n')).toEqual([
+    expect.stringMatching(/^Left out: entry 0, "Hotel", gone@hotel\.example: /),
+    expect.stringMatching(/^Left out: entry 1, "India": There is no list none@orbit\.example/),
+    '',
+  ]);
+  const again = await project.curfew('roster', 'import', file, '--leave-out', '--json');
+  expect(JSON.parse(again.stdout)).toMatchObject({ unchanged: 1, leftOut: [{ entry: 0 }, { entry: 1, organisation: 'India' }] });
+});
+
 test('a file that is no JSON is told of by its place', async () => {
   const file = written('broken.json', '[\n  {"organisation": Alpha}\n]');
   expect(await project.curfew('roster', 'import', file)).toMatchObject({

@@ -407,20 +407,22 @@ eachEngine((engine) => {
 
   test('the export has who is held for his key, leaves out contacts who get nothing, and names who has unsubscribed', async () => {
     const db = await open();
-    const addresses = ['a', 'b', 'c', 'd'].map((name) => `${name}@alpha.example`);
+    const addresses = ['a', 'b', 'c', 'd', 'e'].map((name) => `${name}@alpha.example`);
     await take(db, [await entry('Alpha', ...addresses)], ACTIVATE);
     const { id } = (await members.byOrganisation(db, 'Alpha')) ?? { id: '' };
     await members.setState(db, id, { from: 'active', to: 'key_hold', reason: null, now: NOW });
-    const [, retired = '', unproved = '', off = ''] = (await contacts.ofMember(db, id)).map((contact) => contact.id);
+    const [, retired = '', unproved = '', off = '', bare = ''] = (await contacts.ofMember(db, id)).map((contact) => contact.id);
     await contacts.setActive(db, retired, false);
     await contacts.forgetProof(db, unproved);
     await contacts.unsubscribe(db, off, 'distributors', NOW);
+    await certificates.retire(db, (await certificates.current(db, bare))?.id ?? '');
     const { entries, remarks } = await exportRoster(db);
-    expect(entries).toMatchObject([{ contacts: [{ address: 'a@alpha.example' }, { address: 'd@alpha.example' }] }]);
+    expect(entries).toMatchObject([{ contacts: ['a', 'd', 'e'].map((name) => ({ address: `${name}@alpha.example` })) }]);
     expect(remarks.map(({ address, remark }) => `${address} ${remark}`)).toEqual([
       'b@alpha.example is left out: he is retired',
       'c@alpha.example is left out: he has not proved his key',
       'd@alpha.example has unsubscribed from distributors@orbit.example, and gets it again where this is imported',
+      'e@alpha.example has no certificate, and is refused where this is imported (--leave-out)',
     ]);
   });
 
