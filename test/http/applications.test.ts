@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { MINUTE } from '../../src/clock.ts';
-import { MOST_APPLICATIONS } from '../../src/roster/apply.ts';
+import { applyUnseen, MOST_APPLICATIONS } from '../../src/roster/apply.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import * as audit from '../../src/store/audit.ts';
@@ -44,6 +44,31 @@ eachEngine((engine) => {
     expect(sent.filter(({ to }) => to === alpha.address)).toEqual([]);
     // The team is told of each, taken or not.
     expect(sent.filter(({ to }) => to === api.house.team[0].address)).toHaveLength(4);
+  });
+
+  test('an application at an address of the roster is as much work as one at any other', async () => {
+    const { house } = await serve(await engine.open());
+    const rules = { project: 'orbit', criteria: CRITERIA, terms: null };
+    const workOf = async (organisation: string, address: string) => {
+      const done: string[] = [];
+      const watch =
+        (of: object, name: string) =>
+        (...args: unknown[]) => {
+          done.push(name);
+          return Reflect.apply(Reflect.get(of, name), of, args);
+        };
+      const pgp = new Proxy(house.pgp, { get: (of, name) => watch(of, String(name)) });
+      const { answers, contact } = await application(organisation, address);
+      const wish = { organisation, product: null, contact: { ...contact, name: null }, terms: null };
+      const whole = { ...wish, answers: answers.map((answer) => ({ ...answer, evidence: null })) };
+      const taken = await applyUnseen({ ...house, pgp }, rules, whole);
+      return { taken, done };
+    };
+    const unknown = await workOf('Gamma', 'gina@gamma.example');
+    const known = await workOf('Delta', house.members[0].address);
+    expect([unknown.taken, known.taken]).toEqual([true, false]);
+    expect(unknown.done.length).toBeGreaterThan(2);
+    expect(known.done).toEqual(unknown.done);
   });
 
   test('what is wrong with the form itself is said', async () => {
