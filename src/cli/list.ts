@@ -28,7 +28,10 @@ export function register(program: Command): void {
   const add = (name: string, description: string) => remoteCommand(command, name, description);
   add('list', 'list the lists').action(list);
   add('show', 'show what a list takes and what it adds').argument('<list>', 'its address or id').action(show);
-  add('create', 'make another list, with a key of its own; nobody is on it yet')
+  add(
+    'create',
+    'make another list, with a key of its own; nobody is on it yet, and everybody sees its address on the page of keys',
+  )
     .argument('<address>', 'of the domain of the server')
     .addOption(
       new Option('--role <role>', 'who is to have what it distributes').choices(['private', 'public']).makeOptionMandatory(),
