@@ -31,11 +31,14 @@ export function splitAddress(address: string): { local: string; domain: string }
   return at < 0 ? { local: address, domain: '' } : { local: address.slice(0, at), domain: address.slice(at + 1).toLowerCase() };
 }
 
+/** Octets of a local part that every server takes (RFC 5321 §4.5.3.1.1). */
+export const LONGEST_LOCAL_PART = 64;
+
 /** What an address behind a list is for, by what stands behind the list's name in it. */
 const ROLES = ['owner', 'request', 'sendkey'] as const;
 export type RoleOfAddress = (typeof ROLES)[number];
 
-/** An address of this server, taken apart. `list` is the list's own address; nothing is looked up. */
+/** An address of this server, taken apart. `list` is the list's own address; nothing is looked up. Of a thread see `isThreadOf`. */
 export type ListAddress =
   | { purpose: 'post' | RoleOfAddress; list: string }
   | { purpose: 'thread'; list: string; caseId: string; token: string }
@@ -69,8 +72,22 @@ export function bounceAddress(list: string, token: string): string {
   return `${local}-bounce+${token}@${domain}`;
 }
 
-/** `list+CASE.TOKEN@domain`: whoever knows it writes into the case's thread. */
+/**
+ * `list+CASE.TOKEN@domain`: whoever knows it writes into the case's thread. Where the names of list and project make that longer than
+ * every server takes, the project's is left out: `list+2026-0001.TOKEN@domain`.
+ */
 export function threadAddress(list: string, caseId: string, token: string): string {
   const { local, domain } = splitAddress(list);
-  return `${local}+${caseId}.${token}@${domain}`;
+  const whole = `${local}+${caseId}.${token}`;
+  return `${whole.length > LONGEST_LOCAL_PART ? `${local}+${withoutProject(caseId)}.${token}` : whole}@${domain}`;
+}
+
+/** Whether it is the address of this case's thread, by the name of the case alone: its token is not looked at. */
+export function isThreadOf(read: ListAddress, caseId: string): boolean {
+  return read.purpose === 'thread' && [caseId, withoutProject(caseId)].includes(read.caseId);
+}
+
+/** Year and number, which no other case of this server has. */
+function withoutProject(caseId: string): string {
+  return caseId.split('-').slice(-2).join('-');
 }

@@ -1,4 +1,4 @@
-import { readListAddress } from '../mail/address.ts';
+import { isThreadOf, readListAddress } from '../mail/address.ts';
 import type { Automatic } from '../mail/automatic.ts';
 import type { Reason } from '../refusal.ts';
 import type { List, MemberState } from '../store/schema.ts';
@@ -195,7 +195,7 @@ function leadsHere(address: string, { list, purpose, caseId }: Pick<Facts, 'list
   const read = readListAddress(address);
   if (purpose === 'owner') return read.list === list.address && read.purpose === 'owner';
   if (address === list.address) return true;
-  return read.list === list.address && read.purpose === 'thread' && read.caseId === caseId;
+  return read.list === list.address && caseId !== null && isThreadOf(read, caseId);
 }
 
 export const moderated: Check = (facts) =>

@@ -1,5 +1,5 @@
 import { deliveryOfToken } from '../delivery/bounce.ts';
-import { readListAddress, splitAddress } from '../mail/address.ts';
+import { isThreadOf, readListAddress, splitAddress } from '../mail/address.ts';
 import { type Entity, fieldsNamed } from '../mail/message.ts';
 import { Refusal } from '../refusal.ts';
 import * as cases from '../store/cases.ts';
@@ -60,9 +60,9 @@ async function derived(db: Db, address: string): Promise<Destination | null> {
     return deliveryId === null ? null : { list, purpose: 'bounce', case: null, deliveryId };
   }
   if (read.purpose !== 'thread') return { list, purpose: read.purpose, case: null, deliveryId: null };
-  const found = await cases.byId(db, read.caseId);
   // The token is what makes the address: without it a case is as unknown as one that does not exist.
-  const known = found && list.role !== 'public' && found.thread_token === read.token;
+  const found = await cases.ofThread(db, read.token);
+  const known = found && list.role !== 'public' && isThreadOf(read, found.id);
   return known ? { list, purpose: 'thread', case: found, deliveryId: null } : null;
 }
 

@@ -5,7 +5,7 @@ import { deedOf, moved } from '../cases/step.ts';
 import { type Instant, newToken } from '../clock.ts';
 import { type Addressee, copiesFor, eachContact, readers } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
-import { type ListAddress, readListAddress } from '../mail/address.ts';
+import { isThreadOf, type ListAddress, readListAddress } from '../mail/address.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local, Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
@@ -32,8 +32,7 @@ export function placeOf(to: Destination, kind: PostKind, addressedTo: readonly s
  */
 function isOneOfSeveral(to: Destination, kind: PostKind, addressedTo: readonly string[]): boolean {
   const here = [...new Set(addressedTo)].map(readListAddress).filter(({ list }) => list === to.list.address);
-  const exactly = (read: ListAddress) =>
-    read.purpose === 'thread' ? read.caseId === to.case?.id : read.purpose === to.purpose && to.case === null;
+  const exactly = (read: ListAddress) => (to.case ? isThreadOf(read, to.case.id) : read.purpose === to.purpose);
   return (here.length > 1 || kind === 'report') && here.some(exactly);
 }
 
@@ -128,6 +127,12 @@ export interface Opening {
   answerBy: Instant;
 }
 
+/**
+ * Random octets of what makes the address of a thread: few enough that it fits behind the longest name of a list (`roster/lists`), if
+ * without the project's.
+ */
+const THREAD_TOKEN = 16;
+
 /** The number is taken at once, so that the receipt can be sealed before the transaction; a failure leaves a gap. */
 export async function openCase(seams: Seams, { project }: Identity, post: NewPost): Promise<Opening> {
   const { received_at } = post;
@@ -137,7 +142,7 @@ export async function openCase(seams: Seams, { project }: Identity, post: NewPos
     caseId: `${project.toUpperCase()}-${year}-${String(number).padStart(4, '0')}`,
     year,
     number,
-    threadToken: newToken(),
+    threadToken: newToken(THREAD_TOKEN),
     answerBy: answerBy(seams.project, { received_at }),
   };
 }

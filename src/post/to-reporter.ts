@@ -1,5 +1,5 @@
 import type { Addressee } from '../delivery/copies.ts';
-import { readListAddress } from '../mail/address.ts';
+import { isThreadOf, readListAddress } from '../mail/address.ts';
 import type { Signer } from '../pgp/open.ts';
 import type { Seams } from '../seams.ts';
 import * as caseTeams from '../store/case-teams.ts';
@@ -56,5 +56,5 @@ export async function reachOf(
 function isForThread({ addressedTo, intendedFor }: Signer, list: List, caseId: string): boolean {
   const here = addressedTo.map(readListAddress).filter((read) => read.list === list.address);
   if (here.length === 0) return intendedFor.length > 0;
-  return here.some((read) => read.purpose === 'thread' && read.caseId === caseId);
+  return here.some((read) => isThreadOf(read, caseId));
 }

@@ -76,7 +76,10 @@ export async function addList(
   return list;
 }
 
-/** The sender of a copy has 44 characters behind the name of its list (`delivery/bounce`), and 64 at the most (RFC 5321 §4.5.3.1.1). */
+/**
+ * The sender of a copy has 44 characters behind the name of its list (`delivery/bounce`), the address of a thread 37 and more
+ * (`mail/address`), and 64 are the most (RFC 5321 §4.5.3.1.1).
+ */
 const LONGEST_NAME = 20;
 
 function mustBeListAddress(address: string, domain: string): void {

@@ -108,6 +108,12 @@ function isProbe(sender: string): boolean {
   return sender === '' || /^double-bounce@/i.test(sender);
 }
 
+/**
+ * Octets before the @ of an address of ours: answers still come to those of threads that were written before they kept to what every
+ * server takes (`mail/address`). To take more is what RFC 5321 §4.5.3.1 asks for.
+ */
+const LONGEST_OF_OURS = 100;
+
 async function takeRecipient(
   { address, args }: SMTPServerAddress,
   transaction: Transaction,
@@ -119,7 +125,7 @@ async function takeRecipient(
   if (args) throw new ReplyError(555, '5.5.4', 'Parameter not recognised');
   // RFC 5321 §4.1.1.3: `RCPT TO:<postmaster>` needs no domain.
   const full = address.toLowerCase() === 'postmaster' ? `postmaster@${options.hostname}` : address;
-  const recipient = envelopeAddress(full);
+  const recipient = envelopeAddress(full, LONGEST_OF_OURS);
   if (recipient === null) throw new Refusal('bad-address');
   const first = transaction.recipient === null || transaction.recipient.toLowerCase() === recipient.toLowerCase();
   await options.doors.recipient(recipient, first && !probe);

@@ -35,6 +35,11 @@ export async function byId(db: Db, id: string): Promise<Case | undefined> {
   return db.selectFrom('cases').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
+/** The case that the address of a thread with this token leads to. */
+export async function ofThread(db: Db, token: string): Promise<Case | undefined> {
+  return db.selectFrom('cases').selectAll().where('thread_token', '=', token).executeTakeFirst();
+}
+
 export interface Page {
   limit: number;
   /** The last one on the page before. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseMailboxes, readListAddress, roleAddress, splitAddress, threadAddress } from '../../src/mail/address.ts';
+import { isThreadOf, parseMailboxes, readListAddress, roleAddress, splitAddress, threadAddress } from '../../src/mail/address.ts';
 
 describe('mailboxes of a field', () => {
   it('reads names, groups and several addresses', () => {
@@ -35,6 +35,23 @@ describe('addresses of a list', () => {
     expect(readListAddress(thread)).toMatchObject({ purpose: 'thread', caseId: 'ORBIT-2026-0001', token: 'tok' });
     expect(readListAddress(roleAddress('a@b.example', 'owner'))).toEqual({ purpose: 'owner', list: 'a@b.example' });
   });
+
+  it.each([
+    ['orbit', 'security+ORBIT-2026-0001.tok@x.example'],
+    ['p'.repeat(41), `security+${'P'.repeat(41)}-2026-0001.tok@x.example`],
+    ['p'.repeat(42), 'security+2026-0001.tok@x.example'],
+  ])('names the project %s in that of a thread where there is room', (project, address) => {
+    const caseId = `${project.toUpperCase()}-2026-0001`;
+    expect(threadAddress('security@x.example', caseId, 'tok')).toBe(address);
+    expect(isThreadOf(readListAddress(address), caseId)).toBe(true);
+  });
+
+  it.each(['0001', '2025-0001', '2026-0002', 'ORBIT', 'TALLY-ORBIT-2026-0001'])(
+    '%s in that of a thread is another case',
+    (name) => {
+      expect(isThreadOf(readListAddress(`security+${name}.tok@orbit.example`), 'ORBIT-2026-0001')).toBe(false);
+    },
+  );
 
   it('takes an address apart at its last @', () => {
     expect(splitAddress('"a@b"@C.example')).toEqual({ local: '"a@b"', domain: 'c.example' });

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { copyFor } from '../../src/delivery/copies.ts';
+import { threadAddress } from '../../src/mail/address.ts';
 import { parseMessage } from '../../src/mail/message.ts';
 import { type Destination, destination, followReferences } from '../../src/post/destination.ts';
+import { envelopeAddress } from '../../src/smtp/address.ts';
 import * as cases from '../../src/store/cases.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as lists from '../../src/store/lists.ts';
@@ -49,6 +51,27 @@ eachEngine((engine) => {
         caseId,
       ]);
       expect(await seen(`distributors+${caseId}.${token}@orbit.example`)).toEqual(['distributors', 'thread', caseId]);
+    });
+
+    test('into the thread of a case by the longest names of list and project, and every server takes it (RFC 5321 §4.5.3.1.1)', async () => {
+      const { db, identity } = house;
+      const deep = {
+        id: 'deep',
+        address: 'twenty-letters-in-it@orbit.example',
+        role: 'private',
+        name: 'd',
+        fingerprint: 'F',
+      } as const;
+      await lists.insert(db, { ...deep, created_at: 1 });
+      identity.project = `p${'-q'.repeat(15)}`;
+      const id = await house.report({ text: 'Another.\n' });
+      const itsToken = (await cases.byId(db, id))?.thread_token ?? '';
+      const address = threadAddress(deep.address, id, itsToken);
+      expect(envelopeAddress(address)).toBe(address);
+      expect(await seen(address)).toEqual(['deep', 'thread', id]);
+      const late = threadAddress(deep.address, id.replace(/\d+$/, '1234567'), itsToken);
+      expect(envelopeAddress(late)).toBe(late);
+      expect(await seen(`twenty-letters-in-it+${id}.${itsToken}@orbit.example`)).toEqual(['deep', 'thread', id]);
     });
 
     test('to a list of its own where one has the name of a role address', async () => {

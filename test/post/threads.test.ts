@@ -85,6 +85,20 @@ eachEngine((engine) => {
       expect((await read(back.sent, lena)).text).toContain('Answers:   go to the reporter too');
     });
 
+    test('reaches him by the address that is written for a project of a long name, as does what he answers', async () => {
+      house.identity.project = 'linux-distributions-of-orbit';
+      const [lena] = house.team;
+      const about = await sealedReport(house, rita);
+      const short = await threadOf(about);
+      expect(short).toMatch(/^security\+2026-\d{4}\.\w{26}@/);
+      await outbox(house).drain();
+      const { sent, post } = await write(lena, short);
+      expect([readersOf(sent), post.case_id, post.to_reporter]).toEqual([[...teamOf(), rita.address].sort(), about, 1]);
+      expect((await read(sent, rita)).replyTo).toBe(short);
+      const back = await write(rita, short);
+      expect([readersOf(back.sent), back.post.case_id, back.held]).toEqual([teamOf(), about, null]);
+    });
+
     test('to the list itself stays within the team, and so does every answer to it', async () => {
       const [lena, dirk] = house.team;
       const first = await write(rita, thread);

@@ -33,6 +33,14 @@ describe('a session', () => {
     ]);
   });
 
+  it('takes what comes to a thread whose address is longer than addresses should be: it may have been written long ago', async () => {
+    const { port, taken } = await started({ doors: { recipient: async () => undefined } });
+    const thread = `twenty-letters-in-it+PROJECT-OF-THIRTY-ONE-CHARACTER-2026-12345.${'0'.repeat(32)}@orbit.example`;
+    const wire = await untilData(port, thread);
+    await wire.ask('Subject: x\r\n\r\nx\r\n.');
+    expect(taken.map(({ envelope }) => envelope.recipient)).toEqual([thread]);
+  });
+
   it('says of each sender, recipient and mail that it refuses why', async () => {
     const receive = () => Promise.reject(new Refusal('cannot-open'));
     const { port, refused } = await started({ limits: { recipients: 4 }, doors: { receive } });
@@ -132,7 +140,7 @@ describe('a session', () => {
     ['two @', '<a@b@orbit.example>', /^50[013] 5\.1\.3/],
     ['a quoted local part', '<"a"@orbit.example>', /^553 5\.1\.3/],
     ['a quoted blank', '<"a b"@orbit.example>', /^501 5\.1\.3/],
-    ['a local part of 65 octets', `<${'a'.repeat(65)}@orbit.example>`, /^553 5\.1\.3/],
+    ['a local part of 101 octets', `<${'a'.repeat(101)}@orbit.example>`, /^553 5\.1\.3/],
     ['255 octets', `<a@${'b.'.repeat(120)}orbit.example>`, /^50[13] 5\.1\.3/],
     ['an address literal', '<security@[127.0.0.1]>', /^553 5\.1\.3/],
     ['no domain', '<security>', /^501 5\.1\.3/],
