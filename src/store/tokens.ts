@@ -77,7 +77,8 @@ export async function purgeSignIns(db: Db, instant: Instant): Promise<void> {
     .deleteFrom('tokens')
     .where('sign_in', 'is not', null)
     .where('expires_at', '<', instant)
-    .where('id', 'not in', (eb) => eb.selectFrom('approvals').select('token_id'))
+    // Who approved by mail has no token there, and nothing is `not in` what holds a null.
+    .where('id', 'not in', (eb) => eb.selectFrom('approvals').select('token_id').where('token_id', 'is not', null))
     .execute();
 }
 

@@ -80,17 +80,11 @@ eachEngine((engine) => {
     await confirmed(house, account('dirk'));
     const [plain, approving] = [await begin(house, account('dirk')), await begin(house, account('dirk'))];
     const made = await house.token('team', 'dirk@orbit.example');
-    const { id: case_id, bundle_hash } = await scheduled(house);
-    await house.db
-      .insertInto('approvals')
-      .values({
-        case_id,
-        hash: bundle_hash ?? '',
-        person_id: house.team[1].contactId,
-        token_id: approving.id,
-        approved_at: house.clock.now(),
-      })
-      .execute();
+    const { id: case_id, bundle_hash, draft_post_id: post_id } = await scheduled(house);
+    const approval = { case_id, hash: bundle_hash ?? '', approved_at: house.clock.now() };
+    const byMail = { ...approval, person_id: house.team[2].contactId, token_id: null, post_id };
+    const byToken = { ...approval, person_id: house.team[1].contactId, token_id: approving.id, post_id: null };
+    await house.db.insertInto('approvals').values([byMail, byToken]).execute();
     const listed = async () => (await tokens.all(house.db)).map(({ id }) => id);
     house.clock.moveTo(house.clock.now() + 8 * HOUR + 30 * DAY);
     await forgetSignIns(house);
