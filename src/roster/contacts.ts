@@ -109,7 +109,7 @@ export async function setContactActive(
     if (active) await mustNotJoinTeam(trx, seams, await members.listsOf(trx, contact.member_id));
     if (!(await contacts.setActive(trx, contactId, active)))
       throw new Refusal('conflict', `${contact.address} is ${active ? 'active' : 'retired'} already`);
-    await mustHaveReaders(trx, await members.listsOf(trx, contact.member_id));
+    if (!active) await mustHaveReaders(trx, await members.listsOf(trx, contact.member_id));
     await tellOfContact(trx, seams, told, contact);
     const detail = { member: contact.member_id, address: contact.address, reason };
     await record(trx, seams, ...taken, {
@@ -124,7 +124,7 @@ export async function setContactActive(
 /**
  * Retires a certificate: nothing is encrypted to it, and nobody is credited with what it signs, from this moment on. Who has no other one
  * has his copies held. `seen`: the version that was shown. Throws Refusal: needs-person, not-found, stale; conflict where it is
- * retired already. Its owner is told.
+ * retired already, or the last of those who read what an intake list gets: another one that is approved takes its place. Its owner is told.
  */
 export async function retireCertificate(
   seams: Seams,
@@ -143,6 +143,7 @@ export async function retireCertificate(
       throw new Refusal('conflict', `The certificate ${certificate.fingerprint} is retired already`);
     await certificates.dropRenewal(trx, certificateId);
     await certificates.retire(trx, certificateId);
+    if (certificate.state === 'current') await mustHaveReaders(trx, await members.listsOf(trx, owner.member_id));
     await tellOwner(trx, seams, told, owner, certificate);
     await record(trx, seams, certificateDeed('certificate.retire', certificate, { was: certificate.state }));
     return { ...certificate, state: 'retired' };

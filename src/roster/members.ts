@@ -50,7 +50,10 @@ export async function changeMember(
     );
     for (const list of after) if (!before.includes(list)) await members.addToList(trx, id, list);
     for (const list of before) if (!after.includes(list)) await members.removeFromList(trx, id, list);
-    await mustHaveReaders(trx, before);
+    await mustHaveReaders(
+      trx,
+      before.filter((list) => !after.includes(list)),
+    );
     const regrouped = named === undefined ? {} : await changeGroups(trx, id, named);
     const had = wanted || named ? await letInsidersHave(trx, clock, { memberId: id }) : {};
     const to = { ...(product === undefined ? {} : { product }), updated_at: clock.now() };
@@ -85,8 +88,8 @@ async function changeGroups(trx: Db, id: string, wanted: readonly string[]) {
 }
 
 /**
- * After somebody's copies were taken from him. Throws Refusal('conflict') where one of these is an intake list, and nobody is left who
- * gets what is reported to it.
+ * After somebody's copies, or what they are sealed to, were taken from him. Throws Refusal('conflict') where one of these is an intake list,
+ * and nobody with a certificate is left who gets what is reported to it.
  */
 export async function mustHaveReaders(trx: Db, listIds: readonly string[]): Promise<void> {
   for (const id of [...listIds].sort()) {
@@ -94,8 +97,8 @@ export async function mustHaveReaders(trx: Db, listIds: readonly string[]): Prom
     if (list?.role !== 'intake') continue;
     // Whoever takes another reader away at the same time waits here, and then counts without the one that went before.
     await lists.lock(trx, id);
-    if ((await contacts.activeOfList(trx, id)).length === 0)
-      throw new Refusal('conflict', `Nobody would be left who gets what is reported to ${list.address}`);
+    if ((await contacts.activeOfList(trx, id)).every(({ certificate }) => certificate === null))
+      throw new Refusal('conflict', `Nobody would be left who has a certificate and gets what is reported to ${list.address}`);
   }
 }
 

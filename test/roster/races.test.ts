@@ -1,14 +1,15 @@
 import { beforeEach, expect, test } from 'vitest';
 import { type Decision, decide } from '../../src/roster/admission.ts';
-import { addContact, setContactActive } from '../../src/roster/contacts.ts';
+import { addContact, retireCertificate, setContactActive } from '../../src/roster/contacts.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { changeMember } from '../../src/roster/members.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
+import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as members from '../../src/store/members.ts';
 import * as recipients from '../../src/store/recipients.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, LISTS } from '../support/house.ts';
+import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { makeParty } from '../support/party.ts';
 
 eachEngine((engine) => {
@@ -37,6 +38,20 @@ eachEngine((engine) => {
     const refused = await atOnce(house.team.map(({ contactId }) => setContactActive(house, contactId, false, 'left')));
     expect(refused.filter((reason) => reason !== null)).toEqual(['conflict']);
     expect(await readers()).toBe(1);
+  });
+
+  test('of all readers of an intake list whose certificates are retired at once one keeps his, and is the last', async () => {
+    const revoke = async ({ contactId }: Person) => {
+      const { id = '' } = (await certificates.current(house.db, contactId)) ?? {};
+      return retireCertificate(house, contactId, id, house.team[0].contactId);
+    };
+    const refused = await atOnce(house.team.map(revoke));
+    expect(refused.filter((reason) => reason !== null)).toEqual(['conflict']);
+    const last = house.team[refused.indexOf('conflict')]?.contactId ?? '';
+    expect(await atOnce([setContactActive(house, last, false, 'left')])).toEqual(['conflict']);
+    expect((await contacts.activeOfList(house.db, 'security')).filter(({ certificate }) => certificate)).toMatchObject([
+      { id: last },
+    ]);
   });
 
   const taken = ['taken off the list', 'suspended'] as const;
