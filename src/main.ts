@@ -126,6 +126,9 @@ async function build(
   for (const key of keyring.all())
     if (expiresWithin(key, clock.now() + EXPIRY_WARNING))
       log.error({ list: key.address }, 'the list key expires within 30 days, and then signs nothing: curfew keys renew');
+  for (const { address, fingerprint } of await lists.all(db))
+    if (!keyring.find(fingerprint))
+      log.error({ list: address, fingerprint }, 'the key of the list is not in the folder of the list keys: mail to it waits');
   const pgp = createPgp(config.workers);
   undo.push(() => pgp.close());
   const stopping = new AbortController();
@@ -368,11 +371,14 @@ function expiresWithin(key: ListKey | undefined, instant: Instant): boolean {
   return typeof key?.expiresAt === 'number' && key.expiresAt <= instant;
 }
 
-/** One line for each thing without which mail cannot be taken; empty: ready. */
+/**
+ * One line for each thing without which mail cannot be taken; empty: ready. A list that another node made, and that nobody is on yet,
+ * puts no node out of service.
+ */
 async function whatIsMissing({ db, keyring, clock }: Seams): Promise<string[]> {
-  const all = await lists.all(db);
-  const keyless = all.filter(({ fingerprint }) => !keyring.find(fingerprint));
-  const expired = all.filter(({ fingerprint }) => expiresWithin(keyring.find(fingerprint), clock.now()));
+  const [all, used] = [await lists.all(db), await lists.inUse(db)];
+  const keyless = used.filter(({ fingerprint }) => !keyring.find(fingerprint));
+  const expired = used.filter(({ fingerprint }) => expiresWithin(keyring.find(fingerprint), clock.now()));
   return [
     ...(all.length === 0 ? ['the database holds no lists'] : []),
     ...(all.some(({ role }) => role === 'intake') ? [] : ['there is no intake list']),

@@ -70,7 +70,7 @@ function postList(app: App, { seams, addList }: Api): void {
     tags,
     summary: 'Make a list, with a key of its own',
     description:
-      'This node writes the file of the key to the folder of its list keys, and uses it at once. Other nodes need a copy of it and a restart, and so does a backup: before anybody is put on the list. Everybody sees the address on /keys, of a private list too.',
+      'This node writes the file of the key to the folder of its list keys, and uses it at once. Other nodes need a copy of it and a restart, and so does a backup: before anybody is put on the list. A node without it puts mail to the list off; once the list has members, readers or posts, the node is not ready. Everybody sees the address on /keys, of a private list too.',
     body,
     response: { 201: ListView },
   };

@@ -36,7 +36,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   const outside = parseMessage(mail.raw);
   const written = await followReferences(seams.db, addressed, outside);
   const key = seams.keyring.find(written.list.fingerprint);
-  if (!key) throw new Error(`the key of ${written.list.address} is not loaded`);
+  if (!key) throw new Refusal('not-ready', undefined, `the key of ${written.list.address} is not loaded`);
   const origin = automatic(outside, mail.sender);
   if (!isForPeople(written) && origin !== 'bounce' && fieldsNamed(outside, 'from').length === 0)
     throw new Refusal('malformed-mail', 'There is no From');

@@ -57,6 +57,21 @@ export async function all(db: Db): Promise<List[]> {
   return await db.selectFrom('lists').selectAll().orderBy('address').execute();
 }
 
+/** Those that anything hangs on, by address: where reports come in, and each that has members or readers, or that anything was written to. */
+export async function inUse(db: Db): Promise<List[]> {
+  const query = db.selectFrom('lists').selectAll().orderBy('address');
+  return await query
+    .where((eb) =>
+      eb.or([
+        eb('role', '=', 'intake'),
+        eb.exists(eb.selectFrom('member_lists').select('list_id').whereRef('list_id', '=', 'lists.id')),
+        eb.exists(eb.selectFrom('recipients').select('list_id').whereRef('list_id', '=', 'lists.id')),
+        eb.exists(eb.selectFrom('posts').select('list_id').whereRef('list_id', '=', 'lists.id')),
+      ]),
+    )
+    .execute();
+}
+
 /** The addresses of lists, by their ids. */
 export async function addresses(db: Db, ids: readonly string[]): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map();

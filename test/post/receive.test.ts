@@ -215,6 +215,14 @@ eachEngine((engine) => {
     });
   });
 
+  test('a mail for a list whose key is not here is to come again, and the log is told which', async () => {
+    const keyring = { ...house.keyring, find: () => undefined };
+    await expect(arrive({ ...house, keyring }, clearMail(letterOf(house, rita)))).rejects.toMatchObject({
+      reason: 'not-ready',
+      detail: `the key of ${LISTS.security} is not loaded`,
+    });
+  });
+
   describe('a mail that is refused leaves nothing behind', () => {
     const without = (raw: Buffer, field: RegExp, replacement = '') => Buffer.from(raw.toString().replace(field, replacement));
     test.each<[string, () => Promise<Buffer> | Buffer, string]>([

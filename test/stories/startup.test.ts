@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as cases from '../../src/store/cases.ts';
 import { makeDatabase, openDatabase } from '../../src/store/database.ts';
+import * as lists from '../../src/store/lists.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import * as recipients from '../../src/store/recipients.ts';
 import { initProject, type TestProject, temporaryFolder } from '../cli/project-folder.ts';
 import { type Ended, runCurfew, startCurfew } from '../support/process.ts';
 
@@ -79,21 +81,33 @@ test('policies that leave no instant for any release: exit 2', async () => {
   expect(ended.stderr).toMatch(/^curfew: embargo\.policy: has k8s, openstack, and no instant would do for all of them/);
 });
 
-test('a server whose lists are gone says that it is not ready', async () => {
+test('a server says whose key it lacks; it is not ready where somebody is on that list, or its lists are gone', async () => {
   const path = join(project.dir, 'bare.db');
   copyFileSync(join(project.dir, 'data', 'curfew.db'), path);
+  const db = openDatabase({ sqlite: path });
+  const made = { id: 'deep', address: 'deep@orbit.example', role: 'public', name: 'Deep', fingerprint: 'F' } as const;
+  await lists.insert(db, { ...made, created_at: 1 });
   const config = join(project.dir, 'bare.json');
   writeFileSync(config, JSON.stringify({ ...written, database: { sqlite: path } }));
   const server = startCurfew(['serve', '--config', config]);
   const [, at] = await server.line(/^http 127\.0\.0\.1:(\d+)$/);
   await server.line(/^ready$/);
-  const db = openDatabase({ sqlite: path });
+  expect(server.said()).toMatch(/"list":"deep@orbit\.example".*the key of the list is not in the folder/);
+  const readiness = async () => {
+    const answer = await fetch(`http://127.0.0.1:${at}/readyz`);
+    return [answer.status, await answer.json()];
+  };
+  const missing = (words: string) => [503, { detail: expect.stringContaining(words) }];
+  expect(await readiness()).toEqual([200, { status: 'ready' }]);
+  const reader = { id: 'r', list_id: 'deep', address: 'rita@public.example', kind: 'subscriber', created_at: 1 } as const;
+  await recipients.insert(db, reader);
+  expect(await readiness()).toMatchObject(missing('the key of deep@orbit.example is not loaded'));
+  await db.deleteFrom('recipients').execute();
   await db
     .deleteFrom('lists')
     .execute()
     .finally(() => db.destroy());
-  const answer = await fetch(`http://127.0.0.1:${at}/readyz`);
-  expect([answer.status, await answer.json()]).toMatchObject([503, { detail: expect.stringContaining('holds no lists') }]);
+  expect(await readiness()).toMatchObject(missing('holds no lists'));
   await server.kill('SIGTERM');
 });
 
