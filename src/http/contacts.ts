@@ -234,7 +234,7 @@ function decideCertificate(
 ): void {
   const params = Type.Object({ id: Name, certificate: Name });
   const description =
-    'With the ETag of the certificate (`etag`) in If-Match nothing counts but what was shown: where something else waits by now, it is refused with 412.';
+    'With the ETag of the certificate (`etag`) in If-Match nothing counts but what was shown: where something else waits by now, it is refused with 412. Of somebody of the response team whoever gave a certificate does not approve it, unless it is his own.';
   const schema = { tags, summary, description, params, headers: IfMatch, response: { 200: CertificateView } };
   app.post(`/contacts/:id/certificates/:certificate/${verb}`, { schema }, async ({ params, headers, caller }, reply) => {
     const contact = await knownContact(seams.db, params.id);

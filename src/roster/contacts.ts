@@ -17,7 +17,7 @@ import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
 import { ask, mustLast, prepareAsking } from './asking.ts';
 import { renewKnown } from './known.ts';
-import { mustHaveReaders, mustNotJoinTeam } from './members.ts';
+import { mustBeGivenByAnother, mustHaveReaders, mustNotJoinTeam } from './members.ts';
 import { prepareCertificateNews, prepareContactNews, tellOfContact, tellOwner } from './news.ts';
 import { type ReadCertificate, takenCertificate, unfitAddress } from './plan.ts';
 import { renewalDeed, waitingOf, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
@@ -290,8 +290,8 @@ async function promote(trx: Db, seams: Seams, { id, contact_id, ...certificate }
 /**
  * A person lets a proposed certificate count that its owner has proved, or the renewal of one that waits; the team is told, and whoever
  * has the old one. `seen`: the version that he was shown (`shownOf`). Throws Refusal: needs-person, not-found, unusable-certificate;
- * stale where it is another one by now; conflict where nothing waits, it was not proved, or his
- * organisation is out.
+ * forbidden where he gave it to another one of the response team; stale where it is another one by now; conflict where nothing waits, it was
+ * not proved, or his organisation is out.
  */
 export async function approveCertificate(
   seams: Seams,
@@ -330,6 +330,7 @@ export async function approveCertificate(
   await seams.db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await mustBeAsShown(trx, certificateId, shown.version);
+    await mustBeGivenByAnother(trx, contact, certificateId, byId);
     if (known.changed) await writeRenewal(trx, proposed, known, seams.clock.now());
     await tellOfReplacement(trx, seams, news);
     await record(trx, seams, ...(await promote(trx, seams, certificate, 'certificate.approve')));

@@ -3,12 +3,13 @@ import { letInsidersHave } from '../delivery/need-to-know.ts';
 import type { Written } from '../delivery/send.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local, Seams } from '../seams.ts';
+import * as audit from '../store/audit.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as groups from '../store/groups.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
-import type { Member } from '../store/schema.ts';
+import type { Contact, Member } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
 import { isCandidate, isOut } from './state.ts';
 import { prepareNotice, tellMember } from './tell.ts';
@@ -124,6 +125,34 @@ export async function mustNotJoinTeam(db: Db, { role }: Pick<Local, 'role'>, lis
     'Who is of the response team is said on the host: curfew roster import, or curfew roster reinstate',
   );
 }
+
+/**
+ * A certificate that counts for somebody of the response team signs approvals as he does. So whoever gave it is not the one who approves it,
+ * unless he is its owner: he would be two people. Throws Refusal('forbidden') where `byId` may not, or no person is known to have given it.
+ */
+export async function mustBeGivenByAnother(
+  db: Db,
+  { id, member_id, address }: Contact,
+  certificateId: string,
+  byId: string,
+): Promise<void> {
+  if (id === byId || !(await holdsIntake(db, await members.listsOf(db, member_id)))) return;
+  const given = await audit.page(db, { action: 'certificate.propose', subject: `contact:${id}`, limit: GIVEN });
+  const last = given.find(({ line }) => JSON.parse(line).detail.certificate === certificateId);
+  if (!last?.actor.startsWith('person:'))
+    throw new Refusal(
+      'forbidden',
+      `${address} is of the response team, and no person gave this certificate: refuse it, give it with the token of a person, and let another one approve it`,
+    );
+  if (last.actor === `person:${byId}`)
+    throw new Refusal(
+      'forbidden',
+      `${address} is of the response team, and you gave this certificate: he himself approves it, or another person`,
+    );
+}
+
+/** So many of the last certificates that somebody was given are looked through. */
+const GIVEN = 100;
 
 async function holdsIntake(db: Db, listIds: readonly string[]): Promise<boolean> {
   return (await lists.all(db)).some(({ id, role }) => role === 'intake' && listIds.includes(id));

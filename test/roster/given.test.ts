@@ -10,9 +10,10 @@ import {
 import { addFound } from '../../src/roster/looked-up.ts';
 import { prepareReplacementNews } from '../../src/roster/replaced.ts';
 import { teamList } from '../../src/roster/tell.ts';
+import type { Seams } from '../../src/seams.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, type Person } from '../support/house.ts';
+import { as, type House, housing, type Person } from '../support/house.ts';
 import { binary, changed, generate, makeParty } from '../support/party.ts';
 import { proveCertificate } from '../support/prove.ts';
 
@@ -73,6 +74,50 @@ eachEngine((engine) => {
     await expect(replacing).rejects.toThrow(/foreign key/i);
     expect(await current()).toBe(alpha.fingerprint);
     expect((await certificates.ofContact(house.db, alpha.contactId)).filter(({ state }) => state === 'proposed')).toEqual([]);
+  });
+
+  describe('another certificate of somebody of the response team', () => {
+    const waiting = async (by: Seams) => {
+      const [, dirk] = house.team;
+      const another = await generate(dirk.address, 'another', {});
+      const { certificate } = await addCertificate(by, dirk.contactId, another.public);
+      await proveCertificate(house, dirk.contactId, certificate.id);
+      return { certificate, another, dirk };
+    };
+    const nobody = (): Seams => ({ ...house, by: { type: 'token', id: 't', name: 'deploy', via: 'token:t' }, role: 'admin' });
+
+    test.each([
+      ['by the one who gave it', () => as(house, house.team[0]), 'you gave this'],
+      ['where a token of nobody gave it', nobody, 'no person gave this'],
+    ])('is not approved %s', async (_, by, why) => {
+      const { certificate, dirk } = await waiting(by());
+      await expect(approveCertificate(house, dirk.contactId, certificate.id, lena)).rejects.toMatchObject({
+        reason: 'forbidden',
+        message: expect.stringContaining(why),
+      });
+      expect((await certificates.current(house.db, dirk.contactId))?.fingerprint).toBe(dirk.fingerprint);
+    });
+
+    test.each([
+      ['another person', 0, 2],
+      ['himself, where another gave it', 0, 1],
+      ['himself, where he gave it', 1, 1],
+    ] as const)('is approved by %s', async (_, giver, approver) => {
+      const { certificate, another, dirk } = await waiting(as(house, house.team[giver]));
+      await approveCertificate(house, dirk.contactId, certificate.id, house.team[approver].contactId);
+      expect((await certificates.current(house.db, dirk.contactId))?.fingerprint).toBe(another.fingerprint);
+    });
+
+    test('is approved by who gave it where it was refused since, and another one gave it anew', async () => {
+      const [, , ada] = house.team;
+      const { certificate, another, dirk } = await waiting(as(house, house.team[0]));
+      await refuseCertificate(house, dirk.contactId, certificate.id, lena);
+      await addCertificate(as(house, ada), dirk.contactId, another.public);
+      await proveCertificate(house, dirk.contactId, certificate.id);
+      const approving = (by: string) => approveCertificate(house, dirk.contactId, certificate.id, by);
+      await expect(approving(ada.contactId)).rejects.toMatchObject({ reason: 'forbidden' });
+      expect(await approving(lena)).toMatchObject({ state: 'current' });
+    });
   });
 
   describe('what a directory has', () => {
