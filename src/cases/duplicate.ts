@@ -9,6 +9,7 @@ import type { Case } from '../store/schema.ts';
 import { describe, detailsOf } from './describe.ts';
 import { type Previewed, sendLetters, shownOf, toReporter, writeLetters } from './notices.ts';
 import { alert } from './people.ts';
+import { tellingRejection } from './rejection.ts';
 import { handlersOf } from './remind.ts';
 import { caseFor, caseKnownTo, take } from './step.ts';
 
@@ -43,9 +44,11 @@ export async function linkDuplicate(
   const { credited, toCredit } = await credit(seams, seen, original);
   const alerts =
     toCredit === null ? null : await alert(seams, original.id, creditWished({ caseId: original.id, name: toCredit }));
+  const tellOfIt = await tellingRejection(seams, seen, { of: original.id, words: text });
   const now = clock.now();
   const changed = await take(seams, caseId, { step: 'reject', expected: seen.revision }, async (trx) => {
     await sendLetters(trx, seams, written);
+    await tellOfIt(trx);
     if (alerts) await send(trx, seams, alerts, eachContact(await handlersOf(trx, original)));
     const to = {
       aside: 'rejected' as const,

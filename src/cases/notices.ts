@@ -27,6 +27,7 @@ import type { Case, List, PostKind } from '../store/schema.ts';
 import { reminderFacts } from './acknowledgements.ts';
 import { agreedInstant, dueIn, toldInstant } from './clocks.ts';
 import { keeperOf } from './keeper.ts';
+import { tellingRejection } from './rejection.ts';
 import { type Step, stageOf } from './state.ts';
 import { actorOf, caseFor, type Taken, take } from './step.ts';
 
@@ -126,7 +127,11 @@ const rows: Readonly<Record<NoticeKind, Row>> = {
       const words = seams.words.notVulnerability({ caseId: seen.id, words: text ?? '' });
       const now = seams.clock.now();
       const to = { aside: 'rejected' as const, aside_at: now, acknowledged_at: seen.acknowledged_at ?? now };
-      return { ...(await toReporter(seams, seen, words)), to };
+      return {
+        ...(await toReporter(seams, seen, words)),
+        to,
+        also: await tellingRejection(seams, seen, { of: null, words: text }),
+      };
     },
   },
   status: {

@@ -367,6 +367,24 @@ export function caseAside(facts: { caseId: string; what: keyof typeof ASIDE; wor
   ]);
 }
 
+/** To everybody of the response team who may handle it. `of`: the case that it is a duplicate of; `agreedAt`: the instant that two people agreed on. */
+export function rejected(facts: {
+  caseId: string;
+  by: string;
+  of: string | null;
+  agreedAt: Instant | null;
+  words: string | null;
+}): Notice {
+  const { caseId, by, of, agreedAt, words } = facts;
+  return notice(`[${caseId}] ${of === null ? 'REJECTED' : 'LINKED AS A DUPLICATE'}`, [
+    `${by} ${of === null ? 'has rejected it' : `has linked it as a duplicate of ${of}`}. With that it is over, and nothing of it is released.`,
+    ...(agreedAt === null ? [] : [`Two people had agreed that it is released at ${when(agreedAt)}.`]),
+    ...saying(words),
+    '',
+    `If that does not hold: curfew case reopen ${caseId}`,
+  ]);
+}
+
 /** To a reporter without a certificate, of whatever a person has to say to him: it says that there is something, and nothing of it. */
 export function clearReply(facts: { list: string }): Notice {
   return notice(`Your mail to ${facts.list}`, [

@@ -231,6 +231,25 @@ eachEngine((engine) => {
     });
   });
 
+  test('who ends a case that others count on does not do so in silence, whether he rejects or links it', async () => {
+    const house = await open();
+    const [lena] = house.team;
+    const other = await house.report();
+    const { id } = await armed(house);
+    const junk = await house.report();
+    await outbox(house).drain();
+    const no = { text: 'It is meant to.', list: null };
+    await sendNotice(as(house, lena), junk, 'not-a-vulnerability', no);
+    expect(await toldOf(house, 'has rejected it', house.team, LISTS.security)).toEqual([]);
+    await sendNotice(as(house, lena), id, 'not-a-vulnerability', no);
+    expect(await toldOf(house, `${lena.address} has rejected it`, house.team, LISTS.security)).toEqual(sortedOf(house.team));
+    const second = await armed(house);
+    await outbox(house).drain();
+    await linkDuplicate(as(house, lena), second.id, { of: other, text: null });
+    const words = `a duplicate of ${other}. With that it is over, and nothing of it is released. Two people had agreed`;
+    expect(await toldOf(house, words, house.team, LISTS.security)).toEqual(sortedOf(house.team));
+  });
+
   describe('the word that a fix will come', () => {
     const planned = async () => {
       const house = await open();
