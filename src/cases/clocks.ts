@@ -6,6 +6,7 @@ import {
   type Deadline,
   type Deadlines,
   deadlinesOf,
+  FARTHEST,
   type NamedPolicy,
   type Starts,
   type Violation,
@@ -117,14 +118,14 @@ export interface Judged extends Answer {
  * Whether a release of the case may be at that instant. The rules that give people time do not hold for what is out already, nor after
  * the notice to distributors for an instant before the one that they were told: two people may bring a release forward. No one may
  * make an embargo longer than the longest; where that has ended, or it is out, no rule is against a release at once. And where no
- * instant is left that gives distributors the time that is theirs, they get less.
+ * instant is left that gives distributors the time that is theirs, they get as much of it as is left.
  */
 export function judge(project: Project, about: Clocked, release: Instant, now: Instant): Judged {
   const policies = policiesOf(project, about);
   const strict = judgeStrictly(policies, about, release, now);
-  const hurried = strict.ok || strict.suggestion !== undefined ? null : judgeStrictly(policies.map(inHurry), about, release, now);
-  const hurries = hurried !== null && (hurried.ok || hurried.suggestion !== undefined);
-  const answer = hurries && hurried.suggestion !== undefined ? { ...strict, suggestion: hurried.suggestion } : strict;
+  const last = leavesOne(strict) ? undefined : lastInHurry(policies, about, now);
+  const hurries = last !== undefined && release > last - DAY;
+  const answer = last === undefined ? strict : { ...strict, suggestion: last };
   const told = about.original_at ?? about.release_at;
   const atOnce = release <= now && (isOut(about) || isEnded(project, about, now));
   const forward = about.noticed_at !== null && told !== null && release < told;
@@ -132,6 +133,20 @@ export function judge(project: Project, about: Clocked, release: Instant, now: I
     if (atOnce || (hurries && givesTime(one))) return false;
     return STANDING.has(one.code) || !(isOut(about) || forward);
   });
+}
+
+/** Whether an instant is left that breaks none of the rules. */
+export function isInstantLeft(project: Project, about: Clocked, now: Instant): boolean {
+  return leavesOne(judgeStrictly(policiesOf(project, about), about, now + DAY, now));
+}
+
+function leavesOne({ ok, suggestion }: Answer): boolean {
+  return ok || suggestion !== undefined;
+}
+
+/** The last instant that breaks no rule but those that give distributors their time; undefined where there is none. */
+function lastInHurry(policies: readonly NamedPolicy[], about: Clocked, now: Instant): Instant | undefined {
+  return judgeStrictly(policies.map(inHurry), about, now + FARTHEST * DAY, now).suggestion;
 }
 
 function inHurry({ name, policy }: NamedPolicy): NamedPolicy {

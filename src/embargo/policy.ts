@@ -253,8 +253,8 @@ function timeIn(time: string): number {
   return (hours ?? 0) * HOUR + (minutes ?? 0) * MINUTE;
 }
 
-/** As far as anybody looks for a day: no policy's embargo is longer, and no row of holidays. */
-const FARTHEST = 400;
+/** Days, as far as anybody looks for one: no policy's embargo is longer, and no row of holidays. */
+export const FARTHEST = 400;
 
 /** The same time of another day, the nearest that is allowed; of two that are as near, the earlier. */
 function nearestDay(instant: Instant, allowed: (at: Instant) => boolean): Instant | undefined {

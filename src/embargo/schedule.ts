@@ -1,6 +1,6 @@
 import { said } from '../advisories/advisory.ts';
 import { record } from '../audit/record.ts';
-import { type Clocked, isEnded, isOut, type Judged, judge, namesOf, policiesOf } from '../cases/clocks.ts';
+import { type Clocked, isEnded, isInstantLeft, isOut, type Judged, judge, namesOf, policiesOf } from '../cases/clocks.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { actorOf, caseFor } from '../cases/step.ts';
 import { type Instant, newId, toIso } from '../clock.ts';
@@ -58,6 +58,7 @@ export async function schedule(seams: Seams, caseId: string, wish: Schedule, exp
   const before = proposedCase(seen);
   const policies = policiesFor(project, before, wish.policies);
   const about = { ...seen, policies };
+  if (policies !== before.policies) mustBeReconcilable(project, { ...seen, policies: before.policies }, about, clock.now());
   // What a policy has against it besides, and the nearest instant, is said by that.
   if (releaseAt <= clock.now() && !atOnce && policiesOf(project, about).length === 0) throw new Refusal('past-instant');
   const waived = mustAllow(project, about, releaseAt, clock.now());
@@ -123,6 +124,14 @@ function policiesFor({ usual, policies }: Project, seen: Case, wanted: string[] 
   for (const name of wanted) policyNamed(policies, name);
   const told = seen.noticed_at === null ? [] : namesOf(seen, usual);
   return [...new Set([...usual, ...told, ...wanted])].join(' ');
+}
+
+/** Where no instant is left, distributors get less time than is theirs: nobody brings that about by another policy. Throws `policy-violated`. */
+function mustBeReconcilable({ usual, ...project }: Project, before: Clocked, after: Clocked, now: Instant): void {
+  const isLeft = (about: Clocked) => isInstantLeft({ usual, ...project }, about, now);
+  if (isLeft(after) || !isLeft(before)) return;
+  const names = namesOf(after, usual).join(', ');
+  throw new Refusal('policy-violated', `Under ${names} together no instant is left that breaks none of their rules`);
 }
 
 /** Gives the rules that are waived. Throws Refusal('policy-violated') with every other one that a release at that instant breaks. */

@@ -69,6 +69,13 @@ describe('an instant', () => {
     expect(toIso(answer.suggestion ?? 0)).toBe('2026-09-21T16:00:00.000Z');
   });
 
+  test('where the longest embargo leaves distributors less than their time is one of the last that are left', () => {
+    const late = at('2026-09-22T10:00:00Z');
+    const early = judge(project, reported, at('2026-09-23T16:00:00Z'), late);
+    expect([codes(early), toIso(early.suggestion ?? 0)]).toEqual([['NOTICE_TOO_SHORT'], '2026-09-24T16:00:00.000Z']);
+    expect(judge(project, reported, at('2026-09-24T16:00:00Z'), late)).toMatchObject({ ok: true, waived: ['NOTICE_TOO_SHORT'] });
+  });
+
   test('is suggested so that it is taken at once', () => {
     const minute = fc.integer({ min: 0, max: (60 * DAY) / MINUTE }).map((n) => REPORT + n * MINUTE);
     fc.assert(

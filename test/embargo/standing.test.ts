@@ -13,6 +13,7 @@ import { endLongest } from '../../src/embargo/dead-man.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { draftForthcoming } from '../../src/embargo/forthcoming.ts';
 import { releaseLoop } from '../../src/embargo/loop.ts';
+import { allPolicies } from '../../src/embargo/presets.ts';
 import { proposedCase } from '../../src/embargo/proposal.ts';
 import { release } from '../../src/embargo/release.ts';
 import { retract, retractOfFormer } from '../../src/embargo/retract.ts';
@@ -27,6 +28,7 @@ import { eachEngine } from '../support/dialects.ts';
 import { as, type House, housing, LISTS } from '../support/house.ts';
 import { openCopy, type Party } from '../support/party.ts';
 import { actor, arm, armed, caseOf, KNOWN, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, scheduled, subscribe } from './armed.ts';
+import { ORBIT } from './orbit.ts';
 
 const CREDITED = { wishedAt: null, credit: 'Otto', anonymous: false };
 
@@ -93,6 +95,22 @@ eachEngine((engine) => {
       expect(error.answer.violations).toMatchObject([{ code: 'NOTICE_TOO_SHORT', policy: 'k8s' }]);
       await house.db.updateTable('members').set({ state: 'suspended' }).where('organisation', '!=', 'Orbit').execute();
       expect((await arm(house, planned)).state).toBe('armed');
+    });
+
+    test('a stricter policy beside that of the project takes no time from distributors', async () => {
+      const policies = allPolicies({ policies: { orbit: ORBIT }, holidays: [] });
+      const house = await open({ policies, usual: ['orbit'] });
+      const id = await house.report();
+      await addPatch(house, id, PATCH);
+      await approve(house, id, (await presentPatchSet(house.db, id)) ?? '', await actor(house, house.team[1]));
+      house.clock.moveTo(house.clock.now() + HOUR);
+      const releaseAt = Date.parse('2026-09-24T16:00:00Z');
+      for (const name of ['kernel', 'envoy', 'xen']) {
+        const error = await schedule(house, id, { releaseAt, ...PUBLIC, policies: [name] }).catch((thrown) => thrown);
+        expect(error).toMatchObject({ reason: 'policy-violated', message: expect.stringContaining(`orbit, ${name} together`) });
+      }
+      const both = await schedule(house, id, { releaseAt: Date.parse('2026-10-05T16:00:00Z'), ...PUBLIC, policies: ['k8s'] });
+      expect(both.policies).toBe('orbit k8s');
     });
 
     test('where the longest embargo leaves distributors no time, they get less', async () => {
