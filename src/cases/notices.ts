@@ -142,7 +142,8 @@ const rows: Readonly<Record<NoticeKind, Row>> = {
       // One that one person alone has set may change: until it is agreed on, people go by what they were told.
       const releaseAt = agreedInstant(seen, now) ?? toldInstant(seen, now);
       const words = seams.words.status({ caseId: seen.id, stage: stageOf(seen), releaseAt, words: text });
-      return { ...(await toReporter(seams, seen, words)), to: {} };
+      const made = await toReporter(seams, seen, words);
+      return { ...made, to: releaseAt === null || made.letters.length === 0 ? {} : { reporter_release_at: releaseAt } };
     },
   },
   'second-notice': { step: 'notify', words: 'none', plan: secondNotice },

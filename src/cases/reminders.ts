@@ -101,15 +101,16 @@ const TABLE: Readonly<Record<Before, When>> = {
       by: about.disarmed_at ?? 0,
     }),
   proposed: ({ proposed_at }) => (proposed_at === null ? null : { from: proposed_at, by: proposed_at }),
-  // Members go by the instant that they were told, whatever one person has written down since.
-  move: (about) =>
-    unless(
-      about.told_release_at === null ||
-        about.release_at === about.told_release_at ||
-        about.scheduled_at !== null ||
-        isQuiet(about),
-      { from: 0, by: (about.told_release_at ?? 0) - APPROVE, ahead: Number.POSITIVE_INFINITY },
-    ),
+  // Members, and the reporter, go by the instant that they were told, whatever one person has written down since.
+  move: (about) => {
+    const all = [about.told_release_at, about.reporter_release_at];
+    const told = all.filter((at): at is Instant => at !== null && at !== about.release_at);
+    return unless(told.length === 0 || about.scheduled_at !== null || isQuiet(about), {
+      from: 0,
+      by: Math.min(...told) - APPROVE,
+      ahead: Number.POSITIVE_INFINITY,
+    });
+  },
   leak: ({ aside, aside_at, leak_decided_at }) =>
     unless(
       aside !== 'leaked' || aside_at === null || leak_decided_at !== null,

@@ -84,7 +84,7 @@ export async function approve(seams: Seams, caseId: string, hash: string, actor:
     const changed = await moved(trx, seams, seen, { ...to, ...told?.to });
     const arms = 'state' in to ? [deedOf(changed, 'arm', { bundle: hash })] : [];
     if ('forthcoming_at' in to) arms.push(deedOf(changed, 'forthcoming', { post: seen.forthcoming_post_id, hash }));
-    if (told) arms.push(deedOf(changed, 'tell-moved', { releaseAt: toIso(told.to.told_release_at), posts: told.posts }));
+    if (told) arms.push(deedOf(changed, 'tell-moved', { releaseAt: toIso(told.releaseAt), posts: told.posts }));
     await record(trx, seams, deed, ...arms);
     return changed;
   });

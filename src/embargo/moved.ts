@@ -8,32 +8,54 @@ import * as deliveries from '../store/deliveries.ts';
 import type { Case } from '../store/schema.ts';
 import { type Outgoing, toMembers, toReporter } from './outgoing.ts';
 
-/** The instant that distributors were told last, where another one is to come; null where that is not so. */
-function toldBefore({ told_release_at: before, release_at: releaseAt, aside }: Case, now: Instant): Instant | null {
-  return releaseAt === null || releaseAt <= now || releaseAt === before || aside === 'withdrawn' ? null : before;
+/** Who was told another instant than the one that is to come: the one that he was told last; null where he was not. */
+interface Before {
+  members: Instant | null;
+  reporter: Instant | null;
+}
+
+/** Null where nobody was. */
+function toldBefore(about: Case, now: Instant): Before | null {
+  const { told_release_at: members, reporter_release_at, release_at: releaseAt, aside } = about;
+  if (releaseAt === null || releaseAt <= now || aside === 'withdrawn') return null;
+  const unlessThat = (told: Instant | null) => (told === releaseAt ? null : told);
+  // He is told what members are, where nobody has told him himself before.
+  const before = { members: unlessThat(members), reporter: unlessThat(reporter_release_at ?? members) };
+  return before.members === null && before.reporter === null ? null : before;
 }
 
 interface MovedNews {
   releaseAt: Instant;
+  before: Before;
   mails: Outgoing[];
 }
 
 /** Members who were told another instant than the one that is approved now would publish at that; and so would the reporter. */
 export async function prepareMoved(seams: Seams, seen: Case): Promise<MovedNews | null> {
   const { release_at: releaseAt, scheduled_at } = seen;
-  const beforeAt = toldBefore(seen, seams.clock.now());
-  if (beforeAt === null || releaseAt === null || scheduled_at !== null) return null;
-  const words = seams.words.moved({ caseId: seen.id, releaseAt, beforeAt });
-  // Not before a dispatch that is still on its way: the older instant would be what a member reads last.
-  const told = { kind: 'notice', words, priority: PRIORITY.ordinary } as const;
-  const reporter = await toReporter(seams, seen, await keeperOf(seams.db, seen), told);
-  return { releaseAt, mails: [...(reporter ? [reporter] : []), ...(await toMembers(seams, seen, told))] };
+  const before = toldBefore(seen, seams.clock.now());
+  if (before === null || releaseAt === null || scheduled_at !== null) return null;
+  const told = (beforeAt: Instant) => {
+    const words = seams.words.moved({ caseId: seen.id, releaseAt, beforeAt });
+    // Not before a dispatch that is still on its way: the older instant would be what a member reads last.
+    return { kind: 'notice', words, priority: PRIORITY.ordinary } as const;
+  };
+  const { members, reporter } = before;
+  const toHim = reporter === null ? null : await toReporter(seams, seen, await keeperOf(seams.db, seen), told(reporter));
+  const toThem = members === null ? [] : await toMembers(seams, seen, told(members));
+  return { releaseAt, before, mails: [...(toHim ? [toHim] : []), ...toThem] };
 }
 
 /** Null where nobody has to be told. Throws `stale` where it is not what was prepared. */
 export async function tellMoved(trx: Db, seen: Case, news: MovedNews | null, now: Instant) {
-  if (toldBefore(seen, now) === null) return null;
-  if (news === null || news.releaseAt !== seen.release_at) throw new Refusal('stale');
+  const before = toldBefore(seen, now);
+  if (before === null) return null;
+  const isSame = news?.before.members === before.members && news.before.reporter === before.reporter;
+  if (news === null || news.releaseAt !== seen.release_at || !isSame) throw new Refusal('stale');
   for (const { copies } of news.mails) await deliveries.insertMany(trx, await copies(trx));
-  return { to: { told_release_at: news.releaseAt }, posts: news.mails.map(({ post }) => post.id) };
+  const to = {
+    ...(before.members === null ? {} : { told_release_at: news.releaseAt }),
+    ...(before.reporter === null ? {} : { reporter_release_at: news.releaseAt }),
+  };
+  return { releaseAt: news.releaseAt, to, posts: news.mails.map(({ post }) => post.id) };
 }

@@ -977,7 +977,7 @@ const OWED: Readonly<Record<Matter, string>> = {
     'it was armed, and is not any more, as something of it was changed: two different people have to approve it again: curfew case bundle CASE',
   proposed:
     'a change of what is armed is proposed: that stands, and is released at its instant, until two people approve the other: curfew case bundle CASE --proposed, and curfew case preview CASE --proposed',
-  move: 'members were told another instant than the one that is set: a second person has to approve it, or it is to be set back: curfew case show CASE',
+  move: 'members, or the reporter, were told another instant than the one that is set: a second person has to approve it, or it is to be set back: curfew case show CASE',
   leak: 'it has leaked: somebody has to decide whether it is released early',
   retrospective: 'its retrospective is to be written: curfew case retrospective CASE',
 };

@@ -20,6 +20,7 @@ import * as incidents from '../../migrations/0019_incidents.ts';
 import * as told from '../../migrations/0020_told.ts';
 import * as kept from '../../migrations/0021_kept.ts';
 import * as proposal from '../../migrations/0023_proposal.ts';
+import * as instants from '../../migrations/0024_instants.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -45,6 +46,7 @@ export const migrations: Record<string, Migration> = {
   '0020_told': told,
   '0021_kept': kept,
   '0023_proposal': proposal,
+  '0024_instants': instants,
 };
 
 /** Brings the schema up to date, under the migrator's lock. Throws with the name of the migration that failed. */

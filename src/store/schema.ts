@@ -346,6 +346,8 @@ interface CaseTable {
   original_at: Instant | null;
   /** That which they were told last. */
   told_release_at: Instant | null;
+  /** That which the reporter was told last. */
+  reporter_release_at: Instant | null;
   /** When it was armed last and something was changed after. */
   disarmed_at: Instant | null;
   /** What would be changed of an armed case (embargo/proposal.ts), as JSON; the hash of the bundle that it makes; since when. */

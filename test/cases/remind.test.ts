@@ -139,7 +139,7 @@ eachEngine((engine) => {
 describe('what is owed', () => {
   const received = {
     ...{ state: 'received', received_at: 0, closed_at: null, aside: null, lead_id: null, handover_id: null },
-    ...{ release_at: null, told_release_at: null, disarmed_at: null },
+    ...{ release_at: null, told_release_at: null, reporter_release_at: null, disarmed_at: null },
     ...{ proposal: null, proposed_at: null, agreed_release_at: null },
   } as Case;
   const kinds = (about: Partial<Case>, now: Instant) =>

@@ -22,11 +22,12 @@ import { setContactActive } from '../../src/roster/contacts.ts';
 import type { Project } from '../../src/seams.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as cases from '../../src/store/cases.ts';
-import { outbox, silent } from '../delivery/outbox.ts';
+import { outbox, type Sent, silent } from '../delivery/outbox.ts';
 import { listCertificate } from '../post/arrive.ts';
+import { sealedReport } from '../post/sealed-report.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { as, type House, housing, LISTS } from '../support/house.ts';
-import { openCopy, type Party } from '../support/party.ts';
+import { makeParty, openCopy, type Party } from '../support/party.ts';
 import { actor, arm, armed, caseOf, KNOWN, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, scheduled, subscribe } from './armed.ts';
 import { ORBIT } from './orbit.ts';
 
@@ -40,8 +41,14 @@ eachEngine((engine) => {
     return { ...house, project: { ...house.project, ...project } };
   };
   /** Whom a mail with these words came to, opened. */
-  const toldOf = async (house: House, words: string, people: readonly Party[], list: string = LISTS.distributors) => {
-    const mails = await outbox(house).drain();
+  const toldOf = async (
+    house: House,
+    words: string,
+    people: readonly Party[],
+    list: string = LISTS.distributors,
+    sent?: readonly Sent[],
+  ) => {
+    const mails = sent ?? (await outbox(house).drain());
     const told: string[] = [];
     for (const person of people)
       for (const { raw } of mails.filter(({ to }) => to === person.address)) {
@@ -160,6 +167,30 @@ eachEngine((engine) => {
     expect(await caseOf(house, id)).toMatchObject({ told_release_at: moved.release_at, release_at: (first ?? 0) + DAY });
     await remind(house, silent);
     expect(await toldOf(house, 'another instant', [...house.members, ...house.team])).toEqual([]);
+  });
+
+  test('a reporter who was told an instant is told the new one, also where nobody else was', async () => {
+    const house = await open();
+    const [lena, dirk] = house.team;
+    const rita = await makeParty('rita@example.org');
+    const { id } = await scheduled(house, house.clock.now() + 3 * DAY, await sealedReport(house, rita));
+    const agree = async (releaseAt: number) => {
+      const { schedule_hash } = await schedule(as(house, lena), id, { releaseAt });
+      await remind(house, silent);
+      await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
+    };
+    const moved = house.clock.now() + 7 * DAY;
+    await agree(house.clock.now() + 3 * DAY);
+    await sendNotice(as(house, lena), id, 'status', { text: null, list: null });
+    expect(await toldOf(house, 'It will be public at: 2026-09-25 16:00:00 UTC', [rita], LISTS.security)).toEqual([rita.address]);
+    await agree(moved);
+    const sent = await outbox(house).drain();
+    expect(await toldOf(house, 'members, or the reporter, were told another', house.team, LISTS.security, sent)).toEqual(
+      sortedOf(house.team),
+    );
+    const words = 'released at 2026-09-29 16:00:00 UTC, and not at 2026-09-25 16:00:00 UTC';
+    expect(await toldOf(house, words, [rita], LISTS.security, sent)).toEqual([rita.address]);
+    expect(await caseOf(house, id)).toMatchObject({ reporter_release_at: moved, told_release_at: null });
   });
 
   test('of a dispatch that is still on its way the new instant is told after it', async () => {
