@@ -24,7 +24,7 @@ export async function watched(db: Db, now: Instant): Promise<Case[]> {
   return [...(await cases.underWay(db)), ...(await cases.toReview(db, now - REVIEWED))];
 }
 
-/** Reminds those who owe something in a case, each once at each level. Says whether anybody was. One that fails keeps no other up. */
+/** Reminds those who owe something in a case, each once at each level and page. Says whether anybody was. One that fails keeps no other up. */
 export async function remind(seams: Seams, log: Log): Promise<boolean> {
   let reminded = false;
   for (const about of await watched(seams.db, seams.clock.now()))
@@ -41,8 +41,8 @@ async function remindIn(seams: Seams, about: Case): Promise<boolean> {
   const all = owed(about, dueIn(project, about), clock.now());
   if (all.length === 0) return false;
   const told = await reminders.ofCases(db, [about.id]);
-  const isTold = ({ what, dueAt, level }: Reminder) =>
-    told.some((row) => row.what === what && row.dueAt === dueAt && row.level >= level);
+  const isTold = ({ what, dueAt, level, page }: Reminder) =>
+    told.some((row) => row.what === what && row.dueAt === dueAt && row.level >= level + page);
   let reminded = false;
   for (const level of [2, 1, 0] as const) {
     const untold = all.filter((one) => one.level === level && !isTold(one));
@@ -55,7 +55,7 @@ async function remindIn(seams: Seams, about: Case): Promise<boolean> {
 async function remindOf(seams: Seams, about: Case, level: Reminder['level'], untold: readonly Reminder[]): Promise<boolean> {
   return tellOnce(seams, about.id, {
     words: deadline({ caseId: about.id, level, due: untold }),
-    rows: untold,
+    rows: untold.map((one) => ({ ...one, level: level + one.page })),
     // It was looked at some time ago: what was done meanwhile is not due any more.
     holds: (seen) => isOwed(seams.project, seen, untold, seams.clock.now()),
     to: (trx, seen) =>

@@ -5,8 +5,8 @@ import type { Case } from '../store/schema.ts';
 import { isPrenoticed } from './state.ts';
 
 /*
- * Whoever owes something in a case is reminded before it is due (level 0), and told when it is (1); somewhat later the admins are (2).
- * A release that is overdue is said to everybody, again and again, at intervals that grow.
+ * Whoever owes something in a case is reminded before it is due (level 0), and told when it is (1); somewhat later the admins are (2). What
+ * a case cannot go on without is said to them again and again, at intervals that grow, and so is a release that is overdue to everybody.
  */
 
 /** What somebody of the team owes in a case. */
@@ -15,6 +15,7 @@ export type Matter =
   | 'acknowledge'
   | 'take-over'
   | 'forthcoming'
+  | 'date'
   | 'schedule'
   | 'notice'
   | 'second-notice'
@@ -25,11 +26,12 @@ export type Matter =
   | 'leak'
   | 'retrospective';
 
-/** `level`: the highest that has been reached. */
+/** `level`: the highest that has been reached. `page`: how often it was due to be said again since. */
 export interface Reminder {
   what: Matter;
   dueAt: Instant;
   level: 0 | 1 | 2;
+  page: number;
 }
 
 /** Between which instants something is to be done. */
@@ -45,6 +47,8 @@ type When = (about: Case, due: Deadlines) => Time | null;
 /** PROCESS §1, §3: a lead within a day; whoever is asked to take a case over says so as quickly; a leak is decided on within two hours. */
 const LEAD = DAY;
 const TAKE_OVER = DAY;
+/** PROCESS §1: a fix within a week. Whoever leads it says by then when it will be released. */
+const WEEK = 7 * DAY;
 export const LEAK_DECISION = 2 * HOUR;
 /** A text that is not approved so long before its release is reminded of a day before it, and said aloud then. */
 const APPROVE = 2 * HOUR;
@@ -56,6 +60,16 @@ const RETROSPECTIVE_AHEAD = 2 * DAY;
 /** Past the deadline by so much it is the admins' matter. */
 const LATE = 2 * HOUR;
 
+/** From one page of what is overdue to the next: twice as long each time, up to the longest. */
+interface Pace {
+  first: number;
+  longest: number;
+}
+const QUICKLY: Pace = { first: 15 * MINUTE, longest: DAY };
+const SLOWLY: Pace = { first: DAY, longest: WEEK };
+/** Where nobody does these, nothing else is ever due in a case: they are said again until somebody does. */
+const AGAIN: Partial<Record<Matter, Pace>> = { lead: SLOWLY, acknowledge: SLOWLY, date: SLOWLY, leak: QUICKLY };
+
 const within = (from: Instant, by: Instant | undefined): Time | null => (by === undefined ? null : { from, by });
 const unless = (done: boolean, time: Time | null) => (done ? null : time);
 /** Where it is out already, or is about to be, nobody waits for what comes before. */
@@ -65,9 +79,10 @@ type Before = Exclude<Matter, 'retrospective'>;
 
 /** Of a case that is under way. Null: not owed, or done. */
 const TABLE: Readonly<Record<Before, When>> = {
-  lead: ({ lead_id, received_at }) => unless(lead_id !== null, within(received_at, received_at + LEAD)),
-  acknowledge: ({ acknowledged_at, received_at }, { acknowledge }) =>
-    unless(acknowledged_at !== null, within(received_at, acknowledge?.at)),
+  lead: ({ lead_id, received_at, reopened_at, aside }) =>
+    unless(lead_id !== null || aside === 'withdrawn', within(reopened_at ?? received_at, (reopened_at ?? received_at) + LEAD)),
+  acknowledge: ({ acknowledged_at, received_at, aside }, { acknowledge }) =>
+    unless(acknowledged_at !== null || aside === 'withdrawn', within(received_at, acknowledge?.at ?? received_at + LEAD)),
   'take-over': ({ lead_id, handover_id, handover_at }) =>
     // Of a case without a lead the next one is asked instead.
     unless(
@@ -76,6 +91,11 @@ const TABLE: Readonly<Record<Before, When>> = {
     ),
   forthcoming: (about, { forthcoming }) =>
     unless(about.forthcoming_at !== null || isQuiet(about), within(about.received_at, forthcoming?.at)),
+  date: (about) =>
+    unless(
+      about.led_at === null || about.release_at !== null || isQuiet(about),
+      within(about.led_at ?? 0, (about.led_at ?? 0) + WEEK),
+    ),
   // After the last moment to tell distributors no instant is left that gives them their time.
   schedule: (about, { release, notice }) =>
     unless(
@@ -140,7 +160,9 @@ function reminder(what: Matter, time: Time | null, now: Instant): Reminder[] {
   if (time === null) return [];
   const { from, by, ahead = Math.min(Math.max((by - from) / 4, 2 * HOUR), DAY) } = time;
   if (now < by - ahead) return [];
-  return [{ what, dueAt: by, level: now < by ? 0 : now < by + LATE ? 1 : 2 }];
+  const level = now < by ? 0 : now < by + LATE ? 1 : 2;
+  const pace = level === 2 ? AGAIN[what] : undefined;
+  return [{ what, dueAt: by, level, page: pace === undefined ? 0 : pageOf(by + LATE, now, pace).page }];
 }
 
 /**
@@ -159,13 +181,10 @@ export function overdueSince(about: Case, { release }: Deadlines, now: Instant):
   return since <= now ? since : null;
 }
 
-/** From one page to the next: twice as long each time. */
-const FIRST_PAGE = 15 * MINUTE;
-
-/** Which page is due, of something that is overdue since then, and when the next one will be; the first (0) is at once. `longest`: between two. */
-export function pageOf(since: Instant, now: Instant, longest = DAY): { page: number; nextAt: Instant } {
+/** Which page is due, of something that is overdue since then, and when the next one will be; the first (0) is at once. */
+export function pageOf(since: Instant, now: Instant, { first, longest }: Pace = QUICKLY): { page: number; nextAt: Instant } {
   let page = 0;
-  let gap = FIRST_PAGE;
+  let gap = first;
   let nextAt = since + gap;
   while (nextAt <= now) {
     page++;

@@ -14,7 +14,8 @@ import { deedOf, moved } from './step.ts';
 
 /*
  * Whose turn it is to lead (PROCESS §1): of a case that nobody leads, he is asked who has led or was asked least lately. Whoever claims
- * it has it; where the one who is asked does nothing, the next one is, each once. What comes of it is the reminders' matter then.
+ * it has it; where the one who is asked does nothing, the next one is, each once, and once more where it is opened again. What comes of it
+ * is the reminders' matter then.
  */
 
 /** How long everybody has to claim a report, or to reject it, before anybody is asked. */
@@ -45,7 +46,8 @@ async function askNext(seams: Seams, caseId: string): Promise<boolean> {
     const seen = await cases.byId(trx, caseId);
     const now = clock.now();
     if (!seen || seen.state === 'released' || seen.closed_at !== null || !isVacant(seen, now)) return false;
-    const before = (await reminders.ofCases(trx, [caseId])).filter(({ what }) => what === ASKED).length;
+    const asked = (await reminders.ofCases(trx, [caseId])).filter(({ what }) => what === ASKED);
+    const before = asked.filter(({ dueAt }) => dueAt >= (seen.reopened_at ?? 0)).length;
     const next = (await inTurn(trx, seen))[before];
     if (!next) return false;
     await reminders.insert(trx, { case_id: caseId, what: ASKED, due_at: now, level: 0, told_at: now });

@@ -35,8 +35,8 @@ export function publishes(project: Project, about: Case): boolean {
   return policies.every(({ policy }) => policy.deadMan === 'publish_approved');
 }
 
-/** The longest time from one page to the next, where nobody has said that it is a vulnerability. */
-const WEEK = 7 * DAY;
+/** Where nobody has said that it is a vulnerability. */
+const UNREAD = { first: 15 * MINUTE, longest: 7 * DAY };
 
 /** Tells everybody that a case is overdue, as often as that is due. Says whether anybody was told now. */
 export async function pageOverdue(seams: Seams, about: Case, why: string): Promise<boolean> {
@@ -68,7 +68,7 @@ async function pageAll(seams: Seams, about: Case, words: (page: Page) => Promise
   const { db, clock } = seams;
   const since = (await overdueAmong(seams, [about])).get(about.id);
   if (since === undefined) return false;
-  const { page, nextAt } = pageOf(since, clock.now(), about.accepted_at === null ? WEEK : DAY);
+  const { page, nextAt } = pageOf(since, clock.now(), about.accepted_at === null ? UNREAD : undefined);
   const told = await reminders.ofCases(db, [about.id]);
   if (told.some((row) => row.what === 'overdue' && row.dueAt === since && row.level >= page)) return false;
   return tellOnce(seams, about.id, {

@@ -964,11 +964,12 @@ export function turn({ caseId, until }: { caseId: string; until: Instant }): Not
 }
 
 const OWED: Readonly<Record<Matter, string>> = {
-  lead: 'somebody has to lead it: curfew case lead CASE',
+  lead: 'somebody has to lead it: curfew case lead CASE. Or reject it: curfew case notice CASE --kind not-a-vulnerability',
   acknowledge: 'a person has to answer the reporter',
   'take-over':
     'whoever was asked to lead it has to take it over, or its lead has to ask somebody else: curfew case take-over CASE',
   forthcoming: 'the public has to be told that a fix will come',
+  date: 'whoever leads it has to say when it will be released: curfew case schedule CASE',
   schedule: 'its release has to be set: the longest embargo ends then',
   notice: 'distributors have to be told',
   'second-notice': 'distributors have to have the final text',

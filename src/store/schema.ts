@@ -340,6 +340,8 @@ interface CaseTable {
   /** The draft that the second notice carried. */
   prenoticed_draft_id: string | null;
   duplicate_of: string | null;
+  /** When what was rejected was opened again, last. */
+  reopened_at: Instant | null;
   /** The post of kind `evidence` with the words of what stands in `aside`: of a leak, a withdrawal, of what is public already. */
   evidence_post_id: string | null;
   /** The instant that distributors were told at first, where it was moved since. */

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { sendNotice } from '../../src/cases/notices.ts';
 import { askToLead, claim, staff } from '../../src/cases/people.ts';
 import { everybodyFor, remind } from '../../src/cases/remind.ts';
 import { overdueSince, owed, pageOf } from '../../src/cases/reminders.ts';
 import { DAY, HOUR, type Instant, MINUTE } from '../../src/clock.ts';
+import { reopen } from '../../src/embargo/aside.ts';
+import { schedule } from '../../src/embargo/schedule.ts';
 import type { Seams } from '../../src/seams.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import type { Case } from '../../src/store/schema.ts';
@@ -49,6 +52,34 @@ eachEngine((engine) => {
     expect(await told(house)).toEqual(['acknowledge 0', 'lead 0', 'acknowledge 1', 'acknowledge 2']);
     const actions = await house.db.selectFrom('audit').select('action').where('action', '=', 'case.remind').execute();
     expect(actions).toHaveLength(3);
+  });
+
+  test('what nobody leads is said again and again, and so is what its lead has set no date for, also under no policy', async () => {
+    const { house: under } = await open();
+    const house = { ...under, project: { ...under.project, usual: [] } };
+    const [lena] = house.team;
+    const id = await house.report();
+    const { received_at: start } = await caseOf(house, id);
+    await outbox(house).drain();
+    const everybody = ['ada', 'dirk', 'lena'];
+    const late = start + DAY + 2 * HOUR;
+    for (const days of [0, 3, 70]) {
+      expect(await at(house, late + days * DAY)).toEqual(everybody);
+      expect(await at(house, late + days * DAY + 23 * HOUR)).toEqual([]);
+    }
+    await sendNotice(as(house, lena), id, 'not-a-vulnerability', { text: 'no', list: null });
+    await outbox(house).drain();
+    expect(await at(house, start + 90 * DAY)).toEqual([]);
+    await reopen(as(house, lena), id, 'She sent an exploit.');
+    await outbox(house).drain();
+    for (const days of [1, 30]) expect(await at(house, start + (90 + days) * DAY)).toEqual(everybody);
+    await claim(as(house, lena), id, {});
+    const led = house.clock.now();
+    expect(await at(house, led + 5 * DAY)).toEqual([]);
+    expect(await at(house, led + 6 * DAY)).toEqual(['lena']);
+    for (const days of [7, 8, 80]) expect(await at(house, led + days * DAY + 2 * HOUR)).toEqual(everybody);
+    await schedule(as(house, lena), id, { releaseAt: led + 200 * DAY });
+    expect(await at(house, led + 120 * DAY)).toEqual([]);
   });
 
   test('two nodes remind once, and one that was down says the latest alone, with what is due', async () => {
@@ -139,7 +170,7 @@ eachEngine((engine) => {
 describe('what is owed', () => {
   const received = {
     ...{ state: 'received', received_at: 0, closed_at: null, aside: null, lead_id: null, handover_id: null },
-    ...{ release_at: null, told_release_at: null, reporter_release_at: null, disarmed_at: null },
+    ...{ release_at: null, told_release_at: null, reporter_release_at: null, disarmed_at: null, reopened_at: null, led_at: null },
     ...{ proposal: null, proposed_at: null, agreed_release_at: null },
   } as Case;
   const kinds = (about: Partial<Case>, now: Instant) =>
