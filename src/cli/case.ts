@@ -227,6 +227,9 @@ function linesOf(about: Static<typeof CaseView>): string[] {
     ...proposedOf(about),
     ...forthcomingOf(about),
     `Policies:  ${about.policies.join(', ') || '-'}`,
+    ...(about.waived.length === 0
+      ? []
+      : [`Waived:    ${about.waived.join(', ')}: the instant breaks that, and it does not hold here`]),
     ...about.due.map(
       ({ what, at: due, policy, doneAt }) => `Due:       ${what} ${due} (${policy})${doneAt === null ? '' : `, done ${doneAt}`}`,
     ),

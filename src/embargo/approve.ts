@@ -1,15 +1,11 @@
 import { record } from '../audit/record.ts';
-import { judgeStanding } from '../cases/clocks.ts';
 import { caseFor, deedOf, moved } from '../cases/step.ts';
 import { type Instant, toIso } from '../clock.ts';
 import { team } from '../delivery/copies.ts';
-import { insidersOf } from '../delivery/need-to-know.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
-import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
-import * as lists from '../store/lists.ts';
 import * as patchSets from '../store/patch-sets.ts';
 import type { Case } from '../store/schema.ts';
 import { openContents, presentPatchSet } from './contents.ts';
@@ -20,6 +16,7 @@ import type { Code } from './policy.ts';
 import { NO_PROPOSAL, proposalOf, proposedCase } from './proposal.ts';
 import { mustBeValid, publishingOf } from './published.ts';
 import { standing } from './retract.ts';
+import { judgedNow } from './rules.ts';
 import { mustBeAllowed } from './schedule.ts';
 
 /** Who asks: a person is the actor, whichever token or signed mail he uses. */
@@ -116,7 +113,7 @@ function isRelease(what: Approvable): boolean {
  */
 async function mustStand(
   trx: Db,
-  { project, clock }: Pick<Seams, 'project' | 'clock'>,
+  seams: Pick<Seams, 'project' | 'clock'>,
   seen: Case,
   what: Approvable,
   present: string | null,
@@ -127,18 +124,9 @@ async function mustStand(
       'not-distributed',
       'Distributors have other patches: approve these alone, dispatch them, and then approve the bundle',
     );
-  const now = clock.now();
   // Who approves the bundle approves its patches: with that the fix is ready.
-  const fix_ready_at = seen.fix_ready_at ?? (isRelease(what) && present !== null ? now : null);
-  const nobody = seen.noticed_at === null && !(await hasDistributors(trx, seen.id));
-  return mustBeAllowed(judgeStanding(project, { ...seen, fix_ready_at }, now, { nobody }));
-}
-
-/** Whether anybody on a private list may know of it. */
-async function hasDistributors(trx: Db, caseId: string): Promise<boolean> {
-  for (const { id, role } of await lists.all(trx))
-    if (role === 'private' && (await insidersOf(trx, caseId, await contacts.activeOfList(trx, id))).length > 0) return true;
-  return false;
+  const fix_ready_at = seen.fix_ready_at ?? (isRelease(what) && present !== null ? seams.clock.now() : null);
+  return mustBeAllowed(await judgedNow(trx, seams, { ...seen, fix_ready_at }));
 }
 
 function whatIs(seen: Case, present: string | null, hash: string): Approvable {

@@ -3,7 +3,7 @@ import { caseFor } from '../cases/step.ts';
 import { letInsidersHave } from '../delivery/need-to-know.ts';
 import { Refusal } from '../refusal.ts';
 import { isOut } from '../roster/state.ts';
-import type { Local } from '../seams.ts';
+import type { Local, Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
 import * as exposure from '../store/exposure.ts';
@@ -11,6 +11,8 @@ import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
 import * as needToKnow from '../store/need-to-know.ts';
 import type { Case } from '../store/schema.ts';
+import { anew } from './retract.ts';
+import { hasDistributors, judgedNow } from './rules.ts';
 
 /** Who alone may know of a case: at least one of them, the whole of it. */
 export interface Insiders {
@@ -28,23 +30,33 @@ export interface Limited {
 
 /**
  * Says who may know of a case besides the response team: from now on, copies of what is its are made, and sent, for these alone. Null
- * is everybody on the lists that it is sent to. A released case takes it too: its thread goes on. It is no part of what was approved.
+ * is everybody on the lists that it is sent to. A released case takes it too: its thread goes on. It is no part of what was approved; but
+ * what was armed while no distributor might know of it is to be approved anew where some may, and are not told in time.
  * `expected`: the revision that whoever asks has seen. Throws Refusal: not-found, stale; forbidden to who does not lead it, where somebody does; invalid where nobody is named, a group has
  * nobody for whom copies are made, or a member is not there or is out.
  */
-export async function limitCase(local: Local, caseId: string, to: Insiders | null, expected?: number): Promise<Limited> {
+export async function limitCase(
+  local: Local & Pick<Seams, 'project'>,
+  caseId: string,
+  to: Insiders | null,
+  expected?: number,
+): Promise<Limited> {
   const { db, clock } = local;
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     const seen = await caseFor(trx, local, caseId, 'limit', expected);
     const before = idsOf(await needToKnow.ofCase(trx, caseId));
+    const unknown = seen.state === 'armed' && !(await hasDistributors(trx, caseId));
     await needToKnow.replace(trx, caseId, to === null ? { groups: [], members: [] } : await known(trx, to));
     const changed = { revision: seen.revision + 1, updated_at: clock.now() };
     if (!(await cases.change(trx, seen, changed))) throw new Refusal('stale');
     const had = await letInsidersHave(trx, clock, { caseId });
     const seenBy = await outsidersWhoSaw(trx, caseId);
     const after = idsOf(await needToKnow.ofCase(trx, caseId));
-    await record(trx, local, {
+    const limited = { ...seen, ...changed };
+    const isLate = unknown && !(await judgedNow(trx, local, limited)).ok;
+    const disarmed = isLate ? await anew(trx, local, limited, 'case.disarm') : null;
+    const deed = {
       action: 'case.limit',
       subject: `case:${caseId}`,
       detail: {
@@ -55,8 +67,9 @@ export async function limitCase(local: Local, caseId: string, to: Insiders | nul
         ...had,
         seenBy: seenBy.map(({ contactId }) => contactId),
       },
-    });
-    return { case: { ...seen, ...changed }, seenBy };
+    };
+    await record(trx, local, deed, ...(disarmed ? [disarmed.deed] : []));
+    return { case: disarmed?.case ?? limited, seenBy };
   });
 }
 

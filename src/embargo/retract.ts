@@ -1,3 +1,4 @@
+import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { refusedTo } from '../cases/state.ts';
 import { actorOf, caseFor, take } from '../cases/step.ts';
@@ -28,7 +29,9 @@ export async function retract(local: Local, caseId: string, expected?: number): 
     const refused = refusedTo('schedule', seen, actor);
     if (refused !== null && !approvals.some(({ person_id }) => person_id === actor.personId))
       throw new Refusal('forbidden', refused);
-    return anew(trx, local, seen, 'case.retract');
+    const retracted = await anew(trx, local, seen, 'case.retract');
+    await record(trx, local, retracted.deed);
+    return retracted.case;
   });
 }
 
@@ -60,7 +63,7 @@ async function disarm(local: Local, caseId: string): Promise<boolean> {
     await cases.lock(trx, caseId);
     const seen = await cases.byId(trx, caseId);
     if (seen?.state !== 'armed' || (await isStanding(trx, seen))) return false;
-    await anew(trx, local, seen, 'case.disarm');
+    await record(trx, local, (await anew(trx, local, seen, 'case.disarm')).deed);
     return true;
   });
 }
@@ -74,8 +77,8 @@ async function ofBundle(db: Db, { id, bundle_hash }: Pick<Case, 'id' | 'bundle_h
   return (await cases.approvals(db, id)).filter(({ hash }) => hash === bundle_hash);
 }
 
-async function anew(trx: Db, local: Local, seen: Case, action: string): Promise<Case> {
+/** The same bundle under another id, which nobody has approved; and what is to be recorded of that. */
+export async function anew(trx: Db, local: Local, seen: Case, action: string): Promise<{ case: Case; deed: Deed }> {
   const changed = await change(trx, local.clock.now(), seen, { plan: newId(local.clock) }, { waits: false });
-  await record(trx, local, bundled(action, changed, { was: seen.bundle_hash }));
-  return changed;
+  return { case: changed, deed: bundled(action, changed, { was: seen.bundle_hash }) };
 }

@@ -9,6 +9,7 @@ import { type Contents, channelsOf, presentPatchSet } from '../embargo/contents.
 import { waitingForthcoming } from '../embargo/forthcoming.ts';
 import { proposedCase, proposedParts } from '../embargo/proposal.ts';
 import { externalMail, publishingOf } from '../embargo/published.ts';
+import { waivedNow } from '../embargo/rules.ts';
 import type { Seams } from '../seams.ts';
 import * as caseTeams from '../store/case-teams.ts';
 import * as cases from '../store/cases.ts';
@@ -68,6 +69,7 @@ export async function caseView(seams: Pick<Seams, 'db' | 'project' | 'clock'>, a
       team: staff.map((id) => addressOf(id) ?? id),
     },
     policies: [...namesOf(about, project.usual)],
+    waived: await waivedNow(seams, about),
     due: dueView(dueIn(project, about), about),
     patchSet: {
       hash: present,

@@ -119,6 +119,9 @@ export const CaseView = Type.Object({
     team: Type.Array(Address, { description: 'who alone works on it besides these; empty: all of the response team' }),
   }),
   policies: Type.Array(Type.String(), { description: 'names of those that it is under' }),
+  waived: Type.Array(Type.String(), {
+    description: 'codes of rules that its instant breaks, or the one that is proposed, and that do not hold for it',
+  }),
   due: Type.Array(
     Type.Object({
       what: Type.String({ description: '"acknowledge", "forthcoming", "notice", "second-notice" or "release"' }),

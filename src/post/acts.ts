@@ -5,6 +5,7 @@ import { type Instant, newId, toIso } from '../clock.ts';
 import { letInsidersHave, mayKnow } from '../delivery/need-to-know.ts';
 import { openPost } from '../delivery/opening.ts';
 import { type Approver, approve } from '../embargo/approve.ts';
+import { waivedNow } from '../embargo/rules.ts';
 import { noTypeFile } from '../mail/carried.ts';
 import { dateValue, entity, words } from '../mail/outgoing.ts';
 import { whoHas } from '../notices/templates.ts';
@@ -104,7 +105,9 @@ export const acts: Acts = {
   }),
   approve: async (asked, { caseId, hash }) => {
     const about = await approve(asTeam(asked), caseId, hash, { tokenId: null, personId: asked.roster.contact.id, ...asked.mail });
-    return { lines: approvedLines(about, hash) };
+    const waived = await waivedNow(asked.seams, about);
+    const breaks = waived.length === 0 ? [] : [`its instant breaks rules that do not hold for it: ${waived.join(', ')}`];
+    return { lines: [...approvedLines(about, hash), ...breaks] };
   },
   held: async (asked) => {
     const { db } = asked.seams;

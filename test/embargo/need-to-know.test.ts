@@ -1,14 +1,17 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { HOUR } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { limitCase } from '../../src/embargo/need-to-know.ts';
 import { release } from '../../src/embargo/release.ts';
+import { waivedNow } from '../../src/embargo/rules.ts';
 import { decide, remove } from '../../src/roster/admission.ts';
 import { addMember } from '../../src/roster/enter.ts';
+import * as members from '../../src/store/members.ts';
 import * as needToKnow from '../../src/store/need-to-know.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { as, type House, housing, LISTS } from '../support/house.ts';
-import { armed, caseOf, reasonOf } from './armed.ts';
+import { arm, armed, caseOf, reasonOf, scheduled } from './armed.ts';
 import { limitToAlpha, memberOf, regroup } from './limited.ts';
 
 const PROJECT = { project: 'orbit' };
@@ -81,6 +84,21 @@ eachEngine((engine) => {
     expect(await caseOf(house, id)).toEqual(after);
     expect(await reasonOf(limitCase(house, id, null, before.revision))).toBe('stale');
     expect(await dispatch(house, id, LISTS.distributors)).toMatchObject({ copies: 1 });
+  });
+
+  test('what was armed while no distributor might know of it is approved anew where some may, and are not told in time', async () => {
+    const under = { ...house, project: { ...house.project, usual: ['k8s'] } };
+    const slot = Date.parse('2026-09-30T16:00:00Z');
+    const { id, bundle_hash } = await scheduled(under, slot);
+    house.clock.moveTo(slot - HOUR);
+    expect(await reasonOf(arm(under, { id, bundle_hash }))).toBe('policy-violated');
+    const orbit = (await members.byOrganisation(house.db, 'Orbit'))?.id ?? '';
+    await limitCase(under, id, { groups: [], members: [orbit] });
+    const armed = await arm(under, { id, bundle_hash });
+    expect([armed.state, await waivedNow(under, armed)]).toEqual(['armed', ['NOTICE_TOO_SHORT']]);
+    expect((await limitCase(under, id, { groups: [], members: [orbit] })).case.state).toBe('armed');
+    expect((await limitCase(under, id, null)).case).toMatchObject({ state: 'scheduled', disarmed_at: house.clock.now() });
+    expect(await reasonOf(release(under, id))).toBe('not-approved');
   });
 
   test('who is outside and has something of it is told of, and it stays his', async () => {
