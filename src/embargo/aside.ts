@@ -174,7 +174,7 @@ export async function reopen(seams: Seams, caseId: string, reason: string, expec
     expected,
     to: async (seen, now) => ({
       ...{ aside: null, aside_at: null, duplicate_of: null, closed_at: null, plan: newId(seams.clock) },
-      ...{ accepted_at: null, led_at: null, lead_id: null, deputy_id: null, reopened_at: now },
+      ...{ accepted_at: null, led_at: null, lead_id: null, deputy_id: null, reopened_at: now, agreed_release_at: null },
       ...{ handover_id: seen.lead_id ?? seen.deputy_id, handover_at: now },
       ...scheduleAgain(seams.project, proposedCase(seen), now),
     }),

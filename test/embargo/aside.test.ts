@@ -126,7 +126,9 @@ eachEngine((engine) => {
       expect(await reopen(house, caseId, WHY)).toMatchObject({ state: 'scheduled', release_at: releaseAt });
       await rejected(caseId);
       house.clock.moveTo(releaseAt + HOUR);
-      expect(await reopen(house, caseId, WHY)).toMatchObject({ state: 'received', release_at: null, scheduled_at: null });
+      const reopened = await reopen(house, caseId, WHY);
+      expect(reopened).toMatchObject({ state: 'received', release_at: null, scheduled_at: null });
+      expect((await overdueAmong(house, [reopened])).size).toBe(0);
       expect(await reasonOf(release(house, caseId))).toBe('not-approved');
     });
 
