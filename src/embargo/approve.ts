@@ -35,7 +35,7 @@ export type Approvable = 'patches' | 'schedule' | 'bundle' | 'proposal' | 'forth
 
 /**
  * Approves the patch set (one person does), the schedule, the bundle, what is proposed in place of an armed one, or the word to the public that a fix will come, whichever has that
- * hash. Who set the schedule, or drafted that word, stands behind it: another person schedules the case, or has the word go out. The second
+ * hash. Who set the schedule, or drafted that word, stands behind it while he is of the team: another person schedules the case, or has the word go out. The second
  * different person over the bundle arms it, and with that approves what is in it; what was armed before stood until then.
  * Throws `needs-person`, `approval-voided`, `approved-already`, `policy-violated`, `not-distributed`, `incomplete` for a bundle of which a document would not be valid, and
  * what a step refuses.
@@ -146,11 +146,11 @@ function authorOf(what: Approvable, { scheduled_by, forthcoming_by }: Case): str
   return what === 'forthcoming' ? forthcoming_by : null;
 }
 
-/** How many different people stand behind it; who wrote it down is one. */
+/** How many different people of the team stand behind it; who wrote it down is one. */
 async function peopleBehind(trx: Db, seen: Case, what: Approvable, hash: string): Promise<number> {
-  const approvals = await standing(trx, await cases.approvals(trx, seen.id));
   const author = authorOf(what, seen);
-  return approvers([...approvals, ...(author === null ? [] : [{ person_id: author, hash }])], hash);
+  const written = author === null ? [] : [{ person_id: author, hash }];
+  return approvers(await standing(trx, [...(await cases.approvals(trx, seen.id)), ...written]), hash);
 }
 
 interface Approved {
@@ -173,8 +173,7 @@ async function then(trx: Db, seams: Pick<Seams, 'clock'>, seen: Case, { what, pe
   if (what === 'forthcoming') {
     // It went out with the first approval of another person.
     if ((await waitingForthcoming(trx, seen)) === null) return null;
-    await sendForthcoming(trx, seams, seen);
-    return { forthcoming_at: now };
+    return (await sendForthcoming(trx, seams, seen)) === 0 ? null : { forthcoming_at: now };
   }
   if (what === 'schedule') return seen.scheduled_at === null ? { scheduled_at: now, agreed_release_at: seen.release_at } : null;
   if (what === 'bundle' && seen.state !== 'scheduled') return null;

@@ -163,7 +163,10 @@ function approvedLines(about: Case, hash: string): string[] {
     return about.scheduled_at === null
       ? ['approved: the instant. Another person has to approve the same hash']
       : [`approved: the instant. ${about.id} is scheduled for ${toIso(about.release_at ?? 0)}`];
-  if (hash === about.forthcoming_hash) return ['approved: the word that a fix will come. It is on its way to the public'];
+  if (hash === about.forthcoming_hash)
+    return about.forthcoming_at === null
+      ? ['approved: the word that a fix will come. Another person has to approve the same hash']
+      : ['approved: the word that a fix will come. It is on its way to the public'];
   return ['approved: the patches. They can be dispatched'];
 }
 

@@ -8,6 +8,7 @@ import { draftForthcoming, writeForthcoming } from '../../src/embargo/forthcomin
 import { allPolicies } from '../../src/embargo/presets.ts';
 import { schedule } from '../../src/embargo/schedule.ts';
 import { toldIn } from '../../src/embargo/telling.ts';
+import { setContactActive } from '../../src/roster/contacts.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { as, type House, housing } from '../support/house.ts';
@@ -87,7 +88,8 @@ eachEngine((engine) => {
       expect(mail).toContain('Highest severity: High');
       expect(mail).not.toMatch(/frobnicator|CVE-|ORBIT-2026|rita@|fix\.patch/i);
     }
-    // A third one approves what is out already.
+    // A third one approves what is out already, also where who drafted it has left.
+    await setContactActive(as(house, ada), lena.contactId, false, 'she left');
     await approve(house, id, hash, await actor(house, ada));
     expect(await sentTo(house)).toEqual([]);
   });

@@ -265,6 +265,25 @@ eachEngine((engine) => {
       expect(await retractOfFormer(house)).toBe(false);
     });
 
+    test('of what somebody wrote down who has left the team needs two others', async () => {
+      const house = await open();
+      await subscribe(house);
+      const [lena, dirk, ada] = house.team;
+      const first = await scheduled(house);
+      const { id, schedule_hash } = await schedule(as(house, lena), first.id, { releaseAt: house.clock.now() + HOUR });
+      const other = await scheduled(house);
+      const planned = await schedule(as(house, ada), other.id, { releaseAt: house.clock.now() + HOUR });
+      await approve(house, other.id, planned.schedule_hash ?? '', await actor(house, dirk));
+      const { hash } = await draftForthcoming(as(house, lena), other.id, null);
+      await setContactActive(as(house, ada), lena.contactId, false, 'her token was stolen');
+      expect(await approve(house, id, schedule_hash ?? '', await actor(house, dirk))).toMatchObject({ scheduled_at: null });
+      expect(await approve(house, other.id, hash, await actor(house, dirk))).toMatchObject({ forthcoming_at: null });
+      await outbox(house).drain();
+      expect((await approve(house, id, schedule_hash ?? '', await actor(house, ada))).scheduled_at).toBe(house.clock.now());
+      expect((await approve(house, other.id, hash, await actor(house, ada))).forthcoming_at).toBe(house.clock.now());
+      expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual([OUTSIDE, READER].sort());
+    });
+
     test('is not taken away by a duplicate whose reporter wishes to be named: those who handle the case are told', async () => {
       const house = await open();
       const { id } = await armed(house);
