@@ -176,9 +176,15 @@ export function overdueSince(about: Case, { release }: Deadlines, now: Instant):
   const utmost = aside === 'withdrawn' ? undefined : release?.at;
   // Whoever writes down a later instant alone puts nothing off; and of what is out, an earlier one is not only proposed.
   const { release_at } = aside === 'leaked' ? proposedCase(about) : about;
-  const all = [release_at, agreed_release_at, utmost].filter((at) => typeof at === 'number');
+  const all = [release_at, agreed_release_at, utmost, releaseDecided(about)].filter((at) => typeof at === 'number');
   const since = Math.min(...all);
   return since <= now ? since : null;
+}
+
+/** Since when a leak is to be released, whatever instant stands there; null where that was not decided, or two people agreed on an instant since. */
+export function releaseDecided({ aside, leak_decision, leak_decided_at, scheduled_at }: Case): Instant | null {
+  if (aside !== 'leaked' || leak_decision !== 'release' || leak_decided_at === null) return null;
+  return scheduled_at !== null && scheduled_at > leak_decided_at ? null : leak_decided_at;
 }
 
 /** Which page is due, of something that is overdue since then, and when the next one will be; the first (0) is at once. */

@@ -3,7 +3,7 @@ import { dueIn, longestOf, policiesOf } from '../cases/clocks.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { overdueAmong, releasePosts } from '../cases/overdue.ts';
 import { everybodyFor, tellOnce } from '../cases/remind.ts';
-import { overdueSince, pageOf } from '../cases/reminders.ts';
+import { overdueSince, pageOf, releaseDecided } from '../cases/reminders.ts';
 import { DAY, type Instant, MINUTE, toIso } from '../clock.ts';
 import { eachContact } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
@@ -128,6 +128,7 @@ function whyLate(about: Case, now: Instant): string {
   const { accepted_at, release_at, agreed_release_at } = about;
   if (agreed_release_at !== null && agreed_release_at <= now) return MOVED;
   if ((proposalOf(about).release_at ?? now + 1) <= now) return PROPOSED;
+  if (releaseDecided(about) !== null) return LEAKED;
   if (accepted_at === null) return UNDECIDED;
   return release_at === null ? UNSET : TOO_LATE;
 }
@@ -143,6 +144,9 @@ const MOVED =
 
 const PROPOSED =
   'It is armed for a later instant. That it is released at once is proposed, and two people have to approve it: `curfew case bundle --proposed` shows it.';
+
+const LEAKED =
+  'It has leaked, and it was decided to release it at once. Set the present instant, and have two people approve; or, where that does not hold, say again that it has leaked, and decide anew.';
 
 const TOO_LATE =
   'Its longest embargo has ended, and its instant is later: nobody may have it released then. Set the present instant, and have two people approve.';

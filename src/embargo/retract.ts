@@ -1,11 +1,15 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
+import { alert } from '../cases/people.ts';
+import { everybodyFor } from '../cases/remind.ts';
 import { refusedTo } from '../cases/state.ts';
 import { actorOf, caseFor, take } from '../cases/step.ts';
 import { newId } from '../clock.ts';
-import { team } from '../delivery/copies.ts';
+import { eachContact, team } from '../delivery/copies.ts';
+import { send } from '../delivery/send.ts';
+import { proposalDropped } from '../notices/templates.ts';
 import { Refusal } from '../refusal.ts';
-import type { Local } from '../seams.ts';
+import type { Local, Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
 import type { Case } from '../store/schema.ts';
@@ -25,22 +29,40 @@ export async function retract(local: Local, caseId: string, expected?: number): 
     const seen = await caseFor(trx, local, caseId, 'approve', expected);
     const approvals = await ofBundle(trx, seen);
     if (approvals.length === 0) throw new Refusal('conflict', 'Nobody has approved what stands there');
-    const actor = actorOf(local);
-    const refused = refusedTo('schedule', seen, actor);
-    if (refused !== null && !approvals.some(({ person_id }) => person_id === actor.personId))
-      throw new Refusal('forbidden', refused);
+    mustBeTheirs(local, seen, approvals);
     const retracted = await anew(trx, local, seen, 'case.retract');
     await record(trx, local, retracted.deed);
     return retracted.case;
   });
 }
 
-/** What is proposed in place of an armed release is proposed no more. Throws Refusal: `conflict` where nothing is, and what a step refuses. */
-export async function dropProposal(local: Local, caseId: string, expected?: number): Promise<Case> {
-  return take(local, caseId, { step: 'describe', expected }, async (_, { proposed_hash: was }) => {
-    if (was === null) throw new Refusal('conflict', 'Nothing is proposed in place of what stands there');
+/**
+ * What is proposed in place of an armed release is proposed no more, and everybody of the case is told, as they were of the proposal. Throws
+ * Refusal: `conflict` where nothing is, `forbidden`, and what a step refuses.
+ */
+export async function dropProposal(seams: Seams, caseId: string, expected?: number): Promise<Case> {
+  const { db } = seams;
+  const seen = await caseFor(db, seams, caseId, 'describe', expected);
+  const { proposed_hash: was, release_at: releaseAt } = seen;
+  if (was === null) throw new Refusal('conflict', 'Nothing is proposed in place of what stands there');
+  mustBeTheirs(
+    seams,
+    seen,
+    (await cases.approvals(db, caseId)).filter(({ hash }) => hash === was),
+  );
+  const written = await alert(seams, caseId, proposalDropped({ caseId, by: seams.by.name ?? 'an admin', releaseAt }));
+  return take(seams, caseId, { step: 'describe', expected: seen.revision }, async (trx) => {
+    await send(trx, seams, written, eachContact(await everybodyFor(trx, seams, seen)));
     return { to: NO_PROPOSAL, action: 'drop-proposal', detail: { was } };
   });
+}
+
+/** Whoever approved it, or may set the instant, takes it back. Throws Refusal('forbidden'). */
+function mustBeTheirs(local: Local, seen: Case, approvals: readonly Approval[]): void {
+  const actor = actorOf(local);
+  const refused = refusedTo('schedule', seen, actor);
+  if (refused !== null && !approvals.some(({ person_id }) => person_id === actor.personId))
+    throw new Refusal('forbidden', refused);
 }
 
 /** Those alone who are of the response team now: what somebody approved who has left it is nobody's word any more. */

@@ -385,6 +385,15 @@ export function rejected(facts: {
   ]);
 }
 
+/** To everybody of the response team who may handle it. */
+export function proposalDropped(facts: { caseId: string; by: string; releaseAt: Instant | null }): Notice {
+  const { caseId, by, releaseAt } = facts;
+  return notice(`[${caseId}] The proposal was taken back`, [
+    `${by} has taken back what was proposed in place of what is armed, and with it what was approved of that.`,
+    ...(releaseAt === null ? [] : [`What is armed stands, and is released at ${when(releaseAt)}: curfew case show ${caseId}`]),
+  ]);
+}
+
 /** To a reporter without a certificate, of whatever a person has to say to him: it says that there is something, and nothing of it. */
 export function clearReply(facts: { list: string }): Notice {
   return notice(`Your mail to ${facts.list}`, [

@@ -7,7 +7,7 @@ import { claim } from '../../src/cases/people.ts';
 import { remind } from '../../src/cases/remind.ts';
 import { createAlarm, DAY, HOUR, MINUTE } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
-import { publicAlready } from '../../src/embargo/aside.ts';
+import { decideLeak, leak, publicAlready } from '../../src/embargo/aside.ts';
 import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { endLongest } from '../../src/embargo/dead-man.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
@@ -16,7 +16,7 @@ import { releaseLoop } from '../../src/embargo/loop.ts';
 import { allPolicies } from '../../src/embargo/presets.ts';
 import { proposedCase } from '../../src/embargo/proposal.ts';
 import { release } from '../../src/embargo/release.ts';
-import { retract, retractOfFormer } from '../../src/embargo/retract.ts';
+import { dropProposal, retract, retractOfFormer } from '../../src/embargo/retract.ts';
 import { addPatch, schedule, withdrawPatch } from '../../src/embargo/schedule.ts';
 import { setContactActive } from '../../src/roster/contacts.ts';
 import type { Project } from '../../src/seams.ts';
@@ -297,6 +297,33 @@ eachEngine((engine) => {
       expect((await caseOf(house, id)).state).toBe('armed');
       expect(await toldOf(house, 'wishes to be credited', house.team, LISTS.security)).toEqual(sortedOf(house.team));
     });
+  });
+
+  test('what was decided of a leak is not undone in silence: everybody is told, and it stays overdue', async () => {
+    const house = await open({ usual: ['k8s-2017'] });
+    const [lena, dirk, ada] = house.team;
+    const later = house.clock.now() + 15 * DAY;
+    const id = await house.report();
+    await claim(as(house, lena), id, {});
+    await armed(house, later, id);
+    await leak(as(house, lena), id, 'a post on a forum');
+    const decided = await decideLeak(as(house, lena), id, { decision: 'release', reason: 'it is out' });
+    expect(await reasonOf(dropProposal(as(house, ada), id))).toBe('forbidden');
+    await approve(house, id, decided.proposed_hash ?? '', await actor(house, dirk));
+    await endLongest(house, silent);
+    await outbox(house).drain();
+    await dropProposal(as(house, dirk), id);
+    const dropped = `${dirk.address} has taken back what was proposed`;
+    expect(await toldOf(house, dropped, house.team, LISTS.security)).toEqual(sortedOf(house.team));
+    const since = decided.leak_decided_at ?? 0;
+    expect(await overdueAmong(house, [await caseOf(house, id)])).toEqual(new Map([[id, since]]));
+    house.clock.moveTo(since + DAY);
+    await endLongest(house, silent);
+    expect(await toldOf(house, 'it was decided to release it at once', house.team, LISTS.security)).toEqual(sortedOf(house.team));
+    const { proposed_hash } = await schedule(as(house, lena), id, { releaseAt: later + HOUR });
+    expect((await overdueAmong(house, [await caseOf(house, id)])).size).toBe(1);
+    const agreed = await arm(house, { id, bundle_hash: null, proposed_hash });
+    expect((await overdueAmong(house, [agreed])).size).toBe(0);
   });
 
   test('who ends a case that others count on does not do so in silence, whether he rejects or links it', async () => {
