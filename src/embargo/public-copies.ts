@@ -12,13 +12,21 @@ export interface PublicReader extends Pick<Recipient, 'address' | 'kind'> {
   list: List;
 }
 
-/** Who gets what is public through these lists, channel by channel. Throws Refusal('conflict') where a list is gone. */
+/**
+ * Who gets what is public through these lists, channel by channel. An external address is given once, whichever of them it is on: its mail
+ * names no list, and what it keeps would have the same post twice. Throws Refusal('conflict') where a list is gone.
+ */
 export async function publicReaders(db: Db, channels: readonly string[]): Promise<PublicReader[]> {
   const readers: PublicReader[] = [];
+  const outside = new Set<string>();
   for (const channel of channels) {
     const list = await lists.byAddress(db, channel);
     if (!list) throw new Refusal('conflict', `The public list ${channel} is gone`);
-    for (const { address, kind } of await recipients.ofList(db, list.id)) readers.push({ list, address, kind });
+    for (const { address, kind } of await recipients.ofList(db, list.id)) {
+      if (kind === 'external' && outside.has(address)) continue;
+      if (kind === 'external') outside.add(address);
+      readers.push({ list, address, kind });
+    }
   }
   return readers;
 }

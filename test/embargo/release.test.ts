@@ -5,7 +5,9 @@ import { patchEntity, recordedHash } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { release } from '../../src/embargo/release.ts';
 import { decodedBody, entityText, fileName, leaves, parseEntity } from '../../src/mail/message.ts';
+import { addRecipient } from '../../src/roster/recipients.ts';
 import * as cases from '../../src/store/cases.ts';
+import * as lists from '../../src/store/lists.ts';
 import * as posts from '../../src/store/posts.ts';
 import type { Case } from '../../src/store/schema.ts';
 import { headerOf, outbox, type Sent } from '../delivery/outbox.ts';
@@ -74,6 +76,19 @@ eachEngine((engine) => {
     const addresses = (await outbox(house).drain()).map(({ to }) => to);
     expect(addresses.slice(0, 3)).toEqual([READER, OUTSIDE, 'rita@example.org']);
     expect(addresses.slice(3).sort()).toEqual(house.members.map(({ address }) => address));
+  });
+
+  test('an external address that is on two of its lists gets it once, and a subscriber of both that of each', async () => {
+    const { fingerprint = '' } = (await lists.byAddress(house.db, LISTS.announce)) ?? {};
+    const second = { id: 'second', address: 'enterprise@orbit.example', role: 'public', name: 'second' } as const;
+    await lists.insert(house.db, { ...second, fingerprint, created_at: house.clock.now() });
+    await addRecipient(house, { list: second.address, address: OUTSIDE, kind: 'external' });
+    await addRecipient(house, { list: second.address, address: READER, kind: 'subscriber' });
+    const { id } = await armed(house, releaseAt);
+    await outbox(house).drain();
+    house.clock.moveTo(releaseAt);
+    await release(house, id);
+    expect(await publicCopies()).toEqual([OUTSIDE, READER, READER]);
   });
 
   test('the public gets the text and the patch byte for byte, signed by the list, and the reporter and members sealed words', async () => {
