@@ -19,7 +19,7 @@ import type { Case, NewPost } from '../store/schema.ts';
 import { scheduleHash } from './bundle.ts';
 import { bundled, change } from './change.ts';
 import { channelsOf, draftEntity } from './contents.ts';
-import { type Outgoing, toMembers, toReporter } from './outgoing.ts';
+import { type Outgoing, toMembers, toReporterMeanwhile } from './outgoing.ts';
 import { proposedCase } from './proposal.ts';
 import { channelsFor } from './schedule.ts';
 
@@ -155,7 +155,7 @@ export async function withdraw(seams: Seams, caseId: string, reason: string, exp
     }),
     members: async (about) => {
       const told = { kind: 'withdrawn', words: seams.words.withdrawn({ caseId, reason }), priority: PRIORITY.ordinary } as const;
-      const reporter = await toReporter(seams, about, list, told);
+      const reporter = await toReporterMeanwhile(seams, about, list, told);
       return [...(reporter ? [reporter] : []), ...(await toMembers(seams, about, told))];
     },
   });

@@ -6,7 +6,7 @@ import type { Seams } from '../seams.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import type { Case } from '../store/schema.ts';
-import { type Outgoing, toMembers, toReporter } from './outgoing.ts';
+import { type Outgoing, toMembers, toReporterMeanwhile } from './outgoing.ts';
 
 /** Who was told another instant than the one that is to come: the one that he was told last; null where he was not. */
 interface Before {
@@ -41,7 +41,7 @@ export async function prepareMoved(seams: Seams, seen: Case): Promise<MovedNews 
     return { kind: 'notice', words, priority: PRIORITY.ordinary } as const;
   };
   const { members, reporter } = before;
-  const toHim = reporter === null ? null : await toReporter(seams, seen, await keeperOf(seams.db, seen), told(reporter));
+  const toHim = reporter === null ? null : await toReporterMeanwhile(seams, seen, await keeperOf(seams.db, seen), told(reporter));
   const toThem = members === null ? [] : await toMembers(seams, seen, told(members));
   return { releaseAt, before, mails: [...(toHim ? [toHim] : []), ...toThem] };
 }

@@ -2,6 +2,7 @@ import { type Addressee, copiesFor, copyFor, eachContact } from '../delivery/cop
 import { insidersOf } from '../delivery/need-to-know.ts';
 import { clearNews, type Notice } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { isUnanswerable } from '../post/receipt.ts';
 import { forReporterLater } from '../post/reporter.ts';
 import type { Seams } from '../seams.ts';
 import type { Db } from '../store/database.ts';
@@ -62,6 +63,13 @@ export async function toReporter(seams: Seams, about: Case, list: List, told: To
       return [copyOf(clear, { audience: 'stranger', address })];
     },
   });
+}
+
+/** As `toReporter`, before the release; null, too, where his address has become an external one: until then nothing goes there. */
+export async function toReporterMeanwhile(seams: Seams, about: Case, list: List, told: Told): Promise<Outgoing | null> {
+  const { reporter_address: address } = about;
+  if (address !== null && (await isUnanswerable(seams.db, address))) return null;
+  return toReporter(seams, about, list, told);
 }
 
 /** The public post is written before the case moves, as the database's own gate wants it; all others with their copies. */

@@ -20,6 +20,7 @@ import { release } from '../../src/embargo/release.ts';
 import { retract } from '../../src/embargo/retract.ts';
 import { addPatch, schedule, setText } from '../../src/embargo/schedule.ts';
 import { when } from '../../src/notices/templates.ts';
+import { addRecipient } from '../../src/roster/recipients.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import type { Case } from '../../src/store/schema.ts';
 import { outbox, type Sent, silent } from '../delivery/outbox.ts';
@@ -324,6 +325,21 @@ eachEngine((engine) => {
       await approve(house, other, hash, await actor(house, dirk));
       await schedule(as(house, lena), other, { releaseAt: slotAfter(releaseAt + 1) });
       expect(await withdraw(house, other, 'Nor this.')).toMatchObject({ release_at: releaseAt });
+    });
+
+    test('is in no way held up, nor is another instant, where the address of the reporter became an external one', async () => {
+      const { id, told_release_at } = await distributed();
+      await addRecipient(house, { list: LISTS.announce, address: 'rita@example.org', kind: 'external' });
+      const told = async () => [...new Set((await outbox(house).drain()).map((mail) => mail.to))].sort();
+      const members = house.members.map(({ address }) => address).sort();
+      await retract(house, id);
+      await outbox(house).drain();
+      await arm(house, await schedule(house, id, { releaseAt: slotAfter((told_release_at ?? 0) + 1) }));
+      expect(await told()).toEqual(members);
+      await withdraw(house, id, 'It is no vulnerability.');
+      const withdrawn = await told();
+      expect(withdrawn).toEqual(expect.arrayContaining(members));
+      expect(withdrawn).not.toContain('rita@example.org');
     });
 
     test('of what nobody was told of owes nothing, and is never overdue', async () => {
