@@ -146,7 +146,9 @@ export const steps: Readonly<Record<Step, StepRow>> = {
     leads: false,
   },
   'decide-leak': {
-    when: (about) => isUnderWay(about) && about.aside === 'leaked' && about.leak_decided_at === null,
+    // That it is public already may have been a mistake.
+    when: (about) =>
+      isUnderWay(about) && (about.aside === 'public_already' || (about.aside === 'leaked' && about.leak_decided_at === null)),
     otherwise: 'There is no leak to decide on',
     leads: true,
   },

@@ -33,7 +33,7 @@ export function addAside(command: Command, { at, tell }: Shared): void {
   );
   said('public-already', '/public-already', 'reference', 'say that others published a case', 'where it is public');
 
-  add('leak-decision', 'decide on a leak')
+  add('leak-decision', 'decide on a leak, or on what was taken for public by mistake')
     .option('--keep', 'the embargo stands')
     .option('--release', 'it is released as soon as two people approve it')
     .requiredOption('--file <file>', 'with the reason; - for standard input')

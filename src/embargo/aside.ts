@@ -11,6 +11,7 @@ import { eachContact, PRIORITY } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
 import { caseAside, withdrawnNote } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { Refusal } from '../refusal.ts';
 import type { Project, Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -20,7 +21,7 @@ import { scheduleHash } from './bundle.ts';
 import { bundled, change } from './change.ts';
 import { channelsOf, draftEntity } from './contents.ts';
 import { type Outgoing, toMembers, toReporterMeanwhile } from './outgoing.ts';
-import { proposedCase } from './proposal.ts';
+import { NO_PROPOSAL, proposedCase } from './proposal.ts';
 import { channelsFor } from './schedule.ts';
 
 /*
@@ -95,7 +96,10 @@ export async function leak(seams: Seams, caseId: string, evidence: string, expec
   });
 }
 
-/** `keep`: it was no leak, or does not matter, and the embargo stands. `release`: the instant is now, and two people approve. */
+/**
+ * `keep`: it was no leak, or does not matter, and the embargo stands; so it does of what was taken for public by mistake. `release`: the
+ * instant is now, and two people approve. Throws Refusal('conflict') for what is due at once already, and where no instant is left.
+ */
 export async function decideLeak(
   seams: Seams,
   caseId: string,
@@ -110,7 +114,7 @@ export async function decideLeak(
     expected,
     to: async (seen, now) =>
       decision === 'keep'
-        ? { ...decided(now), aside: null, aside_at: null }
+        ? { ...(seen.aside === 'leaked' ? decided(now) : await secretAgain(seams, seen, now)), aside: null, aside_at: null }
         : { ...decided(now), ...(await atOnce(seams, seen, now)) },
     members: async (about) => (decision === 'keep' ? leakedTo(seams, about, 'kept') : []),
   });
@@ -205,18 +209,34 @@ function noteOwedAt(about: Case): Instant | null {
   return told_release_at ?? agreed_release_at ?? release_at;
 }
 
-/** A schedule for now, of whoever decides that; two people approve what is released. */
+/** What two people armed stands as it did; else the instant that people agreed on, or were told, is to be approved anew. */
+async function secretAgain(seams: Seams, seen: Case, now: Instant): Promise<Partial<Case>> {
+  if (seen.state === 'armed') return NO_PROPOSAL;
+  if ((seen.release_at ?? 0) > now) return {};
+  const at = seen.agreed_release_at ?? seen.told_release_at;
+  if (at !== null && at > now) return scheduleAt(seams, seen, at);
+  if (seen.noticed_at !== null || seen.forthcoming_at !== null)
+    throw new Refusal('conflict', 'The instant that people were told has passed: set another one first');
+  return UNSCHEDULED;
+}
+
 async function atOnce(seams: Seams, seen: Case, now: Instant): Promise<Partial<Case>> {
+  if (seen.aside === 'public_already') throw new Refusal('conflict', 'What is public already is due at once');
+  return scheduleAt(seams, seen, now);
+}
+
+/** A schedule of whoever decides that; two people approve what is released. */
+async function scheduleAt(seams: Seams, seen: Case, at: Instant): Promise<Partial<Case>> {
   const { db, clock, project } = seams;
   const next = proposedCase(seen);
   const channels = next.channels === null ? await channelsFor(db) : channelsOf(next);
   const policies = next.policies?.split(' ') ?? project.usual;
   const plan = newId(clock);
   return {
-    release_at: now,
+    release_at: at,
     channels: channels.join(' '),
     plan,
-    schedule_hash: scheduleHash({ caseId: seen.id, id: plan, releaseAt: now, channels, policies }),
+    schedule_hash: scheduleHash({ caseId: seen.id, id: plan, releaseAt: at, channels, policies }),
     scheduled_at: null,
     scheduled_by: actorOf(seams).personId,
     original_at: seen.original_at ?? (seen.noticed_at === null ? null : seen.release_at),

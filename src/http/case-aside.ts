@@ -36,7 +36,7 @@ export function caseAside(app: App, api: Api): void {
   );
   post(
     'leak/decision',
-    'Decide on a leak: the embargo stands, or the case is released as soon as two people approve it',
+    'Decide on a leak, or on what was taken for public: the embargo stands; or, of a leak, the case is released as soon as two people approve it',
     Type.Object(
       { decision: Type.Enum(['keep', 'release'], { description: '"keep" or "release"' }), reason: Words('why') },
       strict,

@@ -304,7 +304,7 @@ const HOW = {
   ],
   kept: [
     'The embargo stands',
-    'The response team looked at what was taken for a leak: the embargo of this case stands, and so does its instant.',
+    'The response team looked at what was said to be out: the embargo of this case stands, and so does its instant.',
   ],
 } as const;
 

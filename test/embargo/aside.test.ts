@@ -22,6 +22,7 @@ import { addPatch, schedule, setText } from '../../src/embargo/schedule.ts';
 import { when } from '../../src/notices/templates.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
 import { openDatabase } from '../../src/store/database.ts';
+import { watchedCases } from '../../src/store/embargoed.ts';
 import type { Case } from '../../src/store/schema.ts';
 import { outbox, type Sent, silent } from '../delivery/outbox.ts';
 import { listCertificate } from '../post/arrive.ts';
@@ -363,6 +364,44 @@ eachEngine((engine) => {
     const texted = await setText(house, caseId, PUBLIC);
     await arm(house, texted);
     expect(await release(house, caseId)).toMatchObject({ state: 'released', release_at: now });
+  });
+
+  describe('what was taken for public by mistake', () => {
+    const keep = { decision: 'keep', reason: 'It is another hole.' } as const;
+
+    test('is armed as it was, and secret, and everybody is told', async () => {
+      const about = await distributed();
+      await publicAlready(house, about.id, 'https://example.org/post');
+      expect(await reasonOf(decideLeak(house, about.id, { ...keep, decision: 'release' }))).toBe('conflict');
+      await outbox(house).drain();
+      const kept = await decideLeak(house, about.id, keep);
+      const { release_at, bundle_hash } = about;
+      expect(kept).toMatchObject({ aside: null, state: 'armed', release_at, bundle_hash, proposal: null, leak_decision: null });
+      expect((await watchedCases(house.db, 10)).map(({ id }) => id)).toEqual([about.id]);
+      expect((await overdueAmong(house, [kept])).size).toBe(0);
+      const sent = await outbox(house).drain();
+      expect(await read(sent, house.members[0], LISTS.distributors)).toContain('the embargo of this case stands');
+      expect(await read(sent, house.team[1], LISTS.security)).toContain(keep.reason);
+      expect(await reasonOf(decideLeak(house, about.id, keep))).toBe('conflict');
+    });
+
+    test('has the instant that people were told to be approved anew, and none where they agreed on none', async () => {
+      const { id, told_release_at } = await distributed();
+      await retract(house, id);
+      await publicAlready(house, id, 'https://example.org/post');
+      const kept = await decideLeak(house, id, keep);
+      expect(kept).toMatchObject({ aside: null, state: 'scheduled', release_at: told_release_at, scheduled_at: null });
+      expect(await arm(house, kept)).toMatchObject({ state: 'armed', release_at: told_release_at });
+
+      const other = await house.report();
+      await publicAlready(house, other, 'https://example.org/post');
+      expect(await decideLeak(house, other, keep)).toMatchObject({ aside: null, release_at: null, schedule_hash: null });
+
+      await retract(house, id);
+      await publicAlready(house, id, 'https://example.org/post');
+      house.clock.moveTo(told_release_at ?? 0);
+      expect(await reasonOf(decideLeak(house, id, keep))).toBe('conflict');
+    });
   });
 
   if (engine.name === 'postgres')
