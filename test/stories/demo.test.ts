@@ -122,7 +122,10 @@ describe.skipIf(absent.gpg)(`with gpg${absent.gpg ? ` (${absent.gpg})` : ''}`, (
         [...homes].map(async ([address, home]) => ({ address, ...(await home.run([...LATER, '--decrypt'], message)) })),
       );
       const opens = tried.filter(({ status }) => status.includes('DECRYPTION_OKAY'));
-      expect(opens.map(({ address }) => address), name).toEqual([to]);
+      expect(
+        opens.map(({ address }) => address),
+        name,
+      ).toEqual([to]);
       // Exit 2 after a decryption: the signature of a list whose certificate is not in that home.
       for (const { address, code, status } of tried.filter((one) => !opens.includes(one)))
         expect([code, status.some((line) => line.startsWith('NO_SECKEY'))], `${name} in ${address}`).toEqual([2, true]);
