@@ -43,6 +43,11 @@ export async function mustLast(
     );
 }
 
+/** As `mustLast` asks. */
+export async function lasts(...of: Parameters<typeof mustLast>): Promise<boolean> {
+  return mustLast(...of).then(() => true, isUnusable);
+}
+
 /** Writes it; nothing is in the database yet. */
 export async function prepareAsking(
   seams: Sealing & Pick<Seams, 'db' | 'words'>,
@@ -74,7 +79,7 @@ export async function prepareAskings(
   const asked: AskedContact[] = [];
   for (const contact of await contacts.ofMember(seams.db, memberId)) {
     const certificate = isUnproved(contact) ? await certificates.current(seams.db, contact.id) : undefined;
-    if (!certificate || !(await mustLast(seams, certificate).then(() => true, isUnusable))) continue;
+    if (!certificate || !(await lasts(seams, certificate))) continue;
     asked.push({ contact, certificate, asking: await prepareAsking(seams, project, certificate) });
   }
   return asked;

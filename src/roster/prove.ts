@@ -9,7 +9,7 @@ import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
-import { ask, hashNonce, mustLast, PROOF, prepareAsking } from './asking.ts';
+import { ask, hashNonce, lasts, mustLast, PROOF, prepareAsking } from './asking.ts';
 import { isOut, next, provesKeys } from './state.ts';
 import { deed } from './steps.ts';
 import { prepareNotice, tellMember } from './tell.ts';
@@ -32,6 +32,9 @@ export async function askForProof(seams: Seams, { project }: { project: string }
     const his = contact.active === 1 ? await certificates.ofContact(db, contact.id) : [];
     const owed = his.filter((one) => isToProve(member, contact, one) && !proved.has(one.id));
     for (const certificate of owed) {
+      // One that waits is to take the place of one that does not last.
+      const replaced = certificate.state === 'current' && owed.length > 1;
+      if (replaced && !(await lasts(seams, certificate))) continue;
       await mustLast(seams, certificate);
       asked.push({ contact, certificate });
     }

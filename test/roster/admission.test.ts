@@ -664,12 +664,17 @@ eachEngine((engine) => {
       expect(rows).not.toContain(nonce);
     });
 
-    test('a certificate that ends within two weeks is not asked for', async () => {
+    test('a certificate that ends within two weeks is not asked for, but the one that is to take its place', async () => {
       const short = await generate('short@delta.example', 'short', { born: house.clock.now() - DAY, lifetime: 11 * 86_400 });
       const whole = await application('Delta', short.address);
       const { id } = await apply(house, RULES, { ...whole, contact: { ...whole.contact, certificate: short.public } });
       await put(id, 'vetted');
       await expect(askForProof(house, RULES, id)).rejects.toMatchObject({ reason: 'unusable-certificate' });
+      const [contact] = await contacts.ofMember(house.db, id);
+      const given = await addCertificate(house, contact?.id ?? '', (await generate(short.address, 'long', {})).public);
+      expect(await askForProof(house, RULES, id)).toBe(1);
+      const asked = await house.db.selectFrom('key_proofs').select('certificate_id').execute();
+      expect(asked).toEqual([{ certificate_id: given.certificate.id }]);
     });
   });
 
