@@ -1,3 +1,4 @@
+import type { CertificateFacts } from '../pgp/certificate.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
@@ -6,18 +7,23 @@ import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 
 /**
- * Where a signature is by a certificate of the roster that has expired: what that is with the copy that came inside, by fingerprint, if
- * its primary key holds then. Who extends his certificate signs with it as he has it.
+ * Where a signature is by a certificate of the roster that has expired, or by a key that its owner added to it since: what that is with
+ * the copy that came inside, by fingerprint, if its primary key holds then. Who changes his certificate signs with it as he has it.
  */
 export async function extendedIn(
   seams: Seams,
   opened: OpenedMail | null,
-  known: ReadonlyMap<string, RosterCertificate>,
-): Promise<Map<string, Uint8Array>> {
-  const found = new Map<string, Uint8Array>();
-  if (!opened?.signatures.some(({ reason }) => reason === 'expired')) return found;
-  for (const { facts, whyNot, expiredSubkey } of await renewalsIn(seams, opened, known))
-    if (whyNot === null || expiredSubkey !== null) found.set(facts.fingerprint, facts.data);
+  find: (keyIds: string[]) => Promise<RosterCertificate[]>,
+): Promise<Map<string, CertificateFacts>> {
+  const found = new Map<string, CertificateFacts>();
+  if (!opened) return found;
+  const isExpired = opened.signatures.some(({ reason }) => reason === 'expired');
+  const unknown = new Set(opened.signatures.flatMap(({ keyId, certificateKnown }) => (certificateKnown ? [] : [keyId])));
+  if (!isExpired && unknown.size === 0) return found;
+  for (const { facts, whyNot, expiredSubkey } of await renewalsIn(seams, opened, find)) {
+    const isMeant = isExpired || facts.keys.some(({ keyId }) => unknown.has(keyId));
+    if (isMeant && (whyNot === null || expiredSubkey !== null)) found.set(facts.fingerprint, facts);
+  }
   return found;
 }
 
@@ -25,12 +31,13 @@ export async function extendedIn(
 async function renewalsIn(
   seams: Seams,
   { offeredInside }: OpenedMail,
-  known: ReadonlyMap<string, RosterCertificate>,
+  find: (keyIds: string[]) => Promise<RosterCertificate[]>,
 ): Promise<Renewal[]> {
   const found: Renewal[] = [];
   for (const copy of offeredInside) {
     const facts = await seams.pgp.readCertificate(copy).catch(() => null);
-    const own = facts ? known.get(facts.fingerprint) : undefined;
+    const owners = facts ? await find(facts.keys.map(({ keyId }) => keyId)) : [];
+    const own = owners.find(({ fingerprint }) => fingerprint === facts?.fingerprint);
     const renewal = own && (await renewKnown(seams, own, copy).catch(() => null));
     if (renewal) found.push(renewal);
   }
@@ -45,7 +52,7 @@ export async function mustBeExtendedWhole(seams: Seams, opened: OpenedMail, rost
   const { pgp, clock } = seams;
   const { fingerprint } = roster;
   if ((await pgp.usable(roster.data, clock.now())).usable) return;
-  const renewals = await renewalsIn(seams, opened, new Map([[fingerprint, roster]]));
+  const renewals = await renewalsIn(seams, opened, async () => [roster]);
   const subkey = renewals.find(({ expiredSubkey }) => expiredSubkey !== null)?.expiredSubkey;
   if (!subkey || renewals.some(({ whyNot }) => whyNot === null)) return;
   throw new Refusal(

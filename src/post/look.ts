@@ -14,6 +14,7 @@ import {
   parseMessage,
 } from '../mail/message.ts';
 import { treeOf } from '../mail/tree.ts';
+import type { CertificateFacts } from '../pgp/certificate.ts';
 import { isNothingBut } from '../pgp/lone-data.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
@@ -31,7 +32,7 @@ export interface Look {
   opened: OpenedMail | null;
   /** The roster's certificate that the whole content is credited to. */
   roster: RosterCertificate | undefined;
-  /** That one has expired: his signature holds by the newer copy that he encloses, and is good for handing that in. */
+  /** His signature holds by the newer copy of that one which he encloses, and is good for handing that in. */
   renewing: boolean;
   marks: Marks;
 }
@@ -50,11 +51,16 @@ export function unopened(raw: Uint8Array): Look {
 export async function lookAt(seams: Seams, to: Destination, mail: Received): Promise<Look> {
   const { db, pgp, keyring } = seams;
   const known = new Map<string, RosterCertificate>();
-  let extended: ReadonlyMap<string, Uint8Array> = new Map();
-  const lookup = async (keyIds: string[]) => {
+  let extended: ReadonlyMap<string, CertificateFacts> = new Map();
+  const find = async (keyIds: string[]) => {
     const found = await certificates.byKeyIds(db, keyIds);
     for (const certificate of found) known.set(certificate.fingerprint, certificate);
-    return found.map(({ fingerprint, data }) => extended.get(fingerprint) ?? data);
+    return found;
+  };
+  const lookup = async (keyIds: string[]) => {
+    const older = (await find(keyIds)).filter(({ fingerprint }) => !extended.has(fingerprint));
+    const newer = [...extended.values()].filter(({ keys }) => keys.some(({ keyId }) => keyIds.includes(keyId)));
+    return [...older, ...newer].map(({ data }) => data);
   };
   const { raw, receivedAt } = mail;
   const secrets = keyring.family(to.list.fingerprint).map(({ secret }) => secret);
@@ -71,7 +77,7 @@ export async function lookAt(seams: Seams, to: Destination, mail: Received): Pro
   // Whoever is to prove a certificate signs with it before it is anybody's.
   const waiting = to.purpose === 'request' ? await certificates.proposedByKeyIds(db, uncheckedKeys(seen)) : [];
   const offered = waiting.map(({ data }) => data);
-  if (to.purpose === 'request') extended = await extendedIn(seams, seen, known);
+  if (to.purpose === 'request') extended = await extendedIn(seams, seen, find);
   const opened = offered.length > 0 || extended.size > 0 ? await pgp.open({ ...request, offered }, lookup) : seen;
   const roster = opened?.signer?.certificateKnown ? known.get(opened.signer.fingerprint) : undefined;
   return { opened, roster, renewing: roster !== undefined && extended.has(roster.fingerprint), marks: marksOf(raw, opened) };

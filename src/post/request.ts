@@ -232,7 +232,8 @@ function whyNot(
   command: Command,
   { roster, team, renewing, caseId }: Pick<Asked, 'roster' | 'team'> & Pick<Look, 'renewing'> & { caseId: string | null },
 ): string | null {
-  if (renewing && !OF_RENEWING.has(command.name)) return 'your certificate has expired: hand in the newer one first';
+  if (renewing && !OF_RENEWING.has(command.name))
+    return 'your certificate here has expired, or lacks the key that you signed with: hand in the newer one first';
   if (isOfTeam(command) && !team) return 'that is for the response team';
   if (!isMember(roster) && !OF_ANYBODY.has(command.name)) return forMembers(roster);
   // A copy belongs to one case at most: that says who may have it, and who has had it.

@@ -1,6 +1,7 @@
+import * as openpgp from 'openpgp';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { remindSilent } from '../../src/cases/acknowledgements.ts';
-import { DAY, HOUR, MINUTE } from '../../src/clock.ts';
+import { DAY, HOUR, MINUTE, SECOND } from '../../src/clock.ts';
 import { deliverBatch } from '../../src/delivery/work.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { presentPatchSet } from '../../src/embargo/contents.ts';
@@ -143,6 +144,25 @@ eachEngine((engine) => {
     const raw = mailOf(...head(eve.address), ...pgpMime(await encrypted(house, mailOf(...answer), LISTS.distributors)));
     await expect(arrive(house, raw, { to: REQUEST, sender: eve.address })).rejects.toMatchObject({ reason: 'request-unsigned' });
     expect(await posts.byId(house.db, id)).toMatchObject({ state: 'held' });
+  });
+
+  test('who signs with a key that he added to his certificate since hands that in by it, and does nothing else before', async () => {
+    house.clock.moveTo(house.clock.now() + MINUTE);
+    const key = await (await openpgp.readPrivateKey({ armoredKey: alpha.secret })).addSubkey({
+      sign: true,
+      date: new Date(house.clock.now() - SECOND),
+    });
+    const newer = { ...alpha, secret: key.armor(), public: key.toPublic().armor() };
+    const file = { name: 'key.asc', type: 'application/pgp-keys', data: Buffer.from(newer.public) };
+    await expect(send(newer, 'key\n')).rejects.toMatchObject({ reason: 'request-unsigned' });
+    const stranger = await generate(alpha.address, 'Mallory', {});
+    await expect(send(stranger, 'key\n', { attachments: [file] })).rejects.toMatchObject({ reason: 'request-unsigned' });
+    await send(newer, `certificate update ${alpha.fingerprint}\nunsubscribe\n`, { attachments: [file] });
+    const { text: words } = await answer(newer);
+    expect(words).toContain(`your certificate is ${alpha.fingerprint} now`);
+    expect(words).toContain('lacks the key that you signed with');
+    await send(newer, 'key\n');
+    expect((await answer(newer)).files).toHaveLength(1);
   });
 
   test('in HTML alone, its lines are those that its writer saw, wherever the source has its own', async () => {

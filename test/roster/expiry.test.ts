@@ -174,7 +174,9 @@ eachEngine((engine) => {
       expect(await stateOf()).toBe('active');
       const said = (await Promise.all((await sent()).hers.map((mail) => inside(mail, longer)))).join('');
       expect(said).toContain(`your certificate is ${gina.fingerprint} now`);
-      expect(said).toContain('your certificate has expired: hand in the newer one first');
+      expect(said).toContain(
+        'your certificate here has expired, or lacks the key that you signed with: hand in the newer one first',
+      );
       expect((await contacts.activeOfList(house.db, 'distributors')).map(({ id }) => id)).toContain(contactId);
     });
 
