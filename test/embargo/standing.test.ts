@@ -18,6 +18,7 @@ import { proposedCase } from '../../src/embargo/proposal.ts';
 import { release } from '../../src/embargo/release.ts';
 import { dropProposal, retract, retractOfFormer } from '../../src/embargo/retract.ts';
 import { addPatch, schedule, withdrawPatch } from '../../src/embargo/schedule.ts';
+import { caseView } from '../../src/http/case-view.ts';
 import { setContactActive } from '../../src/roster/contacts.ts';
 import type { Project } from '../../src/seams.ts';
 import * as audit from '../../src/store/audit.ts';
@@ -131,6 +132,7 @@ eachEngine((engine) => {
       const planned = await schedule(house, id, { releaseAt, ...PUBLIC });
       expect(planned.release_at).toBe(releaseAt);
       expect(JSON.parse((await audit.last(house.db, 'case.schedule'))?.line ?? '').detail.waived).toEqual(['NOTICE_TOO_SHORT']);
+      expect((await caseView(house, planned)).waived).toEqual(['NOTICE_TOO_SHORT']);
     });
   });
 
