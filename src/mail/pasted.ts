@@ -1,4 +1,5 @@
 import { unquoted } from './armor.ts';
+import { isUtf8 } from './text.ts';
 
 /** Marks of a reader who quotes, at the beginning of a line. */
 const QUOTES = '[>| \\t]';
@@ -123,9 +124,14 @@ export function* hexIn(text: string): Generator<Uint8Array> {
 /** Characters that are looked at to see whether a text was left quoted-printable. */
 const SAMPLE = 64 * 1024;
 
-/** The text without quoted-printable, where somebody has left it on; undefined where it is none. Octets above 127 come as Latin-1. */
+/** The text without quoted-printable, where somebody has left it on; undefined where it is none. Octets above 127 that are no UTF-8 come as Latin-1. */
 export function unquotedIn(text: string): string | undefined {
   const lines = text.slice(0, SAMPLE).split('\n');
   const broken = lines.filter((line) => /=\r?$/.test(line)).length;
-  return broken > lines.length / 20 ? unquoted(text) : undefined;
+  return broken > lines.length / 20 ? unquoted(text).replaceAll(/[\x80-\xff]{2,}/g, asUtf8) : undefined;
+}
+
+function asUtf8(octets: string): string {
+  const written = Buffer.from(octets, 'latin1');
+  return isUtf8(written) ? written.toString() : octets;
 }

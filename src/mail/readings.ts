@@ -14,7 +14,7 @@ import {
 } from './message.ts';
 import { isPacked, type Room, take, unpacked } from './packed.ts';
 import { base64In, hexIn, unquotedIn, uuencodedIn } from './pasted.ts';
-import { hasUtf16Mark, looksLikeMime } from './text.ts';
+import { beginsUtf8, hasUtf16Mark, looksLikeMime } from './text.ts';
 
 /** Where in a mail something stands: what carries the rest comes first. */
 export type Place = 'subject' | 'header' | 'text' | 'file' | 'file name' | 'packed file' | 'enclosed mail' | 'pasted data';
@@ -152,5 +152,5 @@ function isReadable(octets: Uint8Array): boolean {
   if (hasUtf16Mark(octets) || isPacked(head)) return true;
   const seen = head.filter((octet) => octet >= 0x20 || octet === 9 || octet === 10 || octet === 13 || octet === 0).length;
   const letters = head.filter((octet) => octet >= 0x20 && octet < 0x7f).length;
-  return seen === head.length && letters > head.length / 3;
+  return seen === head.length && (letters > head.length / 3 || beginsUtf8(head));
 }

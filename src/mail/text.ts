@@ -159,8 +159,17 @@ export function hasUtf16Mark([first, second]: Uint8Array): boolean {
 }
 
 export function isUtf8(text: Uint8Array): boolean {
+  return decodesUtf8(text, { stream: false });
+}
+
+/** Of what was cut off somewhere: perhaps within a letter. */
+export function beginsUtf8(text: Uint8Array): boolean {
+  return decodesUtf8(text, { stream: true });
+}
+
+function decodesUtf8(text: Uint8Array, how: { stream: boolean }): boolean {
   try {
-    new TextDecoder(UTF8, { fatal: true }).decode(text);
+    new TextDecoder(UTF8, { fatal: true }).decode(text, how);
     return true;
   } catch {
     return false;

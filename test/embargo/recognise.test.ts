@@ -5,7 +5,7 @@ import { fingerprint } from '../../src/embargo/fingerprint.ts';
 import { embargoedIn, type Watch, watch } from '../../src/embargo/recognise.ts';
 import { parseMessage } from '../../src/mail/message.ts';
 import { HELD_OUT } from '../recognition/held-out.ts';
-import { file, mailOf, plain, zipOf } from '../recognition/letter.ts';
+import { base64Lines, file, mailOf, plain, quotedPrintable, zipOf } from '../recognition/letter.ts';
 import { NEAR } from '../recognition/near.ts';
 import { filesBelow, mailOfFile, near, shuffled } from '../recognition/ordinary.ts';
 import { embargoedOf, tries, watched } from '../recognition/recall.ts';
@@ -173,6 +173,26 @@ test.each<[string, (lines: string[]) => string]>([
       .toString('base64')
       .match(/.{1,60}/g) ?? [];
   expect(seenIn(asText(`See:\n${write(lines)}\n`))).toEqual([`text of ${caseId} in pasted data`]);
+});
+
+const RUSSIAN = `Планировщик выполняет задание с правами другого арендатора, если очередь переименована во время её опустошения.
+Второе чтение следует по указателю, который заполнил арендатор, и работает с правами самого планировщика.
+Отключение общего опустошения очередей разделяет ячейки до тех пор, пока не установлено обновление.
+Злоумышленнику нужен только обычный счёт и около сорока секунд времени на стандартной установке.
+`;
+const CHINESE = `调度器在清空队列时，如果租户重命名该队列，就会两次读取已经释放的槽位表。第二次读取会跟随租户填写的指针，并以调度器本身的权限运行。
+在更新到位之前，关闭共享清空功能可以将各个槽位彼此隔离。攻击者只需要一个普通账户，在标准安装上大约四十秒即可成功。
+`;
+test.each([
+  ['Cyrillic', RUSSIAN],
+  ['Chinese', CHINESE],
+])('letters that are several octets each are read as they are pasted: %s', (_, text) => {
+  const watched = watch([fingerprint('ORBIT-2026-0030', { ids: [], texts: [text], patches: [] })]);
+  // Longer than what is looked at, which ends within a letter.
+  const octets = Buffer.from(`x${text.repeat(4)}`);
+  const written = [base64Lines(octets), octets.toString('hex').replaceAll(/.{60}/g, '$&\n'), quotedPrintable(octets)];
+  const kinds = written.map((pasted) => embargoedIn(parseMessage(asText(pasted)), watched).map(({ kind }) => kind));
+  expect(kinds).toEqual([['text'], ['text'], ['text']]);
 });
 
 test('what is packed with zstd is read where Node can', () => {
