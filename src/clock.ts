@@ -107,8 +107,11 @@ export function toIso(instant: Instant): string {
   return new Date(instant).toISOString();
 }
 
-/** RFC 3339 §5.6; a `T` in lower case and a space are allowed by its notes, and ISO 8601 lets seconds be left out. */
-const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d:\d\d)(?:(:\d\d)(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)$/;
+/**
+ * RFC 3339 §5.6; a `T` in lower case and a space are allowed by its notes, and ISO 8601 lets seconds be left out. Its hours end with 23, and
+ * `-00:00` says that the offset is not known (§4.3).
+ */
+const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt ]((?:[01]\d|2[0-3]):\d\d)(?:(:\d\d)(\.\d+)?)?([Zz]|(?!-00:00)[+-]\d\d:\d\d)$/;
 
 /** The instant in a text with its offset from UTC; digits below the millisecond are cut off. Undefined where it is none. */
 export function parseInstant(text: string): Instant | undefined {

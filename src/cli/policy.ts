@@ -81,7 +81,8 @@ function check(options: CheckOptions): void {
   const policies = options.policy.flatMap((names) => names.split(',')).map((name) => policyNamed(all, name));
   const now = options.now === undefined ? systemClock.now() : given(options.now, '--now');
   const release = parseInstant(options.release);
-  if (release === undefined && /([Zz]|[+-]\d\d:\d\d)$/.test(options.release)) throw badInstant('--release', options.release);
+  if (release === undefined && /([Zz]|(?!-00:00)[+-]\d\d:\d\d)$/.test(options.release))
+    throw badInstant('--release', options.release);
   const starts: Starts = {};
   const named: [Start, string | undefined][] = [
     ['report', options.report],

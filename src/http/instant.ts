@@ -10,9 +10,9 @@ export const InstantText = Type.String({ maxLength: 64, description: WANTED });
 /** In an answer: always UTC. */
 export const InstantUtc = Type.String({ format: 'date-time', description: 'an instant in UTC' });
 
-/** Or with the hour or the zone as people write them: a zone may have another offset in summer, and its letters are several zones'. */
+/** Also where it says that it knows none (RFC 3339 §4.3). Or with the hour or the zone as people write them: a zone may have another offset in summer, and its letters are several zones'. */
 const WITHOUT_OFFSET =
-  /^\d{4}-\d\d-\d\d([Tt ]\d\d(:\d\d(:\d\d(\.\d+)?)?)?)?$|\d\s?(?:[ap]\.?m\b\.?|[a-z]{2,5})(?:\s[a-z]{2,5})?$/i;
+  /^\d{4}-\d\d-\d\d([Tt ]\d\d(:\d\d(:\d\d(\.\d+)?)?(-00:00)?)?)?$|\d\s?(?:[ap]\.?m\b\.?|[a-z]{2,5})(?:\s[a-z]{2,5})?$/i;
 
 /**
  * The instant in a text; digits below the millisecond are cut off.

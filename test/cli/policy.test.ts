@@ -66,11 +66,14 @@ test('two policies at once, and why it may be longer', async () => {
   expect(alone.code).toBe(0);
 });
 
-test.each(['9am PT', '2026-09-22T16:00:00', '2026-09-22 16:00'])('%s has no offset from UTC', async (release) => {
-  const { code, stdout: out } = await check('--policy', 'xen', '--release', release, '--json');
-  expect(code).toBe(1);
-  expect(JSON.parse(out)).toMatchObject({ ok: false, violations: [{ code: 'NO_UTC_OFFSET' }] });
-});
+test.each(['9am PT', '2026-09-22T16:00:00', '2026-09-22T16:00:00-00:00', '2026-09-22 16:00'])(
+  '%s has no offset from UTC',
+  async (release) => {
+    const { code, stdout: out } = await check('--policy', 'xen', '--release', release, '--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({ ok: false, violations: [{ code: 'NO_UTC_OFFSET' }] });
+  },
+);
 
 test.each([
   [['--policy', 'xen', '--release', '2026-13-22T16:00:00Z'], '--release: "2026-13-22T16:00:00Z" is no instant'],
