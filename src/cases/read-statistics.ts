@@ -42,7 +42,8 @@ async function releasedOf(seams: Seams, about: Case): Promise<Released> {
 }
 
 /**
- * When the last reader who has it got it: now at best, where a copy waits. Null where nobody of a channel got it. A subscriber who cannot
+ * When the last reader who has it got it: now at best, where a copy waits. Null where nobody of a channel got it,
+ * or nobody was on any. A subscriber who cannot
  * be reached holds up nobody else.
  */
 function reachedAt(channels: readonly Channel[], releasedAt: Instant, now: Instant): Instant | null {
@@ -50,7 +51,7 @@ function reachedAt(channels: readonly Channel[], releasedAt: Instant, now: Insta
   const got = channels.filter(({ state }) => state === 'delivered');
   const waiting = channels.filter(({ state }) => state !== 'delivered' && state !== 'failed');
   const reached = new Set([...got, ...waiting].map(nameOf));
-  if (channels.some((one) => !reached.has(nameOf(one)))) return null;
+  if (channels.length === 0 || channels.some((one) => !reached.has(nameOf(one)))) return null;
   return Math.max(releasedAt, ...got.map(({ lastAt }) => lastAt ?? releasedAt), ...waiting.map(() => now));
 }
 

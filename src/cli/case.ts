@@ -140,6 +140,7 @@ async function bundle(id: string, options: RemoteOptions & Proposed): Promise<vo
     [
       `Release:   ${shown.releaseAt ?? '-'}`,
       `Channels:  ${shown.channels.join(' ')}`,
+      ...shown.unread.map((channel) => `           nobody is on ${channel}: what is released there is on the pages alone`),
       ...shown.patches.map(({ name, size, sha256 }) => `Patch:     ${sha256}  ${name}, ${size} octets`),
       ...(shown.external === null ? [] : [`External:  ${shown.external.subject}`]),
       ...(shown.note ? [] : [`Pages:     curfew case preview ${id}${options.proposed ? ' --proposed' : ''}`]),

@@ -31,6 +31,16 @@ export async function publicReaders(db: Db, channels: readonly string[]): Promis
   return readers;
 }
 
+/** Those of the lists on which nobody is: what is released there is on the pages alone. */
+export async function withoutReaders(db: Db, channels: readonly string[]): Promise<string[]> {
+  const lone: string[] = [];
+  for (const channel of channels) {
+    const list = await lists.byAddress(db, channel);
+    if (list && (await recipients.page(db, { listId: list.id, limit: 1 })).length === 0) lone.push(channel);
+  }
+  return lone;
+}
+
 export interface ForPublic {
   post: Pick<NewPost, 'id'>;
   /** Whose copies. */

@@ -2,8 +2,10 @@ import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { caseKnownTo } from '../cases/step.ts';
 import { approve } from '../embargo/approve.ts';
+import { channelsOf } from '../embargo/contents.ts';
 import { dispatch } from '../embargo/dispatch.ts';
 import { limitCase } from '../embargo/need-to-know.ts';
+import { withoutReaders } from '../embargo/public-copies.ts';
 import { release } from '../embargo/release.ts';
 import { dropProposal, retract } from '../embargo/retract.ts';
 import { addPatch, schedule, setText, withdrawPatch } from '../embargo/schedule.ts';
@@ -172,7 +174,7 @@ function showBundle(app: App, { seams }: Api): void {
     mustReadInClear(request);
     const seen = await caseKnownTo(seams.db, acting(seams, request.caller), request.params.id);
     const { about, contents } = await openApprovable(seams, seen, request.query);
-    return bundleView(about, contents, seams.project.site);
+    return bundleView(about, contents, seams.project.site, await withoutReaders(seams.db, channelsOf(about)));
   });
 }
 

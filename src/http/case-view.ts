@@ -106,12 +106,14 @@ function dueView(due: CaseDeadlines, about: Case): Static<typeof CaseView>['due'
   });
 }
 
-export function bundleView(about: Case, contents: Contents, site: Site): Static<typeof BundleView> {
+/** `unread`: the channels of it on which nobody is. */
+export function bundleView(about: Case, contents: Contents, site: Site, unread: string[]): Static<typeof BundleView> {
   const { draft, patches, hash, note } = contents;
   return {
     hash,
     releaseAt: orNull(about.release_at),
     channels: channelsOf(about),
+    unread,
     subject: draft.subject,
     text: draft.text,
     external: note ? null : externalMail(publishingOf(about.id, about.release_at ?? 0, contents), site),

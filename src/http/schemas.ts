@@ -182,6 +182,9 @@ export const BundleView = Type.Object({
   hash: Sha256,
   releaseAt: OrNull(InstantUtc),
   channels: Type.Array(Type.String()),
+  unread: Type.Array(Type.String(), {
+    description: 'the channels on which nobody is: what is released there is on the pages alone',
+  }),
   subject: Type.String(),
   text: Type.String(),
   external: OrNull(

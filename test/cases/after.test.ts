@@ -60,6 +60,7 @@ eachEngine((engine) => {
 
   test('statistics have the times of released cases, and of others their number alone', async () => {
     const house = await build((await engine.open()).db);
+    await subscribe(house);
     const { clock } = house;
     const start = clock.now();
     const id = await released(house);
@@ -105,6 +106,15 @@ oneEngine((engine) => {
     expect(await said(300)).toEqual([[true, null]]);
     await outside.set({ state: 'failed' }).execute();
     expect(await said(300)).toEqual([[false, 'channel']]);
+  });
+
+  test('a release is late where nobody is on its lists', async () => {
+    const house = await build((await engine.open()).db);
+    const start = house.clock.now();
+    const { id, release_at } = await armed(house);
+    house.clock.moveTo(release_at ?? 0);
+    await release(house, id);
+    expect((await statistics(house, start, house.clock.now() + 1)).cases).toMatchObject([{ onTime: false, cause: 'channel' }]);
   });
 
   test('the thread of a case is archived by its lead after the release, without addresses, and names of who did not consent', async () => {

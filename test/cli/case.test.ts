@@ -68,6 +68,7 @@ test('two people bring a case to its release from the command line', async () =>
   expect(shown).toMatch(
     /Subject: {3}Fixed\\u\{202e\}\n\nWhat the public reads\.\nEvery line of it\.\n\nHash: {6}[0-9a-f]{64}\n$/,
   );
+  expect(shown).toContain('nobody is on announce@orbit.example: what is released there is on the pages alone\n');
   const { hash } = JSON.parse(await done(dirk, 'bundle', id, '--json'));
   await done(lena, 'approve', id, '--hash', hash);
   api.house.clock.moveTo(NOW + MINUTE);

@@ -24,6 +24,7 @@ eachEngine((engine) => {
     const at = `/api/v1/cases/${about.id}`;
     expect((await api.ask(token, `GET ${at}/bundle`)).body).toMatchObject({
       ...PUBLIC,
+      unread: [],
       note: false,
       external: { subject: '[orbit] CVE-2026-99001: overflow in the frobnicator', text: PUBLIC.text },
     });

@@ -83,6 +83,7 @@ eachEngine((engine) => {
       hash: added.body.case.bundleHash,
       releaseAt: draft.releaseAt,
       channels: [LISTS.announce],
+      unread: [LISTS.announce],
       subject: draft.subject,
       text: expect.stringMatching(/^CANARY-text\s*$/),
       external: {
