@@ -1,5 +1,5 @@
 import { record } from '../audit/record.ts';
-import { namesOf } from '../cases/clocks.ts';
+import { isEnded, namesOf } from '../cases/clocks.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { alert } from '../cases/people.ts';
 import { everybodyFor } from '../cases/remind.ts';
@@ -20,6 +20,7 @@ import type { Case, NewPost } from '../store/schema.ts';
 import { scheduleHash } from './bundle.ts';
 import { bundled, change } from './change.ts';
 import { channelsOf, draftEntity } from './contents.ts';
+import { publishes, TOLD_THEN } from './dead-man.ts';
 import { type Outgoing, toMembers, toReporterMeanwhile } from './outgoing.ts';
 import { NO_PROPOSAL, proposedCase } from './proposal.ts';
 import { channelsFor } from './schedule.ts';
@@ -46,15 +47,18 @@ interface Telling {
 
 /** Takes the step, and tells everybody of the case of it, in one transaction. Throws Refusal: what a step refuses. */
 async function setAside(seams: Seams, caseId: string, telling: Telling): Promise<Case> {
-  const { db, clock } = seams;
+  const { db, clock, project } = seams;
   const { what, step, words, files = [], expected } = telling;
   const seen = await caseFor(db, seams, caseId, step, expected);
   const list = await keeperOf(db, seen);
   const kept = await writeNotice(seams, list, { kind: 'evidence', caseId }, noticeEntity({ subject: what, text: words }));
   const decideBy = what === 'leak' ? clock.now() + LEAK_DECISION : null;
-  const forTeam = await alert(seams, caseId, caseAside({ caseId, what, words, decideBy }));
-  const outgoing = await telling.members(seen);
   const to = await telling.to(seen, clock.now());
+  const next = { ...seen, ...to };
+  const toldThen = what === 'reopen' && isEnded(project, next, clock.now()) && publishes(project, next);
+  const facts = { caseId, what, words, decideBy, note: toldThen ? TOLD_THEN : null };
+  const forTeam = await alert(seams, caseId, caseAside(facts));
+  const outgoing = await telling.members(seen);
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     for (const post of [kept, ...files]) await posts.insert(trx, post);

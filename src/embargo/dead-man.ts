@@ -4,7 +4,7 @@ import { keeperOf } from '../cases/keeper.ts';
 import { overdueAmong, releasePosts } from '../cases/overdue.ts';
 import { everybodyFor, tellOnce } from '../cases/remind.ts';
 import { overdueSince, pageOf, releaseDecided } from '../cases/reminders.ts';
-import { DAY, type Instant, MINUTE, toIso } from '../clock.ts';
+import { DAY, HOUR, type Instant, MINUTE, toIso } from '../clock.ts';
 import { eachContact } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
 import type { Log } from '../log.ts';
@@ -84,6 +84,9 @@ async function pageAll(seams: Seams, about: Case, words: (page: Page) => Promise
 /** An armed case is released within moments, unless it cannot be. */
 const STUCK = 10 * MINUTE;
 
+/** Who accepts it when its longest embargo has ended may have come to reject it, or to have two people release it. */
+const LATE = HOUR;
+
 /**
  * When the longest embargo of a case ended without a release; null where it has not, or the public is not to be told. What nobody
  * has accepted may be no vulnerability at all.
@@ -93,7 +96,7 @@ function endedAt(project: Project, about: Case, now: Instant): Instant | null {
   const ended = longestOf(project, about)?.at;
   if (ended === undefined || state === 'released' || closed_at !== null || accepted_at === null) return null;
   if (aside === 'rejected' || aside === 'withdrawn' || !publishes(project, about)) return null;
-  if (now < ended) return null;
+  if (now < ended || (accepted_at > ended && now < accepted_at + LATE)) return null;
   const goesOut = state === 'armed' && release_at !== null && release_at <= now;
   return goesOut && now < ended + STUCK ? null : ended;
 }
@@ -111,7 +114,7 @@ export async function endLongest(seams: Seams, log: Log): Promise<boolean> {
       if (overdueSince(about, dueIn(project, about), now) === null) continue;
       // Of one whose instant has come the release itself tells.
       if (about.release_at === null || about.release_at > now)
-        queued = (await pageOverdue(seams, about, whyLate(about, now))) || queued;
+        queued = (await pageOverdue(seams, about, whyLate(project, about, now))) || queued;
       if ((await minimalNotices.ofCase(db, about.id)) || !(await isTrusted(seams))) continue;
       const ended = endedAt(project, about, now);
       if (ended === null || !(await publishMinimal(seams, about, ended))) continue;
@@ -124,17 +127,21 @@ export async function endLongest(seams: Seams, log: Log): Promise<boolean> {
   return queued;
 }
 
-function whyLate(about: Case, now: Instant): string {
+function whyLate(project: Project, about: Case, now: Instant): string {
   const { accepted_at, release_at, agreed_release_at } = about;
   if (agreed_release_at !== null && agreed_release_at <= now) return MOVED;
   if ((proposalOf(about).release_at ?? now + 1) <= now) return PROPOSED;
   if (releaseDecided(about) !== null) return LEAKED;
-  if (accepted_at === null) return UNDECIDED;
+  if (accepted_at === null) return publishes(project, about) ? `${UNDECIDED} ${TOLD_THEN}` : UNDECIDED;
   return release_at === null ? UNSET : TOO_LATE;
 }
 
 const UNDECIDED =
   'Nobody has said yet whether it is a vulnerability: `curfew case lead` takes it, `curfew case notice --kind not-a-vulnerability` rejects it.';
+
+/** Said to whoever may accept a case of which the longest embargo has ended. */
+export const TOLD_THEN =
+  'Its longest embargo has ended: an hour after somebody accepts it the public is told, without the advisory, that there is a case, unless it is rejected or two people release it before.';
 
 const UNSET =
   'Its longest embargo has ended, and no release is set. Set the text and the present instant, and have two people approve them.';

@@ -357,10 +357,18 @@ const ASIDE = {
 } as const;
 
 /** To everybody of the response team who may handle it. */
-export function caseAside(facts: { caseId: string; what: keyof typeof ASIDE; words: string; decideBy: Instant | null }): Notice {
+export function caseAside(facts: {
+  caseId: string;
+  what: keyof typeof ASIDE;
+  words: string;
+  decideBy: Instant | null;
+  /** What else is to be known before one acts. */
+  note: string | null;
+}): Notice {
   const [subject, text] = ASIDE[facts.what];
   return notice(`[${facts.caseId}] ${subject}`, [
     text,
+    ...(facts.note === null ? [] : [facts.note]),
     ...(facts.decideBy === null ? [] : [`Decide by ${when(facts.decideBy)}: \`curfew case leak-decision ${facts.caseId}\`.`]),
     '',
     facts.words,

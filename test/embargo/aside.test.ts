@@ -104,16 +104,26 @@ eachEngine((engine) => {
       expect(stageOf(await claim(as(house, lena), id, {}))).toBe('led');
     });
 
-    test('is not spoken of in public, however late it is, before somebody accepts it', async () => {
-      const [lena] = house.team;
+    test('is not spoken of in public, however late it is, before somebody has accepted it for an hour, and the team is told so', async () => {
+      const [lena, dirk] = house.team;
+      const WARNING = 'an hour after somebody accepts it the public is told';
       const id = await house.report();
       await claim(as(house, lena), id, {});
       await rejected(id);
       house.clock.moveTo(house.clock.now() + 30 * DAY);
+      await outbox(house).drain();
       await reopen(as(house, lena), id, WHY);
+      expect(await read(await outbox(house).drain(), dirk, LISTS.security)).toContain(WARNING);
+      await endLongest(house, silent);
+      const paged = await outbox(house).drain();
+      expect(to(paged, READER)).toEqual([]);
+      expect(await read(paged, dirk, LISTS.security)).toContain(WARNING);
+      await claim(as(house, lena), id, {});
+      const later = house.clock.now() + HOUR;
+      house.clock.moveTo(later - 1);
       await endLongest(house, silent);
       expect(to(await outbox(house).drain(), READER)).toEqual([]);
-      await claim(as(house, lena), id, {});
+      house.clock.moveTo(later);
       await endLongest(house, silent);
       expect(to(await outbox(house).drain(), READER)).toHaveLength(1);
     });
