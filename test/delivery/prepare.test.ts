@@ -317,8 +317,9 @@ eachEngine((engine) => {
             // From the second one on it is a revision.
             const said = oneLine(fieldText(inside, 'subject') ?? '').replace(/^(\S+ \S+ )Revision \d+: /, '$1');
             expect(said).toBe(`[EMBARGOED] [${caseId}] ${KNOWN.cve}: ${KNOWN.title}`);
-            const [words, file, ...more] = leaves(inside);
+            const [words, file, link, ...more] = leaves(inside);
             expect([more, file && Buffer.from(decodedBody(file))]).toEqual([[], Buffer.from(bytes)]);
+            expect(link && entityText(link)).toMatch(/^https:.*\/acknowledge\/\w+\s*$/m);
             expect(words && entityText(words)).toContain('What will be published at that instant:');
             for (const line of wellFormed(text)
               .split(/\r\n|\r|\n/)
