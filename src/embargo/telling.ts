@@ -17,44 +17,90 @@ export interface Untold {
 
 /**
  * What of a case a notice tells, in words for whoever wrote it; empty where it tells nothing. Words are looked for as a whole, in whatever
- * case and with whatever stands between them. Products may be named, their parts may not. A mitigation that is recorded in the details may
+ * case and with whatever stands between them; a component also where a word only begins so, as its plural and its settings do. Products may
+ * be named, their parts may not. A mitigation that is recorded in the details may
  * be given as it stands there. `given`: what a person wrote of it: a component may be called as one of the words that stand in every notice.
  */
 export function toldIn(notice: Notice, given: string, untold: Untold): string[] {
   const named = wordsOf(untold).flatMap(([what, word]) => (spaced(given).includes(spaced(word)) ? [what] : []));
-  const ids = /\bCVE[\s_-]*\d{4}[\s_-]*\d{4,}/i.test(notice.text) ? ['a CVE id'] : [];
+  const begun = partsOf(untold).filter(beginIn(given, untold)).map(partNamed);
+  const ids = FORMS.flatMap(([what, form]) => (form.test(notice.text) ? [what] : []));
   const { caseId, details, draft, patches } = untold;
   const { title, summary, description, detection, fixImpact, mitigation } = details;
   const texts = [title, summary, description, detection, fixImpact, draft?.subject, draft?.text].filter(isText);
   const secret = fingerprint(caseId, { ids: [], texts, patches }, [mitigation].filter(isText));
   const passages = embargoedIn(parseEntity(noticeEntity(notice)), watch([secret])).map(({ kind }) => PASSAGES[kind]);
-  return [...new Set([...named, ...ids, ...passages])];
+  return [...new Set([...named, ...begun, ...ids, ...passages])];
 }
 
 const PASSAGES = { id: 'the id of the case', file: 'a patch', text: 'a passage of what is under embargo', patch: 'a patch' };
 
-function wordsOf({ caseId, details, patches, reporter }: Untold): [string, string][] {
-  const { title, cve, cwe, affected, credits } = details;
-  const products = new Set(affected.map(({ product }) => spaced(product)));
-  const parts = affected.flatMap(({ component, package: made }) => [component, made?.name, made?.purl]).filter(isText);
+/** What is an id, or a rating, by its form. */
+const FORMS: readonly [string, RegExp][] = [
+  ['a CVE id', /\bCVE[\s_-]*\d{4}[\s_-]*\d{4,}/i],
+  ['an id of GitHub', /\bGHSA(?:[\s_-]*[0-9a-z]{4}){3}\b/i],
+  ['a CVSS vector', /\bAV:[NALP]\/AC:[HL]\b/i],
+];
+
+function wordsOf(untold: Untold): [string, string][] {
+  const { caseId, details, patches, reporter } = untold;
+  const { title, cve, cwe, credits } = details;
+  const people = [reporter?.split('@')[0], details.reporter.credit, ...credits.map(({ name }) => name)].filter(isText);
   const words: [string, string | null][] = [
     ['the id of the case', caseId],
     ['the title', title],
     ['the CVE id', cve],
     ...cwe.map((id): [string, string] => ['a CWE id', id]),
-    ...parts.filter((part) => !products.has(spaced(part))).map((part): [string, string] => [`the component "${part}"`, part]),
+    ...partsOf(untold).map((part): [string, string] => [partNamed(part), part]),
     ...patches.map(({ name }): [string, string] => [`the patch "${name}"`, stemOf(name)]),
     ['the reporter', reporter],
     ['the reporter', details.reporter.credit],
     ...credits.map(({ name }): [string, string] => ['somebody who is credited', name]),
+    ...people.flatMap(namesIn).map((name): [string, string] => [`somebody's name, "${name}"`, name]),
   ];
   return words.filter((word): word is [string, string] => isText(word[1]) && spaced(word[1]).trim() !== '');
+}
+
+/** What anybody may be called, or have as an address. */
+const NOBODY = new Set(
+  'the and security research researchers team lab labs group university admin info mail contact report inc ltd gmbh'.split(' '),
+);
+
+/** The words of a name that are somebody's own. */
+function namesIn(name: string): string[] {
+  return wordsIn(name).filter((word) => word.length >= 3 && /\p{L}/u.test(word) && !NOBODY.has(word));
+}
+
+/** The parts of what is affected, that are no product. */
+function partsOf({ details: { affected } }: Untold): string[] {
+  const products = new Set(affected.map(({ product }) => spaced(product)));
+  const parts = affected.flatMap(({ component, package: made }) => [component, made?.name, made?.purl]).filter(isText);
+  return parts.filter((part) => !products.has(spaced(part)));
+}
+
+const partNamed = (part: string) => `the component "${part}"`;
+
+/** Letters from which on a word that begins like a component means it. */
+const LONG = 5;
+
+/** Whether a word of a text, and what follows it, begins with the letters of a part: `job-queue` in `the jobqueues` and `jobQueueSize`. */
+function beginIn(given: string, { details: { affected } }: Untold): (part: string) => boolean {
+  const apart = spaced(given.replaceAll(/(\p{Ll})(\p{Lu})/gu, '$1 $2'));
+  const text = spaced(affected.reduce((rest, { product }) => rest.replaceAll(spaced(product), ' '), apart));
+  return (part) => {
+    const letters = [...wordsIn(part).join('')];
+    return letters.length >= LONG && new RegExp(` ${letters.join(' ?')}`, 'u').test(text);
+  };
 }
 
 /** Of a file's name without its ending; all of it where that is one word, as `fix`. */
 function stemOf(name: string): string {
   const stem = name.replace(/\.(patch|diff|txt)$/i, '');
   return spaced(stem).trim().includes(' ') ? stem : name;
+}
+
+function wordsIn(text: string): string[] {
+  return spaced(text).split(' ').filter(isText);
 }
 
 function isText(text: string | null | undefined): text is string {

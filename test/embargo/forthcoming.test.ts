@@ -19,6 +19,7 @@ const secret = {
   details: {
     ...noDetails,
     ...KNOWN,
+    affected: [...(KNOWN.affected ?? []), { product: 'orbit', component: 'job-queue', versions: [] }],
     cwe: ['CWE-787'],
     mitigation: 'Switch the long lines off in the settings of the server, and start it again.',
     reporter: { wishedAt: null, credit: 'Rita Reporter', anonymous: false },
@@ -34,6 +35,7 @@ describe('what is told before the release', () => {
   test('may be an instant, a severity, the product, and the mitigation that is recorded', () => {
     expect(told('orbit will release a fix at 2026-09-22 16:00:00 UTC. Highest severity: High')).toEqual([]);
     expect(told(secret.details.mitigation)).toEqual([]);
+    expect(told('Ask the security team of orbit; queue nothing, and update from 1.2.8.')).toEqual([]);
   });
 
   test.each([
@@ -42,6 +44,15 @@ describe('what is told before the release', () => {
     ['a CVE id', 'CVE-2026-12345'],
     ['a CWE id', 'of the kind CWE–787'],
     ['the component "frobnicator"', 'Switch the FROBNICATOR off'],
+    ['the component "frobnicator"', 'Switch all frobnicators off'],
+    ['the component "frobnicator"', 'Set frobnicatorEnabled to false'],
+    ['the component "frobnicator"', 'Set enableFrobnicator to false'],
+    ['the component "job-queue"', 'Stop the jobqueues'],
+    ['the component "job-queue"', 'Stop orbit-jobqueue.service'],
+    ['an id of GitHub', 'See https://github.com/orbit/orbit/security/advisories/GHSA-7qxv-29fm-w3hj'],
+    ['a CVSS vector', `It is ${KNOWN.cvss}`],
+    ['somebody\'s name, "rita"', 'Thanks to Reporter, Rita'],
+    ['somebody\'s name, "rita"', 'rita [at] example.org found it'],
     ['the patch "scheduler-bounds.patch"', 'see scheduler bounds'],
     ['the reporter', 'found by rita@example.org'],
     ['the reporter', 'found by Rita   REPORTER'],
