@@ -35,9 +35,8 @@ export async function linkDuplicate(
   const { db, clock } = seams;
   const seen = await caseFor(db, seams, caseId, 'reject', expected);
   const original = await caseKnownTo(db, seams, of);
+  mustGoOn(original);
   if (original.id === seen.id) throw new Refusal('invalid', 'A case is no duplicate of itself');
-  if (original.duplicate_of !== null) throw new Refusal('conflict', `${of} is itself a duplicate of ${original.duplicate_of}`);
-  if (original.aside === 'rejected') throw new Refusal('conflict', `${of} was rejected`);
   const letters = await toReporter(seams, seen, seams.words.duplicate({ caseId, words: text }));
   const written = await writeLetters(seams, seen, letters.letters);
   // First, as it does nothing the second time: whoever is interrupted does it all again.
@@ -46,7 +45,8 @@ export async function linkDuplicate(
     toCredit === null ? null : await alert(seams, original.id, creditWished({ caseId: original.id, name: toCredit }));
   const tellOfIt = await tellingRejection(seams, seen, { of: original.id, words: text });
   const now = clock.now();
-  const changed = await take(seams, caseId, { step: 'reject', expected: seen.revision }, async (trx) => {
+  const changed = await take(seams, caseId, { step: 'reject', expected: seen.revision, beside: original.id }, async (trx) => {
+    mustGoOn(await caseKnownTo(trx, seams, of));
     await sendLetters(trx, seams, written);
     await tellOfIt(trx);
     if (alerts) await send(trx, seams, alerts, eachContact(await handlersOf(trx, original)));
@@ -59,6 +59,12 @@ export async function linkDuplicate(
     return { to, action: 'duplicate', detail: { of: original.id, posts: written.map(({ post }) => post.id) } };
   });
   return { ...shownOf(letters), case: changed, credited, toCredit };
+}
+
+/** Two people may link two cases to each other at once: one of them is to be left. */
+function mustGoOn({ id, duplicate_of, aside }: Case): void {
+  if (duplicate_of !== null) throw new Refusal('conflict', `${id} is itself a duplicate of ${duplicate_of}`);
+  if (aside === 'rejected') throw new Refusal('conflict', `${id} was rejected`);
 }
 
 /**

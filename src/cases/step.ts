@@ -77,15 +77,18 @@ export interface Taken {
   after?: (changed: Case) => Promise<unknown>;
 }
 
-/** Takes a step: in one transaction, with the case locked, the next revision, and its line in the audit log. */
+/**
+ * Takes a step: in one transaction, with the case locked, the next revision, and its line in the audit log. `beside`: another case that
+ * the change reads again; both are locked in the order of their ids, whoever asks for which.
+ */
 export async function take(
   local: Local,
   id: string,
-  { step, expected }: { step: Step; expected: number | undefined },
+  { step, expected, beside = id }: { step: Step; expected: number | undefined; beside?: string },
   change: (trx: Db, seen: Case) => Promise<Taken>,
 ): Promise<Case> {
   return local.db.transaction().execute(async (trx) => {
-    await cases.lock(trx, id);
+    for (const one of [...new Set([id, beside])].sort()) await cases.lock(trx, one);
     const seen = await caseFor(trx, local, id, step, expected);
     const { to, action, detail = {}, after } = await change(trx, seen);
     const changed = await moved(trx, local, seen, to);

@@ -118,6 +118,19 @@ eachEngine((engine) => {
       expect((await detailsOf(house, await caseOf(house, first))).credits).toEqual([{ name: 'Ron', role: 'reporter' }]);
       expect(await reasonOf(linkDuplicate(as(house, lena), first, { of: second, text: null }))).toBe('conflict');
     });
+
+    test('of two cases that are linked to each other at once one goes on', async () => {
+      const house = await open();
+      const [lena, dirk] = house.team;
+      const [one, other] = [await house.report(), await house.report({}, 'ron@example.org')];
+      const both = [
+        linkDuplicate(as(house, lena), one, { of: other, text: null }),
+        linkDuplicate(as(house, dirk), other, { of: one, text: null }),
+      ];
+      expect((await Promise.all(both.map(reasonOf))).sort()).toEqual(['conflict', 'done']);
+      const asides = [(await caseOf(house, one)).aside, (await caseOf(house, other)).aside];
+      expect(asides.sort()).toEqual([null, 'rejected']);
+    });
   });
 
   describe('to distributors', () => {
