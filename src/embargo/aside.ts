@@ -1,5 +1,6 @@
 import { record } from '../audit/record.ts';
 import { isEnded, namesOf } from '../cases/clocks.ts';
+import { detailsOf } from '../cases/describe.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { alert } from '../cases/people.ts';
 import { everybodyFor } from '../cases/remind.ts';
@@ -42,22 +43,22 @@ interface Telling {
   files?: readonly NewPost[];
   expected?: number | undefined;
   to: (seen: Case, now: Instant) => Promise<Partial<Case>>;
+  /** What else the team is to know before it acts. `next`: the case as it is then. */
+  notes?: (seen: Case, next: Case) => Promise<string[]>;
   members: (about: Case) => Promise<Outgoing[]>;
 }
 
 /** Takes the step, and tells everybody of the case of it, in one transaction. Throws Refusal: what a step refuses. */
 async function setAside(seams: Seams, caseId: string, telling: Telling): Promise<Case> {
-  const { db, clock, project } = seams;
+  const { db, clock } = seams;
   const { what, step, words, files = [], expected } = telling;
   const seen = await caseFor(db, seams, caseId, step, expected);
   const list = await keeperOf(db, seen);
   const kept = await writeNotice(seams, list, { kind: 'evidence', caseId }, noticeEntity({ subject: what, text: words }));
   const decideBy = what === 'leak' ? clock.now() + LEAK_DECISION : null;
   const to = await telling.to(seen, clock.now());
-  const next = { ...seen, ...to };
-  const toldThen = what === 'reopen' && isEnded(project, next, clock.now()) && publishes(project, next);
-  const facts = { caseId, what, words, decideBy, note: toldThen ? TOLD_THEN : null };
-  const forTeam = await alert(seams, caseId, caseAside(facts));
+  const notes = (await telling.notes?.(seen, { ...seen, ...to })) ?? [];
+  const forTeam = await alert(seams, caseId, caseAside({ caseId, what, words, decideBy, notes }));
   const outgoing = await telling.members(seen);
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
@@ -186,8 +187,23 @@ export async function reopen(seams: Seams, caseId: string, reason: string, expec
       ...{ handover_id: seen.lead_id ?? seen.deputy_id, handover_at: now },
       ...scheduleAgain(seams.project, proposedCase(seen), now),
     }),
+    notes: async (seen, next) => {
+      const { project, clock } = seams;
+      const isLate = isEnded(project, next, clock.now()) && publishes(project, next);
+      return [...(isLate ? [TOLD_THEN] : []), ...(await creditLeft(seams, seen))];
+    },
     members: async () => [],
   });
+}
+
+/** Who was credited in the case of which this was a duplicate stays that, until somebody who knows both decides. */
+async function creditLeft(seams: Seams, seen: Case): Promise<string[]> {
+  const original = seen.duplicate_of === null ? undefined : await cases.byId(seams.db, seen.duplicate_of);
+  if (!original || original.state === 'released') return [];
+  const { credit } = (await detailsOf(seams, seen)).reporter;
+  const { credits } = await detailsOf(seams, original);
+  if (credit === null || !credits.some(({ name }) => name === credit)) return [];
+  return [`It was linked to ${original.id}, which credits ${credit}: take that away there where it is not so.`];
 }
 
 const UNSCHEDULED = {

@@ -363,12 +363,12 @@ export function caseAside(facts: {
   words: string;
   decideBy: Instant | null;
   /** What else is to be known before one acts. */
-  note: string | null;
+  notes: readonly string[];
 }): Notice {
   const [subject, text] = ASIDE[facts.what];
   return notice(`[${facts.caseId}] ${subject}`, [
     text,
-    ...(facts.note === null ? [] : [facts.note]),
+    ...facts.notes,
     ...(facts.decideBy === null ? [] : [`Decide by ${when(facts.decideBy)}: \`curfew case leak-decision ${facts.caseId}\`.`]),
     '',
     facts.words,

@@ -174,10 +174,14 @@ eachEngine((engine) => {
       expect((await schedule(as(house, lena), id, { releaseAt })).release_at).toBe(releaseAt);
     });
 
-    test('is no duplicate any more', async () => {
+    test('is no duplicate any more, and the team is told whom the other case goes on crediting', async () => {
       const [first, second] = [await house.report(), await house.report({ text: 'Another.\n' })];
+      await describeCase(house, second, { reporter: { wishedAt: null, credit: 'Rita Reporter', anonymous: false } });
       await linkDuplicate(as(house, house.team[0]), second, { of: first, text: null });
+      await outbox(house).drain();
       expect(await reopen(house, second, WHY)).toMatchObject({ aside: null, duplicate_of: null });
+      const told = await read(await outbox(house).drain(), house.team[0], LISTS.security);
+      expect(told).toContain(`It was linked to ${first}, which credits Rita Reporter`);
       expect((await linkDuplicate(as(house, house.team[0]), first, { of: second, text: null })).case.duplicate_of).toBe(second);
     });
   });

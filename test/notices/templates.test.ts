@@ -102,7 +102,7 @@ test('every notice ends its last line', () => {
     templates.lifted({ caseId: 'C', releaseAt: AT, releasedAt: AT, channels, cause: 'Why.' }),
     templates.leaked({ caseId: 'C', how: 'leaked' }),
     templates.withdrawn({ caseId: 'C', reason: 'Why.' }),
-    templates.caseAside({ caseId: 'C', what: 'leak', words: 'Why.', decideBy: AT, note: null }),
+    templates.caseAside({ caseId: 'C', what: 'leak', words: 'Why.', decideBy: AT, notes: [] }),
     templates.news({ caseId: 'C', releasedAt: AT, channels }),
     templates.overdue({ caseId: 'C', releaseAt: AT, why: 'Why.', nextAt: AT }),
     templates.unpublished({ caseId: 'C', releasedAt: AT, count: 0, copies: [], nextAt: AT }),
