@@ -6,6 +6,7 @@ import { HOUR } from '../../src/clock.ts';
 import { release } from '../../src/embargo/release.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { outbox } from '../delivery/outbox.ts';
 import { arm, armed, scheduled, subscribe } from '../embargo/armed.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { command } from '../support/command.ts';
@@ -30,10 +31,12 @@ const curfew = (token: string, ...args: string[]) =>
 test('what comes after a release is done from the command line: retrospective, archive, end, statistics; and what is overdue is listed', async () => {
   const { house } = api;
   const lena = await house.token('team', 'lena@orbit.example');
+  await subscribe(house);
   const { id, release_at } = await armed(house);
   const late = await scheduled(house);
   house.clock.moveTo(release_at ?? 0);
   await release(house, id);
+  await outbox(house).drain();
   expect(await curfew(lena, 'case', 'close', id)).toMatchObject({
     code: 1,
     stderr: 'curfew: The retrospective is owed: curfew case retrospective (conflict)\n',
@@ -60,7 +63,6 @@ test('what comes after a release is done from the command line: retrospective, a
   );
   const { stdout } = await curfew(lena, 'statistics', '--json', '--to', '2020-01-01T00:00:00Z');
   expect(JSON.parse(stdout)).toMatchObject({ reports: 0, cases: [] });
-  await subscribe(house);
   await arm(house, late);
   await release(house, late.id);
   house.clock.moveTo(house.clock.now() + HOUR);
