@@ -5,7 +5,7 @@ import { begin } from './game.ts';
 import { type Played, play } from './model.ts';
 
 /** `npm run faults` plays ten thousand. */
-const GAMES = 200;
+const GAMES = 300;
 
 /** What has to happen in some of them, or they show nothing. */
 const ACTIONS = [
