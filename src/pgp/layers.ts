@@ -72,6 +72,12 @@ export interface Means {
   offered: readonly Uint8Array[];
 }
 
+/** Nothing that is done to the one from now on is done to the other. */
+export function asItIs(state: Opening): Opening {
+  const signatures = state.signatures.map((verdict) => ({ ...verdict }));
+  return { ...state, signatures, aside: [...state.aside], warnings: new Set(state.warnings) };
+}
+
 export function opening(content: Entity, root: boolean): Opening {
   return {
     content,
@@ -100,7 +106,7 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
     // What looks like a message inside of an encrypted text is something that the text carries: a quotation, or one for somebody else.
     if (layer.form === 'inline' && state.encrypted && !(await isSecondStep(layer.armor, state))) return;
     if (depth === DEEPEST) throw new Refusal('too-complex');
-    const before = { ...state, signatures: [...state.signatures], aside: [...state.aside], warnings: new Set(state.warnings) };
+    const before = asItIs(state);
     try {
       await peel(layer, state, means);
     } catch (error) {

@@ -9,6 +9,7 @@ import { armorOf, isBlank, isText, partsOfText, readable } from '../mail/shown.t
 import { Refusal } from '../refusal.ts';
 import { readCleartext } from './cleartext.ts';
 import {
+  asItIs,
   cameEncrypted,
   isCertificate,
   keepKeys,
@@ -54,7 +55,7 @@ type Replacement = readonly Uint8Array[] | null;
  * have it sent to whoever wrote that (CVE-2017-17688).
  */
 export async function openParts(state: Opening, means: Means): Promise<void> {
-  const before = { ...state, signatures: [...state.signatures], aside: [...state.aside], warnings: new Set(state.warnings) };
+  const before = asItIs(state);
   const shown = new Set(readable(state.content));
   const none = { opened: 0, decrypted: 0, pageDecrypted: false, failure: null, htmlLeft: false };
   const first: Walk = { ...means, ...none, state, several: false, htmlAside: false, shown };

@@ -311,6 +311,15 @@ describe('parts that are encrypted or signed each by itself', () => {
     });
   });
 
+  it('a layer that cannot be opened takes nothing from who signed and encrypted it with his words', async () => {
+    const toEve = pgpMime(await encrypt('for eve', { to: eve }));
+    const nested = mixed(toEve, text('I could not open it')).map((line) =>
+      line.replace(/^--m/, '--n').replace('boundary=m', 'boundary=n'),
+    );
+    const opened = await open(mail(...pgpMime(await encrypt(nested.join('\r\n')))));
+    expect(opened).toMatchObject({ signer: { fingerprint: rae.fingerprint }, aside: [], allEncrypted: true });
+  });
+
   it('one that is for somebody else stays as it is, and is told of', async () => {
     const opened = await open(mail(...mixed(text(await encrypt('the text')), file('b.pgp', await binary('x', { to: eve })))));
     expect(opened.warnings).toContain('part-not-opened');
