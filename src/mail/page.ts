@@ -1,5 +1,6 @@
 import libmime from 'libmime';
 import { type Entity, everyFileName, fieldsNamed, saysAttachment } from './message.ts';
+import { baseName } from './outgoing.ts';
 
 /** Pages, by whatever they are shown with, and mails, which some clients show among the parts of the mail that brings them. */
 const PAGE = /^(text\/html|message\/.*|multipart\/.*|.*[/+](xhtml|xml)|.*\/xhtml\+.*)$/;
@@ -19,7 +20,8 @@ const NO_TYPE = 'application/octet-stream';
 /** What a client may show in one page with what stands before and after it: all but what is known to be nothing of the kind. */
 export function isPage(part: Entity): boolean {
   const isFile = saysAttachment(part);
-  const names = everyFileName(part);
+  // Under which of them it is written, too.
+  const names = everyFileName(part).flatMap((name) => [name, baseName(name)]);
   if (part.unclear) return true;
   if (part.mediaType === NO_TYPE) return !isFile || !names.every(isFileName);
   const isKnown = SHOWN.test(part.mediaType) || PROOF.test(part.mediaType) || (isFile && FILE.test(part.mediaType));

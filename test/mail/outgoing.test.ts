@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { carriedParts } from '../../src/mail/carried.ts';
 import { withoutLegacyDisplay } from '../../src/mail/legacy-display.ts';
 import {
   decodedBody,
@@ -132,16 +133,37 @@ describe('parts', () => {
     expect(everyFileName(parseEntity(filePart(long, 'text/x-patch', Buffer.from('a'))))).toEqual([long]);
   });
 
-  it('writes the name of a file as every program reads it', () => {
-    const piece = fc.oneof(
-      fc.string({ unit: 'grapheme' }),
-      fc.constantFrom('; filename=', '"', 'name*0=', 'a.html', '=?utf-8?Q?=2Ehtml?='),
+  it('writes the name of a file as every program reads it, and never as that of a page, whatever it is', () => {
+    const pieces = fc.array(
+      fc.oneof(
+        fc.string({ unit: 'grapheme', maxLength: 3 }),
+        fc.constantFrom('; filename=', '"', 'name*0=', '.html', 'ht', 'ml', '.eml', '.txt', '.1', '/', '=?utf-8?Q?=2Ehtml?='),
+        fc.constantFrom('\u200b', '\u00ad', '\u202e', '~', ' ', 'a'.repeat(60), 'ä'.repeat(40)),
+      ),
+      { minLength: 1, maxLength: 12 },
+    );
+    const types = fc.constantFrom(
+      'application/octet-stream',
+      'image/png',
+      'text/x-patch',
+      'text/plain',
+      'application/pgp-keys',
+      'text/html',
     );
     fc.assert(
-      fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
-        const written = parseEntity(filePart(`${pieces.join('')}.txt`, 'application/octet-stream', Buffer.from('a')));
-        expect(bringsAPage(written)).toBe(false);
+      fc.property(types, pieces, (type, name) => {
+        const encoded = encodeURIComponent(name.join('')).replace(/['()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`);
+        const field = `Content-Disposition: attachment; filename*=utf-8''${encoded}`;
+        const part = parseEntity(
+          Buffer.from(`Content-Type: ${type}\r\n${field}\r\nContent-Transfer-Encoding: base64\r\n\r\nYQ==\r\n`),
+        );
+        expect(
+          carriedParts(part)
+            .map((written) => parseEntity(written))
+            .filter(bringsAPage),
+        ).toEqual([]);
       }),
+      { numRuns: 500 },
     );
   });
 
