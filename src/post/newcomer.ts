@@ -111,7 +111,8 @@ async function runApplication(
   const { db, clock, pgp } = seams;
   if ((await roomIn(seams)) > 0)
     throw new Refusal('too-many-attempts', 'There were many applications within an hour; try again later');
-  const read = roster ? await pgp.readCertificate(roster.data) : await certificateOfSigner(pgp, opened, opened.signer);
+  const brought = await certificateOfSigner(pgp, opened, opened.signer);
+  const read = brought ?? (roster && (await pgp.readCertificate(roster.data)));
   if (!read) throw new Refusal('request-unsigned', 'Enclose the certificate that signs your application');
   const facts = await asKnown(seams, read);
   const address = opened.from?.address.toLowerCase() ?? '';

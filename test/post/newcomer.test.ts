@@ -1,5 +1,6 @@
+import * as openpgp from 'openpgp';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { DAY, HOUR } from '../../src/clock.ts';
+import { DAY, HOUR, SECOND } from '../../src/clock.ts';
 import { parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { applicationForm, isApplication, parseApplication } from '../../src/post/application.ts';
@@ -138,6 +139,24 @@ eachEngine((engine) => {
     house.clock.moveTo(house.clock.now() + HOUR);
     await send(application('Alpha'), { by: alpha, certificate: null });
     expect(await members.byOrganisation(house.db, 'Alpha')).toMatchObject({ state: 'applied', round: 2 });
+  });
+
+  test('who is out, and extended his certificate since, applies again with what he encloses', async () => {
+    const gina = await generate('security@gamma.example', 'Gina', {
+      born: house.clock.now() - DAY,
+      lifetime: (30 * DAY) / SECOND,
+    });
+    await send(application('Gamma'), { by: gina });
+    await house.db.updateTable('members').set({ state: 'removed' }).where('organisation', '=', 'Gamma').execute();
+    house.clock.moveTo(house.clock.now() + 60 * DAY);
+    const longer = await openpgp.reformatKey({
+      privateKey: await openpgp.readPrivateKey({ armoredKey: gina.secret }),
+      userIDs: [{ name: 'Gina', email: gina.address }],
+      date: new Date(house.clock.now()),
+      format: 'object',
+    });
+    await send(application('Gamma'), { by: { ...gina, secret: longer.privateKey.armor(), public: longer.publicKey.armor() } });
+    expect(await members.byOrganisation(house.db, 'Gamma')).toMatchObject({ state: 'applied' });
   });
 
   test('a certificate that waits is proved by the words that were sealed to it, signed with it, and can do nothing else', async () => {
