@@ -37,13 +37,13 @@ export interface Noted {
 /**
  * What a member says of what he had of a case when he signed that: that he has it, and perhaps what it is to him. Who says nothing is
  * unacknowledged, which is not the same as not affected; so is who has only what came before. A problem is told to the team, whatever he
- * has. Throws `not-found` for who was sent nothing, and may not know of it.
+ * has. Throws `not-found` for who was sent nothing, and may not know of it, and where he has said something of the dispatch `unless`.
  */
 export async function acknowledge(
   seams: Seams,
   { contact, member }: Distributor,
   caseId: string,
-  { status, signedAt }: { status: Acknowledged; signedAt: Instant },
+  { status, signedAt, unless = null }: { status: Acknowledged; signedAt: Instant; unless?: string | null },
 ): Promise<Noted> {
   const { db, clock } = seams;
   const knows = await mayKnow(db, caseId, member.id);
@@ -55,6 +55,7 @@ export async function acknowledge(
   const told = status === 'problem' ? await alert(seams, caseId, problemReported(words)) : null;
   await db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
+    if (unless !== null && (await acknowledgements.isNoted(trx, unless, contact.id))) throw new Refusal('not-found');
     await acknowledgements.note(trx, had, { contactId: contact.id, status, now: clock.now() });
     if (told) await send(trx, seams, told, eachContact(await handlersAmong(trx, caseId, await team(trx))));
     const detail = { posts: had, status };
@@ -80,13 +81,15 @@ export async function linked(db: Db, token: string): Promise<Linked | null> {
   return { copy, caseId: copy.case_id, contact, member };
 }
 
-/** The same by the link in the copy, once. Throws `not-found`. */
-export async function acknowledgeLinked(seams: Seams, token: string, status: Acknowledged): Promise<void> {
+/** The same by the link in the copy, once. False where that is none, or was used. */
+export async function acknowledgeLinked(seams: Seams, token: string, status: Acknowledged): Promise<boolean> {
   const found = await linked(seams.db, token);
-  if (!found) throw new Refusal('not-found');
+  if (!found) return false;
   const { copy, caseId, contact } = found;
   const by: Actor = { type: 'person', id: contact.id, name: contact.address, via: `link:${copy.id}` };
-  await acknowledge({ ...seams, by }, found, caseId, { status, signedAt: copy.settled_at ?? copy.created_at });
+  const said = { status, signedAt: copy.settled_at ?? copy.created_at, unless: copy.post_id };
+  await acknowledge({ ...seams, by }, found, caseId, said);
+  return true;
 }
 
 /** A signature has whole seconds, and says the one that it was made in (RFC 9580 §5.2.3.11). */

@@ -2,6 +2,7 @@ import { paths } from '../advisories/advisory.ts';
 import type { Instant } from '../clock.ts';
 import {
   autocrypt,
+  filePart,
   multipart,
   type NewField,
   protectedPayload,
@@ -9,9 +10,8 @@ import {
   signedMail,
   signedPayload,
   type TrustedFields,
-  textPart,
 } from '../mail/outgoing.ts';
-import { acknowledgeByLink } from '../notices/templates.ts';
+import { acknowledgeByLink, LINK_FILE } from '../notices/templates.ts';
 import type { ListKey } from '../pgp/keyring.ts';
 import { kinds } from '../post/kinds.ts';
 import { Refusal } from '../refusal.ts';
@@ -112,7 +112,10 @@ async function sealForReporter(seams: Seams, opened: Opened, copy: Delivery): Pr
   return toMail(fields, copy, [...personalHeaders(post.kind), autocrypt(voiceOf(list, post), key.certificate)], answer);
 }
 
-/** A dispatch brings each contact a link of his own, by which he says once that he has it. One after the other: each is signed anew. */
+/**
+ * A dispatch brings each contact a link of his own, by which he says once that he has it. It is a file: a client quotes what is text, and
+ * all other members would have it. One after the other: each is signed anew.
+ */
 async function sealWithLinks(
   seams: Seams,
   opened: Opened,
@@ -122,7 +125,10 @@ async function sealWithLinks(
   const answers: Awaited<ReturnType<typeof seal>> = [];
   for (const { copy, certificate } of sealable) {
     const link = `${seams.project.site.url}${paths.acknowledge}/${await tokenFor(seams.db, 'acknowledgement', copy.id)}`;
-    const content = multipart('mixed', [opened.composed.content, textPart(acknowledgeByLink(link))]);
+    const content = multipart('mixed', [
+      opened.composed.content,
+      filePart(LINK_FILE, 'text/plain; charset=utf-8', Buffer.from(acknowledgeByLink(link))),
+    ]);
     const own = { ...opened, composed: { ...opened.composed, content }, signed: new Map() };
     answers.push(...(await seal(seams, own, fields, [certificate])));
   }

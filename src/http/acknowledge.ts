@@ -10,7 +10,7 @@ import type { Api, App } from './api.ts';
 import { problemResponse } from './problem.ts';
 import { limitRate, mustWait, placeOf } from './rate.ts';
 
-/** A minute, from one address. */
+/** A minute, from one address, of links that are none. */
 const MOST_VISITS = 60;
 
 const tags = ['public'];
@@ -33,8 +33,10 @@ const ANSWERS: Readonly<Record<Acknowledged, string>> = {
 export function acknowledgeRoutes(app: App, { seams, changed }: Api): void {
   const { site } = seams.project;
   const visits = limitRate(seams.clock, MOST_VISITS);
-  const onRequest = async ({ ip }: FastifyRequest, reply: FastifyReply) => {
+  // Those alone who have no good link: behind a proxy everybody has one address.
+  const nothing = ({ ip }: FastifyRequest, reply: FastifyReply): Refusal => {
     mustWait(reply, visits.count(placeOf(ip)), 'Too many visits from there; try again in a minute');
+    return new Refusal('not-found');
   };
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string', bodyLimit: 1024 }, (_request, body, done) =>
     done(null, Object.fromEntries(new URLSearchParams(String(body)))),
@@ -42,8 +44,8 @@ export function acknowledgeRoutes(app: App, { seams, changed }: Api): void {
   const path = `${paths.acknowledge}/:token`;
 
   const asking = { tags, summary: 'Where a distributor says once that he has a dispatch', params, response };
-  app.get(path, { schema: asking, onRequest }, async ({ params: { token } }, reply) => {
-    if (!(await linked(seams.db, token))) throw new Refusal('not-found');
+  app.get(path, { schema: asking }, async (request, reply) => {
+    if (!(await linked(seams.db, request.params.token))) throw nothing(request, reply);
     return give(reply, site, 'Have you received what we sent you?', form());
   });
 
@@ -59,8 +61,10 @@ export function acknowledgeRoutes(app: App, { seams, changed }: Api): void {
     body,
     response,
   };
-  app.post(path, { schema: noting, onRequest }, async ({ params: { token }, body: { status }, once }, reply) => {
-    await acknowledgeLinked({ ...seams, ...(once ? { once } : {}) }, token, status);
+  app.post(path, { schema: noting }, async (request, reply) => {
+    const { params, body, once } = request;
+    const isNoted = await acknowledgeLinked({ ...seams, ...(once ? { once } : {}) }, params.token, body.status);
+    if (!isNoted) throw nothing(request, reply);
     changed.deliveries();
     return give(
       reply,

@@ -150,7 +150,9 @@ function howToAcknowledge(list: string, caseId: string): string[] {
   ];
 }
 
-/** Below a dispatch. */
+/** The file of a dispatch in which the link is. */
+export const LINK_FILE = 'acknowledge.txt';
+
 export function acknowledgeByLink(link: string): string {
   return [
     'Where you cannot answer by signed mail now, this page takes it once. It is yours alone: whoever has the link answers for you.',
@@ -218,6 +220,7 @@ export function dispatch(facts: {
     '',
     'Please say that you have it.',
     ...howToAcknowledge(facts.list, facts.caseId),
+    `Where you cannot, ${LINK_FILE} has a link that takes it once: it is yours alone, so do not send it on.`,
     'What you answer to this mail goes to the other members and the team, unless it begins with one of these lines.',
   ]);
 }

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { dispatch } from '../../src/embargo/dispatch.ts';
-import { entityText, leaves, parseEntity } from '../../src/mail/message.ts';
+import { entityText, fileName, leaves, parseEntity, saysAttachment } from '../../src/mail/message.ts';
+import { viewOf } from '../../src/mail/view.ts';
 import * as acknowledgements from '../../src/store/acknowledgements.ts';
 import { setState } from '../../src/store/members.ts';
 import { outbox } from '../delivery/outbox.ts';
@@ -78,7 +79,7 @@ eachEngine((engine) => {
     expect([await statusOf(alpha), await statusOf(beta)]).toEqual(['acknowledged', null]);
   });
 
-  test('takes what the form has alone, and from one address so much a minute', async () => {
+  test('takes what the form has alone, and of no good link so much a minute from one address', async () => {
     const path = await linkOf(alpha);
     expect(await answer(path, 'unacknowledged')).toMatchObject({ status: 422 });
     expect(await api.ask(null, `POST ${path}`, { raw: 'x'.repeat(2000), headers: FORM })).toMatchObject({ status: 413 });
@@ -86,5 +87,23 @@ eachEngine((engine) => {
     for (let visits = 0; visits < 60; visits++) last = await api.ask(null, 'GET /acknowledge/none');
     expect([last.status, Number(last.headers.get('retry-after')) > 0]).toEqual([429, true]);
     expect(await statusOf(alpha)).toBeNull();
+    // Behind a proxy a stranger has the address of everybody.
+    expect(await answer(path, 'affected')).toMatchObject({ status: 200 });
+  });
+
+  test('two clicks at once are one', async () => {
+    const path = await linkOf(alpha);
+    const both = await Promise.all(['affected', 'problem', 'not_affected'].map((status) => answer(path, status)));
+    expect(both.map(({ status }) => status).sort()).toEqual([200, 404, 404]);
+    const told = await api.house.db.selectFrom('audit').select('seq').where('action', '=', 'case.acknowledge').execute();
+    expect(told).toHaveLength(1);
+  });
+
+  test('is in a file, which no client quotes to the other members', async () => {
+    const raw = mails.find(({ to }) => to === alpha.address)?.raw ?? Buffer.alloc(0);
+    const { entity } = await openCopy(raw, alpha, listCertificate(api.house, LISTS.distributors), api.house.clock.now());
+    const [link] = leaves(parseEntity(entity)).filter((leaf) => entityText(leaf).includes('/acknowledge/'));
+    expect(link && [fileName(link), saysAttachment(link)]).toEqual(['acknowledge.txt', true]);
+    expect(viewOf(parseEntity(entity)).text).toContain('acknowledge.txt has a link');
   });
 });
