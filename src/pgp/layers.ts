@@ -212,11 +212,13 @@ async function signed(
   const offered = [...others, ...offeredIn(wrappedMail(state.content) ?? state.content), ...offeredIn(mail)];
   const verdicts = await verify(message, offered, lookup, at);
   for (const verdict of verdicts) verdict.coversWholeContent = state.root;
+  const isSignedAround = state.signatures.some(({ valid, coversWholeContent }) => valid && coversWholeContent);
   state.signatures.push(...verdicts);
   // A signature that does not hold protects nothing.
   const valid = verdicts.filter((verdict) => verdict.valid);
   const holds = valid.length > 0;
-  if (state.encrypted || holds) state.payload = { entity: state.content, encrypted: state.encrypted };
+  // What somebody signed around it says whom he wrote to, and of what: no part that he sends on does.
+  if (holds || (state.encrypted && !isSignedAround)) state.payload = { entity: state.content, encrypted: state.encrypted };
   if (holds) state.statements = [...new Set(valid.map(({ digest }) => digest))];
   state.signedAs = holds ? message.signedEntity : null;
   return verdicts;
