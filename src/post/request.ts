@@ -1,11 +1,9 @@
 import { DAY } from '../clock.ts';
 import { type Addressee, eachContact } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
-import { roleAddress } from '../mail/address.ts';
+import { readListAddress, roleAddress } from '../mail/address.ts';
 import type { Automatic } from '../mail/automatic.ts';
-import { isKeyFile } from '../mail/enclosed.ts';
-import { decodedBody, leaves, parseEntity } from '../mail/message.ts';
-import { isBlank } from '../mail/shown.ts';
+import { decodedBody, parseEntity } from '../mail/message.ts';
 import { isUtf8 } from '../mail/text.ts';
 import { viewOf } from '../mail/view.ts';
 import { requestAnswer } from '../notices/templates.ts';
@@ -145,12 +143,11 @@ export function wordsOf({ content, subject, subjectProtected }: OpenedMail): str
 /** Octets of a file of commands. */
 const LARGEST_FILE = 64 * 1024;
 
-/** The same of a request that somebody may have written into a file: there is nothing else in his mail, but for certificates. */
+/** The same of a request that somebody may have written into a file and encrypted that: a file in a mail is a file, and may be anybody's. */
 export function commandsOf(opened: OpenedMail): string {
   const words = wordsOf(opened);
-  if (words.trim() !== '') return words;
-  const [only, ...more] = leaves(parseEntity(opened.content)).filter((leaf) => !isBlank(leaf) && !isKeyFile(leaf));
-  if (!only || more.length > 0 || only.body.length > LARGEST_FILE) return words;
+  const only = parseEntity(opened.content);
+  if (words.trim() !== '' || only.parts.length > 0 || only.body.length > LARGEST_FILE) return words;
   const octets = decodedBody(only);
   const text = Buffer.from(octets).toString();
   return !isUtf8(octets) || /[^\P{Cc}\s]/u.test(text) ? words : text;
@@ -162,7 +159,9 @@ export function commandsOf(opened: OpenedMail): string {
  */
 export function misaddressed(list: List, post: FiledPost, { signer }: OpenedMail, named: string | null): string[] {
   const address = roleAddress(list.address, 'request');
-  if (!signer || !(named === null ? signer.addressedTo.includes(address) : named === list.address))
+  // Words that he sent on to somebody else may name the list: whom he wrote to is what his client says.
+  const isElsewhere = !!signer && signer.addressedTo.length > 0 && !signer.addressedTo.some((to) => isOfList(to, list.address));
+  if (!signer || isElsewhere || !(named === null ? signer.addressedTo.includes(address) : named === list.address))
     return [
       named === null
         ? 'Nothing was done: what you signed does not say that it is for this list’s requests.'
@@ -174,6 +173,10 @@ export function misaddressed(list: List, post: FiledPost, { signer }: OpenedMail
   if (signedAt === null || signedAt < post.received_at - LONGEST_WAY)
     return ['Nothing was done: it was signed more than a day ago. Sign it anew; is your clock right?'];
   return [];
+}
+
+function isOfList(address: string, list: string): boolean {
+  return address === list || readListAddress(address).list === list;
 }
 
 /** Why nothing is run: one line each; empty where all of it may be. */

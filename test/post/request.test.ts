@@ -146,6 +146,36 @@ eachEngine((engine) => {
     expect(await posts.byId(house.db, id)).toMatchObject({ state: 'held' });
   });
 
+  test('what a signer merely sends on or back to somebody is no request of his, nor a word to the list', async () => {
+    const eve = await makeParty('eve@evil.example');
+    const id = await holdPost(house);
+    const toHer = ['To: eve@evil.example', 'Subject: Fwd: yours'];
+    const hers = (...within: string[]) =>
+      mailOf('Content-Type: multipart/mixed; boundary=o; hp="cipher"', ...toHer, '', '--o', ...within, '--o--');
+    const command = `list ${LISTS.distributors}\r\naccept ${id}`;
+    const fromEve = await signed(
+      house,
+      ['Content-Type: text/plain; protected-headers="v1"', `To: ${REQUEST}`, 'Subject: Lifted', '', command],
+      eve,
+    );
+    const log = ['Content-Type: text/plain; name=log.txt', 'Content-Disposition: attachment; filename=log.txt', '', command];
+    const bare = mailOf(...multipart('mixed', text(' '), log));
+    for (const content of [hers(...fromEve), hers(...text(command)), bare]) {
+      const raw = mailOf(...head(eve.address), ...pgpMime(await encrypted(house, content, LISTS.distributors, lena)));
+      await arrive(house, raw, { to: REQUEST, sender: eve.address }).catch((error: unknown) =>
+        expect(error).toMatchObject({ reason: 'request-unsigned' }),
+      );
+      expect(await posts.byId(house.db, id)).toMatchObject({ state: 'held' });
+    }
+    const lifted = await signed(
+      house,
+      ['Content-Type: text/plain; protected-headers="v1"', `To: ${LISTS.distributors}`, 'Subject: Lifted', '', 'Publish.'],
+      eve,
+    );
+    const raw = mailOf(...head(eve.address), ...pgpMime(await encrypted(house, hers(...lifted), LISTS.distributors, lena)));
+    expect(await arrive(house, raw, { to: LISTS.distributors, sender: eve.address })).toMatchObject({ held: 'unaddressed' });
+  });
+
   test('who signs with a key that he added to his certificate since hands that in by it, and does nothing else before', async () => {
     house.clock.moveTo(house.clock.now() + MINUTE);
     const key = await (await openpgp.readPrivateKey({ armoredKey: alpha.secret })).addSubkey({
