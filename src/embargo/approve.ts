@@ -173,7 +173,8 @@ async function then(trx: Db, seams: Pick<Seams, 'clock'>, seen: Case, { what, pe
   if (what === 'forthcoming') {
     // It went out with the first approval of another person.
     if ((await waitingForthcoming(trx, seen)) === null) return null;
-    return (await sendForthcoming(trx, seams, seen)) === 0 ? null : { forthcoming_at: now };
+    await sendForthcoming(trx, seams, seen);
+    return { forthcoming_at: now };
   }
   if (what === 'schedule') return seen.scheduled_at === null ? { scheduled_at: now, agreed_release_at: seen.release_at } : null;
   if (what === 'bundle' && seen.state !== 'scheduled') return null;

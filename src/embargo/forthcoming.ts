@@ -128,11 +128,10 @@ export async function draftForthcoming(
 
 const NOBODY = 'Nobody is on the public lists of the case';
 
-/** Queues it for the public, as its second person has approved it in this transaction. Gives how many copies: none where it is out. Throws the gate's reason. */
-export async function sendForthcoming(trx: Db, seams: Pick<Seams, 'clock'>, seen: Case): Promise<number> {
+/** Queues what waits (`waitingForthcoming`) for the public, as its second person has approved it in this transaction. Throws the gate's reason. */
+export async function sendForthcoming(trx: Db, seams: Pick<Seams, 'clock'>, seen: Case): Promise<void> {
   const post = seen.forthcoming_post_id === null ? undefined : await posts.factsById(trx, seen.forthcoming_post_id);
   if (!post) throw new Refusal('approval-voided');
-  if ((await deliveries.page(trx, { postId: post.id, limit: 1 })).length > 0) return 0;
   const approvals = await cases.approvals(trx, seen.id);
   // Whether the clock may be believed is asked for each copy when it goes.
   const going = { postId: post.id, digest: post.digest };
@@ -141,5 +140,4 @@ export async function sendForthcoming(trx: Db, seams: Pick<Seams, 'clock'>, seen
   const copies = await publicCopies(seams, trx, seen, { post, to: ['subscriber', 'external'] });
   if (copies.length === 0) throw new Refusal('conflict', NOBODY);
   await deliveries.insertMany(trx, copies);
-  return copies.length;
 }
