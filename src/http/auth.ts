@@ -9,7 +9,7 @@ import * as contacts from '../store/contacts.ts';
 import type { Claim } from '../store/idempotency.ts';
 import type { Token, TokenRole, TokenScope } from '../store/schema.ts';
 import * as tokens from '../store/tokens.ts';
-import { limitRate, placeOf } from './rate.ts';
+import { limitRate, placeOf, slowDown } from './rate.ts';
 
 /** Who asks, and what his token allows. */
 export interface Caller extends Approver {
@@ -113,12 +113,6 @@ function unauthenticated({ headers }: FastifyRequest, reply: FastifyReply, wait:
   const why = headers.authorization === undefined ? '' : ', error="invalid_token"';
   reply.header('www-authenticate', `Bearer realm="curfew"${why}`);
   return new Refusal('unauthenticated');
-}
-
-/** `wait`: seconds. */
-function slowDown(reply: FastifyReply, wait: number, reason: 'too-many-attempts' | 'too-many-requests'): Refusal {
-  reply.header('retry-after', String(wait));
-  return new Refusal(reason);
 }
 
 /** Whoever only reads must be able to while the disk is full. */

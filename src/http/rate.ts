@@ -30,11 +30,20 @@ export function limitRate(clock: Clock, most: number): Rate {
   };
 }
 
-/** Throws Refusal `too-many-attempts`, with the time in the header (RFC 9110 §10.2.3), where there is any to wait. `wait`: seconds. */
-export function mustWait(reply: FastifyReply, wait: number, why: string): void {
-  if (wait === 0) return;
+/** The refusal, with the time in the header (RFC 9110 §10.2.3). `wait`: seconds. */
+export function slowDown(
+  reply: FastifyReply,
+  wait: number,
+  reason: 'too-many-attempts' | 'too-many-requests',
+  why?: string,
+): Refusal {
   reply.header('retry-after', String(wait));
-  throw new Refusal('too-many-attempts', why);
+  return new Refusal(reason, why);
+}
+
+/** Throws Refusal `too-many-attempts` where there is any time to wait. `wait`: seconds. */
+export function mustWait(reply: FastifyReply, wait: number, why: string): void {
+  if (wait > 0) throw slowDown(reply, wait, 'too-many-attempts', why);
 }
 
 /**
