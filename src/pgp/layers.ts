@@ -129,11 +129,12 @@ const DAMAGED: ReadonlySet<Reason> = new Set<Reason>(['cannot-open', 'malformed-
 
 async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: Opening, means: Means): Promise<void> {
   const beside = 'keys' in layer ? [...layer.beside, ...layer.keys] : layer.beside;
-  const others = beside.filter((part) => !isCertificate(part));
+  const keys = beside.filter(isCertificate);
+  const others = beside.filter((part) => !keys.includes(part));
   // What covers these as well is over more than what is left: its signer may have quoted that, to say something else.
   if (others.length > 0) for (const around of state.signatures) around.coversWholeContent = false;
   putAside(state, others.map(contentOf), !state.encrypted);
-  keepKeys(state, beside.filter(isCertificate).map(contentOf));
+  keepKeys(state, keys.map(contentOf));
   if (layer.form === 'pgp-mime') {
     const opened = await openMessage(layer.ciphertext, means);
     state.content = payloadOf(opened.data, layer.file);
