@@ -173,7 +173,7 @@ function splitParts(body: Uint8Array, boundary: string, spent: Spent): Uint8Arra
  */
 function* lineStarts(bytes: Buffer, words: string): Generator<number> {
   const first = Buffer.from(words, 'latin1');
-  const isHere = (at: number) => bytes.subarray(at, at + first.length).equals(first);
+  const isHere = (at: number) => bytes[at + 2] === first[2] && bytes.subarray(at, at + first.length).equals(first);
   for (let at = bytes.indexOf('\r--'); at >= 0; at = bytes.indexOf('\r--', at + 1)) if (isHere(at + 1)) throw bareReturn();
   if (isHere(0)) yield 0;
   for (let at = bytes.indexOf('\n--'); at >= 0; at = bytes.indexOf('\n--', at + 1)) if (isHere(at + 1)) yield at + 1;
