@@ -7,7 +7,6 @@ import { DAY, HOUR, type Instant, MINUTE } from '../../src/clock.ts';
 import { reopen } from '../../src/embargo/aside.ts';
 import { schedule } from '../../src/embargo/schedule.ts';
 import type { Seams } from '../../src/seams.ts';
-import { openDatabase } from '../../src/store/database.ts';
 import type { Case } from '../../src/store/schema.ts';
 import { outbox, silent } from '../delivery/outbox.ts';
 import { caseOf, scheduled } from '../embargo/armed.ts';
@@ -88,13 +87,9 @@ eachEngine((engine) => {
     const { received_at: start } = await caseOf(house, id);
     await outbox(house).drain();
     house.clock.moveTo(start + DAY + HOUR);
-    const other = openDatabase(opened.config);
-    try {
-      const both = await Promise.all([remind(house, silent), remind({ ...house, db: other }, silent)]);
-      expect(both.filter(Boolean)).toHaveLength(1);
-    } finally {
-      await other.destroy();
-    }
+    const other = opened.elsewhere();
+    const both = await Promise.all([remind(house, silent), remind({ ...house, db: other }, silent)]);
+    expect(both.filter(Boolean)).toHaveLength(1);
     const [lena] = house.team;
     const sent = await outbox(house).drain();
     expect(sent).toHaveLength(3);

@@ -4,18 +4,17 @@ import { OUTSIDE } from '../../src/delivery/need-to-know.ts';
 import { tellTeam } from '../../src/delivery/tell.ts';
 import { createLog } from '../../src/log.ts';
 import { decodedBody, leaves, parseEntity } from '../../src/mail/message.ts';
-import { openDatabase } from '../../src/store/database.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import { arrive, CANARY, letterOf, listCertificate } from '../post/arrive.ts';
 import { encryptedMail } from '../support/compose.ts';
-import { eachEngine, type TestDatabase } from '../support/dialects.ts';
+import { eachEngine, type OpenedDatabase } from '../support/dialects.ts';
 import { as, type House, housing, LISTS, type Person } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
 import { type Outbox, outbox, silent } from './outbox.ts';
 
 eachEngine((engine) => {
   const build = housing();
-  let opened: TestDatabase;
+  let opened: OpenedDatabase;
   let house: House;
   let box: Outbox;
 
@@ -111,14 +110,10 @@ eachEngine((engine) => {
 
   test('two nodes tell it once', async () => {
     await failing();
-    const other = openDatabase(opened.config);
-    try {
-      await Promise.all([house, { ...house, db: other }].map((node) => tellTeam(node, silent)));
-      expect(await house.db.selectFrom('posts').select('id').where('kind', '=', 'alert').execute()).toHaveLength(1);
-      expect(await tellTeam(house, silent)).toBe(0);
-    } finally {
-      await other.destroy();
-    }
+    const other = opened.elsewhere();
+    await Promise.all([house, { ...house, db: other }].map((node) => tellTeam(node, silent)));
+    expect(await house.db.selectFrom('posts').select('id').where('kind', '=', 'alert').execute()).toHaveLength(1);
+    expect(await tellTeam(house, silent)).toBe(0);
   });
 
   describe('the log', () => {

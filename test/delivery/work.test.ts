@@ -9,14 +9,13 @@ import { createLog } from '../../src/log.ts';
 import { armorCertificate } from '../../src/pgp/certificate.ts';
 import { createListKey, openListKey } from '../../src/pgp/keyring.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
-import { openDatabase } from '../../src/store/database.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as posts from '../../src/store/posts.ts';
 import type { Delivery } from '../../src/store/schema.ts';
 import { armed, caseOf, OUTSIDE, READER, scheduled, subscribe } from '../embargo/armed.ts';
 import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
 import { clearMail, encryptedMail } from '../support/compose.ts';
-import { eachEngine, type TestDatabase } from '../support/dialects.ts';
+import { eachEngine, type OpenedDatabase } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
 import { unguarded } from '../support/unguarded.ts';
@@ -27,7 +26,7 @@ const REFUSED = { state: 'failed', reason: 'rejected', response: '550 5.1.1 nobo
 
 eachEngine((engine) => {
   const build = housing();
-  let opened: TestDatabase;
+  let opened: OpenedDatabase;
   let house: House;
 
   beforeEach(async () => {
@@ -173,25 +172,21 @@ eachEngine((engine) => {
   });
 
   test('two workers on one database send each copy once', async () => {
-    const other = openDatabase(opened.config);
-    try {
-      for (let count = 0; count < 3; count++) await post(`Hello ${count}.\n`);
-      await house.report();
-      const boxes = [outbox(house, { ...OPTIONS, batch: 1 }), outbox({ ...house, db: other }, { ...OPTIONS, batch: 1 })];
-      const sent: string[] = [];
-      for (const box of boxes)
-        box.answers = async ({ to, raw }) => {
-          await new Promise((resolve) => setTimeout(resolve, 5));
-          sent.push(`${to} ${/^Message-ID: (.*)\r$/m.exec(raw.toString())?.[1]}`);
-          return { state: 'delivered', response: '250' };
-        };
-      for (let rounds = 0; rounds < 3; rounds++) await Promise.all(boxes.map((box) => box.drain()));
-      const all = await copies();
-      expect(sent.sort()).toEqual(all.map(({ address, message_id }) => `${address} ${message_id}`).sort());
-      expect(all.every(({ state, attempts }) => state === 'delivered' && attempts === 1)).toBe(true);
-    } finally {
-      await other.destroy();
-    }
+    const other = opened.elsewhere();
+    for (let count = 0; count < 3; count++) await post(`Hello ${count}.\n`);
+    await house.report();
+    const boxes = [outbox(house, { ...OPTIONS, batch: 1 }), outbox({ ...house, db: other }, { ...OPTIONS, batch: 1 })];
+    const sent: string[] = [];
+    for (const box of boxes)
+      box.answers = async ({ to, raw }) => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        sent.push(`${to} ${/^Message-ID: (.*)\r$/m.exec(raw.toString())?.[1]}`);
+        return { state: 'delivered', response: '250' };
+      };
+    for (let rounds = 0; rounds < 3; rounds++) await Promise.all(boxes.map((box) => box.drain()));
+    const all = await copies();
+    expect(sent.sort()).toEqual(all.map(({ address, message_id }) => `${address} ${message_id}`).sort());
+    expect(all.every(({ state, attempts }) => state === 'delivered' && attempts === 1)).toBe(true);
   });
 
   test('a relay slower than the lease keeps it: the second worker finds nothing to take', async () => {

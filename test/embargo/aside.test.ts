@@ -21,12 +21,11 @@ import { retract } from '../../src/embargo/retract.ts';
 import { addPatch, schedule, setText } from '../../src/embargo/schedule.ts';
 import { when } from '../../src/notices/templates.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
-import { openDatabase } from '../../src/store/database.ts';
 import { watchedCases } from '../../src/store/embargoed.ts';
 import type { Case } from '../../src/store/schema.ts';
 import { outbox, type Sent, silent } from '../delivery/outbox.ts';
 import { listCertificate } from '../post/arrive.ts';
-import { eachEngine, type TestDatabase } from '../support/dialects.ts';
+import { eachEngine, type OpenedDatabase } from '../support/dialects.ts';
 import { as, type House, housing, LISTS, type Person } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
 import { actor, arm, caseOf, KNOWN, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, subscribe } from './armed.ts';
@@ -36,7 +35,7 @@ const EVIDENCE = 'A post on a forum has the patch.';
 
 eachEngine((engine) => {
   const build = housing();
-  let database: TestDatabase;
+  let database: OpenedDatabase;
   let house: House;
 
   beforeEach(async () => {
@@ -420,36 +419,32 @@ eachEngine((engine) => {
 
   if (engine.name === 'postgres')
     test('released, extended, withdrawn and approved at once through two connections, a case has one outcome', async () => {
-      const other = openDatabase(database.config);
-      try {
-        const elsewhere = { ...house, db: other };
-        const about = await distributed();
-        const instant = about.release_at ?? 0;
-        house.clock.moveTo(instant);
-        const later = slotAfter(instant + 1);
-        const ada = await actor(house, house.team[2]);
-        const [first, second, withdrawn, extended, approved] = await Promise.all([
-          reasonOf(release(house, about.id)),
-          reasonOf(release(elsewhere, about.id)),
-          reasonOf(withdraw(elsewhere, about.id, 'No.')),
-          reasonOf(schedule(house, about.id, { releaseAt: later })),
-          reasonOf(approve(elsewhere, about.id, about.bundle_hash ?? '', ada)),
-        ]);
-        const end = await caseOf(house, about.id);
-        const isOut = end.state === 'released';
-        expect([first, second].filter((reason) => reason === 'done')).toHaveLength(isOut ? 1 : 0);
-        expect(withdrawn === 'done').toBe(end.aside === 'withdrawn');
-        // One person alone puts nothing off.
-        expect([end.release_at, isOut && withdrawn === 'done']).toEqual([instant, false]);
-        expect(isOut || withdrawn === 'done' || extended === 'done').toBe(true);
-        const refused = /^(done|stale|already-released|conflict|approval-voided|not-approved|not-released|withdrawn)$/;
-        for (const reason of [first, second, withdrawn, extended, approved]) expect(reason).toMatch(refused);
-        const copies = await house.db.selectFrom('deliveries').select('id').where('audience', '=', 'public').execute();
-        expect(copies).toHaveLength(isOut ? 2 : 0);
-        const log = await house.db.selectFrom('audit').select('seq').where('action', '=', 'case.release').execute();
-        expect(log).toHaveLength(isOut ? 1 : 0);
-      } finally {
-        await other.destroy();
-      }
+      const other = database.elsewhere();
+      const elsewhere = { ...house, db: other };
+      const about = await distributed();
+      const instant = about.release_at ?? 0;
+      house.clock.moveTo(instant);
+      const later = slotAfter(instant + 1);
+      const ada = await actor(house, house.team[2]);
+      const [first, second, withdrawn, extended, approved] = await Promise.all([
+        reasonOf(release(house, about.id)),
+        reasonOf(release(elsewhere, about.id)),
+        reasonOf(withdraw(elsewhere, about.id, 'No.')),
+        reasonOf(schedule(house, about.id, { releaseAt: later })),
+        reasonOf(approve(elsewhere, about.id, about.bundle_hash ?? '', ada)),
+      ]);
+      const end = await caseOf(house, about.id);
+      const isOut = end.state === 'released';
+      expect([first, second].filter((reason) => reason === 'done')).toHaveLength(isOut ? 1 : 0);
+      expect(withdrawn === 'done').toBe(end.aside === 'withdrawn');
+      // One person alone puts nothing off.
+      expect([end.release_at, isOut && withdrawn === 'done']).toEqual([instant, false]);
+      expect(isOut || withdrawn === 'done' || extended === 'done').toBe(true);
+      const refused = /^(done|stale|already-released|conflict|approval-voided|not-approved|not-released|withdrawn)$/;
+      for (const reason of [first, second, withdrawn, extended, approved]) expect(reason).toMatch(refused);
+      const copies = await house.db.selectFrom('deliveries').select('id').where('audience', '=', 'public').execute();
+      expect(copies).toHaveLength(isOut ? 2 : 0);
+      const log = await house.db.selectFrom('audit').select('seq').where('action', '=', 'case.release').execute();
+      expect(log).toHaveLength(isOut ? 1 : 0);
     });
 });

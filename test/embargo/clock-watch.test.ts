@@ -5,17 +5,16 @@ import { release } from '../../src/embargo/release.ts';
 import type { Seams } from '../../src/seams.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as clocks from '../../src/store/clock.ts';
-import { openDatabase } from '../../src/store/database.ts';
 import { outbox, silent } from '../delivery/outbox.ts';
 import { NOW } from '../store/roster-rows.ts';
-import { eachEngine, type TestDatabase } from '../support/dialects.ts';
+import { eachEngine, type OpenedDatabase } from '../support/dialects.ts';
 import { type House, housing } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
 import { armed, caseOf, OUTSIDE, READER, reasonOf, subscribe } from './armed.ts';
 
 eachEngine((engine) => {
   const build = housing();
-  let opened: TestDatabase;
+  let opened: OpenedDatabase;
   let house: House;
   beforeEach(async () => {
     opened = await engine.open();
@@ -257,30 +256,22 @@ eachEngine((engine) => {
   });
 
   test('nodes that do not agree release nothing, and one of them says why', async () => {
-    const other = openDatabase(opened.config);
-    try {
-      const right = await node();
-      const wrong = await node(movingClock(NOW + HOUR), other);
-      await right.look();
-      expect([await right.trusted(), await wrong.trusted()]).toEqual([false, false]);
-      expect(await clockState(house.db, wrong.clock)).toMatchObject({ why: 'nodes', here: false });
-      expect(await logged('clock.suspect')).toMatchObject([{ why: 'nodes' }]);
-    } finally {
-      await other.destroy();
-    }
+    const other = opened.elsewhere();
+    const right = await node();
+    const wrong = await node(movingClock(NOW + HOUR), other);
+    await right.look();
+    expect([await right.trusted(), await wrong.trusted()]).toEqual([false, false]);
+    expect(await clockState(house.db, wrong.clock)).toMatchObject({ why: 'nodes', here: false });
+    expect(await logged('clock.suspect')).toMatchObject([{ why: 'nodes' }]);
   });
 
   test('two nodes that see the same jump tell once', async () => {
-    const other = openDatabase(opened.config);
-    try {
-      const nodes = [await node(), await node(house.clock, other)];
-      house.clock.jumpTo(NOW + HOUR);
-      await Promise.all(nodes.map(({ look }) => look()));
-      expect(await logged('clock.suspect')).toHaveLength(1);
-      expect((await mailsOf(house)).to).toEqual(teamAddresses());
-    } finally {
-      await other.destroy();
-    }
+    const other = opened.elsewhere();
+    const nodes = [await node(), await node(house.clock, other)];
+    house.clock.jumpTo(NOW + HOUR);
+    await Promise.all(nodes.map(({ look }) => look()));
+    expect(await logged('clock.suspect')).toHaveLength(1);
+    expect((await mailsOf(house)).to).toEqual(teamAddresses());
   });
 
   describe('while the clock is in doubt', () => {

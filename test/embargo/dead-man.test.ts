@@ -9,7 +9,6 @@ import { release } from '../../src/embargo/release.ts';
 import { retract } from '../../src/embargo/retract.ts';
 import { schedule } from '../../src/embargo/schedule.ts';
 import type { Project, Seams } from '../../src/seams.ts';
-import { openDatabase } from '../../src/store/database.ts';
 import { outbox, silent } from '../delivery/outbox.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { as, type House, housing } from '../support/house.ts';
@@ -47,13 +46,9 @@ eachEngine((engine) => {
     await outbox(house).drain();
     await fire(house, end - 1);
     expect(publicly(await sent(house))).toEqual([]);
-    const other = openDatabase(opened.config);
-    try {
-      house.clock.moveTo(end);
-      await Promise.all([endLongest(house, silent), endLongest({ ...house, db: other }, silent)]);
-    } finally {
-      await other.destroy();
-    }
+    const other = opened.elsewhere();
+    house.clock.moveTo(end);
+    await Promise.all([endLongest(house, silent), endLongest({ ...house, db: other }, silent)]);
     const mails = await sent(house);
     // What nobody accepted may be no vulnerability: nothing is said of the other one.
     expect(publicly(mails)).toEqual([OUTSIDE, READER]);

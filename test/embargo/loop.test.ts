@@ -6,9 +6,8 @@ import { releaseLoop } from '../../src/embargo/loop.ts';
 import { schedule } from '../../src/embargo/schedule.ts';
 import type { Seams } from '../../src/seams.ts';
 import * as clocks from '../../src/store/clock.ts';
-import { openDatabase } from '../../src/store/database.ts';
 import { outbox, silent } from '../delivery/outbox.ts';
-import { eachEngine, type TestDatabase } from '../support/dialects.ts';
+import { eachEngine, type OpenedDatabase } from '../support/dialects.ts';
 import { type House, housing } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
 import { unguarded } from '../support/unguarded.ts';
@@ -23,7 +22,7 @@ interface Loop {
 
 eachEngine((engine) => {
   const build = housing();
-  let opened: TestDatabase;
+  let opened: OpenedDatabase;
   let house: House;
   const running: Loop[] = [];
 
@@ -115,18 +114,14 @@ eachEngine((engine) => {
 
   test('two nodes on one database release once', async () => {
     const { id, release_at } = await armed(house);
-    const other = openDatabase(opened.config);
-    try {
-      house.clock.moveTo(release_at ?? 0);
-      const loops = [run(), run({ ...house, db: other })];
-      await released(id);
-      await settled();
-      for (const loop of loops) await loop.stop();
-      expect(await publicCopies()).toEqual([OUTSIDE, READER]);
-      expect(await alerts()).toEqual([]);
-    } finally {
-      await other.destroy();
-    }
+    const other = opened.elsewhere();
+    house.clock.moveTo(release_at ?? 0);
+    const loops = [run(), run({ ...house, db: other })];
+    await released(id);
+    await settled();
+    for (const loop of loops) await loop.stop();
+    expect(await publicCopies()).toEqual([OUTSIDE, READER]);
+    expect(await alerts()).toEqual([]);
   });
 
   test('a wall clock that jumps back releases nothing', async () => {
@@ -166,17 +161,13 @@ eachEngine((engine) => {
 
     test('is said to be overdue once by two nodes', async () => {
       const about = await scheduled(house);
-      const other = openDatabase(opened.config);
-      try {
-        house.clock.moveTo(about.release_at ?? 0);
-        const loops = [run(), run({ ...house, db: other })];
-        await until(async () => (await alerts()).length > 0);
-        await settled();
-        for (const loop of loops) await loop.stop();
-        expect(await alerts()).toHaveLength(1);
-      } finally {
-        await other.destroy();
-      }
+      const other = opened.elsewhere();
+      house.clock.moveTo(about.release_at ?? 0);
+      const loops = [run(), run({ ...house, db: other })];
+      await until(async () => (await alerts()).length > 0);
+      await settled();
+      for (const loop of loops) await loop.stop();
+      expect(await alerts()).toHaveLength(1);
     });
 
     test('is said to be overdue again when it was scheduled anew', async () => {

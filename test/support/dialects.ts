@@ -12,10 +12,18 @@ export interface TestDatabase {
   config: DatabaseConfig;
 }
 
+export interface OpenedDatabase extends TestDatabase {
+  /**
+   * What a second node has of it, closed after the test: of PostgreSQL connections of its own. Of SQLite, which has one node, the same
+   * connection: in one process a second one that waits for the write lock would keep the one that has it from going on.
+   */
+  elsewhere(): Database;
+}
+
 export interface Engine {
   name: 'sqlite' | 'postgres';
   /** A fresh, migrated database; closed and removed after the test that opened it, which fails where `record` was not the last of a move. */
-  open(): Promise<TestDatabase>;
+  open(): Promise<OpenedDatabase>;
 }
 
 /**
@@ -49,12 +57,12 @@ interface Source {
   tidy(): Promise<void>;
 }
 
-function opener(source: Source): () => Promise<TestDatabase> {
-  const opened: TestDatabase[] = [];
+function opener(source: Source): () => Promise<OpenedDatabase> {
+  const opened: { config: DatabaseConfig; nodes: Database[] }[] = [];
   const late: string[] = [];
   afterEach(async () => {
-    for (const { db, config } of opened.splice(0)) {
-      await db.destroy();
+    for (const { nodes, config } of opened.splice(0)) {
+      for (const db of nodes) await db.destroy();
       await source.drop(config);
     }
     expect(late.splice(0), 'what a transaction did after `record`, which is the last in it').toEqual([]);
@@ -62,9 +70,17 @@ function opener(source: Source): () => Promise<TestDatabase> {
   afterAll(() => source.tidy());
   return async () => {
     const config = await source.create();
-    const database = { db: watched(openDatabase(config), (statement) => late.push(statement)), config };
-    opened.push(database);
-    return database;
+    const open = () => watched(openDatabase(config), (statement) => late.push(statement));
+    const db = open();
+    const nodes = [db];
+    const elsewhere = () => {
+      if ('sqlite' in config) return db;
+      const other = open();
+      nodes.push(other);
+      return other;
+    };
+    opened.push({ config, nodes });
+    return { db, config, elsewhere };
   };
 }
 
