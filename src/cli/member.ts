@@ -63,8 +63,9 @@ export function register(program: Command): void {
   add('reviewed', 'say that an active member was looked at again')
     .argument(...of)
     .action(reviewed);
-  add('change', 'change the product, the lists and the groups of a member; what is left out stays as it is')
+  add('change', 'change the name, the product, the lists and the groups of a member; what is left out stays as it is')
     .argument(...of)
+    .option('--name <organisation>', 'what it is called from now on')
     .option('--product <words>', 'or "none"')
     .option('--add-list <address>', 'put it on this list; may be given again', collect, [])
     .option('--remove-list <address>', 'take it off this list; may be given again', collect, [])
@@ -208,6 +209,7 @@ async function reviewed(member: string, options: RemoteOptions): Promise<void> {
 }
 
 interface ChangeOptions extends RemoteOptions {
+  name?: string;
   product?: string;
   addList: string[];
   removeList: string[];
@@ -223,6 +225,7 @@ async function change(member: string, options: ChangeOptions): Promise<void> {
   const wanted = placesAfter(lists, { add: options.addList, remove: off, place: 'on' });
   const named = placesAfter(groups, { add: options.addGroup, remove: options.removeGroup, place: 'in' });
   const body = {
+    ...(options.name === undefined ? {} : { organisation: options.name }),
     ...(options.product === undefined ? {} : { product: options.product === 'none' ? null : options.product }),
     ...(wanted === undefined ? {} : { lists: wanted }),
     ...(named === undefined ? {} : { groups: named }),

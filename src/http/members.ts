@@ -120,12 +120,17 @@ function patchMember(app: App, { seams, changed }: Api): void {
   const inGroups = Type.Array(GroupName, { maxItems: 100, description: 'names of all the groups that he is to be in' });
   const schema = {
     tags,
-    summary: 'Change the product, the lists and the groups of a member',
+    summary: 'Change the name, the product, the lists and the groups of a member',
     description: 'What is left out stays as it is.',
     params: ById,
     headers: IfMatch,
     body: Type.Object(
-      { product: Type.Optional(OrNull(organisation)), lists: Type.Optional(onLists), groups: Type.Optional(inGroups) },
+      {
+        organisation: Type.Optional(organisation),
+        product: Type.Optional(OrNull(organisation)),
+        lists: Type.Optional(onLists),
+        groups: Type.Optional(inGroups),
+      },
       { ...strict, minProperties: 1 },
     ),
     response: { 200: MemberView },

@@ -747,6 +747,15 @@ export function listsChanged({ organisation, lists }: { organisation: string; li
   ]);
 }
 
+/** To a member: his organisation has another name from now on. */
+export function renamed({ before, organisation }: { before: string; organisation: string }): Notice {
+  return notice(`The name of "${organisation}"`, [
+    `"${before}" is called "${organisation}" with us from now on. Nothing else has changed.`,
+    '',
+    'If that was not meant, answer this mail.',
+  ]);
+}
+
 /** To an applicant. */
 export function applied(facts: { project: string; organisation: string }): Notice {
   return notice(`Your application to the distributors list of ${facts.project}`, [

@@ -25,6 +25,7 @@ const ours = {
   receipt: templates.receipt,
   refusedPost: templates.refusedPost,
   reminder: templates.reminder,
+  renamed: templates.renamed,
   status: templates.status,
   withdrawn: templates.withdrawn,
 };
@@ -279,6 +280,11 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     facts: [refusedPost, { ...refusedPost, reason: '', contacts: 3, reporter: true }],
     instants: ['receivedAt'],
     needed: ['reason'],
+  },
+  renamed: {
+    facts: [{ before: 'Gamma Linux', organisation: 'Gamma Systems' }],
+    instants: [],
+    needed: ['organisation'],
   },
   withdrawn: {
     facts: [{ caseId: 'orbit-2026-0001', reason: 'It is no vulnerability.' }],

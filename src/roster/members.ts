@@ -11,11 +11,14 @@ import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { Contact, Member } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
+import { unfitNewName } from './plan.ts';
 import { isCandidate, isOut } from './state.ts';
 import { prepareNotice, tellMember } from './tell.ts';
 
 /** What an admin changes of a member; what is left out stays. */
 export interface MemberChange {
+  /** Its name from now on. */
+  organisation?: string;
   product?: string | null;
   /** Addresses of all that he is to be on. */
   lists?: readonly string[];
@@ -24,24 +27,28 @@ export interface MemberChange {
 }
 
 /**
- * Changes a member's product, lists and groups: what he is sent from now on, what is held for him that he may have then included. Of
- * other lists he is told, but for who is on the way in and gets nothing yet. `expected`: the version that whoever asks has seen.
- * Throws Refusal: not-found, stale; invalid for another list; conflict where he is out, or an intake list would be left without readers.
+ * Changes a member's name, product, lists and groups: what he is sent from now on, what is held for him that he may have then included. Of
+ * another name and other lists he is told; of lists not who is on the way in and gets nothing yet. `expected`: the version that whoever
+ * asks has seen. Throws Refusal: not-found, stale; invalid for another list, or what no organisation may be called; conflict where he is
+ * out, where another one is called that, or where an intake list would be left without readers.
  */
 export async function changeMember(
   seams: Seams,
   id: string,
-  { product, lists: wanted, groups: named }: MemberChange,
+  { organisation, product, lists: wanted, groups: named }: MemberChange,
   expected?: string,
 ): Promise<Member> {
   const { db, clock } = seams;
   const told = wanted && (await prepareListNews(seams, id, wanted));
+  const renamed = organisation === undefined ? undefined : await prepareNameNews(seams, id, organisation);
   return db.transaction().execute(async (trx) => {
     await members.lock(trx, id);
     const member = await members.byId(trx, id);
     if (!member) throw new Refusal('not-found', `There is no member ${id}`);
     await mustBeVersion(trx, member, expected);
     if (isOut(member.state)) throw new Refusal('conflict', `"${member.organisation}" is ${member.state}`);
+    const isRenamed = organisation !== undefined && organisation !== member.organisation;
+    if (isRenamed) await mustBeFree(trx, id, organisation);
     const before = await members.listsOf(trx, id);
     const after = wanted === undefined ? before : [...new Set(await listsWithMembers(trx, wanted))];
     await mustNotJoinTeam(
@@ -57,11 +64,14 @@ export async function changeMember(
     );
     const regrouped = named === undefined ? {} : await changeGroups(trx, id, named);
     const had = wanted || named ? await letInsidersHave(trx, clock, { memberId: id }) : {};
-    const to = { ...(product === undefined ? {} : { product }), updated_at: clock.now() };
+    const facts = { ...(isRenamed ? { organisation } : {}), ...(product === undefined ? {} : { product }) };
+    const to = { ...facts, updated_at: clock.now() };
     await members.change(trx, id, to);
     const moved = after.length !== before.length || after.some((list) => !before.includes(list));
     if (told && moved && !isCandidate(member.state)) await tellMember(trx, seams, told, id);
-    const detail = { ...(product === undefined ? {} : { product }), lists: after, before, ...regrouped, ...had };
+    if (renamed && isRenamed) await tellMember(trx, seams, renamed, id);
+    const formerly = isRenamed ? { organisationBefore: member.organisation } : {};
+    const detail = { ...facts, ...formerly, lists: after, before, ...regrouped, ...had };
     await record(trx, seams, { action: 'member.change', subject: `member:${id}`, detail });
     return { ...member, ...to };
   });
@@ -71,6 +81,20 @@ async function prepareListNews(seams: Seams, id: string, wanted: readonly string
   const member = await members.byId(seams.db, id);
   const lists = [...new Set(wanted.map((list) => list.toLowerCase()))].sort();
   return member && prepareNotice(seams, seams.words.listsChanged({ organisation: member.organisation, lists }));
+}
+
+async function prepareNameNews(seams: Seams, id: string, organisation: string): Promise<Written | undefined> {
+  const member = await members.byId(seams.db, id);
+  return member && prepareNotice(seams, seams.words.renamed({ before: member.organisation, organisation }));
+}
+
+/** Throws Refusal: invalid where no organisation may be called that; conflict where another one is, or reads the same. */
+async function mustBeFree(trx: Db, id: string, organisation: string): Promise<void> {
+  const unfit = unfitNewName(
+    (await members.named(trx)).filter((other) => other.id !== id),
+    organisation,
+  );
+  if (unfit) throw unfit;
 }
 
 /**

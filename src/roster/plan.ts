@@ -1,5 +1,6 @@
 import { readListAddress } from '../mail/address.ts';
 import type { Renewal } from '../pgp/renewal.ts';
+import { Refusal } from '../refusal.ts';
 import type { MemberWithContacts } from '../store/members.ts';
 import type { Certificate, Contact, List, Member } from '../store/schema.ts';
 import type { RosterProblem } from './entries.ts';
@@ -391,6 +392,16 @@ export function malformedName(organisation: string): string | undefined {
   if (organisation !== organisation.normalize('NFC'))
     return 'The name of the organisation is not in the normal form C of Unicode';
   return undefined;
+}
+
+/** What one that is there is refused that is to be called that instead; undefined where it may. `others`: all but it, in every state. */
+export function unfitNewName(others: readonly Named[], organisation: string): Refusal | undefined {
+  const malformed = malformedName(organisation);
+  if (malformed !== undefined) return new Refusal('invalid', malformed);
+  if (others.some((other) => other.organisation === organisation))
+    return new Refusal('conflict', `There is another member "${organisation}"`);
+  const taken = nameTaken(likenesses(takenNames(others)), organisation);
+  return taken === undefined ? undefined : new Refusal('conflict', taken);
 }
 
 /** One that is there to the letter is the same, and told of otherwise. */

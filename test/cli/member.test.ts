@@ -80,6 +80,8 @@ test('a member is vetted, suspended and removed from the command line', async ()
   const active = await done(0, 'activate', 'Gamma Linux', '--reason', 'known', '--list', 'distributors@orbit.example');
   expect(active).toMatch(/Gamma Linux, active[\s\S]*Lists: +distributors@orbit\.example[\s\S]*Review: +2027-/);
   await done(1, 'reviewed', 'Gamma Linux');
+  expect(await done(0, 'change', 'Gamma Linux', '--name', 'Gamma Systems')).toContain('Gamma Systems, active');
+  expect(await done(0, 'change', 'Gamma Systems', '--name', 'Gamma Linux')).toContain('Gamma Linux, active');
   expect(await done(0, 'exposure', 'Gamma Linux')).toBe('CASE  STATE  RELEASE  ADDRESS  COPY\n');
   await done(0, 'suspend', 'Gamma Linux', '--reason', 'leaked');
   await done(0, 'reinstate', 'Gamma Linux', '--reason', 'did not');

@@ -8,6 +8,7 @@ import {
   setContactActive,
 } from '../../src/roster/contacts.ts';
 import { changeMember } from '../../src/roster/members.ts';
+import * as audit from '../../src/store/audit.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as members from '../../src/store/members.ts';
 import { outbox } from '../delivery/outbox.ts';
@@ -99,6 +100,32 @@ eachEngine((engine) => {
     await house.db.updateTable('members').set({ state: 'vetted' }).where('id', '=', memberId).execute();
     await changeMember(house, memberId, { lists: [LISTS.distributors] });
     expect(await told(alpha)).toEqual({});
+  });
+
+  test('a member who is called something else is told so, and found by that name alone', async () => {
+    const at = (organisation: string) => changeMember(house, memberId, { organisation });
+    await at('Alpha');
+    expect(await told(alpha)).toEqual({});
+    expect(await at('Alpha Systems')).toMatchObject({ organisation: 'Alpha Systems' });
+    expect(await told(alpha)).toEqual({ [alpha.address]: ['The name of "Alpha Systems"'] });
+    expect(await members.byOrganisation(house.db, 'Alpha')).toBeUndefined();
+    const [line] = await audit.page(house.db, { action: 'member.change', subject: `member:${memberId}`, limit: 1 });
+    expect(JSON.parse(line?.line ?? '').detail).toMatchObject({ organisation: 'Alpha Systems', organisationBefore: 'Alpha' });
+    await at('ALPHA systems');
+    expect(await told(alpha)).toEqual({ [alpha.address]: ['The name of "ALPHA systems"'] });
+  });
+
+  test('nobody is called what another one is, or what reads so, or cannot be read', async () => {
+    const other = (await members.named(house.db)).find(({ organisation }) => organisation !== 'Alpha')?.organisation ?? '';
+    for (const [organisation, reason] of [
+      [other, 'conflict'],
+      [other.toUpperCase(), 'conflict'],
+      ['Al\u200bpha', 'invalid'],
+      [' Alpha', 'invalid'],
+    ] as const)
+      await expect(changeMember(house, memberId, { organisation })).rejects.toMatchObject({ reason });
+    expect((await members.byId(house.db, memberId))?.organisation).toBe('Alpha');
+    expect(await told()).toEqual({});
   });
 
   test('of a new one that he signs himself with the old one he is not told that it waits', async () => {
