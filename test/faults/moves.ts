@@ -328,6 +328,8 @@ const again: Move = async (turn) => {
     asked: about.lead ?? about.deputy,
   });
   changed(turn);
+  // That it ended was said when it was rejected.
+  about.disarmedAt = null;
   if (row.release_at === null)
     Object.assign(about, { instant: null, agreed: null, planner: null, planners: new Set(), counts: false });
   count(turn, 'case.reopen');
