@@ -14,7 +14,7 @@ import type { Member, Removal } from '../store/schema.ts';
 import type { AdmissionRules } from './apply.ts';
 import { askAll, prepareAskings } from './asking.ts';
 import type { Criterion } from './criteria.ts';
-import { listsWithMembers, mustBeVersion, mustHaveReaders, mustNotJoinTeam } from './members.ts';
+import { listsWithMembers, mustBeVersion, mustHaveReaders, mustNotJoinTeam, usableReaders } from './members.ts';
 import { hasReader, isReachable, usableOf } from './prove.ts';
 import { next, REVIEW } from './state.ts';
 import { actingPerson, deed, letGo, moveTo, mustBe, REFUSED } from './steps.ts';
@@ -157,6 +157,7 @@ export async function decide(
   // Whoever was added to him while he was suspended was not asked to prove his key.
   const askings = step === 'reinstate' ? await prepareAskings(seams, project, memberId) : [];
   const usable = to === 'active' ? await usableOf(seams, memberId) : new Set<string>();
+  const readers = await usableReaders(seams);
   return db.transaction().execute(async (trx) => {
     await members.lock(trx, memberId);
     await mustBeVersion(trx, await mustBe(trx, memberId), expected);
@@ -182,8 +183,9 @@ export async function decide(
     const review = step === 'activate' ? { review_at: now + REVIEW, review_told_at: null, removed_at: null } : {};
     await members.change(trx, memberId, review);
     await tellMember(trx, seams, told, memberId);
+    const before = await members.listsOf(trx, memberId);
     const ended = step === 'reject' ? { ended: await letGo(trx, memberId, now) } : {};
-    if (step === 'suspend') await mustHaveReaders(trx, await members.listsOf(trx, memberId));
+    if (to !== 'active') await mustHaveReaders(trx, before, readers);
     // Whoever asked for his removal was answered by that.
     if (step === 'reinstate') await admission.dropRemovals(trx, memberId);
     const asked = await askAll(trx, seams, askings);
@@ -214,6 +216,7 @@ export async function remove(
   const { address: asker } = await actingPerson(db, byId);
   const until = clock.now() + REMOVAL_STANDS;
   const toTeam = await prepareNotice(seams, removalAsked({ organisation: seen.organisation, asker, reason, until }), 'alert');
+  const readers = await usableReaders(seams);
   return db.transaction().execute(async (trx) => {
     await members.lock(trx, memberId);
     const member = await mustBe(trx, memberId);
@@ -233,7 +236,9 @@ export async function remove(
     const state = await moveTo(trx, member, 'remove', reason, clock.now());
     await members.change(trx, memberId, { removed_at: clock.now() });
     await tellMember(trx, seams, told, memberId);
+    const before = await members.listsOf(trx, memberId);
     const ended = await letGo(trx, memberId, clock.now());
+    await mustHaveReaders(trx, before, readers);
     await record(trx, seams, deed('member.remove', member, state, { by: by.id, reason, ended }));
     return { member: await mustBe(trx, memberId), pending: false };
   });

@@ -17,7 +17,7 @@ import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
 import { ask, mustLast, prepareAsking } from './asking.ts';
 import { renewKnown } from './known.ts';
-import { mustBeGivenByAnother, mustHaveReaders, mustNotJoinTeam } from './members.ts';
+import { mustBeGivenByAnother, mustHaveReaders, mustNotJoinTeam, usableReaders } from './members.ts';
 import { prepareCertificateNews, prepareContactNews, tellOfContact, tellOwner } from './news.ts';
 import { type ReadCertificate, takenCertificate, unfitAddress } from './plan.ts';
 import { renewalDeed, waitingOf, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
@@ -91,7 +91,7 @@ async function takeOver(trx: Db, { clock }: Seams, memberId: string, address: st
  * not-found; forbidden to let one of the team act again over the network; conflict where nothing would change, his organisation is out, or an intake list would be left without readers.
  */
 export async function setContactActive(
-  seams: Local & Sealing & Pick<Seams, 'words'>,
+  seams: Local & Sealing & Pick<Seams, 'words' | 'pgp'>,
   contactId: string,
   active: boolean,
   reason: string,
@@ -99,6 +99,7 @@ export async function setContactActive(
   if (reason.trim() === '') throw new Refusal('invalid', 'A reason is needed: it is recorded');
   const { address, member_id } = await ownerOf(seams.db, contactId);
   const told = await prepareContactNews(seams, member_id, { address, became: active ? 'reinstated' : 'retired', reason });
+  const readers = await usableReaders(seams);
   return seams.db.transaction().execute(async (trx) => {
     if (active) await certificates.lockHolders(trx);
     const contact = await ownerOf(trx, contactId);
@@ -109,7 +110,7 @@ export async function setContactActive(
     if (active) await mustNotJoinTeam(trx, seams, await members.listsOf(trx, contact.member_id));
     if (!(await contacts.setActive(trx, contactId, active)))
       throw new Refusal('conflict', `${contact.address} is ${active ? 'active' : 'retired'} already`);
-    if (!active) await mustHaveReaders(trx, await members.listsOf(trx, contact.member_id));
+    if (!active) await mustHaveReaders(trx, await members.listsOf(trx, contact.member_id), readers);
     await tellOfContact(trx, seams, told, contact);
     const detail = { member: contact.member_id, address: contact.address, reason };
     await record(trx, seams, ...taken, {
@@ -136,6 +137,7 @@ export async function retireCertificate(
   if (byId === null) throw new Refusal('needs-person');
   const owner = await ownerOf(seams.db, contactId);
   const told = await prepareCertificateNews(seams, owner, await ownedBy(seams.db, contactId, certificateId), 'retired');
+  const readers = await usableReaders(seams);
   return seams.db.transaction().execute(async (trx) => {
     await mustBeAsShown(trx, certificateId, seen);
     const certificate = await ownedBy(trx, contactId, certificateId);
@@ -143,7 +145,7 @@ export async function retireCertificate(
       throw new Refusal('conflict', `The certificate ${certificate.fingerprint} is retired already`);
     await certificates.dropRenewal(trx, certificateId);
     await certificates.retire(trx, certificateId);
-    if (certificate.state === 'current') await mustHaveReaders(trx, await members.listsOf(trx, owner.member_id));
+    if (certificate.state === 'current') await mustHaveReaders(trx, await members.listsOf(trx, owner.member_id), readers);
     await tellOwner(trx, seams, told, owner, certificate);
     await record(trx, seams, certificateDeed('certificate.retire', certificate, { was: certificate.state }));
     return { ...certificate, state: 'retired' };

@@ -40,6 +40,7 @@ export async function changeMember(
 ): Promise<Member> {
   const { db, clock } = seams;
   const told = wanted && (await prepareListNews(seams, id, wanted));
+  const readers = wanted ? await usableReaders(seams) : new Set<string>();
   const renamed = organisation === undefined ? undefined : await prepareNameNews(seams, id, organisation);
   return db.transaction().execute(async (trx) => {
     await members.lock(trx, id);
@@ -61,6 +62,7 @@ export async function changeMember(
     await mustHaveReaders(
       trx,
       before.filter((list) => !after.includes(list)),
+      readers,
     );
     const regrouped = named === undefined ? {} : await changeGroups(trx, id, named);
     const had = wanted || named ? await letInsidersHave(trx, clock, { memberId: id }) : {};
@@ -112,18 +114,30 @@ async function changeGroups(trx: Db, id: string, wanted: readonly string[]) {
   return { groups: after, groupsBefore: before };
 }
 
+/** Ids of certificates that can be encrypted to, of all who get what is reported. Asked before a transaction. */
+export async function usableReaders({ db, pgp, clock }: Pick<Seams, 'db' | 'pgp' | 'clock'>): Promise<Set<string>> {
+  const usable = new Set<string>();
+  for (const { id } of (await lists.all(db)).filter(({ role }) => role === 'intake'))
+    for (const { certificate } of await contacts.activeOfList(db, id))
+      if (certificate && (await pgp.usable(certificate.data, clock.now())).usable) usable.add(certificate.id);
+  return usable;
+}
+
 /**
- * After somebody's copies, or what they are sealed to, were taken from him. Throws Refusal('conflict') where one of these is an intake list,
- * and nobody with a certificate is left who gets what is reported to it.
+ * After somebody's copies, or what they are sealed to, were taken from him. `usable`: `usableReaders`. Throws Refusal('conflict') where one of
+ * these is an intake list, and nobody is left who gets what is reported to it, to a certificate that can be encrypted to.
  */
-export async function mustHaveReaders(trx: Db, listIds: readonly string[]): Promise<void> {
+export async function mustHaveReaders(trx: Db, listIds: readonly string[], usable: ReadonlySet<string>): Promise<void> {
   for (const id of [...listIds].sort()) {
     const list = await lists.byId(trx, id);
     if (list?.role !== 'intake') continue;
     // Whoever takes another reader away at the same time waits here, and then counts without the one that went before.
     await lists.lock(trx, id);
-    if ((await contacts.activeOfList(trx, id)).every(({ certificate }) => certificate === null))
-      throw new Refusal('conflict', `Nobody would be left who has a certificate and gets what is reported to ${list.address}`);
+    if (!(await contacts.activeOfList(trx, id)).some(({ certificate }) => certificate && usable.has(certificate.id)))
+      throw new Refusal(
+        'conflict',
+        `Nobody would be left who has a certificate that can be encrypted to and gets what is reported to ${list.address}`,
+      );
   }
 }
 

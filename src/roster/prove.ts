@@ -33,7 +33,7 @@ export async function askForProof(seams: Seams, { project }: { project: string }
     const owed = his.filter((one) => isToProve(member, contact, one) && !proved.has(one.id));
     for (const certificate of owed) {
       // One that waits is to take the place of one that does not last.
-      const replaced = certificate.state === 'current' && owed.length > 1;
+      const replaced = certificate.state === 'current' && his.some(({ state }) => state === 'proposed');
       if (replaced && !(await lasts(seams, certificate))) continue;
       await mustLast(seams, certificate);
       asked.push({ contact, certificate });
@@ -56,8 +56,14 @@ export async function askForProof(seams: Seams, { project }: { project: string }
   return asked.length;
 }
 
-/** Takes the step for the proofs that are there. False where one is missing, or the member is not at that step. */
+/**
+ * Takes the step for the proofs that are there. False where one is missing, or the member is not at that step. Throws Refusal
+ * `unusable-certificate` where one that was proved would not be asked for now.
+ */
 async function countProofs(seams: Seams, project: string, member: Member): Promise<boolean> {
+  if (!next(member.state, 'prove-key')) return false;
+  for (const { active, certificate } of (await members.withContacts(seams.db, member.id))?.contacts ?? [])
+    if (active === 1 && certificate) await mustLast(seams, certificate);
   const told = await prepareProvedNews(seams, project, member);
   return seams.db.transaction().execute(async (trx) => {
     await members.lock(trx, member.id);

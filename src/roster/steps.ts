@@ -9,7 +9,6 @@ import * as deliveries from '../store/deliveries.ts';
 import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
 import type { Contact, Member, MemberState } from '../store/schema.ts';
-import { mustHaveReaders } from './members.ts';
 import { releaseContact, retiring } from './standing.ts';
 import { next, type Step } from './state.ts';
 
@@ -25,12 +24,10 @@ export async function actingPerson(db: Db, personId: string | null): Promise<Con
  * gets it who comes again. Gives how many copies that are.
  */
 export async function letGo(trx: Db, memberId: string, now: Instant): Promise<number> {
-  const on = await members.listsOf(trx, memberId);
-  for (const list of on) await members.removeFromList(trx, memberId, list);
+  for (const list of await members.listsOf(trx, memberId)) await members.removeFromList(trx, memberId, list);
   await groups.replace(trx, memberId, []);
   await contacts.retireAll(trx, memberId);
   await contacts.resubscribeAll(trx, memberId);
-  await mustHaveReaders(trx, on);
   const ids = (await contacts.ofMember(trx, memberId)).map(({ id }) => id);
   return deliveries.endOf(trx, ids, 'let-go', now);
 }

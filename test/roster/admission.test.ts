@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import * as openpgp from 'openpgp';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { sendNotice } from '../../src/cases/notices.ts';
 import { DAY, newId, SECOND } from '../../src/clock.ts';
@@ -647,6 +648,23 @@ eachEngine((engine) => {
       await expect(askForProof(house, RULES, id)).rejects.toMatchObject({ reason: 'conflict' });
     });
 
+    test.each(['revoked', 'short'])(
+      'where nobody is left to ask, the step is not taken by a certificate that is %s',
+      async (what) => {
+        const { id, contactId, certificateId } = await asked();
+        const { contact } = await silent(id);
+        await proveCertificate(house, contactId, certificateId);
+        await setContactActive(house, contact.id, false, 'has left');
+        const gina = await makeParty('security@gamma.example');
+        const now = house.clock.now();
+        const born = (await openpgp.readKey({ armoredKey: gina.public })).getCreationTime().getTime();
+        const lifetime = Math.round((now - born + 10 * DAY) / 1000);
+        await addCertificate(house, contactId, await changed(gina, now, what === 'revoked' ? { revoked: true } : { lifetime }));
+        await expect(askForProof(house, RULES, id)).rejects.toMatchObject({ reason: 'unusable-certificate' });
+        expect(await stateOf(id)).toBe('vetted');
+      },
+    );
+
     test('not after two weeks', async () => {
       const { id, ...proof } = await asked();
       house.clock.moveTo(house.clock.now() + 15 * DAY);
@@ -675,6 +693,9 @@ eachEngine((engine) => {
       expect(await askForProof(house, RULES, id)).toBe(1);
       const asked = await house.db.selectFrom('key_proofs').select('certificate_id').execute();
       expect(asked).toEqual([{ certificate_id: given.certificate.id }]);
+      await proveCertificate(house, contact?.id ?? '', given.certificate.id);
+      await silent(id);
+      expect(await askForProof(house, RULES, id)).toBe(1);
     });
   });
 

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { type Decision, decide } from '../../src/roster/admission.ts';
-import { addContact, retireCertificate, setContactActive } from '../../src/roster/contacts.ts';
+import { addCertificate, addContact, retireCertificate, setContactActive } from '../../src/roster/contacts.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { changeMember } from '../../src/roster/members.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
@@ -10,7 +10,7 @@ import * as members from '../../src/store/members.ts';
 import * as recipients from '../../src/store/recipients.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
-import { makeParty } from '../support/party.ts';
+import { changed, makeParty } from '../support/party.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -52,6 +52,22 @@ eachEngine((engine) => {
     expect((await contacts.activeOfList(house.db, 'security')).filter(({ certificate }) => certificate)).toMatchObject([
       { id: last },
     ]);
+  });
+
+  test('who is left must have a certificate that can be encrypted to', async () => {
+    const [lena, ...others] = house.team;
+    for (const person of others) {
+      const revoked = await changed(person, house.clock.now(), { revoked: true });
+      await addCertificate(house, person.contactId, revoked);
+    }
+    const { id = '' } = (await certificates.current(house.db, lena.contactId)) ?? {};
+    const refused = await atOnce([
+      retireCertificate(house, lena.contactId, id, lena.contactId),
+      setContactActive(house, lena.contactId, false, 'left'),
+    ]);
+    expect(refused).toEqual(['conflict', 'conflict']);
+    const [dirk] = others;
+    expect(await atOnce([setContactActive(house, dirk?.contactId ?? '', false, 'left')])).toEqual([null]);
   });
 
   const taken = ['taken off the list', 'suspended'] as const;
