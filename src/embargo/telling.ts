@@ -83,15 +83,33 @@ const partNamed = (part: string) => `the component "${part}"`;
 /** Letters from which on a word that begins like a component means it. */
 const LONG = 5;
 
-/** Whether a word of a text, and what follows it, begins with the letters of a part: `job-queue` in `the jobqueues` and `jobQueueSize`. */
+/**
+ * Whether a word of a text, and what follows it, begins with the letters of a part: `job-queue` in `the jobqueues` and `jobQueueSize`. What
+ * lies within the name of a product is the product.
+ */
 function beginIn(given: string, { details: { affected } }: Untold): (part: string) => boolean {
-  const apart = spaced(given.replaceAll(/(\p{Ll})(\p{Lu})/gu, '$1 $2'));
-  const text = spaced(affected.reduce((rest, { product }) => rest.replaceAll(spaced(product), ' '), apart));
+  const text = spaced(given.replaceAll(/(\p{Ll})(\p{Lu})/gu, '$1 $2'));
+  const products = affected.flatMap(({ product }) => placesOf(lettersOf(product), text, '(?= )'));
+  const isProduct = (place: Place) => products.some(({ from, to }) => from <= place.from && place.to <= to);
   return (part) => {
-    const letters = [...wordsIn(part).join('')];
-    return letters.length >= LONG && new RegExp(` ${letters.join(' ?')}`, 'u').test(text);
+    const letters = lettersOf(part);
+    return letters.length >= LONG && placesOf(letters, text).some((place) => !isProduct(place));
   };
 }
+
+interface Place {
+  from: number;
+  to: number;
+}
+
+/** Where these letters stand from the beginning of a word on, with spaces between them or without. `then`: what follows them. */
+function placesOf(letters: readonly string[], text: string, then = ''): Place[] {
+  if (letters.length === 0) return [];
+  const found = text.matchAll(new RegExp(`(?<= )(?=(${letters.join(' ?')})${then})`, 'gu'));
+  return [...found].map(({ index, 1: words = '' }) => ({ from: index, to: index + words.length }));
+}
+
+const lettersOf = (words: string) => [...wordsIn(words).join('')];
 
 /** Of a file's name without its ending; all of it where that is one word, as `fix`. */
 function stemOf(name: string): string {

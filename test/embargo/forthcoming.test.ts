@@ -31,7 +31,33 @@ const secret = {
 };
 const told = (text: string) => toldIn({ subject: '[orbit] Security release', text }, text, secret);
 
+const toldOf = (product: string, component: string, text: string) => {
+  const details = { ...noDetails, affected: [{ product, component, versions: [] }] };
+  const of = { ...secret, details, draft: null, patches: [], reporter: null };
+  return toldIn({ subject: '[orbit] Security release', text }, text, of);
+};
+
 describe('what is told before the release', () => {
+  test.each([
+    ['orbit', 'orbit-scheduler', 'Stop the orbit-schedulers'],
+    ['orbit', 'orbit-scheduler', 'Set orbitSchedulerEnabled to false'],
+    ['orbit', 'orbit-scheduler', 'Set orbitScheduler: off'],
+    ['orbit', 'orbit-scheduler', 'Stop orbit-schedulerd.service'],
+    ['Apache Kafka', 'kafka-connect', 'Stop all Apache Kafka Connects'],
+    ['frobnicator', 'frobnicator-core', 'Turn the frobnicatorCores off'],
+  ])('is no component that has the name of its product, %s, in its own: %s', (product, component, text) => {
+    expect(toldOf(product, component, text)).toContain(`the component "${component}"`);
+  });
+
+  test.each([
+    ['kubernetes', 'kuber', 'Update kubernetes'],
+    ['OrbitMail', 'orbit', 'Update OrbitMail'],
+    ['orbit', 'orbit-scheduler', 'Update orbit, and schedule nothing'],
+    ['Acme Schedulerd', 'scheduler', 'Update Acme Schedulerd'],
+  ])('may be the product %s, though the component %s begins like it', (product, component, text) => {
+    expect(toldOf(product, component, text)).toEqual([]);
+  });
+
   test('may be an instant, a severity, the product, and the mitigation that is recorded', () => {
     expect(told('orbit will release a fix at 2026-09-22 16:00:00 UTC. Highest severity: High')).toEqual([]);
     expect(told(secret.details.mitigation)).toEqual([]);
