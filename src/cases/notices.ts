@@ -1,5 +1,6 @@
 import { DAY } from '../clock.ts';
-import { composeNotice, dressed } from '../delivery/compose.ts';
+import { lengthFor } from '../delivery/code.ts';
+import { composeNotice, dressed, linkFile } from '../delivery/compose.ts';
 import { type Addressee, eachContact } from '../delivery/copies.ts';
 import { insidersOf, OUTSIDE } from '../delivery/need-to-know.ts';
 import { send, type Written } from '../delivery/send.ts';
@@ -10,7 +11,7 @@ import { openForthcoming, writeForthcoming } from '../embargo/forthcoming.ts';
 import { publicReaders } from '../embargo/public-copies.ts';
 import { parseEntity } from '../mail/message.ts';
 import { viewOf } from '../mail/view.ts';
-import { clearReply, type Notice } from '../notices/templates.ts';
+import { clearReply, LINK_FILE, type Notice } from '../notices/templates.ts';
 import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
 import { isUnanswerable } from '../post/receipt.ts';
 import { forReporterLater } from '../post/reporter.ts';
@@ -78,6 +79,8 @@ interface Letter {
   kind: PostKind;
   content: Buffer;
   to: Reader[];
+  /** Files of which each of them gets one of his own. */
+  own?: readonly { name: string; size: number }[];
   /** It is kept for a reporter whose certificate is not known, and is for nobody until then. */
   waits?: true;
 }
@@ -171,7 +174,8 @@ export interface Shown {
   list: string;
   subject: string;
   text: string;
-  files: { name: string; sha256: string; size: number }[];
+  /** Without a hash those of which each reader gets another one. */
+  files: { name: string; sha256: string | null; size: number }[];
   to: { address: string; fingerprint: string | null }[];
 }
 
@@ -259,14 +263,17 @@ async function planOf(seams: Seams, seen: Case, kind: NoticeKind, wish: NoticeWi
 }
 
 export function shownOf({ letters, without }: Letters): Previewed {
-  const mails = letters.map(({ list, kind, content, to }): Shown => {
+  const mails = letters.map(({ list, kind, content, to, own = [] }): Shown => {
     const { subject, content: body } = dressed(list, kind, composeNotice(content));
     const { text, files } = viewOf(parseEntity(body));
     return {
       list: list.address,
       subject,
       text,
-      files: files.map(({ name, bytes }) => ({ name, sha256: sha256(bytes), size: bytes.length })),
+      files: [
+        ...files.map(({ name, bytes }) => ({ name, sha256: sha256(bytes), size: bytes.length })),
+        ...own.map((file) => ({ ...file, sha256: null })),
+      ],
       to: to.map(({ addressee, fingerprint }) => ({ address: addressee.address, fingerprint })),
     };
   });
@@ -401,5 +408,7 @@ async function dispatchPlan(seams: Seams, seen: Case, { list: address }: NoticeW
     ...unreached.map(({ organisation, why }) => ({ address: organisation, why })),
     ...(await heldOf(seams, recipients)),
   ];
-  return { letters: [{ list, kind: 'dispatch', content, to: recipients.map(readerOf) }], without, to: {} };
+  const token = 'x'.repeat(lengthFor('acknowledgement'));
+  const own = [{ name: LINK_FILE, size: linkFile(seams.project.site, token).length }];
+  return { letters: [{ list, kind: 'dispatch', content, to: recipients.map(readerOf), own }], without, to: {} };
 }

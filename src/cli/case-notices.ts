@@ -82,7 +82,7 @@ function mailsOf({ mails, without }: Static<typeof NoticeView>): string[] {
       '',
       ...text.trimEnd().split('\n').map(printable),
       '',
-      ...files.map(({ name, sha256, size }) => `File:    ${sha256}  ${printable(name)}, ${size} octets`),
+      ...files.map(({ name, sha256, size }) => `File:    ${sha256 ?? '(of each his own)'}  ${printable(name)}, ${size} octets`),
     ]),
     ...without.map(({ address, why }) => `Without: ${address}: ${why}`),
   ];

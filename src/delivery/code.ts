@@ -15,6 +15,11 @@ type Purpose = keyof typeof DIGITS;
 /** Characters of an id (clock.ts). */
 const ID_LENGTH = 26;
 
+/** Characters of such a token. */
+export function lengthFor(purpose: Purpose): number {
+  return ID_LENGTH + DIGITS[purpose];
+}
+
 /** The id of a copy, and a code that this installation alone can make. */
 export async function tokenFor(db: Db, purpose: Purpose, deliveryId: string): Promise<string> {
   const key = await secrets.obtain(db, purpose, randomBytes(32));

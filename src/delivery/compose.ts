@@ -1,3 +1,4 @@
+import { paths, type Site } from '../advisories/advisory.ts';
 import { roleAddress, threadAddress } from '../mail/address.ts';
 import { listId } from '../mail/automatic.ts';
 import { carriedParts, noTypeFile } from '../mail/carried.ts';
@@ -6,6 +7,7 @@ import { fieldText, parseEntity, parseOwn } from '../mail/message.ts';
 import { mailbox, multipart, type NewField, signedEntity, type TrustedFields, textPart } from '../mail/outgoing.ts';
 import { bringsAPage } from '../mail/page.ts';
 import { contentOf } from '../mail/protected.ts';
+import { acknowledgeByLink } from '../notices/templates.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import { kinds } from '../post/kinds.ts';
 import type { Case, List, Post, PostKind } from '../store/schema.ts';
@@ -85,6 +87,11 @@ export function dressed(list: Pick<List, 'subject_prefix' | 'footer'>, kind: Pos
   const subject = tag === '' || composed.subject.includes(tag) ? composed.subject : `${tag} ${composed.subject}`;
   const content = list.footer ? multipart('mixed', [composed.content, textPart(list.footer)]) : composed.content;
   return { ...composed, subject, content };
+}
+
+/** Of a dispatch, the file by which its contact says that he has it. */
+export function linkFile(site: Pick<Site, 'url'>, token: string): Buffer {
+  return Buffer.from(acknowledgeByLink(`${site.url}${paths.acknowledge}/${token}`));
 }
 
 /** The address that it comes from, and that an answer goes to. Of what is held, the team alone knows. */

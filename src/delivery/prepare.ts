@@ -1,4 +1,3 @@
-import { paths } from '../advisories/advisory.ts';
 import type { Instant } from '../clock.ts';
 import {
   autocrypt,
@@ -11,7 +10,7 @@ import {
   signedPayload,
   type TrustedFields,
 } from '../mail/outgoing.ts';
-import { acknowledgeByLink, LINK_FILE } from '../notices/templates.ts';
+import { LINK_FILE } from '../notices/templates.ts';
 import type { ListKey } from '../pgp/keyring.ts';
 import { kinds } from '../post/kinds.ts';
 import { Refusal } from '../refusal.ts';
@@ -22,7 +21,7 @@ import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import type { Case, Delivery, List, Post } from '../store/schema.ts';
 import { tokenFor } from './code.ts';
-import { type Composed, listFields, listHeaders, personalHeaders, voiceOf } from './compose.ts';
+import { type Composed, linkFile, listFields, listHeaders, personalHeaders, voiceOf } from './compose.ts';
 import { PRIORITY } from './copies.ts';
 import { INACTIVE, mayHave, OFF_LIST, OUTSIDE, onListOf } from './need-to-know.ts';
 
@@ -124,10 +123,10 @@ async function sealWithLinks(
 ) {
   const answers: Awaited<ReturnType<typeof seal>> = [];
   for (const { copy, certificate } of sealable) {
-    const link = `${seams.project.site.url}${paths.acknowledge}/${await tokenFor(seams.db, 'acknowledgement', copy.id)}`;
+    const token = await tokenFor(seams.db, 'acknowledgement', copy.id);
     const content = multipart('mixed', [
       opened.composed.content,
-      filePart(LINK_FILE, 'text/plain; charset=utf-8', Buffer.from(acknowledgeByLink(link))),
+      filePart(LINK_FILE, 'text/plain; charset=utf-8', linkFile(seams.project.site, token)),
     ]);
     const own = { ...opened, composed: { ...opened.composed, content }, signed: new Map() };
     answers.push(...(await seal(seams, own, fields, [certificate])));

@@ -273,7 +273,13 @@ export const NoticeView = Type.Object({
       list: Type.String({ description: 'that it comes from' }),
       subject: Type.String(),
       text: Type.String(),
-      files: Type.Array(Type.Object({ name: Type.String(), sha256: Sha256, size: Type.Integer() })),
+      files: Type.Array(
+        Type.Object({
+          name: Type.String(),
+          sha256: OrNull({ ...Sha256, description: 'null where each recipient gets a file of his own' }),
+          size: Type.Integer(),
+        }),
+      ),
       to: Type.Array(
         Type.Object({
           address: Type.String(),

@@ -7,6 +7,7 @@ import { stageOf } from '../../src/cases/state.ts';
 import { DAY, HOUR, toIso } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { decideLeak, leak, publicAlready } from '../../src/embargo/aside.ts';
+import { sha256 } from '../../src/embargo/bundle.ts';
 import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { retract } from '../../src/embargo/retract.ts';
@@ -152,12 +153,36 @@ eachEngine((engine) => {
         {
           list: LISTS.distributors,
           to: [{ address: alpha.address, fingerprint: alpha.fingerprint }],
-          files: [{ name: PATCH.name, size: PATCH.bytes.length }],
+          files: [
+            { name: PATCH.name, size: PATCH.bytes.length },
+            { name: 'acknowledge.txt', sha256: null },
+          ],
         },
       ]);
       expect(mails[0]?.text).toContain('EMBARGOED until');
       expect(without).toEqual([{ address: beta.address, why: 'unproved' }]);
       expect((await caseOf(house, id)).noticed_at).toBeNull();
+    });
+
+    test('a dispatch brings each the files that were shown, and of that with his link one of his own', async () => {
+      const house = await open();
+      const { id } = await armed(house);
+      const shown = await previewNotice(house, id, 'dispatch', { text: null, list: LISTS.distributors });
+      await dispatch(house, id, LISTS.distributors);
+      const sent = await outbox(house).drain();
+      const files = await Promise.all(
+        house.members.map(async (member) => {
+          const raw = sent.find(({ to }) => to === member.address)?.raw ?? Buffer.alloc(0);
+          const { entity } = await openCopy(raw, member, listCertificate(house, LISTS.distributors), house.clock.now());
+          return viewOf(parseEntity(entity)).files.map(({ name, bytes }) => ({ name, size: bytes.length, hash: sha256(bytes) }));
+        }),
+      );
+      const [mine, other] = files;
+      for (const one of files)
+        expect(shown.mails[0]?.files).toEqual(
+          one.map(({ name, size, hash }) => ({ name, size, sha256: name === 'acknowledge.txt' ? null : hash })),
+        );
+      expect(mine?.[1]?.hash).not.toBe(other?.[1]?.hash);
     });
 
     test('of a dispatch those members are named of whom nobody is reached, and why', async () => {

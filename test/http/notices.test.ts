@@ -110,7 +110,7 @@ eachEngine((engine) => {
     };
     const { id } = await armed(house);
     expect(await curfew('notice', id, '--kind', 'dispatch', '--list', LISTS.distributors, '--preview')).toMatch(
-      /^From: +distributors@[\s\S]*\nTo: +alpha@alpha\.example +[0-9A-F]{40}\n[\s\S]*\nFile: +[0-9a-f]{64} +fix\.patch, \d+ octets\n/,
+      /^From: +distributors@[\s\S]*\nTo: +alpha@alpha\.example +[0-9A-F]{40}\n[\s\S]*\nFile: +[0-9a-f]{64} +fix\.patch, \d+ octets\nFile: +\(of each his own\) +acknowledge\.txt, \d+ octets\n/,
     );
     await dispatch(house, id, LISTS.distributors);
     await outbox(house).drain();
