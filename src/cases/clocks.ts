@@ -135,9 +135,14 @@ export function judge(project: Project, about: Clocked, release: Instant, now: I
   });
 }
 
-/** Whether an instant is left that breaks none of the rules. */
-export function isInstantLeft(project: Project, about: Clocked, now: Instant): boolean {
-  return leavesOne(judgeStrictly(policiesOf(project, about), about, now + DAY, now));
+/**
+ * Until when distributors can be given time: Infinity where an instant is left that breaks none of the rules, else the last that breaks
+ * none but those that give them their time; -Infinity where there is none of these either.
+ */
+export function latestLeft(project: Project, about: Clocked, now: Instant): number {
+  const policies = policiesOf(project, about);
+  if (leavesOne(judgeStrictly(policies, about, now + DAY, now))) return Number.POSITIVE_INFINITY;
+  return lastInHurry(policies, about, now) ?? Number.NEGATIVE_INFINITY;
 }
 
 function leavesOne({ ok, suggestion }: Answer): boolean {

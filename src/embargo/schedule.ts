@@ -1,6 +1,6 @@
 import { said } from '../advisories/advisory.ts';
 import { record } from '../audit/record.ts';
-import { type Clocked, isEnded, isInstantLeft, isOut, type Judged, judge, namesOf, policiesOf } from '../cases/clocks.ts';
+import { type Clocked, isEnded, isOut, type Judged, judge, latestLeft, namesOf, policiesOf } from '../cases/clocks.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { actorOf, caseFor } from '../cases/step.ts';
 import { type Instant, newId, toIso } from '../clock.ts';
@@ -126,12 +126,14 @@ function policiesFor({ usual, policies }: Project, seen: Case, wanted: string[] 
   return [...new Set([...usual, ...told, ...wanted])].join(' ');
 }
 
-/** Where no instant is left, distributors get less time than is theirs: nobody brings that about by another policy. Throws `policy-violated`. */
+/** Nobody takes time from distributors by another policy, be it that they have all that is theirs, or what is left of it. Throws `policy-violated`. */
 function mustBeReconcilable({ usual, ...project }: Project, before: Clocked, after: Clocked, now: Instant): void {
-  const isLeft = (about: Clocked) => isInstantLeft({ usual, ...project }, about, now);
-  if (isLeft(after) || !isLeft(before)) return;
-  const names = namesOf(after, usual).join(', ');
-  throw new Refusal('policy-violated', `Under ${names} together no instant is left that breaks none of their rules`);
+  const [until, was] = [after, before].map((about) => latestLeft({ usual, ...project }, about, now)) as [number, number];
+  if (until >= was) return;
+  const lost = Number.isFinite(was)
+    ? `distributors get less time: as it is, it may be released until ${toIso(was)}`
+    : 'no instant is left that breaks none of their rules';
+  throw new Refusal('policy-violated', `Under ${namesOf(after, usual).join(', ')} together ${lost}`);
 }
 
 /** Gives the rules that are waived. Throws Refusal('policy-violated') with every other one that a release at that instant breaks. */

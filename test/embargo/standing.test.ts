@@ -121,6 +121,27 @@ eachEngine((engine) => {
       expect(both.policies).toBe('orbit k8s');
     });
 
+    test('what is left of the time of distributors is taken by no policy beside that of the project', async () => {
+      const policies = allPolicies({ policies: { orbit: ORBIT }, holidays: [] });
+      const house = await open({ policies, usual: ['orbit'] });
+      const id = await house.report();
+      const reported = house.clock.now();
+      house.clock.moveTo(reported + 9 * DAY);
+      await addPatch(house, id, PATCH);
+      await approve(house, id, (await presentPatchSet(house.db, id)) ?? '', await actor(house, house.team[1]));
+      // No seven days are left of the 21: the last of them is what distributors get.
+      house.clock.moveTo(reported + 15 * DAY);
+      const soon = { releaseAt: Date.parse('2026-10-08T16:00:00Z'), ...PUBLIC };
+      const refused = await schedule(house, id, soon).catch((thrown) => thrown);
+      const last = Date.parse(refused.answer.suggestion);
+      expect(last - soon.releaseAt).toBeGreaterThan(3 * DAY);
+      const error = await schedule(house, id, { ...soon, policies: ['kernel'] }).catch((thrown) => thrown);
+      const message = expect.stringContaining('orbit, kernel together distributors get less time');
+      expect(error).toMatchObject({ reason: 'policy-violated', message });
+      const both = await schedule(house, id, { ...soon, releaseAt: last, policies: ['k8s'] });
+      expect(both).toMatchObject({ policies: 'orbit k8s', release_at: last });
+    });
+
     test('where the longest embargo leaves distributors no time, they get less', async () => {
       const house = await open({ usual: ['openstack'] });
       const id = await house.report();
