@@ -43,7 +43,7 @@ export async function linkDuplicate(
   const { credited, toCredit } = await credit(seams, seen, original);
   const alerts =
     toCredit === null ? null : await alert(seams, original.id, creditWished({ caseId: original.id, name: toCredit }));
-  const tellOfIt = await tellingRejection(seams, seen, { of: original.id, words: text });
+  const tellOfIt = await tellingRejection(seams, seen, { of: original, words: text });
   const now = clock.now();
   const changed = await take(seams, caseId, { step: 'reject', expected: seen.revision, beside: original.id }, async (trx) => {
     mustGoOn(await caseKnownTo(trx, seams, of));
@@ -63,7 +63,7 @@ export async function linkDuplicate(
 
 /** Two people may link two cases to each other at once: one of them is to be left. */
 function mustGoOn({ id, duplicate_of, aside }: Case): void {
-  if (duplicate_of !== null) throw new Refusal('conflict', `${id} is itself a duplicate of ${duplicate_of}`);
+  if (duplicate_of !== null) throw new Refusal('conflict', `${id} is itself a duplicate`);
   if (aside === 'rejected') throw new Refusal('conflict', `${id} was rejected`);
 }
 

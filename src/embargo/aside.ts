@@ -10,7 +10,7 @@ import { actorOf, caseFor } from '../cases/step.ts';
 import { type Instant, newId, toIso } from '../clock.ts';
 import { eachContact, PRIORITY } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
-import { caseAside, withdrawnNote } from '../notices/templates.ts';
+import { caseAside, creditDoubtful, withdrawnNote } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
 import type { Project, Seams } from '../seams.ts';
@@ -22,7 +22,7 @@ import { scheduleHash } from './bundle.ts';
 import { bundled, change } from './change.ts';
 import { channelsOf, draftEntity } from './contents.ts';
 import { publishes, TOLD_THEN } from './dead-man.ts';
-import { type Outgoing, toMembers, toReporterMeanwhile } from './outgoing.ts';
+import { type Outgoing, toHandlers, toMembers, toReporterMeanwhile } from './outgoing.ts';
 import { NO_PROPOSAL, proposedCase } from './proposal.ts';
 import { channelsFor } from './schedule.ts';
 
@@ -45,6 +45,7 @@ interface Telling {
   to: (seen: Case, now: Instant) => Promise<Partial<Case>>;
   /** What else the team is to know before it acts. `next`: the case as it is then. */
   notes?: (seen: Case, next: Case) => Promise<string[]>;
+  /** For members, and whom else it concerns. */
   members: (about: Case) => Promise<Outgoing[]>;
 }
 
@@ -187,23 +188,22 @@ export async function reopen(seams: Seams, caseId: string, reason: string, expec
       ...{ handover_id: seen.lead_id ?? seen.deputy_id, handover_at: now },
       ...scheduleAgain(seams.project, proposedCase(seen), now),
     }),
-    notes: async (seen, next) => {
+    notes: async (_, next) => {
       const { project, clock } = seams;
-      const isLate = isEnded(project, next, clock.now()) && publishes(project, next);
-      return [...(isLate ? [TOLD_THEN] : []), ...(await creditLeft(seams, seen))];
+      return isEnded(project, next, clock.now()) && publishes(project, next) ? [TOLD_THEN] : [];
     },
-    members: async () => [],
+    members: (seen) => creditLeft(seams, seen),
   });
 }
 
-/** Who was credited in the case of which this was a duplicate stays that, until somebody who knows both decides. */
-async function creditLeft(seams: Seams, seen: Case): Promise<string[]> {
+/** Who was credited in the case of which this was a duplicate stays that, until those who handle it, and may not know this one, decide. */
+async function creditLeft(seams: Seams, seen: Case): Promise<Outgoing[]> {
   const original = seen.duplicate_of === null ? undefined : await cases.byId(seams.db, seen.duplicate_of);
   if (!original || original.state === 'released') return [];
   const { credit } = (await detailsOf(seams, seen)).reporter;
   const { credits } = await detailsOf(seams, original);
   if (credit === null || !credits.some(({ name }) => name === credit)) return [];
-  return [`It was linked to ${original.id}, which credits ${credit}: take that away there where it is not so.`];
+  return [await toHandlers(seams, original, creditDoubtful({ caseId: original.id, name: credit }))];
 }
 
 const UNSCHEDULED = {

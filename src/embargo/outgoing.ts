@@ -1,3 +1,5 @@
+import { alert } from '../cases/people.ts';
+import { handlersOf } from '../cases/remind.ts';
 import { type Addressee, copiesFor, copyFor, eachContact } from '../delivery/copies.ts';
 import { insidersOf } from '../delivery/need-to-know.ts';
 import { clearNews, type Notice } from '../notices/templates.ts';
@@ -70,6 +72,14 @@ export async function toReporterMeanwhile(seams: Seams, about: Case, list: List,
   const { reporter_address: address } = about;
   if (address !== null && (await isUnanswerable(seams.db, address))) return null;
   return toReporter(seams, about, list, told);
+}
+
+/** To everybody of the response team who may handle the case. */
+export async function toHandlers(seams: Seams, about: Case, words: Notice): Promise<Outgoing> {
+  const { list, post } = await alert(seams, about.id, words);
+  const copies = async (trx: Db) =>
+    copiesFor(seams.clock, { id: post.id, case_id: about.id, list }, eachContact(await handlersOf(trx, about)));
+  return withPost({ post, copies });
 }
 
 /** The public post is written before the case moves, as the database's own gate wants it; all others with their copies. */

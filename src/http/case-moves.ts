@@ -45,7 +45,7 @@ export function caseMoves(app: App, api: Api): void {
 
 export async function answer(reply: FastifyReply, seams: Seams, about: Case): Promise<Static<typeof CaseView>> {
   reply.header('etag', etagOf(about.revision));
-  return caseView(seams, about);
+  return caseView(acting(seams, reply.request.caller), about);
 }
 
 const Subject = Type.String({ minLength: 1, maxLength: 500, description: 'the subject for the public, 1 to 500 characters' });

@@ -1,12 +1,14 @@
 import type { FastifyRequest } from 'fastify';
 import { detailsOf } from '../cases/describe.ts';
-import { caseKnownTo } from '../cases/step.ts';
+import { caseKnownTo, knowsCase } from '../cases/step.ts';
 import { PRIORITY } from '../delivery/copies.ts';
 import { openParts } from '../embargo/contents.ts';
 import { proposedCase } from '../embargo/proposal.ts';
 import { advisoryOf, publishingOf, templateText } from '../embargo/published.ts';
 import { Refusal } from '../refusal.ts';
+import type { Seams } from '../seams.ts';
 import * as audit from '../store/audit.ts';
+import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import type { Case } from '../store/schema.ts';
@@ -82,7 +84,8 @@ function showTimeline(app: App, { seams }: Api): void {
   };
   app.get('/cases/:id/timeline', { schema }, async ({ params, query, caller }) => {
     const { db } = seams;
-    const { id } = await caseKnownTo(db, acting(seams, caller), params.id);
+    const as = acting(seams, caller);
+    const { id } = await caseKnownTo(db, as, params.id);
     const { items, next } = await readPage(query, async ({ before, limit }) => {
       const rows = await audit.page(db, {
         subject: `case:${id}`,
@@ -102,8 +105,16 @@ function showTimeline(app: App, { seams }: Api): void {
       firstAt: orNull(firstAt),
       lastAt: orNull(lastAt),
     }));
-    return { items: items.map(({ line, hash }) => ({ ...JSON.parse(line), hash })), next, channels };
+    const shown = await Promise.all(items.map(async ({ line, hash }) => ({ ...(await lineFor(db, as, line)), hash })));
+    return { items: shown, next, channels };
   });
+}
+
+/** A line of the log as whoever asks may read it: of another case, which a duplicate is of, he knows where he handles that one too. */
+async function lineFor(db: Db, as: Seams, line: string) {
+  const read = JSON.parse(line);
+  if (read.action !== 'case.duplicate' || (await knowsCase(db, as, read.detail.of))) return read;
+  return { ...read, detail: { ...read.detail, of: null } };
 }
 
 function seqOf(cursor: string): number {

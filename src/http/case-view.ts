@@ -4,6 +4,7 @@ import { type CaseDeadlines, dueIn, namesOf } from '../cases/clocks.ts';
 import { overdueAmong } from '../cases/overdue.ts';
 import { peopleOf } from '../cases/people.ts';
 import { isPrenoticed, stageOf } from '../cases/state.ts';
+import { knowsCase } from '../cases/step.ts';
 import { type Instant, toIso } from '../clock.ts';
 import { type Contents, channelsOf, presentPatchSet } from '../embargo/contents.ts';
 import { waitingForthcoming } from '../embargo/forthcoming.ts';
@@ -40,7 +41,11 @@ export function caseSummary(about: Case, since: Instant | null): Static<typeof C
   };
 }
 
-export async function caseView(seams: Pick<Seams, 'db' | 'project' | 'clock'>, about: Case): Promise<Static<typeof CaseView>> {
+/** As whoever asks may see it. */
+export async function caseView(
+  seams: Pick<Seams, 'db' | 'project' | 'clock' | 'by' | 'role'>,
+  about: Case,
+): Promise<Static<typeof CaseView>> {
   const { db, project } = seams;
   const { lead_id, deputy_id, handover_id } = about;
   const staff = await caseTeams.ofCase(db, about.id);
@@ -80,7 +85,7 @@ export async function caseView(seams: Pick<Seams, 'db' | 'project' | 'clock'>, a
     schedule: { hash: about.schedule_hash, approvedAt: orNull(about.scheduled_at) },
     proposal: proposalView(about),
     forthcoming: { hash: forthcoming, sentAt: waits ? null : orNull(about.forthcoming_at) },
-    duplicateOf: about.duplicate_of,
+    duplicateOf: (await knowsCase(db, seams, about.duplicate_of)) ? about.duplicate_of : null,
   };
 }
 

@@ -51,9 +51,10 @@ function numberOf(cursor: string): { year: number; number: number } {
 function showCase(app: App, { seams }: Api): void {
   const schema = { tags, summary: 'Show a case, without its content', params: ById, response: { 200: CaseView } };
   app.get('/cases/:id', { schema }, async ({ params, caller }, reply) => {
-    const found = await caseKnownTo(seams.db, acting(seams, caller), params.id);
+    const as = acting(seams, caller);
+    const found = await caseKnownTo(seams.db, as, params.id);
     reply.header('etag', etagOf(found.revision));
-    return caseView(seams, found);
+    return caseView(as, found);
   });
 }
 

@@ -158,7 +158,7 @@ export const CaseView = Type.Object({
     ),
     sentAt: OrNull({ ...InstantUtc, description: 'of that one; null while it waits, whatever was sent before' }),
   }),
-  duplicateOf: OrNull(Type.String()),
+  duplicateOf: OrNull(Type.String({ description: 'null also for whoever may not know of that one' })),
 });
 
 /** What is known of a case, in clear. */

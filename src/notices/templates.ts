@@ -378,7 +378,7 @@ export function caseAside(facts: {
   ]);
 }
 
-/** To everybody of the response team who may handle it. `of`: the case that it is a duplicate of; `agreedAt`: the instant that two people agreed on. */
+/** To everybody of the response team who may handle it. `of`: what it is a duplicate of; `agreedAt`: the instant that two people agreed on. */
 export function rejected(facts: {
   caseId: string;
   by: string;
@@ -976,6 +976,17 @@ export function creditWished(facts: { caseId: string; name: string }): Notice {
     `Case ${caseId} was reported by somebody else as well, who wishes to be credited as`,
     `  ${facts.name}`,
     'He was not added, as people have approved the case as it stands. If he is to be, two of you approve it anew after:',
+    '',
+    `  curfew case describe ${caseId}`,
+  ]);
+}
+
+/** To those who handle a case that credits somebody whose report is none of the same any more. */
+export function creditDoubtful(facts: { caseId: string; name: string }): Notice {
+  const { caseId, name } = facts;
+  return notice(`[${caseId}] Somebody who is credited may have reported something else`, [
+    `Case ${caseId} credits ${name}, whose report was linked to it as a duplicate, and is not any more.`,
+    'Take that away where it is not so:',
     '',
     `  curfew case describe ${caseId}`,
   ]);

@@ -173,14 +173,21 @@ eachEngine((engine) => {
       expect((await schedule(as(house, lena), id, { releaseAt })).release_at).toBe(releaseAt);
     });
 
-    test('is no duplicate any more, and the team is told whom the other case goes on crediting', async () => {
+    test('is no duplicate any more, and those who handle the other case are told whom it goes on crediting', async () => {
+      const [lena, dirk] = house.team;
       const [first, second] = [await house.report(), await house.report({ text: 'Another.\n' })];
+      await staff(as(house, lena), first, [lena.contactId]);
       await describeCase(house, second, { reporter: { wishedAt: null, credit: 'Rita Reporter', anonymous: false } });
       await linkDuplicate(as(house, house.team[0]), second, { of: first, text: null });
       await outbox(house).drain();
       expect(await reopen(house, second, WHY)).toMatchObject({ aside: null, duplicate_of: null });
-      const told = await read(await outbox(house).drain(), house.team[0], LISTS.security);
-      expect(told).toContain(`It was linked to ${first}, which credits Rita Reporter`);
+      const sent = await outbox(house).drain();
+      const readAll = async (person: Person) =>
+        (await Promise.all(to(sent, person.address).map((mail) => read([mail], person, LISTS.security)))).join('\n');
+      expect(await readAll(lena)).toContain(`Case ${first} credits Rita Reporter`);
+      const his = await readAll(dirk);
+      expect(his).toContain(second);
+      expect(his).not.toContain(first);
       expect((await linkDuplicate(as(house, house.team[0]), first, { of: second, text: null })).case.duplicate_of).toBe(second);
     });
   });

@@ -3,7 +3,7 @@ import { describe as describeCase } from '../../src/cases/describe.ts';
 import { linkDuplicate } from '../../src/cases/duplicate.ts';
 import { previewNotice, sendNotice } from '../../src/cases/notices.ts';
 import { overdueAmong } from '../../src/cases/overdue.ts';
-import { claim } from '../../src/cases/people.ts';
+import { claim, staff } from '../../src/cases/people.ts';
 import { remind } from '../../src/cases/remind.ts';
 import { createAlarm, DAY, HOUR, MINUTE } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
@@ -366,6 +366,19 @@ eachEngine((engine) => {
     await linkDuplicate(as(house, lena), second.id, { of: other, text: null });
     const words = `a duplicate of ${other}. With that it is over, and nothing of it is released. Two people had agreed`;
     expect(await toldOf(house, words, house.team, LISTS.security)).toEqual(sortedOf(house.team));
+  });
+
+  test('who may not know of a case is not told that another one is its duplicate', async () => {
+    const house = await open();
+    const [lena, dirk] = house.team;
+    const other = await house.report();
+    await staff(as(house, lena), other, [lena.contactId]);
+    const { id } = await armed(house);
+    await outbox(house).drain();
+    await linkDuplicate(as(house, lena), id, { of: other, text: null });
+    const sent = await outbox(house).drain();
+    expect(await toldOf(house, 'a duplicate of another case.', house.team, LISTS.security, sent)).toEqual(sortedOf(house.team));
+    expect(await toldOf(house, other, [dirk], LISTS.security, sent)).toEqual([]);
   });
 
   describe('the word that a fix will come', () => {

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
+import { linkDuplicate } from '../../src/cases/duplicate.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as caseTeams from '../../src/store/case-teams.ts';
 import { eachEngine } from '../support/dialects.ts';
-import type { House } from '../support/house.ts';
+import { as, type House } from '../support/house.ts';
 import { serving } from './api.ts';
 import { type Call, calls } from './calls.ts';
 import { documented, filled } from './routes.ts';
@@ -49,6 +50,27 @@ eachEngine((engine) => {
         expect((await audit.end(house.db)).seq, request).toBe(seq);
       }
     }
+  });
+
+  test('a case that is its duplicate does not name it to him', async () => {
+    const api = await serve(await engine.open());
+    const { house } = api;
+    const [lena, , ada] = house.team;
+    const [staffed, other] = [await house.report(), await house.report({ text: 'Another.\n' })];
+    await caseTeams.replace(house.db, staffed, [lena.contactId]);
+    await linkDuplicate(as(house, lena), other, { of: staffed, text: null });
+    for (const [person, of] of [
+      [ada, null],
+      [lena, staffed],
+    ] as const) {
+      const token = await house.token('team', person.address);
+      expect((await api.ask(token, `GET /api/v1/cases/${other}`)).body).toMatchObject({ state: 'rejected', duplicateOf: of });
+      const { items } = (await api.ask(token, `GET /api/v1/cases/${other}/timeline`)).body;
+      expect(items[0]).toMatchObject({ action: 'case.duplicate', detail: { of } });
+    }
+    const third = await house.report({ text: 'A third.\n' });
+    const link = linkDuplicate(as(house, ada), third, { of: other, text: null });
+    await expect(link).rejects.toMatchObject({ reason: 'conflict', hint: `${other} is itself a duplicate` });
   });
 
   test('lists of posts and copies have nothing of it for him', async () => {
