@@ -1,7 +1,7 @@
 import { forthcomingMail, mitigationIn } from '../advisories/text.ts';
 import { policiesOf } from '../cases/clocks.ts';
 import { detailsOf } from '../cases/describe.ts';
-import { ratingIn } from '../cases/details.ts';
+import { type Details, noDetails, ratingIn } from '../cases/details.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { actorOf, caseFor, take } from '../cases/step.ts';
 import type { Notice } from '../notices/templates.ts';
@@ -11,13 +11,15 @@ import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
+import * as embargoed from '../store/embargoed.ts';
 import * as posts from '../store/posts.ts';
 import type { Case } from '../store/schema.ts';
 import { channelsOf, openDraft, openParts } from './contents.ts';
 import { forthcomingGate, forthcomingHash } from './gate.ts';
 import type { NamedPolicy, Policy } from './policy.ts';
 import { publicCopies, publicReaders } from './public-copies.ts';
-import { toldIn } from './telling.ts';
+import { toldIn, type Untold } from './telling.ts';
+import { piecesOf } from './watched.ts';
 
 /*
  * The word to the public that a fix will come. Curfew writes it: the instant, what the policies of the case let it tell (the highest
@@ -26,8 +28,16 @@ import { toldIn } from './telling.ts';
  * database let that post through and no other. Where the instant moves before it is out, it is drafted anew.
  */
 
-/** The words, as they would go out. Throws `not-approved` before the instant is scheduled, `past-instant`, `invalid` with what it tells. */
-export async function writeForthcoming(seams: Seams, seen: Case, mitigation: string | null): Promise<Notice> {
+/**
+ * The words, as they would go out. `drafted`: the post in which they are, where that is written already; what came after it did not bring
+ * them. Throws `not-approved` before the instant is scheduled, `past-instant`, `invalid` with what it tells.
+ */
+export async function writeForthcoming(
+  seams: Seams,
+  seen: Case,
+  mitigation: string | null,
+  drafted: string | null = null,
+): Promise<Notice> {
   if (seen.scheduled_at === null || seen.release_at === null)
     throw new Refusal('not-approved', 'The instant of the release is not approved: the public is told of one that stands');
   if (seen.release_at <= seams.clock.now()) throw new Refusal('past-instant');
@@ -43,19 +53,32 @@ export async function writeForthcoming(seams: Seams, seen: Case, mitigation: str
     cve,
     ...(mitigation === null ? {} : { mitigation }),
   });
-  const { draft, patches } = await openParts(seams, seen);
-  // What may be told is nothing that is told of the case.
-  const secret = { ...details, cve: cve === null ? details.cve : null };
   const looked = cve === null ? notice : { ...notice, text: notice.text.replaceAll(cve, '') };
-  const told = toldIn(looked, mitigation ?? '', {
-    caseId: seen.id,
-    details: secret,
+  // What may be told is nothing that is told of the case.
+  const open = { mitigation: details.mitigation, ...(cve === null ? {} : { cve: null }) };
+  const told = new Set<string>();
+  for (const about of [seen, ...(await duplicatesIn(seams.db, seen))])
+    for (const what of toldIn(looked, mitigation ?? '', await untoldOf(seams, about, open, drafted))) told.add(what);
+  if (told.size > 0) throw new Refusal('invalid', `The notice is public, and tells of the case: ${[...told].join(', ')}`);
+  return notice;
+}
+
+/** Reports of the same: what they say is as secret, and so is who wrote them. */
+async function duplicatesIn(db: Db, seen: Case): Promise<Case[]> {
+  const found = await Promise.all((await embargoed.duplicatesOf(db, [seen])).map(({ id }) => cases.byId(db, id)));
+  return found.filter((one) => one !== undefined);
+}
+
+async function untoldOf(seams: Seams, about: Case, told: Partial<Details>, drafted: string | null): Promise<Untold> {
+  const { draft, patches, details } = await openParts(seams, about);
+  return {
+    caseId: about.id,
+    details: { ...noDetails, ...details, ...told },
     draft,
     patches,
-    reporter: seen.reporter_address,
-  });
-  if (told.length > 0) throw new Refusal('invalid', `The notice is public, and tells of the case: ${told.join(', ')}`);
-  return notice;
+    reporter: about.reporter_address,
+    written: await piecesOf(seams, about.id, { before: drafted }),
+  };
 }
 
 /** What each of these policies lets it tell. */
@@ -86,7 +109,7 @@ export async function mustTellNothing(seams: Seams, seen: Case): Promise<void> {
   const drafted = await openForthcoming(seams, seen);
   if (!drafted) return;
   if (seen.scheduled_at === null) throw new Refusal('approval-voided', 'Its instant stands no more: draft it anew');
-  const now = await writeForthcoming(seams, seen, mitigationIn(drafted.text));
+  const now = await writeForthcoming(seams, seen, mitigationIn(drafted.text), seen.forthcoming_post_id);
   if (now.subject !== drafted.subject || now.text.trimEnd() !== drafted.text.trimEnd())
     throw new Refusal('approval-voided', 'What is known of the case has changed since it was drafted: draft it anew');
 }

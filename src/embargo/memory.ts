@@ -131,7 +131,7 @@ function sizeOf({ documents }: Pick<Fingerprint, 'documents'>): number {
   return documents.reduce((sum, { shingles, lines }) => sum + shingles.length + lines.length, 0);
 }
 
-function fingerprintOf({ caseId, ids, texts, mails, patches }: Piece, known: readonly string[]): Fingerprint {
+function fingerprintOf({ caseId, ids, texts, mails, patches }: Omit<Piece, 'strange'>, known: readonly string[]): Fingerprint {
   const all = [...texts, ...mails.flatMap(wordsOf)].map((text) => text.slice(0, LONGEST_TEXT));
   const made = fingerprint(caseId, { ids, texts: all.slice(0, MOST_TEXTS), patches }, known);
   let keys = 0;
@@ -155,6 +155,11 @@ function wordsOf(mail: Uint8Array): string[] {
     if (!(error instanceof Refusal)) throw error;
   }
   return words;
+}
+
+/** Of all these pieces, for one look (`watch`). `known`: see `fingerprint`. */
+export function fingerprintsOf(pieces: readonly Omit<Piece, 'strange'>[], known: readonly string[]): Fingerprint[] {
+  return byCase(pieces.map((piece) => fingerprintOf(piece, known)));
 }
 
 /** One fingerprint a case: what is near to each other counts together, whichever piece it is of. */

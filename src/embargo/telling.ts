@@ -3,7 +3,7 @@ import { parseEntity } from '../mail/message.ts';
 import type { Notice } from '../notices/templates.ts';
 import { noticeEntity } from '../notices/write.ts';
 import type { Draft } from './contents.ts';
-import { fingerprint } from './fingerprint.ts';
+import { fingerprintsOf, type Piece } from './memory.ts';
 import { embargoedIn, watch } from './recognise.ts';
 
 /** All of a case that nobody outside may read before the release. */
@@ -13,23 +13,29 @@ export interface Untold {
   draft: Draft | null;
   patches: readonly { name: string; bytes: Uint8Array }[];
   reporter: string | null;
+  /** What people wrote of it, and what stood there before. */
+  written?: readonly Omit<Piece, 'strange'>[];
 }
 
 /**
  * What of a case a notice tells, in words for whoever wrote it; empty where it tells nothing. Words are looked for as a whole, in whatever
  * case and with whatever stands between them; a component also where a word only begins so, as its plural and its settings do. Products may
  * be named, their parts may not. A mitigation that is recorded in the details may
- * be given as it stands there. `given`: what a person wrote of it: a component may be called as one of the words that stand in every notice.
+ * be given as it stands there, whoever wrote it. `given`: what a person wrote of it; the words that stand in every notice tell nothing.
  */
 export function toldIn(notice: Notice, given: string, untold: Untold): string[] {
   const named = wordsOf(untold).flatMap(([what, word]) => (spaced(given).includes(spaced(word)) ? [what] : []));
   const begun = partsOf(untold).filter(beginIn(given, untold)).map(partNamed);
   const ids = FORMS.flatMap(([what, form]) => (form.test(notice.text) ? [what] : []));
-  const { caseId, details, draft, patches } = untold;
+  const { caseId, details, draft, patches, written = [] } = untold;
   const { title, summary, description, detection, fixImpact, mitigation } = details;
   const texts = [title, summary, description, detection, fixImpact, draft?.subject, draft?.text].filter(isText);
-  const secret = fingerprint(caseId, { ids: [], texts, patches }, [mitigation].filter(isText));
-  const passages = embargoedIn(parseEntity(noticeEntity(notice)), watch([secret])).map(({ kind }) => PASSAGES[kind]);
+  const present = { id: '', caseId, ids: [], texts, mails: [], patches };
+  // Ids are told by their form, as a CVE id may be one that is let out.
+  const pieces = [present, ...written.map((piece) => ({ ...piece, ids: [] }))];
+  const secret = watch(fingerprintsOf(pieces, [mitigation].filter(isText)));
+  const entity = noticeEntity({ subject: '', text: given });
+  const passages = embargoedIn(parseEntity(entity), secret).map(({ kind }) => PASSAGES[kind]);
   return [...new Set([...named, ...begun, ...ids, ...passages])];
 }
 

@@ -4,7 +4,7 @@ import { HOUR, type Instant } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { decodedBody, entityText, fileName, leaves, parseEntity } from '../mail/message.ts';
 import { samples, type Words } from '../notices/words.ts';
-import { asRefusal, Refusal } from '../refusal.ts';
+import { asRefusal, Refusal, refusalRow } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as embargoed from '../store/embargoed.ts';
 import type { PostKind } from '../store/schema.ts';
@@ -100,6 +100,26 @@ export function createWatched(
       }
     },
   };
+}
+
+/**
+ * What there is of a case, in clear, as far as it would be recognised. `before`: only what was there when the post with that id was written.
+ * What cannot be opened at all counts as nothing. Throws a temporary Refusal.
+ */
+export async function piecesOf(
+  seams: Omit<Seams, 'watched'>,
+  caseId: string,
+  { before }: { before: string | null },
+): Promise<Omit<Piece, 'strange'>[]> {
+  const rows = inOrder(await embargoed.pieces(seams.db, [caseId], KINDS), [caseId]);
+  const pieces: Omit<Piece, 'strange'>[] = [];
+  for (const row of rows.filter(({ id }) => before === null || id < before))
+    try {
+      pieces.push(await pieceOf(seams, row));
+    } catch (error) {
+      if (refusalRow(asRefusal(error).reason).temporary) throw error;
+    }
+  return pieces;
 }
 
 /** Whether somebody who knows of these cases may have a mail: what of other cases stands in it; none where he may. Throws as `look` does. */

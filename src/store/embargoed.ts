@@ -69,7 +69,7 @@ const TAKEN = [
 ] as const;
 
 /** Those that were linked to these cases, and to those in turn. */
-async function duplicatesOf(db: Db, of: readonly { id: string }[]): Promise<{ id: string }[]> {
+export async function duplicatesOf(db: Db, of: readonly { id: string }[]): Promise<{ id: string }[]> {
   if (of.length === 0) return [];
   const ids = of.map(({ id }) => id);
   const found = await db.selectFrom('cases').select('id').where('duplicate_of', 'in', ids).orderBy('id').execute();

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { describe as describeCase } from '../../src/cases/describe.ts';
 import { noDetails } from '../../src/cases/details.ts';
+import { linkDuplicate } from '../../src/cases/duplicate.ts';
 import { previewNotice } from '../../src/cases/notices.ts';
-import { HOUR, toIso } from '../../src/clock.ts';
+import { claim } from '../../src/cases/people.ts';
+import { HOUR, MINUTE, toIso } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { draftForthcoming, writeForthcoming } from '../../src/embargo/forthcoming.ts';
 import { allPolicies } from '../../src/embargo/presets.ts';
@@ -159,6 +161,58 @@ eachEngine((engine) => {
     expect(await reasonOf(draftForthcoming(as(house, lena), other, 'Switch the frobnicator off.'))).toBe('invalid');
     expect((await caseOf(house, other)).forthcoming_hash).toBeNull();
     await draftForthcoming(as(house, lena), other, 'Switch the server off.');
+  });
+
+  describe('of what people reported it tells nothing:', () => {
+    const REPORT =
+      'A request whose length field is larger than the buffer of the socket makes the worker write past its end, and the next free of that buffer jumps to an address that the client has chosen.';
+    const AGAIN =
+      'If the second chunk of an upload carries a negative offset then the copy loop runs backwards over the table of open sessions and every token in it can be read by whoever asks for the status page.';
+    const reported = async () => {
+      const house = await open();
+      const [lena, dirk] = house.team;
+      const first = await house.report({ text: `${REPORT}\n` });
+      const second = await house.report({ text: `${AGAIN}\n` }, 'ron@example.net');
+      const { id } = await scheduled(house, house.clock.now() + 2 * HOUR, first);
+      await claim(as(house, lena), id, {});
+      const { schedule_hash } = await schedule(as(house, lena), id, { releaseAt: house.clock.now() + 2 * HOUR });
+      await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
+      return { house, id, second, lena, dirk };
+    };
+
+    test('not the words of the report, nor those of its duplicate, or who wrote that', async () => {
+      const { house, id, second, lena } = await reported();
+      await draftForthcoming(as(house, lena), id, AGAIN);
+      await linkDuplicate(as(house, lena), second, { of: id, text: null });
+      const refused = async (text: string) => draftForthcoming(as(house, lena), id, text).catch(({ hint }) => hint);
+      const passage = expect.stringContaining('tells of the case: a passage of what is under embargo');
+      expect(await refused(REPORT)).toEqual(passage);
+      expect(await refused(AGAIN)).toEqual(passage);
+      expect(await refused('Found by ron@example.net')).toEqual(expect.stringContaining('the reporter'));
+      await draftForthcoming(as(house, lena), id, 'Until then let nobody upload anything who is not known to you by name.');
+    });
+
+    test('but the mitigation that is recorded, whoever wrote it', async () => {
+      const { house, id, lena } = await reported();
+      await describeCase(as(house, lena), id, { mitigation: REPORT });
+      await draftForthcoming(as(house, lena), id, REPORT);
+    });
+
+    test('a report that is linked with it since it was drafted voids it, and words that quote it do not', async () => {
+      const { house, id, second, lena, dirk } = await reported();
+      house.clock.moveTo(house.clock.now() + MINUTE);
+      const copied = await draftForthcoming(as(house, lena), id, AGAIN);
+      await linkDuplicate(as(house, lena), second, { of: id, text: null });
+      expect(await reasonOf(approve(house, id, copied.hash, await actor(house, dirk)))).toBe('invalid');
+      const own =
+        'Take the upload of files out of the menu of every user, and have the operator of each site do it by hand for them where they cannot wait until the day of the fix.';
+      const { hash } = await draftForthcoming(as(house, lena), id, own);
+      house.clock.moveTo(house.clock.now() + MINUTE);
+      const third = await house.report({ text: `Is it true? ${own}\n` }, 'otto@example.net');
+      await linkDuplicate(as(house, lena), third, { of: id, text: null });
+      await approve(house, id, hash, await actor(house, dirk));
+      expect(await sentTo(house)).toHaveLength(2);
+    });
   });
 
   test('what was approved for another instant does not go out', async () => {

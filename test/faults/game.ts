@@ -63,7 +63,8 @@ const SIGNED = { armored: `${BEGIN}\n\nAA==\n${END}\n`.replaceAll('MESSAGE', 'SI
 
 /** Keeps what it is given as it is, and seals nothing. */
 const plain: Pgp = {
-  open: refuse,
+  // The reports alone are opened, to be compared with what is said in public.
+  open: async ({ raw }) => ({ subject: '', content: raw, aside: [] as Uint8Array[] }) as Awaited<ReturnType<Pgp['open']>>,
   keep: async (plaintext) => Buffer.from(plaintext),
   reopen: async (content) => Buffer.from(content),
   sign: async (entity) => entity,
