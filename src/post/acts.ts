@@ -5,6 +5,7 @@ import { type Instant, newId, toIso } from '../clock.ts';
 import { letInsidersHave, mayKnow } from '../delivery/need-to-know.ts';
 import { openPost } from '../delivery/opening.ts';
 import { type Approver, approve } from '../embargo/approve.ts';
+import { waitingForthcoming } from '../embargo/forthcoming.ts';
 import { waivedNow } from '../embargo/rules.ts';
 import { noTypeFile } from '../mail/carried.ts';
 import { dateValue, entity, words } from '../mail/outgoing.ts';
@@ -107,7 +108,8 @@ export const acts: Acts = {
     const about = await approve(asTeam(asked), caseId, hash, { tokenId: null, personId: asked.roster.contact.id, ...asked.mail });
     const waived = await waivedNow(asked.seams, about);
     const breaks = waived.length === 0 ? [] : [`its instant breaks rules that do not hold for it: ${waived.join(', ')}`];
-    return { lines: [...approvedLines(about, hash), ...breaks] };
+    const waits = (await waitingForthcoming(asked.seams.db, about)) !== null;
+    return { lines: [...approvedLines(about, hash, waits), ...breaks] };
   },
   held: async (asked) => {
     const { db } = asked.seams;
@@ -151,8 +153,8 @@ function notedLines(status: Acknowledged, { noted, missing }: Noted): string[] {
   return [...told, missing > 0 ? later : 'not noted: no patches of it have reached you'];
 }
 
-/** What was approved, and what is to follow. */
-function approvedLines(about: Case, hash: string): string[] {
+/** What was approved, and what is to follow. `waits`: a word to the public is not out yet. */
+function approvedLines(about: Case, hash: string, waits: boolean): string[] {
   if (hash === about.bundle_hash)
     return about.state === 'armed'
       ? [`approved: the release. ${about.id} is armed, and is released at ${toIso(about.release_at ?? 0)}`]
@@ -164,7 +166,7 @@ function approvedLines(about: Case, hash: string): string[] {
       ? ['approved: the instant. Another person has to approve the same hash']
       : [`approved: the instant. ${about.id} is scheduled for ${toIso(about.release_at ?? 0)}`];
   if (hash === about.forthcoming_hash)
-    return about.forthcoming_at === null
+    return waits
       ? ['approved: the word that a fix will come. Another person has to approve the same hash']
       : ['approved: the word that a fix will come. It is on its way to the public'];
   return ['approved: the patches. They can be dispatched'];

@@ -1,14 +1,18 @@
 import { beforeEach, expect, test } from 'vitest';
 import { claim, staff } from '../../src/cases/people.ts';
-import { DAY } from '../../src/clock.ts';
+import { DAY, HOUR } from '../../src/clock.ts';
+import { approve } from '../../src/embargo/approve.ts';
+import { draftForthcoming } from '../../src/embargo/forthcoming.ts';
+import { schedule } from '../../src/embargo/schedule.ts';
 import { parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
+import { setContactActive } from '../../src/roster/contacts.ts';
 import * as cases from '../../src/store/cases.ts';
 import { outbox } from '../delivery/outbox.ts';
-import { caseOf, scheduled } from '../embargo/armed.ts';
+import { actor, caseOf, scheduled, subscribe } from '../embargo/armed.ts';
 import { encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, LISTS, type Person } from '../support/house.ts';
+import { as, type House, housing, LISTS, type Person } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
 import { arrive, letterOf, listCertificate } from './arrive.ts';
 
@@ -72,6 +76,23 @@ eachEngine((engine) => {
     house.clock.moveTo(house.clock.now() + DAY / 48);
     expect(await bring(raw, lena)).toBeNull();
     expect(await cases.approvals(house.db, id)).toEqual([]);
+  });
+
+  test('of a word to the public it is said whether it goes out, also where one is out already', async () => {
+    const [lena, dirk, ada] = house.team;
+    await subscribe(house);
+    const planned = async (releaseAt: number) => {
+      const { schedule_hash } = await schedule(as(house, lena), id, { releaseAt });
+      await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
+      return (await draftForthcoming(as(house, lena), id, null)).hash;
+    };
+    const out = 'It is on its way to the public';
+    expect(await ask(dirk, `approve ${id} ${await planned(house.clock.now() + 2 * HOUR)}\n`)).toContain(out);
+    const second = await planned(house.clock.now() + 3 * HOUR);
+    await setContactActive(as(house, ada), lena.contactId, false, 'she left');
+    await outbox(house).drain();
+    expect(await ask(ada, `approve ${id} ${second}\n`)).toContain('Another person has to approve the same hash');
+    expect(await ask(dirk, `approve ${id} ${second}\n`)).toContain(out);
   });
 
   test('what is not approved leaves no approval, and what stands beside it is done all the same', async () => {
