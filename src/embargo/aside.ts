@@ -10,8 +10,9 @@ import { actorOf, caseFor } from '../cases/step.ts';
 import { type Instant, newId, toIso } from '../clock.ts';
 import { eachContact, PRIORITY } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
-import { caseAside, creditDoubtful, withdrawnNote } from '../notices/templates.ts';
+import { caseAside, creditDoubtful, REPORTER_UNTOLD, withdrawnNote } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { isUnanswerable } from '../post/receipt.ts';
 import { Refusal } from '../refusal.ts';
 import type { Project, Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
@@ -163,6 +164,8 @@ export async function withdraw(seams: Seams, caseId: string, reason: string, exp
       agreed_release_at: null,
       release_at: owedAt,
     }),
+    notes: async ({ reporter_address: address }) =>
+      address !== null && (await isUnanswerable(db, address)) ? [REPORTER_UNTOLD] : [],
     members: async (about) => {
       const told = { kind: 'withdrawn', words: seams.words.withdrawn({ caseId, reason }), priority: PRIORITY.ordinary } as const;
       const reporter = await toReporterMeanwhile(seams, about, list, told);

@@ -1,14 +1,15 @@
 import { keeperOf } from '../cases/keeper.ts';
 import type { Instant } from '../clock.ts';
 import { PRIORITY } from '../delivery/copies.ts';
+import { reporterUntold } from '../notices/templates.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import type { Case } from '../store/schema.ts';
-import { type Outgoing, toMembers, toReporterMeanwhile } from './outgoing.ts';
+import { type Outgoing, toHandlers, toMembers, toReporterMeanwhile } from './outgoing.ts';
 
-/** Who was told another instant than the one that is to come: the one that he was told last; null where he was not. */
+/** Who goes by another instant than the one that is to come: the one that he was told last; null where he goes by none. */
 interface Before {
   members: Instant | null;
   reporter: Instant | null;
@@ -16,17 +17,20 @@ interface Before {
 
 /** Null where nobody was. */
 function toldBefore(about: Case, now: Instant): Before | null {
-  const { told_release_at: members, reporter_release_at, release_at: releaseAt, aside } = about;
+  const { told_release_at: members, reporter_address, reporter_release_at, release_at: releaseAt, aside } = about;
   if (releaseAt === null || releaseAt <= now || aside === 'withdrawn') return null;
   const unlessThat = (told: Instant | null) => (told === releaseAt ? null : told);
   // He is told what members are, where nobody has told him himself before.
-  const before = { members: unlessThat(members), reporter: unlessThat(reporter_release_at ?? members) };
+  const reporter = reporter_address === null ? null : (reporter_release_at ?? members);
+  const before = { members: unlessThat(members), reporter: unlessThat(reporter) };
   return before.members === null && before.reporter === null ? null : before;
 }
 
 interface MovedNews {
   releaseAt: Instant;
   before: Before;
+  /** False where nothing goes to the reporter: he goes on going by what he was told. */
+  reporterHears: boolean;
   mails: Outgoing[];
 }
 
@@ -43,7 +47,9 @@ export async function prepareMoved(seams: Seams, seen: Case): Promise<MovedNews 
   const { members, reporter } = before;
   const toHim = reporter === null ? null : await toReporterMeanwhile(seams, seen, await keeperOf(seams.db, seen), told(reporter));
   const toThem = members === null ? [] : await toMembers(seams, seen, told(members));
-  return { releaseAt, before, mails: [...(toHim ? [toHim] : []), ...toThem] };
+  const isUnheard = reporter !== null && toHim === null;
+  const untold = isUnheard ? [await toHandlers(seams, seen, reporterUntold({ caseId: seen.id, releaseAt }))] : [];
+  return { releaseAt, before, reporterHears: toHim !== null, mails: [...(toHim ? [toHim] : untold), ...toThem] };
 }
 
 /** Null where nobody has to be told. Throws `stale` where it is not what was prepared. */
@@ -55,7 +61,7 @@ export async function tellMoved(trx: Db, seen: Case, news: MovedNews | null, now
   for (const { copies } of news.mails) await deliveries.insertMany(trx, await copies(trx));
   const to = {
     ...(before.members === null ? {} : { told_release_at: news.releaseAt }),
-    ...(before.reporter === null ? {} : { reporter_release_at: news.releaseAt }),
+    ...(news.reporterHears ? { reporter_release_at: news.releaseAt } : {}),
   };
   return { releaseAt: news.releaseAt, to, posts: news.mails.map(({ post }) => post.id) };
 }

@@ -992,6 +992,17 @@ export function creditDoubtful(facts: { caseId: string; name: string }): Notice 
   ]);
 }
 
+/** Of a reporter whose address has become one of our own, or an external one. */
+export const REPORTER_UNTOLD = 'Its reporter is not told: his address is one that the public or a list reads by now.';
+
+/** To those who handle a case of which another instant was approved. */
+export function reporterUntold({ caseId, releaseAt }: { caseId: string; releaseAt: Instant }): Notice {
+  return notice(`[${caseId}] Its reporter does not know its instant`, [
+    `Two people approved that case ${caseId} is released at ${when(releaseAt)}.`,
+    REPORTER_UNTOLD,
+  ]);
+}
+
 /** To him whose turn it is to lead a case that nobody leads. */
 export function turn({ caseId, until }: { caseId: string; until: Instant }): Notice {
   return notice(`[${caseId}] It is your turn to lead this case`, [

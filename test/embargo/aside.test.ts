@@ -351,14 +351,23 @@ eachEngine((engine) => {
     test('is in no way held up, nor is another instant, where the address of the reporter became an external one', async () => {
       const { id, told_release_at } = await distributed();
       await addRecipient(house, { list: LISTS.announce, address: 'rita@example.org', kind: 'external' });
-      const told = async () => [...new Set((await outbox(house).drain()).map((mail) => mail.to))].sort();
+      let last: Sent[] = [];
+      const told = async () => {
+        last = await outbox(house).drain();
+        return [...new Set(last.map((mail) => mail.to))].sort();
+      };
+      const team = house.team.map(({ address }) => address);
+      const untold = 'Its reporter is not told: his address is one that the public or a list reads by now.';
       const members = house.members.map(({ address }) => address).sort();
       await retract(house, id);
       await outbox(house).drain();
       await arm(house, await schedule(house, id, { releaseAt: slotAfter((told_release_at ?? 0) + 1) }));
-      expect(await told()).toEqual(members);
+      expect(await told()).toEqual([...members, ...team].sort());
+      expect(await read(last, house.team[0], LISTS.security)).toContain(untold);
+      expect((await caseOf(house, id)).reporter_release_at).toBeNull();
       await withdraw(house, id, 'It is no vulnerability.');
       const withdrawn = await told();
+      expect(await read(last, house.team[0], LISTS.security)).toContain(untold);
       expect(withdrawn).toEqual(expect.arrayContaining(members));
       expect(withdrawn).not.toContain('rita@example.org');
     });
