@@ -161,7 +161,7 @@ interface Approved {
   now: Instant;
 }
 
-/** What the approval changes; null where another one has to follow. */
+/** What the approval changes; null where another one has to follow. What two people stand behind they accept. */
 async function then(trx: Db, seams: Pick<Seams, 'clock'>, seen: Case, { what, people, present, personId, now }: Approved) {
   const patches = async () => {
     if (present === null || seen.patch_set === present || seen.aside === 'withdrawn') return {};
@@ -170,19 +170,22 @@ async function then(trx: Db, seams: Pick<Seams, 'clock'>, seen: Case, { what, pe
   };
   if (what === 'patches') return patches();
   if (people < PEOPLE) return null;
+  const accepted_at = seen.accepted_at ?? now;
   if (what === 'forthcoming') {
     // It went out with the first approval of another person.
     if ((await waitingForthcoming(trx, seen)) === null) return null;
     await sendForthcoming(trx, seams, seen);
-    return { forthcoming_at: now };
+    return { accepted_at, forthcoming_at: now };
   }
-  if (what === 'schedule') return seen.scheduled_at === null ? { scheduled_at: now, agreed_release_at: seen.release_at } : null;
+  if (what === 'schedule')
+    return seen.scheduled_at === null ? { accepted_at, scheduled_at: now, agreed_release_at: seen.release_at } : null;
   if (what === 'bundle' && seen.state !== 'scheduled') return null;
   const { scheduled_at, release_at } = what === 'proposal' ? proposedCase(seen) : seen;
   return {
     ...(what === 'proposal' ? { ...proposalOf(seen), ...NO_PROPOSAL, bundle_hash: seen.proposed_hash } : {}),
     ...(await patches()),
     state: 'armed' as const,
+    accepted_at,
     scheduled_at: scheduled_at ?? now,
     agreed_release_at: release_at,
   };

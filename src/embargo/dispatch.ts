@@ -61,6 +61,7 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
     const changed = await moved(trx, seams, seen, {
       dispatched_at: now,
       noticed_at: seen.noticed_at ?? now,
+      accepted_at: seen.accepted_at ?? now,
       // What all lists have that have any of it.
       ...(behind.length === 0 ? { distributed_set: seen.patch_set } : {}),
       told_release_at: agreedInstant(seen, now) ?? seen.told_release_at ?? seen.release_at,

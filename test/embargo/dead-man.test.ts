@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { sendNotice } from '../../src/cases/notices.ts';
 import { claim, staff } from '../../src/cases/people.ts';
 import { DAY, HOUR, type Instant, MINUTE } from '../../src/clock.ts';
+import { approve } from '../../src/embargo/approve.ts';
+import { reopen } from '../../src/embargo/aside.ts';
 import { openClock } from '../../src/embargo/clock-watch.ts';
 import { endLongest, pageOverdue } from '../../src/embargo/dead-man.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
 import { minimalGate } from '../../src/embargo/gate.ts';
 import { presets } from '../../src/embargo/presets.ts';
 import { release } from '../../src/embargo/release.ts';
@@ -11,9 +15,9 @@ import { schedule } from '../../src/embargo/schedule.ts';
 import type { Project, Seams } from '../../src/seams.ts';
 import { outbox, silent } from '../delivery/outbox.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { as, type House, housing } from '../support/house.ts';
+import { as, type House, housing, LISTS } from '../support/house.ts';
 import { unguarded } from '../support/unguarded.ts';
-import { actor, arm, armed, caseOf, KNOWN, OUTSIDE, PATCH, READER, reasonOf, scheduled, subscribe } from './armed.ts';
+import { actor, arm, armed, caseOf, KNOWN, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, scheduled, subscribe } from './armed.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -62,6 +66,24 @@ eachEngine((engine) => {
     expect(await sent(house)).toEqual([]);
     const logged = house.db.selectFrom('audit').select('subject').where('action', '=', 'case.minimal-notice');
     expect(await logged.execute()).toEqual([{ subject: `case:${id}` }]);
+  });
+
+  test('it is told that, too, of what two people agreed on, or others were told of, though nobody leads it', async () => {
+    const { house } = await open();
+    const [lena, dirk] = house.team;
+    const { id, received_at, release_at } = await armed(house, house.clock.now() + 10 * DAY);
+    await retract(house, id);
+    const planned = await house.report({ text: 'Another.\n' });
+    const { schedule_hash } = await schedule(as(house, lena), planned, { releaseAt: release_at ?? 0, ...PUBLIC });
+    await approve(house, planned, schedule_hash ?? '', await actor(house, dirk));
+    await sent(house);
+    await fire(house, received_at + 21 * DAY);
+    expect(publicly(await sent(house))).toEqual([OUTSIDE, OUTSIDE, READER, READER]);
+    const opened = await armed(house, house.clock.now() + 10 * DAY);
+    await sendNotice(as(house, lena), opened.id, 'not-a-vulnerability', { text: 'It is meant to.', list: null });
+    expect((await reopen(house, opened.id, 'It is one.')).accepted_at).toBeNull();
+    await dispatch(house, opened.id, LISTS.distributors);
+    expect((await caseOf(house, opened.id)).accepted_at).toBe(house.clock.now());
   });
 
   test('a case under a policy that is gone keeps no other from being told of', async () => {

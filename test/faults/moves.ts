@@ -159,6 +159,7 @@ function approved(turn: Turn, what: What, who: string): void {
   if (what === 'forthcoming') {
     if (who === about.announced?.by) game.faults.push('who drafted the word to the public approved it');
     about.announced?.approvals.add(who);
+    about.accepted ||= standing(game, [about.announced?.by ?? null, ...(about.announced?.approvals ?? [])]).length >= 2;
   }
   if (what !== 'bundle') return;
   const { approvals, to } = about.proposed ?? { approvals: about.approvals, to: {} };
@@ -179,6 +180,7 @@ const approving =
 /** Two people stand behind the instant: members who were told another one are told it, where it is to come. */
 function agreed({ game, about }: Turn): void {
   about.agreed = about.instant;
+  about.accepted = true;
   const isToCome = about.instant !== null && about.instant > game.seams.clock.now();
   if (about.told !== null && isToCome && about.aside !== 'withdrawn') about.told = about.instant;
 }
@@ -207,6 +209,7 @@ const send: Move = async (turn) => {
   const { game, seams, about } = turn;
   await dispatch(seams, about.id, LISTS.distributors);
   about.noticedAt ??= truth(game);
+  about.accepted = true;
   about.told ??= about.instant;
   count(turn, 'case.dispatch');
 };
