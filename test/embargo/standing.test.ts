@@ -19,6 +19,7 @@ import { release } from '../../src/embargo/release.ts';
 import { dropProposal, retract, retractOfFormer } from '../../src/embargo/retract.ts';
 import { addPatch, schedule, withdrawPatch } from '../../src/embargo/schedule.ts';
 import { caseView } from '../../src/http/case-view.ts';
+import { when } from '../../src/notices/templates.ts';
 import { setContactActive } from '../../src/roster/contacts.ts';
 import type { Project } from '../../src/seams.ts';
 import * as audit from '../../src/store/audit.ts';
@@ -305,6 +306,25 @@ eachEngine((engine) => {
       expect((await approve(house, id, schedule_hash ?? '', await actor(house, ada))).scheduled_at).toBe(house.clock.now());
       expect((await approve(house, other.id, hash, await actor(house, ada))).forthcoming_at).toBe(house.clock.now());
       expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual([OUTSIDE, READER].sort());
+    });
+
+    test('of an instant stays when those who gave it have left; nothing is released by it without two of the team', async () => {
+      const house = await open();
+      const [lena, dirk, ada] = house.team;
+      const first = await scheduled(house);
+      const releaseAt = house.clock.now() + HOUR;
+      const { id, schedule_hash } = await schedule(as(house, lena), first.id, { releaseAt });
+      const { bundle_hash } = await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
+      await approve(house, id, (await presentPatchSet(house.db, id)) ?? '', await actor(house, dirk));
+      await approve(house, id, bundle_hash ?? '', await actor(house, dirk));
+      for (const { contactId } of [lena, dirk]) await setContactActive(as(house, ada), contactId, false, 'he left');
+      await dispatch(as(house, ada), id, LISTS.distributors);
+      const sent = await outbox(house).drain();
+      const told = await toldOf(house, when(releaseAt), house.members, LISTS.distributors, sent);
+      expect(told).toEqual(sortedOf(house.members));
+      expect((await approve(house, id, bundle_hash ?? '', await actor(house, ada))).state).toBe('scheduled');
+      house.clock.moveTo(releaseAt);
+      expect(await reasonOf(release(house, id))).toBe('not-approved');
     });
 
     test('is not taken away by a duplicate whose reporter wishes to be named: those who handle the case are told', async () => {
