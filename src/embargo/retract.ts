@@ -62,7 +62,7 @@ function mustBeTheirs(local: Local, seen: Case, approvals: readonly Approval[]):
   const actor = actorOf(local);
   const refused = refusedTo('schedule', seen, actor);
   if (refused !== null && !approvals.some(({ person_id }) => person_id === actor.personId))
-    throw new Refusal('forbidden', refused);
+    throw new Refusal('forbidden', `${refused}, and for those who have approved it`);
 }
 
 /** Those alone who are of the response team now: what somebody approved who has left it is nobody's word any more. */

@@ -351,7 +351,10 @@ eachEngine((engine) => {
     await armed(house, later, id);
     await leak(as(house, lena), id, 'a post on a forum');
     const decided = await decideLeak(as(house, lena), id, { decision: 'release', reason: 'it is out' });
-    expect(await reasonOf(dropProposal(as(house, ada), id))).toBe('forbidden');
+    await expect(dropProposal(as(house, ada), id)).rejects.toMatchObject({
+      reason: 'forbidden',
+      hint: expect.stringContaining('for those who have approved it'),
+    });
     await approve(house, id, decided.proposed_hash ?? '', await actor(house, dirk));
     await endLongest(house, silent);
     await outbox(house).drain();
