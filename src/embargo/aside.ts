@@ -1,12 +1,12 @@
 import { record } from '../audit/record.ts';
-import { isEnded, namesOf } from '../cases/clocks.ts';
+import { isEnded, namesOf, toldInstant } from '../cases/clocks.ts';
 import { detailsOf } from '../cases/describe.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { alert } from '../cases/people.ts';
 import { everybodyFor } from '../cases/remind.ts';
 import { LEAK_DECISION } from '../cases/reminders.ts';
 import type { Step } from '../cases/state.ts';
-import { actorOf, caseFor } from '../cases/step.ts';
+import { caseFor } from '../cases/step.ts';
 import { type Instant, newId, toIso } from '../clock.ts';
 import { eachContact, PRIORITY } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
@@ -19,13 +19,12 @@ import * as cases from '../store/cases.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as posts from '../store/posts.ts';
 import type { Case, NewPost } from '../store/schema.ts';
-import { scheduleHash } from './bundle.ts';
 import { bundled, change } from './change.ts';
-import { channelsOf, draftEntity } from './contents.ts';
+import { draftEntity } from './contents.ts';
 import { publishes, TOLD_THEN } from './dead-man.ts';
 import { type Outgoing, toHandlers, toMembers, toReporterMeanwhile } from './outgoing.ts';
-import { NO_PROPOSAL, proposedCase } from './proposal.ts';
-import { channelsFor } from './schedule.ts';
+import { proposedCase } from './proposal.ts';
+import { asBefore, scheduleAt, settingAside, standing, UNSCHEDULED } from './set-aside.ts';
 
 /*
  * What happens to a case beside its way to the release: its contents leaked, are public already, it is withdrawn, or opened again. Each has words of
@@ -46,8 +45,8 @@ interface Telling {
   to: (seen: Case, now: Instant) => Promise<Partial<Case>>;
   /** What else the team is to know before it acts. `next`: the case as it is then. */
   notes?: (seen: Case, next: Case) => Promise<string[]>;
-  /** For members, and whom else it concerns. */
-  members: (about: Case) => Promise<Outgoing[]>;
+  /** For members, and whom else it concerns. `next`: the case as it is then. */
+  members: (about: Case, next: Case) => Promise<Outgoing[]>;
 }
 
 /** Takes the step, and tells everybody of the case of it, in one transaction. Throws Refusal: what a step refuses. */
@@ -57,15 +56,16 @@ async function setAside(seams: Seams, caseId: string, telling: Telling): Promise
   const seen = await caseFor(db, seams, caseId, step, expected);
   const list = await keeperOf(db, seen);
   const kept = await writeNotice(seams, list, { kind: 'evidence', caseId }, noticeEntity({ subject: what, text: words }));
-  const decideBy = what === 'leak' ? clock.now() + LEAK_DECISION : null;
   const to = await telling.to(seen, clock.now());
-  const notes = (await telling.notes?.(seen, { ...seen, ...to })) ?? [];
+  const next = { ...seen, ...to };
+  const decideBy = next.aside === 'leaked' && next.leak_decided_at === null ? (next.aside_at ?? 0) + LEAK_DECISION : null;
+  const notes = (await telling.notes?.(seen, next)) ?? [];
   const forTeam = await alert(seams, caseId, caseAside({ caseId, what, words, decideBy, notes }));
-  const outgoing = await telling.members(seen);
+  const outgoing = await telling.members(seen, next);
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     for (const post of [kept, ...files]) await posts.insert(trx, post);
-    const waits = what !== 'withdraw' && what !== 'reopen';
+    const waits = what === 'leak' || what === 'leak-release' || what === 'public-already';
     const changed = await change(trx, clock.now(), seen, { ...to, evidence_post_id: kept.id }, { waits });
     const people = await everybodyFor(trx, seams, seen);
     await send(trx, seams, forTeam, eachContact(people));
@@ -98,14 +98,14 @@ export async function leak(seams: Seams, caseId: string, evidence: string, expec
     step: 'leak',
     words: evidence,
     expected,
-    to: async (_, now) => ({ aside: 'leaked', aside_at: now, leak_decision: null, leak_decided_at: null }),
-    members: (about) => leakedTo(seams, about, 'leaked'),
+    to: async (seen, now) => ({ ...settingAside(seen, 'leaked', now), leak_decision: null, leak_decided_at: null }),
+    members: (about) => leakedTo(seams, about, { how: 'leaked', releaseAt: null }),
   });
 }
 
 /**
- * `keep`: it was no leak, or does not matter, and the embargo stands; so it does of what was taken for public by mistake. `release`: the
- * instant is now, and two people approve. Throws Refusal('conflict') for what is due at once already, and where no instant is left.
+ * `keep`: it was no leak, or does not matter, and the embargo stands as it did before (set-aside.ts); so it does of what was taken for
+ * public by mistake. `release`: the instant is now, and two people approve. Throws Refusal('conflict') for what is due at once already.
  */
 export async function decideLeak(
   seams: Seams,
@@ -121,9 +121,10 @@ export async function decideLeak(
     expected,
     to: async (seen, now) =>
       decision === 'keep'
-        ? { ...(seen.aside === 'leaked' ? decided(now) : await secretAgain(seams, seen, now)), aside: null, aside_at: null }
+        ? { ...(seen.aside === 'leaked' ? decided(now) : {}), ...(await asBefore(seams, seen, now)) }
         : { ...decided(now), ...(await atOnce(seams, seen, now)) },
-    members: async (about) => (decision === 'keep' ? leakedTo(seams, about, 'kept') : []),
+    notes: async (seen, next) => (decision === 'keep' ? standing(seen, next) : []),
+    members: async (about, next) => (decision === 'keep' ? leakedTo(seams, about, howKept(next, seams.clock.now())) : []),
   });
 }
 
@@ -134,8 +135,8 @@ export async function publicAlready(seams: Seams, caseId: string, reference: str
     step: 'publish',
     words: reference,
     expected,
-    to: async (seen, now) => ({ aside: 'public_already', aside_at: now, ...(await atOnce(seams, seen, now)) }),
-    members: (about) => leakedTo(seams, about, 'public'),
+    to: async (seen, now) => ({ ...settingAside(seen, 'public_already', now), ...(await atOnce(seams, seen, now)) }),
+    members: (about) => leakedTo(seams, about, { how: 'public', releaseAt: null }),
   });
 }
 
@@ -186,7 +187,7 @@ export async function reopen(seams: Seams, caseId: string, reason: string, expec
     words: reason,
     expected,
     to: async (seen, now) => ({
-      ...{ aside: null, aside_at: null, duplicate_of: null, closed_at: null, plan: newId(seams.clock) },
+      ...{ aside: null, aside_at: null, set_aside: null, duplicate_of: null, closed_at: null, plan: newId(seams.clock) },
       ...{ accepted_at: null, led_at: null, lead_id: null, deputy_id: null, reopened_at: now, agreed_release_at: null },
       ...{ handover_id: seen.lead_id ?? seen.deputy_id, handover_at: now },
       ...scheduleAgain(seams.project, proposedCase(seen), now),
@@ -209,17 +210,15 @@ async function creditLeft(seams: Seams, seen: Case): Promise<Outgoing[]> {
   return [await toHandlers(seams, original, creditDoubtful({ caseId: original.id, name: credit }))];
 }
 
-const UNSCHEDULED = {
-  ...{ release_at: null, schedule_hash: null, scheduled_at: null, scheduled_by: null },
-  agreed_release_at: null,
-} as const;
-
-/** What of a schedule is no more: an instant that has passed, and one under policies of which the configuration has some no more. */
-function scheduleAgain(project: Project, { release_at, policies }: Case, now: Instant): Partial<Case> {
+/**
+ * What of a schedule is no more: an instant that has passed, one that was set while the case was set aside, and one under policies of which
+ * the configuration has some no more.
+ */
+function scheduleAgain(project: Project, { release_at, policies, set_aside }: Case, now: Instant): Partial<Case> {
   const known = namesOf({ policies }, project.usual).filter((name) => project.policies.some((one) => one.name === name));
   const lost = known.length < namesOf({ policies }, project.usual).length;
   if (lost) return { ...UNSCHEDULED, policies: [...new Set([...project.usual, ...known])].join(' ') };
-  return release_at === null || release_at > now ? {} : UNSCHEDULED;
+  return set_aside === null && (release_at === null || release_at > now) ? {} : UNSCHEDULED;
 }
 
 /**
@@ -232,41 +231,25 @@ function noteOwedAt(about: Case): Instant | null {
   return told_release_at ?? agreed_release_at ?? release_at;
 }
 
-/** What two people armed stands as it did; else the instant that people agreed on, or were told, is to be approved anew. */
-async function secretAgain(seams: Seams, seen: Case, now: Instant): Promise<Partial<Case>> {
-  if (seen.state === 'armed') return NO_PROPOSAL;
-  if ((seen.release_at ?? 0) > now) return {};
-  const at = seen.agreed_release_at ?? seen.told_release_at;
-  if (at !== null && at > now) return scheduleAt(seams, seen, at);
-  if (seen.noticed_at !== null || seen.forthcoming_at !== null)
-    throw new Refusal('conflict', 'The instant that people were told has passed: set another one first');
-  return UNSCHEDULED;
-}
-
 async function atOnce(seams: Seams, seen: Case, now: Instant): Promise<Partial<Case>> {
   if (seen.aside === 'public_already') throw new Refusal('conflict', 'What is public already is due at once');
   return scheduleAt(seams, seen, now);
 }
 
-/** A schedule of whoever decides that; two people approve what is released. */
-async function scheduleAt(seams: Seams, seen: Case, at: Instant): Promise<Partial<Case>> {
-  const { db, clock, project } = seams;
-  const next = proposedCase(seen);
-  const channels = next.channels === null ? await channelsFor(db) : channelsOf(next);
-  const policies = next.policies?.split(' ') ?? project.usual;
-  const plan = newId(clock);
-  return {
-    release_at: at,
-    channels: channels.join(' '),
-    plan,
-    schedule_hash: scheduleHash({ caseId: seen.id, id: plan, releaseAt: at, channels, policies }),
-    scheduled_at: null,
-    scheduled_by: actorOf(seams).personId,
-    original_at: seen.original_at ?? (seen.noticed_at === null ? null : seen.release_at),
-  };
+/** What members are told: which instant they go by, where that is to be agreed on anew. */
+function howKept(next: Case, now: Instant) {
+  const stands = next.scheduled_at !== null;
+  const how = next.aside === 'leaked' ? 'still-leaked' : stands ? 'kept' : 'anew';
+  return { how, releaseAt: stands ? null : toldInstant(next, now) } as const;
 }
 
-async function leakedTo(seams: Seams, about: Case, how: 'leaked' | 'public' | 'kept'): Promise<Outgoing[]> {
-  const words = seams.words.leaked({ caseId: about.id, how });
-  return toMembers(seams, about, { kind: 'leaked', words, priority: PRIORITY.member });
+async function leakedTo(
+  seams: Seams,
+  about: Case,
+  what: Omit<Parameters<Seams['words']['leaked']>[0], 'caseId'>,
+): Promise<Outgoing[]> {
+  const words = seams.words.leaked({ caseId: about.id, ...what });
+  // What has an instant does not overtake an older one that is still on its way: that would be what a member reads last.
+  const priority = what.releaseAt === null ? PRIORITY.member : PRIORITY.ordinary;
+  return toMembers(seams, about, { kind: 'leaked', words, priority });
 }

@@ -31,7 +31,8 @@ export async function change(
     : changeAtOnce(trx, now, seen, to);
 }
 
-async function proposing(trx: Db, now: Instant, seen: Case, waiting: Proposal) {
+/** What is proposed then: that, and what was before. */
+export async function proposing(trx: Db, now: Instant, seen: Case, waiting: Proposal) {
   const proposal = { ...proposalOf(seen), ...waiting };
   const hash = await recordedHash(trx, { ...seen, ...proposal });
   return { proposal: JSON.stringify(proposal), proposed_hash: hash, proposed_at: now };

@@ -6,8 +6,8 @@ import type { Case } from '../store/schema.ts';
  * before anybody can approve them, so whatever changes these takes the approvals away, and everybody is told.
  */
 
-/** The columns that a proposal may change. */
-const WAITS = [
+/** When it is released, where, and who stands behind that. */
+const SCHEDULE = [
   'release_at',
   'channels',
   'policies',
@@ -16,11 +16,13 @@ const WAITS = [
   'scheduled_at',
   'scheduled_by',
   'original_at',
-  'draft_post_id',
-  'details_post_id',
-  'in_fix_at',
-  'exception_at',
 ] as const satisfies readonly (keyof Case)[];
+
+/** What is said. */
+const WORDS = ['draft_post_id', 'details_post_id', 'in_fix_at', 'exception_at'] as const satisfies readonly (keyof Case)[];
+
+/** The columns that a proposal may change. */
+const WAITS = [...SCHEDULE, ...WORDS] as const;
 
 export type Proposal = Partial<Pick<Case, (typeof WAITS)[number]>>;
 
@@ -38,9 +40,22 @@ export function proposedCase(about: Case): Case {
 
 /** What of a change can wait, and what is so at once. */
 export function parted(to: Partial<Case>): { waiting: Proposal; atOnce: Partial<Case> } {
-  const waits: ReadonlySet<string> = new Set(WAITS);
-  const some = (wanted: boolean) => Object.fromEntries(Object.entries(to).filter(([name]) => waits.has(name) === wanted));
-  return { waiting: some(true), atOnce: some(false) };
+  return { waiting: only(to, WAITS), atOnce: only(to, WAITS, false) };
+}
+
+/** Of what is proposed all but the schedule. */
+export function proposedWords(about: Case): Proposal {
+  return only(proposalOf(about), WORDS);
+}
+
+/** The schedule of the case as it stands there. */
+export function scheduleOf(about: Case): Partial<Case> {
+  return only(about, SCHEDULE);
+}
+
+/** `wanted: false`: the others. */
+function only(of: Partial<Case>, columns: readonly string[], wanted = true): Partial<Case> {
+  return Object.fromEntries(Object.entries(of).filter(([name]) => columns.includes(name) === wanted));
 }
 
 const PARTS = { instant: 'release_at', channels: 'channels', text: 'draft_post_id', details: 'details_post_id' } as const;

@@ -309,13 +309,22 @@ const HOW = {
     'The embargo stands',
     'The response team looked at what was said to be out: the embargo of this case stands, and so does its instant.',
   ],
+  anew: [
+    'The embargo stands',
+    'The response team looked at what was said to be out: the embargo of this case stands. Its instant is to be agreed on anew.',
+  ],
+  'still-leaked': [
+    'Not public, but leaked',
+    'The response team looked at what was said to be public, and it is not. That it has leaked, as you were told before, stands.',
+  ],
 } as const;
 
-/** To the members who have the case, at the same time as the team. */
-export function leaked(facts: { caseId: string; how: keyof typeof HOW }): Notice {
+/** To the members who have the case, at the same time as the team. `releaseAt`: the instant that they go by until another one is agreed on. */
+export function leaked(facts: { caseId: string; how: keyof typeof HOW; releaseAt: Instant | null }): Notice {
   const [subject, text] = HOW[facts.how];
   return notice(`[${facts.caseId}] ${subject}`, [
     text,
+    ...(facts.releaseAt === null ? [] : [`Until you are told another one, it is released at ${when(facts.releaseAt)}.`]),
     '',
     'Until you are told that the embargo is lifted, its terms hold: please publish nothing, and confirm nothing.',
   ]);

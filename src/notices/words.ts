@@ -219,11 +219,13 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
   },
   leaked: {
     facts: [
-      { caseId: 'orbit-2026-0001', how: 'leaked' },
-      { caseId: 'orbit-2026-0001', how: 'public' },
-      { caseId: 'orbit-2026-0001', how: 'kept' },
+      { caseId: 'orbit-2026-0001', how: 'leaked', releaseAt: null },
+      { caseId: 'orbit-2026-0001', how: 'public', releaseAt: null },
+      { caseId: 'orbit-2026-0001', how: 'kept', releaseAt: null },
+      { caseId: 'orbit-2026-0001', how: 'anew', releaseAt: AT },
+      { caseId: 'orbit-2026-0001', how: 'still-leaked', releaseAt: AT },
     ],
-    instants: [],
+    instants: ['releaseAt'],
     needed: ['caseId', 'how'],
   },
   lifted: {

@@ -21,6 +21,7 @@ import * as told from '../../migrations/0020_told.ts';
 import * as kept from '../../migrations/0021_kept.ts';
 import * as proposal from '../../migrations/0023_proposal.ts';
 import * as instants from '../../migrations/0024_instants.ts';
+import * as setAside from '../../migrations/0025_set_aside.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -47,6 +48,7 @@ export const migrations: Record<string, Migration> = {
   '0021_kept': kept,
   '0023_proposal': proposal,
   '0024_instants': instants,
+  '0025_set_aside': setAside,
 };
 
 /** Brings the schema up to date, under the migrator's lock. Throws with the name of the migration that failed. */

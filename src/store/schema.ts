@@ -327,6 +327,8 @@ interface CaseTable {
   closed_at: Instant | null;
   aside: Aside | null;
   aside_at: Instant | null;
+  /** What stood when it was said to have leaked, or to be public, as JSON (embargo/set-aside.ts); it means nothing of any other case. */
+  set_aside: string | null;
   /** Contacts of the response team; `handover_id` is asked to be the next lead, since `handover_at`. */
   lead_id: string | null;
   deputy_id: string | null;

@@ -6,6 +6,7 @@ import { linkDuplicate } from '../../src/cases/duplicate.ts';
 import { sendNotice } from '../../src/cases/notices.ts';
 import { overdueAmong } from '../../src/cases/overdue.ts';
 import { claim, staff } from '../../src/cases/people.ts';
+import { owed } from '../../src/cases/reminders.ts';
 import { stageOf } from '../../src/cases/state.ts';
 import { DAY, HOUR, type Instant } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
@@ -56,6 +57,12 @@ eachEngine((engine) => {
     await dispatch(house, caseId, LISTS.distributors);
     await outbox(house).drain();
     return caseOf(house, caseId);
+  }
+
+  /** One person has scheduled it for its first slot, and nobody else knows of it. */
+  async function report(): Promise<Case> {
+    const caseId = await house.report();
+    return schedule(as(house, house.team[0]), caseId, { releaseAt: slotAfter(house.clock.now() + 7 * DAY), ...PUBLIC });
   }
 
   function slotAfter(instant: Instant): Instant {
@@ -429,7 +436,150 @@ eachEngine((engine) => {
       await retract(house, id);
       await publicAlready(house, id, 'https://example.org/post');
       house.clock.moveTo(told_release_at ?? 0);
-      expect(await reasonOf(decideLeak(house, id, keep))).toBe('conflict');
+      const late = await decideLeak(house, id, keep);
+      expect(late).toMatchObject({ aside: null, state: 'received', release_at: null, told_release_at });
+      // Who has the case was told of an instant that has passed.
+      expect(owed(late, dueIn(house.project, late), house.clock.now()).map(({ what }) => what)).toContain('move');
+    });
+
+    test('has it too where two people approved meanwhile that it is released at once, and is armed for that no more', async () => {
+      const [lena, dirk] = house.team;
+      const told = await distributed();
+      await arm(house, await publicAlready(house, told.id, 'https://example.org/post'));
+      await outbox(house).drain();
+      const { release_at } = told;
+      const kept = await decideLeak(house, told.id, keep);
+      expect(kept).toMatchObject({ aside: null, state: 'scheduled', release_at, scheduled_at: null });
+      expect(await reasonOf(release(house, told.id))).toBe('not-approved');
+      const sent = await outbox(house).drain();
+      expect(await read(sent, house.members[0], LISTS.distributors)).toContain('to be agreed on anew');
+
+      const agreed = await report();
+      await approve(house, agreed.id, agreed.schedule_hash ?? '', await actor(house, dirk));
+      const { schedule_hash } = await publicAlready(as(house, lena), agreed.id, 'https://example.org/post');
+      await approve(house, agreed.id, schedule_hash ?? '', await actor(house, dirk));
+      const { release_at: instant } = agreed;
+      expect(await decideLeak(house, agreed.id, keep)).toMatchObject({ release_at: instant, agreed_release_at: instant });
+    });
+
+    test('has leaked where it had leaked before, and is to be decided on as it was', async () => {
+      const [undecided, decided] = [await distributed(), await distributed()];
+      const since = house.clock.now();
+      await leak(house, undecided.id, EVIDENCE);
+      await retract(house, decided.id);
+      await leak(house, decided.id, EVIDENCE);
+      await decideLeak(house, decided.id, { decision: 'release', reason: 'It is out.' });
+      house.clock.moveTo(since + HOUR);
+      for (const { id } of [undecided, decided]) await publicAlready(house, id, 'https://example.org/post');
+      await outbox(house).drain();
+      const leaked = await decideLeak(house, undecided.id, keep);
+      expect(leaked).toMatchObject({ aside: 'leaked', state: 'armed', leak_decision: null, proposal: null });
+      expect(dueIn(house.project, leaked)['leak-decision']?.at).toBe(since + 2 * HOUR);
+      const sent = await outbox(house).drain();
+      expect(await read(sent, house.members[0], LISTS.distributors)).toContain('That it has leaked');
+      expect(await read(sent, house.team[1], LISTS.security)).toContain('That it has leaked stands');
+      const due = await decideLeak(house, decided.id, keep);
+      expect(due).toMatchObject({ aside: 'leaked', leak_decision: 'release', leak_decided_at: since });
+      expect((await overdueAmong(house, [due])).get(decided.id)).toBe(since);
+      const none = { decision: 'keep', reason: 'An old patch.' } as const;
+      expect(await decideLeak(house, undecided.id, none)).toMatchObject({ aside: null, state: 'armed' });
+    });
+  });
+
+  describe('what was scheduled, proposed and approved of a leak that is none', () => {
+    const none = { decision: 'keep', reason: 'An old patch.' } as const;
+    /** Decided to be released at once, approved by one, and reported again. */
+    async function nearlyReleased(id: string): Promise<string> {
+      await leak(house, id, EVIDENCE);
+      const { proposed_hash, bundle_hash } = await decideLeak(house, id, { decision: 'release', reason: 'It is out.' });
+      const hash = proposed_hash ?? bundle_hash ?? '';
+      await approve(house, id, hash, await actor(house, house.team[0]));
+      house.clock.moveTo(house.clock.now() + HOUR);
+      await leak(house, id, EVIDENCE);
+      await outbox(house).drain();
+      return hash;
+    }
+
+    test('is gone, and what was armed before is released at its instant', async () => {
+      const { id, release_at, bundle_hash } = await distributed();
+      const hash = await nearlyReleased(id);
+      const kept = await decideLeak(house, id, none);
+      expect(kept).toMatchObject({ aside: null, state: 'armed', release_at, bundle_hash, proposal: null });
+      const told = await read(await outbox(house).drain(), house.members[0], LISTS.distributors);
+      expect(told).toContain('and so does its instant');
+      house.clock.moveTo(house.clock.now() + DAY);
+      expect(await reasonOf(approve(house, id, hash, await actor(house, house.team[1])))).toBe('approval-voided');
+      expect(await reasonOf(release(house, id))).toBe('not-released');
+    });
+
+    test('is gone of one that was not armed, and the instant that people were told is to be approved anew', async () => {
+      const { id, release_at } = await distributed();
+      await retract(house, id);
+      const hash = await nearlyReleased(id);
+      const kept = await decideLeak(house, id, none);
+      expect(kept).toMatchObject({ aside: null, state: 'scheduled', release_at, scheduled_at: null, original_at: null });
+      expect((await overdueAmong(house, [kept])).size).toBe(0);
+      const sent = await outbox(house).drain();
+      const told = await read(sent, house.members[0], LISTS.distributors);
+      expect(told).toContain('to be agreed on anew');
+      expect(told).toContain(`released at ${when(release_at ?? 0)}`);
+      expect(await read(sent, house.team[1], LISTS.security)).toContain('is to be approved anew');
+      expect(await reasonOf(approve(house, id, hash, await actor(house, house.team[1])))).toBe('approval-voided');
+    });
+
+    test('gives distributors no less time than is theirs', async () => {
+      const [lena] = house.team;
+      const id = await house.report();
+      await describeCase(house, id, KNOWN);
+      await addPatch(house, id, PATCH);
+      const soon = { releaseAt: slotAfter(house.clock.now() + 2 * HOUR), ...PUBLIC };
+      expect(await reasonOf(schedule(house, id, soon))).toBe('policy-violated');
+      await leak(house, id, EVIDENCE);
+      expect(await arm(house, await schedule(as(house, lena), id, soon))).toMatchObject({ state: 'armed' });
+      const kept = await decideLeak(house, id, none);
+      expect(kept).toMatchObject({ aside: null, state: 'received', release_at: null, agreed_release_at: null });
+      house.clock.moveTo(soon.releaseAt);
+      expect(await reasonOf(release(house, id))).toBe('not-approved');
+    });
+
+    test('is told to members, who were told another instant of it', async () => {
+      const { id, told_release_at } = await distributed();
+      await leak(house, id, EVIDENCE);
+      await arm(house, await schedule(house, id, { releaseAt: house.clock.now() + DAY }));
+      await outbox(house).drain();
+      expect(await caseOf(house, id)).toMatchObject({ told_release_at: house.clock.now() + DAY });
+      const kept = await decideLeak(house, id, none);
+      expect(kept).toMatchObject({ state: 'scheduled', release_at: told_release_at, told_release_at });
+      const told = await read(await outbox(house).drain(), house.members[0], LISTS.distributors);
+      expect(told).toContain(`released at ${when(told_release_at ?? 0)}`);
+    });
+
+    test('is no schedule that two people agreed on before: that stands, and its bundle is approved anew', async () => {
+      const [lena, dirk] = house.team;
+      const { id, schedule_hash, release_at } = await report();
+      await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
+      const { bundle_hash } = await leak(house, id, EVIDENCE);
+      await approve(house, id, bundle_hash ?? '', await actor(house, lena));
+      const kept = await decideLeak(house, id, none);
+      expect(kept).toMatchObject({ state: 'scheduled', schedule_hash, release_at, agreed_release_at: release_at });
+      expect(kept.scheduled_at).not.toBeNull();
+      expect(await reasonOf(approve(house, id, bundle_hash ?? '', await actor(house, dirk)))).toBe('approval-voided');
+    });
+
+    test('is no text: that is proposed as it was written, and approved anew', async () => {
+      const { id, release_at } = await distributed();
+      await leak(house, id, EVIDENCE);
+      await setText(house, id, { ...PUBLIC, text: 'Update today.\n' });
+      const { proposed_hash, proposal } = await schedule(house, id, { releaseAt: house.clock.now() + HOUR });
+      await approve(house, id, proposed_hash ?? '', await actor(house, house.team[0]));
+      await outbox(house).drain();
+      const kept = await decideLeak(house, id, none);
+      expect([kept.state, proposedCase(kept).release_at]).toEqual(['armed', release_at]);
+      expect(kept.proposed_hash).not.toBe(proposed_hash);
+      expect(proposedCase(kept).draft_post_id).toBe(JSON.parse(proposal ?? '').draft_post_id);
+      expect(await read(await outbox(house).drain(), house.team[1], LISTS.security)).toContain('No instant is proposed');
+      expect(await reasonOf(approve(house, id, proposed_hash ?? '', await actor(house, house.team[1])))).toBe('approval-voided');
+      expect(await arm(house, kept)).toMatchObject({ state: 'armed', release_at, proposal: null });
     });
   });
 

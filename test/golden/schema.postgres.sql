@@ -197,7 +197,8 @@ create table cases (id text not null,
   proposed_at bigint,
   agreed_release_at bigint,
   reporter_release_at bigint,
-  reopened_at bigint);
+  reopened_at bigint,
+  set_aside text);
 
 alter table cases add constraint cases_aside_check CHECK ((aside = ANY (ARRAY['needs_info'::text, 'rejected'::text, 'leaked'::text, 'withdrawn'::text, 'public_already'::text])));
 

@@ -100,7 +100,7 @@ test('every notice ends its last line', () => {
   const notices = [
     templates.lifted({ caseId: 'C', releaseAt: AT, releasedAt: AT, channels, cause: null }),
     templates.lifted({ caseId: 'C', releaseAt: AT, releasedAt: AT, channels, cause: 'Why.' }),
-    templates.leaked({ caseId: 'C', how: 'leaked' }),
+    templates.leaked({ caseId: 'C', how: 'leaked', releaseAt: null }),
     templates.withdrawn({ caseId: 'C', reason: 'Why.' }),
     templates.caseAside({ caseId: 'C', what: 'leak', words: 'Why.', decideBy: AT, notes: [] }),
     templates.news({ caseId: 'C', releasedAt: AT, channels }),
