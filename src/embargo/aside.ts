@@ -188,7 +188,14 @@ export async function reopen(seams: Seams, caseId: string, reason: string, expec
     expected,
     to: async (seen, now) => ({
       ...{ aside: null, aside_at: null, set_aside: null, duplicate_of: null, closed_at: null, plan: newId(seams.clock) },
-      ...{ accepted_at: null, led_at: null, lead_id: null, deputy_id: null, reopened_at: now, agreed_release_at: null },
+      ...{
+        accepted_at: null,
+        led_at: null,
+        lead_id: null,
+        deputy_id: null,
+        reopened_at: now,
+        agreed_release_at: agreedToCome(seen, now),
+      },
       ...{ handover_id: seen.lead_id ?? seen.deputy_id, handover_at: now },
       ...scheduleAgain(seams.project, proposedCase(seen), now),
     }),
@@ -208,6 +215,11 @@ async function creditLeft(seams: Seams, seen: Case): Promise<Outgoing[]> {
   const { credits } = await detailsOf(seams, original);
   if (credit === null || !credits.some(({ name }) => name === credit)) return [];
   return [await toHandlers(seams, original, creditDoubtful({ caseId: original.id, name: credit }))];
+}
+
+/** One that has passed is not what the case is late by. */
+function agreedToCome({ agreed_release_at: at }: Case, now: Instant): Instant | null {
+  return at !== null && at > now ? at : null;
 }
 
 /**

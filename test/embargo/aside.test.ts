@@ -150,6 +150,29 @@ eachEngine((engine) => {
       expect(await reasonOf(release(house, caseId))).toBe('not-approved');
     });
 
+    test('is overdue at an instant that two people agreed on before, where one of them alone puts it off after', async () => {
+      const [lena, dirk] = house.team;
+      const { id, schedule_hash, release_at } = await report();
+      const agreed = release_at ?? 0;
+      await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
+      await rejected(id);
+      expect(await reopen(house, id, WHY)).toMatchObject({ release_at, agreed_release_at: release_at });
+      await claim(as(house, lena), id, {});
+      await schedule(as(house, lena), id, { releaseAt: slotAfter(agreed + 1) });
+      house.clock.moveTo(agreed);
+      expect((await overdueAmong(house, [await caseOf(house, id)])).get(id)).toBe(agreed);
+    });
+
+    test('has no schedule of what it was set aside for', async () => {
+      const [lena] = house.team;
+      const id = await house.report();
+      await leak(house, id, EVIDENCE);
+      await arm(house, await schedule(as(house, lena), id, { releaseAt: house.clock.now() + DAY, ...PUBLIC }));
+      await rejected(id);
+      const reopened = await reopen(house, id, WHY);
+      expect(reopened).toMatchObject({ aside: null, release_at: null, scheduled_at: null, agreed_release_at: null });
+    });
+
     test('has one that was proposed in the place of an armed one, and has passed, to be given anew', async () => {
       const caseId = await house.report();
       const releaseAt = slotAfter(house.clock.now() + 7 * DAY);
