@@ -72,6 +72,8 @@ const AGAIN: Partial<Record<Matter, Pace>> = { lead: SLOWLY, acknowledge: SLOWLY
 
 const within = (from: Instant, by: Instant | undefined): Time | null => (by === undefined ? null : { from, by });
 const unless = (done: boolean, time: Time | null) => (done ? null : time);
+/** Who was told that instant is to be told another one: it is said at once, and is late shortly before that. */
+const again = (told: Instant): Time => ({ from: 0, by: told - APPROVE, ahead: Number.POSITIVE_INFINITY });
 /** Where it is out already, or is about to be, nobody waits for what comes before. */
 const isQuiet = ({ aside }: Case) => aside === 'leaked' || aside === 'public_already' || aside === 'withdrawn';
 
@@ -89,8 +91,13 @@ const TABLE: Readonly<Record<Before, When>> = {
       lead_id === null || handover_id === null || handover_at === null,
       within(handover_at ?? 0, (handover_at ?? 0) + TAKE_OVER),
     ),
-  forthcoming: (about, { forthcoming }) =>
-    unless(about.forthcoming_at !== null || isQuiet(about), within(about.received_at, forthcoming?.at)),
+  // Where another instant is agreed on than the public was told, another word is owed, before it waits for that at the one that it was told.
+  forthcoming: (about, { forthcoming }) => {
+    const { forthcoming_release_at: told, release_at, scheduled_at } = about;
+    if (isQuiet(about)) return null;
+    if (about.forthcoming_at === null) return within(about.received_at, forthcoming?.at);
+    return unless(told === null || told === release_at || scheduled_at === null, again(told ?? 0));
+  },
   date: (about) =>
     unless(
       about.led_at === null || about.release_at !== null || isQuiet(about),
@@ -121,15 +128,11 @@ const TABLE: Readonly<Record<Before, When>> = {
       by: about.disarmed_at ?? 0,
     }),
   proposed: ({ proposed_at }) => (proposed_at === null ? null : { from: proposed_at, by: proposed_at }),
-  // Members, and the reporter, go by the instant that they were told, whatever one person has written down since.
+  // Members, the reporter and the public go by the instant that they were told, whatever one person has written down since.
   move: (about) => {
-    const all = [about.told_release_at, about.reporter_release_at];
+    const all = [about.told_release_at, about.reporter_release_at, about.forthcoming_release_at];
     const told = all.filter((at): at is Instant => at !== null && at !== about.release_at);
-    return unless(told.length === 0 || about.scheduled_at !== null || isQuiet(about), {
-      from: 0,
-      by: Math.min(...told) - APPROVE,
-      ahead: Number.POSITIVE_INFINITY,
-    });
+    return unless(told.length === 0 || about.scheduled_at !== null || isQuiet(about), again(Math.min(...told)));
   },
   leak: ({ aside, aside_at, leak_decided_at }) =>
     unless(
@@ -182,7 +185,12 @@ export function overdueSince(about: Case, { release }: Deadlines, now: Instant):
 }
 
 /** Since when a leak is to be released, whatever instant stands there; null where that was not decided, or two people agreed on an instant since. */
-export function releaseDecided({ aside, leak_decision, leak_decided_at, scheduled_at }: Case): Instant | null {
+export function releaseDecided({
+  aside,
+  leak_decision,
+  leak_decided_at,
+  scheduled_at,
+}: Pick<Case, 'aside' | 'leak_decision' | 'leak_decided_at' | 'scheduled_at'>): Instant | null {
   if (aside !== 'leaked' || leak_decision !== 'release' || leak_decided_at === null) return null;
   return scheduled_at !== null && scheduled_at > leak_decided_at ? null : leak_decided_at;
 }

@@ -175,7 +175,7 @@ async function then(trx: Db, seams: Pick<Seams, 'clock'>, seen: Case, { what, pe
     // It went out with the first approval of another person.
     if ((await waitingForthcoming(trx, seen)) === null) return null;
     await sendForthcoming(trx, seams, seen);
-    return { accepted_at, forthcoming_at: now };
+    return { accepted_at, forthcoming_at: now, forthcoming_release_at: seen.release_at };
   }
   if (what === 'schedule')
     return seen.scheduled_at === null ? { accepted_at, scheduled_at: now, agreed_release_at: seen.release_at } : null;

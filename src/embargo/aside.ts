@@ -235,12 +235,11 @@ function scheduleAgain(project: Project, { release_at, policies, set_aside }: Ca
 
 /**
  * Whoever was told that something will come is owed, at the instant that he was told, the word that nothing does: not at another one that
- * one person has written down since. Null where nobody was told.
+ * was written down, or agreed on, since. Of two instants it is the earlier one. Null where nobody was told.
  */
-function noteOwedAt(about: Case): Instant | null {
-  const { noticed_at, forthcoming_at, told_release_at, agreed_release_at, release_at } = about;
-  if (noticed_at === null && forthcoming_at === null) return null;
-  return told_release_at ?? agreed_release_at ?? release_at;
+function noteOwedAt({ told_release_at, forthcoming_release_at }: Case): Instant | null {
+  const told = [told_release_at, forthcoming_release_at].filter((at) => at !== null);
+  return told.length === 0 ? null : Math.min(...told);
 }
 
 async function atOnce(seams: Seams, seen: Case, now: Instant): Promise<Partial<Case>> {

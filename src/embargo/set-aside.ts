@@ -32,6 +32,7 @@ const BEFORE = [
   'scheduled_at',
   'agreed_release_at',
   'told_release_at',
+  'forthcoming_release_at',
   'original_at',
   'set_aside',
 ] as const satisfies readonly (keyof Case)[];
@@ -61,8 +62,9 @@ export function standingOf(seen: Case, before: Before, allowed: boolean, now: In
 }
 
 /** The last that people agreed on, or were told, while it is to come. */
-function instantOf({ agreed_release_at, told_release_at }: Before, now: Instant): Instant | null {
-  return [agreed_release_at, told_release_at].find((at) => at !== null && at > now) ?? null;
+function instantOf(before: Before, now: Instant): Instant | null {
+  const { agreed_release_at: agreed, told_release_at: members, forthcoming_release_at: everybody } = before;
+  return [agreed, members, everybody].find((at) => at !== null && at > now) ?? null;
 }
 
 /** What stands where it is not so. */

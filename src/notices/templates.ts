@@ -1028,7 +1028,8 @@ const OWED: Readonly<Record<Matter, string>> = {
   acknowledge: 'a person has to answer the reporter',
   'take-over':
     'whoever was asked to lead it has to take it over, or its lead has to ask somebody else: curfew case take-over CASE',
-  forthcoming: 'the public has to be told that a fix will come',
+  forthcoming:
+    'the public has to be told that a fix will come, at the instant that was agreed on: curfew case notice CASE --kind forthcoming',
   date: 'whoever leads it has to say when it will be released: curfew case schedule CASE',
   schedule: 'its release has to be set: the longest embargo ends then',
   notice: 'distributors have to be told',
@@ -1038,7 +1039,7 @@ const OWED: Readonly<Record<Matter, string>> = {
     'it was armed, and is not any more, as something of it was changed: two different people have to approve it again: curfew case bundle CASE',
   proposed:
     'a change of what is armed is proposed: that stands, and is released at its instant, until two people approve the other: curfew case bundle CASE --proposed, and curfew case preview CASE --proposed',
-  move: 'members, or the reporter, were told another instant than the one that is set: a second person has to approve it, or it is to be set back: curfew case show CASE',
+  move: 'members, the reporter or the public were told another instant than the one that is set: a second person has to approve it, or it is to be set back: curfew case show CASE',
   leak: 'it has leaked: somebody has to decide whether it is released early',
   retrospective: 'its retrospective is to be written: curfew case retrospective CASE',
 };

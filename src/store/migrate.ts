@@ -22,6 +22,7 @@ import * as kept from '../../migrations/0021_kept.ts';
 import * as proposal from '../../migrations/0023_proposal.ts';
 import * as instants from '../../migrations/0024_instants.ts';
 import * as setAside from '../../migrations/0025_set_aside.ts';
+import * as announced from '../../migrations/0026_announced.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -49,6 +50,7 @@ export const migrations: Record<string, Migration> = {
   '0023_proposal': proposal,
   '0024_instants': instants,
   '0025_set_aside': setAside,
+  '0026_announced': announced,
 };
 
 /** Brings the schema up to date, under the migrator's lock. Throws with the name of the migration that failed. */

@@ -318,6 +318,8 @@ interface CaseTable {
   forthcoming_digest: string | null;
   forthcoming_hash: string | null;
   forthcoming_by: string | null;
+  /** The instant that the public was told last. */
+  forthcoming_release_at: Instant | null;
   /** When the second person approved the instant. */
   scheduled_at: Instant | null;
   /** Of the first dispatch. */

@@ -378,6 +378,45 @@ eachEngine((engine) => {
       expect(await withdraw(house, other, 'Nor this.')).toMatchObject({ release_at: releaseAt });
     });
 
+    test('owes the note at the instant that the public was told, whatever two people have agreed on since', async () => {
+      const [lena, dirk] = house.team;
+      /** The public knows of it, and it is led. */
+      const announced = async () => {
+        const about = await report();
+        await approve(house, about.id, about.schedule_hash ?? '', await actor(house, dirk));
+        await claim(as(house, lena), about.id, {});
+        const { hash } = await draftForthcoming(as(house, lena), about.id, null);
+        await approve(house, about.id, hash, await actor(house, dirk));
+        return about;
+      };
+      const moved = await announced();
+      const told = moved.release_at ?? 0;
+      const { schedule_hash } = await schedule(as(house, lena), moved.id, { releaseAt: slotAfter(told + 1) });
+      const before = await caseOf(house, moved.id);
+      expect(owed(before, {}, house.clock.now()).map(({ what }) => what)).toContain('move');
+      await approve(house, moved.id, schedule_hash ?? '', await actor(house, dirk));
+      // It waits for the older instant, and who leads the case is reminded that another word is owed.
+      const late = owed(await caseOf(house, moved.id), {}, house.clock.now()).find(({ what }) => what === 'forthcoming');
+      expect(late).toMatchObject({ dueAt: told - 2 * HOUR, level: 0 });
+      const about = await withdraw(house, moved.id, 'It is no vulnerability.');
+      expect(about).toMatchObject({ release_at: told });
+      expect((await openContents(house, about)).draft.text).toContain(when(told));
+
+      const mistaken = await announced();
+      const now = await publicAlready(as(house, lena), mistaken.id, 'https://example.org/post');
+      await approve(house, mistaken.id, now.schedule_hash ?? '', await actor(house, dirk));
+      expect(await withdraw(house, mistaken.id, 'Nor this.')).toMatchObject({ release_at: mistaken.release_at });
+
+      const twice = await announced();
+      const later = await schedule(as(house, lena), twice.id, { releaseAt: slotAfter(told + 1) });
+      await approve(house, twice.id, later.schedule_hash ?? '', await actor(house, dirk));
+      const { hash } = await draftForthcoming(as(house, lena), twice.id, null);
+      await approve(house, twice.id, hash, await actor(house, dirk));
+      const again = await caseOf(house, twice.id);
+      expect(owed(again, {}, house.clock.now()).map(({ what }) => what)).not.toContain('forthcoming');
+      expect(await withdraw(house, twice.id, 'Nor that.')).toMatchObject({ release_at: later.release_at });
+    });
+
     test('is in no way held up, nor is another instant, where the address of the reporter became an external one', async () => {
       const { id, told_release_at } = await distributed();
       await addRecipient(house, { list: LISTS.announce, address: 'rita@example.org', kind: 'external' });
