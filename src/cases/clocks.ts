@@ -14,7 +14,7 @@ import {
 import { policyNamed } from '../embargo/presets.ts';
 import type { Project } from '../seams.ts';
 import type { Case } from '../store/schema.ts';
-import { LEAK_DECISION } from './reminders.ts';
+import { LEAK_DECISION, releaseDecided } from './reminders.ts';
 
 export type Clocked = Pick<
   Case,
@@ -92,12 +92,23 @@ export function agreedInstant(
   return scheduled_at !== null && release_at !== null && release_at > now ? release_at : null;
 }
 
-/** That which members go by: what they were told last, while it is to come. Of what is public already they were told that it has none. */
-export function toldInstant(
-  { told_release_at: told, aside }: Pick<Case, 'told_release_at' | 'aside'>,
-  now: Instant,
-): Instant | null {
-  return told !== null && told > now && aside !== 'public_already' ? told : null;
+type Told = Parameters<typeof releaseDecided>[0] & Pick<Case, 'told_release_at' | 'aside_at'>;
+
+/** That which members go by: what they were told last, while it is to come. What is to be released at once has none. */
+export function toldInstant(about: Told, now: Instant): Instant | null {
+  const { told_release_at: told } = about;
+  return told !== null && told > now && !isAtOnce(about) ? told : null;
+}
+
+/** What a reporter is told: the instant that two of the team stand behind, else that which members go by. */
+export function currentInstant(about: Told & Pick<Case, 'release_at'>, now: Instant): Instant | null {
+  return isAtOnce(about) ? null : (agreedInstant(about, now) ?? toldInstant(about, now));
+}
+
+/** Whether it was said that it is released now, and two people have agreed on nothing else since. */
+function isAtOnce(about: Told): boolean {
+  const { aside, aside_at, scheduled_at } = about;
+  return releaseDecided(about) !== null || (aside === 'public_already' && (scheduled_at ?? 0) <= (aside_at ?? 0));
 }
 
 /** What nobody waives: the longest embargo, and that the instant is to come. */

@@ -26,7 +26,7 @@ import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { Case, List, PostKind } from '../store/schema.ts';
 import { reminderFacts } from './acknowledgements.ts';
-import { agreedInstant, dueIn, toldInstant } from './clocks.ts';
+import { agreedInstant, currentInstant, dueIn } from './clocks.ts';
 import { keeperOf } from './keeper.ts';
 import { tellingRejection } from './rejection.ts';
 import { type Step, stageOf } from './state.ts';
@@ -143,7 +143,7 @@ const rows: Readonly<Record<NoticeKind, Row>> = {
     plan: async (seams, seen, { text }) => {
       const now = seams.clock.now();
       // One that one person alone has set may change: until it is agreed on, people go by what they were told.
-      const releaseAt = agreedInstant(seen, now) ?? toldInstant(seen, now);
+      const releaseAt = currentInstant(seen, now);
       const words = seams.words.status({ caseId: seen.id, stage: stageOf(seen), releaseAt, words: text });
       const made = await toReporter(seams, seen, words);
       return { ...made, to: releaseAt === null || made.letters.length === 0 ? {} : { reporter_release_at: releaseAt } };

@@ -295,10 +295,32 @@ eachEngine((engine) => {
       expect(await said('status')).toContain(`It will be public at:  ${told}`);
       await leak(as(house, lena), id, 'on a forum');
       await decideLeak(as(house, lena), id, { decision: 'release', reason: 'it is out' });
-      expect(await said('reminder')).toContain(`It is released at ${told}`);
+      const hasNone = async () => {
+        expect(await said('reminder')).toContain(`acknowledge ${id}`);
+        expect(await said('reminder')).not.toContain('It is released at');
+        expect(await said('status')).toContain('no date of release yet');
+      };
+      await hasNone();
       await publicAlready(as(house, lena), id, 'on a blog');
-      expect(await said('reminder')).toContain(`acknowledge ${id}`);
-      expect(await said('reminder')).not.toContain('It is released at');
+      await hasNone();
+      await decideLeak(as(house, lena), id, { decision: 'keep', reason: 'it is not that' });
+      await hasNone();
+      await leak(as(house, lena), id, 'on a forum');
+      await decideLeak(as(house, lena), id, { decision: 'keep', reason: 'it is none' });
+      expect(await said('reminder')).toContain(`It is released at ${told}`);
+    });
+
+    test('of what is to be released at once a reporter is told no instant, though it is armed for one', async () => {
+      const house = await open();
+      const [lena] = house.team;
+      const id = await sent(house);
+      const said = async () =>
+        (await previewNotice(as(house, lena), id, 'status', none)).mails.map(({ text }) => text).join('\n');
+      expect(await said()).toContain('It will be public at:');
+      await leak(as(house, lena), id, 'on a forum');
+      expect(await said()).toContain('It will be public at:');
+      const about = await decideLeak(as(house, lena), id, { decision: 'release', reason: 'it is out' });
+      expect([about.state, await said()]).toEqual(['armed', expect.stringContaining('no date of release yet')]);
     });
 
     test('an instant that has passed without a release is told to nobody', async () => {
