@@ -1,3 +1,4 @@
+import { releaseDecided } from '../cases/reminders.ts';
 import { actorOf } from '../cases/step.ts';
 import { type Instant, newId } from '../clock.ts';
 import { when } from '../notices/templates.ts';
@@ -79,12 +80,14 @@ export async function asBefore(seams: Seams, seen: Case, now: Instant): Promise<
   if (stands === 'armed') return { ...to, ...(await wordsAlone(seams, seen, now)) };
   if (stands === 'scheduled') return { ...to, ...scheduleOf(seen), plan: newId(seams.clock) };
   const at = instantOf(before, now);
+  // Of what is to be released at once members are told no instant: the one that they were told last is moved when another one is agreed on.
+  const isTold = seen.told_release_at !== null && releaseDecided({ ...seen, ...to, scheduled_at: null }) === null;
   return {
     ...to,
     ...(at === null ? UNSCHEDULED : await scheduleAt(seams, seen, at)),
     agreed_release_at: at,
     original_at: before.original_at,
-    told_release_at: seen.told_release_at === null ? null : (at ?? before.told_release_at ?? seen.told_release_at),
+    ...(isTold ? { told_release_at: at ?? before.told_release_at ?? seen.told_release_at } : {}),
   };
 }
 
