@@ -125,6 +125,11 @@ export interface Proposed {
   since: Instant | null;
 }
 
+export type Before = Pick<
+  Seen,
+  'aside' | 'armed' | 'bundles' | 'schedules' | 'counts' | 'agreed' | 'told' | 'publicTold' | 'before'
+>;
+
 /** What people did to a case, as whoever stands beside them and writes it down: nothing of it is read from the database. */
 export interface Seen {
   id: string;
@@ -143,6 +148,8 @@ export interface Seen {
   agreed: Instant | null;
   /** That members were told last. */
   told: Instant | null;
+  /** That the public was told last. */
+  publicTold: Instant | null;
   /** Somebody of those who approved left the team, and a round that was disturbed may have taken it back. */
   maybe: boolean;
   /** When it was armed no more, and nobody has looked yet whether that was said. */
@@ -151,12 +158,21 @@ export interface Seen {
   planners: Set<string>;
   planner: string | null;
   counts: boolean;
+  /** Since when they did. */
+  countedAt: Instant | null;
+  /** How many schedules and bundles there were: what has the same number is the same one. */
+  schedules: number;
+  bundles: number;
   noticedAt: Instant | null;
   fixReadyAt: Instant | null;
   announced: Announced | null;
   accepted: boolean;
   aside: 'leaked' | 'public' | 'withdrawn' | 'rejected' | null;
   publicAt: Instant | null;
+  /** When it was decided that a leak is released. */
+  decidedAt: Instant | null;
+  /** As it stood when it was set aside. */
+  before: Before | null;
   closed: boolean;
   lead: string | null;
   deputy: string | null;
@@ -184,17 +200,23 @@ function seenOf(id: string, received: Instant, policy: string): Seen {
     proposed: null,
     agreed: null,
     told: null,
+    publicTold: null,
     maybe: false,
     disarmedAt: null,
     planners: new Set(),
     planner: null,
     counts: false,
+    countedAt: null,
+    schedules: 0,
+    bundles: 0,
     noticedAt: null,
     fixReadyAt: null,
     announced: null,
     accepted: false,
     aside: null,
     publicAt: null,
+    decidedAt: null,
+    before: null,
     closed: false,
     lead: null,
     deputy: null,
@@ -277,8 +299,15 @@ export async function rowOf({ db }: Pick<Seams, 'db'>, id: string): Promise<Case
 export function disarmed(about: Seen): void {
   const { to } = about.proposed ?? { to: {} };
   Object.assign(about, to, { proposed: null, armed: false, maybe: false });
-  if ('instant' in to) Object.assign(about, { planners: new Set([about.planner ?? '']), counts: false });
+  if ('instant' in to) plannedAnew(about);
   about.approvals = new Set();
+  about.bundles += 1;
+}
+
+/** Its planner alone stands behind the instant. */
+export function plannedAnew(about: Seen): void {
+  Object.assign(about, { planners: new Set(about.planner === null ? [] : [about.planner]), counts: false, countedAt: null });
+  about.schedules += 1;
 }
 
 /** Those of them who are of the team now. */

@@ -146,6 +146,7 @@ function overdueSince(game: Game, about: Seen): Instant | null {
   if (released || closed || aside === 'rejected') return null;
   const instant = (aside === 'leaked' ? about.proposed?.to.instant : undefined) ?? about.instant;
   const all = [instant, agreed, ...(aside === 'withdrawn' ? [] : [longest(about)]), aside === 'public' ? publicAt : null];
+  if (aside === 'leaked' && !(about.counts && (about.countedAt ?? 0) > (about.decidedAt ?? 0))) all.push(about.decidedAt);
   const since = Math.min(...all.filter((at) => at !== null));
   return since <= truth(game) ? since : null;
 }
@@ -186,8 +187,8 @@ function handlers(game: Game, { staff, lead, deputy, asked }: Seen): string[] {
   return game.beginning.house.team.filter(({ contactId }) => ids.includes(contactId)).map(({ address }) => address);
 }
 
-const wasTold = (game: Game, to: string, since: Instant, what: (subject: string) => boolean) =>
-  game.taken.some((mail) => mail.to === to && mail.at >= since && what(mail.subject));
+const wasTold = (game: Game, to: string, since: Instant, what: (subject: string, mail: string) => boolean) =>
+  game.taken.some(({ to: reader, at, subject, mail }) => reader === to && at >= since && what(subject, mail));
 
 function untoldOverdue(game: Game, about: Seen): string[] {
   const since = overdueSince(game, about);
@@ -203,13 +204,15 @@ function untoldOverdue(game: Game, about: Seen): string[] {
     .map((to) => `${to} was not told that ${about.id} is overdue since ${written(since)}`);
 }
 
+const DISARMED = /^Subject: .*disarmed|^It was armed, and is not any more\.$/m;
+
 function untoldDisarmed(game: Game, about: Seen): string[] {
   const { id, disarmedAt: since, armed, released, closed, aside } = about;
   about.disarmedAt = null;
   if (since === null || armed || released || closed || aside === 'rejected' || aside === 'withdrawn') return [];
   if (overdueSince(game, about) !== null) return [];
   return handlers(game, about)
-    .filter((to) => !wasTold(game, to, since, (subject) => subject.startsWith(`[${id}]`) && subject.includes('disarmed')))
+    .filter((to) => !wasTold(game, to, since, (subject, mail) => subject.startsWith(`[${id}]`) && DISARMED.test(mail)))
     .map((to) => `${to} was not told that ${id} is armed no more`);
 }
 

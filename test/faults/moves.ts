@@ -25,7 +25,19 @@ import * as members from '../../src/store/members.ts';
 import type { Case } from '../../src/store/schema.ts';
 import { KNOWN } from '../embargo/armed.ts';
 import { LISTS, type Person } from '../support/house.ts';
-import { disarmed, type Game, POLICIES, type Proposed, pick, rowOf, type Seen, standing, truth, watchOf } from './game.ts';
+import {
+  disarmed,
+  type Game,
+  POLICIES,
+  type Proposed,
+  pick,
+  plannedAnew,
+  rowOf,
+  type Seen,
+  standing,
+  truth,
+  watchOf,
+} from './game.ts';
 
 /** Somebody's turn. `seams` are his, and may die under him. */
 export interface Turn {
@@ -58,7 +70,7 @@ function changedTo({ game, about }: Turn, row: Case, to: Proposed['to']): void {
     return;
   }
   Object.assign(about, to);
-  if ('instant' in to) Object.assign(about, { planners: new Set([to.planner ?? '']), counts: false });
+  if ('instant' in to) plannedAnew(about);
   disarmed(about);
 }
 
@@ -155,19 +167,24 @@ function approved(turn: Turn, what: What, who: string): void {
     const counted = about.counts;
     about.counts ||= standing(game, about.planners).length >= 2;
     if (!counted && about.counts) agreed(turn);
+    if (!counted && about.counts) about.countedAt = now;
   }
   if (what === 'forthcoming') {
     if (who === about.announced?.by) game.faults.push('who drafted the word to the public approved it');
     about.announced?.approvals.add(who);
     about.accepted ||= standing(game, [about.announced?.by ?? null, ...(about.announced?.approvals ?? [])]).length >= 2;
+    about.publicTold = about.announced?.instant ?? null;
   }
   if (what !== 'bundle') return;
   const { approvals, to } = about.proposed ?? { approvals: about.approvals, to: {} };
   approvals.add(who);
   if (standing(game, approvals).length < 2) return;
+  if (about.proposed) about.bundles += 1;
   Object.assign(about, to, { approvals, proposed: null, armed: true, maybe: false });
+  if ('instant' in to) plannedAnew(about);
   agreed(turn);
   about.disarmedAt = null;
+  if (!about.counts) about.countedAt = now;
   about.counts = true;
   if (about.patches.size > 0 && about.aside !== 'withdrawn') about.fixReadyAt ??= now;
 }
@@ -261,37 +278,102 @@ const takeBackProposal: Move = async (turn) => {
   count(turn, 'case.drop-proposal');
 };
 
+/** What stands there is what stands again where it is not so. */
+function asideFor(about: Seen, aside: 'leaked' | 'public'): void {
+  const { armed, bundles, schedules, counts, agreed, told, publicTold, before } = about;
+  if (about.aside !== aside)
+    about.before = { aside: about.aside, armed, bundles, schedules, counts, agreed, told, publicTold, before };
+  about.aside = aside;
+}
+
 const leaks: Move = async (turn) => {
   await leak(turn.seams, turn.about.id, 'It is on a forum.');
-  turn.about.aside = 'leaked';
+  asideFor(turn.about, 'leaked');
+  turn.about.decidedAt = null;
   count(turn, 'case.leak');
 };
 
-const decide =
-  (decision: 'keep' | 'release'): Move =>
-  async (turn) => {
-    const row = await decideLeak(turn.seams, turn.about.id, { decision, reason: 'So be it.' });
-    if (decision === 'keep') turn.about.aside = null;
-    else planned(turn, row);
-    count(turn, `case.leak-${decision}`);
-  };
+/**
+ * Of what was approved meanwhile nothing counts. Which rules of a policy are against an instant is not known here, so that what may stand
+ * need not.
+ */
+const keep: Move = async (turn) => {
+  const { game, seams, about } = turn;
+  const row = await rowOf(seams, about.id);
+  if (about.maybe && row.state !== 'armed') disarmed(about);
+  const kept = await decideLeak(seams, about.id, { decision: 'keep', reason: 'So be it.' });
+  const { before, instant, told } = about;
+  if (!before) throw new Error(`${about.id} is not set aside`);
+  const isSame = about.schedules === before.schedules && about.counts === before.counts;
+  about.aside = before.aside;
+  about.before = before.before;
+  count(turn, 'case.leak-keep');
+  if (kept.state === 'armed') {
+    if (!about.armed || !before.armed || about.bundles !== before.bundles)
+      game.faults.push(`${about.id} is armed by what was approved before it was found to be under embargo`);
+    const { text } = about.proposed?.to ?? {};
+    const to = text === undefined ? {} : { text };
+    about.proposed = kept.proposed_hash === null ? null : { to, approvals: new Set(), since: truth(game) };
+    return;
+  }
+  const { planners, planner, counts, countedAt, schedules } = about;
+  changed(turn);
+  if (kept.schedule_hash !== null && kept.schedule_hash === row.schedule_hash) {
+    if (!isSame) game.faults.push(`${about.id} has a schedule of what it was set aside for`);
+    Object.assign(about, { instant, planners, planner, counts, countedAt, schedules });
+    return;
+  }
+  const at = [before.agreed, before.told, before.publicTold].find((one) => one !== null && one > seams.clock.now()) ?? null;
+  if (kept.release_at !== at) game.faults.push(`${about.id} has an instant that nobody agreed on before it was set aside`);
+  Object.assign(about, { instant: at, agreed: at });
+  const isTold = told !== null && (about.aside !== 'leaked' || about.decidedAt === null);
+  if (isTold) about.told = at ?? before.told ?? told;
+  about.planner = at !== null && seams.by.type === 'person' ? seams.by.id : null;
+  plannedAnew(about);
+};
+
+const decideRelease: Move = async (turn) => {
+  const row = await decideLeak(turn.seams, turn.about.id, { decision: 'release', reason: 'So be it.' });
+  turn.about.decidedAt = row.leak_decided_at;
+  planned(turn, row);
+  count(turn, 'case.leak-release');
+};
 
 const publicly: Move = async (turn) => {
   const row = await publicAlready(turn.seams, turn.about.id, 'https://example.org/');
-  turn.about.aside = 'public';
+  asideFor(turn.about, 'public');
   turn.about.publicAt = truth(turn.game);
   planned(turn, row);
   count(turn, 'case.public-already');
 };
 
+/** What a team does that finds out what it was told too late: some of it is scheduled, and approved, for what is not so. */
+const mistake: Move = async (turn) => {
+  const { game } = turn;
+  const some = (chance: number) => game.chance() < chance;
+  if (some(0.7)) {
+    await leaks(turn);
+    if (some(0.5)) await decideRelease(admin(turn));
+  }
+  if (turn.about.aside === null || some(0.3)) await publicly(admin(turn));
+  if (some(0.3)) await set(admin(turn), { releaseAt: later(game, 3 * DAY), ...(some(0.5) ? words(game) : {}) });
+  if (some(0.4)) await approveSchedule(turn);
+  if (some(0.5)) await both(turn, 'bundle');
+  if (turn.about.decidedAt !== null && turn.about.aside === 'leaked') await leaks(turn);
+  // Of two mails of one millisecond neither is the later one.
+  game.wall.moveTo(game.wall.now() + 1);
+  await keep(admin(turn));
+  if (some(0.5)) await both(turn, 'bundle');
+};
+
 const drop: Move = async (turn) => {
   const { about, seams } = turn;
   await withdraw(seams, about.id, 'It was none.');
-  const wasOut = about.announced !== null && about.announced.approvals.size > 0;
-  const owed = (about.noticedAt !== null || wasOut) && about.instant !== null;
+  const told = [about.told, about.publicTold].filter((at) => at !== null);
+  const owed = told.length > 0;
   about.aside = 'withdrawn';
   about.proposed = null;
-  about.instant = owed ? (about.told ?? about.agreed ?? about.instant) : null;
+  about.instant = owed ? Math.min(...told) : null;
   about.agreed = null;
   about.text = owed ? 'note' : null;
   changed(turn);
@@ -331,10 +413,13 @@ const again: Move = async (turn) => {
     asked: about.lead ?? about.deputy,
   });
   changed(turn);
-  // That it ended was said when it was rejected.
+  if (about.agreed !== null && about.agreed <= seams.clock.now()) about.agreed = null;
+  // That it ended was said when it was rejected, and that it was opened again says that nothing of it stands.
   about.disarmedAt = null;
-  if (row.release_at === null)
-    Object.assign(about, { instant: null, agreed: null, planner: null, planners: new Set(), counts: false });
+  if (row.release_at === null) {
+    Object.assign(about, { instant: null, agreed: null, planner: null, before: null });
+    plannedAnew(about);
+  }
   count(turn, 'case.reopen');
 };
 
@@ -477,9 +562,10 @@ export const MOVES: readonly [string, number, Move][] = [
   ['duplicate', 1, duplicate],
   ['open again', 3, again],
   ['leak', 2, leaks],
-  ['keep', 2, decide('keep')],
-  ['leak is released', 2, decide('release')],
+  ['keep', 3, keep],
+  ['leak is released', 2, decideRelease],
   ['public already', 1, publicly],
+  ['a mistake', 5, mistake],
   ['withdraw', 1, drop],
   ['withdraw with its note', 1, (turn) => drop(admin(turn)).then(() => both(turn, 'bundle'))],
   ['release now', 1, (turn) => release(turn.seams, turn.about.id).then(() => {})],
