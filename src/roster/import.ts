@@ -139,12 +139,14 @@ export async function importRoster(
     copiesOf: (fingerprint: string) => certificates.copiesOf(db, fingerprint),
     progress: (done: number, total: number) => progress('reading', done, total),
   };
-  const prepared = await withAskings(
+  const asked = await withAskings(
     { ...local, pgp },
     await readCertificates(read.entries, reading),
     activate === null ? known : new Map(),
     tell,
   );
+  const short = new Set([...given, ...asked.problems].map(({ entry }) => entry));
+  const prepared = { ...asked, entries: asked.entries.map((one) => ({ ...one, lacks: short.has(one.index) })) };
   const wrong = !leaveOut && given.length + read.problems.length + prepared.problems.length > 0;
   const called = callable([...before.members.values()]);
   const named = prepared.entries.flatMap(({ organisation }) => called(organisation) ?? []);
@@ -165,8 +167,10 @@ export async function importRoster(
     mustBeAsRead(named, standing);
     const planned = plan(standing, prepared.entries, activate !== null);
     const found = [...given, ...read.problems, ...prepared.problems, ...planned.problems];
+    if (leaveOut) found.push(...leftWhole(entries, planned.steps, found));
     found.sort((a, b) => (a.entry ?? -1) - (b.entry ?? -1));
-    const problems = leaveOut ? [] : found;
+    // A file that is no roster has nothing in it that is right.
+    const problems = found.filter(({ entry }) => !leaveOut || entry === null);
     const written = problems.length === 0 && !dryRun;
     if (written) {
       const reason = activate?.reason ?? null;
@@ -179,9 +183,18 @@ export async function importRoster(
       ...counts(planned.steps),
       ...added(planned.steps, standing),
       problems,
-      ...(leaveOut ? { leftOut: found } : {}),
+      ...(leaveOut ? { leftOut: found.filter(({ entry }) => entry !== null) } : {}),
     };
   });
+}
+
+/** Of every entry of which nothing is taken, and that is told of by its contacts alone so far. */
+function leftWhole(entries: unknown, steps: readonly Step[], problems: readonly RosterProblem[]): RosterProblem[] {
+  const isWhole = ({ address, contact, line }: RosterProblem) => address === null && contact === undefined && line === undefined;
+  const told = new Set([...steps, ...problems.filter(isWhole)].map(({ entry }) => entry));
+  const all = Array.isArray(entries) ? [...entries.keys()] : [];
+  const problem = 'Nothing of it is taken, for what is wrong with its contacts';
+  return all.filter((entry) => !told.has(entry)).map((entry) => ({ entry, address: null, problem }));
 }
 
 /** Of members who were there. */
@@ -308,7 +321,7 @@ async function withAskings(
       else if (tell) askings.set(contact.address, await prepareAsking({ ...local, ...tell }, tell.project, contact.certificate));
     }
     const contacts = entry.contacts.filter((contact) => !brief.has(contact));
-    entries.push({ ...entry, contacts, unread: entry.unread || brief.size > 0 });
+    entries.push({ ...entry, contacts });
   }
   return { entries, problems, askings };
 }

@@ -44,8 +44,8 @@ export interface PreparedEntry {
   groups: string[];
   contacts: NewContact[];
   renewals: RenewedContact[];
-  /** Another contact of it is left out, and told of, as his certificate cannot be used. */
-  unread: boolean;
+  /** Another contact of it is left out, and told of. */
+  lacks: boolean;
 }
 
 /** Fingerprints of keys, and the addresses of the contacts whose certificates, in whatever state, hold them. */
@@ -77,6 +77,8 @@ export interface Standing extends Addresses {
 
 /** What one entry changes. Nothing to do where `member` is there and the rest is empty. */
 export interface Step {
+  /** Index of the entry. */
+  entry: number;
   organisation: string;
   product: string | null;
   /** The member that is there. */
@@ -127,20 +129,19 @@ export function planImport(
 }
 
 /**
- * As `planImport`, without whatever has a problem there: that contact is left out, or that entry, and an entry that has no
- * contact left. `problems` says what that is.
+ * As `planImport`, without whatever has a problem there: that contact is left out, or that entry, and an entry that has lost its
+ * last contact so. `problems` says what that is.
  */
 export function planRest(
   standing: Standing,
   entries: readonly PreparedEntry[],
   activate: boolean,
 ): { steps: Step[]; problems: RosterProblem[] } {
-  const peopled = entries
-    .filter(({ contacts, renewals }) => contacts.length + renewals.length > 0)
-    .map((entry) => ({ ...entry, unread: false }));
-  const { steps, problems } = planImport(standing, peopled, activate);
+  const left = entries.filter(({ lacks, contacts, renewals }) => !lacks || contacts.length + renewals.length > 0);
+  const whole = left.map((entry) => ({ ...entry, lacks: false }));
+  const { steps, problems } = planImport(standing, whole, activate);
   if (problems.length === 0) return { steps, problems };
-  const rest = planRest(standing, without(peopled, problems), activate);
+  const rest = planRest(standing, without(left, problems), activate);
   return { steps: rest.steps, problems: [...problems, ...rest.problems] };
 }
 
@@ -150,7 +151,8 @@ function without(entries: readonly PreparedEntry[], problems: readonly RosterPro
     .filter(({ index }) => !named.has(`${index} `))
     .map((entry) => {
       const stays = ({ address }: { address: string }) => !named.has(`${entry.index} ${address}`);
-      return { ...entry, contacts: entry.contacts.filter(stays), renewals: entry.renewals.filter(stays) };
+      const lacks = entry.lacks || ![...entry.contacts, ...entry.renewals].every(stays);
+      return { ...entry, lacks, contacts: entry.contacts.filter(stays), renewals: entry.renewals.filter(stays) };
     });
 }
 
@@ -219,12 +221,13 @@ function planEntry(
     tell(
       `"${entry.organisation}" is in the state ${state}: an import changes nothing about that${state === 'removed' ? ', it has to apply again' : ''}`,
     );
-  if (activates && others.length === 0 && (isCandidate(state) || again) && !(entry.unread || isReachable(entry)))
+  if (activates && others.length === 0 && (isCandidate(state) || again) && !(entry.lacks || isReachable(entry)))
     tell(
       `"${entry.organisation}" would be active, and nobody of it could be written to: name a contact with a certificate that can be used`,
     );
   return {
     step: {
+      entry: entry.index,
       organisation: entry.organisation,
       product: entry.product,
       member: member ?? null,

@@ -47,17 +47,15 @@ export async function readCertificates(
     const [one, into] = [found[at], prepared.get(entry)];
     const { address, name } = contact;
     if (!one || !into) throw new Error('a certificate was not looked at');
-    if ('problem' in one) {
-      problems.push({ entry: entry.index, address, problem: one.problem });
-      into.unread = true;
-    } else if ('renewal' in one) into.renewals.push({ address, ...one });
+    if ('problem' in one) problems.push({ entry: entry.index, address, problem: one.problem });
+    else if ('renewal' in one) into.renewals.push({ address, ...one });
     else into.contacts.push({ address, name: name ?? null, certificate: one });
   }
   return { entries: [...prepared.values()], problems };
 }
 
 function empty({ index, organisation, product, lists, groups = [] }: PlacedEntry): PreparedEntry {
-  const read = { contacts: [], renewals: [], unread: false };
+  const read = { contacts: [], renewals: [], lacks: false };
   return { index, organisation, product: product ?? null, lists, groups: [...new Set(groups)], ...read };
 }
 

@@ -196,11 +196,13 @@ function entriesOf(subscribers: readonly Subscriber[]): RosterEntry[] {
   return [...entries.values()];
 }
 
-/** An entry that is left out is told of by each of its contacts. */
+/** An entry that is left out is told of by each of its contacts of whom nothing else is told. */
 function remarksOn(entries: readonly RosterEntry[], problems: readonly RosterProblem[]): Remark[] {
+  const told = new Set(problems.map(({ entry, address }) => `${entry} ${address?.toLowerCase()}`));
   return problems.flatMap(({ entry, address, problem: remark }) => {
     if (address !== null || entry === null) return [{ list: null, address, remark }];
-    return (entries[entry]?.contacts ?? []).map((contact) => ({ list: null, address: contact.address, remark }));
+    const others = (entries[entry]?.contacts ?? []).filter((contact) => !told.has(`${entry} ${addressOf(contact)}`));
+    return others.map((contact) => ({ list: null, address: contact.address, remark }));
   });
 }
 

@@ -180,6 +180,17 @@ test('of a file with something wrong in it, what is right is taken where that is
   ]);
   const again = await project.curfew('roster', 'import', file, '--leave-out', '--json');
   expect(JSON.parse(again.stdout)).toMatchObject({ unchanged: 1, leftOut: [{ entry: 0 }, { entry: 1, organisation: 'India' }] });
+  const gone = written('gone.json', [{ ...hotel, lists: ['security@orbit.example'], contacts: hotel.contacts.slice(1) }]);
+  expect((await project.curfew('roster', 'import', gone, '--leave-out')).stderr.split('\n')).toEqual([
+    expect.stringMatching(/^Left out: entry 0, "Hotel", gone@hotel\.example: /),
+    'Left out: entry 0, "Hotel": Nothing of it is taken, for what is wrong with its contacts',
+    '',
+  ]);
+  const none = written('none.json', { no: 1 });
+  expect(await project.curfew('roster', 'import', none, '--leave-out')).toMatchObject({
+    code: 1,
+    stderr: `curfew: Nothing was imported: 1 problem in ${none}\ncurfew: A roster is a JSON array of members\n`,
+  });
 });
 
 test('a file that is no JSON is told of by its place', async () => {

@@ -244,6 +244,73 @@ eachEngine((engine) => {
     });
   });
 
+  describe('of an import that takes what is right', () => {
+    const REST: ImportOptions = { ...ACTIVATE, leaveOut: true };
+    const NOTHING = 'Nothing of it is taken, for what is wrong with its contacts';
+    const list = 'security@orbit.example';
+    const told = async (db: Database, entries: unknown, options = REST) => {
+      const { written, leftOut = [], problems } = await take(db, entries, options);
+      expect([written, problems]).toEqual([true, []]);
+      return leftOut.map(({ entry: at, address, problem }) => [at, address, problem]);
+    };
+
+    test('an entry that came without contacts is judged as it is of any other', async () => {
+      const db = await open();
+      await take(db, [await entry('Alpha', 'a@alpha.example')], ACTIVATE);
+      const alpha = { organisation: 'Alpha', lists: [list], contacts: [] };
+      expect(await told(db, [await entry('Bravo'), { ...alpha, lists: ['none@orbit.example'] }])).toEqual([
+        [0, null, expect.stringContaining('"Bravo" would be active, and nobody of it could be written to')],
+        [1, null, expect.stringContaining('There is no list none@orbit.example')],
+      ]);
+      expect(await take(db, [alpha], REST)).toMatchObject({ putOnLists: [{ organisation: 'Alpha', list }], leftOut: [] });
+      expect(await members.all(db)).toMatchObject([{ organisation: 'Alpha', lists: ['distributors', 'security'] }]);
+    });
+
+    test('an entry that has lost its last contact is told of as one of which nothing is taken', async () => {
+      const db = await open();
+      await take(db, [await entry('Alpha', 'a@alpha.example')], ACTIVATE);
+      const bad = { address: 'b@alpha.example', certificate: 'none' };
+      const roster = [
+        { organisation: 'Alpha', lists: [list], contacts: [bad] },
+        // His certificate is another's: that comes out when all is planned.
+        { ...(await entry('Bravo', 'a@alpha.example')), lists: [] },
+        { ...(await entry('Charlie', 'c@charlie.example')), groups: ['No'], contacts: [{ ...bad, name: 5 }] },
+        { organisation: 'Delta', lists: [], contacts: [bad, ...(await entry('', 'd@delta.example')).contacts] },
+      ];
+      expect(await told(db, roster, { ...APPLY, leaveOut: true })).toEqual([
+        [0, 'b@alpha.example', expect.any(String)],
+        [0, null, NOTHING],
+        [1, 'a@alpha.example', 'The address is a contact of "Alpha" already'],
+        [1, null, NOTHING],
+        [2, null, expect.stringContaining('groups[0] is "No"')],
+        [2, 'b@alpha.example', expect.stringContaining('contacts[0].name is 5')],
+        [3, 'b@alpha.example', expect.any(String)],
+      ]);
+      expect((await members.all(db)).map(({ organisation, lists }) => [organisation, lists])).toEqual([
+        ['Alpha', ['distributors']],
+        ['Delta', []],
+      ]);
+      const malformed = [{ ...(await entry('Echo', 'e@echo.example')), contacts: [{ ...bad, name: 5 }] }];
+      expect((await told(db, malformed)).at(-1)).toEqual([0, null, NOTHING]);
+    });
+
+    test('who is left out while the entries are made, of a CSV, is missed as any other', async () => {
+      const db = await open();
+      const problems = [{ entry: 0, address: 'a@alpha.example', line: 2, problem: 'is not in the certificate folder' }];
+      const options = { ...APPLY, leaveOut: true, problems };
+      expect((await told(db, [await entry('Alpha')], options)).at(-1)).toEqual([0, null, NOTHING]);
+      expect(await isEmpty(db)).toBe(true);
+    });
+
+    test('what is no roster is refused all the same', async () => {
+      expect(await take(await open(), { no: 1 }, REST)).toMatchObject({
+        written: false,
+        problems: [{ entry: null, problem: 'A roster is a JSON array of members' }],
+        leftOut: [],
+      });
+    });
+  });
+
   describe('an import is refused whole', () => {
     test('where a member would be active whom nobody could write to', async () => {
       const db = await open();
