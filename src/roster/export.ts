@@ -40,10 +40,14 @@ export async function exportRoster(db: Db, progress: (done: number, total: numbe
     for (const contact of member.contacts)
       for (const remark of remarksOn(contact, member, { addresses, unsubscribed }))
         found.remarks.push({ organisation, address: contact.address, remark });
+    if (!member.contacts.some((contact) => whyNot(contact) === undefined && contact.certificate !== null))
+      found.remarks.push({ organisation, address: null, remark: NOBODY });
     found.entries.push(entryOf(member, addresses));
   }
   return found;
 }
+
+const NOBODY = 'has no contact who could be written to, and is refused where this is imported with --activate (--leave-out)';
 
 /** Why he is not in the export; undefined where he is. */
 function whyNot({ active, proved_at }: members.ContactWithCertificate): string | undefined {

@@ -491,6 +491,13 @@ eachEngine((engine) => {
       'd@alpha.example has unsubscribed from distributors@orbit.example, and gets it again where this is imported',
       'e@alpha.example has no certificate, and is refused where this is imported (--leave-out)',
     ]);
+    for (const name of ['a', 'd'])
+      await contacts.setActive(db, (await contacts.byAddress(db, `${name}@alpha.example`))?.id ?? '', false);
+    expect((await exportRoster(db)).remarks.at(-1)).toEqual({
+      organisation: 'Alpha',
+      address: null,
+      remark: 'has no contact who could be written to, and is refused where this is imported with --activate (--leave-out)',
+    });
   });
 
   test('activation without a reason is refused', async () => {
