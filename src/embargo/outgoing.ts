@@ -7,6 +7,7 @@ import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { isUnanswerable } from '../post/receipt.ts';
 import { forReporterLater } from '../post/reporter.ts';
 import type { Seams } from '../seams.ts';
+import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
@@ -26,7 +27,7 @@ export interface Told {
   priority: number;
 }
 
-/** To every contact who had a dispatch of the case and may still know of it, through the list that brought it. */
+/** To every contact who had a dispatch of the case, may still know of it and was not let go since, through the list that brought it. */
 export async function toMembers(seams: Seams, about: Case, { kind, words, priority }: Told): Promise<Outgoing[]> {
   const { db, clock } = seams;
   const dispatched = await deliveries.dispatchedTo(db, about.id);
@@ -37,7 +38,11 @@ export async function toMembers(seams: Seams, about: Case, { kind, words, priori
     const post = await writeNotice(seams, list, { kind, caseId: about.id }, noticeEntity(words));
     const had = dispatched.filter((row) => row.listId === listId);
     const copies = async (trx: Db) => {
-      const inside = await insidersOf(trx, about.id, had);
+      const takenIn = await contacts.takenIn(
+        trx,
+        had.map(({ id }) => id),
+      );
+      const inside = (await insidersOf(trx, about.id, had)).filter(({ id }) => takenIn.has(id));
       return copiesFor(clock, { id: post.id, case_id: about.id, list }, eachContact(inside), priority);
     };
     notices.push(withPost({ post, copies }));

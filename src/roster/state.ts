@@ -30,6 +30,9 @@ export type Step =
 /** Who is out has to apply again. */
 export const OUT = ['removed', 'rejected'] as const;
 
+/** Whose contacts have what is made for them, now or when he is let in again. */
+export const TAKEN_IN = ['active', 'key_hold', 'suspended'] as const;
+
 const CANDIDATES = ['applied', 'vouched', 'vetted', 'key_proved'] as const;
 
 export const steps: Readonly<Record<Step, { from: readonly MemberState[]; to: MemberState }>> = {

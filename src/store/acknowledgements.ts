@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Instant } from '../clock.ts';
+import { isTakenIn } from './contacts.ts';
 import type { Db } from './database.ts';
 import type { Acknowledged, DeliveryState } from './schema.ts';
 
@@ -38,6 +39,7 @@ export interface Receipt {
   /** Of the patch set; null without patches. */
   revision: number | null;
   contactId: string;
+  /** That his copy went to: his own may be somebody else's by now. */
   address: string;
   memberId: string;
   organisation: string;
@@ -65,7 +67,7 @@ function receipts(db: Db) {
       'deliveries.list_id as listId',
       'posts.patch_revision as revision',
       'contacts.id as contactId',
-      'contacts.address',
+      'deliveries.address',
       'members.id as memberId',
       'members.organisation',
       'deliveries.state',
@@ -83,7 +85,7 @@ export async function ofCase(db: Db, caseId: string): Promise<Receipt[]> {
   return receipts(db)
     .where('deliveries.case_id', '=', caseId)
     .orderBy('members.organisation')
-    .orderBy('contacts.address')
+    .orderBy('deliveries.address')
     .orderBy('deliveries.created_at', 'desc')
     .execute();
 }
@@ -91,7 +93,7 @@ export async function ofCase(db: Db, caseId: string): Promise<Receipt[]> {
 /** The name under which it is kept that a contact was reminded of a copy. */
 const remindedOf = (deliveryId: string) => `acknowledgement ${deliveryId}`;
 
-/** Of a case that is under way: the last copy of a contact that he has and says nothing of, since that instant, and was not reminded of. */
+/** Of a case that is under way: the last copy of a contact, who was not let go, that he has and says nothing of, since that instant, and was not reminded of. */
 export async function silentSince(db: Db, since: Instant): Promise<(Receipt & { caseId: string })[]> {
   return receipts(db)
     .innerJoin('cases', 'cases.id', 'deliveries.case_id')
@@ -99,6 +101,7 @@ export async function silentSince(db: Db, since: Instant): Promise<(Receipt & { 
     .where('cases.state', '<>', 'released')
     .where('cases.closed_at', 'is', null)
     .where((eb) => eb.or([eb('cases.aside', 'is', null), eb('cases.aside', 'not in', ['withdrawn', 'rejected'])]))
+    .where(isTakenIn)
     .where('deliveries.state', '=', 'delivered')
     .where('deliveries.settled_at', '<=', since)
     .where('acknowledgements.status', 'is', null)

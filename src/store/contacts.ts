@@ -1,9 +1,10 @@
+import { type Expression, type ExpressionBuilder, type SqlBool, sql } from 'kysely';
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
-import { OUT } from '../roster/state.ts';
+import { OUT, TAKEN_IN } from '../roster/state.ts';
 import type { Db } from './database.ts';
 import { type PageOf, portions } from './rows.ts';
-import type { Contact, ListRole } from './schema.ts';
+import type { Contact, ListRole, Schema } from './schema.ts';
 
 /** Throws Refusal('conflict') where a contact with this address is there, of whichever member. */
 export async function insert(db: Db, contact: Contact): Promise<void> {
@@ -280,6 +281,33 @@ export function isReleased({ id, address }: Pick<Contact, 'id' | 'address'>): bo
 
 function releasedAddress(id: string): string {
   return `${id}@released.invalid`;
+}
+
+/**
+ * Of contacts with their members: whether what is made for him may reach him, now or when he is reinstated. Who was let go, or begins
+ * anew, has nothing to come back to.
+ */
+export function isTakenIn(eb: ExpressionBuilder<Schema, 'contacts' | 'members'>): Expression<SqlBool> {
+  return eb.and([
+    eb('members.state', 'in', TAKEN_IN),
+    eb('contacts.address', '<>', sql<string>`contacts.id || ${releasedAddress('')}`),
+  ]);
+}
+
+/** Those of these contacts of whom `isTakenIn` is so. */
+export async function takenIn(db: Db, ids: readonly string[]): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (const some of portions(ids)) {
+    const rows = await db
+      .selectFrom('contacts')
+      .innerJoin('members', 'members.id', 'contacts.member_id')
+      .select('contacts.id')
+      .where('contacts.id', 'in', some)
+      .where(isTakenIn)
+      .execute();
+    for (const { id } of rows) found.add(id);
+  }
+  return found;
 }
 
 /** Of a member, all at once. */

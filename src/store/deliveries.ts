@@ -409,6 +409,7 @@ export async function wroteTo(...of: Parameters<typeof countTo>): Promise<boolea
 /** A contact, by his id. */
 export interface DispatchedTo {
   id: string;
+  /** That his copy went to: his own may be somebody else's by now. */
   address: string;
   memberId: string;
   listId: string;
@@ -420,11 +421,11 @@ export async function dispatchedTo(db: Db, caseId: string): Promise<DispatchedTo
     .selectFrom('deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
-    .select(['contacts.id', 'contacts.address', 'contacts.member_id as memberId', 'deliveries.list_id as listId'])
+    .select(['contacts.id', 'deliveries.address', 'contacts.member_id as memberId', 'deliveries.list_id as listId'])
     .distinct()
     .where('deliveries.case_id', '=', caseId)
     .where('posts.kind', '=', 'dispatch')
-    .orderBy('contacts.address')
+    .orderBy('deliveries.address')
     .execute();
 }
 

@@ -10,10 +10,14 @@ import { decideLeak, leak, publicAlready } from '../../src/embargo/aside.ts';
 import { sha256 } from '../../src/embargo/bundle.ts';
 import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
+import { release } from '../../src/embargo/release.ts';
 import { retract } from '../../src/embargo/retract.ts';
 import { addPatch, schedule, setText } from '../../src/embargo/schedule.ts';
 import { fieldText, parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
+import { remove } from '../../src/roster/admission.ts';
+import { addContact, setContactActive } from '../../src/roster/contacts.ts';
+import { CRITERIA } from '../../src/roster/criteria.ts';
 import * as acknowledgements from '../../src/store/acknowledgements.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as certificates from '../../src/store/certificates.ts';
@@ -275,6 +279,63 @@ eachEngine((engine) => {
       expect(await states()).toEqual(['not_affected', null]);
       await say('problem');
       expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(house.team.map(({ address }) => address).sort());
+    });
+
+    test.each(['whose address is another member’s by now', 'whose organisation was removed'] as const)(
+      'nothing is made any more of a case for a contact %s',
+      async (who) => {
+        const house = await open();
+        const [lena, dirk] = house.team;
+        const [alpha, beta] = house.members;
+        const rules = { project: 'orbit', criteria: CRITERIA, terms: null };
+        const id = await sent(house);
+        const idOf = async (name: string) => (await members.byOrganisation(house.db, name))?.id ?? '';
+        if (who === 'whose organisation was removed') {
+          for (const { contactId } of [lena, dirk]) await remove(house, rules, await idOf('Alpha'), contactId, 'leaked');
+        } else {
+          await setContactActive(house, alpha.contactId, false, 'goes to Beta');
+          const moved = { address: alpha.address, name: null, certificate: alpha.public };
+          await addContact(house, rules, await idOf('Beta'), moved);
+        }
+        await outbox(house).drain();
+        const receipts = (await acknowledgements.ofCase(house.db, id)).map(({ organisation, address }) => [
+          organisation,
+          address,
+        ]);
+        expect(receipts).toEqual([
+          ['Alpha', alpha.address],
+          ['Beta', beta.address],
+        ]);
+        house.clock.moveTo(house.clock.now() + DAY);
+        expect(await remindSilent(house)).toBe(true);
+        const { without } = await previewNotice(as(house, lena), id, 'second-notice', none);
+        expect(without).toEqual([{ address: alpha.address, why: 'not-active' }]);
+        house.clock.moveTo((await caseOf(house, id)).release_at ?? 0);
+        await release(house, id);
+        await outbox(house).drain();
+        const made = await house.db
+          .selectFrom('deliveries')
+          .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+          .select(['deliveries.contact_id', 'deliveries.state', 'posts.kind'])
+          .where('deliveries.contact_id', 'in', [alpha.contactId, beta.contactId])
+          .where('deliveries.case_id', '=', id)
+          .execute();
+        expect(made.filter(({ contact_id }) => contact_id === alpha.contactId).map(({ kind }) => kind)).toEqual(['dispatch']);
+        expect(made.filter(({ contact_id }) => contact_id === beta.contactId)).toHaveLength(3);
+        expect(made.filter(({ state }) => state !== 'delivered')).toEqual([]);
+      },
+    );
+
+    test('for who is suspended, and may be let in again, it waits', async () => {
+      const house = await open();
+      const [alpha] = house.members;
+      const id = await sent(house);
+      await house.db.updateTable('members').set({ state: 'suspended' }).where('organisation', '=', 'Alpha').execute();
+      house.clock.moveTo(house.clock.now() + DAY);
+      await remindSilent(house);
+      await outbox(house).drain();
+      const held = house.db.selectFrom('deliveries').select(['address', 'reason']).where('state', '=', 'held');
+      expect(await held.where('case_id', '=', id).execute()).toEqual([{ address: alpha.address, reason: 'not-active' }]);
     });
 
     test('a reminder tells the instant that members were told, whatever one person has set since', async () => {
