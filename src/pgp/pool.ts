@@ -23,8 +23,15 @@ export interface Pgp {
   seal(signed: Uint8Array, certificates: Uint8Array[], at: Instant): Promise<Sealed[]>;
   /** Reads, checks and minimises what may be a certificate. Throws `unusable-certificate`. */
   readCertificate(input: Uint8Array | string): Promise<CertificateFacts>;
-  /** Merges a newer copy of a certificate into the one that is known. Throws `unusable-certificate`. */
-  renewCertificate(current: Uint8Array, newer: Uint8Array | string, at: Instant): Promise<Renewal>;
+  /** The same, with what the copies that are kept of it revoke. It is one call, however many there are. */
+  readKnown(input: Uint8Array | string, copies: readonly Uint8Array[], at: Instant): Promise<CertificateFacts>;
+  /** Merges a newer copy of a certificate into the one that is known, with what other copies revoke. Throws `unusable-certificate`. */
+  renewCertificate(
+    current: Uint8Array,
+    newer: Uint8Array | string,
+    at: Instant,
+    copies?: readonly Uint8Array[],
+  ): Promise<Renewal>;
   /** Whether a certificate may be encrypted to at that instant, or why not. */
   usable(certificate: Uint8Array, at: Instant): Promise<Usable>;
   close(): Promise<void>;
@@ -67,7 +74,8 @@ export function createPgp(threads: number): Pgp {
     signApart: (entity, secret, at) => keep('signApart', { entity, secret, at }),
     seal: (signed, certificates, at) => sealAll(run, signed, certificates, at),
     readCertificate: (input) => read('readCertificate', { input }),
-    renewCertificate: (current, newer, at) => read('renewCertificate', { current, newer, at }),
+    readKnown: (input, copies, at) => read('readKnown', { input, copies, at }),
+    renewCertificate: (current, newer, at, copies) => read('renewCertificate', { current, newer, at, copies }),
     usable: async (certificate, at) => {
       const verdict = await look('usable', { certificate, at }, CERTIFICATE);
       return verdict === LATE ? { usable: false, reason: 'too-costly' } : verdict;

@@ -1,5 +1,5 @@
 import type { Instant } from '../clock.ts';
-import { type CertificateFacts, factsOf, readKey } from './certificate.ts';
+import { type CertificateFacts, factsOf, readCertificate, readKey } from './certificate.ts';
 import { certificateBytes } from './certificate-bytes.ts';
 import { fingerprintOf, lastSigned, newest, parseCertificate } from './parse.ts';
 import { expiredSubkeyAt, lenient, recipientAt, type WhyNot } from './recipient.ts';
@@ -24,12 +24,45 @@ export interface Renewal {
 }
 
 /**
+ * As `readCertificate`, with what other copies (binary) that are kept of the certificate revoke, and nothing else of theirs.
+ * @throws Refusal `unusable-certificate`, also where the two together are too large.
+ */
+export async function readKnown(
+  input: Uint8Array | string,
+  copies: readonly Uint8Array[],
+  at: Instant,
+): Promise<CertificateFacts> {
+  const facts = await readCertificate(input);
+  return (await withRevocations(facts.data, copies, at)) ?? facts;
+}
+
+/** Null where they revoke nothing that it does not. */
+async function withRevocations(data: Uint8Array, copies: readonly Uint8Array[], at: Instant): Promise<CertificateFacts | null> {
+  let facts: CertificateFacts | null = null;
+  for (const copy of copies) {
+    if (Buffer.compare(copy, data) === 0) continue;
+    const known = await parseCertificate(facts?.data ?? data);
+    const revoking = onlyRevocations(known, await parseCertificate(copy));
+    if (revoking.toPacketList().filterByTag(openpgp.enums.packet.signature).length === 0) continue;
+    facts = await factsOf(await merged(known, revoking, at));
+    certificateBytes(facts.data);
+  }
+  return facts;
+}
+
+/**
  * Merges a newer copy of a certificate, as it comes from outside, into the one that is known (binary): nothing that is known
- * is taken away, a revocation least of all.
+ * is taken away, a revocation least of all. What `copies` revoke, others that are kept of it, is known too.
  * @throws Refusal `unusable-certificate`. @throws Error where it is not the same primary key.
  */
-export async function renewCertificate(current: Uint8Array, newer: Uint8Array | string, at: Instant): Promise<Renewal> {
-  const [known, arrived] = await Promise.all([parseCertificate(current), readKey(newer)]);
+export async function renewCertificate(
+  current: Uint8Array,
+  newer: Uint8Array | string,
+  at: Instant,
+  copies: readonly Uint8Array[] = [],
+): Promise<Renewal> {
+  const data = (await withRevocations(current, copies, at))?.data ?? current;
+  const [known, arrived] = await Promise.all([parseCertificate(data), readKey(newer)]);
   const facts = await factsOf(await merged(known, arrived, at));
   certificateBytes(facts.data); // The two together are held to the same limits.
   const together = await parseCertificate(facts.data);

@@ -3,7 +3,7 @@ import type { Instant } from '../clock.ts';
 import { asRefusal, type Reason, Refusal } from '../refusal.ts';
 import { readCertificate, usable } from './certificate.ts';
 import { type OpenedMail, type OpenRequest, openMail } from './open.ts';
-import { renewCertificate } from './renewal.ts';
+import { readKnown, renewCertificate } from './renewal.ts';
 import { openKept, sealForKeeping, sealTo, signDetached, signOnce } from './seal.ts';
 
 /**
@@ -64,8 +64,14 @@ const operations = {
   sign: (task: { entity: Uint8Array; secret: Uint8Array; at: Instant }) => signOnce(task.entity, task.secret, task.at),
   signApart: (task: { entity: Uint8Array; secret: Uint8Array; at: Instant }) => signDetached(task.entity, task.secret, task.at),
   readCertificate: (task: { input: Uint8Array | string }) => readCertificate(task.input),
-  renewCertificate: (task: { current: Uint8Array; newer: Uint8Array | string; at: Instant }) =>
-    renewCertificate(task.current, task.newer, task.at),
+  readKnown: (task: { input: Uint8Array | string; copies: readonly Uint8Array[]; at: Instant }) =>
+    readKnown(task.input, task.copies, task.at),
+  renewCertificate: (task: {
+    current: Uint8Array;
+    newer: Uint8Array | string;
+    at: Instant;
+    copies?: readonly Uint8Array[] | undefined;
+  }) => renewCertificate(task.current, task.newer, task.at, task.copies),
   usable: (task: { certificate: Uint8Array; at: Instant }) => usable(task.certificate, task.at),
 };
 

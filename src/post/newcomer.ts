@@ -6,7 +6,7 @@ import { keyIdOf } from '../pgp/key-packets.ts';
 import type { OpenedMail, Signer } from '../pgp/open.ts';
 import { Refusal } from '../refusal.ts';
 import { type AdmissionRules, applyUnseen, roomIn } from '../roster/apply.ts';
-import { asKnown } from '../roster/known.ts';
+import { readKnown } from '../roster/known.ts';
 import { takeProof } from '../roster/prove.ts';
 import { isOut } from '../roster/state.ts';
 import { keepStranger } from '../roster/strangers.ts';
@@ -114,7 +114,7 @@ async function runApplication(
   const brought = await certificateOfSigner(pgp, opened, opened.signer);
   const read = brought ?? (roster && (await pgp.readCertificate(roster.data)));
   if (!read) throw new Refusal('request-unsigned', 'Enclose the certificate that signs your application');
-  const facts = await asKnown(seams, read);
+  const facts = await readKnown(seams, read.data);
   const address = opened.from?.address.toLowerCase() ?? '';
   if (!facts.addresses.includes(address))
     throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} has no user ID with the address in From`);

@@ -6,7 +6,7 @@ import type { CertificateFacts } from '../pgp/certificate.ts';
 import { keyIdsIn } from '../pgp/certificate-bytes.ts';
 import { keyIdOf } from '../pgp/key-packets.ts';
 import type { OpenedMail, Signer } from '../pgp/open.ts';
-import { asKnown } from '../roster/known.ts';
+import { readKnown } from '../roster/known.ts';
 import { keepStranger } from '../roster/strangers.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
@@ -83,7 +83,7 @@ async function certificateOf(seams: Seams, { roster, opened, sender }: ReportFac
   if (!opened) return null;
   if (roster) return opened.signer && (await pgp.usable(roster.data, clock.now())).usable ? { id: roster.id } : null;
   const read = opened.signer ? await certificateOfSigner(pgp, opened, opened.signer) : await ofUnsigned(pgp, opened, sender);
-  const facts = read && (await asKnown(seams, read).catch(() => null));
+  const facts = read && (await readKnown(seams, read.data).catch(() => null));
   return facts && (await pgp.usable(facts.data, clock.now())).usable ? facts : null;
 }
 

@@ -4,13 +4,12 @@ import type { Pgp } from '../pgp/pool.ts';
 import { Refusal } from '../refusal.ts';
 import type { Certificate } from '../store/schema.ts';
 import type { PlacedEntry, RosterProblem } from './entries.ts';
-import { withRevocations } from './known.ts';
 import type { PreparedEntry, ReadCertificate, RenewedContact, Standing } from './plan.ts';
 import { waitingOf, waitsForPerson } from './renewal.ts';
 import { shownWith, type Waiting } from './shown.ts';
 
 /** What an import needs of OpenPGP. */
-export type CertificateReader = Pick<Pgp, 'readCertificate' | 'renewCertificate' | 'usable'>;
+export type CertificateReader = Pick<Pgp, 'readCertificate' | 'readKnown' | 'renewCertificate' | 'usable'>;
 
 export interface Reading {
   pgp: CertificateReader;
@@ -85,9 +84,9 @@ async function readOne(
   if (armored === undefined) return { problem: 'The certificate is missing' };
   const current = members.get(organisation)?.contacts.find((one) => one.address === address)?.certificate;
   try {
-    if (current && primaryFingerprint(armored) === current.fingerprint) return await renewed(current, armored, reading);
-    const read = await pgp.readCertificate(armored);
-    const certificate = await withRevocations(pgp, read, await copiesOf(read.fingerprint), now);
+    const fingerprint = primaryFingerprint(armored);
+    if (fingerprint === current?.fingerprint) return await renewed(current, armored, reading);
+    const certificate = await pgp.readKnown(armored, await copiesOf(fingerprint), now);
     const state = await pgp.usable(certificate.data, now);
     return state.usable ? certificate : { problem: `The certificate ${certificate.fingerprint} cannot be used: ${state.reason}` };
   } catch (error) {

@@ -218,6 +218,7 @@ function listenFor(pgp: CertificateReader): { pgp: CertificateReader; addresses:
     pgp: {
       usable: (...asked) => pgp.usable(...asked),
       readCertificate: async (input) => heard(await pgp.readCertificate(input)),
+      readKnown: async (...asked) => heard(await pgp.readKnown(...asked)),
       renewCertificate: async (...asked) => {
         const renewal = await pgp.renewCertificate(...asked);
         heard(renewal.facts);

@@ -74,6 +74,7 @@ const plain: Pgp = {
     return certificates.map(() => ({ armored }));
   },
   readCertificate: refuse,
+  readKnown: refuse,
   renewCertificate: refuse,
   usable: async () => ({ usable: true }) as Awaited<ReturnType<Pgp['usable']>>,
   close: async () => {},

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DAY, systemClock } from '../../src/clock.ts';
 import { readCertificate, usable } from '../../src/pgp/certificate.ts';
-import { renewCertificate } from '../../src/pgp/renewal.ts';
+import { readKnown, renewCertificate } from '../../src/pgp/renewal.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
 import { absent, type GnuPG, openGnuPG } from '../support/gnupg.ts';
 
@@ -73,6 +73,23 @@ describe('a newer copy of a certificate', () => {
     // Of the whole certificate, too.
     const all = await renewCertificate(known, (await revokedKey(key, COMPROMISED, 30)).armor(), NOW);
     expect(await usable(all.revoked.data, NOW)).toEqual({ usable: false, reason: 'revoked' });
+  });
+
+  test('is known with what all copies that are kept of it revoke, and with nothing that they add', async () => {
+    const key = await made();
+    const known = await kept(key);
+    const longer = await kept(await extended(key, 200, 10));
+    const copies = [SUPERSEDED, COMPROMISED].map(async (flag) => kept(await revokedKey(key, flag, 30 + flag)));
+    const revoked = await Promise.all(copies);
+    const facts = await readCertificate(known);
+    expect(await readKnown(known, [known, longer], NOW)).toEqual(facts);
+    for (const all of [[longer, ...revoked], revoked.toReversed(), revoked.slice(1)]) {
+      const read = await readKnown(known, all, NOW);
+      expect(read).toMatchObject({ fingerprint: facts.fingerprint, keys: facts.keys, expiresAt: facts.expiresAt });
+      expect(await usable(read.data, NOW)).toEqual({ usable: false, reason: 'revoked' });
+      expect(await renewCertificate(known, known, NOW, all)).toMatchObject({ whyNot: 'revoked', changed: true });
+    }
+    expect(await renewCertificate(known, known, NOW, [longer])).toMatchObject({ changed: false });
   });
 
   test('that says nothing new changes nothing, nor does an older one', async () => {
