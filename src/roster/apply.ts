@@ -17,15 +17,15 @@ import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
 import type { Criterion } from './criteria.ts';
-import { type Entered, enterMember, formerOf, startedAnew } from './enter.ts';
-import { renewKnown } from './known.ts';
-import { takenCertificate, unfitAddress } from './plan.ts';
+import { type Entered, enterMember, startedAnew } from './enter.ts';
+import { readKnown, renewKnown } from './known.ts';
+import { callable, likenesses, malformedName, nameTaken, takenCertificate, takenNames, unfitAddress } from './plan.ts';
 import { holdersOf, releaseKeys, releaseTo, standingAt } from './standing.ts';
-import { next } from './state.ts';
+import { isOut } from './state.ts';
 import { beginAgain } from './steps.ts';
 import { keepStranger } from './strangers.ts';
 import { prepareNotice, tellMember, tellTeam } from './tell.ts';
-import { mustBeUsable, usableCertificate } from './usable.ts';
+import { mustBeUsable } from './usable.ts';
 
 /** How a project admits members. */
 export interface AdmissionRules {
@@ -67,7 +67,7 @@ interface Prepared {
 }
 
 async function prepare(seams: Seams, rules: AdmissionRules, wish: Application): Promise<Prepared> {
-  checkAnswers(rules, wish);
+  checkForm(rules, wish);
   const { organisation, contact } = wish;
   const brought = await bringing(seams, wish);
   const toMember = await prepareNotice(seams, seams.words.applied({ project: rules.project, organisation }));
@@ -88,15 +88,9 @@ async function enter(
   return db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await recipients.lockExternal(trx);
-    const known = await members.byOrganisation(trx, wish.organisation);
-    const address = wish.contact.address.toLowerCase();
-    const {
-      member,
-      former,
-      released: left,
-    } = known && known.state !== 'rejected'
-      ? await again(trx, seams, known, address)
-      : await enterMember(trx, seams, wish, [address]);
+    const problem = await obstacleTo(trx, wish, brought.facts);
+    if (problem !== undefined) throw new Refusal('conflict', problem);
+    const { member, former, released: left } = await entering(trx, seams, wish);
     await members.change(trx, member.id, {
       product: wish.product,
       terms,
@@ -131,23 +125,22 @@ export async function roomIn({ db, clock }: Pick<Seams, 'db' | 'clock'>): Promis
 /**
  * As `apply`, for who is not to learn who is on the roster: where the organisation, the address or the certificate is there already, he
  * gets the words that every applicant gets. So he does at most once a day, and never at an address that is somebody's on the roster.
- * It takes as long for the one as for the other: each certificate is read once, and three notices are sealed. Gives whether it was taken.
- * Throws as `apply` does, but for conflict.
+ * OpenPGP is asked the same for the one as for the other, and all of it before the database is taken: no time tells what is known here, and
+ * what was taken is never answered as refused. Gives whether it was taken. Throws as `apply` does, but for conflict.
  */
 export async function applyUnseen(seams: Seams, rules: AdmissionRules, wish: Application): Promise<boolean> {
   const { organisation, contact } = wish;
   const prepared = await prepare(seams, rules, wish);
-  const toTeam = (problem: string) =>
-    prepareNotice(seams, knownApplication({ organisation, address: contact.address, problem }), 'alert');
+  const problem = (await obstacleTo(seams.db, wish, prepared.brought.facts)) ?? 'What it names is there by now';
+  const known = knownApplication({ organisation, address: contact.address, problem });
+  const ofKnown = await prepareNotice(seams, known, 'alert');
   try {
     await enter(seams, rules, wish, prepared);
   } catch (error) {
     if (!(error instanceof Refusal) || error.reason !== 'conflict') throw error;
-    await answerAlike(seams, wish, { ...prepared, toTeam: await toTeam(error.message) });
+    await answerAlike(seams, wish, { ...prepared, toTeam: ofKnown });
     return false;
   }
-  // For the time that it takes.
-  await toTeam('');
   return true;
 }
 
@@ -170,7 +163,10 @@ async function answerAlike(
   });
 }
 
-function checkAnswers({ criteria, terms }: AdmissionRules, wish: Application): void {
+/** What is wrong with the form itself is said before anything is looked up. */
+function checkForm({ criteria, terms }: AdmissionRules, wish: Application): void {
+  const malformed = malformedName(wish.organisation);
+  if (malformed !== undefined) throw new Refusal('invalid', malformed);
   const answered = new Set(wish.answers.filter(({ answer }) => answer.trim() !== '').map(({ criterion }) => criterion));
   const missing = criteria.filter(({ id }) => !answered.has(id)).map(({ id }) => id);
   if (missing.length > 0) throw new Refusal('invalid', `An answer is missing to: ${missing.join(', ')}`);
@@ -183,13 +179,6 @@ function checkAnswers({ criteria, terms }: AdmissionRules, wish: Application): v
   if (terms !== null && wish.terms !== terms) throw new Refusal('invalid', `The terms to accept are those of version "${terms}"`);
 }
 
-async function ownCertificate(seams: Seams, armored: string | Uint8Array, address: string): Promise<CertificateFacts> {
-  const facts = await usableCertificate(seams, armored);
-  if (!facts.addresses.includes(address.toLowerCase()))
-    throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} has no user ID with ${address}`);
-  return facts;
-}
-
 /** What an applicant brings: with what is kept of the same certificate where he was his organisation's contact before. */
 interface Brought {
   facts: CertificateFacts;
@@ -197,25 +186,51 @@ interface Brought {
   renewed: { certificate: Certificate; renewal: Renewal } | null;
 }
 
+/** What nobody had before is laid together with itself: it is the same work. */
 async function bringing(seams: Seams, { organisation, contact: { certificate, address } }: Application): Promise<Brought> {
   const { db } = seams;
-  const facts = await ownCertificate(seams, certificate, address);
-  const member = await formerOf(db, organisation);
-  const contact = member && (await contactAt(db, member, address));
-  const own = contact && (await certificates.ofContact(db, contact.id)).find((one) => one.fingerprint === facts.fingerprint);
-  if (!own) return { facts, renewed: null };
-  const renewal = await renewKnown(seams, own, facts.data);
+  const facts = await readKnown(seams, certificate);
+  if (!facts.addresses.includes(address.toLowerCase()))
+    throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} has no user ID with ${address}`);
+  const { fingerprint } = facts;
+  const memberId = callable(await members.named(db))(organisation)?.id ?? null;
+  const own = await certificates.ofAddress(db, { memberId, address: address.toLowerCase(), fingerprint });
+  const renewal = await renewKnown(seams, own ?? facts, facts.data);
   await mustBeUsable(seams, renewal.facts);
-  return { facts: renewal.facts, renewed: { certificate: own, renewal } };
+  return { facts: renewal.facts, renewed: own ? { certificate: own, renewal } : null };
 }
 
-async function contactAt(db: Db, { id }: Member, address: string): Promise<Contact | undefined> {
+/**
+ * What of an application is there already, in the words for the team; undefined where nothing keeps it from being taken. It is one by what
+ * is there before the applicant is entered: who is out keeps nobody up.
+ */
+async function obstacleTo(
+  db: Db,
+  { organisation, contact }: Pick<Application, 'organisation' | 'contact'>,
+  facts: CertificateFacts,
+): Promise<string | undefined> {
+  const named = await members.named(db);
+  const there = callable(named)(organisation);
+  if (there && !isOut(there.state)) return `"${there.organisation}" is ${there.state} already`;
+  const address = contact.address.toLowerCase();
+  const own = there && (await contactAt(db, there, address));
+  return (
+    (there?.state === 'removed' ? undefined : nameTaken(likenesses(takenNames(named)), organisation)) ??
+    (own ? undefined : unfitAddress(await standingAt(db, address), address)) ??
+    takenCertificate(await holdersOf(db, facts), facts, address)
+  );
+}
+
+async function contactAt(db: Db, { id }: Pick<Member, 'id'>, address: string): Promise<Contact | undefined> {
   return (await contacts.ofMember(db, id)).find((one) => one.address === address.toLowerCase());
 }
 
-async function again(trx: Db, { clock }: Seams, member: Member, address: string): Promise<Entered> {
-  if (!next(member.state, 'apply-again')) throw new Refusal('conflict', `"${member.organisation}" is ${member.state} already`);
-  return { former: null, ...(await beginAgain(trx, member, [address], clock.now())) };
+/** Who was removed is entered in his own place. */
+async function entering(trx: Db, seams: Seams, wish: Application): Promise<Entered> {
+  const kept = [wish.contact.address.toLowerCase()];
+  const known = await members.byOrganisation(trx, wish.organisation);
+  if (known?.state !== 'removed') return enterMember(trx, seams, wish, kept);
+  return { former: null, ...(await beginAgain(trx, known, kept, seams.clock.now())) };
 }
 
 /**
@@ -233,9 +248,6 @@ async function contactOf(
   const address = written.toLowerCase();
   const now = clock.now();
   const own = await contactAt(trx, member, address);
-  const unfit = own ? undefined : unfitAddress(await standingAt(trx, address), address);
-  const problem = unfit ?? takenCertificate(await holdersOf(trx, facts), facts, address);
-  if (problem !== undefined) throw new Refusal('conflict', problem);
   const contact = own ?? { id: newId(clock), member_id: member.id, address, name, active: 1, created_at: now, proved_at: null };
   const released = await (own ? releaseKeys(trx, facts, own.id) : releaseTo(trx, [{ address, certificate: facts }]));
   if (own) await contacts.setActive(trx, own.id, true);

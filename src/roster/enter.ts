@@ -93,7 +93,7 @@ export async function enterMember(
 }
 
 /** Who is called that, or was rejected under a name that reads the same. */
-export async function formerOf(db: Db, organisation: string, named?: readonly members.Named[]): Promise<Member | undefined> {
-  const found = callable(named ?? (await members.named(db)))(organisation);
+async function formerOf(db: Db, organisation: string, named: readonly members.Named[]): Promise<Member | undefined> {
+  const found = callable(named)(organisation);
   return found && members.byId(db, found.id);
 }

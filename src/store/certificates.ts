@@ -287,6 +287,21 @@ export async function ofContact(db: Db, contactId: string): Promise<Certificate[
   return await db.selectFrom('certificates').selectAll().where('contact_id', '=', contactId).orderBy('id').execute();
 }
 
+/** That which a contact of a member has at that address (lower case), in whatever state it is. */
+export async function ofAddress(
+  db: Db,
+  { memberId, address, fingerprint }: { memberId: string | null; address: string; fingerprint: string },
+): Promise<Certificate | undefined> {
+  return await db
+    .selectFrom('certificates')
+    .innerJoin('contacts', 'contacts.id', 'certificates.contact_id')
+    .selectAll('certificates')
+    .where('contacts.member_id', '=', memberId ?? '')
+    .where('contacts.address', '=', address)
+    .where('certificates.fingerprint', '=', fingerprint)
+    .executeTakeFirst();
+}
+
 /** As `ofContact`, after the one with that id. */
 export async function page(db: Db, { limit, after, contactId }: PageOf & { contactId: string }): Promise<Certificate[]> {
   let query = db.selectFrom('certificates').selectAll().where('contact_id', '=', contactId).orderBy('id').limit(limit);

@@ -1,15 +1,18 @@
 import { expect, test } from 'vitest';
-import { MINUTE } from '../../src/clock.ts';
+import { DAY, MINUTE } from '../../src/clock.ts';
+import { Refusal } from '../../src/refusal.ts';
+import { remove } from '../../src/roster/admission.ts';
 import { applyUnseen, MOST_APPLICATIONS } from '../../src/roster/apply.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { importRoster } from '../../src/roster/import.ts';
+import { keepStranger } from '../../src/roster/strangers.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as members from '../../src/store/members.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { applied } from '../support/applied.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { LISTS } from '../support/house.ts';
-import { makeParty } from '../support/party.ts';
+import { type House, LISTS } from '../support/house.ts';
+import { changed, generate, makeParty, openCopy, type Party } from '../support/party.ts';
 import { serving } from './api.ts';
 
 eachEngine((engine) => {
@@ -46,29 +49,91 @@ eachEngine((engine) => {
     expect(sent.filter(({ to }) => to === api.house.team[0].address)).toHaveLength(4);
   });
 
-  test('an application at an address of the roster is as much work as one at any other', async () => {
+  const rules = { project: 'orbit', criteria: CRITERIA, terms: null };
+  const wishOf = (organisation: string, { address, public: certificate }: Pick<Party, 'address' | 'public'>) => ({
+    organisation,
+    product: null,
+    contact: { address, certificate, name: null },
+    terms: null,
+    answers: CRITERIA.map(({ id }) => ({ criterion: id, answer: 'Yes.', evidence: null })),
+  });
+  /** `pgp` with something done before each call. */
+  const watched = (pgp: House['pgp'], before: (name: string) => void) => {
+    const watch =
+      (of: object, name: string) =>
+      async (...args: unknown[]) => {
+        before(name);
+        return Reflect.apply(Reflect.get(of, name), of, args);
+      };
+    return new Proxy(pgp, { get: (of, name) => watch(of, String(name)) });
+  };
+
+  test('an application is as much work whatever of it is known: organisation, address, certificate, or a copy of that', async () => {
     const { house } = await serve(await engine.open());
-    const rules = { project: 'orbit', criteria: CRITERIA, terms: null };
-    const workOf = async (organisation: string, address: string) => {
+    const [alpha, beta] = house.members;
+    const now = house.clock.now();
+    const extended = async (party: Party) => ({ ...party, public: await changed(party, now, { lifetime: 10_000 * 86_400 }) });
+    const own = (address: string) => generate(address, address, { born: now - DAY });
+    const workOf = async (organisation: string, party: Pick<Party, 'address' | 'public'>) => {
       const done: string[] = [];
-      const watch =
-        (of: object, name: string) =>
-        (...args: unknown[]) => {
-          done.push(name);
-          return Reflect.apply(Reflect.get(of, name), of, args);
-        };
-      const pgp = new Proxy(house.pgp, { get: (of, name) => watch(of, String(name)) });
-      const { answers, contact } = await application(organisation, address);
-      const wish = { organisation, product: null, contact: { ...contact, name: null }, terms: null };
-      const whole = { ...wish, answers: answers.map((answer) => ({ ...answer, evidence: null })) };
-      const taken = await applyUnseen({ ...house, pgp }, rules, whole);
-      return { taken, done };
+      const pgp = watched(house.pgp, (name) => done.push(name));
+      return { taken: await applyUnseen({ ...house, pgp }, rules, wishOf(organisation, party)), done };
     };
-    const unknown = await workOf('Gamma', 'gina@gamma.example');
-    const known = await workOf('Delta', house.members[0].address);
-    expect([unknown.taken, known.taken]).toEqual([true, false]);
-    expect(unknown.done.length).toBeGreaterThan(2);
-    expect(known.done).toEqual(unknown.done);
+    const gina = await own('gina@gamma.example');
+    const unknown = await workOf('Gamma', gina);
+    expect([unknown.taken, unknown.done.length]).toEqual([true, 6]);
+
+    const rita = await own('rita@example.org');
+    for (const copy of [rita, await extended(rita)]) {
+      const facts = await house.pgp.readCertificate(copy.public);
+      await house.db.transaction().execute((trx) => keepStranger(trx, house, facts));
+    }
+    const betaId = (await members.byOrganisation(house.db, 'Beta'))?.id ?? '';
+    for (const { contactId } of house.team.slice(0, 2)) await remove(house, rules, betaId, contactId, 'leaked');
+    const cases: [string, Pick<Party, 'address' | 'public'>, boolean][] = [
+      ['Alpha', await own('somebody@alpha.example'), false],
+      ['Delta', await own(alpha.address), false],
+      ['Alpha', alpha, false],
+      ['Alpha', await extended(alpha), false],
+      ['Delta', alpha, false],
+      ['Delta', await extended(alpha), false],
+      ['Gamma', gina, false],
+      ['Rita and Sons', await extended(rita), true],
+      ['Beta', await extended(beta), true],
+    ];
+    for (const [organisation, party, taken] of cases)
+      expect(await workOf(organisation, party), `${organisation} ${party.address}`).toEqual({ taken, done: unknown.done });
+  });
+
+  test('where OpenPGP is too busy at any moment, nothing was taken, and who tries again is no other', async () => {
+    const { house } = await serve(await engine.open());
+    const wish = wishOf('Gamma', await makeParty('gina@gamma.example'));
+    for (let at = 1; at <= 6; at++) {
+      let calls = 0;
+      const pgp = watched(house.pgp, () => {
+        if (++calls === at) throw new Refusal('busy');
+      });
+      await expect(applyUnseen({ ...house, pgp }, rules, wish)).rejects.toMatchObject({ reason: 'busy' });
+      expect(await members.byOrganisation(house.db, 'Gamma')).toBeUndefined();
+    }
+    expect(await applyUnseen(house, rules, wish)).toBe(true);
+  });
+
+  test('the team is told what of an application is there', async () => {
+    const { house } = await serve(await engine.open());
+    const [alpha] = house.members;
+    const [lena] = house.team;
+    for (const [organisation, party] of [
+      ['Alpha', await makeParty('other@alpha.example')],
+      ['ALPHA', await makeParty('other@alpha.example')],
+      ['Delta', alpha],
+    ] as const)
+      await applyUnseen(house, rules, wishOf(organisation, party));
+    const mails = (await outbox(house).drain()).filter(({ to }) => to === lena.address);
+    const opened = mails.map(async ({ raw }) => (await openCopy(raw, lena, undefined, house.clock.now())).entity.toString());
+    const told = (await Promise.all(opened)).join('\n');
+    for (const problem of ['"Alpha" is active already', '"ALPHA" reads as "Alpha" does', 'is a contact of "Alpha" already'])
+      expect(told).toContain(problem);
   });
 
   test('what is wrong with the form itself is said', async () => {
