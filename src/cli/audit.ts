@@ -88,9 +88,12 @@ interface VerifyOptions {
 }
 
 /** What a chain without a fault is worth. */
-function sayWhole({ lines: many, heads }: Pick<Verified, 'lines' | 'heads'>): string {
+function sayWhole({ lines: many, heads, covered }: Pick<Verified, 'lines' | 'heads' | 'covered'>): string {
   if (many === 0) return 'THERE IS NO LINE IN IT: no log of Curfew is empty.';
-  if (heads > 0) return 'The log is whole.';
+  if (heads > 0 && covered === many) return 'The log is whole.';
+  const rest = covered + 1 === many ? `line ${many}` : `lines ${covered + 1} to ${many}`;
+  if (heads > 0)
+    return `The log is whole as far as line ${covered}; the chain holds from there on, and nothing signed covers ${rest}.`;
   return 'The chain holds; nothing signed covers it: whoever can write the database could have made all of it.';
 }
 

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as openpgp from 'openpgp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { BEGINNING, type End, nextLine, SYSTEM } from '../../src/audit/entry.ts';
@@ -6,7 +8,9 @@ import { HEAD, headStatement } from '../../src/audit/heads.ts';
 import { type MailedHead, verifyLog } from '../../src/audit/verify.ts';
 import { DAY } from '../../src/clock.ts';
 import { signDetached } from '../../src/pgp/seal.ts';
+import { temporaryFolder } from '../cli/project-folder.ts';
 import { makeParty, type Party } from '../support/party.ts';
+import { runCurfew } from '../support/process.ts';
 
 const AT = Date.parse('2026-09-07T09:12:00Z');
 
@@ -45,6 +49,26 @@ describe('an export of the audit log', () => {
   test('that is whole', async () => {
     expect(await verify(lines)).toMatchObject({ lines: 10, heads: 1, covered: 5, faults: [] });
     expect(await verify(lines, [mailed])).toMatchObject({ lines: 10, heads: 2, covered: 10, faults: [] });
+  });
+
+  test('and of which nothing signed covers the end: the command says so, and calls whole what a head covers', async () => {
+    const folder = temporaryFolder();
+    const at = (name: string, content: string | Uint8Array) => {
+      writeFileSync(join(folder, name), content);
+      return join(folder, name);
+    };
+    const key = at('key.asc', list.public);
+    const head = at('head.txt', mailed.statement);
+    at('head.txt.asc', mailed.signature);
+    const said = async (many: number, ...more: string[]) => {
+      const file = at('log.jsonl', `${lines.slice(0, many).join('\n')}\n`);
+      const { code, stdout } = await runCurfew(['audit', 'verify', file, '--key', key, ...more]);
+      return [code, stdout.trimEnd().split('\n').at(-1)];
+    };
+    const until = 'The log is whole as far as line 5; the chain holds from there on, and nothing signed covers';
+    expect(await said(10)).toEqual([0, `${until} lines 6 to 10.`]);
+    expect(await said(6)).toEqual([0, `${until} line 6.`]);
+    expect(await said(10, '--head', head)).toEqual([0, 'The log is whole.']);
   });
 
   test.each<[string, number, () => string[]]>([
