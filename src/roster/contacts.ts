@@ -104,8 +104,6 @@ export async function setContactActive(
     if (active) await certificates.lockHolders(trx);
     const contact = await ownerOf(trx, contactId);
     await mustBeIn(trx, contact);
-    if (active && contacts.isReleased(contact))
-      throw new Refusal('conflict', 'His address may be somebody else’s by now: add him anew');
     const taken = active ? await retireTaken(trx, contact) : [];
     if (active) await mustNotJoinTeam(trx, seams, await members.listsOf(trx, contact.member_id));
     if (!(await contacts.setActive(trx, contactId, active)))
@@ -372,11 +370,15 @@ async function ownerOf(db: Db, contactId: string): Promise<Contact> {
   return contact;
 }
 
-/** Whoever is out has no contact who is given anything before he has applied again. Gives the member. Throws Refusal `conflict`. */
-async function mustBeIn(db: Db, { member_id }: Contact): Promise<Member> {
-  const member = await mustBe(db, member_id);
+/**
+ * Whoever is out has no contact who is given anything before he has applied again, and who was let go is nobody's. Gives the member.
+ * Throws Refusal `conflict`.
+ */
+async function mustBeIn(db: Db, contact: Contact): Promise<Member> {
+  const member = await mustBe(db, contact.member_id);
   if (isOut(member.state))
     throw new Refusal('conflict', `"${member.organisation}" is ${member.state}: he has to apply again first`);
+  if (contacts.isReleased(contact)) throw new Refusal('conflict', 'His address may be somebody else’s by now: add him anew');
   return member;
 }
 

@@ -37,7 +37,7 @@ export async function exportRoster(db: Db, progress: (done: number, total: numbe
       found.remarks.push({ organisation, address: null, remark: `is left out: it is ${state}${why}` });
       continue;
     }
-    for (const contact of member.contacts)
+    for (const contact of member.contacts.filter((one) => !contacts.isReleased(one)))
       for (const remark of remarksOn(contact, member, { addresses, unsubscribed }))
         found.remarks.push({ organisation, address: contact.address, remark });
     if (!member.contacts.some((contact) => whyNot(contact) === undefined && contact.certificate !== null))

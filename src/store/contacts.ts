@@ -207,9 +207,15 @@ export async function isOn(db: Db, id: string, role: ListRole): Promise<boolean>
   return row !== undefined;
 }
 
-/** Of a member, by address, active or not, after the one with that address. */
+/** Of a member, by address, active or not, after the one with that address; nobody who was let go, whose address says nothing. */
 export async function page(db: Db, { limit, after, memberId }: PageOf & { memberId: string }): Promise<Contact[]> {
-  let query = db.selectFrom('contacts').selectAll().where('member_id', '=', memberId).orderBy('address').limit(limit);
+  let query = db
+    .selectFrom('contacts')
+    .selectAll()
+    .where('member_id', '=', memberId)
+    .where(isNamed)
+    .orderBy('address')
+    .limit(limit);
   if (after !== undefined) query = query.where('address', '>', after);
   return await query.execute();
 }
@@ -283,15 +289,17 @@ function releasedAddress(id: string): string {
   return `${id}@released.invalid`;
 }
 
+/** As not `isReleased`. */
+function isNamed(eb: ExpressionBuilder<Schema, 'contacts'>): Expression<SqlBool> {
+  return eb('contacts.address', '<>', sql<string>`contacts.id || ${releasedAddress('')}`);
+}
+
 /**
  * Of contacts with their members: whether what is made for him may reach him, now or when he is reinstated. Who was let go, or begins
  * anew, has nothing to come back to.
  */
 export function isTakenIn(eb: ExpressionBuilder<Schema, 'contacts' | 'members'>): Expression<SqlBool> {
-  return eb.and([
-    eb('members.state', 'in', TAKEN_IN),
-    eb('contacts.address', '<>', sql<string>`contacts.id || ${releasedAddress('')}`),
-  ]);
+  return eb.and([eb('members.state', 'in', TAKEN_IN), isNamed(eb)]);
 }
 
 /** Those of these contacts of whom `isTakenIn` is so. */

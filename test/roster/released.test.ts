@@ -2,7 +2,9 @@ import { expect, test } from 'vitest';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { remove } from '../../src/roster/admission.ts';
 import { apply } from '../../src/roster/apply.ts';
+import { addCertificate, addContact, setContactActive } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
+import { exportRoster } from '../../src/roster/export.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as contacts from '../../src/store/contacts.ts';
@@ -59,6 +61,26 @@ eachEngine((engine) => {
       },
       { action: 'member.apply' },
     ]);
+  });
+
+  test('who was let go to another member is in no list of contacts and no export, and is given nothing', async () => {
+    const house = await build((await engine.open()).db);
+    const [alpha, beta] = house.members;
+    const idOf = async (name: string) => (await members.byOrganisation(house.db, name))?.id ?? '';
+    await setContactActive(house, alpha.contactId, false, 'goes to Beta');
+    const named = { address: alpha.address, name: null, certificate: alpha.public };
+    const { contact } = await addContact(house, rules, await idOf('Beta'), named);
+    const shown = async (name: string) =>
+      (await contacts.page(house.db, { limit: 10, memberId: await idOf(name) })).map(({ address }) => address);
+    expect([await shown('Alpha'), await shown('Beta')]).toEqual([[], [alpha.address, beta.address]]);
+    expect((await exportRoster(house.db)).remarks).toMatchObject([
+      { organisation: 'Alpha', address: null },
+      { organisation: 'Beta', address: contact.address, remark: 'is left out: he has not proved his key' },
+    ]);
+    const another = (await generate(alpha.address, 'another', {})).public;
+    const refused = { reason: 'conflict', message: expect.stringContaining('add him anew') };
+    await expect(addCertificate(house, alpha.contactId, another)).rejects.toMatchObject(refused);
+    await expect(setContactActive(house, alpha.contactId, true, 'a mistake')).rejects.toMatchObject(refused);
   });
 
   test('whose certificate an import takes is logged', async () => {
