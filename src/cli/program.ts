@@ -24,6 +24,7 @@ const commands = new Map<string, () => Promise<{ register(program: Command): voi
   ['identity', () => import('./identity.ts')],
   ['clock', () => import('./clock.ts')],
   ['incident', () => import('./incident.ts')],
+  ['doctor', () => import('./doctor.ts')],
   ['notice', () => import('./notice.ts')],
   ['audit', () => import('./audit.ts')],
   ['inspect', () => import('./inspect.ts')],

@@ -27,6 +27,8 @@ export interface Relay {
    * octet, and not at all where a bare CR or LF would have to be changed. Never rejects: every failure is an outcome.
    */
   send(mail: { from: string | null; to: string; raw: Uint8Array }): Promise<Outcome>;
+  /** Connects, with TLS and a name where they are asked for, and sends nothing: `delivered` where the relay would take a copy. Never rejects. */
+  greet(): Promise<Outcome>;
   /** Copies under way get their outcome; those that wait for a connection are deferred. */
   close(): void;
 }
@@ -70,6 +72,11 @@ export function createRelay({ relay, hostname, log }: { relay: RelayOptions; hos
       }
       return outcome;
     },
+    greet: () =>
+      transport.verify().then(
+        (): Outcome => ({ state: 'delivered', response: '' }),
+        (thrown: unknown) => outcomeOfFailure(thrown),
+      ),
     close: () => transport.close(),
   };
 }

@@ -1,4 +1,4 @@
-import { type Migration, Migrator } from 'kysely';
+import { DEFAULT_MIGRATION_TABLE, type Migration, Migrator, sql } from 'kysely';
 import * as initial from '../../migrations/0001_initial.ts';
 import * as gate from '../../migrations/0002_gate.ts';
 import * as postsFinal from '../../migrations/0003_posts_final.ts';
@@ -52,6 +52,19 @@ export const migrations: Record<string, Migration> = {
   '0025_set_aside': setAside,
   '0026_announced': announced,
 };
+
+/** Names of migrations that the database has not had, and of those that it has had and that this version does not know. Writes nothing. */
+export async function pendingMigrations(db: Database): Promise<{ missing: string[]; unknown: string[] }> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  const { rows: had } = tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE)
+    ? await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)} order by name`.execute(db)
+    : { rows: [] };
+  const names = new Set(had.map(({ name }) => name));
+  return {
+    missing: Object.keys(migrations).filter((name) => !names.has(name)),
+    unknown: [...names].filter((name) => !(name in migrations)),
+  };
+}
 
 /** Brings the schema up to date, under the migrator's lock. Throws with the name of the migration that failed. */
 export async function migrate(db: Database): Promise<void> {

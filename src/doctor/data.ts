@@ -1,0 +1,144 @@
+import { type Clock, DAY, HOUR, type Instant, toIso } from '../clock.ts';
+import { doubtOfNodes } from '../embargo/clock-trust.ts';
+import type { Keyring } from '../pgp/keyring.ts';
+import type { Pgp } from '../pgp/pool.ts';
+import * as certificates from '../store/certificates.ts';
+import * as clocks from '../store/clock.ts';
+import type { Database } from '../store/database.ts';
+import { damageOf } from '../store/integrity.ts';
+import * as lists from '../store/lists.ts';
+import { pendingMigrations } from '../store/migrate.ts';
+import { openCopies } from '../store/numbers.ts';
+import { failed, ok, type Seen, unknown, warning } from './finding.ts';
+
+const RESTORE = 'stop the server, keep a copy of the file, and restore the last backup';
+
+/** Whether the file is whole, and of this version of Curfew. */
+export async function lookAtDatabase(db: Database, engine: 'sqlite' | 'postgres'): Promise<Seen[]> {
+  const { missing, unknown: newer } = await pendingMigrations(db);
+  if (newer.length > 0)
+    return [
+      failed(
+        `the database was written by a newer Curfew (${newer.join(', ')})`,
+        'start that one: this one would not understand it',
+      ),
+    ];
+  const seen =
+    missing.length === 0
+      ? []
+      : [
+          warning(
+            `the database is of an older Curfew: ${missing.length} migrations are to come`,
+            'make a backup: the next start brings it up to date',
+          ),
+        ];
+  const faults = engine === 'sqlite' ? await damageOf(db) : [];
+  return [
+    ...seen,
+    ...(faults.length > 0 ? [failed(`the database is damaged: ${faults[0]}`, RESTORE)] : [ok('the database is whole')]),
+  ];
+}
+
+const AHEAD = 30 * DAY;
+const ENDS = 14 * DAY;
+
+/** The keys by which the lists read and sign. */
+export async function lookAtKeys(db: Database, keyring: Keyring, now: Instant): Promise<Seen[]> {
+  const all = await lists.all(db);
+  if (all.length === 0) return [failed('the database holds no lists', 'curfew init makes them')];
+  return all.map(({ address, fingerprint }) => {
+    const key = keyring.find(fingerprint);
+    const renew = `curfew keys renew ${address}, then restart the server`;
+    if (!key)
+      return failed(
+        `the key of ${address} (${fingerprint}) is not in the folder of the list keys`,
+        'bring it back from a backup of that folder',
+      );
+    const { expiresAt } = key;
+    if (expiresAt === null) return ok(`the key of ${address} does not expire`);
+    const end = `${toIso(expiresAt).slice(0, 10)}`;
+    if (expiresAt <= now) return failed(`the key of ${address} expired on ${end}: nothing is signed`, renew);
+    return expiresAt <= now + AHEAD
+      ? warning(`the key of ${address} expires on ${end}`, renew)
+      : ok(`the key of ${address} is valid to ${end}`);
+  });
+}
+
+/** What copies are sealed to. `progress`: how many of how many were looked at. */
+export async function lookAtCertificates(
+  db: Database,
+  pgp: Pick<Pgp, 'usable'>,
+  now: Instant,
+  progress: (done: number, total: number) => void,
+): Promise<Seen[]> {
+  const all = await certificates.allCurrent(db);
+  let [ended, soon, done] = [0, 0, 0];
+  for (const { data } of all) {
+    const state = await pgp.usable(data, now);
+    if (!state.usable) ended++;
+    else if (state.until !== null && state.until <= now + ENDS) soon++;
+    progress(++done, all.length);
+  }
+  const see = 'curfew contact list shows whose they are; their owners were written to';
+  const seen = [
+    ...(ended > 0
+      ? [warning(`${ended} of ${all.length} certificates on the roster cannot be used: their copies are held`, see)]
+      : []),
+    ...(soon > 0 ? [warning(`${soon} of ${all.length} certificates on the roster end within 14 days`, see)] : []),
+  ];
+  return seen.length > 0 ? seen : [ok(`all ${all.length} certificates on the roster can be used`)];
+}
+
+/** Copies that were to be gone by now. */
+export async function lookAtQueue(db: Database, now: Instant): Promise<Seen[]> {
+  const open = await openCopies(db);
+  const sum = (some: typeof open) => some.reduce((total, { copies }) => total + Number(copies), 0);
+  const held = open.filter(({ state }) => state === 'held');
+  const late = open.filter(({ state, oldest }) => state !== 'held' && oldest < now - HOUR);
+  const seen = [
+    ...(held.length > 0
+      ? [
+          warning(
+            `${sum(held)} copies are held (${[...new Set(held.map(({ reason }) => reason))].join(', ')})`,
+            'curfew queue list --state held',
+          ),
+        ]
+      : []),
+    ...(late.length > 0
+      ? [
+          warning(
+            `copies wait since ${toIso(Math.min(...late.map(({ oldest }) => oldest)))}`,
+            'curfew queue list; look at the relay',
+          ),
+        ]
+      : []),
+  ];
+  return seen.length > 0 ? seen : [ok('nothing is held, and nothing waits for long')];
+}
+
+/** Whether what time it is here can be relied upon. `synchronised`: what the system says of itself; null where it does not say. */
+export async function lookAtClock(db: Database, clock: Clock, synchronised: boolean | null): Promise<Seen[]> {
+  const mark = await clocks.read(db);
+  const now = clock.now();
+  const seen: Seen[] = [];
+  const behind = mark && doubtOfNodes(mark.highWater, now);
+  if (mark?.suspicion)
+    seen.push(
+      failed(
+        `the clock is in doubt since ${toIso(mark.suspicion.since)}: nothing is released`,
+        'curfew clock show, and confirm it when it is right',
+      ),
+    );
+  else if (behind)
+    seen.push(
+      failed(
+        `it has been ${toIso(mark.highWater)} here, and now it is ${toIso(now)}`,
+        'set the clock right before the server is started',
+      ),
+    );
+  if (synchronised === false)
+    seen.push(failed('the system says that its clock is not synchronised', 'timedatectl set-ntp true, or let chrony run'));
+  if (synchronised === null)
+    seen.push(unknown('the system does not say whether its clock is synchronised', 'let chrony or systemd-timesyncd run'));
+  return seen.length > 0 ? seen : [ok(`the clock is synchronised, and agrees with what the server has seen: ${toIso(now)}`)];
+}

@@ -1,0 +1,100 @@
+import { X509Certificate } from 'node:crypto';
+import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DAY, type Instant } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { failed, mib, ok, type Seen, unknown, warning } from './finding.ts';
+
+/** A file or folder of which others than its owner are to have nothing. */
+interface Kept {
+  path: string;
+  what: string;
+  /** Its folder keeps it: nobody comes at what lies where he may not enter. */
+  inside?: true;
+}
+
+/** What holds a secret, or what is under embargo. `file`: the configuration itself. */
+function keptOf(config: Config, file: string): Kept[] {
+  const { database, passphrase, smtp, relay, oidc, keys } = config;
+  const inFolder = (folder: string) => readdirSync(folder).map((name) => join(folder, name));
+  return [
+    { path: keys, what: 'the folder of the list keys' },
+    ...inFolder(keys).map((path) => ({ path, what: 'a list key' })),
+    ...(typeof passphrase === 'object' && 'file' in passphrase ? [{ path: passphrase.file, what: 'the passphrase' }] : []),
+    ...('sqlite' in database
+      ? ['', '-wal', '-shm']
+          .map((end) => ({ path: `${database.sqlite}${end}`, what: 'the database', inside: true as const }))
+          .filter(isThere)
+      : [{ path: file, what: 'the configuration, with the password of the database' }]),
+    ...(smtp.tls ? [{ path: smtp.tls.key, what: 'the TLS key' }] : []),
+    ...(relay.passwordFile ? [{ path: relay.passwordFile, what: 'the password of the relay' }] : []),
+    ...(oidc.clientSecretFile ? [{ path: oidc.clientSecretFile, what: 'the secret of the OpenID client' }] : []),
+  ];
+}
+
+const isThere = ({ path }: Kept) => statSync(path, { throwIfNoEntry: false }) !== undefined;
+
+/** Whether others than their owner may read or write what is secret. `file`: the configuration. */
+export function lookAtPermissions(config: Config, file: string): Seen[] {
+  const open: Seen[] = [];
+  for (const { path, what, inside } of keptOf(config, file)) {
+    const { mode, uid } = statSync(path);
+    const isFolder = statSync(path).isDirectory();
+    const isKept = inside === true && (statSync(dirname(path)).mode & 0o011) === 0;
+    if ((mode & 0o077) !== 0 && !isKept)
+      open.push(failed(`others may read or change ${what}: ${path}`, `chmod ${isFolder ? '700' : '600'} ${path}`));
+    const me = process.getuid?.() ?? uid;
+    if (uid !== me && me !== 0)
+      open.push(
+        warning(
+          `${what} belongs to another user than the one who looks (uid ${uid}): ${path}`,
+          `run this as the user of the server`,
+        ),
+      );
+  }
+  return open.length > 0 ? open : [ok('what is secret is its owner’s alone')];
+}
+
+/** Below these octets mail is likely to be refused soon; and what a night of mail may take. */
+const SCARCE = 256 * 2 ** 20;
+const LITTLE = 2 * 2 ** 30;
+
+/** The room where the database grows. */
+export function lookAtDisk({ database }: Config): Seen[] {
+  if (!('sqlite' in database)) return [unknown('the database is on a server of its own', 'look at the disk there')];
+  const folder = dirname(database.sqlite);
+  const { bavail, bsize, files, ffree } = statfsSync(folder);
+  const room = bavail * bsize;
+  const left = `${mib(room)} are left where the database is (${folder})`;
+  if (files > 0 && ffree < 100)
+    return [failed(`${ffree} files can still be made in ${folder}`, 'make room: mail will be refused with 452')];
+  if (room < SCARCE) return [failed(left, 'make room: mail will be refused with 452')];
+  return [room < LITTLE ? warning(left, 'make room: a mail may have 25 MiB, and each of its copies as much') : ok(left)];
+}
+
+/** Until its end a certificate is told of. */
+const SOON = 14 * DAY;
+
+/** The certificate that STARTTLS shows. That it fits its key was seen when the configuration was read. */
+export function lookAtTls({ smtp }: Config, names: readonly string[], now: Instant): Seen[] {
+  if (!smtp.tls) {
+    const local = smtp.host === '127.0.0.1' || smtp.host === '::1' || smtp.host === 'localhost';
+    return [
+      local
+        ? ok('mail is taken on this machine alone, without TLS')
+        : warning(`mail is taken at ${smtp.host} without TLS`, 'set smtp.tls, or let an MTA in front of it offer STARTTLS'),
+    ];
+  }
+  const certificate = new X509Certificate(readFileSync(smtp.tls.certificate));
+  const until = Date.parse(certificate.validTo);
+  const end = new Date(until).toISOString().slice(0, 10);
+  const renew = `renew ${smtp.tls.certificate}, then send the server a SIGHUP`;
+  const seen: Seen[] = [];
+  if (Date.parse(certificate.validFrom) > now)
+    seen.push(failed(`the TLS certificate is valid only from ${certificate.validFrom}`, 'look at the clock'));
+  if (until <= now) seen.push(failed(`the TLS certificate ended on ${end}`, renew));
+  else if (until <= now + SOON) seen.push(warning(`the TLS certificate ends on ${end}`, renew));
+  if (!names.some((name) => certificate.checkHost(name) !== undefined))
+    seen.push(warning(`the TLS certificate is for none of ${names.join(', ')}`, 'have it made for the name that MX says'));
+  return seen.length > 0 ? seen : [ok(`the TLS certificate is valid to ${end}`)];
+}

@@ -1,0 +1,207 @@
+import { chmodSync, copyFileSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { DAY, systemClock } from '../../src/clock.ts';
+import type { Finding } from '../../src/doctor/finding.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { type NameServer, nameServer } from '../doctor/name-server.ts';
+import { makeCertificate } from '../smtp/certificates.ts';
+import { type ScriptedRelay, scriptedRelay } from '../smtp/scripted-relay.ts';
+import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
+
+const folder = temporaryFolder();
+let project: TestProject;
+let relay: ScriptedRelay;
+let names: NameServer;
+let written: string;
+let database: string;
+beforeAll(async () => {
+  relay = await scriptedRelay();
+  names = await nameServer([
+    { type: 'MX', name: 'orbit.example', data: { exchange: 'mx.orbit.example', preference: 10 } },
+    { type: 'A', name: 'mx.orbit.example', data: '192.0.2.1' },
+    { type: 'TXT', name: 'orbit.example', data: 'v=spf1 mx -all' },
+    { type: 'TXT', name: '_dmarc.orbit.example', data: 'v=DMARC1; p=reject' },
+  ]);
+  project = await initProject(folder, '--relay', `127.0.0.1:${relay.port}`, '--http-port', '1');
+  written = readFileSync(project.config, 'utf8');
+  database = join(project.dir, 'data', 'curfew.db');
+  copyFileSync(database, `${database}.new`);
+});
+afterAll(async () => {
+  names.close();
+  await relay.close();
+});
+beforeEach(() => {
+  writeFileSync(project.config, written);
+  for (const end of ['-wal', '-shm']) rmSync(database + end, { force: true });
+  copyFileSync(`${database}.new`, database);
+});
+
+/** Puts these into the configuration. */
+function configure(changes: Record<string, unknown>): void {
+  writeFileSync(project.config, JSON.stringify({ ...JSON.parse(written), ...changes }));
+}
+
+async function doctor(): Promise<{ code: number | null; findings: Finding[]; text: string }> {
+  const { code, stdout, stderr } = await project.curfew('doctor', '--dns', names.address, '--json');
+  expect(stderr).toBe('');
+  return { code, findings: JSON.parse(stdout), text: stdout };
+}
+
+/** What is not as it should be, but for what no test can mend: whether this machine says that its clock is synchronised. */
+async function faults(): Promise<string[]> {
+  const { findings } = await doctor();
+  const wrong = findings.filter(
+    ({ check, standing, what }) => standing !== 'ok' && !(check === 'clock' && what.includes('synchronised')),
+  );
+  for (const { todo } of wrong) expect(todo).not.toBeNull();
+  return wrong.map(({ check, standing, what }) => `${standing} ${check}: ${what}`);
+}
+
+const OFF = 'warning server: nothing listens at 127.0.0.1:1: the server does not run';
+
+test('a new project wants a server, and nothing else', async () => {
+  expect(await faults()).toEqual([OFF]);
+  const { code, stdout } = await project.curfew('doctor', '--dns', names.address);
+  expect(stdout).toMatch(/^ok +config +.*config\.json can be used\nok +permissions +/);
+  expect(stdout).toMatch(/^warning +server +nothing listens at .*\n {23}curfew serve/m);
+  expect(code).toBe(stdout.includes('FAILED') ? 1 : 0);
+  expect(relay.mails).toEqual([]);
+});
+
+test('it changes nothing, and says no secret', async () => {
+  const before = readFileSync(database);
+  const { text } = await doctor();
+  expect(readFileSync(database).equals(before)).toBe(true);
+  expect(text).not.toContain(readFileSync(join(project.dir, 'passphrase'), 'utf8').trim());
+});
+
+test('a configuration that cannot be used is told of by its places', async () => {
+  configure({ relay: { host: 'relay.example', port: 0, tls: 'none' } });
+  const { code, findings } = await doctor();
+  expect(code).toBe(1);
+  expect(findings.map(({ check, what }) => `${check} ${what}`)).toEqual([expect.stringMatching(/^config relay\.port: /)]);
+});
+
+test('what others may read is named with what mends it', async () => {
+  const kept = join(project.dir, 'keys');
+  const [key] = project.made.lists;
+  const files = { [kept]: 0o755, [join(kept, `${key?.fingerprint}.asc`)]: 0o644, [join(project.dir, 'data')]: 0o755 };
+  for (const [path, mode] of Object.entries(files)) chmodSync(path, mode);
+  try {
+    const { code, findings } = await doctor();
+    expect(code).toBe(1);
+    expect(findings.filter(({ check }) => check === 'permissions').map(({ standing, todo }) => [standing, todo])).toEqual([
+      ['failed', `chmod 700 ${kept}`],
+      ['failed', `chmod 600 ${join(kept, `${key?.fingerprint}.asc`)}`],
+      ['failed', `chmod 600 ${database}`],
+    ]);
+  } finally {
+    for (const [path, mode] of Object.entries(files)) chmodSync(path, mode & 0o700);
+  }
+});
+
+test('a damaged database, one that is gone, one of a newer Curfew', async () => {
+  const file = openSync(database, 'r+');
+  // In the middle of what is there, past the first page, which says how to read the others.
+  for (let page = 20; page < 60; page++) writeSync(file, Buffer.alloc(64, 0xa5), 0, 64, page * 4096 + 8);
+  expect((await faults())[0]).toMatch(/^failed database: (the database is damaged|.*malformed)/);
+  renameSync(database, `${database}.gone`);
+  expect((await faults())[0]).toMatch(/^failed database: There is no database /);
+  copyFileSync(`${database}.new`, database);
+  const db = openDatabase({ sqlite: database });
+  await db
+    .insertInto('kysely_migration' as never)
+    .values({ name: '9999_later', timestamp: '2030' } as never)
+    .execute();
+  await db.destroy();
+  expect((await faults())[0]).toBe('failed database: the database was written by a newer Curfew (9999_later)');
+});
+
+test('a key of a list that is not there, and a passphrase that opens none', async () => {
+  const [list] = project.made.lists;
+  const key = join(project.dir, 'keys', `${list?.fingerprint}.asc`);
+  renameSync(key, `${key}.gone`);
+  expect(await faults()).toContain(
+    `failed keys: the key of ${list?.address} (${list?.fingerprint}) is not in the folder of the list keys`,
+  );
+  renameSync(`${key}.gone`, key);
+  writeFileSync(join(folder, 'other'), 'another passphrase\n', { mode: 0o600 });
+  configure({ passphrase: { file: join(folder, 'other') } });
+  expect((await faults())[0]).toMatch(/^failed keys: .*passphrase/);
+});
+
+test('copies that are held, and a clock that has been later', async () => {
+  const db = openDatabase({ sqlite: database });
+  await db
+    .updateTable('clock')
+    .set({ high_water: systemClock.now() + DAY })
+    .execute();
+  await db
+    .insertInto('clock')
+    .values({ id: 1, high_water: systemClock.now() + DAY })
+    .onConflict((oc) => oc.doNothing())
+    .execute();
+  await db.destroy();
+  expect(await faults()).toContainEqual(expect.stringMatching(/^failed clock: it has been 20/));
+});
+
+test.each([
+  ['refuses us', { greeting: '554 5.7.1 no' } as const, /relay-refuses-us: .*554/],
+  ['is going down', { ehlo: '421 4.3.2 later' } as const, /421/],
+])('a relay that %s', async (_, script, what) => {
+  const other = await scriptedRelay(script);
+  configure({ relay: { ...JSON.parse(written).relay, port: other.port } });
+  expect(await faults()).toContainEqual(expect.stringMatching(what));
+  await other.close();
+});
+
+test('a relay that is not there, and one with another’s certificate', async () => {
+  const tls = makeCertificate('localhost');
+  const other = await scriptedRelay({ ehlo: '250-relay.example\r\n250 STARTTLS' }, tls);
+  configure({ relay: { ...JSON.parse(written).relay, port: other.port, tls: 'starttls' } });
+  expect(await faults()).toContainEqual(expect.stringMatching(/^failed relay: .*relay-tls/));
+  configure({ relay: { ...JSON.parse(written).relay, port: other.port, tls: 'starttls', authorityFile: tls.certificate } });
+  expect(await faults()).toEqual([expect.stringMatching(/^warning server/)]);
+  await other.close();
+  expect(await faults()).toContainEqual(expect.stringMatching(/^failed relay: .*relay-unreachable/));
+});
+
+test('a TLS certificate that ends soon, for a name that is not that of the mail server', async () => {
+  const soon = makeCertificate('elsewhere.example');
+  configure({ smtp: { ...JSON.parse(written).smtp, tls: soon } });
+  expect(await faults()).toEqual([
+    expect.stringMatching(/^warning tls: the TLS certificate ends on 20/),
+    'warning tls: the TLS certificate is for none of mx.orbit.example, orbit.example',
+    OFF,
+  ]);
+});
+
+test('a server that is not ready says why', async () => {
+  const answers = [
+    [503, { detail: 'the key of security@orbit.example is not loaded' }],
+    [200, { status: 'ready' }],
+  ] as const;
+  let asked = 0;
+  const server = createServer((_request, response) => {
+    const [status, body] = answers[asked++] ?? answers[0];
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  configure({ http: { host: '0.0.0.0', port } });
+  expect(await faults()).toEqual([
+    `failed server: the server at 127.0.0.1:${port} is not ready: the key of security@orbit.example is not loaded`,
+  ]);
+  expect(await faults()).toEqual([]);
+  server.close();
+});
+
+test('a name server is named by its address', async () => {
+  const { code, stderr } = await project.curfew('doctor', '--dns', 'dns.example');
+  expect([code, stderr]).toEqual([2, expect.stringContaining('An IP address')]);
+  expect(statSync(database).size).toBeGreaterThan(0);
+});
