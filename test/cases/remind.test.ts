@@ -166,7 +166,7 @@ describe('what is owed', () => {
   const received = {
     ...{ state: 'received', received_at: 0, closed_at: null, aside: null, lead_id: null, handover_id: null },
     ...{ release_at: null, told_release_at: null, reporter_release_at: null, disarmed_at: null, reopened_at: null, led_at: null },
-    ...{ proposal: null, proposed_at: null, agreed_release_at: null },
+    ...{ proposal: null, proposed_at: null, agreed_release_at: null, forthcoming_at: null, forthcoming_release_at: null },
   } as Case;
   const kinds = (about: Partial<Case>, now: Instant) =>
     owed({ ...received, ...about }, {}, now).map(({ what, level }) => `${what} ${level}`);

@@ -152,7 +152,7 @@ export interface Seen {
   /** That the public was told last. */
   publicTold: Instant | null;
   /** Somebody of those who approved left the team, and a round that was disturbed may have taken it back. */
-  maybe: boolean;
+  maybe: Instant | null;
   /** When it was armed no more, and nobody has looked yet whether that was said. */
   disarmedAt: Instant | null;
   /** Who stands behind the instant, and whether two did. */
@@ -167,7 +167,7 @@ export interface Seen {
   noticedAt: Instant | null;
   fixReadyAt: Instant | null;
   announced: Announced | null;
-  accepted: boolean;
+  accepted: Instant | null;
   aside: 'leaked' | 'public' | 'withdrawn' | 'rejected' | null;
   publicAt: Instant | null;
   /** When it was decided that a leak is released. */
@@ -202,7 +202,7 @@ function seenOf(id: string, received: Instant, policy: string): Seen {
     agreed: null,
     told: null,
     publicTold: null,
-    maybe: false,
+    maybe: null,
     disarmedAt: null,
     planners: new Set(),
     planner: null,
@@ -213,7 +213,7 @@ function seenOf(id: string, received: Instant, policy: string): Seen {
     noticedAt: null,
     fixReadyAt: null,
     announced: null,
-    accepted: false,
+    accepted: null,
     aside: null,
     publicAt: null,
     decidedAt: null,
@@ -299,7 +299,7 @@ export async function rowOf({ db }: Pick<Seams, 'db'>, id: string): Promise<Case
 /** It is armed no more; what was proposed is what stands there then. */
 export function disarmed(about: Seen): void {
   const { to } = about.proposed ?? { to: {} };
-  Object.assign(about, to, { proposed: null, armed: false, maybe: false });
+  Object.assign(about, to, { proposed: null, armed: false, maybe: null });
   if ('instant' in to) plannedAnew(about);
   about.approvals = new Set();
   about.bundles += 1;

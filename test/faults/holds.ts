@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { DAY, type Instant, MINUTE } from '../../src/clock.ts';
+import { DAY, HOUR, type Instant, MINUTE } from '../../src/clock.ts';
 import { isTrusted } from '../../src/embargo/clock-watch.ts';
 import { parseEntity } from '../../src/mail/message.ts';
 import { type ViewedFile, viewOf } from '../../src/mail/view.ts';
@@ -51,10 +51,11 @@ async function lookAt(game: Game, about: Seen, calm: boolean): Promise<void> {
   if (state === 'released')
     about.released ??= { at: truth(game), instant, text, people, patches: text === 'note' ? [] : [...patches.values()].sort() };
   if (about.released || !about.armed || people >= 2) return;
-  if (!calm) about.maybe = true;
+  if (!calm) about.maybe ??= truth(game);
   else {
+    const since = about.maybe ?? truth(game);
     disarmed(about);
-    about.disarmedAt = truth(game);
+    about.disarmedAt = since;
   }
 }
 
@@ -108,7 +109,8 @@ function faultOfNote({ seams }: Game, { aside, released }: Seen, { text, files }
 function faultOfMinimal(about: Seen, { text, files, at }: Read): string | null {
   const end = longest(about);
   if (end === null || at < end) return 'the end of its embargo was said early';
-  if (about.aside === 'withdrawn' || about.aside === 'rejected' || !about.accepted) return 'its embargo was nothing to speak of';
+  if (about.aside === 'withdrawn' || about.aside === 'rejected' || about.accepted === null)
+    return 'its embargo was nothing to speak of';
   const words = [
     `orbit has a security issue under embargo since ${written(about.received).slice(0, 10)}; its embargo ended at`,
     `${written(end)} without an advisory; ask security@orbit.example`,
@@ -162,9 +164,11 @@ function missing(game: Game, about: Seen): string[] {
     return PUBLIC.flatMap((to) => (got(to, what) === 1 ? [] : [`${id} came ${got(to, what)} times to ${to}`]));
   }
   if (closed || aside === 'rejected') return [];
-  if (armed && !maybe && instant !== null && instant <= now) return [`${id} is late`];
+  if (armed && maybe === null && instant !== null && instant <= now) return [`${id} is late`];
   const end = longest(about);
-  if (end === null || end > now || !about.accepted || aside === 'withdrawn') return [];
+  if (end === null || end > now || about.accepted === null || aside === 'withdrawn') return [];
+  // Who accepts it later than that has an hour to reject it.
+  if (about.accepted > end && now < about.accepted + HOUR) return [];
   if (armed && instant !== null && instant <= now && now < end + STUCK) return [];
   const words = new RegExp(`ended at\\r?\\n${written(end)} without an advisory`);
   return PUBLIC.flatMap((to) => (got(to, words) >= 1 ? [] : [`nobody told ${to} that the embargo of ${id} has ended`]));

@@ -172,7 +172,8 @@ function approved(turn: Turn, what: What, who: string): void {
   if (what === 'forthcoming') {
     if (who === about.announced?.by) game.faults.push('who drafted the word to the public approved it');
     about.announced?.approvals.add(who);
-    about.accepted ||= standing(game, [about.announced?.by ?? null, ...(about.announced?.approvals ?? [])]).length >= 2;
+    const people = standing(game, [about.announced?.by ?? null, ...(about.announced?.approvals ?? [])]);
+    if (people.length >= 2) about.accepted ??= game.wall.now();
     about.publicTold = about.announced?.instant ?? null;
   }
   if (what !== 'bundle') return;
@@ -180,7 +181,7 @@ function approved(turn: Turn, what: What, who: string): void {
   approvals.add(who);
   if (standing(game, approvals).length < 2) return;
   if (about.proposed) about.bundles += 1;
-  Object.assign(about, to, { approvals, proposed: null, armed: true, maybe: false });
+  Object.assign(about, to, { approvals, proposed: null, armed: true, maybe: null });
   if ('instant' in to) plannedAnew(about);
   agreed(turn);
   about.disarmedAt = null;
@@ -197,7 +198,7 @@ const approving =
 /** Two people stand behind the instant: members who were told another one are told it, where it is to come. */
 function agreed({ game, about }: Turn): void {
   about.agreed = about.instant;
-  about.accepted = true;
+  about.accepted ??= game.wall.now();
   const isToCome = about.instant !== null && about.instant > game.seams.clock.now();
   if (about.told !== null && isToCome && about.aside !== 'withdrawn') about.told = about.instant;
 }
@@ -226,7 +227,7 @@ const send: Move = async (turn) => {
   const { game, seams, about } = turn;
   await dispatch(seams, about.id, LISTS.distributors);
   about.noticedAt ??= truth(game);
-  about.accepted = true;
+  about.accepted ??= game.wall.now();
   about.told ??= about.instant;
   count(turn, 'case.dispatch');
 };
@@ -407,7 +408,7 @@ const again: Move = async (turn) => {
   Object.assign(about, {
     aside: null,
     closed: false,
-    accepted: false,
+    accepted: null,
     lead: null,
     deputy: null,
     asked: about.lead ?? about.deputy,
@@ -427,7 +428,7 @@ const leadIt: Move = async (turn) => {
   await claim(turn.seams, turn.about.id, {});
   turn.about.asked = null;
   turn.about.lead = turn.person.contactId;
-  turn.about.accepted = true;
+  turn.about.accepted ??= turn.game.wall.now();
   count(turn, 'case.lead');
 };
 
