@@ -75,7 +75,7 @@ async function runProof(
   const contact = contactId === null ? undefined : await contacts.byId(db, contactId);
   if (!contact) throw new Error(`the certificate ${certificateId} belongs to no contact`);
   const { commands, list } = parseRequest(commandsOf(opened));
-  const results = misaddressed(to.list, post, opened, list);
+  const results = misaddressed(seams, to.list, post, opened, list);
   for (const command of results.length > 0 ? [] : commands) {
     const taken =
       command.name === 'prove'
@@ -119,7 +119,7 @@ async function runApplication(
   if (!facts.addresses.includes(address))
     throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} has no user ID with the address in From`);
   const written = parseApplication(commandsOf(opened), rules);
-  const problems = problemsOf(to.list, post, opened, written);
+  const problems = problemsOf(seams, to.list, post, opened, written);
   const wish = { ...written, contact: { address, name: written.name, certificate: facts.data } };
   const problem = problems.length > 0 ? null : await applyUnseen(seams, rules, wish).then(() => null, refusalOf);
   const lines = problem === null ? problems : [problem.message];
@@ -151,8 +151,14 @@ function refusalOf(error: unknown): Refusal {
 }
 
 /** One line each; empty where it may be judged. */
-function problemsOf(list: List, post: FiledPost, opened: OpenedMail, { problems, ...written }: WrittenApplication): string[] {
-  const elsewhere = misaddressed(list, post, opened, written.list);
+function problemsOf(
+  seams: Seams,
+  list: List,
+  post: FiledPost,
+  opened: OpenedMail,
+  { problems, ...written }: WrittenApplication,
+): string[] {
+  const elsewhere = misaddressed(seams, list, post, opened, written.list);
   if (elsewhere.length > 0) return elsewhere;
   const unclear = problems.map(({ line, text }) => `  line ${line}: ${text}`);
   if (unclear.length > 0) return ['Nothing was taken, because this was not understood:', ...unclear];

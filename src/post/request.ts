@@ -8,7 +8,7 @@ import { isUtf8 } from '../mail/text.ts';
 import { viewOf } from '../mail/view.ts';
 import { requestAnswer } from '../notices/templates.ts';
 import { keyNotice, noticeEntity, writeNotice } from '../notices/write.ts';
-import type { OpenedMail } from '../pgp/open.ts';
+import type { OpenedMail, Signer } from '../pgp/open.ts';
 import { asRefusal, Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
@@ -47,9 +47,11 @@ export async function runRequest(
   const { roster, opened } = look;
   if (!roster || !opened) throw new Error('a request without a signer was admitted');
   const parsed = acknowledging
-    ? { commands: [acknowledging.command], list: to.list.address, problems: [] }
+    ? { commands: [acknowledging.command], list: null, problems: [] }
     : parseRequest(commandsOf(opened));
-  const problems = problemsOf(to, post, opened, parsed);
+  // Whether an acknowledgement is for this place was asked as of a post: it came to the list or a thread of it.
+  const unfit = acknowledging ? tooOld(post, opened.signer) : misaddressed(seams, to.list, post, opened, parsed.list);
+  const problems = unfit.length > 0 ? unfit : problemsOf(parsed);
   if (look.renewing || parsed.commands.some(isUpdateOf(roster))) await mustBeExtendedWhole(seams, opened, roster);
   const place = placeOf(to, post.kind);
   const mail = filing(place, post);
@@ -155,34 +157,58 @@ export function commandsOf(opened: OpenedMail): string {
 
 /**
  * Why it counts for nothing here: it was signed for somebody else, or long ago; one line each. `named`: the list that he wrote into it,
- * in lower case. To the list's own address it may have been a post, and any reader of it has it.
+ * in lower case. To the list's own address, or for its key, it may have been a post, and any reader of it has it.
  */
-export function misaddressed(list: List, post: FiledPost, { signer }: OpenedMail, named: string | null): string[] {
+export function misaddressed(
+  { keyring }: Pick<Seams, 'keyring'>,
+  list: List,
+  post: FiledPost,
+  { signer }: OpenedMail,
+  named: string | null,
+): string[] {
   const address = roleAddress(list.address, 'request');
-  // Words that he sent on to somebody else may name the list: whom he wrote to is what his client says.
-  const isElsewhere = !!signer && signer.addressedTo.length > 0 && !signer.addressedTo.some((to) => isOfList(to, list.address));
-  if (!signer || isElsewhere || !(named === null ? signer.addressedTo.includes(address) : named === list.address))
-    return [
-      named === null
-        ? 'Nothing was done: what you signed does not say that it is for this list’s requests.'
-        : `Nothing was done: what you signed is for ${named}.`,
-      `Write "list ${list.address}" above your commands, or write to ${address} with a client that protects the To field.`,
-    ];
-  const { signedAt } = signer;
-  // One that was made in the future is not valid, and has no signer.
-  if (signedAt === null || signedAt < post.received_at - LONGEST_WAY)
-    return ['Nothing was done: it was signed more than a day ago. Sign it anew; is your clock right?'];
-  return [];
+  const others = signer ? elsewhere(keyring, list, signer) : [];
+  const isNamed = named === null ? signer?.addressedTo.includes(address) : named === list.address;
+  if (isNamed && others.length === 0) return tooOld(post, signer);
+  return [
+    `Nothing was done: ${whose(list, named)}.`,
+    others.length > 0
+      ? `By your signature you wrote it to ${others.slice(0, MOST_SHOWN).join(', ')}. Write to ${address} itself, encrypted to its key.`
+      : `Write "list ${list.address}" above your commands, or write to ${address} with a client that protects the To field.`,
+  ];
+}
+
+function whose(list: List, named: string | null): string {
+  if (named === null) return 'what you signed does not say that it is for this list’s requests';
+  return named === list.address ? 'what you signed was written to somebody else' : `what you signed is for ${named}`;
+}
+
+/** Of the addresses of a mail that are told of. */
+const MOST_SHOWN = 5;
+
+/**
+ * Whom he wrote to instead, as far as his signature says that (To and Cc inside, RFC 9580 §5.2.3.36): words that he sent on to somebody else
+ * may name the list. Empty where it names an address or a key of this list, or nobody.
+ */
+function elsewhere(keyring: Seams['keyring'], list: List, { addressedTo, intendedFor }: Signer): string[] {
+  const keys = keyring.family(list.fingerprint).flatMap((key) => key.keys);
+  const isHere = addressedTo.some((to) => isOfList(to, list.address)) || intendedFor.some((key) => keys.includes(key));
+  return isHere ? [] : [...addressedTo, ...intendedFor.map((key) => `the key ${key}`)];
 }
 
 function isOfList(address: string, list: string): boolean {
   return address === list || readListAddress(address).list === list;
 }
 
+function tooOld(post: FiledPost, signer: Signer | null): string[] {
+  // One that was made in the future is not valid, and has no signer.
+  const signedAt = signer?.signedAt ?? null;
+  if (signedAt !== null && signedAt >= post.received_at - LONGEST_WAY) return [];
+  return ['Nothing was done: it was signed more than a day ago. Sign it anew; is your clock right?'];
+}
+
 /** Why nothing is run: one line each; empty where all of it may be. */
-function problemsOf({ list }: Destination, post: FiledPost, opened: OpenedMail, parsed: ParsedRequest): string[] {
-  const elsewhere = misaddressed(list, post, opened, parsed.list);
-  if (elsewhere.length > 0) return elsewhere;
+function problemsOf(parsed: ParsedRequest): string[] {
   if (parsed.problems.length > 0)
     return [
       'Nothing was done, because this was not understood:',

@@ -256,6 +256,16 @@ eachEngine((engine) => {
       expect(await isOn()).toBe(true);
     });
 
+    test('that names this list and was written to another address, as to an alias; the answer says to which', async () => {
+      await send(alpha, `list ${LISTS.distributors}\nunsubscribe\n`, { to: 'distributors-request@www.orbit.example' });
+      const { text: words } = await answer(alpha);
+      expect(words.replaceAll(/\s+/g, ' ')).toContain(
+        `By your signature you wrote it to distributors-request@www.orbit.example. Write to ${REQUEST} itself`,
+      );
+      expect(words).not.toContain(`"list ${LISTS.distributors}"`);
+      expect(await isOn()).toBe(true);
+    });
+
     test('that is old, or a second time', async () => {
       const old = await request(alpha, 'unsubscribe\n');
       house.clock.moveTo(house.clock.now() + DAY + HOUR);
@@ -451,6 +461,13 @@ eachEngine((engine) => {
         expect(viewOf(parseEntity(entity)).text).toMatch(/went to nobody\.\r?\nWhat else stands in it was passed over/);
         expect(await saidBy(from)).toBe(status);
       }
+      // What another address is on such a list, it is to whoever acknowledges.
+      await house.db.updateTable('lists').set({ unaddressed: 'accept' }).where('id', '=', 'distributors').execute();
+      house.clock.moveTo(house.clock.now() + MINUTE);
+      const raw = await request(alpha, `acknowledge ${id} problem\n`, { to: 'distributors@www.orbit.example' });
+      await arrive(house, raw, { to: LISTS.distributors, sender: alpha.address });
+      await outbox(house).drain();
+      expect(await saidBy(alpha)).toBe('problem');
       const all = [alpha, beta, ...house.team].map(({ address }) => address).sort();
       const toAll = async (from: Person, text: string) => (await write(from, thread, text)).map(({ to }) => to).sort();
       expect(await toAll(alpha, `We do not acknowledge ${id} affected\n`)).toEqual(all);

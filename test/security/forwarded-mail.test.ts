@@ -2,9 +2,12 @@
  * Surreptitious forwarding (Davis, USENIX 2001): whoever got a signed mail seals it anew to a list, and it looks as if its signer had
  * written there. What the signature covers must name the list (To inside, RFC 9788; or the key, RFC 9580 §5.2.3.36); else it waits.
  */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { DAY } from '../../src/clock.ts';
+import { DAY, SECOND, systemClock } from '../../src/clock.ts';
 import { threadAddress } from '../../src/mail/address.ts';
+import { dearmor } from '../../src/mail/armor.ts';
 import * as cases from '../../src/store/cases.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as posts from '../../src/store/posts.ts';
@@ -12,8 +15,9 @@ import { outbox } from '../delivery/outbox.ts';
 import { arrive, CANARY, letterOf, listCertificate } from '../post/arrive.ts';
 import { encryptedMail, inlineMail, type Letter } from '../support/compose.ts';
 import { oneEngine } from '../support/dialects.ts';
+import { absent, openGnuPG, run } from '../support/gnupg.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
-import { blockOf, copyFor, readersOf, teamOf, wordsOf } from './attack.ts';
+import { base64, blockOf, copyFor, encryptedPackets, head, mailOf, pgpMime, readersOf, teamOf, text, wordsOf } from './attack.ts';
 
 oneEngine((engine) => {
   const build = housing();
@@ -163,6 +167,59 @@ oneEngine((engine) => {
     expect(wordsOf(await copyFor(house, sent, alpha)).join()).toContain('does not say that it is for this list’s requests');
     const readers = await contacts.activeOfList(house.db, 'distributors');
     expect(readers.map(({ id }) => id)).toContain(alpha.contactId);
+  });
+
+  describe.skipIf(absent.gpg ?? absent.sq)('what he signed with a program that says for whose keys', () => {
+    const to = 'distributors-request@orbit.example';
+    const isOn = async () => (await contacts.activeOfList(house.db, 'distributors')).some(({ id }) => id === alpha.contactId);
+    const commands = `list ${LISTS.distributors}\nunsubscribe\n`;
+    const asFile = (message: Uint8Array) =>
+      text(base64(message), 'application/octet-stream; name=log.txt.gpg', 'Content-Transfer-Encoding: base64');
+
+    /** As sq encrypts and signs it; to beta, who takes his layer off and seals the rest to the list. */
+    async function sealed(content: string, to: 'list' | Person): Promise<Uint8Array> {
+      const gnupg = openGnuPG();
+      try {
+        const file = (name: string, data: string) => {
+          writeFileSync(join(gnupg.home, name), data);
+          return join(gnupg.home, name);
+        };
+        const certificate = to === 'list' ? listCertificate(house, LISTS.distributors) : to.public;
+        const { out } = await run('sq', [
+          ...['encrypt', '--compression', 'none', '--signer-key', file('alpha.asc', alpha.secret)],
+          ...['--recipient-cert', file('to.asc', certificate), file('log.txt', content)],
+        ]);
+        // sq signs by its own clock.
+        house.clock.moveTo(systemClock.now() + SECOND);
+        if (to === 'list') return dearmor(out.toString().trim());
+        await gnupg.import(to.secret);
+        const unwrapped = await gnupg.run(['--unwrap', '--decrypt'], out);
+        return await encryptedPackets(house, unwrapped.out, LISTS.distributors);
+      } finally {
+        await gnupg.close();
+      }
+    }
+
+    test.each<[string, string, (message: Uint8Array) => string[]]>([
+      ['a file', commands, asFile],
+      ['a text', mailOf(...text(commands)).toString(), pgpMime],
+    ])(
+      '%s for another member that names the list: as a request nothing of it is run, and he is told why',
+      async (_, words, form) => {
+        const message = await sealed(words, beta);
+        await arrive(house, mailOf(...head(beta.address), ...form(message)), { to, sender: beta.address });
+        expect(await isOn()).toBe(true);
+        const told = wordsOf(await copyFor(house, await outbox(house).drain(), alpha)).join();
+        expect(told).toContain(beta.fingerprint);
+      },
+    );
+
+    test('for the list: the request that it is, also where he wrote to an alias of it', async () => {
+      const lines = ['Content-Type: text/plain; hp="cipher"', 'To: alias@orbit.example', 'Subject: request', '', commands];
+      const message = await sealed(mailOf(...lines).toString(), 'list');
+      await arrive(house, mailOf(...head(alpha.address), ...pgpMime(message)), { to, sender: alpha.address });
+      expect(await isOn()).toBe(false);
+    });
   });
 
   test('a request of his, to the list', async () => {
