@@ -52,6 +52,8 @@ export interface Opening {
   asideInClear: boolean;
   /** It is the mail itself, and no part of one. */
   root: boolean;
+  /** The content is a file which was encrypted as such: nothing but that was in any layer. */
+  isFile: boolean;
   signatures: SignatureVerdict[];
   /** Digests of the different valid signatures over the payload. */
   statements: string[];
@@ -88,6 +90,7 @@ export function opening(content: Entity, root: boolean): Opening {
     inClear: false,
     asideInClear: false,
     root,
+    isFile: false,
     signatures: [],
     statements: [],
     signedAs: null,
@@ -108,7 +111,7 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
     if (depth === DEEPEST) throw new Refusal('too-complex');
     const before = asItIs(state);
     try {
-      await peel(layer, state, means);
+      await peel(layer, state, means, depth === 0 || state.isFile);
     } catch (error) {
       if (depth === 0 || !(error instanceof Refusal) || !DAMAGED.has(error.reason)) throw error;
       Object.assign(state, before);
@@ -127,7 +130,13 @@ async function isSecondStep(armor: string, { form, signatures }: Opening): Promi
 /** What is wrong with a layer alone: inside of one that was opened it is something that the text carries. */
 const DAMAGED: ReadonlySet<Reason> = new Set<Reason>(['cannot-open', 'malformed-mail']);
 
-async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: Opening, means: Means): Promise<void> {
+/** `mayBeFile`: the layers around were of a file, or there are none. */
+async function peel(
+  layer: Exclude<Layer, { form: 'clear' | 's-mime' }>,
+  state: Opening,
+  means: Means,
+  mayBeFile: boolean,
+): Promise<void> {
   const beside = 'keys' in layer ? [...layer.beside, ...layer.keys] : layer.beside;
   const keys = beside.filter(isCertificate);
   const others = beside.filter((part) => !keys.includes(part));
@@ -135,8 +144,10 @@ async function peel(layer: Exclude<Layer, { form: 'clear' | 's-mime' }>, state: 
   if (others.length > 0) for (const around of state.signatures) around.coversWholeContent = false;
   putAside(state, others.map(contentOf), !state.encrypted);
   keepKeys(state, keys.map(contentOf));
+  state.isFile = false;
   if (layer.form === 'pgp-mime') {
     const opened = await openMessage(layer.ciphertext, means);
+    state.isFile = mayBeFile && layer.file !== undefined && !looksLikeMime(opened.data);
     state.content = payloadOf(opened.data, layer.file);
     state.ciphertextDigest ??= opened.digest;
     await decrypted(state, means, ofMessage(opened.message));

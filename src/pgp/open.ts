@@ -63,6 +63,8 @@ export interface OpenedMail {
   ciphertextDigest: string | null;
   /** What a reader should see: an entity with its structural fields only. */
   content: Uint8Array;
+  /** That is a file which was encrypted as such, and nothing else: no mail in which somebody may have sent it along. */
+  isFile: boolean;
   /**
    * What stood beside it, unprotected: entities. It is nobody's, and must not be merged with the content (CVE-2017-17688). Certificates
    * among it take nothing from who signed the content.
@@ -119,6 +121,7 @@ function describe(mail: Entity, state: Opening, contentAlone: boolean): Omit<Ope
     subjectProtected: subject.isProtected,
     ciphertextDigest: state.ciphertextDigest,
     messageId: fieldsNamed(mail, 'message-id')[0]?.value ?? null,
+    isFile: state.isFile,
     content: contentOf(subject.isProtected ? withoutLegacyDisplay(state.content) : state.content),
     aside: [...state.aside, ...state.keys],
     warnings: [...state.warnings],

@@ -3,7 +3,8 @@ import { type Addressee, eachContact } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
 import { readListAddress, roleAddress } from '../mail/address.ts';
 import type { Automatic } from '../mail/automatic.ts';
-import { decodedBody, parseEntity } from '../mail/message.ts';
+import { plainOctets } from '../mail/enclosed.ts';
+import { parseEntity } from '../mail/message.ts';
 import { isUtf8 } from '../mail/text.ts';
 import { viewOf } from '../mail/view.ts';
 import { requestAnswer } from '../notices/templates.ts';
@@ -145,14 +146,13 @@ export function wordsOf({ content, subject, subjectProtected }: OpenedMail): str
 /** Octets of a file of commands. */
 const LARGEST_FILE = 64 * 1024;
 
-/** The same of a request that somebody may have written into a file and encrypted that: a file in a mail is a file, and may be anybody's. */
+/** The same of a request that somebody wrote into a file and encrypted that. A file in a mail is a file, and may be anybody's. */
 export function commandsOf(opened: OpenedMail): string {
-  const words = wordsOf(opened);
-  const only = parseEntity(opened.content);
-  if (words.trim() !== '' || only.parts.length > 0 || only.body.length > LARGEST_FILE) return words;
-  const octets = decodedBody(only);
+  const file = opened.isFile ? parseEntity(opened.content) : undefined;
+  if (!file || file.body.length > LARGEST_FILE) return wordsOf(opened);
+  const octets = plainOctets(file);
   const text = Buffer.from(octets).toString();
-  return !isUtf8(octets) || /[^\P{Cc}\s]/u.test(text) ? words : text;
+  return !isUtf8(octets) || /[^\P{Cc}\s]/u.test(text) ? '' : text;
 }
 
 /**

@@ -39,6 +39,7 @@ const mail: OpenedMail = {
   messageId: null,
   ciphertextDigest: null,
   content,
+  isFile: false,
   allEncrypted: true,
   aside: [],
   warnings: [],

@@ -97,20 +97,24 @@ eachEngine((engine) => {
   });
 
   test('it may be a file that was encrypted by itself, where there is nothing else', async () => {
-    const inFile = async (name: string, ...more: string[][]) => {
-      const sealed = await encrypted(house, `list ${LISTS.distributors}\nkey\n`, LISTS.distributors, alpha);
+    const commands = `list ${LISTS.distributors}\nkey\n`;
+    const inFile = async (name: string, beside: string[] = [], content: string | Buffer = commands) => {
+      const sealed = await encrypted(house, content, LISTS.distributors, alpha);
       const file = [
         `Content-Type: application/octet-stream; name=${name}`,
         'Content-Transfer-Encoding: base64',
         '',
         base64(sealed),
       ];
-      const raw = mailOf(...head(alpha.address), ...(more.length > 0 ? multipart('mixed', file, ...more) : file));
+      const raw = mailOf(...head(alpha.address), ...(beside.length > 0 ? multipart('mixed', file, beside) : file));
       return arrive(house, raw, { to: REQUEST, sender: alpha.address });
     };
     await inFile('commands.txt.asc');
     expect((await answer(alpha)).files).toHaveLength(1);
     await inFile('commands.gpg', text(' '));
+    expect((await answer(alpha)).files).toHaveLength(1);
+    // As `>` of PowerShell writes it.
+    await inFile('commands.txt.gpg', [], Buffer.from(`\ufeff${commands.replaceAll('\n', '\r\n')}`, 'utf16le'));
     expect((await answer(alpha)).files).toHaveLength(1);
     await expect(inFile('commands.gpg', text('see the file'))).rejects.toMatchObject({ reason: 'request-unsigned' });
   });
@@ -160,7 +164,10 @@ eachEngine((engine) => {
     );
     const log = ['Content-Type: text/plain; name=log.txt', 'Content-Disposition: attachment; filename=log.txt', '', command];
     const bare = mailOf(...multipart('mixed', text(' '), log));
-    for (const content of [hers(...fromEve), hers(...text(command)), bare]) {
+    const octets = ['Content-Type: application/octet-stream; name=log.bin', ...log.slice(1)];
+    const nothingElse = [mailOf(...log), mailOf(...octets), mailOf(...(await signed(house, log, lena)))];
+    for (const content of [hers(...fromEve), hers(...text(command)), bare, ...nothingElse]) {
+      house.clock.moveTo(house.clock.now() + SECOND);
       const raw = mailOf(...head(eve.address), ...pgpMime(await encrypted(house, content, LISTS.distributors, lena)));
       await arrive(house, raw, { to: REQUEST, sender: eve.address }).catch((error: unknown) =>
         expect(error).toMatchObject({ reason: 'request-unsigned' }),
