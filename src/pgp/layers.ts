@@ -117,9 +117,24 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
       Object.assign(state, before);
       return;
     }
+    // What proves nothing is the words of him who signed it all: it stays as he signed it, with whatever shows that it is a quotation.
+    if (isQuoted(state, before)) {
+      Object.assign(state, before);
+      return;
+    }
     if (depth === 0) state.form = layer.form;
     if (depth === 1 && state.form === 'pgp-mime' && layer.form === 'signed-mime') state.form = 'encapsulated';
   }
+}
+
+/** Whether the layer that was taken off says nothing, inside of one that somebody signed as a whole. */
+function isQuoted({ signatures }: Opening, { signatures: around }: Opening): boolean {
+  const own = signatures.slice(around.length);
+  return !own.some(({ valid }) => valid) && isSignedWhole(signatures.slice(0, around.length));
+}
+
+export function isSignedWhole(signatures: readonly SignatureVerdict[]): boolean {
+  return signatures.some(({ valid, coversWholeContent }) => valid && coversWholeContent);
 }
 
 /** What was signed by gpg in one step, and encrypted in the next: nobody else says anything of it. */
@@ -224,7 +239,7 @@ async function signed(
   const offered = [...others, ...offeredIn(wrappedMail(state.content) ?? state.content), ...offeredIn(mail)];
   const verdicts = await verify(message, offered, lookup, at);
   for (const verdict of verdicts) verdict.coversWholeContent = state.root;
-  const isSignedAround = state.signatures.some(({ valid, coversWholeContent }) => valid && coversWholeContent);
+  const isSignedAround = isSignedWhole(state.signatures);
   state.signatures.push(...verdicts);
   // A signature that does not hold protects nothing.
   const valid = verdicts.filter((verdict) => verdict.valid);

@@ -12,6 +12,7 @@ import {
   asItIs,
   cameEncrypted,
   isCertificate,
+  isSignedWhole,
   keepKeys,
   type Means,
   type Opening,
@@ -20,7 +21,7 @@ import {
   putAside,
   textEntity,
 } from './layers.ts';
-import { openMessage } from './message.ts';
+import { isSignedAlone, openMessage } from './message.ts';
 import { offeredIn } from './offered.ts';
 import { ofCleartext, ofMessage, refuseChanged, type SignatureVerdict, verify } from './verify.ts';
 
@@ -29,6 +30,8 @@ const MOST_PARTS = 50;
 
 interface Walk extends Means {
   state: Opening;
+  /** Somebody signed all of it. */
+  signed: boolean;
   opened: number;
   /** Messages that were decrypted. */
   decrypted: number;
@@ -58,7 +61,8 @@ export async function openParts(state: Opening, means: Means): Promise<void> {
   const before = asItIs(state);
   const shown = new Set(readable(state.content));
   const none = { opened: 0, decrypted: 0, pageDecrypted: false, failure: null, htmlLeft: false };
-  const first: Walk = { ...means, ...none, state, several: false, htmlAside: false, shown };
+  const signed = isSignedWhole(state.signatures);
+  const first: Walk = { ...means, ...none, state, signed, several: false, htmlAside: false, shown };
   const opened = await openPart(state.content, first, true);
   const several = first.decrypted > 1 && first.pageDecrypted;
   if (!state.encrypted || !(first.htmlLeft || several)) return finish(first, opened);
@@ -70,8 +74,7 @@ export async function openParts(state: Opening, means: Means): Promise<void> {
 function finish(walk: Walk, replacement: Replacement): void {
   const { state } = walk;
   // What somebody signed as a whole he may quote from elsewhere.
-  const isSigned = state.signatures.some(({ valid, coversWholeContent }) => valid && coversWholeContent);
-  if (walk.failure && !state.encrypted && !isSigned) throw walk.failure;
+  if (walk.failure && !state.encrypted && !isSignedWhole(state.signatures)) throw walk.failure;
   if (!replacement) return;
   state.warnings.add('protected-in-parts');
   state.signedAs = null;
@@ -157,9 +160,15 @@ async function openLeaf(part: Entity, walk: Walk): Promise<Replacement> {
   const file = encryptedFile(part);
   if (file) return [await openFile(file, walk)];
   const { blocks, around } = isText(part) ? partsOfText(part) : { blocks: [], around: '' };
-  if (blocks.length > 0) return openText(part, blocks, around, walk);
+  if (blocks.length > 0 && !(walk.signed && (await areSigned(blocks)))) return openText(part, blocks, around, walk);
   if (readable(part).length > 0 && !isCertificate(part)) walk.state.inClear = true;
   return left(part, walk);
+}
+
+/** In what somebody else signed as a whole, these are quotations: he shows them as he got them. */
+async function areSigned(blocks: readonly Block[]): Promise<boolean> {
+  for (const { kind, text } of blocks) if (kind !== 'signed' && !(await isSignedAlone(text))) return false;
+  return true;
 }
 
 async function openFile({ name, ciphertext, around }: EncryptedFile, walk: Walk): Promise<Uint8Array> {

@@ -808,6 +808,22 @@ describe('what an encrypted mail carries', () => {
     expect(seen(opened).text).toMatch(/^Do not believe this:[\s\S]*It is a forgery\.$/);
   });
 
+  it.each<[string, (lines: string[]) => Promise<string[]>]>([
+    ['encrypted', async (lines) => pgpMime(await encrypt(crlf(lines.join('\n'))))],
+    ['signed in clear', (lines) => signedMime(lines)],
+  ])('a text that somebody else signed, as all that a mail %s has: it goes on as its signer signed it', async (_, around) => {
+    const message = await openpgp.createCleartextMessage({ text: 'Publish at once.' });
+    const signingKeys = await openpgp.readPrivateKey({ armoredKey: eve.secret });
+    const lines = (await openpgp.sign({ message, signingKeys, date: new Date(AT) })).trim().split(/\r?\n/);
+    const opened = await openMail(
+      { raw: mail(...(await around(text(...lines)))), secrets: [secret], at: AT, withSignature: true },
+      async (ids) => (known.keys.some(({ keyId }) => ids.includes(keyId)) ? [known.data] : []),
+    );
+    expect(opened).toMatchObject({ signer: { fingerprint: rae.fingerprint }, signatures: [{ valid: true }] });
+    expect(seen(opened).text.trim().split('\n')).toEqual(lines);
+    expect(opened.signedAs).not.toBeNull();
+  });
+
   it('nor does somebody else’s armor from the words of one who signed in clear', async () => {
     const theirs = (await encrypt('not for the list', { to: eve })).trim().split('\n');
     const words = ['Content-Type: text/plain; charset=utf-8', '', 'What is this?', '', ...theirs, '', 'They sent it to me.'];
