@@ -203,10 +203,14 @@ export const moderated: Check = (facts) =>
 
 const ASKS: readonly MemberState[] = ['active', 'key_hold', 'applied', 'vouched', 'vetted', 'key_proved'];
 
+const AROUND =
+  'You signed a part of it alone, or a mail server added words to it. Sign and encrypt all of it as PGP/MIME, beside which such words may stand';
+
 /** Requests act, so they come sealed and signed by somebody of the roster, or they do not come at all. */
 export const requests: Check = (facts) => {
   if (facts.purpose !== 'request' || facts.introduces) return null;
   const { signer } = facts;
   // Who is on the way in, was added, or is held for his key, proves it this way; request.ts says what else he may.
-  return signer?.active && ASKS.includes(signer.memberState) && facts.encrypted ? null : reject('request-unsigned');
+  if (signer?.active && ASKS.includes(signer.memberState) && facts.encrypted) return null;
+  return reject('request-unsigned', !signer && facts.mixed ? AROUND : undefined);
 };

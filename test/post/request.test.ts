@@ -139,6 +139,17 @@ eachEngine((engine) => {
     });
   });
 
+  test('where the words of a mail server stand around armor, he is told what to do', async () => {
+    const sealed = await encrypted(house, `list ${LISTS.distributors}\nkey\n`, LISTS.distributors, alpha);
+    const armored = await openpgp.armor(openpgp.enums.armor.message, new Uint8Array(sealed));
+    const disclaimer = 'This is confidential.';
+    for (const lines of [text(`${armored}\r\n${disclaimer}`), multipart('mixed', text(armored), text(disclaimer))])
+      await expect(arrive(house, mailOf(...head(alpha.address), ...lines), { to: REQUEST })).rejects.toMatchObject({
+        reason: 'request-unsigned',
+        message: expect.stringContaining('PGP/MIME'),
+      });
+  });
+
   test('what a signer quotes of somebody else, and says something else below, is no request of his', async () => {
     const eve = await makeParty('eve@evil.example');
     const id = await holdPost(house);
