@@ -112,8 +112,8 @@ async function sealForReporter(seams: Seams, opened: Opened, copy: Delivery): Pr
 }
 
 /**
- * A dispatch brings each contact a link of his own, by which he says once that he has it. It is a file: a client quotes what is text, and
- * all other members would have it. One after the other: each is signed anew.
+ * A dispatch brings each contact a link of his own, by which he says once that he has it. It is a file of no type: a client quotes what is text,
+ * mutt an attached one as well, and all other members would have it. One after the other: each is signed anew.
  */
 async function sealWithLinks(
   seams: Seams,
@@ -126,7 +126,7 @@ async function sealWithLinks(
     const token = await tokenFor(seams.db, 'acknowledgement', copy.id);
     const content = multipart('mixed', [
       opened.composed.content,
-      filePart(LINK_FILE, 'text/plain; charset=utf-8', linkFile(seams.project.site, token)),
+      filePart(LINK_FILE, 'application/octet-stream', linkFile(seams.project.site, token)),
     ]);
     const own = { ...opened, composed: { ...opened.composed, content }, signed: new Map() };
     answers.push(...(await seal(seams, own, fields, [certificate])));

@@ -1,10 +1,18 @@
+import * as openpgp from 'openpgp';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
+import { parseEntity } from '../../src/mail/message.ts';
+import { viewOf } from '../../src/mail/view.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { armed } from '../embargo/armed.ts';
+import { listCertificate } from '../post/arrive.ts';
 import { entity, pgpMimeMail } from '../support/compose.ts';
+import { oneEngine } from '../support/dialects.ts';
 import { type GnuPG, openGnuPG } from '../support/gnupg.ts';
-import { LISTS } from '../support/house.ts';
+import { housing, LISTS } from '../support/house.ts';
 import { type Instance, MEMBERS, openInstance, TEAM } from '../support/instance.ts';
-import { makeParty, type Party } from '../support/party.ts';
+import { makeParty, openCopy, type Party } from '../support/party.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { absent, openReader, type Reader } from './neomutt.ts';
 
@@ -118,6 +126,38 @@ describe.skipIf(absent)(`neomutt${absent ? ` (${absent})` : ''}`, () => {
     await beta.read(copyOf(copies, BETA), END);
     await send(BETA, LISTS.distributors, await beta.answer('Here as well.\n'));
     expect(lastPost()).toEqual({ case_id: null, hold_reason: 'unaddressed' });
+  });
+
+  oneEngine((engine) => {
+    const build = housing();
+
+    test('quotes a dispatch without the link by which its reader alone acknowledges it', async () => {
+      const own = await build((await engine.open()).db);
+      const [, beta] = own.members;
+      const { id } = await armed(own);
+      await outbox(own).drain();
+      await dispatch(own, id, LISTS.distributors);
+      const copy = (await outbox(own).drain()).find(({ to }) => to === beta.address)?.raw ?? Buffer.of();
+      const certificate = listCertificate(own, LISTS.distributors);
+      const { entity: sealed } = await openCopy(copy, beta, certificate, own.clock.now());
+      const link = /https:.*\/acknowledge\/[0-9a-z]+/;
+      const files = viewOf(parseEntity(sealed)).files.filter(({ bytes }) => link.test(Buffer.from(bytes).toString()));
+      expect(files.map(({ name }) => name)).toEqual(['acknowledge.txt']);
+      const key = await openpgp.readKey({ armoredKey: certificate });
+      const fingerprint = key.getFingerprint().toUpperCase();
+      const writer = await openReader(beta, [{ fingerprint, public: certificate }]);
+      readers.push(writer);
+      await writer.read(copy, /frobnicator/);
+      const answer = (await writer.answer('We have it.\n')).toString('latin1');
+      const armored = /-----BEGIN PGP MESSAGE-----.*-----END PGP MESSAGE-----/s.exec(answer)?.[0] ?? '';
+      const secret = own.keyring.find(fingerprint)?.secret ?? new Uint8Array();
+      const { data } = await openpgp.decrypt({
+        message: await openpgp.readMessage({ armoredMessage: armored }),
+        decryptionKeys: await openpgp.readPrivateKey({ binaryKey: secret }),
+      });
+      expect(data).toMatch(/> .*We have it\./s);
+      expect(data).not.toMatch(link);
+    });
   });
 });
 
