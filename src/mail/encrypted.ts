@@ -31,10 +31,12 @@ export function recognise(entity: Entity, { onItsWay = false }: { onItsWay?: boo
 
 /**
  * What stands in an S/MIME signature, where any of it is OpenPGP: a gateway signs whatever leaves a company, and that says nothing here.
- * `beside`: what stands around it.
+ * `beside`: what stands around it. There may be several on its way, each of which signs what the one before it has signed.
  */
-export function signedByGateway(mail: Entity): SMimeSigned | undefined {
+export function signedByGateway(mail: Entity, depth = 0): SMimeSigned | undefined {
   const found = smimeSigned(mail);
+  const inner = found && depth < DEEPEST ? signedByGateway(found.signed, depth + 1) : undefined;
+  if (found && inner) return { signed: inner.signed, beside: [...found.beside, ...inner.beside] };
   return found && bringsOpenPgp(found.signed) ? found : undefined;
 }
 

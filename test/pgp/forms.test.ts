@@ -777,6 +777,14 @@ describe('a wholly encrypted mail', () => {
     expect(footed).toMatchObject({ allEncrypted: false, signer: null });
   });
 
+  it('by one gateway after the other: read without any of them', async () => {
+    const lines = (raw: Buffer) => raw.toString('latin1').replace(/^(?:From|Subject): .*\r\n/gm, '');
+    const once = lines(signedByGateway(...pgpMime(await encrypt('Content-Type: text/plain\n\nthe text'))));
+    const opened = await open(signedByGateway(...once.replace(/^--s|(?<=boundary=)s/gm, '$&1').split('\r\n')));
+    expect(opened).toMatchObject({ allEncrypted: true, signer: { fingerprint: rae.fingerprint } });
+    expect(seen(opened).text.trim()).toBe('the text');
+  });
+
   it.each([
     ['encrypted', mail('Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m', '', 'MIIB')],
     ['as a file', mail(...mixed(text('hi'), ['Content-Type: application/x-pkcs7-mime; name=smime.p7m', '', 'MIIB']))],
