@@ -1,21 +1,21 @@
 import type { Block } from './armor.ts';
 import { encryptedFile, holdsKey, isKeyFile, messageIn, sealedOctets } from './enclosed.ts';
-import { carriedMail, decodedBody, type Entity, fileName, holdsMail, isAttachment, leaves, parseEntity } from './message.ts';
+import { carriedMail, decodedBody, type Entity, holdsMail, isAttachment, leaves, parseEntity } from './message.ts';
 import { textPart } from './outgoing.ts';
 import { isSMime, type SMimeSigned, smimeSigned } from './s-mime.ts';
-import { isBlank, isDisclaimer, isText, partsOfText, readable } from './shown.ts';
+import { isBlank, isDisclaimer, isEmptied, isText, partsOfText, readable, shortWords } from './shown.ts';
 
 /**
  * The outermost layer of an entity, seen before anything is decrypted. What it holds is all that a reader is shown of the
- * entity, but for `beside`: parts that stand next to it, as a disclaimer does that a gateway has added.
+ * entity, but for `beside`: parts that stand next to it, as a disclaimer does that a gateway has added, or the certificate that
+ * a client adds.
  */
 export type Layer =
   /** `file`: the name that it was sent under, where nothing but its content can tell whether it is a mail. */
   | { form: 'pgp-mime'; ciphertext: Uint8Array; beside: readonly Entity[]; file?: string }
   | { form: 'signed-mime'; signed: Entity; signature: Uint8Array; beside: readonly Entity[] }
-  /** `keys`: files beside it that begin as certificates. */
-  | { form: 'inline'; armor: string; part: Entity; beside: readonly Entity[]; keys: readonly Entity[] }
-  | { form: 'cleartext-signed'; text: string; part: Entity; beside: readonly Entity[]; keys: readonly Entity[] }
+  | { form: 'inline'; armor: string; part: Entity; beside: readonly Entity[] }
+  | { form: 'cleartext-signed'; text: string; part: Entity; beside: readonly Entity[] }
   | { form: 's-mime' }
   | { form: 'clear' };
 
@@ -48,7 +48,7 @@ function bringsOpenPgp(entity: Entity): boolean {
 /** What Exchange makes of a mail that it must not change and is to put a disclaimer on: a new one with the old one attached. */
 function wrappedMail(entity: Entity, depth = 0): Layer | undefined {
   const shown = entity.parts.length === 0 ? [entity] : entity.parts.filter((part) => !isBlank(part));
-  const [inner, ...others] = shown.filter((part) => !isDisclaimer(part));
+  const [inner, ...others] = shown.filter((part) => !standsBeside(part));
   if (!inner || others.length > 0 || (entity.parts.length > 0 && !MIXED.test(entity.mediaType))) return undefined;
   const mail = holdsMail(inner) ? carriedMail(inner) : inner;
   if (!mail) return undefined;
@@ -94,21 +94,30 @@ function wordsOf(around: string): Entity[] {
   return around === '' ? [] : [parseEntity(textPart(around))];
 }
 
-/** Both parts under another type, as Exchange leaves them, beside a text of its own. */
+/** Both parts under another type, or the first one emptied, as Exchange leaves them, beside a text of its own. */
 function renamed(parts: readonly Entity[]): Layer | undefined {
-  const control = parts.findIndex(isControlByText);
-  const data = control < 0 ? undefined : parts[control + 1];
-  return data && data.parts.length === 0 && messageIn(decodedBody(data)) ? besideOthers(parts, control, control + 1) : undefined;
+  const data = parts.findIndex((part, at) => at > 0 && isControlOf(parts[at - 1] as Entity, part));
+  return data < 0 ? undefined : besideOthers(parts, data - 1, data);
+}
+
+/** What Exchange puts between files is emptied, too: that is a control part before what is called the body of a mail alone. */
+function isControlOf(control: Entity, data: Entity): boolean {
+  const isOne =
+    isControlByText(control) ||
+    (isEmptied(control) && (control.mediaType === 'application/pgp-encrypted' || BODY.test(encryptedFile(data)?.name ?? 'none')));
+  return isOne && data.parts.length === 0 && messageIn(decodedBody(data)) !== undefined;
 }
 
 /** What is left where the control part was lost or renamed: the message alone. */
 function loneFile(parts: readonly Entity[]): Layer | undefined {
-  const [part, ...others] = parts.filter((each) => !isBlank(each) && !isControlByText(each) && !isEmptied(each));
+  const shown = parts.filter((each) => !isBlank(each) && !isControlByText(each));
+  const keys = shown.filter(isKeys);
+  const [part, ...others] = shown.filter((each) => !keys.includes(each));
   const file = part && others.length === 0 ? encryptedFile(part) : undefined;
   if (!part || !file) return undefined;
   const { ciphertext, around, name } = file;
   const isBody = isText(part) && BODY.test(name);
-  return { form: 'pgp-mime', ciphertext, beside: wordsOf(around), ...(isBody ? {} : { file: name }) };
+  return { form: 'pgp-mime', ciphertext, beside: [...wordsOf(around), ...keys], ...(isBody ? {} : { file: name }) };
 }
 
 /** What programs call the body of a mail where they show it; whatever has another name is somebody's file. */
@@ -119,23 +128,10 @@ function isControlByText(part: Entity): boolean {
   return VERSION.test(shortWords(part));
 }
 
-/** What filters leave of it: nothing but its type, or the name that Exchange gave it, as it does to what stands between files. */
-function isEmptied(part: Entity): boolean {
-  const isNamed = part.mediaType === 'application/pgp-encrypted' || NAME_OF_NONE.test(fileName(part) ?? '');
-  return isNamed && shortWords(part).trim() === '';
-}
-
 const VERSION = /^\s*Version\s*:\s*1(\.0)?\s*$/i;
-const NAME_OF_NONE = /^ATT\d{1,6}(\.(bin|txt|dat))?$/i;
 
 function isControl(part: Entity): boolean {
   return part.mediaType === 'application/pgp-encrypted' && VERSION.test(shortWords(part));
-}
-
-/** What a part holds, where that is no more than a control part has; else something that none is. */
-function shortWords(part: Entity): string {
-  const isShort = part.body.length < 200 && part.parts.length === 0;
-  return isShort ? Buffer.from(decodedBody(part)).toString('latin1') : 'more';
 }
 
 /** Where the control part stands, whatever follows is meant as the message, damaged or not. */
@@ -169,7 +165,7 @@ function wrapped(entity: Entity, within: (part: Entity) => Layer | undefined): L
   if (!MIXED.test(entity.mediaType)) return undefined;
   const shown = entity.parts.filter((part) => !isBlank(part));
   const [first] = shown;
-  if (first?.parts.length === 0 || shown.slice(1).some((part) => !isDisclaimer(part))) return undefined;
+  if (first?.parts.length === 0 || !shown.slice(1).every(standsBeside)) return undefined;
   const layer = first && within(first);
   return layer && 'beside' in layer ? { ...layer, beside: [...layer.beside, ...shown.slice(1)] } : undefined;
 }
@@ -177,7 +173,7 @@ function wrapped(entity: Entity, within: (part: Entity) => Layer | undefined): L
 /** One armored block with nothing around it, in the one text that the mail consists of; its writer's certificate may lie beside it. */
 function wholeText(entity: Entity): Layer | undefined {
   const leaves = readable(entity);
-  const keys = leaves.filter((leaf) => isKeyFile(leaf) && holdsKey(leaf));
+  const keys = leaves.filter(isKeys);
   const [part, ...others] = leaves.filter((leaf) => !keys.includes(leaf));
   if (!part || others.length > 0 || !isText(part)) return undefined;
   const { blocks, around } = partsOfText(part);
@@ -188,6 +184,16 @@ function wholeText(entity: Entity): Layer | undefined {
 
 function asLayer({ kind, text }: Block, part: Entity, keys: readonly Entity[]): Layer {
   return kind === 'message'
-    ? { form: 'inline', armor: text, part, beside: [], keys }
-    : { form: 'cleartext-signed', text, part, beside: [], keys };
+    ? { form: 'inline', armor: text, part, beside: keys }
+    : { form: 'cleartext-signed', text, part, beside: keys };
+}
+
+/** What others than its writer may put beside a mail, and his client by itself. */
+function standsBeside(part: Entity): boolean {
+  return isDisclaimer(part) || isKeys(part);
+}
+
+/** A file that begins as certificates. */
+function isKeys(part: Entity): boolean {
+  return isKeyFile(part) && holdsKey(part);
 }

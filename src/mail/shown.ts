@@ -1,5 +1,5 @@
 import { armoredLines, type Block, blocksIn } from './armor.ts';
-import { type Entity, entityText, isAttachment, saysAttachment } from './message.ts';
+import { decodedBody, type Entity, entityText, fileName, isAttachment, saysAttachment } from './message.ts';
 import { without } from './pieces.ts';
 
 /** Text that may hold armor. */
@@ -78,9 +78,25 @@ export function isDisclaimer(part: Entity): boolean {
   return /^(text|image)\//.test(part.mediaType) && !saysAttachment(part);
 }
 
+/** It says nothing: a text without words, or what filters have emptied. */
 export function isBlank(part: Entity): boolean {
   if (part.parts.length > 0) return part.parts.every(isBlank);
+  if (isEmptied(part)) return true;
   return part.mediaType.startsWith('text/') && !isAttachment(part) && /^[\s\u00a0]*$/.test(linesOf(part));
+}
+
+/** What filters leave of a part: nothing but its type, or the name that Exchange gave it, as it does to what stands between files. */
+export function isEmptied(part: Entity): boolean {
+  const isNamed = part.mediaType === 'application/pgp-encrypted' || NAME_OF_NONE.test(fileName(part) ?? '');
+  return isNamed && shortWords(part).trim() === '';
+}
+
+const NAME_OF_NONE = /^ATT\d{1,6}(\.(bin|txt|dat))?$/i;
+
+/** What a part holds, where that is no more than the control part of PGP/MIME has; else something that none is. */
+export function shortWords(part: Entity): string {
+  const isShort = part.body.length < 200 && part.parts.length === 0;
+  return isShort ? Buffer.from(decodedBody(part)).toString('latin1') : 'more';
 }
 
 /** Asked by every multipart around it. */

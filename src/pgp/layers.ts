@@ -152,9 +152,8 @@ async function peel(
   means: Means,
   mayBeFile: boolean,
 ): Promise<void> {
-  const beside = 'keys' in layer ? [...layer.beside, ...layer.keys] : layer.beside;
-  const keys = beside.filter(isCertificate);
-  const others = beside.filter((part) => !keys.includes(part));
+  const keys = layer.beside.filter(isCertificate);
+  const others = layer.beside.filter((part) => !keys.includes(part));
   // What covers these as well is over more than what is left: its signer may have quoted that, to say something else.
   if (others.length > 0) for (const around of state.signatures) around.coversWholeContent = false;
   putAside(state, others.map(contentOf), !state.encrypted);

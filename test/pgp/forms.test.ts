@@ -627,6 +627,29 @@ describe('what a gateway leaves of PGP/MIME', () => {
     expect(seen(opened).text).toBe('the text');
   });
 
+  const emptied = ['Content-Type: application/pgp-encrypted', 'Content-Description: PGP/MIME version identification', '', ''];
+  const nothing = file('ATT00001.txt', Buffer.alloc(0), 'text/plain');
+  const disclaimer = text('This is confidential.');
+  it.each<[string, (armored: string) => string[]]>([
+    ['a control part that was emptied', (armored) => mixed(emptied, octets('encrypted.asc', armored), disclaimer)],
+    ['one below a disclaimer', (armored) => mixed(disclaimer, emptied, octets('encrypted.asc', armored))],
+    ['one that is an empty file', (armored) => mixed(nothing, octets('encrypted.asc', armored), disclaimer)],
+  ])('%s, beside a disclaimer: it is the mail that it was, and no file', async (_, compose) => {
+    const opened = await open(mail(...compose(await encrypt(entity))));
+    expect(opened).toMatchObject({ form: 'pgp-mime', subject: 'inside', warnings: ['unprotected-text'] });
+    expect([seen(opened), aside(opened)]).toEqual([{ text: 'the text', files: [] }, ['This is confidential.']]);
+  });
+
+  it.each<[string, (armored: string) => string[]]>([
+    ['PGP/MIME', (armored) => mixed(pgpMime(armored), nothing)],
+    ['its two parts', (armored) => mixed(pgpMime(armored).slice(3, 6), octets('encrypted.asc', armored), nothing)],
+    ['it, attached to another mail', (armored) => mixed(['Content-Type: message/rfc822', '', ...pgpMime(armored)], nothing)],
+    ['armor', (armored) => mixed(text(armored), nothing)],
+  ])('an empty part that Exchange put beside %s is nobody’s words', async (_, compose) => {
+    const opened = await open(mail(...compose(await encrypt(entity))));
+    expect(opened).toMatchObject({ allEncrypted: true, signer: { fingerprint: rae.fingerprint }, aside: [], warnings: [] });
+  });
+
   it('a file that is no mail stays a file, and one that merely begins like OpenPGP is not touched', async () => {
     const opened = await open(mail(...mixed(text(''), file('doc.pgp', await binary(Buffer.from([0, 1, 2]))))));
     expect(seen(opened).files).toMatchObject([{ name: 'doc', mediaType: 'application/octet-stream' }]);
@@ -908,6 +931,21 @@ describe('certificates beside a text that is encrypted or signed inline', () => 
     const opened = await open(mail(...mixed(text(await encrypt('the text')), part)));
     expect(opened).toMatchObject({ signer: null, allEncrypted: false, warnings: ['unprotected-text'] });
     expect(opened.aside.map((one) => Buffer.from(one).toString())).toEqual([crlf(part.join('\n'))]);
+  });
+
+  it.each<[string, (key: string[]) => Promise<string[]>]>([
+    ['PGP/MIME', async (key) => mixed(pgpMime(await encrypt('Content-Type: text/plain\n\nthe text')), key)],
+    [
+      'PGP/MIME that has lost its types',
+      async (key) =>
+        mixed(text(' '), file('encrypted.asc', Buffer.from(await encrypt('Content-Type: text/plain\n\nthe text'))), key),
+    ],
+    ['a signed mail', async (key) => mixed(await signedMime(text('the text')), key)],
+  ])('beside %s: told of, and its signer is credited; with words in it he is not', async (_, compose) => {
+    const opened = await open(mail(...(await compose(keys(rae.public)))));
+    expect(opened).toMatchObject({ signer: { fingerprint: rae.fingerprint }, warnings: ['unprotected-key'] });
+    expect(seen(opened)).toEqual({ text: expect.stringMatching(/^the text\s*$/), files: [] });
+    expect(await open(mail(...(await compose(keys(`${rae.public}\nand words`)))))).toMatchObject({ signer: null });
   });
 
   it('in a part that is encrypted by itself: told of there too', async () => {
