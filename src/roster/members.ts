@@ -4,6 +4,7 @@ import type { Written } from '../delivery/send.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local, Seams } from '../seams.ts';
 import * as audit from '../store/audit.ts';
+import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as groups from '../store/groups.ts';
@@ -43,6 +44,8 @@ export async function changeMember(
   const readers = wanted ? await usableReaders(seams) : new Set<string>();
   const renamed = organisation === undefined ? undefined : await prepareNameNews(seams, id, organisation);
   return db.transaction().execute(async (trx) => {
+    // Whoever enters or renames another one under a name that reads the same waits here.
+    if (organisation !== undefined) await certificates.lockHolders(trx);
     await members.lock(trx, id);
     const member = await members.byId(trx, id);
     if (!member) throw new Refusal('not-found', `There is no member ${id}`);
@@ -125,9 +128,11 @@ export async function usableReaders({ db, pgp, clock }: Pick<Seams, 'db' | 'pgp'
 
 /**
  * After somebody's copies, or what they are sealed to, were taken from him. `usable`: `usableReaders`. Throws Refusal('conflict') where one of
- * these is an intake list, and nobody is left who gets what is reported to it, to a certificate that can be encrypted to.
+ * these is an intake list, and nobody is left who gets what is reported to it, to a certificate that can be encrypted to. Where nobody was
+ * before either, nothing is taken: who has left is retired all the same.
  */
 export async function mustHaveReaders(trx: Db, listIds: readonly string[], usable: ReadonlySet<string>): Promise<void> {
+  if (usable.size === 0) return;
   for (const id of [...listIds].sort()) {
     const list = await lists.byId(trx, id);
     if (list?.role !== 'intake') continue;

@@ -62,12 +62,11 @@ export async function askForProof(seams: Seams, { project }: { project: string }
  */
 async function countProofs(seams: Seams, project: string, member: Member): Promise<boolean> {
   if (!next(member.state, 'prove-key')) return false;
-  for (const { active, certificate } of (await members.withContacts(seams.db, member.id))?.contacts ?? [])
-    if (active === 1 && certificate) await mustLast(seams, certificate);
+  const lasting = await lastingOf(seams, member.id, 'or say which does not');
   const told = await prepareProvedNews(seams, project, member);
   return seams.db.transaction().execute(async (trx) => {
     await members.lock(trx, member.id);
-    const deeds = await stepWhenProved(trx, seams, told, member.id);
+    const deeds = await stepWhenProved(trx, seams, told, member.id, lasting);
     if (deeds.length > 0) await record(trx, seams, ...deeds);
     return deeds.length > 0;
   });
@@ -95,6 +94,7 @@ export async function takeProof(
   const member = contact && (await members.byId(db, contact.member_id));
   if (!contact || !member) throw new Refusal('not-found', 'You are on the roster no more');
   const told = await prepareProvedNews(seams, project, member);
+  const lasting = await lastingOf(seams, member.id);
   await db.transaction().execute(async (trx) => {
     const now = clock.now();
     // Before anything else of his: whoever decides on him holds him first, too.
@@ -109,7 +109,7 @@ export async function takeProof(
       trx,
       seams,
       { action: 'certificate.prove', subject: `contact:${contactId}`, detail: { certificate: certificateId } },
-      ...(await stepWhenProved(trx, seams, told, member.id)),
+      ...(await stepWhenProved(trx, seams, told, member.id, lasting)),
     );
   });
 }
@@ -119,21 +119,51 @@ function prepareProvedNews(seams: Seams, project: string, { organisation }: Memb
 }
 
 /** A vetted member of whom everybody has proved his key is `key_proved`; after `members.lock`. Gives what is to be recorded of it. */
-async function stepWhenProved(trx: Db, seams: Seams, told: Written, memberId: string): Promise<Deed[]> {
+async function stepWhenProved(
+  trx: Db,
+  seams: Seams,
+  told: Written,
+  memberId: string,
+  lasting: ReadonlySet<string>,
+): Promise<Deed[]> {
   const member = await members.byId(trx, memberId);
   const to = member && next(member.state, 'prove-key');
-  if (!to || !(await everybodyProved(trx, memberId))) return [];
+  if (!to || !(await everybodyProved(trx, memberId, lasting))) return [];
   await members.setState(trx, memberId, { from: member.state, to, reason: null, now: seams.clock.now() });
   await tellMember(trx, seams, told, memberId);
   return [deed('member.prove-key', member, to, {})];
 }
 
-/** Each active contact has proved the certificate that he has; and there is one. */
-async function everybodyProved(db: Db, memberId: string): Promise<boolean> {
+/**
+ * Ids of the certificates of his active contacts that can be used for long enough (PROCESS: not less than 14 days). Asked before a
+ * transaction. With `orSay`, one that cannot is refused: `unusable-certificate`, or `conflict` where another one waits that he has proved.
+ */
+async function lastingOf(seams: Seams, memberId: string, orSay?: 'or say which does not'): Promise<Set<string>> {
+  const lasting = new Set<string>();
+  for (const { id, address, active, certificate } of (await members.withContacts(seams.db, memberId))?.contacts ?? []) {
+    if (active !== 1 || !certificate) continue;
+    if (await lasts(seams, certificate)) lasting.add(certificate.id);
+    else if (orSay) {
+      const proved = await admission.provedCertificates(seams.db, id);
+      const waiting = (await certificates.ofContact(seams.db, id)).find((one) => one.state === 'proposed' && proved.has(one.id));
+      if (waiting)
+        throw new Refusal(
+          'conflict',
+          `${address} has proved the certificate ${waiting.fingerprint}, which waits: approve it (curfew contact approve)`,
+        );
+      await mustLast(seams, certificate);
+    }
+  }
+  return lasting;
+}
+
+/** Each active contact has proved the certificate that he has, and it is one of `lasting`; and there is one. */
+async function everybodyProved(db: Db, memberId: string, lasting: ReadonlySet<string>): Promise<boolean> {
   let proved = 0;
   for (const contact of await contacts.ofMember(db, memberId)) {
     const certificate = contact.active === 1 ? await certificates.current(db, contact.id) : undefined;
     if (!certificate) continue;
+    if (!lasting.has(certificate.id)) return false;
     if (!(await admission.provedCertificates(db, contact.id)).has(certificate.id)) return false;
     proved++;
   }

@@ -665,6 +665,22 @@ eachEngine((engine) => {
       },
     );
 
+    test('nor is it taken by a proof that comes while the certificate of one of them does not last', async () => {
+      const { id, ...proof } = await asked();
+      const gina = await makeParty('security@gamma.example');
+      await addCertificate(house, proof.contactId, await changed(gina, house.clock.now(), { revoked: true }));
+      await takeProof(house, RULES, proof);
+      expect(await stateOf(id)).toBe('vetted');
+      await expect(askForProof(house, RULES, id)).rejects.toMatchObject({ reason: 'unusable-certificate' });
+      const another = (await addCertificate(house, proof.contactId, (await generate(gina.address, 'another', {})).public))
+        .certificate;
+      await proveCertificate(house, proof.contactId, another.id);
+      await expect(askForProof(house, RULES, id)).rejects.toMatchObject({ message: expect.stringContaining('approve it') });
+      await approveCertificate(house, proof.contactId, another.id, lena);
+      expect(await askForProof(house, RULES, id)).toBe(0);
+      expect(await stateOf(id)).toBe('key_proved');
+    });
+
     test('not after two weeks', async () => {
       const { id, ...proof } = await asked();
       house.clock.moveTo(house.clock.now() + 15 * DAY);

@@ -68,6 +68,20 @@ eachEngine((engine) => {
     expect(refused).toEqual(['conflict', 'conflict']);
     const [dirk] = others;
     expect(await atOnce([setContactActive(house, dirk?.contactId ?? '', false, 'left')])).toEqual([null]);
+    // Where nobody of them reads anything, nothing is lost with another one.
+    await addCertificate(house, lena.contactId, await changed(lena, house.clock.now(), { revoked: true }));
+    expect(await atOnce([setContactActive(house, lena.contactId, false, 'left')])).toEqual([null]);
+  });
+
+  test('two organisations that are called at once what reads the same are not', async () => {
+    const [alpha, beta] = [await idOf('Alpha'), await idOf('Beta')];
+    const named = (...names: [string, string]) =>
+      atOnce([changeMember(house, alpha, { organisation: names[0] }), changeMember(house, beta, { organisation: names[1] })]);
+    const both: [string, string][] = [
+      ['Omega', 'OMEGA'],
+      ['Zeta', 'Zeta'],
+    ];
+    for (const names of both) expect((await named(...names)).filter((reason) => reason !== null)).toEqual(['conflict']);
   });
 
   const taken = ['taken off the list', 'suspended'] as const;
