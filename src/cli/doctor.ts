@@ -11,7 +11,7 @@ import { lookAtDisk, lookAtPermissions, lookAtTls } from '../doctor/host.ts';
 import { createLog } from '../log.ts';
 import { loadKeyring } from '../pgp/keyring.ts';
 import { createPgp } from '../pgp/pool.ts';
-import { type Database, namingFile, openDatabase } from '../store/database.ts';
+import { type Database, namingFile, openToRead } from '../store/database.ts';
 import { type LocalOptions, localCommand, print } from './local.ts';
 import { printable } from './printable.ts';
 import { progressBar } from './progress.ts';
@@ -51,11 +51,12 @@ const MARK: Readonly<Record<Standing, string>> = { ok: 'ok     ', warning: 'warn
 async function examine(options: DoctorOptions): Promise<Finding[]> {
   const findings: Finding[] = [];
   /** What breaks while it is looked at has failed; the others are looked at all the same. */
-  const look = async (check: CheckName, at: () => Promise<Seen[]> | Seen[]) => {
+  const look: Look = async (check, at) => {
     const seen = await Promise.resolve()
       .then(at)
       .catch((error: unknown) => [brokenBy(error)]);
     findings.push(...seen.map((each) => ({ check, ...each })));
+    return seen.every(({ standing }) => standing !== 'failed');
   };
   let config: Config;
   try {
@@ -80,7 +81,8 @@ async function examine(options: DoctorOptions): Promise<Finding[]> {
   return findings;
 }
 
-type Look = (check: CheckName, at: () => Promise<Seen[]> | Seen[]) => Promise<void>;
+/** False where it has failed. */
+type Look = (check: CheckName, at: () => Promise<Seen[]> | Seen[]) => Promise<boolean>;
 
 async function lookAtData(config: Config, options: DoctorOptions, look: Look): Promise<void> {
   let db: Database | undefined;
@@ -88,8 +90,8 @@ async function lookAtData(config: Config, options: DoctorOptions, look: Look): P
   const bar = progressBar(options);
   const now = systemClock.now();
   try {
-    await look('database', async () => {
-      const opened = openDatabase(config.database);
+    const isWhole = await look('database', async () => {
+      const opened = openToRead(config.database);
       db = opened;
       try {
         return await lookAtDatabase(opened, 'sqlite' in config.database ? 'sqlite' : 'postgres');
@@ -98,7 +100,7 @@ async function lookAtData(config: Config, options: DoctorOptions, look: Look): P
       }
     });
     const data = db;
-    if (data === undefined) return;
+    if (data === undefined || !isWhole) return;
     await look('keys', async () => {
       if (config.passphrase === 'prompt' && !canAsk())
         return [

@@ -2,8 +2,8 @@ import { type Clock, DAY, HOUR, type Instant, toIso } from '../clock.ts';
 import { doubtOfNodes } from '../embargo/clock-trust.ts';
 import type { Keyring } from '../pgp/keyring.ts';
 import type { Pgp } from '../pgp/pool.ts';
-import * as certificates from '../store/certificates.ts';
 import * as clocks from '../store/clock.ts';
+import * as contacts from '../store/contacts.ts';
 import type { Database } from '../store/database.ts';
 import { damageOf } from '../store/integrity.ts';
 import * as lists from '../store/lists.ts';
@@ -15,7 +15,8 @@ const RESTORE = 'stop the server, keep a copy of the file, and restore the last 
 
 /** Whether the file is whole, and of this version of Curfew. */
 export async function lookAtDatabase(db: Database, engine: 'sqlite' | 'postgres'): Promise<Seen[]> {
-  const { missing, unknown: newer } = await pendingMigrations(db);
+  const { missing, unknown: newer, had } = await pendingMigrations(db);
+  if (had === 0) return [failed('it holds no database of Curfew', RESTORE)];
   if (newer.length > 0)
     return [
       failed(
@@ -64,6 +65,9 @@ export async function lookAtKeys(db: Database, keyring: Keyring, now: Instant): 
   });
 }
 
+/** Named of them at most: there may be thousands. */
+const MOST_NAMED = 10;
+
 /** What copies are sealed to. `progress`: how many of how many were looked at. */
 export async function lookAtCertificates(
   db: Database,
@@ -71,22 +75,32 @@ export async function lookAtCertificates(
   now: Instant,
   progress: (done: number, total: number) => void,
 ): Promise<Seen[]> {
-  const all = await certificates.allCurrent(db);
-  let [ended, soon, done] = [0, 0, 0];
-  for (const { data } of all) {
-    const state = await pgp.usable(data, now);
-    if (!state.usable) ended++;
-    else if (state.until !== null && state.until <= now + ENDS) soon++;
-    progress(++done, all.length);
+  const served = new Map<string, contacts.ListContact>();
+  for (const { id, role } of await lists.all(db))
+    if (role !== 'public') for (const contact of await contacts.activeOfList(db, id)) served.set(contact.id, contact);
+  const ended: contacts.ListContact[] = [];
+  const soon: contacts.ListContact[] = [];
+  let done = 0;
+  for (const contact of served.values()) {
+    const state = contact.certificate && (await pgp.usable(contact.certificate.data, now));
+    if (!state?.usable) ended.push(contact);
+    else if (state.until !== null && state.until <= now + ENDS) soon.push(contact);
+    progress(++done, served.size);
   }
-  const see = 'curfew contact list shows whose they are; their owners were written to';
   const seen = [
-    ...(ended > 0
-      ? [warning(`${ended} of ${all.length} certificates on the roster cannot be used: their copies are held`, see)]
+    ...(ended.length > 0
+      ? [warning(`nothing can be encrypted to ${namesOf(ended)}: copies for them are held`, 'have them send newer certificates')]
       : []),
-    ...(soon > 0 ? [warning(`${soon} of ${all.length} certificates on the roster end within 14 days`, see)] : []),
+    ...(soon.length > 0
+      ? [warning(`the certificates of ${namesOf(soon)} end within 14 days`, 'have them extended: they were written to')]
+      : []),
   ];
-  return seen.length > 0 ? seen : [ok(`all ${all.length} certificates on the roster can be used`)];
+  return seen.length > 0 ? seen : [ok(`${served.size} people get copies, and can all be encrypted to`)];
+}
+
+function namesOf(people: readonly contacts.ListContact[]): string {
+  const named = people.slice(0, MOST_NAMED).map(({ address, organisation }) => `${address} (${organisation})`);
+  return people.length > MOST_NAMED ? `${named.join(', ')} and ${people.length - MOST_NAMED} more` : named.join(', ');
 }
 
 /** Copies that were to be gone by now. */

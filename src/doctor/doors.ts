@@ -9,8 +9,10 @@ export async function lookAtRelay({ relay, domain }: Config, log: Log): Promise<
   const client = createRelay({ relay: { ...relay, connections: 1 }, hostname: domain, log });
   try {
     const outcome = await client.greet();
-    if (outcome.state === 'delivered')
-      return [ok(`the relay ${where} takes our mail${relay.tls === 'none' ? '' : ', over verified TLS'}`)];
+    if (outcome.state === 'delivered') {
+      const how = [...(relay.tls === 'none' ? [] : ['TLS is verified']), ...(relay.user === null ? [] : ['it knows us by name'])];
+      return [ok(`the relay ${where} answers (${[...how, 'whether it takes a mail was not tried'].join(', ')})`)];
+    }
     return [
       failed(
         `the relay ${where}: ${outcome.reason}${outcome.response === '' ? '' : `: ${outcome.response}`}`,

@@ -38,6 +38,15 @@ export function makeDatabase(config: DatabaseConfig): Database {
   return openSqlite(config.sqlite, { fileMustExist: false });
 }
 
+/** The same, and nothing can be written by it: not even what a server that was killed has left beside the file is brought into it. */
+export function openToRead(config: DatabaseConfig): Database {
+  if ('postgres' in config) return openPostgres(config.postgres, { options: '-c default_transaction_read_only=on' });
+  mustBeFile(config.sqlite);
+  const database = new Sqlite(config.sqlite, { fileMustExist: true, readonly: true });
+  database.pragma('busy_timeout = 10000');
+  return new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
+}
+
 /** Puts the path on what SQLite threw, at whatever depth: it says what is wrong and not with which file. */
 export function namingFile(error: unknown, config: DatabaseConfig): unknown {
   if ('sqlite' in config)
@@ -105,8 +114,9 @@ class ImmediateDriver extends SqliteDriver {
 /** int8 arrives as text; all of ours are instants and counts, far below 2^53. */
 const INT8 = 20;
 
-function openPostgres(connectionString: string): Database {
+function openPostgres(connectionString: string, more: pg.PoolConfig = {}): Database {
   const pool = new pg.Pool({
+    ...more,
     connectionString,
     max: 10,
     types: {

@@ -53,8 +53,8 @@ export const migrations: Record<string, Migration> = {
   '0026_announced': announced,
 };
 
-/** Names of migrations that the database has not had, and of those that it has had and that this version does not know. Writes nothing. */
-export async function pendingMigrations(db: Database): Promise<{ missing: string[]; unknown: string[] }> {
+/** Names of migrations that the database has not had, of those that it has had and this version does not know, and how many it has had. Writes nothing. */
+export async function pendingMigrations(db: Database): Promise<{ missing: string[]; unknown: string[]; had: number }> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
   const { rows: had } = tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE)
     ? await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)} order by name`.execute(db)
@@ -63,6 +63,7 @@ export async function pendingMigrations(db: Database): Promise<{ missing: string
   return {
     missing: Object.keys(migrations).filter((name) => !names.has(name)),
     unknown: [...names].filter((name) => !(name in migrations)),
+    had: names.size,
   };
 }
 

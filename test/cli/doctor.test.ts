@@ -9,6 +9,7 @@ import { openDatabase } from '../../src/store/database.ts';
 import { type NameServer, nameServer } from '../doctor/name-server.ts';
 import { makeCertificate } from '../smtp/certificates.ts';
 import { type ScriptedRelay, scriptedRelay } from '../smtp/scripted-relay.ts';
+import { binary, changed, makeParty } from '../support/party.ts';
 import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
 
 const folder = temporaryFolder();
@@ -73,9 +74,16 @@ test('a new project wants a server, and nothing else', async () => {
 });
 
 test('it changes nothing, and says no secret', async () => {
-  const before = readFileSync(database);
+  // As a server leaves it that was killed: the last rows are beside the file, and stay there.
+  const db = openDatabase({ sqlite: database });
+  await db.updateTable('lists').set({ footer: 'Of a server that was killed' }).execute();
+  const left = ['', '-wal'].map((end) => readFileSync(database + end));
+  await db.destroy();
+  writeFileSync(database, left[0] ?? '');
+  writeFileSync(`${database}-wal`, left[1] ?? '');
   const { text } = await doctor();
-  expect(readFileSync(database).equals(before)).toBe(true);
+  expect(left[1]?.length).toBeGreaterThan(0);
+  expect(['', '-wal'].map((end) => readFileSync(database + end).equals(left.shift() ?? Buffer.alloc(0)))).toEqual([true, true]);
   expect(text).not.toContain(readFileSync(join(project.dir, 'passphrase'), 'utf8').trim());
 });
 
@@ -111,6 +119,13 @@ test('a damaged database, one that is gone, one of a newer Curfew', async () => 
   expect((await faults())[0]).toMatch(/^failed database: (the database is damaged|.*malformed)/);
   renameSync(database, `${database}.gone`);
   expect((await faults())[0]).toMatch(/^failed database: There is no database /);
+  writeFileSync(database, '');
+  const { findings } = await doctor();
+  expect(findings.filter(({ check }) => check === 'database').map(({ what }) => what)).toEqual([
+    'it holds no database of Curfew',
+  ]);
+  expect(findings.some(({ check }) => check === 'keys')).toBe(false);
+  expect(readFileSync(database).length).toBe(0);
   copyFileSync(`${database}.new`, database);
   const db = openDatabase({ sqlite: database });
   await db
@@ -119,6 +134,42 @@ test('a damaged database, one that is gone, one of a newer Curfew', async () => 
     .execute();
   await db.destroy();
   expect((await faults())[0]).toBe('failed database: the database was written by a newer Curfew (9999_later)');
+});
+
+test('a PostgreSQL that is not there is told of once', async () => {
+  configure({ database: { postgres: 'postgres://curfew:CANARY@127.0.0.1:1/curfew' } });
+  const { findings, text } = await doctor();
+  const wrong = findings.filter(({ check, standing }) => standing === 'failed' && check !== 'clock');
+  expect(wrong.map(({ check, what }) => `${check} ${what}`)).toEqual([expect.stringMatching(/^database .*ECONNREFUSED/)]);
+  expect(text).not.toContain('CANARY');
+});
+
+test('who has no certificate that can be used is named, while he is to get copies', async () => {
+  const alpha = await makeParty('security@alpha.example');
+  const roster = [
+    {
+      organisation: 'Alpha',
+      lists: ['distributors@orbit.example'],
+      contacts: [{ address: alpha.address, certificate: alpha.public }],
+    },
+  ];
+  const file = join(folder, 'roster.json');
+  writeFileSync(file, JSON.stringify(roster));
+  expect(await project.curfew('roster', 'import', file, '--activate', '--reason', 'known')).toMatchObject({ code: 0 });
+  const of = async () => (await doctor()).findings.filter(({ check }) => check === 'certificates').map(({ what }) => what);
+  expect(await of()).toEqual(['1 people get copies, and can all be encrypted to']);
+  const db = openDatabase({ sqlite: database });
+  const revoked = await binary(await changed(alpha, systemClock.now(), { revoked: true }));
+  await db
+    .updateTable('certificates')
+    .set({ data: Buffer.from(revoked) })
+    .execute();
+  await db.destroy();
+  expect(await of()).toEqual(['nothing can be encrypted to security@alpha.example (Alpha): copies for them are held']);
+  const again = openDatabase({ sqlite: database });
+  await again.updateTable('contacts').set({ active: 0 }).execute();
+  await again.destroy();
+  expect(await of()).toEqual(['0 people get copies, and can all be encrypted to']);
 });
 
 test('a key of a list that is not there, and a passphrase that opens none', async () => {
@@ -134,7 +185,7 @@ test('a key of a list that is not there, and a passphrase that opens none', asyn
   expect((await faults())[0]).toMatch(/^failed keys: .*passphrase/);
 });
 
-test('copies that are held, and a clock that has been later', async () => {
+test('a clock that has been later', async () => {
   const db = openDatabase({ sqlite: database });
   await db
     .updateTable('clock')
