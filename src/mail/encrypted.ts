@@ -25,7 +25,7 @@ export type Layer =
  */
 export function recognise(entity: Entity, { onItsWay = false }: { onItsWay?: boolean } = {}): Layer {
   if (isSMime(entity)) return { form: 's-mime' };
-  const layer = pgpMimeEncrypted(entity) ?? pgpMimeSigned(entity) ?? (onItsWay ? wrappedMail(entity) : undefined);
+  const layer = pgpMimeEncrypted(entity, onItsWay) ?? pgpMimeSigned(entity) ?? (onItsWay ? wrappedMail(entity) : undefined);
   return layer ?? wholeText(entity) ?? { form: 'clear' };
 }
 
@@ -73,17 +73,17 @@ const MIXED = /^multipart\/(mixed|related)$/;
  * RFC 3156 §4: a part that says `Version: 1`, and the message. On the way multipart/encrypted becomes multipart/mixed (Exchange),
  * its parameters go, the first part goes, an empty text or a disclaimer is added, or all of it is wrapped once more.
  */
-function pgpMimeEncrypted(entity: Entity): Layer | undefined {
+function pgpMimeEncrypted(entity: Entity, onItsWay = true): Layer | undefined {
   const { parts } = entity;
   if (parts.length === 0) return loneFile([entity]);
   const isRegular = entity.mediaType === 'multipart/encrypted';
   const control = parts.findIndex((part) => isControl(part) || (isRegular && isEmptied(part)));
   const data = parts.findIndex((part, at) => at > control && isData(part));
   if (data >= 0 && (control >= 0 || isRegular)) return besideOthers(parts, control, data);
-  return loneFile(parts) ?? renamed(parts) ?? wrapped(entity, pgpMimeEncrypted);
+  return loneFile(parts) ?? renamed(parts, onItsWay) ?? wrapped(entity, (part) => pgpMimeEncrypted(part, onItsWay));
 }
 
-function besideOthers(parts: readonly Entity[], control: number, data: number): Layer {
+function besideOthers(parts: readonly Entity[], control: number, data: number): Extract<Layer, { form: 'pgp-mime' }> {
   const others = parts.filter((part, at) => at !== control && at !== data && !isBlank(part));
   const { ciphertext, around } = sealedOctets(decodedBody(parts[data] as Entity));
   return { form: 'pgp-mime', ciphertext, beside: [...others, ...wordsOf(around)] };
@@ -95,12 +95,16 @@ function wordsOf(around: string): Entity[] {
 }
 
 /** Both parts under another type, or the first one emptied, as Exchange leaves them, beside a text of its own. */
-function renamed(parts: readonly Entity[]): Layer | undefined {
+function renamed(parts: readonly Entity[], onItsWay: boolean): Layer | undefined {
   const data = parts.findIndex((part, at) => at > 0 && isControlOf(parts[at - 1] as Entity, part));
-  return data < 0 ? undefined : besideOthers(parts, data - 1, data);
+  if (data < 0) return undefined;
+  const layer = besideOthers(parts, data - 1, data);
+  if (isControlByText(parts[data - 1] as Entity)) return layer;
+  // What Exchange puts between files is emptied, too. Beside words, or inside of an encryption, they are somebody's files.
+  const isAlone = parts.every((part, at) => at === data || at === data - 1 || isBlank(part) || standsBeside(part));
+  return onItsWay && isAlone ? { ...layer, file: encryptedFile(parts[data] as Entity)?.name ?? '' } : undefined;
 }
 
-/** What Exchange puts between files is emptied, too: that is a control part before what is called the body of a mail alone. */
 function isControlOf(control: Entity, data: Entity): boolean {
   const isOne =
     isControlByText(control) ||
@@ -121,7 +125,7 @@ function loneFile(parts: readonly Entity[]): Layer | undefined {
 }
 
 /** What programs call the body of a mail where they show it; whatever has another name is somebody's file. */
-const BODY = /^(msg|message|encrypted|noname)?$/i;
+const BODY = /^(msg|message|encrypted|noname|openpgp-encrypted-message)?$/i;
 
 /** The control part under another type and name. */
 function isControlByText(part: Entity): boolean {

@@ -118,7 +118,8 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
       return;
     }
     // What proves nothing is the words of him who signed it all: it stays as he signed it, with whatever shows that it is a quotation.
-    if (isQuoted(state, before)) {
+    // What gpg packs up as it signs can be read by nobody so.
+    if (layer.form !== 'inline' && layer.form !== 'pgp-mime' && isQuoted(state, before)) {
       Object.assign(state, before);
       return;
     }

@@ -21,7 +21,7 @@ import {
   putAside,
   textEntity,
 } from './layers.ts';
-import { isSignedAlone, openMessage } from './message.ts';
+import { openMessage } from './message.ts';
 import { offeredIn } from './offered.ts';
 import { ofCleartext, ofMessage, refuseChanged, type SignatureVerdict, verify } from './verify.ts';
 
@@ -160,15 +160,14 @@ async function openLeaf(part: Entity, walk: Walk): Promise<Replacement> {
   const file = encryptedFile(part);
   if (file) return [await openFile(file, walk)];
   const { blocks, around } = isText(part) ? partsOfText(part) : { blocks: [], around: '' };
-  if (blocks.length > 0 && !(walk.signed && (await areSigned(blocks)))) return openText(part, blocks, around, walk);
+  if (blocks.length > 0 && !(walk.signed && areSigned(blocks))) return openText(part, blocks, around, walk);
   if (readable(part).length > 0 && !isCertificate(part)) walk.state.inClear = true;
   return left(part, walk);
 }
 
 /** In what somebody else signed as a whole, these are quotations: he shows them as he got them. */
-async function areSigned(blocks: readonly Block[]): Promise<boolean> {
-  for (const { kind, text } of blocks) if (kind !== 'signed' && !(await isSignedAlone(text))) return false;
-  return true;
+function areSigned(blocks: readonly Block[]): boolean {
+  return blocks.every(({ kind }) => kind === 'signed');
 }
 
 async function openFile({ name, ciphertext, around }: EncryptedFile, walk: Walk): Promise<Uint8Array> {

@@ -204,7 +204,7 @@ export const moderated: Check = (facts) =>
 const ASKS: readonly MemberState[] = ['active', 'key_hold', 'applied', 'vouched', 'vetted', 'key_proved'];
 
 const AROUND =
-  'You signed a part of it alone, or a mail server added words to it. Sign and encrypt all of it as PGP/MIME, beside which such words may stand';
+  'You signed a part of it alone, or a mail server added something to it. Sign and encrypt all of it as PGP/MIME, beside which a server’s words may stand, but no file';
 
 /** Requests act, so they come sealed and signed by somebody of the roster, or they do not come at all. */
 export const requests: Check = (facts) => {

@@ -311,6 +311,22 @@ describe('parts that are encrypted or signed each by itself', () => {
     });
   });
 
+  it.each(['encrypted.gpg', 'message.asc', 'msg.pgp'])(
+    'a file that is called %s is a file beside words, after a part without',
+    async (name) => {
+      const nothing = (called: string) => file(called, Buffer.from('\n'), 'text/plain');
+      const poc = Buffer.from([0x50, 0x4b, 3, 4, 0, 0xff, 0xfe]);
+      const first = file(name, await binary(poc));
+      const second = file('poc2.bin.gpg', await binary('ELF'));
+      const parts = [text('Two files, see them.'), nothing('ATT00001.txt'), first, nothing('ATT00002.txt'), second];
+      const opened = seen(await open(mail(...mixed(...parts))));
+      expect(opened.text).toContain('Two files, see them.');
+      const whole = opened.files.filter(({ bytes }) => bytes.length > 1);
+      expect(whole.map((one) => one.name)).toEqual([name.replace(/\.\w+$/, ''), 'poc2.bin']);
+      expect(Buffer.from(whole[0]?.bytes ?? []).equals(poc)).toBe(true);
+    },
+  );
+
   it('a layer that cannot be opened takes nothing from who signed and encrypted it with his words', async () => {
     const toEve = pgpMime(await encrypt('for eve', { to: eve }));
     const nested = mixed(toEve, text('I could not open it')).map((line) =>
