@@ -13,6 +13,7 @@ import { PRIORITY } from './delivery/copies.ts';
 import { deliveryLoop, type Lane } from './delivery/work.ts';
 import { type Duty, dutyLoop } from './duties.ts';
 import { createWatch, openClock, watchLoop } from './embargo/clock-watch.ts';
+import { createComparison } from './embargo/comparison.ts';
 import { endLongest } from './embargo/dead-man.ts';
 import { tellIncidents } from './embargo/incidents.ts';
 import { releaseLoop } from './embargo/loop.ts';
@@ -133,7 +134,9 @@ async function build(
   undo.push(() => pgp.close());
   const stopping = new AbortController();
   const incidentAlarm = createAlarm(clock);
-  const local: Seams = { db, clock, keyring, pgp, by: SYSTEM, words, project };
+  const comparing = createRecogniser();
+  undo.push(() => comparing.close());
+  const local: Seams = { db, clock, keyring, pgp, compare: createComparison(comparing), by: SYSTEM, words, project };
   const { missing } = await readersOf(local, config.audit.headTo);
   if (missing.length > 0) log.warn({ missing }, 'nobody gets the signed heads of the audit log there: audit.headTo');
   const recogniser = createRecogniser();

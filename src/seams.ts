@@ -2,7 +2,7 @@ import type { Site } from './advisories/advisory.ts';
 import type { Actor } from './audit/entry.ts';
 import type { Clock } from './clock.ts';
 import type { NamedPolicy } from './embargo/policy.ts';
-import type { Watched } from './embargo/recognise.ts';
+import type { Compare, Watched } from './embargo/recognise.ts';
 import type { Words } from './notices/words.ts';
 import type { Keyring } from './pgp/keyring.ts';
 import type { Pgp } from './pgp/pool.ts';
@@ -29,6 +29,8 @@ export interface Seams extends Local {
   /** Of the notices that a project may word otherwise. */
   words: Words;
   project: Project;
+  /** What Curfew says in clear is held against what it must not say. */
+  compare: Compare;
   /** Knows what is under embargo; left out where nobody's mail comes in and nobody's words go out. */
   watched?: Watched;
 }

@@ -13,6 +13,21 @@ export interface Embargoed {
   patches: readonly { name: string; bytes: Uint8Array }[];
 }
 
+/** Something that is under embargo in a case, in clear: a post, a patch, what is known. Plain data: it crosses to a thread. */
+export interface Piece {
+  /** Of the post or patch: what it says never changes. */
+  id: string;
+  caseId: string;
+  /** Of people who are not of the team, who write as much as they like: it makes room for the others. */
+  strange: boolean;
+  /** What names the case by itself, as its CVE. */
+  ids: readonly string[];
+  texts: readonly string[];
+  /** Mails, or parts of them: all that one can read there. */
+  mails: readonly Uint8Array[];
+  patches: readonly { name: string; bytes: Uint8Array }[];
+}
+
 export type Kind = 'text' | 'patch';
 
 /** Of one text, or of one patch. */

@@ -58,7 +58,8 @@ export async function writeForthcoming(
   const open = { mitigation: details.mitigation, ...(cve === null ? {} : { cve: null }) };
   const told = new Set<string>();
   for (const about of [seen, ...(await duplicatesIn(seams.db, seen))])
-    for (const what of toldIn(looked, mitigation ?? '', await untoldOf(seams, about, open, drafted))) told.add(what);
+    for (const what of await toldIn(seams.compare, looked, mitigation ?? '', await untoldOf(seams, about, open, drafted)))
+      told.add(what);
   if (told.size > 0) throw new Refusal('invalid', `The notice is public, and tells of the case: ${[...told].join(', ')}`);
   return notice;
 }
@@ -77,7 +78,7 @@ async function untoldOf(seams: Seams, about: Case, told: Partial<Details>, draft
     draft,
     patches,
     reporter: about.reporter_address,
-    written: await piecesOf(seams, about.id, { before: drafted }),
+    written: piecesOf(seams, about.id, { before: drafted }),
   };
 }
 

@@ -1,23 +1,8 @@
 import { parseEntity } from '../mail/message.ts';
 import { readings } from '../mail/readings.ts';
 import { Refusal } from '../refusal.ts';
-import { type Fingerprint, fingerprint } from './fingerprint.ts';
+import { type Fingerprint, fingerprint, type Piece } from './fingerprint.ts';
 import { embargoedIn, type Hit, type Watch, watch } from './recognise.ts';
-
-/** Something that is under embargo in a case, in clear: a post, a patch, what is known. Plain data: it crosses to a thread. */
-export interface Piece {
-  /** Of the post or patch: what it says never changes. */
-  id: string;
-  caseId: string;
-  /** Nobody of the team has touched its case: it makes room for the others. */
-  strange: boolean;
-  /** What names the case by itself, as its CVE. */
-  ids: readonly string[];
-  texts: readonly string[];
-  /** Mails, or parts of them: all that one can read there. */
-  mails: readonly Uint8Array[];
-  patches: readonly { name: string; bytes: Uint8Array }[];
-}
 
 /** Fingerprints of pieces, and what is looked for with them. It holds no words but ids, and nothing of it is for a disk. */
 export interface Memory {
@@ -155,11 +140,6 @@ function wordsOf(mail: Uint8Array): string[] {
     if (!(error instanceof Refusal)) throw error;
   }
   return words;
-}
-
-/** Of all these pieces, for one look (`watch`). `known`: see `fingerprint`. */
-export function fingerprintsOf(pieces: readonly Omit<Piece, 'strange'>[], known: readonly string[]): Fingerprint[] {
-  return byCase(pieces.map((piece) => fingerprintOf(piece, known)));
 }
 
 /** One fingerprint a case: what is near to each other counts together, whichever piece it is of. */

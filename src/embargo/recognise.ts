@@ -2,7 +2,7 @@ import type { Entity } from '../mail/message.ts';
 import { type Place, type Reading, readings } from '../mail/readings.ts';
 import { Refusal } from '../refusal.ts';
 import { sha256 } from './bundle.ts';
-import { changeKey, type Fingerprint, type Kind, nameKey } from './fingerprint.ts';
+import { changeKey, type Fingerprint, type Kind, nameKey, type Piece } from './fingerprint.ts';
 import { sidesOf } from './hunks.ts';
 import { endsWith, isWordAt, keyOf, quickKey, SHINGLE, wordsIn } from './shingles.ts';
 
@@ -27,6 +27,15 @@ export interface Watched {
   /** Called for each incident that is made of it. */
   noted(kind: Hit['kind']): void;
 }
+
+/**
+ * What of these pieces stands in a mail, as `embargoedIn` would say of them; neither the comparison nor the sizes of the pieces stall anybody else.
+ * `known`: see `fingerprint`. Throws `busy` where its thread was lost, and what reading the pieces throws.
+ */
+export type Compare = (
+  mail: Uint8Array,
+  secret: { pieces: Iterable<Piece> | AsyncIterable<Piece>; known: readonly string[] },
+) => Promise<Hit[]>;
 
 /*
  * How much is enough. Measured by `npm run recognition`: what was written down from a text is far above, and what merely speaks of the same thing far below.

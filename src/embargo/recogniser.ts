@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { MINUTE } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
-import type { Memory, Piece } from './memory.ts';
+import type { Memory } from './memory.ts';
 import type { Hit } from './recognise.ts';
 import type { Answer } from './recogniser-worker.ts';
 
@@ -13,7 +13,7 @@ export interface Recogniser {
   /** It knows nothing: `know` comes first. */
   isEmpty(): boolean;
   know(texts: readonly string[]): Promise<void>;
-  learn(piece: Piece): Promise<string[]>;
+  learn(piece: Parameters<Memory['learn']>[0]): Promise<string[]>;
   forget(ids: readonly string[]): Promise<void>;
   look(mails: readonly Uint8Array[]): Promise<Hit[]>;
   close(): Promise<void>;

@@ -1,10 +1,9 @@
 import type { Details } from '../cases/details.ts';
-import { parseEntity } from '../mail/message.ts';
 import type { Notice } from '../notices/templates.ts';
 import { noticeEntity } from '../notices/write.ts';
 import type { Draft } from './contents.ts';
-import { fingerprintsOf, type Piece } from './memory.ts';
-import { embargoedIn, watch } from './recognise.ts';
+import type { Piece } from './fingerprint.ts';
+import type { Compare } from './recognise.ts';
 
 /** All of a case that nobody outside may read before the release. */
 export interface Untold {
@@ -14,7 +13,7 @@ export interface Untold {
   patches: readonly { name: string; bytes: Uint8Array }[];
   reporter: string | null;
   /** What people wrote of it, and what stood there before. */
-  written?: readonly Omit<Piece, 'strange'>[];
+  written?: AsyncIterable<Piece>;
 }
 
 /**
@@ -22,21 +21,27 @@ export interface Untold {
  * case and with whatever stands between them; a component also where a word only begins so, as its plural and its settings do. Products may
  * be named, their parts may not. A mitigation that is recorded in the details may
  * be given as it stands there, whoever wrote it. `given`: what a person wrote of it; the words that stand in every notice tell nothing.
+ * Throws as `compare` does.
  */
-export function toldIn(notice: Notice, given: string, untold: Untold): string[] {
+export async function toldIn(compare: Compare, notice: Notice, given: string, untold: Untold): Promise<string[]> {
   const named = wordsOf(untold).flatMap(([what, word]) => (spaced(given).includes(spaced(word)) ? [what] : []));
   const begun = partsOf(untold).filter(beginIn(given, untold)).map(partNamed);
   const ids = FORMS.flatMap(([what, form]) => (form.test(notice.text) ? [what] : []));
-  const { caseId, details, draft, patches, written = [] } = untold;
-  const { title, summary, description, detection, fixImpact, mitigation } = details;
+  const passages = given.trim() === '' ? [] : await compare(noticeEntity({ subject: '', text: given }), secretOf(untold));
+  return [...new Set([...named, ...begun, ...ids, ...passages.map(({ kind }) => PASSAGES[kind])])];
+}
+
+/** All of whose words no passage may be given. */
+function secretOf(untold: Untold): Parameters<Compare>[1] {
+  return { pieces: piecesIn(untold), known: [untold.details.mitigation].filter(isText) };
+}
+
+/** Without ids: they are told by their form, as a CVE id may be one that is let out. */
+async function* piecesIn({ caseId, details, draft, patches, written }: Untold): AsyncGenerator<Piece> {
+  const { title, summary, description, detection, fixImpact } = details;
   const texts = [title, summary, description, detection, fixImpact, draft?.subject, draft?.text].filter(isText);
-  const present = { id: '', caseId, ids: [], texts, mails: [], patches };
-  // Ids are told by their form, as a CVE id may be one that is let out.
-  const pieces = [present, ...written.map((piece) => ({ ...piece, ids: [] }))];
-  const secret = watch(fingerprintsOf(pieces, [mitigation].filter(isText)));
-  const entity = noticeEntity({ subject: '', text: given });
-  const passages = embargoedIn(parseEntity(entity), secret).map(({ kind }) => PASSAGES[kind]);
-  return [...new Set([...named, ...begun, ...ids, ...passages])];
+  yield { id: '', caseId, strange: false, ids: [], texts, mails: [], patches };
+  if (written) for await (const piece of written) yield { ...piece, ids: [] };
 }
 
 const PASSAGES = { id: 'the id of the case', file: 'a patch', text: 'a passage of what is under embargo', patch: 'a patch' };

@@ -8,7 +8,7 @@ import { asRefusal, Refusal, refusalRow } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as embargoed from '../store/embargoed.ts';
 import type { PostKind } from '../store/schema.ts';
-import type { Piece } from './memory.ts';
+import type { Piece } from './fingerprint.ts';
 import type { Hit, Watched } from './recognise.ts';
 import type { Recogniser } from './recogniser.ts';
 
@@ -103,23 +103,22 @@ export function createWatched(
 }
 
 /**
- * What there is of a case, in clear, as far as it would be recognised. `before`: only what was there when the post with that id was written.
- * What cannot be opened at all counts as nothing. Throws a temporary Refusal.
+ * What there is of a case, in clear, as far as it would be recognised, one after the other. `before`: only what was there when the post with
+ * that id was written. What cannot be opened at all counts as nothing. Throws a temporary Refusal.
  */
-export async function piecesOf(
+export async function* piecesOf(
   seams: Omit<Seams, 'watched'>,
   caseId: string,
   { before }: { before: string | null },
-): Promise<Omit<Piece, 'strange'>[]> {
+): AsyncGenerator<Piece> {
   const rows = inOrder(await embargoed.pieces(seams.db, [caseId], KINDS), [caseId]);
-  const pieces: Omit<Piece, 'strange'>[] = [];
-  for (const row of rows.filter(({ id }) => before === null || id < before))
-    try {
-      pieces.push(await pieceOf(seams, row));
-    } catch (error) {
+  for (const row of rows.filter(({ id }) => before === null || id < before)) {
+    const piece = await pieceOf(seams, row).catch((error: unknown) => {
       if (refusalRow(asRefusal(error).reason).temporary) throw error;
-    }
-  return pieces;
+    });
+    // Anybody in its threads writes posts.
+    if (piece) yield { ...piece, strange: row.what === 'post' };
+  }
 }
 
 /** Whether somebody who knows of these cases may have a mail: what of other cases stands in it; none where he may. Throws as `look` does. */

@@ -27,6 +27,7 @@ import * as members from '../../src/store/members.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import * as posts from '../../src/store/posts.ts';
 import { headerOf, outbox } from '../delivery/outbox.ts';
+import { compare } from '../support/house.ts';
 import { makeParty, openCopy, type Party } from '../support/party.ts';
 import { PROJECT } from '../support/project.ts';
 import { AT, type Outcome, type Task } from './cases.ts';
@@ -95,6 +96,7 @@ async function throughRoute(task: Task, pgp: Pgp, db: Database): Promise<Examine
     clock: movingClock(AT),
     keyring: keyringOf([key]),
     pgp,
+    compare,
     by: SYSTEM,
     words: defaultWords,
     project: PROJECT,

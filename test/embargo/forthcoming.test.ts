@@ -13,7 +13,8 @@ import { toldIn } from '../../src/embargo/telling.ts';
 import { setContactActive } from '../../src/roster/contacts.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { as, type House, housing } from '../support/house.ts';
+import { as, compare, type House, housing } from '../support/house.ts';
+import { LONGEST, longestStall } from '../support/stall.ts';
 import { actor, caseOf, KNOWN, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, scheduled, subscribe } from './armed.ts';
 
 const secret = {
@@ -31,12 +32,12 @@ const secret = {
   patches: [PATCH, { name: 'scheduler-bounds.patch', bytes: Buffer.from('x') }],
   reporter: 'rita@example.org',
 };
-const told = (text: string) => toldIn({ subject: '[orbit] Security release', text }, text, secret);
+const told = (text: string) => toldIn(compare, { subject: '[orbit] Security release', text }, text, secret);
 
 const toldOf = (product: string, component: string, text: string) => {
   const details = { ...noDetails, affected: [{ product, component, versions: [] }] };
   const of = { ...secret, details, draft: null, patches: [], reporter: null };
-  return toldIn({ subject: '[orbit] Security release', text }, text, of);
+  return toldIn(compare, { subject: '[orbit] Security release', text }, text, of);
 };
 
 describe('what is told before the release', () => {
@@ -47,8 +48,8 @@ describe('what is told before the release', () => {
     ['orbit', 'orbit-scheduler', 'Stop orbit-schedulerd.service'],
     ['Apache Kafka', 'kafka-connect', 'Stop all Apache Kafka Connects'],
     ['frobnicator', 'frobnicator-core', 'Turn the frobnicatorCores off'],
-  ])('is no component that has the name of its product, %s, in its own: %s', (product, component, text) => {
-    expect(toldOf(product, component, text)).toContain(`the component "${component}"`);
+  ])('is no component that has the name of its product, %s, in its own: %s', async (product, component, text) => {
+    expect(await toldOf(product, component, text)).toContain(`the component "${component}"`);
   });
 
   test.each([
@@ -56,14 +57,14 @@ describe('what is told before the release', () => {
     ['OrbitMail', 'orbit', 'Update OrbitMail'],
     ['orbit', 'orbit-scheduler', 'Update orbit, and schedule nothing'],
     ['Acme Schedulerd', 'scheduler', 'Update Acme Schedulerd'],
-  ])('may be the product %s, though the component %s begins like it', (product, component, text) => {
-    expect(toldOf(product, component, text)).toEqual([]);
+  ])('may be the product %s, though the component %s begins like it', async (product, component, text) => {
+    expect(await toldOf(product, component, text)).toEqual([]);
   });
 
-  test('may be an instant, a severity, the product, and the mitigation that is recorded', () => {
-    expect(told('orbit will release a fix at 2026-09-22 16:00:00 UTC. Highest severity: High')).toEqual([]);
-    expect(told(secret.details.mitigation)).toEqual([]);
-    expect(told('Ask the security team of orbit; queue nothing, and update from 1.2.8.')).toEqual([]);
+  test('may be an instant, a severity, the product, and the mitigation that is recorded', async () => {
+    expect(await told('orbit will release a fix at 2026-09-22 16:00:00 UTC. Highest severity: High')).toEqual([]);
+    expect(await told(secret.details.mitigation)).toEqual([]);
+    expect(await told('Ask the security team of orbit; queue nothing, and update from 1.2.8.')).toEqual([]);
   });
 
   test.each([
@@ -87,8 +88,8 @@ describe('what is told before the release', () => {
     ['somebody who is credited', 'found by Ron Finder'],
     ['the title', 'An overflow in the frobnicator'],
     ['a passage of what is under embargo', 'Whoever sends a line of more than a thousand\noctets can write where he must not.'],
-  ])('is not %s (%#)', (what, text) => {
-    expect(told(text)).toContain(what);
+  ])('is not %s (%#)', async (what, text) => {
+    expect(await told(text)).toContain(what);
   });
 });
 
@@ -190,6 +191,24 @@ eachEngine((engine) => {
       expect(await refused(AGAIN)).toEqual(passage);
       expect(await refused('Found by ron@example.net')).toEqual(expect.stringContaining('the reporter'));
       await draftForthcoming(as(house, lena), id, 'Until then let nobody upload anything who is not known to you by name.');
+    });
+
+    test('and that is found out while the server goes on, however much they wrote', async () => {
+      const house = await open();
+      const [lena, dirk] = house.team;
+      const long = Array.from({ length: 200_000 }, (_, at) => `word${(at * 7919).toString(36)}${at % 9 === 8 ? '\n' : ' '}`);
+      const { id } = await scheduled(
+        house,
+        house.clock.now() + 2 * HOUR,
+        await house.report({ text: `${REPORT}\n${long.join('')}` }),
+      );
+      await claim(as(house, lena), id, {});
+      const { schedule_hash } = await schedule(as(house, lena), id, { releaseAt: house.clock.now() + 2 * HOUR });
+      await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
+      const stall = await longestStall(async () =>
+        expect(await reasonOf(draftForthcoming(as(house, lena), id, REPORT))).toBe('invalid'),
+      );
+      expect(stall).toBeLessThan(LONGEST);
     });
 
     test('but the mitigation that is recorded, whoever wrote it', async () => {

@@ -2,8 +2,6 @@
  * A certificate with 50,000 signatures, or of any other unreasonable size (CVE-2019-13050): refused by its framing, off the main thread
  * and within a time limit, and whoever else writes meanwhile is not kept waiting.
  */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { setTimeout } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
 import { addCertificate } from '../../src/roster/contacts.ts';
 import { importRoster } from '../../src/roster/import.ts';
@@ -15,6 +13,7 @@ import { costlyCertificate, packet } from '../support/costly.ts';
 import { oneEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { makeParty } from '../support/party.ts';
+import { LONGEST, longestStall } from '../support/stall.ts';
 import { copyFor, cut, wordsOf } from './attack.ts';
 
 const alphas = await makeParty('alpha@alpha.example');
@@ -47,9 +46,6 @@ const floods: [string, string, RegExp][] = [
   ['an armor of 300,000 headers', alphas.public.replace(/\n\n[\s\S]*?\n(?==)/, '\na:'.repeat(300_000)), /no OpenPGP certificate/],
 ];
 
-/** What the main thread may do at a stretch, in milliseconds. */
-const LONGEST = 50;
-
 oneEngine((engine) => {
   const build = housing();
   let house: House;
@@ -58,21 +54,6 @@ oneEngine((engine) => {
     house = await build((await engine.open()).db);
     [alpha] = house.members;
   });
-
-  /** The longest time that the main thread did nothing else, in milliseconds: the least of three tries, as machines are shared. */
-  async function longestStall(act: () => Promise<unknown>): Promise<number> {
-    const stalls: number[] = [];
-    for (let tries = 0; tries < 3 && !stalls.some((stall) => stall < LONGEST); tries++) {
-      const delay = monitorEventLoopDelay({ resolution: 5 });
-      delay.enable();
-      await act();
-      // A stall is known when the loop has come round.
-      await setTimeout(20);
-      delay.disable();
-      stalls.push(delay.max / 1e6);
-    }
-    return Math.min(...stalls);
-  }
 
   test.each(floods)('%s: no door lets it in, and the main thread goes on', async (_, certificate, why) => {
     const stall = await longestStall(async () => {

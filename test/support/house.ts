@@ -1,5 +1,7 @@
 import { SYSTEM } from '../../src/audit/entry.ts';
 import { type MovingClock, movingClock } from '../../src/clock.ts';
+import { createComparison } from '../../src/embargo/comparison.ts';
+import { createRecogniser } from '../../src/embargo/recogniser.ts';
 import { defaultWords } from '../../src/notices/words.ts';
 import { armorCertificate } from '../../src/pgp/certificate.ts';
 import { createListKey, keyringOf, type ListKey, openListKey } from '../../src/pgp/keyring.ts';
@@ -61,6 +63,8 @@ export function housing(): (db: Database) => Promise<House> {
 
 /** Its threads are those of every house of this process, and end with it: they take half a second to start. */
 let pgp: Pgp | undefined;
+/** Its thread as well; it starts when it is asked. */
+export const compare = createComparison(createRecogniser());
 
 const keys = new Map<string, Promise<ListKey>>();
 
@@ -90,7 +94,7 @@ async function build(db: Database, pgp: Pgp): Promise<House> {
 async function furnished(db: Database, pgp: Pgp, isWritten: boolean): Promise<House> {
   const clock = movingClock(NOW);
   const keyring = keyringOf([]);
-  const seams: Seams = { db, clock, keyring, pgp, by: SYSTEM, words: defaultWords, project: PROJECT };
+  const seams: Seams = { db, clock, keyring, pgp, compare, by: SYSTEM, words: defaultWords, project: PROJECT };
   const roles = { security: 'intake', distributors: 'private', announce: 'public' } as const satisfies Record<string, ListRole>;
   for (const [id, role] of Object.entries(roles)) {
     const key = await listKey(`${id}@orbit.example`);
