@@ -1,3 +1,4 @@
+import { newToken } from '../clock.ts';
 import { eachContact } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
 import { approvers } from '../embargo/gate.ts';
@@ -56,7 +57,9 @@ export async function linkDuplicate(
       duplicate_of: original.id,
       acknowledged_at: seen.acknowledged_at ?? now,
     };
-    return { to, action: 'duplicate', detail: { of: original.id, posts: written.map(({ post }) => post.id) } };
+    // Without it who may not know of the other case could guess its id, and see by the hash of the line that it is right.
+    const nonce = newToken();
+    return { to, action: 'duplicate', detail: { of: original.id, nonce, posts: written.map(({ post }) => post.id) } };
   });
   return { ...shownOf(letters), case: changed, credited, toCredit };
 }

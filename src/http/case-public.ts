@@ -110,11 +110,15 @@ function showTimeline(app: App, { seams }: Api): void {
   });
 }
 
-/** A line of the log as whoever asks may read it: of another case, which a duplicate is of, he knows where he handles that one too. */
+/**
+ * A line of the log as whoever asks may read it: of another case, which a duplicate is of, he knows where he handles that one too. Where he does
+ * not, he gets no `nonce` either, so that the hash of the line tells him nothing.
+ */
 async function lineFor(db: Db, as: Seams, line: string) {
   const read = JSON.parse(line);
   if (read.action !== 'case.duplicate' || (await knowsCase(db, as, read.detail.of))) return read;
-  return { ...read, detail: { ...read.detail, of: null } };
+  const { nonce: _, ...rest } = read.detail;
+  return { ...read, detail: { ...rest, of: null } };
 }
 
 function seqOf(cursor: string): number {

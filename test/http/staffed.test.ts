@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { linkDuplicate } from '../../src/cases/duplicate.ts';
 import * as audit from '../../src/store/audit.ts';
@@ -67,6 +68,11 @@ eachEngine((engine) => {
       expect((await api.ask(token, `GET /api/v1/cases/${other}`)).body).toMatchObject({ state: 'rejected', duplicateOf: of });
       const { items } = (await api.ask(token, `GET /api/v1/cases/${other}/timeline`)).body;
       expect(items[0]).toMatchObject({ action: 'case.duplicate', detail: { of } });
+      // Its hash tells nothing more: what is not shown cannot be guessed.
+      const { hash, ...line } = items[0];
+      const guessed = JSON.stringify({ ...line, detail: { ...line.detail, of: staffed } });
+      expect('nonce' in line.detail).toBe(of !== null);
+      expect(createHash('sha256').update(guessed).digest('hex') === hash).toBe(of !== null);
     }
     const third = await house.report({ text: 'A third.\n' });
     const link = linkDuplicate(as(house, ada), third, { of: other, text: null });
