@@ -92,22 +92,23 @@ export function agreedInstant(
   return scheduled_at !== null && release_at !== null && release_at > now ? release_at : null;
 }
 
-type Told = Parameters<typeof releaseDecided>[0] & Pick<Case, 'told_release_at' | 'aside_at'>;
+type Told = Parameters<typeof releaseDecided>[0] & Pick<Case, 'told_release_at' | 'aside_at' | 'agreed_release_at'>;
 
 /** That which members go by: what they were told last, while it is to come. What is to be released at once has none. */
 export function toldInstant(about: Told, now: Instant): Instant | null {
   const { told_release_at: told } = about;
-  return told !== null && told > now && !isAtOnce(about) ? told : null;
+  return told !== null && told > now && !isAtOnce(about, now) ? told : null;
 }
 
 /** What a reporter is told: the instant that two of the team stand behind, else that which members go by. */
 export function currentInstant(about: Told & Pick<Case, 'release_at'>, now: Instant): Instant | null {
-  return isAtOnce(about) ? null : (agreedInstant(about, now) ?? toldInstant(about, now));
+  return isAtOnce(about, now) ? null : (agreedInstant(about, now) ?? toldInstant(about, now));
 }
 
-/** Whether it was said that it is released now, and two people have agreed on nothing else since. */
-function isAtOnce(about: Told): boolean {
-  const { aside, aside_at, scheduled_at } = about;
+/** Whether it is out, and was to be released by now: two people agreed on that last, or it was said, and they have agreed on nothing else since. */
+export function isAtOnce(about: Omit<Told, 'told_release_at'>, now: Instant): boolean {
+  const { aside, aside_at, scheduled_at, agreed_release_at: agreed } = about;
+  if (isOut(about) && agreed !== null && agreed <= now) return true;
   return releaseDecided(about) !== null || (aside === 'public_already' && (scheduled_at ?? 0) <= (aside_at ?? 0));
 }
 

@@ -3,12 +3,12 @@ import { close as closeCase } from '../../src/cases/after.ts';
 import { dueIn, withoutPolicy } from '../../src/cases/clocks.ts';
 import { describe as describeCase } from '../../src/cases/describe.ts';
 import { linkDuplicate } from '../../src/cases/duplicate.ts';
-import { sendNotice } from '../../src/cases/notices.ts';
+import { previewNotice, sendNotice } from '../../src/cases/notices.ts';
 import { overdueAmong } from '../../src/cases/overdue.ts';
 import { claim, staff } from '../../src/cases/people.ts';
 import { owed } from '../../src/cases/reminders.ts';
 import { stageOf } from '../../src/cases/state.ts';
-import { DAY, HOUR, type Instant } from '../../src/clock.ts';
+import { DAY, HOUR, type Instant, MINUTE } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { decideLeak, leak, publicAlready, reopen, withdraw } from '../../src/embargo/aside.ts';
 import { openContents } from '../../src/embargo/contents.ts';
@@ -546,6 +546,28 @@ eachEngine((engine) => {
       const none = { decision: 'keep', reason: 'An old patch.' } as const;
       expect(await decideLeak(house, undecided.id, none)).toMatchObject({ aside: null, state: 'armed' });
     });
+  });
+
+  test('of what is to be released at once nobody is told an instant, and so it is when two people have agreed on that', async () => {
+    const [lena, dirk] = house.team;
+    for (const how of ['leak', 'public']) {
+      const { id, told_release_at } = await distributed();
+      await retract(house, id);
+      if (how === 'leak') await leak(house, id, EVIDENCE);
+      const { schedule_hash } =
+        how === 'leak'
+          ? await decideLeak(as(house, lena), id, { decision: 'release', reason: 'It is out.' })
+          : await publicAlready(as(house, lena), id, 'https://example.org/post');
+      house.clock.moveTo(house.clock.now() + MINUTE);
+      for (const agreed of [false, true]) {
+        if (agreed) await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
+        const status = await previewNotice(as(house, lena), id, 'status', { text: 'Hello.', list: null });
+        const reminder = await previewNotice(as(house, lena), id, 'reminder', { text: null, list: LISTS.distributors });
+        const texts = [...status.mails, ...reminder.mails].map(({ text }) => text);
+        expect(texts.length).toBeGreaterThan(1);
+        expect(texts.join()).not.toContain(when(told_release_at ?? 0));
+      }
+    }
   });
 
   describe('what was scheduled, proposed and approved of a leak that is none', () => {
