@@ -1,5 +1,5 @@
 import { record } from '../audit/record.ts';
-import { isEnded, namesOf, toldInstant } from '../cases/clocks.ts';
+import { isEnded, namesOf } from '../cases/clocks.ts';
 import { detailsOf } from '../cases/describe.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { alert } from '../cases/people.ts';
@@ -14,7 +14,7 @@ import { caseAside, creditDoubtful, REPORTER_UNTOLD, withdrawnNote } from '../no
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { isUnanswerable } from '../post/receipt.ts';
 import { Refusal } from '../refusal.ts';
-import type { Project, Seams } from '../seams.ts';
+import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as posts from '../store/posts.ts';
@@ -24,7 +24,18 @@ import { draftEntity } from './contents.ts';
 import { publishes, TOLD_THEN } from './dead-man.ts';
 import { type Outgoing, toHandlers, toMembers, toReporterMeanwhile } from './outgoing.ts';
 import { proposedCase } from './proposal.ts';
-import { asBefore, scheduleAt, settingAside, standing, UNSCHEDULED } from './set-aside.ts';
+import {
+  againstIt,
+  asBefore,
+  beforeAll,
+  scheduleAt,
+  scheduledBefore,
+  settingAside,
+  standing,
+  standingWords,
+  toldStanding,
+  UNSCHEDULED,
+} from './set-aside.ts';
 
 /*
  * What happens to a case beside its way to the release: its contents leaked, are public already, it is withdrawn, or opened again. Each has words of
@@ -123,8 +134,8 @@ export async function decideLeak(
       decision === 'keep'
         ? { ...(seen.aside === 'leaked' ? decided(now) : {}), ...(await asBefore(seams, seen, now)) }
         : { ...decided(now), ...(await atOnce(seams, seen, now)) },
-    notes: async (seen, next) => (decision === 'keep' ? standing(seen, next) : []),
-    members: async (about, next) => (decision === 'keep' ? leakedTo(seams, about, howKept(next, seams.clock.now())) : []),
+    notes: async (seen, next) => (decision === 'keep' ? standing(seams, seen, next) : []),
+    members: async (about, next) => (decision === 'keep' ? toldKept(seams, about, next) : []),
   });
 }
 
@@ -197,11 +208,12 @@ export async function reopen(seams: Seams, caseId: string, reason: string, expec
         agreed_release_at: agreedToCome(seen, now),
       },
       ...{ handover_id: seen.lead_id ?? seen.deputy_id, handover_at: now },
-      ...scheduleAgain(seams.project, proposedCase(seen), now),
+      ...(await scheduleAgain(seams, seen, now)),
     }),
-    notes: async (_, next) => {
+    notes: async (about, next) => {
       const { project, clock } = seams;
-      return isEnded(project, next, clock.now()) && publishes(project, next) ? [TOLD_THEN] : [];
+      const stands = about.set_aside === null ? [] : [...standingWords(next, clock.now()), ...(await againstIt(seams, next))];
+      return [...stands, ...(isEnded(project, next, clock.now()) && publishes(project, next) ? [TOLD_THEN] : [])];
     },
     members: (seen) => creditLeft(seams, seen),
   });
@@ -223,14 +235,19 @@ function agreedToCome({ agreed_release_at: at }: Case, now: Instant): Instant | 
 }
 
 /**
- * What of a schedule is no more: an instant that has passed, one that was set while the case was set aside, and one under policies of which
- * the configuration has some no more.
+ * What of a schedule is no more: an instant that has passed, and one under policies of which the configuration has some no more. Of what
+ * was set aside it is what stood before (set-aside.ts); its bundle is approved anew.
  */
-function scheduleAgain(project: Project, { release_at, policies, set_aside }: Case, now: Instant): Partial<Case> {
+async function scheduleAgain(seams: Seams, seen: Case, now: Instant): Promise<Partial<Case>> {
+  const { project } = seams;
+  const before = beforeAll(seen);
+  const { release_at, policies } = before ?? proposedCase(seen);
   const known = namesOf({ policies }, project.usual).filter((name) => project.policies.some((one) => one.name === name));
   const lost = known.length < namesOf({ policies }, project.usual).length;
   if (lost) return { ...UNSCHEDULED, policies: [...new Set([...project.usual, ...known])].join(' ') };
-  return set_aside === null && (release_at === null || release_at > now) ? {} : UNSCHEDULED;
+  const to = { aside: null, aside_at: null, set_aside: null, state: 'scheduled' } as const;
+  if (before) return scheduledBefore(seams, { ...seen, ...to }, before, now);
+  return release_at === null || release_at > now ? {} : UNSCHEDULED;
 }
 
 /**
@@ -247,11 +264,16 @@ async function atOnce(seams: Seams, seen: Case, now: Instant): Promise<Partial<C
   return scheduleAt(seams, seen, now);
 }
 
-/** What members are told: which instant they go by, where that is to be agreed on anew. */
-function howKept(next: Case, now: Instant) {
-  const stands = next.scheduled_at !== null;
-  const how = next.aside === 'leaked' ? 'still-leaked' : stands ? 'kept' : 'anew';
-  return { how, releaseAt: stands ? null : toldInstant(next, now) } as const;
+/** Members are told what stands; and so is the reporter, where he goes by another instant than he was told last. */
+async function toldKept(seams: Seams, about: Case, next: Case): Promise<Outgoing[]> {
+  const now = seams.clock.now();
+  const members = await leakedTo(seams, about, toldStanding(next, now));
+  const at = next.reporter_release_at;
+  if (at === about.reporter_release_at) return members;
+  const words = seams.words.leaked({ caseId: about.id, how: 'anew', releaseAt: at !== null && at > now ? at : null });
+  const told = { kind: 'notice', words, priority: PRIORITY.ordinary } as const;
+  const reporter = await toReporterMeanwhile(seams, about, await keeperOf(seams.db, about), told);
+  return [...(reporter ? [reporter] : []), ...members];
 }
 
 async function leakedTo(

@@ -7,7 +7,7 @@ import type { Case } from '../store/schema.ts';
  */
 
 /** When it is released, where, and who stands behind that. */
-const SCHEDULE = [
+export const SCHEDULE = [
   'release_at',
   'channels',
   'policies',
@@ -49,7 +49,7 @@ export function proposedWords(about: Case): Proposal {
 }
 
 /** The schedule of the case as it stands there. */
-export function scheduleOf(about: Case): Partial<Case> {
+export function scheduleOf(about: Pick<Case, (typeof SCHEDULE)[number]>): Partial<Case> {
   return only(about, SCHEDULE);
 }
 

@@ -14,6 +14,14 @@ export async function judgedNow(db: Db, { project, clock }: Pick<Seams, 'project
   return judgeStanding(project, about, clock.now(), { nobody });
 }
 
+/**
+ * The same of what people agreed on before: whether distributors could still be told in time was asked then; since they were told, it is
+ * asked whether that was in time.
+ */
+export function judgedAsAgreed({ project, clock }: Pick<Seams, 'project' | 'clock'>, about: Case): Judged {
+  return judgeStanding(project, about, clock.now(), { nobody: about.noticed_at === null });
+}
+
 /** The rules that the instant breaks which is set, or proposed, and that do not hold for the case: whoever approves it is told. */
 export async function waivedNow({ db, ...seams }: Pick<Seams, 'db' | 'project' | 'clock'>, about: Case): Promise<Code[]> {
   const { state, aside, closed_at } = about;

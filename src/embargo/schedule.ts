@@ -16,7 +16,7 @@ import type { Case, NewPost } from '../store/schema.ts';
 import { scheduleHash, sha256 } from './bundle.ts';
 import { bundled, change } from './change.ts';
 import { channelsOf, type Draft, draftEntity, openPatches, patchEntity } from './contents.ts';
-import { answerInIso, type Code } from './policy.ts';
+import { type Answer, answerInIso, type Code } from './policy.ts';
 import { policyNamed } from './presets.ts';
 import { proposedCase } from './proposal.ts';
 
@@ -146,13 +146,16 @@ export function mustAllow(project: Project, about: Clocked, release: Instant, no
 }
 
 /** As `mustAllow`, of what was judged. `otherwise`: said where no instant would do. */
-export function mustBeAllowed({ waived, ...answer }: Judged, otherwise = 'No instant would do'): Code[] {
+export function mustBeAllowed({ waived, ...answer }: Judged, otherwise?: string): Code[] {
   if (answer.ok) return waived;
-  const said = answer.violations.map(
-    ({ code, policy, message }) => `${code}${policy === null ? '' : ` (${policy})`}: ${message}`,
-  );
-  const instead = answer.suggestion === undefined ? otherwise : `The nearest that is allowed: ${toIso(answer.suggestion)}`;
-  throw Object.assign(new Refusal('policy-violated', `${said.join('; ')}. ${instead}`), { answer: answerInIso(answer) });
+  throw Object.assign(new Refusal('policy-violated', refusedWords(answer, otherwise)), { answer: answerInIso(answer) });
+}
+
+/** What is against an instant, and the nearest that is allowed. */
+export function refusedWords({ violations, suggestion }: Answer, otherwise = 'No instant would do'): string {
+  const said = violations.map(({ code, policy, message }) => `${code}${policy === null ? '' : ` (${policy})`}: ${message}`);
+  const instead = suggestion === undefined ? otherwise : `The nearest that is allowed: ${toIso(suggestion)}`;
+  return `${said.join('; ')}. ${instead}`;
 }
 
 export async function channelsFor(db: Db, wanted?: string[]): Promise<string[]> {

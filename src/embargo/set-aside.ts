@@ -1,40 +1,45 @@
-import { releaseDecided } from '../cases/reminders.ts';
+import { isAtOnce, toldInstant } from '../cases/clocks.ts';
 import { actorOf } from '../cases/step.ts';
 import { type Instant, newId } from '../clock.ts';
 import { when } from '../notices/templates.ts';
+import { isUnanswerable } from '../post/receipt.ts';
 import type { Seams } from '../seams.ts';
 import type { Aside, Case } from '../store/schema.ts';
 import { scheduleHash } from './bundle.ts';
 import { proposing } from './change.ts';
 import { channelsOf } from './contents.ts';
-import { NO_PROPOSAL, proposalOf, proposedCase, proposedWords, scheduleOf } from './proposal.ts';
-import { judgedNow } from './rules.ts';
-import { channelsFor } from './schedule.ts';
+import { NO_PROPOSAL, proposalOf, proposedCase, proposedWords, SCHEDULE, scheduleOf } from './proposal.ts';
+import { judgedAsAgreed, judgedNow } from './rules.ts';
+import { channelsFor, refusedWords } from './schedule.ts';
 
 /*
  * A case that has leaked, or is public already, is set aside: the rules that give people time do not hold for it, and what is scheduled,
- * proposed and approved meanwhile belongs to that alone. What stood before is kept beside it; where it turns out not to be so, that
+ * proposed and approved meanwhile belongs to that alone. What stood before is kept beside it, whole; where it turns out not to be so, that
  * stands again, one of these:
  *
  *   armed      two people had armed it, and it is the same bundle
- *   scheduled  it is the same schedule; the bundle is to be approved anew
- *   anew       it has the instant that people agreed on last, or were told, or none: that is to be approved anew
+ *   scheduled  two people had agreed on it, and it is the same schedule; the bundle is to be approved anew
+ *   anew       it has the instant that was set, else the one that people agreed on last, or were told, or none, with the policies and
+ *              channels of before: that is to be approved anew
  *
- * The first two hold for an instant that is to come, which no rule is against that gives people time. Whatever is said of the case (its text, its details)
- * stays as it was written; what is proposed of an instant does not. A leak that is said to be public, and is not, has leaked as before.
+ * The first two hold for an instant that is to come, and are judged as they were when people agreed on them: that it is too late by now to
+ * tell distributors is not against them, that they were told too late meanwhile is. Whatever is said of the case (its text, its details)
+ * stays as it was written; what is proposed of an instant does not. A leak that is said to be public, and is not, has leaked as before;
+ * where it was to be released by then, its instant is now.
  */
 
 const BEFORE = [
+  ...SCHEDULE,
   'aside',
   'aside_at',
   'state',
   'bundle_hash',
-  'schedule_hash',
-  'scheduled_at',
   'agreed_release_at',
   'told_release_at',
+  'reporter_release_at',
   'forthcoming_release_at',
-  'original_at',
+  'noticed_at',
+  'accepted_at',
   'set_aside',
 ] as const satisfies readonly (keyof Case)[];
 
@@ -43,74 +48,142 @@ export type Before = Pick<Case, (typeof BEFORE)[number]>;
 
 /** What is set aside already stands as it did before that. */
 export function settingAside(seen: Case, aside: Aside, now: Instant): Partial<Case> {
-  const before = Object.fromEntries(BEFORE.map((column) => [column, seen[column]]));
-  return { aside, aside_at: now, set_aside: seen.aside === aside ? seen.set_aside : JSON.stringify(before) };
+  return { aside, aside_at: now, set_aside: seen.aside === aside ? seen.set_aside : JSON.stringify(standsIn(seen)) };
 }
 
-function beforeOf({ id, set_aside }: Case): Before {
-  if (set_aside === null) throw new Error(`${id} is not set aside`);
-  return JSON.parse(set_aside);
+function standsIn(seen: Case): Before {
+  return Object.fromEntries(BEFORE.map((column) => [column, seen[column]])) as Before;
+}
+
+/** What a former version did not keep is as it is. Null where nothing is kept. */
+function beforeOf(seen: Case): Before | null {
+  return seen.set_aside === null ? null : { ...standsIn(seen), ...JSON.parse(seen.set_aside) };
+}
+
+/** As it stood before any of it. */
+export function beforeAll(seen: Case): Before | null {
+  const before = beforeOf(seen);
+  return before?.aside === 'leaked' ? beforeAll({ ...seen, ...before }) : before;
 }
 
 export type Standing = 'armed' | 'scheduled' | 'anew';
 
-/** `allowed`: no rule is against its instant that holds for it then. */
-export function standingOf(seen: Case, before: Before, allowed: boolean, now: Instant): Standing {
-  if (!allowed || seen.release_at === null || seen.release_at <= now) return 'anew';
+/** `allowed`: no rule is against its instant that was not asked before. `atOnce`: it leaks again, and was to be released by now. */
+export function standingOf(
+  seen: Case,
+  before: Before,
+  { allowed, atOnce, now }: { allowed: boolean; atOnce: boolean; now: Instant },
+): Standing {
+  const { release_at: at, scheduled_at: agreedAt } = seen;
+  if (!allowed || at === null || (at <= now && !atOnce)) return 'anew';
   if (seen.state === 'armed' && before.state === 'armed' && seen.bundle_hash === before.bundle_hash) return 'armed';
-  const isSame = seen.schedule_hash === before.schedule_hash && seen.scheduled_at === before.scheduled_at;
-  return isSame ? 'scheduled' : 'anew';
+  const isSame = agreedAt !== null && agreedAt === before.scheduled_at && seen.schedule_hash === before.schedule_hash;
+  return isSame && !atOnce ? 'scheduled' : 'anew';
 }
 
 /** The last that people agreed on, or were told, while it is to come. */
-function instantOf(before: Before, now: Instant): Instant | null {
+function agreedOf(before: Before, now: Instant): Instant | null {
   const { agreed_release_at: agreed, told_release_at: members, forthcoming_release_at: everybody } = before;
-  return [agreed, members, everybody].find((at) => at !== null && at > now) ?? null;
+  return toCome([agreed, members, everybody], now);
+}
+
+function toCome(instants: readonly (Instant | null)[], now: Instant): Instant | null {
+  return instants.find((at) => at !== null && at > now) ?? null;
+}
+
+/** What of its schedule stands again. `seen`: the case as it is when it is set aside for that no more. */
+export async function scheduledBefore(seams: Seams, seen: Case, before: Before, now: Instant): Promise<Partial<Case>> {
+  const about = { ...seen, ...NO_PROPOSAL, ...scheduleOf(before), agreed_release_at: before.agreed_release_at };
+  // Under which distributors were told meanwhile, none is taken away.
+  if (before.noticed_at === null && seen.noticed_at !== null) about.policies = seen.policies;
+  const atOnce = isAtOnce(about, now);
+  const allowed = judgedAsAgreed(seams, about).ok;
+  const stands = standingOf(seen, before, { allowed, atOnce, now });
+  if (stands === 'armed') {
+    const waits = atOnce && (about.release_at ?? 0) > now ? await scheduleAt(seams, about, now) : {};
+    return besideArmed(seams, seen, waits, now);
+  }
+  const agreed = atOnce ? before.agreed_release_at : agreedOf(before, now);
+  if (stands === 'scheduled') return { ...scheduleOf(about), agreed_release_at: agreed, plan: newId(seams.clock) };
+  const at = atOnce ? now : (toCome([before.release_at], now) ?? agreed);
+  return {
+    ...scheduleOf(about),
+    ...(at === null ? UNSCHEDULED : await scheduleAt(seams, about, at)),
+    agreed_release_at: agreed,
+    original_at: before.original_at,
+  };
+}
+
+/** What is proposed beside an armed case: what was written, and another schedule where there is one. */
+async function besideArmed({ db, clock }: Seams, seen: Case, schedule: Partial<Case>, now: Instant): Promise<Partial<Case>> {
+  const waiting = { ...proposedWords(seen), ...schedule };
+  if (Object.keys(waiting).length === 0) return NO_PROPOSAL;
+  return proposing(db, now, { ...seen, ...NO_PROPOSAL }, { plan: newId(clock), ...waiting });
 }
 
 /** What stands where it is not so. */
 export async function asBefore(seams: Seams, seen: Case, now: Instant): Promise<Partial<Case>> {
   const before = beforeOf(seen);
+  if (before === null) throw new Error(`${seen.id} is not set aside`);
   const to =
     before.aside === 'leaked'
       ? { aside: before.aside, aside_at: before.aside_at, set_aside: before.set_aside }
       : { aside: null, aside_at: null, set_aside: null };
-  const { ok } = await judgedNow(seams.db, seams, { ...seen, ...to });
-  const stands = standingOf(seen, before, ok, now);
-  if (stands === 'armed') return { ...to, ...(await wordsAlone(seams, seen, now)) };
-  if (stands === 'scheduled') return { ...to, ...scheduleOf(seen), plan: newId(seams.clock) };
-  const at = instantOf(before, now);
-  // Of what is to be released at once members are told no instant: the one that they were told last is moved when another one is agreed on.
-  const isTold = seen.told_release_at !== null && releaseDecided({ ...seen, ...to, scheduled_at: null }) === null;
+  const stands = { ...to, ...(await scheduledBefore(seams, { ...seen, ...to }, before, now)) };
+  const next = { ...seen, ...stands };
+  const accepted_at = acceptedOf(seen, before);
+  // Of what is to be released at once nobody is told an instant: the one that he was told last is moved when another one is agreed on.
+  if (next.scheduled_at !== null || isAtOnce(next, now)) return { ...stands, accepted_at };
+  const told = (last: Instant | null, was: Instant | null) => (last === null ? null : (agreedOf(before, now) ?? was ?? last));
+  const hears = seen.reporter_address !== null && !(await isUnanswerable(seams.db, seen.reporter_address));
   return {
-    ...to,
-    ...(at === null ? UNSCHEDULED : await scheduleAt(seams, seen, at)),
-    agreed_release_at: at,
-    original_at: before.original_at,
-    ...(isTold ? { told_release_at: at ?? before.told_release_at ?? seen.told_release_at } : {}),
+    ...stands,
+    accepted_at,
+    told_release_at: told(seen.told_release_at, before.told_release_at),
+    ...(hears ? { reporter_release_at: told(seen.reporter_release_at, before.reporter_release_at) } : {}),
   };
 }
 
-/** What is proposed beside an armed case without its schedule, to be approved anew. */
-async function wordsAlone({ db, clock }: Seams, seen: Case, now: Instant): Promise<Partial<Case>> {
-  const words = proposedWords(seen);
-  if (Object.keys(words).length === 0) return NO_PROPOSAL;
-  return proposing(db, now, { ...seen, ...NO_PROPOSAL }, { ...words, plan: newId(clock) });
+/** Whoever takes a case, or tells others of it, accepts it; who agrees on the release of what is out already says no more than that. */
+function acceptedOf(seen: Case, before: Before): Instant | null {
+  const isTaken = seen.led_at !== null || seen.noticed_at !== null || seen.forthcoming_at !== null;
+  return before.accepted_at ?? (isTaken ? seen.accepted_at : null);
 }
 
 /** What the team is told of the instant. */
-export function standing(seen: Case, next: Case): string[] {
-  const dropped = proposalOf(seen).release_at === undefined ? [] : ['No instant is proposed any more.'];
+export async function standing(seams: Seams, seen: Case, next: Case): Promise<string[]> {
+  const now = seams.clock.now();
+  const isProposed = ({ proposal }: Case) => proposalOf({ proposal }).release_at !== undefined;
+  const dropped = isProposed(seen) && !isProposed(next) ? ['No instant is proposed any more.'] : [];
   const leaked = next.aside === 'leaked' ? ['It is not public. That it has leaked stands.'] : [];
   const isArmed = seen.state === 'armed' && next.plan === seen.plan && next.release_at !== null;
   const disarmed = seen.state === 'armed' && !isArmed ? ['It was armed, and is not any more.'] : [];
-  return [...leaked, isArmed ? 'What two people armed before stands.' : standingWords(next), ...disarmed, ...dropped];
+  const words = isArmed ? ['What two people armed before stands.'] : standingWords(next, now);
+  const atOnce = isAtOnce(next, now) ? ['It is to be released at once: two people have to approve the bundle now.'] : [];
+  const late = isArmed ? [] : await againstIt(seams, next);
+  return [...leaked, ...words, ...atOnce, ...late, ...disarmed, ...dropped];
 }
 
-function standingWords(next: Case): string {
-  if (next.release_at === null) return 'No instant stands: set one, and have it approved.';
-  if (next.scheduled_at !== null) return 'Its instant stands; of its bundle nobody has approved anything any more.';
-  return `Nothing that was approved counts any more. Its instant is ${when(next.release_at)}, as it was before, and is to be approved anew.`;
+/** What stands of an instant that is not armed. */
+export function standingWords(next: Case, now: Instant): string[] {
+  const { release_at: at, scheduled_at: agreedAt } = next;
+  if (at === null) return ['No instant stands: set one, and have it approved.'];
+  if (agreedAt !== null) return [`Its instant, ${when(at)}, stands; of its bundle nobody has approved anything any more.`];
+  const nothing = 'Nothing that was approved counts any more.';
+  return [at <= now ? nothing : `${nothing} Its instant is ${when(at)}, as it was before, and is to be approved anew.`];
+}
+
+/** Whoever would approve it would be refused. */
+export async function againstIt(seams: Seams, next: Case): Promise<string[]> {
+  const judged = await judgedNow(seams.db, seams, next);
+  return judged.ok ? [] : [`As it stands it cannot be approved any more. ${refusedWords(judged)}`];
+}
+
+/** Which instant members go by, and how they are told so. */
+export function toldStanding(next: Case, now: Instant) {
+  const stands = next.scheduled_at !== null && !isAtOnce(next, now);
+  const how = next.aside === 'leaked' ? 'still-leaked' : stands ? 'kept' : 'anew';
+  return { how, releaseAt: stands ? null : toldInstant(next, now) } as const;
 }
 
 export const UNSCHEDULED = {
@@ -119,7 +192,7 @@ export const UNSCHEDULED = {
 } as const;
 
 /** A schedule of whoever decides that; two people approve what is released. */
-export async function scheduleAt(seams: Seams, seen: Case, at: Instant): Promise<Partial<Case>> {
+export async function scheduleAt(seams: Seams, seen: Case, at: Instant) {
   const { db, clock, project } = seams;
   const next = proposedCase(seen);
   const channels = next.channels === null ? await channelsFor(db) : channelsOf(next);

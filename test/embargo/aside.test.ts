@@ -26,9 +26,10 @@ import { watchedCases } from '../../src/store/embargoed.ts';
 import type { Case } from '../../src/store/schema.ts';
 import { outbox, type Sent, silent } from '../delivery/outbox.ts';
 import { listCertificate } from '../post/arrive.ts';
+import { sealedReport } from '../post/sealed-report.ts';
 import { eachEngine, type OpenedDatabase } from '../support/dialects.ts';
 import { as, type House, housing, LISTS, type Person } from '../support/house.ts';
-import { openCopy } from '../support/party.ts';
+import { makeParty, openCopy } from '../support/party.ts';
 import { actor, arm, caseOf, KNOWN, OUTSIDE, PATCH, PUBLIC, READER, reasonOf, subscribe } from './armed.ts';
 import { ORBIT } from './orbit.ts';
 
@@ -47,8 +48,8 @@ eachEngine((engine) => {
   });
 
   /** Under the policy of the story: a release that distributors know of, at its first slot. */
-  async function distributed(): Promise<Case> {
-    const caseId = await house.report();
+  async function distributed(of?: string): Promise<Case> {
+    const caseId = of ?? (await house.report());
     const releaseAt = slotAfter(house.clock.now() + 7 * DAY);
     await describeCase(house, caseId, KNOWN);
     await addPatch(house, caseId, PATCH);
@@ -175,15 +176,41 @@ eachEngine((engine) => {
 
     test('has one that was proposed in the place of an armed one, and has passed, to be given anew', async () => {
       const caseId = await house.report();
-      const releaseAt = slotAfter(house.clock.now() + 7 * DAY);
+      const proposed = slotAfter(house.clock.now() + 7 * DAY);
+      const releaseAt = slotAfter(proposed + HOUR);
       await arm(house, await schedule(house, caseId, { releaseAt, ...PUBLIC }));
-      await publicAlready(house, caseId, 'https://example.org/post');
+      await schedule(house, caseId, { releaseAt: proposed });
+      house.clock.moveTo(releaseAt - HOUR);
       await rejected(caseId);
-      house.clock.moveTo(house.clock.now() + HOUR);
+      house.clock.moveTo(releaseAt);
       const about = await reopen(house, caseId, WHY);
       expect(about).toMatchObject({ state: 'received', release_at: null, proposal: null, agreed_release_at: null });
       house.clock.moveTo(releaseAt + 1);
       expect((await overdueAmong(house, [await claim(as(house, house.team[0]), caseId, {})])).size).toBe(0);
+    });
+
+    test('has the schedule that two people agreed on before it was set aside, and is overdue when it comes', async () => {
+      const [lena, dirk] = house.team;
+      const agreed = await report();
+      await approve(house, agreed.id, agreed.schedule_hash ?? '', await actor(house, dirk));
+      const armed = await report();
+      await arm(house, armed);
+      await leak(house, agreed.id, EVIDENCE);
+      // Of what is armed that it is to be released now is proposed; and so it is of a leak that is said to be public.
+      await leak(house, armed.id, EVIDENCE);
+      await publicAlready(house, armed.id, 'https://example.org/post');
+      for (const { id, schedule_hash, release_at } of [agreed, armed]) {
+        await rejected(id);
+        await outbox(house).drain();
+        const about = await reopen(as(house, lena), id, WHY);
+        const stands = { schedule_hash, release_at, agreed_release_at: release_at, set_aside: null, accepted_at: null };
+        expect(about).toMatchObject({ state: 'scheduled', ...stands });
+        expect(about.scheduled_at).not.toBeNull();
+        const told = await read(await outbox(house).drain(), dirk, LISTS.security);
+        expect(told).toContain(`Its instant, ${when(release_at ?? 0)}, stands`);
+      }
+      house.clock.moveTo(agreed.release_at ?? 0);
+      expect((await overdueAmong(house, [await caseOf(house, agreed.id), await caseOf(house, armed.id)])).size).toBe(2);
     });
 
     test('is under no policy that the configuration has no more, and stands in the way of nothing', async () => {
@@ -543,8 +570,59 @@ eachEngine((engine) => {
       const due = await decideLeak(house, decided.id, keep);
       expect(due).toMatchObject({ aside: 'leaked', leak_decision: 'release', leak_decided_at: since });
       expect((await overdueAmong(house, [due])).get(decided.id)).toBe(since);
+      expect(due).toMatchObject({ release_at: house.clock.now(), scheduled_at: null, told_release_at: decided.told_release_at });
+      const again = await outbox(house).drain();
+      expect(await read(again, house.team[1], LISTS.security)).toContain('It is to be released at once');
+      expect(await read(again, house.team[1], LISTS.security)).not.toContain('as it was before');
+      expect(await read(again, house.members[0], LISTS.distributors)).not.toContain(when(decided.told_release_at ?? 0));
+      await approve(house, due.id, due.schedule_hash ?? '', await actor(house, house.team[0]));
+      await approve(house, due.id, due.schedule_hash ?? '', await actor(house, house.team[1]));
+      const approved = await caseOf(house, due.id);
+      expect((await overdueAmong(house, [approved])).has(due.id)).toBe(true);
       const none = { decision: 'keep', reason: 'An old patch.' } as const;
       expect(await decideLeak(house, undecided.id, none)).toMatchObject({ aside: null, state: 'armed' });
+    });
+  });
+
+  describe('a leak that was to be released at once, and was taken for public by mistake,', () => {
+    const keep = { decision: 'keep', reason: 'It is another hole.' } as const;
+    const atOnce = { decision: 'release', reason: 'It is out.' } as const;
+
+    test('is armed for that where two people had armed it', async () => {
+      const { id } = await distributed();
+      await leak(house, id, EVIDENCE);
+      const armed = await arm(house, await decideLeak(house, id, atOnce));
+      house.clock.moveTo(house.clock.now() + HOUR);
+      await publicAlready(house, id, 'https://example.org/post');
+      const { bundle_hash, release_at } = armed;
+      expect(await decideLeak(house, id, keep)).toMatchObject({ aside: 'leaked', state: 'armed', bundle_hash, release_at });
+      expect((await release(house, id)).state).toBe('released');
+    });
+
+    test('has that proposed again beside what two people had armed for its instant', async () => {
+      const { id, release_at, bundle_hash } = await distributed();
+      await leak(house, id, EVIDENCE);
+      const { proposed_hash } = await decideLeak(house, id, atOnce);
+      house.clock.moveTo(house.clock.now() + HOUR);
+      await publicAlready(house, id, 'https://example.org/post');
+      const kept = await decideLeak(house, id, keep);
+      expect(kept).toMatchObject({ aside: 'leaked', state: 'armed', release_at, bundle_hash });
+      expect(kept.proposed_hash).not.toBe(proposed_hash);
+      expect(await arm(house, kept)).toMatchObject({ state: 'armed', release_at: house.clock.now() });
+    });
+
+    test('is to be released at once too where two people had agreed on that, and nobody had decided it', async () => {
+      const [lena, dirk] = house.team;
+      const { id } = await distributed();
+      await retract(house, id);
+      await leak(house, id, EVIDENCE);
+      const now = house.clock.now();
+      const { schedule_hash } = await schedule(as(house, lena), id, { releaseAt: now });
+      await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
+      house.clock.moveTo(now + HOUR);
+      await publicAlready(house, id, 'https://example.org/post');
+      const kept = await decideLeak(house, id, keep);
+      expect(kept).toMatchObject({ aside: 'leaked', release_at: now + HOUR, scheduled_at: null, agreed_release_at: now });
     });
   });
 
@@ -624,6 +702,131 @@ eachEngine((engine) => {
       expect(kept).toMatchObject({ aside: null, state: 'received', release_at: null, agreed_release_at: null });
       house.clock.moveTo(soon.releaseAt);
       expect(await reasonOf(release(house, id))).toBe('not-approved');
+    });
+
+    test('is no policy: the instant that people were told is approved under those of before', async () => {
+      const [lena] = house.team;
+      for (const isArmed of [false, true]) {
+        const { id, policies, channels, release_at } = await distributed();
+        if (!isArmed) await retract(house, id);
+        await leak(house, id, EVIDENCE);
+        const other = await schedule(as(house, lena), id, { releaseAt: house.clock.now() + DAY, policies: ['kernel'] });
+        if (isArmed) await arm(house, other);
+        expect(proposedCase(await caseOf(house, id)).policies).toBe('orbit kernel');
+        const kept = await decideLeak(house, id, none);
+        expect(kept).toMatchObject({ state: 'scheduled', policies, channels, release_at });
+        expect(await arm(house, kept)).toMatchObject({ state: 'armed', release_at });
+      }
+    });
+
+    test('takes no policy away under which distributors were told meanwhile', async () => {
+      const [lena] = house.team;
+      const { id } = await report();
+      await describeCase(house, id, KNOWN);
+      await addPatch(house, id, PATCH);
+      await leak(house, id, EVIDENCE);
+      await arm(house, await schedule(as(house, lena), id, { releaseAt: house.clock.now() + DAY, policies: ['kernel'] }));
+      await dispatch(house, id, LISTS.distributors);
+      expect((await decideLeak(house, id, none)).policies).toBe('orbit kernel');
+    });
+
+    test('is nothing that makes what two people had armed too late to be armed: it is released at its instant', async () => {
+      const { id, release_at } = await report();
+      const releaseAt = release_at ?? 0;
+      await describeCase(house, id, KNOWN);
+      await addPatch(house, id, PATCH);
+      const { bundle_hash } = await arm(house, await caseOf(house, id));
+      house.clock.moveTo(releaseAt - 3 * DAY);
+      await leak(house, id, EVIDENCE);
+      expect(await decideLeak(house, id, none)).toMatchObject({ state: 'armed', release_at, bundle_hash });
+      house.clock.moveTo(releaseAt);
+      expect(await release(house, id)).toMatchObject({ state: 'released', release_at });
+    });
+
+    test('is no dispatch that came too late: the team is told what is against its instant, and the nearest that is not', async () => {
+      const { id, release_at } = await report();
+      await describeCase(house, id, KNOWN);
+      await addPatch(house, id, PATCH);
+      await arm(house, await caseOf(house, id));
+      house.clock.moveTo((release_at ?? 0) - 3 * DAY);
+      await leak(house, id, EVIDENCE);
+      await dispatch(house, id, LISTS.distributors);
+      await outbox(house).drain();
+      const kept = await decideLeak(house, id, none);
+      expect(kept).toMatchObject({ state: 'scheduled', release_at, scheduled_at: null });
+      const told = await read(await outbox(house).drain(), house.team[1], LISTS.security);
+      expect(told.replaceAll(/\s+/g, ' ')).toMatch(
+        /cannot be approved any more\. NOTICE_TOO_SHORT .*nearest that is allowed: 2026-/,
+      );
+      expect(await reasonOf(arm(house, kept))).toBe('policy-violated');
+    });
+
+    test('counts for no schedule of before, nor accepts its case', async () => {
+      const [lena, dirk, ada] = house.team;
+      const id = await house.report();
+      const alone = await schedule(house, id, { releaseAt: slotAfter(house.clock.now() + 7 * DAY), ...PUBLIC });
+      await leak(house, id, EVIDENCE);
+      await approve(house, id, alone.schedule_hash ?? '', await actor(house, dirk));
+      const { release_at } = alone;
+      const kept = await decideLeak(house, id, none);
+      expect(kept).toMatchObject({ release_at, scheduled_at: null, agreed_release_at: null, accepted_at: null });
+      await approve(house, id, kept.schedule_hash ?? '', await actor(house, ada));
+      expect((await caseOf(house, id)).scheduled_at).toBeNull();
+      await approve(house, id, kept.schedule_hash ?? '', await actor(house, dirk));
+      expect((await caseOf(house, id)).scheduled_at).not.toBeNull();
+
+      // Two people had agreed on it only while it was said to have leaked.
+      const other = await report();
+      await leak(house, other.id, EVIDENCE);
+      await approve(house, other.id, other.schedule_hash ?? '', await actor(house, dirk));
+      const set = await decideLeak(as(house, lena), other.id, none);
+      expect(set).toMatchObject({ release_at: other.release_at, scheduled_at: null, agreed_release_at: null, accepted_at: null });
+    });
+
+    test('is no word of anybody who accepts the case: the public is told nothing of it before somebody does', async () => {
+      const [lena, dirk] = house.team;
+      const claimed = await house.report();
+      await publicAlready(house, claimed, 'https://example.org/post');
+      const { accepted_at } = await claim(as(house, lena), claimed, {});
+      expect(await decideLeak(house, claimed, none)).toMatchObject({ accepted_at });
+      await withdraw(house, claimed, 'It was none.');
+
+      const unread = await house.report();
+      const { schedule_hash } = await publicAlready(as(house, lena), unread, 'https://example.org/post');
+      await approve(house, unread, schedule_hash ?? '', await actor(house, dirk));
+      expect(await decideLeak(as(house, lena), unread, none)).toMatchObject({ accepted_at: null });
+      await outbox(house).drain();
+      for (const isAccepted of [false, true]) {
+        if (isAccepted) await claim(as(house, lena), unread, {});
+        house.clock.moveTo(house.clock.now() + 22 * DAY);
+        await endLongest(house, silent);
+        expect(to(await outbox(house).drain(), READER)).toHaveLength(isAccepted ? 1 : 0);
+      }
+    });
+
+    test('is told to the reporter too, who was told another instant of it', async () => {
+      const rita = await makeParty('rita@example.org');
+      const { id, release_at } = await distributed(await sealedReport(house, rita));
+      await retract(house, id);
+      await leak(house, id, EVIDENCE);
+      await arm(house, await schedule(house, id, { releaseAt: house.clock.now() + DAY }));
+      expect(await caseOf(house, id)).toMatchObject({ reporter_release_at: house.clock.now() + DAY });
+      await outbox(house).drain();
+      expect(await decideLeak(house, id, none)).toMatchObject({ release_at, reporter_release_at: release_at });
+      const [mail, ...more] = to(await outbox(house).drain(), rita.address);
+      const opened = await openCopy(mail?.raw ?? Buffer.of(), rita, listCertificate(house, LISTS.security), house.clock.now());
+      expect(opened.entity.toString().replaceAll(/\s+/g, ' ')).toContain(`it is released at ${when(release_at ?? 0)}`);
+      expect(more).toEqual([]);
+
+      await leak(house, id, EVIDENCE);
+      await arm(house, await schedule(house, id, { releaseAt: house.clock.now() + DAY }));
+      await addRecipient(house, { list: LISTS.announce, address: rita.address, kind: 'external' });
+      await outbox(house).drain();
+      const kept = await decideLeak(house, id, none);
+      expect(kept.reporter_release_at).toBe(house.clock.now() + DAY);
+      expect(to(await outbox(house).drain(), rita.address)).toEqual([]);
+      // He still goes by that: the team is to move it.
+      expect(owed(kept, dueIn(house.project, kept), house.clock.now()).map(({ what }) => what)).toContain('move');
     });
 
     test('is told to members, who were told another instant of it', async () => {
