@@ -68,17 +68,17 @@ export function beforeAll(seen: Case): Before | null {
 
 export type Standing = 'armed' | 'scheduled' | 'anew';
 
-/** `allowed`: no rule is against its instant that was not asked before. `atOnce`: it leaks again, and was to be released by now. */
+/** `allowed`: no rule is against its instant that was not asked before. `due`: it leaks again, and was to be released by now. */
 export function standingOf(
   seen: Case,
   before: Before,
-  { allowed, atOnce, now }: { allowed: boolean; atOnce: boolean; now: Instant },
+  { allowed, due, now }: { allowed: boolean; due: boolean; now: Instant },
 ): Standing {
   const { release_at: at, scheduled_at: agreedAt } = seen;
-  if (!allowed || at === null || (at <= now && !atOnce)) return 'anew';
+  if (!allowed || at === null || (at <= now && !due)) return 'anew';
   if (seen.state === 'armed' && before.state === 'armed' && seen.bundle_hash === before.bundle_hash) return 'armed';
   const isSame = agreedAt !== null && agreedAt === before.scheduled_at && seen.schedule_hash === before.schedule_hash;
-  return isSame && !atOnce ? 'scheduled' : 'anew';
+  return isSame && !due ? 'scheduled' : 'anew';
 }
 
 /** The last that people agreed on, or were told, while it is to come. */
@@ -96,15 +96,18 @@ export async function scheduledBefore(seams: Seams, seen: Case, before: Before, 
   const about = { ...seen, ...NO_PROPOSAL, ...scheduleOf(before), agreed_release_at: before.agreed_release_at };
   // Under which distributors were told meanwhile, none is taken away.
   if (before.noticed_at === null && seen.noticed_at !== null) about.policies = seen.policies;
-  const atOnce = isAtOnce(about, now);
+  const due = isAtOnce(about, now);
   const allowed = judgedAsAgreed(seams, about).ok;
-  const stands = standingOf(seen, before, { allowed, atOnce, now });
+  const stands = standingOf(seen, before, { allowed, due, now });
   if (stands === 'armed') {
-    const waits = atOnce && (about.release_at ?? 0) > now ? await scheduleAt(seams, about, now) : {};
+    const waits = due && (about.release_at ?? 0) > now ? await scheduleAt(seams, about, now) : {};
     return besideArmed(seams, seen, waits, now);
   }
+  if (stands === 'scheduled')
+    return { ...scheduleOf(about), agreed_release_at: before.agreed_release_at, plan: newId(seams.clock) };
+  // Where nobody agrees on another instant any more, what was decided of the leak stands.
+  const atOnce = isAtOnce({ ...about, scheduled_at: null }, now);
   const agreed = atOnce ? before.agreed_release_at : agreedOf(before, now);
-  if (stands === 'scheduled') return { ...scheduleOf(about), agreed_release_at: agreed, plan: newId(seams.clock) };
   const at = atOnce ? now : (toCome([before.release_at], now) ?? agreed);
   return {
     ...scheduleOf(about),

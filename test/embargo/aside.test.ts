@@ -611,6 +611,29 @@ eachEngine((engine) => {
       expect(await arm(house, kept)).toMatchObject({ state: 'armed', release_at: house.clock.now() });
     });
 
+    test('is to be released at once again where what two people had agreed on since counts no more', async () => {
+      const [lena, dirk] = house.team;
+      const { id } = await distributed();
+      await retract(house, id);
+      await leak(house, id, EVIDENCE);
+      await decideLeak(house, id, atOnce);
+      house.clock.moveTo(house.clock.now() + HOUR);
+      const { schedule_hash } = await schedule(as(house, lena), id, { releaseAt: house.clock.now() + DAY });
+      await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
+      await publicAlready(house, id, 'https://example.org/post');
+      await outbox(house).drain();
+      const kept = await decideLeak(house, id, keep);
+      expect(kept).toMatchObject({
+        aside: 'leaked',
+        leak_decision: 'release',
+        release_at: house.clock.now(),
+        scheduled_at: null,
+      });
+      const told = await read(await outbox(house).drain(), dirk, LISTS.security);
+      expect(told).toContain('It is to be released at once');
+      expect(told).not.toContain('as it was before');
+    });
+
     test('is to be released at once too where two people had agreed on that, and nobody had decided it', async () => {
       const [lena, dirk] = house.team;
       const { id } = await distributed();
