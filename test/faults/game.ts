@@ -128,7 +128,21 @@ export interface Proposed {
 
 export type Before = Pick<
   Seen,
-  'aside' | 'armed' | 'bundles' | 'schedules' | 'counts' | 'agreed' | 'told' | 'publicTold' | 'before'
+  | 'aside'
+  | 'armed'
+  | 'bundles'
+  | 'schedules'
+  | 'counts'
+  | 'countedAt'
+  | 'planner'
+  | 'instant'
+  | 'policies'
+  | 'agreed'
+  | 'told'
+  | 'publicTold'
+  | 'noticedAt'
+  | 'accepted'
+  | 'before'
 >;
 
 /** What people did to a case, as whoever stands beside them and writes it down: nothing of it is read from the database. */

@@ -26,6 +26,7 @@ import type { Case } from '../../src/store/schema.ts';
 import { KNOWN } from '../embargo/armed.ts';
 import { LISTS, type Person } from '../support/house.ts';
 import {
+  type Before,
   disarmed,
   type Game,
   POLICIES,
@@ -281,10 +282,41 @@ const takeBackProposal: Move = async (turn) => {
 
 /** What stands there is what stands again where it is not so. */
 function asideFor(about: Seen, aside: 'leaked' | 'public'): void {
-  const { armed, bundles, schedules, counts, agreed, told, publicTold, before } = about;
-  if (about.aside !== aside)
-    about.before = { aside: about.aside, armed, bundles, schedules, counts, agreed, told, publicTold, before };
+  if (about.aside !== aside) about.before = { ...about, policies: new Set(about.policies) };
   about.aside = aside;
+}
+
+/** What is a leak again, and was to be released by now. `agrees`: two people go on standing behind what they agreed on before. */
+function wasDue({ aside, agreed, counts, countedAt }: Before, decidedAt: number | null, now: number, agrees: boolean): boolean {
+  if (aside !== 'leaked') return false;
+  return (agreed !== null && agreed <= now) || (decidedAt !== null && !(agrees && counts && (countedAt ?? 0) > decidedAt));
+}
+
+/** What two people agreed on before is the same, or it has the instant that was set, agreed on or told, while that is to come. */
+function stoodBefore({ game, seams, about }: Turn, before: Before, kept: Case, row: Case): void {
+  const now = seams.clock.now();
+  const { planners, planner, counts, countedAt, schedules, instant, policies } = about;
+  disarmed(about);
+  if (kept.schedule_hash !== null && kept.schedule_hash === row.schedule_hash) {
+    const isSame = schedules === before.schedules && counts && before.counts && countedAt === before.countedAt;
+    if (!isSame || wasDue(before, about.decidedAt, now, true))
+      game.faults.push(`${about.id} has a schedule of what it was set aside for`);
+    Object.assign(about, { instant, policies, planners, planner, counts, countedAt, schedules, agreed: before.agreed });
+    return;
+  }
+  const due = wasDue(before, about.decidedAt, now, false);
+  const toCome = (all: readonly (number | null)[]) => all.find((one) => one !== null && one > now) ?? null;
+  const people = toCome([before.agreed, before.told, before.publicTold]);
+  const at = due ? now : (toCome([before.instant]) ?? people);
+  if (kept.release_at !== at) game.faults.push(`${about.id} has an instant that nobody set before it was set aside`);
+  // Under which distributors were told meanwhile, none is taken away.
+  about.policies = before.noticedAt === null && about.noticedAt !== null ? policies : new Set(before.policies);
+  if (kept.policies !== null && kept.policies !== [...about.policies].join(' '))
+    game.faults.push(`${about.id} is under policies of what it was set aside for`);
+  Object.assign(about, { instant: at, agreed: due ? before.agreed : people });
+  if (about.told !== null && !due) about.told = people ?? before.told ?? about.told;
+  about.planner = at !== null && seams.by.type === 'person' ? seams.by.id : null;
+  plannedAnew(about);
 }
 
 const leaks: Move = async (turn) => {
@@ -303,34 +335,27 @@ const keep: Move = async (turn) => {
   const row = await rowOf(seams, about.id);
   if (about.maybe && row.state !== 'armed') disarmed(about);
   const kept = await decideLeak(seams, about.id, { decision: 'keep', reason: 'So be it.' });
-  const { before, instant, told } = about;
+  const { before } = about;
   if (!before) throw new Error(`${about.id} is not set aside`);
-  const isSame = about.schedules === before.schedules && about.counts === before.counts;
   about.aside = before.aside;
   about.before = before.before;
+  if (before.accepted === null && about.lead === null && about.noticedAt === null && about.publicTold === null)
+    about.accepted = null;
   count(turn, 'case.leak-keep');
-  if (kept.state === 'armed') {
-    if (!about.armed || !before.armed || about.bundles !== before.bundles)
-      game.faults.push(`${about.id} is armed by what was approved before it was found to be under embargo`);
-    const { text } = about.proposed?.to ?? {};
-    const to = text === undefined ? {} : { text };
-    about.proposed = kept.proposed_hash === null ? null : { to, approvals: new Set(), since: truth(game) };
+  if (kept.state !== 'armed') {
+    if (about.armed) about.disarmedAt = truth(game);
+    stoodBefore(turn, before, kept, row);
     return;
   }
-  const { planners, planner, counts, countedAt, schedules } = about;
-  changed(turn);
-  if (kept.schedule_hash !== null && kept.schedule_hash === row.schedule_hash) {
-    if (!isSame) game.faults.push(`${about.id} has a schedule of what it was set aside for`);
-    Object.assign(about, { instant, planners, planner, counts, countedAt, schedules });
-    return;
-  }
-  const at = [before.agreed, before.told, before.publicTold].find((one) => one !== null && one > seams.clock.now()) ?? null;
-  if (kept.release_at !== at) game.faults.push(`${about.id} has an instant that nobody agreed on before it was set aside`);
-  Object.assign(about, { instant: at, agreed: at });
-  const isTold = told !== null && (about.aside !== 'leaked' || about.decidedAt === null);
-  if (isTold) about.told = at ?? before.told ?? told;
-  about.planner = at !== null && seams.by.type === 'person' ? seams.by.id : null;
-  plannedAnew(about);
+  if (!about.armed || !before.armed || about.bundles !== before.bundles)
+    game.faults.push(`${about.id} is armed by what was approved before it was found to be under embargo`);
+  const { text } = about.proposed?.to ?? {};
+  const now = seams.clock.now();
+  const isDue = wasDue(before, about.decidedAt, now, true) && (about.instant ?? 0) > now;
+  const again = isDue ? { instant: now, planner: seams.by.type === 'person' ? seams.by.id : null } : {};
+  const to = { ...(text === undefined ? {} : { text }), ...again };
+  if (isDue && proposedCase(kept).release_at !== now) game.faults.push(`${about.id} is not to be released at once any more`);
+  about.proposed = kept.proposed_hash === null ? null : { to, approvals: new Set(), since: truth(game) };
 };
 
 const decideRelease: Move = async (turn) => {
@@ -404,23 +429,23 @@ const duplicate: Move = async (turn) => {
 /** Opens a case again; an instant that has passed is gone with that. */
 const again: Move = async (turn) => {
   const { seams, about } = turn;
+  const was = await rowOf(seams, about.id);
   const row = await reopen(seams, about.id, 'It is one.');
-  Object.assign(about, {
-    aside: null,
-    closed: false,
-    accepted: null,
-    lead: null,
-    deputy: null,
-    asked: about.lead ?? about.deputy,
-  });
-  changed(turn);
-  if (about.agreed !== null && about.agreed <= seams.clock.now()) about.agreed = null;
+  let { before } = about;
+  while (before?.before) before = before.before;
+  const people = { accepted: null, lead: null, deputy: null, asked: about.lead ?? about.deputy };
+  Object.assign(about, { aside: null, closed: false, before: null, ...people });
+  if (before) stoodBefore(turn, before, row, was);
+  else {
+    changed(turn);
+    if (about.agreed !== null && about.agreed <= seams.clock.now()) about.agreed = null;
+    if (row.release_at === null) {
+      Object.assign(about, { instant: null, agreed: null, planner: null });
+      plannedAnew(about);
+    }
+  }
   // That it ended was said when it was rejected, and that it was opened again says that nothing of it stands.
   about.disarmedAt = null;
-  if (row.release_at === null) {
-    Object.assign(about, { instant: null, agreed: null, planner: null, before: null });
-    plannedAnew(about);
-  }
   count(turn, 'case.reopen');
 };
 
