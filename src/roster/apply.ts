@@ -18,7 +18,7 @@ import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
 import type { Criterion } from './criteria.ts';
 import { type Entered, enterMember, startedAnew } from './enter.ts';
-import { readKnown, renewKnown } from './known.ts';
+import { renewKnown } from './known.ts';
 import { callable, likenesses, malformedName, nameTaken, takenCertificate, takenNames, unfitAddress } from './plan.ts';
 import { holdersOf, releaseKeys, releaseTo, standingAt } from './standing.ts';
 import { isOut } from './state.ts';
@@ -53,7 +53,8 @@ export interface Application {
 /**
  * Takes an application, complete or not at all: an answer to each criterion, the terms, one contact with a certificate that can be
  * used. An organisation that was removed or rejected applies again, and nothing counts that was said of it before.
- * Throws Refusal: invalid, unusable-certificate; conflict where the organisation, the address or the certificate is there already.
+ * Throws Refusal: invalid, unusable-certificate; conflict where the organisation, the address or the certificate is there already, or what
+ * is known here of the certificate is against it.
  */
 export async function apply(seams: Seams, rules: AdmissionRules, wish: Application): Promise<Member> {
   return enter(seams, rules, wish, await prepare(seams, rules, wish));
@@ -88,7 +89,7 @@ async function enter(
   return db.transaction().execute(async (trx) => {
     await certificates.lockHolders(trx);
     await recipients.lockExternal(trx);
-    const problem = await obstacleTo(trx, wish, brought.facts);
+    const problem = await obstacleTo(trx, wish, brought);
     if (problem !== undefined) throw new Refusal('conflict', problem);
     const { member, former, released: left } = await entering(trx, seams, wish);
     await members.change(trx, member.id, {
@@ -126,12 +127,13 @@ export async function roomIn({ db, clock }: Pick<Seams, 'db' | 'clock'>): Promis
  * As `apply`, for who is not to learn who is on the roster: where the organisation, the address or the certificate is there already, he
  * gets the words that every applicant gets. So he does at most once a day, and never at an address that is somebody's on the roster.
  * OpenPGP is asked the same for the one as for the other, and all of it before the database is taken: no time tells what is known here, and
- * what was taken is never answered as refused. Gives whether it was taken. Throws as `apply` does, but for conflict.
+ * what was taken is never answered as refused. He is refused for what he sent alone; what is known here of it is a conflict.
+ * Gives whether it was taken. Throws as `apply` does, but for conflict.
  */
 export async function applyUnseen(seams: Seams, rules: AdmissionRules, wish: Application): Promise<boolean> {
   const { organisation, contact } = wish;
   const prepared = await prepare(seams, rules, wish);
-  const problem = (await obstacleTo(seams.db, wish, prepared.brought.facts)) ?? 'What it names is there by now';
+  const problem = (await obstacleTo(seams.db, wish, prepared.brought)) ?? 'What it names is there by now';
   const known = knownApplication({ organisation, address: contact.address, problem });
   const ofKnown = await prepareNotice(seams, known, 'alert');
   try {
@@ -147,13 +149,13 @@ export async function applyUnseen(seams: Seams, rules: AdmissionRules, wish: App
 async function answerAlike(
   seams: Seams,
   { organisation, contact: { address } }: Application,
-  { brought: { facts }, toMember, toTeam }: Prepared,
+  { brought: { facts, flaw }, toMember, toTeam }: Prepared,
 ): Promise<void> {
   const { db, clock } = seams;
   await db.transaction().execute(async (trx) => {
     const known = await contacts.byAddress(trx, address);
-    const answers = known === undefined && !(await deliveries.wroteTo(trx, address, ['membership'], clock.now() - DAY));
-    if (answers) {
+    const isNew = known === undefined && !(await deliveries.wroteTo(trx, address, ['membership'], clock.now() - DAY));
+    if (isNew && flaw === null) {
       const certificateId = await keepStranger(trx, seams, facts);
       await send(trx, seams, toMember, [{ audience: 'reporter', address, certificateId }]);
     }
@@ -184,20 +186,42 @@ interface Brought {
   facts: CertificateFacts;
   /** That which he had, and what it is now. */
   renewed: { certificate: Certificate; renewal: Renewal } | null;
+  /** Why it cannot be used, though it could by what he sent: what is known here of it says so. */
+  flaw: string | null;
 }
 
-/** What nobody had before is laid together with itself: it is the same work. */
+/**
+ * Judged by itself first, and refused for that alone: nobody else's knowledge is in the answer. What nobody had before is laid together
+ * with itself then: it is the same work.
+ */
 async function bringing(seams: Seams, { organisation, contact: { certificate, address } }: Application): Promise<Brought> {
-  const { db } = seams;
-  const facts = await readKnown(seams, certificate);
-  if (!facts.addresses.includes(address.toLowerCase()))
-    throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} has no user ID with ${address}`);
-  const { fingerprint } = facts;
-  const memberId = callable(await members.named(db))(organisation)?.id ?? null;
-  const own = await certificates.ofAddress(db, { memberId, address: address.toLowerCase(), fingerprint });
-  const renewal = await renewKnown(seams, own ?? facts, facts.data);
-  await mustBeUsable(seams, renewal.facts);
-  return { facts: renewal.facts, renewed: own ? { certificate: own, renewal } : null };
+  const { db, pgp } = seams;
+  const sent = await pgp.readCertificate(certificate);
+  if (!hasAddress(sent, address)) throw new Refusal('unusable-certificate', namesNot(sent, address));
+  await mustBeUsable(seams, sent);
+  const there = callable(await members.named(db))(organisation);
+  const memberId = there && isOut(there.state) ? there.id : null;
+  const own = await certificates.ofAddress(db, { memberId, address: address.toLowerCase(), fingerprint: sent.fingerprint });
+  try {
+    const renewal = await renewKnown(seams, own ?? sent, sent.data);
+    return { facts: renewal.facts, renewed: own ? { certificate: own, renewal } : null, flaw: flawOf(renewal, address) };
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.reason !== 'unusable-certificate') throw error;
+    return { facts: sent, renewed: null, flaw: error.message };
+  }
+}
+
+function flawOf({ facts, whyNot }: Renewal, address: string): string | null {
+  if (whyNot !== null) return `The certificate ${facts.fingerprint} cannot be used by what is known of it: ${whyNot}`;
+  return hasAddress(facts, address) ? null : namesNot(facts, address);
+}
+
+function hasAddress({ addresses }: CertificateFacts, address: string): boolean {
+  return addresses.includes(address.toLowerCase());
+}
+
+function namesNot({ fingerprint }: CertificateFacts, address: string): string {
+  return `The certificate ${fingerprint} has no user ID with ${address}`;
 }
 
 /**
@@ -207,7 +231,7 @@ async function bringing(seams: Seams, { organisation, contact: { certificate, ad
 async function obstacleTo(
   db: Db,
   { organisation, contact }: Pick<Application, 'organisation' | 'contact'>,
-  facts: CertificateFacts,
+  { facts, flaw }: Brought,
 ): Promise<string | undefined> {
   const named = await members.named(db);
   const there = callable(named)(organisation);
@@ -217,7 +241,9 @@ async function obstacleTo(
   return (
     (there?.state === 'removed' ? undefined : nameTaken(likenesses(takenNames(named)), organisation)) ??
     (own ? undefined : unfitAddress(await standingAt(db, address), address)) ??
-    takenCertificate(await holdersOf(db, facts), facts, address)
+    takenCertificate(await holdersOf(db, facts), facts, address) ??
+    flaw ??
+    undefined
   );
 }
 
@@ -256,7 +282,12 @@ async function contactOf(
 }
 
 /** Makes it the current one of the contact, and gives the fingerprint of the one that was; null where there was none. */
-async function putInPlace(trx: Db, clock: Clock, contactId: string, { facts, renewed }: Brought): Promise<string | null> {
+async function putInPlace(
+  trx: Db,
+  clock: Clock,
+  contactId: string,
+  { facts, renewed }: Omit<Brought, 'flaw'>,
+): Promise<string | null> {
   const current = await certificates.current(trx, contactId);
   const { fingerprint, data, keys } = facts;
   const id = renewed?.certificate.id ?? newId(clock);

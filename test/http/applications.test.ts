@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { DAY, MINUTE } from '../../src/clock.ts';
+import { openpgp } from '../../src/pgp/settings.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { remove } from '../../src/roster/admission.ts';
 import { applyUnseen, MOST_APPLICATIONS } from '../../src/roster/apply.ts';
@@ -103,6 +104,53 @@ eachEngine((engine) => {
     ];
     for (const [organisation, party, taken] of cases)
       expect(await workOf(organisation, party), `${organisation} ${party.address}`).toEqual({ taken, done: unknown.done });
+  });
+
+  test('what is known of a certificate makes no other answer: who sends a copy that cannot be used is refused for that alone', async () => {
+    const { house } = await serve(await engine.open());
+    const now = house.clock.now();
+    const [alpha, beta] = house.members;
+    const betaId = (await members.byOrganisation(house.db, 'Beta'))?.id ?? '';
+    for (const { contactId } of house.team.slice(0, 2)) await remove(house, rules, betaId, contactId, 'leaked');
+    const gina = await generate('security@gamma.example', 'gina', { born: now - 30 * DAY, lifetime: 20 * 86_400 });
+    const longer = await changed(gina, now, { lifetime: 4000 * 86_400 });
+    const rita = await generate('rita@example.org', 'rita', { born: now - 30 * DAY });
+    const answer = (organisation: string, party: Pick<Party, 'address' | 'public'>) =>
+      applyUnseen(house, rules, wishOf(organisation, party)).catch(({ reason }) => reason);
+    const bare = async (party: Pick<Party, 'address' | 'public'>) => {
+      const key = await openpgp.readKey({ armoredKey: party.public });
+      key.subkeys = [];
+      return { ...party, public: key.armor() };
+    };
+    const asks: [string, Pick<Party, 'address' | 'public'>][] = [
+      ['Gamma', gina],
+      ['Delta', gina],
+      ['Gamma', await bare(gina)],
+      ['Alpha', await bare(alpha)],
+      ['Delta', await bare(alpha)],
+      ['Beta', await bare(beta)],
+    ];
+    const each = async () => {
+      for (const [organisation, party] of asks)
+        expect(await answer(organisation, party), `${organisation} ${party.address}`).toBe('unusable-certificate');
+    };
+    await each();
+    const contact = { address: gina.address, certificate: longer };
+    const entry = { organisation: 'Gamma', lists: [LISTS.distributors], contacts: [contact] };
+    expect(await importRoster(house, [entry], { activate: { reason: 'known' }, dryRun: false })).toMatchObject({ written: true });
+    await each();
+
+    // That its owner has revoked it is known by a mail of his: the team is told, and who sends a copy without that is told nothing.
+    const revoked = await house.pgp.readCertificate(await changed(rita, now, { revoked: true }));
+    await house.db.transaction().execute((trx) => keepStranger(trx, house, revoked));
+    expect(await answer('Rita and Sons', rita)).toBe(false);
+    expect(await members.byOrganisation(house.db, 'Rita and Sons')).toBeUndefined();
+    const [lena] = house.team;
+    const sent = await outbox(house).drain();
+    expect(sent.filter(({ to }) => to === rita.address)).toEqual([]);
+    const opened = sent.filter(({ to }) => to === lena.address).map(({ raw }) => openCopy(raw, lena, undefined, now));
+    const told = (await Promise.all(opened)).map(({ entity }) => entity.toString()).join('\n');
+    expect(told).toMatch(/cannot be used by what is known of it: revoked/);
   });
 
   test('where OpenPGP is too busy at any moment, nothing was taken, and who tries again is no other', async () => {
