@@ -3,13 +3,14 @@ import { certificateBytes, older, refused } from './certificate-bytes.ts';
 import { packetsOf } from './packets.ts';
 import { fingerprintOf, instantOf, newest, parseCertificate } from './parse.ts';
 import { isForEncryption, recipientAt, type WhyNot } from './recipient.ts';
+import { settleRevocations } from './revocations.ts';
 import { openpgp } from './settings.ts';
 
 /** What a certificate says about itself, whatever the time is. */
 export interface CertificateFacts {
   /** Of the primary key; upper-case hexadecimal, as all fingerprints and key ids here. */
   fingerprint: string;
-  /** Binary and minimised: what others certified, pictures and unbound subkeys are off, every revocation is kept. */
+  /** Binary and minimised: what others certified, pictures and unbound subkeys are off; whatever it revoked is revoked. */
   data: Uint8Array;
   /** The user ids that the primary key vouches for and did not revoke. */
   userIds: string[];
@@ -120,10 +121,8 @@ async function minimise(key: openpgp.PublicKey): Promise<Subkeys> {
   const subkeys = await subkeysOf(key);
   key.subkeys = key.subkeys.filter((subkey) => subkeys.bound.includes(subkey) && !subkeys.claimed.includes(subkey));
   key.users = key.users.filter(({ userID }) => userID !== null);
-  for (const user of key.users) {
-    user.otherCertifications = [];
-    user.revocationSignatures = user.revocationSignatures.filter(({ issuerKeyID }) => issuerKeyID.equals(key.getKeyID()));
-  }
+  for (const user of key.users) user.otherCertifications = [];
+  await settleRevocations(key);
   return subkeys;
 }
 

@@ -24,7 +24,7 @@ export interface Pgp {
   /** Reads, checks and minimises what may be a certificate. Throws `unusable-certificate`. */
   readCertificate(input: Uint8Array | string): Promise<CertificateFacts>;
   /** The same, with what the copies that are kept of it revoke. It is one call, however many there are. */
-  readKnown(input: Uint8Array | string, copies: readonly Uint8Array[], at: Instant): Promise<CertificateFacts>;
+  readKnown(input: Uint8Array | string, copies: readonly Uint8Array[]): Promise<CertificateFacts>;
   /** Merges a newer copy of a certificate into the one that is known, with what other copies revoke. Throws `unusable-certificate`. */
   renewCertificate(
     current: Uint8Array,
@@ -74,7 +74,7 @@ export function createPgp(threads: number): Pgp {
     signApart: (entity, secret, at) => keep('signApart', { entity, secret, at }),
     seal: (signed, certificates, at) => sealAll(run, signed, certificates, at),
     readCertificate: (input) => read('readCertificate', { input }),
-    readKnown: (input, copies, at) => read('readKnown', { input, copies, at }),
+    readKnown: (input, copies) => read('readKnown', { input, copies }),
     renewCertificate: (current, newer, at, copies) => read('renewCertificate', { current, newer, at, copies }),
     usable: async (certificate, at) => {
       const verdict = await look('usable', { certificate, at }, CERTIFICATE);

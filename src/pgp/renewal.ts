@@ -3,6 +3,7 @@ import { type CertificateFacts, factsOf, readCertificate, readKey } from './cert
 import { certificateBytes } from './certificate-bytes.ts';
 import { fingerprintOf, lastSigned, newest, parseCertificate } from './parse.ts';
 import { expiredSubkeyAt, lenient, recipientAt, type WhyNot } from './recipient.ts';
+import { addRevocations, settleRevocations } from './revocations.ts';
 import { dateAt, openpgp } from './settings.ts';
 
 /** A certificate with what a newer copy of it says as well. */
@@ -27,26 +28,21 @@ export interface Renewal {
  * As `readCertificate`, with what other copies (binary) that are kept of the certificate revoke, and nothing else of theirs.
  * @throws Refusal `unusable-certificate`, also where the two together are too large.
  */
-export async function readKnown(
-  input: Uint8Array | string,
-  copies: readonly Uint8Array[],
-  at: Instant,
-): Promise<CertificateFacts> {
+export async function readKnown(input: Uint8Array | string, copies: readonly Uint8Array[]): Promise<CertificateFacts> {
   const facts = await readCertificate(input);
-  return (await withRevocations(facts.data, copies, at)) ?? facts;
+  const known = await withRevocations(facts.data, copies);
+  return Buffer.compare(known.write(), facts.data) === 0 ? facts : held(await factsOf(known));
 }
 
-/** Null where they revoke nothing that it does not. */
-async function withRevocations(data: Uint8Array, copies: readonly Uint8Array[], at: Instant): Promise<CertificateFacts | null> {
-  let facts: CertificateFacts | null = null;
-  for (const copy of copies) {
-    if (Buffer.compare(copy, data) === 0) continue;
-    const known = await parseCertificate(facts?.data ?? data);
-    const revoking = onlyRevocations(known, await parseCertificate(copy));
-    if (revoking.toPacketList().filterByTag(openpgp.enums.packet.signature).length === 0) continue;
-    facts = await factsOf(await merged(known, revoking, at));
-    certificateBytes(facts.data);
-  }
+async function withRevocations(data: Uint8Array, copies: readonly Uint8Array[]): Promise<openpgp.PublicKey> {
+  const known = await parseCertificate(data);
+  for (const copy of copies) addRevocations(known, await parseCertificate(copy));
+  return known;
+}
+
+/** To the limits of one that comes from outside. */
+function held(facts: CertificateFacts): CertificateFacts {
+  certificateBytes(facts.data);
   return facts;
 }
 
@@ -61,10 +57,9 @@ export async function renewCertificate(
   at: Instant,
   copies: readonly Uint8Array[] = [],
 ): Promise<Renewal> {
-  const data = (await withRevocations(current, copies, at))?.data ?? current;
-  const [known, arrived] = await Promise.all([parseCertificate(data), readKey(newer)]);
-  const facts = await factsOf(await merged(known, arrived, at));
-  certificateBytes(facts.data); // The two together are held to the same limits.
+  const [known, arrived] = [await withRevocations(current, copies), await readKey(newer)];
+  for (const one of [known, arrived]) await settleRevocations(one);
+  const facts = held(await factsOf(await merged(known, arrived, at)));
   const together = await parseCertificate(facts.data);
   const [before, after] = [await lastRecipient(known, at), await recipientAt(together, at)];
   return {
@@ -74,40 +69,24 @@ export async function renewCertificate(
     expiredSubkey: after === 'expired' ? await expiredSubkeyAt(together, at) : null,
     encryptionKey: { before, after: typeof after === 'string' ? null : after.fingerprint },
     formerUsable: before !== null && (await mayStillBe(together, before, at)),
-    revoked: await factsOf(await merged(known, onlyRevocations(known, arrived), at)),
+    revoked: await factsOf(revokedBy(known, arrived)),
   };
 }
 
 /** Of the newer copy, what takes away: nothing that it adds, and nothing that would make a key live longer. */
-function onlyRevocations(known: openpgp.PublicKey, arrived: openpgp.PublicKey): openpgp.PublicKey {
-  const subkeys = new Set(known.subkeys.map(fingerprintOf));
-  const names = new Set(known.users.map(({ userID }) => userID?.userID));
-  const kept = new openpgp.PacketList<openpgp.AnyPacket>();
-  // Signatures belong to what they follow (RFC 9580 §10.1.1).
-  let isKnown = true;
-  for (const packet of arrived.toPacketList()) {
-    if (packet instanceof openpgp.SignaturePacket) {
-      if (isKnown && REVOCATIONS.has(packet.signatureType ?? -1)) kept.push(packet);
-      continue;
-    }
-    if (packet instanceof openpgp.PublicSubkeyPacket) isKnown = subkeys.has(packet.getFingerprint().toUpperCase());
-    else if (packet instanceof openpgp.UserIDPacket) isKnown = names.has(packet.userID);
-    else isKnown = packet instanceof openpgp.PublicKeyPacket;
-    if (isKnown) kept.push(packet);
-  }
-  return new openpgp.PublicKey(kept);
+function revokedBy(known: openpgp.PublicKey, arrived: openpgp.PublicKey): openpgp.PublicKey {
+  addRevocations(known, arrived);
+  return known;
 }
-
-/** RFC 9580 §5.2.1: of a key, of a subkey, and of a user ID. */
-const REVOCATIONS: ReadonlySet<number> = new Set([0x20, 0x28, 0x30]);
 
 async function merged(known: openpgp.PublicKey, arrived: openpgp.PublicKey, at: Instant): Promise<openpgp.PublicKey> {
   // What says that it was made later than now (a clock that is ahead, a revocation) must not be passed over.
   const signatures = arrived.toPacketList().filterByTag(openpgp.enums.packet.signature) as openpgp.SignaturePacket[];
   const date = dateAt(Math.max(at, newest(signatures).getTime()));
-  // OpenPGP.js 6.3.2 cannot verify a second revocation while it merges; it remembers, though, that this one was verified.
-  await arrived.isRevoked(undefined, undefined, date, lenient);
-  return known.update(arrived, date, lenient);
+  const together = await known.update(arrived, date, lenient);
+  // OpenPGP.js 6.3.2 cannot verify a second revocation while it merges.
+  addRevocations(together, arrived);
+  return together;
 }
 
 async function mayStillBe(certificate: openpgp.PublicKey, fingerprint: string, at: Instant): Promise<boolean> {

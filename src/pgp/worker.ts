@@ -64,8 +64,7 @@ const operations = {
   sign: (task: { entity: Uint8Array; secret: Uint8Array; at: Instant }) => signOnce(task.entity, task.secret, task.at),
   signApart: (task: { entity: Uint8Array; secret: Uint8Array; at: Instant }) => signDetached(task.entity, task.secret, task.at),
   readCertificate: (task: { input: Uint8Array | string }) => readCertificate(task.input),
-  readKnown: (task: { input: Uint8Array | string; copies: readonly Uint8Array[]; at: Instant }) =>
-    readKnown(task.input, task.copies, task.at),
+  readKnown: (task: { input: Uint8Array | string; copies: readonly Uint8Array[] }) => readKnown(task.input, task.copies),
   renewCertificate: (task: {
     current: Uint8Array;
     newer: Uint8Array | string;

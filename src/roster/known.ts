@@ -10,8 +10,8 @@ type Knowing = Pick<Seams, 'db' | 'pgp' | 'clock'>;
  * As `pgp.readCertificate`, with what every copy that was ever kept revokes. What was known once holds for good: whoever brings a copy
  * without it, and whosever the certificate was before. Throws Refusal `unusable-certificate`, also where it is too large with what is known.
  */
-export async function readKnown({ db, pgp, clock }: Knowing, newer: string | Uint8Array): Promise<CertificateFacts> {
-  return pgp.readKnown(newer, await certificates.copiesOf(db, primaryFingerprint(newer)), clock.now());
+export async function readKnown({ db, pgp }: Omit<Knowing, 'clock'>, newer: string | Uint8Array): Promise<CertificateFacts> {
+  return pgp.readKnown(newer, await certificates.copiesOf(db, primaryFingerprint(newer)));
 }
 
 /** As `pgp.renewCertificate` of one that is kept, with what the other copies revoke. */

@@ -86,7 +86,7 @@ async function readOne(
   try {
     const fingerprint = primaryFingerprint(armored);
     if (fingerprint === current?.fingerprint) return await renewed(current, armored, reading);
-    const certificate = await pgp.readKnown(armored, await copiesOf(fingerprint), now);
+    const certificate = await pgp.readKnown(armored, await copiesOf(fingerprint));
     const state = await pgp.usable(certificate.data, now);
     return state.usable ? certificate : { problem: `The certificate ${certificate.fingerprint} cannot be used: ${state.reason}` };
   } catch (error) {

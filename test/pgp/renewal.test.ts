@@ -4,6 +4,7 @@ import { readCertificate, usable } from '../../src/pgp/certificate.ts';
 import { readKnown, renewCertificate } from '../../src/pgp/renewal.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
 import { absent, type GnuPG, openGnuPG } from '../support/gnupg.ts';
+import { forged } from '../support/party.ts';
 
 const BORN = Math.floor((systemClock.now() - 100 * DAY) / 1000) * 1000;
 const NOW = BORN + 50 * DAY;
@@ -82,14 +83,37 @@ describe('a newer copy of a certificate', () => {
     const copies = [SUPERSEDED, COMPROMISED].map(async (flag) => kept(await revokedKey(key, flag, 30 + flag)));
     const revoked = await Promise.all(copies);
     const facts = await readCertificate(known);
-    expect(await readKnown(known, [known, longer], NOW)).toEqual(facts);
+    expect(await readKnown(known, [known, longer])).toEqual(facts);
     for (const all of [[longer, ...revoked], revoked.toReversed(), revoked.slice(1)]) {
-      const read = await readKnown(known, all, NOW);
+      const read = await readKnown(known, all);
       expect(read).toMatchObject({ fingerprint: facts.fingerprint, keys: facts.keys, expiresAt: facts.expiresAt });
       expect(await usable(read.data, NOW)).toEqual({ usable: false, reason: 'revoked' });
       expect(await renewCertificate(known, known, NOW, all)).toMatchObject({ whyNot: 'revoked', changed: true });
     }
     expect(await renewCertificate(known, known, NOW, [longer])).toMatchObject({ changed: false });
+  });
+
+  test('keeps no revocation that its owner did not make, and of his those that say most: who adds others makes no work of it', async () => {
+    const key = await made();
+    const known = await kept(key);
+    const [soft, hard] = [await revokedKey(key, SUPERSEDED, 30), await revokedKey(key, COMPROMISED, 31)];
+    const flooded = (copy: number, ...real: openpgp.PublicKey[]) => {
+      const bare = key.toPublic();
+      const others = forged(copy % 2 ? soft : hard, 240, copy);
+      const his = real.flatMap(({ revocationSignatures }) => revocationSignatures);
+      bare.revocationSignatures = [...others.slice(0, 120), ...his, ...others.slice(120)];
+      return bare.write();
+    };
+    for (let copy = 0; copy < 4; copy++) expect((await readCertificate(flooded(copy))).data).toEqual(known);
+    const renewed = await renewCertificate(known, flooded(0), NOW);
+    expect([renewed.changed, renewed.whyNot, renewed.revoked.data]).toEqual([false, null, known]);
+    for (const own of [[soft], [hard], [soft, hard], [hard, soft]]) {
+      const alone = await kept(own.includes(hard) ? hard : soft);
+      const read = await readCertificate(flooded(1, ...own));
+      expect(read.data).toEqual(alone);
+      expect(await readKnown(known, [alone, known, read.data])).toMatchObject({ data: alone });
+      expect(await renewCertificate(known, flooded(2, ...own), NOW)).toMatchObject({ whyNot: 'revoked', facts: { data: alone } });
+    }
   });
 
   test('that says nothing new changes nothing, nor does an older one', async () => {
@@ -165,9 +189,9 @@ describe('a newer copy of a certificate', () => {
   test('brings no forged signatures along', async () => {
     const key = await made(30);
     const known = await kept(key);
-    const forged = (await extended(key, 200, 40)).toPublic().write();
-    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1; // The binding of its subkey.
-    const renewal = await renewCertificate(known, forged, NOW);
+    const altered = (await extended(key, 200, 40)).toPublic().write();
+    altered[altered.length - 1] = (altered.at(-1) ?? 0) ^ 1; // The binding of its subkey.
+    const renewal = await renewCertificate(known, altered, NOW);
     const honest = await renewCertificate(known, (await extended(key, 200, 40)).toPublic().write(), NOW);
     expect(renewal.facts.data.length).toBeLessThan(honest.facts.data.length);
   });

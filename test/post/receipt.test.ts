@@ -3,6 +3,8 @@ import { sendNotice } from '../../src/cases/notices.ts';
 import { DAY, HOUR, SECOND } from '../../src/clock.ts';
 import { withdraw } from '../../src/embargo/aside.ts';
 import { threadAddress } from '../../src/mail/address.ts';
+import { openpgp } from '../../src/pgp/settings.ts';
+import { addCertificate } from '../../src/roster/contacts.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
 import * as cases from '../../src/store/cases.ts';
@@ -11,7 +13,7 @@ import { headerOf, outbox, type Sent } from '../delivery/outbox.ts';
 import { clearMail, encryptedMail, type Letter, signedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { as, type House, housing, LISTS } from '../support/house.ts';
-import { changed, generate, makeParty, openCopy, type Party } from '../support/party.ts';
+import { changed, forged, generate, makeParty, openCopy, type Party } from '../support/party.ts';
 import { arrive, CANARY, everything, letterOf, listCertificate, postOf } from './arrive.ts';
 
 eachEngine((engine) => {
@@ -62,6 +64,27 @@ eachEngine((engine) => {
     house.clock.moveTo(house.clock.now() + 2 * DAY);
     house.project = { ...house.project, policies: [...house.project.policies, strict], usual: ['strict'] };
     expect(await promised()).toContain(at(4));
+  });
+
+  test('whoever sends copies of a member’s certificate, with revocations that its owner never made, keeps him from nothing', async () => {
+    const [alpha] = house.members;
+    const revoked = await openpgp.readKey({ armoredKey: await changed(alpha, house.clock.now(), { revoked: true }) });
+    for (const copy of [1, 2]) {
+      const bare = await openpgp.readKey({ armoredKey: alpha.public });
+      bare.revocationSignatures = forged(revoked, 240, copy);
+      const flooded = attached({ ...alpha, public: bare.armor() });
+      const letter = letterOf(house, alpha, { attachments: [flooded] });
+      await arrive(house, await encryptedMail(letter, { recipients: [listCertificate(house, LISTS.security)] }));
+    }
+    const copies = await certificates.copiesOf(house.db, alpha.fingerprint);
+    // That of the contact, and the one that the receipts were sealed to.
+    expect(copies.map((data) => data.length)).toEqual([0, 0].map(() => copies[0]?.length));
+    await addCertificate(house, alpha.contactId, revoked.armor());
+    const current = await certificates.current(house.db, alpha.contactId);
+    expect(await house.pgp.usable(current?.data ?? Buffer.alloc(0), house.clock.now())).toEqual({
+      usable: false,
+      reason: 'revoked',
+    });
   });
 
   describe('whoever answers the receipt in clear, signed and with a certificate,', () => {

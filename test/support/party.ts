@@ -81,6 +81,23 @@ export async function changed(party: Party, at: Instant, change: Change): Promis
   return (await openpgp.reformatKey(of)).publicKey.armor();
 }
 
+/** As many revocations of a revoked key as that, none of which its owner made; those of another `copy` are others. */
+export function forged(
+  { revocationSignatures: [real] }: openpgp.PublicKey,
+  many: number,
+  copy: number,
+): openpgp.SignaturePacket[] {
+  if (!real) throw new Error('the key is not revoked');
+  return Array.from({ length: many }, (_, n) => {
+    const body = real.write();
+    for (const [from, mask] of [n + 1, copy + 1].entries())
+      body[body.length - 1 - from] = (body[body.length - 1 - from] ?? 0) ^ mask;
+    const signature = new openpgp.SignaturePacket();
+    signature.read(body);
+    return signature;
+  });
+}
+
 /** The octets of an armored certificate. */
 export async function binary(armored: string): Promise<Uint8Array> {
   return (await openpgp.readKey({ armoredKey: armored })).write();
