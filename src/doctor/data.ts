@@ -4,7 +4,7 @@ import type { Keyring } from '../pgp/keyring.ts';
 import type { Pgp } from '../pgp/pool.ts';
 import * as clocks from '../store/clock.ts';
 import * as contacts from '../store/contacts.ts';
-import type { Database } from '../store/database.ts';
+import { type Database, isDamage } from '../store/database.ts';
 import { damageOf } from '../store/integrity.ts';
 import * as lists from '../store/lists.ts';
 import { pendingMigrations } from '../store/migrate.ts';
@@ -15,6 +15,17 @@ const RESTORE = 'stop the server, keep a copy of the file, and restore the last 
 
 /** Whether the file is whole, and of this version of Curfew. */
 export async function lookAtDatabase(db: Database, engine: 'sqlite' | 'postgres'): Promise<Seen[]> {
+  try {
+    return await lookInto(db, engine);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return [damaged(error.message)];
+  }
+}
+
+const damaged = (fault: string) => failed(`the database is damaged: ${fault}`, RESTORE);
+
+async function lookInto(db: Database, engine: 'sqlite' | 'postgres'): Promise<Seen[]> {
   const { missing, unknown: newer, had } = await pendingMigrations(db);
   if (had === 0) return [failed('it holds no database of Curfew', RESTORE)];
   if (newer.length > 0)
@@ -34,10 +45,7 @@ export async function lookAtDatabase(db: Database, engine: 'sqlite' | 'postgres'
           ),
         ];
   const faults = engine === 'sqlite' ? await damageOf(db) : [];
-  return [
-    ...seen,
-    ...(faults.length > 0 ? [failed(`the database is damaged: ${faults[0]}`, RESTORE)] : [ok('the database is whole')]),
-  ];
+  return [...seen, ...(faults[0] !== undefined ? [damaged(faults[0])] : [ok('the database is whole')])];
 }
 
 const AHEAD = 30 * DAY;

@@ -19,7 +19,7 @@ function keptOf(config: Config, file: string): Kept[] {
   const inFolder = (folder: string) => readdirSync(folder).map((name) => join(folder, name));
   return [
     { path: keys, what: 'the folder of the list keys' },
-    ...inFolder(keys).map((path) => ({ path, what: 'a list key' })),
+    ...inFolder(keys).map((path) => ({ path, what: 'a list key', inside: true as const })),
     ...(typeof passphrase === 'object' && 'file' in passphrase ? [{ path: passphrase.file, what: 'the passphrase' }] : []),
     ...('sqlite' in database
       ? ['', '-wal', '-shm']
