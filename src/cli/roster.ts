@@ -166,7 +166,9 @@ const DOING = { reading: 'Reading certificates', telling: 'Writing mails', writi
 async function exportFile(options: LocalOptions): Promise<void> {
   const bar = progressBar(options);
   const told = (done: number, total: number) => bar.show('Exporting members', done, total);
-  const { entries, remarks } = await withLocal(options, ({ db }) => exportRoster(db, told)).finally(bar.clear);
+  const pgp = createPgp(availableParallelism());
+  const exporting = withLocal(options, (local) => exportRoster({ ...local, pgp }, told));
+  const { entries, remarks } = await exporting.finally(() => pgp.close()).finally(bar.clear);
   for (const { organisation, address, remark } of remarks) {
     const who = address === null ? `"${organisation}"` : `${address} ("${organisation}")`;
     process.stderr.write(`${printable(`${who} ${remark}`)}\n`);

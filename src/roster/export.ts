@@ -1,6 +1,8 @@
+import type { Instant } from '../clock.ts';
 import { armorCertificate } from '../pgp/certificate.ts';
+import type { Pgp } from '../pgp/pool.ts';
+import type { Local } from '../seams.ts';
 import * as contacts from '../store/contacts.ts';
-import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { RosterEntry } from './entries.ts';
@@ -21,10 +23,13 @@ export interface RosterExport {
 /**
  * The roster in the shape that import reads, by organisation: those who get copies, as whoever imports it with activation answers for
  * all that it names. So it has the members who are active or held for a key, and their contacts who are active and have proved
- * their keys. A contact without a certificate has no `certificate`, and cannot be imported so. `progress` is told how many of how many
+ * their keys. A contact whose certificate cannot be encrypted to now, or who has none, is in it and cannot be imported so: he is named. `progress` is told how many of how many
  * members are done.
  */
-export async function exportRoster(db: Db, progress: (done: number, total: number) => void = () => {}): Promise<RosterExport> {
+export async function exportRoster(
+  { db, clock, pgp }: Pick<Local, 'db' | 'clock'> & { pgp: Pick<Pgp, 'usable'> },
+  progress: (done: number, total: number) => void = () => {},
+): Promise<RosterExport> {
   const addresses = new Map((await lists.all(db)).map(({ id, address }) => [id, address]));
   const unsubscribed = await contacts.unsubscribedLists(db);
   const all = await members.all(db);
@@ -37,11 +42,14 @@ export async function exportRoster(db: Db, progress: (done: number, total: numbe
       found.remarks.push({ organisation, address: null, remark: `is left out: it is ${state}${why}` });
       continue;
     }
-    for (const contact of member.contacts.filter((one) => !contacts.isReleased(one)))
-      for (const remark of remarksOn(contact, member, { addresses, unsubscribed }))
+    let isRefused = true;
+    for (const contact of member.contacts.filter((one) => !contacts.isReleased(one))) {
+      const flaw = whyNot(contact) === undefined ? await flawOf(contact, pgp, clock.now()) : null;
+      if (whyNot(contact) === undefined && flaw === null) isRefused = false;
+      for (const remark of remarksOn(contact, member, { addresses, unsubscribed, flaw }))
         found.remarks.push({ organisation, address: contact.address, remark });
-    if (!member.contacts.some((contact) => whyNot(contact) === undefined && contact.certificate !== null))
-      found.remarks.push({ organisation, address: null, remark: NOBODY });
+    }
+    if (isRefused) found.remarks.push({ organisation, address: null, remark: NOBODY });
     found.entries.push(entryOf(member, addresses));
   }
   return found;
@@ -55,17 +63,36 @@ function whyNot({ active, proved_at }: members.ContactWithCertificate): string |
   return proved_at === null ? 'he has not proved his key' : undefined;
 }
 
+/** Why nothing can be encrypted to him; null where it can. */
+async function flawOf(
+  { certificate }: members.ContactWithCertificate,
+  pgp: Pick<Pgp, 'usable'>,
+  now: Instant,
+): Promise<string | null> {
+  if (certificate === null) return 'has no certificate';
+  const verdict = await pgp.usable(certificate.data, now);
+  return verdict.usable ? null : `has a certificate that cannot be used (${verdict.reason})`;
+}
+
 function remarksOn(
   contact: members.ContactWithCertificate,
   { lists: on }: members.MemberWithContacts,
-  { addresses, unsubscribed }: { addresses: ReadonlyMap<string, string>; unsubscribed: ReadonlyMap<string, readonly string[]> },
+  {
+    addresses,
+    unsubscribed,
+    flaw,
+  }: {
+    addresses: ReadonlyMap<string, string>;
+    unsubscribed: ReadonlyMap<string, readonly string[]>;
+    flaw: string | null;
+  },
 ): string[] {
   const why = whyNot(contact);
   if (why !== undefined) return [`is left out: ${why}`];
-  const bare = contact.certificate === null ? ['has no certificate, and is refused where this is imported (--leave-out)'] : [];
+  const refused = flaw === null ? [] : [`${flaw}, and is refused where this is imported (--leave-out)`];
   const off = (unsubscribed.get(contact.id) ?? []).filter((id) => on.includes(id)).flatMap((id) => addresses.get(id) ?? []);
   const again = `has unsubscribed from ${off.sort().join(', ')}, and gets it again where this is imported`;
-  return [...bare, ...(off.length === 0 ? [] : [again])];
+  return [...refused, ...(off.length === 0 ? [] : [again])];
 }
 
 function entryOf(member: members.MemberWithContacts, addresses: ReadonlyMap<string, string>): RosterEntry {

@@ -106,7 +106,7 @@ eachEngine((engine) => {
       await take(db, [await entry('Bravo')]);
       // As he may be whose contacts have left him.
       await db.updateTable('members').set({ state: 'active' }).where('organisation', '=', 'Bravo').execute();
-      const { entries: exported } = await exportRoster(db);
+      const { entries: exported } = await exportRoster({ db, clock, pgp });
       expect(exported).toMatchObject([
         {
           organisation: 'Alpha',
@@ -136,10 +136,10 @@ eachEngine((engine) => {
     test('of what was exported makes the same roster elsewhere', async () => {
       const [here, there] = [await open(), await open()];
       await take(here, [await entry('Alpha', 'a@alpha.example', 'b@alpha.example')], ACTIVATE);
-      const exported = await exportRoster(here);
+      const exported = await exportRoster({ db: here, clock, pgp });
       expect(exported).toMatchObject({ entries: [{ contacts: [{}, {}] }], remarks: [] });
       await take(there, exported.entries, ACTIVATE);
-      expect(await exportRoster(there)).toEqual(exported);
+      expect(await exportRoster({ db: there, clock, pgp })).toEqual(exported);
     });
 
     test('renews a certificate that has another encryption key by now, where that is said to be right, by whatever state he is in, and approves nothing', async () => {
@@ -465,7 +465,7 @@ eachEngine((engine) => {
       await take(db, [await entry('Alpha', 'a@alpha.example'), await entry('Bravo', 'b@bravo.example')], ACTIVATE);
       const { id } = (await members.byOrganisation(db, 'Bravo')) ?? { id: '' };
       await members.setState(db, id, { from: 'active', to: state, reason: 'a leak', now: NOW });
-      expect(await exportRoster(db)).toMatchObject({
+      expect(await exportRoster({ db, clock, pgp })).toMatchObject({
         entries: [{ organisation: 'Alpha', contacts: [{ address: 'a@alpha.example' }] }],
         remarks: [{ organisation: 'Bravo', address: null, remark: `is left out: it is ${state}: a leak` }],
       });
@@ -483,7 +483,7 @@ eachEngine((engine) => {
     await contacts.forgetProof(db, unproved);
     await contacts.unsubscribe(db, off, 'distributors', NOW);
     await certificates.retire(db, (await certificates.current(db, bare))?.id ?? '');
-    const { entries, remarks } = await exportRoster(db);
+    const { entries, remarks } = await exportRoster({ db, clock, pgp });
     expect(entries).toMatchObject([{ contacts: ['a', 'd', 'e'].map((name) => ({ address: `${name}@alpha.example` })) }]);
     expect(remarks.map(({ address, remark }) => `${address} ${remark}`)).toEqual([
       'b@alpha.example is left out: he is retired',
@@ -493,11 +493,42 @@ eachEngine((engine) => {
     ]);
     for (const name of ['a', 'd'])
       await contacts.setActive(db, (await contacts.byAddress(db, `${name}@alpha.example`))?.id ?? '', false);
-    expect((await exportRoster(db)).remarks.at(-1)).toEqual({
+    expect((await exportRoster({ db, clock, pgp })).remarks.at(-1)).toEqual({
       organisation: 'Alpha',
       address: null,
       remark: 'has no contact who could be written to, and is refused where this is imported with --activate (--leave-out)',
     });
+  });
+
+  test('the export names whose certificate would be refused where it is imported', async () => {
+    const db = await open();
+    await take(
+      db,
+      [await entry('Alpha', 'a@alpha.example', 'b@alpha.example'), await entry('Bravo', 'b@bravo.example')],
+      ACTIVATE,
+    );
+    const ends = await generate('c@alpha.example', 'c', { born: NOW - DAY, lifetime: (2 * DAY) / 1000 });
+    const contact = { address: ends.address, certificate: ends.public };
+    await take(db, [{ organisation: 'Alpha', lists: ['distributors@orbit.example'], contacts: [contact] }], ACTIVATE);
+    for (const address of ['a@alpha.example', 'b@bravo.example']) {
+      const certificate = await changed(await makeParty(address), NOW - DAY, { revoked: true });
+      const [organisation] = address.includes('alpha') ? ['Alpha'] : ['Bravo'];
+      await take(db, [{ organisation, lists: ['distributors@orbit.example'], contacts: [{ address, certificate }] }], ACTIVATE);
+    }
+    const { remarks, entries } = await exportRoster({ db, clock: { ...clock, now: () => NOW + 3 * DAY }, pgp });
+    expect(remarks.map(({ organisation, address, remark }) => `${address ?? organisation} ${remark.split(',')[0]}`)).toEqual([
+      'a@alpha.example has a certificate that cannot be used (revoked)',
+      'c@alpha.example has a certificate that cannot be used (expired)',
+      'b@bravo.example has a certificate that cannot be used (revoked)',
+      'Bravo has no contact who could be written to',
+    ]);
+    // As the remarks say: with who is named left out, it is taken.
+    const elsewhere = await importRoster(
+      { db: await open(), clock: { ...clock, now: () => NOW + 3 * DAY }, pgp, by: SYSTEM },
+      entries,
+      { ...ACTIVATE, leaveOut: true },
+    );
+    expect(elsewhere).toMatchObject({ written: true, members: 1 });
   });
 
   test('activation without a reason is refused', async () => {

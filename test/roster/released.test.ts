@@ -73,7 +73,7 @@ eachEngine((engine) => {
     const shown = async (name: string) =>
       (await contacts.page(house.db, { limit: 10, memberId: await idOf(name) })).map(({ address }) => address);
     expect([await shown('Alpha'), await shown('Beta')]).toEqual([[], [alpha.address, beta.address]]);
-    expect((await exportRoster(house.db)).remarks).toMatchObject([
+    expect((await exportRoster(house)).remarks).toMatchObject([
       { organisation: 'Alpha', address: null },
       { organisation: 'Beta', address: contact.address, remark: 'is left out: he has not proved his key' },
     ]);

@@ -133,7 +133,7 @@ eachEngine((engine) => {
     expect(said(report.notes)).toEqual([
       expect.stringMatching(/^alias@charlie.example: the certificate \w+ does not name that address: is it his\?$/),
     ]);
-    expect((await exportRoster(db)).entries).toMatchObject([
+    expect((await exportRoster({ db, clock, pgp })).entries).toMatchObject([
       { organisation: 'Charlie Ltd', lists: [TO], contacts: [{ address: 'alias@charlie.example' }] },
       { organisation: 'alpha.example', lists: [TO], contacts: [{ address: 'a@alpha.example' }] },
     ]);
