@@ -31,11 +31,12 @@ export async function lookAtDns(domain: string, dns: Ask): Promise<Seen[]> {
   return (await Promise.all(parts)).flat();
 }
 
-/** Names of those who take mail of the domain, the preferred one first; itself where it says nothing else. */
-export async function exchangersOf(domain: string, dns: Ask): Promise<string[]> {
-  const found = await answers(dns.resolveMx(domain)).catch(() => []);
-  const names = found.sort((a, b) => a.priority - b.priority).map(({ exchange }) => exchange);
-  return [...names.filter((name) => name !== ''), domain];
+/** Names of those who take mail of the domain, the preferred one first; itself where it has no MX. Null where nobody answers. */
+export async function exchangersOf(domain: string, dns: Ask): Promise<string[] | null> {
+  const found = await answers(dns.resolveMx(domain)).catch(() => null);
+  if (found === null) return null;
+  const names = found.sort((a, b) => a.priority - b.priority).flatMap(({ exchange }) => (exchange === '' ? [] : [exchange]));
+  return names.length > 0 ? names : [domain];
 }
 
 async function mx(domain: string, dns: Ask): Promise<Seen> {

@@ -75,8 +75,8 @@ export function lookAtDisk({ database }: Config): Seen[] {
 /** Until its end a certificate is told of. */
 const SOON = 14 * DAY;
 
-/** The certificate that STARTTLS shows. That it fits its key was seen when the configuration was read. */
-export function lookAtTls({ smtp }: Config, names: readonly string[], now: Instant): Seen[] {
+/** The certificate that STARTTLS shows, and whether it is for one of these (null: nobody knows for whom). That it fits its key was seen when the configuration was read. */
+export function lookAtTls({ smtp }: Config, names: readonly string[] | null, now: Instant): Seen[] {
   if (!smtp.tls) {
     const local = smtp.host === '127.0.0.1' || smtp.host === '::1' || smtp.host === 'localhost';
     return [
@@ -94,7 +94,9 @@ export function lookAtTls({ smtp }: Config, names: readonly string[], now: Insta
     seen.push(failed(`the TLS certificate is valid only from ${certificate.validFrom}`, 'look at the clock'));
   if (until <= now) seen.push(failed(`the TLS certificate ended on ${end}`, renew));
   else if (until <= now + SOON) seen.push(warning(`the TLS certificate ends on ${end}`, renew));
-  if (!names.some((name) => certificate.checkHost(name) !== undefined))
+  if (names === null)
+    seen.push(unknown('whom the TLS certificate is to be for is not known: DNS gives no answer', 'look again where it does'));
+  else if (!names.some((name) => certificate.checkHost(name) !== undefined))
     seen.push(warning(`the TLS certificate is for none of ${names.join(', ')}`, 'have it made for the name that MX says'));
   return seen.length > 0 ? seen : [ok(`the TLS certificate is valid to ${end}`)];
 }

@@ -242,9 +242,15 @@ test('a TLS certificate that ends soon, for a name that is not that of the mail 
   configure({ smtp: { ...JSON.parse(written).smtp, tls: soon } });
   expect(await faults()).toEqual([
     expect.stringMatching(/^warning tls: the TLS certificate ends on 20/),
-    'warning tls: the TLS certificate is for none of mx.orbit.example, orbit.example',
+    'warning tls: the TLS certificate is for none of mx.orbit.example',
     OFF,
   ]);
+  // Whoever sends asks for the name that MX says.
+  configure({ smtp: { ...JSON.parse(written).smtp, tls: makeCertificate('orbit.example') } });
+  expect(await faults()).toContain('warning tls: the TLS certificate is for none of mx.orbit.example');
+  const asked = await project.curfew('doctor', '--dns', '127.0.0.1:1', '--json');
+  const ofTls = JSON.parse(asked.stdout).filter(({ check }: { check: string }) => check === 'tls');
+  expect(ofTls.map(({ standing }: { standing: string }) => standing)).toEqual(['warning', 'unknown']);
 });
 
 test('a server that is not ready says why', async () => {
