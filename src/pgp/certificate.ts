@@ -1,5 +1,5 @@
 import type { Instant } from '../clock.ts';
-import { certificateBytes, older, refused } from './certificate-bytes.ts';
+import { certificateBytes, older, primaryFingerprint, refused } from './certificate-bytes.ts';
 import { packetsOf } from './packets.ts';
 import { fingerprintOf, instantOf, newest, parseCertificate } from './parse.ts';
 import { isForEncryption, recipientAt, type WhyNot } from './recipient.ts';
@@ -42,11 +42,14 @@ export async function readCertificate(input: Uint8Array | string): Promise<Certi
 }
 
 /** Parses a certificate from outside. Throws as `readCertificate` does. */
-export function readKey(input: Uint8Array | string): Promise<openpgp.PublicKey> {
+export async function readKey(input: Uint8Array | string): Promise<openpgp.PublicKey> {
   const data = certificateBytes(input);
-  return parseCertificate(data).catch(() => {
+  const key = await parseCertificate(data).catch(() => {
     throw refused(older);
   });
+  // OpenPGP.js writes it anew: what is known of the key would not be found, nor its own signatures counted, by the octets as they came.
+  if (primaryFingerprint(data) !== fingerprintOf(key)) throw refused(older);
+  return key;
 }
 
 /** What a certificate says, minimised on the way; nobody may vouch for any of its user ids. */

@@ -30,13 +30,16 @@ export interface Renewal {
  */
 export async function readKnown(input: Uint8Array | string, copies: readonly Uint8Array[]): Promise<CertificateFacts> {
   const facts = await readCertificate(input);
-  const known = await withRevocations(facts.data, copies);
+  const known = withRevocations(await parseCertificate(facts.data), await parsed(copies));
   return Buffer.compare(known.write(), facts.data) === 0 ? facts : held(await factsOf(known));
 }
 
-async function withRevocations(data: Uint8Array, copies: readonly Uint8Array[]): Promise<openpgp.PublicKey> {
-  const known = await parseCertificate(data);
-  for (const copy of copies) addRevocations(known, await parseCertificate(copy));
+function parsed(copies: readonly Uint8Array[]): Promise<openpgp.PublicKey[]> {
+  return Promise.all(copies.map((copy) => parseCertificate(copy)));
+}
+
+function withRevocations(known: openpgp.PublicKey, copies: readonly openpgp.PublicKey[]): openpgp.PublicKey {
+  for (const copy of copies) addRevocations(known, copy);
   return known;
 }
 
@@ -57,9 +60,12 @@ export async function renewCertificate(
   at: Instant,
   copies: readonly Uint8Array[] = [],
 ): Promise<Renewal> {
-  const [known, arrived] = [await withRevocations(current, copies), await readKey(newer)];
+  const others = await parsed(copies);
+  const [known, arrived] = [withRevocations(await parseCertificate(current), others), await readKey(newer)];
   for (const one of [known, arrived]) await settleRevocations(one);
-  const facts = held(await factsOf(await merged(known, arrived, at)));
+  // What the newer copy brings, and another one revokes, comes revoked.
+  const both = withRevocations(await merged(known, arrived, at), others);
+  const facts = held(await factsOf(both));
   const together = await parseCertificate(facts.data);
   const [before, after] = [await lastRecipient(known, at), await recipientAt(together, at)];
   return {

@@ -1,6 +1,7 @@
 import { type Addressee, copiesFor } from '../delivery/copies.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
+import { renewKnown } from '../roster/known.ts';
 import { writeRenewal } from '../roster/renewal.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
@@ -29,7 +30,7 @@ export async function reporterRenewal(
   // That of a contact is changed on the roster alone.
   if (certificate?.state !== 'mail' || certificate.fingerprint !== opened.signer.fingerprint) return null;
   const newer = await certificateOfSigner(pgp, opened, opened.signer);
-  const renewal = newer && (await pgp.renewCertificate(certificate.data, newer.data, clock.now()).catch(() => null));
+  const renewal = newer && (await renewKnown({ db, pgp, clock }, certificate, newer.data).catch(() => null));
   return renewal?.changed ? { certificate, renewal } : null;
 }
 

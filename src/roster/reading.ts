@@ -99,14 +99,15 @@ async function readOne(
 async function renewed(
   certificate: Certificate,
   newer: string,
-  { pgp, now, waiting: all, acceptChanged }: Reading,
+  { pgp, now, waiting: all, acceptChanged, copiesOf }: Reading,
 ): Promise<Omit<RenewedContact, 'address'>> {
   const { version, waiting: was } = shownWith(certificate, all.get(certificate.id));
-  const renewal = await pgp.renewCertificate(certificate.data, newer, now);
+  const copies = await copiesOf(certificate.fingerprint);
+  const renewal = await pgp.renewCertificate(certificate.data, newer, now, copies);
   if (acceptChanged || !waitsForPerson(certificate, renewal))
     return { certificate, renewal, isNew: renewal.changed, waiting: null, version };
   // What waits already is not exchanged for something else: the two wait together.
-  const together = was ? await pgp.renewCertificate(was.data, newer, now) : renewal;
+  const together = was ? await pgp.renewCertificate(was.data, newer, now, copies) : renewal;
   const waiting = waitingOf(renewal, together.facts.data, was);
   return { certificate, renewal, isNew: renewal.changed && together.changed, waiting, version };
 }

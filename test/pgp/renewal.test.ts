@@ -76,6 +76,20 @@ describe('a newer copy of a certificate', () => {
     expect(await usable(all.revoked.data, NOW)).toEqual({ usable: false, reason: 'revoked' });
   });
 
+  test('that brings a subkey which a kept copy revokes brings it revoked', async () => {
+    const key = await made();
+    const known = await kept(key);
+    const more = await key.addSubkey({ date: at(10) });
+    const newer = await kept(more);
+    const [first, second] = more.subkeys;
+    if (!first || !second) throw new Error('a key has two subkeys');
+    more.subkeys = [first, await second.revoke(more.keyPacket as openpgp.SecretKeyPacket, { flag: COMPROMISED }, at(20))];
+    const revoked = await kept(more);
+    const former = first.getFingerprint().toUpperCase();
+    expect((await renewCertificate(known, newer, NOW)).encryptionKey.after).not.toBe(former);
+    expect((await renewCertificate(known, newer, NOW, [revoked])).encryptionKey.after).toBe(former);
+  });
+
   test('is known with what all copies that are kept of it revoke, and with nothing that they add', async () => {
     const key = await made();
     const known = await kept(key);
