@@ -139,7 +139,10 @@ const LARGEST_REQUEST = 8 * 1024 * 1024;
 export function wordsOf({ content, subject, subjectProtected }: OpenedMail): string {
   if (content.length > LARGEST_REQUEST)
     throw new Refusal('too-large', `Requests have at most ${LARGEST_REQUEST} octets: write the commands alone`);
-  const { text } = viewOf(parseEntity(content));
+  const entity = parseEntity(content);
+  // A signature that was left says nothing: it is around somebody else's words, and he sends them on.
+  if (entity.mediaType === 'multipart/signed') return '';
+  const { text } = viewOf(entity);
   return text.trim() === '' && subjectProtected ? subject : text;
 }
 

@@ -177,6 +177,7 @@ eachEngine((engine) => {
     const bare = mailOf(...multipart('mixed', text(' '), log));
     const octets = ['Content-Type: application/octet-stream; name=log.bin', ...log.slice(1)];
     const nothingElse = [mailOf(...log), mailOf(...octets), mailOf(...(await signed(house, log, lena)))];
+    nothingElse.push(mailOf(...(await signed(house, text(command), eve))));
     for (const content of [hers(...fromEve), hers(...text(command)), bare, ...nothingElse]) {
       house.clock.moveTo(house.clock.now() + SECOND);
       const raw = mailOf(...head(eve.address), ...pgpMime(await encrypted(house, content, LISTS.distributors, lena)));
