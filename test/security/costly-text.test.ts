@@ -22,7 +22,7 @@ import { isApplication, parseApplication } from '../../src/post/application.ts';
 import { parseRequest } from '../../src/post/commands.ts';
 import { filesOf } from '../../src/post/look.ts';
 import { Refusal } from '../../src/refusal.ts';
-import { effort } from '../support/effort.ts';
+import { effort, processorTime } from '../support/effort.ts';
 
 // biome-ignore format: lists to be read across
 const UNITS = [
@@ -142,7 +142,7 @@ const FACTOR = 8;
 
 function costOf(read: (text: string) => unknown, unit: string, size: number): number {
   const text = unit.repeat(Math.ceil(size / unit.length));
-  const spent = effort();
+  const spent = processorTime();
   try {
     read(text);
   } catch (error) {
