@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DAY, type Instant } from '../clock.ts';
-import type { Config } from '../config.ts';
+import { type Config, isLoopback } from '../config.ts';
 import { failed, mib, ok, type Seen, unknown, warning } from './finding.ts';
 
 /** A file or folder of which others than its owner are to have nothing. */
@@ -38,11 +38,11 @@ const isThere = ({ path }: Kept) => statSync(path, { throwIfNoEntry: false }) !=
 export function lookAtPermissions(config: Config, file: string): Seen[] {
   const open: Seen[] = [];
   for (const { path, what, inside } of keptOf(config, file)) {
-    const { mode, uid } = statSync(path);
-    const isFolder = statSync(path).isDirectory();
+    const found = statSync(path);
+    const { mode, uid } = found;
     const isKept = inside === true && (statSync(dirname(path)).mode & 0o011) === 0;
     if ((mode & 0o077) !== 0 && !isKept)
-      open.push(failed(`others may read or change ${what}: ${path}`, `chmod ${isFolder ? '700' : '600'} ${path}`));
+      open.push(failed(`others may read or change ${what}: ${path}`, `chmod ${found.isDirectory() ? '700' : '600'} ${path}`));
     const me = process.getuid?.() ?? uid;
     if (uid !== me && me !== 0)
       open.push(
@@ -78,9 +78,8 @@ const SOON = 14 * DAY;
 /** The certificate that STARTTLS shows, and whether it is for one of these (null: nobody knows for whom). That it fits its key was seen when the configuration was read. */
 export function lookAtTls({ smtp }: Config, names: readonly string[] | null, now: Instant): Seen[] {
   if (!smtp.tls) {
-    const local = smtp.host === '127.0.0.1' || smtp.host === '::1' || smtp.host === 'localhost';
     return [
-      local
+      isLoopback(smtp.host)
         ? ok('mail is taken on this machine alone, without TLS')
         : warning(`mail is taken at ${smtp.host} without TLS`, 'set smtp.tls, or let an MTA in front of it offer STARTTLS'),
     ];

@@ -157,7 +157,7 @@ export async function decide(
   // Whoever was added to him while he was suspended was not asked to prove his key.
   const askings = step === 'reinstate' ? await prepareAskings(seams, project, memberId) : [];
   const usable = to === 'active' ? await usableOf(seams, memberId) : new Set<string>();
-  const readers = await usableReaders(seams);
+  const readers = to === 'active' ? new Set<string>() : await usableReaders(seams);
   return db.transaction().execute(async (trx) => {
     await members.lock(trx, memberId);
     await mustBeVersion(trx, await mustBe(trx, memberId), expected);

@@ -99,7 +99,7 @@ export async function setContactActive(
   if (reason.trim() === '') throw new Refusal('invalid', 'A reason is needed: it is recorded');
   const { address, member_id } = await ownerOf(seams.db, contactId);
   const told = await prepareContactNews(seams, member_id, { address, became: active ? 'reinstated' : 'retired', reason });
-  const readers = await usableReaders(seams);
+  const readers = active ? new Set<string>() : await usableReaders(seams);
   return seams.db.transaction().execute(async (trx) => {
     if (active) await certificates.lockHolders(trx);
     const contact = await ownerOf(trx, contactId);
