@@ -3,8 +3,8 @@ import { certificateBytes, older, primaryFingerprint, refused } from './certific
 import { packetsOf } from './packets.ts';
 import { fingerprintOf, instantOf, newest, parseCertificate } from './parse.ts';
 import { isForEncryption, recipientAt, type WhyNot } from './recipient.ts';
-import { settleRevocations } from './revocations.ts';
 import { openpgp } from './settings.ts';
+import { settle } from './settle.ts';
 
 /** What a certificate says about itself, whatever the time is. */
 export interface CertificateFacts {
@@ -54,14 +54,14 @@ export async function readKey(input: Uint8Array | string): Promise<openpgp.Publi
 
 /** What a certificate says, minimised on the way; nobody may vouch for any of its user ids. */
 export async function factsOf(key: openpgp.PublicKey): Promise<CertificateFacts> {
-  const { claimed, signing } = await minimise(key);
+  const { bound, claimed, signing } = await minimise(key);
   const users = await vouchedFor(key);
   return {
     fingerprint: fingerprintOf(key),
     data: key.write(),
     userIds: users.map(({ userID }) => userID),
     addresses: [...new Set(users.flatMap(({ email }) => addrSpec(email)))],
-    keys: key.getKeys().map((each) => ({
+    keys: [key, ...bound].map((each) => ({
       fingerprint: fingerprintOf(each),
       keyId: each.getKeyID().toHex().toUpperCase(),
       signs: each === key || signing.some((subkey) => subkey === each),
@@ -116,31 +116,33 @@ export function certificateText(file: Uint8Array): string {
 }
 
 interface Subkeys {
+  /** But for those that are claimed. */
+  bound: openpgp.Subkey[];
   claimed: openpgp.Subkey[];
   signing: openpgp.Subkey[];
 }
 
 async function minimise(key: openpgp.PublicKey): Promise<Subkeys> {
-  const subkeys = await subkeysOf(key);
-  key.subkeys = key.subkeys.filter((subkey) => subkeys.bound.includes(subkey) && !subkeys.claimed.includes(subkey));
   key.users = key.users.filter(({ userID }) => userID !== null);
-  for (const user of key.users) user.otherCertifications = [];
-  await settleRevocations(key);
+  await settle(key);
+  const subkeys = await subkeysOf(key);
+  key.subkeys = subkeys.bound;
   return subkeys;
 }
 
-async function subkeysOf(key: openpgp.PublicKey): Promise<Subkeys & { bound: openpgp.Subkey[] }> {
+async function subkeysOf(key: openpgp.PublicKey): Promise<Subkeys> {
   const judged = await Promise.all(
     key.subkeys.map(async (subkey) => ({ subkey, bound: await isBound(subkey), agreed: await hasAgreed(subkey, key) })),
   );
   const bound = judged.filter((one) => one.bound);
+  // One that encrypts as well is no danger there, and old ones have no such signature.
+  const claimed = bound
+    .filter(({ subkey, agreed }) => !agreed && maySign(subkey) && !isForEncryption(subkey))
+    .map(({ subkey }) => subkey);
   return {
-    bound: bound.map(({ subkey }) => subkey),
+    bound: bound.map(({ subkey }) => subkey).filter((subkey) => !claimed.includes(subkey)),
+    claimed,
     signing: bound.filter(({ agreed }) => agreed).map(({ subkey }) => subkey),
-    // One that encrypts as well is no danger there, and old ones have no such signature.
-    claimed: bound
-      .filter(({ subkey, agreed }) => !agreed && maySign(subkey) && !isForEncryption(subkey))
-      .map(({ subkey }) => subkey),
   };
 }
 

@@ -58,9 +58,10 @@ export function isOversized(body: Uint8Array): boolean {
   return false;
 }
 
-/** Signature subpackets (RFC 9580 §5.2.3.12, §5.2.3.35). */
-const ISSUER_KEY_ID = 16;
-const ISSUER_FINGERPRINT = 33;
+/** Signature subpackets (RFC 9580 §5.2.3.12, §5.2.3.34, §5.2.3.35). */
+export const ISSUER_KEY_ID = 16;
+export const EMBEDDED_SIGNATURE = 32;
+export const ISSUER_FINGERPRINT = 33;
 
 /** Key ids, upper-case hexadecimal, of the keys that a signature of version 4 or 6 says it was made by. */
 export function issuersOf(body: Uint8Array): string[] {

@@ -3,8 +3,9 @@ import { type CertificateFacts, factsOf, readCertificate, readKey } from './cert
 import { certificateBytes } from './certificate-bytes.ts';
 import { fingerprintOf, lastSigned, newest, parseCertificate } from './parse.ts';
 import { expiredSubkeyAt, lenient, recipientAt, type WhyNot } from './recipient.ts';
-import { addRevocations, settleRevocations } from './revocations.ts';
+import { addRevocations } from './revocations.ts';
 import { dateAt, openpgp } from './settings.ts';
+import { settle } from './settle.ts';
 
 /** A certificate with what a newer copy of it says as well. */
 export interface Renewal {
@@ -62,7 +63,8 @@ export async function renewCertificate(
 ): Promise<Renewal> {
   const others = await parsed(copies);
   const [known, arrived] = [withRevocations(await parseCertificate(current), others), await readKey(newer)];
-  for (const one of [known, arrived]) await settleRevocations(one);
+  // OpenPGP.js takes a newer binding in the place of an older one without a look at who made it.
+  for (const one of [known, arrived]) await settle(one);
   // What the newer copy brings, and another one revokes, comes revoked.
   const both = withRevocations(await merged(known, arrived, at), others);
   const facts = held(await factsOf(both));

@@ -1,25 +1,8 @@
 import { fingerprintOf } from './parse.ts';
-import { lenient } from './recipient.ts';
 import { openpgp } from './settings.ts';
 
-/*
- * Of the primary key, of each subkey and of each user ID one revocation is kept, that the primary key made: it says all that any number
- * of them does. So nobody else can add to what a certificate costs to be judged, however many copies of it he sends, and a revocation
- * that its owner gives finds room.
- */
-
-type Signature = openpgp.SignaturePacket;
+export type Signature = openpgp.SignaturePacket;
 type Revoked = { revocationSignatures: Signature[] };
-
-/** Leaves those that count, each as its signature says, whatever the time is and however weak its hash. */
-export async function settleRevocations(certificate: openpgp.PublicKey): Promise<void> {
-  const { keyPacket: key, subkeys, users } = certificate;
-  const { keyRevocation, subkeyRevocation, certRevocation } = openpgp.enums.signature;
-  await settle(certificate, (one) => isBy(key, one, keyRevocation, { key }));
-  for (const subkey of subkeys) await settle(subkey, (one) => isBy(key, one, subkeyRevocation, { key, bind: subkey.keyPacket }));
-  for (const user of users)
-    await settle(user, (one) => isBy(key, one, certRevocation, { key, userID: user.userID, userAttribute: user.userAttribute }));
-}
 
 /** Adds to one what another copy of it revokes, and nothing else: it is to be settled then. */
 export function addRevocations(certificate: openpgp.PublicKey, copy: openpgp.PublicKey): void {
@@ -27,30 +10,21 @@ export function addRevocations(certificate: openpgp.PublicKey, copy: openpgp.Pub
   add(certificate, copy);
   for (const subkey of certificate.subkeys)
     for (const other of copy.subkeys) if (fingerprintOf(subkey) === fingerprintOf(other)) add(subkey, other);
-  for (const user of certificate.users)
-    for (const other of copy.users) if (user.userID?.userID === other.userID?.userID) add(user, other);
+  for (const user of certificate.users) for (const other of copy.users) if (nameOf(user) === nameOf(other)) add(user, other);
+}
+
+/** What a user ID or a picture is told from others by: its octets, as some are no text. */
+export function nameOf({ userID, userAttribute }: openpgp.User): string {
+  return `${userID ? 'id' : 'picture'} ${Buffer.from((userID ?? userAttribute)?.write() ?? []).toString('latin1')}`;
 }
 
 function add(known: Revoked, { revocationSignatures }: Revoked): void {
   known.revocationSignatures = [...known.revocationSignatures, ...revocationSignatures];
 }
 
-async function settle(revoked: Revoked, isReal: (revocation: Signature) => Promise<boolean>): Promise<void> {
-  const found = revoked.revocationSignatures.toSorted(byWeight);
-  revoked.revocationSignatures = [];
-  for (const one of found) {
-    if (!(await isReal(one))) continue;
-    revoked.revocationSignatures = [one];
-    return;
-  }
-}
-
-function isBy(primary: openpgp.PublicKey['keyPacket'], revocation: Signature, type: number, revoked: object): Promise<boolean> {
-  // No date: the question is who made it, not whether it counts now.
-  return revocation.verify(primary, type, revoked, null as never, false, lenient).then(
-    () => true,
-    () => false,
-  );
+/** One of those that its owner made says all that they do together. */
+export function mostSaying(revocations: readonly Signature[]): Signature[] {
+  return revocations.toSorted(byWeight).slice(0, 1);
 }
 
 /** What counts for the past too comes first, then what counts for ever, then the earliest. */

@@ -5,6 +5,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { DAY, SECOND } from '../../src/clock.ts';
 import { armorCertificate } from '../../src/pgp/certificate.ts';
+import { openpgp } from '../../src/pgp/settings.ts';
 import { remove } from '../../src/roster/admission.ts';
 import { type AdmissionRules, type Application, apply, applyUnseen } from '../../src/roster/apply.ts';
 import {
@@ -139,6 +140,26 @@ eachEngine((engine) => {
     );
     expect(report).toMatchObject({ written: false, problems: [{ problem: expect.stringContaining('revoked') }] });
     expect((await contacts.byAddress(house.db, alpha.address))?.id).toBe(alpha.contactId);
+  });
+
+  test('what a stranger added to the copy that he applied with keeps no revocation and no extension of its owner out', async () => {
+    const gina = await generate('security@gamma.example', 'gina', {});
+    const padded = await openpgp.readKey({ armoredKey: gina.public });
+    const [user] = padded.users;
+    const real = user?.selfCertifications[0]?.write() ?? new Uint8Array();
+    for (let n = 1; n < 249; n++) {
+      const forgery = new openpgp.SignaturePacket();
+      forgery.read(real.map((octet, at) => (at === real.length - 1 ? octet ^ n : octet)));
+      user?.selfCertifications.push(forgery);
+    }
+    const contact = { address: gina.address, name: null, certificate: padded.armor() };
+    expect(await applyUnseen(house, RULES, { ...wish('Gamma'), contact })).toBe(true);
+    const id = (await contacts.byAddress(house.db, gina.address))?.id ?? '';
+    const extended = await changed(gina, house.clock.now(), { lifetime: (4000 * DAY) / SECOND });
+    expect(await addCertificate(house, id, extended)).toMatchObject({ waits: false, certificate: { state: 'current' } });
+    await addCertificate(house, id, await changed(gina, house.clock.now(), { revoked: true }));
+    const current = await certificates.current(house.db, id);
+    expect(await house.pgp.usable(current?.data ?? Buffer.alloc(0), house.clock.now())).toMatchObject({ reason: 'revoked' });
   });
 
   test('one that came with the mail of a stranger holds', async () => {
