@@ -122,11 +122,13 @@ interface Subkeys {
   signing: openpgp.Subkey[];
 }
 
+/** What is revoked, and is no subkey of it, stays without a word that binds it: whoever brings it with one finds it revoked. */
 async function minimise(key: openpgp.PublicKey): Promise<Subkeys> {
   key.users = key.users.filter(({ userID }) => userID !== null);
   await settle(key);
   const subkeys = await subkeysOf(key);
-  key.subkeys = subkeys.bound;
+  for (const subkey of key.subkeys) if (!subkeys.bound.includes(subkey)) subkey.bindingSignatures = [];
+  key.subkeys = key.subkeys.filter((subkey) => subkeys.bound.includes(subkey) || subkey.revocationSignatures.length > 0);
   return subkeys;
 }
 

@@ -62,8 +62,12 @@ async function unflaggedKey(certificate: openpgp.PublicKey, date: Date, config: 
   return null;
 }
 
-/** Nothing says what the subkey is for: no key flags, and no signature over the primary key, which signing subkeys make (RFC 9580 §5.2.1.8). */
+/**
+ * Nothing says what the subkey is for: no key flags, and no signature over the primary key, which signing subkeys make (RFC 9580 §5.2.1.8).
+ * Of one that nothing binds all that is known is that it is revoked.
+ */
 function isUnflagged({ bindingSignatures }: openpgp.Subkey): boolean {
+  if (bindingSignatures.length === 0) return false;
   return bindingSignatures.every(({ keyFlags, embeddedSignature }) => !keyFlags && !embeddedSignature);
 }
 

@@ -61,13 +61,11 @@ export async function renewCertificate(
   at: Instant,
   copies: readonly Uint8Array[] = [],
 ): Promise<Renewal> {
-  const others = await parsed(copies);
-  const [known, arrived] = [withRevocations(await parseCertificate(current), others), await readKey(newer)];
+  const known = withRevocations(await parseCertificate(current), await parsed(copies));
+  const arrived = await readKey(newer);
   // OpenPGP.js takes a newer binding in the place of an older one without a look at who made it.
   for (const one of [known, arrived]) await settle(one);
-  // What the newer copy brings, and another one revokes, comes revoked.
-  const both = withRevocations(await merged(known, arrived, at), others);
-  const facts = held(await factsOf(both));
+  const facts = held(await factsOf(await merged(known, arrived, at)));
   const together = await parseCertificate(facts.data);
   const [before, after] = [await lastRecipient(known, at), await recipientAt(together, at)];
   return {

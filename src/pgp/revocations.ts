@@ -4,18 +4,35 @@ import { openpgp } from './settings.ts';
 export type Signature = openpgp.SignaturePacket;
 type Revoked = { revocationSignatures: Signature[] };
 
-/** Adds to one what another copy of it revokes, and nothing else: it is to be settled then. */
+/**
+ * Adds to one what another copy of it revokes, and nothing else: what it lacks of that comes with its revocation alone, and is known to be
+ * revoked by whoever reads this one. It is to be settled then.
+ */
 export function addRevocations(certificate: openpgp.PublicKey, copy: openpgp.PublicKey): void {
   if (fingerprintOf(certificate) !== fingerprintOf(copy)) throw new Error('it is a copy of another certificate');
   add(certificate, copy);
-  for (const subkey of certificate.subkeys)
-    for (const other of copy.subkeys) if (fingerprintOf(subkey) === fingerprintOf(other)) add(subkey, other);
-  for (const user of certificate.users) for (const other of copy.users) if (nameOf(user) === nameOf(other)) add(user, other);
+  for (const other of copy.subkeys.filter(isRevoked)) {
+    const own = certificate.subkeys.find((subkey) => fingerprintOf(subkey) === fingerprintOf(other));
+    const known = own ?? new openpgp.Subkey(other.keyPacket, certificate);
+    if (!own) certificate.subkeys.push(known);
+    add(known, other);
+  }
+  for (const other of copy.users.filter(isRevoked)) {
+    const own = certificate.users.find((user) => nameOf(user) === nameOf(other));
+    const bare = { mainKey: certificate, selfCertifications: [], otherCertifications: [], revocationSignatures: [] };
+    const known = own ?? Object.assign(other.clone(), bare);
+    if (!own) certificate.users.push(known);
+    add(known, other);
+  }
 }
 
 /** What a user ID or a picture is told from others by: its octets, as some are no text. */
 export function nameOf({ userID, userAttribute }: openpgp.User): string {
   return `${userID ? 'id' : 'picture'} ${Buffer.from((userID ?? userAttribute)?.write() ?? []).toString('latin1')}`;
+}
+
+function isRevoked({ revocationSignatures }: Revoked): boolean {
+  return revocationSignatures.length > 0;
 }
 
 function add(known: Revoked, { revocationSignatures }: Revoked): void {

@@ -150,7 +150,7 @@ export async function keysOf(db: Db, id: string): Promise<CertificateKey[]> {
 
 /**
  * What is kept of a certificate: by whichever contact, in whatever state, and the last that came with mails. Those before are left out,
- * as anybody may send many: each was kept with the revocations of those before it.
+ * as anybody may send many: each was kept with what those before it revoke, of what it lacks as well.
  */
 export async function copiesOf(db: Db, fingerprint: string): Promise<Uint8Array[]> {
   const copies = db.selectFrom('certificates').select('data').where('fingerprint', '=', fingerprint);

@@ -152,6 +152,42 @@ describe('a newer copy of a certificate', () => {
     expect((await renewCertificate(known, newer, NOW, [revoked])).encryptionKey.after).toBe(former);
   });
 
+  test('hands on what others revoke of what it lacks, and gains nothing by it', async () => {
+    const userIDs = [{ email: 'alice@member.example' }, { email: 'former@member.example' }];
+    const { privateKey: key } = await openpgp.generateKey({ userIDs, date: at(0), format: 'object' });
+    const primary = key.keyPacket as openpgp.SecretKeyPacket;
+    const more = await (await key.addSubkey({ date: at(10) })).addSubkey({ sign: true, date: at(10) });
+    const [[alice, former], [first, second, third]] = [more.users, more.subkeys];
+    if (!alice || !former || !first || !second || !third) throw new Error('it has two user ids and three subkeys');
+    more.users = [alice];
+    more.subkeys = [first];
+    const less = await kept(more);
+    more.users = [alice, former];
+    more.subkeys = [second, third];
+    const rest = await kept(more);
+    const gone = { flag: SUPERSEDED };
+    more.users = [alice, await former.revoke(primary, gone, at(20))];
+    more.subkeys = [await second.revoke(primary, gone, at(20)), await third.revoke(primary, gone, at(20))];
+    const revoked = await kept(more);
+
+    const { data, ...facts } = await readKnown(less, [revoked]);
+    expect({ ...facts, data: less }).toEqual(await readCertificate(less));
+    expect(await readCertificate(data)).toEqual({ ...facts, data });
+    expect(await usable(data, NOW)).toEqual(await usable(less, NOW));
+    expect(await usable(rest, NOW)).toMatchObject({ usable: true });
+    for (const known of [await readKnown(rest, [data]), (await renewCertificate(data, rest, NOW)).facts]) {
+      expect(known.addresses).toEqual(['alice@member.example']);
+      const key = await openpgp.readKey({ binaryKey: known.data });
+      for (const subkey of [second, third]) {
+        const found = key.getSubkeys(subkey.getKeyID());
+        expect(found.map((one) => [one.bindingSignatures.length, one.revocationSignatures.length])).toEqual([[1, 1]]);
+      }
+    }
+    expect(await usable((await readKnown(rest, [data])).data, NOW)).toEqual({ usable: false, reason: 'revoked' });
+    const used = first.getFingerprint().toUpperCase();
+    expect((await renewCertificate(data, rest, NOW)).encryptionKey).toEqual({ before: used, after: used });
+  });
+
   test('is known with what all copies that are kept of it revoke, and with nothing that they add', async () => {
     const key = await made();
     const known = await kept(key);

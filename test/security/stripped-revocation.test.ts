@@ -17,6 +17,7 @@ import {
 } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { importRoster } from '../../src/roster/import.ts';
+import { readKnown } from '../../src/roster/known.ts';
 import { keepStranger } from '../../src/roster/strangers.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
@@ -168,6 +169,29 @@ eachEngine((engine) => {
     await house.db.transaction().execute((trx) => keepStranger(trx, house, facts));
     const contact = { address: gina.address, name: null, certificate: gina.public };
     await expect(addContact(house, house.identity, await idOf('Beta'), contact)).rejects.toMatchObject(REVOKED);
+  });
+
+  test('one of a subkey holds, however many copies without that subkey come with mails after it', async () => {
+    const gina = await generate('gina@gamma.example', 'gina', {});
+    const now = house.clock.now();
+    const grown = await openpgp.readKey({ armoredKey: await changed(gina, now, { subkey: true }) });
+    grown.subkeys = grown.subkeys.slice(1);
+    const alone = grown.write();
+    const key = await openpgp.readPrivateKey({ armoredKey: gina.secret });
+    const [subkey] = grown.subkeys;
+    const revoked = await subkey?.revoke(key.keyPacket as openpgp.SecretKeyPacket, undefined, new Date(now));
+    if (revoked) grown.subkeys = [revoked];
+    const mailed = async (certificate: string | Uint8Array) => {
+      house.clock.moveTo(house.clock.now() + SECOND);
+      const facts = await readKnown(house, certificate);
+      await house.db.transaction().execute((trx) => keepStranger(trx, house, facts));
+      return house.pgp.usable(facts.data, house.clock.now());
+    };
+    expect(await mailed(alone)).toMatchObject({ usable: true });
+    expect(await mailed(grown.write())).toMatchObject({ reason: 'revoked' });
+    for (let days = 1000; days < 1012; days++)
+      expect(await mailed(await changed(gina, now, { lifetime: (days * DAY) / SECOND }))).toMatchObject({ usable: true });
+    expect(await mailed(alone)).toMatchObject({ reason: 'revoked' });
   });
 
   test('one that becomes known of a certificate that waits keeps a person from approving it', async () => {
