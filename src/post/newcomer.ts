@@ -98,8 +98,8 @@ const MOST_ANSWERS = 10;
 /**
  * Takes an application of somebody who is not on the roster, sealed and signed with the certificate that he brings: what is wrong with
  * the form is answered, sealed to that; and what is right is told in the words that every applicant gets, whether or not what he names
- * is on the roster already. Throws Refusal: too-many-attempts; request-unsigned where the certificate did not come with it;
- * unusable-certificate where it is not of the address that wrote.
+ * is on the roster already, or what is known of his certificate. Throws Refusal: too-many-attempts; request-unsigned where the certificate
+ * did not come with it; unusable-certificate where it is not of the address that wrote.
  */
 async function runApplication(
   seams: Seams,
@@ -114,13 +114,12 @@ async function runApplication(
   const brought = await certificateOfSigner(pgp, opened, opened.signer);
   const read = brought ?? (roster && (await pgp.readCertificate(roster.data)));
   if (!read) throw new Refusal('request-unsigned', 'Enclose the certificate that signs your application');
-  const facts = await readKnown(seams, read.data);
   const address = opened.from?.address.toLowerCase() ?? '';
-  if (!facts.addresses.includes(address))
-    throw new Refusal('unusable-certificate', `The certificate ${facts.fingerprint} has no user ID with the address in From`);
+  if (!read.addresses.includes(address))
+    throw new Refusal('unusable-certificate', `The certificate ${read.fingerprint} has no user ID with the address in From`);
   const written = parseApplication(commandsOf(opened), rules);
   const problems = problemsOf(seams, to.list, post, opened, written);
-  const wish = { ...written, contact: { address, name: written.name, certificate: facts.data } };
+  const wish = { ...written, contact: { address, name: written.name, certificate: read.data } };
   const problem = problems.length > 0 ? null : await applyUnseen(seams, rules, wish).then(() => null, refusalOf);
   const lines = problem === null ? problems : [problem.message];
   const results = [
@@ -132,17 +131,24 @@ async function runApplication(
   ];
   const words = noticeEntity(requestAnswer({ list: to.list.address, results }));
   const answer = lines.length > 0 ? await writeNotice(seams, to.list, { kind: 'answer', caseId: null }, words) : null;
+  // What is known here of his certificate is in no answer: he is written to as far as it lets him be.
+  const facts = answer && (await readKnown(seams, read.data).catch(nullOfUnusable));
   // Somebody's on the roster may well be forged: he is not written to for what others make up.
   const isKnown = roster === undefined && (await contacts.byAddress(db, address)) !== undefined;
   const mayAnswer = !isKnown && !(await isUnanswerable(db, address));
   return once(seams, placeOf(to, post.kind), post, async (trx) => {
     await posts.insert(trx, post);
-    if (answer && mayAnswer && (await deliveries.countTo(trx, address, ['answer'], clock.now() - DAY)) < MOST_ANSWERS) {
+    if (answer && facts && mayAnswer && (await deliveries.countTo(trx, address, ['answer'], clock.now() - DAY)) < MOST_ANSWERS) {
       const certificateId = await keepStranger(trx, seams, facts);
       await send(trx, seams, { list: to.list, post: answer }, [{ audience: 'reporter', address, certificateId }]);
     }
     return { id: post.id, caseId: null, held: null };
   });
+}
+
+function nullOfUnusable(error: unknown): null {
+  if (refusalOf(error).reason !== 'unusable-certificate') throw error;
+  return null;
 }
 
 function refusalOf(error: unknown): Refusal {

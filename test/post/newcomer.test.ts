@@ -8,6 +8,7 @@ import { MOST_APPLICATIONS } from '../../src/roster/apply.ts';
 import { addCertificate, approveCertificate } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { askForProof } from '../../src/roster/prove.ts';
+import { keepStranger } from '../../src/roster/strangers.ts';
 import * as admission from '../../src/store/admission.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as members from '../../src/store/members.ts';
@@ -94,6 +95,35 @@ eachEngine((engine) => {
     for (const text of [application('Epsilon'), `list ${LISTS.distributors}\napply\n`]) await send(text, { by: mallory });
     expect((await outbox(house).drain()).filter(({ to }) => to === alpha.address)).toEqual([]);
   });
+
+  test.each(['the certificate', 'the user ID'])(
+    'where it is known here alone that %s was revoked, the team is told, and not he',
+    async (what) => {
+      const date = new Date(house.clock.now() - DAY);
+      const userIDs = [{ email: 'gina@gamma.example' }, { email: gina.address }];
+      const { privateKey } = await openpgp.generateKey({ userIDs, date, format: 'object' });
+      const by = { ...gina, secret: privateKey.armor(), public: privateKey.toPublic().armor() };
+      const users = await Promise.all(
+        privateKey.users.map((user) =>
+          user.userID?.email === gina.address
+            ? user.revoke(privateKey.keyPacket as openpgp.SecretKeyPacket, undefined, date)
+            : user,
+        ),
+      );
+      const whole = await openpgp.revokeKey({ key: privateKey, date, format: 'object' });
+      const copy = what === 'the user ID' ? Object.assign(privateKey.toPublic(), { users }) : whole.publicKey;
+      const facts = await house.pgp.readCertificate(copy.armor());
+      await house.db.transaction().execute((trx) => keepStranger(trx, house, facts));
+      await send(application('Gamma'), { by });
+      expect(await members.byOrganisation(house.db, 'Gamma')).toBeUndefined();
+      const [lena] = house.team;
+      expect((await told(lena)).join()).toMatch(
+        what === 'the user ID' ? /has\s+no\s+user\s+ID\s+with/ : /what\s+is\s+known\s+of\s+it:\s+revoked/,
+      );
+      const { copies } = await everything(house);
+      expect(copies.filter(({ address }) => address === gina.address)).toEqual([]);
+    },
+  );
 
   test('whose certificate has another address is told so in the session, and nobody is written to', async () => {
     const other = { ...gina, address: 'other@gamma.example' };
