@@ -320,10 +320,11 @@ interface ToMembers {
   only?: ReadonlySet<string>;
 }
 
-/** To whoever had a dispatch of the case and may still know of it, through the list that brought it. */
+/** To whoever had a dispatch of the case, may still know of it and was not let go since, through the list that brought it. */
 async function toMembers(seams: Seams, seen: Case, { kind, words, only }: ToMembers): Promise<Letters> {
   const { db } = seams;
   const all = await deliveries.dispatchedTo(db, seen.id);
+  const there = await deliveries.dispatchedToWhoIsThere(db, seen.id);
   const had = all.filter(({ id }) => only?.has(id) ?? true);
   const made: Letters = { letters: [], without: [] };
   for (const listId of new Set(had.map((row) => row.listId))) {
@@ -332,9 +333,11 @@ async function toMembers(seams: Seams, seen: Case, { kind, words, only }: ToMemb
     const through = had.filter((row) => row.listId === listId);
     const inside = await insidersOf(db, seen.id, through);
     const active = new Map((await contacts.activeOfList(db, listId)).map((contact) => [contact.id, contact]));
-    const readers = inside.flatMap(({ id }) => active.get(id) ?? []);
+    const still = new Set(there.filter((row) => row.listId === listId).map(({ id }) => id));
+    const readers = inside.flatMap(({ id }) => (still.has(id) ? (active.get(id) ?? []) : []));
     const outside = through.filter((row) => !readers.some(({ id }) => id === row.id));
-    for (const row of outside) made.without.push({ address: row.address, why: inside.includes(row) ? 'not-active' : OUTSIDE });
+    const whyNot = (row: deliveries.DispatchedTo) => (active.has(row.id) ? 'let-go' : 'not-active');
+    for (const row of outside) made.without.push({ address: row.address, why: inside.includes(row) ? whyNot(row) : OUTSIDE });
     made.without.push(...(await heldOf(seams, readers)));
     made.letters.push({ list, kind, content: noticeEntity(words(list)), to: readers.map(readerOf) });
   }

@@ -7,7 +7,6 @@ import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { isUnanswerable } from '../post/receipt.ts';
 import { forReporterLater } from '../post/reporter.ts';
 import type { Seams } from '../seams.ts';
-import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
@@ -36,13 +35,9 @@ export async function toMembers(seams: Seams, about: Case, { kind, words, priori
     const list = await lists.byId(db, listId);
     if (!list) continue;
     const post = await writeNotice(seams, list, { kind, caseId: about.id }, noticeEntity(words));
-    const had = dispatched.filter((row) => row.listId === listId);
     const copies = async (trx: Db) => {
-      const takenIn = await contacts.takenIn(
-        trx,
-        had.map(({ id }) => id),
-      );
-      const inside = (await insidersOf(trx, about.id, had)).filter(({ id }) => takenIn.has(id));
+      const had = (await deliveries.dispatchedToWhoIsThere(trx, about.id)).filter((row) => row.listId === listId);
+      const inside = await insidersOf(trx, about.id, had);
       return copiesFor(clock, { id: post.id, case_id: about.id, list }, eachContact(inside), priority);
     };
     notices.push(withPost({ post, copies }));

@@ -44,7 +44,7 @@ export async function beginAgain(
   now: number,
 ): Promise<{ member: Member; released: Deed[] }> {
   const nothing = { terms: null, terms_at: null, review_at: null, review_told_at: null };
-  await members.change(trx, member.id, { round: member.round + 1, ...nothing });
+  await members.change(trx, member.id, { round: member.round + 1, began_at: now, ...nothing });
   const released = await releaseOthers(trx, member.id, kept);
   await letGo(trx, member.id, now);
   await admission.dropProofs(trx, member.id);

@@ -295,27 +295,12 @@ function isNamed(eb: ExpressionBuilder<Schema, 'contacts'>): Expression<SqlBool>
 }
 
 /**
- * Of contacts with their members: whether what is made for him may reach him, now or when he is reinstated. Who was let go, or begins
- * anew, has nothing to come back to.
+ * Of copies with their contacts and members: whether what follows one may reach him, now or when he is reinstated. Who was let go since it
+ * was made has nothing to come back to, and who began anew nothing of before.
  */
-export function isTakenIn(eb: ExpressionBuilder<Schema, 'contacts' | 'members'>): Expression<SqlBool> {
-  return eb.and([eb('members.state', 'in', TAKEN_IN), isNamed(eb)]);
-}
-
-/** Those of these contacts of whom `isTakenIn` is so. */
-export async function takenIn(db: Db, ids: readonly string[]): Promise<Set<string>> {
-  const found = new Set<string>();
-  for (const some of portions(ids)) {
-    const rows = await db
-      .selectFrom('contacts')
-      .innerJoin('members', 'members.id', 'contacts.member_id')
-      .select('contacts.id')
-      .where('contacts.id', 'in', some)
-      .where(isTakenIn)
-      .execute();
-    for (const { id } of rows) found.add(id);
-  }
-  return found;
+export function isTakenIn(eb: ExpressionBuilder<Schema, 'deliveries' | 'contacts' | 'members'>): Expression<SqlBool> {
+  const isOfThisLife = eb.or([eb('members.began_at', 'is', null), eb('deliveries.created_at', '>=', eb.ref('members.began_at'))]);
+  return eb.and([eb('members.state', 'in', TAKEN_IN), isNamed(eb), isOfThisLife]);
 }
 
 /** Of a member, all at once. */

@@ -1,4 +1,5 @@
 import type { Instant } from '../clock.ts';
+import { isTakenIn } from './contacts.ts';
 import type { Db } from './database.ts';
 import { portions } from './rows.ts';
 import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, Post, PostKind } from './schema.ts';
@@ -415,18 +416,27 @@ export interface DispatchedTo {
   listId: string;
 }
 
-/** The contacts to whom that case was dispatched, with the list that it went through; each pair once. */
-export async function dispatchedTo(db: Db, caseId: string): Promise<DispatchedTo[]> {
+function dispatched(db: Db, caseId: string) {
   return db
     .selectFrom('deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
+    .innerJoin('members', 'members.id', 'contacts.member_id')
     .select(['contacts.id', 'deliveries.address', 'contacts.member_id as memberId', 'deliveries.list_id as listId'])
     .distinct()
     .where('deliveries.case_id', '=', caseId)
     .where('posts.kind', '=', 'dispatch')
-    .orderBy('deliveries.address')
-    .execute();
+    .orderBy('deliveries.address');
+}
+
+/** The contacts to whom that case was dispatched, with the list that it went through; each pair once. */
+export async function dispatchedTo(db: Db, caseId: string): Promise<DispatchedTo[]> {
+  return dispatched(db, caseId).execute();
+}
+
+/** Those of them who were not let go since: what follows a dispatch is for them. */
+export async function dispatchedToWhoIsThere(db: Db, caseId: string): Promise<DispatchedTo[]> {
+  return dispatched(db, caseId).where(isTakenIn).execute();
 }
 
 /** The copies of that bundle that were dispatched through that list, oldest first. */

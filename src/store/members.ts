@@ -206,7 +206,16 @@ export async function lockAll(db: Db, ids: readonly string[]): Promise<void> {
 export type MemberFacts = Partial<
   Pick<
     Member,
-    'organisation' | 'product' | 'round' | 'updated_at' | 'terms' | 'terms_at' | 'review_at' | 'review_told_at' | 'removed_at'
+    | 'organisation'
+    | 'product'
+    | 'round'
+    | 'began_at'
+    | 'updated_at'
+    | 'terms'
+    | 'terms_at'
+    | 'review_at'
+    | 'review_told_at'
+    | 'removed_at'
   >
 >;
 

@@ -23,6 +23,7 @@ import * as proposal from '../../migrations/0023_proposal.ts';
 import * as instants from '../../migrations/0024_instants.ts';
 import * as setAside from '../../migrations/0025_set_aside.ts';
 import * as announced from '../../migrations/0026_announced.ts';
+import * as began from '../../migrations/0028_began.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -51,6 +52,7 @@ export const migrations: Record<string, Migration> = {
   '0024_instants': instants,
   '0025_set_aside': setAside,
   '0026_announced': announced,
+  '0028_began': began,
 };
 
 /** Names of migrations that the database has not had, of those that it has had and this version does not know, and how many it has had. Writes nothing. */

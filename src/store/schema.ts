@@ -165,6 +165,8 @@ interface MemberTable {
   review_told_at: Instant | null;
   /** When two admins removed him; null where he never was, or was admitted again. */
   removed_at: Instant | null;
+  /** When he began anew; null where he never did. */
+  began_at: Instant | null;
 }
 
 interface OfRound {

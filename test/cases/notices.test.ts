@@ -15,13 +15,15 @@ import { retract } from '../../src/embargo/retract.ts';
 import { addPatch, schedule, setText } from '../../src/embargo/schedule.ts';
 import { fieldText, parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
-import { remove } from '../../src/roster/admission.ts';
+import { decide, remove } from '../../src/roster/admission.ts';
+import { apply } from '../../src/roster/apply.ts';
 import { addContact, setContactActive } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import * as acknowledgements from '../../src/store/acknowledgements.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
+import * as exposure from '../../src/store/exposure.ts';
 import * as lists from '../../src/store/lists.ts';
 import * as members from '../../src/store/members.ts';
 import type { Acknowledged } from '../../src/store/schema.ts';
@@ -279,6 +281,60 @@ eachEngine((engine) => {
       expect(await states()).toEqual(['not_affected', null]);
       await say('problem');
       expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(house.team.map(({ address }) => address).sort());
+    });
+
+    test('nor for who was removed, and is a member again: of what he is sent from then on he is asked, and told', async () => {
+      const house = await open();
+      const [lena, dirk] = house.team;
+      const [alpha, beta] = house.members;
+      const rules = { project: 'orbit', criteria: CRITERIA, terms: null };
+      const id = await sent(house);
+      const memberId = (await members.byOrganisation(house.db, 'Alpha'))?.id ?? '';
+      for (const { contactId } of [lena, dirk]) await remove(house, rules, memberId, contactId, 'leaked');
+      house.clock.moveTo(house.clock.now() + HOUR);
+      await apply(house, rules, {
+        organisation: 'Alpha',
+        product: null,
+        contact: { address: alpha.address, name: null, certificate: alpha.public },
+        terms: null,
+        answers: CRITERIA.map(({ id: criterion }) => ({ criterion, answer: 'Yes.', evidence: null })),
+      });
+      await house.db.updateTable('members').set({ state: 'key_proved' }).where('id', '=', memberId).execute();
+      await house.db.updateTable('contacts').set({ proved_at: 1 }).where('id', '=', alpha.contactId).execute();
+      await decide(house, rules, memberId, 'activate', { reason: 'again', lists: [LISTS.distributors] });
+      await outbox(house).drain();
+      const gone = async () => (await outbox(house).drain()).map(({ to }) => to).filter((to) => !to.endsWith('@orbit.example'));
+
+      house.clock.moveTo(house.clock.now() + DAY);
+      expect(await remindSilent(house)).toBe(true);
+      expect(await gone()).toEqual([beta.address]);
+      const { without } = await previewNotice(as(house, lena), id, 'second-notice', none);
+      expect(without).toEqual([{ address: alpha.address, why: 'let-go' }]);
+      // What he had is known still.
+      expect(await exposure.ofMember(house.db, memberId)).toMatchObject([{ caseId: id, delivery: 'delivered' }]);
+      expect((await acknowledgements.ofCase(house.db, id)).map(({ address }) => address)).toContain(alpha.address);
+
+      const { id: fresh } = await armed(house, house.clock.now() + 7 * DAY);
+      await dispatch(house, fresh, LISTS.distributors);
+      await gone();
+      house.clock.moveTo(house.clock.now() + DAY);
+      await remindSilent(house);
+      expect((await gone()).sort()).toEqual([alpha.address, beta.address]);
+      for (const [about, to] of [
+        [id, [beta.address]],
+        [fresh, [alpha.address, beta.address]],
+      ] as const) {
+        house.clock.moveTo(Math.max(house.clock.now(), (await caseOf(house, about)).release_at ?? 0));
+        await release(house, about);
+        const lifted = house.db
+          .selectFrom('deliveries')
+          .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+          .select('deliveries.address')
+          .where('posts.kind', '=', 'lifted')
+          .where('deliveries.case_id', '=', about)
+          .orderBy('deliveries.address');
+        expect((await lifted.execute()).map(({ address }) => address)).toEqual(to);
+      }
     });
 
     test.each(['whose address is another member’s by now', 'whose organisation was removed'] as const)(

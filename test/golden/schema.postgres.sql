@@ -854,7 +854,8 @@ create table members (id text not null,
   terms_at bigint,
   review_at bigint,
   review_told_at bigint,
-  removed_at bigint);
+  removed_at bigint,
+  began_at bigint);
 
 alter table members add constraint members_organisation_key UNIQUE (organisation);
 

@@ -540,7 +540,8 @@ CREATE TABLE "members" ("id" text primary key,
   "terms_at" integer,
   "review_at" integer,
   "review_told_at" integer,
-  "removed_at" integer) strict;
+  "removed_at" integer,
+  "began_at" integer) strict;
 
 CREATE TABLE "minimal_notices" ("case_id" text primary key references "cases" ("id"),
   "post_id" text not null unique references "posts" ("id"),

@@ -90,6 +90,36 @@ const REMOVED = [
   { id: 'vetted', state: 'vetted', removed_at: null },
 ];
 
+/** A database as the migration before the lives of members left it, with one who never began anew and three who did. */
+async function beforeLives(db: Database): Promise<void> {
+  const older = Object.fromEntries(Object.entries(migrations).filter(([name]) => name < '0028'));
+  const { error } = await new Migrator({ db, provider: { getMigrations: async () => older } }).migrateToLatest();
+  if (error) throw error;
+  const histories = {
+    first: ['apply', 'activate'],
+    applied: ['apply', 'remove', 'apply'],
+    entered: ['remove', 'add', 'activate'],
+    unlogged: [],
+  };
+  let seq = 0;
+  for (const [id, history] of Object.entries(histories)) {
+    await sql`insert into members (id, organisation, state, created_at, updated_at, round)
+      values (${id}, ${id}, 'active', 1, 7, ${id === 'first' ? 1 : 2})`.execute(db);
+    for (const action of history)
+      await sql`insert into audit values (${++seq}, '', '', ${seq * 100}, 'x', ${`member.${action}`}, ${`member:${id}`})`.execute(
+        db,
+      );
+  }
+}
+
+const lives = (db: Database) => db.selectFrom('members').select(['id', 'began_at']).orderBy('id').execute();
+const BEGAN = [
+  { id: 'applied', began_at: 500 },
+  { id: 'entered', began_at: 700 },
+  { id: 'first', began_at: null },
+  { id: 'unlogged', began_at: 7 },
+];
+
 const proofs = (db: Database) => db.selectFrom('contacts').select(['id', 'proved_at']).orderBy('id').execute();
 const PROVED = [
   { id: 'active', proved_at: 2 },
@@ -158,11 +188,20 @@ test('who was removed, and was not admitted again since, is so still: sqlite', a
   });
 });
 
+test('who began anew did so when the log says that he was entered last: sqlite', async () => {
+  await using({ sqlite: join(folder, 'lives.db') }, async (db) => {
+    await beforeLives(db);
+    await migrate(db);
+    expect(await lives(db)).toEqual(BEGAN);
+  });
+});
+
 const server = inject('postgres');
 
 describe.skipIf('absent' in server)('postgres', () => {
   const adminUrl = 'url' in server ? server.url : '';
-  const names = [`upgrade_${newToken(6)}`, `upgrade_${newToken(6)}`, `upgrade_${newToken(6)}`] as const;
+  const name = () => `upgrade_${newToken(6)}`;
+  const names = [name(), name(), name(), name()] as const;
   const query = async (statement: string) => {
     const client = new pg.Client({ connectionString: adminUrl });
     await client.connect();
@@ -197,6 +236,14 @@ describe.skipIf('absent' in server)('postgres', () => {
       await beforeRemovals(db);
       await migrate(db);
       expect(await removals(db)).toEqual(REMOVED);
+    });
+  });
+
+  test('who began anew did so when the log says that he was entered last', async () => {
+    await inNew(names[3], async (db) => {
+      await beforeLives(db);
+      await migrate(db);
+      expect(await lives(db)).toEqual(BEGAN);
     });
   });
 });
