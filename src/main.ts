@@ -54,6 +54,7 @@ import * as idempotency from './store/idempotency.ts';
 import * as lists from './store/lists.ts';
 import { lockDatabase } from './store/lock.ts';
 import { migrate } from './store/migrate.ts';
+import * as restorations from './store/restorations.ts';
 import type { IncidentKind } from './store/schema.ts';
 import { readWords } from './wording/read.ts';
 
@@ -117,6 +118,9 @@ async function build(
   if ('sqlite' in database) undo.unshift(lockDatabase(database.sqlite));
   await mustHoldProject(db, database);
   await migrate(db);
+  await mustBeRestored(db);
+  if (await restorations.isOpen(db))
+    log.error('a backup was restored: nothing is released until an admin confirms it: curfew restored show');
   const project = projectOf(config);
   mustAgree(project, wall.now());
   await mustKnowPolicies(db, project);
@@ -322,6 +326,16 @@ function deadlinesOf(seams: Seams, log: Log): Duty[] {
     { name: 'deadlines', run: () => remind(seams, log) },
     { name: 'longest embargo', run: () => endLongest(seams, log) },
   ];
+}
+
+/** Somebody stopped it in the middle: what waited in the backup is not held yet, and would go out. */
+async function mustBeRestored(db: Database): Promise<void> {
+  const last = await restorations.last(db);
+  if (last && last.held_at === null)
+    throw new Refusal(
+      'not-ready',
+      'A backup was being restored into this database, and that was not finished: restore it again into a new one',
+    );
 }
 
 /**

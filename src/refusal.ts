@@ -100,6 +100,12 @@ const table = {
     503,
     'The clock of the server is in doubt: nothing is released until it agrees again, or an admin confirms it',
   ),
+  restored: later(
+    '50',
+    '3.2',
+    503,
+    'The server was restored from a backup: nothing is released until an admin has confirmed what happened since',
+  ),
   withdrawn: no('50', '5.0', 409, 'The case is withdrawn or rejected: it is not released'),
   'not-distributed': no('50', '5.0', 409, 'The patches are not those that distributors were sent: dispatch these first'),
   'policy-violated': no('50', '5.0', 422, 'The disclosure policy does not allow that'),

@@ -6,7 +6,7 @@ import { cyclesOf, importing, importsOf, sourcesIn } from './support/imports.ts'
 const ROOT = join(import.meta.dirname, '..');
 
 const LOW = ['clock.ts', 'refusal.ts'];
-const MOVES = ['roster', 'cases', 'embargo', 'notices', 'advisories', 'post', 'delivery', 'audit'];
+const MOVES = ['roster', 'cases', 'embargo', 'notices', 'advisories', 'post', 'delivery', 'audit', 'backup'];
 const BELOW = [...LOW, 'log.ts', 'seams.ts', 'schema-problems.ts', 'mail', 'pgp', 'store', 'rules', ...MOVES];
 const DOOR = [...BELOW, 'listening.ts', 'config.ts'];
 /** Rules know the words of others for what they judge: as types, gone when the program runs. */
@@ -76,8 +76,18 @@ const owners: Record<string, readonly string[]> = {
   pg: ['store'],
   pino: ['log.ts'],
   'csv-parse/sync': ['roster'],
-  typebox: ['config.ts', 'config-schema.ts', 'policy-schema.ts', 'schema-problems.ts', 'cases', 'roster', 'http', 'cli'],
-  'typebox/value': ['config.ts', 'schema-problems.ts', 'cases', 'roster', 'http', 'cli'],
+  typebox: [
+    'config.ts',
+    'config-schema.ts',
+    'policy-schema.ts',
+    'schema-problems.ts',
+    'cases',
+    'roster',
+    'backup',
+    'http',
+    'cli',
+  ],
+  'typebox/value': ['config.ts', 'schema-problems.ts', 'cases', 'roster', 'backup', 'http', 'cli'],
   'typebox/compile': ['http'],
   'smtp-server': ['smtp'],
   'smtp-server/lib/smtp-connection.js': ['smtp'],
@@ -106,12 +116,12 @@ const owners: Record<string, readonly string[]> = {
   'node:readline/promises': ['cli'],
   'node:stream': ['smtp', 'cli'],
   'node:stream/promises': ['cli'],
-  'node:stream/web': ['pgp'],
+  'node:stream/web': ['pgp', 'cli'],
   'node:timers/promises': ['smtp', 'cli'],
   'node:tls': ['config.ts', 'smtp'],
   'node:url': ['smtp'],
   'node:worker_threads': ['pgp', 'embargo/recogniser.ts', 'embargo/recogniser-worker.ts'],
-  'node:zlib': ['mail'],
+  'node:zlib': ['mail', 'cli'],
 };
 
 /** The names under which `knows` and `owners` may speak of a file. */

@@ -13,5 +13,9 @@ export async function barredBy(
 ): Promise<'stopped' | 'refused' | null> {
   if (state === 'accepted') return null;
   if (state === 'refused') return 'refused';
-  return (await team(db)).some(({ id }) => id === contact_id) ? null : 'stopped';
+  return (await isOfTeam(db, contact_id)) ? null : 'stopped';
+}
+
+export async function isOfTeam(db: Db, contactId: string | null): Promise<boolean> {
+  return (await team(db)).some(({ id }) => id === contactId);
 }

@@ -1,7 +1,7 @@
 import { record } from '../audit/record.ts';
 import { type Alarm, type Instant, MINUTE, newId, randomFraction, SECOND } from '../clock.ts';
 import { sha256 } from '../embargo/bundle.ts';
-import { isTrusted } from '../embargo/clock-watch.ts';
+import { doubtNow } from '../embargo/doubt.ts';
 import { forthcomingGate, type GateAnswer, gate, minimalGate } from '../embargo/gate.ts';
 import type { Log } from '../log.ts';
 import { minimal } from '../notices/templates.ts';
@@ -18,6 +18,7 @@ import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import * as minimalNotices from '../store/minimal-notices.ts';
 import * as posts from '../store/posts.ts';
+import * as restorations from '../store/restorations.ts';
 import type { Delivery, PostKind } from '../store/schema.ts';
 import { nextAttempt } from './backoff.ts';
 import { bounceSender } from './bounce.ts';
@@ -26,7 +27,7 @@ import { keptFrom, OFF_LIST, OUTSIDE } from './need-to-know.ts';
 import { openPost } from './opening.ts';
 import type { Outcome } from './outcome.ts';
 import { type Opened, type Prepared, prepare } from './prepare.ts';
-import { barredBy } from './standing.ts';
+import { barredBy, isOfTeam } from './standing.ts';
 import { tellTeam } from './tell.ts';
 
 /**
@@ -336,6 +337,8 @@ async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo 
   if ('held' in mail) return { state: 'held', reason: mail.held, response: null };
   const barred = await standing(seams, opened, copy);
   if (barred) return barred;
+  const unconfirmed = await beforeConfirmation(seams, copy);
+  if (unconfirmed) return unconfirmed;
   // A batch takes its time, and he may have been removed or taken off the list since it was composed.
   const kept = copy.contact_id === null ? null : await keptFrom(db, opened.post, copy.contact_id);
   if (kept) return { state: 'held', reason: kept, response: null };
@@ -359,6 +362,12 @@ async function standing({ db, clock }: Seams, { post }: Opened, copy: Delivery):
   return another ? interrupted(clock.now()) : null;
 }
 
+/** After a restore the team alone is written to, until an admin confirms it: who was removed since the backup is on the roster again. */
+async function beforeConfirmation({ db, clock }: Seams, { contact_id }: Delivery): Promise<Settlement | null> {
+  if (!(await restorations.isOpen(db)) || (await isOfTeam(db, contact_id))) return null;
+  return { state: 'deferred', reason: 'restored', response: null, until: clock.now() + AGAIN };
+}
+
 /** What only ever goes to the public, as the gate allows. */
 const forPublic: ReadonlySet<PostKind> = new Set<PostKind>(['public', 'forthcoming']);
 
@@ -379,12 +388,12 @@ async function gateAnswer(seams: Seams, opened: Opened, copy: Delivery): Promise
   const isForthcoming = post.kind === 'forthcoming';
   if (!about || (!about.bundle_hash && !isForthcoming)) return { state: 'held', reason: 'not-released', response: null };
   const approvals = await cases.approvals(db, about.id);
-  const trusted = await isTrusted(seams);
+  const doubt = await doubtNow(seams);
   const now = clock.now();
-  const attempt = { case: about, approvals, going: { postId: post.id, digest }, now, trusted };
+  const attempt = { case: about, approvals, going: { postId: post.id, digest }, now, doubt };
   const answer: GateAnswer = isForthcoming ? forthcomingGate(attempt) : gate(attempt);
   if (answer.open) return null;
-  if (answer.reason === 'clock-suspect') return { state: 'deferred', reason: answer.reason, response: null, until: now + AGAIN };
+  if (answer.reason === doubt) return { state: 'deferred', reason: answer.reason, response: null, until: now + AGAIN };
   // Nobody wants to read after the fix, or after its instant, that it will come.
   if (answer.reason === 'past-instant') return { state: 'failed', reason: answer.reason, response: null };
   if (!isForthcoming && about.state === 'released' && about.release_at !== null && now < about.release_at)
@@ -405,11 +414,11 @@ async function minimalAnswer(
     return { state: 'held', reason: 'not-released', response: null };
   const facts = { project: project.name, since: about.received_at, endedAt: notice.not_before, ask: keeper.address };
   const now = clock.now();
-  const trusted = await isTrusted({ db, clock });
+  const doubt = await doubtNow({ db, clock });
   const fixed = sha256(noticeEntity(minimal(facts)));
-  const answer = minimalGate({ case: about, notice, going: { postId: post.id, digest }, fixed, now, trusted });
+  const answer = minimalGate({ case: about, notice, going: { postId: post.id, digest }, fixed, now, doubt });
   if (answer.open) return null;
-  if (answer.reason === 'clock-suspect') return { state: 'deferred', reason: answer.reason, response: null, until: now + AGAIN };
+  if (answer.reason === doubt) return { state: 'deferred', reason: answer.reason, response: null, until: now + AGAIN };
   if (answer.reason === 'not-released' && now < notice.not_before)
     return { state: 'deferred', reason: answer.reason, response: null, until: notice.not_before };
   return { state: 'held', reason: answer.reason, response: null };

@@ -9,6 +9,7 @@ import { damageOf } from '../store/integrity.ts';
 import * as lists from '../store/lists.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { openCopies } from '../store/numbers.ts';
+import * as restorations from '../store/restorations.ts';
 import { failed, ok, type Seen, unknown, warning } from './finding.ts';
 
 const RESTORE = 'stop the server, keep a copy of the file, and restore the last backup';
@@ -45,6 +46,8 @@ async function lookInto(db: Database, engine: 'sqlite' | 'postgres'): Promise<Se
           ),
         ];
   const faults = engine === 'sqlite' ? await damageOf(db) : [];
+  if (missing.length === 0 && (await restorations.isOpen(db)))
+    seen.push(warning('a backup was restored, and nothing is released until an admin confirms it', 'curfew restored show'));
   return [...seen, ...(faults[0] !== undefined ? [damaged(faults[0])] : [ok('the database is whole')])];
 }
 

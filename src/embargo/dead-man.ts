@@ -18,8 +18,8 @@ import * as minimalNotices from '../store/minimal-notices.ts';
 import * as posts from '../store/posts.ts';
 import * as reminders from '../store/reminders.ts';
 import type { Case } from '../store/schema.ts';
-import { isTrusted } from './clock-watch.ts';
 import { channelsOf } from './contents.ts';
+import { doubtNow } from './doubt.ts';
 import { proposalOf } from './proposal.ts';
 import { publicCopies } from './public-copies.ts';
 
@@ -115,7 +115,7 @@ export async function endLongest(seams: Seams, log: Log): Promise<boolean> {
       // Of one whose instant has come the release itself tells.
       if (about.release_at === null || about.release_at > now)
         queued = (await pageOverdue(seams, about, whyLate(project, about, now))) || queued;
-      if ((await minimalNotices.ofCase(db, about.id)) || !(await isTrusted(seams))) continue;
+      if ((await minimalNotices.ofCase(db, about.id)) || (await doubtNow(seams))) continue;
       const ended = endedAt(project, about, now);
       if (ended === null || !(await publishMinimal(seams, about, ended))) continue;
       log.error({ case: about.id }, 'the longest embargo of a case has ended without an advisory, and the public was told');

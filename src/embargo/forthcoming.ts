@@ -159,7 +159,7 @@ export async function sendForthcoming(trx: Db, seams: Pick<Seams, 'clock'>, seen
   const approvals = await cases.approvals(trx, seen.id);
   // Whether the clock may be believed is asked for each copy when it goes.
   const going = { postId: post.id, digest: post.digest };
-  const answer = forthcomingGate({ case: seen, approvals, going, now: seams.clock.now(), trusted: true });
+  const answer = forthcomingGate({ case: seen, approvals, going, now: seams.clock.now(), doubt: null });
   if (!answer.open) throw new Refusal(answer.reason);
   const copies = await publicCopies(seams, trx, seen, { post, to: ['subscriber', 'external'] });
   if (copies.length === 0) throw new Refusal('conflict', NOBODY);

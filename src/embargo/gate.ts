@@ -28,8 +28,8 @@ export interface PublicAttempt {
   approvals: readonly Approval[];
   going: Going;
   now: Instant;
-  /** Whether `now` may be believed. */
-  trusted: boolean;
+  /** Why nothing goes to the public now, whatever was approved; null where nothing is in doubt. */
+  doubt: Doubt | null;
 }
 
 /**
@@ -37,6 +37,9 @@ export interface PublicAttempt {
  * a withdrawal; for one delivery after it, the SHA-256 (hex) of its post's mail.
  */
 export type Going = { bundle: string; note?: boolean } | { postId: string; digest: string };
+
+/** Nobody knows what time it is, or what happened since a backup that was restored. */
+export type Doubt = Extract<Reason, 'clock-suspect' | 'restored'>;
 
 export type GateAnswer = { open: true } | { open: false; reason: Reason };
 
@@ -47,12 +50,12 @@ export const PEOPLE = 2;
  * The one place that decides whether something may go to a public recipient. Every release and every single public
  * delivery asks it; the database has a lock of its own (migrations), and both must say yes.
  */
-export function gate({ case: about, approvals, going, now, trusted }: PublicAttempt): GateAnswer {
+export function gate({ case: about, approvals, going, now, doubt }: PublicAttempt): GateAnswer {
   const { release_at, bundle_hash, state } = about;
   if (release_at === null || bundle_hash === null) return shut('not-approved');
   if (approvers(approvals, bundle_hash) < PEOPLE) return shut('not-approved');
   if ('bundle' in going && going.bundle !== bundle_hash) return shut('approval-voided');
-  if (!trusted) return shut('clock-suspect');
+  if (doubt) return shut(doubt);
   if (now < release_at) return shut('not-released');
   if ('bundle' in going) return releasable(about, going.note ?? false);
   const released = digestOf(about, going.postId);
@@ -83,14 +86,14 @@ export interface ForthcomingAttempt {
   /** Its post, and the SHA-256 (hex) of the octets in hand. */
   going: { postId: string; digest: string };
   now: Instant;
-  trusted: boolean;
+  doubt: Doubt | null;
 }
 
 /**
  * The one thing that goes to the public before the instant, and then no more: the word that a fix will come, as one person drafted it and
  * another one approved it, for the instant that stands there. It was checked to tell nothing of the case when it was drafted.
  */
-export function forthcomingGate({ case: about, approvals, going, now, trusted }: ForthcomingAttempt): GateAnswer {
+export function forthcomingGate({ case: about, approvals, going, now, doubt }: ForthcomingAttempt): GateAnswer {
   const { id, release_at, aside, forthcoming_by: author } = about;
   if (aside === 'withdrawn' || aside === 'rejected') return shut('withdrawn');
   if (going.postId !== about.forthcoming_post_id) return shut('not-released');
@@ -100,7 +103,7 @@ export function forthcomingGate({ case: about, approvals, going, now, trusted }:
   if (!approvals.some((approval) => approval.hash === hash && approval.person_id !== author)) return shut('not-approved');
   // A copy may have waited for long: nobody is told that something will come which is there, or is late.
   if (about.state === 'released') return shut('already-released');
-  if (!trusted) return shut('clock-suspect');
+  if (doubt) return shut(doubt);
   return now < release_at ? { open: true } : shut('past-instant');
 }
 
@@ -119,15 +122,15 @@ export interface MinimalAttempt {
   /** SHA-256 of the fixed words, made anew. */
   fixed: string;
   now: Instant;
-  trusted: boolean;
+  doubt: Doubt | null;
 }
 
 /** It goes at that instant or later, and only as the fixed words that it has. */
-export function minimalGate({ case: about, notice, going, fixed, now, trusted }: MinimalAttempt): GateAnswer {
+export function minimalGate({ case: about, notice, going, fixed, now, doubt }: MinimalAttempt): GateAnswer {
   if (about.aside === 'withdrawn' || about.aside === 'rejected') return shut('withdrawn');
   if (notice?.post_id !== going.postId || notice.case_id !== about.id) return shut('not-released');
   if (going.digest !== notice.digest || going.digest !== fixed) return shut('approval-voided');
-  if (!trusted) return shut('clock-suspect');
+  if (doubt) return shut(doubt);
   return now < notice.not_before ? shut('not-released') : { open: true };
 }
 

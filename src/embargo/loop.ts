@@ -69,13 +69,16 @@ const NO_TEXT =
   'There is no text for the public. `curfew case text` sets it, and two different people have to approve what stands there then.';
 const DAMAGED = 'What is kept of it is not what was approved, or cannot be opened. Set its text or patches again and approve.';
 const DOUBT = 'The clock of the server is in doubt. `curfew clock show` says more, and how an admin confirms it.';
+const RESTORED =
+  'The server was restored from a backup. `curfew restored show` says what is to be looked at, and how an admin confirms it.';
+const IN_DOUBT: Partial<Record<Reason, string>> = { 'clock-suspect': DOUBT, restored: RESTORED };
 const outside = (reason: Reason) =>
   `The release fails and is tried again every second. Reason: ${reason}; the server's log has more.`;
 
 async function tellStuck(seams: Seams, due: Case, reason: Reason, log: Log, told: () => void): Promise<void> {
   const damaged = reason === 'approval-voided' || reason === 'cannot-open';
   if (!damaged && seams.clock.now() - (due.release_at ?? 0) < LATE) return;
-  const why = damaged ? DAMAGED : reason === 'clock-suspect' ? DOUBT : outside(reason);
+  const why = damaged ? DAMAGED : (IN_DOUBT[reason] ?? outside(reason));
   await tell(due, () => pageOverdue(seams, due, why), log, told);
 }
 

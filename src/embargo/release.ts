@@ -14,8 +14,8 @@ import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as posts from '../store/posts.ts';
 import type { Case, List, Recipient } from '../store/schema.ts';
-import { isTrusted } from './clock-watch.ts';
 import { type Contents, channelsOf, openContents, patchEntity } from './contents.ts';
+import { doubtNow } from './doubt.ts';
 import { gate } from './gate.ts';
 import { type Outgoing, toMembers, toReporter } from './outgoing.ts';
 import { NO_PROPOSAL } from './proposal.ts';
@@ -34,13 +34,12 @@ export async function release(seams: Seams, caseId: string): Promise<Case> {
   if (seen.state === 'released') throw new Refusal('already-released');
   const contents = await openContents(seams, seen);
   const approvals = await standing(db, await cases.approvals(db, caseId));
-  const trusted = await isTrusted(seams);
   const answer = gate({
     case: seen,
     approvals,
     going: { bundle: contents.hash, note: contents.note },
     now: clock.now(),
-    trusted,
+    doubt: await doubtNow(seams),
   });
   if (!answer.open) throw new Refusal(answer.reason, refusalHint(seen, answer.reason));
 

@@ -82,6 +82,8 @@ export const access: Readonly<Record<string, Access>> = {
 
   'GET /api/v1/clock': readers('cases'),
   'POST /api/v1/clock/confirm': admin('cases'),
+  'GET /api/v1/restoration': readers('cases'),
+  'POST /api/v1/restoration/confirm': admin('cases'),
 
   'GET /api/v1/cases': readers('cases'),
   'GET /api/v1/cases/:id': readers('cases'),

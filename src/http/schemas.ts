@@ -60,6 +60,13 @@ export const ClockView = Type.Object({
   here: Type.Boolean({ description: 'whether it is the clock of this node that is in doubt' }),
 });
 
+export const RestorationView = Type.Object({
+  takenAt: OrNull({ ...InstantUtc, description: 'when the backup was taken; null where none was restored' }),
+  restoredAt: OrNull(InstantUtc),
+  confirmedAt: OrNull({ ...InstantUtc, description: 'null where nothing is released until an admin confirms it' }),
+  held: Type.Integer({ description: 'copies that were waiting in the backup and are held since' }),
+});
+
 const Severity = Type.Object({
   vector: Type.String(),
   version: Type.String(),

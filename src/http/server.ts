@@ -39,6 +39,7 @@ import { postRoutes } from './posts.ts';
 import { refuseBytes, sendProblem } from './problem.ts';
 import { publicRoutes } from './public.ts';
 import { recipientRoutes } from './recipients.ts';
+import { restorationRoutes } from './restoration.ts';
 import { sessionRoutes } from './session.ts';
 import { statisticsRoute } from './statistics.ts';
 import { tokenRoutes } from './tokens.ts';
@@ -63,6 +64,7 @@ const resources: readonly Routes[] = [
   postRoutes,
   policyRoutes,
   clockRoutes,
+  restorationRoutes,
   incidentRoutes,
   tokenRoutes,
   sessionRoutes,

@@ -456,6 +456,7 @@ const WHY: Readonly<Record<string, string>> = {
   'not-ready': 'the key of the list was not loaded for too long',
   'not-released': 'the gate is shut',
   'clock-suspect': 'the clock of the server is in doubt',
+  restored: 'it waited when the backup was taken that was restored: it may have been sent since',
   bounced: 'a mail server further on gave it back',
   stopped: 'a person stopped it',
   withheld: 'a person holds it',

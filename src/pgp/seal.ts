@@ -1,9 +1,10 @@
 /** Sealing and signing: pure functions over bytes, to be called in worker threads. */
+import type { ReadableStream } from 'node:stream/web';
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import { packetsOf } from './packets.ts';
 import { fingerprintOf, lastSigned, parseCertificate, parseSecret, remembering } from './parse.ts';
-import { recipientAt, type WhyNot } from './recipient.ts';
+import { type Recipient, recipientAt, type WhyNot } from './recipient.ts';
 import { dateAt, openpgp } from './settings.ts';
 
 /** Keys that are parsed already, in each thread: a roster's certificates, and the few secret keys of the lists. */
@@ -60,9 +61,36 @@ export async function sealTo(signed: Uint8Array, certificate: Uint8Array, at: In
     ...(await takenApart(signed)),
     encryptionKeys: key,
     encryptionKeyIDs: recipient.keyId,
-    sessionKey: await sessionKeyFor(key, dateAt(at)),
+    sessionKey: await sessionKeyFor([key], dateAt(at)),
     config: { allowMissingKeyFlags: recipient.unflagged },
     date: dateAt(at),
+  });
+}
+
+/**
+ * Seals what is too large for memory, as it is read: binary, not signed, for everybody of these certificates.
+ * @throws Refusal `unusable-certificate` where one of them may not be encrypted to at `at`.
+ */
+export async function sealStream(
+  plaintext: ReadableStream<Uint8Array>,
+  certificates: readonly Uint8Array[],
+  at: Instant,
+): Promise<ReadableStream<Uint8Array>> {
+  const keys = await Promise.all(certificates.map(parseCertificate));
+  const recipients: Recipient[] = [];
+  for (const key of keys) {
+    const recipient = await recipientAt(key, at);
+    if (typeof recipient === 'string') throw unusable(recipient);
+    recipients.push(recipient);
+  }
+  return openpgp.encrypt({
+    message: await openpgp.createMessage({ binary: plaintext, date: NO_DATE }),
+    encryptionKeys: keys,
+    encryptionKeyIDs: recipients.map(({ keyId }) => keyId),
+    sessionKey: await sessionKeyFor(keys, dateAt(at)),
+    config: { allowMissingKeyFlags: recipients.some(({ unflagged }) => unflagged) },
+    date: dateAt(at),
+    format: 'binary',
   });
 }
 
@@ -119,9 +147,9 @@ async function takenApart(signed: Uint8Array) {
  * SEIPDv2 with GCM where the certificate lists it. Who only takes OCB, which is JavaScript here (5 MB/s), gets SEIPDv1 as long
  * as the certificate is a v4 one: that reads both. A v6 certificate gets what it asks for.
  */
-async function sessionKeyFor(key: openpgp.PublicKey, date: Date): Promise<openpgp.SessionKey> {
-  const sessionKey = await openpgp.generateSessionKey({ encryptionKeys: key, date });
-  if (sessionKey.aeadAlgorithm !== 'ocb' || key.keyPacket.version !== 4) return sessionKey;
+async function sessionKeyFor(keys: openpgp.PublicKey[], date: Date): Promise<openpgp.SessionKey> {
+  const sessionKey = await openpgp.generateSessionKey({ encryptionKeys: keys, date });
+  if (sessionKey.aeadAlgorithm !== 'ocb' || keys.some(({ keyPacket }) => keyPacket.version !== 4)) return sessionKey;
   return { data: sessionKey.data, algorithm: sessionKey.algorithm };
 }
 

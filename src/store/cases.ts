@@ -15,6 +15,14 @@ export async function nextNumber(db: Db, year: number): Promise<number> {
   return last;
 }
 
+/** The next number of each year comes after so many that are given to nobody. */
+export async function leaveGap(db: Db, numbers: number): Promise<void> {
+  await db
+    .updateTable('case_numbers')
+    .set((eb) => ({ last: eb('last', '+', numbers) }))
+    .execute();
+}
+
 export async function insert(db: Db, row: Insertable<Schema['cases']>): Promise<void> {
   await db.insertInto('cases').values(row).execute();
 }
@@ -123,6 +131,25 @@ export async function dueCases(db: Db, now: Instant): Promise<Case[]> {
     .where('release_at', '<=', now)
     .where(isOpen)
     .orderBy('release_at')
+    .execute();
+}
+
+/** Those that are not released, and of which somebody has approved what stands there. */
+export async function approvedUnreleased(db: Db): Promise<Case[]> {
+  return db
+    .selectFrom('cases')
+    .selectAll()
+    .where('state', 'in', ['scheduled', 'armed'])
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('approvals')
+          .select('approvals.case_id')
+          .whereRef('approvals.case_id', '=', 'cases.id')
+          .whereRef('approvals.hash', '=', 'cases.bundle_hash'),
+      ),
+    )
+    .orderBy('id')
     .execute();
 }
 

@@ -221,6 +221,27 @@ export async function hasten(db: Db, reason: string, now: Instant): Promise<void
   await db.updateTable('deliveries').set({ due_at: now }).where('state', '=', 'deferred').where('reason', '=', reason).execute();
 }
 
+/** Holds every copy that is not settled, whoever has it in hand; whoever does that tells of it. Gives how many were not held before. */
+export async function holdOpen(db: Db, reason: string, now: Instant): Promise<number> {
+  const { numUpdatedRows } = await db
+    .updateTable('deliveries')
+    .set({ state: 'held', reason, lease: null, lease_until: null, told_at: now })
+    .where('state', 'in', UNDER_WAY)
+    .executeTakeFirst();
+  return Number(numUpdatedRows);
+}
+
+/** How many are held for that reason. */
+export async function countHeld(db: Db, reason: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('deliveries')
+    .select(({ fn }) => fn.countAll().as('count'))
+    .where('state', '=', 'held')
+    .where('reason', '=', reason)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** Held or failed copies that the team does not know of yet. */
 export async function untold(db: Db, most: number): Promise<Delivery[]> {
   return db

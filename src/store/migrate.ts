@@ -24,6 +24,7 @@ import * as instants from '../../migrations/0024_instants.ts';
 import * as setAside from '../../migrations/0025_set_aside.ts';
 import * as announced from '../../migrations/0026_announced.ts';
 import * as began from '../../migrations/0028_began.ts';
+import * as restored from '../../migrations/0029_restored.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -53,6 +54,7 @@ export const migrations: Record<string, Migration> = {
   '0025_set_aside': setAside,
   '0026_announced': announced,
   '0028_began': began,
+  '0029_restored': restored,
 };
 
 /** Names of migrations that the database has not had, of those that it has had and this version does not know, and how many it has had. Writes nothing. */
@@ -69,10 +71,16 @@ export async function pendingMigrations(db: Database): Promise<{ missing: string
   };
 }
 
-/** Brings the schema up to date, under the migrator's lock. Throws with the name of the migration that failed. */
-export async function migrate(db: Database): Promise<void> {
+/** The last one, which says what the schema of today is. */
+export const LATEST = Object.keys(migrations).sort().at(-1) ?? '';
+
+/**
+ * Brings the schema up to date, or to where the migration of that name has left it, under the migrator's lock. Throws with the name of the
+ * migration that failed.
+ */
+export async function migrate(db: Database, to = LATEST): Promise<void> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
-  const { error, results } = await migrator.migrateToLatest();
+  const { error, results } = await migrator.migrateTo(to);
   if (!error) return;
   const failed = results?.find((result) => result.status === 'Error')?.migrationName;
   throw new Error(`migration ${failed ?? ''} failed: ${error instanceof Error ? error.message : String(error)}`, {

@@ -49,6 +49,7 @@ export interface Schema {
   /** At most one row, with id 1. */
   clock: ClockTable;
   /** `line`: milliseconds from the monotonic clock of that run of a machine to where its wall clock ought to be. */
+  restorations: RestorationTable;
   clock_lines: { boot: string; line: number; seen_at: Instant };
 }
 
@@ -570,6 +571,19 @@ interface IdempotencyTable {
 
 /** Of the wall clock: ahead of where it ought to be, behind it; or another node has been later. */
 export type ClockWhy = 'ahead' | 'behind' | 'nodes';
+
+/** This database was restored from a backup. */
+export interface RestorationTable {
+  id: string;
+  /** When the backup was taken. */
+  taken_at: Instant;
+  restored_at: Instant;
+  /** When all that might be sent or released again was held. */
+  held_at: Instant | null;
+  /** When a person said that what had happened since the backup was looked at. */
+  confirmed_at: Instant | null;
+  confirmed_by: string | null;
+}
 
 interface ClockTable {
   id: number;

@@ -59,6 +59,16 @@ export async function revoke(db: Db, id: string, now: Instant): Promise<boolean>
   return numUpdatedRows === 1n;
 }
 
+/** Gives how many there were. */
+export async function revokeAll(db: Db, now: Instant): Promise<number> {
+  const { numUpdatedRows } = await db
+    .updateTable('tokens')
+    .set({ revoked_at: now })
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
+  return Number(numUpdatedRows);
+}
+
 /** Ends all that come of sign-ins of a person; how many. */
 export async function revokeSignIns(db: Db, personId: string, now: Instant): Promise<number> {
   const { numUpdatedRows } = await db

@@ -209,13 +209,14 @@ describe('the gate', () => {
     going: { postId: 'p', digest: 'd' },
     fixed: 'd',
     now: 100,
-    trusted: true,
+    doubt: null,
   };
 
   test.each<[string, object, string | undefined]>([
     ['lets the fixed words out when the longest embargo has ended', {}, undefined],
     ['does so not a moment before', { now: 99 }, 'not-released'],
-    ['nor where the clock is in doubt', { trusted: false }, 'clock-suspect'],
+    ['nor where the clock is in doubt', { doubt: 'clock-suspect' }, 'clock-suspect'],
+    ['nor after a backup was restored', { doubt: 'restored' }, 'restored'],
     ['nor of a withdrawn case', { case: { id: 'C', aside: 'withdrawn' } }, 'withdrawn'],
     ['nor of another case', { case: { id: 'D', aside: null } }, 'not-released'],
     ['nor where nothing was written down', { notice: undefined }, 'not-released'],

@@ -25,6 +25,7 @@ const APPROVALS: [string, Approval[], boolean][] = [
   ['three people', [by('lena'), by('dirk'), by('ada')], true],
 ];
 const NOWS = [AT - 1, AT, AT + 1];
+const DOUBTS = [null, 'clock-suspect', 'restored'] as const;
 const GOING: Going[] = [
   ...['bundle', 'other'].map((bundle) => ({ bundle })),
   ...['public', 'another'].flatMap((postId) => ['octets', 'other'].map((digest) => ({ postId, digest }))),
@@ -48,25 +49,25 @@ describe('the gate', () => {
   const attempts = STATES.flatMap((state) =>
     APPROVALS.flatMap(([who, approvals, enough]) =>
       NOWS.flatMap((now) =>
-        [true, false].flatMap((trusted) => GOING.map((going) => ({ state, who, approvals, enough, now, trusted, going }))),
+        DOUBTS.flatMap((doubt) => GOING.map((going) => ({ state, who, approvals, enough, now, doubt, going }))),
       ),
     ),
   );
-  const ask = ({ state, approvals, now, trusted, going }: (typeof attempts)[number]) =>
+  const ask = ({ state, approvals, now, doubt, going }: (typeof attempts)[number]) =>
     gate({
       case: { state, ...CLEAR, ...TERMS, ...(state === 'released' ? PUBLISHED : UNPUBLISHED) },
       approvals,
       now,
-      trusted,
+      doubt,
       going,
     });
 
   test('opens for the release of an armed case and for the public post of a released one, approved, unchanged, at the instant, by a clock that is believed', () => {
     const open = attempts.filter((attempt) => ask(attempt).open);
     const expected = attempts.filter(
-      ({ state, enough, now, trusted, going }) =>
+      ({ state, enough, now, doubt, going }) =>
         enough &&
-        trusted &&
+        doubt === null &&
         approved(going) &&
         now >= AT &&
         ('bundle' in going ? state === 'armed' : state === 'released' && going.postId === 'public'),
@@ -79,8 +80,8 @@ describe('the gate', () => {
     for (const attempt of attempts) {
       const answer = ask(attempt);
       if (answer.open) continue;
-      const { enough, now, trusted, going, state } = attempt;
-      const early = !trusted ? 'clock-suspect' : now < AT ? 'not-released' : null;
+      const { enough, now, doubt, going, state } = attempt;
+      const early = doubt ?? (now < AT ? 'not-released' : null);
       const bundle = () => (!approved(going) ? 'approval-voided' : (early ?? 'conflict'));
       const post = (id: string) => early ?? (state !== 'released' || id !== 'public' ? 'not-released' : 'approval-voided');
       const reason = !enough ? 'not-approved' : 'bundle' in going ? bundle() : post(going.postId);
@@ -93,7 +94,7 @@ describe('the gate', () => {
     ['a bundle', { bundle_hash: null }],
   ])('is shut for a case without %s', (_, change) => {
     const about = { state: 'armed', ...CLEAR, ...TERMS, ...UNPUBLISHED, ...change } as const;
-    const attempt = { case: about, approvals: [by('lena'), by('dirk')], going: { bundle: 'bundle' }, now: AT, trusted: true };
+    const attempt = { case: about, approvals: [by('lena'), by('dirk')], going: { bundle: 'bundle' }, now: AT, doubt: null };
     expect(gate(attempt)).toEqual({ open: false, reason: 'not-approved' });
   });
 
@@ -103,7 +104,7 @@ describe('the gate', () => {
   ])('is shut for a public %s', (_, change, reason) => {
     const about = { state: 'released', ...CLEAR, ...TERMS, ...PUBLISHED, ...change } as const;
     const going = { postId: 'public', digest: 'octets' };
-    expect(gate({ case: about, approvals: [by('lena'), by('dirk')], going, now: AT, trusted: true })).toEqual({
+    expect(gate({ case: about, approvals: [by('lena'), by('dirk')], going, now: AT, doubt: null })).toEqual({
       open: false,
       reason,
     });
@@ -114,7 +115,7 @@ test('the post for external addresses is let through with its own octets, and th
   const released = { ...PUBLISHED, external_post_id: 'external', external_digest: 'own octets' };
   const about = { state: 'released', ...CLEAR, ...TERMS, ...released } as const;
   const ask = (postId: string, digest: string) =>
-    gate({ case: about, approvals: [by('lena'), by('dirk')], going: { postId, digest }, now: AT, trusted: true });
+    gate({ case: about, approvals: [by('lena'), by('dirk')], going: { postId, digest }, now: AT, doubt: null });
   expect(ask('external', 'own octets')).toEqual({ open: true });
   expect(ask('public', 'octets')).toEqual({ open: true });
   expect(ask('external', 'octets')).toEqual({ open: false, reason: 'approval-voided' });
@@ -123,7 +124,7 @@ test('the post for external addresses is let through with its own octets, and th
 
 describe('a release', () => {
   const about = { state: 'armed', ...CLEAR, ...TERMS, ...UNPUBLISHED } as const;
-  const attempt = { approvals: [by('lena'), by('dirk')], going: { bundle: 'bundle' }, now: AT, trusted: true };
+  const attempt = { approvals: [by('lena'), by('dirk')], going: { bundle: 'bundle' }, now: AT, doubt: null };
 
   test.each<[string, Partial<PublicAttempt['case']>, string]>([
     ['of a withdrawn case', { aside: 'withdrawn' }, 'withdrawn'],
@@ -171,7 +172,7 @@ describe('the word that a fix will come', () => {
     forthcoming_by: 'lena',
   } as const;
   const going = { postId: 'word', digest: 'octets' };
-  const attempt = { case: about, approvals: [by('dirk', hash)], going, now: AT - 1, trusted: true };
+  const attempt = { case: about, approvals: [by('dirk', hash)], going, now: AT - 1, doubt: null };
 
   test('goes out before the instant, as one drafted it and another one approved it', () => {
     expect(forthcomingGate(attempt)).toEqual({ open: true });
@@ -192,7 +193,8 @@ describe('the word that a fix will come', () => {
     ['that nobody drafted', { case: { ...about, forthcoming_by: null } }, 'not-approved'],
     ['of a withdrawn case', { case: { ...about, aside: 'withdrawn' } }, 'withdrawn'],
     ['of a case that is released', { case: { ...about, state: 'released' } }, 'already-released'],
-    ['by a clock that is in doubt', { trusted: false, now: AT }, 'clock-suspect'],
+    ['by a clock that is in doubt', { doubt: 'clock-suspect', now: AT }, 'clock-suspect'],
+    ['after a backup was restored', { doubt: 'restored' }, 'restored'],
     ['at the instant itself', { now: AT }, 'past-instant'],
   ])('%s is refused', (_, change, reason) => {
     expect(forthcomingGate({ ...attempt, ...change })).toEqual({ open: false, reason });

@@ -1098,6 +1098,17 @@ alter table removals add constraint removals_person_id_fkey FOREIGN KEY (person_
 
 alter table removals add constraint removals_pk PRIMARY KEY (member_id, round, person_id);
 
+create table restorations (id text not null,
+  taken_at bigint not null,
+  restored_at bigint not null,
+  held_at bigint,
+  confirmed_at bigint,
+  confirmed_by text);
+
+alter table restorations add constraint restorations_confirmed_by_fkey FOREIGN KEY (confirmed_by) REFERENCES contacts(id);
+
+alter table restorations add constraint restorations_pkey PRIMARY KEY (id);
+
 create table secrets (name text not null,
   value bytea not null);
 

@@ -687,6 +687,13 @@ CREATE TABLE "removals" ("member_id" text not null references "members" ("id"),
   "round",
   "person_id")) strict;
 
+CREATE TABLE "restorations" ("id" text primary key,
+  "taken_at" integer not null,
+  "restored_at" integer not null,
+  "held_at" integer,
+  "confirmed_at" integer,
+  "confirmed_by" text references "contacts" ("id")) strict;
+
 CREATE TABLE "secrets" ("name" text primary key,
   "value" blob not null) strict;
 

@@ -73,6 +73,7 @@ test('the scope of a route is what its path is of', () => {
     posts: 'delivery',
     policies: 'cases',
     clock: 'cases',
+    restoration: 'cases',
     incidents: 'cases',
     statistics: 'cases',
     session: 'tokens',

@@ -19,6 +19,7 @@ import * as clocks from '../../src/store/clock.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as incidents from '../../src/store/incidents.ts';
 import * as lists from '../../src/store/lists.ts';
+import * as restorations from '../../src/store/restorations.ts';
 import type { MemberState } from '../../src/store/schema.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { arm, armed, KNOWN, PUBLIC, scheduled } from '../embargo/armed.ts';
@@ -217,6 +218,11 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
   'POST /api/v1/clock/confirm': async ({ db, clock }) => {
     await clocks.raise(db, { since: clock.now(), why: 'nodes', boot: 'another' });
     return { body: { wall: toIso(clock.now()) } };
+  },
+
+  'POST /api/v1/restoration/confirm': async ({ db, clock }) => {
+    await restorations.insert(db, { id: 'restored', taken_at: clock.now() - 1, restored_at: clock.now() });
+    return { body: { restoredAt: toIso(clock.now()) } };
   },
 
   'PATCH /api/v1/cases/:id': async (house) => ({ at: { cases: await house.report() }, body: { title: 'overflow' } }),

@@ -24,6 +24,8 @@ export interface Engine {
   name: 'sqlite' | 'postgres';
   /** A fresh, migrated database; closed and removed after the test that opened it, which fails where `record` was not the last of a move. */
   open(): Promise<OpenedDatabase>;
+  /** What is there before the first migration: a SQLite file that does not exist, an empty database of PostgreSQL. Gone after the test. */
+  blank(): Promise<DatabaseConfig>;
 }
 
 /**
@@ -31,20 +33,21 @@ export interface Engine {
  * @example eachEngine((engine) => { test('stores a case', async () => { const { db } = await engine.open(); ... }); });
  */
 export function eachEngine(define: (engine: Engine) => void): void {
-  describe('sqlite', () => define({ name: 'sqlite', open: opener(SQLITE) }));
+  describe('sqlite', () => define({ name: 'sqlite', open: opener(SQLITE), blank: blanks(SQLITE) }));
   const server = inject('postgres');
   if ('absent' in server)
-    describe.skip(`postgres (absent: ${server.absent})`, () => define({ name: 'postgres', open: neverOpened }));
+    describe.skip(`postgres (absent: ${server.absent})`, () =>
+      define({ name: 'postgres', open: neverOpened, blank: neverOpened }));
   else {
     onPostgres ??= postgres(server.url);
     const source = onPostgres;
-    describe('postgres', () => define({ name: 'postgres', open: opener(source) }));
+    describe('postgres', () => define({ name: 'postgres', open: opener(source), blank: blanks(source) }));
   }
 }
 
 /** On SQLite alone: for what costs and has no part in the database. */
 export function oneEngine(define: (engine: Engine) => void): void {
-  describe('sqlite', () => define({ name: 'sqlite', open: opener(SQLITE) }));
+  describe('sqlite', () => define({ name: 'sqlite', open: opener(SQLITE), blank: blanks(SQLITE) }));
 }
 
 const neverOpened = () => Promise.reject(new Error('PostgreSQL is absent'));
@@ -53,6 +56,9 @@ const neverOpened = () => Promise.reject(new Error('PostgreSQL is absent'));
 interface Source {
   create(): Promise<DatabaseConfig>;
   drop(config: DatabaseConfig): Promise<void>;
+  blank(): Promise<DatabaseConfig>;
+  /** Of a blank one, whatever it holds by now. */
+  remove(config: DatabaseConfig): Promise<void>;
   /** At the end of a test file. */
   tidy(): Promise<void>;
 }
@@ -84,6 +90,18 @@ function opener(source: Source): () => Promise<OpenedDatabase> {
   };
 }
 
+function blanks(source: Source): () => Promise<DatabaseConfig> {
+  const made: DatabaseConfig[] = [];
+  afterEach(async () => {
+    for (const config of made.splice(0)) await source.remove(config);
+  });
+  return async () => {
+    const config = await source.blank();
+    made.push(config);
+    return config;
+  };
+}
+
 async function migrated(config: DatabaseConfig): Promise<void> {
   const db = makeDatabase(config);
   try {
@@ -100,6 +118,9 @@ function sqlite(): Source {
     return template;
   };
   let made: Promise<string> | undefined;
+  const drop = async (config: DatabaseConfig) => {
+    if ('sqlite' in config) rmSync(join(config.sqlite, '..'), { recursive: true, force: true });
+  };
   return {
     create: async () => {
       made ??= making();
@@ -108,9 +129,9 @@ function sqlite(): Source {
       copyFileSync(template, path);
       return { sqlite: path };
     },
-    drop: async (config) => {
-      if ('sqlite' in config) rmSync(join(config.sqlite, '..'), { recursive: true, force: true });
-    },
+    drop,
+    blank: async () => ({ sqlite: join(mkdtempSync(join(inject('folder'), 'database-')), 'curfew.db') }),
+    remove: drop,
     tidy: async () => {},
   };
 }
@@ -121,9 +142,13 @@ function postgres(url: string): Source {
   const at = (name: string) => Object.assign(new URL(url), { pathname: `/${name}` }).href;
   const owners = new Map<string, pg.Client>();
   const free: string[] = [];
-  const make = async () => {
+  const named = async () => {
     const name = `test_${process.pid}_${process.hrtime.bigint()}`;
     await server.query(`create database ${name}`);
+    return name;
+  };
+  const make = async () => {
+    const name = await named();
     await migrated({ postgres: at(name) });
     const owner = new pg.Client({ connectionString: at(name) });
     await owner.connect();
@@ -136,6 +161,10 @@ function postgres(url: string): Source {
       if (!('postgres' in config)) return;
       await owners.get(config.postgres)?.query(EMPTY);
       free.push(config.postgres);
+    },
+    blank: async () => ({ postgres: at(await named()) }),
+    remove: async (config) => {
+      if ('postgres' in config) await server.query(`drop database ${new URL(config.postgres).pathname.slice(1)} with (force)`);
     },
     // Deleted rows are gone through again and again, until they are swept out.
     tidy: async () => {

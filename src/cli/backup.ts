@@ -1,0 +1,98 @@
+import { createWriteStream, readdirSync, readFileSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream } from 'node:stream/web';
+import { createGzip } from 'node:zlib';
+import type { Command } from 'commander';
+import { type KeptFile, writeArchive } from '../backup/archive.ts';
+import { systemClock, toIso } from '../clock.ts';
+import { type Config, loadConfig } from '../config.ts';
+import { sealStream } from '../pgp/seal.ts';
+import { Refusal } from '../refusal.ts';
+import { namingFile, openToRead } from '../store/database.ts';
+import { certificatesIn } from './certificates.ts';
+import { collect, type LocalOptions, localCommand, print } from './local.ts';
+
+interface BackupOptions extends LocalOptions {
+  out: string;
+  cert: string[];
+  withKeys?: true;
+}
+
+export function register(program: Command): void {
+  localCommand(program, 'backup', 'write all that is kept to a file that only the holder of a key can open; the server may run')
+    .requiredOption('--cert <file>', 'to whose certificate it is encrypted (repeat it for more)', collect)
+    .requiredOption('--out <file>', 'where to write it; no file may be there')
+    .option('--with-keys', 'with the private keys of the lists, as they are kept: under their passphrase, which is not in it')
+    .action((options: BackupOptions) => backup(options, program.version() ?? ''));
+}
+
+async function backup(options: BackupOptions, version: string): Promise<void> {
+  const config = loadConfig(options.config);
+  const certificates = (await Promise.all(options.cert.map(certificatesIn))).flat();
+  const files = [configFile(options.config), ...(options.withKeys ? keyFiles(config) : [])];
+  const takenAt = systemClock.now();
+  const db = openToRead(config.database);
+  const { project, domain } = config;
+  try {
+    const lines = writeArchive(db, { takenAt, program: version, project, domain }, files);
+    await written(options.out, async (out) => {
+      const packed = Readable.from(lines).compose(createGzip({ level: 1 }));
+      const sealed = await sealStream(
+        Readable.toWeb(packed) as ReadableStream<Uint8Array>,
+        certificates.map(({ data }) => data),
+        takenAt,
+      );
+      await pipeline(Readable.fromWeb(sealed), out);
+    });
+  } catch (error) {
+    throw namingFile(error, config.database);
+  } finally {
+    await db.destroy();
+  }
+  const to = certificates.map(({ fingerprint }) => fingerprint);
+  print(options, { out: resolve(options.out), takenAt: toIso(takenAt), to, keys: options.withKeys === true }, [
+    `Wrote ${options.out}, as of ${toIso(takenAt)}, encrypted to ${to.join(', ')}.`,
+    options.withKeys
+      ? 'The private keys of the lists are in it; their passphrase is not: keep that elsewhere.'
+      : 'The private keys of the lists are NOT in it: keep the folder of the keys, and their passphrase, elsewhere.',
+    `To restore it: gpg --decrypt ${options.out} | curfew restore -`,
+  ]);
+}
+
+/** The configuration names files with secrets and holds none itself, but for a password in the URL of PostgreSQL. */
+function configFile(path: string): KeptFile {
+  return { file: 'config.json', text: readFileSync(path, 'utf8') };
+}
+
+function keyFiles({ keys }: Config): KeptFile[] {
+  return readdirSync(keys)
+    .filter((name) => name.endsWith('.asc'))
+    .sort()
+    .map((name) => ({ file: `keys/${name}`, text: readFileSync(join(keys, name), 'utf8') }));
+}
+
+/** The file is there when all of it is on the disk, and not before. Throws Refusal `conflict` where something of that name is there. */
+async function written(path: string, write: (out: NodeJS.WritableStream) => Promise<void>): Promise<void> {
+  const begun = join(dirname(resolve(path)), `.${basename(path)}.part`);
+  if (await isThere(path)) throw new Refusal('conflict', `${path} is there already: a backup replaces no file`);
+  await rm(begun, { force: true });
+  try {
+    await write(createWriteStream(begun, { mode: 0o600, flags: 'wx', flush: true }));
+    await rename(begun, path);
+    const folder = await open(dirname(resolve(path)));
+    await folder.sync().finally(() => folder.close());
+  } catch (error) {
+    await rm(begun, { force: true });
+    throw error;
+  }
+}
+
+function isThere(path: string): Promise<boolean> {
+  return open(path).then(
+    (file) => file.close().then(() => true),
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+  );
+}

@@ -1,0 +1,41 @@
+import type { Instant } from '../clock.ts';
+import type { Db } from './database.ts';
+import type { RestorationTable } from './schema.ts';
+
+/** The last time that the database was restored; undefined where it never was. */
+export async function last(db: Db): Promise<RestorationTable | undefined> {
+  return await db
+    .selectFrom('restorations')
+    .selectAll()
+    .orderBy('restored_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
+
+/** Whether it was restored, and nobody has said yet that what happened since the backup was looked at. */
+export async function isOpen(db: Db): Promise<boolean> {
+  const open = await db.selectFrom('restorations').select('id').where('confirmed_at', 'is', null).limit(1).executeTakeFirst();
+  return open !== undefined;
+}
+
+export async function insert(db: Db, row: Pick<RestorationTable, 'id' | 'taken_at' | 'restored_at'>): Promise<void> {
+  await db.insertInto('restorations').values(row).execute();
+}
+
+export async function markHeld(db: Db, id: string, now: Instant): Promise<void> {
+  await db.updateTable('restorations').set({ held_at: now }).where('id', '=', id).execute();
+}
+
+/** All that are open, those of a backup that was taken before one was confirmed as well. False: this one was confirmed meanwhile. */
+export async function confirm(db: Db, id: string, by: string, now: Instant): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('restorations')
+    .set({ confirmed_at: now, confirmed_by: by })
+    .where('id', '=', id)
+    .where('confirmed_at', 'is', null)
+    .executeTakeFirst();
+  if (numUpdatedRows !== 1n) return false;
+  await db.updateTable('restorations').set({ confirmed_at: now, confirmed_by: by }).where('confirmed_at', 'is', null).execute();
+  return true;
+}

@@ -1,0 +1,279 @@
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { beforeEach, describe, expect, inject, test } from 'vitest';
+import { verifyLog } from '../../src/audit/verify.ts';
+import { openArchive, writeArchive } from '../../src/backup/archive.ts';
+import { confirmRestoration, restore } from '../../src/backup/restore.ts';
+import { HOUR, toIso } from '../../src/clock.ts';
+import { release } from '../../src/embargo/release.ts';
+import { hashToken, issueToken } from '../../src/roster/tokens.ts';
+import * as audit from '../../src/store/audit.ts';
+import * as cases from '../../src/store/cases.ts';
+import { type Database, type DatabaseConfig, makeDatabase, openToRead } from '../../src/store/database.ts';
+import * as deliveries from '../../src/store/deliveries.ts';
+import { dump, load, type Value } from '../../src/store/dump.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import * as restorations from '../../src/store/restorations.ts';
+import type { TokenRole } from '../../src/store/schema.ts';
+import * as tokens from '../../src/store/tokens.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { actor, arm, armed, caseOf, OUTSIDE, READER, reasonOf, scheduled, subscribe } from '../embargo/armed.ts';
+import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
+import { encryptedMail } from '../support/compose.ts';
+import { eachEngine, type OpenedDatabase } from '../support/dialects.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
+import { schemaText } from '../support/schema-text.ts';
+
+const OF = { program: '0.1.0', project: 'Orbit', domain: 'orbit.example' };
+
+type Table = { columns: readonly string[]; rows: Value[][] };
+
+/** Line by line, as they are read from a file. */
+async function* asGiven(lines: readonly string[]): AsyncGenerator<string> {
+  yield* lines;
+}
+
+/** All that is in a database; rows in an order of their own. */
+async function contentOf(config: DatabaseConfig): Promise<Map<string, Table>> {
+  const db = openToRead(config);
+  const tables = new Map<string, Table>();
+  for await (const { name, columns, rows } of dump(db)) {
+    const all: Value[][] = [];
+    for await (const row of rows)
+      all.push(row.map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value)));
+    tables.set(name, { columns, rows: all.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) });
+  }
+  await db.destroy();
+  return tables;
+}
+
+eachEngine((engine) => {
+  const build = housing();
+  let opened: OpenedDatabase;
+  let house: House;
+  beforeEach(async () => {
+    opened = await engine.open();
+    house = await build(opened.db);
+    await subscribe(house);
+  });
+
+  /** The lines of a backup of it, as of now. */
+  async function backup(config: DatabaseConfig = opened.config): Promise<string[]> {
+    const db = openToRead(config);
+    const lines: string[] = [];
+    for await (const line of writeArchive(db, { takenAt: house.clock.now(), ...OF }, [])) lines.push(line.trimEnd());
+    await db.destroy();
+    return lines;
+  }
+
+  /** What `act` does with a database that no migration has been in. */
+  async function inBlank<T>(act: (db: Database, config: DatabaseConfig) => Promise<T>): Promise<T> {
+    const config = await engine.blank();
+    const db = makeDatabase(config);
+    return await act(db, config).finally(() => db.destroy());
+  }
+
+  async function loadAll(db: Database, lines: readonly string[]): Promise<void> {
+    const archive = await openArchive(asGiven(lines));
+    await db.transaction().execute((trx) =>
+      load(trx, async (put) => {
+        for await (const { name, columns, rows } of archive.tables())
+          for await (const row of rows) await put(name, columns, [row]);
+      }),
+    );
+  }
+
+  const restoreInto = async (db: Database, lines: readonly string[]) =>
+    restore({ ...house, db }, await openArchive(asGiven(lines)));
+
+  /** A mail of a member, for the members or for the team. */
+  const post = async (at: House = house, to: string = LISTS.distributors) => {
+    const [alpha] = at.members;
+    const raw = await encryptedMail(letterOf(at, alpha, { to, text: 'Hello.\n' }), {
+      recipients: [listCertificate(at, to)],
+      signer: alpha,
+    });
+    await arrive(at, raw, { to, sender: alpha.address });
+  };
+
+  test('a database comes back as it was, row by row, with its guards', async () => {
+    await armed(house);
+    await post();
+    const before = await contentOf(opened.config);
+    const lines = await backup();
+    await inBlank(async (db, config) => {
+      await migrate(db);
+      await loadAll(db, lines);
+      expect(await contentOf(config)).toEqual(before);
+      await expect(sql`update audit set line = ''`.execute(db)).rejects.toThrow();
+      await expect(sql`update cases set state = 'released'`.execute(db)).rejects.toThrow();
+      await expect(sql`update deliveries set post_id = 'none'`.execute(db)).rejects.toThrow();
+      expect(await schemaText(db)).toBe(await schemaText(opened.db));
+    });
+  });
+
+  test.runIf(engine.name === 'postgres')('it goes from PostgreSQL to SQLite and back, and is the same', async () => {
+    await armed(house);
+    await post();
+    const before = await contentOf(opened.config);
+    const file = { sqlite: join(mkdtempSync(join(inject('folder'), 'database-')), 'curfew.db') };
+    let lines = await backup();
+    for (const config of [file, await engine.blank()]) {
+      const db = makeDatabase(config);
+      await migrate(db);
+      await loadAll(db, lines).finally(() => db.destroy());
+      expect(await contentOf(config)).toEqual(before);
+      lines = await backup(config);
+    }
+  });
+
+  test('what somebody writes while a backup is read is not in it, and does not wait', async () => {
+    const db = openToRead(opened.config);
+    const lines = writeArchive(db, { takenAt: house.clock.now(), ...OF }, []);
+    const read: string[] = [];
+    for (let at = 0; at < 3; at++) read.push((await lines.next()).value ?? '');
+    await house.report();
+    for await (const line of lines) read.push(line);
+    await db.destroy();
+    const table = read.findIndex((line) => line.startsWith('{"table":"cases"'));
+    expect(read[table + 1]).toMatch(/^\{"table":"certificate_keys"/);
+    expect(await house.db.selectFrom('cases').select('id').execute()).toHaveLength(1);
+  });
+
+  describe('restored', () => {
+    test('nothing goes out by itself of what waited, and what was approved is not released', async () => {
+      const about = await armed(house);
+      await post();
+      const token = await house.token('admin', house.team[0].address);
+      const lines = await backup();
+      await inBlank(async (db) => {
+        const restored = await restoreInto(db, lines);
+        expect(restored).toEqual({
+          takenAt: house.clock.now(),
+          copies: (await house.db.selectFrom('deliveries').select('id').where('state', '=', 'queued').execute()).length,
+          cases: [about.id],
+          tokens: 3,
+        });
+        expect(restored.copies).toBeGreaterThan(4);
+        const there: House = { ...house, db };
+        const copies = await deliveries.page(db, { limit: 999 });
+        expect(new Set(copies.map(({ state, reason }) => `${state} ${reason}`))).toEqual(new Set(['held restored']));
+        expect(await outbox(there).drain()).toEqual([]);
+        expect((await caseOf(there, about.id)).state).toBe('scheduled');
+        expect((await tokens.byHash(db, hashToken(token)))?.revoked_at).toBe(house.clock.now());
+        house.clock.moveTo(house.clock.now() + 2 * HOUR);
+        expect(await reasonOf(release(there, about.id))).toBe('not-approved');
+        expect(await cases.nextNumber(db, about.year)).toBe(about.number + 101);
+      });
+    });
+
+    test('until an admin confirms it the team alone is written to, and nothing is released; then what is due goes out', async () => {
+      const about = await scheduled(house);
+      const lines = await backup();
+      await inBlank(async (db) => {
+        await restoreInto(db, lines);
+        const there: House = { ...house, db, token };
+        let made = 0;
+        async function token(role: TokenRole, person: string | null = null) {
+          return (await issueToken({ ...house, db }, { name: `new ${++made}`, role, person, days: null })).token;
+        }
+        const [lena, dirk] = there.team;
+        const seen = await caseOf(there, about.id);
+        await arm(there, seen, [await actor(there, lena), await actor(there, dirk)]);
+        house.clock.moveTo(house.clock.now() + HOUR);
+        expect(await reasonOf(release(there, about.id))).toBe('restored');
+        await post(there);
+        await post(there, LISTS.security);
+        const sent = (await outbox(there).drain()).map(({ to }) => to);
+        expect(new Set(sent)).toEqual(new Set(there.team.map(({ address }) => address)));
+        const waiting = await deliveries.page(db, { limit: 999, state: 'deferred' });
+        expect(new Set(waiting.map(({ reason }) => reason))).toEqual(new Set(['restored']));
+        expect(waiting.map(({ address }) => address)).toEqual(
+          expect.arrayContaining(there.members.map(({ address }) => address)),
+        );
+
+        const { restored_at: restoredAt = 0 } = (await restorations.last(db)) ?? {};
+        const confirm = (by: string | null, at = restoredAt) =>
+          reasonOf(confirmRestoration(there, { restoredAt: at, personId: by }));
+        expect(await confirm(null)).toBe('needs-person');
+        expect(await confirm(lena.contactId, restoredAt - 1)).toBe('stale');
+        expect(await confirm(lena.contactId)).toBe('done');
+        expect(await confirm(lena.contactId)).toBe('conflict');
+        await release(there, about.id);
+        const out = (await outbox(there).drain()).map(({ to }) => to);
+        expect(out).toEqual(expect.arrayContaining([READER, OUTSIDE, ...there.members.map(({ address }) => address)]));
+        expect((await deliveries.page(db, { limit: 999, state: 'held' })).every(({ reason }) => reason === 'restored')).toBe(
+          true,
+        );
+      });
+    });
+
+    test('the log goes on from where it ended, says what was held, and is whole', async () => {
+      const about = await armed(house);
+      const lines = await backup();
+      const { seq } = await audit.end(house.db);
+      await inBlank(async (db) => {
+        const { copies } = await restoreInto(db, lines);
+        const log: string[] = [];
+        for await (const line of audit.lines(db)) log.push(line);
+        expect((await verifyLog(log, [], [])).faults).toEqual([]);
+        const added = log.slice(seq).map((line) => JSON.parse(line));
+        expect(added.map(({ action, subject }) => [action, subject])).toEqual([
+          ['database.restore', expect.stringMatching(/^restoration:/)],
+          ['case.disarm', `case:${about.id}`],
+        ]);
+        expect(added[0].detail).toEqual({ backup: toIso(house.clock.now()), lines: seq, copies, cases: [about.id], tokens: 2 });
+      });
+    });
+  });
+
+  describe('is refused, and leaves nothing', () => {
+    const refused = async (change: (lines: string[]) => string[]) => {
+      await house.report();
+      const lines = change(await backup());
+      return inBlank(async (db) => {
+        const reason = await reasonOf(restoreInto(db, lines));
+        const tables = await db.introspection.getTables();
+        const rows = tables.length === 0 ? [] : await db.selectFrom('cases').select('id').execute();
+        return { reason, rows, open: tables.length > 0 && (await restorations.isOpen(db)) };
+      });
+    };
+    const nothing = { reason: 'invalid', rows: [], open: false };
+
+    test.each<[string, (lines: string[]) => string[]]>([
+      ['where its end lacks', (lines) => lines.slice(0, -1)],
+      ['where half of it lacks', (lines) => lines.slice(0, lines.length / 2)],
+      ['where a row lacks', (lines) => lines.filter((line) => !line.startsWith('["ORBIT-'))],
+      ['where a row has a value less', (lines) => lines.map((line) => line.replace(/^\["ORBIT-[^,]*,/i, '['))],
+      ['where a line is cut', (lines) => lines.map((line, at) => (at === 5 ? line.slice(0, -1) : line))],
+      ['where something comes after its end', (lines) => [...lines, '[]']],
+      ['that is empty', () => []],
+      ['that is something else', () => ['{"curfew":"audit"}']],
+      ['of a form to come', (lines) => [(lines[0] ?? '').replace('"version":1', '"version":2'), ...lines.slice(1)]],
+      ['of a schema to come', (lines) => [(lines[0] ?? '').replace(/"schema":"\d+/, '"schema":"9999'), ...lines.slice(1)]],
+    ])('one %s', async (_what, change) => {
+      expect(await refused(change)).toEqual(nothing);
+    });
+
+    test('one whose rows refer to what is not there', async () => {
+      await house.report();
+      const lines = (await backup()).flatMap((line) => {
+        if (line.startsWith('{"end"')) return [line.replace(/"posts":\d+/, '"posts":0')];
+        return [line];
+      });
+      const from = lines.findIndex((line) => line.startsWith('{"table":"posts"'));
+      const to = lines.findIndex((line, at) => at > from && line.startsWith('{'));
+      await inBlank(async (db) => {
+        await expect(restoreInto(db, [...lines.slice(0, from + 1), ...lines.slice(to)])).rejects.toThrow(/foreign key/i);
+        expect(await db.selectFrom('cases').select('id').execute()).toEqual([]);
+      });
+    });
+
+    test('into a database that is there', async () => {
+      const lines = await backup();
+      expect(await reasonOf(restoreInto(house.db, lines))).toBe('conflict');
+      expect(await restorations.isOpen(house.db)).toBe(false);
+    });
+  });
+});

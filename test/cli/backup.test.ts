@@ -1,0 +1,154 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { openDatabase } from '../../src/store/database.ts';
+import * as restorations from '../../src/store/restorations.ts';
+import { absent, run } from '../support/gnupg.ts';
+import { type Ended, runCurfew, startCurfew } from '../support/process.ts';
+import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
+
+const folder = temporaryFolder();
+
+/** Runs the command line with what a pipe gives it. */
+async function fed(input: Uint8Array, ...args: string[]): Promise<Pick<Ended, 'code' | 'stderr' | 'stdout'>> {
+  const bin = join(import.meta.dirname, '..', '..', 'dist', 'src', 'cli', 'curfew.js');
+  const { code, out, err } = await run(process.execPath, [bin, ...args], input);
+  return { code, stdout: out.toString(), stderr: err };
+}
+
+describe.skipIf(absent.gpg)(`a backup${absent.gpg ? ` (absent: ${absent.gpg})` : ''}`, () => {
+  let project: TestProject;
+  let home: string;
+  let certificate: string;
+  const gpg = async (input: Uint8Array, ...args: string[]) => {
+    const done = await run('gpg', ['--homedir', home, '--batch', '--quiet', ...args], input);
+    if (done.code !== 0) throw new Error(done.err);
+    return done.out;
+  };
+  const restored = (name: string) => join(folder, name, 'config.json');
+
+  beforeAll(async () => {
+    project = await initProject(folder, '--smtp-port', '0', '--http-port', '0');
+    home = join(folder, 'gnupg');
+    mkdirSync(home, { mode: 0o700 });
+    await gpg(
+      Buffer.alloc(0),
+      '--passphrase',
+      '',
+      '--quick-generate-key',
+      'Backup <backup@orbit.example>',
+      'default',
+      'default',
+      'never',
+    );
+    certificate = join(folder, 'backup.asc');
+    writeFileSync(certificate, await gpg(Buffer.alloc(0), '--armor', '--export', 'backup@orbit.example'));
+  });
+
+  const backup = (out: string, ...flags: string[]) => project.curfew('backup', '--cert', certificate, '--out', out, ...flags);
+
+  test('is opened by gpg and by nobody else, has no private key, and comes back under a server that runs', async () => {
+    const out = join(folder, 'a.pgp');
+    const serve = startCurfew(['serve', '--config', project.config]);
+    await serve.line(/^ready$/, 30_000);
+    const made = await backup(out, '--json');
+    expect(made).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(made.stdout)).toMatchObject({ out, keys: false });
+    expect(await serve.kill('SIGTERM')).toMatchObject({ code: 0 });
+    expect(statSync(out).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([]);
+
+    const packed = await gpg(readFileSync(out), '--decrypt');
+    const text = gunzipSync(packed).toString();
+    expect(text).toContain('"table":"lists"');
+    expect(text).not.toContain('PRIVATE KEY');
+
+    const sealed = await fed(readFileSync(out), 'restore', '-', '--config', restored('new'));
+    expect(sealed).toMatchObject({ code: 1, stderr: expect.stringContaining('gpg --decrypt') });
+    const came = await fed(packed, 'restore', '-', '--config', restored('new'));
+    expect(came).toMatchObject({ code: 0, stderr: '' });
+    expect(came.stdout).toContain(`Wrote ${restored('new')}`);
+    expect(readFileSync(restored('new'), 'utf8')).toBe(readFileSync(project.config, 'utf8'));
+    expect(existsSync(join(folder, 'new', 'keys'))).toBe(false);
+
+    // Whoever keeps the keys elsewhere puts them back.
+    for (const name of ['keys', 'passphrase']) await run('cp', ['-r', join(project.dir, name), join(folder, 'new', name)]);
+    const again = startCurfew(['serve', '--config', restored('new')]);
+    const [, port] = await again.line(/^http 127\.0\.0\.1:(\d+)$/, 30_000);
+    await again.line(/^ready$/);
+    const old = await fetch(`http://127.0.0.1:${port}/api/v1/restoration`, {
+      headers: { authorization: `Bearer ${project.made.token}` },
+    });
+    expect(old.status).toBe(401);
+    const token = await runCurfew(['token', 'create', '--name', 'new', '--role', 'admin', '--json', '--config', restored('new')]);
+    const env = { CURFEW_URL: `http://127.0.0.1:${port}`, CURFEW_TOKEN: JSON.parse(token.stdout).token };
+    const shown = await runCurfew(['restored', 'show'], { env });
+    expect(shown.stdout).toMatch(/^The backup was taken: .*\nIt was restored: {6}.*\nCopies that are held since: 0 /);
+    expect(await again.kill('SIGTERM')).toMatchObject({ code: 0 });
+  });
+
+  test('with the keys starts by itself where the passphrase is', async () => {
+    const out = join(folder, 'b.pgp');
+    expect(await backup(out, '--with-keys')).toMatchObject({ code: 0 });
+    const packed = await gpg(readFileSync(out), '--decrypt');
+    expect(
+      gunzipSync(packed)
+        .toString()
+        .match(/BEGIN PGP PRIVATE KEY/g),
+    ).toHaveLength(3);
+    expect(await fed(packed, 'restore', '-', '--config', restored('keys'))).toMatchObject({ code: 0 });
+    await run('cp', [join(project.dir, 'passphrase'), join(folder, 'keys', 'passphrase')]);
+    const serve = startCurfew(['serve', '--config', restored('keys')]);
+    await serve.line(/^ready$/, 30_000);
+    expect(await serve.kill('SIGTERM')).toMatchObject({ code: 0 });
+  });
+
+  test('replaces no file and no database, and what is cut off leaves nothing', async () => {
+    const out = join(folder, 'c.pgp');
+    expect(await backup(out)).toMatchObject({ code: 0 });
+    expect(await backup(out)).toMatchObject({ code: 1, stderr: expect.stringContaining('is there already') });
+    const packed = await gpg(readFileSync(out), '--decrypt');
+    const there = await fed(packed, 'restore', '-', '--config', project.config);
+    expect(there).toMatchObject({ code: 1, stderr: expect.stringContaining('There is a database already') });
+    const cut = await fed(packed.subarray(0, packed.length - 100), 'restore', '-', '--config', restored('cut'));
+    expect(cut).toMatchObject({ code: 1, stderr: expect.stringContaining('cut off or damaged') });
+    expect(existsSync(join(folder, 'cut', 'data', 'curfew.db'))).toBe(false);
+    expect(await fed(Buffer.from('{}\n'), 'restore', '-', '--config', restored('cut'))).toMatchObject({
+      code: 1,
+      stderr: 'curfew: It is no backup of Curfew\n',
+    });
+    expect(await fed(packed, 'restore', '-', '--config', restored('cut'))).toMatchObject({ code: 0 });
+  });
+
+  test('to a certificate that cannot be encrypted to is not begun', async () => {
+    await gpg(
+      Buffer.alloc(0),
+      '--passphrase',
+      '',
+      '--quick-generate-key',
+      'Signer <signer@orbit.example>',
+      'ed25519',
+      'sign',
+      'never',
+    );
+    const signer = join(folder, 'signer.asc');
+    writeFileSync(signer, await gpg(Buffer.alloc(0), '--armor', '--export', 'signer@orbit.example'));
+    const out = join(folder, 'd.pgp');
+    const made = await project.curfew('backup', '--cert', signer, '--out', out);
+    expect(made).toMatchObject({ code: 1, stderr: expect.stringContaining('no key to encrypt to') });
+    expect(readdirSync(folder).filter((name) => name.includes('d.pgp'))).toEqual([]);
+  });
+
+  test('that was being restored when somebody ended it keeps the server from starting', async () => {
+    const out = join(folder, 'e.pgp');
+    expect(await backup(out, '--with-keys')).toMatchObject({ code: 0 });
+    const packed = await gpg(readFileSync(out), '--decrypt');
+    expect(await fed(packed, 'restore', '-', '--config', restored('half'))).toMatchObject({ code: 0 });
+    await run('cp', [join(project.dir, 'passphrase'), join(folder, 'half', 'passphrase')]);
+    const db = openDatabase({ sqlite: join(folder, 'half', 'data', 'curfew.db') });
+    await restorations.insert(db, { id: 'half', taken_at: Date.now(), restored_at: Date.now() }).finally(() => db.destroy());
+    const ended = await runCurfew(['serve', '--config', restored('half')]);
+    expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining('that was not finished') });
+  });
+});
