@@ -51,9 +51,10 @@ import * as cases from './store/cases.ts';
 import { type Database, isStorageFault, namingFile, openDatabase } from './store/database.ts';
 import * as deliveries from './store/deliveries.ts';
 import * as idempotency from './store/idempotency.ts';
+import { damageOf } from './store/integrity.ts';
 import * as lists from './store/lists.ts';
 import { lockDatabase } from './store/lock.ts';
-import { migrate } from './store/migrate.ts';
+import { migrate, pendingMigrations } from './store/migrate.ts';
 import * as restorations from './store/restorations.ts';
 import type { IncidentKind } from './store/schema.ts';
 import { readWords } from './wording/read.ts';
@@ -116,6 +117,7 @@ async function build(
   undo.push(() => db.destroy());
   // The last to go: until the database is closed it is ours alone.
   if ('sqlite' in database) undo.unshift(lockDatabase(database.sqlite));
+  await mustBeSound(db, database);
   await mustHoldProject(db, database);
   await migrate(db);
   await mustBeRestored(db);
@@ -326,6 +328,23 @@ function deadlinesOf(seams: Seams, log: Log): Duty[] {
     { name: 'deadlines', run: () => remind(seams, log) },
     { name: 'longest embargo', run: () => endLongest(seams, log) },
   ];
+}
+
+/** Nothing is sent from what may be anything, and nothing is done to what this version does not understand. */
+async function mustBeSound(db: Database, config: Config['database']): Promise<void> {
+  const { unknown } = await pendingMigrations(db);
+  if (unknown.length > 0)
+    throw new Refusal(
+      'not-ready',
+      `The database was written by a newer Curfew (${unknown.join(', ')}), and this one would not understand it: start that one`,
+    );
+  if (!('sqlite' in config)) return;
+  const [fault] = await damageOf(db);
+  if (fault !== undefined)
+    throw new Refusal(
+      'not-ready',
+      `The database is damaged: ${config.sqlite} (${fault.split('\n', 1)[0]}). Keep a copy of it, with what is beside it, and restore the last backup`,
+    );
 }
 
 /** Somebody stopped it in the middle: what waited in the backup is not held yet, and would go out. */

@@ -42,8 +42,9 @@ const FAULTS: Record<string, (what: string) => string> = {
   SQLITE_READONLY: (what) => `The database cannot be written${what} (who owns the file and its folder?)`,
   SQLITE_BUSY: (what) => `The database is busy; try again${what}`,
   SQLITE_FULL: (what) => `The disk of the database is full${what}`,
-  SQLITE_CORRUPT: (what) => `The database is damaged${what}`,
-  SQLITE_NOTADB: (what) => `The file is no SQLite database${what}`,
+  SQLITE_CORRUPT: (what) => `The database is damaged${what} (keep a copy of it, and restore the last backup)`,
+  SQLITE_NOTADB: (what) =>
+    `The file is no SQLite database${what} (if it was one, keep a copy of it, and restore the last backup)`,
   '28P01': () => 'PostgreSQL refuses the user or the password',
   '28000': () => 'PostgreSQL refuses the user',
   '3D000': () => 'PostgreSQL has no such database',

@@ -27,25 +27,30 @@ import { schemaText } from '../support/schema-text.ts';
 
 const OF = { program: '0.1.0', project: 'Orbit', domain: 'orbit.example' };
 
-type Table = { columns: readonly string[]; rows: Value[][] };
+/** All that is in a database, in an order that both engines have: the columns of a table are in another one on each. */
+async function contentOf(config: DatabaseConfig): Promise<Map<string, object[]>> {
+  const db = openToRead(config);
+  const tables = new Map<string, object[]>();
+  for await (const { name, columns, rows } of dump(db)) {
+    const all: string[] = [];
+    for await (const row of rows) {
+      const named = columns.map((column, at) => [column, textOf(row[at] ?? null)] as const);
+      all.push(JSON.stringify(Object.fromEntries(named.sort(([one], [other]) => (one < other ? -1 : 1)))));
+    }
+    tables.set(
+      name,
+      all.sort().map((row) => JSON.parse(row)),
+    );
+  }
+  await db.destroy();
+  return tables;
+}
+
+const textOf = (value: Value) => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value);
 
 /** Line by line, as they are read from a file. */
 async function* asGiven(lines: readonly string[]): AsyncGenerator<string> {
   yield* lines;
-}
-
-/** All that is in a database; rows in an order of their own. */
-async function contentOf(config: DatabaseConfig): Promise<Map<string, Table>> {
-  const db = openToRead(config);
-  const tables = new Map<string, Table>();
-  for await (const { name, columns, rows } of dump(db)) {
-    const all: Value[][] = [];
-    for await (const row of rows)
-      all.push(row.map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value)));
-    tables.set(name, { columns, rows: all.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) });
-  }
-  await db.destroy();
-  return tables;
 }
 
 eachEngine((engine) => {

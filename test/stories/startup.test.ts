@@ -151,9 +151,33 @@ describe('one line and exit 1', () => {
     expect(await serve({ database: { sqlite: path } })).toMatchObject(line);
   });
 
+  test('where a newer Curfew wrote the database, or it is damaged, and nothing is sent from it', async () => {
+    const path = join(project.dir, 'unsound.db');
+    copyFileSync(join(project.dir, 'data', 'curfew.db'), path);
+    const db = openDatabase({ sqlite: path });
+    const later = { name: '9999_later', timestamp: new Date().toISOString() };
+    await db
+      .insertInto('kysely_migration' as never)
+      .values(later as never)
+      .execute()
+      .finally(() => db.destroy());
+    const newer = one(/^curfew: The database was written by a newer Curfew \(9999_later\), .*: start that one\n$/);
+    expect(await serve({ database: { sqlite: path } })).toMatchObject(newer);
+
+    copyFileSync(join(project.dir, 'data', 'curfew.db'), path);
+    const octets = readFileSync(path);
+    // A page in the middle; which one decides on what is noticed first.
+    octets.fill(0xa5, octets.length / 2, octets.length / 2 + 4096);
+    writeFileSync(path, octets);
+    const damaged = one(/^curfew: The database is damaged: \S+\/unsound\.db .*restore the last backup\)?\n$/);
+    expect(await serve({ database: { sqlite: path } })).toMatchObject(damaged);
+  });
+
   test('where the file is no database', async () => {
     const path = join(project.dir, 'config.json');
-    const line = one(/^curfew: The file is no SQLite database: \S+\/config\.json\n$/);
+    const line = one(
+      /^curfew: The file is no SQLite database: \S+\/config\.json \(if it was one, .* restore the last backup\)\n$/,
+    );
     expect(await serve({ database: { sqlite: path } })).toMatchObject(line);
     expect(await runCurfew(['token', 'list', '--config', join(project.dir, 'changed.json')])).toMatchObject(line);
   });
