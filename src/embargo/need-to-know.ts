@@ -13,6 +13,7 @@ import * as needToKnow from '../store/need-to-know.ts';
 import type { Case } from '../store/schema.ts';
 import { anew } from './retract.ts';
 import { hasDistributors, judgedNow } from './rules.ts';
+import { disarmedBefore } from './set-aside.ts';
 
 /** Who alone may know of a case: at least one of them, the whole of it. */
 export interface Insiders {
@@ -31,7 +32,8 @@ export interface Limited {
 /**
  * Says who may know of a case besides the response team: from now on, copies of what is its are made, and sent, for these alone. Null
  * is everybody on the lists that it is sent to. A released case takes it too: its thread goes on. It is no part of what was approved; but
- * what was armed while no distributor might know of it is to be approved anew where some may, and are not told in time.
+ * what was armed while no distributor might know of it is to be approved anew where some may, and are not told in time; so is what was armed
+ * before the case was set aside, where that turns out not to be so (set-aside.ts).
  * `expected`: the revision that whoever asks has seen. Throws Refusal: not-found, stale; forbidden to who does not lead it, where somebody does; invalid where nobody is named, a group has
  * nobody for whom copies are made, or a member is not there or is out.
  */
@@ -46,16 +48,16 @@ export async function limitCase(
     await cases.lock(trx, caseId);
     const seen = await caseFor(trx, local, caseId, 'limit', expected);
     const before = idsOf(await needToKnow.ofCase(trx, caseId));
-    const unknown = seen.state === 'armed' && !(await hasDistributors(trx, caseId));
+    const unknown = !(await hasDistributors(trx, caseId));
     await needToKnow.replace(trx, caseId, to === null ? { groups: [], members: [] } : await known(trx, to));
-    const changed = { revision: seen.revision + 1, updated_at: clock.now() };
+    const isLate = async (about: Case) => unknown && about.state === 'armed' && !(await judgedNow(trx, local, about)).ok;
+    const changed = { revision: seen.revision + 1, updated_at: clock.now(), set_aside: await disarmedBefore(seen, isLate) };
     if (!(await cases.change(trx, seen, changed))) throw new Refusal('stale');
     const had = await letInsidersHave(trx, clock, { caseId });
     const seenBy = await outsidersWhoSaw(trx, caseId);
     const after = idsOf(await needToKnow.ofCase(trx, caseId));
     const limited = { ...seen, ...changed };
-    const isLate = unknown && !(await judgedNow(trx, local, limited)).ok;
-    const disarmed = isLate ? await anew(trx, local, limited, 'case.disarm') : null;
+    const disarmed = (await isLate(limited)) ? await anew(trx, local, limited, 'case.disarm') : null;
     const deed = {
       action: 'case.limit',
       subject: `case:${caseId}`,

@@ -66,6 +66,16 @@ export function beforeAll(seen: Case): Before | null {
   return before?.aside === 'leaked' ? beforeAll({ ...seen, ...before }) : before;
 }
 
+/** What is kept, and is armed no more where `isLate` says so of the case as it stood (need-to-know.ts). */
+export async function disarmedBefore(seen: Case, isLate: (stood: Case) => Promise<boolean>): Promise<string | null> {
+  const before = beforeOf(seen);
+  if (before === null) return null;
+  const stood = { ...seen, ...before, noticed_at: seen.noticed_at };
+  const state = (await isLate(stood)) ? 'scheduled' : before.state;
+  const set_aside = before.aside === 'leaked' ? await disarmedBefore(stood, isLate) : before.set_aside;
+  return JSON.stringify({ ...before, state, set_aside });
+}
+
 export type Standing = 'armed' | 'scheduled' | 'anew';
 
 /** `allowed`: no rule is against its instant that was not asked before. `due`: it leaks again, and was to be released by now. */

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { HOUR } from '../../src/clock.ts';
+import { decideLeak, leak, publicAlready } from '../../src/embargo/aside.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { limitCase } from '../../src/embargo/need-to-know.ts';
 import { release } from '../../src/embargo/release.ts';
@@ -98,6 +99,28 @@ eachEngine((engine) => {
     expect([armed.state, await waivedNow(under, armed)]).toEqual(['armed', ['NOTICE_TOO_SHORT']]);
     expect((await limitCase(under, id, { groups: [], members: [orbit] })).case.state).toBe('armed');
     expect((await limitCase(under, id, null)).case).toMatchObject({ state: 'scheduled', disarmed_at: house.clock.now() });
+    expect(await reasonOf(release(under, id))).toBe('not-approved');
+  });
+
+  test('so is what was armed before a leak that is none; what is armed for the leak goes out all the same', async () => {
+    const under = { ...house, project: { ...house.project, usual: ['k8s'] } };
+    const slot = Date.parse('2026-09-30T16:00:00Z');
+    const { id, bundle_hash } = await scheduled(under, slot);
+    house.clock.moveTo(slot - HOUR);
+    const orbit = (await members.byOrganisation(house.db, 'Orbit'))?.id ?? '';
+    await limitCase(under, id, { groups: [], members: [orbit] });
+    const { scheduled_at } = await arm(under, { id, bundle_hash });
+    await leak(under, id, 'A post on a forum.');
+    await publicAlready(under, id, 'https://forum.example/1');
+    // While it is out, no rule gives anybody time.
+    expect((await limitCase(under, id, null)).case.state).toBe('armed');
+    const keep = { decision: 'keep', reason: 'An old patch.' } as const;
+    const leaked = await decideLeak(under, id, keep);
+    expect(leaked).toMatchObject({ aside: 'leaked', state: 'armed', bundle_hash });
+    const kept = await decideLeak(under, id, keep);
+    expect(kept).toMatchObject({ aside: null, state: 'scheduled', release_at: slot, scheduled_at });
+    expect(await reasonOf(arm(under, kept))).toBe('policy-violated');
+    house.clock.moveTo(slot);
     expect(await reasonOf(release(under, id))).toBe('not-approved');
   });
 
