@@ -197,19 +197,16 @@ export async function reopen(seams: Seams, caseId: string, reason: string, expec
     step: 'reopen',
     words: reason,
     expected,
-    to: async (seen, now) => ({
-      ...{ aside: null, aside_at: null, set_aside: null, duplicate_of: null, closed_at: null, plan: newId(seams.clock) },
-      ...{
-        accepted_at: null,
-        led_at: null,
-        lead_id: null,
-        deputy_id: null,
-        reopened_at: now,
-        agreed_release_at: agreedToCome(seen, now),
-      },
-      ...{ handover_id: seen.lead_id ?? seen.deputy_id, handover_at: now },
-      ...(await scheduleAgain(seams, seen, now)),
-    }),
+    to: async (seen, now) => {
+      const stands = await scheduleAgain(seams, seen, now);
+      return {
+        ...{ aside: null, aside_at: null, set_aside: null, duplicate_of: null, closed_at: null, plan: newId(seams.clock) },
+        ...{ accepted_at: null, led_at: null, lead_id: null, deputy_id: null, reopened_at: now },
+        ...{ handover_id: seen.lead_id ?? seen.deputy_id, handover_at: now },
+        ...stands,
+        agreed_release_at: agreedToCome({ ...seen, ...stands }, now),
+      };
+    },
     notes: async (about, next) => {
       const { project, clock } = seams;
       const stands = about.set_aside === null ? [] : [...standingWords(next, clock.now()), ...(await againstIt(seams, next))];

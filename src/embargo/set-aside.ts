@@ -117,14 +117,12 @@ export async function scheduledBefore(seams: Seams, seen: Case, before: Before, 
     return { ...scheduleOf(about), agreed_release_at: before.agreed_release_at, plan: newId(seams.clock) };
   // Where nobody agrees on another instant any more, what was decided of the leak stands.
   const atOnce = isAtOnce({ ...about, scheduled_at: null }, now);
-  const agreed = atOnce ? before.agreed_release_at : agreedOf(before, now);
-  const at = atOnce ? now : (toCome([before.release_at], now) ?? agreed);
-  return {
-    ...scheduleOf(about),
-    ...(at === null ? UNSCHEDULED : await scheduleAt(seams, about, at)),
-    agreed_release_at: agreed,
-    original_at: before.original_at,
-  };
+  const at = atOnce ? now : (toCome([before.release_at], now) ?? agreedOf(before, now));
+  // A later one, of one person, puts off none that two people agreed on.
+  const { agreed_release_at, original_at } = before;
+  return at === null
+    ? { ...scheduleOf(about), ...UNSCHEDULED, original_at }
+    : { ...scheduleOf(about), ...(await scheduleAt(seams, about, at)), agreed_release_at, original_at };
 }
 
 /** What is proposed beside an armed case: what was written, and another schedule where there is one. */
@@ -173,8 +171,8 @@ export async function standing(seams: Seams, seen: Case, next: Case): Promise<st
   const disarmed = seen.state === 'armed' && !isArmed ? ['It was armed, and is not any more.'] : [];
   const words = isArmed ? ['What two people armed before stands.'] : standingWords(next, now);
   const atOnce = isAtOnce(next, now) ? ['It is to be released at once: two people have to approve the bundle now.'] : [];
-  const late = isArmed ? [] : await againstIt(seams, next);
-  return [...leaked, ...words, ...atOnce, ...late, ...disarmed, ...dropped];
+  const against = isArmed ? [] : await againstIt(seams, next);
+  return [...leaked, ...words, ...overdueWords(next, now), ...atOnce, ...against, ...disarmed, ...dropped];
 }
 
 /** What stands of an instant that is not armed. */
@@ -184,6 +182,13 @@ export function standingWords(next: Case, now: Instant): string[] {
   if (agreedAt !== null) return [`Its instant, ${when(at)}, stands; of its bundle nobody has approved anything any more.`];
   const nothing = 'Nothing that was approved counts any more.';
   return [at <= now ? nothing : `${nothing} Its instant is ${when(at)}, as it was before, and is to be approved anew.`];
+}
+
+/** Of an instant that people agreed on, and that one of them has set a later one for. */
+function overdueWords(next: Case, now: Instant): string[] {
+  const { agreed_release_at: agreed } = next;
+  if (agreed === null || agreed > now || isAtOnce(next, now)) return [];
+  return [`Two people agreed on ${when(agreed)}, which has passed: it is overdue until two agree on another one.`];
 }
 
 /** Whoever would approve it would be refused. */

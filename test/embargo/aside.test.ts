@@ -876,6 +876,28 @@ eachEngine((engine) => {
       expect(await reasonOf(approve(house, id, bundle_hash ?? '', await actor(house, dirk)))).toBe('approval-voided');
     });
 
+    test('puts off no instant that two people agreed on before, and for which one of them had set a later one', async () => {
+      const [lena, dirk] = house.team;
+      for (const passes of ['in the leak', 'after it']) {
+        const { id, schedule_hash, release_at } = await report();
+        const agreed = release_at ?? 0;
+        await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
+        const { release_at: later } = await schedule(as(house, lena), id, { releaseAt: slotAfter(agreed + 5 * DAY) });
+        await leak(house, id, EVIDENCE);
+        if (passes === 'in the leak') house.clock.moveTo(agreed + HOUR);
+        await outbox(house).drain();
+        const kept = await decideLeak(as(house, lena), id, none);
+        expect(kept).toMatchObject({ release_at: later, scheduled_at: null, agreed_release_at: agreed });
+        const told = (await read(await outbox(house).drain(), dirk, LISTS.security)).replaceAll(/\s+/g, ' ');
+        const words = `Two people agreed on ${when(agreed)}, which has passed`;
+        expect(told.includes(words)).toBe(passes === 'in the leak');
+        house.clock.moveTo(agreed + HOUR);
+        expect((await overdueAmong(house, [await caseOf(house, id)])).get(id)).toBe(agreed);
+        await endLongest(house, silent);
+        expect(await read(await outbox(house).drain(), dirk, LISTS.security)).toContain('Two people agreed on that instant');
+      }
+    });
+
     test('is no text: that is proposed as it was written, and approved anew', async () => {
       const { id, release_at } = await distributed();
       await leak(house, id, EVIDENCE);

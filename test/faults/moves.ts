@@ -313,7 +313,7 @@ function stoodBefore({ game, seams, about }: Turn, before: Before, kept: Case, r
   about.policies = before.noticedAt === null && about.noticedAt !== null ? policies : new Set(before.policies);
   if (kept.policies !== null && kept.policies !== [...about.policies].join(' '))
     game.faults.push(`${about.id} is under policies of what it was set aside for`);
-  Object.assign(about, { instant: at, agreed: due ? before.agreed : people });
+  Object.assign(about, { instant: at, agreed: at === null ? null : before.agreed });
   if (about.told !== null && !due) about.told = people ?? before.told ?? about.told;
   about.planner = at !== null && seams.by.type === 'person' ? seams.by.id : null;
   plannedAnew(about);
@@ -438,12 +438,12 @@ const again: Move = async (turn) => {
   if (before) stoodBefore(turn, before, row, was);
   else {
     changed(turn);
-    if (about.agreed !== null && about.agreed <= seams.clock.now()) about.agreed = null;
     if (row.release_at === null) {
       Object.assign(about, { instant: null, agreed: null, planner: null });
       plannedAnew(about);
     }
   }
+  if (about.agreed !== null && about.agreed <= seams.clock.now()) about.agreed = null;
   // That it ended was said when it was rejected, and that it was opened again says that nothing of it stands.
   about.disarmedAt = null;
   count(turn, 'case.reopen');
