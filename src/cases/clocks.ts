@@ -84,15 +84,14 @@ export function isOut({ aside }: Pick<Case, 'aside'>): boolean {
   return aside === 'leaked' || aside === 'public_already';
 }
 
-/** The instant that people may be told: what two of the team stand behind, while it is to come. */
-export function agreedInstant(
-  { scheduled_at, release_at }: Pick<Case, 'scheduled_at' | 'release_at'>,
-  now: Instant,
-): Instant | null {
-  return scheduled_at !== null && release_at !== null && release_at > now ? release_at : null;
-}
-
 type Told = Parameters<typeof releaseDecided>[0] & Pick<Case, 'told_release_at' | 'aside_at' | 'agreed_release_at'>;
+type Agreed = Omit<Told, 'told_release_at'> & Pick<Case, 'release_at'>;
+
+/** The instant that people may be told: what two of the team stand behind, while it is to come. What is to be released at once has none. */
+export function agreedInstant(about: Agreed, now: Instant): Instant | null {
+  const { scheduled_at, release_at } = about;
+  return scheduled_at !== null && release_at !== null && release_at > now && !isAtOnce(about, now) ? release_at : null;
+}
 
 /** That which members go by: what they were told last, while it is to come. What is to be released at once has none. */
 export function toldInstant(about: Told, now: Instant): Instant | null {
@@ -101,8 +100,8 @@ export function toldInstant(about: Told, now: Instant): Instant | null {
 }
 
 /** What a reporter is told: the instant that two of the team stand behind, else that which members go by. */
-export function currentInstant(about: Told & Pick<Case, 'release_at'>, now: Instant): Instant | null {
-  return isAtOnce(about, now) ? null : (agreedInstant(about, now) ?? toldInstant(about, now));
+export function currentInstant(about: Told & Agreed, now: Instant): Instant | null {
+  return agreedInstant(about, now) ?? toldInstant(about, now);
 }
 
 /** Whether it is out, and was to be released by now: two people agreed on that last, or it was said, and they have agreed on nothing else since. */

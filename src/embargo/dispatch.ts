@@ -64,7 +64,8 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
       accepted_at: seen.accepted_at ?? now,
       // What all lists have that have any of it.
       ...(behind.length === 0 ? { distributed_set: seen.patch_set } : {}),
-      told_release_at: agreedInstant(seen, now) ?? seen.told_release_at ?? seen.release_at,
+      // Who is told of no instant is told the next one that is agreed on.
+      told_release_at: agreedInstant(seen, now) ?? seen.told_release_at ?? now,
     });
     await send(trx, seams, { list, post }, eachContact(recipients));
     const detail = {

@@ -144,8 +144,9 @@ export async function asBefore(seams: Seams, seen: Case, now: Instant): Promise<
   const next = { ...seen, ...stands };
   const accepted_at = acceptedOf(seen, before);
   // Of what is to be released at once nobody is told an instant: the one that he was told last is moved when another one is agreed on.
-  if (next.scheduled_at !== null || isAtOnce(next, now)) return { ...stands, accepted_at };
-  const told = (last: Instant | null, was: Instant | null) => (last === null ? null : (agreedOf(before, now) ?? was ?? last));
+  if (isAtOnce(next, now)) return { ...stands, accepted_at };
+  const at = next.scheduled_at === null ? agreedOf(before, now) : next.release_at;
+  const told = (last: Instant | null, was: Instant | null) => (last === null ? null : (at ?? was ?? last));
   const hears = seen.reporter_address !== null && !(await isUnanswerable(seams.db, seen.reporter_address));
   return {
     ...stands,
@@ -201,7 +202,7 @@ export async function againstIt(seams: Seams, next: Case): Promise<string[]> {
 export function toldStanding(next: Case, now: Instant) {
   const stands = next.scheduled_at !== null && !isAtOnce(next, now);
   const how = next.aside === 'leaked' ? 'still-leaked' : stands ? 'kept' : 'anew';
-  return { how, releaseAt: stands ? null : toldInstant(next, now) } as const;
+  return { how, releaseAt: toldInstant(next, now) } as const;
 }
 
 export const UNSCHEDULED = {

@@ -671,6 +671,41 @@ eachEngine((engine) => {
     }
   });
 
+  test('so it is with what was armed for one: a second notice and a dispatch name none, and members hear of it when it stands again', async () => {
+    const [lena] = house.team;
+    for (const how of ['leak', 'public']) {
+      const isOut = async (id: string) => {
+        if (how === 'public') return publicAlready(house, id, 'https://example.org/post');
+        await leak(house, id, EVIDENCE);
+        return decideLeak(house, id, { decision: 'release', reason: 'It is out.' });
+      };
+      const mailOf = async () => read(await outbox(house).drain(), house.members[0], LISTS.distributors);
+      const noticed = await distributed();
+      await isOut(noticed.id);
+      await outbox(house).drain();
+      await sendNotice(as(house, lena), noticed.id, 'second-notice', { text: null, list: null });
+      const second = await mailOf();
+      expect(second).toContain(`Case ${noticed.id} is released as soon as it is approved`);
+      expect(second).not.toContain(when(noticed.release_at ?? 0));
+
+      const { id, release_at } = await report();
+      await describeCase(house, id, KNOWN);
+      await addPatch(house, id, PATCH);
+      await arm(house, await caseOf(house, id));
+      await isOut(id);
+      await dispatch(house, id, LISTS.distributors);
+      expect((await caseOf(house, id)).told_release_at).toBe(house.clock.now());
+      const first = await mailOf();
+      expect(first).toContain('EMBARGOED until you are told that it is lifted.');
+      expect(first).not.toContain(when(release_at ?? 0));
+      if (how === 'leak') await leak(house, id, EVIDENCE);
+      await outbox(house).drain();
+      const kept = await decideLeak(house, id, { decision: 'keep', reason: 'An old patch.' });
+      expect(kept).toMatchObject({ state: 'armed', release_at, told_release_at: release_at });
+      expect(await mailOf()).toContain(`released at ${when(release_at ?? 0)}`);
+    }
+  });
+
   describe('what was scheduled, proposed and approved of a leak that is none', () => {
     const none = { decision: 'keep', reason: 'An old patch.' } as const;
     /** Decided to be released at once, approved by one, and reported again. */

@@ -224,12 +224,21 @@ const prepare: Move = async (turn) => {
 
 const approveSchedule = (turn: Turn) => approveAs(admin(turn), 'schedule', another(turn, turn.about.planner));
 
+/** It is out, and to be released at once; or its instant has passed. */
+function isDue({ aside, instant, agreed, counts, countedAt, publicAt, decidedAt }: Seen, now: number): boolean {
+  if (instant !== null && instant <= now) return true;
+  if (aside !== 'leaked' && aside !== 'public') return false;
+  const since = aside === 'leaked' ? decidedAt : publicAt;
+  return (agreed !== null && agreed <= now) || (since !== null && !(counts && (countedAt ?? 0) > since));
+}
+
 const send: Move = async (turn) => {
   const { game, seams, about } = turn;
   await dispatch(seams, about.id, LISTS.distributors);
   about.noticedAt ??= truth(game);
   about.accepted ??= game.wall.now();
-  about.told ??= about.instant;
+  const now = seams.clock.now();
+  about.told ??= isDue(about, now) ? now : about.instant;
   count(turn, 'case.dispatch');
 };
 
