@@ -93,10 +93,10 @@ export function agreedInstant(about: Agreed, now: Instant): Instant | null {
   return scheduled_at !== null && release_at !== null && release_at > now && !isAtOnce(about, now) ? release_at : null;
 }
 
-/** That which members go by: what they were told last, while it is to come. What is to be released at once has none. */
+/** That which members go by: what they were told last, while it is to come, and is what people agreed on last. What is to be released at once has none. */
 export function toldInstant(about: Told, now: Instant): Instant | null {
-  const { told_release_at: told } = about;
-  return told !== null && told > now && !isAtOnce(about, now) ? told : null;
+  const { told_release_at: told, agreed_release_at: agreed } = about;
+  return told !== null && told === agreed && told > now && !isAtOnce(about, now) ? told : null;
 }
 
 /** What a reporter is told: the instant that two of the team stand behind, else that which members go by. */

@@ -1,5 +1,5 @@
 import { record } from '../audit/record.ts';
-import { isEnded, namesOf } from '../cases/clocks.ts';
+import { isAtOnce, isEnded, namesOf, toldInstant } from '../cases/clocks.ts';
 import { detailsOf } from '../cases/describe.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { alert } from '../cases/people.ts';
@@ -261,14 +261,19 @@ async function atOnce(seams: Seams, seen: Case, now: Instant): Promise<Partial<C
   return scheduleAt(seams, seen, now);
 }
 
-/** Members are told what stands; and so is the reporter, where he goes by another instant than he was told last. */
+/** Members are told what stands; and so is the reporter, where he was told another instant last than people agreed on. */
 async function toldKept(seams: Seams, about: Case, next: Case): Promise<Outgoing[]> {
   const now = seams.clock.now();
   const members = await leakedTo(seams, about, toldStanding(next, now));
-  const at = next.reporter_release_at;
-  if (at === about.reporter_release_at) return members;
-  const words = seams.words.leaked({ caseId: about.id, how: 'anew', releaseAt: at !== null && at > now ? at : null });
-  const told = { kind: 'notice', words, priority: PRIORITY.ordinary } as const;
+  const { reporter_release_at: last } = about;
+  if (last === null || last === next.agreed_release_at || isAtOnce(next, now)) return members;
+  const how = next.scheduled_at === null ? 'anew' : 'kept';
+  const releaseAt = toldInstant({ ...next, told_release_at: next.reporter_release_at }, now);
+  const told = {
+    kind: 'notice',
+    words: seams.words.leaked({ caseId: about.id, how, releaseAt }),
+    priority: PRIORITY.ordinary,
+  } as const;
   const reporter = await toReporterMeanwhile(seams, about, await keeperOf(seams.db, about), told);
   return [...(reporter ? [reporter] : []), ...members];
 }

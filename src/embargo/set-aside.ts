@@ -19,8 +19,8 @@ import { channelsFor, refusedWords } from './schedule.ts';
  *
  *   armed      two people had armed it, and it is the same bundle
  *   scheduled  two people had agreed on it, and it is the same schedule; the bundle is to be approved anew
- *   anew       it has the instant that was set, else the one that people agreed on last, or were told, or none, with the policies and
- *              channels of before: that is to be approved anew
+ *   anew       it has the instant that was set, else the one that people agreed on last, or none, with the policies and channels of
+ *              before: that is to be approved anew
  *
  * The first two hold for an instant that is to come, and are judged as they were when people agreed on them: that it is too late by now to
  * tell distributors is not against them, that they were told too late meanwhile is. Whatever is said of the case (its text, its details)
@@ -91,12 +91,6 @@ export function standingOf(
   return isSame && !due ? 'scheduled' : 'anew';
 }
 
-/** The last that people agreed on, or were told, while it is to come. */
-function agreedOf(before: Before, now: Instant): Instant | null {
-  const { agreed_release_at: agreed, told_release_at: members, forthcoming_release_at: everybody } = before;
-  return toCome([agreed, members, everybody], now);
-}
-
 function toCome(instants: readonly (Instant | null)[], now: Instant): Instant | null {
   return instants.find((at) => at !== null && at > now) ?? null;
 }
@@ -117,7 +111,7 @@ export async function scheduledBefore(seams: Seams, seen: Case, before: Before, 
     return { ...scheduleOf(about), agreed_release_at: before.agreed_release_at, plan: newId(seams.clock) };
   // Where nobody agrees on another instant any more, what was decided of the leak stands.
   const atOnce = isAtOnce({ ...about, scheduled_at: null }, now);
-  const at = atOnce ? now : (toCome([before.release_at], now) ?? agreedOf(before, now));
+  const at = atOnce ? now : toCome([before.release_at, before.agreed_release_at], now);
   // A later one, of one person, puts off none that two people agreed on.
   const { agreed_release_at, original_at } = before;
   return at === null
@@ -145,7 +139,7 @@ export async function asBefore(seams: Seams, seen: Case, now: Instant): Promise<
   const accepted_at = acceptedOf(seen, before);
   // Of what is to be released at once nobody is told an instant: the one that he was told last is moved when another one is agreed on.
   if (isAtOnce(next, now)) return { ...stands, accepted_at };
-  const at = next.scheduled_at === null ? agreedOf(before, now) : next.release_at;
+  const at = toCome([next.agreed_release_at], now);
   const told = (last: Instant | null, was: Instant | null) => (last === null ? null : (at ?? was ?? last));
   const hears = seen.reporter_address !== null && !(await isUnanswerable(seams.db, seen.reporter_address));
   return {

@@ -887,6 +887,40 @@ eachEngine((engine) => {
       expect(owed(kept, dueIn(house.project, kept), house.clock.now()).map(({ what }) => what)).toContain('move');
     });
 
+    test('is no instant that anybody goes by who was told that one alone: members and the reporter hear that it is to be agreed on anew', async () => {
+      const [lena] = house.team;
+      const rita = await makeParty('rita@example.org');
+      for (const isSet of [false, true]) {
+        const id = await sealedReport(house, rita);
+        await describeCase(house, id, KNOWN);
+        await addPatch(house, id, PATCH);
+        if (isSet) await schedule(as(house, lena), id, { releaseAt: slotAfter(house.clock.now() + 8 * DAY), ...PUBLIC });
+        await leak(house, id, EVIDENCE);
+        const releaseAt = house.clock.now() + DAY;
+        await arm(house, await schedule(as(house, lena), id, { releaseAt, ...PUBLIC }));
+        await dispatch(house, id, LISTS.distributors);
+        await sendNotice(as(house, lena), id, 'status', { text: null, list: null });
+        await outbox(house).drain();
+        const kept = await decideLeak(as(house, lena), id, none);
+        // Whoever was told it is told the next one.
+        expect(kept).toMatchObject({ agreed_release_at: null, told_release_at: releaseAt, reporter_release_at: releaseAt });
+        expect(owed(kept, dueIn(house.project, kept), house.clock.now()).map(({ what }) => what)).toContain('move');
+        const sent = await outbox(house).drain();
+        const [mail] = to(sent, rita.address);
+        const his = await openCopy(mail?.raw ?? Buffer.of(), rita, listCertificate(house, LISTS.security), house.clock.now());
+        for (const told of [await read(sent, house.members[0], LISTS.distributors), his.entity.toString()]) {
+          expect(told).toContain('Its instant is to be agreed on anew.');
+          expect(told).not.toContain(when(releaseAt));
+        }
+        for (const kind of ['status', 'reminder'] as const) {
+          const { mails } = await previewNotice(as(house, lena), id, kind, { text: null, list: null });
+          expect(mails.map(({ text }) => text).join()).not.toContain(when(releaseAt));
+        }
+        await leak(house, id, EVIDENCE);
+        expect((await decideLeak(as(house, lena), id, none)).release_at).toBe(kept.release_at);
+      }
+    });
+
     test('is told to members, who were told another instant of it', async () => {
       const { id, told_release_at } = await distributed();
       await leak(house, id, EVIDENCE);

@@ -315,15 +315,14 @@ function stoodBefore({ game, seams, about }: Turn, before: Before, kept: Case, r
   }
   const due = wasDue(before, about.decidedAt, now, false);
   const toCome = (all: readonly (number | null)[]) => all.find((one) => one !== null && one > now) ?? null;
-  const people = toCome([before.agreed, before.told, before.publicTold]);
-  const at = due ? now : (toCome([before.instant]) ?? people);
+  const at = due ? now : toCome([before.instant, before.agreed]);
   if (kept.release_at !== at) game.faults.push(`${about.id} has an instant that nobody set before it was set aside`);
   // Under which distributors were told meanwhile, none is taken away.
   about.policies = before.noticedAt === null && about.noticedAt !== null ? policies : new Set(before.policies);
   if (kept.policies !== null && kept.policies !== [...about.policies].join(' '))
     game.faults.push(`${about.id} is under policies of what it was set aside for`);
   Object.assign(about, { instant: at, agreed: at === null ? null : before.agreed });
-  if (about.told !== null && !due) about.told = people ?? before.told ?? about.told;
+  if (about.told !== null && !due) about.told = toCome([about.agreed]) ?? before.told ?? about.told;
   about.planner = at !== null && seams.by.type === 'person' ? seams.by.id : null;
   plannedAnew(about);
 }
