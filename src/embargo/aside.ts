@@ -238,13 +238,16 @@ function agreedToCome({ agreed_release_at: at }: Case, now: Instant): Instant | 
 async function scheduleAgain(seams: Seams, seen: Case, now: Instant): Promise<Partial<Case>> {
   const { project } = seams;
   const before = beforeAll(seen);
-  const { release_at, policies } = before ?? proposedCase(seen);
+  const { release_at, policies, scheduled_at } = before ?? proposedCase(seen);
   const known = namesOf({ policies }, project.usual).filter((name) => project.policies.some((one) => one.name === name));
   const lost = known.length < namesOf({ policies }, project.usual).length;
   if (lost) return { ...UNSCHEDULED, policies: [...new Set([...project.usual, ...known])].join(' ') };
   const to = { aside: null, aside_at: null, set_aside: null, state: 'scheduled' } as const;
   if (before) return scheduledBefore(seams, { ...seen, ...to }, before, now);
-  return release_at === null || release_at > now ? {} : UNSCHEDULED;
+  if (release_at === null) return {};
+  if (release_at <= now) return UNSCHEDULED;
+  // What one has approved of it counts no more.
+  return scheduled_at === null ? scheduleAt(seams, seen, release_at) : {};
 }
 
 /**

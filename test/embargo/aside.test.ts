@@ -164,6 +164,25 @@ eachEngine((engine) => {
       expect((await overdueAmong(house, [await caseOf(house, id)])).get(id)).toBe(agreed);
     });
 
+    test('has a schedule that one has approved to be approved anew: another one alone makes it none that people agreed on', async () => {
+      const [, dirk, ada] = house.team;
+      const releaseAt = slotAfter(house.clock.now() + 7 * DAY);
+      for (const isProposed of [false, true]) {
+        const id = await house.report();
+        if (isProposed) await arm(house, await schedule(house, id, { releaseAt: slotAfter(releaseAt + 1), ...PUBLIC }));
+        const { schedule_hash, proposed_hash } = await schedule(house, id, { releaseAt, ...PUBLIC });
+        await approve(house, id, (isProposed ? proposed_hash : schedule_hash) ?? '', await actor(house, dirk));
+        await rejected(id);
+        const about = await reopen(house, id, WHY);
+        expect(about).toMatchObject({ state: 'scheduled', release_at: releaseAt, scheduled_at: null });
+        expect(about.schedule_hash).not.toBe(schedule_hash);
+        await approve(house, id, about.schedule_hash ?? '', await actor(house, ada));
+        expect((await caseOf(house, id)).scheduled_at).toBeNull();
+        await approve(house, id, about.schedule_hash ?? '', await actor(house, dirk));
+        expect((await caseOf(house, id)).scheduled_at).not.toBeNull();
+      }
+    });
+
     test('has no schedule of what it was set aside for', async () => {
       const [lena] = house.team;
       const id = await house.report();

@@ -446,10 +446,9 @@ const again: Move = async (turn) => {
   if (before) stoodBefore(turn, before, row, was);
   else {
     changed(turn);
-    if (row.release_at === null) {
-      Object.assign(about, { instant: null, agreed: null, planner: null });
-      plannedAnew(about);
-    }
+    if (row.release_at === null) Object.assign(about, { instant: null, agreed: null, planner: null });
+    else if (!about.counts) about.planner = seams.by.type === 'person' ? seams.by.id : null;
+    if (row.release_at === null || !about.counts) plannedAnew(about);
   }
   if (about.agreed !== null && about.agreed <= seams.clock.now()) about.agreed = null;
   // That it ended was said when it was rejected, and that it was opened again says that nothing of it stands.
