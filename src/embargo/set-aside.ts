@@ -25,7 +25,8 @@ import { channelsFor, refusedWords } from './schedule.ts';
  * The first two hold for an instant that is to come, and are judged as they were when people agreed on them: that it is too late by now to
  * tell distributors is not against them, that they were told too late meanwhile is. Whatever is said of the case (its text, its details)
  * stays as it was written; what is proposed of an instant does not. A leak that is said to be public, and is not, has leaked as before;
- * where it was to be released by then, its instant is now.
+ * where it was to be released by then, its instant is now. Where two people agreed on another one after that was decided, that is approved
+ * anew, and the leak is to be decided on anew.
  */
 
 const BEFORE = [
@@ -109,14 +110,16 @@ export async function scheduledBefore(seams: Seams, seen: Case, before: Before, 
   }
   if (stands === 'scheduled')
     return { ...scheduleOf(about), agreed_release_at: before.agreed_release_at, plan: newId(seams.clock) };
-  // Where nobody agrees on another instant any more, what was decided of the leak stands.
-  const atOnce = isAtOnce({ ...about, scheduled_at: null }, now);
-  const at = atOnce ? now : toCome([before.release_at, before.agreed_release_at], now);
+  const at = due ? now : toCome([before.release_at, before.agreed_release_at], now);
   // A later one, of one person, puts off none that two people agreed on.
   const { agreed_release_at, original_at } = before;
-  return at === null
-    ? { ...scheduleOf(about), ...UNSCHEDULED, original_at }
-    : { ...scheduleOf(about), ...(await scheduleAt(seams, about, at)), agreed_release_at, original_at };
+  return {
+    ...scheduleOf(about),
+    ...(at === null ? UNSCHEDULED : { ...(await scheduleAt(seams, about, at)), agreed_release_at }),
+    original_at,
+    // That it is released at once was decided before two people agreed on another instant: it does not hold again where that is approved anew.
+    ...(about.aside === 'leaked' && !due ? { leak_decision: null, leak_decided_at: null } : {}),
+  };
 }
 
 /** What is proposed beside an armed case: what was written, and another schedule where there is one. */

@@ -630,27 +630,32 @@ eachEngine((engine) => {
       expect(await arm(house, kept)).toMatchObject({ state: 'armed', release_at: house.clock.now() });
     });
 
-    test('is to be released at once again where what two people had agreed on since counts no more', async () => {
+    test('has the instant that two people agreed on after that to be approved anew, and is to be decided on anew', async () => {
       const [lena, dirk] = house.team;
       const { id } = await distributed();
       await retract(house, id);
       await leak(house, id, EVIDENCE);
+      const leaked = house.clock.now();
       await decideLeak(house, id, atOnce);
       house.clock.moveTo(house.clock.now() + HOUR);
-      const { schedule_hash } = await schedule(as(house, lena), id, { releaseAt: house.clock.now() + DAY });
+      const releaseAt = house.clock.now() + DAY;
+      const { schedule_hash } = await schedule(as(house, lena), id, { releaseAt });
       await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
       await publicAlready(house, id, 'https://example.org/post');
       await outbox(house).drain();
       const kept = await decideLeak(house, id, keep);
-      expect(kept).toMatchObject({
-        aside: 'leaked',
-        leak_decision: 'release',
-        release_at: house.clock.now(),
-        scheduled_at: null,
-      });
-      const told = await read(await outbox(house).drain(), dirk, LISTS.security);
-      expect(told).toContain('It is to be released at once');
-      expect(told).not.toContain('as it was before');
+      expect(kept).toMatchObject({ aside: 'leaked', leak_decision: null, leak_decided_at: null });
+      expect(kept).toMatchObject({ release_at: releaseAt, scheduled_at: null, agreed_release_at: releaseAt });
+      expect((await overdueAmong(house, [kept])).size).toBe(0);
+      const sent = await outbox(house).drain();
+      const told = await read(sent, dirk, LISTS.security);
+      expect(told).toContain(`Decide by ${when(leaked + 2 * HOUR)}`);
+      expect(told).toContain(`Its instant is ${when(releaseAt)}, as it was before`);
+      expect(told).not.toContain('It is to be released at once');
+      expect(await read(sent, house.members[0], LISTS.distributors)).toContain(`released at ${when(releaseAt)}`);
+      // What was decided, or agreed on, last holds.
+      const decided = await decideLeak(house, id, atOnce);
+      expect((await overdueAmong(house, [decided])).get(id)).toBe(house.clock.now());
     });
 
     test('is to be released at once too where two people had agreed on that, and nobody had decided it', async () => {

@@ -295,10 +295,10 @@ function asideFor(about: Seen, aside: 'leaked' | 'public'): void {
   about.aside = aside;
 }
 
-/** What is a leak again, and was to be released by now. `agrees`: two people go on standing behind what they agreed on before. */
-function wasDue({ aside, agreed, counts, countedAt }: Before, decidedAt: number | null, now: number, agrees: boolean): boolean {
+/** What is a leak again, and was to be released by now. */
+function wasDue({ aside, agreed, counts, countedAt }: Before, decidedAt: number | null, now: number): boolean {
   if (aside !== 'leaked') return false;
-  return (agreed !== null && agreed <= now) || (decidedAt !== null && !(agrees && counts && (countedAt ?? 0) > decidedAt));
+  return (agreed !== null && agreed <= now) || (decidedAt !== null && !(counts && (countedAt ?? 0) > decidedAt));
 }
 
 /** What two people agreed on before is the same, or it has the instant that was set, agreed on or told, while that is to come. */
@@ -308,12 +308,13 @@ function stoodBefore({ game, seams, about }: Turn, before: Before, kept: Case, r
   disarmed(about);
   if (kept.schedule_hash !== null && kept.schedule_hash === row.schedule_hash) {
     const isSame = schedules === before.schedules && counts && before.counts && countedAt === before.countedAt;
-    if (!isSame || wasDue(before, about.decidedAt, now, true))
+    if (!isSame || wasDue(before, about.decidedAt, now))
       game.faults.push(`${about.id} has a schedule of what it was set aside for`);
     Object.assign(about, { instant, policies, planners, planner, counts, countedAt, schedules, agreed: before.agreed });
     return;
   }
-  const due = wasDue(before, about.decidedAt, now, false);
+  const due = wasDue(before, about.decidedAt, now);
+  if (!due) about.decidedAt = null;
   const toCome = (all: readonly (number | null)[]) => all.find((one) => one !== null && one > now) ?? null;
   const at = due ? now : toCome([before.instant, before.agreed]);
   if (kept.release_at !== at) game.faults.push(`${about.id} has an instant that nobody set before it was set aside`);
@@ -359,7 +360,7 @@ const keep: Move = async (turn) => {
     game.faults.push(`${about.id} is armed by what was approved before it was found to be under embargo`);
   const { text } = about.proposed?.to ?? {};
   const now = seams.clock.now();
-  const isDue = wasDue(before, about.decidedAt, now, true) && (about.instant ?? 0) > now;
+  const isDue = wasDue(before, about.decidedAt, now) && (about.instant ?? 0) > now;
   const again = isDue ? { instant: now, planner: seams.by.type === 'person' ? seams.by.id : null } : {};
   const to = { ...(text === undefined ? {} : { text }), ...again };
   if (isDue && proposedCase(kept).release_at !== now) game.faults.push(`${about.id} is not to be released at once any more`);
