@@ -50,7 +50,12 @@ export function createRecogniser(limit = LIMIT): Recogniser {
   /** The time of a call counts from when the one before it was answered. */
   const watch = (running: Worker) => {
     clearTimeout(timer);
-    if (pending.size === 0) return;
+    if (pending.size === 0) {
+      // It is no reason for the process to live on; an answer that somebody waits for is.
+      running.unref();
+      return;
+    }
+    running.ref();
     timer = setTimeout(() => {
       lose(running, 'a call took too long');
       void running.terminate();
@@ -68,8 +73,6 @@ export function createRecogniser(limit = LIMIT): Recogniser {
     });
     started.on('error', (error) => lose(started, error.name));
     started.on('exit', () => lose(started, 'it ended'));
-    // It is no reason for the process to live on.
-    started.unref();
     return started;
   };
   const call = <Name extends keyof Memory>(name: Name, given: Parameters<Memory[Name]>[0]) =>
