@@ -166,7 +166,9 @@ export async function standing(seams: Seams, seen: Case, next: Case): Promise<st
   const dropped = isProposed(seen) && !isProposed(next) ? ['No instant is proposed any more.'] : [];
   const leaked = next.aside === 'leaked' ? ['It is not public. That it has leaked stands.'] : [];
   const isArmed = seen.state === 'armed' && next.plan === seen.plan && next.release_at !== null;
-  const disarmed = seen.state === 'armed' && !isArmed ? ['It was armed, and is not any more.'] : [];
+  // Where it goes back further than to `scheduled`, this is the one word of it.
+  const wasArmed = seen.state === 'armed' || (seen.disarmed_at !== null && seen.disarmed_at >= (seen.aside_at ?? 0));
+  const disarmed = wasArmed && !isArmed ? ['It was armed, and is not any more.'] : [];
   const words = isArmed ? ['What two people armed before stands.'] : standingWords(next, now);
   const atOnce = isAtOnce(next, now) ? ['It is to be released at once: two people have to approve the bundle now.'] : [];
   const against = isArmed ? [] : await againstIt(seams, next);
