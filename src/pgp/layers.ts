@@ -30,9 +30,16 @@ export type Form = Exclude<Layer['form'], 's-mime'> | 'encapsulated';
 /**
  * `unprotected-text`: text or parts stood beside the encrypted or signed whole, and are in `aside`. `unprotected-key`: certificates did.
  * `protected-in-parts`: parts of the mail were encrypted or signed each by itself. `part-not-opened`: one of them could not be opened.
- * `mail-not-opened`: what was attached is a mail of its own, which is encrypted.
+ * `mail-not-opened`: what was attached is a mail of its own, which is encrypted. `signed-quotation`: he who signed it all quotes what
+ * bears a signature of its own, and its text does not show that, or is packed.
  */
-export type Warning = 'unprotected-text' | 'unprotected-key' | 'protected-in-parts' | 'part-not-opened' | 'mail-not-opened';
+export type Warning =
+  | 'unprotected-text'
+  | 'unprotected-key'
+  | 'protected-in-parts'
+  | 'part-not-opened'
+  | 'mail-not-opened'
+  | 'signed-quotation';
 
 /** signed inside encrypted inside signed, and one more: what goes deeper is not mail that people send. */
 const DEEPEST = 4;
@@ -62,6 +69,8 @@ export interface Opening {
   aside: Uint8Array[];
   /** Certificates that stood there, and nothing else: entities. They say nothing that could be taken for his words who signed. */
   keys: readonly Uint8Array[];
+  /** What quotations say that nobody can read where they stand: entities. It is nobody's, and takes nothing from him who quotes it. */
+  quoted: readonly Uint8Array[];
   warnings: Set<Warning>;
 }
 
@@ -96,6 +105,7 @@ export function opening(content: Entity, root: boolean): Opening {
     signedAs: null,
     aside: [],
     keys: [],
+    quoted: [],
     warnings: new Set(),
   };
 }
@@ -118,9 +128,9 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
       return;
     }
     // What proves nothing is the words of him who signed it all: it stays as he signed it, with whatever shows that it is a quotation.
-    // What gpg packs up as it signs can be read by nobody so.
-    if (layer.form !== 'inline' && layer.form !== 'pgp-mime' && isQuoted(state, before)) {
+    if (isQuoted(state, before)) {
       Object.assign(state, before);
+      state.warnings.add('signed-quotation');
       return;
     }
     if (depth === 0) state.form = layer.form;
@@ -211,6 +221,12 @@ export function keepKeys(state: Opening, keys: readonly Uint8Array[]): void {
   if (keys.length === 0) return;
   state.keys = [...state.keys, ...keys];
   state.warnings.add('unprotected-key');
+}
+
+/** What quotations say that gpg has packed up as it signed it: nobody can read armor. */
+export function quote(state: Opening, texts: readonly Uint8Array[]): void {
+  state.quoted = [...state.quoted, ...texts];
+  state.warnings.add('signed-quotation');
 }
 
 /** What was signed outside of an encryption says nothing of what is inside. */

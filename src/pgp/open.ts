@@ -67,7 +67,7 @@ export interface OpenedMail {
   isFile: boolean;
   /**
    * What stood beside it, unprotected: entities. It is nobody's, and must not be merged with the content (CVE-2017-17688). Certificates
-   * among it take nothing from who signed the content.
+   * among it, and what quotations say, take nothing from who signed the content.
    */
   aside: Uint8Array[];
   warnings: Warning[];
@@ -123,7 +123,7 @@ function describe(mail: Entity, state: Opening, contentAlone: boolean): Omit<Ope
     messageId: fieldsNamed(mail, 'message-id')[0]?.value ?? null,
     isFile: state.isFile,
     content: contentOf(subject.isProtected ? withoutLegacyDisplay(state.content) : state.content),
-    aside: [...state.aside, ...state.keys],
+    aside: [...state.aside, ...state.keys, ...state.quoted],
     warnings: [...state.warnings],
     enclosed: signer ? offerable(enclosedIn(state.content)) : [],
     offeredInside: offerable(inside),

@@ -19,9 +19,10 @@ import {
   opening,
   peelAll,
   putAside,
+  quote,
   textEntity,
 } from './layers.ts';
-import { openMessage } from './message.ts';
+import { isSignedAlone, openMessage } from './message.ts';
 import { offeredIn } from './offered.ts';
 import { ofCleartext, ofMessage, refuseChanged, type SignatureVerdict, verify } from './verify.ts';
 
@@ -144,7 +145,8 @@ async function openChildren(part: Entity, walk: Walk): Promise<Replacement> {
   let changed = false;
   for (const child of part.parts) {
     // Of the armor that is opened beside it, and without words of its own.
-    const isRendering = isText(child) && !walk.shown.has(child) && armorOf(child).blocks.length > 0;
+    const hidden = isText(child) && !walk.shown.has(child) ? armorOf(child).blocks : [];
+    const isRendering = hidden.length > 0 && !(await areQuoted(hidden, walk));
     const isBlankChoice = part.mediaType === 'multipart/alternative' && isText(child) && isBlank(child);
     const replacement = isRendering || isBlankChoice ? [] : await openPart(child, walk);
     if (isRendering || (replacement && (replacement.length > 0 || walk.htmlAside))) changed = true;
@@ -160,14 +162,28 @@ async function openLeaf(part: Entity, walk: Walk): Promise<Replacement> {
   const file = encryptedFile(part);
   if (file) return [await openFile(file, walk)];
   const { blocks, around } = isText(part) ? partsOfText(part) : { blocks: [], around: '' };
-  if (blocks.length > 0 && !(walk.signed && areSigned(blocks))) return openText(part, blocks, around, walk);
+  if (blocks.length > 0 && !(await areQuoted(blocks, walk))) return openText(part, blocks, around, walk);
+  if (walk.shown.has(part)) await quotePacked(part, blocks, walk);
   if (readable(part).length > 0 && !isCertificate(part)) walk.state.inClear = true;
   return left(part, walk);
 }
 
-/** In what somebody else signed as a whole, these are quotations: he shows them as he got them. */
-function areSigned(blocks: readonly Block[]): boolean {
-  return blocks.every(({ kind }) => kind === 'signed');
+/** What is merely signed, in what somebody signed as a whole: he shows it as he got it. */
+async function areQuoted(blocks: readonly Block[], { signed }: Walk): Promise<boolean> {
+  if (!signed) return false;
+  for (const { kind, text } of blocks) if (kind !== 'signed' && !(await isSignedAlone(text))) return false;
+  return true;
+}
+
+/** Gives what those of them say that nobody can read in their armor. */
+async function quotePacked(part: Entity, blocks: readonly Block[], walk: Walk): Promise<void> {
+  const texts: Uint8Array[] = [];
+  for (const { kind, text } of blocks) {
+    if (kind === 'signed') continue;
+    count(walk, 'inline');
+    texts.push(textEntity((await openMessage(text, walk, { signedOnly: true })).data, part, text, true).raw);
+  }
+  if (texts.length > 0) quote(walk.state, texts);
 }
 
 async function openFile({ name, ciphertext, around }: EncryptedFile, walk: Walk): Promise<Uint8Array> {

@@ -871,6 +871,34 @@ describe('what an encrypted mail carries', () => {
     expect(opened.signedAs).not.toBeNull();
   });
 
+  it.each<[string, Party | null, string[]]>([
+    ['all that there is, by somebody unknown', eve, []],
+    ['all that there is, by nobody', null, []],
+    ['among his words, by somebody unknown', eve, ['Do not believe this:']],
+    ['among his words, by himself', rae, ['Do not believe this:']],
+  ])('text that gpg packed up as it was signed, in what somebody signed in clear: %s', async (_, by, above) => {
+    const message = await openpgp.createMessage({ text: 'Publish at once.' });
+    const packed = by
+      ? await openpgp.sign({
+          message,
+          signingKeys: await openpgp.readPrivateKey({ armoredKey: by.secret }),
+          date: new Date(AT),
+        })
+      : await openpgp.armor(openpgp.enums.armor.message, message.write());
+    const lines = [...above, ...packed.trim().split(/\r?\n/)];
+    const html = ['Content-Type: text/html', '', `<pre>${lines.join('\n')}</pre>`];
+    const both = mixed(text(...lines), html).map((line) => line.replace('/mixed', '/alternative'));
+    for (const whole of [text(...lines), both]) {
+      const opened = await openMail(
+        { raw: mail(...(await signedMime(whole))), secrets: [secret], at: AT, withSignature: true },
+        async (ids) => (known.keys.some(({ keyId }) => ids.includes(keyId)) ? [known.data] : []),
+      );
+      expect(opened).toMatchObject({ signer: { fingerprint: rae.fingerprint }, warnings: ['signed-quotation'] });
+      expect(seen(opened).text.trim().split('\n')).toEqual(lines);
+      expect([opened.signedAs !== null, aside(opened)]).toEqual([true, ['Publish at once.']]);
+    }
+  });
+
   it('nor does somebody else’s armor from the words of one who signed in clear', async () => {
     const theirs = (await encrypt('not for the list', { to: eve })).trim().split('\n');
     const words = ['Content-Type: text/plain; charset=utf-8', '', 'What is this?', '', ...theirs, '', 'They sent it to me.'];

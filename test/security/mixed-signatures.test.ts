@@ -2,13 +2,27 @@
  * Unsigned text around a signed part, and several signed parts ("Johnny, you are fired", USENIX Security 2019): the verdict covers
  * the signed octets only, and on a private list such a mixture is held. More forms of it are in spoofed-signatures.test.ts.
  */
+import * as openpgp from 'openpgp';
 import { beforeEach, expect, test } from 'vitest';
 import { outbox } from '../delivery/outbox.ts';
 import { arrive, postOf } from '../post/arrive.ts';
 import { oneEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { makeParty, type Party } from '../support/party.ts';
-import { blockOf, copyFor, head, mailOf, multipart, outcomeOf, readersOf, signed, teamOf, text } from './attack.ts';
+import {
+  blockOf,
+  copyFor,
+  head,
+  mailOf,
+  multipart,
+  outcomeOf,
+  readersOf,
+  secretOf,
+  signed,
+  teamOf,
+  text,
+  wordsOf,
+} from './attack.ts';
 
 oneEngine((engine) => {
   const build = housing();
@@ -63,6 +77,26 @@ oneEngine((engine) => {
     const raw = mailOf(...head(alpha.address), ...multipart('mixed', text(FORGED), await honest(eve)));
     expect(await outcomeOf(arrive(house, raw, { to: LISTS.distributors, sender: alpha.address }))).toBe('refused: members-only');
     expect(await outbox(house).drain()).toEqual([]);
+  });
+
+  test('what a stranger signed is no member’s words who signs around it and sends it on, however it is packed', async () => {
+    const signingKeys = await secretOf(eve);
+    const date = new Date(house.clock.now());
+    const packed = await openpgp.sign({ message: await openpgp.createMessage({ text: FORGED }), signingKeys, date });
+    const framed = await openpgp.sign({ message: await openpgp.createCleartextMessage({ text: FORGED }), signingKeys, date });
+    for (const armor of [packed, framed]) {
+      const lines = [...text(armor.trim(), 'text/plain; protected-headers="v1"', `To: ${LISTS.distributors}`)];
+      const raw = mailOf(...head(alpha.address), ...(await signed(house, lines, alpha)));
+      expect(await outcomeOf(arrive(house, raw, { to: LISTS.distributors, sender: alpha.address }))).toBe('taken');
+      const [block = '', words, signature, quoted, ...more] = wordsOf(await copyFor(house, await outbox(house).drain(), beta));
+      expect(block).toMatch(/good, by alpha@[\s\S]*quotes what bears a signature of its own, which credits nobody/);
+      expect([words?.trim(), signature, more]).toEqual([
+        armor.trim().replaceAll(/\r?\n/g, '\r\n'),
+        expect.stringContaining('BEGIN PGP SIGNATURE'),
+        [],
+      ]);
+      expect(quoted?.replace(/^[\s\S]*?\r\n\r\n/, '')).toBe(armor === packed ? FORGED : undefined);
+    }
   });
 
   test('what he signed as a whole is his', async () => {
