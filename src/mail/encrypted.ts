@@ -2,7 +2,7 @@ import type { Block } from './armor.ts';
 import { encryptedFile, holdsKey, isKeyFile, messageIn, sealedOctets } from './enclosed.ts';
 import { carriedMail, decodedBody, type Entity, holdsMail, isAttachment, leaves, parseEntity } from './message.ts';
 import { textPart } from './outgoing.ts';
-import { isSMime, type SMimeSigned, smimeSigned } from './s-mime.ts';
+import { isSMime, isSMimeSignature, type SMimeSigned, smimeSigned } from './s-mime.ts';
 import { isBlank, isDisclaimer, isEmptied, isText, partsOfText, readable, shortWords } from './shown.ts';
 
 /**
@@ -158,6 +158,11 @@ function pgpMimeSigned(entity: Entity): Layer | undefined {
 function isSignature(part: Entity, regular: boolean): boolean {
   if (part.mediaType === 'application/pgp-signature') return true;
   return regular && part.mediaType === 'application/octet-stream' && /^\s*-----BEGIN PGP SIGNATURE-----/.test(headOf(part));
+}
+
+/** In OpenPGP or S/MIME, by its type: any file may be called so. */
+export function isDetachedSignature(part: Entity): boolean {
+  return isSignature(part, false) || isSMimeSignature(part);
 }
 
 function headOf(part: Entity): string {

@@ -20,6 +20,11 @@ export function isSMime(entity: Entity): boolean {
 /** `x-` as Outlook of old still writes it. */
 const SIGNATURE = /^application\/(x-)?pkcs7-(signature|mime)$/;
 
+/** One that stands beside what it signs. */
+export function isSMimeSignature({ mediaType }: Entity): boolean {
+  return /^application\/(x-)?pkcs7-signature$/.test(mediaType);
+}
+
 export interface SMimeSigned {
   signed: Entity;
   /** What stands around it, but for the signature. */

@@ -5,6 +5,7 @@ import { readListAddress, roleAddress } from '../mail/address.ts';
 import type { Automatic } from '../mail/automatic.ts';
 import { plainOctets } from '../mail/enclosed.ts';
 import { parseEntity } from '../mail/message.ts';
+import { quotesSigned, withoutSigned } from '../mail/quoted.ts';
 import { isUtf8 } from '../mail/text.ts';
 import { viewOf } from '../mail/view.ts';
 import { requestAnswer } from '../notices/templates.ts';
@@ -51,7 +52,7 @@ export async function runRequest(
     ? { commands: [acknowledging.command], list: null, problems: [] }
     : parseRequest(commandsOf(opened));
   // Whether an acknowledgement is for this place was asked as of a post: it came to the list or a thread of it.
-  const unfit = acknowledging ? tooOld(post, opened.signer) : misaddressed(seams, to.list, post, opened, parsed.list);
+  const unfit = acknowledging ? tooOld(post, opened.signer) : whyUnfit(seams, to.list, post, opened, parsed);
   const problems = unfit.length > 0 ? unfit : problemsOf(parsed);
   if (look.renewing || parsed.commands.some(isUpdateOf(roster))) await mustBeExtendedWhole(seams, opened, roster);
   const place = placeOf(to, post.kind);
@@ -135,15 +136,14 @@ function answersTo({ role }: List, roster: RosterCertificate): Addressee[] {
 /** Octets: what is larger has no words that a person wrote, and its text is taken out on the main thread. */
 const LARGEST_REQUEST = 8 * 1024 * 1024;
 
-/** What somebody asks for: the text, or the subject where there is none. Throws `too-large` for more than anybody asks in one mail. */
+/** What somebody asks for, in his own words: the text, or the subject where there is none. Throws `too-large` for more than anybody asks in one mail. */
 export function wordsOf({ content, subject, subjectProtected }: OpenedMail): string {
   if (content.length > LARGEST_REQUEST)
     throw new Refusal('too-large', `Requests have at most ${LARGEST_REQUEST} octets: write the commands alone`);
   const entity = parseEntity(content);
-  // A signature that was left says nothing: it is around somebody else's words, and he sends them on.
-  if (entity.mediaType === 'multipart/signed') return '';
-  const { text } = viewOf(entity);
-  return text.trim() === '' && subjectProtected ? subject : text;
+  const { text } = viewOf(withoutSigned(entity));
+  // The subject may be that of what he sends on.
+  return text.trim() === '' && subjectProtected && !quotesSigned(entity) ? subject : text;
 }
 
 /** Octets of a file of commands. */
@@ -156,6 +156,21 @@ export function commandsOf(opened: OpenedMail): string {
   const octets = plainOctets(file);
   const text = Buffer.from(octets).toString();
   return !isUtf8(octets) || /[^\P{Cc}\s]/u.test(text) ? '' : text;
+}
+
+function whyUnfit(
+  seams: Pick<Seams, 'keyring'>,
+  list: List,
+  post: FiledPost,
+  opened: OpenedMail,
+  parsed: ParsedRequest,
+): string[] {
+  if (parsed.commands.length > 0 || !quotesSigned(parseEntity(opened.content)))
+    return misaddressed(seams, list, post, opened, parsed.list);
+  return [
+    'Nothing was done: there was no command of yours in it. What bears a signature of its own inside of what you signed is taken as sent on.',
+    `Write the commands as the text of a mail that is signed once, with OpenPGP, and "list ${list.address}" above them.`,
+  ];
 }
 
 /**

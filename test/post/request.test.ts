@@ -195,6 +195,53 @@ eachEngine((engine) => {
     expect(await arrive(house, raw, { to: LISTS.distributors, sender: eve.address })).toMatchObject({ held: 'unaddressed' });
   });
 
+  test('nor is what bears a signature of its own in what he signed, whatever stands around it; he is told so', async () => {
+    const eve = await makeParty('eve@evil.example');
+    const id = await holdPost(house);
+    await outbox(house).drain();
+    const command = text(`list ${LISTS.distributors}\r\naccept ${id}`);
+    const fromEve = await signed(house, command, eve);
+    const asMixed = fromEve.map((line) => line.replace('multipart/signed', 'multipart/mixed'));
+    const key = ['Content-Type: application/pgp-keys; name=lena.asc', '', lena.public];
+    const smime = multipart(
+      'signed; protocol="application/pkcs7-signature"; micalg=sha-256',
+      command,
+      text('MIIB', 'application/pkcs7-signature', 'Content-Transfer-Encoding: base64'),
+    );
+    const hers = await signed(house, command, lena);
+    const eveSigns = { signingKeys: await openpgp.readPrivateKey({ armoredKey: eve.secret }), date: new Date(house.clock.now()) };
+    const packed = await openpgp.sign({ message: await openpgp.createMessage({ text: command.at(-1) ?? '' }), ...eveSigns });
+    const sentOn: string[][] = [
+      fromEve,
+      multipart('mixed', fromEve),
+      multipart('mixed', fromEve, text(' ')),
+      multipart('mixed', text(' '), fromEve),
+      multipart('mixed', fromEve, key),
+      multipart('alternative', fromEve),
+      multipart('mixed', multipart('related', multipart('mixed', fromEve))),
+      asMixed,
+      multipart('mixed', text(' '), asMixed),
+      smime,
+      multipart('mixed', smime, text(' ')),
+      hers.map((line) => line.replace('accept', 'accept ')),
+      text(packed.trim()),
+      ['Content-Type: message/rfc822; forwarded=no', '', `To: ${REQUEST}`, `Subject: accept ${id}`, ...fromEve],
+    ];
+    const ask = async (lines: string[]) => {
+      house.clock.moveTo(house.clock.now() + SECOND);
+      const raw = mailOf(...head(eve.address), ...pgpMime(await encrypted(house, mailOf(...lines), LISTS.distributors, lena)));
+      await arrive(house, raw, { to: REQUEST, sender: eve.address });
+      return (await answer(lena)).text;
+    };
+    for (const lines of sentOn) {
+      expect(await ask(lines)).toMatch(/no command of yours[\s\S]*a signature of its own[\s\S]*signed once, with OpenPGP/);
+      expect(await posts.byId(house.db, id)).toMatchObject({ state: 'held' });
+    }
+    const own = text(`list ${LISTS.distributors}\r\ncertificate`);
+    expect(await ask(multipart('mixed', own, fromEve))).toMatch(/^> certificate$/m);
+    expect(await posts.byId(house.db, id)).toMatchObject({ state: 'held' });
+  });
+
   test('who signs with a key that he added to his certificate since hands that in by it, and does nothing else before', async () => {
     house.clock.moveTo(house.clock.now() + MINUTE);
     const key = await (await openpgp.readPrivateKey({ armoredKey: alpha.secret })).addSubkey({
