@@ -11,8 +11,11 @@ import { isBlank, isDisclaimer, isEmptied, isText, partsOfText, readable, shortW
  * a client adds.
  */
 export type Layer =
-  /** `file`: the name that it was sent under, where nothing but its content can tell whether it is a mail. */
-  | { form: 'pgp-mime'; ciphertext: Uint8Array; beside: readonly Entity[]; file?: string }
+  /**
+   * `file`: the name that it was sent under, where nothing but its content can tell whether it is a mail. `among`: if it is none, this is
+   * no layer, and it is a file among the other parts.
+   */
+  | { form: 'pgp-mime'; ciphertext: Uint8Array; beside: readonly Entity[]; file?: string; among?: true }
   | { form: 'signed-mime'; signed: Entity; signature: Uint8Array; beside: readonly Entity[] }
   | { form: 'inline'; armor: string; part: Entity; beside: readonly Entity[] }
   | { form: 'cleartext-signed'; text: string; part: Entity; beside: readonly Entity[] }
@@ -42,7 +45,11 @@ export function signedByGateway(mail: Entity, depth = 0): SMimeSigned | undefine
 
 function bringsOpenPgp(entity: Entity): boolean {
   if ('beside' in recognise(entity, { onItsWay: true })) return true;
-  return leaves(entity).some((leaf) => encryptedFile(leaf) || (isText(leaf) && partsOfText(leaf).blocks.length > 0));
+  return leaves(entity).some(isOpenPgp);
+}
+
+function isOpenPgp(leaf: Entity): boolean {
+  return encryptedFile(leaf) !== undefined || (isText(leaf) && partsOfText(leaf).blocks.length > 0);
 }
 
 /** What Exchange makes of a mail that it must not change and is to put a disclaimer on: a new one with the old one attached. */
@@ -94,15 +101,21 @@ function wordsOf(around: string): Entity[] {
   return around === '' ? [] : [parseEntity(textPart(around))];
 }
 
-/** Both parts under another type, or the first one emptied, as Exchange leaves them, beside a text of its own. */
+/**
+ * Both parts under another type, or the first one emptied, as Exchange leaves them, beside whatever it has added. It puts such empty parts
+ * between files, too: where nothing else is encrypted, what stands behind one is the mail if it says so itself.
+ */
 function renamed(parts: readonly Entity[], onItsWay: boolean): Layer | undefined {
   const data = parts.findIndex((part, at) => at > 0 && isControlOf(parts[at - 1] as Entity, part));
   if (data < 0) return undefined;
   const layer = besideOthers(parts, data - 1, data);
   if (isControlByText(parts[data - 1] as Entity)) return layer;
-  // What Exchange puts between files is emptied, too. Beside words, or inside of an encryption, they are somebody's files.
-  const isAlone = parts.every((part, at) => at === data || at === data - 1 || isBlank(part) || standsBeside(part));
-  return onItsWay && isAlone ? { ...layer, file: encryptedFile(parts[data] as Entity)?.name ?? '' } : undefined;
+  // Inside of an encryption they are its writer's files.
+  const others = parts.filter((_, at) => at !== data && at !== data - 1);
+  if (!onItsWay || others.flatMap(leaves).some(isOpenPgp)) return undefined;
+  const part = parts[data] as Entity;
+  const name = encryptedFile(part)?.name ?? '';
+  return isBody(part, name) ? layer : { ...layer, file: name, among: true };
 }
 
 function isControlOf(control: Entity, data: Entity): boolean {
@@ -120,11 +133,20 @@ function loneFile(parts: readonly Entity[]): Layer | undefined {
   const file = part && others.length === 0 ? encryptedFile(part) : undefined;
   if (!part || !file) return undefined;
   const { ciphertext, around, name } = file;
-  const isBody = isText(part) && BODY.test(name);
-  return { form: 'pgp-mime', ciphertext, beside: [...wordsOf(around), ...keys], ...(isBody ? {} : { file: name }) };
+  return { form: 'pgp-mime', ciphertext, beside: [...wordsOf(around), ...keys], ...(isBody(part, name) ? {} : { file: name }) };
 }
 
-/** What programs call the body of a mail where they show it; whatever has another name is somebody's file. */
+/** It is shown as the body of a mail, and named so; what else has such a name may be somebody's file. */
+function isBody(part: Entity, name: string): boolean {
+  return isText(part) && isNamedAsBody(name);
+}
+
+/** Without `.asc` and the like. */
+export function isNamedAsBody(name: string): boolean {
+  return BODY.test(name);
+}
+
+/** What programs call the body of a mail; whatever has another name is somebody's file. */
 const BODY = /^(msg|message|encrypted|noname|openpgp-encrypted-message)?$/i;
 
 /** The control part under another type and name. */

@@ -162,6 +162,11 @@ export function isUtf8(text: Uint8Array): boolean {
   return decodesUtf8(text, { stream: false });
 }
 
+/** Whether octets are a text in UTF-8, and nothing that no keyboard writes. */
+export function isWords(octets: Uint8Array): boolean {
+  return isUtf8(octets) && !/[^\P{Cc}\s]/u.test(Buffer.from(octets).toString());
+}
+
 /** Of what was cut off somewhere: perhaps within a letter. */
 export function beginsUtf8(text: Uint8Array): boolean {
   return decodesUtf8(text, { stream: true });

@@ -1,12 +1,12 @@
 import type { Instant } from '../clock.ts';
 import { armorHeader } from '../mail/armor.ts';
 import { holdsKey, isKeyFile, plainOctets } from '../mail/enclosed.ts';
-import { type Layer, recognise } from '../mail/encrypted.ts';
+import { isNamedAsBody, type Layer, recognise } from '../mail/encrypted.ts';
 import { flowing } from '../mail/flowed.ts';
 import { type Entity, parseEntity } from '../mail/message.ts';
 import { entity, filePart, textPart, typeOfFile } from '../mail/outgoing.ts';
 import { contentOf, type Payload, wrappedMail } from '../mail/protected.ts';
-import { charsetOf, looksLikeEntity, looksLikeMime } from '../mail/text.ts';
+import { charsetOf, isWords, looksLikeEntity, looksLikeMime } from '../mail/text.ts';
 import { type Reason, Refusal } from '../refusal.ts';
 import { readCleartext } from './cleartext.ts';
 import { isNothingBut } from './lone-data.ts';
@@ -118,6 +118,7 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
     if (layer.form === 's-mime' || layer.form === 'clear') return;
     // What looks like a message inside of an encrypted text is something that the text carries: a quotation, or one for somebody else.
     if (layer.form === 'inline' && state.encrypted && !(await isSecondStep(layer.armor, state))) return;
+    if (layer.form === 'pgp-mime' && layer.among && isFile(await dataIn(layer, means), layer.file)) return;
     if (depth === DEEPEST) throw new Refusal('too-complex');
     const before = asItIs(state);
     try {
@@ -148,6 +149,10 @@ export function isSignedWhole(signatures: readonly SignatureVerdict[]): boolean 
   return signatures.some(({ valid, coversWholeContent }) => valid && coversWholeContent);
 }
 
+async function dataIn({ ciphertext }: { ciphertext: Uint8Array }, means: Means): Promise<Uint8Array> {
+  return (await openMessage(ciphertext, means)).data;
+}
+
 /** What was signed by gpg in one step, and encrypted in the next: nobody else says anything of it. */
 async function isSecondStep(armor: string, { form, signatures }: Opening): Promise<boolean> {
   return form === 'inline' && signatures.length === 0 && (await isSignedAlone(armor));
@@ -172,7 +177,7 @@ async function peel(
   state.isFile = false;
   if (layer.form === 'pgp-mime') {
     const opened = await openMessage(layer.ciphertext, means);
-    state.isFile = mayBeFile && layer.file !== undefined && !looksLikeMime(opened.data);
+    state.isFile = mayBeFile && isFile(opened.data, layer.file);
     state.content = payloadOf(opened.data, layer.file);
     state.ciphertextDigest ??= opened.digest;
     await decrypted(state, means, ofMessage(opened.message));
@@ -240,10 +245,16 @@ async function decrypted(state: Opening, means: Means, message: Verifiable): Pro
   await signed(state, means, message);
 }
 
+/** `file`: the name that it was sent under, if any. Neither a MIME entity nor, under the name of a body, a text. */
+function isFile(data: Uint8Array, file: string | undefined): file is string {
+  return file !== undefined && !looksLikeMime(data) && !(isNamedAsBody(file) && isWords(data));
+}
+
 /** A MIME entity; else text, or the file that it was sent as. */
 function payloadOf(data: Uint8Array, file: string | undefined): Entity {
-  if (file !== undefined) return parseEntity(looksLikeMime(data) ? data : filePart(file, typeOfFile(file), data));
-  return looksLikeEntity(data) ? parseEntity(data) : textEntity(data);
+  if (isFile(data, file)) return parseEntity(filePart(file, typeOfFile(file), data));
+  const isEntity = file === undefined ? looksLikeEntity(data) : looksLikeMime(data);
+  return isEntity ? parseEntity(data) : textEntity(data);
 }
 
 /** Gives the verdicts of this layer. */

@@ -6,7 +6,7 @@ import type { Automatic } from '../mail/automatic.ts';
 import { plainOctets } from '../mail/enclosed.ts';
 import { parseEntity } from '../mail/message.ts';
 import { quotesSigned, withoutSigned } from '../mail/quoted.ts';
-import { isUtf8 } from '../mail/text.ts';
+import { isWords } from '../mail/text.ts';
 import { viewOf } from '../mail/view.ts';
 import { requestAnswer } from '../notices/templates.ts';
 import { keyNotice, noticeEntity, writeNotice } from '../notices/write.ts';
@@ -154,8 +154,7 @@ export function commandsOf(opened: OpenedMail): string {
   const file = opened.isFile ? parseEntity(opened.content) : undefined;
   if (!file || file.body.length > LARGEST_FILE) return wordsOf(opened);
   const octets = plainOctets(file);
-  const text = Buffer.from(octets).toString();
-  return !isUtf8(octets) || /[^\P{Cc}\s]/u.test(text) ? '' : text;
+  return isWords(octets) ? Buffer.from(octets).toString() : '';
 }
 
 function whyUnfit(

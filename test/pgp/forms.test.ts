@@ -656,6 +656,47 @@ describe('what a gateway leaves of PGP/MIME', () => {
     expect([seen(opened), aside(opened)]).toEqual([{ text: 'the text', files: [] }, ['This is confidential.']]);
   });
 
+  it.each<[string, string[]]>([
+    ['words, attached', file('ATT00002.txt', Buffer.from('This is confidential.'), 'text/plain')],
+    ['a card', file('rae.vcf', Buffer.from('BEGIN:VCARD'), 'text/vcard')],
+    ['winmail.dat', file('winmail.dat', Buffer.from([0x78, 0x9f, 0x3e, 0x22]), 'application/ms-tnef')],
+  ])('an emptied control part, and beside it what a server has added: %s', async (_, added) => {
+    for (const control of [emptied, nothing]) {
+      const opened = await open(mail(...mixed(control, octets('encrypted.asc', await encrypt(entity)), added)));
+      expect(opened).toMatchObject({ form: 'pgp-mime', subject: 'inside', warnings: ['unprotected-text'] });
+      expect(seen(opened)).toEqual({ text: 'the text', files: [] });
+      expect(opened.aside.map((part) => Buffer.from(part).toString())).toEqual([crlf(added.join('\n'))]);
+    }
+  });
+
+  it.each<[string, (armored: string) => string[]]>([
+    ['shown, under the name of a body', (armored) => ['Content-Type: text/plain; name=msg.asc', '', armored]],
+    ['a file of no name', (armored) => ['Content-Type: application/octet-stream', '', armored]],
+    ['a file that is called as a body', (armored) => octets('message.asc', armored)],
+  ])('behind an empty part a text without MIME is the text, with and without a disclaimer: %s', async (_, part) => {
+    const armored = await encrypt('the text: zoë');
+    for (const beside of [[], [disclaimer]]) {
+      const opened = await open(mail(...mixed(nothing, part(armored), ...beside)));
+      expect([seen(opened), aside(opened)]).toEqual([
+        { text: 'the text: zoë', files: [] },
+        beside.map(() => 'This is confidential.'),
+      ]);
+      expect(opened).toMatchObject({ form: 'pgp-mime', isFile: false });
+    }
+  });
+
+  it('behind an empty part what is neither stays a file, and the words beside it are the text', async () => {
+    const poc = Buffer.from([0x50, 0x4b, 3, 4, 0, 0xff, 0xfe]);
+    for (const named of [file('encrypted.gpg', await binary(poc)), file('msg.asc', Buffer.from(await encrypt(poc)))]) {
+      const picture = file('screen.png', Buffer.from('PNG'), 'image/png');
+      const opened = await open(mail(...mixed(text('It crashes on this.'), nothing, named, picture)));
+      expect(opened).toMatchObject({ encrypted: true, signer: null, aside: [] });
+      const { text: words, files } = seen(opened);
+      expect(words.trim()).toBe('It crashes on this.');
+      expect(files.find(({ name }) => ['encrypted', 'msg'].includes(name))).toMatchObject({ bytes: poc });
+    }
+  });
+
   it.each<[string, (armored: string) => string[]]>([
     ['PGP/MIME', (armored) => mixed(pgpMime(armored), nothing)],
     ['its two parts', (armored) => mixed(pgpMime(armored).slice(3, 6), octets('encrypted.asc', armored), nothing)],

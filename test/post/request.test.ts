@@ -139,6 +139,27 @@ eachEngine((engine) => {
     });
   });
 
+  test('also where it has emptied the control part, and attaches what it adds', async () => {
+    const empty = (type: string) => [`Content-Type: ${type}`, 'Content-Disposition: attachment; filename=ATT00001.txt', '', ''];
+    const footer = text(
+      'Confidential.',
+      'text/plain; name=ATT00002.txt',
+      'Content-Disposition: attachment; filename=ATT00002.txt',
+    );
+    const card = text('BEGIN:VCARD', 'text/vcard; name=me.vcf', 'Content-Disposition: attachment; filename=me.vcf');
+    for (const control of ['text/plain', 'application/pgp-encrypted'])
+      for (const added of [footer, card]) {
+        house.clock.moveTo(house.clock.now() + SECOND);
+        const content = mailOf(...text(`list ${LISTS.distributors}\r\nkey`));
+        const octets = base64(await encrypted(house, content, LISTS.distributors, alpha));
+        const type = 'application/octet-stream; name=encrypted.asc';
+        const whole = text(octets, type, 'Content-Transfer-Encoding: base64');
+        const raw = mailOf(...head(alpha.address), ...multipart('mixed', empty(control), whole, added));
+        await arrive(house, raw, { to: REQUEST, sender: alpha.address });
+        expect((await answer(alpha)).text).toMatch(/passed over.*> key/s);
+      }
+  });
+
   test('where the words of a mail server stand around armor, he is told what to do', async () => {
     const sealed = await encrypted(house, `list ${LISTS.distributors}\nkey\n`, LISTS.distributors, alpha);
     const armored = await openpgp.armor(openpgp.enums.armor.message, new Uint8Array(sealed));
