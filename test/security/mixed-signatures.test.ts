@@ -99,6 +99,15 @@ oneEngine((engine) => {
     }
   });
 
+  test('nor is it as a part of that kind, which no text shows: the block says so', async () => {
+    const [type = '', ...lines] = await signed(house, text(FORGED), eve);
+    const sentOn = [`${type}; protected-headers="v1"`, `To: ${LISTS.distributors}`, ...lines];
+    const raw = mailOf(...head(alpha.address), ...(await signed(house, sentOn, alpha)));
+    expect(await outcomeOf(arrive(house, raw, { to: LISTS.distributors, sender: alpha.address }))).toBe('taken');
+    const block = blockOf(await copyFor(house, await outbox(house).drain(), beta));
+    expect(block).toMatch(/good, by alpha@[\s\S]*quotes what bears a signature of its own, which credits nobody/);
+  });
+
   test('what he signed as a whole is his', async () => {
     const lines = [...text('The embargo holds.', 'text/plain; protected-headers="v1"', `To: ${LISTS.distributors}`)];
     const raw = mailOf(...head(alpha.address), ...(await signed(house, lines, alpha)));
