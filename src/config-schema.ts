@@ -105,6 +105,23 @@ export const ConfigFile = Type.Object(
     smtp: Smtp,
     http: Type.Object({ host: Host, port: Port }, strict),
     relay: Relay,
+    dkim: Type.Union(
+      [
+        Type.Object(
+          {
+            selector: Type.String({ pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' }),
+            key: Path,
+          },
+          strict,
+        ),
+        Type.Null(),
+      ],
+      {
+        default: null,
+        description:
+          '{"selector": word, "key": PEM file with an RSA key} to sign what goes out (DKIM), or null where the relay does that',
+      },
+    ),
     delivery: Type.Object(
       {
         batch: count('copies leased at a time', 50),

@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { dirname, resolve } from 'node:path';
@@ -25,7 +26,13 @@ export class ConfigError extends Error {
 }
 
 /** Somebody may have written the secret itself where its place was asked for. */
-const SECRET: ReadonlySet<string> = new Set(['passphrase', 'database', 'relay.passwordFile', 'oidc.clientSecretFile']);
+const SECRET: ReadonlySet<string> = new Set([
+  'passphrase',
+  'database',
+  'relay.passwordFile',
+  'dkim.key',
+  'oidc.clientSecretFile',
+]);
 
 /** Reads and checks the file at `path`. Throws ConfigError with every problem. */
 export function loadConfig(path: string): Config {
@@ -69,7 +76,7 @@ type Written = Static<typeof ConfigFile>;
 /** Paths are meant from the folder of the file, wherever the command was started. */
 function absolute(config: Written, folder: string): Written {
   const from = (path: string) => resolve(folder, path);
-  const { passphrase, database, smtp, relay, oidc } = config;
+  const { passphrase, database, smtp, relay, dkim, oidc } = config;
   return {
     ...config,
     keys: from(config.keys),
@@ -82,6 +89,7 @@ function absolute(config: Written, folder: string): Written {
       passwordFile: relay.passwordFile && from(relay.passwordFile),
       authorityFile: relay.authorityFile && from(relay.authorityFile),
     },
+    dkim: dkim && { ...dkim, key: from(dkim.key) },
     oidc: { ...oidc, clientSecretFile: oidc.clientSecretFile && from(oidc.clientSecretFile) },
   };
 }
@@ -94,10 +102,11 @@ export function isLoopback(host: string): boolean {
 /** What the schema cannot say. Each section is looked at as soon as it is well formed, whatever the others are. */
 function crossProblems(written: unknown, folder: string): Problem[] {
   if (typeof written !== 'object' || written === null) return [];
-  const { smtp, http, relay, oidc } = written as Record<string, unknown>;
+  const { smtp, http, relay, dkim, oidc } = written as Record<string, unknown>;
   const form = ConfigFile.properties;
   const problems: Problem[] = [];
   if (Value.Check(form.relay, relay)) problems.push(...relayProblems(relay, folder));
+  if (Value.Check(form.dkim, dkim)) problems.push(...dkimProblems(dkim, folder));
   if (Value.Check(form.oidc, oidc)) problems.push(...oidcProblems(oidc, folder));
   if (Value.Check(form.smtp, smtp)) {
     problems.push(...tlsProblems(smtp, folder));
@@ -123,6 +132,25 @@ function relayProblems(relay: Written['relay'], folder: string): Problem[] {
     if (file !== null) problems.push(...unreadable(`relay.${path}`, resolve(folder, file)));
   }
   return problems;
+}
+
+/** Shorter ones count for nothing at some who read it (RFC 8301 §3.2). */
+const SHORTEST_DKIM = 2048;
+
+function dkimProblems(dkim: Written['dkim'], folder: string): Problem[] {
+  if (!dkim) return [];
+  const path = 'dkim.key';
+  const file = resolve(folder, dkim.key);
+  const problems = unreadable(path, file);
+  if (problems.length > 0) return problems;
+  const must = `must be an RSA key of ${SHORTEST_DKIM} bits or more as PEM, without a passphrase: openssl genrsa -out FILE ${SHORTEST_DKIM}`;
+  try {
+    const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPrivateKey(readFileSync(file));
+    if (type === 'rsa' && (details?.modulusLength ?? 0) >= SHORTEST_DKIM) return [];
+    return [{ path, message: `names a key that cannot be used (${type}, ${details?.modulusLength ?? '?'} bits); ${must}` }];
+  } catch {
+    return [{ path, message: `names a file that holds no such key; ${must}` }];
+  }
 }
 
 function oidcProblems({ issuer, clientId, clientSecretFile }: Written['oidc'], folder: string): Problem[] {
@@ -202,6 +230,11 @@ export async function readPassphrase(config: Config, prompt: (question: string) 
 /** The secret of the client at the OpenID provider, read as a passphrase is; null where it has none. */
 export function readClientSecret({ oidc }: Config): string | null {
   return oidc.clientSecretFile === null ? null : readSecret(oidc.clientSecretFile, 'oidc.clientSecretFile', 'secret');
+}
+
+/** What goes out is signed by it; null where the relay does that. Read as a passphrase is. */
+export function readDkim({ dkim, domain }: Config): { domain: string; selector: string; key: string } | null {
+  return dkim && { domain, selector: dkim.selector, key: readSecret(dkim.key, 'dkim.key', 'key') };
 }
 
 function readSecret(file: string, path: string, what: string): string {

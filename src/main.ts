@@ -8,7 +8,7 @@ import { withoutPolicy } from './cases/clocks.ts';
 import { remind } from './cases/remind.ts';
 import { askWhoseTurn } from './cases/rotation.ts';
 import { type Clock, createAlarm, DAY, HOUR, type Instant, MINUTE, SECOND } from './clock.ts';
-import { type Config, ConfigError, readClientSecret } from './config.ts';
+import { type Config, ConfigError, readClientSecret, readDkim } from './config.ts';
 import { PRIORITY } from './delivery/copies.ts';
 import { deliveryLoop, type Lane } from './delivery/work.ts';
 import { type Duty, dutyLoop } from './duties.ts';
@@ -159,8 +159,9 @@ async function build(
   const refusals = createRefusals(seams, domain);
   undo.push(() => refusals.logCounts());
 
+  const dkim = readDkim(config);
   const lanes = (Object.keys(PRIORITY) as Lane[]).map((lane) => {
-    const relay = createRelay({ relay: config.relay, hostname: domain, log });
+    const relay = createRelay({ relay: config.relay, hostname: domain, log, dkim });
     undo.push(() => relay.close());
     return { lane, relay, alarm: createAlarm(clock) };
   });

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Config, ConfigError, checkConfig, loadConfig, readClientSecret, readPassphrase } from '../src/config.ts';
+import { type Config, ConfigError, checkConfig, loadConfig, readClientSecret, readDkim, readPassphrase } from '../src/config.ts';
 import { ConfigFile } from '../src/config-schema.ts';
 import { jsonFault } from '../src/json-fault.ts';
 import { problemsOf } from '../src/schema-problems.ts';
@@ -168,6 +169,36 @@ describe('a bad configuration', () => {
 
   test.each(['127.0.0.1.example', '10.0.0.1', '::', '0.0.0.0'])('a relay without TLS at %s is refused', (host) => {
     expect(Object.keys(problems({ ...smallest, relay: { host, port: 25, tls: 'none' } }))).toEqual(['relay.tls']);
+  });
+});
+
+describe('a key for DKIM', () => {
+  const dkim = (part: object) => problems({ ...smallest, dkim: { selector: 'curfew', key: 'dkim.pem', ...part } });
+  const write = (type: 'rsa' | 'ed25519', bits = 2048) => {
+    const { privateKey } = type === 'rsa' ? generateKeyPairSync(type, { modulusLength: bits }) : generateKeyPairSync(type);
+    writeFileSync(join(folder, 'dkim.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  };
+
+  test('is none unless it is named; it is RSA of 2048 bits or more, and only its owner reads it', () => {
+    expect(checkConfig(smallest, folder).dkim).toBeNull();
+    expect(dkim({ key: 'none' })).toEqual({ 'dkim.key': 'names a file that cannot be read (ENOENT)' });
+    expect(dkim({ selector: 'a b' })).toEqual({ dkim: expect.stringContaining('"selector": word') });
+    write('rsa', 1024);
+    expect(dkim({})['dkim.key']).toMatch(/^names a key that cannot be used \(rsa, 1024 bits\)/);
+    write('ed25519');
+    expect(dkim({})['dkim.key']).toMatch(/^names a key that cannot be used \(ed25519/);
+    writeFileSync(join(folder, 'dkim.pem'), 'hunter2');
+    expect(dkim({})['dkim.key']).toMatch(/^names a file that holds no such key; .*openssl genrsa/);
+    write('rsa');
+    expect(dkim({})).toEqual({});
+    const config = checkConfig({ ...smallest, dkim: { selector: 'curfew', key: 'dkim.pem' } }, folder);
+    expect(readDkim(config)).toMatchObject({
+      domain: 'orbit.example',
+      selector: 'curfew',
+      key: expect.stringMatching(/PRIVATE KEY/),
+    });
+    chmodSync(join(folder, 'dkim.pem'), 0o644);
+    expect(() => readDkim(config)).toThrow('dkim.key: can be read by others');
   });
 });
 

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
+import { createPublicKey } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../clock.ts';
-import { type Config, ConfigError, loadConfig, readPassphrase } from '../config.ts';
+import { type Config, ConfigError, loadConfig, readDkim, readPassphrase } from '../config.ts';
 import { lookAtCertificates, lookAtClock, lookAtDatabase, lookAtKeys, lookAtQueue } from '../doctor/data.ts';
-import { exchangersOf, lookAtDns } from '../doctor/dns.ts';
+import { exchangersOf, lookAtDns, type SigningKey } from '../doctor/dns.ts';
 import { lookAtRelay, lookAtServer } from '../doctor/doors.ts';
 import { type CheckName, type Finding, failed, ok, type Seen, type Standing, unknown } from '../doctor/finding.ts';
 import { lookAtDisk, lookAtPermissions, lookAtTls } from '../doctor/host.ts';
@@ -75,10 +76,18 @@ async function examine(options: DoctorOptions): Promise<Finding[]> {
   await look('disk', () => lookAtDisk(config));
   await lookAtData(config, options, look);
   await look('tls', async () => lookAtTls(config, await exchangersOf(config.domain, dns), systemClock.now()));
-  await look('dns', () => lookAtDns(config.domain, dns));
+  await look('dns', () => lookAtDns(config.domain, dns, signingKey(config)));
   await look('relay', () => lookAtRelay(config, createLog('silent')));
   await look('server', () => lookAtServer(config));
   return findings;
+}
+
+/** What belongs to the key that signs what goes out; null where none does. */
+function signingKey(config: Config): SigningKey | null {
+  const dkim = readDkim(config);
+  if (!dkim) return null;
+  const der = createPublicKey(dkim.key).export({ type: 'spki', format: 'der' });
+  return { selector: dkim.selector, publicKey: der.toString('base64') };
 }
 
 /** False where it has failed. */

@@ -18,9 +18,13 @@ async function answers<T>(asked: Promise<T[]>): Promise<T[]> {
   }
 }
 
-/** What the world is told of the domain: where its mail goes (RFC 5321 §5.1), who may send it (RFC 7208), and what becomes of other mail (RFC 7489). */
-export async function lookAtDns(domain: string, dns: Ask): Promise<Seen[]> {
-  const parts = [mx, spf, dmarc].map(async (look) => {
+/**
+ * What the world is told of the domain: where its mail goes (RFC 5321 §5.1), who may send it (RFC 7208), what signs it (RFC 6376), and what
+ * becomes of other mail (RFC 7489).
+ */
+export async function lookAtDns(domain: string, dns: Ask, key: SigningKey | null): Promise<Seen[]> {
+  const dkim = (of: string, ask: Ask) => signature(of, ask, key);
+  const parts = [mx, spf, dkim, dmarc].map(async (look) => {
     try {
       return [await look(domain, dns)];
     } catch (error) {
@@ -77,6 +81,26 @@ async function spf(domain: string, dns: Ask): Promise<Seen> {
     );
   if (/ \+?all$/i.test(record)) return failed(`SPF of ${domain} lets everybody send its mail: ${record}`, 'end it with -all');
   return ok(`SPF of ${domain}: ${record}`);
+}
+
+/** By which what goes out is signed. */
+export interface SigningKey {
+  selector: string;
+  /** SubjectPublicKeyInfo (RFC 6376 §3.6.1), base64. */
+  publicKey: string;
+}
+
+async function signature(domain: string, dns: Ask, key: SigningKey | null): Promise<Seen> {
+  if (!key) return ok(`the mail of ${domain} is signed by the relay (DKIM), or by nobody: "dkim" is null`);
+  const name = `${key.selector}._domainkey.${domain}`;
+  const todo = `publish: ${name}. TXT "v=DKIM1; k=rsa; p=${key.publicKey}"`;
+  // RFC 6376 §3.6.1: the version may be left out, and it is the default.
+  const found = await texts(name, /(^|;)[ \t]*p[ \t]*=/, dns);
+  if (found.length === 0) return failed(`what goes out is signed by a key that nobody finds: ${name}`, todo);
+  const published = found.map((record) => /(?:^|;)[ \t]*p[ \t]*=([^;]*)/.exec(record)?.[1]?.replaceAll(/\s/g, ''));
+  if (found.length > 1 || published[0] !== key.publicKey)
+    return failed(`what ${name} publishes is not the key that signs what goes out`, todo);
+  return ok(`DKIM at ${name}`);
 }
 
 async function dmarc(domain: string, dns: Ask): Promise<Seen> {

@@ -15,7 +15,7 @@ interface Kept {
 
 /** What holds a secret, or what is under embargo. `file`: the configuration itself. */
 function keptOf(config: Config, file: string): Kept[] {
-  const { database, passphrase, smtp, relay, oidc, keys } = config;
+  const { database, passphrase, smtp, relay, dkim, oidc, keys } = config;
   const inFolder = (folder: string) => readdirSync(folder).map((name) => join(folder, name));
   return [
     { path: keys, what: 'the folder of the list keys' },
@@ -28,6 +28,7 @@ function keptOf(config: Config, file: string): Kept[] {
       : [{ path: file, what: 'the configuration, with the password of the database' }]),
     ...(smtp.tls ? [{ path: smtp.tls.key, what: 'the TLS key' }] : []),
     ...(relay.passwordFile ? [{ path: relay.passwordFile, what: 'the password of the relay' }] : []),
+    ...(dkim ? [{ path: dkim.key, what: 'the key for DKIM' }] : []),
     ...(oidc.clientSecretFile ? [{ path: oidc.clientSecretFile, what: 'the secret of the OpenID client' }] : []),
   ];
 }

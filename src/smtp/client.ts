@@ -33,14 +33,36 @@ export interface Relay {
   close(): void;
 }
 
+/** How what goes out is signed (DKIM, RFC 6376). */
+export interface DkimOptions {
+  domain: string;
+  selector: string;
+  /** RSA, PEM. */
+  key: string;
+}
+
+/** Octets that the signature adds at most, with an RSA key of 4096 bits. */
+const DKIM_FIELD = 2048;
+
 /** A relay that answers, but by a line a minute, is given up after so many timeouts. */
 const PATIENCE = 5;
 
 /** Throws one clear line where the options are unsafe or a file cannot be read. */
-export function createRelay({ relay, hostname, log }: { relay: RelayOptions; hostname: string; log: Log }): Relay {
+export function createRelay({
+  relay,
+  hostname,
+  log,
+  dkim = null,
+}: {
+  relay: RelayOptions;
+  hostname: string;
+  log: Log;
+  dkim?: DkimOptions | null;
+}): Relay {
   if (relay.tls === 'none' && !isLoopback(relay.host))
     throw new Error(`relay ${relay.host}:${relay.port}: only a relay on loopback may go without TLS`);
-  const connect = () => createTransport({ ...connectionOptions(relay, hostname), ...securityOptions(relay) });
+  const connect = () =>
+    createTransport({ ...connectionOptions(relay, hostname), ...securityOptions(relay), ...signingOptions(dkim) });
   let transport = connect();
   const patienceMs = relay.timeout * 1000 * PATIENCE;
   const watch = troubleLog(log, relay);
@@ -52,7 +74,8 @@ export function createRelay({ relay, hostname, log }: { relay: RelayOptions; hos
     const octets = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
     if (!isCrlf(octets)) return { state: 'failed', reason: 'not-crlf', response: '' };
     // `size` and `use8BitMime` become SIZE= (RFC 1870) and BODY=8BITMIME (RFC 6152) where the relay offers them.
-    const envelope = { from: sender, to: [recipient], size: octets.length, use8BitMime: octets.some((octet) => octet > 0x7f) };
+    const size = octets.length + (dkim ? DKIM_FIELD : 0);
+    const envelope = { from: sender, to: [recipient], size, use8BitMime: octets.some((octet) => octet > 0x7f) };
     try {
       const sent = await transport.sendMail({ envelope, raw: octets, signal: AbortSignal.timeout(patienceMs) });
       return outcomeOfReply(sent.response);
@@ -112,6 +135,11 @@ function securityOptions(relay: RelayOptions) {
     tls: { minVersion: 'TLSv1.2' as const, rejectUnauthorized: true, ...authority },
     ...(relay.user === null ? {} : { auth: { user: relay.user, pass: password(relay) }, forceAuth: true }),
   };
+}
+
+/** In memory: without a folder for it, nodemailer writes no mail to the disk. */
+function signingOptions(dkim: DkimOptions | null) {
+  return dkim ? { dkim: { domainName: dkim.domain, keySelector: dkim.selector, privateKey: dkim.key } } : {};
 }
 
 function password(relay: RelayOptions): string {

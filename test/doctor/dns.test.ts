@@ -21,11 +21,16 @@ const mx = (exchange: string, preference = 10): RecordOf => ({ type: 'MX', name:
 const address = (name: string): RecordOf => ({ type: 'A', name, data: '192.0.2.1' });
 const txt = (data: string | string[], name = DOMAIN): RecordOf => ({ type: 'TXT', name, data });
 const dmarc = txt('v=DMARC1; p=reject', `_dmarc.${DOMAIN}`);
-const whole = [mx('mx.orbit.example'), address('mx.orbit.example'), txt('v=spf1 mx -all'), dmarc];
+/** Longer than one string of a TXT record, as an RSA key is. */
+const KEY = { selector: 'curfew', publicKey: `MIIB${'A'.repeat(388)}` };
+const dkim = (record: string) => txt([record.slice(0, 200), record.slice(200)], `curfew._domainkey.${DOMAIN}`);
+const itsDkim = dkim(`v=DKIM1; k=rsa; p=${KEY.publicKey}`);
+const whole = [mx('mx.orbit.example'), address('mx.orbit.example'), txt('v=spf1 mx -all'), itsDkim, dmarc];
 
 test('all that is there is as it should be', async () => {
-  const seen = await lookAtDns(DOMAIN, await resolver([...whole, txt('other=1')]));
+  const seen = await lookAtDns(DOMAIN, await resolver([...whole, txt('other=1')]), KEY);
   expect(seen.map(({ standing, todo }) => [standing, todo])).toEqual([
+    ['ok', null],
     ['ok', null],
     ['ok', null],
     ['ok', null],
@@ -45,25 +50,41 @@ test.each<[string, RecordOf[], number, string, RegExp]>([
   ['two SPF records', [...whole, txt('v=spf1 -all')], 1, 'failed', /2 SPF records/],
   ['SPF for everybody', [...without(itsSpf), txt('v=spf1 mx +all')], 1, 'failed', /everybody/],
   ['SPF for everybody, in pieces', [...without(itsSpf), txt(['v=spf1 mx', ' all'])], 1, 'failed', /everybody/],
-  ['no DMARC', without(dmarc), 2, 'warning', /no DMARC/],
+  ['no DKIM record', without(itsDkim), 2, 'failed', /nobody finds/],
+  ['a revoked DKIM key', [...without(itsDkim), dkim('v=DKIM1; p=')], 2, 'failed', /not the key/],
+  ['another DKIM key', [...without(itsDkim), dkim(`p=${KEY.publicKey}B`)], 2, 'failed', /not the key/],
+  ['two DKIM records', [...whole, dkim('v=DKIM1; p=MIIB')], 2, 'failed', /not the key/],
+  [
+    'a DKIM key without version, in blanks',
+    [...without(itsDkim), dkim(`k=rsa;p = ${KEY.publicKey.slice(0, 9)} ${KEY.publicKey.slice(9)};`)],
+    2,
+    'ok',
+    /DKIM at/,
+  ],
+  ['no DMARC', without(dmarc), 3, 'warning', /no DMARC/],
   [
     'DMARC of the domain above',
     [...without(dmarc), txt('v=DMARC1; p=none', '_dmarc.orbit.example')],
-    2,
+    3,
     'ok',
     /_dmarc\.orbit\.example/,
   ],
-  ['two DMARC records', [...whole, txt('v=DMARC1; p=none', `_dmarc.${DOMAIN}`)], 2, 'failed', /several DMARC/],
+  ['two DMARC records', [...whole, txt('v=DMARC1; p=none', `_dmarc.${DOMAIN}`)], 3, 'failed', /several DMARC/],
 ])('%s', async (_, records, at, standing, what) => {
-  const seen = await lookAtDns(DOMAIN, await resolver(records));
+  const seen = await lookAtDns(DOMAIN, await resolver(records), KEY);
   expect(seen[at]).toMatchObject({ standing, what: expect.stringMatching(what) });
   expect(seen.filter(({ standing: other }, index) => index !== at && other !== 'ok')).toEqual([]);
   expect(seen[at]?.todo === null).toBe(standing === 'ok');
 });
 
+test('where the relay signs, that is left to it', async () => {
+  const seen = await lookAtDns(DOMAIN, await resolver(whole), null);
+  expect(seen[2]).toMatchObject({ standing: 'ok', what: expect.stringContaining('signed by the relay') });
+});
+
 test('where nobody answers, nothing is said of what there is', async () => {
-  const seen = await lookAtDns(DOMAIN, await resolver([], true));
-  expect(seen.map(({ standing }) => standing)).toEqual(['unknown', 'unknown', 'unknown']);
+  const seen = await lookAtDns(DOMAIN, await resolver([], true), KEY);
+  expect(seen.map(({ standing }) => standing)).toEqual(['unknown', 'unknown', 'unknown', 'unknown']);
 });
 
 test('a certificate is for one of those who take the mail', async () => {
