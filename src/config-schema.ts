@@ -29,6 +29,12 @@ const Limits = Type.Object(
     recipients: count('RCPT commands a transaction', 100),
     idle: seconds('silence before a connection is closed', 60),
     data: seconds('from DATA to its end', 600),
+    reserve: Type.Integer({
+      minimum: 0,
+      default: 268435456,
+      description:
+        'octets that are left free on the disk of the database: below that mail is refused with 452, and what is released or sent goes on',
+    }),
     minimumRate: Type.Integer({
       minimum: 0,
       default: 512,

@@ -10,6 +10,7 @@ import { askWhoseTurn } from './cases/rotation.ts';
 import { type Clock, createAlarm, DAY, HOUR, type Instant, MINUTE, SECOND } from './clock.ts';
 import { type Config, ConfigError, readClientSecret, readDkim } from './config.ts';
 import { PRIORITY } from './delivery/copies.ts';
+import { createRoom, type Room, roomWatch } from './delivery/room.ts';
 import { deliveryLoop, type Lane } from './delivery/work.ts';
 import { type Duty, dutyLoop } from './duties.ts';
 import { createWatch, openClock, watchLoop } from './embargo/clock-watch.ts';
@@ -56,6 +57,7 @@ import * as lists from './store/lists.ts';
 import { lockDatabase } from './store/lock.ts';
 import { migrate, pendingMigrations } from './store/migrate.ts';
 import * as restorations from './store/restorations.ts';
+import { roomOf } from './store/room.ts';
 import type { IncidentKind } from './store/schema.ts';
 import { readWords } from './wording/read.ts';
 
@@ -155,7 +157,9 @@ async function build(
   // What is wrong with it is said before anything is sent.
   const signIn = signInOf(config, clock);
   const seams: Seams = { ...local, watched };
-  const numbers = createNumbers(seams, log);
+  const { reserve } = config.smtp.limits;
+  const room = createRoom(() => roomOf(database), reserve);
+  const numbers = createNumbers(seams, log, room.free);
   const refusals = createRefusals(seams, domain);
   undo.push(() => refusals.logCounts());
 
@@ -191,7 +195,14 @@ async function build(
     // Neither waits for the other duties: somebody is to know at once, and what is under embargo is learned before it is asked for.
     dutyLoop([{ name: 'incidents', run: () => tellIncidents(seams) }], incidentAlarm, queued, log, stopping.signal),
     dutyLoop([{ name: 'recognition', run: () => learn(watched) }], createAlarm(clock), queued, log, stopping.signal),
-    dutyLoop(deadlinesOf(seams, log), deadlineAlarm, queued, log, stopping.signal, MINUTE),
+    dutyLoop(
+      [...deadlinesOf(seams, log), { name: 'room', run: roomWatch(seams, room, reserve, log) }],
+      deadlineAlarm,
+      queued,
+      log,
+      stopping.signal,
+      MINUTE,
+    ),
   ]);
   undo.push(async () => {
     stopping.abort();
@@ -222,7 +233,7 @@ async function build(
     hostname: domain,
     log,
     clock,
-    doors: doors(seams, identity, { numbers, refusals }, queued),
+    doors: doors(seams, identity, { numbers, refusals, room }, queued),
     refused: (reason) => {
       numbers.judged('refused', reason);
       refusals.count(reason);
@@ -372,11 +383,12 @@ async function mustHoldProject(db: Database, config: Config['database']): Promis
 function doors(
   seams: Seams,
   identity: Identity,
-  { numbers, refusals }: { numbers: Numbers; refusals: Refusals },
+  { numbers, refusals, room }: { numbers: Numbers; refusals: Refusals; room: Room },
   accepted: () => void,
 ): Doors {
   return {
     async recipient(address, alone) {
+      room.mustHave();
       const find = alone ? anyDestination : destination;
       await find(seams.db, identity.domain, address);
     },

@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DAY, type Instant } from '../clock.ts';
 import { type Config, isLoopback } from '../config.ts';
+import { roomOf } from '../store/room.ts';
 import { failed, mib, ok, type Seen, unknown, warning } from './finding.ts';
 
 /** A file or folder of which others than its owner are to have nothing. */
@@ -56,20 +57,16 @@ export function lookAtPermissions(config: Config, file: string): Seen[] {
   return open.length > 0 ? open : [ok('what is secret is its owner’s alone')];
 }
 
-/** Below these octets mail is likely to be refused soon; and what a night of mail may take. */
-const SCARCE = 256 * 2 ** 20;
+/** What a night of mail may take. */
 const LITTLE = 2 * 2 ** 30;
 
 /** The room where the database grows. */
-export function lookAtDisk({ database }: Config): Seen[] {
-  if (!('sqlite' in database)) return [unknown('the database is on a server of its own', 'look at the disk there')];
-  const folder = dirname(database.sqlite);
-  const { bavail, bsize, files, ffree } = statfsSync(folder);
-  const room = bavail * bsize;
-  const left = `${mib(room)} are left where the database is (${folder})`;
-  if (files > 0 && ffree < 100)
-    return [failed(`${ffree} files can still be made in ${folder}`, 'make room: mail will be refused with 452')];
-  if (room < SCARCE) return [failed(left, 'make room: mail will be refused with 452')];
+export function lookAtDisk({ database, smtp }: Config): Seen[] {
+  const room = roomOf(database);
+  if (room === null || !('sqlite' in database))
+    return [unknown('the database is on a server of its own', 'look at the disk there')];
+  const left = `${mib(room)} are left where the database is (${dirname(database.sqlite)})`;
+  if (room < smtp.limits.reserve) return [failed(left, 'make room, or files: mail is refused with 452 until there is')];
   return [room < LITTLE ? warning(left, 'make room: a mail may have 25 MiB, and each of its copies as much') : ok(left)];
 }
 

@@ -14,6 +14,8 @@ export interface State {
   unpublished: number;
   audit: AuditLength;
   clockTrusted: boolean;
+  /** Octets where the database grows; null where it is on a server of its own. */
+  room: number | null;
   /** Of the list keys that expire. */
   listKeys: readonly { role: ListRole; expiresAt: Instant }[];
   /** Null: not read yet. */
@@ -94,6 +96,10 @@ export const gauges: Readonly<Record<string, Gauge>> = {
   clock_trusted: {
     help: 'Whether the clock is believed: 1, or 0 while nothing is released for it',
     of: ({ clockTrusted }) => one(clockTrusted ? 1 : 0),
+  },
+  storage_free_bytes: {
+    help: 'What can still be written where the database is; absent where that is a server of its own',
+    of: ({ room }) => (room === null ? [] : one(room)),
   },
   audit_lines: { help: 'Lines of the audit log', of: ({ audit }) => one(audit.lines) },
   audit_unsigned_lines: {

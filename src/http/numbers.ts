@@ -32,7 +32,8 @@ export interface Numbers {
   close(): Promise<void>;
 }
 
-export function createNumbers(seams: Seams, log: Log): Numbers {
+/** `room`: octets that can still be written where the database grows; null where nobody here knows. */
+export function createNumbers(seams: Seams, log: Log, room: () => number | null = () => null): Numbers {
   const registry = new Registry();
   const { verdicts, settled, incidents } = countersOf(registry);
   const made = gaugesOf(registry);
@@ -43,7 +44,7 @@ export function createNumbers(seams: Seams, log: Log): Numbers {
     settled: (state, audience) => settled.inc({ state, audience }),
     incident: (kind) => incidents.inc({ kind }),
     async read() {
-      const state = await readState(seams, horizon);
+      const state = { ...(await readState(seams, horizon)), room: room() };
       // They keep a timer running, for nothing where nobody reads them.
       if (!watchingProcess) collectDefaultMetrics({ register: registry });
       watchingProcess = true;
@@ -98,7 +99,7 @@ function fill(gauge: Gauge, samples: readonly Sample[]): void {
   for (const { labels, value } of samples) gauge.set(labels, value);
 }
 
-async function readState(seams: Seams, horizon: HorizonWatch): Promise<State> {
+async function readState(seams: Seams, horizon: HorizonWatch): Promise<Omit<State, 'room'>> {
   const { db, clock, keyring } = seams;
   const now = clock.now();
   return {

@@ -598,6 +598,15 @@ export function clockBelieved(facts: { now: Instant; by: string | null }): Notic
   ]);
 }
 
+/** To the team: nothing is lost, and nothing comes in. `reserve`: octets. */
+export function diskFull(facts: { reserve: number }): Notice {
+  return notice('The disk is nearly full: no mail is taken', [
+    `Less than ${Math.round(facts.reserve / 2 ** 20)} MiB are left where the database is. Mail that comes in is refused, and waits at its`,
+    'senders, who try again; what is to be released or sent goes on. Make room: by itself it goes on then.',
+    '`curfew doctor` says how much is left, and where.',
+  ]);
+}
+
 /** To people outside of the machine: the end of the audit log, signed. */
 export function auditHead(facts: { project: string; seq: number; hash: string; fingerprint: string }): Notice {
   return notice(`The audit log of ${facts.project} has ${facts.seq} lines`, [

@@ -72,6 +72,8 @@ function openSqlite(path: string, options: Pick<Sqlite.Options, 'fileMustExist'>
   // Freed pages are overwritten, sorting stays in memory: nothing lingers beside the rows.
   database.pragma('secure_delete = ON');
   database.pragma('temp_store = MEMORY');
+  // After a long reader, such as a backup, the log of what was written meanwhile is cut again.
+  database.pragma('journal_size_limit = 67108864');
   // The command line may write while the server runs.
   database.pragma('busy_timeout = 10000');
   return new Kysely<Schema>({ dialect: new ImmediateDialect(database) });
