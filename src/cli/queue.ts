@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Static } from 'typebox';
-import { DeliveryView } from '../http/schemas.ts';
+import { DeliveryView, WholeDeliveryView } from '../http/schemas.ts';
 import { type Client, connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
 import { columns, print } from './local.ts';
 import { printable } from './printable.ts';
@@ -28,7 +28,7 @@ export function register(program: Command): void {
     .option('--case <case>', 'of this case alone')
     .option('--list <address>', 'of this list alone')
     .action(list);
-  add('show', 'show a copy, without its content')
+  add('show', 'show a copy, without its content, and what came to its address')
     .argument(...id)
     .action(show);
   add('retry', 'send a held or deferred copy now')
@@ -70,7 +70,11 @@ async function found(client: Client, { state, case: caseId, list: of }: ListOpti
 }
 
 async function show(id: string, options: RemoteOptions): Promise<void> {
-  tell(options, await connect(options).ask(`GET ${at(id)}`, DeliveryView));
+  const copy = await connect(options).ask(`GET ${at(id)}`, WholeDeliveryView);
+  const returned = copy.cameBack.map(
+    (one) => `Came back:  ${one.at}, ${one.what}, post ${one.postId}${one.words === null ? '' : `: ${one.words}`}`,
+  );
+  tell(options, copy, returned);
 }
 
 async function retry(id: string, options: RemoteOptions): Promise<void> {
@@ -81,7 +85,7 @@ async function takeOut(verb: string, id: string, options: RemoteOptions & { reas
   tell(options, await connect(options).ask(`POST ${at(id, `/${verb}`)}`, DeliveryView, { reason: options.reason }));
 }
 
-function tell(options: RemoteOptions, copy: Copy): void {
+function tell(options: RemoteOptions, copy: Copy, more: readonly string[] = []): void {
   const lines = [
     `${copy.id}, ${copy.state}`,
     `To:         ${copy.address} (${copy.audience})`,
@@ -94,6 +98,7 @@ function tell(options: RemoteOptions, copy: Copy): void {
     `The relay:  ${copy.response ?? '-'}`,
     `Made:       ${copy.createdAt}`,
     `Ended:      ${copy.settledAt ?? '-'}`,
+    ...more,
   ];
   print(options, copy, lines.map(printable));
 }

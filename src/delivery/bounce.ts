@@ -19,9 +19,9 @@ export async function deliveryOfToken(db: Db, token: string): Promise<string | n
   return (await copyOfToken(db, 'bounce', token))?.id ?? null;
 }
 
-/** What a bounce says for the record: one line, at most 500 characters. */
-export function bounceLine({ recipients }: DeliveryReport): string {
+/** What a bounce says for the record: one line, at most 500 characters; null where it says nothing. */
+export function bounceLine({ recipients }: DeliveryReport): string | null {
   const [first] = recipients;
   const words = [first?.status, first?.diagnostic].filter(Boolean).join(' ');
-  return (words || 'a mail server further on gave it back').slice(0, 500);
+  return words === '' ? null : words.slice(0, 500);
 }

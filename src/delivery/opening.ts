@@ -10,6 +10,7 @@ import { kinds } from '../post/kinds.ts';
 import type { KeptVerdict } from '../post/look.ts';
 import { type Reason, Refusal, UNREADABLE } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
+import * as cameBack from '../store/came-back.ts';
 import * as cases from '../store/cases.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
@@ -86,6 +87,7 @@ async function composeFromMail({ db, pgp }: Seams, about: Kept, raw: Uint8Array,
     circle: circleOf(about),
     held,
     beside: [],
+    copy: (await cameBack.copyOf(db, post.id)) ?? null,
   };
   try {
     const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);

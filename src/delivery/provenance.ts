@@ -16,6 +16,8 @@ export interface Origin {
   held: { postId: string; reason: string } | null;
   /** Public addresses that it names beside the list. */
   beside: readonly string[];
+  /** It came to the address of this copy; null where it came to another one. */
+  copy: { id: string; address: string } | null;
 }
 
 /** What became of the signatures on a mail: a word for programs, and for people. */
@@ -71,6 +73,7 @@ export function provenance(opened: OpenedMail, origin: Origin, mark: string, mor
     ...(certificate ? [`Key:       ${certificate}`] : []),
     `Encrypted: ${ENCRYPTION[encryptionOf(opened)]}`,
     ...(origin.caseId ? [`Case:      ${origin.caseId}`] : []),
+    ...(origin.copy ? [`About:     the copy ${origin.copy.id} for ${plainAddress(origin.copy.address)}`] : []),
     ...(origin.circle ? [`Answers:   ${CIRCLES[origin.circle]}`] : []),
     ...heldLines(origin),
     ...opened.warnings.map((warning) => `Warning:   ${WARNINGS[warning]}`),

@@ -3,6 +3,7 @@ import { knownAmong } from '../cases/step.ts';
 import { toIso } from '../clock.ts';
 import { copyKnownTo, dropCopy, holdCopy } from '../delivery/hold.ts';
 import { retryCopy } from '../delivery/retry.ts';
+import * as cameBack from '../store/came-back.ts';
 import * as deliveries from '../store/deliveries.ts';
 import type { Delivery } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
@@ -10,7 +11,7 @@ import { acting } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { knownList } from './lists.ts';
 import { PageOf, paging, readPage } from './page.ts';
-import { Audience, ById, DeliveryState, DeliveryView, Name, Reason } from './schemas.ts';
+import { Audience, ById, DeliveryState, DeliveryView, Name, Reason, WholeDeliveryView } from './schemas.ts';
 
 const tags = ['deliveries'];
 
@@ -66,10 +67,20 @@ function listDeliveries(app: App, { seams }: Api): void {
 }
 
 function showDelivery(app: App, { seams }: Api): void {
-  const schema = { tags, summary: 'Show a copy', params: ById, response: { 200: DeliveryView } };
-  app.get('/deliveries/:id', { schema }, async ({ params, caller }) =>
-    deliveryView(await copyKnownTo(seams.db, acting(seams, caller), params.id)),
-  );
+  const schema = {
+    tags,
+    summary: 'Show a copy, with what came to its address',
+    params: ById,
+    response: { 200: WholeDeliveryView },
+  };
+  app.get('/deliveries/:id', { schema }, async ({ params, caller }) => {
+    const copy = await copyKnownTo(seams.db, acting(seams, caller), params.id);
+    const returned = await cameBack.ofCopy(seams.db, copy.id);
+    return {
+      ...deliveryView(copy),
+      cameBack: returned.map(({ post_id: postId, at, what, words }) => ({ postId, at: toIso(at), what, words })),
+    };
+  });
 }
 
 function retryDelivery(app: App, { seams, changed }: Api): void {

@@ -373,6 +373,22 @@ export const DeliveryView = Type.Object({
   settledAt: OrNull(InstantUtc),
 });
 
+/** With what came to its address. */
+export const WholeDeliveryView = Type.Object({
+  ...DeliveryView.properties,
+  cameBack: Type.Array(
+    Type.Object({
+      postId: Type.String(),
+      at: InstantUtc,
+      what: Type.Enum(['failed', 'delayed', 'arrived', 'unreadable', 'auto-reply', 'mail'], {
+        description: 'the first three: a mail server’s report',
+      }),
+      words: OrNull(Type.String({ description: 'of a report that could be read, one line' })),
+    }),
+    { description: 'what came to the address of this copy, oldest first' },
+  ),
+});
+
 export const IncidentView = Type.Object({
   id: Type.String(),
   state: Type.Enum(['open', 'closed']),

@@ -13,7 +13,7 @@ import type { Purpose } from './checks.ts';
 export interface Destination {
   list: List;
   purpose: Purpose;
-  /** Of a thread. */
+  /** Of a thread; of a bounce, that of the copy. */
   case: Case | null;
   /** Of a bounce: the copy that came back. */
   deliveryId: string | null;
@@ -57,7 +57,9 @@ async function derived(db: Db, address: string): Promise<Destination | null> {
   if (!list) return null;
   if (read.purpose === 'bounce') {
     const deliveryId = await deliveryOfToken(db, read.token);
-    return deliveryId === null ? null : { list, purpose: 'bounce', case: null, deliveryId };
+    const copy = deliveryId === null ? undefined : await deliveries.byId(db, deliveryId);
+    const about = copy?.case_id ? await cases.byId(db, copy.case_id) : undefined;
+    return copy ? { list, purpose: 'bounce', case: about ?? null, deliveryId: copy.id } : null;
   }
   if (read.purpose !== 'thread') return { list, purpose: read.purpose, case: null, deliveryId: null };
   // The token is what makes the address: without it a case is as unknown as one that does not exist.

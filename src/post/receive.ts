@@ -68,7 +68,7 @@ export async function receive(seams: Seams, identity: Identity, addressed: Desti
   const content = await seams.pgp.keep(mail.raw, key.certificate, mail.receivedAt);
   const post = postOf(seams, to, mail, look, { kind, content, verdict });
   const acting: Seams = { ...seams, by: senderOf(look, post) };
-  if (kind === 'bounce') return takeBounce(acting, to, post, outside, origin);
+  if (to.purpose === 'bounce') return takeBounce(acting, to, post, outside, origin);
   if (to.purpose === 'sendkey' && kind === 'request') return answerKey(acting, to, post, { ...mail, origin });
   if (newcomer) return runNewcomer(acting, identity, to, post, look, newcomer);
   if (kind === 'request') return runRequest(acting, identity, to, post, look, acknowledging);

@@ -1,46 +1,89 @@
 import { record } from '../audit/record.ts';
+import { DAY } from '../clock.ts';
 import { bounceLine } from '../delivery/bounce.ts';
 import type { Automatic } from '../mail/automatic.ts';
 import type { Entity } from '../mail/message.ts';
 import { type DeliveryReport, deliveryReport } from '../mail/report.ts';
 import type { Seams } from '../seams.ts';
+import * as cameBack from '../store/came-back.ts';
+import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as posts from '../store/posts.ts';
+import type { CameBack, Delivery } from '../store/schema.ts';
 import type { Destination } from './destination.ts';
 import { type FiledPost, filePost, once, placeOf } from './file.ts';
 import type { Accepted } from './received.ts';
 
-/**
- * A mail that came back to the address of one copy. It is kept and goes to nobody; where it says that the copy will not arrive,
- * the copy has failed, and the team is told as of any that did. One that nothing can be read from goes to the team,
- * with the null sender, so that it does not come back in its turn. An answer says nothing of the copy, whatever words it has.
+/*
+ * Whatever comes to the address of a copy is kept beside that copy, as one of these; who reads it is said by what it is:
+ *
+ *   failed        nobody: the copy has failed, and the team is told as of any that did
+ *   delayed       nobody: it is still on its way, and its end comes
+ *   arrived       nobody
+ *   unreadable    the people behind the list: it may say anything
+ *   auto-reply    they, once a week for each reader and case
+ *   mail          they: it answers nothing, or a person wrote it
+ *
+ * RFC 3834 §2 has a program answer one address once in some days; but each copy has another, and one dispatch would bring as many notes
+ * as people are away. What they get goes out with the null sender, so that it does not come back in its turn.
  */
+const READ: Readonly<Record<CameBack, 'never' | 'weekly' | 'always'>> = {
+  failed: 'never',
+  delayed: 'never',
+  arrived: 'never',
+  unreadable: 'always',
+  'auto-reply': 'weekly',
+  mail: 'always',
+};
+const WEEK = 7 * DAY;
+
+/** A mail to the address of one copy. It says nothing of the copy where it is no report, whatever words it has. */
 export async function takeBounce(
   seams: Seams,
   to: Destination,
   post: FiledPost,
-  bounce: Entity,
+  mail: Entity,
   origin: Automatic,
 ): Promise<Accepted> {
-  const { clock } = seams;
-  const report = origin === 'bounce' ? deliveryReport(bounce) : null;
-  if (!report && origin === 'bounce') {
-    const shown: FiledPost = { ...post, kind: 'owner' };
-    return once(seams, placeOf(to, shown.kind), shown, (trx) => filePost(trx, seams, to, shown));
-  }
-  return once(seams, placeOf(to, post.kind), post, async (trx) => {
-    await posts.insert(trx, post);
-    const { deliveryId } = to;
-    if (report && willNotArrive(report) && deliveryId !== null) {
-      const changed = await deliveries.bounced(trx, deliveryId, bounceLine(report), clock.now());
-      const deed = { action: 'delivery.bounce', subject: `delivery:${deliveryId}`, detail: { post: post.id } };
-      if (changed) await record(trx, seams, deed);
-    }
-    return { id: post.id, caseId: null, held: null };
+  const { db, clock } = seams;
+  const copy = to.deliveryId === null ? undefined : await deliveries.byId(db, to.deliveryId);
+  if (!copy) throw new Error(`the copy of ${to.list.address}, to whose address a mail came, is gone`);
+  const { what, words } = whatCameBack(mail, origin);
+  const isRead = READ[what] === 'always' || (READ[what] === 'weekly' && !(await cameBack.isKnown(db, copy, clock.now() - WEEK)));
+  const filed: FiledPost = { ...post, kind: isRead ? 'owner' : 'bounce' };
+  const returned = { post_id: post.id, delivery_id: copy.id, what, words };
+  return once(seams, placeOf(to, filed.kind), filed, async (trx) => {
+    if (isRead) await filePost(trx, seams, to, filed);
+    else await posts.insert(trx, filed);
+    await cameBack.insert(trx, returned);
+    await note(trx, seams, copy, returned);
+    return { id: post.id, caseId: filed.case_id ?? null, held: null };
   });
 }
 
-/** RFC 3464 §2.3.3: who writes `failed` has stopped trying, of whatever class (RFC 3463 §2) the last attempt's status was. */
-function willNotArrive({ permanent, recipients }: DeliveryReport): boolean {
-  return permanent || recipients.some(({ action }) => action === 'failed');
+/** A second report that it failed says nothing new. */
+async function note(trx: Db, seams: Seams, { id }: Delivery, { post_id: post, what, words }: cameBack.Returned): Promise<void> {
+  const failed = what === 'failed';
+  if (failed && !(await deliveries.bounced(trx, id, words ?? GIVEN_BACK, seams.clock.now()))) return;
+  const action = failed ? 'delivery.bounce' : 'delivery.answer';
+  await record(trx, seams, { action, subject: `delivery:${id}`, detail: failed ? { post } : { post, what } });
 }
+
+const GIVEN_BACK = 'a mail server further on gave it back';
+
+function whatCameBack(mail: Entity, origin: Automatic): Pick<cameBack.Returned, 'what' | 'words'> {
+  if (origin !== 'bounce') return { what: origin === 'auto-reply' ? 'auto-reply' : 'mail', words: null };
+  const report = deliveryReport(mail);
+  if (!report) return { what: 'unreadable', words: null };
+  return { what: whatBecame(report), words: bounceLine(report) };
+}
+
+/** RFC 3464 §2.3.3: who writes `failed` has stopped trying, of whatever class (RFC 3463 §2) the last attempt's status was. */
+function whatBecame({ permanent, recipients }: DeliveryReport): CameBack {
+  const actions = recipients.map(({ action }) => action);
+  if (permanent || actions.includes('failed')) return 'failed';
+  const isThere = actions.length > 0 && actions.every((action) => action !== null && ARRIVED.has(action));
+  return isThere ? 'arrived' : 'delayed';
+}
+
+const ARRIVED: ReadonlySet<string> = new Set(['delivered', 'relayed', 'expanded']);

@@ -24,6 +24,7 @@ export interface Schema {
   patches: PatchTable;
   approvals: ApprovalTable;
   deliveries: DeliveryTable;
+  came_back: CameBackTable;
   unsubscribed: { contact_id: string; list_id: string; created_at: Instant };
   acknowledgements: { post_id: string; contact_id: string; created_at: Instant; status: Generated<Acknowledged> };
   patch_sets: PatchSetTable;
@@ -537,6 +538,19 @@ interface DeliveryTable {
   told_at: Instant | null;
   /** When a mail server that had it on the way gave it back. */
   bounced_at: Instant | null;
+}
+
+/** What came to the address of a copy: `arrived`, `delayed` and `failed` are what a mail server says of it (RFC 3464 §2.3.3). */
+export type CameBack = 'failed' | 'delayed' | 'arrived' | 'unreadable' | 'auto-reply' | 'mail';
+
+interface CameBackTable {
+  /** What came. */
+  post_id: string;
+  /** The copy. */
+  delivery_id: string;
+  what: CameBack;
+  /** Of a report that could be read: one line of a stranger. */
+  words: string | null;
 }
 
 export interface AuditTable {

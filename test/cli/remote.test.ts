@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DAY, toIso } from '../../src/clock.ts';
+import { bounceSender } from '../../src/delivery/bounce.ts';
 import { noteLeak } from '../../src/embargo/incidents.ts';
 import { makeDatabase } from '../../src/store/database.ts';
+import * as deliveries from '../../src/store/deliveries.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
+import { arrive } from '../post/arrive.ts';
 import { holdPost } from '../post/hold.ts';
 import { command } from '../support/command.ts';
 import { LISTS } from '../support/house.ts';
@@ -147,6 +150,14 @@ test('the copies of the queue are listed, shown, held, sent and dropped', async 
   );
   expect(await ids('--state', 'held')).toEqual([id]);
   expect(await done(auditor, 'queue', 'show', id)).toMatch(/, held\n/);
+  const { db } = api.house;
+  const note = Buffer.from('From: lena@orbit.example\r\nAuto-Submitted: auto-replied\r\n\r\nI am away.\r\n');
+  const { id: post } = await arrive(api.house, note, { to: await bounceSender(db, LISTS.security, id) });
+  expect(await done(auditor, 'queue', 'show', id)).toMatch(new RegExp(`\nCame back: +2026-\\S+, auto-reply, post ${post}\n$`));
+  const ofNote = (await deliveries.page(db, { limit: 9, postId: post })).map((copy) => copy.id);
+  expect(ofNote).toHaveLength(3);
+  for (const one of ofNote) await deliveries.hold(db, one, 0);
+  for (const one of ofNote) await deliveries.drop(db, one, 0);
   expect(await done(team, 'queue', 'retry', id)).toMatch(/, queued\n/);
   expect(await curfew(team, 'queue', 'drop', id, '--reason', 'x')).toMatchObject({
     code: 1,

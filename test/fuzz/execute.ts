@@ -59,7 +59,15 @@ async function verdictOf(raw: Uint8Array, { secrets, known }: Keys): Promise<str
 }
 
 const LISTS = ['security.orbit.example'];
-const ORIGIN = { contact: null, sender: 'a@sender.example', caseId: 'ORBIT-2026-0001', circle: null, held: null, beside: [] };
+const ORIGIN = {
+  contact: null,
+  sender: 'a@sender.example',
+  caseId: 'ORBIT-2026-0001',
+  circle: null,
+  held: null,
+  beside: [],
+  copy: null,
+};
 
 function reportOf(mail: Entity): unknown {
   const report = deliveryReport(mail);

@@ -119,6 +119,19 @@ alter table audit_end add constraint audit_end_id_check CHECK ((id = 1));
 
 alter table audit_end add constraint audit_end_pkey PRIMARY KEY (id);
 
+create table came_back (post_id text not null,
+  delivery_id text not null,
+  what text not null,
+  words text);
+
+alter table came_back add constraint came_back_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES deliveries(id);
+
+alter table came_back add constraint came_back_pkey PRIMARY KEY (post_id);
+
+alter table came_back add constraint came_back_post_id_fkey FOREIGN KEY (post_id) REFERENCES posts(id);
+
+CREATE INDEX came_back_for ON public.came_back USING btree (delivery_id);
+
 create table case_numbers (year integer not null,
   last integer not null);
 

@@ -76,6 +76,13 @@ CREATE TABLE "audit_end" ("id" integer primary key check (id = 1),
   "seq" integer not null,
   "hash" text not null) strict;
 
+CREATE TABLE "came_back" ("post_id" text primary key references "posts" ("id"),
+  "delivery_id" text not null references "deliveries" ("id"),
+  "what" text not null,
+  "words" text) strict;
+
+CREATE INDEX "came_back_for" on "came_back" ("delivery_id");
+
 CREATE TABLE "case_numbers" ("year" integer primary key,
   "last" integer not null) strict;
 

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
-import { MINUTE } from '../../src/clock.ts';
+import { MINUTE, toIso } from '../../src/clock.ts';
+import { bounceSender } from '../../src/delivery/bounce.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
+import { arrive } from '../post/arrive.ts';
 import { holdPost } from '../post/hold.ts';
 import { NOW } from '../store/roster-rows.ts';
 import { eachEngine } from '../support/dialects.ts';
@@ -38,6 +40,28 @@ eachEngine((engine) => {
     });
     for (const path of ['deliveries/none', 'posts/none', 'cases/none/deliveries'])
       expect(await api.ask(auditor, `GET /api/v1/${path}`)).toMatchObject({ status: 404, body: { code: 'not-found' } });
+  });
+
+  test('a copy is shown with what came to its address, to whoever may know of its case', async () => {
+    const api = await serve(await engine.open());
+    const auditor = await api.house.token('auditor');
+    await api.house.report();
+    const { db } = api.house;
+    const [copy] = await deliveries.page(db, { limit: 1, audience: 'contact' });
+    const { id = '' } = copy ?? {};
+    const shown = async () => (await api.ask(auditor, `GET /api/v1/deliveries/${id}`)).body.cameBack;
+    expect(await shown()).toEqual([]);
+    const to = await bounceSender(db, LISTS.security, id);
+    const report = (lines: string) => Buffer.from(`From: a@b.example\r\n${lines}\r\n`);
+    const delayed =
+      'Content-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; a@b.example\r\nAction: delayed\r\nStatus: 4.4.1';
+    const first = await arrive(api.house, report(delayed), { to, sender: null });
+    api.house.clock.moveTo(NOW + MINUTE);
+    const second = await arrive(api.house, report('Auto-Submitted: auto-replied\r\n\r\nAway.'), { to, sender: null });
+    expect(await shown()).toEqual([
+      { postId: first.id, at: toIso(NOW), what: 'delayed', words: '4.4.1' },
+      { postId: second.id, at: toIso(NOW + MINUTE), what: 'auto-reply', words: null },
+    ]);
   });
 
   test('a held copy is sent now, and one that waits anyway is left alone', async () => {

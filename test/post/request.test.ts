@@ -17,6 +17,7 @@ import type { Command } from '../../src/post/commands.ts';
 import { wordsOf } from '../../src/post/request.ts';
 import { addMember } from '../../src/roster/enter.ts';
 import * as acknowledgements from '../../src/store/acknowledgements.ts';
+import * as cameBack from '../../src/store/came-back.ts';
 import * as caseTeams from '../../src/store/case-teams.ts';
 import * as cases from '../../src/store/cases.ts';
 import * as certificates from '../../src/store/certificates.ts';
@@ -951,12 +952,80 @@ eachEngine((engine) => {
       expect(await deliveries.byId(house.db, id)).toMatchObject({ state: 'delivered' });
     });
 
+    const away = (text: string) =>
+      Buffer.from(`From: beta@beta.example\r\nAuto-Submitted: auto-replied\r\nSubject: Out\r\n\r\n${text}\r\n`);
+
+    test('that is a vacation note: the team reads it, once a week of each reader and case, and each stands at its copy', async () => {
+      const { to, id } = await sentCopy();
+      const back = async (at: string, words: string) => {
+        const { id: post } = await arrive(house, away(words), { to: at, sender: 'beta@beta.example' });
+        return { post, sent: await outbox(house).drain() };
+      };
+      const first = await back(to, 'I have left: write to carol@beta.example.');
+      expect(first.sent.map((mail) => mail.to).sort()).toEqual(house.team.map(({ address }) => address).sort());
+      expect([...new Set(first.sent.map(({ from }) => from))]).toEqual([null]);
+      const raw = first.sent.find((mail) => mail.to === lena.address)?.raw ?? Buffer.alloc(0);
+      const { entity } = await openCopy(raw, lena, listCertificate(house, LISTS.distributors), house.clock.now());
+      const { text } = viewOf(parseEntity(entity));
+      expect(text).toContain(`About:     the copy ${id} for beta@beta.example`);
+      expect(text).toContain('write to carol@beta.example');
+      house.clock.moveTo(house.clock.now() + SECOND);
+      const second = await sentCopy();
+      expect((await back(second.to, 'I have left.')).sent).toEqual([]);
+      const later = await back(to, 'I have left: again.');
+      expect(later.sent).toEqual([]);
+      // In a case others may be the ones who are to know.
+      const { id: about } = await armed(house);
+      await outbox(house).drain();
+      await house.db.updateTable('deliveries').set({ case_id: about }).where('id', '=', second.id).execute();
+      expect((await back(second.to, 'I have left, as I said.')).sent).toHaveLength(house.team.length);
+      house.clock.moveTo(house.clock.now() + 7 * DAY);
+      expect((await back(to, 'I have left, for good.')).sent).toHaveLength(house.team.length);
+
+      expect((await cameBack.ofCopy(house.db, id)).slice(0, 2)).toEqual([
+        { post_id: first.post, delivery_id: id, what: 'auto-reply', words: null, at: expect.any(Number) },
+        { post_id: later.post, delivery_id: id, what: 'auto-reply', words: null, at: expect.any(Number) },
+      ]);
+      expect((await deeds(`delivery:${id}`)).filter((action) => action === 'delivery.answer')).toHaveLength(3);
+      expect(await deliveries.byId(house.db, id)).toMatchObject({ state: 'delivered' });
+    });
+
+    test('of somebody who is away, in a case that a part of the team works on: they alone read of it', async () => {
+      const { id: about } = await armed(house);
+      const { to, id } = await sentCopy();
+      await house.db.updateTable('deliveries').set({ case_id: about }).where('id', '=', id).execute();
+      await caseTeams.replace(house.db, about, [lena.contactId]);
+      const filed = await arrive(house, away('I am away.'), { to, sender: 'beta@beta.example' });
+      expect(await postOf(house, filed)).toMatchObject({ kind: 'owner', case_id: about });
+      const { copies } = await everything(house);
+      const readers = copies.filter(({ post_id }) => post_id === filed.id).map(({ address }) => address);
+      const lead = (await cases.byId(house.db, about))?.lead_id;
+      const handlers = house.team.filter(({ contactId }) => contactId === lead || contactId === lena.contactId);
+      expect(readers.sort()).toEqual(handlers.map(({ address }) => address).sort());
+      expect(readers.length).toBeLessThan(house.team.length);
+    });
+
+    test.each([
+      ['that says to wait', bounce('4.4.1', 'delayed'), 'delayed', /^4\.4\.1 .*no such user/],
+      ['that says that it arrived', bounce('2.0.0', 'delivered'), 'arrived', /^2\.0\.0 /],
+      ['that says that it failed', bounce('5.1.1', 'failed'), 'failed', /^5\.1\.1 /],
+    ] as const)('%s: nobody is mailed that, and it stands at its copy', async (_, raw, what, words) => {
+      const { to, id } = await sentCopy();
+      const filed = await arrive(house, raw, { to, sender: null });
+      expect(await outbox(house).drain()).toEqual([]);
+      expect(await cameBack.ofCopy(house.db, id)).toMatchObject([
+        { post_id: filed.id, what, words: expect.stringMatching(words) },
+      ]);
+      expect(await deeds(`delivery:${id}`)).toContain(what === 'failed' ? 'delivery.bounce' : 'delivery.answer');
+    });
+
     test('that nothing can be read from: the people behind the list see it, and it cannot come back', async () => {
       const { to, id } = await sentCopy();
       const raw = Buffer.from('From: MAILER-DAEMON@beta.example\r\nSubject: Rejected\r\n\r\nPolicy 77.\r\n');
       const filed = await arrive(house, raw, { to, sender: null });
       expect(await deliveries.byId(house.db, id)).toMatchObject({ state: 'delivered' });
       expect(await postOf(house, filed)).toMatchObject({ kind: 'owner' });
+      expect(await cameBack.ofCopy(house.db, id)).toMatchObject([{ post_id: filed.id, what: 'unreadable', words: null }]);
       const shown = (await outbox(house).drain()).filter((mail) => mail.to === lena.address);
       expect(shown.map(({ from }) => from)).toEqual([null]);
     });
