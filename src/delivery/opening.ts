@@ -73,8 +73,13 @@ interface Kept {
 /** Who reads an answer to a mail in the thread of a report (post/to-reporter.ts). */
 function circleOf({ post, list, about }: Kept): Origin['circle'] {
   if (!about || list.id !== about.list_id || !(post.kind === 'post' || post.kind === 'report')) return null;
-  if (about.reporter_certificate_id === null) return 'no-certificate';
+  if (about.reporter_certificate_id === null) return isHeldReport(post) ? 'held' : 'no-certificate';
   return post.to_reporter === 0 ? 'team' : 'reporter';
+}
+
+/** Whoever accepts it says that its signer is the reporter (post/take-up.ts). */
+function isHeldReport({ kind, state, signer_contact_id: signer }: Post): boolean {
+  return kind === 'report' && state === 'held' && signer !== null;
 }
 
 async function composeFromMail({ db, pgp }: Seams, about: Kept, raw: Uint8Array, secrets: Uint8Array[]): Promise<Composed> {

@@ -10,8 +10,11 @@ export interface Origin {
   contact: { address: string; organisation: string } | null;
   sender: string | null;
   caseId: string | null;
-  /** Who reads an answer to it: the reporter too, the team alone, or that as nothing can be sealed to the reporter; null elsewhere. */
-  circle: 'reporter' | 'team' | 'no-certificate' | null;
+  /**
+   * Who reads an answer to it: the reporter too, the team alone, or that as nothing can be sealed to the reporter, or as nobody is known
+   * for him while it is held; null elsewhere.
+   */
+  circle: 'reporter' | 'team' | 'no-certificate' | 'held' | null;
   /** It waits for the team's decision; null where it does not. */
   held: { postId: string; reason: string } | null;
   /** Public addresses that it names beside the list. */
@@ -138,6 +141,7 @@ const CIRCLES = {
   reporter: 'go to the reporter too; what is for the team alone goes to the list’s own address',
   team: 'stay within the response team; the reporter gets neither this mail nor those',
   'no-certificate': 'stay within the response team: nothing can be encrypted to the reporter',
+  held: 'stay within the response team: who accepts this says that its signer is the reporter',
 } as const;
 
 const WHY_HELD: Readonly<Record<string, string>> = {

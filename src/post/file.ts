@@ -13,7 +13,7 @@ import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
-import type { Case, NewPost, PostKind } from '../store/schema.ts';
+import type { Case, List, NewPost, PostKind } from '../store/schema.ts';
 import type { Destination } from './destination.ts';
 import { keepCertificate, mayAnswer, type Receipt } from './receipt.ts';
 import type { Accepted, Identity } from './received.ts';
@@ -93,9 +93,14 @@ export async function fileInThread(
   const now = seams.clock.now();
   if (seen && reach?.toReporter === 1 && isOpen(seen) && seen.acknowledged_at === null)
     await step(trx, seams, seen, 'acknowledge', { acknowledged_at: now });
-  if (seen && reach === null && seen.aside === 'needs_info')
-    await step(trx, seams, seen, 'answered', { aside: null, aside_at: null });
+  if (reach === null) await endWait(trx, seams, to.case.id);
   return accepted;
+}
+
+/** What the case waited for was answered. */
+export async function endWait(trx: Db, seams: Seams, caseId: string): Promise<void> {
+  const seen = await cases.byId(trx, caseId);
+  if (seen?.aside === 'needs_info') await step(trx, seams, seen, 'answered', { aside: null, aside_at: null });
 }
 
 async function step(trx: Db, seams: Seams, seen: Case, action: string, to: Partial<Case>): Promise<void> {
@@ -192,17 +197,33 @@ export async function fileIntroduction(
   receipt: Receipt,
 ): Promise<Accepted> {
   const accepted = await filePost(trx, seams, to, post);
-  const certificateId = await keepCertificate(trx, seams.clock, receipt);
-  if (!to.case || !certificateId || !(await cases.knowReporter(trx, to.case.id, certificateId))) return accepted;
-  const addressee: Addressee = { audience: 'reporter', address: receipt.address, certificateId };
-  const waited = await letReporterHave(trx, seams, { case_id: to.case.id, list: to.list }, addressee);
-  const seen = await cases.byId(trx, to.case.id);
-  const owed = seen !== undefined && isOpen(seen) && (seen.acknowledged_at === null || waited === 0);
-  if (owed && (await mayAnswer(trx, seams.clock, receipt))) await sendReceipt(trx, seams.clock, to, receipt, certificateId);
+  if (to.case) await introduce(trx, seams, to.case.id, to.list, receipt);
   return accepted;
 }
 
-async function sendReceipt(trx: Db, clock: Seams['clock'], to: Destination, receipt: Receipt, certificateId: string | null) {
+/** The reporter of a case is known from now on, unless he was. Without a certificate that can be used he is written to as before. */
+export async function introduce(trx: Db, { clock }: Seams, caseId: string, list: List, receipt: Receipt): Promise<void> {
+  const { address } = receipt;
+  const certificateId = await keepCertificate(trx, clock, receipt);
+  if (!(await cases.knowReporter(trx, caseId, { address, certificateId })) || certificateId === null) return;
+  const waited = await letReporterHave(
+    trx,
+    { clock },
+    { case_id: caseId, list },
+    { audience: 'reporter', address, certificateId },
+  );
+  const seen = await cases.byId(trx, caseId);
+  const owed = seen !== undefined && isOpen(seen) && (seen.acknowledged_at === null || waited === 0);
+  if (owed && (await mayAnswer(trx, clock, receipt))) await sendReceipt(trx, clock, { list }, receipt, certificateId);
+}
+
+async function sendReceipt(
+  trx: Db,
+  clock: Seams['clock'],
+  to: Pick<Destination, 'list'>,
+  receipt: Receipt,
+  certificateId: string | null,
+) {
   const { address, post } = receipt;
   const addressee: Addressee = certificateId
     ? { audience: 'reporter', address, certificateId }

@@ -13,11 +13,12 @@ import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
 import type { List, PostKind } from '../store/schema.ts';
 import { kinds } from './kinds.ts';
+import { receiptOwed, takeUp } from './take-up.ts';
 
 /*
  * A post that a check of the policy holds goes to the team alone, who decide:
  *
- *   held ----> accepted    it goes to its readers, as if nothing had held it
+ *   held ----> accepted    it goes to its readers, as if nothing had held it; so does what it does for a reporter (take-up.ts)
  *     +------> refused     it goes to nobody else, what waits of its copies ends; whoever signed it is told
  *
  * One guarded update decides; whoever comes second is told that it was decided. A person may also stop what was accepted: then it is
@@ -28,6 +29,8 @@ import { kinds } from './kinds.ts';
 /** Distributes a held post. Gives how many copies that makes. Throws `not-found`; `conflict` where it is not held. */
 export async function acceptPost(seams: Seams, id: string, by: string | null): Promise<number> {
   const { db, clock } = seams;
+  const held = await heldPost(db, seams, id);
+  const receipt = await receiptOwed(seams, held.post, held.list);
   return db.transaction().execute(async (trx) => {
     const { post, list } = await heldPost(trx, seams, id);
     if (post.case_id !== null) await cases.lock(trx, post.case_id);
@@ -37,6 +40,7 @@ export async function acceptPost(seams: Seams, id: string, by: string | null): P
     const stopped = await deliveries.releaseStopped(trx, id, clock.now());
     const others = all.filter((contact) => !had.has(contact.id));
     await deliveries.insertMany(trx, copiesFor(clock, { id, case_id: post.case_id, list }, eachContact(others)));
+    await takeUp(trx, seams, post, list, receipt);
     await record(trx, seams, { action: 'post.accept', subject: `post:${id}`, detail: { copies: others.length + stopped } });
     return others.length + stopped;
   });

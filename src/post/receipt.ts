@@ -1,3 +1,4 @@
+import { answerBy } from '../cases/clocks.ts';
 import { DAY, type Instant } from '../clock.ts';
 import { readListAddress, threadAddress } from '../mail/address.ts';
 import { clearReceipt } from '../notices/templates.ts';
@@ -9,12 +10,12 @@ import type { OpenedMail, Signer } from '../pgp/open.ts';
 import { readKnown } from '../roster/known.ts';
 import { keepStranger } from '../roster/strangers.ts';
 import type { Seams } from '../seams.ts';
-import type { RosterCertificate } from '../store/certificates.ts';
+import * as certificates from '../store/certificates.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as recipients from '../store/recipients.ts';
-import type { List, NewPost } from '../store/schema.ts';
+import type { Case, Contact, List, NewPost } from '../store/schema.ts';
 
 /** The answer to a report, ready to be written with its case. */
 export interface Receipt {
@@ -36,7 +37,7 @@ export interface ReportFacts {
   /** Envelope sender, where the answer to a stranger goes (RFC 3834 §4). */
   sender: string;
   opened: OpenedMail | null;
-  roster: RosterCertificate | undefined;
+  roster: certificates.RosterCertificate | undefined;
 }
 
 /**
@@ -46,7 +47,29 @@ export interface ReportFacts {
 export async function prepareReceipt(seams: Seams, report: ReportFacts): Promise<Receipt | null> {
   const address = report.roster?.contact.address ?? report.sender;
   if (await isUnanswerable(seams.db, address)) return null;
-  const certificate = await certificateOf(seams, report);
+  return writeReceipt(seams, report, {
+    address,
+    certificate: await certificateOf(seams, report),
+    proved: report.roster !== undefined,
+  });
+}
+
+/** The one for a contact of whom a person has said that a mail of that case is his, as he stands now; null as for `prepareReceipt`. */
+export async function receiptForContact(seams: Seams, about: Case, list: List, contact: Contact): Promise<Receipt | null> {
+  const { db, pgp, clock, project } = seams;
+  const { id: caseId, thread_token: threadToken, received_at: receivedAt } = about;
+  const { id, address } = contact;
+  if (await isUnanswerable(db, address)) return null;
+  const current = await certificates.current(db, id);
+  const isUsable = current !== undefined && (await pgp.usable(current.data, clock.now())).usable;
+  const facts = { project: project.name, caseId, threadToken, receivedAt, list, answerBy: answerBy(project, about) };
+  return writeReceipt(seams, facts, { address, certificate: isUsable ? { id: current.id } : null, proved: true });
+}
+
+type Occasion = Omit<ReportFacts, 'sender' | 'opened' | 'roster'>;
+
+async function writeReceipt(seams: Seams, report: Occasion, to: Omit<Receipt, 'post'>): Promise<Receipt> {
+  const { certificate } = to;
   const { project, caseId, list } = report;
   const sealed = seams.words.receipt({
     project,
@@ -58,9 +81,7 @@ export async function prepareReceipt(seams: Seams, report: ReportFacts): Promise
   const words = certificate ? sealed : clearReceipt({ list: list.address });
   const kind = certificate ? 'receipt' : 'receipt-clear';
   return {
-    address,
-    certificate,
-    proved: report.roster !== undefined,
+    ...to,
     post: await writeNotice(seams, list, { kind, caseId }, noticeEntity(words, [await listKeyPart(seams, list)])),
   };
 }

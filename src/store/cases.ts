@@ -94,11 +94,15 @@ export async function change(
   return result.numUpdatedRows === 1n;
 }
 
-/** The reporter is written to with this certificate from now on. False: one was known already. */
-export async function knowReporter(db: Db, id: string, certificateId: string): Promise<boolean> {
+/** The reporter is written to there from now on, with that certificate. False: one was known already. */
+export async function knowReporter(
+  db: Db,
+  id: string,
+  { address, certificateId }: { address: string; certificateId: string | null },
+): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('cases')
-    .set({ reporter_certificate_id: certificateId })
+    .set({ reporter_address: address, reporter_certificate_id: certificateId })
     .where('id', '=', id)
     .where('reporter_certificate_id', 'is', null)
     .executeTakeFirst();

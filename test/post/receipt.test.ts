@@ -3,7 +3,10 @@ import { sendNotice } from '../../src/cases/notices.ts';
 import { DAY, HOUR, SECOND } from '../../src/clock.ts';
 import { withdraw } from '../../src/embargo/aside.ts';
 import { threadAddress } from '../../src/mail/address.ts';
+import { parseEntity } from '../../src/mail/message.ts';
+import { viewOf } from '../../src/mail/view.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
+import { acceptPost, refusePost, stopPost } from '../../src/post/moderate.ts';
 import { addCertificate } from '../../src/roster/contacts.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { addRecipient } from '../../src/roster/recipients.ts';
@@ -154,6 +157,95 @@ eachEngine((engine) => {
       const mallory = await makeParty('mallory@evil.example');
       await answerTo(first, mallory, mallory.address);
       expect((await receipts()).length).toBe(1);
+    });
+  });
+
+  describe('a report by somebody of the roster whose signature does not say for whom it is', () => {
+    const held = async ({ sender, to = LISTS.security }: { sender?: string; to?: string } = {}) => {
+      const [alpha] = house.members;
+      house.clock.moveTo(house.clock.now() + SECOND);
+      const raw = await sealed({ to: 'x@y.example', text: `Words ${house.clock.now()}.\n` }, alpha);
+      const accepted = await arrive(house, raw, { to, sender: sender ?? alpha.address });
+      expect(accepted.held).toBe('unaddressed');
+      return accepted;
+    };
+    const accept = ({ id }: { id: string }) => acceptPost(as(house, house.team[0]), id, house.team[0].contactId);
+    const known = async (caseId: string | null) => {
+      const { reporter_address, reporter_certificate_id } = (await cases.byId(house.db, caseId ?? '')) ?? {};
+      return { reporter_address, reporter_certificate_id };
+    };
+    const sentTo = async ({ address }: Party) => (await outbox(house).drain()).filter(({ to }) => to === address);
+    const read = async ({ raw }: Sent, reader: Party) =>
+      viewOf(parseEntity((await openCopy(raw, reader, listCertificate(house, LISTS.security), house.clock.now())).entity)).text;
+
+    test('brings him, when the team has accepted it, what waited for that; he is known from then on, and so is his answer', async () => {
+      const [alpha] = house.members;
+      const [lena] = house.team;
+      const about = await held();
+      const id = about.caseId ?? '';
+      expect((await known(id)).reporter_certificate_id).toBeNull();
+      await sendNotice(as(house, lena), id, 'needs-info', { text: 'Which version?', list: null });
+      const block = (await sentTo(lena)).map((mail) => read(mail, lena));
+      expect((await Promise.all(block)).join('')).toContain('who accepts this says that its signer is the reporter');
+      await accept(about);
+      const current = await certificates.current(house.db, alpha.contactId);
+      expect(await known(id)).toEqual({ reporter_address: alpha.address, reporter_certificate_id: current?.id });
+      const texts = await Promise.all((await sentTo(alpha)).map((mail) => read(mail, alpha)));
+      const token = (await cases.byId(house.db, id))?.thread_token ?? '-';
+      const thread = threadAddress(LISTS.security, id, token);
+      // A person has answered: no receipt promises that any more.
+      expect(texts).toEqual([expect.stringContaining('Which version?')]);
+
+      // What he writes to his thread with the same client waits as well; accepted, it is his answer.
+      expect((await cases.byId(house.db, id))?.aside).toBe('needs_info');
+      const answer = await held({ to: thread });
+      expect(answer.caseId).toBe(id);
+      expect((await cases.byId(house.db, id))?.aside).toBe('needs_info');
+      await accept(answer);
+      expect((await cases.byId(house.db, id))?.aside).toBeNull();
+    });
+
+    test('makes him its reporter, who gets the receipt at his own address, whoever brought it; that one gets nothing', async () => {
+      const [alpha] = house.members;
+      const mallory = await makeParty('mallory@evil.example');
+      const about = await held({ sender: mallory.address });
+      await outbox(house).drain();
+      await accept(about);
+      const sent = (await outbox(house).drain()).filter(({ to }) => !house.team.some(({ address }) => address === to));
+      expect(sent.map(({ to }) => to)).toEqual([alpha.address]);
+      const token = (await cases.byId(house.db, about.caseId ?? ''))?.thread_token ?? '-';
+      expect(await read(sent[0] as Sent, alpha)).toContain(threadAddress(LISTS.security, about.caseId ?? '', token));
+      expect((await known(about.caseId)).reporter_address).toBe(alpha.address);
+    });
+
+    test('is known by his address alone where his certificate cannot be encrypted to any more, and then by that which he brings', async () => {
+      const [alpha] = house.members;
+      const about = await held({ sender: 'alpha@private.example' });
+      await house.db.updateTable('certificates').set({ state: 'retired' }).where('contact_id', '=', alpha.contactId).execute();
+      await outbox(house).drain();
+      await accept(about);
+      expect(await known(about.caseId)).toEqual({ reporter_address: alpha.address, reporter_certificate_id: null });
+      expect(await sentTo(alpha)).toEqual([]);
+      await house.db.updateTable('certificates').set({ state: 'current' }).where('contact_id', '=', alpha.contactId).execute();
+      const { thread_token: token } = (await cases.byId(house.db, about.caseId ?? '')) ?? {};
+      const answer = await held({ to: threadAddress(LISTS.security, about.caseId ?? '', token ?? '') });
+      await outbox(house).drain();
+      await accept(answer);
+      expect((await known(about.caseId)).reporter_certificate_id).not.toBeNull();
+      expect(await sentTo(alpha)).toHaveLength(1);
+    });
+
+    test('makes nobody its reporter where it is refused, nor another one where that was stopped and goes on', async () => {
+      const refused = await held();
+      await outbox(house).drain();
+      await refusePost(as(house, house.team[0]), refused.id, house.team[0].contactId, 'not yours');
+      expect((await known(refused.caseId)).reporter_certificate_id).toBeNull();
+      const about = await held();
+      await accept(about);
+      await outbox(house).drain();
+      await stopPost(as(house, house.team[0]), about.id);
+      await accept(about);
+      expect(await sentTo(house.members[0])).toEqual([]);
     });
   });
 
