@@ -11,9 +11,10 @@ export function lineOf(written: string): string | undefined {
   return line.length > LONGEST ? undefined : line.replace(/[\s\u00a0]+/gu, ' ');
 }
 
-/** The list that a line names (`list ADDRESS`), in lower case. */
+/** The list that a line names (`list ADDRESS`), in lower case; in angle brackets too, as clients copy an address. */
 export function listIn(line: string): string | undefined {
-  return /^list ([^\s@]+@[^\s@]+)$/i.exec(line)?.[1]?.toLowerCase();
+  const [, bare, inBrackets] = /^list (?:([^\s@<>]+@[^\s@<>]+)|<([^\s@<>]+@[^\s@<>]+)>)$/i.exec(line) ?? [];
+  return (bare ?? inBrackets)?.toLowerCase();
 }
 
 /** Below it stands a signature. */

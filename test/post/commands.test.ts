@@ -70,6 +70,17 @@ describe('a request is read', () => {
     });
   });
 
+  test('the list is named as clients copy an address, in angle brackets, and not in a half of them', () => {
+    const listOf = (line: string) => parseRequest(`${line}\nhelp\n`);
+    expect(listOf('list <Distributors@orbit.example>')).toEqual({
+      commands: [{ name: 'help' }],
+      list: 'distributors@orbit.example',
+      problems: [],
+    });
+    for (const line of ['list <a@x.example', 'list a@x.example>', 'list <<a@x.example>>', 'list <>', 'list <a@x.example> b'])
+      expect(listOf(line), line).toMatchObject({ list: null, problems: [{ line: 1, text: line }] });
+  });
+
   const WORDS = 'we have had their patches in our distribution for six years, and they answered every report within a day';
   const broken = (text: string, width: number) => text.replace(new RegExp(`(.{1,${width}})(?: |$)`, 'g'), '$1\n');
 
