@@ -92,13 +92,14 @@ async function composeFromMail({ db, pgp }: Seams, about: Kept, raw: Uint8Array,
     circle: circleOf(about),
     held,
     beside: [],
+    looked: post.signatures !== null,
     copy: (await cameBack.copyOf(db, post.id)) ?? null,
   };
   try {
     const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);
     const opened = await pgp.open({ raw, secrets, at: post.received_at, withSignature: true }, lookup);
     const beside = await publicBeside(db, await lists.all(db), parseEntity(headerOf(raw)), opened);
-    return composeMail({ ...opened, ...asItWas(post) }, { ...origin, beside }, newToken(MARK));
+    return composeMail({ ...opened, ...asItWas(post, opened) }, { ...origin, beside }, newToken(MARK));
   } catch (error) {
     if (post.kind === 'owner' && error instanceof Refusal && isUnreadable(error.reason)) return composeUnopened(raw, origin);
     throw error;
@@ -113,11 +114,11 @@ function isUnreadable(reason: Reason): boolean {
 /** Octets of chance: five characters. */
 const MARK = 3;
 
-/** Who signed was decided when it came in and stands in the post, whatever became of the roster since. */
-function asItWas(post: Post): Pick<OpenedMail, 'signer' | 'signatures'> {
-  const kept = JSON.parse(post.signatures ?? '[]') as KeptVerdict[];
+/** Who signed was decided when it came in and stands in the post, whatever became of the roster since; of what was not opened then, nobody. */
+function asItWas(post: Post, opened: OpenedMail): Pick<OpenedMail, 'signer' | 'signatures'> {
+  const kept = post.signatures === null ? null : (JSON.parse(post.signatures) as KeptVerdict[]);
   return {
-    signatures: kept.map((verdict) => ({ ...verdict, digest: '', madeAt: null, intendedFor: [] })),
+    signatures: kept?.map((verdict) => ({ ...verdict, digest: '', madeAt: null, intendedFor: [] })) ?? opened.signatures,
     signer: post.signer_fingerprint
       ? {
           fingerprint: post.signer_fingerprint,

@@ -19,6 +19,8 @@ export interface Origin {
   held: { postId: string; reason: string } | null;
   /** Public addresses that it names beside the list. */
   beside: readonly string[];
+  /** Its signatures were verified when it came; what a program sends is not opened then. */
+  looked: boolean;
   /** It came to the address of this copy; null where it came to another one. */
   copy: { id: string; address: string } | null;
 }
@@ -30,12 +32,13 @@ interface Verdict {
   certificate: string | null;
 }
 
-function verdictOn({ signer, signatures }: OpenedMail, { contact }: Origin): Verdict {
+function verdictOn({ signer, signatures }: OpenedMail, { contact, looked }: Origin): Verdict {
   const say = (word: Verdict['word'], text: string, certificate: string | null = null): Verdict => ({ word, text, certificate });
   const [first] = signatures;
   if (signer && contact) return say('good', `good, by ${contact.address} of ${plainOrganisation(contact)}`, signer.fingerprint);
   if (signer) return say('unknown', 'good, but by a certificate that is not on the roster', signer.fingerprint);
   if (!first) return say('none', 'none');
+  if (!looked) return say('unchecked', 'not looked at, as in all that a program sends: nobody is credited with it');
   const fault = signatures.find(({ reason }) => reason !== null && reason !== 'no-certificate')?.reason;
   if (fault) return say('bad', `BAD: ${FAULTS[fault] ?? fault}`);
   if (signatures.some((one) => one.valid && one.coversWholeContent))

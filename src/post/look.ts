@@ -127,8 +127,8 @@ export type KeptVerdict = Pick<
   'keyId' | 'fingerprint' | 'valid' | 'reason' | 'certificateKnown' | 'coversWholeContent'
 >;
 
-export function keptVerdicts(opened: OpenedMail | null): KeptVerdict[] {
-  return (opened?.signatures ?? []).map(({ keyId, fingerprint, valid, reason, certificateKnown, coversWholeContent }) => ({
+export function keptVerdicts({ signatures }: OpenedMail): KeptVerdict[] {
+  return signatures.map(({ keyId, fingerprint, valid, reason, certificateKnown, coversWholeContent }) => ({
     keyId,
     fingerprint,
     valid,

@@ -213,6 +213,6 @@ function postOf(
     state: verdict.verdict === 'hold' ? 'held' : 'accepted',
     hold_reason: verdict.verdict === 'hold' ? verdict.reason : null,
     hits: JSON.stringify(verdict.hits),
-    signatures: JSON.stringify(keptVerdicts(opened)),
+    signatures: opened ? JSON.stringify(keptVerdicts(opened)) : null,
   };
 }

@@ -478,7 +478,7 @@ interface PostTable {
   hold_reason: string | null;
   /** JSON: the name of each check of the policy, and what it said. */
   hits: string | null;
-  /** JSON: what was known of each signature when the mail came in. */
+  /** JSON: what was known of each signature when the mail came in; null: it was not opened then. */
   signatures: string | null;
   decided_by: string | null;
   decided_at: Instant | null;

@@ -48,7 +48,16 @@ const mail: OpenedMail = {
   offeredInside: [],
   enclosed: [],
 };
-const nobody = { contact: null, sender: 'envelope@example.org', caseId: null, circle: null, held: null, beside: [], copy: null };
+const nobody = {
+  contact: null,
+  sender: 'envelope@example.org',
+  caseId: null,
+  circle: null,
+  held: null,
+  beside: [],
+  copy: null,
+  looked: true,
+};
 const transferEncoding = (part: Entity) => fieldsNamed(part, 'content-transfer-encoding')[0]?.value;
 const alpha = { address: 'alpha@alpha.example', organisation: 'Alpha' };
 const signature: SignatureVerdict = {

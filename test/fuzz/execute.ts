@@ -67,6 +67,7 @@ const ORIGIN = {
   held: null,
   beside: [],
   copy: null,
+  looked: true,
 };
 
 function reportOf(mail: Entity): unknown {

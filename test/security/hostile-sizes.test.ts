@@ -50,7 +50,7 @@ async function wholeWay(raw: Buffer): Promise<void> {
   filesOf(opened);
   const { content } = composeMail(
     opened,
-    { contact: null, sender: 'a@b.example', caseId: null, circle: null, held: null, beside: [], copy: null },
+    { contact: null, sender: 'a@b.example', caseId: null, circle: null, held: null, beside: [], copy: null, looked: true },
     'k7m2x',
   );
   parseRequest(viewOf(parseEntity(content)).text);

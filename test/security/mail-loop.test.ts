@@ -3,14 +3,15 @@
  * seen by the people behind the list where it is a program's answer, never distributed, and never answered.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { fieldText } from '../../src/mail/message.ts';
 import { outbox, type Sent } from '../delivery/outbox.ts';
 import { arrive, everything, letterOf, listCertificate } from '../post/arrive.ts';
 import type { Rig } from '../smtp/wire.ts';
-import { clearMail, encryptedMail } from '../support/compose.ts';
+import { clearMail, encryptedMail, signedMail } from '../support/compose.ts';
 import { oneEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { makeParty } from '../support/party.ts';
-import { door, handOver, outcomeOf, teamOf } from './attack.ts';
+import { blockOf, copyFor, door, handOver, outcomeOf, teamOf } from './attack.ts';
 
 const ALPHA = 'alpha@alpha.example';
 
@@ -66,6 +67,21 @@ oneEngine((engine) => {
     );
     expect(await outcomeOf(arrive(house, await post(hops), { to: LISTS.distributors }))).toBe('refused: mail-loop');
     expect(await outcomeOf(arrive(house, await post(hops.slice(50)), { to: LISTS.distributors }))).toBe('taken');
+  });
+
+  test('what a program signed is told of as not looked at, and what it did not sign as that', async () => {
+    const note = ['Auto-Submitted: auto-replied'];
+    const told = async (raw: Buffer) => {
+      await arrive(house, raw, { to: LISTS.distributors, sender: ALPHA });
+      const [lena] = house.team;
+      const copy = await copyFor(house, await outbox(house).drain(), lena);
+      return [/^\S+ Signature: (.*?)\r?$/m.exec(blockOf(copy))?.[1], fieldText(copy, 'curfew-signature')];
+    };
+    const left = ['not looked at, as in all that a program sends: nobody is credited with it', 'unchecked'];
+    expect(await told(await post(note))).toEqual(left);
+    const letter = letterOf(house, alpha, { to: LISTS.distributors, headers: note });
+    expect(await told(await signedMail(letter, alpha))).toEqual(left);
+    expect(await told(clearMail(letter))).toEqual(['none', 'none']);
   });
 
   const automatic: [string, string[], string | null][] = [
