@@ -897,9 +897,11 @@ const extending = (fingerprint: string) => [
   `  gpg --quick-set-expire ${fingerprint} 2y SUBKEY`,
 ];
 
+const inDays = (days: number) => (days === 1 ? '1 day' : `${days} days`);
+
 /** To a contact, sealed: his certificate ends soon. */
 export function certificateEnds(facts: { fingerprint: string; days: number; endsAt: Instant; request: string }): Notice {
-  return notice(`Your certificate ends in ${facts.days} days`, [
+  return notice(`Your certificate ends in ${inDays(facts.days)}`, [
     `Your certificate ${facts.fingerprint} ends at ${when(facts.endsAt)}. After that`,
     'nothing can be encrypted to you, and your copies wait.',
     '',
@@ -923,7 +925,7 @@ export function certificatesEnd(
   return notice('Certificates that end soon', [
     'Copies to these people wait when their certificates have ended. They were told, too.',
     '',
-    ...lines.map(({ address, fingerprint, days, endsAt }) => `${address}: ${fingerprint}, in ${days} days (${when(endsAt)})`),
+    ...lines.map(({ address, fingerprint, days, endsAt }) => `${address}: ${fingerprint}, in ${inDays(days)} (${when(endsAt)})`),
   ]);
 }
 

@@ -29,6 +29,8 @@ interface Ending {
   endsAt: Instant;
   /** Which warning it is. */
   days: number;
+  /** Days until then, with one that has begun. */
+  left: number;
 }
 
 /**
@@ -91,7 +93,8 @@ async function lookAt({ pgp, clock }: Seams, member: members.MemberWithContacts)
     const days = endsAt === null ? undefined : warningAt(endsAt, now);
     if (endsAt === null || days === undefined) continue;
     const { id: certificateId, fingerprint } = certificate;
-    seen.ending.push({ certificateId, fingerprint, contactId, address, endsAt, days });
+    const left = Math.ceil((endsAt - now) / DAY);
+    seen.ending.push({ certificateId, fingerprint, contactId, address, endsAt, days, left });
   }
   return seen;
 }
@@ -103,9 +106,14 @@ async function warn(seams: Seams, ending: readonly Ending[]): Promise<number> {
   if (fresh.length === 0) return 0;
   const request = roleAddress((await teamList(db)).address, 'request');
   const mails: { one: Ending; told: Written }[] = [];
-  for (const one of fresh)
-    mails.push({ one, told: await prepareNotice(seams, seams.words.certificateEnds({ ...one, request })) });
-  const toTeam = await prepareNotice(seams, certificatesEnd(fresh), 'alert');
+  for (const one of fresh) {
+    const { fingerprint, endsAt, left } = one;
+    mails.push({
+      one,
+      told: await prepareNotice(seams, seams.words.certificateEnds({ fingerprint, endsAt, days: left, request })),
+    });
+  }
+  const toTeam = await prepareNotice(seams, certificatesEnd(fresh.map((one) => ({ ...one, days: one.left }))), 'alert');
   return db.transaction().execute(async (trx) => {
     const deeds: Deed[] = [];
     for (const { one, told } of mails) {

@@ -2,6 +2,8 @@ import * as openpgp from 'openpgp';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DAY, SECOND } from '../../src/clock.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
+import { parseEntity } from '../../src/mail/message.ts';
+import { viewOf } from '../../src/mail/view.ts';
 import { decide, reviewed } from '../../src/roster/admission.ts';
 import {
   addCertificate,
@@ -50,7 +52,8 @@ eachEngine((engine) => {
     const team = house.team.map(({ address }) => address);
     return { hers: all.filter(({ to }) => to === gina.address), team: all.filter(({ to }) => team.includes(to)).length };
   };
-  const inside = async ({ raw }: Sent, of = gina) => (await openCopy(raw, of, undefined, house.clock.now())).entity.toString();
+  const insideOf = async ({ raw }: Sent, of: Party) => (await openCopy(raw, of, undefined, house.clock.now())).entity;
+  const inside = async (mail: Sent, of = gina) => (await insideOf(mail, of)).toString();
 
   test('its owner and the team are told 30, 14 and 3 days before it ends, each once', async () => {
     const told: (string | undefined)[] = [];
@@ -67,6 +70,29 @@ eachEngine((engine) => {
       later(1);
     }
     expect(told).toEqual(['10: 30', '26: 14', '37: 3']);
+  });
+
+  test('who is told late is told how many days are left; the log has which of the three it was', async () => {
+    const [lena] = house.team;
+    const told = async (person: Party) => {
+      await watchCertificates(house, 'orbit');
+      const all = await outbox(house).drain();
+      return Promise.all(
+        all.filter(({ to }) => to === person.address).map(async (mail) => viewOf(parseEntity(await insideOf(mail, person))).text),
+      );
+    };
+    later(20);
+    house.clock.moveTo(house.clock.now() + SECOND);
+    expect(await told(gina)).toEqual([expect.stringContaining('Your certificate ends in 20 days')]);
+    later(19);
+    expect(await told(lena)).toEqual([expect.stringContaining(`${gina.address}: ${gina.fingerprint.toUpperCase()}, in 1 day (`)]);
+    const deeds = await house.db
+      .selectFrom('audit')
+      .select('line')
+      .where('action', '=', 'certificate.warn')
+      .orderBy('seq')
+      .execute();
+    expect(deeds.map(({ line }) => JSON.parse(line).detail.days)).toEqual([30, 3]);
   });
 
   test('where the mail to the team cannot be written, nobody was warned, and the next time warns everybody', async () => {
