@@ -26,8 +26,16 @@ export interface Told {
   priority: number;
 }
 
-/** To every contact who had a dispatch of the case, may still know of it and was not let go since, through the list that brought it. */
-export async function toMembers(seams: Seams, about: Case, { kind, words, priority }: Told): Promise<Outgoing[]> {
+/**
+ * To every contact who had a dispatch of the case, may still know of it and was not let go since, through the list that brought it. `among`:
+ * of those members alone, by their ids.
+ */
+export async function toMembers(
+  seams: Seams,
+  about: Case,
+  { kind, words, priority }: Told,
+  among: (memberId: string) => boolean = () => true,
+): Promise<Outgoing[]> {
   const { db, clock } = seams;
   const dispatched = await deliveries.dispatchedTo(db, about.id);
   const notices: Outgoing[] = [];
@@ -36,7 +44,9 @@ export async function toMembers(seams: Seams, about: Case, { kind, words, priori
     if (!list) continue;
     const post = await writeNotice(seams, list, { kind, caseId: about.id }, noticeEntity(words));
     const copies = async (trx: Db) => {
-      const had = (await deliveries.dispatchedToWhoIsThere(trx, about.id)).filter((row) => row.listId === listId);
+      const had = (await deliveries.dispatchedToWhoIsThere(trx, about.id)).filter(
+        (row) => row.listId === listId && among(row.memberId),
+      );
       const inside = await insidersOf(trx, about.id, had);
       return copiesFor(clock, { id: post.id, case_id: about.id, list }, eachContact(inside), priority);
     };

@@ -330,6 +330,16 @@ export function leaked(facts: { caseId: string; how: keyof typeof HOW; releaseAt
   ]);
 }
 
+/** To members who have the case, and were kept from what came of it since, sealed. */
+export function letIn({ caseId, releaseAt }: { caseId: string; releaseAt: Instant }): Notice {
+  return notice(`[${caseId}] You have it again`, [
+    `What comes of case ${caseId} is sent to you again. It will be released at ${when(releaseAt)},`,
+    'whatever you were told before.',
+    '',
+    'Until then its embargo stands: please publish nothing, and confirm nothing.',
+  ]);
+}
+
 /** To the members who have the case, and to its reporter, sealed: another instant counts than the one that they were told. */
 export function moved({ caseId, releaseAt, beforeAt }: { caseId: string; releaseAt: Instant; beforeAt: Instant }): Notice {
   return notice(`[${caseId}] The release is at another instant`, [

@@ -5,13 +5,17 @@ import { dispatch } from '../../src/embargo/dispatch.ts';
 import { limitCase } from '../../src/embargo/need-to-know.ts';
 import { release } from '../../src/embargo/release.ts';
 import { waivedNow } from '../../src/embargo/rules.ts';
+import { schedule } from '../../src/embargo/schedule.ts';
+import { when } from '../../src/notices/templates.ts';
 import { decide, remove } from '../../src/roster/admission.ts';
 import { addMember } from '../../src/roster/enter.ts';
 import * as members from '../../src/store/members.ts';
 import * as needToKnow from '../../src/store/need-to-know.ts';
 import { outbox } from '../delivery/outbox.ts';
+import { listCertificate } from '../post/arrive.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { as, type House, housing, LISTS } from '../support/house.ts';
+import { openCopy } from '../support/party.ts';
 import { arm, armed, caseOf, reasonOf, scheduled } from './armed.ts';
 import { limitToAlpha, memberOf, regroup } from './limited.ts';
 
@@ -157,6 +161,23 @@ eachEngine((engine) => {
     await outbox(house).drain();
     expect(await dispatch(house, id, LISTS.distributors)).toMatchObject({ copies: 1 });
     expect((await outbox(house).drain()).map(({ to }) => to)).toEqual([house.members[1].address]);
+  });
+
+  test('who had it, was kept from it and may know of it again is told which instant counts, and nobody else', async () => {
+    const [a, b] = house.members;
+    await dispatch(house, id, LISTS.distributors);
+    await outbox(house).drain();
+    await limitCase(house, id, { groups: [], members: [alpha] });
+    const later = house.clock.now() + 2 * HOUR;
+    await arm(house, await schedule(house, id, { releaseAt: later }));
+    expect((await outbox(house).drain()).filter(({ to }) => to === b.address)).toEqual([]);
+    await limitCase(house, id, null);
+    const sent = (await outbox(house).drain()).filter(({ to }) => [a, b].some(({ address }) => address === to));
+    expect(sent.map(({ to }) => to)).toEqual([b.address]);
+    const { entity } = await openCopy(sent[0]?.raw ?? Buffer.alloc(0), b, listCertificate(house, LISTS.distributors));
+    expect(entity.toString()).toContain(`It will be released at ${when(later)}`);
+    await limitCase(house, id, { groups: [], members: [alpha, beta] });
+    expect(await outbox(house).drain()).toEqual([]);
   });
 
   describe('is refused', () => {
