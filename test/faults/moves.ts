@@ -398,6 +398,7 @@ const mistake: Move = async (turn) => {
   // Of two mails of one millisecond neither is the later one.
   game.wall.moveTo(game.wall.now() + 1);
   await keep(admin(turn));
+  game.wall.moveTo(game.wall.now() + 1);
   if (some(0.5)) await both(turn, 'bundle');
 };
 
