@@ -11,4 +11,7 @@ function version(): string {
 // `curfew roster export | head`: the reader has gone, and that is no fault.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
+// Whatever it makes is its owner's alone.
+process.umask(0o077);
+
 process.exitCode = await run(process.argv, version());

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import { loadConfig, readPassphrase } from '../config.ts';
@@ -18,7 +19,12 @@ async function serve(options: { config: string }): Promise<void> {
   const { start } = await import('../main.ts');
   const config = loadConfig(options.config);
   const log = createLog(config.log);
-  const running = await start(config, await readPassphrase(config, askSecret), systemClock, log);
+  const passphrase = await readPassphrase(config, askSecret);
+  // Nothing that is started from here has it.
+  if (typeof config.passphrase === 'object' && 'env' in config.passphrase) delete process.env[config.passphrase.env];
+  if (mayDumpCore())
+    log.warn('a crash may write memory, and with it keys, to the disk: start it with `ulimit -c 0`, or LimitCORE=0');
+  const running = await start(config, passphrase, systemClock, log);
   const { smtp, http } = config;
   process.stdout.write(`${smtp.protocol} ${smtp.host}:${running.smtpPort}\n`);
   process.stdout.write(`http ${http.host}:${running.httpPort}\n`);
@@ -40,4 +46,13 @@ async function serve(options: { config: string }): Promise<void> {
   await running.stop();
   // A relay that hangs would hold the process for its timeout; what it was given is on lease, and goes again.
   process.exit(0);
+}
+
+/** As Linux says of this process (proc_pid_limits(5)); false where it is another system. */
+function mayDumpCore(): boolean {
+  try {
+    return /^Max core file size +(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] !== '0';
+  } catch {
+    return false;
+  }
 }
