@@ -361,8 +361,7 @@ async function mustBeSound(db: Database, config: Config['database']): Promise<vo
 
 /** Somebody stopped it in the middle: what waited in the backup is not held yet, and would go out. */
 async function mustBeRestored(db: Database): Promise<void> {
-  const last = await restorations.last(db);
-  if (last && last.held_at === null)
+  if (await restorations.isUnfinished(db))
     throw new Refusal(
       'not-ready',
       'A backup was being restored into this database, and that was not finished: restore it again into a new one',

@@ -57,7 +57,11 @@ export async function* writeArchive(
 ): AsyncGenerator<string> {
   const head: Head = { curfew: 'backup', version: VERSION, takenAt: toIso(takenAt), schema: LATEST, ...of };
   yield lineOf(head);
-  for (const file of files) yield lineOf(file);
+  for (const file of files) {
+    const fits: boolean = Value.Check(File, file);
+    if (!fits) throw new Refusal('invalid', `A file of that name cannot be in a backup: ${file.file}`);
+    yield lineOf(file);
+  }
   const counts: Record<string, number> = {};
   for await (const { name, columns, rows } of dump(db)) {
     yield lineOf({ table: name, columns });

@@ -12,6 +12,7 @@ import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
+import * as restorations from '../store/restorations.ts';
 import type { Case, NewPost, Post } from '../store/schema.ts';
 import { detailsOf } from './describe.ts';
 import { keeperOf, secretsOf } from './keeper.ts';
@@ -47,6 +48,19 @@ export async function close(seams: Seams, caseId: string, expected?: number): Pr
     if (about.aside === 'withdrawn' && about.state !== 'released' && about.release_at !== null)
       throw new Refusal('conflict', 'The public was promised a word at the instant, and is owed it');
     return { to: { closed_at: seams.clock.now() }, action: 'close' };
+  });
+}
+
+/**
+ * Ends a case that was released after the backup was taken that was restored: nothing of it goes out again, and nothing of it comes back.
+ * Throws `conflict` where none was restored that is of after it came.
+ */
+export async function closeRestored(seams: Seams, caseId: string, expected?: number): Promise<Case> {
+  const restored = await restorations.last(seams.db);
+  return done(seams, caseId, 'close', { step: 'close-restored', expected }, (about) => {
+    if (!restored || about.received_at > restored.taken_at)
+      throw new Refusal('conflict', 'No backup was restored that the case is in: whatever was done of it is known here');
+    return { to: { closed_at: seams.clock.now() }, action: 'close', detail: { alreadyOut: true } };
   });
 }
 
@@ -93,7 +107,10 @@ async function done(
   seams: Seams,
   caseId: string,
   what: 'retrospective' | 'archive' | 'close',
-  { post, ...step }: { step: 'retrospect' | 'archive' | 'close'; expected: number | undefined; post?: NewPost },
+  {
+    post,
+    ...step
+  }: { step: 'retrospect' | 'archive' | 'close' | 'close-restored'; expected: number | undefined; post?: NewPost },
   change: (seen: Case) => Taken,
 ): Promise<Case> {
   const written = await alert(seams, caseId, afterwards({ caseId, done: what, by: seams.by.name ?? 'an admin' }));

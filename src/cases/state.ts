@@ -77,7 +77,8 @@ export type Step =
   | 'publish'
   | 'retrospect'
   | 'archive'
-  | 'close';
+  | 'close'
+  | 'close-restored';
 
 interface StepRow {
   /** Whether it may be done with a case that stands so. */
@@ -163,6 +164,11 @@ export const steps: Readonly<Record<Step, StepRow>> = {
   close: {
     when: (about) => about.closed_at === null && (isOut(about) || about.aside === 'rejected' || about.aside === 'withdrawn'),
     otherwise: 'A case is closed after its release, its rejection or its withdrawal',
+    leads: true,
+  },
+  'close-restored': {
+    when: (about) => isOpen(about) && about.state !== 'armed',
+    otherwise: 'Released, closed, or approved for its release: there is nothing of before the backup to be said of it',
     leads: true,
   },
 };

@@ -69,7 +69,7 @@ function configFile(path: string): KeptFile {
 
 function keyFiles({ keys }: Config): KeptFile[] {
   return readdirSync(keys)
-    .filter((name) => name.endsWith('.asc'))
+    .filter((name) => name.endsWith('.asc') && !name.startsWith('.'))
     .sort()
     .map((name) => ({ file: `keys/${name}`, text: readFileSync(join(keys, name), 'utf8') }));
 }

@@ -49,7 +49,9 @@ export function addAfter(command: Command, { at, tell }: Shared): void {
       if (make !== undefined) await connect(options).ask(`POST ${path}`, CaseView, { hash: make, without });
       return show(options, path);
     });
-  add('close', 'close a case: released with its retrospective, rejected or withdrawn').action(
-    async (id: string, options: RemoteOptions) => tell(options, await connect(options).ask(`POST ${at(id, '/close')}`, CaseView)),
-  );
+  add('close', 'close a case: released with its retrospective, rejected or withdrawn')
+    .option('--already-out', 'it was released after the backup was taken that was restored: nothing of it goes out again')
+    .action(async (id: string, { alreadyOut, ...options }: RemoteOptions & { alreadyOut?: true }) =>
+      tell(options, await connect(options).ask(`POST ${at(id, `/close${alreadyOut ? '?alreadyOut=true' : ''}`)}`, CaseView)),
+    );
 }

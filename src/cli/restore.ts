@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { type Archive, type KeptFile, openArchive } from '../backup/archive.ts';
 import { type Restored, restore } from '../backup/restore.ts';
 import { systemClock, toIso } from '../clock.ts';
-import { type Config, loadConfig } from '../config.ts';
+import { type Config, checkConfig, loadConfig } from '../config.ts';
 import { Refusal } from '../refusal.ts';
 import { type DatabaseConfig, makeDatabase, namingFile } from '../store/database.ts';
 import { lockDatabase } from '../store/lock.ts';
@@ -27,14 +27,22 @@ async function restoreFrom(path: string, options: LocalOptions): Promise<void> {
   // Opened first: a stream of a file that is not there fails before anybody listens to it.
   const input = path === '-' ? process.stdin : (await open(path)).createReadStream();
   const archive = await openArchive(linesOf(unpacked(input), LONGEST));
-  const made = putConfig(archive, options.config);
-  const config = loadConfig(options.config);
+  const kept = existsSync(options.config) ? undefined : archive.files.find(({ file }) => file === 'config.json');
+  const config = kept ? checkConfig(JSON.parse(kept.text), dirname(resolve(options.config))) : loadConfig(options.config);
   mustBeOf(archive, config);
   const keys = missingKeys(archive.files, config);
   const restored = await restoreInto(config.database, archive);
   // Last: what was refused has written nothing.
-  for (const { name, text } of keys) writeFileSync(name, text, { mode: 0o600, flag: 'wx' });
-  tell(options, restored, [...made, ...keys.map(({ name }) => name)]);
+  const files = [...(kept ? [{ name: options.config, text: kept.text }] : []), ...keys];
+  for (const { name, text } of files) {
+    mkdirSync(dirname(resolve(name)), { recursive: true, mode: 0o700 });
+    writeFileSync(name, text, { mode: 0o600, flag: 'wx' });
+  }
+  tell(
+    options,
+    restored,
+    files.map(({ name }) => name),
+  );
 }
 
 /** gpg gives the packed text. */
@@ -69,15 +77,6 @@ function mustBePacked(chunk: Uint8Array): void {
   );
 }
 
-/** Where there is no configuration any more, the one of the backup. Gives what it wrote. */
-function putConfig({ files }: Archive, path: string): string[] {
-  const kept = files.find(({ file }) => file === 'config.json');
-  if (existsSync(path) || !kept) return [];
-  mkdirSync(dirname(resolve(path)), { recursive: true, mode: 0o700 });
-  writeFileSync(path, kept.text, { mode: 0o600, flag: 'wx' });
-  return [path];
-}
-
 function mustBeOf({ head }: Archive, { project, domain }: Config): void {
   if (head.project === project && head.domain === domain) return;
   throw new Refusal(
@@ -89,7 +88,6 @@ function mustBeOf({ head }: Archive, { project, domain }: Config): void {
 /** Private keys that the backup has and the folder of the keys does not. */
 function missingKeys(files: readonly KeptFile[], { keys }: Config): { name: string; text: string }[] {
   const kept = files.filter(({ file }) => file.startsWith('keys/'));
-  if (kept.length > 0) mkdirSync(keys, { recursive: true, mode: 0o700 });
   return kept
     .map(({ file, text }) => ({ name: join(keys, file.slice('keys/'.length)), text }))
     .filter(({ name }) => !existsSync(name));
@@ -110,7 +108,7 @@ async function restoreInto(config: DatabaseConfig, archive: Archive): Promise<Re
     return restored;
   } catch (error) {
     await db.destroy();
-    if ('sqlite' in config) for (const end of ['', '-wal', '-shm']) rmSync(`${config.sqlite}${end}`, { force: true });
+    if ('sqlite' in config) for (const end of ['', '-wal', '-shm', '-lock']) rmSync(`${config.sqlite}${end}`, { force: true });
     throw namingFile(error, config);
   } finally {
     unlock();

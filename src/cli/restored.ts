@@ -47,7 +47,7 @@ export const ADVICE: readonly string[] = [
   'What happened after the backup was taken is not known. Look at the mail of the team, at the public lists, and at the last signed head of the log:',
   '  members and contacts that were suspended, removed or retired since: do that again',
   '  certificates that were revoked or replaced since: give them again',
-  '  cases that were released, retracted, withdrawn or closed since: say so; what was approved is to be approved anew',
+  '  cases that were released since: curfew case close CASE --already-out; that were withdrawn or rejected: do that again; approved: approve anew',
   '  copies that are held: send what has not arrived (curfew queue retry), drop what has (curfew queue drop)',
   '  mail that came in since: ask those who wrote to send it again',
 ];

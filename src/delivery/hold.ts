@@ -30,7 +30,7 @@ interface Taking {
 async function takeOut({ db, ...local }: Local, id: string, { verb, take, reason, only }: Taking): Promise<void> {
   await db.transaction().execute(async (trx) => {
     const copy = await copyKnownTo(trx, local, id);
-    if (copy.audience === 'public')
+    if (copy.audience === 'public' && !(verb === 'drop' && copy.reason === 'restored'))
       throw new Refusal('conflict', 'It is a copy of a release: what was released goes out to all, and nobody stops it');
     if (!(await take(trx, id, local.clock.now())))
       throw new Refusal('conflict', `The copy is ${copy.state}: only what is ${only}`);

@@ -17,7 +17,8 @@ import * as lists from '../store/lists.ts';
 import * as minimalNotices from '../store/minimal-notices.ts';
 import * as posts from '../store/posts.ts';
 import * as reminders from '../store/reminders.ts';
-import type { Case } from '../store/schema.ts';
+import * as restorations from '../store/restorations.ts';
+import type { Case, RestorationTable } from '../store/schema.ts';
 import { channelsOf } from './contents.ts';
 import { doubtNow } from './doubt.ts';
 import { proposalOf } from './proposal.ts';
@@ -108,6 +109,7 @@ function endedAt(project: Project, about: Case, now: Instant): Instant | null {
 export async function endLongest(seams: Seams, log: Log): Promise<boolean> {
   const { db, clock, project } = seams;
   const now = clock.now();
+  const restored = await restorations.last(db);
   let queued = false;
   for (const about of await cases.underWay(db)) {
     try {
@@ -117,7 +119,7 @@ export async function endLongest(seams: Seams, log: Log): Promise<boolean> {
         queued = (await pageOverdue(seams, about, whyLate(project, about, now))) || queued;
       if ((await minimalNotices.ofCase(db, about.id)) || (await doubtNow(seams))) continue;
       const ended = endedAt(project, about, now);
-      if (ended === null || !(await publishMinimal(seams, about, ended))) continue;
+      if (ended === null || wasDue(project, about, restored) || !(await publishMinimal(seams, about, ended))) continue;
       log.error({ case: about.id }, 'the longest embargo of a case has ended without an advisory, and the public was told');
       queued = true;
     } catch (error) {
@@ -125,6 +127,12 @@ export async function endLongest(seams: Seams, log: Log): Promise<boolean> {
     }
   }
   return queued;
+}
+
+/** The public may have been told after the backup was taken that was restored: that is nobody's to tell again but people's, who are paged. */
+function wasDue(project: Project, about: Case, restored: RestorationTable | undefined): boolean {
+  if (!restored || about.received_at > restored.taken_at) return false;
+  return endedAt(project, about, restored.confirmed_at ?? restored.restored_at) !== null;
 }
 
 function whyLate(project: Project, about: Case, now: Instant): string {

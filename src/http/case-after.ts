@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { archive, close, draftArchive, retrospect, writingsOf } from '../cases/after.ts';
+import { archive, close, closeRestored, draftArchive, retrospect, writingsOf } from '../cases/after.ts';
 import { caseKnownTo } from '../cases/step.ts';
 import { toIso } from '../clock.ts';
 import type { Api, App } from './api.ts';
@@ -87,10 +87,21 @@ function postClose(app: App, { seams, changed }: Api): void {
     summary: 'Close a case: released with its retrospective, rejected or withdrawn',
     params: ById,
     headers: IfMatch,
+    querystring: Type.Object(
+      {
+        alreadyOut: Type.Optional(
+          Type.Boolean({
+            description: 'it was released after the backup was taken that was restored: nothing of it goes out again',
+          }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
     response: { 200: CaseView },
   };
-  app.post('/cases/:id/close', { schema }, async ({ params, headers, caller }, reply) => {
-    const about = await close(acting(seams, caller), params.id, seenRevision(headers));
+  app.post('/cases/:id/close', { schema }, async ({ params, query, headers, caller }, reply) => {
+    const end = query.alreadyOut === true ? closeRestored : close;
+    const about = await end(acting(seams, caller), params.id, seenRevision(headers));
     changed.deliveries();
     return answer(reply, seams, about);
   });

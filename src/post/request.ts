@@ -19,6 +19,7 @@ import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
+import * as restorations from '../store/restorations.ts';
 import type { List } from '../store/schema.ts';
 import { type Act, type Archived, type Asked, acts, LARGEST_ANSWER, type Outcome, shareOf } from './acts.ts';
 import { type Acknowledging, type Command, isOfTeam, MOST_COMMANDS, type ParsedRequest, parseRequest } from './commands.ts';
@@ -53,7 +54,8 @@ export async function runRequest(
     : parseRequest(commandsOf(opened));
   // Whether an acknowledgement is for this place was asked as of a post: it came to the list or a thread of it.
   const unfit = acknowledging ? tooOld(post, opened.signer) : whyUnfit(seams, to.list, post, opened, parsed);
-  const problems = unfit.length > 0 ? unfit : problemsOf(parsed);
+  const stale = await beforeRestoration(seams.db, opened.signer);
+  const [problems = []] = [stale, unfit, problemsOf(parsed)].filter((some) => some.length > 0);
   if (look.renewing || parsed.commands.some(isUpdateOf(roster))) await mustBeExtendedWhole(seams, opened, roster);
   const place = placeOf(to, post.kind);
   const mail = filing(place, post);
@@ -222,6 +224,15 @@ function tooOld(post: FiledPost, signer: Signer | null): string[] {
   const signedAt = signer?.signedAt ?? null;
   if (signedAt !== null && signedAt >= post.received_at - LONGEST_WAY) return [];
   return ['Nothing was done: it was signed more than a day ago. Sign it anew; is your clock right?'];
+}
+
+/** What was signed before a backup was restored may have been done, and taken back, after that was taken: nobody knows here. */
+async function beforeRestoration(db: Db, signer: Signer | null): Promise<string[]> {
+  const restored = await restorations.last(db);
+  if (!restored || (signer?.signedAt ?? 0) >= restored.restored_at) return [];
+  return [
+    'Nothing was done: it was signed before a backup of this server was restored. Sign it anew, if it is still to be done.',
+  ];
 }
 
 /** Why nothing is run: one line each; empty where all of it may be. */

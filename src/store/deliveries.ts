@@ -221,12 +221,16 @@ export async function hasten(db: Db, reason: string, now: Instant): Promise<void
   await db.updateTable('deliveries').set({ due_at: now }).where('state', '=', 'deferred').where('reason', '=', reason).execute();
 }
 
-/** Holds every copy that is not settled, whoever has it in hand; whoever does that tells of it. Gives how many were not held before. */
+/**
+ * Holds every copy that is not settled for that reason, whoever has it in hand, and whatever else it was held for, but that a person stopped its
+ * post; whoever does that tells of it. Gives how many.
+ */
 export async function holdOpen(db: Db, reason: string, now: Instant): Promise<number> {
   const { numUpdatedRows } = await db
     .updateTable('deliveries')
     .set({ state: 'held', reason, lease: null, lease_until: null, told_at: now })
-    .where('state', 'in', UNDER_WAY)
+    .where('state', 'in', OPEN)
+    .where((eb) => eb.or([eb('reason', 'is', null), eb('reason', '<>', 'stopped'), eb('state', '<>', 'held')]))
     .executeTakeFirst();
   return Number(numUpdatedRows);
 }
@@ -302,14 +306,14 @@ export async function hold(db: Db, id: string, now: Instant): Promise<boolean> {
   return result.numUpdatedRows === 1n;
 }
 
-/** A person ends a copy that is stuck, and knows it. False: it is in no such state, or a release's. */
+/** A person ends a copy that is stuck, and knows it. False: it is in no such state, or a release's, unless that may have gone out before a backup was restored. */
 export async function drop(db: Db, id: string, now: Instant): Promise<boolean> {
   const result = await db
     .updateTable('deliveries')
     .set({ state: 'failed', reason: 'dropped', settled_at: now, told_at: now })
     .where('id', '=', id)
     .where('state', 'in', ['deferred', 'held'])
-    .where('audience', '!=', 'public')
+    .where((eb) => eb.or([eb('audience', '!=', 'public'), eb('reason', '=', 'restored')]))
     .executeTakeFirst();
   return result.numUpdatedRows === 1n;
 }

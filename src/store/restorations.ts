@@ -2,15 +2,24 @@ import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
 import type { RestorationTable } from './schema.ts';
 
-/** The last time that the database was restored; undefined where it never was. */
+/** The last time that the database was restored, or the one that is not confirmed; undefined where it never was. */
 export async function last(db: Db): Promise<RestorationTable | undefined> {
   return await db
     .selectFrom('restorations')
     .selectAll()
+    // A clock that was wrong then may have another one be the later.
+    .orderBy((eb) => eb.case().when('confirmed_at', 'is', null).then(0).else(1).end())
     .orderBy('restored_at', 'desc')
     .orderBy('id', 'desc')
     .limit(1)
     .executeTakeFirst();
+}
+
+/** Whether some restoration was ended in the middle. */
+export async function isUnfinished(db: Db): Promise<boolean> {
+  return (
+    (await db.selectFrom('restorations').select('id').where('held_at', 'is', null).limit(1).executeTakeFirst()) !== undefined
+  );
 }
 
 /** Whether it was restored, and nobody has said yet that what happened since the backup was looked at. */

@@ -5,7 +5,12 @@ import { beforeEach, describe, expect, inject, test } from 'vitest';
 import { verifyLog } from '../../src/audit/verify.ts';
 import { openArchive, writeArchive } from '../../src/backup/archive.ts';
 import { confirmRestoration, restore } from '../../src/backup/restore.ts';
-import { HOUR, toIso } from '../../src/clock.ts';
+import { closeRestored } from '../../src/cases/after.ts';
+import { claim } from '../../src/cases/people.ts';
+import { DAY, HOUR, SECOND, toIso } from '../../src/clock.ts';
+import { dropCopy } from '../../src/delivery/hold.ts';
+import { endLongest } from '../../src/embargo/dead-man.ts';
+import { allPolicies } from '../../src/embargo/presets.ts';
 import { release } from '../../src/embargo/release.ts';
 import { hashToken, issueToken } from '../../src/roster/tokens.ts';
 import * as audit from '../../src/store/audit.ts';
@@ -17,12 +22,13 @@ import { migrate } from '../../src/store/migrate.ts';
 import * as restorations from '../../src/store/restorations.ts';
 import type { TokenRole } from '../../src/store/schema.ts';
 import * as tokens from '../../src/store/tokens.ts';
-import { outbox } from '../delivery/outbox.ts';
+import { outbox, silent } from '../delivery/outbox.ts';
 import { actor, arm, armed, caseOf, OUTSIDE, READER, reasonOf, scheduled, subscribe } from '../embargo/armed.ts';
+import { ORBIT } from '../embargo/orbit.ts';
 import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
 import { encryptedMail } from '../support/compose.ts';
 import { eachEngine, type OpenedDatabase } from '../support/dialects.ts';
-import { type House, housing, LISTS } from '../support/house.ts';
+import { as, type House, housing, LISTS, type Person } from '../support/house.ts';
 import { schemaText } from '../support/schema-text.ts';
 
 const OF = { program: '0.1.0', project: 'Orbit', domain: 'orbit.example' };
@@ -100,6 +106,11 @@ eachEngine((engine) => {
       signer: alpha,
     });
     await arrive(at, raw, { to, sender: alpha.address });
+  };
+
+  const confirmAs = async (at: House) => {
+    const { restored_at: restoredAt = 0 } = (await restorations.last(at.db)) ?? {};
+    await confirmRestoration(at, { restoredAt, personId: at.team[0].contactId });
   };
 
   test('a database comes back as it was, row by row, with its guards', async () => {
@@ -211,6 +222,120 @@ eachEngine((engine) => {
         expect((await deliveries.page(db, { limit: 999, state: 'held' })).every(({ reason }) => reason === 'restored')).toBe(
           true,
         );
+      });
+    });
+
+    test('what people signed since the backup counts no more: it may have been taken back', async () => {
+      const about = await scheduled(house, house.clock.now() + 3 * HOUR);
+      const lines = await backup();
+      const requests = LISTS.security.replace('@', '-request@');
+      const [lena, dirk] = house.team;
+      const signed = (from: Person) =>
+        encryptedMail(
+          letterOf(house, from, { to: requests, subject: 'request', text: `approve ${about.id} ${about.bundle_hash}\n` }),
+          { recipients: [listCertificate(house, LISTS.security)], signer: from },
+        );
+      const bring = async (at: House, mails: readonly (readonly [Person, Uint8Array])[]) => {
+        for (const [from, raw] of mails) await arrive(at, raw, { to: requests, sender: from.address });
+        return (await caseOf(at, about.id)).state;
+      };
+      const mails = [
+        [lena, await signed(lena)],
+        [dirk, await signed(dirk)],
+      ] as const;
+      expect(await bring(house, mails)).toBe('armed');
+      house.clock.moveTo(house.clock.now() + HOUR);
+      await inBlank(async (db) => {
+        await restoreInto(db, lines);
+        const there: House = { ...house, db };
+        expect(await bring(there, mails)).toBe('scheduled');
+        house.clock.moveTo(house.clock.now() + SECOND);
+        expect(
+          await bring(there, [
+            [lena, await signed(lena)],
+            [dirk, await signed(dirk)],
+          ]),
+        ).toBe('armed');
+      });
+    });
+
+    test('that the longest embargo has ended is not told twice; of one that ends later it is told', async () => {
+      const policies = allPolicies({ policies: { orbit: ORBIT }, holidays: [] });
+      const project = { ...house.project, policies, usual: ['orbit'] };
+      const under: House = { ...house, project };
+      await claim(as(under, under.team[0]), await house.report(), {});
+      await outbox(under).drain();
+      const lines = await backup();
+      house.clock.moveTo(house.clock.now() + 200 * DAY);
+      expect(await endLongest(under, silent)).toBe(true);
+      const told = async (at: House) =>
+        (await outbox(at).drain()).map(({ to }) => to).filter((to) => to === READER || to === OUTSIDE);
+      expect((await told(under)).sort()).toEqual([OUTSIDE, READER].sort());
+      await inBlank(async (db) => {
+        await restoreInto(db, lines);
+        const there: House = { ...under, db };
+        await confirmAs(there);
+        await endLongest(there, silent);
+        expect(await told(there)).toEqual([]);
+      });
+    });
+
+    test('what was held is held for that; a copy for the public can be dropped then, and no certificate lets one go', async () => {
+      const about = await armed(house);
+      await post();
+      const [alpha] = house.members;
+      house.clock.moveTo(about.release_at ?? 0);
+      await release(house, about.id);
+      await house.db
+        .updateTable('deliveries')
+        .set({ state: 'held', reason: 'expired' })
+        .where('contact_id', '=', alpha.contactId)
+        .execute();
+      const lines = await backup();
+      await inBlank(async (db) => {
+        await restoreInto(db, lines);
+        const there: House = { ...house, db };
+        const held = await deliveries.page(db, { limit: 999 });
+        expect(held.every(({ state, reason }) => state === 'held' && reason === 'restored')).toBe(true);
+        const { certificate_id: certificateId } = held.find(({ contact_id }) => contact_id === alpha.contactId) ?? {};
+        const contact = { contactId: alpha.contactId, certificateId: certificateId ?? '' };
+        expect(await deliveries.retryForCertificate(db, contact, there.clock.now())).toBe(0);
+        for (const { id } of held.filter(({ audience }) => audience === 'public')) await dropCopy(there, id, 'it has arrived');
+        expect(await cases.unpublished(db)).toEqual([]);
+      });
+    });
+
+    test('a case that was released since can be closed, and no other', async () => {
+      const about = await armed(house);
+      const lines = await backup();
+      expect(await reasonOf(closeRestored(house, about.id))).toBe('conflict');
+      await inBlank(async (db) => {
+        await restoreInto(db, lines);
+        const there: House = { ...house, db };
+        house.clock.moveTo((about.release_at ?? 0) + HOUR);
+        expect((await cases.overdue(db, house.clock.now())).map(({ id }) => id)).toEqual([about.id]);
+        const closed = await closeRestored(there, about.id);
+        expect([closed.state, closed.closed_at]).toEqual(['scheduled', house.clock.now()]);
+        expect(await cases.overdue(db, house.clock.now())).toEqual([]);
+        await post(there, LISTS.security);
+        const [newer] = await db.selectFrom('cases').select('id').where('id', '<>', about.id).execute();
+        expect(await reasonOf(closeRestored(there, newer?.id ?? ''))).toBe('conflict');
+      });
+    });
+
+    test('by a clock that was behind another restoration it is confirmed all the same, and one that was ended in the middle is seen', async () => {
+      const lines = await backup();
+      await inBlank(async (db) => {
+        await restoreInto(db, lines);
+        const there: House = { ...house, db };
+        const earlier = { id: 'of a wrong clock', taken_at: 0, restored_at: house.clock.now() - HOUR };
+        await confirmAs(there);
+        await restorations.insert(db, earlier);
+        expect(await restorations.isUnfinished(db)).toBe(true);
+        await restorations.markHeld(db, earlier.id, house.clock.now());
+        expect([await restorations.isUnfinished(db), await restorations.isOpen(db)]).toEqual([false, true]);
+        await confirmAs(there);
+        expect(await restorations.isOpen(db)).toBe(false);
       });
     });
 
