@@ -39,7 +39,7 @@ export interface Dispatched {
 
 /**
  * Sends what members need to know of a scheduled case, with its approved patches, to a private list, each contact a copy of his own.
- * What was sent there already and did not change goes to those alone who have no copy: who came later, or whose copy failed. The
+ * What was sent there already and did not change goes to those alone who have no copy: who came later or began anew, or whose copy failed. The
  * first one is the notice to distributors, from which clocks of the policy run; later ones with other patches are revisions.
  * Throws `not-approved` for a case whose instant or patches are not approved, `incomplete` where a field of the notice lacks,
  * `policy-violated` where they would have too little time or the embargo be too long, `invalid` where the list is no private one or

@@ -299,8 +299,12 @@ function isNamed(eb: ExpressionBuilder<Schema, 'contacts'>): Expression<SqlBool>
  * was made has nothing to come back to, and who began anew nothing of before.
  */
 export function isTakenIn(eb: ExpressionBuilder<Schema, 'deliveries' | 'contacts' | 'members'>): Expression<SqlBool> {
-  const isOfThisLife = eb.or([eb('members.began_at', 'is', null), eb('deliveries.created_at', '>=', eb.ref('members.began_at'))]);
-  return eb.and([eb('members.state', 'in', TAKEN_IN), isNamed(eb), isOfThisLife]);
+  return eb.and([eb('members.state', 'in', TAKEN_IN), isNamed(eb), isOfThisLife(eb)]);
+}
+
+/** Of copies with their members: whether it was made since he began, or began anew. What he had before counts no more. */
+export function isOfThisLife(eb: ExpressionBuilder<Schema, 'deliveries' | 'members'>): Expression<SqlBool> {
+  return eb.or([eb('members.began_at', 'is', null), eb('deliveries.created_at', '>=', eb.ref('members.began_at'))]);
 }
 
 /** Of a member, all at once. */

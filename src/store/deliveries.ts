@@ -1,5 +1,5 @@
 import type { Instant } from '../clock.ts';
-import { isTakenIn } from './contacts.ts';
+import { isOfThisLife, isTakenIn } from './contacts.ts';
 import type { Db } from './database.ts';
 import { portions } from './rows.ts';
 import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, Post, PostKind } from './schema.ts';
@@ -464,7 +464,7 @@ export async function dispatchedToWhoIsThere(db: Db, caseId: string): Promise<Di
   return dispatched(db, caseId).where(isTakenIn).execute();
 }
 
-/** The copies of that bundle that were dispatched through that list, oldest first. */
+/** The copies of that bundle that were dispatched through that list, oldest first, but for those that members had before they began anew. */
 export async function ofBundle(
   db: Db,
   { caseId, listId, hash }: { caseId: string; listId: string; hash: string },
@@ -472,11 +472,14 @@ export async function ofBundle(
   return db
     .selectFrom('deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+    .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
+    .innerJoin('members', 'members.id', 'contacts.member_id')
     .select(['deliveries.contact_id', 'deliveries.state', 'deliveries.created_at'])
     .where('deliveries.case_id', '=', caseId)
     .where('deliveries.list_id', '=', listId)
     .where('posts.kind', '=', 'dispatch')
     .where('posts.bundle_hash', '=', hash)
+    .where(isOfThisLife)
     .orderBy('deliveries.id')
     .execute();
 }

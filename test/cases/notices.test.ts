@@ -283,12 +283,11 @@ eachEngine((engine) => {
       expect((await outbox(house).drain()).map(({ to }) => to).sort()).toEqual(house.team.map(({ address }) => address).sort());
     });
 
-    test('nor for who was removed, and is a member again: of what he is sent from then on he is asked, and told', async () => {
-      const house = await open();
+    /** Alpha is removed by two, applies with the certificate that it had, and is active on the list again. Gives its id. */
+    const comeBack = async (house: House) => {
       const [lena, dirk] = house.team;
-      const [alpha, beta] = house.members;
+      const [alpha] = house.members;
       const rules = { project: 'orbit', criteria: CRITERIA, terms: null };
-      const id = await sent(house);
       const memberId = (await members.byOrganisation(house.db, 'Alpha'))?.id ?? '';
       for (const { contactId } of [lena, dirk]) await remove(house, rules, memberId, contactId, 'leaked');
       house.clock.moveTo(house.clock.now() + HOUR);
@@ -303,7 +302,19 @@ eachEngine((engine) => {
       await house.db.updateTable('contacts').set({ proved_at: 1 }).where('id', '=', alpha.contactId).execute();
       await decide(house, rules, memberId, 'activate', { reason: 'again', lists: [LISTS.distributors] });
       await outbox(house).drain();
-      const gone = async () => (await outbox(house).drain()).map(({ to }) => to).filter((to) => !to.endsWith('@orbit.example'));
+      return memberId;
+    };
+    /** Whom what was sent meanwhile goes to, but for ourselves. */
+    const beyondUs = async (house: House) =>
+      (await outbox(house).drain()).map(({ to }) => to).filter((to) => !to.endsWith('@orbit.example'));
+
+    test('nor for who was removed, and is a member again: of what he is sent from then on he is asked, and told', async () => {
+      const house = await open();
+      const [lena] = house.team;
+      const [alpha, beta] = house.members;
+      const id = await sent(house);
+      const memberId = await comeBack(house);
+      const gone = () => beyondUs(house);
 
       house.clock.moveTo(house.clock.now() + DAY);
       expect(await remindSilent(house)).toBe(true);
@@ -335,6 +346,25 @@ eachEngine((engine) => {
           .orderBy('deliveries.address');
         expect((await lifted.execute()).map(({ address }) => address)).toEqual(to);
       }
+    });
+
+    test('who is a member again can be sent what runs still, and follows it from then on', async () => {
+      const house = await open();
+      const [lena] = house.team;
+      const [alpha, beta] = house.members;
+      const id = await sent(house);
+      await comeBack(house);
+      const wish = { text: null, list: LISTS.distributors };
+      const { mails } = await previewNotice(as(house, lena), id, 'dispatch', wish);
+      expect(mails.flatMap(({ to }) => to.map(({ address }) => address))).toEqual([alpha.address]);
+      expect(await dispatch(house, id, LISTS.distributors)).toMatchObject({ copies: 1 });
+      expect(await beyondUs(house)).toEqual([alpha.address]);
+      // Nobody is sent it twice.
+      expect(await reasonOf(dispatch(house, id, LISTS.distributors))).toBe('conflict');
+      house.clock.moveTo(house.clock.now() + DAY);
+      await remindSilent(house);
+      expect((await beyondUs(house)).sort()).toEqual([alpha.address, beta.address]);
+      expect((await previewNotice(as(house, lena), id, 'second-notice', none)).without).toEqual([]);
     });
 
     test.each(['whose address is another member’s by now', 'whose organisation was removed'] as const)(
