@@ -36,7 +36,12 @@ export interface CertificateKey {
  * @throws Refusal `unusable-certificate`; its hint says what is wrong and what to send.
  */
 export async function readCertificate(input: Uint8Array | string): Promise<CertificateFacts> {
-  const facts = await factsOf(await readKey(input));
+  return vouchedFacts(await readKey(input));
+}
+
+/** As `factsOf`. Throws as `readCertificate` does where no user id is vouched for. */
+export async function vouchedFacts(key: openpgp.PublicKey): Promise<CertificateFacts> {
+  const facts = await factsOf(key);
   if (facts.userIds.length === 0) throw refused(nobody);
   return facts;
 }

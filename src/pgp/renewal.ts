@@ -1,11 +1,11 @@
 import type { Instant } from '../clock.ts';
-import { type CertificateFacts, factsOf, readCertificate, readKey } from './certificate.ts';
+import { type CertificateFacts, factsOf, readKey, vouchedFacts } from './certificate.ts';
 import { certificateBytes } from './certificate-bytes.ts';
-import { fingerprintOf, lastSigned, newest, parseCertificate } from './parse.ts';
+import { fingerprintOf, lastSigned, parseCertificate } from './parse.ts';
 import { expiredSubkeyAt, lenient, recipientAt, type WhyNot } from './recipient.ts';
 import { addRevocations } from './revocations.ts';
 import { dateAt, openpgp } from './settings.ts';
-import { settle } from './settle.ts';
+import { addWords, settle } from './settle.ts';
 
 /** A certificate with what a newer copy of it says as well. */
 export interface Renewal {
@@ -30,18 +30,11 @@ export interface Renewal {
  * @throws Refusal `unusable-certificate`, also where the two together are too large.
  */
 export async function readKnown(input: Uint8Array | string, copies: readonly Uint8Array[]): Promise<CertificateFacts> {
-  const facts = await readCertificate(input);
-  const known = withRevocations(await parseCertificate(facts.data), await parsed(copies));
-  return Buffer.compare(known.write(), facts.data) === 0 ? facts : held(await factsOf(known));
-}
-
-function parsed(copies: readonly Uint8Array[]): Promise<openpgp.PublicKey[]> {
-  return Promise.all(copies.map((copy) => parseCertificate(copy)));
-}
-
-function withRevocations(known: openpgp.PublicKey, copies: readonly openpgp.PublicKey[]): openpgp.PublicKey {
-  for (const copy of copies) addRevocations(known, copy);
-  return known;
+  const known = await readKey(input);
+  const facts = await vouchedFacts(known);
+  if (copies.length === 0) return facts;
+  for (const copy of copies) addRevocations(known, await parseCertificate(copy));
+  return held({ ...(await factsOf(known)), claimed: facts.claimed });
 }
 
 /** To the limits of one that comes from outside. */
@@ -61,11 +54,17 @@ export async function renewCertificate(
   at: Instant,
   copies: readonly Uint8Array[] = [],
 ): Promise<Renewal> {
-  const known = withRevocations(await parseCertificate(current), await parsed(copies));
+  const known = await parseCertificate(current);
+  for (const copy of copies) addRevocations(known, await parseCertificate(copy));
+  await settle(known);
   const arrived = await readKey(newer);
-  // OpenPGP.js takes a newer binding in the place of an older one without a look at who made it.
-  for (const one of [known, arrived]) await settle(one);
-  const facts = held(await factsOf(await merged(known, arrived, at)));
+  // OpenPGP.js remembers of each signature that it holds: those that both have are calculated once.
+  const [lessened, whole] = [shallow(known), shallow(known)];
+  addRevocations(lessened, arrived);
+  const revoked = await factsOf(lessened);
+  // By OpenPGP.js's own `update` a newer binding takes the place of an older one without a look at who made it.
+  addWords(whole, arrived);
+  const facts = held(await factsOf(whole));
   const together = await parseCertificate(facts.data);
   const [before, after] = [await lastRecipient(known, at), await recipientAt(together, at)];
   return {
@@ -75,24 +74,13 @@ export async function renewCertificate(
     expiredSubkey: after === 'expired' ? await expiredSubkeyAt(together, at) : null,
     encryptionKey: { before, after: typeof after === 'string' ? null : after.fingerprint },
     formerUsable: before !== null && (await mayStillBe(together, before, at)),
-    revoked: await factsOf(revokedBy(known, arrived)),
+    revoked,
   };
 }
 
-/** Of the newer copy, what takes away: nothing that it adds, and nothing that would make a key live longer. */
-function revokedBy(known: openpgp.PublicKey, arrived: openpgp.PublicKey): openpgp.PublicKey {
-  addRevocations(known, arrived);
-  return known;
-}
-
-async function merged(known: openpgp.PublicKey, arrived: openpgp.PublicKey, at: Instant): Promise<openpgp.PublicKey> {
-  // What says that it was made later than now (a clock that is ahead, a revocation) must not be passed over.
-  const signatures = arrived.toPacketList().filterByTag(openpgp.enums.packet.signature) as openpgp.SignaturePacket[];
-  const date = dateAt(Math.max(at, newest(signatures).getTime()));
-  const together = await known.update(arrived, date, lenient);
-  // OpenPGP.js 6.3.2 cannot verify a second revocation while it merges.
-  addRevocations(together, arrived);
-  return together;
+/** With the same packets: their order in it is its own. */
+function shallow(key: openpgp.PublicKey): openpgp.PublicKey {
+  return new openpgp.PublicKey(key.toPacketList());
 }
 
 async function mayStillBe(certificate: openpgp.PublicKey, fingerprint: string, at: Instant): Promise<boolean> {

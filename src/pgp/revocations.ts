@@ -9,21 +9,16 @@ type Revoked = { revocationSignatures: Signature[] };
  * revoked by whoever reads this one. It is to be settled then.
  */
 export function addRevocations(certificate: openpgp.PublicKey, copy: openpgp.PublicKey): void {
-  if (fingerprintOf(certificate) !== fingerprintOf(copy)) throw new Error('it is a copy of another certificate');
-  add(certificate, copy);
-  for (const other of copy.subkeys.filter(isRevoked)) {
-    const own = certificate.subkeys.find((subkey) => fingerprintOf(subkey) === fingerprintOf(other));
-    const known = own ?? new openpgp.Subkey(other.keyPacket, certificate);
-    if (!own) certificate.subkeys.push(known);
-    add(known, other);
-  }
-  for (const other of copy.users.filter(isRevoked)) {
-    const own = certificate.users.find((user) => nameOf(user) === nameOf(other));
-    const bare = { mainKey: certificate, selfCertifications: [], otherCertifications: [], revocationSignatures: [] };
-    const known = own ?? Object.assign(other.clone(), bare);
-    if (!own) certificate.users.push(known);
-    add(known, other);
-  }
+  mustBeCopies(certificate, copy);
+  certificate.revocationSignatures.push(...copy.revocationSignatures);
+  const bare = { mainKey: certificate, selfCertifications: [], otherCertifications: [] };
+  certificate.users.push(...copy.users.filter(isRevoked).map((user) => Object.assign(user.clone(), bare)));
+  for (const { keyPacket, revocationSignatures } of copy.subkeys.filter(isRevoked))
+    certificate.subkeys.push(Object.assign(new openpgp.Subkey(keyPacket, certificate), { revocationSignatures }));
+}
+
+export function mustBeCopies(one: openpgp.PublicKey, other: openpgp.PublicKey): void {
+  if (fingerprintOf(one) !== fingerprintOf(other)) throw new Error('it is no copy: the fingerprints must be equal');
 }
 
 /** What a user ID or a picture is told from others by: its octets, as some are no text. */
@@ -33,10 +28,6 @@ export function nameOf({ userID, userAttribute }: openpgp.User): string {
 
 function isRevoked({ revocationSignatures }: Revoked): boolean {
   return revocationSignatures.length > 0;
-}
-
-function add(known: Revoked, { revocationSignatures }: Revoked): void {
-  known.revocationSignatures = [...known.revocationSignatures, ...revocationSignatures];
 }
 
 /** One of those that its owner made says all that they do together. */

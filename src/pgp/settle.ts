@@ -1,17 +1,18 @@
 import { EMBEDDED_SIGNATURE, ISSUER_FINGERPRINT, ISSUER_KEY_ID } from './key-packets.ts';
 import { fingerprintOf } from './parse.ts';
 import { lenient } from './recipient.ts';
-import { mostSaying, nameOf, type Signature } from './revocations.ts';
+import { mostSaying, mustBeCopies, nameOf, type Signature } from './revocations.ts';
 import { openpgp } from './settings.ts';
 
 /*
- * In a certificate that is kept stands what its primary key said of itself, its subkeys and its user IDs: each part and each word once, and
- * of revocations the one that says most. So nobody else can add to what it costs to be kept and judged, in octets, packets or
- * calculation, however many copies he sends, and what its owner says finds room.
+ * In a certificate that is kept stands what its primary key said of itself, its subkeys and its user IDs: each part and each word once, of
+ * what it said of a part again and again the last few, and of revocations those that say most. So nobody else can add to what it costs to
+ * be kept and judged, in octets, packets or calculation, however many copies he sends, and what its owner says finds room.
  */
 
 const { key: direct, keyRevocation, certGeneric, certRevocation } = openpgp.enums.signature;
 const { subkeyBinding, subkeyRevocation, keyBinding } = openpgp.enums.signature;
+const { signData } = openpgp.enums.keyFlags;
 
 type KeyPacket = openpgp.PublicKey['keyPacket'] | openpgp.Subkey['keyPacket'];
 
@@ -20,27 +21,43 @@ interface Direct {
   directSignatures: Signature[];
 }
 
+/** Adds to one all that another copy of it says. It is to be settled then. */
+export function addWords(certificate: openpgp.PublicKey, copy: openpgp.PublicKey): void {
+  mustBeCopies(certificate, copy);
+  const [whole, other] = [certificate, copy] as (openpgp.PublicKey & Direct)[];
+  whole?.directSignatures.push(...(other?.directSignatures ?? []));
+  certificate.revocationSignatures.push(...copy.revocationSignatures);
+  certificate.users.push(...copy.users.map((user) => Object.assign(user.clone(), { mainKey: certificate })));
+  for (const { keyPacket, bindingSignatures, revocationSignatures } of copy.subkeys)
+    certificate.subkeys.push(
+      Object.assign(new openpgp.Subkey(keyPacket, certificate), { bindingSignatures, revocationSignatures }),
+    );
+}
+
 /** Leaves what counts, each as its signature says, whatever the time is and however weak its hash. Of subkeys all stay, bound or not. */
 export async function settle(certificate: openpgp.PublicKey): Promise<void> {
   const { keyPacket: key } = certificate;
   const whole = certificate as openpgp.PublicKey & Direct;
   whole.directSignatures = await words(key, direct, whole.directSignatures, { key });
-  whole.revocationSignatures = mostSaying(await words(key, keyRevocation, whole.revocationSignatures, { key }));
+  whole.revocationSignatures = await revocations(key, keyRevocation, whole.revocationSignatures, { key });
 
   certificate.users = once(certificate.users, nameOf, ['selfCertifications', 'revocationSignatures']);
   for (const user of certificate.users) {
     const about = { key, userID: user.userID, userAttribute: user.userAttribute };
     user.otherCertifications = [];
     user.selfCertifications = await words(key, certGeneric, user.selfCertifications, about);
-    user.revocationSignatures = mostSaying(await words(key, certRevocation, user.revocationSignatures, about));
+    user.revocationSignatures = await revocations(key, certRevocation, user.revocationSignatures, about);
   }
   certificate.users = certificate.users.filter((user) => user.selfCertifications.length + user.revocationSignatures.length > 0);
 
   certificate.subkeys = once(certificate.subkeys, fingerprintOf, ['bindingSignatures', 'revocationSignatures']);
   for (const subkey of certificate.subkeys) {
     const about = { key, bind: subkey.keyPacket };
-    subkey.bindingSignatures = await words(key, subkeyBinding, subkey.bindingSignatures, about, subkey.keyPacket);
-    subkey.revocationSignatures = mostSaying(await words(key, subkeyRevocation, subkey.revocationSignatures, about));
+    const offered = subkey.bindingSignatures.flatMap(agreementsIn);
+    const bindings = await words(key, subkeyBinding, subkey.bindingSignatures, about);
+    for (const binding of bindings) await agree(binding, offered, subkey.keyPacket, about);
+    subkey.bindingSignatures = bindings;
+    subkey.revocationSignatures = await revocations(key, subkeyRevocation, subkey.revocationSignatures, about);
   }
 }
 
@@ -59,17 +76,20 @@ function once<List extends string, Part extends Record<List, Signature[]>>(
   return [...found.values()];
 }
 
-/** Those that `by` made, one of those that sign the same. `bound`: the subkey that agrees in it. */
-async function words(by: KeyPacket, type: number, signatures: readonly Signature[], about: object, bound?: KeyPacket) {
+/** Those that `by` made, one of those that sign the same. */
+async function words(by: KeyPacket, type: number, signatures: readonly Signature[], about: object) {
   const found = new Map<string, Signature>();
   for (const one of signatures) {
     const word = Buffer.from(one.signatureData ?? []).toString('latin1');
     if (found.has(word) || !(await isBy(by, one, type, about))) continue;
-    if (one.embeddedSignature && !(bound && (await isBy(bound, one.embeddedSignature, keyBinding, about)))) disown(one);
-    trim(one, by, bound);
+    trim(one, by);
     found.set(word, one);
   }
   return [...found.values()];
+}
+
+async function revocations(by: KeyPacket, type: number, signatures: readonly Signature[], about: object) {
+  return mostSaying(await words(by, type, signatures, about));
 }
 
 function isBy(by: KeyPacket, one: Signature, type: number, about: object): Promise<boolean> {
@@ -80,21 +100,59 @@ function isBy(by: KeyPacket, one: Signature, type: number, about: object): Promi
   );
 }
 
-/** What stands beside the signed octets anybody may have put there. */
-function disown(one: Signature): void {
-  if (one.unhashedSubpackets.some(({ type }) => type === EMBEDDED_SIGNATURE)) one.embeddedSignature = null;
+/**
+ * Leaves in a binding that by which the subkey agrees to it. Where it says that the subkey signs and has none that holds, that of another
+ * one stands in: a subkey agrees to be a primary key's once for all, and whoever hands a binding on can leave it off.
+ */
+async function agree(binding: Signature, offered: readonly Signature[], subkey: KeyPacket, about: object): Promise<void> {
+  const { unhashedSubpackets: beside } = binding;
+  const signs = ((binding.keyFlags?.[0] ?? 0) & signData) !== 0;
+  const agreement = await firstBy(subkey, [...agreementsIn(binding), ...(signs ? offered : [])], about);
+  const signed = signedAgreement(binding);
+  binding.embeddedSignature = agreement ?? signed;
+  const [was] = beside.filter(({ type }) => type === EMBEDDED_SIGNATURE);
+  const rest = beside.filter(({ type }) => type !== EMBEDDED_SIGNATURE);
+  const added = { type: EMBEDDED_SIGNATURE, critical: was?.critical ?? false, body: agreement?.write() ?? new Uint8Array() };
+  const isSigned = !agreement || (signed && Buffer.compare(signed.write(), added.body) === 0);
+  binding.unhashedSubpackets = isSigned ? rest : rest.toSpliced(was ? beside.indexOf(was) : rest.length, 0, added);
 }
 
-/** Leaves beside what is signed only whose signature it is, and that by which the subkey agrees. */
-function trim(one: Signature, by: KeyPacket, bound?: KeyPacket): void {
-  const { embeddedSignature: agreement, unhashedSubpackets: beside } = one;
-  if (agreement && bound) trim(agreement, bound);
+async function firstBy(subkey: KeyPacket, agreements: readonly Signature[], about: object): Promise<Signature | null> {
+  for (const one of agreements) {
+    if (!(await isBy(subkey, one, keyBinding, about))) continue;
+    trim(one, subkey);
+    return one;
+  }
+  return null;
+}
+
+/** That which stands beside what is signed, and that which is signed with it: OpenPGP.js shows the former alone. */
+function agreementsIn(binding: Signature): Signature[] {
+  const { embeddedSignature: shown } = binding;
+  if (!shown) return [];
+  const signed = signedAgreement(binding);
+  return signed === null || signed === shown ? [shown] : [shown, signed];
+}
+
+function signedAgreement(binding: Signature): Signature | null {
+  const { embeddedSignature: shown, unhashedSubpackets: beside } = binding;
+  if (!beside.some(({ type }) => type === EMBEDDED_SIGNATURE)) return shown;
+  binding.unhashedSubpackets = beside.filter(({ type }) => type !== EMBEDDED_SIGNATURE);
+  const alone = new openpgp.SignaturePacket();
+  alone.read(binding.write());
+  binding.unhashedSubpackets = beside;
+  return alone.embeddedSignature;
+}
+
+/** What stands beside the signed octets anybody may have put there. Leaves of it whose signature it is, and by what its subkey agrees. */
+function trim(one: Signature, by: KeyPacket): void {
   const wanted = new Map<number, Uint8Array>([
     [ISSUER_KEY_ID, Buffer.from(by.getKeyID().toHex(), 'hex')],
     [ISSUER_FINGERPRINT, Buffer.concat([Buffer.of(by.version), Buffer.from(by.getFingerprint(), 'hex')])],
-    ...(agreement && bound ? [[EMBEDDED_SIGNATURE, agreement.write()] as const] : []),
   ]);
+  const { unhashedSubpackets: beside } = one;
   one.unhashedSubpackets = beside.flatMap((subpacket, at) => {
+    if (subpacket.type === EMBEDDED_SIGNATURE && one.signatureType === subkeyBinding) return [subpacket];
     const body = wanted.get(subpacket.type);
     const isFirst = beside.findIndex(({ type }) => type === subpacket.type) === at;
     return body && isFirst ? [{ ...subpacket, body }] : [];

@@ -80,6 +80,31 @@ const padding: [string, (certificate: openpgp.PublicKey) => void][] = [
   ],
 ];
 
+/** Binds its subkeys anew, the one that signs as gpg does: what it agrees by stands beside the signed octets, where anybody can leave it off. */
+async function boundAnew(key: openpgp.PrivateKey, day: number, flags: number[]): Promise<openpgp.PublicKey> {
+  const certificate = await openpgp.readKey({ binaryKey: key.toPublic().write() });
+  for (const [index, subkey] of certificate.subkeys.entries()) {
+    const [former] = subkey.bindingSignatures;
+    const binding = new openpgp.SignaturePacket();
+    const { publicKeyAlgorithm, hashAlgorithm, embeddedSignature: agreement } = former ?? {};
+    const keyFlags = Uint8Array.of(flags[index] ?? 0);
+    Object.assign(binding, { signatureType: openpgp.enums.signature.subkeyBinding, publicKeyAlgorithm, hashAlgorithm, keyFlags });
+    const about = { key: key.keyPacket, bind: subkey.keyPacket };
+    const sign = binding.sign.bind(binding) as unknown as (...given: unknown[]) => Promise<void>;
+    await sign(key.keyPacket, about, at(day), false, openpgp.config);
+    if (agreement) binding.unhashedSubpackets.push({ type: 32, critical: false, body: agreement.write() });
+    subkey.bindingSignatures = [binding];
+  }
+  return openpgp.readKey({ binaryKey: certificate.write() });
+}
+
+async function cutOff(certificate: openpgp.PublicKey): Promise<openpgp.PublicKey> {
+  const copy = await openpgp.readKey({ binaryKey: certificate.write() });
+  for (const binding of copy.subkeys.flatMap(({ bindingSignatures }) => bindingSignatures))
+    binding.unhashedSubpackets = binding.unhashedSubpackets.filter(({ type }) => type !== 32);
+  return openpgp.readKey({ binaryKey: copy.write() });
+}
+
 function bare(certificate: openpgp.PublicKey, parts: object): openpgp.User {
   const [user] = certificate.users;
   if (!user) throw new Error('no user id');
@@ -240,6 +265,52 @@ describe('a newer copy of a certificate', () => {
     expect(await renewCertificate(padded.write(), revoked, NOW)).toMatchObject({ changed: true, whyNot: 'revoked' });
     const copied = await renewCertificate(known, padded.write(), NOW);
     expect([copied.changed, copied.revoked.data]).toEqual([false, known]);
+  });
+
+  test.each([
+    ['signs', 2],
+    ['signs and encrypts', 14],
+  ])('takes no subkey that %s by a binding of which what it agrees by was cut off', async (_, flags) => {
+    const key = await (await made()).addSubkey({ sign: true, date: at(1) });
+    const signing = key.subkeys[1]?.getFingerprint().toUpperCase() ?? '';
+    const known = await kept(await boundAnew(key, 10, [12, flags]));
+    const extended = await boundAnew(key, 20, [12, flags]);
+    const cut = await cutOff(extended);
+    const signs = ({ keys }: { keys: { fingerprint: string; signs: boolean }[] }) =>
+      keys.some((one) => one.fingerprint === signing && one.signs);
+    expect(signs(await readCertificate(extended.write()))).toBe(true);
+    expect(signs(await readCertificate(cut.write()))).toBe(false);
+    // What came cut off, a newer one, and both, in either order.
+    const renewed = await renewCertificate(known, cut.write(), NOW);
+    expect([renewed.changed, signs(renewed.facts), signs(renewed.revoked)]).toEqual([true, true, true]);
+    const whole = await openpgp.readKey({ binaryKey: renewed.facts.data });
+    expect((await whole.getSigningKey(whole.subkeys[1]?.getKeyID(), new Date(NOW))).getFingerprint().toUpperCase()).toBe(signing);
+    expect((await renewCertificate(renewed.facts.data, extended.write(), NOW)).changed).toBe(false);
+    for (const bindings of [
+      [cut, extended],
+      [extended, cut],
+    ]) {
+      const both = await openpgp.readKey({ binaryKey: extended.write() });
+      for (const [index, subkey] of both.subkeys.entries())
+        subkey.bindingSignatures = bindings.flatMap(({ subkeys }) => subkeys[index]?.bindingSignatures ?? []);
+      const read = await readCertificate(both.write());
+      expect([signs(read), read.claimed]).toEqual([true, []]);
+    }
+    // One that was known cut off is made whole by the true one.
+    const healed = await renewCertificate(await kept(cut), extended.write(), NOW);
+    expect([healed.changed, signs(healed.facts)]).toEqual([true, true]);
+  });
+
+  test('takes no subkey by what is no agreement beside one that its primary key signed', async () => {
+    const key = await (await made()).addSubkey({ sign: true, date: at(1) });
+    const known = await kept(key);
+    const forgery = await openpgp.readKey({ binaryKey: known });
+    const [binding] = forgery.subkeys[1]?.bindingSignatures ?? [];
+    const body = Uint8Array.from(binding?.embeddedSignature?.write() ?? []);
+    body[body.length - 1] = (body.at(-1) ?? 0) ^ 1;
+    binding?.unhashedSubpackets.push({ type: 32, critical: false, body });
+    expect(await readCertificate(forgery.write())).toEqual(await readCertificate(known));
+    expect((await renewCertificate(known, forgery.write(), NOW)).changed).toBe(false);
   });
 
   test('that says nothing new changes nothing, nor does an older one', async () => {
