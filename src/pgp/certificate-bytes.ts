@@ -9,7 +9,7 @@ const MOST_BYTES = 1024 * 1024;
 const MOST_PACKETS = 1_000;
 /** The largest that people will have (ML-DSA-87) has 2.6 KiB. */
 const MOST_KEY_BYTES = 4 * 1024;
-/** Each is verified, and again for every judgement. Somebody with ten addresses who extended his key twenty times has 200. */
+/** Each may have to be verified. Somebody with ten addresses who extended his key twenty times has 200, of which the last few are (`settle`). */
 const MOST_SELF_SIGNATURES = 250;
 const MOST_USER_IDS = 50;
 /** Of armor, in one file of a stranger's. */

@@ -14,6 +14,9 @@ const { key: direct, keyRevocation, certGeneric, certRevocation } = openpgp.enum
 const { subkeyBinding, subkeyRevocation, keyBinding } = openpgp.enums.signature;
 const { signData } = openpgp.enums.keyFlags;
 
+/** A newer word takes the place of an older one, but where it is made by a clock that is ahead, or holds for a while alone. */
+const MOST_WORDS = 4;
+
 type KeyPacket = openpgp.PublicKey['keyPacket'] | openpgp.Subkey['keyPacket'];
 
 /** What OpenPGP.js has, and does not tell of. */
@@ -76,20 +79,26 @@ function once<List extends string, Part extends Record<List, Signature[]>>(
   return [...found.values()];
 }
 
-/** Those that `by` made, one of those that sign the same. */
-async function words(by: KeyPacket, type: number, signatures: readonly Signature[], about: object) {
+/** The newest of those that `by` made, one of those that sign the same, in the order in which they stood. */
+async function words(by: KeyPacket, type: number, signatures: readonly Signature[], about: object, most = MOST_WORDS) {
   const found = new Map<string, Signature>();
-  for (const one of signatures) {
+  for (const one of signatures.toSorted(newestFirst)) {
+    if (found.size === most) break;
     const word = Buffer.from(one.signatureData ?? []).toString('latin1');
     if (found.has(word) || !(await isBy(by, one, type, about))) continue;
     trim(one, by);
     found.set(word, one);
   }
-  return [...found.values()];
+  const kept = new Set(found.values());
+  return signatures.filter((one) => kept.delete(one));
+}
+
+function newestFirst(a: Signature, b: Signature): number {
+  return (b.created?.getTime() ?? 0) - (a.created?.getTime() ?? 0);
 }
 
 async function revocations(by: KeyPacket, type: number, signatures: readonly Signature[], about: object) {
-  return mostSaying(await words(by, type, signatures, about));
+  return mostSaying(await words(by, type, signatures, about, Number.POSITIVE_INFINITY));
 }
 
 function isBy(by: KeyPacket, one: Signature, type: number, about: object): Promise<boolean> {

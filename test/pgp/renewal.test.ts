@@ -3,6 +3,7 @@ import { DAY, systemClock } from '../../src/clock.ts';
 import { readCertificate, usable } from '../../src/pgp/certificate.ts';
 import { readKnown, renewCertificate } from '../../src/pgp/renewal.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
+import { effort } from '../support/effort.ts';
 import { absent, type GnuPG, openGnuPG } from '../support/gnupg.ts';
 import { forged } from '../support/party.ts';
 
@@ -311,6 +312,38 @@ describe('a newer copy of a certificate', () => {
     binding?.unhashedSubpackets.push({ type: 32, critical: false, body });
     expect(await readCertificate(forgery.write())).toEqual(await readCertificate(known));
     expect((await renewCertificate(known, forgery.write(), NOW)).changed).toBe(false);
+  });
+
+  test('of an owner who extended it again and again is kept with his last words, and costs as much as one of his', async () => {
+    const userIDs = Array.from({ length: 10 }, (_, n) => ({ email: `${n}@member.example` }));
+    const { privateKey: key } = await openpgp.generateKey({ type: 'curve448', userIDs, date: at(0), format: 'object' });
+    const [all, older] = [key.toPublic(), await openpgp.readKey({ binaryKey: key.toPublic().write() })];
+    for (let day = 1; day < 20; day++) {
+      const options = { privateKey: key, userIDs, date: at(day), keyExpirationTime: (100 + day) * 86_400 };
+      const { privateKey: next } = await openpgp.reformatKey({ ...options, format: 'object' });
+      for (const one of day < 3 ? [all, older] : [all]) {
+        for (const [n, { selfCertifications }] of next.users.entries())
+          one.users[n]?.selfCertifications.push(...selfCertifications);
+        one.subkeys[0]?.bindingSignatures.push(...(next.subkeys[0]?.bindingSignatures ?? []));
+      }
+    }
+    const whole = all.write();
+    const former = await kept(older);
+    const revoked = await revokedKey(key, COMPROMISED, 40);
+    const { revocationSignatures } = revoked;
+    const spent = effort();
+    const { data, expiresAt } = await readCertificate(whole);
+    expect(expiresAt).toBe(BORN + 119 * DAY);
+    expect(spent()).toBeLessThan(2000 / 3);
+    all.revocationSignatures = revocationSignatures;
+    for (const known of [data, former])
+      for (const copy of [revoked.write(), all.write()]) {
+        const spent = effort();
+        expect(await renewCertificate(known, copy, NOW)).toMatchObject({ changed: true, whyNot: 'revoked' });
+        expect(spent()).toBeLessThan(2000 / 3);
+      }
+    expect((await renewCertificate(data, whole, NOW)).changed).toBe(false);
+    expect((await renewCertificate(former, whole, NOW)).facts.data.length).toBe(data.length);
   });
 
   test('that says nothing new changes nothing, nor does an older one', async () => {
