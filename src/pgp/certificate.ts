@@ -3,6 +3,7 @@ import { certificateBytes, older, primaryFingerprint, refused } from './certific
 import { packetsOf } from './packets.ts';
 import { fingerprintOf, instantOf, newest, parseCertificate } from './parse.ts';
 import { isForEncryption, recipientAt, type WhyNot } from './recipient.ts';
+import { type Revocation, revocationsOf } from './revocations.ts';
 import { openpgp } from './settings.ts';
 import { settle } from './settle.ts';
 
@@ -18,6 +19,8 @@ export interface CertificateFacts {
   addresses: string[];
   /** The primary key and the subkeys that it binds, expired and revoked ones too. */
   keys: CertificateKey[];
+  /** What it revokes, each by itself. */
+  revocations: Revocation[];
   /** Fingerprints of keys that it binds for signing and that do not say so themselves: left off, as they may be another's. */
   claimed: string[];
   createdAt: Instant;
@@ -71,6 +74,7 @@ export async function factsOf(key: openpgp.PublicKey): Promise<CertificateFacts>
       keyId: each.getKeyID().toHex().toUpperCase(),
       signs: each === key || signing.some((subkey) => subkey === each),
     })),
+    revocations: revocationsOf(key),
     claimed: claimed.map(fingerprintOf),
     createdAt: key.getCreationTime().getTime(),
     expiresAt: instantOf(await key.getExpirationTime()),

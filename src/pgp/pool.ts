@@ -23,9 +23,9 @@ export interface Pgp {
   seal(signed: Uint8Array, certificates: Uint8Array[], at: Instant): Promise<Sealed[]>;
   /** Reads, checks and minimises what may be a certificate. Throws `unusable-certificate`. */
   readCertificate(input: Uint8Array | string): Promise<CertificateFacts>;
-  /** The same, with what the copies that are kept of it revoke. It is one call, however many there are. */
+  /** The same, with what is known to be revoked of it: what these copies revoke. */
   readKnown(input: Uint8Array | string, copies: readonly Uint8Array[]): Promise<CertificateFacts>;
-  /** Merges a newer copy of a certificate into the one that is known, with what other copies revoke. Throws `unusable-certificate`. */
+  /** Merges a newer copy of a certificate into the one that is known, with what these copies revoke. Throws `unusable-certificate`. */
   renewCertificate(
     current: Uint8Array,
     newer: Uint8Array | string,

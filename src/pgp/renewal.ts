@@ -26,7 +26,7 @@ export interface Renewal {
 }
 
 /**
- * As `readCertificate`, with what other copies (binary) that are kept of the certificate revoke, and nothing else of theirs.
+ * As `readCertificate`, with what is known to be revoked: of `copies` (binary) that, and nothing else of theirs.
  * @throws Refusal `unusable-certificate`, also where the two together are too large.
  */
 export async function readKnown(input: Uint8Array | string, copies: readonly Uint8Array[]): Promise<CertificateFacts> {
@@ -45,7 +45,7 @@ function held(facts: CertificateFacts): CertificateFacts {
 
 /**
  * Merges a newer copy of a certificate, as it comes from outside, into the one that is known (binary): nothing that is known
- * is taken away, a revocation least of all. What `copies` revoke, others that are kept of it, is known too.
+ * is taken away, a revocation least of all. What `copies` revoke is known too.
  * @throws Refusal `unusable-certificate`. @throws Error where it is not the same primary key.
  */
 export async function renewCertificate(

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { fingerprintOf } from './parse.ts';
 import { openpgp } from './settings.ts';
 
@@ -19,6 +20,33 @@ export function addRevocations(certificate: openpgp.PublicKey, copy: openpgp.Pub
 
 export function mustBeCopies(one: openpgp.PublicKey, other: openpgp.PublicKey): void {
   if (fingerprintOf(one) !== fingerprintOf(other)) throw new Error('it is no copy: the fingerprints must be equal');
+}
+
+/** One word by which a primary key revokes itself, a subkey or a user ID. */
+export interface Revocation {
+  /** What is signed of it, as a digest: the same of all copies of it, whoever handed them on. */
+  word: string;
+  /** A copy of the certificate that says this alone, binary. */
+  data: Uint8Array;
+}
+
+/** What a certificate that was settled revokes. */
+export function revocationsOf({ keyPacket, revocationSignatures, users, subkeys }: openpgp.PublicKey): Revocation[] {
+  return [
+    ...revocationSignatures.map((one) => alone(one, [keyPacket])),
+    ...users.flatMap((user) =>
+      user.revocationSignatures.map((one) => alone(one, [keyPacket, user.userID ?? user.userAttribute])),
+    ),
+    ...subkeys.flatMap((subkey) => subkey.revocationSignatures.map((one) => alone(one, [keyPacket, subkey.keyPacket]))),
+  ];
+}
+
+function alone(one: Signature, about: (openpgp.BasePacket | null)[]): Revocation {
+  const packets = new openpgp.PacketList();
+  packets.push(...about.filter((packet) => packet !== null));
+  const digest = createHash('sha256').update(packets.write());
+  packets.push(one);
+  return { word: digest.update(one.signatureData ?? new Uint8Array()).digest('hex'), data: packets.write() };
 }
 
 /** What a user ID or a picture is told from others by: its octets, as some are no text. */

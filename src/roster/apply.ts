@@ -289,14 +289,14 @@ async function putInPlace(
   { facts, renewed }: Omit<Brought, 'flaw'>,
 ): Promise<string | null> {
   const current = await certificates.current(trx, contactId);
-  const { fingerprint, data, keys } = facts;
+  const { fingerprint, data } = facts;
   const id = renewed?.certificate.id ?? newId(clock);
   if (renewed) {
-    await certificates.renew(trx, renewed.certificate, data, keys);
+    await certificates.renew(trx, renewed.certificate, facts);
     await certificates.propose(trx, id);
   } else {
     const row = { id, contact_id: contactId, fingerprint, data, state: 'proposed', created_at: clock.now() } as const;
-    await certificates.insert(trx, row, keys);
+    await certificates.insert(trx, row, facts);
   }
   if (current?.id !== id) await certificates.promote(trx, contactId, id);
   return current?.fingerprint ?? null;

@@ -19,7 +19,7 @@ import { ask, mustLast, prepareAsking } from './asking.ts';
 import { renewKnown } from './known.ts';
 import { mustBeGivenByAnother, mustHaveReaders, mustNotJoinTeam, usableReaders } from './members.ts';
 import { prepareCertificateNews, prepareContactNews, tellOfContact, tellOwner } from './news.ts';
-import { type ReadCertificate, takenCertificate, unfitAddress } from './plan.ts';
+import { takenCertificate, unfitAddress, type WithKeys } from './plan.ts';
 import { renewalDeed, waitingOf, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
 import { prepareReplacementNews, type ReplacementNews, tellOfReplacement } from './replaced.ts';
 import { mustBeAsShown, type Shown, shownOf } from './shown.ts';
@@ -454,7 +454,7 @@ function certificateDeed(action: string, { id, fingerprint, contact_id }: Certif
  * Takes the keys of a certificate for a contact from whoever has them and holds none (`heldKeys`); under `lockHolders`. Gives what is to be
  * recorded of it. Throws Refusal('conflict') where one is somebody else's.
  */
-async function takeKeys(trx: Db, facts: ReadCertificate, { id, address }: Contact): Promise<Deed[]> {
+async function takeKeys(trx: Db, facts: WithKeys, { id, address }: Contact): Promise<Deed[]> {
   const taken = takenCertificate(await holdersOf(trx, facts), facts, address);
   if (taken !== undefined) throw new Refusal('conflict', taken);
   return releaseKeys(trx, facts, id);
@@ -464,10 +464,11 @@ async function insert(
   { clock }: Seams,
   db: Db,
   contactId: string,
-  { fingerprint, data, keys }: CertificateFacts,
+  facts: CertificateFacts,
   state: 'current' | 'proposed',
 ): Promise<Certificate> {
+  const { fingerprint, data } = facts;
   const row = { id: newId(clock), contact_id: contactId, fingerprint, data, state, created_at: clock.now() };
-  await certificates.insert(db, row, keys);
+  await certificates.insert(db, row, facts);
   return row;
 }

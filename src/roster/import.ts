@@ -136,7 +136,7 @@ export async function importRoster(
   const known = new Map([...before.members.values()].map((member) => [member.organisation, asFound(member)]));
   const reading = {
     ...{ pgp, now, members: known, waiting: await certificates.waitingRenewals(db), acceptChanged },
-    copiesOf: (fingerprint: string) => certificates.copiesOf(db, fingerprint),
+    revocationsOf: (fingerprint: string) => certificates.revocationsOf(db, fingerprint),
     progress: (done: number, total: number) => progress('reading', done, total),
   };
   const asked = await withAskings(
@@ -374,7 +374,7 @@ interface Rows {
   lists: { member_id: string; list_id: string }[];
   groups: { member_id: string; name: string }[];
   contacts: Contact[];
-  certificates: { certificate: Certificate; keys: ReadCertificate['keys'] }[];
+  certificates: { certificate: Certificate; said: ReadCertificate }[];
   deeds: Deed[];
 }
 
@@ -422,12 +422,12 @@ function newMember(id: string, { organisation, product, activate }: Step, { now,
 }
 
 function addContact(rows: Rows, { address, name, certificate }: NewContact, { clock, now }: Writing): void {
-  const { fingerprint, data, keys } = certificate;
+  const { fingerprint, data } = certificate;
   const proved_at = rows.step.activate ? now : null;
   const contact = { id: newId(clock), member_id: rows.memberId, address, name, active: 1, created_at: now, proved_at };
   const row = { id: newId(clock), contact_id: contact.id, fingerprint, data, state: 'current', created_at: now } as const;
   rows.contacts.push(contact);
-  rows.certificates.push({ certificate: row, keys });
+  rows.certificates.push({ certificate: row, said: certificate });
   const detail = { member: rows.memberId, address, fingerprint };
   rows.deeds.push({ action: 'contact.add', subject: `contact:${contact.id}`, detail });
 }

@@ -6,12 +6,17 @@ import type { Certificate, Contact, List, Member } from '../store/schema.ts';
 import type { RosterProblem } from './entries.ts';
 import { isCandidate, isOut, isUnjudged } from './state.ts';
 
-/** A certificate that was read. */
-export interface ReadCertificate {
+/** A certificate with the keys that it has. */
+export interface WithKeys {
   fingerprint: string;
   data: Uint8Array;
   keys: { fingerprint: string; keyId: string }[];
   claimed: string[];
+}
+
+/** One that was read. */
+export interface ReadCertificate extends WithKeys {
+  revocations: Renewal['facts']['revocations'];
 }
 
 export interface NewContact {
@@ -328,7 +333,7 @@ export function unfitAddress({ lists, owners, external }: Addresses, address: st
  */
 export function takenCertificate(
   keys: HeldKeys,
-  certificate: ReadCertificate,
+  certificate: WithKeys,
   address: string,
   word: 'already' | 'too' = 'already',
 ): string | undefined {
@@ -344,7 +349,7 @@ export function takenCertificate(
 }
 
 /** Of every key that it holds, or says that it holds. */
-export function fingerprintsOf({ keys, claimed }: ReadCertificate): string[] {
+export function fingerprintsOf({ keys, claimed }: WithKeys): string[] {
   return [...keys.map(({ fingerprint }) => fingerprint), ...claimed];
 }
 

@@ -18,8 +18,8 @@ export interface Reading {
   members: Standing['members'];
   /** What waits of their certificates, by certificate. */
   waiting: ReadonlyMap<string, Waiting>;
-  /** What is kept of a certificate, by its fingerprint. */
-  copiesOf: (fingerprint: string) => Promise<Uint8Array[]>;
+  /** What is known to be revoked of a certificate, by its fingerprint. */
+  revocationsOf: (fingerprint: string) => Promise<Uint8Array[]>;
   /** What swaps the key that is encrypted to counts at once. */
   acceptChanged: boolean;
   /** How many certificates are done, of how many. */
@@ -80,13 +80,13 @@ async function readOne(
   organisation: string,
   reading: Reading,
 ): Promise<Found> {
-  const { pgp, now, members, copiesOf } = reading;
+  const { pgp, now, members, revocationsOf } = reading;
   if (armored === undefined) return { problem: 'The certificate is missing' };
   const current = members.get(organisation)?.contacts.find((one) => one.address === address)?.certificate;
   try {
     const fingerprint = primaryFingerprint(armored);
     if (fingerprint === current?.fingerprint) return await renewed(current, armored, reading);
-    const certificate = await pgp.readKnown(armored, await copiesOf(fingerprint));
+    const certificate = await pgp.readKnown(armored, await revocationsOf(fingerprint));
     const state = await pgp.usable(certificate.data, now);
     return state.usable ? certificate : { problem: `The certificate ${certificate.fingerprint} cannot be used: ${state.reason}` };
   } catch (error) {
@@ -99,10 +99,10 @@ async function readOne(
 async function renewed(
   certificate: Certificate,
   newer: string,
-  { pgp, now, waiting: all, acceptChanged, copiesOf }: Reading,
+  { pgp, now, waiting: all, acceptChanged, revocationsOf }: Reading,
 ): Promise<Omit<RenewedContact, 'address'>> {
   const { version, waiting: was } = shownWith(certificate, all.get(certificate.id));
-  const copies = await copiesOf(certificate.fingerprint);
+  const copies = await revocationsOf(certificate.fingerprint);
   const renewal = await pgp.renewCertificate(certificate.data, newer, now, copies);
   if (acceptChanged || !waitsForPerson(certificate, renewal))
     return { certificate, renewal, isNew: renewal.changed, waiting: null, version };

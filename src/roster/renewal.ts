@@ -13,7 +13,7 @@ import type { Waiting } from './shown.ts';
  * for what it says. Those that were held because it had expired go, once. Throws Refusal('conflict') where it changed meanwhile.
  */
 export async function writeRenewal(db: Db, certificate: Certificate, renewal: Renewal, now: Instant): Promise<void> {
-  await certificates.renew(db, certificate, renewal.facts.data, renewal.facts.keys);
+  await certificates.renew(db, certificate, renewal.facts);
   const { before, after } = renewal.encryptionKey;
   // Of the current one a person has approved the other key; here nobody has shown yet that its owner can read what is sealed to it.
   if (certificate.state !== 'current' && after !== null && before !== after) await admission.dropProofsOf(db, certificate.id);
@@ -45,8 +45,7 @@ export async function writeWaiting(
   { renewal: { revoked }, waiting: { data, holds } }: { renewal: Renewal; waiting: Waiting },
   now: Instant,
 ): Promise<Certificate> {
-  if (Buffer.compare(revoked.data, certificate.data) !== 0)
-    await certificates.renew(trx, certificate, revoked.data, revoked.keys);
+  if (Buffer.compare(revoked.data, certificate.data) !== 0) await certificates.renew(trx, certificate, revoked);
   await certificates.setRenewal(trx, { certificate_id: certificate.id, data, holds, created_at: now });
   return { ...certificate, data: revoked.data };
 }

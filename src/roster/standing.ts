@@ -8,15 +8,7 @@ import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import type { Contact, Member } from '../store/schema.ts';
-import {
-  type Addresses,
-  fingerprintsOf,
-  type HeldKeys,
-  hold,
-  type ReadCertificate,
-  type Standing,
-  takenCertificate,
-} from './plan.ts';
+import { type Addresses, fingerprintsOf, type HeldKeys, hold, type Standing, takenCertificate, type WithKeys } from './plan.ts';
 import { isOut } from './state.ts';
 
 /** The whole roster as it is, for the rules that say what may be added to it. */
@@ -56,7 +48,7 @@ function keepsAddress({ state }: Pick<Member, 'state'>, { active, proved_at }: P
  * Takes addresses and keys from members who are out, and from retired contacts who proved nothing, for contacts that are written next.
  * Addresses are in lower case. Gives what is to be recorded of it: nobody else notes whose an address was.
  */
-export async function releaseTo(trx: Db, people: readonly { address: string; certificate: ReadCertificate }[]): Promise<Deed[]> {
+export async function releaseTo(trx: Db, people: readonly { address: string; certificate: WithKeys }[]): Promise<Deed[]> {
   const released = await releaseAddresses(
     trx,
     people.map(({ address }) => address),
@@ -69,7 +61,7 @@ export async function releaseTo(trx: Db, people: readonly { address: string; cer
 }
 
 /** As `releaseTo`, of keys alone, for a contact who is there. */
-export async function releaseKeys(trx: Db, certificate: ReadCertificate, contactId: string): Promise<Deed[]> {
+export async function releaseKeys(trx: Db, certificate: WithKeys, contactId: string): Promise<Deed[]> {
   return (await certificates.retireUnheld(trx, fingerprintsOf(certificate), contactId)).map(retiring);
 }
 
@@ -122,7 +114,7 @@ export async function releaseContact(trx: Db, { id, member_id: member, address }
 }
 
 /** Who has the keys of a certificate. */
-export async function holdersOf(db: Db, certificate: ReadCertificate): Promise<HeldKeys> {
+export async function holdersOf(db: Db, certificate: WithKeys): Promise<HeldKeys> {
   return holders(await certificates.heldKeys(db, fingerprintsOf(certificate)));
 }
 

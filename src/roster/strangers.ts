@@ -5,11 +5,8 @@ import * as certificates from '../store/certificates.ts';
 import type { Db } from '../store/database.ts';
 
 /** Keeps the certificate of somebody who is not on the roster, so that he can be answered; gives its id. It proves nobody. */
-export async function keepStranger(
-  trx: Db,
-  { clock }: Pick<Local, 'clock'>,
-  { fingerprint, data, keys }: Pick<CertificateFacts, 'fingerprint' | 'data' | 'keys'>,
-): Promise<string> {
+export async function keepStranger(trx: Db, { clock }: Pick<Local, 'clock'>, facts: CertificateFacts): Promise<string> {
+  const { fingerprint, data } = facts;
   const row = { id: newId(clock), fingerprint, data, created_at: clock.now() };
-  return (await certificates.insertFromMail(trx, row, keys)).id;
+  return (await certificates.insertFromMail(trx, row, facts)).id;
 }

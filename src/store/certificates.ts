@@ -12,11 +12,19 @@ export interface CertificateKey {
   keyId: string;
 }
 
+/** What is kept of a certificate beside its octets. */
+export interface Said {
+  /** All its keys. */
+  keys: readonly CertificateKey[];
+  /** What it revokes: a word by what it says, and a copy of the certificate that says it, binary. */
+  revocations: readonly { word: string; data: Uint8Array }[];
+}
+
 /**
- * Writes a certificate with all its keys, in the caller's transaction.
+ * Writes a certificate with all its keys and what it revokes, in the caller's transaction.
  * Throws Refusal('conflict') where the contact has this certificate, or has a current one and this is to be current.
  */
-export async function insert(db: Db, certificate: Certificate, keys: readonly CertificateKey[]): Promise<void> {
+export async function insert(db: Db, certificate: Certificate, said: Said): Promise<void> {
   const { numInsertedOrUpdatedRows } = await db
     .insertInto('certificates')
     .values(certificate)
@@ -24,14 +32,12 @@ export async function insert(db: Db, certificate: Certificate, keys: readonly Ce
     .executeTakeFirst();
   if (!numInsertedOrUpdatedRows)
     throw new Refusal('conflict', `The contact has the certificate ${certificate.fingerprint}, or another current one`);
-  await insertKeys(db, certificate.id, keys);
+  await insertKeys(db, certificate.id, said.keys);
+  await remember(db, certificate.fingerprint, said);
 }
 
 /** Many at once, as `insert` does. Throws Refusal('conflict') where it would for one of them. */
-export async function insertAll(
-  db: Db,
-  certificates: readonly { certificate: Certificate; keys: readonly CertificateKey[] }[],
-): Promise<void> {
+export async function insertAll(db: Db, certificates: readonly { certificate: Certificate; said: Said }[]): Promise<void> {
   for (const some of portions(certificates)) {
     const { numInsertedOrUpdatedRows } = await db
       .insertInto('certificates')
@@ -41,8 +47,9 @@ export async function insertAll(
     if (numInsertedOrUpdatedRows !== BigInt(some.length))
       throw new Refusal('conflict', 'One of the contacts has this certificate, or another current one');
   }
-  for (const some of portions(certificates.flatMap(({ certificate, keys }) => keyRows(certificate.id, keys))))
+  for (const some of portions(certificates.flatMap(({ certificate, said }) => keyRows(certificate.id, said.keys))))
     await db.insertInto('certificate_keys').values(some).execute();
+  for (const { certificate, said } of certificates) await remember(db, certificate.fingerprint, said);
 }
 
 /**
@@ -52,7 +59,7 @@ export async function insertAll(
 export async function insertFromMail(
   db: Db,
   certificate: Omit<Certificate, 'state' | 'contact_id'>,
-  keys: readonly CertificateKey[],
+  said: Said,
 ): Promise<Certificate> {
   const known = await db
     .selectFrom('certificates')
@@ -63,19 +70,18 @@ export async function insertFromMail(
     .executeTakeFirst();
   if (known) return known;
   const row: Certificate = { ...certificate, contact_id: null, state: 'mail' };
-  await insert(db, row, keys);
+  await insert(db, row, said);
   return row;
 }
 
 /**
- * Puts what a certificate says now in the place of what it said, with all its keys, in the caller's transaction.
+ * Puts what a certificate says now in the place of what it said, with all its keys and what it revokes, in the caller's transaction.
  * Throws Refusal('conflict') where it is not `was` any more: somebody else renewed it meanwhile.
  */
 export async function renew(
   db: Db,
-  { id, data: was }: Pick<Certificate, 'id' | 'data'>,
-  data: Uint8Array,
-  keys: readonly CertificateKey[],
+  { id, fingerprint, data: was }: Pick<Certificate, 'id' | 'fingerprint' | 'data'>,
+  { data, ...said }: Said & { data: Uint8Array },
 ): Promise<void> {
   const { numUpdatedRows } = await db
     .updateTable('certificates')
@@ -85,7 +91,24 @@ export async function renew(
     .executeTakeFirst();
   if (numUpdatedRows !== 1n) throw new Refusal('conflict', 'The certificate was renewed meanwhile: try again');
   await db.deleteFrom('certificate_keys').where('certificate_id', '=', id).execute();
-  await insertKeys(db, id, keys);
+  await insertKeys(db, id, said.keys);
+  await remember(db, fingerprint, said);
+}
+
+/** For good, and found by the primary key alone: whatever becomes of the copy that it came with, and of whose that is. */
+async function remember(db: Db, fingerprint: string, { revocations }: Said): Promise<void> {
+  for (const some of portions(revocations))
+    await db
+      .insertInto('revocations')
+      .values(some.map(({ word, data }) => ({ fingerprint, word, data })))
+      .onConflict((oc) => oc.doNothing())
+      .execute();
+}
+
+/** What is known to be revoked of a certificate: binary copies of it, of which the revocations count and nothing else. */
+export async function revocationsOf(db: Db, fingerprint: string): Promise<Uint8Array[]> {
+  const rows = await db.selectFrom('revocations').select('data').where('fingerprint', '=', fingerprint).orderBy('word').execute();
+  return rows.map(({ data }) => data);
 }
 
 /** A key and the contact whose certificate, in whatever state, holds it. */
@@ -147,19 +170,6 @@ export async function keysOf(db: Db, id: string): Promise<CertificateKey[]> {
     .where('certificate_id', '=', id)
     .execute();
 }
-
-/**
- * What is kept of a certificate: by whichever contact, in whatever state, and the last that came with mails. Those before are left out,
- * as anybody may send many: each was kept with what those before it revoke, of what it lacks as well.
- */
-export async function copiesOf(db: Db, fingerprint: string): Promise<Uint8Array[]> {
-  const copies = db.selectFrom('certificates').select('data').where('fingerprint', '=', fingerprint);
-  const ofContacts = await copies.where('state', '!=', 'mail').execute();
-  const fromMail = await copies.where('state', '=', 'mail').orderBy('id', 'desc').limit(COPIES_FROM_MAIL).execute();
-  return [...ofContacts, ...fromMail].map(({ data }) => data);
-}
-
-const COPIES_FROM_MAIL = 8;
 
 export async function byId(db: Db, id: string): Promise<Certificate | undefined> {
   return await db.selectFrom('certificates').selectAll().where('id', '=', id).executeTakeFirst();

@@ -26,6 +26,7 @@ import * as announced from '../../migrations/0026_announced.ts';
 import * as began from '../../migrations/0028_began.ts';
 import * as restored from '../../migrations/0029_restored.ts';
 import * as cameBack from '../../migrations/0030_came_back.ts';
+import * as revocations from '../../migrations/0031_revocations.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -57,6 +58,7 @@ export const migrations: Record<string, Migration> = {
   '0028_began': began,
   '0029_restored': restored,
   '0030_came_back': cameBack,
+  '0031_revocations': revocations,
 };
 
 /** Names of migrations that the database has not had, of those that it has had and this version does not know, and how many it has had. Writes nothing. */

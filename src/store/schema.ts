@@ -10,6 +10,8 @@ export interface Schema {
   contacts: ContactTable;
   certificates: CertificateTable;
   certificate_keys: { certificate_id: string; fingerprint: string; key_id: string };
+  /** What is known to be revoked of the certificate with that fingerprint; `data` is a binary copy of it. */
+  revocations: { fingerprint: string; word: string; data: Uint8Array };
   recipients: RecipientTable;
   tokens: TokenTable;
   identities: IdentityTable;

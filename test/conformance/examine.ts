@@ -164,9 +164,9 @@ async function enrol({ db, clock }: Seams, address: string, facts: CertificateFa
     created_at: AT,
     proved_at: AT,
   });
-  const { fingerprint, data, keys } = facts;
+  const { fingerprint, data } = facts;
   const row = { id: newId(clock), contact_id: contactId, fingerprint, data, created_at: AT };
-  await certificates.insert(db, { ...row, state: 'current' }, keys);
+  await certificates.insert(db, { ...row, state: 'current' }, facts);
   return memberId;
 }
 

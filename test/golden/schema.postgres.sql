@@ -1122,6 +1122,12 @@ alter table restorations add constraint restorations_confirmed_by_fkey FOREIGN K
 
 alter table restorations add constraint restorations_pkey PRIMARY KEY (id);
 
+create table revocations (fingerprint text not null,
+  word text not null,
+  data bytea not null);
+
+alter table revocations add constraint revocations_pk PRIMARY KEY (fingerprint, word);
+
 create table secrets (name text not null,
   value bytea not null);
 

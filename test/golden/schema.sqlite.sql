@@ -701,6 +701,12 @@ CREATE TABLE "restorations" ("id" text primary key,
   "confirmed_at" integer,
   "confirmed_by" text references "contacts" ("id")) strict;
 
+CREATE TABLE "revocations" ("fingerprint" text not null,
+  "word" text not null,
+  "data" blob not null,
+  constraint "revocations_pk" primary key ("fingerprint",
+  "word")) strict;
+
 CREATE TABLE "secrets" ("name" text primary key,
   "value" blob not null) strict;
 

@@ -49,7 +49,7 @@ async function fill(db: Database): Promise<void> {
   });
   await certificates.insertAll(
     db,
-    many((id) => ({ certificate: certificate(id), keys: [] })),
+    many((id) => ({ certificate: certificate(id), said: { keys: [], revocations: [] } })),
   );
   const recipients = many(
     (id): Recipient => ({ id, list_id: 'announce', address: `${id}@y.example`, kind: 'subscriber', created_at: NOW }),

@@ -196,9 +196,10 @@ describe('a newer copy of a certificate', () => {
     more.subkeys = [await second.revoke(primary, gone, at(20)), await third.revoke(primary, gone, at(20))];
     const revoked = await kept(more);
 
-    const { data, ...facts } = await readKnown(less, [revoked]);
-    expect({ ...facts, data: less }).toEqual(await readCertificate(less));
-    expect(await readCertificate(data)).toEqual({ ...facts, data });
+    const { data, revocations, ...facts } = await readKnown(less, [revoked]);
+    expect({ ...facts, data: less, revocations: [] }).toEqual(await readCertificate(less));
+    expect(await readCertificate(data)).toEqual({ ...facts, data, revocations });
+    expect(revocations).toHaveLength(3);
     expect(await usable(data, NOW)).toEqual(await usable(less, NOW));
     expect(await usable(rest, NOW)).toMatchObject({ usable: true });
     for (const known of [await readKnown(rest, [data]), (await renewCertificate(data, rest, NOW)).facts]) {

@@ -182,9 +182,10 @@ eachEngine((engine) => {
     },
   };
   async function proposed(contactId: string): Promise<string> {
-    const { fingerprint, data, keys } = await readCertificate((await generate('security@gamma.example', 'New', {})).public);
+    const facts = await readCertificate((await generate('security@gamma.example', 'New', {})).public);
+    const { fingerprint, data } = facts;
     const row = { id: newId(house.clock), contact_id: contactId, fingerprint, data, state: 'proposed' } as const;
-    await certificates.insert(house.db, { ...row, created_at: house.clock.now() }, keys);
+    await certificates.insert(house.db, { ...row, created_at: house.clock.now() }, facts);
     return row.id;
   }
 

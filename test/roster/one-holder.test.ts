@@ -202,9 +202,10 @@ eachEngine((engine) => {
     const { contact } = await addContact(house, RULES, await idOf('Alpha'), add);
     await setContactActive(house, contact.id, false, 'left');
     // As a database may have it from before each key had one holder.
-    const { keys, fingerprint, data } = await house.pgp.readCertificate(beta.public);
+    const facts = await house.pgp.readCertificate(beta.public);
+    const { fingerprint, data } = facts;
     const row = { id: newId(house.clock), contact_id: contact.id, fingerprint, data, state: 'proposed', created_at: 0 } as const;
-    await certificates.insert(house.db, row, keys);
+    await certificates.insert(house.db, row, facts);
     await setContactActive(house, contact.id, true, 'back');
     expect(await holders(beta.fingerprint)).toEqual([beta.address]);
     expect(await retiredFor(contact.id)).toEqual([{ fingerprint: beta.fingerprint, taken: true }]);
@@ -215,9 +216,9 @@ eachEngine((engine) => {
     const fresh = await generate(alpha.address, 'fresh', {});
     const { certificate } = await addCertificate(house, alpha.contactId, fresh.public);
     // As a database may have it from before each key had one holder.
-    const { keys } = await house.pgp.readCertificate(fresh.public);
+    const facts = await house.pgp.readCertificate(fresh.public);
     const row = { ...certificate, id: newId(house.clock), contact_id: house.members[1].contactId };
-    await certificates.insert(house.db, row, keys);
+    await certificates.insert(house.db, row, facts);
     for (const { id, contact_id } of [certificate, row]) {
       await proveCertificate(house, contact_id ?? '', id);
       await expect(approveCertificate(house, contact_id ?? '', id, lena)).rejects.toMatchObject({ reason: 'conflict' });

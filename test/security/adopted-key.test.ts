@@ -56,8 +56,10 @@ eachEngine((engine) => {
   test('a key claimed for encryption, in a roster from before that was refused, credits its owner all the same', async () => {
     expect(await enrol('Evil', EVIL, (await makeParty(EVIL)).public)).toEqual([]);
     expect(await enrol('Gamma', gamma.address, gamma.public)).toEqual([]);
-    const { data, keys } = await house.pgp.readCertificate(await adopting(EVIL, gamma.public, ENCRYPT));
-    const [evil] = (await certificates.allCurrent(house.db)).filter(({ fingerprint }) => fingerprint === keys[0]?.fingerprint);
+    const facts = await house.pgp.readCertificate(await adopting(EVIL, gamma.public, ENCRYPT));
+    const [evil] = (await certificates.allCurrent(house.db)).filter(
+      ({ fingerprint }) => fingerprint === facts.keys[0]?.fingerprint,
+    );
     const [old] = await house.db
       .selectFrom('certificates')
       .innerJoin('contacts', 'contacts.id', 'certificates.contact_id')
@@ -66,7 +68,7 @@ eachEngine((engine) => {
       .execute();
     expect(evil).toBeUndefined();
     if (!old) throw new Error('nobody was enrolled');
-    await certificates.renew(house.db, old, data, keys);
+    await certificates.renew(house.db, old, facts);
     await expect(post()).resolves.toMatchObject({ caseId: null });
   });
 });

@@ -2,7 +2,9 @@
  * A revocation that was known once, and a copy of the certificate that leaves it out (key servers, RFC 9580 §5.2.1): whoever brings the
  * copy, by whichever door, and whatever became of the one that said so, it stays revoked.
  */
+import { sql } from 'kysely';
 import { beforeEach, expect, test } from 'vitest';
+import { up as upgrade } from '../../migrations/0031_revocations.ts';
 import { DAY, SECOND } from '../../src/clock.ts';
 import { armorCertificate } from '../../src/pgp/certificate.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
@@ -17,7 +19,8 @@ import {
 } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { importRoster } from '../../src/roster/import.ts';
-import { readKnown } from '../../src/roster/known.ts';
+import { readKnown, renewKnown } from '../../src/roster/known.ts';
+import { writeRenewal } from '../../src/roster/renewal.ts';
 import { keepStranger } from '../../src/roster/strangers.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
@@ -192,6 +195,69 @@ eachEngine((engine) => {
     for (let days = 1000; days < 1012; days++)
       expect(await mailed(await changed(gina, now, { lifetime: (days * DAY) / SECOND }))).toMatchObject({ usable: true });
     expect(await mailed(alone)).toMatchObject({ reason: 'revoked' });
+  });
+
+  test.each([
+    ['of a subkey', 'subkey'],
+    ['of the whole key', 'whole'],
+  ])('one %s that comes into the oldest of many copies from mails holds against all of them', async (_, what) => {
+    const userIDs = ['rita', 'r1', 'r2', 'r3', 'r4'].map((name) => ({ email: `${name}@example.org` }));
+    const date = new Date(house.clock.now() - DAY);
+    const { privateKey } = await openpgp.generateKey({ userIDs, date, format: 'object' });
+    const whole = privateKey.toPublic().write();
+    const mailed = async (certificate: Uint8Array) => {
+      house.clock.moveTo(house.clock.now() + SECOND);
+      const facts = await readKnown(house, certificate);
+      return house.db.transaction().execute((trx) => keepStranger(trx, house, facts));
+    };
+    const first = await mailed(whole);
+    // True words alone, some of them left out.
+    for (let some = 0; some < 12; some++) {
+      const copy = await openpgp.readKey({ binaryKey: whole });
+      copy.users = copy.users.filter((_, n) => n === 0 || (some & (1 << (n - 1))) !== 0);
+      await mailed(copy.write());
+    }
+    const gone = await openpgp.readPrivateKey({ binaryKey: privateKey.write() });
+    const [subkey] = gone.subkeys;
+    const now = new Date(house.clock.now());
+    if (subkey && what === 'subkey') gone.subkeys = [await subkey.revoke(gone.keyPacket as openpgp.SecretKeyPacket, {}, now)];
+    const { publicKey } = await openpgp.revokeKey({ key: gone, date: now, format: 'object' });
+    const newer = (what === 'subkey' ? gone.toPublic() : publicKey).write();
+    // As the reporter of a case brings it, signed, in his thread.
+    const own = await certificates.byId(house.db, first);
+    if (!own) throw new Error('his certificate is not kept');
+    house.clock.moveTo(house.clock.now() + SECOND);
+    const renewal = await renewKnown(house, own, newer);
+    await house.db.transaction().execute((trx) => writeRenewal(trx, own, renewal, house.clock.now()));
+
+    const { data } = await readKnown(house, whole);
+    expect(await house.pgp.usable(data, house.clock.now())).toEqual({ usable: false, reason: 'revoked' });
+    const contact = { address: 'rita@example.org', name: null, certificate: armorCertificate(whole) };
+    await expect(addContact(house, house.identity, await idOf('Beta'), contact)).rejects.toMatchObject(REVOKED);
+  });
+
+  test('one is kept once, however often and in whatever copy it comes, and those before a newer Curfew as well', async () => {
+    const gina = await generate('gina@gamma.example', 'gina', {});
+    const known = async () => (await certificates.revocationsOf(house.db, gina.fingerprint)).length;
+    const mailed = async (certificate: string) => {
+      house.clock.moveTo(house.clock.now() + SECOND);
+      const facts = await readKnown(house, certificate);
+      return house.db.transaction().execute((trx) => keepStranger(trx, house, facts));
+    };
+    await mailed(gina.public);
+    expect(await known()).toBe(0);
+    const gone = await openpgp.readKey({ armoredKey: await changed(gina, house.clock.now(), { revoked: true }) });
+    const [signature] = gone.revocationSignatures;
+    for (let copy = 0; copy < 3; copy++) {
+      if (signature) signature.unhashedSubpackets = signature.unhashedSubpackets.slice(0, copy);
+      await mailed(gone.armor());
+      await mailed(gina.public);
+    }
+    expect(await known()).toBe(1);
+    await sql`drop table revocations`.execute(house.db);
+    await upgrade(house.db);
+    const { data } = await readKnown(house, gina.public);
+    expect(await house.pgp.usable(data, house.clock.now())).toEqual({ usable: false, reason: 'revoked' });
   });
 
   test('one that becomes known of a certificate that waits keeps a person from approving it', async () => {

@@ -54,21 +54,21 @@ eachEngine((engine) => {
 
   test('a certificate from a mail proves nobody, and is kept once', async () => {
     const { db } = await engine.open();
-    const keys = [{ fingerprint: 'CCCC', keyId: 'CCCC-ID' }];
+    const said = { keys: [{ fingerprint: 'CCCC', keyId: 'CCCC-ID' }], revocations: [] };
     const first = await certificates.insertFromMail(
       db,
       { id: '1', fingerprint: 'CCCC', data: Buffer.from('one'), created_at: NOW },
-      keys,
+      said,
     );
     const again = await certificates.insertFromMail(
       db,
       { id: '2', fingerprint: 'CCCC', data: Buffer.from('one'), created_at: NOW + 1 },
-      keys,
+      said,
     );
     const newer = await certificates.insertFromMail(
       db,
       { id: '3', fingerprint: 'CCCC', data: Buffer.from('two'), created_at: NOW },
-      keys,
+      said,
     );
     expect([first.id, again.id, newer.id]).toEqual(['1', '1', '3']);
     expect(await certificates.byId(db, '1')).toMatchObject({ state: 'mail', contact_id: null, created_at: NOW });

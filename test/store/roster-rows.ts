@@ -40,6 +40,6 @@ export async function addContact(db: Database, memberId: string, address: string
 export async function addCertificate(db: Database, contactId: string, fingerprint: string): Promise<string> {
   const row = { id: `${contactId} ${fingerprint}`, contact_id: contactId, fingerprint, data: Buffer.from(fingerprint) };
   const keys = [fingerprint, `${fingerprint}-SUB`].map((key) => ({ fingerprint: key, keyId: `${key}-ID` }));
-  await certificates.insert(db, { ...row, state: 'current', created_at: NOW }, keys);
+  await certificates.insert(db, { ...row, state: 'current', created_at: NOW }, { keys, revocations: [] });
   return row.id;
 }

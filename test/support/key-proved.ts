@@ -10,11 +10,12 @@ export async function keyProved({ db, clock }: Pick<House, 'db' | 'clock'>, memb
   await db.updateTable('members').set({ state: 'key_proved' }).where('id', '=', memberId).execute();
   if ((await contacts.ofMember(db, memberId)).length === 0) {
     const { address, public: armored } = await makeParty(`${memberId}@proved.example`);
-    const { fingerprint, data, keys } = await readCertificate(armored);
+    const facts = await readCertificate(armored);
+    const { fingerprint, data } = facts;
     const contact = { id: newId(clock), member_id: memberId, address, name: null, active: 1, created_at: 1, proved_at: null };
     await contacts.insert(db, contact);
     const row = { id: newId(clock), contact_id: contact.id, fingerprint, data, state: 'current', created_at: 1 } as const;
-    await certificates.insert(db, row, keys);
+    await certificates.insert(db, row, facts);
   }
   await db.updateTable('contacts').set({ proved_at: 1 }).where('member_id', '=', memberId).where('active', '=', 1).execute();
 }
