@@ -58,16 +58,31 @@ function isRevoked({ revocationSignatures }: Revoked): boolean {
   return revocationSignatures.length > 0;
 }
 
-/** One of those that its owner made says all that they do together. */
+/**
+ * Of those that its owner made the few that say all that they do together. One for good says all. One that may be lifted by a later word
+ * (user IDs by a certification, RFC 9580 §5.2.3.31) counts from when it was made: the first says how long ago it was, the last that it
+ * was not lifted since.
+ */
 export function mostSaying(revocations: readonly Signature[]): Signature[] {
-  return revocations.toSorted(byWeight).slice(0, 1);
+  const inOrder = revocations.toSorted((a, b) => madeAt(a) - madeAt(b));
+  const [hard, soft] = [inOrder.filter((one) => !isSoft(one)), inOrder.filter(isSoft)];
+  const forGood = hard.find((one) => !ends(one));
+  if (forGood) return [forGood];
+  // What ends says less than what does not.
+  return [...outermost(hard), ...outermost(soft.some((one) => !ends(one)) ? soft.filter((one) => !ends(one)) : soft)];
 }
 
-/** What counts for the past too comes first, then what counts for ever, then the earliest. */
-function byWeight(a: Signature, b: Signature): number {
-  const ends = (one: Signature) => Number(one.getExpirationTime() instanceof Date);
-  const made = ({ created }: Signature) => created?.getTime() ?? 0;
-  return Number(isSoft(a)) - Number(isSoft(b)) || ends(a) - ends(b) || made(a) - made(b);
+/** The first and the last. */
+function outermost(inOrder: readonly Signature[]): Signature[] {
+  return inOrder.filter((_, at) => at === 0 || at === inOrder.length - 1);
+}
+
+function ends(one: Signature): boolean {
+  return one.getExpirationTime() instanceof Date;
+}
+
+function madeAt({ created }: Signature): number {
+  return created?.getTime() ?? 0;
 }
 
 const { keyRetired, keySuperseded, userIDInvalid } = openpgp.enums.reasonForRevocation;

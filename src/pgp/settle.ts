@@ -6,7 +6,7 @@ import { openpgp } from './settings.ts';
 
 /*
  * In a certificate that is kept stands what its primary key said of itself, its subkeys and its user IDs: each part and each word once, of
- * what it said of a part again and again the last few, and of revocations those that say most. So nobody else can add to what it costs to
+ * what it said of a part again and again the last few, and of revocations the few that say most. So nobody else can add to what it costs to
  * be kept and judged, in octets, packets or calculation, however many copies he sends, and what its owner says finds room.
  */
 

@@ -347,6 +347,42 @@ describe('a newer copy of a certificate', () => {
     expect((await renewCertificate(former, whole, NOW)).facts.data.length).toBe(data.length);
   });
 
+  test('has a user ID that was revoked, certified anew and revoked again with the last word on it, and the first', async () => {
+    const userIDs = [{ email: 'alice@member.example' }, { email: 'former@member.example' }];
+    const { privateKey: key } = await openpgp.generateKey({ userIDs, date: at(0), format: 'object' });
+    const former = key.users[1];
+    const anew = await openpgp.reformatKey({ privateKey: key, userIDs, date: at(20), format: 'object' });
+    const certificate = key.toPublic();
+    const [user] = certificate.users.slice(1);
+    if (!former || !user) throw new Error('it has two user ids');
+    user.selfCertifications.push(...(anew.privateKey.users[1]?.selfCertifications ?? []));
+    const primary = key.keyPacket as openpgp.SecretKeyPacket;
+    const flag = openpgp.enums.reasonForRevocation.userIDInvalid;
+    const days = [10, 15, 30];
+    const revoked = await Promise.all(days.map((day) => former.revoke(primary, { flag }, at(day))));
+    const words = revoked.flatMap(({ revocationSignatures }) => revocationSignatures);
+    const made = async (data: Uint8Array) =>
+      (await openpgp.readKey({ binaryKey: data })).users[1]?.revocationSignatures.map(({ created }) => created);
+    user.revocationSignatures = words.slice(0, 2);
+    const known = await readCertificate(certificate.write());
+    user.revocationSignatures = words.toReversed();
+    const { facts, changed } = await renewCertificate(known.data, certificate.write(), NOW);
+    expect([changed, await made(facts.data)]).toEqual([true, [at(10), at(30)]]);
+    expect(facts.addresses).toEqual(['alice@member.example']);
+    expect((await renewCertificate(facts.data, known.data, NOW)).changed).toBe(false);
+    // What ends says less than what does not, however hard it is meant.
+    const good = words[0]?.write();
+    const ending = await former.revoke(primary, { flag: COMPROMISED }, at(5));
+    const [one] = ending.revocationSignatures;
+    if (!good || !one) throw new Error('it is not revoked');
+    one.signatureNeverExpires = false;
+    Object.assign(one, { signatureExpirationTime: 86_400, rawNotations: [] });
+    const sign = one.sign.bind(one) as unknown as (...given: unknown[]) => Promise<void>;
+    await sign(primary, { key: primary, userID: former.userID }, at(5), false, openpgp.config);
+    user.revocationSignatures = [one, ...words.slice(0, 1)];
+    expect(await made((await readCertificate(certificate.write())).data)).toEqual([at(5), at(10)]);
+  });
+
   test('that says nothing new changes nothing, nor does an older one', async () => {
     const key = await made(30);
     const older = await kept(key);
