@@ -101,12 +101,19 @@ async function revocations(by: KeyPacket, type: number, signatures: readonly Sig
   return mostSaying(await words(by, type, signatures, about, Number.POSITIVE_INFINITY));
 }
 
-function isBy(by: KeyPacket, one: Signature, type: number, about: object): Promise<boolean> {
-  // No date: the question is who made it, not whether it counts now.
-  return one.verify(by, type, about, null as never, false, lenient).then(
-    () => true,
-    () => false,
-  );
+/** No date: the question is who made it, not whether it counts now. */
+async function isBy(by: KeyPacket, one: Signature, type: number, about: object): Promise<boolean> {
+  const { revocationKeyClass } = one;
+  // One that names who else may revoke the key (RFC 9580 §5.2.3.23) OpenPGP.js verifies, and throws then, as it knows nobody else.
+  one.revocationKeyClass = null;
+  try {
+    await one.verify(by, type, about, null as never, false, lenient);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    one.revocationKeyClass = revocationKeyClass;
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DAY, systemClock } from '../../src/clock.ts';
 import { armorCertificate, certificateText, readCertificate, usable } from '../../src/pgp/certificate.ts';
 import { keyIdsIn, primaryFingerprint } from '../../src/pgp/certificate-bytes.ts';
+import { renewCertificate } from '../../src/pgp/renewal.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
 import { adopting } from '../support/bindings.ts';
 import { costlyCertificate, packet } from '../support/costly.ts';
@@ -91,6 +92,26 @@ describe('a certificate is read', () => {
     const { publicKey } = await openpgp.revokeKey({ key: await made(), date: new Date(now), format: 'object' });
     const { data } = await readCertificate(publicKey.write());
     expect(await usable(data, now)).toEqual({ usable: false, reason: 'revoked' });
+  });
+
+  test('with whom its owner named to revoke it, also when it comes again', async () => {
+    const key = await made();
+    const { publicKeyAlgorithm, hashAlgorithm } = key.users[0]?.selfCertifications[0] ?? {};
+    const naming = Object.assign(new openpgp.SignaturePacket(), { publicKeyAlgorithm, hashAlgorithm });
+    const revoker = {
+      revocationKeyClass: 0x80,
+      revocationKeyAlgorithm: 22,
+      revocationKeyFingerprint: new Uint8Array(20).fill(7),
+    };
+    Object.assign(naming, { signatureType: openpgp.enums.signature.key, ...revoker });
+    const sign = naming.sign.bind(naming) as unknown as (...given: unknown[]) => Promise<void>;
+    await sign(key.keyPacket, { key: key.keyPacket }, new Date(now), false, openpgp.config);
+    const certificate = Object.assign(key.toPublic(), { directSignatures: [naming] }).write();
+    const { data } = await readCertificate(certificate);
+    const read = (await openpgp.readKey({ binaryKey: data })) as unknown as { directSignatures: openpgp.SignaturePacket[] };
+    expect(read.directSignatures).toMatchObject([revoker]);
+    expect((await renewCertificate(data, certificate, now)).changed).toBe(false);
+    expect(await usable(data, now)).toMatchObject({ usable: true });
   });
 
   test('with a user id that is no UTF-8, byte for byte, so that its signature still holds', async () => {
