@@ -131,7 +131,7 @@ async function runApplication(
   ];
   const words = noticeEntity(requestAnswer({ list: to.list.address, results }));
   const answer = lines.length > 0 ? await writeNotice(seams, to.list, { kind: 'answer', caseId: null }, words) : null;
-  // What is known here of his certificate is in no answer: he is written to as far as it lets him be.
+  // What is known here of his certificate stands in no answer, but nothing is sealed to one that is known to be revoked: his is held then.
   const facts = answer && (await readKnown(seams, read.data).catch(nullOfUnusable));
   // Somebody's on the roster may well be forged: he is not written to for what others make up.
   const isKnown = roster === undefined && (await contacts.byAddress(db, address)) !== undefined;
