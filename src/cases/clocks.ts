@@ -15,6 +15,7 @@ import { policyNamed } from '../embargo/presets.ts';
 import type { Project } from '../seams.ts';
 import type { Case } from '../store/schema.ts';
 import { LEAK_DECISION, releaseDecided } from './reminders.ts';
+import { goesBy, type MembersTold, membersTold } from './told.ts';
 
 export type Clocked = Pick<
   Case,
@@ -84,28 +85,34 @@ export function isOut({ aside }: Pick<Case, 'aside'>): boolean {
   return aside === 'leaked' || aside === 'public_already';
 }
 
-type Told = Parameters<typeof releaseDecided>[0] & Pick<Case, 'told_release_at' | 'aside_at' | 'agreed_release_at'>;
-type Agreed = Omit<Told, 'told_release_at'> & Pick<Case, 'release_at'>;
+type Agreed = Parameters<typeof releaseDecided>[0] & Pick<Case, 'aside_at' | 'agreed_release_at'>;
+type Scheduled = Agreed & Pick<Case, 'release_at'>;
 
 /** The instant that people may be told: what two of the team stand behind, while it is to come. What is to be released at once has none. */
-export function agreedInstant(about: Agreed, now: Instant): Instant | null {
+export function agreedInstant(about: Scheduled, now: Instant): Instant | null {
   const { scheduled_at, release_at } = about;
   return scheduled_at !== null && release_at !== null && release_at > now && !isAtOnce(about, now) ? release_at : null;
 }
 
-/** That which members go by: what they were told last, while it is to come, and is what people agreed on last. What is to be released at once has none. */
-export function toldInstant(about: Told, now: Instant): Instant | null {
-  const { told_release_at: told, agreed_release_at: agreed } = about;
-  return told !== null && told === agreed && told > now && !isAtOnce(about, now) ? told : null;
+/** That which stands for whoever is told: what people agreed on last, whatever one of them has set since, while it is to come. What is to be released at once has none. */
+export function standingInstant(about: Agreed, now: Instant): Instant | null {
+  const { agreed_release_at: agreed } = about;
+  return agreed !== null && agreed > now && !isAtOnce(about, now) ? agreed : null;
+}
+
+/** That which members go by, where it stands. */
+export function toldInstant(about: Agreed & MembersTold, now: Instant): Instant | null {
+  const stands = standingInstant(about, now);
+  return goesBy(membersTold(about)) === stands ? stands : null;
 }
 
 /** What a reporter is told: the instant that two of the team stand behind, else that which members go by. */
-export function currentInstant(about: Told & Agreed, now: Instant): Instant | null {
+export function currentInstant(about: Scheduled & MembersTold, now: Instant): Instant | null {
   return agreedInstant(about, now) ?? toldInstant(about, now);
 }
 
 /** Whether it is out, and was to be released by now: two people agreed on that last, or it was said, and they have agreed on nothing else since. */
-export function isAtOnce(about: Omit<Told, 'told_release_at'>, now: Instant): boolean {
+export function isAtOnce(about: Agreed, now: Instant): boolean {
   const { aside, aside_at, scheduled_at, agreed_release_at: agreed } = about;
   if (isOut(about) && agreed !== null && agreed <= now) return true;
   return releaseDecided(about) !== null || (aside === 'public_already' && (scheduled_at ?? 0) <= (aside_at ?? 0));

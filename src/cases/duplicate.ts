@@ -13,6 +13,7 @@ import { alert } from './people.ts';
 import { tellingRejection } from './rejection.ts';
 import { handlersOf } from './remind.ts';
 import { caseFor, caseKnownTo, take } from './step.ts';
+import { tellingReporter } from './told.ts';
 
 export interface Linked extends Previewed {
   case: Case;
@@ -56,6 +57,7 @@ export async function linkDuplicate(
       aside_at: now,
       duplicate_of: original.id,
       acknowledged_at: seen.acknowledged_at ?? now,
+      ...(letters.letters.length === 0 ? {} : tellingReporter(seen, null, now)),
     };
     // Without it who may not know of the other case could guess its id, and see by the hash of the line that it is right.
     const nonce = newToken();

@@ -31,6 +31,7 @@ import { keeperOf } from './keeper.ts';
 import { tellingRejection } from './rejection.ts';
 import { type Step, stageOf } from './state.ts';
 import { actorOf, caseFor, type Taken, take } from './step.ts';
+import { tellingMembers, tellingReporter } from './told.ts';
 
 /*
  * What a person has Curfew write in a case. Each kind is a row of a table: the step that it is, and a plan of who gets which words. A
@@ -129,10 +130,11 @@ const rows: Readonly<Record<NoticeKind, Row>> = {
     plan: async (seams, seen, { text }) => {
       const words = seams.words.notVulnerability({ caseId: seen.id, words: text ?? '' });
       const now = seams.clock.now();
+      const made = await toReporter(seams, seen, words);
       const to = { aside: 'rejected' as const, aside_at: now, acknowledged_at: seen.acknowledged_at ?? now };
       return {
-        ...(await toReporter(seams, seen, words)),
-        to,
+        ...made,
+        to: { ...to, ...(made.letters.length === 0 ? {} : tellingReporter(seen, null, now)) },
         also: await tellingRejection(seams, seen, { of: null, words: text }),
       };
     },
@@ -146,7 +148,7 @@ const rows: Readonly<Record<NoticeKind, Row>> = {
       const releaseAt = currentInstant(seen, now);
       const words = seams.words.status({ caseId: seen.id, stage: stageOf(seen), releaseAt, words: text });
       const made = await toReporter(seams, seen, words);
-      return { ...made, to: releaseAt === null || made.letters.length === 0 ? {} : { reporter_release_at: releaseAt } };
+      return { ...made, to: made.letters.length === 0 ? {} : tellingReporter(seen, releaseAt, now) };
     },
   },
   'second-notice': { step: 'notify', words: 'none', plan: secondNotice },
@@ -377,7 +379,7 @@ async function secondNotice(seams: Seams, seen: Case): Promise<Plan> {
     ...(await toMembers(seams, seen, { kind: 'prenotice', words })),
     // Better late than a text that nobody of them has seen.
     ...(due && now > due.at ? { late: due.policy } : {}),
-    to: { prenoticed_at: now, prenoticed_draft_id: seen.draft_post_id, told_release_at: releaseAt ?? seen.told_release_at },
+    to: { prenoticed_at: now, prenoticed_draft_id: seen.draft_post_id, ...tellingMembers(releaseAt, now) },
   };
 }
 

@@ -3,6 +3,7 @@ import type { Deadlines } from '../embargo/policy.ts';
 import { proposedCase } from '../embargo/proposal.ts';
 import type { Case } from '../store/schema.ts';
 import { isPrenoticed } from './state.ts';
+import { membersTold, reporterTold } from './told.ts';
 
 /*
  * Whoever owes something in a case is reminded before it is due (level 0), and told when it is (1); somewhat later the admins are (2). What
@@ -128,11 +129,13 @@ const TABLE: Readonly<Record<Before, When>> = {
       by: about.disarmed_at ?? 0,
     }),
   proposed: ({ proposed_at }) => (proposed_at === null ? null : { from: proposed_at, by: proposed_at }),
-  // Members, the reporter and the public go by the instant that they were told, whatever one person has written down since.
+  // Members, the reporter and the public go by the instant that they were told, whatever one person has written down since; or wait for one.
   move: (about) => {
-    const all = [about.told_release_at, about.reporter_release_at, about.forthcoming_release_at];
-    const told = all.filter((at): at is Instant => at !== null && at !== about.release_at);
-    return unless(told.length === 0 || about.scheduled_at !== null || isQuiet(about), again(Math.min(...told)));
+    const { release_at, scheduled_at, forthcoming_release_at } = about;
+    const all = [membersTold(about), reporterTold(about), { at: forthcoming_release_at, noneAt: null }];
+    const owed = all.filter(({ at, noneAt }) => noneAt !== null || (at !== null && at !== release_at));
+    const by = owed.map(({ at }) => at ?? release_at).filter((at) => at !== null);
+    return unless(by.length === 0 || scheduled_at !== null || isQuiet(about), again(Math.min(...by)));
   },
   leak: ({ aside, aside_at, leak_decided_at }) =>
     unless(

@@ -1,5 +1,5 @@
 import { record } from '../audit/record.ts';
-import { isAtOnce, isEnded, namesOf, toldInstant } from '../cases/clocks.ts';
+import { isEnded, namesOf } from '../cases/clocks.ts';
 import { detailsOf } from '../cases/describe.ts';
 import { keeperOf } from '../cases/keeper.ts';
 import { alert } from '../cases/people.ts';
@@ -7,10 +7,11 @@ import { everybodyFor } from '../cases/remind.ts';
 import { LEAK_DECISION } from '../cases/reminders.ts';
 import type { Step } from '../cases/state.ts';
 import { caseFor } from '../cases/step.ts';
+import { goesBy, isSame, membersTold, reporterTold, tellingMembers } from '../cases/told.ts';
 import { type Instant, newId, toIso } from '../clock.ts';
 import { eachContact, PRIORITY } from '../delivery/copies.ts';
 import { send } from '../delivery/send.ts';
-import { caseAside, creditDoubtful, REPORTER_UNTOLD, withdrawnNote } from '../notices/templates.ts';
+import { caseAside, creditDoubtful, type Notice, REPORTER_UNTOLD, withdrawnNote } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { isUnanswerable } from '../post/receipt.ts';
 import { Refusal } from '../refusal.ts';
@@ -22,12 +23,14 @@ import type { Case, NewPost } from '../store/schema.ts';
 import { bundled, change } from './change.ts';
 import { draftEntity } from './contents.ts';
 import { publishes, TOLD_THEN } from './dead-man.ts';
+import { movedFacts } from './moved.ts';
 import { type Outgoing, toHandlers, toMembers, toReporterMeanwhile } from './outgoing.ts';
 import { proposedCase } from './proposal.ts';
 import {
   againstIt,
   asBefore,
   beforeAll,
+  leakedAgain,
   scheduleAt,
   scheduledBefore,
   settingAside,
@@ -109,8 +112,8 @@ export async function leak(seams: Seams, caseId: string, evidence: string, expec
     step: 'leak',
     words: evidence,
     expected,
-    to: async (seen, now) => ({ ...settingAside(seen, 'leaked', now), leak_decision: null, leak_decided_at: null }),
-    members: (about) => leakedTo(seams, about, { how: 'leaked', releaseAt: null }),
+    to: (seen, now) => leakedAgain(seams, seen, now),
+    members: (about, next) => toldLeaked(seams, about, next),
   });
 }
 
@@ -146,7 +149,11 @@ export async function publicAlready(seams: Seams, caseId: string, reference: str
     step: 'publish',
     words: reference,
     expected,
-    to: async (seen, now) => ({ ...settingAside(seen, 'public_already', now), ...(await atOnce(seams, seen, now)) }),
+    to: async (seen, now) => ({
+      ...settingAside(seen, 'public_already', now),
+      ...(await atOnce(seams, seen, now)),
+      ...(seen.noticed_at === null ? {} : tellingMembers(null, now)),
+    }),
     members: (about) => leakedTo(seams, about, { how: 'public', releaseAt: null }),
   });
 }
@@ -252,10 +259,11 @@ async function scheduleAgain(seams: Seams, seen: Case, now: Instant): Promise<Pa
 
 /**
  * Whoever was told that something will come is owed, at the instant that he was told, the word that nothing does: not at another one that
- * was written down, or agreed on, since. Of two instants it is the earlier one. Null where nobody was told.
+ * was written down, or agreed on, since. Of two instants it is the earlier one; whoever was told none is owed it at once. Null where nobody
+ * was told.
  */
-function noteOwedAt({ told_release_at, forthcoming_release_at }: Case): Instant | null {
-  const told = [told_release_at, forthcoming_release_at].filter((at) => at !== null);
+function noteOwedAt({ told_release_at, noticed_at, forthcoming_release_at }: Case): Instant | null {
+  const told = [told_release_at ?? noticed_at, forthcoming_release_at].filter((at) => at !== null);
   return told.length === 0 ? null : Math.min(...told);
 }
 
@@ -264,21 +272,31 @@ async function atOnce(seams: Seams, seen: Case, now: Instant): Promise<Partial<C
   return scheduleAt(seams, seen, now);
 }
 
-/** Members are told what stands; and so is the reporter, where he was told another instant last than people agreed on. */
+/** Members are told what stands; and so is the reporter, where he goes by another instant than people agreed on. */
 async function toldKept(seams: Seams, about: Case, next: Case): Promise<Outgoing[]> {
   const now = seams.clock.now();
   const members = await leakedTo(seams, about, toldStanding(next, now));
-  const { reporter_release_at: last } = about;
-  if (last === null || last === next.agreed_release_at || isAtOnce(next, now)) return members;
   const how = next.scheduled_at === null ? 'anew' : 'kept';
-  const releaseAt = toldInstant({ ...next, told_release_at: next.reporter_release_at }, now);
-  const told = {
-    kind: 'notice',
-    words: seams.words.leaked({ caseId: about.id, how, releaseAt }),
-    priority: PRIORITY.ordinary,
-  } as const;
+  const words = seams.words.leaked({ caseId: about.id, how, releaseAt: goesBy(reporterTold(next)) });
+  return [...(await toReporterAnew(seams, about, next, words)), ...members];
+}
+
+/** Members; and of the instant alone, where it stands again, the reporter. */
+async function toldLeaked(seams: Seams, about: Case, next: Case): Promise<Outgoing[]> {
+  const [before, after] = [membersTold(about), membersTold(next)];
+  const members = await leakedTo(seams, about, { how: 'leaked', releaseAt: isSame(before, after) ? null : goesBy(after) });
+  const releaseAt = goesBy(reporterTold(next));
+  if (releaseAt === null) return members;
+  const words = seams.words.moved(movedFacts(about.id, reporterTold(about), releaseAt));
+  return [...(await toReporterAnew(seams, about, next, words)), ...members];
+}
+
+/** Nothing where he goes by what he was told. */
+async function toReporterAnew(seams: Seams, about: Case, next: Case, words: Notice): Promise<Outgoing[]> {
+  if (isSame(reporterTold(about), reporterTold(next))) return [];
+  const told = { kind: 'notice', words, priority: PRIORITY.ordinary } as const;
   const reporter = await toReporterMeanwhile(seams, about, await keeperOf(seams.db, about), told);
-  return [...(reporter ? [reporter] : []), ...members];
+  return reporter ? [reporter] : [];
 }
 
 async function leakedTo(

@@ -3,6 +3,7 @@ import { agreedInstant } from '../cases/clocks.ts';
 import { detailsOf } from '../cases/describe.ts';
 import { lacksForDispatch } from '../cases/details.ts';
 import { caseFor, deedOf, moved } from '../cases/step.ts';
+import { tellingMembers } from '../cases/told.ts';
 import { toIso } from '../clock.ts';
 import { eachContact } from '../delivery/copies.ts';
 import { insidersOf } from '../delivery/need-to-know.ts';
@@ -64,8 +65,7 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
       accepted_at: seen.accepted_at ?? now,
       // What all lists have that have any of it.
       ...(behind.length === 0 ? { distributed_set: seen.patch_set } : {}),
-      // Who is told of no instant is told the next one that is agreed on.
-      told_release_at: agreedInstant(seen, now) ?? seen.told_release_at ?? now,
+      ...tellingMembers(agreedInstant(seen, now), now),
     });
     await send(trx, seams, { list, post }, eachContact(recipients));
     const detail = {

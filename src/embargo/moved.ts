@@ -1,4 +1,5 @@
 import { keeperOf } from '../cases/keeper.ts';
+import { awaits, isSame, membersTold, reporterTold, type Told, tellingMembers, tellingReporter } from '../cases/told.ts';
 import type { Instant } from '../clock.ts';
 import { PRIORITY } from '../delivery/copies.ts';
 import { reporterUntold } from '../notices/templates.ts';
@@ -9,21 +10,30 @@ import * as deliveries from '../store/deliveries.ts';
 import type { Case } from '../store/schema.ts';
 import { type Outgoing, toHandlers, toMembers, toReporterMeanwhile } from './outgoing.ts';
 
-/** Who goes by another instant than the one that is to come: the one that he was told last; null where he goes by none. */
+/** Who is to be told the instant that is to come, and what he was told last; null for whoever is not. */
 interface Before {
-  members: Instant | null;
-  reporter: Instant | null;
+  members: Told | null;
+  reporter: Told | null;
 }
 
 /** Null where nobody was. */
 function toldBefore(about: Case, now: Instant): Before | null {
-  const { told_release_at: members, reporter_address, reporter_release_at, release_at: releaseAt, aside } = about;
+  const { release_at: releaseAt, aside } = about;
   if (releaseAt === null || releaseAt <= now || aside === 'withdrawn') return null;
-  const unlessThat = (told: Instant | null) => (told === releaseAt ? null : told);
+  const members = membersTold(about);
+  const himself = reporterTold(about);
   // He is told what members are, where nobody has told him himself before.
-  const reporter = reporter_address === null ? null : (reporter_release_at ?? members);
-  const before = { members: unlessThat(members), reporter: unlessThat(reporter) };
+  const goingBy = himself.at === null ? members : himself;
+  const before = {
+    members: awaits(members, releaseAt) ? members : null,
+    reporter: about.reporter_address !== null && awaits(goingBy, releaseAt) ? himself : null,
+  };
   return before.members === null && before.reporter === null ? null : before;
+}
+
+/** What he was told last is said where it was another one. */
+export function movedFacts(caseId: string, { at }: Told, releaseAt: Instant): Parameters<Seams['words']['moved']>[0] {
+  return { caseId, releaseAt, beforeAt: at === releaseAt ? null : at };
 }
 
 interface MovedNews {
@@ -34,13 +44,13 @@ interface MovedNews {
   mails: Outgoing[];
 }
 
-/** Members who were told another instant than the one that is approved now would publish at that; and so would the reporter. */
+/** Members who were told another instant than the one that is approved now would publish at that, and whoever was told that none stands waits; so it is with the reporter. */
 export async function prepareMoved(seams: Seams, seen: Case): Promise<MovedNews | null> {
   const { release_at: releaseAt, scheduled_at } = seen;
   const before = toldBefore(seen, seams.clock.now());
   if (before === null || releaseAt === null || scheduled_at !== null) return null;
-  const told = (beforeAt: Instant) => {
-    const words = seams.words.moved({ caseId: seen.id, releaseAt, beforeAt });
+  const told = (last: Told) => {
+    const words = seams.words.moved(movedFacts(seen.id, last, releaseAt));
     // Not before a dispatch that is still on its way: the older instant would be what a member reads last.
     return { kind: 'notice', words, priority: PRIORITY.ordinary } as const;
   };
@@ -56,12 +66,15 @@ export async function prepareMoved(seams: Seams, seen: Case): Promise<MovedNews 
 export async function tellMoved(trx: Db, seen: Case, news: MovedNews | null, now: Instant) {
   const before = toldBefore(seen, now);
   if (before === null) return null;
-  const isSame = news?.before.members === before.members && news.before.reporter === before.reporter;
-  if (news === null || news.releaseAt !== seen.release_at || !isSame) throw new Refusal('stale');
+  const isPrepared =
+    news?.releaseAt === seen.release_at &&
+    isSame(news.before.members, before.members) &&
+    isSame(news.before.reporter, before.reporter);
+  if (!isPrepared) throw new Refusal('stale');
   for (const { copies } of news.mails) await deliveries.insertMany(trx, await copies(trx));
   const to = {
-    ...(before.members === null ? {} : { told_release_at: news.releaseAt }),
-    ...(news.reporterHears ? { reporter_release_at: news.releaseAt } : {}),
+    ...(before.members === null ? {} : tellingMembers(news.releaseAt, now)),
+    ...(news.reporterHears ? tellingReporter(seen, news.releaseAt, now) : {}),
   };
   return { releaseAt: news.releaseAt, to, posts: news.mails.map(({ post }) => post.id) };
 }

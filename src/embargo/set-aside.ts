@@ -1,5 +1,6 @@
-import { isAtOnce, toldInstant } from '../cases/clocks.ts';
+import { isAtOnce, standingInstant, toldInstant } from '../cases/clocks.ts';
 import { actorOf } from '../cases/step.ts';
+import { awaits, goesBy, membersTold, reporterTold, tellingMembers, tellingReporter } from '../cases/told.ts';
 import { type Instant, newId } from '../clock.ts';
 import { when } from '../notices/templates.ts';
 import { isUnanswerable } from '../post/receipt.ts';
@@ -36,8 +37,6 @@ const BEFORE = [
   'state',
   'bundle_hash',
   'agreed_release_at',
-  'told_release_at',
-  'reporter_release_at',
   'forthcoming_release_at',
   'noticed_at',
   'accepted_at',
@@ -140,17 +139,27 @@ export async function asBefore(seams: Seams, seen: Case, now: Instant): Promise<
   const stands = { ...to, ...(await scheduledBefore(seams, { ...seen, ...to }, before, now)) };
   const next = { ...seen, ...stands };
   const accepted_at = acceptedOf(seen, before);
-  // Of what is to be released at once nobody is told an instant: the one that he was told last is moved when another one is agreed on.
+  // Of what is to be released at once nobody is told anything of the instant.
   if (isAtOnce(next, now)) return { ...stands, accepted_at };
-  const at = toCome([next.agreed_release_at], now);
-  const told = (last: Instant | null, was: Instant | null) => (last === null ? null : (at ?? was ?? last));
-  const hears = seen.reporter_address !== null && !(await isUnanswerable(seams.db, seen.reporter_address));
-  return {
-    ...stands,
-    accepted_at,
-    told_release_at: told(seen.told_release_at, before.told_release_at),
-    ...(hears ? { reporter_release_at: told(seen.reporter_release_at, before.reporter_release_at) } : {}),
-  };
+  const at = standingInstant(next, now);
+  const members = seen.noticed_at === null ? {} : tellingMembers(at, now);
+  const goesByIt = goesBy(reporterTold(seen)) === next.agreed_release_at;
+  const reporter = !goesByIt && (await hears(seams, seen)) ? tellingReporter(seen, at, now) : {};
+  return { ...stands, accepted_at, ...members, ...reporter };
+}
+
+/** The reporter, who was told an instant, and whose address is not one by now that the public or a list reads. */
+async function hears({ db }: Seams, { reporter_address: address, reporter_release_at }: Case): Promise<boolean> {
+  return reporter_release_at !== null && address !== null && !(await isUnanswerable(db, address));
+}
+
+/** What was to be released at once is not, where that it has leaked is said again: who does not go by the instant that stands is told it. */
+export async function leakedAgain(seams: Seams, seen: Case, now: Instant): Promise<Partial<Case>> {
+  const to = { ...settingAside(seen, 'leaked', now), leak_decision: null, leak_decided_at: null };
+  const at = standingInstant({ ...seen, ...to }, now);
+  const members = awaits(membersTold(seen), at) ? tellingMembers(at, now) : {};
+  const reporter = awaits(reporterTold(seen), at) && (await hears(seams, seen)) ? tellingReporter(seen, at, now) : {};
+  return { ...to, ...members, ...reporter };
 }
 
 /** Whoever takes a case, or tells others of it, accepts it; who agrees on the release of what is out already says no more than that. */

@@ -340,11 +340,16 @@ export function letIn({ caseId, releaseAt }: { caseId: string; releaseAt: Instan
   ]);
 }
 
-/** To the members who have the case, and to its reporter, sealed: another instant counts than the one that they were told. */
-export function moved({ caseId, releaseAt, beforeAt }: { caseId: string; releaseAt: Instant; beforeAt: Instant }): Notice {
-  return notice(`[${caseId}] The release is at another instant`, [
-    `Case ${caseId} will be released at ${when(releaseAt)},`,
-    `and not at ${when(beforeAt)} as you were told.`,
+/**
+ * To the members who have the case, and to its reporter, sealed: another instant counts than the one that they were told, or one where none
+ * stood. `beforeAt`: another one that they were told; null where they were told none.
+ */
+export function moved(facts: { caseId: string; releaseAt: Instant; beforeAt: Instant | null }): Notice {
+  const { caseId, releaseAt, beforeAt } = facts;
+  const subject = beforeAt === null ? 'The instant of the release' : 'The release is at another instant';
+  return notice(`[${caseId}] ${subject}`, [
+    `Case ${caseId} will be released at ${when(releaseAt)}${beforeAt === null ? '.' : ','}`,
+    ...(beforeAt === null ? [] : [`and not at ${when(beforeAt)} as you were told.`]),
     '',
     'Until then its embargo stands: please publish nothing, and confirm nothing.',
   ]);
@@ -1061,7 +1066,7 @@ const OWED: Readonly<Record<Matter, string>> = {
     'it was armed, and is not any more, as something of it was changed: two different people have to approve it again: curfew case bundle CASE',
   proposed:
     'a change of what is armed is proposed: that stands, and is released at its instant, until two people approve the other: curfew case bundle CASE --proposed, and curfew case preview CASE --proposed',
-  move: 'members, the reporter or the public were told another instant than the one that is set: a second person has to approve it, or it is to be set back: curfew case show CASE',
+  move: 'members, the reporter or the public were told another instant than the one that is set, or that none stands: a second person has to approve it, or it is to be set back: curfew case show CASE',
   leak: 'it has leaked: somebody has to decide whether it is released early',
   retrospective: 'its retrospective is to be written: curfew case retrospective CASE',
 };

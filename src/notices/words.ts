@@ -143,7 +143,10 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     needed: ['caseId', 'list'],
   },
   moved: {
-    facts: [{ caseId: 'orbit-2026-0001', releaseAt: AT, beforeAt: Date.UTC(2026, 0, 30, 12) }],
+    facts: [
+      { caseId: 'orbit-2026-0001', releaseAt: AT, beforeAt: Date.UTC(2026, 0, 30, 12) },
+      { caseId: 'orbit-2026-0001', releaseAt: AT, beforeAt: null },
+    ],
     instants: ['releaseAt', 'beforeAt'],
     needed: ['caseId', 'releaseAt'],
   },

@@ -356,10 +356,12 @@ interface CaseTable {
   evidence_post_id: string | null;
   /** The instant that distributors were told at first, where it was moved since. */
   original_at: Instant | null;
-  /** That which they were told last. */
+  /** That which they were told last, and since when they are told of none (cases/told.ts). */
   told_release_at: Instant | null;
-  /** That which the reporter was told last. */
+  told_none_at: Instant | null;
+  /** The same of the reporter. */
   reporter_release_at: Instant | null;
+  reporter_none_at: Instant | null;
   /** When it was armed last and something was changed after. */
   disarmed_at: Instant | null;
   /** What would be changed of an armed case (embargo/proposal.ts), as JSON; the hash of the bundle that it makes; since when. */

@@ -718,16 +718,48 @@ eachEngine((engine) => {
       await arm(house, await caseOf(house, id));
       await isOut(id);
       await dispatch(house, id, LISTS.distributors);
-      expect((await caseOf(house, id)).told_release_at).toBe(house.clock.now());
+      expect(await caseOf(house, id)).toMatchObject({ told_release_at: null, told_none_at: house.clock.now() });
       const first = await mailOf();
       expect(first).toContain('EMBARGOED until you are told that it is lifted.');
       expect(first).not.toContain(when(release_at ?? 0));
-      if (how === 'leak') await leak(house, id, EVIDENCE);
+      if (how === 'leak') {
+        // That is decided anew: what was armed is released at its instant, and members would have heard of none.
+        await leak(house, id, EVIDENCE);
+        expect(await mailOf()).toContain(`released at ${when(release_at ?? 0)}`);
+      }
       await outbox(house).drain();
       const kept = await decideLeak(house, id, { decision: 'keep', reason: 'An old patch.' });
       expect(kept).toMatchObject({ state: 'armed', release_at, told_release_at: release_at });
       expect(await mailOf()).toContain(`released at ${when(release_at ?? 0)}`);
     }
+  });
+
+  test('who was told that it is released as soon as it is approved, or no instant, is told the one that two people agree on then', async () => {
+    const [lena, dirk] = house.team;
+    const agree = async (id: string, releaseAt: Instant) => {
+      await outbox(house).drain();
+      const { schedule_hash } = await schedule(as(house, lena), id, { releaseAt, ...PUBLIC });
+      await approve(house, id, schedule_hash ?? '', await actor(house, dirk));
+      const told = await read(await outbox(house).drain(), house.members[0], LISTS.distributors);
+      expect(told).toContain(`Case ${id} will be released at ${when(releaseAt)}.`);
+      expect(told).not.toContain('as you were told');
+    };
+    const had = await distributed();
+    await retract(house, had.id);
+    await publicAlready(house, had.id, 'https://example.org/post');
+    house.clock.moveTo(house.clock.now() + MINUTE);
+    await agree(had.id, had.told_release_at ?? 0);
+
+    const { id } = await report();
+    await describeCase(house, id, KNOWN);
+    await addPatch(house, id, PATCH);
+    await arm(house, await caseOf(house, id));
+    await leak(house, id, EVIDENCE);
+    await decideLeak(as(house, lena), id, { decision: 'release', reason: 'It is out.' });
+    await dispatch(house, id, LISTS.distributors);
+    await retract(house, id);
+    house.clock.moveTo(house.clock.now() + HOUR);
+    await agree(id, house.clock.now() + DAY);
   });
 
   describe('what was scheduled, proposed and approved of a leak that is none', () => {
@@ -942,6 +974,58 @@ eachEngine((engine) => {
         }
         await leak(house, id, EVIDENCE);
         expect((await decideLeak(as(house, lena), id, none)).release_at).toBe(kept.release_at);
+      }
+    });
+
+    test('is told to members and the reporter when it is agreed on anew, be it the instant that they were told before', async () => {
+      const [lena, dirk] = house.team;
+      const rita = await makeParty('rita@example.org');
+      for (const isSet of [false, true]) {
+        const id = await sealedReport(house, rita);
+        await describeCase(house, id, KNOWN);
+        await addPatch(house, id, PATCH);
+        const releaseAt = slotAfter(house.clock.now() + 8 * DAY);
+        const set = async () => schedule(as(house, lena), id, { releaseAt, ...PUBLIC });
+        const before = isSet ? await set() : null;
+        await leak(house, id, EVIDENCE);
+        await arm(house, before ?? (await set()));
+        await dispatch(house, id, LISTS.distributors);
+        await sendNotice(as(house, lena), id, 'status', { text: null, list: null });
+        const kept = await decideLeak(as(house, lena), id, none);
+        expect(owed(kept, dueIn(house.project, kept), house.clock.now()).map(({ what }) => what)).toContain('move');
+        await outbox(house).drain();
+        const anew = isSet ? kept : await set();
+        await approve(house, id, anew.schedule_hash ?? '', await actor(house, dirk));
+        const sent = await outbox(house).drain();
+        const [mail] = to(sent, rita.address);
+        const his = await openCopy(mail?.raw ?? Buffer.of(), rita, listCertificate(house, LISTS.security), house.clock.now());
+        for (const told of [await read(sent, house.members[0], LISTS.distributors), his.entity.toString()]) {
+          expect(told).toContain(`Case ${id} will be released at ${when(releaseAt)}.`);
+          expect(told).not.toContain('as you were told');
+        }
+      }
+    });
+
+    test('is told to the reporter, who was told meanwhile that it has no date', async () => {
+      const [lena] = house.team;
+      const rita = await makeParty('rita@example.org');
+      for (const again of ['leak', 'keep']) {
+        const { id, release_at } = await distributed(await sealedReport(house, rita));
+        const status = () => sendNotice(as(house, lena), id, 'status', { text: null, list: null });
+        await status();
+        if (again === 'leak') {
+          await leak(house, id, EVIDENCE);
+          await decideLeak(as(house, lena), id, { decision: 'release', reason: 'It is out.' });
+        } else await publicAlready(house, id, 'https://example.org/post');
+        await status();
+        expect(await caseOf(house, id)).toMatchObject({ reporter_release_at: release_at, reporter_none_at: house.clock.now() });
+        await outbox(house).drain();
+        if (again === 'leak') await leak(house, id, EVIDENCE);
+        else await decideLeak(as(house, lena), id, none);
+        expect(await caseOf(house, id)).toMatchObject({ reporter_release_at: release_at, reporter_none_at: null });
+        const [mail] = to(await outbox(house).drain(), rita.address);
+        const his = await openCopy(mail?.raw ?? Buffer.of(), rita, listCertificate(house, LISTS.security), house.clock.now());
+        expect(his.entity.toString().replaceAll(/\s+/g, ' ')).toContain(`released at ${when(release_at ?? 0)}`);
       }
     });
 

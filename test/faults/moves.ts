@@ -323,7 +323,7 @@ function stoodBefore({ game, seams, about }: Turn, before: Before, kept: Case, r
   if (kept.policies !== null && kept.policies !== [...about.policies].join(' '))
     game.faults.push(`${about.id} is under policies of what it was set aside for`);
   Object.assign(about, { instant: at, agreed: at === null ? null : before.agreed });
-  if (about.told !== null && !due) about.told = toCome([about.agreed]) ?? before.told ?? about.told;
+  if (about.told !== null && !due) about.told = toCome([about.agreed]) ?? about.told;
   about.planner = at !== null && seams.by.type === 'person' ? seams.by.id : null;
   plannedAnew(about);
 }
@@ -332,6 +332,9 @@ const leaks: Move = async (turn) => {
   await leak(turn.seams, turn.about.id, 'It is on a forum.');
   asideFor(turn.about, 'leaked');
   turn.about.decidedAt = null;
+  // What was to be released at once is not, and members are told the instant that stands again.
+  const { told, agreed } = turn.about;
+  if (told !== null && agreed !== null && agreed > turn.seams.clock.now()) turn.about.told = agreed;
   count(turn, 'case.leak');
 };
 

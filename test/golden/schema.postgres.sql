@@ -212,7 +212,9 @@ create table cases (id text not null,
   reporter_release_at bigint,
   reopened_at bigint,
   set_aside text,
-  forthcoming_release_at bigint);
+  forthcoming_release_at bigint,
+  told_none_at bigint,
+  reporter_none_at bigint);
 
 alter table cases add constraint cases_aside_check CHECK ((aside = ANY (ARRAY['needs_info'::text, 'rejected'::text, 'leaked'::text, 'withdrawn'::text, 'public_already'::text])));
 

@@ -120,6 +120,42 @@ const BEGAN = [
   { id: 'unlogged', began_at: 7 },
 ];
 
+/** A database as the migration before the words that no instant stands left it, with members and a reporter who were told one or none. */
+async function beforeNone(db: Database): Promise<void> {
+  const older = Object.fromEntries(Object.entries(migrations).filter(([name]) => name < '0031'));
+  const { error } = await new Migrator({ db, provider: { getMigrations: async () => older } }).migrateToLatest();
+  if (error) throw error;
+  await sql`insert into lists (id, address, role, name, fingerprint, created_at)
+    values ('l', 'security@orbit.example', 'intake', 's', 'F', 1)`.execute(db);
+  const rows = {
+    agreed: { told: 50, agreed: 50, aside: null, scheduled: 2 },
+    anew: { told: 50, agreed: null, aside: null, scheduled: null },
+    first: { told: 5, agreed: 50, aside: 'leaked', scheduled: 2 },
+    public: { told: 50, agreed: 50, aside: 'public_already', scheduled: 2 },
+    untold: { told: null, agreed: 50, aside: null, scheduled: 2 },
+  };
+  let number = 0;
+  for (const [id, { told, agreed, aside, scheduled }] of Object.entries(rows))
+    await sql`insert into cases (id, year, number, state, list_id, thread_token, received_at, revision, updated_at, noticed_at, aside_at,
+      aside, scheduled_at, release_at, agreed_release_at, told_release_at, reporter_release_at)
+      values (${id}, 2026, ${++number}, 'received', 'l', ${id}, 1, 1, 7, ${told === null ? null : 5}, ${aside === null ? null : 6},
+      ${aside}, ${scheduled}, 50, ${agreed}, ${told}, ${told === null ? null : 50})`.execute(db);
+}
+
+const told = (db: Database) =>
+  db
+    .selectFrom('cases')
+    .select(['id', 'told_release_at', 'told_none_at', 'reporter_release_at', 'reporter_none_at'])
+    .orderBy('id')
+    .execute();
+const TOLD = [
+  { id: 'agreed', told_release_at: 50, told_none_at: null, reporter_release_at: 50, reporter_none_at: null },
+  { id: 'anew', told_release_at: 50, told_none_at: 7, reporter_release_at: 50, reporter_none_at: 7 },
+  { id: 'first', told_release_at: null, told_none_at: 5, reporter_release_at: 50, reporter_none_at: null },
+  { id: 'public', told_release_at: 50, told_none_at: 7, reporter_release_at: 50, reporter_none_at: null },
+  { id: 'untold', told_release_at: null, told_none_at: null, reporter_release_at: null, reporter_none_at: null },
+];
+
 const proofs = (db: Database) => db.selectFrom('contacts').select(['id', 'proved_at']).orderBy('id').execute();
 const PROVED = [
   { id: 'active', proved_at: 2 },
@@ -196,12 +232,20 @@ test('who began anew did so when the log says that he was entered last: sqlite',
   });
 });
 
+test('who was told of no instant that stands goes by none, and whoever was told one by that: sqlite', async () => {
+  await using({ sqlite: join(folder, 'none.db') }, async (db) => {
+    await beforeNone(db);
+    await migrate(db);
+    expect(await told(db)).toEqual(TOLD);
+  });
+});
+
 const server = inject('postgres');
 
 describe.skipIf('absent' in server)('postgres', () => {
   const adminUrl = 'url' in server ? server.url : '';
   const name = () => `upgrade_${newToken(6)}`;
-  const names = [name(), name(), name(), name()] as const;
+  const names = [name(), name(), name(), name(), name()] as const;
   const query = async (statement: string) => {
     const client = new pg.Client({ connectionString: adminUrl });
     await client.connect();
@@ -244,6 +288,14 @@ describe.skipIf('absent' in server)('postgres', () => {
       await beforeLives(db);
       await migrate(db);
       expect(await lives(db)).toEqual(BEGAN);
+    });
+  });
+
+  test('who was told of no instant that stands goes by none, and whoever was told one by that', async () => {
+    await inNew(names[4], async (db) => {
+      await beforeNone(db);
+      await migrate(db);
+      expect(await told(db)).toEqual(TOLD);
     });
   });
 });
