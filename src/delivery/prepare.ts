@@ -14,6 +14,7 @@ import { LINK_FILE } from '../notices/templates.ts';
 import type { ListKey } from '../pgp/keyring.ts';
 import { kinds } from '../post/kinds.ts';
 import { Refusal } from '../refusal.ts';
+import { withRevoked } from '../roster/known.ts';
 import { receives } from '../roster/state.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
@@ -134,12 +135,20 @@ async function sealWithLinks(
   return answers;
 }
 
-/** Signed once, then encrypted to each certificate alone. */
-async function seal({ pgp, clock }: Seams, { key, composed, signed }: Opened, fields: TrustedFields, to: Uint8Array[]) {
+/** Signed once, then encrypted to each certificate alone, as far as nothing that is known of it is against that, whatever row it is from. */
+async function seal(seams: Seams, { key, composed, signed }: Opened, fields: TrustedFields, to: Uint8Array[]) {
   if (to.length === 0) return [];
+  const { pgp, clock } = seams;
   const now: Instant = clock.now();
+  const known = await withRevoked(seams, to);
   const payload = () => protectedPayload(fields, composed.content, composed.fields);
-  return pgp.seal(await once(signed, JSON.stringify(fields), () => pgp.sign(payload(), key.secret, now)), to, now);
+  const message = await once(signed, JSON.stringify(fields), () => pgp.sign(payload(), key.secret, now));
+  const answers = await pgp.seal(
+    message,
+    known.filter((certificate) => certificate !== null),
+    now,
+  );
+  return known.map((certificate) => (certificate === null ? { unusable: 'unreadable' as const } : answers.shift()));
 }
 
 function toMail(

@@ -1,6 +1,7 @@
 import type { CertificateFacts } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Renewal } from '../pgp/renewal.ts';
+import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 
@@ -12,6 +13,41 @@ type Knowing = Pick<Seams, 'db' | 'pgp' | 'clock'>;
  */
 export async function readKnown({ db, pgp }: Omit<Knowing, 'clock'>, newer: string | Uint8Array): Promise<CertificateFacts> {
   return pgp.readKnown(newer, await certificates.revocationsOf(db, primaryFingerprint(newer)));
+}
+
+/**
+ * Kept certificates, in their order, with what was known to be revoked of them since, from whatever copy: it counts for each row of the
+ * same certificate. Null: with that it cannot be read.
+ */
+export async function withRevoked(
+  { db, pgp }: Omit<Knowing, 'clock'>,
+  kept: readonly Uint8Array[],
+): Promise<(Uint8Array | null)[]> {
+  const fingerprints = kept.map(fingerprintOrNone);
+  const revoked = await certificates.revokedAmong(db, fingerprints);
+  if (revoked.size === 0) return [...kept];
+  return Promise.all(
+    kept.map(async (data, at) => {
+      const fingerprint = fingerprints[at] ?? '';
+      if (!revoked.has(fingerprint)) return data;
+      return pgp.readKnown(data, await certificates.revocationsOf(db, fingerprint)).then(
+        (facts) => facts.data,
+        (error: unknown) => {
+          if (error instanceof Refusal && error.reason === 'unusable-certificate') return null;
+          throw error;
+        },
+      );
+    }),
+  );
+}
+
+/** Empty for what is no certificate any more: whoever seals to it says so. */
+function fingerprintOrNone(data: Uint8Array): string {
+  try {
+    return primaryFingerprint(data);
+  } catch {
+    return '';
+  }
 }
 
 /** As `pgp.renewCertificate` of one that is kept, with what is known to be revoked of it. */

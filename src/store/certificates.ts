@@ -105,6 +105,16 @@ async function remember(db: Db, fingerprint: string, { revocations }: Said): Pro
       .execute();
 }
 
+/** Those of these fingerprints of which something is known to be revoked. */
+export async function revokedAmong(db: Db, fingerprints: readonly string[]): Promise<Set<string>> {
+  const known = new Set<string>();
+  for (const some of portions([...new Set(fingerprints)])) {
+    const rows = await db.selectFrom('revocations').select('fingerprint').distinct().where('fingerprint', 'in', some).execute();
+    for (const { fingerprint } of rows) known.add(fingerprint);
+  }
+  return known;
+}
+
 /** What is known to be revoked of a certificate: binary copies of it, of which the revocations count and nothing else. */
 export async function revocationsOf(db: Db, fingerprint: string): Promise<Uint8Array[]> {
   const rows = await db.selectFrom('revocations').select('data').where('fingerprint', '=', fingerprint).orderBy('word').execute();

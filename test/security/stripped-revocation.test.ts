@@ -5,7 +5,8 @@
 import { sql } from 'kysely';
 import { beforeEach, expect, test } from 'vitest';
 import { up as upgrade } from '../../migrations/0031_revocations.ts';
-import { DAY, SECOND } from '../../src/clock.ts';
+import { sendNotice } from '../../src/cases/notices.ts';
+import { DAY, MINUTE, SECOND } from '../../src/clock.ts';
 import { armorCertificate } from '../../src/pgp/certificate.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
 import { remove } from '../../src/roster/admission.ts';
@@ -25,9 +26,11 @@ import { keepStranger } from '../../src/roster/strangers.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as members from '../../src/store/members.ts';
+import { outbox } from '../delivery/outbox.ts';
+import { sealedReport } from '../post/sealed-report.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, LISTS, type Person } from '../support/house.ts';
-import { binary, changed, generate } from '../support/party.ts';
+import { as, type House, housing, LISTS, type Person } from '../support/house.ts';
+import { binary, changed, generate, makeParty } from '../support/party.ts';
 import { proveCertificate } from '../support/prove.ts';
 
 const RULES: AdmissionRules = { project: 'orbit', criteria: CRITERIA, terms: null };
@@ -268,5 +271,27 @@ eachEngine((engine) => {
     await house.db.transaction().execute((trx) => keepStranger(trx, house, facts));
     await expect(approveCertificate(house, alpha.contactId, certificate.id, lena)).rejects.toMatchObject(REVOKED);
     expect((await certificates.current(house.db, alpha.contactId))?.fingerprint).toBe(alpha.fingerprint);
+  });
+
+  test('what is known to be revoked is sealed to from no row of the same certificate, whichever of them has it', async () => {
+    const [team] = house.team;
+    const rita = await makeParty('rita@example.org');
+    const id = await sealedReport(house, rita);
+    await outbox(house).drain();
+    const beta = (await members.byOrganisation(house.db, 'Beta'))?.id ?? '';
+    const asked = { address: rita.address, name: null, certificate: rita.public };
+    const { contact } = await addContact(house, house.identity, beta, asked);
+    house.clock.moveTo(house.clock.now() + MINUTE);
+    await addCertificate(house, contact.id, await changed(rita, house.clock.now(), { revoked: true }));
+    await outbox(house).drain();
+    // As the reporter of her case she has a row of its own, which is as it was.
+    await sendNotice(as(house, team), id, 'needs-info', { text: 'Does the frobnicator crash?', list: null });
+    expect((await outbox(house).drain()).filter(({ to }) => to === rita.address)).toEqual([]);
+    const copies = await house.db
+      .selectFrom('deliveries')
+      .select(['state', 'reason'])
+      .where('address', '=', rita.address)
+      .execute();
+    expect(copies).toContainEqual({ state: 'held', reason: 'revoked' });
   });
 });
