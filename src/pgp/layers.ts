@@ -117,7 +117,7 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
     if (layer.form === 's-mime' && depth === 0 && state.root) throw new Refusal('s-mime');
     if (layer.form === 's-mime' || layer.form === 'clear') return;
     // What looks like a message inside of an encrypted text is something that the text carries: a quotation, or one for somebody else.
-    if (layer.form === 'inline' && state.encrypted && !(await isSecondStep(layer.armor, state))) return;
+    if (layer.form === 'inline' && state.encrypted && !isSecondStep(layer.armor, state)) return;
     if (layer.form === 'pgp-mime' && layer.among && isFile(await dataIn(layer, means), layer.file)) return;
     if (depth === DEEPEST) throw new Refusal('too-complex');
     const before = asItIs(state);
@@ -154,8 +154,8 @@ async function dataIn({ ciphertext }: { ciphertext: Uint8Array }, means: Means):
 }
 
 /** What was signed by gpg in one step, and encrypted in the next: nobody else says anything of it. */
-async function isSecondStep(armor: string, { form, signatures }: Opening): Promise<boolean> {
-  return form === 'inline' && signatures.length === 0 && (await isSignedAlone(armor));
+function isSecondStep(armor: string, { form, signatures }: Opening): boolean {
+  return form === 'inline' && signatures.length === 0 && isSignedAlone(armor);
 }
 
 /** What is wrong with a layer alone: inside of one that was opened it is something that the text carries. */
@@ -228,9 +228,9 @@ export function keepKeys(state: Opening, keys: readonly Uint8Array[]): void {
   state.warnings.add('unprotected-key');
 }
 
-/** What quotations say that gpg has packed up as it signed it: nobody can read armor. */
-export function quote(state: Opening, texts: readonly Uint8Array[]): void {
-  state.quoted = [...state.quoted, ...texts];
+/** What quotations say that gpg has packed up as it signed it: nobody can read that. */
+export function quote(state: Opening, entities: readonly Uint8Array[]): void {
+  state.quoted = [...state.quoted, ...entities];
   state.warnings.add('signed-quotation');
 }
 

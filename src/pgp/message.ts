@@ -42,11 +42,11 @@ export async function openMessage(
   }
 }
 
-/** Whether it is a message that was signed, or packed, and is not encrypted. */
-export async function isSignedAlone(given: Uint8Array | string): Promise<boolean> {
+/** Whether it is a message that was signed, or packed, and is not encrypted. By its framing alone: nothing is unpacked to be asked. */
+export function isSignedAlone(given: Uint8Array | string): boolean {
   try {
-    const message = await openpgp.readMessage({ binaryMessage: binaryOf(given) });
-    return message.packets.filterByTag(...ENCRYPTED).length === 0;
+    const binary = binaryOf(given);
+    return isPacket(binary) && bodyOf(binary, ENCRYPTED) === undefined;
   } catch {
     return false;
   }
@@ -80,8 +80,12 @@ async function decrypt(
 const secretKey = remembering(parseSecret, 32);
 
 /** The first octet of a packet has its highest bit set, that of armor has not (RFC 9580 §4.2). */
+function isPacket([first = 0]: Uint8Array): boolean {
+  return (first & 0x80) !== 0;
+}
+
 function binaryOf(given: Uint8Array | string): Uint8Array {
-  const isArmor = typeof given === 'string' || ((given[0] ?? 0) & 0x80) === 0;
+  const isArmor = typeof given === 'string' || !isPacket(given);
   const text = () => (typeof given === 'string' ? given : Buffer.from(given).toString('latin1'));
   return isArmor ? dearmored(text()) : given;
 }

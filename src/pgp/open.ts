@@ -99,7 +99,7 @@ export async function openMail(
   // What was encrypted as a whole is content, and whatever armor it carries is its writer's business.
   if (!state.encrypted) await openParts(state, means);
   unwrap(state);
-  if (await bringsEncryptedMail(state)) state.warnings.add('mail-not-opened');
+  if (bringsEncryptedMail(state)) state.warnings.add('mail-not-opened');
   return { ...describe(mail, state, contentAlone), signedAs: withSignature ? state.signedAs : null };
 }
 
@@ -132,22 +132,20 @@ function describe(mail: Entity, state: Opening, contentAlone: boolean): Omit<Ope
 }
 
 /** What was forwarded as an attachment belongs to who wrote it, and is not opened for somebody else who has it. */
-async function bringsEncryptedMail({ content, aside }: Opening): Promise<boolean> {
+function bringsEncryptedMail({ content, aside }: Opening): boolean {
   const mails = [content, ...aside.map((data) => parseEntity(data))].flatMap((entity) => treeOf(entity).mails);
-  for (const leaf of mails.flatMap(leaves)) if (await isClosed(leaf)) return true;
-  return false;
+  return mails.flatMap(leaves).some(isClosed);
 }
 
 /** Messages in one part that are looked at. */
 const MOST_MESSAGES = 10;
 
-async function isClosed(leaf: Entity): Promise<boolean> {
+function isClosed(leaf: Entity): boolean {
   if (leaf.mediaType.endsWith('pkcs7-mime')) return leaf.parameters['smime-type'] !== 'signed-data';
   const file = encryptedFile(leaf)?.ciphertext;
   const blocks = isText(leaf) ? partsOfText(leaf).blocks.filter(({ kind }) => kind === 'message') : [];
   const messages = file ? [file] : blocks.slice(0, MOST_MESSAGES).map(({ text }) => text);
-  for (const message of messages) if (!(await isSignedAlone(message))) return true;
-  return false;
+  return messages.some((message) => !isSignedAlone(message));
 }
 
 /** Of those that are looked at, the one that a signature names is not left out. */

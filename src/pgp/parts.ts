@@ -112,8 +112,12 @@ async function replacementOf(part: Entity, walk: Walk, root: boolean): Promise<R
 }
 
 function count(walk: Walk, form: Opening['form']): void {
-  if (++walk.opened > MOST_PARTS) throw new Refusal('too-complex', 'There are too many encrypted or signed parts');
+  if (++walk.opened > MOST_PARTS) throw tooMany();
   if (walk.state.form === 'clear') walk.state.form = form;
+}
+
+function tooMany(): Refusal {
+  return new Refusal('too-complex', 'There are too many encrypted or signed parts');
 }
 
 /** A multipart/encrypted or multipart/signed of its own. Where it is merely signed it stays as it is, for clients to verify. */
@@ -146,7 +150,7 @@ async function openChildren(part: Entity, walk: Walk): Promise<Replacement> {
   for (const child of part.parts) {
     // Of the armor that is opened beside it, and without words of its own.
     const hidden = isText(child) && !walk.shown.has(child) ? armorOf(child).blocks : [];
-    const isRendering = hidden.length > 0 && !(await areQuoted(hidden, walk));
+    const isRendering = hidden.length > 0 && !areQuoted(hidden, walk);
     const isBlankChoice = part.mediaType === 'multipart/alternative' && isText(child) && isBlank(child);
     const replacement = isRendering || isBlankChoice ? [] : await openPart(child, walk);
     if (isRendering || (replacement && (replacement.length > 0 || walk.htmlAside))) changed = true;
@@ -162,28 +166,43 @@ async function openLeaf(part: Entity, walk: Walk): Promise<Replacement> {
   const file = encryptedFile(part);
   if (file) return [await openFile(file, walk)];
   const { blocks, around } = isText(part) ? partsOfText(part) : { blocks: [], around: '' };
-  if (blocks.length > 0 && !(await areQuoted(blocks, walk))) return openText(part, blocks, around, walk);
-  if (walk.shown.has(part)) await quotePacked(part, blocks, walk);
+  if (blocks.length > 0 && !areQuoted(blocks, walk)) return openText(part, blocks, around, walk);
+  if (walk.shown.has(part)) await quoteText(part, blocks, walk);
   if (readable(part).length > 0 && !isCertificate(part)) walk.state.inClear = true;
   return left(part, walk);
 }
 
 /** What is merely signed, in what somebody signed as a whole: he shows it as he got it. */
-async function areQuoted(blocks: readonly Block[], { signed }: Walk): Promise<boolean> {
-  if (!signed) return false;
-  for (const { kind, text } of blocks) if (kind !== 'signed' && !(await isSignedAlone(text))) return false;
-  return true;
+function isQuoted(message: Uint8Array | string, { signed }: Walk): boolean {
+  return signed && isSignedAlone(message);
 }
 
-/** Gives what those of them say that nobody can read in their armor. */
-async function quotePacked(part: Entity, blocks: readonly Block[], walk: Walk): Promise<void> {
-  const texts: Uint8Array[] = [];
-  for (const { kind, text } of blocks) {
-    if (kind === 'signed') continue;
+/** Whether all of a text's blocks are. More of them than may be opened are not even looked at. */
+function areQuoted(blocks: readonly Block[], walk: Walk): boolean {
+  if (packedIn(blocks).length > MOST_PARTS) throw tooMany();
+  return walk.signed && packedIn(blocks).every((text) => isQuoted(text, walk));
+}
+
+function packedIn(blocks: readonly Block[]): string[] {
+  return blocks.filter(({ kind }) => kind !== 'signed').map(({ text }) => text);
+}
+
+function quoteText(part: Entity, blocks: readonly Block[], walk: Walk): Promise<void> {
+  return quotePacked(packedIn(blocks), (data, armor) => textEntity(data, part, armor, true).raw, walk);
+}
+
+/** Gives what those of them say that nobody can read as they stand. */
+async function quotePacked<Message extends Uint8Array | string>(
+  messages: readonly Message[],
+  entityOf: (data: Uint8Array, message: Message) => Uint8Array,
+  walk: Walk,
+): Promise<void> {
+  const entities: Uint8Array[] = [];
+  for (const message of messages) {
     count(walk, 'inline');
-    texts.push(textEntity((await openMessage(text, walk, { signedOnly: true })).data, part, text, true).raw);
+    entities.push(entityOf((await openMessage(message, walk, { signedOnly: true })).data, message));
   }
-  if (texts.length > 0) quote(walk.state, texts);
+  if (entities.length > 0) quote(walk.state, entities);
 }
 
 async function openFile({ name, ciphertext, around }: EncryptedFile, walk: Walk): Promise<Uint8Array> {

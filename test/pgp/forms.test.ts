@@ -1,3 +1,4 @@
+import { deflateRawSync } from 'node:zlib';
 import * as openpgp from 'openpgp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DAY, HOUR, SECOND } from '../../src/clock.ts';
@@ -6,6 +7,7 @@ import { decodedBody, fileName, parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { armorCertificate, readCertificate } from '../../src/pgp/certificate.ts';
 import { type OpenedMail, openMail } from '../../src/pgp/open.ts';
+import { literal } from '../security/attack.ts';
 import { packet } from '../support/costly.ts';
 import { effort } from '../support/effort.ts';
 import { absent, type GnuPG, openGnuPG } from '../support/gnupg.ts';
@@ -938,6 +940,29 @@ describe('what an encrypted mail carries', () => {
       expect(seen(opened).text.trim().split('\n')).toEqual(lines);
       expect([opened.signedAs !== null, aside(opened)]).toEqual([true, ['Publish at once.']]);
     }
+  });
+
+  describe('packed texts in what somebody signed in clear', () => {
+    const armorOf = (octets: Uint8Array) =>
+      openpgp.armor(openpgp.enums.armor.message, octets, undefined, undefined, undefined, false).trim();
+
+    it('are not read where there are more of them than may be', async () => {
+      const raw = mail(...(await signedMime(text(`${armorOf(literal('x'))}\n`.repeat(120_000)))));
+      const spent = effort();
+      await expect(open(raw)).rejects.toMatchObject({ reason: 'too-complex' });
+      expect(spent()).toBeLessThan(2_000);
+    });
+
+    it('are unpacked once, in however many renderings they stand', async () => {
+      const bomb = packet(8, Buffer.concat([Buffer.of(1), deflateRawSync(literal(Buffer.alloc(2 ** 20)))]));
+      const armors = `${armorOf(bomb)}\n`.repeat(20);
+      const pages = Array.from({ length: 50 }, () => ['Content-Type: text/html', '', `<pre>${armors}</pre>`]);
+      const all = mixed(text(armors), ...pages).map((line) => line.replace('/mixed', '/alternative'));
+      const raw = mail(...(await signedMime(all)));
+      const spent = effort();
+      expect(await open(raw)).toMatchObject({ signer: { fingerprint: rae.fingerprint }, warnings: ['signed-quotation'] });
+      expect(spent()).toBeLessThan(2_000);
+    });
   });
 
   it('nor does somebody else’s armor from the words of one who signed in clear', async () => {
