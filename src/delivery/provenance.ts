@@ -62,7 +62,7 @@ const WARNINGS: Readonly<Record<Warning, string>> = {
   'part-not-opened': 'a part of it could not be opened',
   'mail-not-opened': 'a mail that is attached is encrypted, and is attached as it came: who has it can send what it says',
   'signed-quotation':
-    'it quotes what bears a signature of its own, which credits nobody; what armor hides of that is attached, and is nobody’s',
+    'it quotes what bears a signature of its own, which credits nobody; what of that is packed is attached, and is nobody’s',
 };
 
 /**

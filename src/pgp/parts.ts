@@ -164,15 +164,16 @@ async function openChildren(part: Entity, walk: Walk): Promise<Replacement> {
 
 async function openLeaf(part: Entity, walk: Walk): Promise<Replacement> {
   const file = encryptedFile(part);
-  if (file) return [await openFile(file, walk)];
-  const { blocks, around } = isText(part) ? partsOfText(part) : { blocks: [], around: '' };
+  if (file && !isQuoted(file.ciphertext, walk)) return [await openFile(file, walk)];
+  const { blocks, around } = !file && isText(part) ? partsOfText(part) : { blocks: [], around: '' };
   if (blocks.length > 0 && !areQuoted(blocks, walk)) return openText(part, blocks, around, walk);
-  if (walk.shown.has(part)) await quoteText(part, blocks, walk);
+  if (file) await quotePacked([file.ciphertext], (data) => filePart(file.name, typeOfFile(file.name), data), walk);
+  else if (walk.shown.has(part)) await quoteText(part, blocks, walk);
   if (readable(part).length > 0 && !isCertificate(part)) walk.state.inClear = true;
   return left(part, walk);
 }
 
-/** What is merely signed, in what somebody signed as a whole: he shows it as he got it. */
+/** What is merely signed, in what somebody signed as a whole: he shows it, or attaches it, as he got it. */
 function isQuoted(message: Uint8Array | string, { signed }: Walk): boolean {
   return signed && isSignedAlone(message);
 }

@@ -3,7 +3,7 @@ import * as openpgp from 'openpgp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DAY, HOUR, SECOND } from '../../src/clock.ts';
 import { carriedParts } from '../../src/mail/carried.ts';
-import { decodedBody, fileName, parseEntity } from '../../src/mail/message.ts';
+import { decodedBody, fileName, leaves, parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { armorCertificate, readCertificate } from '../../src/pgp/certificate.ts';
 import { type OpenedMail, openMail } from '../../src/pgp/open.ts';
@@ -939,6 +939,35 @@ describe('what an encrypted mail carries', () => {
       expect(opened).toMatchObject({ signer: { fingerprint: rae.fingerprint }, warnings: ['signed-quotation'] });
       expect(seen(opened).text.trim().split('\n')).toEqual(lines);
       expect([opened.signedAs !== null, aside(opened)]).toEqual([true, ['Publish at once.']]);
+    }
+  });
+
+  it.each<[string, 'armored' | 'binary', (packed: Buffer) => string[]]>([
+    ['in armor', 'armored', (packed) => file('advisory.txt.asc', packed, 'text/plain')],
+    [
+      'in armor, shown with the words',
+      'armored',
+      (packed) => ['Content-Type: text/plain; name=advisory.txt.asc', '', `${packed}`],
+    ],
+    ['in packets', 'binary', (packed) => file('advisory.txt.gpg', packed)],
+  ])('a file that somebody else packed up as he signed it, %s, in what somebody signed in clear', async (_, format, attached) => {
+    const message = await openpgp.createMessage({ text: 'Publish at once.' });
+    const signing = { message, signingKeys: await openpgp.readPrivateKey({ armoredKey: eve.secret }), date: new Date(AT) };
+    const packed = Buffer.from(
+      format === 'binary' ? await openpgp.sign({ ...signing, format }) : (await openpgp.sign({ ...signing, format })).trim(),
+    );
+    for (const whole of [attached(packed), mixed(text('See what Eve says.'), attached(packed))]) {
+      const opened = await openMail(
+        { raw: mail(...(await signedMime(whole))), secrets: [secret], at: AT, withSignature: true },
+        async (ids) => (known.keys.some(({ keyId }) => ids.includes(keyId)) ? [known.data] : []),
+      );
+      expect(opened).toMatchObject({ signer: { fingerprint: rae.fingerprint }, warnings: ['signed-quotation'] });
+      expect(opened.signedAs).not.toBeNull();
+      const octets = leaves(parseEntity(opened.content)).map((part) => Buffer.from(decodedBody(part)).toString('latin1').trim());
+      expect(octets.at(-1)?.replaceAll('\r', '')).toBe(packed.toString('latin1').trim().replaceAll('\r', ''));
+      expect(opened.aside.map((part) => seen({ ...opened, content: part }).files)).toEqual([
+        [expect.objectContaining({ name: 'advisory.txt', bytes: Buffer.from('Publish at once.') })],
+      ]);
     }
   });
 

@@ -108,6 +108,25 @@ oneEngine((engine) => {
     expect(block).toMatch(/good, by alpha@[\s\S]*quotes what bears a signature of its own, which credits nobody/);
   });
 
+  test('nor is a file that a stranger packed up as he signed it, with the words of a member who signs around it', async () => {
+    const date = new Date(house.clock.now());
+    const message = await openpgp.createMessage({ text: FORGED });
+    const packed = (await openpgp.sign({ message, signingKeys: await secretOf(eve), date })).trim();
+    const attached = text(packed, 'text/plain; name=eve.asc', 'Content-Disposition: attachment; filename=eve.asc');
+    const [type, ...rest] = multipart('mixed', text('See what Eve says.'), attached);
+    const lines = [`${type}; protected-headers="v1"`, `To: ${LISTS.distributors}`, ...rest];
+    const raw = mailOf(...head(alpha.address), ...(await signed(house, lines, alpha)));
+    expect(await outcomeOf(arrive(house, raw, { to: LISTS.distributors, sender: alpha.address }))).toBe('taken');
+    const [block = '', words, file, signature, quoted, ...more] = wordsOf(
+      await copyFor(house, await outbox(house).drain(), beta),
+    );
+    expect(block).toMatch(/good, by alpha@[\s\S]*quotes what bears a signature of its own, which credits nobody/);
+    expect([words?.trim(), file?.trim(), more]).toEqual(['See what Eve says.', packed.replaceAll(/\r?\n/g, '\r\n'), []]);
+    expect(signature).toContain('BEGIN PGP SIGNATURE');
+    expect(quoted).toContain('filename=eve');
+    expect(Buffer.from(quoted?.split('\r\n\r\n')[1] ?? '', 'base64').toString()).toBe(FORGED);
+  });
+
   test('what he signed as a whole is his', async () => {
     const lines = [...text('The embargo holds.', 'text/plain; protected-headers="v1"', `To: ${LISTS.distributors}`)];
     const raw = mailOf(...head(alpha.address), ...(await signed(house, lines, alpha)));
