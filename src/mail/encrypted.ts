@@ -12,10 +12,11 @@ import { isBlank, isDisclaimer, isEmptied, isText, partsOfText, readable, shortW
  */
 export type Layer =
   /**
-   * `file`: the name that it was sent under, where nothing but its content can tell whether it is a mail. `among`: if it is none, this is
-   * no layer, and it is a file among the other parts.
+   * `file`: the name that it was sent under, where nothing but its content can tell whether it is a mail. `asBody`: it stands where the
+   * mail would, and is called so: if it is a text, it is that of the mail. `among`: if it is no mail, this is no layer, and it is a file
+   * among the other parts.
    */
-  | { form: 'pgp-mime'; ciphertext: Uint8Array; beside: readonly Entity[]; file?: string; among?: true }
+  | { form: 'pgp-mime'; ciphertext: Uint8Array; beside: readonly Entity[]; file?: string; asBody?: true; among?: true }
   | { form: 'signed-mime'; signed: Entity; signature: Uint8Array; beside: readonly Entity[] }
   | { form: 'inline'; armor: string; part: Entity; beside: readonly Entity[] }
   | { form: 'cleartext-signed'; text: string; part: Entity; beside: readonly Entity[] }
@@ -115,7 +116,7 @@ function renamed(parts: readonly Entity[], onItsWay: boolean): Layer | undefined
   if (!onItsWay || others.flatMap(leaves).some(isOpenPgp)) return undefined;
   const part = parts[data] as Entity;
   const name = encryptedFile(part)?.name ?? '';
-  return isBody(part, name) ? layer : { ...layer, file: name, among: true };
+  return isBody(part, name) ? layer : { ...layer, ...asFile(name, parts, part), among: true };
 }
 
 function isControlOf(control: Entity, data: Entity): boolean {
@@ -133,20 +134,23 @@ function loneFile(parts: readonly Entity[]): Layer | undefined {
   const file = part && others.length === 0 ? encryptedFile(part) : undefined;
   if (!part || !file) return undefined;
   const { ciphertext, around, name } = file;
-  return { form: 'pgp-mime', ciphertext, beside: [...wordsOf(around), ...keys], ...(isBody(part, name) ? {} : { file: name }) };
+  const beside = [...wordsOf(around), ...keys];
+  return { form: 'pgp-mime', ciphertext, beside, ...(isBody(part, name) ? {} : asFile(name, parts, part)) };
+}
+
+/** Behind a control part, and behind nothing that anybody wrote, a name of a body means that. */
+function asFile(name: string, parts: readonly Entity[], part: Entity): { file: string; asBody?: true } {
+  const [control, ...before] = parts.slice(0, parts.indexOf(part)).reverse();
+  const isInPlace = control !== undefined && isControlOf(control, part) && before.every((each) => isBlank(each) || isKeys(each));
+  return isInPlace && BODY.test(name) ? { file: name, asBody: true } : { file: name };
 }
 
 /** It is shown as the body of a mail, and named so; what else has such a name may be somebody's file. */
 function isBody(part: Entity, name: string): boolean {
-  return isText(part) && isNamedAsBody(name);
+  return isText(part) && BODY.test(name);
 }
 
-/** Without `.asc` and the like. */
-export function isNamedAsBody(name: string): boolean {
-  return BODY.test(name);
-}
-
-/** What programs call the body of a mail; whatever has another name is somebody's file. */
+/** What programs call the body of a mail, without `.asc` and the like; whatever has another name is somebody's file. */
 const BODY = /^(msg|message|encrypted|noname|openpgp-encrypted-message)?$/i;
 
 /** The control part under another type and name. */

@@ -1,7 +1,7 @@
 import type { Instant } from '../clock.ts';
 import { armorHeader } from '../mail/armor.ts';
 import { holdsKey, isKeyFile, plainOctets } from '../mail/enclosed.ts';
-import { isNamedAsBody, type Layer, recognise } from '../mail/encrypted.ts';
+import { type Layer, recognise } from '../mail/encrypted.ts';
 import { flowing } from '../mail/flowed.ts';
 import { type Entity, parseEntity } from '../mail/message.ts';
 import { entity, filePart, textPart, typeOfFile } from '../mail/outgoing.ts';
@@ -118,7 +118,7 @@ export async function peelAll(state: Opening, means: Means): Promise<void> {
     if (layer.form === 's-mime' || layer.form === 'clear') return;
     // What looks like a message inside of an encrypted text is something that the text carries: a quotation, or one for somebody else.
     if (layer.form === 'inline' && state.encrypted && !isSecondStep(layer.armor, state)) return;
-    if (layer.form === 'pgp-mime' && layer.among && isFile(await dataIn(layer, means), layer.file)) return;
+    if (layer.form === 'pgp-mime' && layer.among && isFile(await dataIn(layer, means), layer)) return;
     if (depth === DEEPEST) throw new Refusal('too-complex');
     const before = asItIs(state);
     try {
@@ -177,8 +177,8 @@ async function peel(
   state.isFile = false;
   if (layer.form === 'pgp-mime') {
     const opened = await openMessage(layer.ciphertext, means);
-    state.isFile = mayBeFile && isFile(opened.data, layer.file);
-    state.content = payloadOf(opened.data, layer.file);
+    state.isFile = mayBeFile && isFile(opened.data, layer);
+    state.content = payloadOf(opened.data, layer);
     state.ciphertextDigest ??= opened.digest;
     await decrypted(state, means, ofMessage(opened.message));
   } else if (layer.form === 'inline') {
@@ -245,15 +245,17 @@ async function decrypted(state: Opening, means: Means, message: Verifiable): Pro
   await signed(state, means, message);
 }
 
-/** `file`: the name that it was sent under, if any. Neither a MIME entity nor, under the name of a body, a text. */
-function isFile(data: Uint8Array, file: string | undefined): file is string {
-  return file !== undefined && !looksLikeMime(data) && !(isNamedAsBody(file) && isWords(data));
+type Named = Pick<Extract<Layer, { form: 'pgp-mime' }>, 'file' | 'asBody'>;
+
+/** Sent under a name, and neither a MIME entity nor, in the place of the mail, a text. */
+function isFile(data: Uint8Array, named: Named): named is Named & { file: string } {
+  return named.file !== undefined && !looksLikeMime(data) && !(named.asBody && isWords(data));
 }
 
 /** A MIME entity; else text, or the file that it was sent as. */
-function payloadOf(data: Uint8Array, file: string | undefined): Entity {
-  if (isFile(data, file)) return parseEntity(filePart(file, typeOfFile(file), data));
-  const isEntity = file === undefined ? looksLikeEntity(data) : looksLikeMime(data);
+function payloadOf(data: Uint8Array, named: Named): Entity {
+  if (isFile(data, named)) return parseEntity(filePart(named.file, typeOfFile(named.file), data));
+  const isEntity = named.file === undefined ? looksLikeEntity(data) : looksLikeMime(data);
   return isEntity ? parseEntity(data) : textEntity(data);
 }
 

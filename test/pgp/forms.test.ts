@@ -687,6 +687,24 @@ describe('what a gateway leaves of PGP/MIME', () => {
     }
   });
 
+  it('a file that is called as a body is a file where its writer put it behind his words, or nothing was emptied before it', async () => {
+    const script = Buffer.from('#!/bin/sh\nexploit\n');
+    const named = file('message.gpg', await binary(script));
+    const words = mixed(text('It crashes on this.'), file('a.png', Buffer.from('PNG'), 'image/png'), nothing, named);
+    const opened = await open(mail(...words));
+    expect(opened).toMatchObject({ aside: [], warnings: ['protected-in-parts'] });
+    expect(seen(opened).text.trim()).toBe('It crashes on this.');
+    expect(seen(opened).files.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()])).toEqual([
+      ['a.png', 'PNG'],
+      ['ATT00001.txt', ''],
+      ['message', script.toString()],
+    ]);
+    for (const lone of [named, mixed(text(' '), named)]) {
+      const [{ name = '', bytes = Buffer.of() } = {}] = seen(await open(mail(...lone))).files;
+      expect([name, Buffer.from(bytes)]).toEqual(['message', script]);
+    }
+  });
+
   it('behind an empty part what is neither stays a file, and the words beside it are the text', async () => {
     const poc = Buffer.from([0x50, 0x4b, 3, 4, 0, 0xff, 0xfe]);
     for (const named of [file('encrypted.gpg', await binary(poc)), file('msg.asc', Buffer.from(await encrypt(poc)))]) {
