@@ -167,6 +167,11 @@ export function isWords(octets: Uint8Array): boolean {
   return isUtf8(octets) && !/[^\P{Cc}\s]/u.test(Buffer.from(octets).toString());
 }
 
+/** Whether octets may be a text in a charset of octets: its line ends and blanks are, and what switches charsets or colours (ISO 2022, ECMA-48). */
+export function isLegible(octets: Uint8Array): boolean {
+  return octets.every((octet) => octet >= 0x20 || (octet >= 0x09 && octet <= 0x0d) || octet === ESC);
+}
+
 /** Of what was cut off somewhere: perhaps within a letter. */
 export function beginsUtf8(text: Uint8Array): boolean {
   return decodesUtf8(text, { stream: true });

@@ -6,7 +6,7 @@ import { flowing } from '../mail/flowed.ts';
 import { type Entity, parseEntity } from '../mail/message.ts';
 import { entity, filePart, textPart, typeOfFile } from '../mail/outgoing.ts';
 import { contentOf, type Payload, wrappedMail } from '../mail/protected.ts';
-import { charsetOf, isWords, looksLikeEntity, looksLikeMime } from '../mail/text.ts';
+import { charsetOf, isLegible, looksLikeEntity, looksLikeMime } from '../mail/text.ts';
 import { type Reason, Refusal } from '../refusal.ts';
 import { readCleartext } from './cleartext.ts';
 import { isNothingBut } from './lone-data.ts';
@@ -249,7 +249,7 @@ type Named = Pick<Extract<Layer, { form: 'pgp-mime' }>, 'file' | 'asBody'>;
 
 /** Sent under a name, and neither a MIME entity nor, in the place of the mail, a text. */
 function isFile(data: Uint8Array, named: Named): named is Named & { file: string } {
-  return named.file !== undefined && !looksLikeMime(data) && !(named.asBody && isWords(data));
+  return named.file !== undefined && !looksLikeMime(data) && !(named.asBody && isLegible(data));
 }
 
 /** A MIME entity; else text, or the file that it was sent as. */

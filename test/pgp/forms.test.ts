@@ -687,6 +687,17 @@ describe('what a gateway leaves of PGP/MIME', () => {
     }
   });
 
+  it.each([
+    ['in the charset of its writer’s locale', Buffer.from('Grüße, es crasht', 'latin1'), 'Grüße, es crasht'],
+    ['with colours of a terminal', Buffer.from('it says \x1b[31mpanic\x1b[0m'), 'it says \x1b[31mpanic\x1b[0m'],
+  ])('behind an empty part a text is the text also %s', async (_, octetsOf, words) => {
+    for (const beside of [[], [disclaimer]]) {
+      const opened = await open(mail(...mixed(nothing, octets('encrypted.asc', await encrypt(octetsOf)), ...beside)));
+      expect(seen(opened).text).toBe(words);
+      expect(opened).toMatchObject({ form: 'pgp-mime', isFile: false });
+    }
+  });
+
   it('a file that is called as a body is a file where its writer put it behind his words, or nothing was emptied before it', async () => {
     const script = Buffer.from('#!/bin/sh\nexploit\n');
     const named = file('message.gpg', await binary(script));
