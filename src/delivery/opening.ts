@@ -6,6 +6,7 @@ import { clearNews, clearReceipt, clearReply } from '../notices/templates.ts';
 import { keyNotice, keyPart, noticeEntity } from '../notices/write.ts';
 import type { ListKey } from '../pgp/keyring.ts';
 import type { OpenedMail } from '../pgp/open.ts';
+import { introducesReporter } from '../post/introduces.ts';
 import { kinds } from '../post/kinds.ts';
 import type { KeptVerdict } from '../post/look.ts';
 import { type Reason, Refusal, UNREADABLE } from '../refusal.ts';
@@ -70,26 +71,23 @@ interface Kept {
   about: Case | null;
 }
 
-/** Who reads an answer to a mail in the thread of a report (post/to-reporter.ts). */
-function circleOf({ post, list, about }: Kept): Origin['circle'] {
+/** Who reads an answer to a mail in the thread of a report (post/to-reporter.ts). `signer`: who of the roster signed it. */
+function circleOf({ post, list, about }: Kept, signer: Origin['contact']): Origin['circle'] {
   if (!about || list.id !== about.list_id || !(post.kind === 'post' || post.kind === 'report')) return null;
-  if (about.reporter_certificate_id === null) return isHeldReport(post) ? 'held' : 'no-certificate';
+  if (introducesReporter({ post, about, signer })) return 'held';
+  if (about.reporter_certificate_id === null) return 'no-certificate';
   return post.to_reporter === 0 ? 'team' : 'reporter';
-}
-
-/** Whoever accepts it says that its signer is the reporter (post/take-up.ts). */
-function isHeldReport({ kind, state, signer_contact_id: signer }: Post): boolean {
-  return kind === 'report' && state === 'held' && signer !== null;
 }
 
 async function composeFromMail({ db, pgp }: Seams, about: Kept, raw: Uint8Array, secrets: Uint8Array[]): Promise<Composed> {
   const { post } = about;
   const held = post.state === 'held' ? { postId: post.id, reason: post.hold_reason ?? 'moderated' } : null;
+  const contact = await contactOf(db, post);
   const origin: Origin = {
-    contact: await contactOf(db, post),
+    contact,
     sender: post.sender,
     caseId: post.case_id,
-    circle: circleOf(about),
+    circle: circleOf(about, contact),
     held,
     beside: [],
     looked: post.signatures !== null,

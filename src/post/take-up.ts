@@ -5,6 +5,7 @@ import type { Db } from '../store/database.ts';
 import type { PostFacts } from '../store/posts.ts';
 import type { List } from '../store/schema.ts';
 import { endWait, introduce } from './file.ts';
+import { introducesReporter } from './introduces.ts';
 import { type Receipt, receiptForContact } from './receipt.ts';
 
 /*
@@ -16,13 +17,10 @@ import { type Receipt, receiptForContact } from './receipt.ts';
 
 /** The receipt that accepting a held post owes to its signer, sealed before the transaction; null where it is none of his. */
 export async function receiptOwed(seams: Seams, post: PostFacts, list: List): Promise<Receipt | null> {
-  const { kind, signer_contact_id: signer } = post;
-  if (signer === null || !isForCase(post) || post.hold_reason === 'stopped') return null;
+  if (post.signer_contact_id === null || post.case_id === null) return null;
   const about = await cases.byId(seams.db, post.case_id);
-  const contact = await contacts.byId(seams.db, signer);
-  if (!about || !contact || about.list_id !== list.id || about.reporter_certificate_id !== null) return null;
-  const isHis = kind === 'report' || about.reporter_address?.toLowerCase() === contact.address.toLowerCase();
-  return isHis ? receiptForContact(seams, about, list, contact) : null;
+  const signer = await contacts.byId(seams.db, post.signer_contact_id);
+  return about && signer && introducesReporter({ post, about, signer }) ? receiptForContact(seams, about, list, signer) : null;
 }
 
 /** In the transaction that accepts it. */

@@ -237,6 +237,33 @@ eachEngine((engine) => {
       expect(await sentTo(alpha)).toHaveLength(1);
     });
 
+    test('as an answer from the address of a report in clear does, the team reads what accepting it says, and of no other answer', async () => {
+      const [alpha, beta] = house.members;
+      const [lena] = house.team;
+      const { caseId } = await arrive(house, clearMail(letterOf(house, alpha)), { to: LISTS.security, sender: alpha.address });
+      await outbox(house).drain();
+      const { thread_token: token } = (await cases.byId(house.db, caseId ?? '')) ?? {};
+      const to = threadAddress(LISTS.security, caseId ?? '', token ?? '');
+      const answer = async (by: Party) => {
+        house.clock.moveTo(house.clock.now() + SECOND);
+        const accepted = await arrive(house, await sealed({ to: 'x@y.example', text: `Words of ${by.address}.\n` }, by), {
+          to,
+          sender: by.address,
+        });
+        expect([accepted.held, accepted.caseId]).toEqual(['unaddressed', caseId]);
+        const words = (await sentTo(lena)).map((mail) => read(mail, lena));
+        return { ...accepted, block: (await Promise.all(words)).join('') };
+      };
+      const others = await answer(beta);
+      expect(others.block).toContain('nothing can be encrypted to the reporter');
+      await accept(others);
+      expect((await known(caseId)).reporter_certificate_id).toBeNull();
+      const his = await answer(alpha);
+      expect(his.block).toContain('who accepts this says that its signer is the reporter');
+      await accept(his);
+      expect((await known(caseId)).reporter_certificate_id).not.toBeNull();
+    });
+
     test('makes nobody its reporter where it is refused, nor another one where that was stopped and goes on', async () => {
       const refused = await held();
       await outbox(house).drain();
