@@ -1,5 +1,5 @@
 import { isDetachedSignature } from './encrypted.ts';
-import { type Entity, isAttachment } from './message.ts';
+import { type Entity, fileName, isAttachment, saysAttachment } from './message.ts';
 import { isBlank, isText, partsOfText } from './shown.ts';
 
 /*
@@ -12,8 +12,17 @@ export function withoutSigned(entity: Entity): Entity {
   if (entity.mediaType === 'multipart/signed') return { ...entity, parts: [] };
   const shown = entity.parts.filter((part) => !isBlank(part));
   // A gateway may have made another multipart of it. A signature beside a file belongs to that file.
-  const signed = shown.filter((part, at) => shown.slice(at + 1, at + 2).some(isDetachedSignature) && !isAttachment(part));
+  const signatures = shown.filter((part) => isDetachedSignature(part) && !signsFile(part, shown));
+  const signed = shown.filter((part, at) => signatures.includes(shown[at + 1] as Entity) && !isAttachment(part));
   return { ...entity, parts: entity.parts.filter((part) => !signed.includes(part)).map(withoutSigned) };
+}
+
+/** Attached, and named after a file beside it: that is what it signs, wherever it stands. */
+function signsFile(signature: Entity, beside: readonly Entity[]): boolean {
+  const [, signed] = /^(.+)\.(?:sig|asc|p7s)$/i.exec(fileName(signature) ?? '') ?? [];
+  return (
+    signed !== undefined && saysAttachment(signature) && beside.some((part) => isAttachment(part) && fileName(part) === signed)
+  );
 }
 
 /** Whether anything in it is signed by itself, or is armor, which is signed or encrypted by itself. */

@@ -260,6 +260,12 @@ eachEngine((engine) => {
       expect(await posts.byId(house.db, id)).toMatchObject({ state: 'held' });
     }
     const own = text(`list ${LISTS.distributors}\r\ncertificate`);
+    const attached = (name: string, type: string, words = 'x') =>
+      text(words, `${type}; name=${name}`, `Content-Disposition: attachment; filename=${name}`);
+    const archive = attached('f.tar', 'application/octet-stream');
+    const signature = attached('f.tar.sig', 'application/pgp-signature', '-----BEGIN PGP SIGNATURE-----');
+    expect(await ask(multipart('mixed', own, signature, archive))).toMatch(/^> certificate$/m);
+    expect(await ask(multipart('mixed', own, signature))).toMatch(/no command of yours/);
     expect(await ask(multipart('mixed', own, fromEve))).toMatch(/^> certificate$/m);
     expect(await posts.byId(house.db, id)).toMatchObject({ state: 'held' });
   });
