@@ -97,7 +97,12 @@ test('a configuration that cannot be used is told of by its places', async () =>
 test('what others may read is named with what mends it', async () => {
   const kept = join(project.dir, 'keys');
   const [key] = project.made.lists;
-  const files = { [kept]: 0o755, [join(kept, `${key?.fingerprint}.asc`)]: 0o644, [join(project.dir, 'data')]: 0o755 };
+  const files = {
+    [kept]: 0o755,
+    [join(kept, `${key?.fingerprint}.asc`)]: 0o644,
+    [join(project.dir, 'data')]: 0o755,
+    [database]: 0o644,
+  };
   for (const [path, mode] of Object.entries(files)) chmodSync(path, mode);
   try {
     const { code, findings } = await doctor();
