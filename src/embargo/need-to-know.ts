@@ -92,7 +92,10 @@ async function prepareLetIn(seams: Seams, caseId: string): Promise<LetIn | null>
   const releaseAt = about && about.state !== 'released' ? currentInstant(about, clock.now()) : null;
   if (!about || inside === null || releaseAt === null) return null;
   const told = { kind: 'notice', words: letIn({ caseId, releaseAt }), priority: PRIORITY.ordinary } as const;
-  return { revision: about.revision, mails: await toMembers(seams, about, told, (memberId) => !inside.has(memberId)) };
+  // To whom it was sent and did not go out has nothing of it.
+  const exposed = new Set((await exposure.ofCase(db, caseId)).map(({ memberId }) => memberId));
+  const again = (memberId: string) => exposed.has(memberId) && !inside.has(memberId);
+  return { revision: about.revision, mails: await toMembers(seams, about, told, again) };
 }
 
 async function known(trx: Db, to: Insiders): Promise<{ groups: string[]; members: { id: string; round: number }[] }> {
