@@ -114,7 +114,9 @@ describe('what is wrong around it is said in one line', () => {
   });
 
   test('a file that is no database', async () => {
-    expect(await withDatabase('none', 'x'.repeat(5000))).toBe(`curfew: The file is no SQLite database: ${folder}/none.db\n`);
+    expect(await withDatabase('none', 'x'.repeat(5000))).toBe(
+      `curfew: The file is no SQLite database: ${folder}/none.db (if it was one, keep a copy of it, and restore the last backup)\n`,
+    );
   });
 
   test('a database without tables', async () => {
