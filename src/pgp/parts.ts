@@ -30,6 +30,8 @@ import { ofCleartext, ofMessage, refuseChanged, type SignatureVerdict, verify } 
 const MOST_PARTS = 50;
 
 interface Walk extends Means {
+  /** Octets of what was opened. */
+  unpacked: number;
   state: Opening;
   /** Somebody signed all of it. */
   signed: boolean;
@@ -61,7 +63,7 @@ type Replacement = readonly Uint8Array[] | null;
 export async function openParts(state: Opening, means: Means): Promise<void> {
   const before = asItIs(state);
   const shown = new Set(readable(state.content));
-  const none = { opened: 0, decrypted: 0, pageDecrypted: false, failure: null, htmlLeft: false };
+  const none = { opened: 0, unpacked: 0, decrypted: 0, pageDecrypted: false, failure: null, htmlLeft: false };
   const signed = isSignedWhole(state.signatures);
   const first: Walk = { ...means, ...none, state, signed, several: false, htmlAside: false, shown };
   const opened = await openPart(state.content, first, true);
@@ -114,6 +116,16 @@ async function replacementOf(part: Entity, walk: Walk, root: boolean): Promise<R
 function count(walk: Walk, form: Opening['form']): void {
   if (++walk.opened > MOST_PARTS) throw tooMany();
   if (walk.state.form === 'clear') walk.state.form = form;
+}
+
+/** What is opened of one mail may grow to as much as one message may: many small ones are as costly as one that is large. */
+const MOST_UNPACKED = 64 * 1024 * 1024;
+
+async function openOne(message: Uint8Array | string, walk: Walk) {
+  const opened = await openMessage(message, walk, { signedOnly: true });
+  walk.unpacked += opened.data.length;
+  if (walk.unpacked > MOST_UNPACKED) throw new Refusal('too-complex', 'What is packed in it grows to more than 64 MiB');
+  return opened;
 }
 
 function tooMany(): Refusal {
@@ -201,14 +213,14 @@ async function quotePacked<Message extends Uint8Array | string>(
   const entities: Uint8Array[] = [];
   for (const message of messages) {
     count(walk, 'inline');
-    entities.push(entityOf((await openMessage(message, walk, { signedOnly: true })).data, message));
+    entities.push(entityOf((await openOne(message, walk)).data, message));
   }
   if (entities.length > 0) quote(walk.state, entities);
 }
 
 async function openFile({ name, ciphertext, around }: EncryptedFile, walk: Walk): Promise<Uint8Array> {
   count(walk, 'inline');
-  const { message, data, encrypted } = await openMessage(ciphertext, walk, { signedOnly: true });
+  const { message, data, encrypted } = await openOne(ciphertext, walk);
   if (encrypted) walk.decrypted++;
   await note(walk, ofMessage(message), encrypted);
   if (around !== '') putAside(walk.state, [textPart(around)], true);
@@ -231,7 +243,7 @@ async function openBlock(block: Block, part: Entity, walk: Walk): Promise<Uint8A
     return textPart(message.text);
   }
   count(walk, 'inline');
-  const { message, data, encrypted } = await openMessage(block.text, walk, { signedOnly: true });
+  const { message, data, encrypted } = await openOne(block.text, walk);
   if (encrypted) walk.decrypted++;
   await note(walk, ofMessage(message), encrypted);
   return textEntity(data, part, block.text, !encrypted).raw;

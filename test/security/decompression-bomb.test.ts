@@ -90,6 +90,21 @@ oneEngine((engine) => {
     expect((await everything(house)).posts.filter(({ kind }) => kind === 'report')).toHaveLength(1);
   });
 
+  test('forty signed files of 8 MiB in as many kibibytes, in a mail in clear: refused, soon and within its memory', async () => {
+    const eve = await makeParty('eve@evil.example');
+    const message = await openpgp.createMessage({ binary: new Uint8Array(8 * MEBIBYTE) });
+    const signing = { signingKeys: await secretOf(eve), date: new Date(house.clock.now()), format: 'binary' } as const;
+    const data = compressed((await openpgp.sign({ ...signing, message })) as Uint8Array);
+    const attachments = Array.from({ length: 40 }, (_, at) => ({ name: `file-${at}.gpg`, data }));
+    const raw = clearMail({ from: eve, to: LISTS.security, subject: 'Files', text: 'See these.\n', attachments });
+    await house.pgp.usable(Buffer.alloc(1), 0);
+    const before = process.memoryUsage().rss;
+    const spent = effort();
+    expect(await outcomeOf(arrive(house, raw))).toBe('refused: too-complex');
+    expect(spent()).toBeLessThan(2_000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(512 * MEBIBYTE);
+  });
+
   test('a request of five million lines in a few kibibytes: nothing is run, soon and within its memory', async () => {
     const [alpha] = house.members;
     const type = 'text/plain; charset=utf-8; format=flowed; hp="cipher"';
