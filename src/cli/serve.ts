@@ -25,10 +25,6 @@ async function serve(options: { config: string }): Promise<void> {
   if (mayDumpCore())
     log.warn('a crash may write memory, and with it keys, to the disk: start it with `ulimit -c 0`, or LimitCORE=0');
   const running = await start(config, passphrase, systemClock, log);
-  const { smtp, http } = config;
-  process.stdout.write(`${smtp.protocol} ${smtp.host}:${running.smtpPort}\n`);
-  process.stdout.write(`http ${http.host}:${running.httpPort}\n`);
-  process.stdout.write('ready\n');
   process.on('SIGHUP', () => {
     try {
       running.reload();
@@ -36,10 +32,16 @@ async function serve(options: { config: string }): Promise<void> {
       log.error({ err: error }, 'the TLS certificate was not read again');
     }
   });
-  await new Promise<void>((resolve) => {
+  const asked = new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
+  // Whoever reads that it is ready may stop it at once.
+  const { smtp, http } = config;
+  process.stdout.write(`${smtp.protocol} ${smtp.host}:${running.smtpPort}\n`);
+  process.stdout.write(`http ${http.host}:${running.httpPort}\n`);
+  process.stdout.write('ready\n');
+  await asked;
   process.once('SIGTERM', () => process.exit(1));
   process.once('SIGINT', () => process.exit(1));
   log.warn('stopping');
