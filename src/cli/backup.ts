@@ -1,4 +1,4 @@
-import { createWriteStream, readdirSync, readFileSync } from 'node:fs';
+import { createWriteStream, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
@@ -9,6 +9,7 @@ import type { Command } from 'commander';
 import { type KeptFile, writeArchive } from '../backup/archive.ts';
 import { systemClock, toIso } from '../clock.ts';
 import { type Config, loadConfig } from '../config.ts';
+import { isListKeyFile } from '../pgp/keyring.ts';
 import { sealStream } from '../pgp/seal.ts';
 import { Refusal } from '../refusal.ts';
 import { namingFile, openToRead } from '../store/database.ts';
@@ -69,7 +70,7 @@ function configFile(path: string): KeptFile {
 
 function keyFiles({ keys }: Config): KeptFile[] {
   return readdirSync(keys)
-    .filter((name) => name.endsWith('.asc') && !name.startsWith('.'))
+    .filter(isListKeyFile)
     .sort()
     .map((name) => ({ file: `keys/${name}`, text: readFileSync(join(keys, name), 'utf8') }));
 }
@@ -77,7 +78,7 @@ function keyFiles({ keys }: Config): KeptFile[] {
 /** The file is there when all of it is on the disk, and not before. Throws Refusal `conflict` where something of that name is there. */
 async function written(path: string, write: (out: NodeJS.WritableStream) => Promise<void>): Promise<void> {
   const begun = join(dirname(resolve(path)), `.${basename(path)}.part`);
-  if (await isThere(path)) throw new Refusal('conflict', `${path} is there already: a backup replaces no file`);
+  if (existsSync(path)) throw new Refusal('conflict', `${path} is there already: a backup replaces no file`);
   await rm(begun, { force: true });
   try {
     await write(createWriteStream(begun, { mode: 0o600, flags: 'wx', flush: true }));
@@ -88,11 +89,4 @@ async function written(path: string, write: (out: NodeJS.WritableStream) => Prom
     await rm(begun, { force: true });
     throw error;
   }
-}
-
-function isThere(path: string): Promise<boolean> {
-  return open(path).then(
-    (file) => file.close().then(() => true),
-    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
-  );
 }

@@ -5,7 +5,7 @@ import { record } from '../audit/record.ts';
 import { DAY, toIso } from '../clock.ts';
 import { readPassphrase } from '../config.ts';
 import { armorCertificate } from '../pgp/certificate.ts';
-import { loadKeyring, renewListKey, writeListKey } from '../pgp/keyring.ts';
+import { isListKeyFile, loadKeyring, renewListKey, writeListKey } from '../pgp/keyring.ts';
 import { type ListCertificate, listCertificate } from '../pgp/list-certificate.ts';
 import { Refusal } from '../refusal.ts';
 import { keepKey, rotateKey } from '../roster/list-keys.ts';
@@ -84,7 +84,7 @@ async function exportKeys(address: string, options: LocalOptions & { all?: true 
 
 /** The other keys of its list that are in the folder. */
 async function othersOf(folder: string, { address, fingerprint }: ListCertificate): Promise<ListCertificate[]> {
-  const files = (await readdir(folder)).sort().filter((file) => file.endsWith('.asc') && !file.startsWith('.'));
+  const files = (await readdir(folder)).sort().filter(isListKeyFile);
   const others = files.map((file) => basename(file, '.asc')).filter((name) => name !== fingerprint);
   const keys = await Promise.all(others.map((name) => readKey(folder, name)));
   return keys.filter((key) => key.address === address);

@@ -131,12 +131,17 @@ export async function loadKeyring(dir: string, passphrase: string): Promise<Keyr
   const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
     throw new Error(`${dir} cannot be read (${error.code}): that is where the list keys are; curfew init makes them`);
   });
-  const paths = names.filter((name) => name.endsWith('.asc') && !name.startsWith('.')).map((name) => join(dir, name));
+  const paths = names.filter(isListKeyFile).map((name) => join(dir, name));
   const loaded = await Promise.allSettled(paths.map((path) => loadListKey(path, passphrase)));
   const failures = loaded.flatMap((each) => (each.status === 'rejected' ? [messageOf(each.reason)] : []));
   const [first, ...others] = failures;
   if (first !== undefined) throw new Error(others.length === 0 ? first : `${first} (${others.length} more keys cannot be used)`);
   return keyringOf(loaded.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])));
+}
+
+/** Whether a file of that name in the folder of the keys is one; what systems and editors put beside it is not. */
+export function isListKeyFile(name: string): boolean {
+  return name.endsWith('.asc') && !name.startsWith('.');
 }
 
 export function keyringOf(keys: ListKey[]): Keyring {
