@@ -10,7 +10,7 @@ import { askWhoseTurn } from './cases/rotation.ts';
 import { type Clock, createAlarm, DAY, HOUR, type Instant, MINUTE, SECOND } from './clock.ts';
 import { type Config, ConfigError, readClientSecret, readDkim } from './config.ts';
 import { PRIORITY } from './delivery/copies.ts';
-import { createRoom, type Room, roomWatch } from './delivery/room.ts';
+import { mustHaveRoom, type Room, roomWatch } from './delivery/room.ts';
 import { deliveryLoop, type Lane } from './delivery/work.ts';
 import { type Duty, dutyLoop } from './duties.ts';
 import { createWatch, openClock, watchLoop } from './embargo/clock-watch.ts';
@@ -157,8 +157,7 @@ async function build(
   // What is wrong with it is said before anything is sent.
   const signIn = signInOf(config, clock);
   const seams: Seams = { ...local, watched };
-  const { reserve } = config.smtp.limits;
-  const room = createRoom(() => roomOf(database), reserve);
+  const room: Room = { free: () => roomOf(database), reserve: config.smtp.limits.reserve };
   const numbers = createNumbers(seams, log, room.free);
   const refusals = createRefusals(seams, domain);
   undo.push(() => refusals.logCounts());
@@ -196,7 +195,7 @@ async function build(
     dutyLoop([{ name: 'incidents', run: () => tellIncidents(seams) }], incidentAlarm, queued, log, stopping.signal),
     dutyLoop([{ name: 'recognition', run: () => learn(watched) }], createAlarm(clock), queued, log, stopping.signal),
     dutyLoop(
-      [...deadlinesOf(seams, log), { name: 'room', run: roomWatch(seams, room, reserve, log) }],
+      [...deadlinesOf(seams, log), { name: 'room', run: roomWatch(seams, room, log) }],
       deadlineAlarm,
       queued,
       log,
@@ -387,7 +386,7 @@ function doors(
 ): Doors {
   return {
     async recipient(address, alone) {
-      room.mustHave();
+      mustHaveRoom(room);
       const find = alone ? anyDestination : destination;
       await find(seams.db, identity.domain, address);
     },

@@ -12,37 +12,33 @@ import type { Seams } from '../seams.ts';
 export interface Room {
   /** Octets; null: it is on a server of its own. */
   free(): number | null;
-  /** Throws Refusal `storage-unavailable` where no mail is to be taken. */
-  mustHave(): void;
+  /** Octets that are kept. */
+  reserve: number;
 }
 
-/** `reserve`: octets that are kept. */
-export function createRoom(free: Room['free'], reserve: number): Room {
-  return {
-    free,
-    mustHave() {
-      if (isScarce(free, reserve)) throw new Refusal('storage-unavailable', undefined, 'the disk of the database is nearly full');
-    },
-  };
+/** Throws Refusal `storage-unavailable` where no mail is to be taken. */
+export function mustHaveRoom(room: Room): void {
+  if (isScarce(room)) throw new Refusal('storage-unavailable', undefined, 'the disk of the database is nearly full');
 }
 
-function isScarce(free: Room['free'], reserve: number): boolean {
+function isScarce({ free, reserve }: Room): boolean {
   const octets = free();
   return octets !== null && octets < reserve;
 }
 
 /** Tells the team when mail is refused for it, once until there is room again. */
-export function roomWatch(seams: Seams, { free }: Pick<Room, 'free'>, reserve: number, log: Log): () => Promise<boolean> {
+export function roomWatch(seams: Seams, room: Room, log: Log): () => Promise<boolean> {
+  const { reserve } = room;
   let told = false;
   return async () => {
-    const scarce = isScarce(free, reserve);
+    const scarce = isScarce(room);
     if (scarce === told) return false;
     if (!scarce) {
       log.warn('the disk of the database has room again, and mail is taken');
       told = false;
       return false;
     }
-    log.error({ free: free(), reserve }, 'the disk of the database is nearly full: mail is refused until there is room');
+    log.error({ free: room.free(), reserve }, 'the disk of the database is nearly full: mail is refused until there is room');
     const notice = await prepareNotice(seams, diskFull({ reserve }), 'alert');
     await seams.db.transaction().execute(async (trx) => {
       await tellTeam(trx, seams, notice);

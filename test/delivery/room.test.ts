@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { createRoom, roomWatch } from '../../src/delivery/room.ts';
+import { mustHaveRoom, roomWatch } from '../../src/delivery/room.ts';
 import * as audit from '../../src/store/audit.ts';
 import { initProject, temporaryFolder } from '../cli/project-folder.ts';
 import { eachEngine } from '../support/dialects.ts';
@@ -19,7 +19,7 @@ eachEngine((engine) => {
     const house = await build((await engine.open()).db);
     const [lena] = house.team;
     let free: number | null = 300 * MIB;
-    const watch = roomWatch(house, { free: () => free }, 256 * MIB, silent);
+    const watch = roomWatch(house, { free: () => free, reserve: 256 * MIB }, silent);
     const told = async () => {
       await watch();
       return (await outbox(house).drain()).filter(({ to }) => to === lena.address);
@@ -41,7 +41,7 @@ eachEngine((engine) => {
 });
 
 test('mail is taken as long as more than the reserve is free, or nobody here knows', () => {
-  const must = (free: number | null) => () => createRoom(() => free, 256 * MIB).mustHave();
+  const must = (free: number | null) => () => mustHaveRoom({ free: () => free, reserve: 256 * MIB });
   for (const free of [null, 256 * MIB, Number.MAX_SAFE_INTEGER]) expect(must(free)).not.toThrow();
   for (const free of [0, 256 * MIB - 1]) expect(must(free)).toThrow(expect.objectContaining({ reason: 'storage-unavailable' }));
 });
