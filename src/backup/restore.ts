@@ -101,7 +101,7 @@ export async function confirmRestoration(
     const last = await restorations.last(trx);
     if (!last || last.confirmed_at !== null) throw new Refusal('conflict', 'Nothing was restored that is not confirmed');
     const now = local.clock.now();
-    if (last.restored_at !== restoredAt || !(await restorations.confirm(trx, last.id, personId, now))) throw new Refusal('stale');
+    if (last.restored_at !== restoredAt || !(await restorations.confirm(trx, personId, now))) throw new Refusal('stale');
     await deliveries.hasten(trx, 'restored', now);
     await record(trx, local, {
       action: 'database.confirm',

@@ -55,7 +55,7 @@ export async function runRequest(
   // Whether an acknowledgement is for this place was asked as of a post: it came to the list or a thread of it.
   const unfit = acknowledging ? tooOld(post, opened.signer) : whyUnfit(seams, to.list, post, opened, parsed);
   const stale = await beforeRestoration(seams.db, opened.signer);
-  const [problems = []] = [stale, unfit, problemsOf(parsed)].filter((some) => some.length > 0);
+  const problems = [stale, unfit, problemsOf(parsed)].find((some) => some.length > 0) ?? [];
   if (look.renewing || parsed.commands.some(isUpdateOf(roster))) await mustBeExtendedWhole(seams, opened, roster);
   const place = placeOf(to, post.kind);
   const mail = filing(place, post);

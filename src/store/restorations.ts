@@ -36,15 +36,12 @@ export async function markHeld(db: Db, id: string, now: Instant): Promise<void> 
   await db.updateTable('restorations').set({ held_at: now }).where('id', '=', id).execute();
 }
 
-/** All that are open, those of a backup that was taken before one was confirmed as well. False: this one was confirmed meanwhile. */
-export async function confirm(db: Db, id: string, by: string, now: Instant): Promise<boolean> {
+/** All that are open, those of a backup that was taken before one was confirmed as well. False: none is any more. */
+export async function confirm(db: Db, by: string, now: Instant): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('restorations')
     .set({ confirmed_at: now, confirmed_by: by })
-    .where('id', '=', id)
     .where('confirmed_at', 'is', null)
     .executeTakeFirst();
-  if (numUpdatedRows !== 1n) return false;
-  await db.updateTable('restorations').set({ confirmed_at: now, confirmed_by: by }).where('confirmed_at', 'is', null).execute();
-  return true;
+  return numUpdatedRows > 0n;
 }

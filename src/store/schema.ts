@@ -51,8 +51,8 @@ export interface Schema {
   idempotency: IdempotencyTable;
   /** At most one row, with id 1. */
   clock: ClockTable;
-  /** `line`: milliseconds from the monotonic clock of that run of a machine to where its wall clock ought to be. */
   restorations: RestorationTable;
+  /** `line`: milliseconds from the monotonic clock of that run of a machine to where its wall clock ought to be. */
   clock_lines: { boot: string; line: number; seen_at: Instant };
 }
 
