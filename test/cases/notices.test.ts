@@ -15,8 +15,7 @@ import { retract } from '../../src/embargo/retract.ts';
 import { addPatch, schedule, setText } from '../../src/embargo/schedule.ts';
 import { fieldText, parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
-import { decide, remove } from '../../src/roster/admission.ts';
-import { apply } from '../../src/roster/apply.ts';
+import { remove } from '../../src/roster/admission.ts';
 import { addContact, setContactActive } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import * as acknowledgements from '../../src/store/acknowledgements.ts';
@@ -31,6 +30,7 @@ import { outbox } from '../delivery/outbox.ts';
 import { actor, armed, caseOf, PATCH, reasonOf } from '../embargo/armed.ts';
 import { listCertificate } from '../post/arrive.ts';
 import { sealedReport } from '../post/sealed-report.ts';
+import { admittedAgain } from '../roster/admitted-again.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { as, type House, housing, LISTS } from '../support/house.ts';
 import { makeParty, openCopy, type Party } from '../support/party.ts';
@@ -286,21 +286,11 @@ eachEngine((engine) => {
     /** Alpha is removed by two, applies with the certificate that it had, and is active on the list again. Gives its id. */
     const comeBack = async (house: House) => {
       const [lena, dirk] = house.team;
-      const [alpha] = house.members;
       const rules = { project: 'orbit', criteria: CRITERIA, terms: null };
       const memberId = (await members.byOrganisation(house.db, 'Alpha'))?.id ?? '';
       for (const { contactId } of [lena, dirk]) await remove(house, rules, memberId, contactId, 'leaked');
       house.clock.moveTo(house.clock.now() + HOUR);
-      await apply(house, rules, {
-        organisation: 'Alpha',
-        product: null,
-        contact: { address: alpha.address, name: null, certificate: alpha.public },
-        terms: null,
-        answers: CRITERIA.map(({ id: criterion }) => ({ criterion, answer: 'Yes.', evidence: null })),
-      });
-      await house.db.updateTable('members').set({ state: 'key_proved' }).where('id', '=', memberId).execute();
-      await house.db.updateTable('contacts').set({ proved_at: 1 }).where('id', '=', alpha.contactId).execute();
-      await decide(house, rules, memberId, 'activate', { reason: 'again', lists: [LISTS.distributors] });
+      await admittedAgain(house, memberId);
       await outbox(house).drain();
       return memberId;
     };

@@ -8,8 +8,7 @@ import { limitCase } from '../../src/embargo/need-to-know.ts';
 import { addPatch } from '../../src/embargo/schedule.ts';
 import { keyIdOf } from '../../src/pgp/key-packets.ts';
 import { acts } from '../../src/post/acts.ts';
-import { decide, remove } from '../../src/roster/admission.ts';
-import { apply } from '../../src/roster/apply.ts';
+import { remove } from '../../src/roster/admission.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { changeMember } from '../../src/roster/members.ts';
 import * as certificates from '../../src/store/certificates.ts';
@@ -17,6 +16,7 @@ import * as contacts from '../../src/store/contacts.ts';
 import * as lists from '../../src/store/lists.ts';
 import * as members from '../../src/store/members.ts';
 import { actor, armed, PATCH } from '../embargo/armed.ts';
+import { admittedAgain } from '../roster/admitted-again.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import { OPTIONS, type Outbox, outbox } from './outbox.ts';
@@ -118,16 +118,7 @@ eachEngine((engine) => {
       await contacts.unsubscribe(house.db, alpha.contactId, 'distributors', house.clock.now());
       for (const { contactId } of house.team.slice(0, 2)) await remove(house, rules, memberId, contactId, 'leaked');
       expect(await copiesOf(alpha.contactId)).toEqual([{ state: 'failed', reason: 'let-go' }]);
-      await apply(house, rules, {
-        organisation: 'Alpha',
-        product: null,
-        contact: { address: alpha.address, name: null, certificate: alpha.public },
-        terms: null,
-        answers: CRITERIA.map(({ id: criterion }) => ({ criterion, answer: 'Yes.', evidence: null })),
-      });
-      await house.db.updateTable('members').set({ state: 'key_proved' }).where('id', '=', memberId).execute();
-      await house.db.updateTable('contacts').set({ proved_at: 1 }).where('id', '=', alpha.contactId).execute();
-      await decide(house, rules, memberId, 'activate', { reason: 'again', lists: [LISTS.distributors] });
+      await admittedAgain(house, memberId);
       await box.drain();
       expect(await copiesOf(alpha.contactId)).toEqual([{ state: 'failed', reason: 'let-go' }]);
       // Nor is he unsubscribed as he was.
