@@ -72,6 +72,13 @@ export function mostSaying(revocations: readonly Signature[]): Signature[] {
   return [...outermost(hard), ...outermost(soft.some((one) => !ends(one)) ? soft.filter((one) => !ends(one)) : soft)];
 }
 
+/** As gpg and sq read a user ID, a later certification lifts whatever revokes it, for whatever reason: the last one counts as well. */
+export function mostSayingOfUser(revocations: readonly Signature[]): Signature[] {
+  const lasting = revocations.filter((one) => !ends(one));
+  const [last] = (lasting.length > 0 ? lasting : revocations).toSorted((a, b) => madeAt(b) - madeAt(a));
+  return [...new Set([...mostSaying(revocations), ...(last ? [last] : [])])];
+}
+
 /** The first and the last. */
 function outermost(inOrder: readonly Signature[]): Signature[] {
   return inOrder.filter((_, at) => at === 0 || at === inOrder.length - 1);

@@ -1,7 +1,7 @@
 import { EMBEDDED_SIGNATURE, ISSUER_FINGERPRINT, ISSUER_KEY_ID } from './key-packets.ts';
 import { fingerprintOf } from './parse.ts';
 import { lenient } from './recipient.ts';
-import { mostSaying, mustBeCopies, nameOf, type Signature } from './revocations.ts';
+import { mostSaying, mostSayingOfUser, mustBeCopies, nameOf, type Signature } from './revocations.ts';
 import { openpgp } from './settings.ts';
 
 /*
@@ -15,7 +15,7 @@ const { subkeyBinding, subkeyRevocation, keyBinding } = openpgp.enums.signature;
 const { signData } = openpgp.enums.keyFlags;
 
 /** A newer word takes the place of an older one, but where it is made by a clock that is ahead, or holds for a while alone. */
-const MOST_WORDS = 4;
+const NEWEST_WORDS = 3;
 
 type KeyPacket = openpgp.PublicKey['keyPacket'] | openpgp.Subkey['keyPacket'];
 
@@ -42,14 +42,14 @@ export async function settle(certificate: openpgp.PublicKey): Promise<void> {
   const { keyPacket: key } = certificate;
   const whole = certificate as openpgp.PublicKey & Direct;
   whole.directSignatures = await words(key, direct, whole.directSignatures, { key });
-  whole.revocationSignatures = await revocations(key, keyRevocation, whole.revocationSignatures, { key });
+  whole.revocationSignatures = mostSaying(await revocations(key, keyRevocation, whole.revocationSignatures, { key }));
 
   certificate.users = once(certificate.users, nameOf, ['selfCertifications', 'revocationSignatures']);
   for (const user of certificate.users) {
     const about = { key, userID: user.userID, userAttribute: user.userAttribute };
     user.otherCertifications = [];
     user.selfCertifications = await words(key, certGeneric, user.selfCertifications, about);
-    user.revocationSignatures = await revocations(key, certRevocation, user.revocationSignatures, about);
+    user.revocationSignatures = mostSayingOfUser(await revocations(key, certRevocation, user.revocationSignatures, about));
   }
   certificate.users = certificate.users.filter((user) => user.selfCertifications.length + user.revocationSignatures.length > 0);
 
@@ -60,7 +60,7 @@ export async function settle(certificate: openpgp.PublicKey): Promise<void> {
     const bindings = await words(key, subkeyBinding, subkey.bindingSignatures, about);
     for (const binding of bindings) await agree(binding, offered, subkey.keyPacket, about);
     subkey.bindingSignatures = bindings;
-    subkey.revocationSignatures = await revocations(key, subkeyRevocation, subkey.revocationSignatures, about);
+    subkey.revocationSignatures = mostSaying(await revocations(key, subkeyRevocation, subkey.revocationSignatures, about));
   }
 }
 
@@ -79,26 +79,55 @@ function once<List extends string, Part extends Record<List, Signature[]>>(
   return [...found.values()];
 }
 
-/** The newest of those that `by` made, one of those that sign the same, in the order in which they stood. */
-async function words(by: KeyPacket, type: number, signatures: readonly Signature[], about: object, most = MOST_WORDS) {
-  const found = new Map<string, Signature>();
-  for (const one of signatures.toSorted(newestFirst)) {
+/**
+ * Of those that `by` made the newest ones, and the oldest: it still counts where all the others are by a clock that is ahead, or by a hash
+ * that is not taken. Who else may revoke a key is no word about that of another one: of each the same. In the order in which they stood.
+ */
+async function words(by: KeyPacket, type: number, signatures: readonly Signature[], about: object) {
+  const kept = new Set<Signature>();
+  for (const revoker of new Set(signatures.map(revokerOf))) {
+    const alike = signatures.filter((one) => revokerOf(one) === revoker);
+    const found = await made(by, type, alike.toSorted(newestFirst), about, NEWEST_WORDS);
+    await made(by, type, alike.toSorted(oldestFirst), about, NEWEST_WORDS + 1, found);
+    for (const one of found.values()) kept.add(one);
+  }
+  return signatures.filter((one) => kept.has(one));
+}
+
+/** Whom a direct-key signature names who may revoke the key (RFC 9580 §5.2.3.23); gpg makes one for each. Empty for nobody. */
+function revokerOf({ revocationKeyClass, revocationKeyFingerprint }: Signature): string {
+  return revocationKeyClass === null ? '' : Buffer.from(revocationKeyFingerprint ?? []).toString('hex');
+}
+
+/** Adds to those that were found the first ones that `by` made, of those that sign the same one, until there are so many. */
+async function made(
+  by: KeyPacket,
+  type: number,
+  signatures: readonly Signature[],
+  about: object,
+  most = Number.POSITIVE_INFINITY,
+  found = new Map<string, Signature>(),
+): Promise<Map<string, Signature>> {
+  for (const one of signatures) {
     if (found.size === most) break;
     const word = Buffer.from(one.signatureData ?? []).toString('latin1');
     if (found.has(word) || !(await isBy(by, one, type, about))) continue;
     trim(one, by);
     found.set(word, one);
   }
-  const kept = new Set(found.values());
-  return signatures.filter((one) => kept.delete(one));
+  return found;
 }
 
 function newestFirst(a: Signature, b: Signature): number {
   return (b.created?.getTime() ?? 0) - (a.created?.getTime() ?? 0);
 }
 
+function oldestFirst(a: Signature, b: Signature): number {
+  return newestFirst(b, a);
+}
+
 async function revocations(by: KeyPacket, type: number, signatures: readonly Signature[], about: object) {
-  return mostSaying(await words(by, type, signatures, about, Number.POSITIVE_INFINITY));
+  return [...(await made(by, type, signatures, about)).values()];
 }
 
 /** No date: the question is who made it, not whether it counts now. */

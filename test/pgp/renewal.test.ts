@@ -106,6 +106,19 @@ async function cutOff(certificate: openpgp.PublicKey): Promise<openpgp.PublicKey
   return openpgp.readKey({ binaryKey: copy.write() });
 }
 
+/** A signature of the key over itself; with `revoker`, a fingerprint, it names who else may revoke it. */
+async function directKey(key: openpgp.PrivateKey, day: number, { revoker }: { revoker?: Uint8Array }) {
+  const signature = new openpgp.SignaturePacket();
+  const { publicKeyAlgorithm, hashAlgorithm } = key.users[0]?.selfCertifications[0] ?? {};
+  const signatureType = openpgp.enums.signature.key;
+  Object.assign(signature, { signatureType, publicKeyAlgorithm, hashAlgorithm, rawNotations: [] });
+  if (revoker)
+    Object.assign(signature, { revocationKeyClass: 0x80, revocationKeyAlgorithm: 22, revocationKeyFingerprint: revoker });
+  const sign = signature.sign.bind(signature) as unknown as (...given: unknown[]) => Promise<void>;
+  await sign(key.keyPacket, { key: key.keyPacket }, at(day), false, openpgp.config);
+  return signature;
+}
+
 function bare(certificate: openpgp.PublicKey, parts: object): openpgp.User {
   const [user] = certificate.users;
   if (!user) throw new Error('no user id');
@@ -381,6 +394,52 @@ describe('a newer copy of a certificate', () => {
     await sign(primary, { key: primary, userID: former.userID }, at(5), false, openpgp.config);
     user.revocationSignatures = [one, ...words.slice(0, 1)];
     expect(await made((await readCertificate(certificate.write())).data)).toEqual([at(5), at(10)]);
+  });
+
+  test.each([
+    ['twice for no reason', [0, 0]],
+    ['for no reason, then as not valid', [0, 32]],
+  ])('has a user ID that was revoked %s, and certified anew between, with the last word on it', async (_, flags) => {
+    const userIDs = [{ email: 'alice@member.example' }, { email: 'former@member.example' }];
+    const { privateKey: key } = await openpgp.generateKey({ userIDs, date: at(0), format: 'object' });
+    const anew = await openpgp.reformatKey({ privateKey: key, userIDs, date: at(20), format: 'object' });
+    const certificate = key.toPublic();
+    const [user, former] = [certificate.users[1], key.users[1]];
+    if (!user || !former) throw new Error('it has two user ids');
+    user.selfCertifications.push(...(anew.privateKey.users[1]?.selfCertifications ?? []));
+    for (const [n, flag] of flags.entries()) {
+      const { revocationSignatures } = await former.revoke(key.keyPacket as openpgp.SecretKeyPacket, { flag }, at(10 + 20 * n));
+      user.revocationSignatures.push(...revocationSignatures);
+    }
+    const { data } = await readCertificate(certificate.write());
+    const [, known] = (await openpgp.readKey({ binaryKey: data })).users;
+    expect(known?.revocationSignatures.map(({ created }) => created)).toEqual([at(10), at(30)]);
+  });
+
+  test('of an owner whose clock was ahead again and again still counts by what he said before', async () => {
+    const key = await made();
+    const all = key.toPublic();
+    for (let day = 1000; day < 1006; day++) {
+      const ahead = await extended(key, 5000, day);
+      all.users[0]?.selfCertifications.push(...(ahead.users[0]?.selfCertifications ?? []));
+      all.subkeys[0]?.bindingSignatures.push(...(ahead.subkeys[0]?.bindingSignatures ?? []));
+    }
+    const known = await kept(key);
+    expect(await usable(await kept(all), NOW)).toMatchObject({ usable: true });
+    expect(await renewCertificate(known, all.write(), NOW)).toMatchObject({ whyNot: null });
+  });
+
+  test('keeps all whom its owner named who may revoke it, each once, and its own words beside them', async () => {
+    const key = await made();
+    const certificate = key.toPublic() as openpgp.PublicKey & { directSignatures: openpgp.SignaturePacket[] };
+    const named = (n: number, day: number) => directKey(key, day, { revoker: Buffer.alloc(20, n) });
+    for (let n = 1; n < 8; n++) certificate.directSignatures.push(await named(n, n));
+    for (let day = 10; day < 16; day++) certificate.directSignatures.push(await directKey(key, day, {}));
+    const known = await kept(certificate);
+    const read = (await openpgp.readKey({ binaryKey: known })) as typeof certificate;
+    const revokers = read.directSignatures.map(({ revocationKeyFingerprint: revoker }) => Buffer.from(revoker ?? [])[0]);
+    expect(revokers).toEqual([1, 2, 3, 4, 5, 6, 7, undefined, undefined, undefined, undefined]);
+    expect((await renewCertificate(known, certificate.write(), NOW)).changed).toBe(false);
   });
 
   test('that says nothing new changes nothing, nor does an older one', async () => {
