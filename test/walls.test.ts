@@ -50,7 +50,7 @@ const knows: Record<string, readonly string[]> = {
   oidc: [...LOW, 'oidc'],
   wording: ['notices/templates.ts', 'notices/words.ts'],
   'main.ts': [...DOOR, 'duties.ts', 'lookup', 'oidc', 'wording', 'smtp', 'http'],
-  doctor: ['clock.ts', 'config.ts', 'log.ts', 'rules', 'embargo', 'pgp', 'smtp', 'store', 'doctor'],
+  doctor: ['clock.ts', 'config.ts', 'log.ts', 'rules', 'embargo', 'pgp', 'roster', 'smtp', 'store', 'doctor'],
   cli: [...DOOR, 'json-fault.ts', 'smtp', 'http', 'wording', 'doctor', 'main.ts', 'cli'],
 };
 

@@ -4,6 +4,7 @@ import { send } from '../delivery/send.ts';
 import { filePart } from '../mail/outgoing.ts';
 import { auditHead, headsUnread } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
+import { usableKept } from '../roster/known.ts';
 import { receives } from '../roster/state.ts';
 import { prepareNotice, tellTeam } from '../roster/tell.ts';
 import type { Seams } from '../seams.ts';
@@ -95,7 +96,7 @@ export async function readersOf(
     if (!person?.active || !receives(person.memberState)) continue;
     readers.push({ id, address });
     const { certificate, waits } = person;
-    if (certificate && !waits && (await pgp.usable(certificate, clock.now())).usable) reached.add(address);
+    if (certificate && !waits && (await usableKept({ db, pgp }, certificate, clock.now())).usable) reached.add(address);
   }
   return { readers, missing: to.filter((address) => !reached.has(address.toLowerCase())) };
 }

@@ -16,6 +16,7 @@ import { keyPart, noticeEntity, writeNotice } from '../notices/write.ts';
 import { isUnanswerable } from '../post/receipt.ts';
 import { forReporterLater } from '../post/reporter.ts';
 import { Refusal } from '../refusal.ts';
+import { usableKept } from '../roster/known.ts';
 import type { Seams } from '../seams.ts';
 import * as acknowledgements from '../store/acknowledgements.ts';
 import * as certificates from '../store/certificates.ts';
@@ -289,7 +290,7 @@ export type Letters = Pick<Plan, 'letters' | 'without'>;
  * is an answer, and ask him for it.
  */
 export async function toReporter(seams: Seams, seen: Case, words: Notice): Promise<Letters> {
-  const { db, pgp, clock } = seams;
+  const { db, clock } = seams;
   const { reporter_address: address, reporter_certificate_id: certificateId } = seen;
   if (address === null || (await isUnanswerable(db, address)))
     return { letters: [], without: [{ address: address ?? '(the reporter)', why: 'no-address' }] };
@@ -301,7 +302,7 @@ export async function toReporter(seams: Seams, seen: Case, words: Notice): Promi
     return { letters: [...asking, { ...letter, to: [], waits: true }], without: [{ address, why: 'no-certificate' }] };
   }
   const { id, fingerprint, data } = certificate;
-  const usable = await pgp.usable(data, clock.now());
+  const usable = await usableKept(seams, data, clock.now());
   const without = usable.usable ? [] : [{ address, why: usable.reason }];
   const addressee: Addressee = { audience: 'reporter', address, certificateId: id };
   return { letters: [{ ...letter, to: [{ addressee, fingerprint }] }], without };
@@ -352,11 +353,11 @@ function readerOf(contact: contacts.ListContact): Reader {
 }
 
 /** Those whose copies would wait, for their certificates. */
-async function heldOf({ pgp, clock }: Seams, people: readonly contacts.ListContact[]): Promise<Without[]> {
+async function heldOf(seams: Seams, people: readonly contacts.ListContact[]): Promise<Without[]> {
   const judged = await Promise.all(
     people.map(async ({ address, certificate }): Promise<Without | null> => {
       if (certificate === null) return { address, why: 'no-certificate' };
-      const answer = await pgp.usable(certificate.data, clock.now());
+      const answer = await usableKept(seams, certificate.data, seams.clock.now());
       return answer.usable ? null : { address, why: answer.reason };
     }),
   );

@@ -2,6 +2,7 @@ import { type Clock, DAY, HOUR, type Instant, toIso } from '../clock.ts';
 import { doubtOfNodes } from '../embargo/clock-trust.ts';
 import type { Keyring } from '../pgp/keyring.ts';
 import type { Pgp } from '../pgp/pool.ts';
+import { usableKept } from '../roster/known.ts';
 import * as clocks from '../store/clock.ts';
 import * as contacts from '../store/contacts.ts';
 import { type Database, isDamage } from '../store/database.ts';
@@ -82,7 +83,7 @@ const MOST_NAMED = 10;
 /** What copies are sealed to. `progress`: how many of how many were looked at. */
 export async function lookAtCertificates(
   db: Database,
-  pgp: Pick<Pgp, 'usable'>,
+  pgp: Pick<Pgp, 'usable' | 'readKnown'>,
   now: Instant,
   progress: (done: number, total: number) => void,
 ): Promise<Seen[]> {
@@ -93,7 +94,7 @@ export async function lookAtCertificates(
   const soon: contacts.ListContact[] = [];
   let done = 0;
   for (const contact of served.values()) {
-    const state = contact.certificate && (await pgp.usable(contact.certificate.data, now));
+    const state = contact.certificate && (await usableKept({ db, pgp }, contact.certificate.data, now));
     if (!state?.usable) ended.push(contact);
     else if (state.until !== null && state.until <= now + ENDS) soon.push(contact);
     progress(++done, served.size);

@@ -15,6 +15,7 @@ import { Refusal } from '../refusal.ts';
 import { vouch } from '../roster/admission.ts';
 import { type GivenCertificate, type OwnersNews, replaceCertificate } from '../roster/contacts.ts';
 import { checkMember } from '../roster/expiry.ts';
+import { usableKept } from '../roster/known.ts';
 import { takeProof } from '../roster/prove.ts';
 import { prepareReplacementNews } from '../roster/replaced.ts';
 import { next } from '../roster/state.ts';
@@ -230,8 +231,8 @@ async function subscription(
   });
 }
 
-async function showCertificate({ seams: { pgp, clock }, roster }: Asked): Promise<Outcome> {
-  const usable = await pgp.usable(roster.data, clock.now());
+async function showCertificate({ seams, roster }: Asked): Promise<Outcome> {
+  const usable = await usableKept(seams, roster.data, seams.clock.now());
   const until = usable.usable ? (usable.until === null ? 'does not expire' : `until ${toIso(usable.until)}`) : usable.reason;
   return { lines: [`${roster.fingerprint}  ${until}`, `of ${roster.contact.address}, ${roster.member.organisation}`] };
 }

@@ -2,7 +2,7 @@ import type { CertificateFacts } from '../pgp/certificate.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
-import { renewKnown } from '../roster/known.ts';
+import { renewKnown, usableKept } from '../roster/known.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 
@@ -49,9 +49,8 @@ async function renewalsIn(
  * session. Throws Refusal `unusable-certificate`.
  */
 export async function mustBeExtendedWhole(seams: Seams, opened: OpenedMail, roster: RosterCertificate): Promise<void> {
-  const { pgp, clock } = seams;
   const { fingerprint } = roster;
-  if ((await pgp.usable(roster.data, clock.now())).usable) return;
+  if ((await usableKept(seams, roster.data, seams.clock.now())).usable) return;
   const renewals = await renewalsIn(seams, opened, async () => [roster]);
   const subkey = renewals.find(({ expiredSubkey }) => expiredSubkey !== null)?.expiredSubkey;
   if (!subkey || renewals.some(({ whyNot }) => whyNot === null)) return;

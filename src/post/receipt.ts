@@ -7,7 +7,7 @@ import type { CertificateFacts } from '../pgp/certificate.ts';
 import { keyIdsIn } from '../pgp/certificate-bytes.ts';
 import { keyIdOf } from '../pgp/key-packets.ts';
 import type { OpenedMail, Signer } from '../pgp/open.ts';
-import { readKnown } from '../roster/known.ts';
+import { readKnown, usableKept } from '../roster/known.ts';
 import { keepStranger } from '../roster/strangers.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
@@ -61,7 +61,7 @@ export async function receiptForContact(seams: Seams, about: Case, list: List, c
   const { id, address } = contact;
   if (await isUnanswerable(db, address)) return null;
   const current = await certificates.current(db, id);
-  const isUsable = current !== undefined && (await pgp.usable(current.data, clock.now())).usable;
+  const isUsable = current !== undefined && (await usableKept({ db, pgp }, current.data, clock.now())).usable;
   const facts = { project: project.name, caseId, threadToken, receivedAt, list, answerBy: answerBy(project, about) };
   return writeReceipt(seams, facts, { address, certificate: isUsable ? { id: current.id } : null, proved: true });
 }
@@ -102,7 +102,7 @@ export async function isUnanswerable(db: Db, address: string): Promise<boolean> 
 async function certificateOf(seams: Seams, { roster, opened, sender }: ReportFacts): Promise<Receipt['certificate']> {
   const { pgp, clock } = seams;
   if (!opened) return null;
-  if (roster) return opened.signer && (await pgp.usable(roster.data, clock.now())).usable ? { id: roster.id } : null;
+  if (roster) return opened.signer && (await usableKept(seams, roster.data, clock.now())).usable ? { id: roster.id } : null;
   const read = opened.signer ? await certificateOfSigner(pgp, opened, opened.signer) : await ofUnsigned(pgp, opened, sender);
   const facts = read && (await readKnown(seams, read.data).catch(() => null));
   return facts && (await pgp.usable(facts.data, clock.now())).usable ? facts : null;

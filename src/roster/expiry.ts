@@ -10,6 +10,7 @@ import * as admission from '../store/admission.ts';
 import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
 import type { Member } from '../store/schema.ts';
+import { usableKept } from './known.ts';
 import { next } from './state.ts';
 import { prepareNotice, teamList, tellMember, tellTeam } from './tell.ts';
 
@@ -77,13 +78,13 @@ interface Wanted {
 }
 
 /** Undefined for who is neither active nor held, or has no contact who could be waited for. Who has not proved his key gets nothing anyhow. */
-async function lookAt({ pgp, clock }: Seams, member: members.MemberWithContacts): Promise<Seen | undefined> {
+async function lookAt(seams: Seams, member: members.MemberWithContacts): Promise<Seen | undefined> {
   const active = member.contacts.filter((contact) => contact.active === 1 && contact.proved_at !== null);
   if ((member.state !== 'active' && member.state !== 'key_hold') || active.length === 0) return undefined;
-  const now = clock.now();
+  const now = seams.clock.now();
   const seen: Seen = { usable: [], wanted: [], ending: [] };
   for (const { id: contactId, address, certificate } of active) {
-    const state = certificate ? await pgp.usable(certificate.data, now) : null;
+    const state = certificate ? await usableKept(seams, certificate.data, now) : null;
     if (!certificate || !state?.usable) {
       seen.wanted.push({ address, certificateId: certificate?.id ?? null });
       continue;

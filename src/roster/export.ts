@@ -6,6 +6,9 @@ import * as contacts from '../store/contacts.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { RosterEntry } from './entries.ts';
+import { usableKept } from './known.ts';
+
+type Judging = Pick<Pgp, 'usable' | 'readKnown'>;
 
 /** Who is not in an export, or is refused or gets more than he had where it is imported. */
 export interface ExportRemark {
@@ -27,7 +30,7 @@ export interface RosterExport {
  * members are done.
  */
 export async function exportRoster(
-  { db, clock, pgp }: Pick<Local, 'db' | 'clock'> & { pgp: Pick<Pgp, 'usable'> },
+  { db, clock, pgp }: Pick<Local, 'db' | 'clock'> & { pgp: Judging },
   progress: (done: number, total: number) => void = () => {},
 ): Promise<RosterExport> {
   const addresses = new Map((await lists.all(db)).map(({ id, address }) => [id, address]));
@@ -44,7 +47,7 @@ export async function exportRoster(
     }
     let isRefused = true;
     for (const contact of member.contacts.filter((one) => !contacts.isReleased(one))) {
-      const flaw = whyNot(contact) === undefined ? await flawOf(contact, pgp, clock.now()) : null;
+      const flaw = whyNot(contact) === undefined ? await flawOf({ db, pgp }, contact, clock.now()) : null;
       if (whyNot(contact) === undefined && flaw === null) isRefused = false;
       for (const remark of remarksOn(contact, member, { addresses, unsubscribed, flaw }))
         found.remarks.push({ organisation, address: contact.address, remark });
@@ -65,12 +68,12 @@ function whyNot({ active, proved_at }: members.ContactWithCertificate): string |
 
 /** Why nothing can be encrypted to him; null where it can. */
 async function flawOf(
+  seams: Pick<Local, 'db'> & { pgp: Judging },
   { certificate }: members.ContactWithCertificate,
-  pgp: Pick<Pgp, 'usable'>,
   now: Instant,
 ): Promise<string | null> {
   if (certificate === null) return 'has no certificate';
-  const verdict = await pgp.usable(certificate.data, now);
+  const verdict = await usableKept(seams, certificate.data, now);
   return verdict.usable ? null : `has a certificate that cannot be used (${verdict.reason})`;
 }
 

@@ -4,6 +4,7 @@ import type { Log } from '../log.ts';
 import type { Usable } from '../pgp/certificate.ts';
 import type { Seams } from '../seams.ts';
 import * as numbers from '../store/numbers.ts';
+import { withRevoked } from './known.ts';
 
 /** Days ahead. */
 export const AHEAD = [3, 14, 30, 90] as const;
@@ -92,11 +93,18 @@ async function readAll(seams: Seams, known: Verdicts, signal: AbortSignal): Prom
   const found: [string, Usable][] = [];
   for (let after = ''; ; ) {
     const page = await numbers.currentCertificates(seams.db, after, PAGE);
-    for (const { id, data } of page) {
+    const revoked = await withRevoked(
+      seams,
+      page.map(({ data }) => data),
+    );
+    for (const [at, { id, data: kept }] of page.entries()) {
       if (signal.aborted) return [];
       after = id;
-      const digest = createHash('sha256').update(data).digest('hex');
-      found.push([digest, await judge(seams, known.get(digest), data)]);
+      const data = revoked[at] ?? null;
+      const digest = createHash('sha256')
+        .update(data ?? kept)
+        .digest('hex');
+      found.push([digest, data ? await judge(seams, known.get(digest), data) : { usable: false, reason: 'unreadable' }]);
     }
     if (page.length < PAGE) return found;
     // SQLite answers at once: others get their turn between two pages.

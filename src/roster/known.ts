@@ -1,5 +1,7 @@
-import type { CertificateFacts } from '../pgp/certificate.ts';
+import type { Instant } from '../clock.ts';
+import type { CertificateFacts, Usable } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
+import type { Pgp } from '../pgp/pool.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -20,7 +22,7 @@ export async function readKnown({ db, pgp }: Omit<Knowing, 'clock'>, newer: stri
  * same certificate. Null: with that it cannot be read.
  */
 export async function withRevoked(
-  { db, pgp }: Omit<Knowing, 'clock'>,
+  { db, pgp }: Pick<Knowing, 'db'> & { pgp: Pick<Pgp, 'readKnown'> },
   kept: readonly Uint8Array[],
 ): Promise<(Uint8Array | null)[]> {
   const fingerprints = kept.map(fingerprintOrNone);
@@ -39,6 +41,16 @@ export async function withRevoked(
       );
     }),
   );
+}
+
+/** As `pgp.usable` of one that is kept, with what is known to be revoked of it. */
+export async function usableKept(
+  { db, pgp }: Pick<Knowing, 'db'> & { pgp: Pick<Pgp, 'usable' | 'readKnown'> },
+  kept: Uint8Array,
+  at: Instant,
+): Promise<Usable> {
+  const [data] = await withRevoked({ db, pgp }, [kept]);
+  return data ? pgp.usable(data, at) : { usable: false, reason: 'unreadable' };
 }
 
 /** Empty for what is no certificate any more: whoever seals to it says so. */

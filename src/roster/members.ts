@@ -12,6 +12,7 @@ import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { Contact, Member } from '../store/schema.ts';
 import { versionOf } from '../store/version.ts';
+import { usableKept } from './known.ts';
 import { unfitNewName } from './plan.ts';
 import { isCandidate, isOut } from './state.ts';
 import { prepareNotice, tellMember } from './tell.ts';
@@ -122,7 +123,7 @@ export async function usableReaders({ db, pgp, clock }: Pick<Seams, 'db' | 'pgp'
   const usable = new Set<string>();
   for (const { id } of (await lists.all(db)).filter(({ role }) => role === 'intake'))
     for (const { certificate } of await contacts.activeOfList(db, id))
-      if (certificate && (await pgp.usable(certificate.data, clock.now())).usable) usable.add(certificate.id);
+      if (certificate && (await usableKept({ db, pgp }, certificate.data, clock.now())).usable) usable.add(certificate.id);
   return usable;
 }
 

@@ -10,6 +10,7 @@ import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
 import { ask, hashNonce, lasts, mustLast, PROOF, prepareAsking } from './asking.ts';
+import { usableKept } from './known.ts';
 import { isOut, next, provesKeys } from './state.ts';
 import { deed } from './steps.ts';
 import { prepareNotice, tellMember } from './tell.ts';
@@ -175,7 +176,7 @@ export async function usableOf({ db, pgp, clock }: Pick<Seams, 'db' | 'pgp' | 'c
   const usable = new Set<string>();
   for (const contact of await contacts.ofMember(db, memberId))
     for (const { id, data, state } of await certificates.ofContact(db, contact.id))
-      if (state !== 'retired' && (await pgp.usable(data, clock.now())).usable) usable.add(id);
+      if (state !== 'retired' && (await usableKept({ db, pgp }, data, clock.now())).usable) usable.add(id);
   return usable;
 }
 

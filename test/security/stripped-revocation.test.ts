@@ -5,8 +5,11 @@
 import { sql } from 'kysely';
 import { beforeEach, expect, test } from 'vitest';
 import { up as upgrade } from '../../migrations/0031_revocations.ts';
+import { readersOf } from '../../src/audit/heads.ts';
 import { sendNotice } from '../../src/cases/notices.ts';
 import { DAY, MINUTE, SECOND } from '../../src/clock.ts';
+import { lookAtCertificates } from '../../src/doctor/data.ts';
+import { createLog } from '../../src/log.ts';
 import { armorCertificate } from '../../src/pgp/certificate.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
 import { remove } from '../../src/roster/admission.ts';
@@ -19,8 +22,12 @@ import {
   retireCertificate,
 } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
+import { watchCertificates } from '../../src/roster/expiry.ts';
+import { exportRoster } from '../../src/roster/export.ts';
+import { horizonOf, watchHorizon } from '../../src/roster/horizon.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { readKnown, renewKnown } from '../../src/roster/known.ts';
+import { usableOf } from '../../src/roster/prove.ts';
 import { writeRenewal } from '../../src/roster/renewal.ts';
 import { keepStranger } from '../../src/roster/strangers.ts';
 import * as certificates from '../../src/store/certificates.ts';
@@ -293,5 +300,26 @@ eachEngine((engine) => {
       .where('address', '=', rita.address)
       .execute();
     expect(copies).toContainEqual({ state: 'held', reason: 'revoked' });
+  });
+
+  test('a contact whose certificate a mail showed to be revoked is told of as one who gets nothing, wherever it is looked at', async () => {
+    const { db, pgp, clock } = house;
+    const facts = await pgp.readCertificate(revoked);
+    await db.transaction().execute((trx) => keepStranger(trx, house, facts));
+    const doctor = await lookAtCertificates(db, pgp, clock.now(), () => {});
+    expect(doctor).toMatchObject([{ standing: 'warning', what: expect.stringContaining(alpha.address) }]);
+    const watch = watchHorizon(house, createLog('silent'));
+    for (let tries = 0; watch.latest() === null && tries < 500; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(horizonOf(watch.latest()?.certificates ?? [], clock.now()).unusable.get('revoked')).toBe(1);
+    await watch.close();
+    expect(await usableOf(house, await idOf('Alpha'))).toEqual(new Set());
+    expect((await readersOf(house, [alpha.address])).missing).toEqual([alpha.address]);
+    expect((await exportRoster(house)).remarks).toContainEqual({
+      organisation: 'Alpha',
+      address: alpha.address,
+      remark: expect.stringContaining('revoked'),
+    });
+    await watchCertificates(house, 'orbit');
+    expect((await members.byOrganisation(db, 'Alpha'))?.state).toBe('key_hold');
   });
 });
