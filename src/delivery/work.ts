@@ -135,7 +135,7 @@ export async function deliveryLoop(seams: Seams, send: Send, options: WorkOption
       }
       desk.opened = null;
       if (!isOfRelease(options.lane) && (await tellTeam(seams, log)) > 0) continue;
-      const next = await deliveries.nextInstant(seams.db);
+      const next = await deliveries.nextInstant(seams.db, options.lane && PRIORITY[options.lane]);
       const wait = next === undefined ? LONGEST_SLEEP : Math.min(LONGEST_SLEEP, next - seams.clock.now());
       await alarm.sleep(Math.max(wait, SHORTEST_SLEEP), signal);
     } catch (error) {
@@ -146,7 +146,7 @@ export async function deliveryLoop(seams: Seams, send: Send, options: WorkOption
   await Promise.all(underWay);
 }
 
-/** What is due may be another lane's. */
+/** What is due may have to wait for what goes before it. */
 const SHORTEST_SLEEP = 50;
 
 /** Leases copies of one post, sends them and settles each. Gives how many it took. */

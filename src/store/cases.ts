@@ -123,6 +123,7 @@ export async function firstDue(db: Db, state: CaseState): Promise<{ id: string; 
     .where('release_at', 'is not', null)
     .where(isOpen)
     .orderBy('release_at')
+    .limit(1)
     .executeTakeFirst();
 }
 

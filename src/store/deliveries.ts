@@ -65,19 +65,11 @@ export interface Appetite {
 /** Leases due copies of one post and one priority, those that are most urgent; none is an empty array. */
 export async function lease(db: Db, by: Lease, now: Instant, appetite: Appetite): Promise<Delivery[]> {
   const { copies, octets, priority, yields } = appetite;
-  let due = db
-    .selectFrom('deliveries')
-    .innerJoin('posts', 'posts.id', 'deliveries.post_id')
-    .select(['deliveries.post_id', 'deliveries.priority', 'deliveries.due_at', 'deliveries.case_id', 'posts.size'])
-    .where('deliveries.state', 'in', WAITING)
-    .where('deliveries.due_at', '<=', now);
-  if (priority !== undefined) due = due.where('deliveries.priority', '=', priority);
-  const ordered = due.orderBy('deliveries.priority').orderBy('deliveries.due_at').orderBy('deliveries.id').limit(1);
   const behind: string[] = [];
-  let first = await ordered.executeTakeFirst();
+  let first = await firstDue(db, now, priority, behind);
   while (first?.case_id && yields !== undefined && first.due_at > yields && (await isBehind(db, first))) {
     behind.push(first.case_id);
-    first = await ordered.where('deliveries.case_id', 'not in', behind).executeTakeFirst();
+    first = await firstDue(db, now, priority, behind);
   }
   if (!first) return [];
   const most = octets === undefined ? copies : Math.max(1, Math.min(copies, Math.floor(octets / first.size)));
@@ -105,6 +97,42 @@ export async function lease(db: Db, by: Lease, now: Instant, appetite: Appetite)
     .returningAll()
     .execute();
   return leased.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** The most urgent copy that is due, but for those of these cases. One state after the other: the index gives the first of each. */
+async function firstDue(db: Db, now: Instant, priority: number | undefined, behind: readonly string[]) {
+  const found = [];
+  for (const state of WAITING) {
+    let due = db
+      .selectFrom('deliveries')
+      .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+      .select([
+        'deliveries.id',
+        'deliveries.post_id',
+        'deliveries.priority',
+        'deliveries.due_at',
+        'deliveries.case_id',
+        'posts.size',
+      ])
+      .where('deliveries.state', '=', state)
+      .where('deliveries.due_at', '<=', now);
+    if (priority !== undefined) due = due.where('deliveries.priority', '=', priority);
+    if (behind.length > 0)
+      due = due.where((eb) => eb.or([eb('deliveries.case_id', 'is', null), eb('deliveries.case_id', 'not in', behind)]));
+    const ordered = due.orderBy('deliveries.priority').orderBy('deliveries.due_at').orderBy('deliveries.id');
+    const first = await ordered.limit(1).executeTakeFirst();
+    if (first) found.push(first);
+  }
+  const [first, other] = found;
+  return first && other && isBefore(other, first) ? other : first;
+}
+
+function isBefore(
+  one: Pick<Delivery, 'priority' | 'due_at' | 'id'>,
+  other: Pick<Delivery, 'priority' | 'due_at' | 'id'>,
+): boolean {
+  if (one.priority !== other.priority) return one.priority < other.priority;
+  return one.due_at === other.due_at ? one.id < other.id : one.due_at < other.due_at;
 }
 
 /**
@@ -184,22 +212,19 @@ export async function reclaim(db: Db, now: Instant | null): Promise<number> {
   return Number((await query.executeTakeFirst()).numUpdatedRows);
 }
 
-/** The instant at which the next copy is due or the next lease ends, or undefined. */
-export async function nextInstant(db: Db): Promise<Instant | undefined> {
-  const due = await db
-    .selectFrom('deliveries')
-    .select('due_at')
-    .where('state', 'in', WAITING)
-    .orderBy('due_at')
-    .executeTakeFirst();
-  const lease = await db
-    .selectFrom('deliveries')
-    .select('lease_until')
-    .where('state', '=', 'leased')
-    .orderBy('lease_until')
-    .executeTakeFirst();
-  const instants = [due?.due_at, lease?.lease_until].filter((instant) => typeof instant === 'number');
-  return instants.length > 0 ? Math.min(...instants) : undefined;
+/** The instant at which the next copy, of that priority where one is named, is due, or the next lease ends; undefined where there is none. */
+export async function nextInstant(db: Db, priority?: number): Promise<Instant | undefined> {
+  const instants: (Instant | null | undefined)[] = [];
+  // One state after the other: the index gives the first of each.
+  for (const state of WAITING) {
+    const due = db.selectFrom('deliveries').select('due_at').where('state', '=', state);
+    const own = priority === undefined ? due : due.where('priority', '=', priority);
+    instants.push((await own.orderBy('due_at').limit(1).executeTakeFirst())?.due_at);
+  }
+  const lease = db.selectFrom('deliveries').select(({ fn }) => fn.min('lease_until').as('until'));
+  instants.push((await lease.where('state', '=', 'leased').executeTakeFirst())?.until);
+  const known = instants.filter((instant) => typeof instant === 'number');
+  return known.length > 0 ? Math.min(...known) : undefined;
 }
 
 /** The time is another by `by` milliseconds: whatever waits, or is under a lease, waits no longer and no shorter for it. */

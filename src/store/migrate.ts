@@ -28,6 +28,7 @@ import * as restored from '../../migrations/0029_restored.ts';
 import * as cameBack from '../../migrations/0030_came_back.ts';
 import * as revocations from '../../migrations/0031_revocations.ts';
 import * as noneStands from '../../migrations/0032_none_stands.ts';
+import * as dueCopies from '../../migrations/0033_due_copies.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -61,6 +62,7 @@ export const migrations: Record<string, Migration> = {
   '0030_came_back': cameBack,
   '0031_revocations': revocations,
   '0032_none_stands': noneStands,
+  '0033_due_copies': dueCopies,
 };
 
 /** Names of migrations that the database has not had, of those that it has had and this version does not know, and how many it has had. Writes nothing. */

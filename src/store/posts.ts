@@ -263,6 +263,7 @@ export async function isSuperseded(
     .where('state', '=', 'accepted')
     .orderBy('received_at', 'desc')
     .orderBy('id', 'desc')
+    .limit(1)
     .executeTakeFirst();
   return newest !== undefined && newest.bundle_hash !== bundle_hash;
 }

@@ -583,9 +583,9 @@ CREATE INDEX deliveries_address ON public.deliveries USING btree (address, creat
 
 CREATE INDEX deliveries_case ON public.deliveries USING btree (case_id);
 
-CREATE INDEX deliveries_due ON public.deliveries USING btree (state, priority, due_at);
+CREATE INDEX deliveries_due ON public.deliveries USING btree (state, priority, due_at, id);
 
-CREATE INDEX deliveries_post ON public.deliveries USING btree (post_id);
+CREATE INDEX deliveries_post ON public.deliveries USING btree (post_id, state, priority, id);
 
 CREATE OR REPLACE FUNCTION public.deliveries_blanks()
  RETURNS trigger

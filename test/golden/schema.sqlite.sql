@@ -337,9 +337,13 @@ CREATE INDEX "deliveries_case" on "deliveries" ("case_id");
 
 CREATE INDEX "deliveries_due" on "deliveries" ("state",
   "priority",
-  "due_at");
+  "due_at",
+  "id");
 
-CREATE INDEX "deliveries_post" on "deliveries" ("post_id");
+CREATE INDEX "deliveries_post" on "deliveries" ("post_id",
+  "state",
+  "priority",
+  "id");
 
 CREATE TRIGGER deliveries_blanks_insert before insert on deliveries when new.address <> trim(new.address, '
 ')

@@ -201,6 +201,8 @@ eachEngine((engine) => {
     expect(await deliveries.nextInstant(db)).toBe(NOW + 3);
     await deliveries.settle(db, 'b', 'x', { state: 'delivered', response: '250' }, NOW);
     expect(await deliveries.nextInstant(db)).toBe(NOW + 7);
+    await deliveries.insertMany(db, [copy('d', { due_at: NOW + 9, priority: 0 })]);
+    expect([await deliveries.nextInstant(db, 0), await deliveries.nextInstant(db)]).toEqual([NOW + 9, NOW + 7]);
   });
 
   test('more copies than one statement can hold are written', async () => {
