@@ -96,6 +96,11 @@ export const ConfigFile = Type.Object(
       description: 'the domain of the list addresses, lower case, as in orbit.example',
     }),
     keys: Type.String({ minLength: 1, default: 'keys', description: 'the path of the folder of the list keys' }),
+    begun: Type.Union([Path, Type.Null()], {
+      default: null,
+      description:
+        'the path of a folder of this node alone, in which it counts what it begins to read; null: "begun" beside the SQLite file, or beside the folder of the list keys',
+    }),
     passphrase: Type.Union(
       [
         Type.Object({ file: Path }, strict),

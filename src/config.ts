@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { Static } from 'typebox';
 import { Value } from 'typebox/value';
@@ -80,6 +80,7 @@ function absolute(config: Written, folder: string): Written {
   return {
     ...config,
     keys: from(config.keys),
+    begun: config.begun && from(config.begun),
     passphrase: typeof passphrase === 'object' && 'file' in passphrase ? { file: from(passphrase.file) } : passphrase,
     notices: config.notices && from(config.notices),
     database: 'sqlite' in database ? { sqlite: from(database.sqlite) } : database,
@@ -92,6 +93,11 @@ function absolute(config: Written, folder: string): Written {
     dkim: dkim && { ...dkim, key: from(dkim.key) },
     oidc: { ...oidc, clientSecretFile: oidc.clientSecretFile && from(oidc.clientSecretFile) },
   };
+}
+
+/** The folder in which this node counts what it begins to read. */
+export function begunFolder({ begun, database, keys }: Pick<Config, 'begun' | 'database' | 'keys'>): string {
+  return begun ?? join(dirname('sqlite' in database ? database.sqlite : keys), 'begun');
 }
 
 /** 127.0.0.0/8, ::1 and `localhost`: what is said there does not leave the machine. */

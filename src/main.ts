@@ -8,7 +8,7 @@ import { withoutPolicy } from './cases/clocks.ts';
 import { remind } from './cases/remind.ts';
 import { askWhoseTurn } from './cases/rotation.ts';
 import { type Clock, createAlarm, DAY, HOUR, type Instant, MINUTE, SECOND } from './clock.ts';
-import { type Config, ConfigError, readClientSecret, readDkim } from './config.ts';
+import { begunFolder, type Config, ConfigError, readClientSecret, readDkim } from './config.ts';
 import { PRIORITY } from './delivery/copies.ts';
 import { mustHaveRoom, type Room, roomWatch } from './delivery/room.ts';
 import { deliveryLoop, type Lane } from './delivery/work.ts';
@@ -48,6 +48,7 @@ import { forgetSignIns } from './roster/sign-in.ts';
 import type { Project, Seams } from './seams.ts';
 import { createRelay } from './smtp/client.ts';
 import { type Doors, startSmtp } from './smtp/server.ts';
+import { type Begun, openBegun } from './store/begun.ts';
 import * as cases from './store/cases.ts';
 import { type Database, isStorageFault, namingFile, openDatabase } from './store/database.ts';
 import * as deliveries from './store/deliveries.ts';
@@ -138,13 +139,14 @@ async function build(
   for (const { address, fingerprint } of await lists.all(db))
     if (!keyring.find(fingerprint))
       log.error({ list: address, fingerprint }, 'the key of the list is not in the folder of the list keys: mail to it waits');
+  const begun = begunIn(begunFolder(config), wall.now());
   const pgp = createPgp(config.workers);
   undo.push(() => pgp.close());
   const stopping = new AbortController();
   const incidentAlarm = createAlarm(clock);
   const comparing = createRecogniser();
   undo.push(() => comparing.close());
-  const local: Seams = { db, clock, keyring, pgp, compare: createComparison(comparing), by: SYSTEM, words, project };
+  const local: Seams = { db, clock, keyring, pgp, compare: createComparison(comparing), begun, by: SYSTEM, words, project };
   const { missing } = await readersOf(local, config.audit.headTo);
   if (missing.length > 0) log.warn({ missing }, 'nobody gets the signed heads of the audit log there: audit.headTo');
   const recogniser = createRecogniser();
@@ -252,6 +254,15 @@ async function build(
     },
     reload: () => smtp.reload(),
   };
+}
+
+function begunIn(folder: string, now: Instant): Begun {
+  try {
+    return openBegun(folder, now);
+  } catch (error) {
+    const message = `is ${folder}, and nothing can be written there (${error instanceof Error ? error.message : error}); must be a folder that is this node's alone`;
+    throw new ConfigError([{ path: 'begun', message }]);
+  }
 }
 
 function projectOf({ project, domain, embargo, site }: Config): Project {

@@ -6,6 +6,7 @@ import type { Compare, Watched } from './embargo/recognise.ts';
 import type { Words } from './notices/words.ts';
 import type { Keyring } from './pgp/keyring.ts';
 import type { Pgp } from './pgp/pool.ts';
+import type { Begun } from './store/begun.ts';
 import type { Database } from './store/database.ts';
 import type { Claim } from './store/idempotency.ts';
 import type { TokenRole } from './store/schema.ts';
@@ -31,6 +32,8 @@ export interface Seams extends Local {
   project: Project;
   /** What Curfew says in clear is held against what it must not say. */
   compare: Compare;
+  /** What is read of others' mail is counted before. */
+  begun: Begun;
   /** Knows what is under embargo; left out where nobody's mail comes in and nobody's words go out. */
   watched?: Watched;
 }

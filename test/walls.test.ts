@@ -37,6 +37,7 @@ const knows: Record<string, readonly string[]> = {
     'notices/words.ts',
     'pgp/keyring.ts',
     'pgp/pool.ts',
+    'store/begun.ts',
     'store/database.ts',
     'store/idempotency.ts',
     'store/schema.ts',

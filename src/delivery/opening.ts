@@ -6,6 +6,7 @@ import { clearNews, clearReceipt, clearReply } from '../notices/templates.ts';
 import { keyNotice, keyPart, noticeEntity } from '../notices/write.ts';
 import type { ListKey } from '../pgp/keyring.ts';
 import type { OpenedMail } from '../pgp/open.ts';
+import type { HoldReason } from '../post/checks.ts';
 import { introducesReporter } from '../post/introduces.ts';
 import { kinds } from '../post/kinds.ts';
 import type { KeptVerdict } from '../post/look.ts';
@@ -93,6 +94,7 @@ async function composeFromMail({ db, pgp }: Seams, about: Kept, raw: Uint8Array,
     looked: post.signatures !== null,
     copy: (await cameBack.copyOf(db, post.id)) ?? null,
   };
+  if (post.hold_reason === POISON) return composeUnopened(raw, origin);
   try {
     const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);
     const opened = await pgp.open({ raw, secrets, at: post.received_at, withSignature: true }, lookup);
@@ -103,6 +105,9 @@ async function composeFromMail({ db, pgp }: Seams, about: Kept, raw: Uint8Array,
     throw error;
   }
 }
+
+/** What ended the process whenever it was read. */
+const POISON = 'poison' satisfies HoldReason;
 
 /** What was not opened when it came may be too complex to be opened at all. */
 function isUnreadable(reason: Reason): boolean {

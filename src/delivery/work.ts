@@ -291,7 +291,18 @@ async function keepLease(
   }
 }
 
+/** Throws `cannot-open`, too, for what ended the process whenever it was made ready: a person who sends it again has it tried three times more. */
 async function makeReady(seams: Seams, desk: Desk, postId: string, batch: readonly Delivery[]) {
+  return seams.begun.reading(
+    `post-${postId}`,
+    () => openAndPrepare(seams, desk, postId, batch),
+    async () => {
+      throw new Refusal('cannot-open', undefined, `to make the post ${postId} ready ended the process`);
+    },
+  );
+}
+
+async function openAndPrepare(seams: Seams, desk: Desk, postId: string, batch: readonly Delivery[]) {
   // A held post may have been decided on meanwhile, and is another then.
   if (desk.opened?.post.id !== postId || desk.opened.post.state === 'held') desk.opened = await openPost(seams, postId);
   const { opened } = desk;

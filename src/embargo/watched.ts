@@ -179,6 +179,12 @@ async function pieceOf(seams: Omit<Seams, 'watched'>, { id, caseId, what }: emba
   if (what === 'draft') return { ...piece, mails: [kept] };
   // As it came: its own layers are still on.
   const secrets = await secretsOf(seams, sealed.listId);
-  const opened = await pgp.open({ raw: kept, secrets, at: sealed.receivedAt }, async () => []);
+  const opened = await seams.begun.reading(
+    `learn-${id}`,
+    () => pgp.open({ raw: kept, secrets, at: sealed.receivedAt }, async () => []),
+    async () => {
+      throw new Refusal('cannot-open', undefined, `to learn the post ${id} ended the process`);
+    },
+  );
   return { ...piece, texts: [opened.subject], mails: [opened.content, ...opened.aside] };
 }

@@ -51,7 +51,7 @@ export interface Facts {
 }
 
 /** Why a post waits for a person. */
-export type HoldReason = 'mixed' | 'unaddressed' | 'moderated';
+export type HoldReason = 'mixed' | 'unaddressed' | 'moderated' | 'poison';
 
 export type Verdict =
   | { verdict: 'accept' }

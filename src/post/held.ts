@@ -14,6 +14,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   mixed: 'sign all of it, once',
   unaddressed: 'let your client protect the header fields, or name the recipient in the signature',
   moderated: 'this list is moderated',
+  poison: 'it could not be read here, and people look at it as it came',
 };
 
 export function adviceOn(reason: string): string {

@@ -3,6 +3,7 @@ import { answerBy } from '../cases/clocks.ts';
 import { newId } from '../clock.ts';
 import { publicBeside } from '../delivery/beside.ts';
 import { mayHave } from '../delivery/need-to-know.ts';
+import { sha256 } from '../embargo/bundle.ts';
 import { type Automatic, automatic, isLoop, listId } from '../mail/automatic.ts';
 import { fieldsNamed, parseMessage } from '../mail/message.ts';
 import { Refusal } from '../refusal.ts';
@@ -32,6 +33,25 @@ import { reachOf } from './to-reporter.ts';
  * it throws a Refusal, nothing was kept. All OpenPGP is done before the transaction, and before anything acts on it.
  */
 export async function receive(seams: Seams, identity: Identity, addressed: Destination, mail: Received): Promise<Accepted> {
+  return seams.begun.reading(
+    `mail-${sha256(mail.raw)}`,
+    () => take(seams, identity, addressed, mail),
+    () => setAside(seams, addressed, mail),
+  );
+}
+
+/** What ended the process whenever it was read: the people behind the list get it, sealed, as it came. Nothing of it is read. */
+async function setAside(seams: Seams, { list }: Destination, mail: Received): Promise<Accepted> {
+  const key = seams.keyring.find(list.fingerprint);
+  if (!key) throw new Refusal('not-ready', undefined, `the key of ${list.address} is not loaded`);
+  const to: Destination = { list, purpose: 'owner', case: null, deliveryId: null };
+  const content = await seams.pgp.keep(mail.raw, key.certificate, mail.receivedAt);
+  const verdict = { verdict: 'hold', reason: 'poison', hits: [] } as const;
+  const post = postOf(seams, to, mail, unopened(mail.raw), { kind: 'owner', content, verdict });
+  return once(seams, placeOf(to, 'owner'), post, (trx) => filePost(trx, seams, to, post));
+}
+
+async function take(seams: Seams, identity: Identity, addressed: Destination, mail: Received): Promise<Accepted> {
   if (isShut(addressed)) return refusePublic(seams, addressed, mail);
   const outside = parseMessage(mail.raw);
   const written = await followReferences(seams.db, addressed, outside);

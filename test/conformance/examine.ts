@@ -19,6 +19,7 @@ import { destination } from '../../src/post/destination.ts';
 import { receive } from '../../src/post/receive.ts';
 import { asRefusal } from '../../src/refusal.ts';
 import type { Seams } from '../../src/seams.ts';
+import { uncounted } from '../../src/store/begun.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import { type Database, makeDatabase, openDatabase } from '../../src/store/database.ts';
@@ -97,6 +98,7 @@ async function throughRoute(task: Task, pgp: Pgp, db: Database): Promise<Examine
     keyring: keyringOf([key]),
     pgp,
     compare,
+    begun: uncounted,
     by: SYSTEM,
     words: defaultWords,
     project: PROJECT,
