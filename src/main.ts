@@ -41,6 +41,7 @@ import { Refusal } from './refusal.ts';
 import type { AdmissionRules } from './roster/apply.ts';
 import { CRITERIA } from './roster/criteria.ts';
 import { watchCertificates, watchReviews } from './roster/expiry.ts';
+import { catchUp } from './roster/known.ts';
 import { watchListKeyEnds } from './roster/list-key-ends.ts';
 import { watchListKeys } from './roster/list-keys.ts';
 import { addList } from './roster/lists.ts';
@@ -345,6 +346,7 @@ function dutiesOf(seams: Seams, { project, audit }: Config, refusals: Refusals):
 /** What is due to the minute. */
 function deadlinesOf(seams: Seams, log: Log): Duty[] {
   return [
+    { name: 'revocations', run: () => catchUp(seams) },
     { name: 'approvals', run: () => retractOfFormer(seams) },
     { name: 'turns', run: () => askWhoseTurn(seams) },
     { name: 'deadlines', run: () => remind(seams, log) },

@@ -83,7 +83,7 @@ const MOST_NAMED = 10;
 /** What copies are sealed to. `progress`: how many of how many were looked at. */
 export async function lookAtCertificates(
   db: Database,
-  pgp: Pick<Pgp, 'usable' | 'readKnown'>,
+  pgp: Pick<Pgp, 'usable' | 'layRevocations'>,
   now: Instant,
   progress: (done: number, total: number) => void,
 ): Promise<Seen[]> {

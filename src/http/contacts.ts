@@ -15,6 +15,7 @@ import {
 } from '../roster/contacts.ts';
 import { Address, Entry } from '../roster/entries.ts';
 import { checkMember } from '../roster/expiry.ts';
+import { renewKnown } from '../roster/known.ts';
 import { addFound } from '../roster/looked-up.ts';
 import { shownOf } from '../roster/shown.ts';
 import type { Seams } from '../seams.ts';
@@ -68,14 +69,14 @@ async function contactViews(db: Db, found: readonly Contact[]): Promise<Static<t
 
 /** `proved`: ids of those of the contact that were. */
 async function certificateView(
-  { db, pgp, clock }: Seams,
+  seams: Seams,
   certificate: Certificate,
   proved: ReadonlySet<string>,
 ): Promise<Static<typeof CertificateView>> {
   const { id, fingerprint, state, data, created_at } = certificate;
   if (state === 'mail') throw new Error(`the certificate ${id} belongs to no contact`);
-  const { version, waiting: newer } = await shownOf(db, certificate);
-  const renewal = newer && (await pgp.renewCertificate(data, newer.data, clock.now()));
+  const { version, waiting: newer } = await shownOf(seams.db, certificate);
+  const renewal = newer && (await renewKnown(seams, certificate, newer.data));
   return {
     id,
     fingerprint,

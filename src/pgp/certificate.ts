@@ -3,7 +3,7 @@ import { certificateBytes, older, primaryFingerprint, refused } from './certific
 import { packetsOf } from './packets.ts';
 import { fingerprintOf, instantOf, newest, parseCertificate } from './parse.ts';
 import { isForEncryption, recipientAt, type WhyNot } from './recipient.ts';
-import { type Revocation, revocationsOf } from './revocations.ts';
+import { type Revocation, revocationsOf, revokerOf } from './revocations.ts';
 import { openpgp } from './settings.ts';
 import { settle } from './settle.ts';
 
@@ -57,6 +57,9 @@ export async function readKey(input: Uint8Array | string): Promise<openpgp.Publi
   });
   // OpenPGP.js writes it anew: what is known of the key would not be found, nor its own signatures counted, by the octets as they came.
   if (primaryFingerprint(data) !== fingerprintOf(key)) throw refused(older);
+  const revoker = revokerOf(key);
+  if (revoker !== null)
+    throw refused(`It says that another key has revoked it, which it names as one that may: ${revoker}. ${ask}`);
   return key;
 }
 
@@ -88,6 +91,9 @@ export async function verifier({ data, keys }: CertificateFacts): Promise<openpg
   key.subkeys = key.subkeys.filter((subkey) => signing.includes(fingerprintOf(subkey)));
   return key;
 }
+
+/** It would have to be asked for, and be known to be that key. */
+const ask = 'That is not looked into here, and nothing is encrypted to it: its owner has to say, or make another certificate';
 
 const nobody =
   'No user ID of the certificate can be verified. It needs its owner’s address, signed by its own Ed25519, RSA or NIST key';

@@ -25,6 +25,8 @@ export interface Pgp {
   readCertificate(input: Uint8Array | string): Promise<CertificateFacts>;
   /** The same, with what is known to be revoked of it: what these copies revoke. */
   readKnown(input: Uint8Array | string, copies: readonly Uint8Array[]): Promise<CertificateFacts>;
+  /** One that is kept, with what these copies revoke; it is not judged. Throws `unusable-certificate` where it is too large then. */
+  layRevocations(kept: Uint8Array, copies: readonly Uint8Array[]): Promise<CertificateFacts>;
   /** Merges a newer copy of a certificate into the one that is known, with what these copies revoke. Throws `unusable-certificate`. */
   renewCertificate(
     current: Uint8Array,
@@ -75,6 +77,8 @@ export function createPgp(threads: number): Pgp {
     seal: (signed, certificates, at) => sealAll(run, signed, certificates, at),
     readCertificate: (input) => read('readCertificate', { input }),
     readKnown: (input, copies) => read('readKnown', { input, copies }),
+    // No stranger's mail keeps what is to be sent waiting for it.
+    layRevocations: (kept, copies) => timely(run('layRevocations', { kept, copies }, CERTIFICATE), 'unusable-certificate'),
     renewCertificate: (current, newer, at, copies) => read('renewCertificate', { current, newer, at, copies }),
     usable: async (certificate, at) => {
       const verdict = await look('usable', { certificate, at }, CERTIFICATE);

@@ -37,6 +37,16 @@ export async function readKnown(input: Uint8Array | string, copies: readonly Uin
   return held({ ...(await factsOf(known)), claimed: facts.claimed });
 }
 
+/**
+ * One that is kept (binary), with what these copies revoke, and nothing else of theirs. It is not judged: it was let in before.
+ * @throws Refusal `unusable-certificate` where it is too large then.
+ */
+export async function layRevocations(kept: Uint8Array, copies: readonly Uint8Array[]): Promise<CertificateFacts> {
+  const known = await parseCertificate(kept);
+  for (const copy of copies) addRevocations(known, await parseCertificate(copy));
+  return held(await factsOf(known));
+}
+
 /** To the limits of one that comes from outside. */
 function held(facts: CertificateFacts): CertificateFacts {
   certificateBytes(facts.data);

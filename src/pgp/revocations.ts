@@ -49,6 +49,27 @@ function alone(one: Signature, about: (openpgp.BasePacket | null)[]): Revocation
   return { word: digest.update(one.signatureData ?? new Uint8Array()).digest('hex'), data: packets.write() };
 }
 
+/**
+ * Which other key has revoked a certificate that names it as one that may (RFC 9580 §5.2.3.23), as far as that is said: nobody is asked
+ * whether it has. Upper-case hex; null for none.
+ */
+export function revokerOf(certificate: openpgp.PublicKey): string | null {
+  const { directSignatures } = certificate as openpgp.PublicKey & { directSignatures: Signature[] };
+  const named = directSignatures.flatMap(({ revocationKeyFingerprint: revoker }) => (revoker ? [hexOf(revoker)] : []));
+  const { revocationSignatures } = certificate;
+  return named.find((one) => revocationSignatures.some((revocation) => isMadeBy(revocation, one))) ?? null;
+}
+
+function isMadeBy({ issuerFingerprint, issuerKeyID }: Signature, fingerprint: string): boolean {
+  return issuerFingerprint
+    ? hexOf(issuerFingerprint) === fingerprint
+    : issuerKeyID.toHex().toUpperCase() === fingerprint.slice(-16);
+}
+
+function hexOf(octets: Uint8Array): string {
+  return Buffer.from(octets).toString('hex').toUpperCase();
+}
+
 /** What a user ID or a picture is told from others by: its octets, as some are no text. */
 export function nameOf({ userID, userAttribute }: openpgp.User): string {
   return `${userID ? 'id' : 'picture'} ${Buffer.from((userID ?? userAttribute)?.write() ?? []).toString('latin1')}`;

@@ -85,8 +85,8 @@ function once<List extends string, Part extends Record<List, Signature[]>>(
  */
 async function words(by: KeyPacket, type: number, signatures: readonly Signature[], about: object) {
   const kept = new Set<Signature>();
-  for (const revoker of new Set(signatures.map(revokerOf))) {
-    const alike = signatures.filter((one) => revokerOf(one) === revoker);
+  for (const revoker of new Set(signatures.map(namedBy))) {
+    const alike = signatures.filter((one) => namedBy(one) === revoker);
     const found = await made(by, type, alike.toSorted(newestFirst), about, NEWEST_WORDS);
     await made(by, type, alike.toSorted(oldestFirst), about, NEWEST_WORDS + 1, found);
     for (const one of found.values()) kept.add(one);
@@ -95,7 +95,7 @@ async function words(by: KeyPacket, type: number, signatures: readonly Signature
 }
 
 /** Whom a direct-key signature names who may revoke the key (RFC 9580 §5.2.3.23); gpg makes one for each. Empty for nobody. */
-function revokerOf({ revocationKeyClass, revocationKeyFingerprint }: Signature): string {
+function namedBy({ revocationKeyClass, revocationKeyFingerprint }: Signature): string {
   return revocationKeyClass === null ? '' : Buffer.from(revocationKeyFingerprint ?? []).toString('hex');
 }
 

@@ -3,7 +3,7 @@ import type { Instant } from '../clock.ts';
 import { asRefusal, type Reason, Refusal } from '../refusal.ts';
 import { readCertificate, usable } from './certificate.ts';
 import { type OpenedMail, type OpenRequest, openMail } from './open.ts';
-import { readKnown, renewCertificate } from './renewal.ts';
+import { layRevocations, readKnown, renewCertificate } from './renewal.ts';
 import { openKept, sealForKeeping, sealTo, signDetached, signOnce } from './seal.ts';
 
 /**
@@ -65,6 +65,7 @@ const operations = {
   signApart: (task: { entity: Uint8Array; secret: Uint8Array; at: Instant }) => signDetached(task.entity, task.secret, task.at),
   readCertificate: (task: { input: Uint8Array | string }) => readCertificate(task.input),
   readKnown: (task: { input: Uint8Array | string; copies: readonly Uint8Array[] }) => readKnown(task.input, task.copies),
+  layRevocations: (task: { kept: Uint8Array; copies: readonly Uint8Array[] }) => layRevocations(task.kept, task.copies),
   renewCertificate: (task: {
     current: Uint8Array;
     newer: Uint8Array | string;

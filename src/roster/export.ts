@@ -6,9 +6,9 @@ import * as contacts from '../store/contacts.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { RosterEntry } from './entries.ts';
-import { usableKept } from './known.ts';
+import { withRevoked } from './known.ts';
 
-type Judging = Pick<Pgp, 'usable' | 'readKnown'>;
+type Judging = Pick<Pgp, 'usable' | 'layRevocations'>;
 
 /** Who is not in an export, or is refused or gets more than he had where it is imported. */
 export interface ExportRemark {
@@ -46,14 +46,15 @@ export async function exportRoster(
       continue;
     }
     let isRefused = true;
+    const octets = await octetsOf({ db, pgp }, member);
     for (const contact of member.contacts.filter((one) => !contacts.isReleased(one))) {
-      const flaw = whyNot(contact) === undefined ? await flawOf({ db, pgp }, contact, clock.now()) : null;
+      const flaw = whyNot(contact) === undefined ? await flawOf(pgp, octets.get(contact.id), clock.now()) : null;
       if (whyNot(contact) === undefined && flaw === null) isRefused = false;
       for (const remark of remarksOn(contact, member, { addresses, unsubscribed, flaw }))
         found.remarks.push({ organisation, address: contact.address, remark });
     }
     if (isRefused) found.remarks.push({ organisation, address: null, remark: NOBODY });
-    found.entries.push(entryOf(member, addresses));
+    found.entries.push(entryOf(member, addresses, octets));
   }
   return found;
 }
@@ -67,13 +68,10 @@ function whyNot({ active, proved_at }: members.ContactWithCertificate): string |
 }
 
 /** Why nothing can be encrypted to him; null where it can. */
-async function flawOf(
-  seams: Pick<Local, 'db'> & { pgp: Judging },
-  { certificate }: members.ContactWithCertificate,
-  now: Instant,
-): Promise<string | null> {
-  if (certificate === null) return 'has no certificate';
-  const verdict = await usableKept(seams, certificate.data, now);
+async function flawOf(pgp: Judging, octets: Uint8Array | null | undefined, now: Instant): Promise<string | null> {
+  if (octets === undefined) return 'has no certificate';
+  if (octets === null) return 'has a certificate that cannot be used (unreadable)';
+  const verdict = await pgp.usable(octets, now);
   return verdict.usable ? null : `has a certificate that cannot be used (${verdict.reason})`;
 }
 
@@ -98,7 +96,24 @@ function remarksOn(
   return [...refused, ...(off.length === 0 ? [] : [again])];
 }
 
-function entryOf(member: members.MemberWithContacts, addresses: ReadonlyMap<string, string>): RosterEntry {
+/** What is written of his contacts' certificates, by the contact: with all that is known to be revoked of them. Null: it is too large with that. */
+async function octetsOf(
+  seams: Pick<Local, 'db'> & { pgp: Judging },
+  member: members.MemberWithContacts,
+): Promise<Map<string, Uint8Array | null>> {
+  const own = member.contacts.flatMap(({ id, certificate }) => (certificate === null ? [] : [{ id, data: certificate.data }]));
+  const known = await withRevoked(
+    seams,
+    own.map(({ data }) => data),
+  );
+  return new Map(own.map(({ id }, at) => [id, known[at] ?? null]));
+}
+
+function entryOf(
+  member: members.MemberWithContacts,
+  addresses: ReadonlyMap<string, string>,
+  octets: ReadonlyMap<string, Uint8Array | null>,
+): RosterEntry {
   return {
     organisation: member.organisation,
     ...(member.product === null ? {} : { product: member.product }),
@@ -106,10 +121,13 @@ function entryOf(member: members.MemberWithContacts, addresses: ReadonlyMap<stri
     ...(member.groups.length === 0 ? {} : { groups: member.groups }),
     contacts: member.contacts
       .filter((contact) => whyNot(contact) === undefined)
-      .map(({ address, name, certificate }) => ({
-        address,
-        ...(name === null ? {} : { name }),
-        ...(certificate === null ? {} : { certificate: armorCertificate(certificate.data) }),
-      })),
+      .map(({ id, address, name }) => {
+        const certificate = octets.get(id);
+        return {
+          address,
+          ...(name === null ? {} : { name }),
+          ...(certificate ? { certificate: armorCertificate(certificate) } : {}),
+        };
+      }),
   };
 }

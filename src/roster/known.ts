@@ -1,3 +1,4 @@
+import { record } from '../audit/record.ts';
 import type { Instant } from '../clock.ts';
 import type { CertificateFacts, Usable } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
@@ -8,6 +9,7 @@ import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 
 type Knowing = Pick<Seams, 'db' | 'pgp' | 'clock'>;
+type Laying = Pick<Seams, 'db'> & { pgp: Pick<Pgp, 'layRevocations'> };
 
 /**
  * As `pgp.readCertificate`, with what every copy that was ever kept revoked. What was known once holds for good: whoever brings a copy
@@ -18,34 +20,55 @@ export async function readKnown({ db, pgp }: Omit<Knowing, 'clock'>, newer: stri
 }
 
 /**
- * Kept certificates, in their order, with what was known to be revoked of them since, from whatever copy: it counts for each row of the
- * same certificate. Null: with that it cannot be read.
+ * Kept certificates, in their order, with what is known to be revoked of them, from whatever copy: until it is laid over all of them
+ * (`catchUp`) some may lack it. Null: with that it is too large to be kept.
  */
-export async function withRevoked(
-  { db, pgp }: Pick<Knowing, 'db'> & { pgp: Pick<Pgp, 'readKnown'> },
-  kept: readonly Uint8Array[],
-): Promise<(Uint8Array | null)[]> {
+export async function withRevoked({ db, pgp }: Laying, kept: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {
   const fingerprints = kept.map(fingerprintOrNone);
-  const revoked = await certificates.revokedAmong(db, fingerprints);
-  if (revoked.size === 0) return [...kept];
+  const behind = await certificates.behindAmong(db, fingerprints);
+  if (behind.size === 0) return [...kept];
   return Promise.all(
     kept.map(async (data, at) => {
       const fingerprint = fingerprints[at] ?? '';
-      if (!revoked.has(fingerprint)) return data;
-      return pgp.readKnown(data, await certificates.revocationsOf(db, fingerprint)).then(
-        (facts) => facts.data,
-        (error: unknown) => {
-          if (error instanceof Refusal && error.reason === 'unusable-certificate') return null;
-          throw error;
-        },
-      );
+      if (!behind.has(fingerprint)) return data;
+      return (await laid({ db, pgp }, { fingerprint, data }))?.data ?? null;
     }),
   );
 }
 
+async function laid(
+  { db, pgp }: Laying,
+  { fingerprint, data }: { fingerprint: string; data: Uint8Array },
+): Promise<CertificateFacts | null> {
+  return pgp.layRevocations(data, await certificates.revocationsOf(db, fingerprint)).catch((error: unknown) => {
+    if (error instanceof Refusal && error.reason === 'unusable-certificate') return null;
+    throw error;
+  });
+}
+
+/** Of those that are looked at each time. */
+const MOST_AT_ONCE = 200;
+
+/**
+ * Lays what became known to be revoked, by one copy of a certificate, over the others. What cannot be kept with it stays behind, and is
+ * never encrypted to. Queues nothing: gives false.
+ */
+export async function catchUp(seams: Pick<Seams, 'db' | 'pgp' | 'clock' | 'by'>): Promise<false> {
+  for (const certificate of await certificates.behind(seams.db, MOST_AT_ONCE)) {
+    const facts = await laid(seams, certificate);
+    if (facts === null) continue;
+    await seams.db.transaction().execute(async (trx) => {
+      await certificates.catchUp(trx, certificate, facts);
+      const { id, fingerprint } = certificate;
+      await record(trx, seams, { action: 'certificate.catch-up', subject: `certificate:${id}`, detail: { fingerprint } });
+    });
+  }
+  return false;
+}
+
 /** As `pgp.usable` of one that is kept, with what is known to be revoked of it. */
 export async function usableKept(
-  { db, pgp }: Pick<Knowing, 'db'> & { pgp: Pick<Pgp, 'usable' | 'readKnown'> },
+  { db, pgp }: Laying & { pgp: Pick<Pgp, 'usable'> },
   kept: Uint8Array,
   at: Instant,
 ): Promise<Usable> {

@@ -4,6 +4,7 @@ import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import type { Contact } from '../store/schema.ts';
 import { addCertificate, type GivenCertificate } from './contacts.ts';
+import { readKnown } from './known.ts';
 
 /** Of those that nobody here has seen: each is read. */
 const MOST_FRESH = 20;
@@ -61,10 +62,10 @@ function conflict(error: unknown): Refusal {
   throw error;
 }
 
-async function couldBeOf({ pgp, clock }: Seams, address: string, data: Uint8Array): Promise<boolean> {
+async function couldBeOf(seams: Seams, address: string, data: Uint8Array): Promise<boolean> {
   try {
-    const facts = await pgp.readCertificate(data);
-    return facts.addresses.includes(address) && (await pgp.usable(facts.data, clock.now())).usable;
+    const facts = await readKnown(seams, data);
+    return facts.addresses.includes(address) && (await seams.pgp.usable(facts.data, seams.clock.now())).usable;
   } catch (error) {
     // `busy` says nothing about the certificate.
     if (error instanceof Refusal && error.reason !== 'busy') return false;

@@ -33,7 +33,7 @@ export async function insert(db: Db, certificate: Certificate, said: Said): Prom
   if (!numInsertedOrUpdatedRows)
     throw new Refusal('conflict', `The contact has the certificate ${certificate.fingerprint}, or another current one`);
   await insertKeys(db, certificate.id, said.keys);
-  await remember(db, certificate.fingerprint, said);
+  await remember(db, certificate, said);
 }
 
 /** Many at once, as `insert` does. Throws Refusal('conflict') where it would for one of them. */
@@ -49,7 +49,7 @@ export async function insertAll(db: Db, certificates: readonly { certificate: Ce
   }
   for (const some of portions(certificates.flatMap(({ certificate, said }) => keyRows(certificate.id, said.keys))))
     await db.insertInto('certificate_keys').values(some).execute();
-  for (const { certificate, said } of certificates) await remember(db, certificate.fingerprint, said);
+  for (const { certificate, said } of certificates) await remember(db, certificate, said);
 }
 
 /**
@@ -92,27 +92,82 @@ export async function renew(
   if (numUpdatedRows !== 1n) throw new Refusal('conflict', 'The certificate was renewed meanwhile: try again');
   await db.deleteFrom('certificate_keys').where('certificate_id', '=', id).execute();
   await insertKeys(db, id, said.keys);
-  await remember(db, fingerprint, said);
+  await remember(db, { id, fingerprint }, said);
 }
 
-/** For good, and found by the primary key alone: whatever becomes of the copy that it came with, and of whose that is. */
-async function remember(db: Db, fingerprint: string, { revocations }: Said): Promise<void> {
-  for (const some of portions(revocations))
-    await db
+/**
+ * For good, and found by the primary key alone: whatever becomes of the copy that it came with, and of whose that is. The other copies of the
+ * certificate are behind then, and so is this one where more is known than it says.
+ */
+async function remember(db: Db, { id, fingerprint }: Pick<Certificate, 'id' | 'fingerprint'>, said: Said): Promise<void> {
+  const words = said.revocations.map(({ word }) => word);
+  let learned = 0n;
+  for (const some of portions(said.revocations)) {
+    const rows = some.map(({ word, data }) => ({ fingerprint, word, data }));
+    const { numInsertedOrUpdatedRows } = await db
       .insertInto('revocations')
-      .values(some.map(({ word, data }) => ({ fingerprint, word, data })))
+      .values(rows)
+      .onConflict((oc) => oc.doNothing())
+      .executeTakeFirst();
+    learned += numInsertedOrUpdatedRows ?? 0n;
+  }
+  const known = await db.selectFrom('revocations').select('word').where('fingerprint', '=', fingerprint).execute();
+  if (known.some(({ word }) => !words.includes(word))) await putBehind(db, [id]);
+  if (learned === 0n) return;
+  const others = await db
+    .selectFrom('certificates')
+    .select('id')
+    .where('fingerprint', '=', fingerprint)
+    .where('id', '!=', id)
+    .execute();
+  await putBehind(
+    db,
+    others.map((other) => other.id),
+  );
+}
+
+async function putBehind(db: Db, ids: readonly string[]): Promise<void> {
+  for (const some of portions(ids))
+    await db
+      .insertInto('certificates_behind')
+      .values(some.map((certificate_id) => ({ certificate_id })))
       .onConflict((oc) => oc.doNothing())
       .execute();
 }
 
-/** Those of these fingerprints of which something is known to be revoked. */
-export async function revokedAmong(db: Db, fingerprints: readonly string[]): Promise<Set<string>> {
-  const known = new Set<string>();
+/** Certificates that lack what is known to be revoked of them; `most` of them, the oldest first. */
+export async function behind(db: Db, most: number): Promise<Certificate[]> {
+  return db
+    .selectFrom('certificates_behind')
+    .innerJoin('certificates', 'certificates.id', 'certificates_behind.certificate_id')
+    .selectAll('certificates')
+    .orderBy('certificates.id')
+    .limit(most)
+    .execute();
+}
+
+/** Those of these fingerprints of which a copy is behind. */
+export async function behindAmong(db: Db, fingerprints: readonly string[]): Promise<Set<string>> {
+  const found = new Set<string>();
   for (const some of portions([...new Set(fingerprints)])) {
-    const rows = await db.selectFrom('revocations').select('fingerprint').distinct().where('fingerprint', 'in', some).execute();
-    for (const { fingerprint } of rows) known.add(fingerprint);
+    const rows = await db
+      .selectFrom('certificates_behind')
+      .innerJoin('certificates', 'certificates.id', 'certificates_behind.certificate_id')
+      .select('certificates.fingerprint')
+      .where('certificates.fingerprint', 'in', some)
+      .execute();
+    for (const { fingerprint } of rows) found.add(fingerprint);
   }
-  return known;
+  return found;
+}
+
+/**
+ * Puts what a certificate says with all that is known to be revoked of it in its place; it is not behind then. Throws Refusal('conflict')
+ * where it is not `was` any more.
+ */
+export async function catchUp(db: Db, was: Certificate, facts: Said & { data: Uint8Array }): Promise<void> {
+  await renew(db, was, facts);
+  await db.deleteFrom('certificates_behind').where('certificate_id', '=', was.id).execute();
 }
 
 /** What is known to be revoked of a certificate: binary copies of it, of which the revocations count and nothing else. */

@@ -29,6 +29,7 @@ import * as cameBack from '../../migrations/0030_came_back.ts';
 import * as revocations from '../../migrations/0031_revocations.ts';
 import * as noneStands from '../../migrations/0032_none_stands.ts';
 import * as dueCopies from '../../migrations/0033_due_copies.ts';
+import * as behind from '../../migrations/0034_behind.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -63,6 +64,7 @@ export const migrations: Record<string, Migration> = {
   '0031_revocations': revocations,
   '0032_none_stands': noneStands,
   '0033_due_copies': dueCopies,
+  '0034_behind': behind,
 };
 
 /** Names of migrations that the database has not had, of those that it has had and this version does not know, and how many it has had. Writes nothing. */

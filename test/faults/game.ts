@@ -75,6 +75,7 @@ const plain: Pgp = {
   },
   readCertificate: refuse,
   readKnown: refuse,
+  layRevocations: refuse,
   renewCertificate: refuse,
   usable: async () => ({ usable: true }) as Awaited<ReturnType<Pgp['usable']>>,
   close: async () => {},

@@ -498,6 +498,12 @@ CREATE UNIQUE INDEX certificates_current ON public.certificates USING btree (con
 
 CREATE INDEX certificates_fingerprint ON public.certificates USING btree (fingerprint);
 
+create table certificates_behind (certificate_id text not null);
+
+alter table certificates_behind add constraint certificates_behind_certificate_id_fkey FOREIGN KEY (certificate_id) REFERENCES certificates(id);
+
+alter table certificates_behind add constraint certificates_behind_pkey PRIMARY KEY (certificate_id);
+
 create table clock (id integer not null,
   high_water bigint not null,
   suspect_since bigint,

@@ -282,6 +282,8 @@ CREATE UNIQUE INDEX "certificates_current" on "certificates" ("contact_id") wher
 
 CREATE INDEX "certificates_fingerprint" on "certificates" ("fingerprint");
 
+CREATE TABLE "certificates_behind" ("certificate_id" text not null primary key references "certificates" ("id")) strict;
+
 CREATE TABLE "clock" ("id" integer primary key check (id = 1),
   "high_water" integer not null,
   "suspect_since" integer,

@@ -442,6 +442,23 @@ describe('a newer copy of a certificate', () => {
     expect((await renewCertificate(known, certificate.write(), NOW)).changed).toBe(false);
   });
 
+  test('in which a key that it names as one that may has revoked it is refused, and not taken as if that were not said', async () => {
+    const key = await made();
+    const other = await made();
+    const revoker = Buffer.from(other.getFingerprint(), 'hex');
+    const certificate = key.toPublic() as openpgp.PublicKey & { directSignatures: openpgp.SignaturePacket[] };
+    certificate.directSignatures.push(await directKey(key, 1, { revoker }));
+    const known = await kept(certificate);
+    const { revocationSignatures } = await revokedKey(other, COMPROMISED, 2);
+    certificate.revocationSignatures = revocationSignatures;
+    const refused = { reason: 'unusable-certificate', message: expect.stringContaining(other.getFingerprint().toUpperCase()) };
+    await expect(readCertificate(certificate.write())).rejects.toMatchObject(refused);
+    await expect(renewCertificate(known, certificate.write(), NOW)).rejects.toMatchObject(refused);
+    // Of a key that it does not name it is nobody's word.
+    certificate.directSignatures = [];
+    expect(await usable((await readCertificate(certificate.write())).data, NOW)).toMatchObject({ usable: true });
+  });
+
   test('that says nothing new changes nothing, nor does an older one', async () => {
     const key = await made(30);
     const older = await kept(key);

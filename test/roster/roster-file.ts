@@ -1,6 +1,7 @@
 import { movingClock } from '../../src/clock.ts';
 import { readCertificate, usable } from '../../src/pgp/certificate.ts';
-import { readKnown, renewCertificate } from '../../src/pgp/renewal.ts';
+import type { Pgp } from '../../src/pgp/pool.ts';
+import { layRevocations, readKnown, renewCertificate } from '../../src/pgp/renewal.ts';
 import type { RosterEntry } from '../../src/roster/entries.ts';
 import type { CertificateReader } from '../../src/roster/reading.ts';
 import type { Database } from '../../src/store/database.ts';
@@ -10,7 +11,13 @@ import { makeParty } from '../support/party.ts';
 export const clock = movingClock(NOW);
 
 /** Reads certificates on this thread. */
-export const pgp: CertificateReader = { readCertificate, readKnown, renewCertificate, usable };
+export const pgp: CertificateReader & Pick<Pgp, 'layRevocations'> = {
+  readCertificate,
+  readKnown,
+  layRevocations,
+  renewCertificate,
+  usable,
+};
 
 /** The three lists that `curfew init` makes; ids are their local parts. */
 export async function addLists(db: Database): Promise<void> {

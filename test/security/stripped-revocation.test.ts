@@ -2,9 +2,9 @@
  * A revocation that was known once, and a copy of the certificate that leaves it out (key servers, RFC 9580 §5.2.1): whoever brings the
  * copy, by whichever door, and whatever became of the one that said so, it stays revoked.
  */
-import { sql } from 'kysely';
 import { beforeEach, expect, test } from 'vitest';
 import { up as upgrade } from '../../migrations/0031_revocations.ts';
+import { up as upgradeAgain } from '../../migrations/0034_behind.ts';
 import { readersOf } from '../../src/audit/heads.ts';
 import { sendNotice } from '../../src/cases/notices.ts';
 import { DAY, MINUTE, SECOND } from '../../src/clock.ts';
@@ -26,7 +26,7 @@ import { watchCertificates } from '../../src/roster/expiry.ts';
 import { exportRoster } from '../../src/roster/export.ts';
 import { horizonOf, watchHorizon } from '../../src/roster/horizon.ts';
 import { importRoster } from '../../src/roster/import.ts';
-import { readKnown, renewKnown } from '../../src/roster/known.ts';
+import { catchUp, readKnown, renewKnown, usableKept } from '../../src/roster/known.ts';
 import { usableOf } from '../../src/roster/prove.ts';
 import { writeRenewal } from '../../src/roster/renewal.ts';
 import { keepStranger } from '../../src/roster/strangers.ts';
@@ -264,8 +264,9 @@ eachEngine((engine) => {
       await mailed(gina.public);
     }
     expect(await known()).toBe(1);
-    await sql`drop table revocations`.execute(house.db);
+    for (const table of ['certificates_behind', 'revocations']) await house.db.schema.dropTable(table).execute();
     await upgrade(house.db);
+    await upgradeAgain(house.db);
     const { data } = await readKnown(house, gina.public);
     expect(await house.pgp.usable(data, house.clock.now())).toEqual({ usable: false, reason: 'revoked' });
   });
@@ -321,5 +322,43 @@ eachEngine((engine) => {
     });
     await watchCertificates(house, 'orbit');
     expect((await members.byOrganisation(db, 'Alpha'))?.state).toBe('key_hold');
+  });
+
+  test('what one copy says is laid over all the others, once, and an export has it', async () => {
+    const { db, pgp, clock } = house;
+    const facts = await pgp.readCertificate(revoked);
+    await db.transaction().execute((trx) => keepStranger(trx, house, facts));
+    const exported = async () => {
+      const { entries } = await exportRoster(house);
+      const own = entries.flatMap(({ contacts: all }) => all).find(({ address }) => address === alpha.address);
+      return pgp.usable((await pgp.readCertificate(own?.certificate ?? '')).data, clock.now());
+    };
+    expect(await exported()).toEqual({ usable: false, reason: 'revoked' });
+    expect(await certificates.behind(db, 9)).toHaveLength(1);
+    await catchUp(house);
+    expect(await certificates.behind(db, 9)).toEqual([]);
+    const own = await certificates.current(db, alpha.contactId);
+    expect(await pgp.usable(own?.data ?? Buffer.alloc(0), clock.now())).toEqual({ usable: false, reason: 'revoked' });
+    const logged = () => db.selectFrom('audit').select('line').where('action', '=', 'certificate.catch-up').execute();
+    expect(await logged()).toHaveLength(1);
+    await catchUp(house);
+    expect([await logged(), await exported()]).toEqual([
+      expect.objectContaining({ length: 1 }),
+      { usable: false, reason: 'revoked' },
+    ]);
+  });
+
+  test('of whoever has nothing else, a user ID that is revoked is said to be revoked', async () => {
+    const { db, clock } = house;
+    const key = await openpgp.readPrivateKey({ armoredKey: alpha.secret });
+    const [user] = key.users;
+    const gone = await user?.revoke(key.keyPacket as openpgp.SecretKeyPacket, { flag: 32 }, new Date(clock.now()));
+    if (!gone) throw new Error('no user id');
+    key.users = [gone];
+    const row = await certificates.current(db, alpha.contactId);
+    if (!row) throw new Error('no certificate');
+    const { revoked: said } = await renewKnown(house, row, key.toPublic().write());
+    await db.transaction().execute((trx) => keepStranger(trx, house, { ...said, data: key.toPublic().write() }));
+    expect(await usableKept(house, row.data, clock.now())).toEqual({ usable: false, reason: 'revoked' });
   });
 });
