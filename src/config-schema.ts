@@ -101,6 +101,10 @@ export const ConfigFile = Type.Object(
       description:
         'the path of a folder of this node alone, in which it counts what it begins to read; null: "begun" beside the SQLite file, or beside the folder of the list keys',
     }),
+    user: Type.Union([Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_.-]*(:[A-Za-z_][A-Za-z0-9_.-]*)?$' }), Type.Null()], {
+      default: null,
+      description: 'as whom it runs when root starts it, "name" or "name:group"; null: as whoever starts it',
+    }),
     passphrase: Type.Union(
       [
         Type.Object({ file: Path }, strict),

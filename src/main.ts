@@ -37,6 +37,7 @@ import { anyDestination, destination } from './post/destination.ts';
 import { adviceOn } from './post/held.ts';
 import { receive } from './post/receive.ts';
 import type { Identity } from './post/received.ts';
+import { becomeUser } from './privileges.ts';
 import { Refusal } from './refusal.ts';
 import type { AdmissionRules } from './roster/apply.ts';
 import { CRITERIA } from './roster/criteria.ts';
@@ -114,6 +115,7 @@ async function build(
   undo: (() => unknown)[],
 ): Promise<Omit<Running, 'stop'>> {
   const { database, domain } = config;
+  const privileges = becomeUser(config.user, log);
   const identity: Identity = { ...admissionRules(config), domain };
   const words = readWords(config.notices);
   const keyring = await loadKeyring(config.keys, passphrase);
@@ -227,22 +229,25 @@ async function build(
   });
   undo.push(() => http.close());
   const { host, port } = config.http;
-  await http.listen({ host, port }).catch((error: unknown) => {
-    throw cannotListen('HTTP', { host, port }, error);
-  });
-  const smtp = await startSmtp({
-    smtp: config.smtp,
-    hostname: domain,
-    log,
-    clock,
-    doors: doors(seams, identity, { numbers, refusals, room }, queued),
-    refused: (reason) => {
-      numbers.judged('refused', reason);
-      refusals.count(reason);
-    },
-    turnedAway: () => refusals.count('too-many-connections'),
+  const smtp = await privileges.asStarted(async () => {
+    await http.listen({ host, port }).catch((error: unknown) => {
+      throw cannotListen('HTTP', { host, port }, error);
+    });
+    return startSmtp({
+      smtp: config.smtp,
+      hostname: domain,
+      log,
+      clock,
+      doors: doors(seams, identity, { numbers, refusals, room }, queued),
+      refused: (reason) => {
+        numbers.judged('refused', reason);
+        refusals.count(reason);
+      },
+      turnedAway: () => refusals.count('too-many-connections'),
+    });
   });
   undo.push(() => smtp.close(DRAIN));
+  privileges.drop();
   return {
     seams,
     smtpPort: smtp.port,

@@ -24,6 +24,7 @@ const knows: Record<string, readonly string[]> = {
   'policy-schema.ts': [],
   'config-schema.ts': ['policy-schema.ts'],
   'config.ts': ['config-schema.ts', 'json-fault.ts', 'schema-problems.ts'],
+  'privileges.ts': ['config.ts', 'log.ts'],
   mail: [...LOW, 'mail'],
   pgp: [...LOW, 'mail', 'pgp'],
   rules: [...LOW, 'mail', 'rules', ...JUDGED, ...JUDGED_BY_PLAN],
@@ -50,7 +51,7 @@ const knows: Record<string, readonly string[]> = {
   lookup: [...LOW, 'mail', 'lookup'],
   oidc: [...LOW, 'oidc'],
   wording: ['notices/templates.ts', 'notices/words.ts'],
-  'main.ts': [...DOOR, 'duties.ts', 'lookup', 'oidc', 'wording', 'smtp', 'http'],
+  'main.ts': [...DOOR, 'duties.ts', 'privileges.ts', 'lookup', 'oidc', 'wording', 'smtp', 'http'],
   doctor: ['clock.ts', 'config.ts', 'log.ts', 'rules', 'embargo', 'pgp', 'roster', 'smtp', 'store', 'doctor'],
   cli: [...DOOR, 'json-fault.ts', 'smtp', 'http', 'wording', 'doctor', 'main.ts', 'cli'],
 };

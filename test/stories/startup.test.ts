@@ -236,3 +236,50 @@ function lock(path: string): (() => void) | null {
   const chattr = (flag: string) => spawnSync('chattr', [flag, path]).status === 0;
   return chattr('+i') ? () => chattr('-i') : null;
 }
+
+describe.skipIf(process.getuid?.() !== 0)('started as root (skipped where the tests are not)', () => {
+  const idsOf = (pid: number) =>
+    [...readFileSync(`/proc/${pid}/status`, 'utf8').matchAll(/^(?:Uid|Gid|Groups):\s*(.*)$/gm)].map(([, ids]) =>
+      ids?.trim().split(/\s+/),
+    );
+
+  test('it runs as whom the configuration names: with a port that is root’s, and never root again', async () => {
+    const own = temporaryFolder();
+    const { dir, config } = await initProject(own, '--smtp-port', '0', '--http-port', '0');
+    const low = await freeBelow1024();
+    const http = { host: '127.0.0.1', port: low };
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), http, user: 'nobody:nogroup' }));
+    chmodSync(own, 0o755);
+    spawnSync('chown', ['-R', 'nobody:nogroup', dir]);
+    const running = startCurfew(['serve', '--config', config]);
+    await running.line(/^ready$/);
+    const [uid, gid, groups] = idsOf(running.pid);
+    expect(new Set(uid).size).toBe(1);
+    expect([uid, gid, groups].flat()).not.toContain('0');
+    expect((await fetch(`http://127.0.0.1:${low}/healthz`)).status).toBe(200);
+    expect(spawnSync('find', [dir, '-user', 'root'], { encoding: 'utf8' }).stdout).toBe('');
+    expect((await running.kill('SIGTERM')).code).toBe(0);
+  });
+
+  test('without one it says that it need not, and a user who is not there is a bad configuration', async () => {
+    const running = startCurfew(['serve', '--config', project.config]);
+    await running.line(/it runs as root, and need not/);
+    await running.kill('SIGTERM');
+    const ended = await serve({ user: 'nobody-of-that-name' });
+    expect([ended.code, ended.stderr]).toEqual([2, expect.stringContaining('curfew: user: is "nobody-of-that-name"')]);
+  });
+});
+
+/** Of those that nothing listens on. */
+async function freeBelow1024(): Promise<number> {
+  for (let tried = 1023; tried > 900; tried--) {
+    const probe = createServer().listen(tried, '127.0.0.1');
+    const isFree = await once(probe, 'listening').then(
+      () => true,
+      () => false,
+    );
+    probe.close();
+    if (isFree) return tried;
+  }
+  throw new Error('every port from 901 to 1023 is taken');
+}
