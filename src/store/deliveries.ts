@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Instant } from '../clock.ts';
 import { isOfThisLife, isTakenIn } from './contacts.ts';
 import type { Db } from './database.ts';
@@ -273,14 +274,16 @@ export async function countHeld(db: Db, reason: string): Promise<number> {
 
 /** Held or failed copies that the team does not know of yet. */
 export async function untold(db: Db, most: number): Promise<Delivery[]> {
-  return db
-    .selectFrom('deliveries')
-    .selectAll()
-    .where('state', 'in', ['held', 'failed'])
-    .where('told_at', 'is', null)
-    .orderBy('id')
-    .limit(most)
-    .execute();
+  return (
+    db
+      .selectFrom('deliveries')
+      .selectAll()
+      // As the index of those has it.
+      .where(sql<boolean>`told_at is null and state in ('held', 'failed')`)
+      .orderBy('id')
+      .limit(most)
+      .execute()
+  );
 }
 
 /** Gives of how many nobody had been told. */

@@ -30,6 +30,7 @@ import * as revocations from '../../migrations/0031_revocations.ts';
 import * as noneStands from '../../migrations/0032_none_stands.ts';
 import * as dueCopies from '../../migrations/0033_due_copies.ts';
 import * as behind from '../../migrations/0034_behind.ts';
+import * as foundCopies from '../../migrations/0035_found_copies.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -65,6 +66,7 @@ export const migrations: Record<string, Migration> = {
   '0032_none_stands': noneStands,
   '0033_due_copies': dueCopies,
   '0034_behind': behind,
+  '0035_found_copies': foundCopies,
 };
 
 /** Names of migrations that the database has not had, of those that it has had and this version does not know, and how many it has had. Writes nothing. */

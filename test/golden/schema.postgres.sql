@@ -585,13 +585,15 @@ alter table deliveries add constraint deliveries_post_id_fkey FOREIGN KEY (post_
 
 alter table deliveries add constraint deliveries_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'leased'::text, 'deferred'::text, 'held'::text, 'delivered'::text, 'failed'::text])));
 
-CREATE INDEX deliveries_address ON public.deliveries USING btree (address, created_at);
+CREATE INDEX deliveries_address ON public.deliveries USING btree (lower(address), created_at);
 
 CREATE INDEX deliveries_case ON public.deliveries USING btree (case_id);
 
 CREATE INDEX deliveries_due ON public.deliveries USING btree (state, priority, due_at, id);
 
 CREATE INDEX deliveries_post ON public.deliveries USING btree (post_id, state, priority, id);
+
+CREATE INDEX deliveries_untold ON public.deliveries USING btree (id) WHERE ((told_at IS NULL) AND (state = ANY (ARRAY['held'::text, 'failed'::text])));
 
 CREATE OR REPLACE FUNCTION public.deliveries_blanks()
  RETURNS trigger

@@ -332,8 +332,7 @@ CREATE TABLE "deliveries" ("id" text primary key,
         or audience = 'stranger'
         or (audience = 'public' and case_id is not null))) strict;
 
-CREATE INDEX "deliveries_address" on "deliveries" ("address",
-  "created_at");
+CREATE INDEX deliveries_address on deliveries (lower(address), created_at);
 
 CREATE INDEX "deliveries_case" on "deliveries" ("case_id");
 
@@ -346,6 +345,8 @@ CREATE INDEX "deliveries_post" on "deliveries" ("post_id",
   "state",
   "priority",
   "id");
+
+CREATE INDEX deliveries_untold on deliveries (id) where told_at is null and state in ('held', 'failed');
 
 CREATE TRIGGER deliveries_blanks_insert before insert on deliveries when new.address <> trim(new.address, '
 ')
