@@ -17,6 +17,7 @@ import { createWatch, openClock, watchLoop } from './embargo/clock-watch.ts';
 import { createComparison } from './embargo/comparison.ts';
 import { endLongest } from './embargo/dead-man.ts';
 import { tellIncidents } from './embargo/incidents.ts';
+import { tellLetIn } from './embargo/let-in.ts';
 import { releaseLoop } from './embargo/loop.ts';
 import { areReconcilable } from './embargo/policy.ts';
 import { allPolicies, type OwnPolicies } from './embargo/presets.ts';
@@ -353,6 +354,7 @@ function deadlinesOf(seams: Seams, log: Log): Duty[] {
   return [
     { name: 'revocations', run: () => catchUp(seams) },
     { name: 'approvals', run: () => retractOfFormer(seams) },
+    { name: 'let in', run: () => tellLetIn(seams) },
     { name: 'turns', run: () => askWhoseTurn(seams) },
     { name: 'deadlines', run: () => remind(seams, log) },
     { name: 'longest embargo', run: () => endLongest(seams, log) },

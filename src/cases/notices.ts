@@ -2,7 +2,7 @@ import { DAY } from '../clock.ts';
 import { lengthFor } from '../delivery/code.ts';
 import { composeNotice, dressed, linkFile } from '../delivery/compose.ts';
 import { type Addressee, eachContact } from '../delivery/copies.ts';
-import { insidersOf, OUTSIDE } from '../delivery/need-to-know.ts';
+import { insidersOf, noteOutside, OUTSIDE } from '../delivery/need-to-know.ts';
 import { send, type Written } from '../delivery/send.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { channelsOf, openParts } from '../embargo/contents.ts';
@@ -216,6 +216,7 @@ export async function sendNotice(
   const changed = await take(seams, caseId, { step, expected: seen.revision }, async (trx) => {
     await sendLetters(trx, seams, written);
     await plan.also?.(trx);
+    if ('told_release_at' in plan.to || 'told_none_at' in plan.to) await noteOutside(trx, caseId);
     return {
       to: plan.to,
       action: 'notice',

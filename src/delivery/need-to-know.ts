@@ -8,6 +8,7 @@ import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
+import * as missed from '../store/missed.ts';
 import * as needToKnow from '../store/need-to-know.ts';
 import * as posts from '../store/posts.ts';
 import type { Post } from '../store/schema.ts';
@@ -96,6 +97,24 @@ export async function keptFrom(
   return (await onListOf(db, post, people)).length === 0 ? OFF_LIST : null;
 }
 
+/** Whoever has a dispatch of a case and may not know of it now misses what is told of it: he is told when he may (embargo/let-in.ts). */
+export async function noteOutside(trx: Db, caseId: string): Promise<void> {
+  const had = await deliveries.dispatchedToWhoIsThere(trx, caseId);
+  const inside = await insidersOf(trx, caseId, had);
+  const outside = had.filter((row) => !inside.includes(row));
+  await missed.note(
+    trx,
+    caseId,
+    outside.map(({ id }) => id),
+  );
+}
+
+/** Why a copy is held that its contact may have again when he may know of its case, and is on its list. */
+const KEPT_FROM = [OUTSIDE, OFF_LIST];
+
+/** The same of whoever is back after he was suspended. */
+export const WHILE_AWAY = [...KEPT_FROM, INACTIVE];
+
 /**
  * Queues the copies that are held for one of these reasons and whose contacts may have them now. A dispatch that a later one has taken
  * the place of is not sent so late: its copy ends, and the team is told. Gives how many there are of either, for the log.
@@ -104,12 +123,13 @@ export async function letInsidersHave(
   trx: Db,
   clock: Seams['clock'],
   of: { caseId: string } | { memberId: string } | { contactId: string },
+  reasons: readonly string[] = KEPT_FROM,
 ): Promise<{ released: number; superseded: number }> {
   const count = { released: 0, superseded: 0 };
-  for (const { copies, ...post } of byPost(await deliveries.heldFor(trx, [OUTSIDE, OFF_LIST], of))) {
-    const inside = await onListOf(trx, post, await mayHave(trx, post, copies));
+  for (const { copies, ...post } of byPost(await deliveries.heldFor(trx, reasons, of))) {
     const superseded = post.kind === 'dispatch' && (await posts.isSuperseded(trx, post));
-    for (const { copyId } of inside) {
+    for (const { copyId, id } of copies) {
+      if ((await keptFrom(trx, post, id)) !== null) continue;
       if (superseded) count.superseded += await deliveries.supersede(trx, copyId, clock.now());
       else if (await deliveries.retry(trx, copyId, clock.now())) count.released++;
     }

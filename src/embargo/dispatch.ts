@@ -6,7 +6,7 @@ import { caseFor, deedOf, moved } from '../cases/step.ts';
 import { tellingMembers } from '../cases/told.ts';
 import { toIso } from '../clock.ts';
 import { eachContact } from '../delivery/copies.ts';
-import { insidersOf } from '../delivery/need-to-know.ts';
+import { insidersOf, noteOutside } from '../delivery/need-to-know.ts';
 import { send } from '../delivery/send.ts';
 import { dispatchFacts } from '../notices/facts.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
@@ -67,6 +67,7 @@ export async function dispatch(seams: Seams, caseId: string, listAddress: string
       ...(behind.length === 0 ? { distributed_set: seen.patch_set } : {}),
       ...tellingMembers(agreedInstant(seen, now), now),
     });
+    await noteOutside(trx, caseId);
     await send(trx, seams, { list, post }, eachContact(recipients));
     const detail = {
       post: post.id,

@@ -1,21 +1,17 @@
 import { record } from '../audit/record.ts';
-import { currentInstant } from '../cases/clocks.ts';
 import { caseFor } from '../cases/step.ts';
-import { PRIORITY } from '../delivery/copies.ts';
 import { letInsidersHave } from '../delivery/need-to-know.ts';
-import { letIn } from '../notices/templates.ts';
 import { Refusal } from '../refusal.ts';
 import { isOut } from '../roster/state.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
-import * as deliveries from '../store/deliveries.ts';
 import * as exposure from '../store/exposure.ts';
 import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
 import * as needToKnow from '../store/need-to-know.ts';
 import type { Case } from '../store/schema.ts';
-import { type Outgoing, toMembers } from './outgoing.ts';
+import { tellLetIn } from './let-in.ts';
 import { anew } from './retract.ts';
 import { hasDistributors, judgedNow } from './rules.ts';
 import { disarmedBefore } from './set-aside.ts';
@@ -39,17 +35,15 @@ export interface Limited {
  * is everybody on the lists that it is sent to. A released case takes it too: its thread goes on. It is no part of what was approved; but
  * what was armed while no distributor might know of it is to be approved anew where some may, and are not told in time; so is what was armed
  * before the case was set aside, where that turns out not to be so (set-aside.ts).
- * Who has it, was kept from it and may know of it again is told which instant counts.
+ * Who missed what came of it since and may know of it again is told what stands (let-in.ts).
  * `expected`: the revision that whoever asks has seen. Throws Refusal: not-found, stale; forbidden to who does not lead it, where somebody does; invalid where nobody is named, a group has
  * nobody for whom copies are made, or a member is not there or is out.
  */
 export async function limitCase(seams: Seams, caseId: string, to: Insiders | null, expected?: number): Promise<Limited> {
   const { db, clock } = seams;
-  const news = await prepareLetIn(seams, caseId);
-  return db.transaction().execute(async (trx) => {
+  const limited = await db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
     const seen = await caseFor(trx, seams, caseId, 'limit', expected);
-    if (news && news.revision !== seen.revision) throw new Refusal('stale');
     const before = idsOf(await needToKnow.ofCase(trx, caseId));
     const unknown = !(await hasDistributors(trx, caseId));
     await needToKnow.replace(trx, caseId, to === null ? { groups: [], members: [] } : await known(trx, to));
@@ -57,7 +51,6 @@ export async function limitCase(seams: Seams, caseId: string, to: Insiders | nul
     const changed = { revision: seen.revision + 1, updated_at: clock.now(), set_aside: await disarmedBefore(seen, isLate) };
     if (!(await cases.change(trx, seen, changed))) throw new Refusal('stale');
     const had = await letInsidersHave(trx, clock, { caseId });
-    for (const { copies } of news?.mails ?? []) await deliveries.insertMany(trx, await copies(trx));
     const seenBy = await outsidersWhoSaw(trx, caseId);
     const after = idsOf(await needToKnow.ofCase(trx, caseId));
     const limited = { ...seen, ...changed };
@@ -77,25 +70,9 @@ export async function limitCase(seams: Seams, caseId: string, to: Insiders | nul
     await record(trx, seams, deed, ...(disarmed ? [disarmed.deed] : []));
     return { case: disarmed?.case ?? limited, seenBy };
   });
-}
-
-interface LetIn {
-  revision: number;
-  mails: Outgoing[];
-}
-
-/** Who was kept from the case goes by the instant that he was told before; null where nobody was, or there is none to be told. */
-async function prepareLetIn(seams: Seams, caseId: string): Promise<LetIn | null> {
-  const { db, clock } = seams;
-  const about = await cases.byId(db, caseId);
-  const inside = await needToKnow.insiders(db, caseId);
-  const releaseAt = about && about.state !== 'released' ? currentInstant(about, clock.now()) : null;
-  if (!about || inside === null || releaseAt === null) return null;
-  const told = { kind: 'notice', words: letIn({ caseId, releaseAt }), priority: PRIORITY.ordinary } as const;
-  // To whom it was sent and did not go out has nothing of it.
-  const exposed = new Set((await exposure.ofCase(db, caseId)).map(({ memberId }) => memberId));
-  const again = (memberId: string) => exposed.has(memberId) && !inside.has(memberId);
-  return { revision: about.revision, mails: await toMembers(seams, about, told, again) };
+  // What could not be told now is told in a minute.
+  await tellLetIn(seams);
+  return limited;
 }
 
 async function known(trx: Db, to: Insiders): Promise<{ groups: string[]; members: { id: string; round: number }[] }> {

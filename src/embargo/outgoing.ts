@@ -1,7 +1,7 @@
 import { alert } from '../cases/people.ts';
 import { handlersOf } from '../cases/remind.ts';
 import { type Addressee, copiesFor, copyFor, eachContact } from '../delivery/copies.ts';
-import { insidersOf } from '../delivery/need-to-know.ts';
+import { insidersOf, noteOutside } from '../delivery/need-to-know.ts';
 import { clearNews, type Notice } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { isUnanswerable } from '../post/receipt.ts';
@@ -27,15 +27,10 @@ export interface Told {
 }
 
 /**
- * To every contact who had a dispatch of the case, may still know of it and was not let go since, through the list that brought it. `among`:
- * of those members alone, by their ids.
+ * To every contact who had a dispatch of the case, may still know of it and was not let go since, through the list that brought it. Who may not
+ * know of it now is told when he may (embargo/let-in.ts).
  */
-export async function toMembers(
-  seams: Seams,
-  about: Case,
-  { kind, words, priority }: Told,
-  among: (memberId: string) => boolean = () => true,
-): Promise<Outgoing[]> {
+export async function toMembers(seams: Seams, about: Case, { kind, words, priority }: Told): Promise<Outgoing[]> {
   const { db, clock } = seams;
   const dispatched = await deliveries.dispatchedTo(db, about.id);
   const notices: Outgoing[] = [];
@@ -44,10 +39,9 @@ export async function toMembers(
     if (!list) continue;
     const post = await writeNotice(seams, list, { kind, caseId: about.id }, noticeEntity(words));
     const copies = async (trx: Db) => {
-      const had = (await deliveries.dispatchedToWhoIsThere(trx, about.id)).filter(
-        (row) => row.listId === listId && among(row.memberId),
-      );
+      const had = (await deliveries.dispatchedToWhoIsThere(trx, about.id)).filter((row) => row.listId === listId);
       const inside = await insidersOf(trx, about.id, had);
+      await noteOutside(trx, about.id);
       return copiesFor(clock, { id: post.id, case_id: about.id, list }, eachContact(inside), priority);
     };
     notices.push(withPost({ post, copies }));

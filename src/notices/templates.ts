@@ -331,10 +331,22 @@ export function leaked(facts: { caseId: string; how: keyof typeof HOW; releaseAt
 }
 
 /** To members who have the case, and were kept from what came of it since, sealed. */
-export function letIn({ caseId, releaseAt }: { caseId: string; releaseAt: Instant }): Notice {
+export function letIn(facts: { caseId: string; withdrawn: boolean; out: boolean; releaseAt: Instant | null }): Notice {
+  const { caseId, withdrawn: isWithdrawn, out, releaseAt } = facts;
+  const again = `What comes of case ${caseId} is sent to you again.`;
+  if (isWithdrawn)
+    return notice(`[${caseId}] Withdrawn`, [
+      again,
+      'It is withdrawn: nothing of it will be released, whatever you were told before.',
+      '',
+      'Please keep what you have of it to yourself.',
+    ]);
   return notice(`[${caseId}] You have it again`, [
-    `What comes of case ${caseId} is sent to you again. It will be released at ${when(releaseAt)},`,
-    'whatever you were told before.',
+    releaseAt === null ? again : `${again} It will be released at ${when(releaseAt)},`,
+    releaseAt === null
+      ? 'No instant stands for its release, whatever you were told before: you are told the next one.'
+      : 'whatever you were told before.',
+    ...(out ? ['What is under embargo in it has leaked, or was published by others.'] : []),
     '',
     'Until then its embargo stands: please publish nothing, and confirm nothing.',
   ]);

@@ -1,6 +1,6 @@
 import { record } from '../audit/record.ts';
 import { DAY, type Instant, toIso } from '../clock.ts';
-import { letInsidersHave } from '../delivery/need-to-know.ts';
+import { letInsidersHave, WHILE_AWAY } from '../delivery/need-to-know.ts';
 import { readyToJudge, removalAsked } from '../notices/templates.ts';
 import type { Sealing } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
@@ -179,7 +179,8 @@ export async function decide(
       );
     for (const id of ids) await members.addToList(trx, memberId, id);
     await groups.add(trx, groups.memberships(memberId, named));
-    if (ids.length + named.length > 0) await letInsidersHave(trx, clock, { memberId });
+    if (step === 'reinstate') await letInsidersHave(trx, clock, { memberId }, WHILE_AWAY);
+    else if (ids.length + named.length > 0) await letInsidersHave(trx, clock, { memberId });
     const review = step === 'activate' ? { review_at: now + REVIEW, review_told_at: null, removed_at: null } : {};
     await members.change(trx, memberId, review);
     await tellMember(trx, seams, told, memberId);

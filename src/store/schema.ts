@@ -22,6 +22,7 @@ export interface Schema {
   need_to_know_groups: { case_id: string; name: string };
   /** `round`: of the application by which he is a member; see MemberTable. */
   need_to_know_members: { case_id: string; member_id: string; round: number };
+  missed: { case_id: string; contact_id: string };
   posts: PostTable;
   patches: PatchTable;
   approvals: ApprovalTable;

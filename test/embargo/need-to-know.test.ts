@@ -1,11 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { describe as say } from '../../src/cases/describe.ts';
 import { HOUR } from '../../src/clock.ts';
-import { decideLeak, leak, publicAlready } from '../../src/embargo/aside.ts';
+import { decideLeak, leak, publicAlready, withdraw } from '../../src/embargo/aside.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
+import { tellLetIn } from '../../src/embargo/let-in.ts';
 import { limitCase } from '../../src/embargo/need-to-know.ts';
 import { release } from '../../src/embargo/release.ts';
 import { waivedNow } from '../../src/embargo/rules.ts';
-import { schedule } from '../../src/embargo/schedule.ts';
+import { addPatch, schedule } from '../../src/embargo/schedule.ts';
 import { when } from '../../src/notices/templates.ts';
 import { decide, remove } from '../../src/roster/admission.ts';
 import { addMember } from '../../src/roster/enter.ts';
@@ -16,7 +18,7 @@ import { listCertificate } from '../post/arrive.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { as, type House, housing, LISTS } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
-import { arm, armed, caseOf, reasonOf, scheduled } from './armed.ts';
+import { arm, armed, caseOf, KNOWN, PATCH, PUBLIC, reasonOf, scheduled } from './armed.ts';
 import { limitToAlpha, memberOf, regroup } from './limited.ts';
 
 const PROJECT = { project: 'orbit' };
@@ -178,6 +180,101 @@ eachEngine((engine) => {
     expect(entity.toString()).toContain(`It will be released at ${when(later)}`);
     await limitCase(house, id, { groups: [], members: [alpha, beta] });
     expect(await outbox(house).drain()).toEqual([]);
+  });
+
+  describe('what somebody missed while he might not know of it', () => {
+    const later = () => house.clock.now() + 12 * HOUR;
+    const toBeta = async () => {
+      const [, b] = house.members;
+      const own = (await outbox(house).drain()).filter(({ to, from }) => to === b.address && from?.startsWith('distributors'));
+      const opened = own.map(({ raw }) => openCopy(raw, b, listCertificate(house, LISTS.distributors), house.clock.now()));
+      return (await Promise.all(opened)).map(({ entity }) => entity.toString());
+    };
+    const keptOut = async () => {
+      await limitCase(house, id, { groups: [], members: [alpha] });
+      await toBeta();
+    };
+    const move = async (releaseAt: number) => arm(house, await schedule(house, id, { releaseAt }));
+    const again = (releaseAt: number) => expect.stringContaining(`It will be released at ${when(releaseAt)}`);
+
+    test('is told with a dispatch that was held until then', async () => {
+      await dispatch(house, id, LISTS.distributors);
+      await keptOut();
+      const instant = later();
+      await move(instant);
+      await limitCase(house, id, null);
+      const first = await toBeta();
+      expect(await tellLetIn(house)).toBe(true);
+      const second = await toBeta();
+      expect([first, second]).toEqual([[expect.stringContaining('EMBARGOED until')], [again(instant)]]);
+    });
+
+    test('is told to whoever may know of it by a group that he is put into, in a minute', async () => {
+      await regroup(house, house.members[0], 'cloud');
+      await dispatch(house, id, LISTS.distributors);
+      await toBeta();
+      await limitCase(house, id, { groups: ['cloud'], members: [] });
+      const instant = later();
+      await move(instant);
+      expect([await tellLetIn(house), await toBeta()]).toEqual([false, []]);
+      await regroup(house, house.members[1], 'cloud');
+      expect([await tellLetIn(house), await toBeta()]).toEqual([true, [again(instant)]]);
+      expect([await tellLetIn(house), await toBeta()]).toEqual([false, []]);
+    });
+
+    test('is told as it stands: that it leaked, that no instant stands, or that it is withdrawn', async () => {
+      await dispatch(house, id, LISTS.distributors);
+      await toBeta();
+      await keptOut();
+      await leak(house, id, 'It was seen on a forum');
+      await limitCase(house, id, null);
+      expect(await toBeta()).toEqual([expect.stringContaining('has leaked')]);
+      await keptOut();
+      await withdraw(house, id, 'It is none');
+      await limitCase(house, id, null);
+      const texts = await toBeta();
+      expect(texts).toEqual([expect.stringContaining('nothing of it will be released')]);
+      expect(texts.join()).not.toContain('will be released at');
+    });
+
+    test('is told as it stands: no instant, where that which he was told was for a leak that is none', async () => {
+      id = await house.report();
+      await say(house, id, KNOWN);
+      await addPatch(house, id, PATCH);
+      await leak(house, id, 'It was seen on a forum');
+      await arm(house, await schedule(house, id, { releaseAt: later(), ...PUBLIC }));
+      await dispatch(house, id, LISTS.distributors);
+      await toBeta();
+      await keptOut();
+      await decideLeak(house, id, { decision: 'keep', reason: 'It was another one' });
+      await limitCase(house, id, null);
+      expect(await toBeta()).toEqual([expect.stringContaining('No instant stands for its release')]);
+    });
+
+    test('is nobody’s who was told all, nor of a case that is released', async () => {
+      await dispatch(house, id, LISTS.distributors);
+      await toBeta();
+      await keptOut();
+      await limitCase(house, id, null);
+      expect(await toBeta()).toEqual([]);
+      await keptOut();
+      await move(house.clock.now() + 2 * HOUR);
+      house.clock.moveTo(house.clock.now() + 2 * HOUR);
+      await release(house, id);
+      await limitCase(house, id, null);
+      expect((await toBeta()).join()).not.toContain('sent to you again');
+    });
+
+    test('while he was suspended is sent to him when he is back', async () => {
+      await dispatch(house, id, LISTS.distributors);
+      await toBeta();
+      await decide(house, PROJECT, beta, 'suspend', { reason: 'away' });
+      const instant = later();
+      await move(instant);
+      expect(await toBeta()).toEqual([]);
+      await decide(house, PROJECT, beta, 'reinstate', { reason: 'back' });
+      expect((await toBeta()).filter((text) => text.includes(when(instant)))).toHaveLength(1);
+    });
   });
 
   describe('is refused', () => {

@@ -3,6 +3,7 @@ import { remind } from '../../src/cases/remind.ts';
 import { type Alarm, DAY, HOUR, MINUTE } from '../../src/clock.ts';
 import { deliverBatch } from '../../src/delivery/work.ts';
 import { endLongest } from '../../src/embargo/dead-man.ts';
+import { tellLetIn } from '../../src/embargo/let-in.ts';
 import { releaseLoop } from '../../src/embargo/loop.ts';
 import { retractOfFormer } from '../../src/embargo/retract.ts';
 import { Refusal } from '../../src/refusal.ts';
@@ -106,6 +107,7 @@ async function round(game: Game, calm: boolean): Promise<boolean> {
   try {
     await game.watch.look();
     await retractOfFormer(seams);
+    await tellLetIn(seams);
     await releaseLoop(seams, alarm, () => {}, silent, signal);
     await remind(seams, silent);
     await endLongest(seams, silent);

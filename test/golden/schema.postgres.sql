@@ -955,6 +955,15 @@ CREATE TRIGGER minimal_notices_kept BEFORE DELETE ON public.minimal_notices FOR 
 
 CREATE TRIGGER minimal_notices_post BEFORE INSERT ON public.minimal_notices FOR EACH ROW EXECUTE FUNCTION minimal_notices_post();
 
+create table missed (case_id text not null,
+  contact_id text not null);
+
+alter table missed add constraint missed_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table missed add constraint missed_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES contacts(id);
+
+alter table missed add constraint missed_pk PRIMARY KEY (case_id, contact_id);
+
 create table need_to_know_groups (case_id text not null,
   name text not null);
 

@@ -587,6 +587,11 @@ CREATE TRIGGER minimal_notices_replaced_insert before insert on minimal_notices 
       where rowid = new.rowid or post_id = new.post_id or case_id = new.case_id)
       begin select raise(abort, 'a row of minimal_notices is never replaced by another'); end;
 
+CREATE TABLE "missed" ("case_id" text not null references "cases" ("id"),
+  "contact_id" text not null references "contacts" ("id"),
+  constraint "missed_pk" primary key ("case_id",
+  "contact_id")) strict;
+
 CREATE TABLE "need_to_know_groups" ("case_id" text not null references "cases" ("id"),
   "name" text not null,
   constraint "need_to_know_groups_pk" primary key ("case_id",
