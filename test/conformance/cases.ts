@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { withCrlf } from '../../src/cli/inspect.ts';
 import type { Instant } from '../../src/clock.ts';
+import { ROOT } from '../support/root.ts';
 
 /** When every mail of the corpora comes in: after the youngest of their keys was made. */
 export const AT: Instant = Date.parse('2026-12-01T12:00:00Z');
@@ -52,13 +53,6 @@ export interface Case extends Task {
   composedBy?: string;
   /** Came in clear: any other parser should read it in the same way. */
   clear?: boolean;
-}
-
-/** Of the project: this file runs compiled as well, further down. */
-export const ROOT = projectRoot(import.meta.dirname);
-
-function projectRoot(dir: string): string {
-  return existsSync(join(dir, 'package.json')) ? dir : projectRoot(resolve(dir, '..'));
 }
 
 const { CURFEW_CORPORA = join(ROOT, '../shared/corpora') } = process.env;

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from './cases.ts';
+import { ROOT } from '../support/root.ts';
 
 /** By corpus and file. */
 export type Verdicts = Map<string, string>;

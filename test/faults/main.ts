@@ -1,42 +1,67 @@
 /**
- * `npm run faults -- [--games 10000] [--first SEED]`: games of random people, crashes and jumping clocks (model.ts), one after the
- * other. Prints how many, how often what was done, and every fault with its seed. Exit 1 where there are any.
+ * `npm run faults [-- F1 F5 ...] [--rounds N] [--seed N] [--controls]`: what is done to Curfew, and what must hold (experiments.ts).
+ * Without names all are done, each with its full count of rounds. A round is played again by its seed: `F1 --rounds 1 --seed 17`.
+ * `--controls`: on broken variants instead, in which a fault must be found. Prints a line for each experiment and at the end a table in
+ * Markdown. Exit 1 where there is a fault, or where a broken variant passes; 2 where an experiment failed itself.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { begin } from './game.ts';
-import { play } from './model.ts';
+import { controlsTable, lineOfControl, tryControls } from './controls.ts';
+import { named } from './experiments.ts';
+import { lineOf, tableOf } from './report.ts';
+import { type Row, runExperiment } from './run.ts';
 
-const { values } = parseArgs({
-  options: { games: { type: 'string', default: '10000' }, first: { type: 'string', default: '1' } },
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    controls: { type: 'boolean', default: false },
+    'until-fault': { type: 'boolean', default: false },
+    /** The rows, as one line of JSON at the end. */
+    json: { type: 'boolean', default: false },
+  },
 });
-const [games, first] = [Number(values.games), Number(values.first)];
-const folder = mkdtempSync(join(tmpdir(), 'curfew-faults-'));
-const sums = { released: 0, minimal: 0, crashes: 0, faults: 0 };
-const done = new Map<string, number>();
-try {
-  const beginning = await begin(folder);
-  for (let seed = first; seed < first + games; seed++) {
-    const { faults, ...played } = await play(beginning, seed);
-    for (const name of ['released', 'minimal', 'crashes'] as const) sums[name] += played[name];
-    for (const [action, times] of played.done) done.set(action, (done.get(action) ?? 0) + times);
-    sums.faults += faults.length;
-    for (const fault of faults) console.log(fault);
-    if ((seed - first + 1) % 500 === 0) console.log(`${seed - first + 1} games, ${JSON.stringify(sums)}`);
+const seed = Number(values.seed);
+const begun = new Date();
+const say = (line: string) => {
+  if (!values.json) console.log(line);
+};
+
+async function experiments(): Promise<number> {
+  const rows: Row[] = [];
+  for (const experiment of named(positionals)) {
+    const absent = experiment.absent();
+    if (absent !== null) {
+      say(`${experiment.name}: left out, ${absent}`);
+      continue;
+    }
+    const rounds = values.rounds === undefined ? experiment.rounds : Number(values.rounds);
+    const every = Math.max(1, Math.ceil(rounds / 10));
+    const progress = (row: Row) => {
+      if (row.rounds % every === 0 && row.rounds < rounds)
+        say(`${row.name}: ${row.rounds} of ${rounds} rounds, ${row.faults.length} faults, ${row.seconds} s`);
+    };
+    const row = await runExperiment(experiment, { rounds, seed, untilFault: values['until-fault'], progress });
+    rows.push(row);
+    say(lineOf(row));
   }
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+  console.log(values.json ? JSON.stringify(rows) : `\n${tableOf(rows, begun)}`);
+  if (rows.some(({ faults }) => faults.length > 0)) return 1;
+  return rows.some(({ broken }) => broken.length > 0) ? 2 : 0;
 }
-console.log(
-  [...done]
-    .sort()
-    .map(([action, times]) => `${action} ${times}`)
-    .join(', '),
-);
-console.log(
-  `${games} games from seed ${first}: ${sums.released} releases, ${sums.minimal} ends of an embargo, ${sums.crashes} crashes, ${sums.faults} faults`,
-);
+
+async function controls(): Promise<number> {
+  const all = [];
+  for (const experiment of named(positionals)) {
+    if (experiment.absent() !== null) continue;
+    for (const control of await tryControls(experiment, { seed })) {
+      all.push(control);
+      say(lineOfControl(control));
+    }
+  }
+  console.log(`\n${controlsTable(all)}`);
+  return all.some(({ found }) => found === null) ? 1 : 0;
+}
+
 // Threads of OpenPGP are still there.
-process.exit(sums.faults === 0 ? 0 : 1);
+process.exit(await (values.controls ? controls() : experiments()));

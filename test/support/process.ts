@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ROOT } from './root.ts';
 
 export interface Ended {
   /** Null where a signal ended it. */
@@ -29,7 +30,7 @@ export interface Surroundings {
   input?: string | Buffer;
 }
 
-const COMPILED = join(import.meta.dirname, '..', '..', 'dist', 'src', 'cli', 'curfew.js');
+const COMPILED = join(ROOT, 'dist', 'src', 'cli', 'curfew.js');
 
 /** Starts the compiled `curfew`; throws where `npm run build` was not run. */
 export function startCurfew(args: readonly string[], surroundings: Surroundings = {}): Running {

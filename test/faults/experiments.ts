@@ -1,0 +1,13 @@
+import type { Experiment } from './experiment.ts';
+import { games } from './games.ts';
+
+/** All of them, in the order in which they are done. */
+export const EXPERIMENTS: readonly Experiment[] = [games];
+
+/** Those of that name, or all where none is named. */
+export function named(names: readonly string[]): Experiment[] {
+  const unknown = names.filter((name) => !EXPERIMENTS.some((one) => one.name === name));
+  if (unknown.length > 0)
+    throw new Error(`no experiment is named ${unknown.join(', ')}; there are ${EXPERIMENTS.map(({ name }) => name).join(', ')}`);
+  return EXPERIMENTS.filter(({ name }) => names.length === 0 || names.includes(name));
+}

@@ -1,0 +1,49 @@
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { run } from '../support/process.ts';
+import { ROOT } from '../support/root.ts';
+import { tryControls } from './controls.ts';
+import { EXPERIMENTS } from './experiments.ts';
+import { runExperiment } from './run.ts';
+import { makeVariant, VARIANTS } from './variants.ts';
+
+/** Compiled, with the experiments: what broken variants are copies of. */
+let dist = '';
+
+beforeAll(async () => {
+  dist = join(mkdtempSync(join(inject('folder'), 'faults-')), 'dist');
+  const tsc = join(ROOT, 'node_modules', '.bin', 'tsc');
+  const { code, stdout } = await run(tsc, ['-p', 'test/tsconfig.run.json', '--outDir', dist, '--noCheck'], { cwd: ROOT });
+  if (code !== 0) throw new Error(stdout);
+});
+
+for (const experiment of EXPERIMENTS)
+  describe.skipIf(experiment.absent() !== null)(`${experiment.name}, ${experiment.title}`, () => {
+    test.runIf(experiment.short > 0)('finds no fault', async () => {
+      const { rounds, faults, broken } = await runExperiment(experiment, { rounds: experiment.short, seed: 1 });
+      expect({ rounds, faults, broken }).toEqual({ rounds: experiment.short, faults: [], broken: [] });
+    });
+
+    test.runIf(experiment.controls.some(({ quick }) => quick))('finds the fault of what is broken', async () => {
+      const tried = await tryControls(experiment, { seed: 1, quick: true, dist });
+      expect(tried.filter(({ found }) => found === null)).toEqual([]);
+    });
+  });
+
+test('a variant is the program with its texts replaced, and none where a text is not there exactly once', () => {
+  const file = 'src/clock.js';
+  const into = () => mkdtempSync(join(inject('folder'), 'variant-'));
+  const folder = into();
+  makeVariant(folder, [{ file, find: 'Date.now()', replace: 'Date.never()' }], dist);
+  const written = readFileSync(join(dist, file), 'utf8');
+  expect(readFileSync(join(folder, 'dist', file), 'utf8')).toBe(written.replace('Date.now()', 'Date.never()'));
+  expect(() => makeVariant(into(), [{ file, find: 'nowhere', replace: '' }], dist)).toThrow('has 0 times, not once: nowhere');
+  expect(() => makeVariant(into(), [{ file, find: ';', replace: '' }], dist)).toThrow(/times, not once: ;/);
+});
+
+test('each broken variant can be made, and is what an experiment is tried on', () => {
+  for (const changes of Object.values(VARIANTS)) makeVariant(mkdtempSync(join(inject('folder'), 'variant-')), changes, dist);
+  const tried = EXPERIMENTS.flatMap(({ controls }) => controls.map(({ variant }) => variant));
+  expect(Object.keys(VARIANTS).sort()).toEqual([...new Set(tried)].sort());
+});

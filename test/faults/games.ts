@@ -1,0 +1,31 @@
+import type { Experiment } from './experiment.ts';
+import { begin } from './game.ts';
+import { play } from './model.ts';
+
+/** F8 and F9: games of random people, crashes and jumping clocks (model.ts). */
+export const games: Experiment = {
+  name: 'games',
+  title: 'random people, crashes and jumping clocks (F8, F9)',
+  rounds: 10_000,
+  short: 0,
+  controls: [],
+  absent: () => null,
+  open: async (folder) => {
+    const beginning = await begin(folder);
+    return {
+      async round(seed) {
+        const { faults, released, minimal, crashes, done } = await play(beginning, seed);
+        const seen = { releases: released, 'ends of an embargo': minimal, crashes, ...Object.fromEntries(done) };
+        return {
+          acknowledged: 0,
+          lost: 0,
+          early: faults.filter((fault) => /early/.test(fault)).length,
+          duplicates: 0,
+          faults,
+          seen,
+        };
+      },
+      close: async () => {},
+    };
+  },
+};

@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { type Experiment, nothingYet, type Setup } from './experiment.ts';
+
+/** All rounds of an experiment together. */
+export interface Row {
+  name: string;
+  title: string;
+  rounds: number;
+  acknowledged: number;
+  lost: number;
+  early: number;
+  duplicates: number;
+  /** With the seed of their round. */
+  faults: { seed: number; what: string }[];
+  /** Rounds that showed nothing, because the experiment failed itself. */
+  broken: { seed: number; what: string }[];
+  seen: Record<string, number>;
+  seconds: number;
+}
+
+export interface Wish {
+  rounds: number;
+  /** Of the first round; each next one has the next number. */
+  seed: number;
+  /** Ends with the first round in which there is a fault. */
+  untilFault?: boolean;
+  /** Told about each round as it ends. */
+  progress?: (row: Row) => void;
+}
+
+/** A failed setup is made anew for the next round, so that one accident is not that of all rounds to come. */
+export async function runExperiment(experiment: Experiment, { rounds, seed: first, untilFault, progress }: Wish): Promise<Row> {
+  const { name, title } = experiment;
+  const row: Row = { name, title, rounds: 0, ...nothingYet(), faults: [], broken: [], seen: {}, seconds: 0 };
+  const begun = performance.now();
+  let used: { folder: string; setup: Setup } | null = null;
+  try {
+    for (let seed = first; seed < first + rounds; seed++) {
+      try {
+        used ??= await opened(experiment);
+        const { faults, seen, ...counts } = await used.setup.round(seed);
+        for (const key of ['acknowledged', 'lost', 'early', 'duplicates'] as const) row[key] += counts[key];
+        for (const what of faults) row.faults.push({ seed, what });
+        for (const [what, times] of Object.entries(seen ?? {})) row.seen[what] = (row.seen[what] ?? 0) + times;
+      } catch (error) {
+        row.broken.push({ seed, what: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+        if (used) await ended(used);
+        used = null;
+      }
+      row.rounds += 1;
+      row.seconds = Math.round((performance.now() - begun) / 100) / 10;
+      progress?.(row);
+      // An experiment that cannot be set up at all fails a thousand times in the same way.
+      if ((untilFault && row.faults.length > 0) || row.broken.length >= 5) break;
+    }
+  } finally {
+    if (used) await ended(used);
+  }
+  return row;
+}
+
+async function opened(experiment: Experiment): Promise<{ folder: string; setup: Setup }> {
+  const folder = mkdtempSync(join(tmpdir(), `curfew-faults-${experiment.name}-`));
+  try {
+    return { folder, setup: await experiment.open(folder) };
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function ended({ folder, setup }: { folder: string; setup: Setup }): Promise<void> {
+  await setup.close();
+  rmSync(folder, { recursive: true, force: true });
+}

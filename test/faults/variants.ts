@@ -1,0 +1,48 @@
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../support/process.ts';
+import { ROOT } from '../support/root.ts';
+import type { Experiment } from './experiment.ts';
+import type { Row } from './run.ts';
+
+/** Of the compiled program, one text that is another in a broken variant. The file is one below dist/. */
+export interface Change {
+  file: string;
+  find: string;
+  replace: string;
+}
+
+/** What each broken variant has broken. The program itself has no switch for any of it. */
+export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {};
+
+/**
+ * A copy of the project in `folder`, compiled, with those texts replaced. `dist` has the experiments as well (test/tsconfig.run.json).
+ * Throws where a text is not there exactly once: then the variant would be the program as it is, or something unknown.
+ */
+export function makeVariant(folder: string, changes: readonly Change[], dist = join(ROOT, 'dist')): void {
+  cpSync(dist, join(folder, 'dist'), { recursive: true });
+  cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  for (const { file, find, replace } of changes) {
+    const path = join(folder, 'dist', file);
+    const pieces = readFileSync(path, 'utf8').split(find);
+    if (pieces.length !== 2) throw new Error(`${file} has ${pieces.length - 1} times, not once: ${find}`);
+    writeFileSync(path, pieces.join(replace));
+  }
+}
+
+/** What an experiment says of a variant that stands in `folder`: it runs there, as a process of its own. */
+export async function runVariant(
+  folder: string,
+  { name }: Experiment,
+  { rounds, seed }: { rounds: number; seed: number },
+): Promise<Row> {
+  const main = join(folder, 'dist', 'test', 'faults', 'main.js');
+  const args = [main, name, '--rounds', String(rounds), '--seed', String(seed), '--until-fault', '--json'];
+  const { stdout, stderr, code } = await run(process.execPath, args);
+  const line = stdout.trimEnd().split('\n').at(-1) ?? '';
+  if (!line.startsWith('[')) throw new Error(`${name} ended with ${code} and said: ${stdout}${stderr}`);
+  const [row]: Row[] = JSON.parse(line);
+  if (!row) throw new Error(`${name} has no row`);
+  return row;
+}
