@@ -1,8 +1,11 @@
 import type { Experiment } from './experiment.ts';
 import { games } from './games.ts';
+import { killed } from './killed.ts';
+import { order } from './order.ts';
+import { storage } from './storage.ts';
 
 /** All of them, in the order in which they are done. */
-export const EXPERIMENTS: readonly Experiment[] = [games];
+export const EXPERIMENTS: readonly Experiment[] = [killed, order, storage, games];
 
 /** Those of that name, or all where none is named. */
 export function named(names: readonly string[]): Experiment[] {

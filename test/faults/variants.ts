@@ -13,7 +13,32 @@ export interface Change {
 }
 
 /** What each broken variant has broken. The program itself has no switch for any of it. */
-export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {};
+export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
+  /** 250, and then the commit. */
+  'answers-before-commit': [
+    {
+      file: 'src/smtp/session.js',
+      find: "return { text: replyText('2.0.0', await doors.receive(envelope, raw)) };",
+      replace: "void doors.receive(envelope, raw).catch(() => {}); return { text: replyText('2.0.0', 'Accepted') };",
+    },
+  ],
+  /** What is committed is on the disk when the kernel likes. */
+  'no-fsync': [
+    {
+      file: 'src/store/database.js',
+      find: "database.pragma('synchronous = FULL');",
+      replace: "database.pragma('synchronous = OFF');",
+    },
+  ],
+  /** What the engine could not write is taken all the same. */
+  'storage-faults-ignored': [
+    {
+      file: 'src/main.js',
+      find: "throw new Refusal('storage-unavailable', undefined, String(error));",
+      replace: "return 'Accepted';",
+    },
+  ],
+};
 
 /**
  * A copy of the project in `folder`, compiled, with those texts replaced. `dist` has the experiments as well (test/tsconfig.run.json).

@@ -13,7 +13,7 @@ import type { ListRole } from '../../src/store/schema.ts';
 import { request, send } from './doors.ts';
 import { LISTS } from './house.ts';
 import { makeParty, type Party } from './party.ts';
-import { type Ended, type Running, runCurfew, startCurfew } from './process.ts';
+import { type Ended, type Running, runCurfew, type Surroundings, startCurfew } from './process.ts';
 
 export interface Setting {
   /** Where its mail goes out, on loopback. */
@@ -27,6 +27,8 @@ export interface Setting {
   database?: DatabaseConfig;
   /** Instead of `standardRoster()`. */
   roster?: readonly RosterEntry[];
+  /** Beside what `init` wrote, by the section of config.json. */
+  options?: Readonly<Record<string, object>>;
 }
 
 /** A project made by `curfew init` and served by `curfew serve`, a process of its own, as people would run it. */
@@ -42,7 +44,8 @@ export interface Instance {
   smtpPort: number;
   httpPort: number;
   pid: number;
-  start(): Promise<void>;
+  /** Under further variables of the environment, and as another compiled `curfew`. */
+  start(as?: Pick<Surroundings, 'env' | 'program'>): Promise<void>;
   /** SIGTERM; what it ended with. */
   stop(): Promise<Ended>;
   /** SIGKILL. */
@@ -150,8 +153,8 @@ function instanceOf(project: Project): Instance {
     smtpPort: 0,
     httpPort: 0,
     pid: 0,
-    async start() {
-      const life = startCurfew(['serve', '--config', config], surroundings);
+    async start(as = {}) {
+      const life = startCurfew(['serve', '--config', config], { ...as, env: { ...surroundings.env, ...as.env } });
       lives.push(life);
       await life.line(/^ready$/);
       instance.pid = life.pid;
@@ -224,9 +227,10 @@ async function settled(instance: Instance): Promise<void> {
   }
 }
 
-function configure(path: string, { protocol = 'smtp', log = 'info', database }: Setting): void {
+function configure(path: string, { protocol = 'smtp', log = 'info', database, options = {} }: Setting): void {
   const written = JSON.parse(readFileSync(path, 'utf8'));
   const changed = { ...written, smtp: { ...written.smtp, protocol }, log, database: database ?? written.database };
+  for (const [section, of] of Object.entries(options)) changed[section] = { ...changed[section], ...of };
   writeFileSync(path, JSON.stringify(changed));
 }
 

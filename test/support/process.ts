@@ -28,14 +28,17 @@ export interface Surroundings {
   env?: Record<string, string>;
   /** Written to standard input, which is then closed. */
   input?: string | Buffer;
+  /** Another compiled `curfew` than the one of this project. */
+  program?: string;
 }
 
 const COMPILED = join(ROOT, 'dist', 'src', 'cli', 'curfew.js');
 
 /** Starts the compiled `curfew`; throws where `npm run build` was not run. */
 export function startCurfew(args: readonly string[], surroundings: Surroundings = {}): Running {
-  if (!existsSync(COMPILED)) throw new Error(`${COMPILED} is missing: npm run build`);
-  return start(process.execPath, [COMPILED, ...args], surroundings);
+  const program = surroundings.program ?? COMPILED;
+  if (!existsSync(program)) throw new Error(`${program} is missing: npm run build`);
+  return start(process.execPath, [program, ...args], surroundings);
 }
 
 /** Runs the compiled `curfew` to its end. */

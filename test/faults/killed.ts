@@ -1,0 +1,76 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { chanceOf } from '../support/chance.ts';
+import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
+import { integrity, missing, openRig, type Rig, reports } from './rig.ts';
+import { type Acknowledged, type Outgoing, type Stream, stream } from './stream.ts';
+
+const CLIENTS = 4;
+/** After so many the database is as it was at first: what a start costs grows with it. */
+const ROUNDS_A_DATABASE = 25;
+/** A start is about as long as this: what opens mail is awake by then. */
+const LONGEST = 800;
+
+/** F1: kill -9 at random while mail streams in. */
+export const killed: Experiment = {
+  name: 'F1',
+  title: 'kill -9 at random while 4 clients stream mail in',
+  rounds: 1000,
+  short: 2,
+  controls: [{ variant: 'answers-before-commit', rounds: 20, quick: true }],
+  absent: () => null,
+  open: async () => {
+    const rig = await openRig();
+    await rig.house.start();
+    let rounds = 0;
+    const known: Acknowledged[] = [];
+    return {
+      async round(seed) {
+        if (++rounds % ROUNDS_A_DATABASE === 0) {
+          await rig.house.kill();
+          rig.fresh();
+          known.length = 0;
+          await rig.house.start();
+        }
+        return round(rig, seed, known);
+      },
+      close: rig.close,
+    };
+  },
+};
+
+async function round({ house, sink }: Rig, seed: number, known: Acknowledged[]): Promise<Outcome> {
+  const chance = chanceOf(seed);
+  sink.mails.length = 0;
+  let heard = () => {};
+  const answered = new Promise<void>((resolve) => {
+    heard = resolve;
+  });
+  const streams = Array.from({ length: CLIENTS }, () => stream(house.smtpPort, reports(house, chance), heard));
+  // Some die before they have taken anything.
+  await (chance() < 0.8 ? answered : pause(chance() * LONGEST));
+  await pause(chance() * LONGEST);
+  await house.kill();
+  await Promise.all(streams.map(({ ended }) => ended));
+  const acknowledged = streams.flatMap((one) => one.acknowledged);
+  known.push(...acknowledged);
+  const lost = missing(house, known);
+  const faults = [...lost, ...integrity(house)];
+  await house.start();
+  known.push(...(await again(house.smtpPort, streams)));
+  faults.push(...missing(house, known));
+  const unanswered = streams.filter((one) => one.unanswered).length;
+  return { ...nothingYet(), acknowledged: acknowledged.length, lost: lost.length, faults, seen: { 'cut off': unanswered } };
+}
+
+/** As servers do that got no answer. */
+async function again(port: number, streams: readonly Stream[]): Promise<Acknowledged[]> {
+  const mails = streams.flatMap(({ unanswered }) => unanswered ?? []);
+  if (mails.length === 0) return [];
+  const one: Stream = stream(port, async () => {
+    const mail = mails.pop() as Outgoing;
+    if (mails.length === 0) one.stop();
+    return mail;
+  });
+  await one.ended;
+  return one.acknowledged;
+}

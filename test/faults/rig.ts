@@ -1,0 +1,87 @@
+import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Chance } from '../support/chance.ts';
+import { clearMail, encryptedMail } from '../support/compose.ts';
+import { LISTS } from '../support/house.ts';
+import { type Instance, openInstance, type Setting } from '../support/instance.ts';
+import { makeParty } from '../support/party.ts';
+import { type Sink, startSink } from '../support/sink.ts';
+import type { Acknowledged, Outgoing } from './stream.ts';
+
+/** A project that is served as a process, and the relay behind it. */
+export interface Rig {
+  house: Instance;
+  sink: Sink;
+  /** A copy of the folder of its database before it ever took a mail. */
+  first: string;
+  /** While it is dead: the database is what it was at first. */
+  fresh(): void;
+  close(): Promise<void>;
+}
+
+/** Its log says little, so that what it writes is the database. */
+export async function openRig(setting: Omit<Setting, 'relay'> = {}): Promise<Rig> {
+  const sink = await startSink();
+  const house = await openInstance({ relay: sink, log: 'warn', ...setting });
+  await house.stop();
+  const [data, first] = [join(house.dir, 'data'), join(house.dir, 'data-at-first')];
+  if (!setting.database) cpSync(data, first, { recursive: true });
+  return {
+    house,
+    sink,
+    first,
+    fresh() {
+      // The folder itself may be where something is mounted.
+      for (const name of readdirSync(data)) rmSync(join(data, name));
+      cpSync(first, data, { recursive: true });
+    },
+    async close() {
+      await house.close();
+      await sink.close();
+    },
+  };
+}
+
+const OWNER = LISTS.security.replace('@', '-owner@');
+const REPORTERS = ['rita', 'ron', 'rosa', 'rolf'].map((name) => `${name}@research.example`);
+
+/** Reports, sealed and in clear, some for the people behind the list as well, and some that name the list twice. */
+export function reports(house: Instance, chance: Chance): () => Promise<Outgoing> {
+  return async () => {
+    const from = REPORTERS[Math.floor(chance() * REPORTERS.length)] ?? '';
+    const to = chance() < 0.2 ? [LISTS.security, OWNER] : chance() < 0.2 ? [LISTS.security, LISTS.security] : [LISTS.security];
+    const writer = await makeParty(from);
+    const text = `It crashes.\n${'x'.repeat(Math.floor(chance() ** 4 * 60))}\n`.repeat(1 + Math.floor(chance() ** 4 * 2000));
+    const letter = { from: writer, to: LISTS.security, subject: 'A hole', text };
+    const recipients = [await house.certificate(LISTS.security)];
+    const raw =
+      chance() < 0.5
+        ? await encryptedMail({ ...letter, outerSubject: '...' }, { recipients, signer: writer })
+        : clearMail(letter);
+    return { from, to, raw };
+  };
+}
+
+/** What was acknowledged and has not a row of its own for each of its recipients, or has more. Each is a line. */
+export function missing(house: Instance, acknowledged: readonly Acknowledged[]): string[] {
+  const wanted = new Map<string, Set<string>>();
+  for (const { digest, to } of acknowledged)
+    wanted.set(digest, new Set([...(wanted.get(digest) ?? []), ...to.map((address) => address.toLowerCase())]));
+  const rows = house.rows<{ digest: string; times: number }>('select digest, count(*) as times from posts group by digest');
+  const there = new Map(rows.map(({ digest, times }) => [digest, times]));
+  return [...wanted].flatMap(([digest, recipients]) => {
+    const times = there.get(digest) ?? 0;
+    return times === recipients.size
+      ? []
+      : [`the mail ${digest.slice(0, 12)} was taken ${recipients.size} times and is there ${times} times`];
+  });
+}
+
+/** What SQLite says of the file. */
+export function integrity(house: Instance): string[] {
+  return house
+    .rows<{ integrity_check: string }>('pragma integrity_check')
+    .map(({ integrity_check: line }) => line)
+    .filter((line) => line !== 'ok')
+    .map((line) => `integrity_check: ${line}`);
+}
