@@ -2,10 +2,12 @@ import type { Experiment } from './experiment.ts';
 import { games } from './games.ts';
 import { killed } from './killed.ts';
 import { order } from './order.ts';
+import { pages } from './pages.ts';
+import { steps } from './steps.ts';
 import { storage } from './storage.ts';
 
 /** All of them, in the order in which they are done. */
-export const EXPERIMENTS: readonly Experiment[] = [killed, order, storage, games];
+export const EXPERIMENTS: readonly Experiment[] = [killed, order, steps, storage, pages, games];
 
 /** Those of that name, or all where none is named. */
 export function named(names: readonly string[]): Experiment[] {

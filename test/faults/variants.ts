@@ -30,6 +30,21 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: "database.pragma('synchronous = OFF');",
     },
   ],
+  /** A copy is delivered, and then it is sent. */
+  'marks-before-sending': [
+    {
+      file: 'src/delivery/work.js',
+      find: 'settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo })));',
+      replace: `{
+        await settle(copy, { state: 'delivered', response: 'sent' });
+        await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo });
+      });`,
+    },
+  ],
+  /** It starts on whatever is there. */
+  'no-integrity-check': [
+    { file: 'src/main.js', find: 'const [fault] = await damageOf(db);', replace: 'const fault = undefined;' },
+  ],
   /** What the engine could not write is taken all the same. */
   'storage-faults-ignored': [
     {

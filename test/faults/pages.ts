@@ -1,0 +1,147 @@
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { systemClock } from '../../src/clock.ts';
+import { reportMail } from '../stories/embargo.ts';
+import { type Chance, chanceOf } from '../support/chance.ts';
+import { LISTS } from '../support/house.ts';
+import { type Instance, TEAM } from '../support/instance.ts';
+import { makeParty, openCopy } from '../support/party.ts';
+import type { SunkMail } from '../support/sink.ts';
+import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
+import { integrity, openRig, type Rig } from './rig.ts';
+
+const REPORTERS = Array.from({ length: 6 }, (_, of) => `r${of}@research.example`);
+const PAGE = 4096;
+
+/** What may happen to the files of a database while nobody looks. `stopped`: after a stop in order, when there is no log beside it. */
+const DAMAGES = {
+  'a page is another': (data, chance) => flip(join(data, 'curfew.db'), chance, PAGE),
+  'a bit is another': (data, chance) => flip(join(data, 'curfew.db'), chance, 1),
+  'the log is cut': (data, chance) => truncateSync(wal(data), Math.floor(chance() * readFileSync(wal(data)).length)),
+  'the log is gone': (data) => rmSync(wal(data)),
+  'a bit of the log is another': (data, chance) => flip(wal(data), chance, 1),
+} as const satisfies Record<string, (data: string, chance: Chance) => void>;
+
+const wal = (data: string) => join(data, 'curfew.db-wal');
+
+/** F10: the files of the database are damaged while it is dead, with copies in it that wait to go out. */
+export const pages: Experiment = {
+  name: 'F10',
+  title: 'pages of the database flipped, its log cut or removed',
+  rounds: 200,
+  short: 2,
+  controls: [{ variant: 'no-integrity-check', rounds: 15, quick: true }],
+  absent: () => null,
+  open: async (folder) => {
+    const rig = await openRig();
+    const { house, sink } = rig;
+    await house.start();
+    sink.atData = () => ({ code: 451, text: '4.3.0 later' });
+    for (const from of REPORTERS) await house.send(from, LISTS.security, await reportMail(house, { text: TEXT }, from));
+    await house.settled();
+    sink.atData = () => 'accept';
+    await house.kill();
+    const [data, killed, stopped] = [join(house.dir, 'data'), join(folder, 'killed'), join(folder, 'stopped')];
+    cpSync(data, killed, { recursive: true });
+    await house.start();
+    await house.stop();
+    cpSync(data, stopped, { recursive: true });
+    return { round: (seed) => round(rig, { killed, stopped }, seed), close: rig.close };
+  },
+};
+
+const TEXT = 'It crashes on a long line.\n';
+
+async function round(rig: Rig, from: { killed: string; stopped: string }, seed: number): Promise<Outcome> {
+  const { house, sink } = rig;
+  const chance = chanceOf(seed);
+  const kinds = Object.entries(DAMAGES);
+  const [kind, damage] = kinds[seed % kinds.length] ?? [];
+  if (!kind || !damage) throw new Error('there is no such damage');
+  const data = join(house.dir, 'data');
+  for (const name of readdirSync(data)) rmSync(join(data, name));
+  cpSync(kind.includes('log') ? from.killed : from.stopped, data, { recursive: true });
+  damage(data, chance);
+  sink.mails.length = 0;
+  const { verdict, faults } = await livesOn(rig);
+  return { ...nothingYet(), faults: faults.map((fault) => `${kind}: ${fault}`), seen: { [`${kind}: ${verdict}`]: 1 } };
+}
+
+async function livesOn(rig: Rig): Promise<{ verdict: string; faults: string[] }> {
+  const { house, sink } = rig;
+  const refusal = await house.start().then(
+    () => null,
+    (error: unknown) => String(error),
+  );
+  if (refusal !== null) {
+    const helps = /restore the last backup|restore it|is no database|not a database|malformed/i.test(refusal);
+    await house.kill();
+    return { verdict: 'refused at start', faults: helps ? [] : [`a start was refused, and not said why: ${lastLine(refusal)}`] };
+  }
+  const faults: string[] = [];
+  // What is damaged may be noticed by the check at start, or by whatever reads it; but nothing starts on what SQLite itself calls damaged.
+  faults.push(
+    ...attempt(() => integrity(house))
+      .slice(0, 1)
+      .map((line) => `it runs on what SQLite calls damaged: ${line}`),
+  );
+  attempt(() => house.makeDue());
+  const wanted = REPORTERS.length * (TEAM.length + 1);
+  for (let glances = 0; glances < 80 && sink.mails.length < wanted && (glances < 50 || isUnderWay(house)); glances++)
+    await pause(100);
+  for (const mail of sink.mails) faults.push(...(await faultOf(rig, mail)));
+  await house.kill();
+  const arrived = sink.mails.filter(({ to }) => [...TEAM, ...REPORTERS].includes(to.join())).length;
+  return {
+    verdict: arrived >= wanted ? 'all arrives' : arrived === 0 ? 'started, nothing is sent' : 'started, some is not sent',
+    faults,
+  };
+}
+
+/** What a statement threw is the damage. */
+function attempt(statement: () => string[] | void): string[] {
+  try {
+    return statement() ?? [];
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)];
+  }
+}
+
+function isUnderWay({ rows }: Instance): boolean {
+  const now = systemClock.now();
+  const due = `select id from deliveries where state in ('queued', 'leased') or (state = 'deferred' and due_at <= ${now})`;
+  try {
+    return rows(due).length > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** It is for somebody, opens with his key, and was sealed and signed whole. */
+async function faultOf({ house }: Rig, mail: SunkMail): Promise<string[]> {
+  const address = mail.to.join();
+  if (![...TEAM, ...REPORTERS].includes(address)) return ['a mail went to an address that is nobody'];
+  try {
+    const { signer } = await openCopy(mail.raw, await makeParty(address), await house.certificate(LISTS.security));
+    return signer === null ? ['a mail is signed by nobody'] : [];
+  } catch {
+    return ['a mail does not open with the key of its reader'];
+  }
+}
+
+/** The octets of one page, or one bit, at random. */
+function flip(file: string, chance: Chance, octets: number): void {
+  if (!existsSync(file)) throw new Error(`${file} is not there`);
+  const bytes = readFileSync(file);
+  if (octets === 1) {
+    const at = Math.floor(chance() * bytes.length);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << Math.floor(chance() * 8));
+  } else {
+    const first = Math.floor(chance() * Math.floor(bytes.length / octets)) * octets;
+    for (let at = first; at < first + octets; at++) bytes[at] = ~(bytes[at] ?? 0) & 0xff;
+  }
+  writeFileSync(file, bytes);
+}
+
+const lastLine = (text: string) => text.trimEnd().split('\n').at(-1) ?? '';
