@@ -1,10 +1,13 @@
-import { appendFileSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
  * A mail that ends the process while it is read would do so again: its sender's server hands it in anew, and the queue takes it up anew. So
  * each reading is counted before it begins, in a file of its own, which is gone when the reading has ended in any other way: an octet for
  * each time. It is not synced: it stays when the process ends, and when the machine does the mail is not at fault.
+ *
+ * What was read beside it when the process ended was counted too. So whatever is counted is read alone of its kind the next time, and of those it is
+ * the one at fault that is counted again.
  */
 export interface Begun {
   /** What `read` gives, or, where that ended the process three times, what `aside` gives: another three follow then. `name`: a file's. */
@@ -29,7 +32,7 @@ export function openBegun(folder: string, now: number): Begun {
   }
   /** How often each was begun before, of those that are being read now, and how many times that is. */
   const running = new Map<string, { before: number; times: number }>();
-  return {
+  const counted: Begun = {
     async reading(name, read, aside) {
       const path = join(folder, name);
       const one = running.get(name) ?? { before: count(path), times: 0 };
@@ -45,6 +48,29 @@ export function openBegun(folder: string, now: number): Begun {
         }
       }
     },
+  };
+  const alone = createTurns();
+  return {
+    reading(name, read, aside) {
+      const begin = () => counted.reading(name, read, aside);
+      return existsSync(join(folder, name)) && !running.has(name) ? alone(kindOf(name), begin) : begin();
+    },
+  };
+}
+
+/** Of its name, as in `mail-...`: what is read in the course of a mail does not wait for the mail. */
+const kindOf = (name: string) => name.split('-', 1)[0] ?? name;
+
+/** One after the other, of each kind. */
+function createTurns() {
+  const last = new Map<string, Promise<unknown>>();
+  return <Result>(kind: string, begin: () => Promise<Result>): Promise<Result> => {
+    const turn = (last.get(kind) ?? Promise.resolve()).then(begin);
+    last.set(
+      kind,
+      turn.catch(() => undefined),
+    );
+    return turn;
   };
 }
 

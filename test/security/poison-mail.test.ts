@@ -89,6 +89,16 @@ eachEngine((engine) => {
     expect(begun()).toBe(0);
   });
 
+  test('what is read beside it whenever the process ends is not put aside with it', async () => {
+    for (let life = 1; life <= 3; life++) {
+      const dead = dying();
+      for (const mail of [poison, good]) arrive(dead, mail).catch(() => undefined);
+      await turn();
+    }
+    expect((await arrive(started(), good)).held).toBeNull();
+    expect((await arrive(dying(), poison)).held).toBe('poison');
+  });
+
   test('of a post in the queue the copies are held and the team is told; others go out, and whoever sends it again has it tried', async () => {
     const { id } = await arrive(house, poison);
     const other = await arrive(house, good);
