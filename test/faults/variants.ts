@@ -53,6 +53,30 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: "return 'Accepted';",
     },
   ],
+  /** A relay that refuses a copy for good is asked again. */
+  'deferred-on-5xx': [
+    {
+      file: 'src/delivery/outcome.js',
+      find: "{ state: 'failed', reason: 'rejected', response };",
+      replace: "{ state: 'deferred', reason: 'try-later', response };",
+    },
+  ],
+  /** A relay that asks for patience is taken for one that refuses. */
+  'failed-on-4xx': [
+    {
+      file: 'src/delivery/outcome.js',
+      find: 'isTransaction(failure) && failure.responseCode >= 500',
+      replace: 'isTransaction(failure) && failure.responseCode >= 400',
+    },
+  ],
+  /** What is sent again is another mail for its reader. */
+  'new-message-id': [
+    {
+      file: 'src/delivery/prepare.js',
+      find: 'sealedMail(fields, copy.message_id,',
+      replace: "sealedMail(fields, '<' + Math.random() + '@orbit.example>',",
+    },
+  ],
 };
 
 /**
