@@ -3,12 +3,13 @@ import { games } from './games.ts';
 import { killed } from './killed.ts';
 import { order } from './order.ts';
 import { pages } from './pages.ts';
+import { relayDown } from './relay-down.ts';
 import { relayMatrix } from './relay-matrix.ts';
 import { steps } from './steps.ts';
 import { storage } from './storage.ts';
 
 /** All of them, in the order in which they are done. */
-export const EXPERIMENTS: readonly Experiment[] = [killed, order, steps, storage, pages, relayMatrix, games];
+export const EXPERIMENTS: readonly Experiment[] = [killed, order, steps, storage, pages, relayMatrix, relayDown, games];
 
 /** Those of that name, or all where none is named. */
 export function named(names: readonly string[]): Experiment[] {

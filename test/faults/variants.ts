@@ -77,6 +77,22 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: "sealedMail(fields, '<' + Math.random() + '@orbit.example>',",
     },
   ],
+  /** What the relay puts off once has failed. */
+  'given-up-at-once': [
+    {
+      file: 'src/delivery/work.js',
+      find: "if (now - (copy.tried_at ?? now) >= giveUp * SECOND)\n        return { state: 'failed'",
+      replace: "if (true)\n        return { state: 'failed'",
+    },
+  ],
+  /** Nobody hears of a copy that has failed. */
+  untold: [
+    {
+      file: 'src/delivery/tell.js',
+      find: 'const untold = await deliveries.untold(db, MOST_IN_A_MAIL);',
+      replace: 'const untold = [];',
+    },
+  ],
 };
 
 /**
