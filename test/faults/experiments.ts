@@ -7,9 +7,20 @@ import { relayDown } from './relay-down.ts';
 import { relayMatrix } from './relay-matrix.ts';
 import { steps } from './steps.ts';
 import { storage } from './storage.ts';
+import { wrongDate } from './wrong-date.ts';
 
 /** All of them, in the order in which they are done. */
-export const EXPERIMENTS: readonly Experiment[] = [killed, order, steps, storage, pages, relayMatrix, relayDown, games];
+export const EXPERIMENTS: readonly Experiment[] = [
+  killed,
+  order,
+  steps,
+  storage,
+  pages,
+  relayMatrix,
+  relayDown,
+  wrongDate,
+  games,
+];
 
 /** Those of that name, or all where none is named. */
 export function named(names: readonly string[]): Experiment[] {

@@ -93,6 +93,18 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: 'const untold = [];',
     },
   ],
+  /** Whatever the date says is the time. */
+  'clock-believed': [
+    {
+      file: 'src/embargo/clock-trust.js',
+      find: 'return doubtOf(line, reading) ? ought : Math.min(reading.wall, ought);',
+      replace: 'return reading.wall;',
+    },
+    { file: 'src/embargo/clock-trust.js', find: 'if (apart > BOUND + line.slack)', replace: 'if (false)' },
+    { file: 'src/embargo/clock-trust.js', find: 'if (apart < -BOUND)', replace: 'if (false)' },
+  ],
+  /** Whatever may leave may leave now. */
+  'no-gate': [{ file: 'src/embargo/gate.js', find: 'if (now < release_at)', replace: 'if (false)' }],
 };
 
 /**
