@@ -1,3 +1,4 @@
+import { allAtOnce } from './all-at-once.ts';
 import type { Experiment } from './experiment.ts';
 import { games } from './games.ts';
 import { killed } from './killed.ts';
@@ -19,6 +20,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   relayMatrix,
   relayDown,
   wrongDate,
+  allAtOnce,
   games,
 ];
 

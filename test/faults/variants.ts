@@ -105,6 +105,14 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
   ],
   /** Whatever may leave may leave now. */
   'no-gate': [{ file: 'src/embargo/gate.js', find: 'if (now < release_at)', replace: 'if (false)' }],
+  /** Whoever comes second to release a case does it as well. */
+  'not-guarded': [
+    {
+      file: 'src/embargo/release.js',
+      find: 'if (!(await cases.change(trx, seen, to)))',
+      replace: 'if (!(await cases.change(trx, seen, to)) && false)',
+    },
+  ],
 };
 
 /**

@@ -1,0 +1,132 @@
+import { HOUR, SECOND, systemClock, toIso } from '../../src/clock.ts';
+import { arm, counted, openCase } from '../stories/embargo.ts';
+import { chanceOf } from '../support/chance.ts';
+import { type Instance, openInstance, TEAM } from '../support/instance.ts';
+import { type Sink, startSink } from '../support/sink.ts';
+import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
+import { faultOfLog } from './log-holds.ts';
+
+const PUBLIC = ['oss@public.example', 'press@press.example', 'reader@home.example'];
+/** From when it is armed to its instant. */
+const AHEAD = 1.2 * SECOND;
+/** From half as much before the instant to that and a half after it somebody does something. */
+const SPREAD = 400;
+
+interface Stage {
+  house: Instance;
+  sink: Sink;
+  /** Of three people of the team. */
+  tokens: readonly string[];
+}
+
+type Answer = Awaited<ReturnType<Instance['api']>>;
+type Ask = (method: string, path: string, body?: object) => Promise<Answer>;
+
+/** What somebody does to the case; `when` the instant to which it is put off. */
+const DEEDS: Readonly<Record<string, (ask: Ask, when: string) => Promise<Answer>>> = {
+  release: (ask) => ask('POST', '/release-now'),
+  retract: (ask) => ask('POST', '/retract'),
+  extend: (ask, when) => ask('PUT', '/schedule', { releaseAt: when }),
+  reword: (ask, when) => ask('PUT', '/text', { subject: 'CVE-2026-99001: another hole', text: `Since ${when}.\n` }),
+  approve: async (ask) => {
+    const { body } = await ask('GET', '');
+    const { hash } = (body['proposal'] ?? { hash: body['bundleHash'] }) as { hash: string };
+    return ask('POST', '/approvals', { hash });
+  },
+};
+const NAMES = Object.keys(DEEDS);
+
+/**
+ * F9. Around the instant of an armed case three people release, retract, extend, reword and approve it at the same time, over REST, of a
+ * process on real sockets. Then it is released or it is not: the case, the log and the mails say the same.
+ */
+export const allAtOnce: Experiment = {
+  name: 'F9',
+  title: 'release, retract, extend, approve at the same time',
+  rounds: 200,
+  short: 2,
+  controls: [
+    { variant: 'no-gate', rounds: 20 },
+    { variant: 'not-guarded', rounds: 40 },
+  ],
+  absent: () => null,
+  open: async () => {
+    const sink = await startSink();
+    const house = await openInstance({ relay: sink });
+    for (const address of PUBLIC) await house.publish(address, address.startsWith('oss') ? 'external' : 'subscriber');
+    const tokens = await Promise.all(TEAM.map((person) => house.token(person)));
+    return {
+      round: (seed) => round({ house, sink, tokens }, seed),
+      async close() {
+        await house.close();
+        await sink.close();
+      },
+    };
+  },
+};
+
+async function round({ house, sink, tokens }: Stage, seed: number): Promise<Outcome> {
+  const outcome = nothingYet();
+  const fault = (what: string) => outcome.faults.push(what);
+  const chance = chanceOf(seed);
+  const id = await openCase(house, {}, `r${seed}.${systemClock.now()}@research.example`);
+  const releaseAt = systemClock.now() + AHEAD;
+  await arm(house, id, { releaseAt });
+  sink.mails.length = 0;
+
+  const seen: Record<string, number> = {};
+  const later = toIso(releaseAt + 30 * 24 * HOUR + seed);
+  const deeds = Array.from({ length: 4 + Math.floor(chance() * 8) }, async (_, at) => {
+    const name = NAMES[Math.floor(chance() * NAMES.length)] ?? 'release';
+    const [token = ''] = [tokens[Math.floor(chance() * tokens.length)]];
+    await systemClock.sleep(releaseAt + SPREAD * (2 * chance() - 0.5) - systemClock.now());
+    const { status, body } = (await DEEDS[name]?.(
+      (method, path, what) => house.api(token, method, `/cases/${id}${path}`, what),
+      later,
+    )) ?? {
+      status: 0,
+      body: {},
+    };
+    const key = `${name} ${status < 300 ? 'done' : 'refused'}`;
+    seen[key] = (seen[key] ?? 0) + 1;
+    if (status >= 500) fault(`deed ${at}, ${name}, was answered ${status} ${String(body['code'])}`);
+  });
+  await Promise.all(deeds);
+  await systemClock.sleep(releaseAt + 1.5 * SPREAD + SECOND - systemClock.now());
+  await house.settled();
+
+  const { body } = await house.api(house.adminToken, 'GET', `/cases/${id}`);
+  const actions = house
+    .rows<{ action: string }>(`select action from audit where subject = ? order by seq`, `case:${id}`)
+    .map(({ action }) => action);
+  const outside = sink.mails.filter(({ to }) => PUBLIC.includes(to.join()));
+  outcome.early = outside.filter(({ at }) => at < releaseAt).length;
+  if (outcome.early > 0) fault(`${outcome.early} public copies before the instant`);
+  const releases = actions.filter((action) => action === 'case.release').length;
+  const isReleased = body['state'] === 'released';
+  if (releases !== (isReleased ? 1 : 0)) fault(`it is ${String(body['state'])}, and the log has ${releases} releases`);
+  seen[isReleased ? 'released' : 'not released'] = 1;
+  const expected = isReleased ? Object.fromEntries(PUBLIC.map((address) => [address, 1])) : {};
+  if (JSON.stringify(counted(outside)) !== JSON.stringify(expected))
+    fault(`it is ${String(body['state'])}, and the public has ${JSON.stringify(counted(outside))}`);
+  if (isReleased) {
+    outcome.acknowledged = PUBLIC.length;
+    outcome.lost = PUBLIC.length - new Set(outside.flatMap(({ to }) => to)).size;
+    const after = actions.slice(actions.indexOf('case.release') + 1).filter((action) => CHANGES.has(action));
+    if (after.length > 0) fault(`after its release the log has ${after.join()}`);
+    if (String(body['releasedAt']) < String(body['releaseAt'])) fault('it was released before the instant that stands there');
+  }
+  const wrong = seed % 10 === 0 ? await faultOfLog(house) : null;
+  if (wrong !== null) fault(wrong);
+  return { ...outcome, seen };
+}
+
+/** What can be done to a case that is not released alone. */
+const CHANGES: ReadonlySet<string> = new Set([
+  'case.retract',
+  'case.schedule',
+  'case.text',
+  'case.approve',
+  'case.propose',
+  'case.release',
+]);
