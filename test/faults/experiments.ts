@@ -1,8 +1,10 @@
 import { allAtOnce } from './all-at-once.ts';
+import { canary } from './canary.ts';
 import type { Experiment } from './experiment.ts';
 import { games } from './games.ts';
 import { killed } from './killed.ts';
 import { order } from './order.ts';
+import { others } from './others.ts';
 import { pages } from './pages.ts';
 import { relayDown } from './relay-down.ts';
 import { relayMatrix } from './relay-matrix.ts';
@@ -21,6 +23,8 @@ export const EXPERIMENTS: readonly Experiment[] = [
   relayDown,
   wrongDate,
   allAtOnce,
+  canary,
+  others,
   games,
 ];
 

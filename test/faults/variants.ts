@@ -113,6 +113,23 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: 'if (!(await cases.change(trx, seen, to)) && false)',
     },
   ],
+  /** What comes in is on standard error. */
+  'mail-logged': [
+    {
+      file: 'src/post/receive.js',
+      find: 'const outside = parseMessage(mail.raw);',
+      replace: 'const outside = parseMessage(mail.raw); process.stderr.write(mail.raw);',
+    },
+  ],
+  /** Each copy says who else has one. */
+  'all-recipients': [
+    {
+      file: 'src/delivery/work.js',
+      find: 'const going = attempt(copy, mail)',
+      replace: `if ('raw' in mail) mail.raw = Buffer.concat([Buffer.from('X-Also: ' + batch.map(({ address }) => address).join() + '\\r\\n'), mail.raw]);
+        const going = attempt(copy, mail)`,
+    },
+  ],
 };
 
 /**

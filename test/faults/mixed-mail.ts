@@ -1,0 +1,61 @@
+import type { Chance } from '../support/chance.ts';
+import { clearMail, encryptedMail, type Letter } from '../support/compose.ts';
+import { LISTS } from '../support/house.ts';
+import { type Instance, MEMBERS } from '../support/instance.ts';
+import { makeParty } from '../support/party.ts';
+
+/** A mail as a client hands it in. */
+export interface Handed {
+  kind: Kind;
+  from: string;
+  to: string;
+  raw: Buffer;
+}
+
+type Words = Pick<Letter, 'subject' | 'text' | 'attachments'>;
+type Makes = (house: Instance, words: Words, number: number) => Promise<Omit<Handed, 'kind'>>;
+
+const REQUESTS = LISTS.distributors.replace('@', '-request@');
+
+/** How often of ten, and what it is. Each has a sender, a subject and words of its own. */
+const KINDS = {
+  sealed: [3, sealedReport],
+  clear: [2, (_house, words, number) => inClear(`clear${number}@street.example`, LISTS.security, words)],
+  post: [2, (house, words, number) => ofMember(house, LISTS.distributors, words, number)],
+  request: [
+    1,
+    (house, { subject }, number) => ofMember(house, REQUESTS, { subject, text: `list ${LISTS.distributors}\nhelp\n` }, number),
+  ],
+  spam: [1, (_house, words, number) => inClear(`spam${number}@spam.example`, LISTS.announce, words)],
+  astray: [1, (_house, words, number) => inClear(`astray${number}@spam.example`, `nobody${number}@orbit.example`, words)],
+} as const satisfies Record<string, readonly [number, Makes]>;
+export type Kind = keyof typeof KINDS;
+
+/** What is never taken: who writes it is answered 5xx. */
+export const REFUSED: ReadonlySet<Kind> = new Set<Kind>(['spam', 'astray']);
+
+const OFTEN = (Object.keys(KINDS) as Kind[]).flatMap((kind) => Array.from({ length: KINDS[kind][0] }, () => kind));
+
+/** One that chance chooses. `number`: of no other mail of this project. */
+export async function mixedMail(house: Instance, chance: Chance, number: number, words: Words): Promise<Handed> {
+  const kind = OFTEN[Math.floor(chance() * OFTEN.length)] ?? 'clear';
+  return { kind, ...(await KINDS[kind][1](house, words, number)) };
+}
+
+async function sealedReport(house: Instance, words: Words, number: number) {
+  const reporter = await makeParty(`sealed${number % 20}@research.example`);
+  const letter = { from: reporter, to: LISTS.security, outerSubject: '...', ...words };
+  const raw = await encryptedMail(letter, { recipients: [await house.certificate(LISTS.security)], signer: reporter });
+  return { from: reporter.address, to: LISTS.security, raw };
+}
+
+async function ofMember(house: Instance, to: string, words: Words, number: number) {
+  const member = await makeParty(MEMBERS[number % MEMBERS.length] ?? MEMBERS[0]);
+  const letter = { from: member, to, outerSubject: '...', ...words };
+  const raw = await encryptedMail(letter, { recipients: [await house.certificate(LISTS.distributors)], signer: member });
+  return { from: member.address, to, raw };
+}
+
+async function inClear(from: string, to: string, words: Words) {
+  return { from, to, raw: clearMail({ from: { address: from, name: 'Somebody' }, to, ...words }) };
+}
