@@ -1,6 +1,7 @@
 import { allAtOnce } from './all-at-once.ts';
 import { canary } from './canary.ts';
 import type { Experiment } from './experiment.ts';
+import { fuzzed } from './fuzzed.ts';
 import { games } from './games.ts';
 import { killed } from './killed.ts';
 import { order } from './order.ts';
@@ -25,6 +26,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   allAtOnce,
   canary,
   others,
+  fuzzed,
   games,
 ];
 

@@ -130,6 +130,8 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
         const going = attempt(copy, mail)`,
     },
   ],
+  /** What the world did wrong is thrown as if it were a mistake of ours. */
+  thrown: [{ file: 'src/pgp/message.js', find: "throw new Refusal('cannot-open', undefined,", replace: 'throw new TypeError(' }],
 };
 
 /**

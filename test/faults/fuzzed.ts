@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../support/process.ts';
+import { ROOT } from '../support/root.ts';
+import { type Experiment, nothingYet } from './experiment.ts';
+
+/** Of one round. */
+const SECONDS = 60;
+
+/** F13. What `npm run fuzz` does (test/fuzz), a minute a round. */
+export const fuzzed: Experiment = {
+  name: 'F13',
+  title: 'changed mails, a minute a round',
+  rounds: 10,
+  short: 0,
+  controls: [{ variant: 'thrown', rounds: 1 }],
+  absent: () => null,
+  open: async () => ({
+    async round(seed) {
+      const main = join(ROOT, 'dist', 'test', 'fuzz', 'main.js');
+      if (!existsSync(main)) throw new Error(`${main} is missing: npm run faults makes it`);
+      const { code, stdout, stderr } = await run(process.execPath, [main, '--seconds', String(SECONDS), '--seed', String(seed)]);
+      const executions = Number(/^(\d+) executions in /m.exec(stdout)?.[1]);
+      if (Number.isNaN(executions)) throw new Error(`it ended with ${code}: ${stderr}`);
+      const failures = /^failures:\n([\s\S]*)/m.exec(stdout)?.[1] ?? '';
+      const faults = failures.split('\n').filter((line) => line.trim() !== '');
+      return { ...nothingYet(), faults, seen: { executions } };
+    },
+    close: async () => {},
+  }),
+};
