@@ -7,6 +7,7 @@ import { killed } from './killed.ts';
 import { order } from './order.ts';
 import { others } from './others.ts';
 import { pages } from './pages.ts';
+import { poison } from './poison.ts';
 import { relayDown } from './relay-down.ts';
 import { relayMatrix } from './relay-matrix.ts';
 import { steps } from './steps.ts';
@@ -27,6 +28,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   canary,
   others,
   fuzzed,
+  poison,
   games,
 ];
 

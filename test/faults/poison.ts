@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import { clearMail } from '../support/compose.ts';
+import { LISTS } from '../support/house.ts';
+import { type Instance, openInstance, TEAM } from '../support/instance.ts';
+import { type Sink, startSink } from '../support/sink.ts';
+import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
+import { type Change, makeVariant } from './variants.ts';
+
+/** A word at which the process ends, in the place of a fault that nobody knows yet. */
+const POISON = 'x-poison';
+const DEADLY: Change = {
+  file: 'src/pgp/worker.js',
+  find: 'function open({ port, ...request }) {',
+  replace: `function open({ port, ...request }) { if (Buffer.from(request.raw).includes('${POISON}')) process.kill(process.pid, 'SIGKILL');`,
+};
+
+const GOOD = 100;
+/** How many are handed in at a time. */
+const AT_ONCE = 4;
+/** It ends so many processes, and is put aside then. */
+const LIVES = 3;
+
+/**
+ * F14. A hundred good mails and one that ends the process whenever it is opened, all handed in again until they are taken, as a mail server
+ * does, while somebody starts the process again: the hundred are distributed, and the one is put aside.
+ */
+export const poison: Experiment = {
+  name: 'F14',
+  title: 'one poison mail among 100 good',
+  rounds: 10,
+  short: 0,
+  controls: [{ variant: 'uncounted', rounds: 1 }],
+  absent: () => null,
+  open: async (folder) => {
+    makeVariant(join(folder, 'deadly'), [DEADLY]);
+    const program = join(folder, 'deadly', 'dist', 'src', 'cli', 'curfew.js');
+    const sink = await startSink();
+    const house = await openInstance({ relay: sink });
+    await house.stop();
+    const start = () => house.start({ program });
+    await start();
+    return {
+      round: (seed) => round({ house, sink, start }, seed),
+      async close() {
+        await house.close();
+        await sink.close();
+      },
+    };
+  },
+};
+
+interface Stage {
+  house: Instance;
+  sink: Sink;
+  start(): Promise<void>;
+}
+
+async function round({ house, sink, start }: Stage, seed: number): Promise<Outcome> {
+  const outcome = nothingYet();
+  const fault = (what: string) => outcome.faults.push(what);
+  sink.mails.length = 0;
+  const before = rowsOf(house);
+  const queue = Array.from({ length: GOOD + 1 }, (_, at) => mailOf(seed, at, at === seed % (GOOD + 1)));
+  let lives = 0;
+  let starting: Promise<void> | null = null;
+  const alive = async () => {
+    if (lives > LIVES + 3) throw new TooManyLives();
+    lives += 1;
+    await start();
+    starting = null;
+  };
+  const hands = Array.from({ length: AT_ONCE }, async () => {
+    for (let mail = queue.shift(); mail; mail = queue.shift()) {
+      const reply = await house.send(mail.from, LISTS.security, mail.raw).catch(() => null);
+      if (reply === null || !reply.startsWith('2')) {
+        queue.push(mail);
+        if (reply === null) starting ??= house.kill().then(alive);
+        await starting;
+      } else outcome.acknowledged += 1;
+    }
+  });
+  const ended = await Promise.all(hands).catch((error: unknown) => error);
+  if (ended instanceof TooManyLives) {
+    outcome.lost = queue.length;
+    return { ...outcome, faults: [`after ${lives} starts ${queue.length} mails are not taken`] };
+  }
+  if (ended instanceof Error) throw ended;
+  await house.settled();
+  const after = rowsOf(house);
+  const reports = after.reports - before.reports;
+  const aside = after.aside - before.aside;
+  outcome.lost = GOOD - reports;
+  if (reports !== GOOD) fault(`${reports} of ${GOOD} good mails opened a case`);
+  if (aside !== 1) fault(`${aside} mails were put aside`);
+  if (lives !== LIVES) fault(`the process was ended ${lives} times`);
+  for (const person of TEAM) {
+    const copies = sink.mails.filter(({ to }) => to.includes(person)).length;
+    if (copies < GOOD + 1) fault(`somebody of the team has ${copies} copies of ${GOOD + 1}`);
+  }
+  return { ...outcome, seen: { starts: lives } };
+}
+
+class TooManyLives extends Error {}
+
+function mailOf(seed: number, at: number, isPoison: boolean) {
+  const from = { address: `s${seed}.${at}@research.example`, name: 'S' };
+  const headers = isPoison ? [`${POISON}: yes`] : [];
+  return {
+    from: from.address,
+    raw: clearMail({ from, to: LISTS.security, subject: `Hole ${at}`, text: `Number ${at} of ${seed}.\n`, headers }),
+  };
+}
+
+function rowsOf({ rows }: Instance): { reports: number; aside: number } {
+  const count = (where: string) => rows<{ many: number }>(`select count(*) as many from posts where ${where}`)[0]?.many ?? 0;
+  return { reports: count(`kind = 'report'`), aside: count(`hold_reason = 'poison'`) };
+}
