@@ -10,6 +10,7 @@ import { pages } from './pages.ts';
 import { poison } from './poison.ts';
 import { relayDown } from './relay-down.ts';
 import { relayMatrix } from './relay-matrix.ts';
+import { soak } from './soak.ts';
 import { steps } from './steps.ts';
 import { storage } from './storage.ts';
 import { wrongDate } from './wrong-date.ts';
@@ -30,6 +31,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   fuzzed,
   poison,
   games,
+  soak,
 ];
 
 /** Those of that name, or all where none is named. */

@@ -1,0 +1,260 @@
+import { readFileSync } from 'node:fs';
+import { HOUR, SECOND, systemClock } from '../../src/clock.ts';
+import { type Act, type ScriptedRelay, type Stage, scriptedRelay } from '../smtp/scripted-relay.ts';
+import { arm, dispatch } from '../stories/embargo.ts';
+import { type Chance, chanceOf } from '../support/chance.ts';
+import { type Instance, openInstance } from '../support/instance.ts';
+import { type Experiment, nothingYet, type Outcome, type Setup } from './experiment.ts';
+import { faultOfLog } from './log-holds.ts';
+import { type Handed, mixedMail, REFUSED } from './mixed-mail.ts';
+
+/** Of one life, which is a round. */
+const LIFE = 60 * SECOND;
+const CLIENTS = 3;
+/** Silence of the relay before a connection is given up, in seconds. */
+const PATIENCE = 2;
+/** What the relay does where it fails, and at which of its stages in a hundred: a third of the copies meets one of them. */
+const FAILURES: readonly Act[] = ['451 4.3.0 not now', '421 4.3.2 going down', 'drop', 'garbage', 'hang'];
+const STAGES: readonly Stage[] = ['greeting', 'mail', 'rcpt', 'data', 'dot'];
+const SHARE = 0.07;
+/** Of those at RCPT or the dot: it refuses the copy for good. */
+const REFUSES = 0.1;
+
+interface Memory {
+  rss: number;
+  heap: number;
+}
+
+export interface Soak extends Setup {
+  /** The relay behaves again, all that waits is due: what is then not accounted for is a fault. */
+  account(): Promise<Outcome>;
+  /** In MiB, at the end of each life. */
+  memory: Memory[];
+}
+
+/**
+ * Mixed mail, dispatches, a relay that fails a third of the time in all ways, a restart each minute, by SIGTERM and SIGKILL in turn. Every mail
+ * with a 250 is there, once; every copy is delivered, or has failed with a reason that the relay gave.
+ */
+export const soak: Experiment = {
+  name: 'soak',
+  title: 'mixed mail, a failing relay, a restart each minute',
+  rounds: 30,
+  short: 0,
+  controls: [{ variant: 'marked-unsent', rounds: 5 }],
+  absent: () => null,
+  open: async () => {
+    const open = await openSoak();
+    return {
+      close: open.close,
+      round: async (seed) => {
+        const lived = await open.round(seed);
+        if (seed % 5 !== 0) return lived;
+        const { faults, lost, duplicates } = await open.account();
+        return { ...lived, faults: [...lived.faults, ...faults], lost, duplicates };
+      },
+    };
+  },
+};
+
+/** What was said of it so far. */
+interface Books {
+  house: Instance;
+  relay: ScriptedRelay;
+  /** How often each Message-ID was taken by the relay, or may have been. */
+  came: Map<string, number>;
+  /** Ids of the posts that a 250 named. */
+  taken: string[];
+  /** Handed in, and not answered yet. */
+  pending: Handed[];
+  number: number;
+  duplicates: number;
+  memory: Memory[];
+}
+
+export async function openSoak(life = LIFE): Promise<Soak> {
+  let fails = true;
+  const chance = chanceOf(1);
+  const relay = await scriptedRelay((stage) => {
+    if (!fails || !STAGES.includes(stage) || chance() >= SHARE) return undefined;
+    const forGood = (stage === 'rcpt' || stage === 'dot') && chance() < REFUSES;
+    return forGood ? '554 5.7.1 no' : FAILURES[Math.floor(chance() * FAILURES.length)];
+  });
+  const house = await openInstance({ relay, options: { relay: { timeout: PATIENCE } } });
+  const came = new Map<string, number>();
+  const books: Books = { house, relay, came, taken: [], pending: [], number: 0, duplicates: 0, memory: [] };
+  return {
+    memory: books.memory,
+    round: async (seed) => {
+      fails = true;
+      return live(books, seed, life);
+    },
+    account: async () => {
+      fails = false;
+      return account(books);
+    },
+    async close() {
+      await house.close();
+      await relay.close();
+    },
+  };
+}
+
+async function live(books: Books, seed: number, life: number): Promise<Outcome> {
+  const { house } = books;
+  const outcome = nothingYet();
+  const chance = chanceOf(seed);
+  const until = systemClock.now() + life;
+  const before = books.taken.length;
+  const seen: Record<string, number> = {};
+  const ends = new AbortController();
+  const clients = Array.from({ length: CLIENTS }, () => client(books, chance, seen, outcome, until));
+  const embargo = somebodyDispatches(books, chance, seen, until);
+  await systemClock.sleep(until - systemClock.now(), ends.signal);
+  books.memory.push(await memoryOf(house));
+  // In the middle of whatever they do.
+  await (seed % 2 === 0 ? house.stop() : house.kill());
+  await Promise.all([...clients, embargo]);
+  house.makeDue();
+  await house.start();
+  balance(books);
+  outcome.acknowledged = books.taken.length - before;
+  return { ...outcome, seen };
+}
+
+/** Hands in one after the other, as mail servers do: again, where it was not answered. */
+async function client(
+  books: Books,
+  chance: Chance,
+  seen: Record<string, number>,
+  outcome: Outcome,
+  until: number,
+): Promise<void> {
+  while (systemClock.now() < until) {
+    const mail = books.pending.shift() ?? (await another(books, chance));
+    const fault = await handIn(books, mail, seen);
+    if (fault !== null) outcome.faults.push(fault);
+    await systemClock.sleep(200 * chance());
+  }
+}
+
+async function another(books: Books, chance: Chance): Promise<Handed> {
+  books.number += 1;
+  const { number } = books;
+  const words = { subject: `About ${number}`, text: `Mail ${number} says ${chance()}.\n`.repeat(1 + Math.floor(chance() * 200)) };
+  return mixedMail(books.house, chance, number, words);
+}
+
+/** Null: as it must be. */
+async function handIn(books: Books, mail: Handed, seen: Record<string, number> = {}): Promise<string | null> {
+  const reply = await books.house.send(mail.from, mail.to, mail.raw).catch(() => '');
+  const count = (what: string) => {
+    seen[what] = (seen[what] ?? 0) + 1;
+  };
+  if (/^5/.test(reply) && REFUSED.has(mail.kind)) {
+    count(`${mail.kind} refused`);
+    return null;
+  }
+  if (/^250/.test(reply) && !REFUSED.has(mail.kind)) {
+    count(`${mail.kind} taken`);
+    books.taken.push(/Accepted as (\w+)/.exec(reply)?.[1] ?? reply);
+    return null;
+  }
+  if (reply === '' || reply.startsWith('4')) {
+    count('not answered, or put off');
+    books.pending.push(mail);
+    return null;
+  }
+  return `a mail (${mail.kind}) was answered ${reply}`;
+}
+
+/** The newest case that is nobody's yet is armed for later, and dispatched; whoever finds the server down leaves it. */
+async function somebodyDispatches({ house }: Books, chance: Chance, seen: Record<string, number>, until: number): Promise<void> {
+  const done = new Set<string>();
+  while (systemClock.now() < until - 5 * SECOND) {
+    await systemClock.sleep(5 * SECOND + 5 * SECOND * chance());
+    const [about] = house.rows<{ id: string }>(`select id from cases where release_at is null order by id desc limit 1`);
+    if (!about || done.has(about.id)) continue;
+    done.add(about.id);
+    const dispatched = arm(house, about.id, { releaseAt: systemClock.now() + 1000 * HOUR }).then(() => dispatch(house, about.id));
+    await dispatched.then(
+      () => {
+        seen['dispatched'] = (seen['dispatched'] ?? 0) + 1;
+      },
+      () => undefined,
+    );
+  }
+}
+
+async function memoryOf({ pid, httpPort, adminToken }: Instance): Promise<Memory> {
+  const rss = Number(/^VmRSS:\s*(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) / 1024;
+  const answer = await fetch(`http://127.0.0.1:${httpPort}/metrics`, { headers: { authorization: `Bearer ${adminToken}` } });
+  const heap = Number(/^nodejs_heap_size_used_bytes (\S+)/m.exec(await answer.text())?.[1]) / 2 ** 20;
+  return { rss: Math.round(rss), heap: Math.round(heap) };
+}
+
+/** Takes down what came, and keeps nothing of it. */
+function balance({ relay, came }: Books): void {
+  for (const { raw, taken } of relay.came.splice(0)) {
+    if (!taken) continue;
+    const id = /^Message-ID: (\S+)/im.exec(raw)?.[1] ?? '';
+    came.set(id, (came.get(id) ?? 0) + 1);
+  }
+  relay.mails.length = 0;
+  relay.commands.length = 0;
+}
+
+interface Row {
+  id: string;
+  state: string;
+  reason: string | null;
+  response: string | null;
+  message_id: string;
+}
+
+async function account(books: Books): Promise<Outcome> {
+  const { house, taken, came } = books;
+  const outcome = nothingYet();
+  const fault = (what: string) => outcome.faults.push(what);
+  for (let mail = books.pending.shift(); mail; mail = books.pending.shift()) {
+    const wrong = await handIn(books, mail);
+    if (wrong !== null) fault(wrong);
+  }
+  const open = () => house.rows(`select id from deliveries where state in ('queued', 'leased', 'deferred') limit 1`).length > 0;
+  for (let turns = 0; open() && turns < 20; turns++) {
+    await house.stop();
+    house.makeDue();
+    await house.start();
+    await house.settled();
+  }
+  balance(books);
+
+  const there = house
+    .rows<{ id: string }>(`select id from posts where kind in ('report', 'post', 'request')`)
+    .map(({ id }) => id);
+  const missing = [...new Set(taken)].filter((id) => !there.includes(id));
+  outcome.lost = missing.length;
+  if (missing.length > 0) fault(`${missing.length} mails with a 250 are not there`);
+  if (there.length !== new Set(taken).size) fault(`${there.length} mails are there, and ${new Set(taken).size} had a 250`);
+
+  const rows = house.rows<Row>('select id, state, reason, response, message_id from deliveries');
+  for (const { state, reason, response, message_id } of rows) {
+    const times = came.get(message_id) ?? 0;
+    if (state === 'delivered' && times === 0) {
+      outcome.lost += 1;
+      fault('a copy is delivered that the relay never had');
+    } else if (state === 'failed' && !(reason === 'rejected' && response?.startsWith('554')))
+      fault(`a copy has failed: ${reason}`);
+    else if (state !== 'delivered' && state !== 'failed') fault(`a copy is ${state}: ${reason}`);
+  }
+  const known = new Set(rows.map(({ message_id }) => message_id));
+  const strange = [...came.keys()].filter((id) => !known.has(id)).length;
+  if (strange > 0) fault(`${strange} mails of the relay are no copy that is known`);
+  const twice = [...came.values()].reduce((sum, times) => sum + times - 1, 0);
+  outcome.duplicates = twice - books.duplicates;
+  books.duplicates = twice;
+  const failed = rows.filter(({ state }) => state === 'failed').length;
+  const wrong = await faultOfLog(house);
+  if (wrong !== null) fault(wrong);
+  return { ...outcome, seen: { copies: rows.length, 'refused for good': failed } };
+}
