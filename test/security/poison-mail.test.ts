@@ -2,7 +2,7 @@
  * A mail that ends the process whenever it is read, and that its sender's server, or the queue, brings again after each start: it is counted
  * before it is read, put aside after three times, and keeps no other one waiting.
  */
-import { mkdtempSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, inject, test } from 'vitest';
 import { DAY } from '../../src/clock.ts';
@@ -44,6 +44,8 @@ eachEngine((engine) => {
   };
   const turn = () => new Promise((resolve) => setTimeout(resolve, 50));
   const begun = () => readdirSync(folder).length;
+  /** How often all of it was begun. */
+  const octets = () => readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 
   test('it is put aside sealed, as it came, for the people behind the list; others go on meanwhile', async () => {
     for (let life = 1; life <= 3; life++) {
@@ -92,7 +94,10 @@ eachEngine((engine) => {
   test('what is read beside it whenever the process ends is not put aside with it', async () => {
     for (let life = 1; life <= 3; life++) {
       const dead = dying();
-      for (const mail of [poison, good]) arrive(dead, mail).catch(() => undefined);
+      const before = octets();
+      arrive(dead, poison).catch(() => undefined);
+      await expect.poll(octets, { timeout: 10_000 }).toBe(before + 1);
+      arrive(dead, good).catch(() => undefined);
       await turn();
     }
     expect((await arrive(started(), good)).held).toBeNull();
@@ -107,11 +112,17 @@ eachEngine((engine) => {
     for (let life = 1; life <= 3; life++) {
       const { pgp } = house;
       const kept = (await posts.byId(house.db, id))?.content ?? Buffer.alloc(0);
-      const reopen: Seams['pgp']['reopen'] = (content, ...secrets) =>
-        Buffer.compare(content, kept) === 0 ? endless() : pgp.reopen(content, ...secrets);
-      const box = outbox({ ...started(), pgp: { ...pgp, reopen } });
-      box.drain().catch(() => undefined);
-      await turn();
+      const reading = new Promise<void>((resolve) => {
+        const reopen: Seams['pgp']['reopen'] = (content, ...secrets) => {
+          if (Buffer.compare(content, kept) !== 0) return pgp.reopen(content, ...secrets);
+          resolve();
+          return endless();
+        };
+        outbox({ ...started(), pgp: { ...pgp, reopen } })
+          .drain()
+          .catch(() => undefined);
+      });
+      await reading;
       await due();
     }
     const box = outbox(started());
