@@ -34,7 +34,7 @@ export const wrongDate: Experiment = {
   short: 0,
   controls: [
     { variant: 'clock-believed', rounds: CELLS.length },
-    { variant: 'no-gate', rounds: 5 },
+    { variant: 'no-gate', rounds: 2 },
   ],
   absent: () => (existsSync(LIBRARY) ? null : `there is no ${LIBRARY}`),
   open: async (folder) => {
@@ -97,7 +97,9 @@ async function round({ house, sink, start, setDate, token }: Stage, seed: number
   if (when !== 'while it runs') await start();
   // The release may be due by what it says, and may be looked for at any moment.
   await sleepUntil(releaseAt - SECOND * 2 * chance());
-  await house.api(token, 'POST', `/cases/${id}/release-now`);
+  const asked = await house.api(token, 'POST', `/cases/${id}/release-now`);
+  // Where the gate lets it through, the lock of the database is hit.
+  if (asked.status >= 500 && asked.body['code'] !== 'clock-suspect') fault(`to release it now was answered ${asked.status}`);
   const isDoubtful = Math.abs(jump) > AGREE;
   await sleepUntil(releaseAt + 1.5 * SECOND);
   if (isDoubtful && outside().length > 0) fault(`${outside().length} public copies while the clock is in doubt`);
