@@ -11,6 +11,8 @@ import { poison } from './poison.ts';
 import { relayDown } from './relay-down.ts';
 import { relayMatrix } from './relay-matrix.ts';
 import { soak } from './soak.ts';
+import { power } from './power.ts';
+import { restored } from './restored.ts';
 import { steps } from './steps.ts';
 import { storage } from './storage.ts';
 import { wrongDate } from './wrong-date.ts';
@@ -19,9 +21,11 @@ import { wrongDate } from './wrong-date.ts';
 export const EXPERIMENTS: readonly Experiment[] = [
   killed,
   order,
+  power,
   steps,
   storage,
   pages,
+  restored,
   relayMatrix,
   relayDown,
   wrongDate,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { run } from '../support/process.ts';
@@ -13,6 +13,7 @@ let dist = '';
 
 beforeAll(async () => {
   dist = join(mkdtempSync(join(inject('folder'), 'faults-')), 'dist');
+  cpSync(join(ROOT, 'dist'), dist, { recursive: true });
   const tsc = join(ROOT, 'node_modules', '.bin', 'tsc');
   const { code, stdout } = await run(tsc, ['-p', 'test/tsconfig.run.json', '--outDir', dist, '--noCheck'], { cwd: ROOT });
   if (code !== 0) throw new Error(stdout);

@@ -47,7 +47,7 @@ async function round({ house, sink }: Rig, seed: number, known: Acknowledged[]):
   });
   const streams = Array.from({ length: CLIENTS }, () => stream(house.smtpPort, reports(house, chance), heard));
   // Some die before they have taken anything.
-  await (chance() < 0.8 ? answered : pause(chance() * LONGEST));
+  await (chance() < 0.8 ? Promise.race([answered, ...streams.map(({ ended }) => ended)]) : pause(chance() * LONGEST));
   await pause(chance() * LONGEST);
   await house.kill();
   await Promise.all(streams.map(({ ended }) => ended));

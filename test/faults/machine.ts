@@ -17,10 +17,13 @@ export function command(name: string, ...args: string[]): string {
   return execFileSync(name, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Mounts, and gives how to take it down, which waits until nobody uses it. */
-export function mounted(dir: string, ...options: string[]): () => Promise<void> {
-  command('mount', ...options, dir);
+/** Mounts on the folder, by the options and the source that end the list; gives how to take it down, which waits until nobody uses it. */
+export function mounted(dir: string, ...how: string[]): () => Promise<void> {
+  command('mount', ...how, dir);
+  const atExit = () => void spawnSync('umount', ['-l', dir]);
+  process.once('exit', atExit);
   return async () => {
+    process.off('exit', atExit);
     for (let tries = 0; spawnSync('umount', [dir]).status !== 0; tries++) {
       if (tries > 50) throw new Error(`${dir} cannot be unmounted`);
       await pause(100);

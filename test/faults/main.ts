@@ -63,5 +63,7 @@ async function controls(): Promise<number> {
   return all.some(({ found }) => found === null) ? 1 : 0;
 }
 
+// What is mounted or was started ends with this process, however it ends.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 // Threads of OpenPGP are still there.
 process.exit(await (values.controls ? controls() : experiments()));

@@ -100,9 +100,10 @@ async function livesOn(rig: Rig): Promise<{ verdict: string; faults: string[] }>
 }
 
 /** What a statement threw is the damage. */
-function attempt(statement: () => string[] | void): string[] {
+function attempt(statement: () => unknown): string[] {
   try {
-    return statement() ?? [];
+    const told = statement();
+    return Array.isArray(told) ? told : [];
   } catch (error) {
     return [error instanceof Error ? error.message : String(error)];
   }

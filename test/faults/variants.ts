@@ -45,6 +45,10 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
   'no-integrity-check': [
     { file: 'src/main.js', find: 'const [fault] = await damageOf(db);', replace: 'const fault = undefined;' },
   ],
+  /** What waited in the backup goes out. */
+  'restore-sends-again': [
+    { file: 'src/backup/restore.js', find: "copies: await deliveries.holdOpen(trx, 'restored', now),", replace: 'copies: 0,' },
+  ],
   /** What the engine could not write is taken all the same. */
   'storage-faults-ignored': [
     {
