@@ -8,6 +8,9 @@ import { EXPERIMENTS } from './experiments.ts';
 import { runExperiment } from './run.ts';
 import { makeVariant, VARIANTS } from './variants.ts';
 
+/** Where much else runs, a project takes its time to start. */
+const PATIENCE = 300_000;
+
 /** Compiled, with the experiments: what broken variants are copies of. */
 let dist = '';
 
@@ -21,15 +24,23 @@ beforeAll(async () => {
 
 for (const experiment of EXPERIMENTS)
   describe.skipIf(experiment.absent() !== null)(`${experiment.name}, ${experiment.title}`, () => {
-    test.runIf(experiment.short > 0)('finds no fault', async () => {
-      const { rounds, faults, broken } = await runExperiment(experiment, { rounds: experiment.short, seed: 1 });
-      expect({ rounds, faults, broken }).toEqual({ rounds: experiment.short, faults: [], broken: [] });
-    });
+    test.runIf(experiment.short > 0)(
+      'finds no fault',
+      async () => {
+        const { rounds, faults, broken } = await runExperiment(experiment, { rounds: experiment.short, seed: 1 });
+        expect({ rounds, faults, broken }).toEqual({ rounds: experiment.short, faults: [], broken: [] });
+      },
+      PATIENCE,
+    );
 
-    test.runIf(experiment.controls.some(({ quick }) => quick))('finds the fault of what is broken', async () => {
-      const tried = await tryControls(experiment, { seed: 1, quick: true, dist });
-      expect(tried.filter(({ found }) => found === null)).toEqual([]);
-    });
+    test.runIf(experiment.controls.some(({ quick }) => quick))(
+      'finds the fault of what is broken',
+      async () => {
+        const tried = await tryControls(experiment, { seed: 1, quick: true, dist });
+        expect(tried.filter(({ found }) => found === null)).toEqual([]);
+      },
+      PATIENCE,
+    );
   });
 
 test('a variant is the program with its texts replaced, and none where a text is not there exactly once', () => {

@@ -15,7 +15,7 @@ export const killed: Experiment = {
   name: 'F1',
   title: 'kill -9 at random while 4 clients stream mail in',
   rounds: 1000,
-  short: 2,
+  short: 1,
   controls: [{ variant: 'answers-before-commit', rounds: 20, quick: true }],
   absent: () => null,
   open: async () => {

@@ -12,7 +12,7 @@ export const order: Experiment = {
   title: 'the order of system calls, from the end of DATA to the 250',
   rounds: 100,
   short: 1,
-  controls: [{ variant: 'no-fsync', rounds: 3, quick: true }],
+  controls: [{ variant: 'no-fsync', rounds: 3 }],
   absent: untraceable,
   open: async (folder) => {
     const rig = await openRig();

@@ -30,8 +30,8 @@ export const pages: Experiment = {
   name: 'F10',
   title: 'pages of the database flipped, its log cut or removed',
   rounds: 200,
-  short: 2,
-  controls: [{ variant: 'no-integrity-check', rounds: 15, quick: true }],
+  short: 0,
+  controls: [{ variant: 'no-integrity-check', rounds: 15 }],
   absent: () => null,
   open: async (folder) => {
     const rig = await openRig();

@@ -18,8 +18,8 @@ export const storage: Experiment = {
   name: 'F4',
   title: 'the disk is full; fsync fails, at the n-th call for every n',
   rounds: 3 * SYNCS * 4,
-  short: 3,
-  controls: [{ variant: 'storage-faults-ignored', rounds: 12, quick: true }],
+  short: 1,
+  controls: [{ variant: 'storage-faults-ignored', rounds: 12 }],
   absent: () => unmountable() ?? untraceable(),
   open: async () => {
     // What is left free on the disk by intent is nothing of what is tried here.
