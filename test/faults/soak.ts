@@ -197,7 +197,7 @@ async function memoryOf({ pid, httpPort, adminToken }: Instance): Promise<Memory
 function balance({ relay, came }: Books): void {
   for (const { raw, taken } of relay.came.splice(0)) {
     if (!taken) continue;
-    const id = /^Message-ID: (\S+)/im.exec(raw)?.[1] ?? '';
+    const id = /^Message-ID: (\S+)/im.exec(raw)?.[1] ?? `none in: ${JSON.stringify(raw.slice(0, 400))}`;
     came.set(id, (came.get(id) ?? 0) + 1);
   }
   relay.mails.length = 0;
@@ -248,8 +248,7 @@ async function account(books: Books): Promise<Outcome> {
     else if (state !== 'delivered' && state !== 'failed') fault(`a copy is ${state}: ${reason}`);
   }
   const known = new Set(rows.map(({ message_id }) => message_id));
-  const strange = [...came.keys()].filter((id) => !known.has(id)).length;
-  if (strange > 0) fault(`${strange} mails of the relay are no copy that is known`);
+  for (const id of came.keys()) if (!known.has(id)) fault(`a mail of the relay is no copy that is known: ${id}`);
   const twice = [...came.values()].reduce((sum, times) => sum + times - 1, 0);
   outcome.duplicates = twice - books.duplicates;
   books.duplicates = twice;
