@@ -355,8 +355,9 @@ async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo 
   if (kept) return { state: 'held', reason: kept, response: null };
   const shut = await gateAnswer(seams, opened, copy);
   if (shut) return shut;
-  if (!mayGo()) return interrupted(clock.now());
   const from = await envelopeSender(db, opened, copy);
+  // The last question: whoever stood still since has lost his lease.
+  if (!mayGo()) return interrupted(clock.now());
   return settlementOf(await send({ from, to: copy.address, raw: mail.raw }), copy, options, clock.now());
 }
 
