@@ -80,6 +80,8 @@ export async function scriptedRelay(
   function converse(socket: Socket, transaction: Transaction, greet: boolean): void {
     let text = '';
     let inData = false;
+    /** Somebody is to have it: a client that does not wait for the answers says DATA also where nobody is, and then a lone dot (RFC 2920 §3.1). */
+    let hasReader = false;
     const act = (stage: Stage): 'goes on' | 'refused' | 'silent' => {
       const usual = stage === 'after' ? undefined : USUAL[stage];
       const what = scripted(stage, transaction) ?? usual;
@@ -119,7 +121,12 @@ export async function scriptedRelay(
       const stage = STAGES.find(([pattern]) => pattern.test(line))?.[1];
       if (line === 'QUIT') socket.end('221 2.0.0 bye\r\n');
       else if (!stage) socket.write('250 2.0.0 ok\r\n');
-      else if (act(stage) === 'goes on') {
+      else if (stage === 'data' && !hasReader) socket.write('554 5.5.1 no valid recipients\r\n');
+      else {
+        const goesOn = act(stage) === 'goes on';
+        if (stage === 'mail') hasReader = false;
+        if (stage === 'rcpt') hasReader ||= goesOn;
+        if (!goesOn) return;
         if (stage === 'data') inData = true;
         if (stage === 'starttls' && tls) upgrade();
       }
