@@ -15,8 +15,8 @@ import * as posts from '../store/posts.ts';
 import type { Case } from '../store/schema.ts';
 
 /*
- * Who has a dispatch of a case goes by what he was told last. Where he may not know of it for a while, he is told nothing of what comes of it: that
- * is noted (store/missed.ts), and when he may know of it again, by whichever door, he is told what stands then: the instant, that none does, that it is out, or
+ * Who has a dispatch of a case goes by what he was told last. Where he may not know of it for a while, he is told nothing of what comes of it: that he was
+ * kept from it is noted (store/missed.ts), and when he may know of it again, by whichever door, he is told what stands then: the instant, that none does, that it is out, or
  * that it is withdrawn.
  */
 

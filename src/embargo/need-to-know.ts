@@ -1,6 +1,6 @@
 import { record } from '../audit/record.ts';
 import { caseFor } from '../cases/step.ts';
-import { letInsidersHave } from '../delivery/need-to-know.ts';
+import { letInsidersHave, noteOutside } from '../delivery/need-to-know.ts';
 import { Refusal } from '../refusal.ts';
 import { isOut } from '../roster/state.ts';
 import type { Seams } from '../seams.ts';
@@ -35,7 +35,7 @@ export interface Limited {
  * is everybody on the lists that it is sent to. A released case takes it too: its thread goes on. It is no part of what was approved; but
  * what was armed while no distributor might know of it is to be approved anew where some may, and are not told in time; so is what was armed
  * before the case was set aside, where that turns out not to be so (set-aside.ts).
- * Who missed what came of it since and may know of it again is told what stands (let-in.ts).
+ * Who has it and was kept from it is told what stands when he may know of it again (let-in.ts).
  * `expected`: the revision that whoever asks has seen. Throws Refusal: not-found, stale; forbidden to who does not lead it, where somebody does; invalid where nobody is named, a group has
  * nobody for whom copies are made, or a member is not there or is out.
  */
@@ -51,6 +51,7 @@ export async function limitCase(seams: Seams, caseId: string, to: Insiders | nul
     const changed = { revision: seen.revision + 1, updated_at: clock.now(), set_aside: await disarmedBefore(seen, isLate) };
     if (!(await cases.change(trx, seen, changed))) throw new Refusal('stale');
     const had = await letInsidersHave(trx, clock, { caseId });
+    await noteOutside(trx, caseId);
     const seenBy = await outsidersWhoSaw(trx, caseId);
     const after = idsOf(await needToKnow.ofCase(trx, caseId));
     const limited = { ...seen, ...changed };
