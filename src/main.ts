@@ -135,7 +135,7 @@ async function build(
   await mustKnowPolicies(db, project);
   const clock = await openClock(db, wall, config.clock.longestDowntime * HOUR);
   // With the lock in hand, whoever held a lease is dead; on PostgreSQL other nodes may be alive, and leases run out.
-  await deliveries.reclaim(db, 'sqlite' in database ? null : clock.now());
+  await deliveries.reclaim(db, clock.now(), 'sqlite' in database ? 'all' : 'ended');
   if ('sqlite' in database) await idempotency.giveBack(db, 'all');
   for (const key of keyring.all())
     if (expiresWithin(key, clock.now() + EXPIRY_WARNING))

@@ -28,7 +28,7 @@ export function register(program: Command): void {
     .option('--case <case>', 'of this case alone')
     .option('--list <address>', 'of this list alone')
     .action(list);
-  add('show', 'show a copy, without its content, and what came to its address')
+  add('show', 'show a copy, without its content, its attempts and what came to its address')
     .argument(...id)
     .action(show);
   add('retry', 'send a held or deferred copy now')
@@ -71,10 +71,14 @@ async function found(client: Client, { state, case: caseId, list: of }: ListOpti
 
 async function show(id: string, options: RemoteOptions): Promise<void> {
   const copy = await connect(options).ask(`GET ${at(id)}`, WholeDeliveryView);
+  const tried = copy.tried.map(({ number, at, state, reason, response }) => {
+    const how = [state, reason, response].filter((word) => word !== null);
+    return `Attempt ${number}: `.padEnd(12) + [at, ...how].join(', ');
+  });
   const returned = copy.cameBack.map(
     (one) => `Came back:  ${one.at}, ${one.what}, post ${one.postId}${one.words === null ? '' : `: ${one.words}`}`,
   );
-  tell(options, copy, returned);
+  tell(options, copy, [...tried, ...returned]);
 }
 
 async function retry(id: string, options: RemoteOptions): Promise<void> {

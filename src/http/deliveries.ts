@@ -3,6 +3,7 @@ import { knownAmong } from '../cases/step.ts';
 import { toIso } from '../clock.ts';
 import { copyKnownTo, dropCopy, holdCopy } from '../delivery/hold.ts';
 import { retryCopy } from '../delivery/retry.ts';
+import * as attempts from '../store/attempts.ts';
 import * as cameBack from '../store/came-back.ts';
 import * as deliveries from '../store/deliveries.ts';
 import type { Delivery } from '../store/schema.ts';
@@ -69,15 +70,17 @@ function listDeliveries(app: App, { seams }: Api): void {
 function showDelivery(app: App, { seams }: Api): void {
   const schema = {
     tags,
-    summary: 'Show a copy, with what came to its address',
+    summary: 'Show a copy, with its attempts and what came to its address',
     params: ById,
     response: { 200: WholeDeliveryView },
   };
   app.get('/deliveries/:id', { schema }, async ({ params, caller }) => {
     const copy = await copyKnownTo(seams.db, acting(seams, caller), params.id);
+    const tried = await attempts.ofCopy(seams.db, copy.id);
     const returned = await cameBack.ofCopy(seams.db, copy.id);
     return {
       ...deliveryView(copy),
+      tried: tried.map(({ number, at, state, reason, response }) => ({ number, at: toIso(at), state, reason, response })),
       cameBack: returned.map(({ post_id: postId, at, what, words }) => ({ postId, at: toIso(at), what, words })),
     };
   });

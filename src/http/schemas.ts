@@ -373,9 +373,19 @@ export const DeliveryView = Type.Object({
   settledAt: OrNull(InstantUtc),
 });
 
-/** With what came to its address. */
+/** With its attempts and what came to its address. */
 export const WholeDeliveryView = Type.Object({
   ...DeliveryView.properties,
+  tried: Type.Array(
+    Type.Object({
+      number: Type.Integer({ description: 'which attempt, from 1 on' }),
+      at: { ...InstantUtc, description: 'when it ended, in UTC' },
+      state: Type.Enum(['delivered', 'failed', 'deferred', 'held'], { description: 'how it ended' }),
+      reason: OrNull(Type.String()),
+      response: OrNull(Type.String({ description: 'of the relay, one line' })),
+    }),
+    { description: 'its last attempts that have ended, 20 at most, oldest first' },
+  ),
   cameBack: Type.Array(
     Type.Object({
       postId: Type.String(),

@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { Instant } from '../clock.ts';
+import * as attempts from './attempts.ts';
 import { isOfThisLife, isTakenIn } from './contacts.ts';
-import type { Db } from './database.ts';
+import type { Database, Db } from './database.ts';
 import { portions } from './rows.ts';
 import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, Post, PostKind } from './schema.ts';
 
@@ -169,8 +170,8 @@ export type Settlement =
 export type Settled = Pick<Delivery, 'state' | 'reason'>;
 
 /**
- * Settles a copy under its lease, and gives what came of it: of one that was given back meanwhile, that. Null: the lease was lost
- * meanwhile, and whoever has it now decides.
+ * Settles a copy under its lease, notes the attempt, and gives what came of it: of one that was given back meanwhile, that. Null: the
+ * lease was lost meanwhile, and whoever has it now decides.
  */
 export async function settle(db: Db, id: string, lease: string, settlement: Settlement, now: Instant): Promise<Settled | null> {
   const { state, response } = settlement;
@@ -198,19 +199,34 @@ export async function settle(db: Db, id: string, lease: string, settlement: Sett
     .where('id', '=', id)
     .where('state', '=', 'leased')
     .where('lease', '=', lease)
-    .returning(['state', 'reason'])
+    .returning(['state', 'reason', 'attempts'])
     .executeTakeFirst();
-  return settled ?? null;
+  if (!settled) return null;
+  const ended = { at: now, state, reason: state === 'delivered' ? null : settlement.reason, response };
+  await attempts.note(db, [{ delivery_id: id, number: settled.attempts, ...ended }]);
+  return { state: settled.state, reason: settled.reason };
 }
 
-/** Takes back leases that ended before `now`; `null` takes back all, for the one process that has just started on a database. */
-export async function reclaim(db: Db, now: Instant | null): Promise<number> {
-  let query = db
-    .updateTable('deliveries')
-    .set({ state: 'deferred', reason: 'lease-lost', lease: null, lease_until: null })
-    .where('state', '=', 'leased');
-  if (now !== null) query = query.where('lease_until', '<=', now);
-  return Number((await query.executeTakeFirst()).numUpdatedRows);
+/** Takes back the leases that ended by `now`; `all`: for the one process that has just started on a database. Gives how many copies. */
+export async function reclaim(db: Database, now: Instant, which: 'ended' | 'all' = 'ended'): Promise<number> {
+  return db.transaction().execute(async (trx) => {
+    const leased = trx
+      .updateTable('deliveries')
+      .set({ state: 'deferred', reason: 'lease-lost', lease: null, lease_until: null })
+      .where('state', '=', 'leased');
+    const ended = which === 'all' ? leased : leased.where('lease_until', '<=', now);
+    const lost = await ended.returning(['id', 'attempts']).execute();
+    await attempts.note(
+      trx,
+      lost.map((copy) => lostAttempt(copy, now)),
+    );
+    return lost.length;
+  });
+}
+
+/** Whoever had it in hand is not believed any more: whether it went out, nobody knows. */
+function lostAttempt({ id, attempts: number }: Pick<Delivery, 'id' | 'attempts'>, at: Instant): attempts.Attempt {
+  return { delivery_id: id, number, at, state: 'deferred', reason: 'lease-lost', response: null };
 }
 
 /** The instant at which the next copy, of that priority where one is named, is due, or the next lease ends; undefined where there is none. */
@@ -252,6 +268,11 @@ export async function hasten(db: Db, reason: string, now: Instant): Promise<void
  * post; whoever does that tells of it. Gives how many.
  */
 export async function holdOpen(db: Db, reason: string, now: Instant): Promise<number> {
+  const inHand = await db.selectFrom('deliveries').select(['id', 'attempts']).where('state', '=', 'leased').execute();
+  await attempts.note(
+    db,
+    inHand.map((copy) => lostAttempt(copy, now)),
+  );
   const { numUpdatedRows } = await db
     .updateTable('deliveries')
     .set({ state: 'held', reason, lease: null, lease_until: null, told_at: now })

@@ -31,6 +31,7 @@ import * as noneStands from '../../migrations/0032_none_stands.ts';
 import * as dueCopies from '../../migrations/0033_due_copies.ts';
 import * as behind from '../../migrations/0034_behind.ts';
 import * as foundCopies from '../../migrations/0035_found_copies.ts';
+import * as attempts from '../../migrations/0036_attempts.ts';
 import * as missed from '../../migrations/0041_missed.ts';
 import type { Database } from './database.ts';
 
@@ -68,6 +69,7 @@ export const migrations: Record<string, Migration> = {
   '0033_due_copies': dueCopies,
   '0034_behind': behind,
   '0035_found_copies': foundCopies,
+  '0036_attempts': attempts,
   '0041_missed': missed,
 };
 

@@ -27,6 +27,7 @@ export interface Schema {
   patches: PatchTable;
   approvals: ApprovalTable;
   deliveries: DeliveryTable;
+  delivery_attempts: DeliveryAttempt;
   came_back: CameBackTable;
   unsubscribed: { contact_id: string; list_id: string; created_at: Instant };
   acknowledgements: { post_id: string; contact_id: string; created_at: Instant; status: Generated<Acknowledged> };
@@ -544,6 +545,19 @@ interface DeliveryTable {
   told_at: Instant | null;
   /** When a mail server that had it on the way gave it back. */
   bounced_at: Instant | null;
+}
+
+/** How an attempt to send a copy ended: what the relay said of it, whatever came of the copy later. */
+export interface DeliveryAttempt {
+  delivery_id: string;
+  /** From 1 on. */
+  number: number;
+  /** When it ended. */
+  at: Instant;
+  state: Exclude<DeliveryState, 'queued' | 'leased'>;
+  reason: string | null;
+  /** Of the relay: one line. */
+  response: string | null;
 }
 
 /** What came to the address of a copy: `arrived`, `delayed` and `failed` are what a mail server says of it (RFC 3464 §2.3.3). */

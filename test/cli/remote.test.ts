@@ -5,12 +5,14 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DAY, toIso } from '../../src/clock.ts';
 import { bounceSender } from '../../src/delivery/bounce.ts';
 import { noteLeak } from '../../src/embargo/incidents.ts';
+import * as attempts from '../../src/store/attempts.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { arrive } from '../post/arrive.ts';
 import { holdPost } from '../post/hold.ts';
+import { NOW } from '../store/roster-rows.ts';
 import { command } from '../support/command.ts';
 import { LISTS } from '../support/house.ts';
 import type { Ended } from '../support/process.ts';
@@ -151,6 +153,11 @@ test('the copies of the queue are listed, shown, held, sent and dropped', async 
   expect(await ids('--state', 'held')).toEqual([id]);
   expect(await done(auditor, 'queue', 'show', id)).toMatch(/, held\n/);
   const { db } = api.house;
+  const ended = { state: 'deferred', reason: 'try-later', response: '451 4.2.0 later' } as const;
+  await attempts.note(db, [{ delivery_id: id, number: 1, at: NOW, ...ended }]);
+  expect(await done(auditor, 'queue', 'show', id)).toMatch(
+    new RegExp(`\nAttempt 1: +${toIso(NOW)}, deferred, try-later, 451 4\\.2\\.0 later\n$`),
+  );
   const note = Buffer.from('From: lena@orbit.example\r\nAuto-Submitted: auto-replied\r\n\r\nI am away.\r\n');
   const { id: post } = await arrive(api.house, note, { to: await bounceSender(db, LISTS.security, id) });
   expect(await done(auditor, 'queue', 'show', id)).toMatch(new RegExp(`\nCame back: +2026-\\S+, auto-reply, post ${post}\n$`));

@@ -700,7 +700,7 @@ eachEngine((engine) => {
       octets: 32 * 2 ** 20,
     });
     expect(lease).toHaveLength(2);
-    await deliveries.reclaim(house.db, null);
+    await deliveries.reclaim(house.db, house.clock.now(), 'all');
     const sent = await outbox(house).drain();
     expect(sent).toHaveLength(14);
   }, 120_000);

@@ -551,7 +551,7 @@ export async function restart(game: Game): Promise<void> {
   game.seams = { ...game.seams, clock: game.clock };
   game.watch = watchOf(game.seams, game.clock);
   game.rightSince = truth(game);
-  await deliveries.reclaim(game.db, null);
+  await deliveries.reclaim(game.db, game.clock.now(), 'all');
 }
 
 /** An admin who has looked at another clock, and sees that this one is right. */

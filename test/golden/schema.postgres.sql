@@ -695,6 +695,17 @@ CREATE TRIGGER deliveries_public_alone BEFORE INSERT OR UPDATE OF post_id, audie
 
 CREATE TRIGGER deliveries_stranger BEFORE INSERT OR UPDATE OF post_id, list_id, case_id, audience, address ON public.deliveries FOR EACH ROW EXECUTE FUNCTION deliveries_stranger();
 
+create table delivery_attempts (delivery_id text not null,
+  number integer not null,
+  at bigint not null,
+  state text not null,
+  reason text,
+  response text);
+
+alter table delivery_attempts add constraint delivery_attempts_pkey PRIMARY KEY (delivery_id, number);
+
+alter table delivery_attempts add constraint delivery_attempts_state_check CHECK ((state = ANY (ARRAY['delivered'::text, 'failed'::text, 'deferred'::text, 'held'::text])));
+
 create table idempotency (id text not null,
   fingerprint text not null,
   claim text not null,

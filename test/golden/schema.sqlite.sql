@@ -436,6 +436,15 @@ CREATE TRIGGER deliveries_stranger_update before update of post_id, list_id, cas
         and not exists (select 1 from posts
           where id = new.post_id and kind in ('receipt-clear', 'news-clear', 'key', 'key-wanted', 'reply-clear')) begin select raise(abort, 'a stranger is sent nothing but fixed words'); end;
 
+CREATE TABLE "delivery_attempts" ("delivery_id" text not null,
+  "number" integer not null,
+  "at" integer not null,
+  "state" text not null check (state in ('delivered', 'failed', 'deferred', 'held')),
+  "reason" text,
+  "response" text,
+  constraint "delivery_attempts_pkey" primary key ("delivery_id",
+  "number")) strict;
+
 CREATE TABLE "idempotency" ("id" text primary key,
   "fingerprint" text not null,
   "claim" text not null,

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { MINUTE, toIso } from '../../src/clock.ts';
 import { bounceSender } from '../../src/delivery/bounce.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
+import { outbox } from '../delivery/outbox.ts';
 import { arrive } from '../post/arrive.ts';
 import { holdPost } from '../post/hold.ts';
 import { NOW } from '../store/roster-rows.ts';
@@ -62,6 +63,24 @@ eachEngine((engine) => {
       { postId: first.id, at: toIso(NOW), what: 'delayed', words: '4.4.1' },
       { postId: second.id, at: toIso(NOW + MINUTE), what: 'auto-reply', words: null },
     ]);
+  });
+
+  test('a copy is shown with its attempts, and what the relay said to each', async () => {
+    const api = await serve(await engine.open());
+    const auditor = await api.house.token('auditor');
+    await api.house.report();
+    const box = outbox(api.house);
+    box.answers = () => ({ state: 'deferred', reason: 'try-later', response: '451 4.2.0 later' });
+    await box.drain();
+    const [copy] = await deliveries.page(api.house.db, { limit: 1, audience: 'contact' });
+    const shown = async () => (await api.ask(auditor, `GET /api/v1/deliveries/${copy?.id}`)).body;
+    const first = { number: 1, at: toIso(NOW), state: 'deferred', reason: 'try-later', response: '451 4.2.0 later' };
+    expect(await shown()).toMatchObject({ state: 'deferred', tried: [first] });
+    api.house.clock.moveTo(NOW + 2 * MINUTE);
+    box.answers = () => ({ state: 'delivered', response: '250 2.0.0 taken' });
+    await box.drain();
+    const second = { number: 2, at: toIso(NOW + 2 * MINUTE), state: 'delivered', reason: null, response: '250 2.0.0 taken' };
+    expect(await shown()).toMatchObject({ state: 'delivered', tried: [first, second] });
   });
 
   test('a held copy is sent now, and one that waits anyway is left alone', async () => {

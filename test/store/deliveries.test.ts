@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DAY, MINUTE } from '../../src/clock.ts';
+import * as attempts from '../../src/store/attempts.ts';
 import { type Database, type DatabaseConfig, openDatabase } from '../../src/store/database.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as posts from '../../src/store/posts.ts';
@@ -122,7 +123,7 @@ eachEngine((engine) => {
           const asking = [db, other].map((one, worker) => deliveries.lease(one, by(`${round} ${worker}`), NOW, { copies: 20 }));
           await start();
           expect(ids((await Promise.all(asking)).flat()).sort()).toEqual(all);
-          await deliveries.reclaim(db, null);
+          await deliveries.reclaim(db, NOW, 'all');
         }
       } finally {
         await other.destroy();
@@ -134,7 +135,7 @@ eachEngine((engine) => {
       await deliveries.lease(db, by('short', NOW + 1), NOW, { copies: 1 });
       await deliveries.lease(db, by('long', NOW + DAY), NOW, { copies: 1 });
       expect([await deliveries.reclaim(db, NOW), await deliveries.reclaim(db, NOW + 1)]).toEqual([0, 1]);
-      expect(await deliveries.reclaim(db, null)).toBe(1);
+      expect(await deliveries.reclaim(db, NOW, 'all')).toBe(1);
     });
   });
 
@@ -157,6 +158,55 @@ eachEngine((engine) => {
     const retried = await Promise.all(['a', 'b', 'c', 'd'].map((id) => deliveries.retry(db, id, NOW + 7)));
     expect(retried).toEqual([false, false, true, true]);
     expect(await deliveries.byId(db, 'c')).toMatchObject({ state: 'queued', due_at: NOW + 7, told_at: null, reason: null });
+  });
+
+  test('each attempt is noted as it ended, with the words of the relay, and of those that were lost that they were', async () => {
+    await deliveries.insertMany(db, [copy('a'), copy('b')]);
+    const tried = async (id: string) => (await attempts.ofCopy(db, id)).map(({ delivery_id: _, ...ended }) => ended);
+    await deliveries.lease(db, by('x'), NOW, { copies: 9 });
+    const later = { state: 'deferred', reason: 'try-later', response: '451 4.2.0 later', until: NOW } as const;
+    await deliveries.settle(db, 'a', 'x', later, NOW + 1);
+    expect(await deliveries.settle(db, 'b', 'another', later, NOW + 1)).toBeNull();
+    expect(await tried('b')).toEqual([]);
+    expect(await deliveries.reclaim(db, NOW + 2, 'all')).toBe(1);
+    await deliveries.lease(db, by('y'), NOW + 3, { copies: 9 });
+    // What the relay said stays beside what came of it.
+    await deliveries.bounced(db, 'a', '5.1.1 nobody', NOW + 3);
+    const taken = { state: 'delivered', response: '250 2.0.0 taken' } as const;
+    expect(await deliveries.settle(db, 'a', 'y', taken, NOW + 4)).toMatchObject({ state: 'failed', reason: 'bounced' });
+    const { until: _, ...ended } = later;
+    expect(await tried('a')).toEqual([
+      { number: 1, at: NOW + 1, ...ended },
+      { number: 2, at: NOW + 4, reason: null, ...taken },
+    ]);
+    const lost = { state: 'deferred', reason: 'lease-lost', response: null };
+    expect(await tried('b')).toEqual([{ number: 1, at: NOW + 2, ...lost }]);
+    await deliveries.holdOpen(db, 'restored', NOW + 5);
+    expect(await tried('b')).toEqual([
+      { number: 1, at: NOW + 2, ...lost },
+      { number: 2, at: NOW + 5, ...lost },
+    ]);
+  });
+
+  test('of a copy that is tried again and again the last attempts are kept', async () => {
+    await deliveries.insertMany(db, [copy('a')]);
+    const most = attempts.KEPT + 3;
+    for (let time = 1; time <= most; time++) {
+      await deliveries.lease(db, by('x'), NOW, { copies: 1 });
+      if (time % 2) await deliveries.reclaim(db, NOW, 'all');
+      else await deliveries.settle(db, 'a', 'x', { state: 'deferred', reason: 'timeout', response: '', until: NOW }, NOW);
+    }
+    const numbers = (await attempts.ofCopy(db, 'a')).map(({ number }) => number);
+    expect(numbers).toEqual([...Array(attempts.KEPT).keys()].map((index) => index + 4));
+  });
+
+  test('an attempt is noted where its copy is settled, or neither is', async () => {
+    await deliveries.insertMany(db, [copy('a')]);
+    await deliveries.lease(db, by('x'), NOW, { copies: 1 });
+    const number = 1;
+    await attempts.note(db, [{ delivery_id: 'a', number, at: NOW, state: 'held', reason: null, response: null }]);
+    await expect(deliveries.reclaim(db, NOW, 'all')).rejects.toThrow(/unique/i);
+    expect(await deliveries.byId(db, 'a')).toMatchObject({ state: 'leased', lease: 'x' });
   });
 
   test('a copy that is given back before its answer is here fails as it is settled, unless a person had sent it again', async () => {
