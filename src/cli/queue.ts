@@ -1,20 +1,49 @@
 import { type Command, Option } from 'commander';
 import type { Static } from 'typebox';
-import { DeliveryView, WholeDeliveryView } from '../http/schemas.ts';
-import { type Client, connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
+import { DeliveryView, MovedCopies, WholeDeliveryView } from '../http/schemas.ts';
+import { type Client, connect, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
 import { columns, print } from './local.ts';
 import { printable } from './printable.ts';
+import { progressBar } from './progress.ts';
 
 type Copy = Static<typeof DeliveryView>;
 
 /** In the order in which a copy goes through them: one that moves while they are asked for is found twice rather than not at all. */
 const OPEN = ['queued', 'leased', 'deferred', 'held'] as const;
 
-interface ListOptions extends RemoteOptions {
-  state: 'open' | 'any' | Copy['state'];
+type State = 'open' | 'any' | Copy['state'];
+
+interface Filter {
+  state?: State;
   case?: string;
   list?: string;
+  for?: string;
 }
+
+type ListOptions = RemoteOptions & Filter;
+
+interface ManyOptions extends RemoteOptions, Filter {
+  reason?: string;
+  dryRun?: true;
+}
+
+/** What can be done with which copies, and how it is told of them. */
+const VERBS = {
+  retry: { from: ['deferred', 'held'], what: 'send held or deferred copies now', said: 'queued', doing: 'Sending' },
+  hold: {
+    from: ['queued', 'deferred'],
+    what: 'hold queued or deferred copies until somebody sends or drops them',
+    said: 'held',
+    doing: 'Holding',
+  },
+  drop: {
+    from: ['deferred', 'held'],
+    what: 'end held or deferred copies: they go to nobody',
+    said: 'dropped',
+    doing: 'Dropping',
+  },
+} as const satisfies Record<string, { from: Copy['state'][]; what: string; said: string; doing: string }>;
+type Verb = keyof typeof VERBS;
 
 export function register(program: Command): void {
   const command = program
@@ -23,25 +52,27 @@ export function register(program: Command): void {
   const add = (name: string, description: string) => remoteCommand(command, name, description);
   const id = ['<copy>', 'its id'] as const;
   const states = ['open', ...OPEN, 'delivered', 'failed', 'any'];
-  add('list', 'list the copies that are not out yet, newest first')
+  const filtered = (one: Command) =>
+    one
+      .option('--case <case>', 'of this case alone')
+      .option('--list <address>', 'of this list alone')
+      .option('--for <word>', 'held, deferred or failed for this reason alone, as `queue list` names it');
+  filtered(add('list', 'list the copies that are not out yet, newest first'))
     .addOption(new Option('--state <state>', 'in which state').choices(states).default('open'))
-    .option('--case <case>', 'of this case alone')
-    .option('--list <address>', 'of this list alone')
     .action(list);
   add('show', 'show a copy, without its content, its attempts and what came to its address')
     .argument(...id)
     .action(show);
-  add('retry', 'send a held or deferred copy now')
-    .argument(...id)
-    .action(retry);
-  for (const [verb, description] of [
-    ['hold', 'hold a queued or deferred copy until somebody sends or drops it'],
-    ['drop', 'end a held or deferred copy: it goes to nobody'],
-  ] as const)
-    add(verb, description)
-      .argument(...id)
-      .requiredOption('--reason <reason>', 'recorded')
-      .action((copy: string, options: RemoteOptions & { reason: string }) => takeOut(verb, copy, options));
+  for (const [verb, { from, what }] of Object.entries(VERBS) as [Verb, (typeof VERBS)[Verb]][]) {
+    const one = filtered(add(verb, what))
+      .argument('[copy]', 'its id; without one, all that the options name')
+      .addOption(new Option('--state <state>', 'in this state alone').choices(from))
+      .option('--dry-run', 'say which copies that would be, and do nothing');
+    if (verb !== 'retry') one.option('--reason <reason>', 'recorded');
+    one.action((copy: string | undefined, options: ManyOptions) =>
+      copy === undefined ? many(verb, options) : single(verb, copy, options),
+    );
+  }
 }
 
 const at = (id: string, rest = '') => `/deliveries/${encodeURIComponent(id)}${rest}`;
@@ -60,11 +91,19 @@ async function list(options: ListOptions): Promise<void> {
   print(options, items, columns([['ID', 'STATE', 'TRIED', 'DUE', 'CASE', 'ADDRESS', 'REASON'], ...rows]).map(printable));
 }
 
-async function found(client: Client, { state, case: caseId, list: of }: ListOptions): Promise<Copy[]> {
+async function found(client: Client, { state = 'open', case: caseId, list: of, for: reason }: Filter): Promise<Copy[]> {
   const asked = state === 'open' ? OPEN : [state === 'any' ? undefined : state];
+  return inStates(client, asked, { caseId, list: of, reason });
+}
+
+async function inStates(
+  client: Client,
+  states: readonly (Copy['state'] | undefined)[],
+  query: Record<string, string | undefined>,
+): Promise<Copy[]> {
   const copies = new Map<string, Copy>();
-  for (const one of asked)
-    for (const copy of await everyPage(client, '/deliveries', DeliveryView, { query: { state: one, caseId, list: of } }))
+  for (const state of states)
+    for (const copy of await everyPage(client, '/deliveries', DeliveryView, { query: { state, ...query } }))
       copies.set(copy.id, copy);
   return [...copies.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
 }
@@ -81,12 +120,60 @@ async function show(id: string, options: RemoteOptions): Promise<void> {
   tell(options, copy, [...tried, ...returned]);
 }
 
-async function retry(id: string, options: RemoteOptions): Promise<void> {
-  tell(options, await connect(options).ask(`POST ${at(id, '/retry')}`, DeliveryView));
+async function single(verb: Verb, id: string, options: ManyOptions): Promise<void> {
+  if (filterOf(options).length > 0 || options.dryRun) throw misused('Name a copy, or which copies: not both');
+  tell(options, await connect(options).ask(`POST ${at(id, `/${verb}`)}`, DeliveryView, bodyOf(verb, options)));
 }
 
-async function takeOut(verb: string, id: string, options: RemoteOptions & { reason: string }): Promise<void> {
-  tell(options, await connect(options).ask(`POST ${at(id, `/${verb}`)}`, DeliveryView, { reason: options.reason }));
+/** Undefined where the verb wants none. */
+function bodyOf(verb: Verb, { reason }: ManyOptions): { reason: string } | undefined {
+  if (verb === 'retry') return undefined;
+  if (reason === undefined) throw misused('Say why: --reason');
+  return { reason };
+}
+
+function filterOf({ state, case: caseId, list: of, for: word }: Filter): string[] {
+  return [state, caseId, of, word].filter((one) => one !== undefined);
+}
+
+/** What one request takes. */
+const PORTION = 100;
+
+/** Those alone that the options name: with none of them it would be the whole queue. */
+async function many(verb: Verb, options: ManyOptions): Promise<void> {
+  const { from, said, doing } = VERBS[verb];
+  if (filterOf(options).length === 0) throw misused('Name a copy, or which copies: --state, --for, --list, --case');
+  const body = options.dryRun ? undefined : bodyOf(verb, options);
+  const client = connect(options);
+  const { state, case: caseId, list: of, for: word } = options;
+  const states = from.filter((one) => state === undefined || state === one);
+  const wanted = await inStates(client, states, { caseId, list: of, reason: word });
+  if (options.dryRun) {
+    const lines = wanted.map((copy) => `${copy.id}  ${copy.state}  ${copy.address}  ${copy.reason ?? ''}`.trimEnd());
+    return print(options, { wanted }, [...lines, `${countOf(wanted.length)} would be ${said}; nothing was done`].map(printable));
+  }
+  const bar = progressBar(options);
+  const done: string[] = [];
+  const refused: Static<typeof MovedCopies>['refused'] = [];
+  try {
+    for (let start = 0; start < wanted.length; start += PORTION) {
+      bar.show(doing, start, wanted.length);
+      const ids = wanted.slice(start, start + PORTION).map(({ id }) => id);
+      const moved = await client.ask(`POST /deliveries/${verb}`, MovedCopies, { ...body, ids });
+      done.push(...moved.done);
+      refused.push(...moved.refused);
+    }
+  } finally {
+    bar.clear();
+  }
+  print(options, { done, refused }, [`${countOf(done.length)} ${done.length === 1 ? 'is' : 'are'} ${said}`]);
+  if (refused.length === 0) return;
+  const why = refused.map(({ id, code, detail }) => printable(`${id}: ${detail} (${code})`));
+  throw new Error([`With ${countOf(refused.length)} nothing was done:`, ...why].join('\n'));
+}
+
+function countOf(copies: number): string {
+  return copies === 1 ? '1 copy' : `${copies} copies`;
 }
 
 function tell(options: RemoteOptions, copy: Copy, more: readonly string[] = []): void {

@@ -1,8 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { knownAmong } from '../cases/step.ts';
 import { toIso } from '../clock.ts';
-import { copyKnownTo, dropCopy, holdCopy } from '../delivery/hold.ts';
-import { retryCopy } from '../delivery/retry.ts';
+import { copyKnownTo, dropCopy, holdCopy, moveCopies, retryCopy, type Verb } from '../delivery/by-hand.ts';
 import * as attempts from '../store/attempts.ts';
 import * as cameBack from '../store/came-back.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -12,7 +11,7 @@ import { acting } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { knownList } from './lists.ts';
 import { PageOf, paging, readPage } from './page.ts';
-import { Audience, ById, DeliveryState, DeliveryView, Name, Reason, WholeDeliveryView } from './schemas.ts';
+import { Audience, ById, DeliveryState, DeliveryView, MovedCopies, Name, Reason, WholeDeliveryView } from './schemas.ts';
 
 const tags = ['deliveries'];
 
@@ -22,6 +21,9 @@ export function deliveryRoutes(app: App, api: Api): void {
   retryDelivery(app, api);
   takeOut(app, api, 'hold', holdCopy, 'Hold a queued or deferred copy until somebody sends or drops it');
   takeOut(app, api, 'drop', dropCopy, 'End a held or deferred copy: it goes to nobody');
+  retryMany(app, api);
+  takeOutMany(app, api, 'hold');
+  takeOutMany(app, api, 'drop');
 }
 
 export function deliveryView(copy: Delivery): Static<typeof DeliveryView> {
@@ -52,6 +54,7 @@ const Filter = Type.Object(
     caseId: Type.Optional(Name),
     postId: Type.Optional(Name),
     list: Type.Optional(Name),
+    reason: Type.Optional(Type.String({ pattern: '^[a-z0-9-]{1,40}$', description: 'why it is held, deferred or failed' })),
   },
   { additionalProperties: false },
 );
@@ -104,4 +107,25 @@ function takeOut(app: App, { seams }: Api, verb: 'hold' | 'drop', move: typeof h
     await move(local, params.id, reason);
     return deliveryView(await copyKnownTo(seams.db, local, params.id));
   });
+}
+
+const ids = Type.Array(Name, { minItems: 1, maxItems: 100, uniqueItems: true, description: 'ids of copies, 1 to 100' });
+
+function retryMany(app: App, { seams, changed }: Api): void {
+  const body = Type.Object({ ids }, { additionalProperties: false });
+  const schema = { tags, summary: 'Send many held or deferred copies now', body, response: { 200: MovedCopies } };
+  app.post('/deliveries/retry', { schema }, async ({ body: { ids }, caller }) => {
+    const moved = await moveCopies(acting(seams, caller), 'retry', ids, '');
+    changed.deliveries();
+    return moved;
+  });
+}
+
+function takeOutMany(app: App, { seams }: Api, verb: Exclude<Verb, 'retry'>): void {
+  const body = Type.Object({ ids, reason: Reason }, { additionalProperties: false });
+  const summary = verb === 'hold' ? 'Hold many queued or deferred copies' : 'End many held or deferred copies';
+  const schema = { tags, summary, body, response: { 200: MovedCopies } };
+  app.post(`/deliveries/${verb}`, { schema }, async ({ body: { ids, reason }, caller }) =>
+    moveCopies(acting(seams, caller), verb, ids, reason),
+  );
 }

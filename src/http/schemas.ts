@@ -373,6 +373,19 @@ export const DeliveryView = Type.Object({
   settledAt: OrNull(InstantUtc),
 });
 
+/** What came of each of many copies. */
+export const MovedCopies = Type.Object({
+  done: Type.Array(Type.String(), { description: 'ids of copies' }),
+  refused: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      code: Type.String({ description: 'the reason, for programs' }),
+      detail: Type.String({ description: 'the reason, for people' }),
+    }),
+    { description: 'copies with which nothing was done' },
+  ),
+});
+
 /** With its attempts and what came to its address. */
 export const WholeDeliveryView = Type.Object({
   ...DeliveryView.properties,

@@ -555,6 +555,7 @@ export interface DeliveryFilter {
   listId?: string;
   state?: DeliveryState;
   audience?: Audience;
+  reason?: string;
 }
 
 /** Newest first. */
@@ -566,6 +567,7 @@ export async function page(db: Db, filter: DeliveryFilter): Promise<Delivery[]> 
   if (filter.listId !== undefined) query = query.where('list_id', '=', filter.listId);
   if (filter.state !== undefined) query = query.where('state', '=', filter.state);
   if (filter.audience !== undefined) query = query.where('audience', '=', filter.audience);
+  if (filter.reason !== undefined) query = query.where('reason', '=', filter.reason);
   return query.execute();
 }
 

@@ -8,7 +8,7 @@ import { confirmRestoration, restore } from '../../src/backup/restore.ts';
 import { closeRestored } from '../../src/cases/after.ts';
 import { claim } from '../../src/cases/people.ts';
 import { DAY, HOUR, SECOND, toIso } from '../../src/clock.ts';
-import { dropCopy } from '../../src/delivery/hold.ts';
+import { dropCopy } from '../../src/delivery/by-hand.ts';
 import { endLongest } from '../../src/embargo/dead-man.ts';
 import { allPolicies } from '../../src/embargo/presets.ts';
 import { release } from '../../src/embargo/release.ts';

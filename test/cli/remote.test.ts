@@ -16,6 +16,7 @@ import { NOW } from '../store/roster-rows.ts';
 import { command } from '../support/command.ts';
 import { LISTS } from '../support/house.ts';
 import type { Ended } from '../support/process.ts';
+import { unguarded } from '../support/unguarded.ts';
 
 const serve = serving();
 let folder: string;
@@ -176,6 +177,45 @@ test('the copies of the queue are listed, shown, held, sent and dropped', async 
   expect((await curfew(team, 'queue', 'hold', id)).code).toBe(2);
   expect(await curfew(auditor, 'queue', 'retry', id)).toMatchObject({ code: 1, stderr: expect.stringContaining('(forbidden)') });
   expect(await curfew(team, 'queue', 'list', '--list', 'x@orbit.example')).toMatchObject({ code: 1, stdout: '' });
+});
+
+test('many copies are held, sent and dropped by what they have in common, after a look at which those are', async () => {
+  const [team, auditor] = [await api.house.token('team'), await api.house.token('auditor')];
+  const [first, second] = [await api.house.report(), await api.house.report({ text: 'Another.\n' })];
+  const ids = async (...args: string[]) =>
+    (JSON.parse(await done(auditor, 'queue', 'list', '--json', ...args)) as { id: string }[]).map(({ id }) => id);
+  const [ofFirst, ofSecond] = [await ids('--case', first), await ids('--case', second)];
+  const hold = ['queue', 'hold', '--case', first, '--reason', 'wrong list'];
+  const look = await done(auditor, ...hold, '--dry-run');
+  for (const id of ofFirst) expect(look).toMatch(new RegExp(`^${id}  queued  \\S+@\\S+$`, 'm'));
+  expect(look).toMatch(new RegExp(`\n${ofFirst.length} copies would be held; nothing was done\n$`));
+  expect(await ids('--state', 'held')).toEqual([]);
+  expect(await done(team, ...hold)).toBe(`${ofFirst.length} copies are held\n`);
+  expect(await ids('--state', 'held', '--for', 'withheld')).toEqual(ofFirst);
+  expect(await ids('--state', 'queued')).toEqual(ofSecond);
+
+  const [one = ''] = ofFirst;
+  await unguarded(api.house.db, (trx) =>
+    trx
+      .updateTable('deliveries')
+      .set({ audience: 'public', contact_id: null, certificate_id: null })
+      .where('id', '=', one)
+      .execute(),
+  );
+  const left = ofFirst.length - 1;
+  const drop = ['queue', 'drop', '--state', 'held', '--for', 'withheld', '--list', LISTS.security];
+  expect(await curfew(team, ...drop)).toMatchObject({ code: 2, stderr: expect.stringContaining('--reason') });
+  expect(await curfew(team, ...drop, '--reason', 'wrong list')).toMatchObject({
+    code: 1,
+    stdout: `${left} copies are dropped\n`,
+    stderr: expect.stringMatching(new RegExp(`^curfew: With 1 copy nothing was done:\n.*${one}: It is a copy of a release`)),
+  });
+  expect(await done(team, 'queue', 'retry', '--for', 'withheld')).toBe('1 copy is queued\n');
+
+  // What names no copies would be all of them.
+  expect((await curfew(team, 'queue', 'retry')).code).toBe(2);
+  expect((await curfew(team, 'queue', 'retry', one, '--case', first)).code).toBe(2);
+  expect((await curfew(team, 'queue', 'retry', '--state', 'queued')).code).toBe(2);
 });
 
 test('the log is listed, newest first, by who did what to what', async () => {

@@ -326,6 +326,18 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
     await house.report();
     return { at: { deliveries: await heldCopy(house) }, body: { reason: 'wrong list' } };
   },
+  'POST /api/v1/deliveries/retry': async (house) => {
+    await house.report();
+    return { body: { ids: [await heldCopy(house)] } };
+  },
+  'POST /api/v1/deliveries/hold': async (house) => {
+    await house.report();
+    return { body: { ids: [await queuedCopy(house)], reason: 'wrong list' } };
+  },
+  'POST /api/v1/deliveries/drop': async (house) => {
+    await house.report();
+    return { body: { ids: [await heldCopy(house)], reason: 'wrong list' } };
+  },
   'POST /api/v1/posts/:id/approve': async (house) => ({ at: { posts: await holdPost(house) } }),
   'POST /api/v1/posts/:id/refuse': async (house) => ({ at: { posts: await holdPost(house) }, body: { reason: 'no' } }),
   'POST /api/v1/posts/:id/hold': async (house) => ({ at: { posts: await stoppable(house) } }),

@@ -8,6 +8,7 @@ import { holdPost } from '../post/hold.ts';
 import { NOW } from '../store/roster-rows.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { LISTS } from '../support/house.ts';
+import { unguarded } from '../support/unguarded.ts';
 import { serving } from './api.ts';
 
 interface Copy {
@@ -123,6 +124,45 @@ eachEngine((engine) => {
       ['delivery.retry', { from: 'held' }],
       ['delivery.hold', { from: 'queued', reason: 'wrong list' }],
     ]);
+  });
+
+  test('with many copies is done what is done with one, by the same rules, and what is refused of one keeps no other', async () => {
+    const api = await serve(await engine.open());
+    const [team, auditor] = [await api.house.token('team'), await api.house.token('auditor')];
+    const { db } = api.house;
+    await api.house.report();
+    const found = async (query: string): Promise<Copy[]> =>
+      (await api.ask(auditor, `GET /api/v1/deliveries?${query}`)).body.items;
+    const [one = '', other = '', released = ''] = (await found('audience=contact')).map(({ id }) => id);
+    await unguarded(db, (trx) =>
+      trx.updateTable('deliveries').set({ audience: 'public', contact_id: null }).where('id', '=', released).execute(),
+    );
+    const all = [one, 'none', released, other];
+    const ask = (verb: string, ids: string[], token = team) =>
+      api.ask(token, `POST /api/v1/deliveries/${verb}`, { body: { ids, ...(verb === 'retry' ? {} : { reason: 'wrong list' }) } });
+    expect(await ask('hold', all, auditor)).toMatchObject({ status: 403 });
+    const held = await ask('hold', all);
+    expect(held).toMatchObject({ status: 200 });
+    expect(held.body.done.toSorted()).toEqual([one, other].sort());
+    expect(held.body.refused).toEqual([
+      { id: 'none', code: 'not-found', detail: 'There is no delivery none' },
+      { id: released, code: 'conflict', detail: expect.stringContaining('copy of a release') },
+    ]);
+    expect((await found('state=held&reason=withheld')).map(({ id }) => id).sort()).toEqual([one, other].sort());
+    expect(await found('reason=expired')).toEqual([]);
+    expect((await ask('retry', [one])).body).toEqual({ done: [one], refused: [] });
+    expect(api.rung.deliveries).toBe(1);
+    const dropped = await ask('drop', all);
+    expect(dropped.body.done).toEqual([other]);
+    expect(dropped.body.refused.map(({ id }: Copy) => id).sort()).toEqual(['none', one, released].sort());
+    expect(await deliveries.byId(db, other)).toMatchObject({ state: 'failed', reason: 'dropped' });
+    const { items } = (await api.ask(auditor, `GET /api/v1/audit?subject=delivery:${other}`)).body;
+    expect(items.map(({ action, detail }: { action: string; detail: object }) => [action, detail])).toEqual([
+      ['delivery.drop', { from: 'held', reason: 'wrong list' }],
+      ['delivery.hold', { from: 'queued', reason: 'wrong list' }],
+    ]);
+    for (const ids of [[], [one, one], Array.from({ length: 101 }, (_, index) => `${index}`)])
+      expect((await ask('retry', ids)).status).toBe(422);
   });
 
   test('a copy that is going out is not held, and one that a person holds is leased by nobody', async () => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { MINUTE } from '../../src/clock.ts';
-import { retryCopy } from '../../src/delivery/retry.ts';
+import { retryCopy } from '../../src/delivery/by-hand.ts';
 import { tellTeam } from '../../src/delivery/tell.ts';
 import { acceptPost, refusePost, stopPost } from '../../src/post/moderate.ts';
 import * as deliveries from '../../src/store/deliveries.ts';

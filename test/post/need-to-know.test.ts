@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { staff } from '../../src/cases/people.ts';
 import { HOUR } from '../../src/clock.ts';
-import { retryCopy } from '../../src/delivery/retry.ts';
+import { retryCopy } from '../../src/delivery/by-hand.ts';
 import { limitCase } from '../../src/embargo/need-to-know.ts';
 import { threadAddress } from '../../src/mail/address.ts';
 import { parseEntity } from '../../src/mail/message.ts';
