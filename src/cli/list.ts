@@ -21,6 +21,7 @@ interface ChangeOptions extends RemoteOptions {
   fileTypes?: string;
   subjectPrefix?: string;
   footerFile?: string;
+  giveUp?: number | typeof NONE;
 }
 
 export function register(program: Command): void {
@@ -56,12 +57,19 @@ export function register(program: Command): void {
     .option('--file-types <types>', 'their media types, as in "text/* image/png"; "none": any')
     .option('--subject-prefix <prefix>', 'before the subject, without the brackets that are put around it; or "none"')
     .option('--footer-file <file>', 'with the text below what it distributes; - for standard input; or "none"')
+    .option('--give-up <hours>', 'for which a copy is tried before it fails; "none": as long as the server does', hours)
     .action(change);
 }
 
 function octets(text: string): number | typeof NONE {
   if (text === NONE) return NONE;
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('A whole number of octets, or "none".');
+  return Number(text);
+}
+
+function hours(text: string): number | typeof NONE {
+  if (text === NONE) return NONE;
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('A whole number of hours, or "none".');
   return Number(text);
 }
 
@@ -108,6 +116,7 @@ function changeOf(options: ChangeOptions): Record<string, unknown> {
     fileNames: orNull(options.fileNames),
     fileTypes: orNull(options.fileTypes),
     subjectPrefix: orNull(options.subjectPrefix),
+    giveUp: orNull(options.giveUp),
     footer: footerFile === undefined || footerFile === NONE ? orNull(footerFile) : readText(footerFile),
   };
   return Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
@@ -140,6 +149,7 @@ function tell(options: RemoteOptions, item: Static<typeof ListView>): void {
     `File names:      ${item.fileNames ?? '-'}`,
     `File types:      ${item.fileTypes ?? '-'}`,
     `Subject prefix:  ${item.subjectPrefix ?? '-'}`,
+    `Gives up after:  ${item.giveUp === null ? '-' : `${item.giveUp} hours`}`,
     `Footer:          ${item.footer === null ? '-' : ''}`,
     ...(item.footer === null ? [] : item.footer.trimEnd().split('\n')),
   ];

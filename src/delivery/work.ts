@@ -1,5 +1,5 @@
 import { record } from '../audit/record.ts';
-import { type Alarm, type Instant, MINUTE, newId, randomFraction, SECOND } from '../clock.ts';
+import { type Alarm, HOUR, type Instant, MINUTE, newId, randomFraction, SECOND } from '../clock.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { doubtNow } from '../embargo/doubt.ts';
 import { forthcomingGate, type GateAnswer, gate, minimalGate } from '../embargo/gate.ts';
@@ -358,7 +358,8 @@ async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo 
   const from = await envelopeSender(db, opened, copy);
   // The last question: whoever stood still since has lost his lease.
   if (!mayGo()) return interrupted(clock.now());
-  return settlementOf(await send({ from, to: copy.address, raw: mail.raw }), copy, options, clock.now());
+  const outcome = await send({ from, to: copy.address, raw: mail.raw });
+  return settlementOf(outcome, copy, await patienceFor(db, copy, options), clock.now());
 }
 
 /**
@@ -443,11 +444,17 @@ async function envelopeSender(db: Seams['db'], { post, list }: Opened, copy: Del
   return bounceSender(db, (through ?? list).address, copy.id);
 }
 
-function settlementOf(outcome: Outcome, copy: Delivery, { giveUp }: WorkOptions, now: Instant): Settlement {
+/** How long a copy is tried: as its list says. What belongs to a release is the project's word to all, and no list ends it sooner. */
+async function patienceFor(db: Db, copy: Delivery, { giveUp }: WorkOptions): Promise<number> {
+  const list = copy.priority < PRIORITY.ordinary ? undefined : await lists.byId(db, copy.list_id);
+  return typeof list?.give_up === 'number' ? list.give_up * HOUR : giveUp * SECOND;
+}
+
+function settlementOf(outcome: Outcome, copy: Delivery, patience: number, now: Instant): Settlement {
   if (outcome.state === 'delivered') return outcome;
   const { reason, response } = outcome;
   if (outcome.state === 'failed') return { state: 'failed', reason, response };
-  if (now - (copy.tried_at ?? now) >= giveUp * SECOND) return { state: 'failed', reason: 'gave-up', response };
+  if (now - (copy.tried_at ?? now) >= patience) return { state: 'failed', reason: 'gave-up', response };
   return { state: 'deferred', reason, response, until: again(copy, now) };
 }
 

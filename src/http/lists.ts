@@ -49,6 +49,7 @@ function listView(list: List): Static<typeof ListView> {
     fileTypes: list.file_types,
     subjectPrefix: list.subject_prefix,
     footer,
+    giveUp: list.give_up,
   };
 }
 
@@ -114,6 +115,7 @@ function columnsOf(change: Static<typeof PolicyChange>): ListChange {
     file_types: change.fileTypes,
     subject_prefix: change.subjectPrefix,
     footer: change.footer,
+    give_up: change.giveUp,
   };
   return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined));
 }

@@ -479,6 +479,14 @@ export const policy = {
       description: 'below what it distributes, as the terms of the embargo',
     }),
   ),
+  giveUp: OrNull(
+    Type.Integer({
+      minimum: 1,
+      maximum: 720,
+      description:
+        'whole hours, 1 to 720, for which a copy is tried before it fails, but for what belongs to a release; null: as long as the server does',
+    }),
+  ),
 };
 
 export const ListView = Type.Object({

@@ -32,6 +32,7 @@ import * as dueCopies from '../../migrations/0033_due_copies.ts';
 import * as behind from '../../migrations/0034_behind.ts';
 import * as foundCopies from '../../migrations/0035_found_copies.ts';
 import * as attempts from '../../migrations/0036_attempts.ts';
+import * as patience from '../../migrations/0037_patience.ts';
 import * as missed from '../../migrations/0041_missed.ts';
 import type { Database } from './database.ts';
 
@@ -70,6 +71,7 @@ export const migrations: Record<string, Migration> = {
   '0034_behind': behind,
   '0035_found_copies': foundCopies,
   '0036_attempts': attempts,
+  '0037_patience': patience,
   '0041_missed': missed,
 };
 

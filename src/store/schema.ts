@@ -145,6 +145,8 @@ interface ListTable {
   subject_prefix: string | null;
   /** Below it. */
   footer: string | null;
+  /** Hours after which a copy through it that keeps being deferred fails; null: as configured. */
+  give_up: number | null;
   /** Of the key that it has from `next_at` on; null where that is not to change. */
   next_fingerprint: string | null;
   next_at: Instant | null;

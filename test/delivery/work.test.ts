@@ -101,6 +101,37 @@ eachEngine((engine) => {
       expect(await forAlpha(id)).toMatchObject({ state: 'failed', reason: 'gave-up', response: DEFERRED.response });
     });
 
+    test('fails when the patience of its list has ended, longer or shorter than the usual one, and the team is told', async () => {
+      const box = outbox(house);
+      box.answers = ({ to }) => (to === house.members[0].address ? DEFERRED : { state: 'delivered', response: '250' });
+      const patience = (hours: number | null) =>
+        house.db.updateTable('lists').set({ give_up: hours }).where('address', '=', LISTS.distributors).execute();
+      for (const hours of [OPTIONS.giveUp / 3600 + 2, 1]) {
+        await patience(hours);
+        const id = await post(`For ${hours} hours.\n`);
+        await box.drain();
+        const { tried_at } = await forAlpha(id);
+        house.clock.moveTo((tried_at ?? 0) + hours * HOUR - 1);
+        await box.drain();
+        expect(await forAlpha(id), `${hours}`).toMatchObject({ state: 'deferred' });
+        house.clock.moveTo((await forAlpha(id)).due_at);
+        await box.drain();
+        expect(await forAlpha(id), `${hours}`).toMatchObject({ state: 'failed', reason: 'gave-up', told_at: null });
+        await tellTeam(house, silent);
+        expect(await forAlpha(id)).toMatchObject({ told_at: house.clock.now() });
+      }
+      // What belongs to a release is tried as long as anything is.
+      await patience(1);
+      const id = await post('Of a release.\n');
+      await house.db.updateTable('deliveries').set({ priority: 3 }).where('post_id', '=', id).execute();
+      const box3 = outbox(house, { ...OPTIONS, giveUp: 3 * 3600 });
+      box3.answers = box.answers;
+      await box3.drain();
+      house.clock.moveTo(house.clock.now() + 2 * HOUR);
+      await box3.drain();
+      expect(await forAlpha(id)).toMatchObject({ state: 'deferred', attempts: 2 });
+    });
+
     test('that the relay refuses for good fails, with its words', async () => {
       const id = await post();
       const box = outbox(house);

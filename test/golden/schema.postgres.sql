@@ -803,7 +803,8 @@ create table lists (id text not null,
   next_fingerprint text,
   next_at bigint,
   next_told integer not null default 0,
-  expires_told bigint);
+  expires_told bigint,
+  give_up integer);
 
 alter table lists add constraint lists_address_check CHECK ((address = lower(address)));
 

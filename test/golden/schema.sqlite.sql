@@ -518,7 +518,8 @@ CREATE TABLE "lists" ("id" text primary key,
   "next_fingerprint" text,
   "next_at" integer,
   "next_told" integer default 0 not null check (next_told in (0, 1)),
-  "expires_told" integer) strict;
+  "expires_told" integer,
+  "give_up" integer) strict;
 
 CREATE TRIGGER lists_kept_update before update of id, address, role on lists when new.id is distinct from old.id
         or new.address is distinct from old.address

@@ -36,6 +36,7 @@ const anyList = (role: ListRole, policy: Partial<List> = {}): List => ({
   file_types: null,
   subject_prefix: null,
   footer: null,
+  give_up: null,
   ...policy,
 });
 
