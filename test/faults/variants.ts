@@ -85,7 +85,7 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
   'given-up-at-once': [
     {
       file: 'src/delivery/work.js',
-      find: "if (now - (copy.tried_at ?? now) >= giveUp * SECOND)\n        return { state: 'failed'",
+      find: "if (now - (copy.tried_at ?? now) >= patience)\n        return { state: 'failed'",
       replace: "if (true)\n        return { state: 'failed'",
     },
   ],
@@ -142,9 +142,8 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
   'marked-unsent': [
     {
       file: 'src/delivery/work.js',
-      find: 'return settlementOf(await send(',
-      replace:
-        "if (Math.random() < 0.02) return { state: 'delivered', response: '250 2.0.0 ok' }; return settlementOf(await send(",
+      find: 'const outcome = await send(',
+      replace: "if (Math.random() < 0.02) return { state: 'delivered', response: '250 2.0.0 ok' }; const outcome = await send(",
     },
   ],
 };
