@@ -1,12 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { chanceOf } from '../support/chance.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
-import { integrity, missing, openRig, type Rig, reports } from './rig.ts';
+import { integrity, missing, openRig, type Rig, reports, rounds } from './rig.ts';
 import { type Acknowledged, type Outgoing, type Stream, stream } from './stream.ts';
 
 const CLIENTS = 4;
-/** After so many the database is as it was at first: what a start costs grows with it. */
-const ROUNDS_A_DATABASE = 25;
 /** A start is about as long as this: what opens mail is awake by then. */
 const LONGEST = 800;
 
@@ -21,20 +19,7 @@ export const killed: Experiment = {
   open: async () => {
     const rig = await openRig();
     await rig.house.start();
-    let rounds = 0;
-    const known: Acknowledged[] = [];
-    return {
-      async round(seed) {
-        if (++rounds % ROUNDS_A_DATABASE === 0) {
-          await rig.house.kill();
-          rig.fresh();
-          known.length = 0;
-          await rig.house.start();
-        }
-        return round(rig, seed, known);
-      },
-      close: rig.close,
-    };
+    return { round: rounds(rig, (seed, known) => round(rig, seed, known)), close: rig.close };
   },
 };
 

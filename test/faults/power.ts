@@ -6,13 +6,12 @@ import { chanceOf } from '../support/chance.ts';
 import { run } from '../support/process.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
 import { command, mounted, unmountable } from './machine.ts';
-import { openRig, type Rig, reports } from './rig.ts';
+import { openRig, type Rig, reports, rounds } from './rig.ts';
 import { type Acknowledged, stream } from './stream.ts';
 
 const MEGABYTES = 64;
 const CLIENTS = 4;
 const LONGEST = 1000;
-const ROUNDS_A_DATABASE = 25;
 
 /**
  * F2: the power goes. The database lies on a filesystem in a file: what nobody synced is in the memory of the kernel and not in that file,
@@ -41,19 +40,10 @@ export const power: Experiment = {
     cpSync(rig.first, data, { recursive: true });
     command('sync', '-f', data);
     await rig.house.start();
-    const known: Acknowledged[] = [];
-    let rounds = 0;
+    const places = { disk, copy, aside };
+    const synced = () => command('sync', '-f', data);
     return {
-      async round(seed) {
-        if (++rounds % ROUNDS_A_DATABASE === 0) {
-          await rig.house.kill();
-          rig.fresh();
-          command('sync', '-f', data);
-          known.length = 0;
-          await rig.house.start();
-        }
-        return round(rig, { disk, copy, aside }, seed, known);
-      },
+      round: rounds(rig, (seed, known) => round(rig, places, seed, known), synced),
       async close() {
         await rig.house.kill();
         await unmount();

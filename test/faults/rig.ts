@@ -6,6 +6,7 @@ import { LISTS } from '../support/house.ts';
 import { type Instance, openInstance, type Setting } from '../support/instance.ts';
 import { makeParty } from '../support/party.ts';
 import { type Sink, startSink } from '../support/sink.ts';
+import type { Outcome } from './experiment.ts';
 import type { Acknowledged, Outgoing } from './stream.ts';
 
 /** A project that is served as a process, and the relay behind it. */
@@ -39,6 +40,32 @@ export async function openRig(setting: Omit<Setting, 'relay'> = {}): Promise<Rig
       await house.close();
       await sink.close();
     },
+  };
+}
+
+/** After so many rounds the database is as it was at first: what a start costs grows with it. */
+const ROUNDS_A_DATABASE = 25;
+
+/**
+ * Rounds of a project that is served, and of what it has acknowledged since its database was as at first. `renewed`: called when that is so
+ * again, before it is started.
+ */
+export function rounds(
+  rig: Rig,
+  round: (seed: number, known: Acknowledged[]) => Promise<Outcome>,
+  renewed: () => void = () => {},
+): (seed: number) => Promise<Outcome> {
+  const known: Acknowledged[] = [];
+  let played = 0;
+  return async (seed) => {
+    if (++played % ROUNDS_A_DATABASE === 0) {
+      await rig.house.kill();
+      rig.fresh();
+      renewed();
+      known.length = 0;
+      await rig.house.start();
+    }
+    return round(seed, known);
   };
 }
 

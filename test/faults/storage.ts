@@ -3,12 +3,11 @@ import { join } from 'node:path';
 import { chanceOf } from '../support/chance.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
 import { mounted, traced, unmountable, untraceable } from './machine.ts';
-import { integrity, missing, openRig, type Rig, reports } from './rig.ts';
+import { integrity, missing, openRig, type Rig, reports, rounds } from './rig.ts';
 import { type Acknowledged, type Stream, stream } from './stream.ts';
 
 /** Syncs of the thread that writes, while it takes a mail and sends its copies: it failed at each of them. */
 const SYNCS = 16;
-const ROUNDS_A_DATABASE = 25;
 
 /**
  * F4: the disk is full, and fsync fails. A third of the rounds fills the disk, a third has one fsync fail, the n-th for every n, and a
@@ -28,18 +27,8 @@ export const storage: Experiment = {
     const unmount = mounted(data, '-t', 'tmpfs', '-o', 'size=96m', 'none');
     cpSync(rig.first, data, { recursive: true });
     await rig.house.start();
-    const known: Acknowledged[] = [];
-    let rounds = 0;
     return {
-      async round(seed) {
-        if (++rounds % ROUNDS_A_DATABASE === 0) {
-          await rig.house.kill();
-          rig.fresh();
-          known.length = 0;
-          await rig.house.start();
-        }
-        return round(rig, seed, known);
-      },
+      round: rounds(rig, (seed, known) => round(rig, seed, known)),
       async close() {
         await rig.house.kill();
         await unmount();
