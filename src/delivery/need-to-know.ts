@@ -99,7 +99,15 @@ export async function keptFrom(
 
 /** Whoever has a dispatch of a case and may not know of it now misses what is told of it: he is told when he may (embargo/let-in.ts). */
 export async function noteOutside(trx: Db, caseId: string): Promise<void> {
-  const had = await deliveries.dispatchedToWhoIsThere(trx, caseId);
+  await insidersNoting(trx, caseId, await deliveries.dispatchedToWhoIsThere(trx, caseId));
+}
+
+/** As `insidersOf`, of those who had a dispatch; of the others it is noted that they miss what is told now. */
+export async function insidersNoting(
+  trx: Db,
+  caseId: string,
+  had: readonly deliveries.DispatchedTo[],
+): Promise<deliveries.DispatchedTo[]> {
   const inside = await insidersOf(trx, caseId, had);
   const outside = had.filter((row) => !inside.includes(row));
   await missed.note(
@@ -107,6 +115,7 @@ export async function noteOutside(trx: Db, caseId: string): Promise<void> {
     caseId,
     outside.map(({ id }) => id),
   );
+  return inside;
 }
 
 /** Why a copy is held that its contact may have again when he may know of its case, and is on its list. */

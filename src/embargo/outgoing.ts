@@ -1,7 +1,7 @@
 import { alert } from '../cases/people.ts';
 import { handlersOf } from '../cases/remind.ts';
 import { type Addressee, copiesFor, copyFor, eachContact } from '../delivery/copies.ts';
-import { insidersOf, noteOutside } from '../delivery/need-to-know.ts';
+import { insidersNoting } from '../delivery/need-to-know.ts';
 import { clearNews, type Notice } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import { isUnanswerable } from '../post/receipt.ts';
@@ -40,8 +40,7 @@ export async function toMembers(seams: Seams, about: Case, { kind, words, priori
     const post = await writeNotice(seams, list, { kind, caseId: about.id }, noticeEntity(words));
     const copies = async (trx: Db) => {
       const had = (await deliveries.dispatchedToWhoIsThere(trx, about.id)).filter((row) => row.listId === listId);
-      const inside = await insidersOf(trx, about.id, had);
-      await noteOutside(trx, about.id);
+      const inside = await insidersNoting(trx, about.id, had);
       return copiesFor(clock, { id: post.id, case_id: about.id, list }, eachContact(inside), priority);
     };
     notices.push(withPost({ post, copies }));
