@@ -209,13 +209,17 @@ export async function settle(db: Db, id: string, lease: string, settlement: Sett
 
 /** Takes back the leases that ended by `now`; `all`: for the one process that has just started on a database. Gives how many copies. */
 export async function reclaim(db: Database, now: Instant, which: 'ended' | 'all' = 'ended'): Promise<number> {
+  const leased = db.selectFrom('deliveries').select('id').where('state', '=', 'leased');
+  const ended = which === 'all' ? leased : leased.where('lease_until', '<=', now);
+  // Mostly there is none, and whoever looks keeps nobody from writing.
+  if ((await ended.limit(1).executeTakeFirst()) === undefined) return 0;
   return db.transaction().execute(async (trx) => {
-    const leased = trx
+    const taken = trx
       .updateTable('deliveries')
       .set({ state: 'deferred', reason: 'lease-lost', lease: null, lease_until: null })
       .where('state', '=', 'leased');
-    const ended = which === 'all' ? leased : leased.where('lease_until', '<=', now);
-    const lost = await ended.returning(['id', 'attempts']).execute();
+    const back = which === 'all' ? taken : taken.where('lease_until', '<=', now);
+    const lost = await back.returning(['id', 'attempts']).execute();
     await attempts.note(
       trx,
       lost.map((copy) => lostAttempt(copy, now)),
