@@ -155,6 +155,8 @@ test('a secret that others can read is refused at the start', async () => {
   writeFileSync(join(project.dir, 'data', 'other.db'), readFileSync(join(project.dir, 'data', 'curfew.db')));
   expect(await runCurfew(['serve', '--config', config])).toMatchObject({
     code: 2,
-    stderr: 'curfew: oidc.clientSecretFile: can be read by others; allow its owner alone (chmod 600)\n',
+    stderr: expect.stringMatching(
+      /(^|\n)curfew: oidc\.clientSecretFile: can be read by others; allow its owner alone \(chmod 600\)\n$/,
+    ),
   });
 });
