@@ -359,7 +359,7 @@ async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo 
   // The last question: whoever stood still since has lost his lease.
   if (!mayGo()) return interrupted(clock.now());
   const outcome = await send({ from, to: copy.address, raw: mail.raw });
-  return settlementOf(outcome, copy, await patienceFor(db, copy, options), clock.now());
+  return settlementOf(outcome, copy, () => patienceFor(db, copy, options), clock.now());
 }
 
 /**
@@ -450,10 +450,17 @@ async function patienceFor(db: Db, copy: Delivery, { giveUp }: WorkOptions): Pro
   return typeof list?.give_up === 'number' ? list.give_up * HOUR : giveUp * SECOND;
 }
 
-function settlementOf(outcome: Outcome, copy: Delivery, patience: number, now: Instant): Settlement {
+/** `patienceOf` is asked of what is put off alone: between the relay's 250 and what is written of it nothing else can fail. */
+async function settlementOf(
+  outcome: Outcome,
+  copy: Delivery,
+  patienceOf: () => Promise<number>,
+  now: Instant,
+): Promise<Settlement> {
   if (outcome.state === 'delivered') return outcome;
   const { reason, response } = outcome;
   if (outcome.state === 'failed') return { state: 'failed', reason, response };
+  const patience = await patienceOf();
   if (now - (copy.tried_at ?? now) >= patience) return { state: 'failed', reason: 'gave-up', response };
   return { state: 'deferred', reason, response, until: again(copy, now) };
 }
