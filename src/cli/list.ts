@@ -52,25 +52,26 @@ export function register(program: Command): void {
         'accept',
       ]),
     )
-    .option('--largest <octets>', 'of a mail; "none": what the server takes', octets)
+    .option('--largest <octets>', 'of a mail; "none": what the server takes', whole('octets', 9))
     .option('--file-names <patterns>', 'of attachments that are allowed, as in "*.patch *.diff"; "none": any')
     .option('--file-types <types>', 'their media types, as in "text/* image/png"; "none": any')
     .option('--subject-prefix <prefix>', 'before the subject, without the brackets that are put around it; or "none"')
     .option('--footer-file <file>', 'with the text below what it distributes; - for standard input; or "none"')
-    .option('--give-up <hours>', 'for which a copy is tried before it fails; "none": as long as the server does', hours)
+    .option(
+      '--give-up <hours>',
+      'for which a copy is tried before it fails; "none": as long as the server does',
+      whole('hours', 3),
+    )
     .action(change);
 }
 
-function octets(text: string): number | typeof NONE {
-  if (text === NONE) return NONE;
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('A whole number of octets, or "none".');
-  return Number(text);
-}
-
-function hours(text: string): number | typeof NONE {
-  if (text === NONE) return NONE;
-  if (!/^[1-9]\d{0,2}$/.test(text)) throw new InvalidArgumentError('A whole number of hours, or "none".');
-  return Number(text);
+/** Reads a whole number of so many digits at most, not 0, or the word for none. */
+function whole(unit: string, digits: number): (text: string) => number | typeof NONE {
+  return (text) => {
+    if (text === NONE) return NONE;
+    if (!/^[1-9]\d*$/.test(text) || text.length > digits) throw new InvalidArgumentError(`A whole number of ${unit}, or "none".`);
+    return Number(text);
+  };
 }
 
 const at = (listName: string) => `/lists/${encodeURIComponent(listName)}`;
