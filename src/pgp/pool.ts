@@ -97,6 +97,8 @@ function threadPool(maxThreads: number): Piscina {
     maxThreads,
     idleTimeout: 60 * SECOND,
     maxQueue: 1000,
+    // A thread that is ended while it `require`s a module with imports ends the process: node aborts. Without that, it is imported.
+    execArgv: ['--no-experimental-require-module'],
     // What grows beyond this ends its thread, and nothing else.
     resourceLimits: { maxOldGenerationSizeMb: 512 },
   });
