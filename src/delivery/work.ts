@@ -25,6 +25,7 @@ import { bounceSender } from './bounce.ts';
 import { PRIORITY } from './copies.ts';
 import { keptFrom, OFF_LIST, OUTSIDE } from './need-to-know.ts';
 import { openPost } from './opening.ts';
+import { BEHIND, behindOlder, follow, isOvertaken } from './order.ts';
 import type { Outcome } from './outcome.ts';
 import { type Opened, type Prepared, prepare } from './prepare.ts';
 import { barredBy, isOfTeam } from './standing.ts';
@@ -210,10 +211,11 @@ async function startBatch(
       await end();
       return { copies: batch.length, settled: Promise.resolve() };
     }
+    const behind = await behindOlder(seams, ready.opened.post, batch, again);
     // Whoever lost his lease, or is to stop, leaves the copy to the next one.
     const mayGo = () => !signal?.aborted && clock.now() < lease.until;
     const underWay = await eachInHand(batch, ready.prepared, desk.hands, async (copy, mail) =>
-      settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo })),
+      settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo, behind })),
     );
     const settled = async () => {
       try {
@@ -241,6 +243,7 @@ async function settleCopy(
     const now = clock.now();
     const late = settlement.state === 'held' && (await isPast(trx, copy, settlement.reason));
     const settled = await deliveries.settle(trx, copy.id, lease, late ? interrupted(now) : settlement, now);
+    if (settled?.state === 'delivered') await follow(trx, copy, now);
     if (!settled || settled.state === 'deferred') return settled;
     const { state, reason } = settled;
     const detail = { post: copy.post_id, case: copy.case_id, contact: copy.contact_id, reason };
@@ -341,9 +344,10 @@ interface Attempt {
   send: Send;
   options: WorkOptions;
   mayGo: () => boolean;
+  behind: Awaited<ReturnType<typeof behindOlder>>;
 }
 
-async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo }: Attempt): Promise<Settlement> {
+async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo, behind }: Attempt): Promise<Settlement> {
   const { db, clock } = seams;
   if ('held' in mail) return { state: 'held', reason: mail.held, response: null };
   const barred = await standing(seams, opened, copy);
@@ -353,8 +357,10 @@ async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo 
   // A batch takes its time, and he may have been removed or taken off the list since it was composed.
   const kept = copy.contact_id === null ? null : await keptFrom(db, opened.post, copy.contact_id);
   if (kept) return { state: 'held', reason: kept, response: null };
-  const shut = await gateAnswer(seams, opened, copy);
+  const shut = (await overtaken(seams, opened, copy)) ?? (await gateAnswer(seams, opened, copy));
   if (shut) return shut;
+  const until = copy.contact_id === null ? undefined : behind.get(copy.contact_id);
+  if (until !== undefined) return { state: 'deferred', reason: BEHIND, response: null, until, untried: true };
   const from = await envelopeSender(db, opened, copy);
   // The last question: whoever stood still since has lost his lease.
   if (!mayGo()) return interrupted(clock.now());
@@ -379,6 +385,13 @@ async function standing({ db, clock }: Seams, { post }: Opened, copy: Delivery):
 async function beforeConfirmation({ db, clock }: Seams, { contact_id }: Delivery): Promise<Settlement | null> {
   if (!(await restorations.isOpen(db)) || (await isOfTeam(db, contact_id))) return null;
   return { state: 'deferred', reason: 'restored', response: null, until: clock.now() + AGAIN };
+}
+
+/** Null: what it says of its case holds still. */
+async function overtaken({ db }: Seams, { post }: Opened, { case_id, audience }: Delivery): Promise<Settlement | null> {
+  if (audience !== 'contact' || case_id === null) return null;
+  const about = await cases.byId(db, case_id);
+  return about && isOvertaken(post, about) ? { state: 'failed', reason: 'overtaken', response: null } : null;
 }
 
 /** What only ever goes to the public, as the gate allows. */

@@ -154,6 +154,58 @@ export async function isBehind(db: Db, { case_id, priority }: Pick<Delivery, 'ca
   return before !== undefined;
 }
 
+/** What is under way of a case to these contacts, of posts of these kinds, and was made before that copy. */
+export async function older(
+  db: Db,
+  {
+    caseId,
+    contactIds,
+    kinds,
+    before,
+  }: { caseId: string; contactIds: readonly string[]; kinds: readonly PostKind[]; before: Delivery },
+): Promise<Pick<Delivery, 'id' | 'contact_id' | 'due_at'>[]> {
+  const found = [];
+  for (const some of portions([...new Set(contactIds)]))
+    found.push(
+      ...(await db
+        .selectFrom('deliveries')
+        .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+        .select(['deliveries.id', 'deliveries.contact_id', 'deliveries.due_at'])
+        .where('deliveries.case_id', '=', caseId)
+        .where('deliveries.contact_id', 'in', some)
+        .where('deliveries.state', 'in', UNDER_WAY)
+        .where('deliveries.id', '<', before.id)
+        .where('deliveries.post_id', '<>', before.post_id)
+        .where('posts.kind', 'in', kinds)
+        .execute()),
+    );
+  return found;
+}
+
+/** Has what was put off of these tried now. */
+export async function hastenThese(db: Db, ids: readonly string[], now: Instant): Promise<void> {
+  for (const some of portions(ids))
+    await db
+      .updateTable('deliveries')
+      .set({ due_at: now })
+      .where('id', 'in', some)
+      .where('state', '=', 'deferred')
+      .where('due_at', '>', now)
+      .execute();
+}
+
+/** Has what a contact has of a case, and was put off for that reason, tried now. */
+export async function hastenBehind(db: Db, caseId: string, contactId: string, reason: string, now: Instant): Promise<void> {
+  await db
+    .updateTable('deliveries')
+    .set({ due_at: now })
+    .where('case_id', '=', caseId)
+    .where('contact_id', '=', contactId)
+    .where('state', '=', 'deferred')
+    .where('reason', '=', reason)
+    .execute();
+}
+
 /** Keeps what is still under the lease for longer. */
 export async function renew(db: Db, { id, until }: Lease): Promise<void> {
   await db.updateTable('deliveries').set({ lease_until: until }).where('lease', '=', id).where('state', '=', 'leased').execute();
@@ -164,7 +216,8 @@ export type Settlement =
   | { state: 'delivered'; response: string }
   | { state: 'failed'; reason: string; response: string | null }
   | { state: 'held'; reason: string; response: string | null }
-  | { state: 'deferred'; reason: string; response: string | null; until: Instant };
+  /** `untried`: nobody asked the relay, and how long it is tried has not begun. */
+  | { state: 'deferred'; reason: string; response: string | null; until: Instant; untried?: true };
 
 /** How it ended, or why it waits. */
 export type Settled = Pick<Delivery, 'state' | 'reason'>;
@@ -190,7 +243,7 @@ export async function settle(db: Db, id: string, lease: string, settlement: Sett
         reason: state === 'delivered' ? unlessBounced.then(null).else('bounced').end() : settlement.reason,
         response:
           state === 'delivered' || state === 'deferred' ? unlessBounced.then(response).else(eb.ref('response')).end() : response,
-        ...(state === 'deferred' ? { due_at: settlement.until } : {}),
+        ...(state === 'deferred' ? { due_at: settlement.until, ...(settlement.untried ? { tried_at: null } : {}) } : {}),
         settled_at: state === 'delivered' || state === 'failed' ? now : null,
         lease: null,
         lease_until: null,

@@ -34,6 +34,7 @@ import * as foundCopies from '../../migrations/0035_found_copies.ts';
 import * as attempts from '../../migrations/0036_attempts.ts';
 import * as patience from '../../migrations/0037_patience.ts';
 import * as missed from '../../migrations/0041_missed.ts';
+import * as inOrder from '../../migrations/0046_in_order.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -73,6 +74,7 @@ export const migrations: Record<string, Migration> = {
   '0036_attempts': attempts,
   '0037_patience': patience,
   '0041_missed': missed,
+  '0046_in_order': inOrder,
 };
 
 /** Names of migrations that the database has not had, of those that it has had and this version does not know, and how many it has had. Writes nothing. */

@@ -587,7 +587,7 @@ alter table deliveries add constraint deliveries_state_check CHECK ((state = ANY
 
 CREATE INDEX deliveries_address ON public.deliveries USING btree (lower(address), created_at);
 
-CREATE INDEX deliveries_case ON public.deliveries USING btree (case_id);
+CREATE INDEX deliveries_case ON public.deliveries USING btree (case_id, contact_id);
 
 CREATE INDEX deliveries_due ON public.deliveries USING btree (state, priority, due_at, id);
 

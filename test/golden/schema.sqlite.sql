@@ -334,7 +334,7 @@ CREATE TABLE "deliveries" ("id" text primary key,
 
 CREATE INDEX deliveries_address on deliveries (lower(address), created_at);
 
-CREATE INDEX "deliveries_case" on "deliveries" ("case_id");
+CREATE INDEX deliveries_case on deliveries (case_id, contact_id);
 
 CREATE INDEX "deliveries_due" on "deliveries" ("state",
   "priority",
