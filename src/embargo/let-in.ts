@@ -1,9 +1,10 @@
 import { record } from '../audit/record.ts';
-import { currentInstant, isOut } from '../cases/clocks.ts';
+import { currentInstant } from '../cases/clocks.ts';
+import { goesBy, membersTold, tellingMembers } from '../cases/told.ts';
 import type { Instant } from '../clock.ts';
 import { copiesFor, eachContact, PRIORITY } from '../delivery/copies.ts';
 import { INACTIVE, insidersOf, keptFrom } from '../delivery/need-to-know.ts';
-import { letIn } from '../notices/templates.ts';
+import { letIn, type Standing } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
@@ -12,7 +13,7 @@ import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import * as missed from '../store/missed.ts';
 import * as posts from '../store/posts.ts';
-import type { Case } from '../store/schema.ts';
+import type { Case, List, NewPost } from '../store/schema.ts';
 
 /*
  * Who has a dispatch of a case goes by what he was told last. Where he may not know of it for a while, he is told nothing of what comes of it: that he was
@@ -21,10 +22,12 @@ import type { Case } from '../store/schema.ts';
  */
 
 /** What stands of a case for whoever missed what came of it; null where everybody can read of it. */
-function standing(about: Case, now: Instant): Parameters<typeof letIn>[0] | null {
+function standing(about: Case, now: Instant): Standing | null {
   if (about.state === 'released') return null;
-  const withdrawn = about.aside === 'withdrawn' || about.aside === 'rejected';
-  return { caseId: about.id, withdrawn, out: isOut(about), releaseAt: withdrawn ? null : currentInstant(about, now) };
+  const { aside } = about;
+  const withdrawn = aside === 'withdrawn' || aside === 'rejected';
+  const out = aside === 'leaked' || aside === 'public_already' ? aside : null;
+  return { withdrawn, out, releaseAt: withdrawn ? null : currentInstant(about, now) };
 }
 
 /** Tells whoever missed something of a case and may know of it now. True where copies were queued. */
@@ -44,28 +47,39 @@ async function tellOf(seams: Seams, caseId: string): Promise<boolean> {
   }
   const listIds = new Set((await whoMayKnow(db, caseId)).map(({ listId }) => listId));
   if (listIds.size === 0) return false;
-  const words = noticeEntity(letIn(stands));
-  let queued = false;
+  const words = noticeEntity(letIn({ caseId, ...stands }));
+  const mails: { list: List; post: NewPost }[] = [];
   for (const listId of listIds) {
     const list = await lists.byId(db, listId);
-    if (!list) continue;
-    const post = await writeNotice(seams, list, { kind: 'notice', caseId }, words);
-    await db.transaction().execute(async (trx) => {
-      await cases.lock(trx, caseId);
-      // What stands now is told in a minute, and not what stood when this was written.
-      if ((await cases.byId(trx, caseId))?.revision !== seen.revision) return;
-      const told = (await whoMayKnow(trx, caseId)).filter((one) => one.listId === listId);
-      if (told.length === 0) return;
-      await posts.insert(trx, post);
-      const copies = copiesFor(clock, { id: post.id, case_id: caseId, list }, eachContact(told), PRIORITY.ordinary);
-      await deliveries.insertMany(trx, copies);
-      const contacts = told.map(({ id }) => id);
-      await missed.forget(trx, caseId, contacts);
-      queued = true;
-      await record(trx, seams, { action: 'case.let-in', subject: `case:${caseId}`, detail: { post: post.id, contacts } });
-    });
+    if (list) mails.push({ list, post: await writeNotice(seams, list, { kind: 'notice', caseId }, words) });
   }
-  return queued;
+  return db.transaction().execute(async (trx) => {
+    await cases.lock(trx, caseId);
+    const about = await cases.byId(trx, caseId);
+    // What stands now is told in a minute, and not what stood when this was written.
+    if (about?.revision !== seen.revision) return false;
+    const ready = await whoMayKnow(trx, caseId);
+    const told: { post: string; contacts: string[] }[] = [];
+    for (const { list, post } of mails) {
+      const people = ready.filter(({ listId }) => listId === list.id);
+      if (people.length === 0) continue;
+      await posts.insert(trx, post);
+      const copies = copiesFor(clock, { id: post.id, case_id: caseId, list }, eachContact(people), PRIORITY.ordinary);
+      await deliveries.insertMany(trx, copies);
+      told.push({ post: post.id, contacts: people.map(({ id }) => id) });
+    }
+    if (told.length === 0) return false;
+    await missed.forget(
+      trx,
+      caseId,
+      told.flatMap(({ contacts }) => contacts),
+    );
+    // They wait for the next one from now on: it is told to all, be it the one that the others go by.
+    if (!stands.withdrawn && stands.releaseAt === null && goesBy(membersTold(about)) !== null)
+      await cases.change(trx, about, { revision: about.revision + 1, ...tellingMembers(null, clock.now()) });
+    await record(trx, seams, ...told.map((detail) => ({ action: 'case.let-in', subject: `case:${caseId}`, detail })));
+    return true;
+  });
 }
 
 /** Who missed something, has a dispatch and is sent what is of the case now: each once, by the first list that brought it. */

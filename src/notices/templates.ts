@@ -330,9 +330,20 @@ export function leaked(facts: { caseId: string; how: keyof typeof HOW; releaseAt
   ]);
 }
 
-/** To members who have the case, and were kept from what came of it since, sealed. */
-export function letIn(facts: { caseId: string; withdrawn: boolean; out: boolean; releaseAt: Instant | null }): Notice {
-  const { caseId, withdrawn: isWithdrawn, out, releaseAt } = facts;
+const OUT = {
+  leaked: 'What is under embargo in it has leaked.',
+  public_already: 'What is under embargo in it was published by others.',
+} as const;
+
+/** What stands of a case: whether it is out, and the instant that counts; null where none does. */
+export interface Standing {
+  withdrawn: boolean;
+  out: keyof typeof OUT | null;
+  releaseAt: Instant | null;
+}
+
+/** To members who have the case, or have it only now, and were kept from what came of it, sealed: what counts, whatever they were told. */
+export function letIn({ caseId, withdrawn: isWithdrawn, out, releaseAt }: { caseId: string } & Standing): Notice {
   const again = `What comes of case ${caseId} is sent to you again.`;
   if (isWithdrawn)
     return notice(`[${caseId}] Withdrawn`, [
@@ -346,9 +357,9 @@ export function letIn(facts: { caseId: string; withdrawn: boolean; out: boolean;
     releaseAt === null
       ? 'No instant stands for its release, whatever you were told before: you are told the next one.'
       : 'whatever you were told before.',
-    ...(out ? ['What is under embargo in it has leaked, or was published by others.'] : []),
+    ...(out === null ? [] : [OUT[out]]),
     '',
-    'Until then its embargo stands: please publish nothing, and confirm nothing.',
+    `${releaseAt === null ? 'Until you are told that it is lifted' : 'Until then'} its embargo stands: please publish nothing, and confirm nothing.`,
   ]);
 }
 
