@@ -121,7 +121,7 @@ export async function insidersNoting(
 /** Why a copy is held that its contact may have again when he may know of its case, and is on its list. */
 const KEPT_FROM = [OUTSIDE, OFF_LIST];
 
-/** The same of whoever is back after he was suspended. */
+/** The same of whoever is back after he was suspended or retired, or has proved his key. */
 export const WHILE_AWAY = [...KEPT_FROM, INACTIVE];
 
 /**

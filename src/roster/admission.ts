@@ -179,8 +179,7 @@ export async function decide(
       );
     for (const id of ids) await members.addToList(trx, memberId, id);
     await groups.add(trx, groups.memberships(memberId, named));
-    if (step === 'reinstate') await letInsidersHave(trx, clock, { memberId }, WHILE_AWAY);
-    else if (ids.length + named.length > 0) await letInsidersHave(trx, clock, { memberId });
+    if (to === 'active') await letInsidersHave(trx, clock, { memberId }, WHILE_AWAY);
     const review = step === 'activate' ? { review_at: now + REVIEW, review_told_at: null, removed_at: null } : {};
     await members.change(trx, memberId, review);
     await tellMember(trx, seams, told, memberId);

@@ -1,6 +1,7 @@
 import type { Deed, Detail } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { newId } from '../clock.ts';
+import { letInsidersHave, WHILE_AWAY } from '../delivery/need-to-know.ts';
 import type { Sealing } from '../notices/write.ts';
 import { armorCertificate, type CertificateFacts } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
@@ -87,7 +88,7 @@ async function takeOver(trx: Db, { clock }: Seams, memberId: string, address: st
 
 /**
  * Retires a contact, or lets him act and get mail again: who has left his organisation gets nothing from this moment on, and his copies
- * that have not gone out are held. What somebody else came to have meanwhile of the keys of whoever comes back stays that one's. He is told, and so are the other contacts of his member. Throws Refusal: invalid without a reason,
+ * that have not gone out are held until he comes back. What somebody else came to have meanwhile of the keys of whoever comes back stays that one's. He is told, and so are the other contacts of his member. Throws Refusal: invalid without a reason,
  * not-found; forbidden to let one of the team act again over the network; conflict where nothing would change, his organisation is out, or an intake list would be left without readers.
  */
 export async function setContactActive(
@@ -109,8 +110,9 @@ export async function setContactActive(
     if (!(await contacts.setActive(trx, contactId, active)))
       throw new Refusal('conflict', `${contact.address} is ${active ? 'active' : 'retired'} already`);
     if (!active) await mustHaveReaders(trx, await members.listsOf(trx, contact.member_id), readers);
+    const had = active ? await letInsidersHave(trx, seams.clock, { contactId }, WHILE_AWAY) : {};
     await tellOfContact(trx, seams, told, contact);
-    const detail = { member: contact.member_id, address: contact.address, reason };
+    const detail = { member: contact.member_id, address: contact.address, reason, ...had };
     await record(trx, seams, ...taken, {
       action: active ? 'contact.reinstate' : 'contact.retire',
       subject: `contact:${contactId}`,

@@ -1,5 +1,6 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
+import { letInsidersHave, WHILE_AWAY } from '../delivery/need-to-know.ts';
 import type { Written } from '../delivery/send.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -105,7 +106,10 @@ export async function takeProof(
     if (!proof || !his || proof.created_at + PROOF < now || !(await admission.markProved(trx, proof.id, now)))
       throw new Refusal('invalid', 'That proves nothing: the words are not those that your certificate was sent, or are too old');
     // One that waits is his only when a person has approved it.
-    if ((await certificates.current(trx, contactId))?.id === certificateId) await contacts.setProved(trx, [contactId], now);
+    if ((await certificates.current(trx, contactId))?.id === certificateId) {
+      await contacts.setProved(trx, [contactId], now);
+      await letInsidersHave(trx, clock, { contactId }, WHILE_AWAY);
+    }
     await record(
       trx,
       seams,

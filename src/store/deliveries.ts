@@ -3,6 +3,7 @@ import type { Instant } from '../clock.ts';
 import * as attempts from './attempts.ts';
 import { isOfThisLife, isTakenIn } from './contacts.ts';
 import type { Database, Db } from './database.ts';
+import * as missed from './missed.ts';
 import { portions } from './rows.ts';
 import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, Post, PostKind } from './schema.ts';
 
@@ -375,8 +376,12 @@ export async function markTold(db: Db, ids: string[], now: Instant): Promise<num
   return Number(result.numUpdatedRows);
 }
 
-/** A person sends a waiting or held copy now. False: it is in no such state, or its post is stopped or refused. */
+/**
+ * A person sends a waiting or held copy now. Whoever was not sent it while it was held is told after it how its case stands (store/missed.ts).
+ * False: it is in no such state, or its post is stopped or refused.
+ */
 export async function retry(db: Db, id: string, now: Instant): Promise<boolean> {
+  await missed.noteLate(db, [id]);
   const result = await db
     .updateTable('deliveries')
     .set(queuedAgain(now))
@@ -504,16 +509,23 @@ export async function retryForCertificate(
   { contactId, certificateId }: { contactId: string | null; certificateId: string },
   now: Instant,
 ): Promise<number> {
-  const result = await db
-    .updateTable('deliveries')
-    .set(queuedAgain(now))
+  const held = await db
+    .selectFrom('deliveries')
+    .select('id')
     .where('state', '=', 'held')
     .where('reason', 'in', FOR_CERTIFICATE)
     .where((eb) =>
       eb.or([...(contactId === null ? [] : [eb('contact_id', '=', contactId)]), eb('certificate_id', '=', certificateId)]),
     )
-    .executeTakeFirst();
-  return Number(result.numUpdatedRows);
+    .execute();
+  const ids = held.map(({ id }) => id);
+  await missed.noteLate(db, ids);
+  let sent = 0;
+  for (const some of portions(ids)) {
+    const again = db.updateTable('deliveries').set(queuedAgain(now)).where('id', 'in', some).where('state', '=', 'held');
+    sent += Number((await again.executeTakeFirst()).numUpdatedRows);
+  }
+  return sent;
 }
 
 function queuedAgain(now: Instant) {

@@ -1,13 +1,45 @@
 import type { Db } from './database.ts';
 import { portions } from './rows.ts';
+import type { PostKind } from './schema.ts';
 
-/* Who has a dispatch of a case and was not told what came of it since: he might not know of it then. When he may again, he is to be told. */
+/*
+ * Who has a dispatch of a case and was not told what came of it since, as he might not know of it then, or has it only now. When he may know of it, he is
+ * to be told.
+ */
+
+/** By what members know how a case stands. */
+const TELLING: readonly PostKind[] = ['dispatch', 'prenotice', 'notice', 'leaked', 'withdrawn'];
 
 export async function note(db: Db, caseId: string, contactIds: readonly string[]): Promise<void> {
   for (const some of portions([...new Set(contactIds)]))
     await db
       .insertInto('missed')
       .values(some.map((contact_id) => ({ case_id: caseId, contact_id })))
+      .onConflict((oc) => oc.doNothing())
+      .execute();
+}
+
+/** Of held copies that are to go out: what they say may hold no more, and may come after what was said since. */
+export async function noteLate(db: Db, copyIds: readonly string[]): Promise<void> {
+  for (const some of portions(copyIds))
+    await db
+      .insertInto('missed')
+      .columns(['case_id', 'contact_id'])
+      .expression(
+        db
+          .selectFrom('deliveries')
+          .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+          .select(({ ref }) => [
+            ref('deliveries.case_id').$notNull().as('case_id'),
+            ref('deliveries.contact_id').$notNull().as('contact_id'),
+          ])
+          .distinct()
+          .where('deliveries.id', 'in', some)
+          .where('deliveries.state', '=', 'held')
+          .where('deliveries.case_id', 'is not', null)
+          .where('deliveries.contact_id', 'is not', null)
+          .where('posts.kind', 'in', TELLING),
+      )
       .onConflict((oc) => oc.doNothing())
       .execute();
 }
@@ -19,8 +51,8 @@ export async function casesOf(db: Db): Promise<string[]> {
 }
 
 /**
- * A contact who missed something of a case, once for each list that brought him a dispatch. `has`: one is out, and none is on its way, or what he reads last
- * would be what it says.
+ * A contact who missed something of a case, once for each list that brought him a dispatch. `has`: one is out, and nothing that tells how the case stands
+ * is on its way to him, or what he reads last would be what that says.
  */
 export interface Missing {
   id: string;
@@ -38,16 +70,24 @@ export async function ofCase(db: Db, caseId: string): Promise<Missing[]> {
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
     .select(['contacts.id', 'contacts.member_id as memberId', 'deliveries.list_id as listId'])
-    .select(({ fn }) => [
-      fn.countAll().filterWhere('deliveries.state', '=', 'delivered').as('out'),
-      fn.countAll().filterWhere('deliveries.state', 'in', ['queued', 'leased', 'deferred']).as('coming'),
-    ])
+    .select(({ fn }) => [fn.countAll().filterWhere('deliveries.state', '=', 'delivered').as('out')])
+    .select(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('deliveries as other')
+          .innerJoin('posts as telling', 'telling.id', 'other.post_id')
+          .select('other.id')
+          .whereRef('other.case_id', '=', 'missed.case_id')
+          .whereRef('other.contact_id', '=', 'missed.contact_id')
+          .where('other.state', 'in', ['queued', 'leased', 'deferred'])
+          .where('telling.kind', 'in', TELLING),
+      ).as('coming'),
+    )
     .where('missed.case_id', '=', caseId)
     .where('posts.kind', '=', 'dispatch')
-    .groupBy(['contacts.id', 'contacts.member_id', 'deliveries.list_id'])
+    .groupBy(['contacts.id', 'contacts.member_id', 'deliveries.list_id', 'missed.case_id', 'missed.contact_id'])
     .orderBy('contacts.id')
     .execute();
-  return rows.map(({ out, coming, ...row }) => ({ ...row, has: Number(out) > 0 && Number(coming) === 0 }));
+  return rows.map(({ out, coming, ...row }) => ({ ...row, has: Number(out) > 0 && !coming }));
 }
 
 /** They were told, or need not be; all of the case where nobody is named. */

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { describe as say } from '../../src/cases/describe.ts';
 import { HOUR } from '../../src/clock.ts';
+import { holdCopy, retryCopy } from '../../src/delivery/by-hand.ts';
 import { decideLeak, leak, publicAlready, withdraw } from '../../src/embargo/aside.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { tellLetIn } from '../../src/embargo/let-in.ts';
@@ -10,7 +11,14 @@ import { waivedNow } from '../../src/embargo/rules.ts';
 import { addPatch, schedule } from '../../src/embargo/schedule.ts';
 import { when } from '../../src/notices/templates.ts';
 import { decide, remove } from '../../src/roster/admission.ts';
+import { hashNonce } from '../../src/roster/asking.ts';
+import { setContactActive } from '../../src/roster/contacts.ts';
 import { addMember } from '../../src/roster/enter.ts';
+import { importRoster } from '../../src/roster/import.ts';
+import { takeProof } from '../../src/roster/prove.ts';
+import * as admission from '../../src/store/admission.ts';
+import * as certificates from '../../src/store/certificates.ts';
+import * as deliveries from '../../src/store/deliveries.ts';
 import * as members from '../../src/store/members.ts';
 import * as needToKnow from '../../src/store/need-to-know.ts';
 import { outbox } from '../delivery/outbox.ts';
@@ -271,6 +279,188 @@ eachEngine((engine) => {
       expect(await toBeta()).toEqual([]);
       await decide(house, PROJECT, beta, 'reinstate', { reason: 'back' });
       expect((await toBeta()).filter((text) => text.includes(when(instant)))).toHaveLength(1);
+    });
+  });
+
+  describe('who had to wait for what tells of a case reads last how it stands:', () => {
+    /** What he reads of the case, in its order, once what was held is out and the duty has run. */
+    const toBeta = async () => {
+      const [, b] = house.members;
+      const sent = [];
+      for (const _ of ['what was held', 'how it stands']) {
+        const mails = await outbox(house).drain();
+        sent.push(...mails.filter(({ to, from }) => to === b.address && from?.startsWith('distributors')));
+        await tellLetIn(house);
+      }
+      const certificate = listCertificate(house, LISTS.distributors);
+      const texts = await Promise.all(
+        sent.map(async ({ raw }) => (await openCopy(raw, b, certificate, house.clock.now())).entity.toString()),
+      );
+      return texts.filter((text) => [DISPATCH, AGAIN, MOVED, NEXT].some((words) => text.includes(words)));
+    };
+    const DISPATCH = 'EMBARGOED until';
+    const AGAIN = 'You have it again';
+    const MOVED = 'The release is at another instant';
+    const NEXT = 'The instant of the release';
+    const move = async () => {
+      const releaseAt = house.clock.now() + 20 * HOUR;
+      await arm(house, await schedule(house, id, { releaseAt }));
+      return `It will be released at ${when(releaseAt)}`;
+    };
+    const contains = (...texts: string[]) => texts.map((text) => expect.stringContaining(text));
+
+    test('who left the group by which he might know of it, and is in it again', async () => {
+      await regroup(house, house.members[1], 'cloud');
+      await limitToAlpha(house, id);
+      await dispatch(house, id, LISTS.distributors);
+      await toBeta();
+      await regroup(house, house.members[1]);
+      const later = await move();
+      expect(await toBeta()).toEqual([]);
+      await regroup(house, house.members[1], 'cloud');
+      await tellLetIn(house);
+      expect(await toBeta()).toEqual(contains(later));
+    });
+
+    test('who is put into such a group by an import', async () => {
+      await dispatch(house, id, LISTS.distributors);
+      await toBeta();
+      await limitToAlpha(house, id);
+      const later = await move();
+      const entries = [{ organisation: 'Beta', lists: [], contacts: [], groups: ['cloud'] }];
+      expect(await importRoster(house, entries, { activate: { reason: 'known' }, dryRun: false })).toMatchObject({
+        written: true,
+      });
+      await tellLetIn(house);
+      expect(await toBeta()).toEqual(contains(later));
+    });
+
+    const his = () => house.members[1].contactId;
+    const unproved = () => house.db.updateTable('contacts').set({ proved_at: null }).where('id', '=', his()).execute();
+    const proves = async () => {
+      const [{ id: certificate_id } = { id: '' }] = await certificates.ofContact(house.db, his());
+      const row = { id: 'proof', contact_id: his(), certificate_id, created_at: house.clock.now(), proved_at: null };
+      await admission.insertProof(house.db, { ...row, nonce_hash: hashNonce('words') });
+      await takeProof(house, PROJECT, { contactId: his(), certificateId: certificate_id, nonce: 'words' });
+    };
+    const named = async () => {
+      const [, { address, public: certificate }] = house.members;
+      const contacts = [{ address, certificate }];
+      const entry = { organisation: 'Beta', lists: [], groups: [], contacts };
+      const report = await importRoster(house, [entry], { activate: { reason: 'known' }, dryRun: false });
+      expect(report).toMatchObject({ written: true, vouched: [{ organisation: 'Beta', address }] });
+    };
+
+    test.each<[string, () => Promise<unknown>, () => Promise<unknown>]>([
+      [
+        'was suspended, and is back',
+        () => decide(house, PROJECT, beta, 'suspend', { reason: 'away' }),
+        () => decide(house, PROJECT, beta, 'reinstate', { reason: 'back' }),
+      ],
+      [
+        'was retired, and is a contact again',
+        () => setContactActive(house, his(), false, 'left'),
+        () => setContactActive(house, his(), true, 'back'),
+      ],
+      ['had not proved his key, and does', unproved, proves],
+      ['had not proved his key, and is vouched for by an import', unproved, named],
+    ])('who %s', async (_, away, back) => {
+      await dispatch(house, id, LISTS.distributors);
+      await away();
+      const later = await move();
+      expect(await toBeta()).toEqual([]);
+      await back();
+      const texts = await toBeta();
+      expect(texts.slice(0, -1).sort()).toEqual(contains(DISPATCH, MOVED));
+      expect(texts.at(-1)).toContain(later);
+      expect(texts.at(-1)).toContain(AGAIN);
+      expect(await toBeta()).toEqual([]);
+    });
+
+    test('whose certificate had expired, and is renewed', async () => {
+      const [, { contactId }] = house.members;
+      await dispatch(house, id, LISTS.distributors);
+      const own = await certificates.current(house.db, contactId);
+      await house.db
+        .updateTable('certificates')
+        .set({ state: 'retired' })
+        .where('id', '=', own?.id ?? '')
+        .execute();
+      const later = await move();
+      expect(await toBeta()).toEqual([]);
+      await house.db
+        .updateTable('certificates')
+        .set({ state: 'current' })
+        .where('id', '=', own?.id ?? '')
+        .execute();
+      expect(
+        await deliveries.retryForCertificate(house.db, { contactId, certificateId: own?.id ?? '' }, house.clock.now()),
+      ).toBeGreaterThan(1);
+      const texts = await toBeta();
+      expect(texts.at(-1)).toContain(later);
+      expect(texts.at(-1)).toContain(AGAIN);
+    });
+
+    test('whose copy of the dispatch a person held, and sends', async () => {
+      await dispatch(house, id, LISTS.distributors);
+      const copies = await deliveries.page(house.db, { limit: 99, caseId: id });
+      const copyId = copies.find(({ contact_id }) => contact_id === house.members[1].contactId)?.id ?? '';
+      await holdCopy(house, copyId, 'wait');
+      const later = await move();
+      expect(await toBeta()).toEqual(contains(MOVED));
+      await retryCopy(house, copyId);
+      expect(await toBeta()).toEqual(contains(DISPATCH, later));
+      expect(await toBeta()).toEqual([]);
+    });
+
+    test('not before a notice that was held is out', async () => {
+      const [, b] = house.members;
+      await dispatch(house, id, LISTS.distributors);
+      await toBeta();
+      await move();
+      await limitCase(house, id, { groups: [], members: [alpha] });
+      expect(await toBeta()).toEqual([]);
+      await limitCase(house, id, null);
+      const box = outbox(house);
+      box.answers = ({ to }) =>
+        to === b.address
+          ? { state: 'deferred', reason: 'try-later', response: '451 later' }
+          : { state: 'delivered', response: '250' };
+      await box.drain();
+      expect(await tellLetIn(house)).toBe(false);
+      house.clock.moveTo(house.clock.now() + HOUR);
+      expect(await toBeta()).toEqual(contains(MOVED, AGAIN));
+    });
+
+    test('that it is public already', async () => {
+      await dispatch(house, id, LISTS.distributors);
+      await toBeta();
+      await limitCase(house, id, { groups: [], members: [alpha] });
+      await publicAlready(house, id, 'seen');
+      await limitCase(house, id, null);
+      const [text] = await toBeta();
+      expect(text).toContain('was published by others');
+      expect(text).not.toContain('leaked');
+      expect(text).toContain('No instant stands for its release');
+      expect(text).toContain('Until you are told that it is lifted its embargo stands');
+    });
+
+    test('that no instant stands; then all are told the next one, be it the same, and only then', async () => {
+      const releaseAt = house.clock.now() + 20 * HOUR;
+      await arm(house, await schedule(house, id, { releaseAt }));
+      await dispatch(house, id, LISTS.distributors);
+      await toBeta();
+      await limitCase(house, id, { groups: [], members: [alpha] });
+      await leak(house, id, 'seen');
+      await decideLeak(house, id, { decision: 'release', reason: 'seen' });
+      await toBeta();
+      const before = await caseOf(house, id);
+      expect([before.told_release_at, before.told_none_at]).toEqual([releaseAt, null]);
+      await limitCase(house, id, null);
+      expect(await toBeta()).toEqual(contains('No instant stands for its release'));
+      expect(await caseOf(house, id)).toMatchObject({ told_release_at: releaseAt, told_none_at: house.clock.now() });
+      await arm(house, await schedule(house, id, { releaseAt }));
+      expect(await toBeta()).toEqual(contains(NEXT));
     });
   });
 
