@@ -58,7 +58,7 @@ const knows: Record<string, readonly string[]> = {
 
 /** What decides and does nothing. */
 const RULE =
-  /^(\w+\/state|cases\/(reminders|statistics|told)|post\/(checks|admit)|embargo\/(calendar|policy|presets|gate|bundle|proposal|clock-trust|boilerplate|fingerprint|hunks|recognise|shingles)|delivery\/(backoff|outcome)|roster\/plan|notices\/templates)\.ts$/;
+  /^(\w+\/state|cases\/(reminders|statistics|told)|post\/(checks|admit)|embargo\/(calendar|policy|presets|gate|bundle|proposal|clock-trust|boilerplate|fingerprint|hunks|recognise|shingles)|delivery\/(backoff|failure|health|outcome)|roster\/plan|notices\/templates)\.ts$/;
 
 /** Whose a package is. One that is not named here, or another way into one, is nobody's. */
 const owners: Record<string, readonly string[]> = {

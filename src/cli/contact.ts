@@ -4,6 +4,7 @@ import { CertificateView, ContactView, GivenView } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
 import { type Client, connect, everyPage, type RemoteOptions, remoteCommand } from './client.ts';
 import { readCertificateText } from './file.ts';
+import { healthLines } from './health.ts';
 import { columns, print } from './local.ts';
 import { memberId } from './member.ts';
 import { printable } from './printable.ts';
@@ -19,6 +20,9 @@ export function register(program: Command): void {
   const add = (name: string, description: string) => remoteCommand(command, name, description);
   const of = ['<contact>', 'his address or id'] as const;
   add('list', 'list the contacts of a member').argument('<member>', 'its id, or the name of the organisation').action(list);
+  add('show', 'show a contact, and how mail to him fares')
+    .argument(...of)
+    .action(show);
   add('add', 'add a contact, with his certificate; also one who was retired from another member')
     .argument('<member>', 'its id, or the name of the organisation')
     .argument('<address>', 'of the contact')
@@ -67,15 +71,20 @@ async function list(member: string, options: RemoteOptions): Promise<void> {
     item.address,
     item.name ?? '-',
     stateOf(item),
+    item.health.state,
     item.fingerprint ?? '-',
     item.unsubscribed.join(' ') || '-',
   ]);
-  print(options, items, columns([['ADDRESS', 'NAME', 'STATE', 'CERTIFICATE', 'UNSUBSCRIBED'], ...rows]).map(printable));
+  print(options, items, columns([['ADDRESS', 'NAME', 'STATE', 'MAIL', 'CERTIFICATE', 'UNSUBSCRIBED'], ...rows]).map(printable));
 }
 
 /** With what is to be done for him. */
 function stateOf({ active, provedAt }: Static<typeof ContactView>): string {
   return !active ? 'retired' : provedAt === null ? 'unproved' : 'active';
+}
+
+async function show(...[contact, options]: Of): Promise<void> {
+  tell(options, await connect(options).ask(`GET ${at(contact)}`, ContactView));
 }
 
 type AddOptions = RemoteOptions & { certificate: string; name?: string };
@@ -99,6 +108,7 @@ function tell(options: RemoteOptions, contact: Static<typeof ContactView>): void
   const lines = [
     `${address} is ${active ? 'active' : 'retired'} and has ${has}`,
     ...(active && provedAt === null ? [waits] : []),
+    ...healthLines(contact),
     ...(unsubscribed.length > 0 ? [`He has unsubscribed from ${unsubscribed.join(', ')}`] : []),
   ];
   print(options, contact, lines.map(printable));

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { type Static, Type } from 'typebox';
-import { AdmissionView, CriteriaView, Exposed, MemberView } from '../http/schemas.ts';
+import { AdmissionView, ContactView, CriteriaView, Exposed, MemberView } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
 import { provesKeys } from '../roster/state.ts';
 import { type Client, connect, connectAsAnyone, everyPage, misused, type RemoteOptions, remoteCommand } from './client.ts';
 import { readCertificateText, readJson } from './file.ts';
+import { healthLines } from './health.ts';
 import { collect, columns, print } from './local.ts';
 import { printable } from './printable.ts';
 
@@ -112,9 +113,12 @@ async function at(client: Client, member: string, rest = ''): Promise<string> {
 
 async function show(member: string, options: RemoteOptions): Promise<void> {
   const client = connect(options);
-  const said = await client.ask(`GET ${await at(client, member, '/admission')}`, AdmissionView);
+  const path = await at(client, member);
+  const said = await client.ask(`GET ${path}/admission`, AdmissionView);
+  const contacts = await everyPage(client, `${path}/contacts`, ContactView);
   const lines = [
     ...linesOf(said.member),
+    ...contacts.flatMap(healthLines),
     ...said.answers.map(
       ({ criterion, answer, evidence }) => `Answer:    ${criterion}: ${answer}${evidence ? ` (${evidence})` : ''}`,
     ),
@@ -125,7 +129,7 @@ async function show(member: string, options: RemoteOptions): Promise<void> {
     ),
     ...said.removals.map(({ address, reason, at: when }) => `Removal:   asked for by ${address}, ${when}: ${reason}`),
   ];
-  print(options, said, lines.map(printable));
+  print(options, { ...said, contacts }, lines.map(printable));
 }
 
 async function apply(file: string, options: RemoteOptions & { certificate?: string }): Promise<void> {

@@ -22,7 +22,9 @@ import * as restorations from '../store/restorations.ts';
 import type { Delivery, PostKind } from '../store/schema.ts';
 import { nextAttempt } from './backoff.ts';
 import { bounceSender } from './bounce.ts';
+import { noteOf } from './contact.ts';
 import { PRIORITY } from './copies.ts';
+import { eventOf } from './health.ts';
 import { keptFrom, OFF_LIST, OUTSIDE } from './need-to-know.ts';
 import { openPost } from './opening.ts';
 import { BEHIND, behindOlder, follow, isOvertaken } from './order.ts';
@@ -246,6 +248,7 @@ async function settleCopy(
     if (settled?.state === 'delivered') await follow(trx, copy, now);
     if (!settled || settled.state === 'deferred') return settled;
     const { state, reason } = settled;
+    await noteOf(trx, copy, eventOf(copy, { state, reason, response: settlement.response }, now));
     const detail = { post: copy.post_id, case: copy.case_id, contact: copy.contact_id, reason };
     await record(trx, seams, { action: `delivery.${state}`, subject: `delivery:${copy.id}`, detail });
     return settled;

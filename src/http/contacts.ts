@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { toIso } from '../clock.ts';
+import { type Instant, toIso } from '../clock.ts';
+import { type Facts, healthOf, ofNow, UNKNOWN } from '../delivery/health.ts';
 import { armorCertificate } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
 import {
@@ -23,6 +24,7 @@ import * as admission from '../store/admission.ts';
 import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
+import * as health from '../store/health.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { acting, callerOf } from './auth.ts';
@@ -30,7 +32,7 @@ import { orNull } from './case-view.ts';
 import { etagOf, IfMatch, seenVersion } from './etag.ts';
 import { knownMember } from './members.ts';
 import { PageOf, Paging, readPageBy } from './page.ts';
-import { Armored, ById, CertificateView, ContactView, GivenView, Name, Reason } from './schemas.ts';
+import { Armored, ById, CertificateView, ContactView, GivenView, type HealthView, Name, Reason } from './schemas.ts';
 
 const tags = ['roster'];
 const strict = { additionalProperties: false } as const;
@@ -50,10 +52,14 @@ export function contactRoutes(app: App, api: Api): void {
   decideCertificate(app, api, 'retire', retireCertificate, 'Retire a certificate: nothing is encrypted to it from now on');
 }
 
-async function contactViews(db: Db, found: readonly Contact[]): Promise<Static<typeof ContactView>[]> {
+async function contactViews(
+  { db, clock }: Pick<Seams, 'db' | 'clock'>,
+  found: readonly Contact[],
+): Promise<Static<typeof ContactView>[]> {
   const ids = found.map(({ id }) => id);
   const current = await certificates.currentFingerprints(db, ids);
   const unsubscribed = await contacts.unsubscribedFrom(db, ids);
+  const known = await health.ofContacts(db, ids);
   return found.map(({ id, member_id, address, name, active, created_at, proved_at }) => ({
     id,
     memberId: member_id,
@@ -64,7 +70,22 @@ async function contactViews(db: Db, found: readonly Contact[]): Promise<Static<t
     unsubscribed: unsubscribed.get(id) ?? [],
     createdAt: toIso(created_at),
     provedAt: orNull(proved_at),
+    health: healthView(known.get(id) ?? UNKNOWN, clock.now()),
   }));
+}
+
+function healthView(facts: Facts, now: Instant): Static<typeof HealthView> {
+  // What a run that is over had is past.
+  const { delivered_at, delayed_at, line, warned_at, ...run } = ofNow(facts, now);
+  return {
+    state: healthOf(facts, now),
+    deliveredAt: orNull(delivered_at),
+    hard: { count: run.hard_count, firstAt: orNull(run.hard_first_at), lastAt: orNull(run.hard_last_at) },
+    soft: { count: run.soft_count, firstAt: orNull(run.soft_first_at), lastAt: orNull(run.soft_last_at) },
+    delayedAt: orNull(delayed_at),
+    line,
+    warnedAt: orNull(warned_at),
+  };
 }
 
 /** `proved`: ids of those of the contact that were. */
@@ -89,7 +110,8 @@ async function certificateView(
   };
 }
 
-function listContacts(app: App, { seams: { db } }: Api): void {
+function listContacts(app: App, { seams }: Api): void {
+  const { db } = seams;
   const response = { 200: PageOf(ContactView) };
   const schema = { tags, summary: 'List the contacts of a member', params: ById, querystring: Paging, response };
   app.get('/members/:id/contacts', { schema }, async ({ params, query }) => {
@@ -99,7 +121,7 @@ function listContacts(app: App, { seams: { db } }: Api): void {
       (of) => contacts.page(db, { ...of, memberId: id }),
       ({ address }) => address,
     );
-    return { items: await contactViews(db, items), next };
+    return { items: await contactViews(seams, items), next };
   });
 }
 
@@ -120,7 +142,7 @@ function postContact(app: App, { seams, changed, admission: rules }: Api): void 
     const { contact } = await addContact(acting(seams, caller), rules, params.id, named);
     changed.deliveries();
     reply.code(201);
-    return shownContact(seams.db, contact);
+    return shownContact(seams, contact);
   });
 }
 
@@ -133,15 +155,15 @@ async function knownContact(db: Db, named: string): Promise<Contact> {
 
 const ByContact = Type.Object({ id: Name }, { description: 'the id or the address of a contact' });
 
-async function shownContact(db: Db, contact: Contact): Promise<Static<typeof ContactView>> {
-  const [view] = await contactViews(db, [contact]);
+async function shownContact(seams: Seams, contact: Contact): Promise<Static<typeof ContactView>> {
+  const [view] = await contactViews(seams, [contact]);
   if (!view) throw new Error('a contact has no view');
   return view;
 }
 
-function showContact(app: App, { seams: { db } }: Api): void {
+function showContact(app: App, { seams }: Api): void {
   const schema = { tags, summary: 'Show a contact', params: ByContact, response: { 200: ContactView } };
-  app.get('/contacts/:id', { schema }, async ({ params }) => shownContact(db, await knownContact(db, params.id)));
+  app.get('/contacts/:id', { schema }, async ({ params }) => shownContact(seams, await knownContact(seams.db, params.id)));
 }
 
 function setActive(
@@ -158,7 +180,7 @@ function setActive(
     const contact = await setContactActive(by, id, verb === 'reinstate', reason);
     await checkMember(by, project, contact.member_id);
     changed.deliveries();
-    return shownContact(seams.db, contact);
+    return shownContact(seams, contact);
   });
 }
 

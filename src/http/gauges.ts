@@ -1,4 +1,5 @@
 import { type Instant, SECOND } from '../clock.ts';
+import type { Health } from '../delivery/health.ts';
 import { type Horizon, horizonOf, type Reading } from '../roster/horizon.ts';
 import { OPEN } from '../store/deliveries.ts';
 import type { AuditLength, CasesInState, HeldPosts, OpenCopies } from '../store/numbers.ts';
@@ -14,6 +15,8 @@ export interface State {
   unpublished: number;
   audit: AuditLength;
   clockTrusted: boolean;
+  /** Active ones, by how mail to them fares. */
+  contacts: ReadonlyMap<Health, number>;
   /** Octets where the database grows; null where it is on a server of its own. */
   room: number | null;
   /** Of the list keys that expire. */
@@ -118,6 +121,11 @@ export const gauges: Readonly<Record<string, Gauge>> = {
         const ends = listKeys.filter((key) => key.role === role).map(({ expiresAt }) => expiresAt);
         return ends.length === 0 ? [] : [{ labels: { role }, value: seconds(Math.min(...ends) - now) }];
       }),
+  },
+  contacts: {
+    help: 'Active contacts, by how mail to them fares',
+    labels: ['health'],
+    of: ({ contacts }) => samplesBy('health', contacts),
   },
   certificates: {
     help: 'Current certificates of active contacts',

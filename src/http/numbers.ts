@@ -1,6 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { HEAD } from '../audit/heads.ts';
 import { overdueAmong } from '../cases/overdue.ts';
+import type { Instant } from '../clock.ts';
+import { type Health, healthOf } from '../delivery/health.ts';
 import { isTrusted } from '../embargo/clock-watch.ts';
 import type { Log } from '../log.ts';
 import { reasons } from '../refusal.ts';
@@ -108,6 +110,7 @@ async function readState(seams: Seams, horizon: HorizonWatch): Promise<Omit<Stat
     posts: await numbers.heldPosts(db),
     cases: await numbers.casesByState(db, now),
     unpublished: (await overdueAmong(seams, await cases.unpublished(db))).size,
+    contacts: await contactsByHealth(seams, now),
     clockTrusted: await isTrusted(seams),
     audit: await numbers.auditLength(db, HEAD),
     listKeys: (await lists.all(db)).flatMap(({ role, fingerprint }) => {
@@ -116,4 +119,15 @@ async function readState(seams: Seams, horizon: HorizonWatch): Promise<Omit<Stat
     }),
     certificates: horizon.latest(),
   };
+}
+
+async function contactsByHealth({ db }: Seams, now: Instant): Promise<Map<Health, number>> {
+  const { contacts, failed } = await numbers.contactHealth(db);
+  const counts = new Map<Health, number>([
+    ['well', contacts - failed.length],
+    ['soft', 0],
+    ['failing', 0],
+  ]);
+  for (const facts of failed) counts.set(healthOf(facts, now), (counts.get(healthOf(facts, now)) ?? 0) + 1);
+  return counts;
 }

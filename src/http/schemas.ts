@@ -610,6 +610,24 @@ export const CriteriaView = Type.Object({
 
 export const Armored = Type.String({ minLength: 1, description: 'an armored OpenPGP certificate' });
 
+const Failures = Type.Object({ count: Type.Integer(), firstAt: OrNull(InstantUtc), lastAt: OrNull(InstantUtc) });
+
+export const HealthView = Type.Object(
+  {
+    state: Type.Enum(['well', 'soft', 'failing']),
+    deliveredAt: OrNull({
+      ...InstantUtc,
+      description: 'when a relay took a copy for him last; it may have been given back since',
+    }),
+    hard: Failures,
+    soft: Failures,
+    delayedAt: OrNull({ ...InstantUtc, description: 'when a mail server said last that it still tries' }),
+    line: OrNull(Type.String({ description: 'what was said of the last failure: the words of a mail server' })),
+    warnedAt: OrNull({ ...InstantUtc, description: 'when others of his member and the team were told' }),
+  },
+  { description: 'how mail to his address fares; the failures are those since a copy last stood (docs/bounces.md)' },
+);
+
 export const ContactView = Type.Object({
   id: Type.String(),
   memberId: Type.String(),
@@ -623,6 +641,7 @@ export const ContactView = Type.Object({
     ...InstantUtc,
     description: 'when he proved his key, or an import answered for it; null: he gets no copies',
   }),
+  health: HealthView,
 });
 
 const EncryptionKey = OrNull(Type.String({ description: 'fingerprint of the key that copies are encrypted to' }));

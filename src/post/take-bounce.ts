@@ -1,6 +1,8 @@
 import { record } from '../audit/record.ts';
 import { DAY } from '../clock.ts';
 import { bounceLine } from '../delivery/bounce.ts';
+import { noteOf } from '../delivery/contact.ts';
+import { eventOfBounce } from '../delivery/health.ts';
 import type { Automatic } from '../mail/automatic.ts';
 import type { Entity } from '../mail/message.ts';
 import { type DeliveryReport, deliveryReport } from '../mail/report.ts';
@@ -62,9 +64,12 @@ export async function takeBounce(
 }
 
 /** A second report that it failed says nothing new. */
-async function note(trx: Db, seams: Seams, { id }: Delivery, { post_id: post, what, words }: cameBack.Returned): Promise<void> {
+async function note(trx: Db, seams: Seams, copy: Delivery, { post_id: post, what, words }: cameBack.Returned): Promise<void> {
+  const { id } = copy;
+  const now = seams.clock.now();
   const failed = what === 'failed';
-  if (failed && !(await deliveries.bounced(trx, id, words ?? GIVEN_BACK, seams.clock.now()))) return;
+  if (failed && !(await deliveries.bounced(trx, id, words ?? GIVEN_BACK, now))) return;
+  if (what === 'failed' || what === 'delayed') await noteOf(trx, copy, eventOfBounce(copy, { what, words }, now));
   const action = failed ? 'delivery.bounce' : 'delivery.answer';
   await record(trx, seams, { action, subject: `delivery:${id}`, detail: failed ? { post } : { post, what } });
 }

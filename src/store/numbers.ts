@@ -3,7 +3,8 @@ import type { Instant } from '../clock.ts';
 import { isOpen } from './cases.ts';
 import type { Db } from './database.ts';
 import { OPEN } from './deliveries.ts';
-import type { Audience, CaseState, DeliveryState, MemberState } from './schema.ts';
+import { hasFailures } from './health.ts';
+import type { Audience, CaseState, ContactHealth, DeliveryState, MemberState } from './schema.ts';
 
 /*
  * How much there is of what, for whoever watches over the server. Each is asked often, so each reads an index, or what is open
@@ -106,4 +107,20 @@ export async function currentCertificates(db: Db, after: string, limit: number):
     .orderBy('certificates.id')
     .limit(limit)
     .execute();
+}
+
+/** How many active contacts there are, and what is known of those whose mail failed since it last stood. */
+export async function contactHealth(db: Db): Promise<{ contacts: number; failed: ContactHealth[] }> {
+  const served = db
+    .selectFrom('contacts')
+    .innerJoin('members', 'members.id', 'contacts.member_id')
+    .where('contacts.active', '=', 1)
+    .where('members.state', 'in', SERVED);
+  const { count } = await served.select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
+  const failed = await served
+    .innerJoin('contact_health', 'contact_health.contact_id', 'contacts.id')
+    .selectAll('contact_health')
+    .where(hasFailures)
+    .execute();
+  return { contacts: Number(count), failed };
 }

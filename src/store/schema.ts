@@ -29,6 +29,7 @@ export interface Schema {
   deliveries: DeliveryTable;
   delivery_attempts: DeliveryAttempt;
   came_back: CameBackTable;
+  contact_health: ContactHealthTable;
   unsubscribed: { contact_id: string; list_id: string; created_at: Instant };
   acknowledgements: { post_id: string; contact_id: string; created_at: Instant; status: Generated<Acknowledged> };
   patch_sets: PatchSetTable;
@@ -575,6 +576,29 @@ interface CameBackTable {
   words: string | null;
 }
 
+/** What became of the copies for a contact's address, as delivery/health.ts folds it; who has no row had none. */
+interface ContactHealthTable {
+  contact_id: string;
+  /** When a relay took one last; it may have been given back since. */
+  delivered_at: Instant | null;
+  /** When a relay took the first one after the last failure, none of which was given back since. */
+  stands_at: Instant | null;
+  /** Of the failures of this run. */
+  hard_count: number;
+  hard_first_at: Instant | null;
+  hard_last_at: Instant | null;
+  soft_count: number;
+  /** Since when the first of them was on its way. */
+  soft_first_at: Instant | null;
+  soft_last_at: Instant | null;
+  /** When a mail server said last that it still tries. */
+  delayed_at: Instant | null;
+  /** What was said of the last failure: one line of a stranger. */
+  line: string | null;
+  /** When others were told of this run. */
+  warned_at: Instant | null;
+}
+
 export interface AuditTable {
   /** From 1 on, without a gap. */
   seq: number;
@@ -654,6 +678,7 @@ export type Patch = Selectable<PatchTable>;
 export type MinimalNotice = Selectable<MinimalNoticeTable>;
 export type PatchSet = Selectable<PatchSetTable>;
 export type Delivery = Selectable<DeliveryTable>;
+export type ContactHealth = Selectable<ContactHealthTable>;
 export type NewPost = Insertable<PostTable>;
 export type NewList = Insertable<ListTable>;
 export type ListChange = Updateable<ListTable>;

@@ -522,6 +522,23 @@ create table clock_lines (boot text not null,
 
 alter table clock_lines add constraint clock_lines_pkey PRIMARY KEY (boot);
 
+create table contact_health (contact_id text not null,
+  delivered_at bigint,
+  stands_at bigint,
+  hard_count integer not null default 0,
+  hard_first_at bigint,
+  hard_last_at bigint,
+  soft_count integer not null default 0,
+  soft_first_at bigint,
+  soft_last_at bigint,
+  delayed_at bigint,
+  line text,
+  warned_at bigint);
+
+alter table contact_health add constraint contact_health_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES contacts(id);
+
+alter table contact_health add constraint contact_health_pkey PRIMARY KEY (contact_id);
+
 create table contacts (id text not null,
   member_id text not null,
   address text not null,

@@ -295,6 +295,19 @@ CREATE TABLE "clock_lines" ("boot" text primary key,
   "line" integer not null,
   "seen_at" integer not null) strict;
 
+CREATE TABLE "contact_health" ("contact_id" text not null primary key references "contacts" ("id"),
+  "delivered_at" integer,
+  "stands_at" integer,
+  "hard_count" integer default 0 not null,
+  "hard_first_at" integer,
+  "hard_last_at" integer,
+  "soft_count" integer default 0 not null,
+  "soft_first_at" integer,
+  "soft_last_at" integer,
+  "delayed_at" integer,
+  "line" text,
+  "warned_at" integer) strict;
+
 CREATE TABLE "contacts" ("id" text primary key,
   "member_id" text not null references "members" ("id"),
   "address" text not null unique check (address = lower(address)),

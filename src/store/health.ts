@@ -1,0 +1,30 @@
+import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
+import { type Event, noted, UNKNOWN } from '../delivery/health.ts';
+import type { Db } from './database.ts';
+import { portions } from './rows.ts';
+import type { ContactHealth, Schema } from './schema.ts';
+
+/** One after the other: whoever comes second waits for the caller's transaction. */
+export async function note(trx: Db, contactId: string, event: Event): Promise<void> {
+  const { contact_id, ...facts } = await trx
+    .insertInto('contact_health')
+    .values({ contact_id: contactId, ...UNKNOWN })
+    .onConflict((oc) => oc.column('contact_id').doUpdateSet({ contact_id: contactId }))
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await trx.updateTable('contact_health').set(noted(facts, event)).where('contact_id', '=', contact_id).execute();
+}
+
+/** Of these contacts, by their ids; whoever had no copy is not in it. */
+export async function ofContacts(db: Db, ids: readonly string[]): Promise<Map<string, ContactHealth>> {
+  const found = new Map<string, ContactHealth>();
+  for (const some of portions(ids))
+    for (const row of await db.selectFrom('contact_health').selectAll().where('contact_id', 'in', some).execute())
+      found.set(row.contact_id, row);
+  return found;
+}
+
+/** As the rule has it: a run that may be over. */
+export function hasFailures(eb: ExpressionBuilder<Schema, 'contact_health'>): Expression<SqlBool> {
+  return eb.or([eb('hard_count', '>', 0), eb('soft_count', '>', 0), eb('delayed_at', 'is not', null)]);
+}
