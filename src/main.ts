@@ -43,6 +43,7 @@ import { Refusal } from './refusal.ts';
 import type { AdmissionRules } from './roster/apply.ts';
 import { CRITERIA } from './roster/criteria.ts';
 import { watchCertificates, watchReviews } from './roster/expiry.ts';
+import { watchFailing } from './roster/failing.ts';
 import { catchUp } from './roster/known.ts';
 import { watchListKeyEnds } from './roster/list-key-ends.ts';
 import { watchListKeys } from './roster/list-keys.ts';
@@ -353,6 +354,7 @@ function dutiesOf(seams: Seams, { project, audit }: Config, refusals: Refusals):
 function deadlinesOf(seams: Seams, log: Log): Duty[] {
   return [
     { name: 'revocations', run: () => catchUp(seams) },
+    { name: 'contacts whose mail fails', run: () => watchFailing(seams) },
     { name: 'approvals', run: () => retractOfFormer(seams) },
     { name: 'let in', run: () => tellLetIn(seams) },
     { name: 'turns', run: () => askWhoseTurn(seams) },

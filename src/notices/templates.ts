@@ -982,6 +982,45 @@ export function listKeysEnd(lines: readonly { list: string; fingerprint: string;
   ]);
 }
 
+/** To the other contacts of a member: mail to one of them comes back. Nothing of what that mail was. */
+export function mailFails(facts: { organisation: string; address: string; sinceAt: Instant; code: string | null }): Notice {
+  return notice(`Mail to ${facts.address} does not arrive`, [
+    `Mail to ${facts.address}, which is a contact of "${facts.organisation}" with us, comes back`,
+    `since ${when(facts.sinceAt)}${facts.code === null ? '' : `, with the code ${facts.code}`}.`,
+    '',
+    'Nothing was changed: whatever is for that address is sent to it still. Please see that mail to it arrives, or',
+    'answer this mail and say who is to have it in its place.',
+  ]);
+}
+
+/** To the team: the same, who else of the member was told, and in which cases nobody else of it has what was dispatched. */
+export function contactFails(facts: {
+  organisation: string;
+  address: string;
+  since: Instant;
+  code: string | null;
+  others: readonly string[];
+  cases: readonly string[];
+  /** Further cases, of which those who work on them are told alone. */
+  more: number;
+}): Notice {
+  const { cases, more } = facts;
+  return notice(`Mail to ${facts.address} does not arrive`, [
+    `Mail to ${facts.address}, of "${facts.organisation}", comes back`,
+    `since ${when(facts.since)}${facts.code === null ? '' : `, with the code ${facts.code}`}.`,
+    '',
+    ...(facts.others.length === 0
+      ? ['It has no other contact who could be told: ask it by another way.']
+      : ['These of it were told, too:', ...facts.others.map((address) => `  ${address}`)]),
+    ...(cases.length === 0
+      ? []
+      : ['', 'NOBODY ELSE of it has what was dispatched in these cases:', ...cases.map((id) => `  ${id}`)]),
+    ...(more === 0 ? [] : ['', `Nor in ${more} more, of which those who work on them are told.`]),
+    '',
+    'Nothing was changed: a bounce can be forged, and removes nobody. What is known of it: curfew contact show CONTACT',
+  ]);
+}
+
 /** To the team: a member is held, and who of it was asked for a new certificate. */
 export function memberHeld(facts: { organisation: string; addresses: readonly string[] }): Notice {
   return notice(`"${facts.organisation}" is held for its key`, [

@@ -15,6 +15,7 @@ const ours = {
   leaked: templates.leaked,
   lifted: templates.lifted,
   listsChanged: templates.listsChanged,
+  mailFails: templates.mailFails,
   memberChanged: templates.memberChanged,
   moved: templates.moved,
   news: templates.news,
@@ -243,6 +244,14 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     ],
     instants: [],
     needed: ['lists'],
+  },
+  mailFails: {
+    facts: [
+      { organisation: 'Gamma Linux', address: 'gina@gamma.example', sinceAt: AT, code: '5.1.1' },
+      { organisation: 'Gamma Linux', address: 'gina@gamma.example', sinceAt: AT, code: null },
+    ],
+    instants: ['sinceAt'],
+    needed: ['address'],
   },
   memberChanged: {
     // No other word of a text is likely to be `key_hold`.

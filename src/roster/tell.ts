@@ -28,17 +28,18 @@ export async function prepareNotice(
 
 /**
  * To the member's active contacts in whatever state he is, each sealed to the certificate that he has now; who has none gets nothing.
- * `also`: the id of one who gets it although he is retired.
+ * `also`: the id of one who gets it although he is retired; `except`: ids of those who do not.
  */
 export async function tellMember(
   trx: Db,
   seams: Pick<Seams, 'clock'>,
   told: Written,
   memberId: string,
-  { also }: { also?: string } = {},
+  { also, except }: { also?: string; except?: ReadonlySet<string> } = {},
 ): Promise<number> {
   const addressees: Addressee[] = [];
   for (const { id, address, active } of await contacts.ofMember(trx, memberId)) {
+    if (except?.has(id)) continue;
     const certificate = active === 1 || id === also ? await certificates.current(trx, id) : undefined;
     if (certificate) addressees.push({ audience: 'reporter', address, certificateId: certificate.id });
   }

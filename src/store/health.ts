@@ -1,5 +1,7 @@
 import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
+import type { Instant } from '../clock.ts';
 import { type Event, noted, UNKNOWN } from '../delivery/health.ts';
+import { TAKEN_IN } from '../roster/state.ts';
 import type { Db } from './database.ts';
 import { portions } from './rows.ts';
 import type { ContactHealth, Schema } from './schema.ts';
@@ -27,4 +29,37 @@ export async function ofContacts(db: Db, ids: readonly string[]): Promise<Map<st
 /** As the rule has it: a run that may be over. */
 export function hasFailures(eb: ExpressionBuilder<Schema, 'contact_health'>): Expression<SqlBool> {
   return eb.or([eb('hard_count', '>', 0), eb('soft_count', '>', 0), eb('delayed_at', 'is not', null)]);
+}
+
+/** With who he is. */
+export interface FailedContact extends ContactHealth {
+  address: string;
+  memberId: string;
+  organisation: string;
+}
+
+/** Of the active contacts of members who are let in, those whose mail failed, in runs that may be over. */
+export async function failed(db: Db): Promise<FailedContact[]> {
+  return db
+    .selectFrom('contact_health')
+    .innerJoin('contacts', 'contacts.id', 'contact_health.contact_id')
+    .innerJoin('members', 'members.id', 'contacts.member_id')
+    .selectAll('contact_health')
+    .select(['contacts.address', 'members.id as memberId', 'members.organisation'])
+    .where('contacts.active', '=', 1)
+    .where('members.state', 'in', TAKEN_IN)
+    .where(hasFailures)
+    .orderBy('contacts.address')
+    .execute();
+}
+
+/** False: others were told of this run already. */
+export async function warn(trx: Db, contactId: string, now: Instant): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('contact_health')
+    .set({ warned_at: now })
+    .where('contact_id', '=', contactId)
+    .where('warned_at', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
 }
