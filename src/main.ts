@@ -38,6 +38,7 @@ import { anyDestination, destination } from './post/destination.ts';
 import { adviceOn } from './post/held.ts';
 import { receive } from './post/receive.ts';
 import type { Identity } from './post/received.ts';
+import { watchUndelivered } from './post/undelivered.ts';
 import { becomeUser } from './privileges.ts';
 import { Refusal } from './refusal.ts';
 import type { AdmissionRules } from './roster/apply.ts';
@@ -355,6 +356,7 @@ function deadlinesOf(seams: Seams, log: Log): Duty[] {
   return [
     { name: 'revocations', run: () => catchUp(seams) },
     { name: 'contacts whose mail fails', run: () => watchFailing(seams) },
+    { name: 'what reached nobody', run: () => watchUndelivered(seams) },
     { name: 'approvals', run: () => retractOfFormer(seams) },
     { name: 'let in', run: () => tellLetIn(seams) },
     { name: 'turns', run: () => askWhoseTurn(seams) },

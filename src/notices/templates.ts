@@ -982,6 +982,16 @@ export function listKeysEnd(lines: readonly { list: string; fingerprint: string;
   ]);
 }
 
+/** To whoever signed a mail that reached nobody. */
+export function undelivered(facts: { list: string; postId: string; receivedAt: Instant }): Notice {
+  return notice(`Your mail to ${facts.list} was not delivered`, [
+    `Your mail to ${facts.list}, which came at ${when(facts.receivedAt)} and is ${facts.postId} with us,`,
+    'could be delivered to nobody whom it was for. It is not tried any more.',
+    '',
+    'It is kept, sealed. Please send it again later, or ask us by another way.',
+  ]);
+}
+
 /** To the other contacts of a member: mail to one of them comes back. Nothing of what that mail was. */
 export function mailFails(facts: { organisation: string; address: string; sinceAt: Instant; code: string | null }): Notice {
   return notice(`Mail to ${facts.address} does not arrive`, [

@@ -28,6 +28,7 @@ const ours = {
   reminder: templates.reminder,
   renamed: templates.renamed,
   status: templates.status,
+  undelivered: templates.undelivered,
   withdrawn: templates.withdrawn,
 };
 
@@ -299,6 +300,11 @@ export const samples: { readonly [N in WordsName]: Sample<N> } = {
     facts: [{ before: 'Gamma Linux', organisation: 'Gamma Systems' }],
     instants: [],
     needed: ['organisation'],
+  },
+  undelivered: {
+    facts: [{ list: 'distributors@orbit.example', postId: '01k3jz8q4nv1w6x0r7t2yeabcd', receivedAt: AT }],
+    instants: ['receivedAt'],
+    needed: ['list', 'postId'],
   },
   withdrawn: {
     facts: [{ caseId: 'orbit-2026-0001', reason: 'It is no vulnerability.' }],

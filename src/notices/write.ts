@@ -16,6 +16,14 @@ export function noticeEntity({ subject, text }: Notice, attachments: readonly Ui
   return Buffer.concat([Buffer.from(subjectLine(subject)), contentOf(parsed)]);
 }
 
+/** The same as a report (RFC 3464): `status` has the groups of its fields, that of the message first. */
+export function statusEntity({ subject, text }: Notice, status: readonly (readonly string[])[]): Buffer {
+  const groups = status.map((fields) => fields.map((field) => `${field}\r\n`).join('')).join('\r\n');
+  const parts = [textPart(text), entity([['Content-Type', 'message/delivery-status']], groups)];
+  const report = parseOwn(multipart('report; report-type=delivery-status', parts));
+  return Buffer.concat([Buffer.from(subjectLine(subject)), contentOf(report)]);
+}
+
 /** A certificate as a file (RFC 3156 §7). */
 export function keyPart(list: Pick<List, 'address'>, certificate: Uint8Array): Uint8Array {
   return filePart(`${list.address}.asc`, 'application/pgp-keys', Buffer.from(armorCertificate(certificate)));

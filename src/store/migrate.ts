@@ -34,6 +34,7 @@ import * as foundCopies from '../../migrations/0035_found_copies.ts';
 import * as attempts from '../../migrations/0036_attempts.ts';
 import * as patience from '../../migrations/0037_patience.ts';
 import * as health from '../../migrations/0038_health.ts';
+import * as undelivered from '../../migrations/0039_undelivered.ts';
 import * as missed from '../../migrations/0041_missed.ts';
 import * as inOrder from '../../migrations/0046_in_order.ts';
 import type { Database } from './database.ts';
@@ -75,6 +76,7 @@ export const migrations: Record<string, Migration> = {
   '0036_attempts': attempts,
   '0037_patience': patience,
   '0038_health': health,
+  '0039_undelivered': undelivered,
   '0041_missed': missed,
   '0046_in_order': inOrder,
 };

@@ -30,6 +30,8 @@ export interface Schema {
   delivery_attempts: DeliveryAttempt;
   came_back: CameBackTable;
   contact_health: ContactHealthTable;
+  /** Posts that reached nobody, and whose writers were told. */
+  undelivered_told: { post_id: string; told_at: Instant };
   unsubscribed: { contact_id: string; list_id: string; created_at: Instant };
   acknowledgements: { post_id: string; contact_id: string; created_at: Instant; status: Generated<Acknowledged> };
   patch_sets: PatchSetTable;

@@ -1209,6 +1209,13 @@ alter table tokens add constraint tokens_scopes_check CHECK ((scopes <> ''::text
 
 CREATE UNIQUE INDEX tokens_sign_in ON public.tokens USING btree (sign_in);
 
+create table undelivered_told (post_id text not null,
+  told_at bigint not null);
+
+alter table undelivered_told add constraint undelivered_told_pkey PRIMARY KEY (post_id);
+
+alter table undelivered_told add constraint undelivered_told_post_id_fkey FOREIGN KEY (post_id) REFERENCES posts(id);
+
 create table unsubscribed (contact_id text not null,
   list_id text not null,
   created_at bigint not null);

@@ -763,6 +763,9 @@ CREATE TABLE "tokens" ("id" text primary key,
 
 CREATE UNIQUE INDEX "tokens_sign_in" on "tokens" ("sign_in");
 
+CREATE TABLE "undelivered_told" ("post_id" text not null primary key references "posts" ("id"),
+  "told_at" integer not null) strict;
+
 CREATE TABLE "unsubscribed" ("contact_id" text not null references "contacts" ("id"),
   "list_id" text not null references "lists" ("id"),
   "created_at" integer not null,
