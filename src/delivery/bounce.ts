@@ -19,9 +19,12 @@ export async function deliveryOfToken(db: Db, token: string): Promise<string | n
   return (await copyOfToken(db, 'bounce', token))?.id ?? null;
 }
 
-/** What a bounce says for the record: one line, at most 500 characters; null where it says nothing. */
+/** The worst that can be said of one (RFC 3464 §2.3.3); null: nothing was, and the status alone says it. */
+const WORST = ['failed', null, 'delayed'] as const;
+
+/** What a bounce says for the record: one line, at most 500 characters; null where it says nothing. Behind an address there may be several. */
 export function bounceLine({ recipients }: DeliveryReport): string | null {
-  const [first] = recipients;
-  const words = [first?.status, first?.diagnostic].filter(Boolean).join(' ');
+  const [worst = recipients[0]] = WORST.flatMap((what) => recipients.find(({ action }) => action === what) ?? []);
+  const words = [worst?.status, worst?.diagnostic].filter(Boolean).join(' ');
   return words === '' ? null : words.slice(0, 500);
 }

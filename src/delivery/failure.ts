@@ -1,4 +1,4 @@
-import { enhancedStatus } from '../mail/report-fields.ts';
+import { enhancedStatuses, replyCode } from '../mail/report-fields.ts';
 
 /**
  * What a failure says of the address that it was for. `hard`: mail to it does not arrive, and will not. `soft`: it may later. `mail`: this
@@ -25,24 +25,27 @@ const TABLE: readonly (readonly [RegExp, Failure])[] = [
   [/^\d\.6\.\d+$/, 'mail'],
 ];
 
-/** RFC 5321 §4.2.3: a reply without a better code that says "exceeded storage allocation", which is the mailbox's. */
-const FULL = /^[45]52\b/;
+/** RFC 5321 §4.2.3: "exceeded storage allocation" and "insufficient system storage", where no better code says of what. */
+const FULL = /^[45]52$/;
 
 /**
  * `line`: the relay's answer, or what a bounce says, with a reply code, an enhanced status code, or both; null: nothing. Whoever said it has
  * stopped trying: without any code he means it for good.
  */
 export function failureOf(line: string | null): Failure {
-  const words = line ?? '';
-  const status = enhancedStatus(words);
-  const listed = status === null ? undefined : TABLE.find(([code]) => code.test(status));
+  const code = codeOf(line) ?? '';
+  const listed = TABLE.find(([codes]) => codes.test(code));
   if (listed) return listed[1];
-  if (status === null && FULL.test(words)) return 'soft';
   // RFC 3463 §2, RFC 5321 §4.2.1: of class 4 another attempt may succeed.
-  return (status ?? words).startsWith('4') && codeOf(words) !== null ? 'soft' : 'hard';
+  return FULL.test(code) || code.startsWith('4') ? 'soft' : 'hard';
 }
 
-/** The code alone, of a stranger's line: as he has it, without a word of his. */
+/**
+ * The code alone, of a stranger's line, as he has it and without a word of his: the one that says most. X.0.0 says no more than its class
+ * (RFC 3463 §3.1), and servers that know no other write it beside the answer that they got.
+ */
 export function codeOf(line: string | null): string | null {
-  return enhancedStatus(line ?? '') ?? /^[45]\d\d\b/.exec(line ?? '')?.[0] ?? null;
+  const words = line ?? '';
+  const statuses = enhancedStatuses(words).filter((status) => !status.startsWith('2'));
+  return statuses.find((status) => !status.endsWith('.0.0')) ?? replyCode(words) ?? statuses[0] ?? null;
 }

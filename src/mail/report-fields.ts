@@ -54,16 +54,26 @@ export function cleanAddress(words: string): string | null {
   return bare.slice(0, at) + bare.slice(at).toLowerCase();
 }
 
-/** The first `x.y.z` that is no part of an address of a host (RFC 3463 §2). */
+/** Each `x.y.z` that is no part of an address of a host (RFC 3463 §2). In a reply of several lines it stands behind a hyphen. */
+export function enhancedStatuses(words: string): string[] {
+  const codes = /(?:(?<![\d.@\w-])|(?<=(?<![\d.@\w-])[245][0-5]\d-))[245]\.\d{1,3}\.\d{1,3}(?![\d.]*\d|\.\w)/g;
+  return words.slice(0, 8000).match(codes) ?? [];
+}
+
+/** The first of them. */
 export function enhancedStatus(words: string): string | null {
-  const found = /(?<![\d.@\w-])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d|\.\w)/.exec(words.slice(0, 8000));
-  return found ? found[0] : null;
+  return enhancedStatuses(words)[0] ?? null;
+}
+
+/** The first reply code of a failure (RFC 5321 §4.2). */
+export function replyCode(words: string): string | null {
+  return /(?:^|[\s:(#>"'[])([45][0-5]\d)(?=[\s\-:,)]|$)/m.exec(words.slice(0, 8000))?.[1] ?? null;
 }
 
 /** The class alone, where the words give a reply code and no more (RFC 3463 §3.1: "X.0.0"). */
 export function statusOfReply(words: string): string | null {
-  const code = /(?:^|[\s:(#>"'[])([45])[0-5]\d(?=[\s\-:,)]|$)/m.exec(words.slice(0, 8000))?.[1];
-  return code ? `${code}.0.0` : null;
+  const code = replyCode(words);
+  return code ? `${code[0]}.0.0` : null;
 }
 
 export function messageIdIn(value: string): string | null {

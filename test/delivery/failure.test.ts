@@ -20,6 +20,17 @@ describe('what a failure says of its address', () => {
     ['4.4.7 delivery time expired', 'soft'],
     ['451 later', 'soft'],
     ['450 4.7.1 greylisted', 'soft'],
+    // Exim: its own status says nothing, and the answer that it got does.
+    ['5.0.0 552-5.2.2 The account is over quota. 552 5.2.2 Ask it', 'soft'],
+    ['5.0.0 552 mailbox full', 'soft'],
+    ['5.0.0 452 4.3.1 later', 'soft'],
+    ['5.0.0 451 later', 'soft'],
+    ['5.0.0 550-5.1.1 no such user', 'hard'],
+    ['5.0.0 550 no such user', 'hard'],
+    ['5.0.0 mx450.example gave it back', 'hard'],
+    // qmail
+    ['5.0.0 192.0.2.4 said: 552 5.3.4 too big', 'mail'],
+    ['2.0.0', 'hard'],
     ['552 5.2.3 longer than the mailbox takes', 'mail'],
     ['552 5.3.4 too big', 'mail'],
     ['554 5.6.0 content', 'mail'],
@@ -28,6 +39,7 @@ describe('what a failure says of its address', () => {
   });
 
   test('of a stranger’s line the code alone is told on', () => {
-    expect(['5.1.1 <x@y.example> canary', '550 canary', 'canary', null].map(codeOf)).toEqual(['5.1.1', '550', null, null]);
+    const lines = ['5.1.1 <x@y.example> canary', '550 canary', '5.0.0 550-5.1.1 canary', '5.0.0 canary', 'canary', null];
+    expect(lines.map(codeOf)).toEqual(['5.1.1', '550', '5.1.1', '5.0.0', null, null]);
   });
 });

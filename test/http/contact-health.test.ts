@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { DAY, HOUR, toIso } from '../../src/clock.ts';
 import { bounce, posting } from '../delivery/bounced.ts';
 import { type Outbox, outbox } from '../delivery/outbox.ts';
+import { arrive } from '../post/arrive.ts';
 import { eachEngine } from '../support/dialects.ts';
 import type { House } from '../support/house.ts';
 import { serving, type TestApi } from './api.ts';
@@ -64,6 +65,24 @@ eachEngine((engine) => {
     const copy = await toBeta();
     for (let times = 0; times < 3; times++) await bounce(house, copy, { status: '5.1.1' });
     expect(await healthOfBeta()).toMatchObject({ hard: { count: 1 } });
+  });
+
+  test('behind an address may be several: what is said of him is what is said of the one who did not get it', async () => {
+    const report = [
+      'From: MAILER-DAEMON@elsewhere.example',
+      'Content-Type: message/delivery-status',
+      '',
+      'Reporting-MTA: dns; elsewhere.example',
+      ...['delivered 2.0.0 250 taken', 'failed 5.2.2 552 full'].flatMap((line) => {
+        const [action, status, ...words] = line.split(' ');
+        const fields = [`Action: ${action}`, `Status: ${status}`, `Diagnostic-Code: smtp; ${words.join(' ')}`];
+        return ['', `Final-Recipient: rfc822; ${action}@elsewhere.example`, ...fields];
+      }),
+      '',
+    ];
+    const copy = await toBeta();
+    await arrive(house, Buffer.from(report.join('\r\n')), { to: copy?.from ?? '', sender: null });
+    expect(await healthOfBeta()).toMatchObject({ state: 'soft', line: '5.2.2 552 full' });
   });
 
   test('what the relay itself says counts as well: refused, full, or too long without an answer', async () => {
