@@ -41,6 +41,7 @@ const table = {
   'malformed-mail': no('54', '6.0', 422, 'The mail is malformed'),
   'too-complex': no('54', '6.0', 422, 'The mail has too many parts, headers or layers'),
   'mail-loop': no('54', '4.6', 422, 'This mail was here before'),
+  'came-often': no('52', '2.2', 409, 'Too much of this came to this address'),
   'too-slow': later('21', '4.2', 408, 'The mail came too slowly; try again'),
   busy: later('21', '3.2', 503, 'Too busy just now; try again'),
   'storage-unavailable': later('52', '3.1', 507, 'The mail could not be stored; try again'),

@@ -104,12 +104,13 @@ function failureOfReason(reason: string | null, response: string | null): 'hard'
   return reason === 'gave-up' && /^4(?!21)\d\d\b/.test(response ?? '') ? 'soft' : null;
 }
 
-/** What a bounce says of the address of its copy. */
+/** What a bounce says of the address of its copy, as that was before; null: nothing. A copy that has stood, or failed, is on no way any more. */
 export function eventOfBounce(
-  { tried_at, settled_at }: Pick<Delivery, 'tried_at' | 'settled_at'>,
+  { state, tried_at, settled_at }: Pick<Delivery, 'state' | 'tried_at' | 'settled_at'>,
   { what, words: line }: { what: 'failed' | 'delayed'; words: string | null },
   at: Instant,
 ): Event | null {
+  if (state === 'failed' || (settled_at !== null && at - settled_at >= STANDS.soft)) return null;
   if (what === 'delayed') return { what, at, line };
   const failure = ofAddress(failureOf(line));
   return failure === null ? null : { what: failure, since: settled_at ?? tried_at ?? at, at, line };

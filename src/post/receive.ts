@@ -25,7 +25,7 @@ import { prepareReceipt, type Receipt } from './receipt.ts';
 import type { Accepted, Identity, Received } from './received.ts';
 import { keepRenewal, reporterRenewal } from './reporter.ts';
 import { answerKey, runRequest } from './request.ts';
-import { takeBounce } from './take-bounce.ts';
+import { takeBounce, whatCame } from './take-bounce.ts';
 import { reachOf } from './to-reporter.ts';
 
 /**
@@ -85,10 +85,11 @@ async function take(seams: Seams, identity: Identity, addressed: Destination, ma
     throw Object.assign(new Refusal(verdict.reason, verdict.hint), { signer: look.roster?.contact.id ?? null });
   if (verdict.verdict === 'discard') return { id: earlier?.id ?? '', caseId: null, held: null, repeated: true };
 
+  const came = to.purpose === 'bounce' ? await whatCame(seams.db, to, outside, origin) : null;
   const content = await seams.pgp.keep(mail.raw, key.certificate, mail.receivedAt);
   const post = postOf(seams, to, mail, look, { kind, content, verdict });
   const acting: Seams = { ...seams, by: senderOf(look, post) };
-  if (to.purpose === 'bounce') return takeBounce(acting, to, post, outside, origin);
+  if (came) return takeBounce(acting, to, post, came);
   if (to.purpose === 'sendkey' && kind === 'request') return answerKey(acting, to, post, { ...mail, origin });
   if (newcomer) return runNewcomer(acting, identity, to, post, look, newcomer);
   if (kind === 'request') return runRequest(acting, identity, to, post, look, acknowledging);

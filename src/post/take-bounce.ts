@@ -6,7 +6,9 @@ import { eventOfBounce } from '../delivery/health.ts';
 import type { Automatic } from '../mail/automatic.ts';
 import type { Entity } from '../mail/message.ts';
 import { type DeliveryReport, deliveryReport } from '../mail/report.ts';
+import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
+import * as acknowledgements from '../store/acknowledgements.ts';
 import * as cameBack from '../store/came-back.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -39,18 +41,26 @@ const READ: Readonly<Record<CameBack, 'never' | 'weekly' | 'always'>> = {
 };
 const WEEK = 7 * DAY;
 
+/**
+ * Of each sort so many are kept for one copy, and one more for each that came at once: a server that tries for five days says so a dozen times,
+ * and whoever has seen the address could fill the disk. What is said so often keeps no other sort out.
+ */
+const MOST_OF_A_SORT = 20;
+
+export type CameToCopy = Pick<cameBack.Returned, 'what' | 'words'>;
+
+/** What a mail is that came to the address of that copy. Refuses it where that came often enough, before it costs anything. */
+export async function whatCame(db: Db, { deliveryId }: Destination, mail: Entity, origin: Automatic): Promise<CameToCopy> {
+  const came = whatCameBack(mail, origin);
+  if (deliveryId !== null && (await cameBack.count(db, deliveryId, came.what)) >= MOST_OF_A_SORT) throw new Refusal('came-often');
+  return came;
+}
+
 /** A mail to the address of one copy. It says nothing of the copy where it is no report, whatever words it has. */
-export async function takeBounce(
-  seams: Seams,
-  to: Destination,
-  post: FiledPost,
-  mail: Entity,
-  origin: Automatic,
-): Promise<Accepted> {
+export async function takeBounce(seams: Seams, to: Destination, post: FiledPost, { what, words }: CameToCopy): Promise<Accepted> {
   const { db, clock } = seams;
   const copy = to.deliveryId === null ? undefined : await deliveries.byId(db, to.deliveryId);
   if (!copy) throw new Error(`the copy of ${to.list.address}, to whose address a mail came, is gone`);
-  const { what, words } = whatCameBack(mail, origin);
   const isRead = READ[what] === 'always' || (READ[what] === 'weekly' && !(await cameBack.isKnown(db, copy, clock.now() - WEEK)));
   const filed: FiledPost = { ...post, kind: isRead ? 'owner' : 'bounce' };
   const returned = { post_id: post.id, delivery_id: copy.id, what, words };
@@ -63,20 +73,21 @@ export async function takeBounce(
   });
 }
 
-/** A second report that it failed says nothing new. */
+/** A second report that it failed says nothing new; and that what its reader has acknowledged did not arrive is not so, whoever says it. */
 async function note(trx: Db, seams: Seams, copy: Delivery, { post_id: post, what, words }: cameBack.Returned): Promise<void> {
   const { id } = copy;
   const now = seams.clock.now();
-  const failed = what === 'failed';
+  const arrived = copy.contact_id !== null && (await acknowledgements.isNoted(trx, copy.post_id, copy.contact_id));
+  const failed = what === 'failed' && !arrived;
   if (failed && !(await deliveries.bounced(trx, id, words ?? GIVEN_BACK, now))) return;
-  if (what === 'failed' || what === 'delayed') await noteOf(trx, copy, eventOfBounce(copy, { what, words }, now));
+  if (!arrived && (what === 'failed' || what === 'delayed')) await noteOf(trx, copy, eventOfBounce(copy, { what, words }, now));
   const action = failed ? 'delivery.bounce' : 'delivery.answer';
   await record(trx, seams, { action, subject: `delivery:${id}`, detail: failed ? { post } : { post, what } });
 }
 
 const GIVEN_BACK = 'a mail server further on gave it back';
 
-function whatCameBack(mail: Entity, origin: Automatic): Pick<cameBack.Returned, 'what' | 'words'> {
+function whatCameBack(mail: Entity, origin: Automatic): CameToCopy {
   if (origin !== 'bounce') return { what: origin === 'auto-reply' ? 'auto-reply' : 'mail', words: null };
   const report = deliveryReport(mail);
   if (!report) return { what: 'unreadable', words: null };

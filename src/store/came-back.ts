@@ -13,6 +13,17 @@ export async function insert(db: Db, returned: Returned): Promise<void> {
   await db.insertInto('came_back').values(returned).execute();
 }
 
+/** How many of these came to the address of a copy. */
+export async function count(db: Db, deliveryId: string, what: CameBack): Promise<number> {
+  const { found } = await db
+    .selectFrom('came_back')
+    .select(({ fn }) => fn.countAll().as('found'))
+    .where('delivery_id', '=', deliveryId)
+    .where('what', '=', what)
+    .executeTakeFirstOrThrow();
+  return Number(found);
+}
+
 /** What came to the address of a copy, oldest first. */
 export async function ofCopy(db: Db, deliveryId: string): Promise<(Returned & { at: Instant })[]> {
   return db

@@ -65,7 +65,7 @@ describe('how mail to a contact fares', () => {
 });
 
 describe('what the end of a copy says of its address', () => {
-  const copy = { tried_at: 1, settled_at: 2 };
+  const copy = { state: 'delivered', tried_at: 1, settled_at: 2 } as const;
   const failed = (reason: string, response: string | null) => eventOf(copy, { state: 'failed', reason, response }, 9);
 
   test.each([
@@ -89,5 +89,13 @@ describe('what the end of a copy says of its address', () => {
     expect(eventOfBounce(copy, { what: 'failed', words: '4.4.7 expired' }, 9)).toMatchObject({ what: 'soft', since: 2 });
     expect(eventOfBounce(copy, { what: 'failed', words: '5.3.4 too big' }, 9)).toBeNull();
     expect(eventOfBounce(copy, { what: 'delayed', words: '4.4.1' }, 9)).toEqual({ what: 'delayed', at: 9, line: '4.4.1' });
+  });
+
+  test('what is said of a copy that has stood, or that it is delayed when it has failed, says nothing', () => {
+    const said = (what: 'failed' | 'delayed', of: Partial<Parameters<typeof eventOfBounce>[0]>, at: number) =>
+      eventOfBounce({ ...copy, ...of }, { what, words: '5.1.1' }, at)?.what ?? null;
+    expect([6 * DAY + 1, 6 * DAY + 2].map((at) => said('failed', {}, at))).toEqual(['hard', null]);
+    expect([6 * DAY + 1, 6 * DAY + 2].map((at) => said('delayed', {}, at))).toEqual(['delayed', null]);
+    expect(said('delayed', { state: 'failed' }, 9)).toBeNull();
   });
 });

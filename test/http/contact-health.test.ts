@@ -85,6 +85,13 @@ eachEngine((engine) => {
     expect(await healthOfBeta()).toMatchObject({ state: 'soft', line: '5.2.2 552 full' });
   });
 
+  test('what comes late says nothing of him: nobody tries for so long', async () => {
+    const copy = await toBeta();
+    later(6 * DAY);
+    await bounce(house, copy, { status: '5.1.1' });
+    expect(await healthOfBeta()).toMatchObject({ state: 'well', hard: { count: 0 } });
+  });
+
   test('what the relay itself says counts as well: refused, full, or too long without an answer', async () => {
     const [, beta] = house.members;
     const refusing = (answers: typeof box.answers) => {

@@ -5,8 +5,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DAY } from '../../src/clock.ts';
 import { refusePost } from '../../src/post/moderate.ts';
+import * as acknowledgements from '../../src/store/acknowledgements.ts';
+import * as cameBack from '../../src/store/came-back.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
+import * as health from '../../src/store/health.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { arrive, CANARY, everything, letterOf, listCertificate } from '../post/arrive.ts';
 import { dial, type Rig } from '../smtp/wire.ts';
@@ -14,7 +17,20 @@ import { clearMail, encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS, type Person } from '../support/house.ts';
 import { makeParty } from '../support/party.ts';
-import { door, encrypted, handOver, head, mailOf, membersOf, multipart, pgpMime, signed, teamOf, text } from './attack.ts';
+import {
+  door,
+  encrypted,
+  handOver,
+  head,
+  mailOf,
+  membersOf,
+  multipart,
+  outcomeOf,
+  pgpMime,
+  signed,
+  teamOf,
+  text,
+} from './attack.ts';
 
 const VICTIM = 'victim@elsewhere.example';
 
@@ -131,6 +147,38 @@ eachEngine((engine) => {
     house.clock.moveTo(house.clock.now() + DAY);
     await post();
     expect((await box.drain()).map(({ to }) => to)).toContain(beta.address);
+  });
+
+  test('of what comes to one copy a handful of each sort is kept, and no sort keeps out another', async () => {
+    await post();
+    const copy = (await outbox(house).drain()).find(({ to }) => to === beta.address);
+    const said = (action: string, round: number) =>
+      Buffer.from(
+        report(beta.address).toString().replace('Action: failed', `Action: ${action}\r\nRemote-MTA: dns; mx${round}.example`),
+      );
+    const send = (action: string, round: number) =>
+      outcomeOf(arrive(house, said(action, round), { to: copy?.from ?? '', sender: null }));
+    const outcomes: string[] = [];
+    for (let round = 0; round < 25; round++) outcomes.push(await send('delayed', round));
+    expect(outcomes.filter((outcome) => outcome === 'refused: came-often')).toHaveLength(5);
+    expect((await everything(house)).posts.filter(({ kind }) => kind === 'bounce')).toHaveLength(20);
+    const lines = (await house.db.selectFrom('audit').select('action').where('action', '=', 'delivery.answer').execute()).length;
+    expect(lines).toBe(20);
+    expect(await states()).not.toContain('failed');
+    expect(await send('failed', 0)).not.toMatch(/refused/);
+    expect(await states()).toContain('failed');
+  });
+
+  test('a bounce of what its reader has acknowledged is kept, and changes nothing', async () => {
+    await post();
+    const copy = (await outbox(house).drain()).find(({ to }) => to === beta.address);
+    const [mine] = (await deliveries.page(house.db, { limit: 99 })).filter(({ address }) => address === beta.address);
+    const says = { contactId: beta.contactId, status: 'acknowledged', now: house.clock.now() } as const;
+    await acknowledgements.note(house.db, [mine?.post_id ?? ''], says);
+    await arrive(house, report(beta.address), { to: copy?.from ?? '', sender: null });
+    expect(await deliveries.byId(house.db, mine?.id ?? '')).toMatchObject({ state: 'delivered', bounced_at: null });
+    expect(await cameBack.ofCopy(house.db, mine?.id ?? '')).toMatchObject([{ what: 'failed' }]);
+    expect((await health.ofContacts(house.db, [beta.contactId])).get(beta.contactId)).toMatchObject({ hard_count: 0 });
   });
 
   test('a person’s words to such an address fail nothing', async () => {
