@@ -27,11 +27,11 @@ export async function watchFailing(seams: Seams): Promise<boolean> {
   return told;
 }
 
-/** False: another node was first, or nobody of the team could be told, and the next time is another try. */
+/** False: another node was first, or there is nobody of the team, and the next time is another try. */
 async function warn(seams: Seams, seen: health.FailedContact, failing: ReadonlySet<string>): Promise<boolean> {
   const { db, clock } = seams;
-  const people = (await team(db)).filter(({ id }) => !failing.has(id));
-  if (people.length === 0) return false;
+  const whole = await team(db);
+  if (whole.length === 0) return false;
   const { contact_id: id, address, organisation, memberId } = seen;
   const facts = { organisation, address, since: failsSince(seen) ?? clock.now(), code: codeOf(seen.line) };
   // The team is told as the team.
@@ -43,13 +43,21 @@ async function warn(seams: Seams, seen: health.FailedContact, failing: ReadonlyS
   return db.transaction().execute(async (trx) => {
     if (!(await health.warn(trx, id, clock.now()))) return false;
     if (others.length > 0) await tellMember(trx, seams, toOthers, memberId, { except: failing });
-    await send(trx, seams, toTeam, eachContact(people));
-    for (const told of toStaff)
-      await send(trx, seams, told, eachContact(await handlersAmong(trx, told.post.case_id ?? null, people)));
+    await send(trx, seams, toTeam, eachContact(leftOf(whole, failing)));
+    for (const told of toStaff) {
+      const staff = await handlersAmong(trx, told.post.case_id ?? null, whole);
+      await send(trx, seams, told, eachContact(leftOf(staff, failing)));
+    }
     const detail = { address, since: facts.since, code: facts.code, told: others };
     await record(trx, seams, { action: 'contact.failing', subject: `contact:${id}`, detail });
     return true;
   });
+}
+
+/** Those whose mail arrives; where it does of nobody, all: bounces may be forged, and then they read it. */
+function leftOf<T extends { id: string }>(people: readonly T[], failing: ReadonlySet<string>): readonly T[] {
+  const left = people.filter(({ id }) => !failing.has(id));
+  return left.length > 0 ? left : people;
 }
 
 /** Addresses of those of the member to whom something can be written. */

@@ -5,6 +5,7 @@ import { parseEntity } from '../../src/mail/message.ts';
 import { viewOf } from '../../src/mail/view.ts';
 import { watchFailing } from '../../src/roster/failing.ts';
 import { importRoster } from '../../src/roster/import.ts';
+import * as caseTeams from '../../src/store/case-teams.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as members from '../../src/store/members.ts';
@@ -110,6 +111,46 @@ eachEngine((engine) => {
     await bounce(house, copy, { status: '5.1.1' });
     await box.drain();
     expect(those(await warned())).toEqual([ada.address, dirk.address]);
+  });
+
+  test('where mail to all of the team comes back, all of it is told: whoever forged that is found out', async () => {
+    await house.report();
+    const copies = await box.drain();
+    for (const { address } of house.team)
+      await bounce(
+        house,
+        copies.find(({ to }) => to === address),
+        { status: '5.1.1' },
+      );
+    await box.drain();
+    expect(those(await warned())).toEqual([...teamOf(), ...teamOf(), ...teamOf()].sort());
+    expect(await warned()).toEqual([]);
+  });
+
+  test('of a staffed case nobody else is told, also where mail to who works on it comes back', async () => {
+    const [lena, dirk] = house.team;
+    const { id } = await arm(house, await scheduled(house, house.clock.now() + DAY));
+    await house.report();
+    const copies = await box.drain();
+    await dispatch(house, id, LISTS.distributors);
+    copies.push(...(await box.drain()));
+    await caseTeams.replace(house.db, id, [lena.contactId]);
+    for (const { address } of [lena, gina, greg])
+      await bounce(
+        house,
+        copies.find(({ to }) => to === address),
+        { status: '5.1.1' },
+      );
+    await box.drain();
+    const sent = await warned();
+    const knows = async (mail: Sent) => {
+      const who = house.team.find(({ address }) => address === mail.to);
+      return who !== undefined && (await read(mail, who)).includes(id);
+    };
+    const told = new Set<string>();
+    for (const mail of sent) if (await knows(mail)) told.add(mail.to);
+    expect([...told]).toEqual([lena.address]);
+    expect(those(sent)).toContain(dirk.address);
   });
 
   test('the team is told in which cases nobody else of the member has what was dispatched', async () => {
