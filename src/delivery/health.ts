@@ -61,11 +61,11 @@ export function ofNow(facts: Facts, now: Instant): Facts {
   return isOver(facts, now) ? { ...UNKNOWN, delivered_at, stands_at } : facts;
 }
 
-/** The same with what became of another copy. */
+/** The same with what became of another copy. A run that is over goes with the next failure: until then it counts no more (`ofNow`). */
 export function noted(facts: Facts, event: Event): Facts {
   const { at } = event;
+  if (event.what === 'delivered') return { ...facts, delivered_at: at, stands_at: facts.stands_at ?? at };
   const before = ofNow(facts, at);
-  if (event.what === 'delivered') return { ...before, delivered_at: at, stands_at: before.stands_at ?? at };
   const failed = { ...before, stands_at: null, line: event.line };
   if (event.what === 'delayed') return { ...failed, delayed_at: at };
   if (event.what === 'hard')

@@ -1,4 +1,4 @@
-import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
+import { type Expression, type ExpressionBuilder, type SqlBool, sql } from 'kysely';
 import type { Instant } from '../clock.ts';
 import { type Event, noted, UNKNOWN } from '../delivery/health.ts';
 import { TAKEN_IN } from '../roster/state.ts';
@@ -6,7 +6,28 @@ import type { Db } from './database.ts';
 import { portions } from './rows.ts';
 import type { ContactHealth, Schema } from './schema.ts';
 
-/** One after the other: whoever comes second waits for the caller's transaction. */
+/** A relay took a copy for that address; nothing where it is no contact's. It is what `noted` says, in one statement, as each copy costs it. */
+export async function delivered(trx: Db, address: string, at: Instant): Promise<void> {
+  const now = sql<Instant>`cast(${at} as bigint)`;
+  await trx
+    .insertInto('contact_health')
+    .columns(['contact_id', 'delivered_at', 'stands_at'])
+    .expression((eb) =>
+      eb
+        .selectFrom('contacts')
+        .select(['id', now.as('delivered_at'), now.as('stands_at')])
+        .where('address', '=', address.toLowerCase()),
+    )
+    .onConflict((oc) =>
+      oc.column('contact_id').doUpdateSet((eb) => ({
+        delivered_at: eb.ref('excluded.delivered_at'),
+        stands_at: eb.fn.coalesce('contact_health.stands_at', 'excluded.stands_at'),
+      })),
+    )
+    .execute();
+}
+
+/** What else became of one. One after the other: whoever comes second waits for the caller's transaction. */
 export async function note(trx: Db, contactId: string, event: Event): Promise<void> {
   const { contact_id, ...facts } = await trx
     .insertInto('contact_health')
