@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { parseEntity } from '../../src/mail/message.ts';
 import { watchUndelivered } from '../../src/post/undelivered.ts';
-import { bounce, posting } from '../delivery/bounced.ts';
+import { bounce, posting, report } from '../delivery/bounced.ts';
 import { headerOf, type Outbox, outbox, type Sent } from '../delivery/outbox.ts';
 import { clearMail, encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
@@ -42,11 +42,11 @@ eachEngine((engine) => {
     await posting(house, alpha);
     await box.drain();
     refusing();
-    const [report, ...more] = await told(alpha);
+    const [answer, ...more] = await told(alpha);
     expect(more).toEqual([]);
-    expect(report?.from).toBeNull();
-    expect(headerOf(report?.raw ?? Buffer.alloc(0))).toContain('Auto-Submitted: auto-replied');
-    const opened = await inside(report, alpha);
+    expect(answer?.from).toBeNull();
+    expect(headerOf(answer?.raw ?? Buffer.alloc(0))).toContain('Auto-Submitted: auto-replied');
+    const opened = await inside(answer, alpha);
     expect(opened.mediaType).toBe('multipart/report');
     const words = Buffer.from(opened.body).toString();
     expect(words).toContain(`Final-Recipient: rfc822; ${LISTS.distributors}\r\nAction: failed\r\nStatus: 5.0.0`);
@@ -85,5 +85,26 @@ eachEngine((engine) => {
     refusing();
     await watchUndelivered(house);
     expect(await house.db.selectFrom('undelivered_told').selectAll().execute()).toEqual([]);
+  });
+
+  test('a report on that report goes to the team, and is answered by nobody: so there is no loop', async () => {
+    refusing(beta.address, ...team());
+    await posting(house, alpha);
+    await box.drain();
+    expect(await told(alpha)).toHaveLength(1);
+    refusing();
+    const back = (to: string) => arrive(house, report({ status: '5.1.1' }), { to, sender: null });
+    await expect(back('distributors-request@orbit.example')).rejects.toMatchObject({ reason: 'request-unsigned' });
+    for (const to of [LISTS.distributors, 'distributors-owner@orbit.example'])
+      expect(await back(to)).toMatchObject({ caseId: null });
+    const all = async () => {
+      await watchUndelivered(house);
+      return box.drain();
+    };
+    const sent = [...(await all()), ...(await all())];
+    expect(sent.length).toBeGreaterThan(0);
+    for (const { from, to } of sent) expect([from, team().includes(to)]).toEqual([null, true]);
+    expect(await all()).toEqual([]);
+    expect(await house.db.selectFrom('undelivered_told').selectAll().execute()).toHaveLength(1);
   });
 });
