@@ -145,6 +145,17 @@ export const ConfigFile = Type.Object(
       },
       optional,
     ),
+    retention: Type.Object(
+      {
+        copies: count('days after which a copy that has ended leaves the table that the queue works in', 30),
+        content: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()], {
+          default: null,
+          description:
+            'days after which the content of mail is taken away for good, from when its case was closed, or it came where it is of no case; null: never',
+        }),
+      },
+      optional,
+    ),
     members: Type.Object(
       {
         criteria: Type.Union(

@@ -38,6 +38,7 @@ import { anyDestination, destination } from './post/destination.ts';
 import { adviceOn } from './post/held.ts';
 import { receive } from './post/receive.ts';
 import type { Identity } from './post/received.ts';
+import { movePast, purgeContent } from './post/retention.ts';
 import { watchUndelivered } from './post/undelivered.ts';
 import { becomeUser } from './privileges.ts';
 import { Refusal } from './refusal.ts';
@@ -336,7 +337,7 @@ function signInOf(config: Config, clock: Clock): HttpOptions['signIn'] {
 /** Queues nothing. */
 const learn = (watched: Watched) => watched.refresh().then(() => false);
 
-function dutiesOf(seams: Seams, { project, audit }: Config, refusals: Refusals): Duty[] {
+function dutiesOf(seams: Seams, { project, audit, retention }: Config, refusals: Refusals): Duty[] {
   const head = { project, days: audit.headDays, to: audit.headTo };
   return [
     { name: 'certificates', run: () => watchCertificates(seams, project) },
@@ -348,6 +349,8 @@ function dutiesOf(seams: Seams, { project, audit }: Config, refusals: Refusals):
     { name: 'audit head', run: async () => (await signHead(seams, head)) !== null },
     { name: 'sign-ins', run: () => forgetSignIns(seams).then(() => false) },
     { name: 'idempotency keys', run: () => idempotency.purge(seams.db, seams.clock.now()).then(() => false) },
+    { name: 'past copies', run: () => movePast(seams, retention).then(() => false) },
+    { name: 'retention', run: () => purgeContent(seams, retention).then(() => false) },
   ];
 }
 

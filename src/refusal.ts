@@ -86,6 +86,12 @@ const table = {
   ),
   'needs-person': no('50', '7.1', 403, 'Only a person may do that: use a token that belongs to a team contact'),
   'own-organisation': no('50', '7.1', 403, 'Nobody decides on his own organisation'),
+  purged: no(
+    '50',
+    '2.0',
+    410,
+    'Its content was taken away, as the retention rule of this project says; that it was there is known still',
+  ),
   'not-found': no('50', '1.1', 404, 'There is no such thing'),
   invalid: no('01', '5.4', 422, 'The request is not valid'),
   conflict: no('50', '5.0', 409, 'That is not possible in the present state'),

@@ -36,6 +36,7 @@ function postView(post: posts.PostFacts): Static<typeof PostView> {
     holdReason: post.hold_reason,
     decidedBy: post.decided_by,
     decidedAt: orNull(post.decided_at),
+    purgedAt: orNull(post.purged_at),
   };
 }
 

@@ -523,6 +523,7 @@ export const PostView = Type.Object({
   holdReason: OrNull(Type.String({ description: 'why it waits, or waited, for a person' })),
   decidedBy: OrNull(Type.String({ description: 'the contact who decided on it' })),
   decidedAt: OrNull(InstantUtc),
+  purgedAt: OrNull(Type.String({ format: 'date-time', description: 'when its content was taken away, by the retention rule' })),
 });
 
 export const RefusedPostView = Type.Object({

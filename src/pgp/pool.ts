@@ -14,7 +14,7 @@ export interface Pgp {
   open(request: OpenRequest, lookup: Lookup): Promise<OpenedMail>;
   /** Encrypts to a list's key what is to be stored. */
   keep(plaintext: Uint8Array, certificate: Uint8Array, at: Instant): Promise<Uint8Array>;
-  /** The plaintext of what `keep` made, for a key of which the secret is among these. */
+  /** The plaintext of what `keep` made, for a key of which the secret is among these. Throws `purged` where it was taken away. */
   reopen(content: Uint8Array, secrets: Uint8Array[]): Promise<Uint8Array>;
   /** A signed message, once for all who will get it. */
   sign(entity: Uint8Array, secret: Uint8Array, at: Instant): Promise<Uint8Array>;
@@ -71,7 +71,10 @@ export function createPgp(threads: number): Pgp {
   return {
     open: (request, lookup) => openWithLookup(look, request, lookup),
     keep: (plaintext, certificate, at) => keep('keep', { plaintext, certificate, at }),
-    reopen: (content, secrets) => keep('reopen', { content, secrets }),
+    reopen: async (content, secrets) => {
+      if (content.length === 0) throw new Refusal('purged');
+      return keep('reopen', { content, secrets });
+    },
     sign: (entity, secret, at) => keep('sign', { entity, secret, at }),
     signApart: (entity, secret, at) => keep('signApart', { entity, secret, at }),
     seal: (signed, certificates, at) => sealAll(run, signed, certificates, at),

@@ -54,7 +54,7 @@ export interface Receipt {
 
 function receipts(db: Db) {
   return db
-    .selectFrom('deliveries')
+    .selectFrom('all_deliveries as deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
     .innerJoin('members', 'members.id', 'contacts.member_id')
@@ -108,7 +108,7 @@ export async function silentSince(db: Db, since: Instant): Promise<(Receipt & { 
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
-          selectFrom('deliveries as later')
+          selectFrom('all_deliveries as later')
             .innerJoin('posts as newer', 'newer.id', 'later.post_id')
             .select('later.id')
             .where('newer.kind', '=', 'dispatch')

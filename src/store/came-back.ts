@@ -40,7 +40,7 @@ export async function ofCopy(db: Db, deliveryId: string): Promise<(Returned & { 
 export async function copyOf(db: Db, postId: string): Promise<Pick<Delivery, 'id' | 'address'> | undefined> {
   return db
     .selectFrom('came_back')
-    .innerJoin('deliveries', 'deliveries.id', 'came_back.delivery_id')
+    .innerJoin('all_deliveries as deliveries', 'deliveries.id', 'came_back.delivery_id')
     .select(['deliveries.id', 'deliveries.address'])
     .where('came_back.post_id', '=', postId)
     .executeTakeFirst();
@@ -54,7 +54,7 @@ export async function isKnown(
 ): Promise<boolean> {
   const found = await db
     .selectFrom('came_back')
-    .innerJoin('deliveries', 'deliveries.id', 'came_back.delivery_id')
+    .innerJoin('all_deliveries as deliveries', 'deliveries.id', 'came_back.delivery_id')
     .innerJoin('posts', 'posts.id', 'came_back.post_id')
     .select('came_back.post_id')
     .where('came_back.what', '=', 'auto-reply')

@@ -16,7 +16,7 @@ import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, Post,
  *     |            v
  *     |         deferred ---> leased             tried again when due
  *     +---------------------- held, deferred     a person says: send it now
- *               delivered ---> failed            a mail server further on gave it back
+ *               delivered ---> failed            a mail server further on gave it back, however late
  *  queued, deferred ---------> held              a person stopped it, or its post
  *  queued, deferred, held ---> failed            a person refused its post (terminal)
  *         deferred, held ----> failed            a person dropped it (terminal)
@@ -46,7 +46,7 @@ export async function insertMany(db: Db, deliveries: NewDelivery[]): Promise<voi
 }
 
 export async function byId(db: Db, id: string): Promise<Delivery | undefined> {
-  return db.selectFrom('deliveries').selectAll().where('id', '=', id).executeTakeFirst();
+  return db.selectFrom('all_deliveries as deliveries').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
 export interface Lease {
@@ -355,7 +355,7 @@ export async function countHeld(db: Db, reason: string): Promise<number> {
 export async function untold(db: Db, most: number): Promise<Delivery[]> {
   return (
     db
-      .selectFrom('deliveries')
+      .selectFrom('all_deliveries as deliveries')
       .selectAll()
       // As the index of those has it.
       .where(sql<boolean>`told_at is null and state in ('held', 'failed')`)
@@ -367,13 +367,17 @@ export async function untold(db: Db, most: number): Promise<Delivery[]> {
 
 /** Gives of how many nobody had been told. */
 export async function markTold(db: Db, ids: string[], now: Instant): Promise<number> {
-  const result = await db
-    .updateTable('deliveries')
-    .set({ told_at: now })
-    .where('id', 'in', ids)
-    .where('told_at', 'is', null)
-    .executeTakeFirst();
-  return Number(result.numUpdatedRows);
+  let told = 0;
+  for (const table of ['deliveries', 'past_deliveries'] as const) {
+    const result = await db
+      .updateTable(table)
+      .set({ told_at: now })
+      .where('id', 'in', ids)
+      .where('told_at', 'is', null)
+      .executeTakeFirst();
+    told += Number(result.numUpdatedRows);
+  }
+  return told;
 }
 
 /**
@@ -535,7 +539,7 @@ function queuedAgain(now: Instant) {
 /** How many copies of posts of these kinds were made for that address, in any case, after `since`; of that list, where one is named. */
 export async function countTo(db: Db, address: string, kinds: PostKind[], since: Instant, listId?: string): Promise<number> {
   const query = db
-    .selectFrom('deliveries')
+    .selectFrom('all_deliveries as deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .select((eb) => eb.fn.countAll().as('count'))
     .where((eb) => eb(eb.fn<string>('lower', ['deliveries.address']), '=', address.toLowerCase()))
@@ -561,7 +565,7 @@ export interface DispatchedTo {
 
 function dispatched(db: Db, caseId: string) {
   return db
-    .selectFrom('deliveries')
+    .selectFrom('all_deliveries as deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
     .innerJoin('members', 'members.id', 'contacts.member_id')
@@ -588,7 +592,7 @@ export async function ofBundle(
   { caseId, listId, hash }: { caseId: string; listId: string; hash: string },
 ): Promise<Pick<Delivery, 'contact_id' | 'state' | 'created_at'>[]> {
   return db
-    .selectFrom('deliveries')
+    .selectFrom('all_deliveries as deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
     .innerJoin('members', 'members.id', 'contacts.member_id')
@@ -606,7 +610,7 @@ export async function ofBundle(
 export async function caseOfMessage(db: Db, listId: string, messageIds: string[]): Promise<string | undefined> {
   if (messageIds.length === 0) return undefined;
   const row = await db
-    .selectFrom('deliveries')
+    .selectFrom('all_deliveries as deliveries')
     .select('case_id')
     .where('list_id', '=', listId)
     .where('message_id', 'in', messageIds)
@@ -629,7 +633,7 @@ export interface DeliveryFilter {
 
 /** Newest first. */
 export async function page(db: Db, filter: DeliveryFilter): Promise<Delivery[]> {
-  let query = db.selectFrom('deliveries').selectAll().orderBy('id', 'desc').limit(filter.limit);
+  let query = db.selectFrom('all_deliveries as deliveries').selectAll().orderBy('id', 'desc').limit(filter.limit);
   if (filter.before !== undefined) query = query.where('id', '<', filter.before);
   if (filter.caseId !== undefined) query = query.where('case_id', '=', filter.caseId);
   if (filter.postId !== undefined) query = query.where('post_id', '=', filter.postId);
@@ -686,26 +690,30 @@ export async function bounced(db: Db, id: string, response: string, now: Instant
     .where('state', 'in', UNDER_WAY)
     .where('bounced_at', 'is', null)
     .executeTakeFirst();
-  // In this order: what is settled between the two is delivered by the second.
-  const failed = await db
-    .updateTable('deliveries')
-    .set({ state: 'failed', reason: 'bounced', response, bounced_at: now, settled_at: now, told_at: null })
-    .where('id', '=', id)
-    .where('state', '=', 'delivered')
-    .executeTakeFirst();
-  return noted.numUpdatedRows + failed.numUpdatedRows > 0n;
+  // In this order: what is settled, or leaves the table, between two of them is there for the next.
+  let failed = 0n;
+  for (const table of ['deliveries', 'past_deliveries'] as const) {
+    const result = await db
+      .updateTable(table)
+      .set({ state: 'failed', reason: 'bounced', response, bounced_at: now, settled_at: now, told_at: null })
+      .where('id', '=', id)
+      .where('state', '=', 'delivered')
+      .executeTakeFirst();
+    failed += result.numUpdatedRows;
+  }
+  return noted.numUpdatedRows + failed > 0n;
 }
 
 /** The ids of the contacts who have a copy of that post. */
 export async function contactsWith(db: Db, postId: string): Promise<Set<string>> {
-  const rows = await db.selectFrom('deliveries').select('contact_id').where('post_id', '=', postId).execute();
+  const rows = await db.selectFrom('all_deliveries as deliveries').select('contact_id').where('post_id', '=', postId).execute();
   return new Set(rows.flatMap(({ contact_id }) => contact_id ?? []));
 }
 
 /** The copies of a post that are out, and those that are under way. */
 export async function reached(db: Db, postId: string): Promise<Pick<Delivery, 'contact_id' | 'audience' | 'state'>[]> {
   return db
-    .selectFrom('deliveries')
+    .selectFrom('all_deliveries as deliveries')
     .select(['contact_id', 'audience', 'state'])
     .where('post_id', '=', postId)
     .where('state', 'in', ['delivered', 'leased'])
@@ -755,7 +763,7 @@ export interface DispatchCopy {
 
 export async function dispatchesOf(db: Db, caseId: string, contactId: string): Promise<DispatchCopy[]> {
   return db
-    .selectFrom('deliveries')
+    .selectFrom('all_deliveries as deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .select(['posts.id as postId', 'deliveries.state', 'deliveries.settled_at as settledAt'])
     .where('posts.case_id', '=', caseId)
@@ -795,7 +803,7 @@ export interface Channel {
  * it alone.
  */
 export async function channels(db: Db, caseId: string, external: number, postIds?: string[]): Promise<Channel[]> {
-  let published = db.selectFrom('deliveries').where('case_id', '=', caseId).where('audience', '=', 'public');
+  let published = db.selectFrom('all_deliveries as deliveries').where('case_id', '=', caseId).where('audience', '=', 'public');
   if (postIds !== undefined) published = published.where('post_id', 'in', postIds);
   const subscribers = await published
     .where('priority', '<>', external)

@@ -23,7 +23,8 @@ export async function* dump(db: Database): AsyncGenerator<DumpedTable> {
   const trx = await db.startTransaction().setIsolationLevel('repeatable read').execute();
   try {
     const tables = await trx.introspection.getTables();
-    for (const { name, columns } of tables.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    const kept = tables.filter(({ isView }) => !isView);
+    for (const { name, columns } of kept.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
       const named = columns.map((column) => column.name);
       yield { name, columns: named, rows: rowsOf(trx, name, named) };
     }

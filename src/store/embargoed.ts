@@ -97,8 +97,14 @@ export async function pieces(db: Db, cases: readonly string[], kinds: readonly P
     .where('case_id', 'in', cases)
     .where('kind', 'in', kinds)
     .where('state', '!=', 'refused')
+    .where('purged_at', 'is', null)
     .execute();
-  const patches = await db.selectFrom('patches').select(['id', 'case_id as caseId']).where('case_id', 'in', cases).execute();
+  const patches = await db
+    .selectFrom('patches')
+    .select(['id', 'case_id as caseId'])
+    .where('case_id', 'in', cases)
+    .where('purged_at', 'is', null)
+    .execute();
   const found: PieceRow[] = [
     ...posts.flatMap(({ caseId, ...post }) => (caseId === null ? [] : [{ ...post, caseId }])),
     ...patches.map((patch) => ({ ...patch, what: 'patch' as const })),

@@ -18,7 +18,7 @@ export interface ExposedCase {
 /** Which cases that are not public yet the contacts of a member were sent something of: a row for each copy, whatever became of it. */
 export async function ofMember(db: Db, memberId: string): Promise<ExposedCase[]> {
   return db
-    .selectFrom('deliveries')
+    .selectFrom('all_deliveries as deliveries')
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
     .innerJoin('cases', 'cases.id', 'deliveries.case_id')
     .select(['cases.id as caseId', 'cases.state', 'cases.release_at as releaseAt'])
@@ -53,7 +53,7 @@ export interface ExposedContact {
  */
 export async function ofCase(db: Db, caseId: string): Promise<ExposedContact[]> {
   const rows = await db
-    .selectFrom('deliveries')
+    .selectFrom('all_deliveries as deliveries')
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
     .innerJoin('members', 'members.id', 'contacts.member_id')
     .select(['members.id as memberId', 'members.organisation', 'contacts.id as contactId', 'deliveries.address'])

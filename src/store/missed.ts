@@ -64,7 +64,7 @@ export interface Missing {
 export async function ofCase(db: Db, caseId: string): Promise<Missing[]> {
   const rows = await db
     .selectFrom('missed')
-    .innerJoin('deliveries', (join) =>
+    .innerJoin('all_deliveries as deliveries', (join) =>
       join.onRef('deliveries.contact_id', '=', 'missed.contact_id').onRef('deliveries.case_id', '=', 'missed.case_id'),
     )
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')

@@ -123,6 +123,7 @@ const FACTS = [
   'signatures',
   'decided_by',
   'decided_at',
+  'purged_at',
 ] as const;
 
 export async function factsById(db: Db, id: string): Promise<PostFacts | undefined> {
@@ -219,11 +220,12 @@ export async function waitingForReporter(db: Db, caseId: string): Promise<string
     .select('id')
     .where('case_id', '=', caseId)
     .where('to_reporter', '=', 1)
+    .where('purged_at', 'is', null)
     .where((eb) =>
       eb.not(
         eb.exists(
           eb
-            .selectFrom('deliveries')
+            .selectFrom('all_deliveries as deliveries')
             .select('deliveries.id')
             .whereRef('deliveries.post_id', '=', 'posts.id')
             .where('deliveries.audience', '=', 'reporter'),

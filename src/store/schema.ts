@@ -27,6 +27,10 @@ export interface Schema {
   patches: PatchTable;
   approvals: ApprovalTable;
   deliveries: DeliveryTable;
+  /** Of those that have ended some time ago. */
+  past_deliveries: DeliveryTable;
+  /** A view of both, to read from. */
+  all_deliveries: DeliveryTable;
   delivery_attempts: DeliveryAttempt;
   came_back: CameBackTable;
   contact_health: ContactHealthTable;
@@ -494,6 +498,8 @@ interface PostTable {
   signatures: string | null;
   decided_by: string | null;
   decided_at: Instant | null;
+  /** When its content was taken away, by the rule of the project; `content` is empty since. */
+  purged_at: Instant | null;
 }
 
 interface PatchTable {
@@ -508,6 +514,8 @@ interface PatchTable {
   content: Uint8Array;
   created_at: Instant;
   withdrawn_at: Instant | null;
+  /** As of a post. */
+  purged_at: Instant | null;
 }
 
 interface ApprovalTable {

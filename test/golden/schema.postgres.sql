@@ -124,8 +124,6 @@ create table came_back (post_id text not null,
   what text not null,
   words text);
 
-alter table came_back add constraint came_back_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES deliveries(id);
-
 alter table came_back add constraint came_back_pkey PRIMARY KEY (post_id);
 
 alter table came_back add constraint came_back_post_id_fkey FOREIGN KEY (post_id) REFERENCES posts(id);
@@ -608,6 +606,8 @@ CREATE INDEX deliveries_case ON public.deliveries USING btree (case_id, contact_
 
 CREATE INDEX deliveries_due ON public.deliveries USING btree (state, priority, due_at, id);
 
+CREATE INDEX deliveries_ended ON public.deliveries USING btree (settled_at) WHERE (state = ANY (ARRAY['delivered'::text, 'failed'::text]));
+
 CREATE INDEX deliveries_post ON public.deliveries USING btree (post_id, state, priority, id);
 
 CREATE INDEX deliveries_untold ON public.deliveries USING btree (id) WHERE ((told_at IS NULL) AND (state = ANY (ARRAY['held'::text, 'failed'::text])));
@@ -1010,6 +1010,55 @@ alter table need_to_know_members add constraint need_to_know_members_member_id_f
 
 alter table need_to_know_members add constraint need_to_know_members_pk PRIMARY KEY (case_id, member_id);
 
+create table past_deliveries (id text not null,
+  post_id text not null,
+  list_id text not null,
+  case_id text,
+  audience text not null,
+  address text not null,
+  contact_id text,
+  certificate_id text,
+  message_id text not null,
+  state text not null,
+  priority integer not null,
+  due_at bigint not null,
+  attempts integer not null,
+  tried_at bigint,
+  lease text,
+  lease_until bigint,
+  reason text,
+  response text,
+  created_at bigint not null,
+  settled_at bigint not null,
+  told_at bigint,
+  bounced_at bigint);
+
+alter table past_deliveries add constraint past_deliveries_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
+
+alter table past_deliveries add constraint past_deliveries_certificate_id_fkey FOREIGN KEY (certificate_id) REFERENCES certificates(id);
+
+alter table past_deliveries add constraint past_deliveries_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES contacts(id);
+
+alter table past_deliveries add constraint past_deliveries_lease_check CHECK ((lease IS NULL));
+
+alter table past_deliveries add constraint past_deliveries_list_id_fkey FOREIGN KEY (list_id) REFERENCES lists(id);
+
+alter table past_deliveries add constraint past_deliveries_message_id_key UNIQUE (message_id);
+
+alter table past_deliveries add constraint past_deliveries_pkey PRIMARY KEY (id);
+
+alter table past_deliveries add constraint past_deliveries_post_id_fkey FOREIGN KEY (post_id) REFERENCES posts(id);
+
+alter table past_deliveries add constraint past_deliveries_state_check CHECK ((state = ANY (ARRAY['delivered'::text, 'failed'::text])));
+
+CREATE INDEX past_deliveries_address ON public.past_deliveries USING btree (lower(address), created_at);
+
+CREATE INDEX past_deliveries_case ON public.past_deliveries USING btree (case_id);
+
+CREATE INDEX past_deliveries_post ON public.past_deliveries USING btree (post_id, state, priority, id);
+
+CREATE INDEX past_deliveries_untold ON public.past_deliveries USING btree (id) WHERE ((told_at IS NULL) AND (state = ANY (ARRAY['held'::text, 'failed'::text])));
+
 create table patch_sets (case_id text not null,
   revision integer not null,
   hash text not null,
@@ -1029,7 +1078,8 @@ create table patches (id text not null,
   content bytea not null,
   created_at bigint not null,
   withdrawn_at bigint,
-  digest text);
+  digest text,
+  purged_at bigint);
 
 alter table patches add constraint patches_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
@@ -1059,7 +1109,8 @@ create table posts (id text not null,
   decided_by text,
   decided_at bigint,
   to_reporter integer,
-  patch_revision integer);
+  patch_revision integer,
+  purged_at bigint);
 
 alter table posts add constraint posts_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
@@ -1085,6 +1136,8 @@ CREATE INDEX posts_message_id ON public.posts USING btree (list_id, message_id_d
 
 CREATE INDEX posts_signature ON public.posts USING btree (list_id, signature_digest) WHERE (signature_digest IS NOT NULL);
 
+CREATE INDEX posts_unpurged ON public.posts USING btree (received_at) WHERE (purged_at IS NULL);
+
 CREATE OR REPLACE FUNCTION public.posts_kept()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1095,7 +1148,8 @@ AS $function$
         or new.case_id is distinct from old.case_id
         or new.kind is distinct from old.kind
         or new.digest is distinct from old.digest
-        or new.content is distinct from old.content
+        or (new.content is distinct from old.content and (length(new.content) > 0 or old.purged_at is not null or new.purged_at is null
+        or old.kind in ('public', 'archive') or old.state = 'held'))
         or new.received_at is distinct from old.received_at
         or new.signer_contact_id is distinct from old.signer_contact_id
         or new.signer_fingerprint is distinct from old.signer_fingerprint

@@ -17,6 +17,10 @@ CREATE TRIGGER advisories_released_insert before insert on advisories when not e
 CREATE TRIGGER advisories_released_update before update on advisories when not exists (select 1 from cases where id = new.case_id and state = 'released')
         begin select raise(abort, 'an advisory is of a released case'); end;
 
+CREATE VIEW all_deliveries as select id, post_id, list_id, case_id, audience, address, contact_id, certificate_id, message_id, state, priority, due_at, attempts,
+    tried_at, lease, lease_until, reason, response, created_at, settled_at, told_at, bounced_at from deliveries union all select id, post_id, list_id, case_id, audience, address, contact_id, certificate_id, message_id, state, priority, due_at, attempts,
+    tried_at, lease, lease_until, reason, response, created_at, settled_at, told_at, bounced_at from past_deliveries;
+
 CREATE TABLE "answers" ("member_id" text not null references "members" ("id"),
   "round" integer not null,
   "criterion" text not null,
@@ -76,10 +80,8 @@ CREATE TABLE "audit_end" ("id" integer primary key check (id = 1),
   "seq" integer not null,
   "hash" text not null) strict;
 
-CREATE TABLE "came_back" ("post_id" text primary key references "posts" ("id"),
-  "delivery_id" text not null references "deliveries" ("id"),
-  "what" text not null,
-  "words" text) strict;
+CREATE TABLE came_back (
+    post_id text primary key references posts (id), delivery_id text not null, what text not null, words text) strict;
 
 CREATE INDEX "came_back_for" on "came_back" ("delivery_id");
 
@@ -354,6 +356,8 @@ CREATE INDEX "deliveries_due" on "deliveries" ("state",
   "due_at",
   "id");
 
+CREATE INDEX deliveries_ended on deliveries (settled_at) where state in ('delivered', 'failed');
+
 CREATE INDEX "deliveries_post" on "deliveries" ("post_id",
   "state",
   "priority",
@@ -626,6 +630,41 @@ CREATE TABLE "need_to_know_members" ("case_id" text not null references "cases" 
   constraint "need_to_know_members_pk" primary key ("case_id",
   "member_id")) strict;
 
+CREATE TABLE "past_deliveries" ("id" text primary key,
+  "post_id" text not null references "posts" ("id"),
+  "list_id" text not null references "lists" ("id"),
+  "case_id" text references "cases" ("id"),
+  "audience" text not null,
+  "address" text not null,
+  "contact_id" text references "contacts" ("id"),
+  "certificate_id" text references "certificates" ("id"),
+  "message_id" text not null unique,
+  "state" text not null check (state in ('delivered', 'failed')),
+  "priority" integer not null,
+  "due_at" integer not null,
+  "attempts" integer not null,
+  "tried_at" integer,
+  "lease" text check (lease is null),
+  "lease_until" integer,
+  "reason" text,
+  "response" text,
+  "created_at" integer not null,
+  "settled_at" integer not null,
+  "told_at" integer,
+  "bounced_at" integer) strict;
+
+CREATE INDEX past_deliveries_address on past_deliveries (lower(address), created_at);
+
+CREATE INDEX "past_deliveries_case" on "past_deliveries" ("case_id");
+
+CREATE INDEX "past_deliveries_post" on "past_deliveries" ("post_id",
+  "state",
+  "priority",
+  "id");
+
+CREATE INDEX past_deliveries_untold on past_deliveries (id)
+    where told_at is null and state in ('held', 'failed');
+
 CREATE TABLE "patch_sets" ("case_id" text not null references "cases" ("id"),
   "revision" integer not null,
   "hash" text not null,
@@ -641,7 +680,8 @@ CREATE TABLE "patches" ("id" text primary key,
   "content" blob not null,
   "created_at" integer not null,
   "withdrawn_at" integer,
-  "digest" text) strict;
+  "digest" text,
+  "purged_at" integer) strict;
 
 CREATE INDEX "patches_case" on "patches" ("case_id");
 
@@ -667,7 +707,8 @@ CREATE TABLE "posts" ("id" text primary key,
   "decided_by" text references "contacts" ("id"),
   "decided_at" integer,
   "to_reporter" integer check (to_reporter in (0, 1)),
-  "patch_revision" integer) strict;
+  "patch_revision" integer,
+  "purged_at" integer) strict;
 
 CREATE INDEX "posts_case" on "posts" ("case_id");
 
@@ -679,12 +720,15 @@ CREATE INDEX "posts_message_id" on "posts" ("list_id",
 CREATE INDEX "posts_signature" on "posts" ("list_id",
   "signature_digest") where "signature_digest" is not null;
 
+CREATE INDEX posts_unpurged on posts (received_at) where purged_at is null;
+
 CREATE TRIGGER posts_kept_update before update of id, list_id, case_id, kind, digest, content, received_at, signer_contact_id, signer_fingerprint, bundle_hash on posts when new.id is distinct from old.id
         or new.list_id is distinct from old.list_id
         or new.case_id is distinct from old.case_id
         or new.kind is distinct from old.kind
         or new.digest is distinct from old.digest
-        or new.content is distinct from old.content
+        or (new.content is distinct from old.content and (length(new.content) > 0 or old.purged_at is not null or new.purged_at is null
+        or old.kind in ('public', 'archive') or old.state = 'held'))
         or new.received_at is distinct from old.received_at
         or new.signer_contact_id is distinct from old.signer_contact_id
         or new.signer_fingerprint is distinct from old.signer_fingerprint
