@@ -17,12 +17,16 @@ export async function since(db: Db, instant: Instant): Promise<Undelivered[]> {
     .where('signer_fingerprint', 'is not', null)
     .where('sender', 'is not', null)
     .where('id', 'in', (eb) =>
-      eb.selectFrom('deliveries').select('post_id').where('state', '=', 'failed').where('settled_at', '>=', instant),
+      eb
+        .selectFrom('all_deliveries as deliveries')
+        .select('post_id')
+        .where('state', '=', 'failed')
+        .where('settled_at', '>=', instant),
     )
     .where('id', 'not in', (eb) => eb.selectFrom('undelivered_told').select('post_id'))
     .where((eb) => {
       const others = eb
-        .selectFrom('deliveries')
+        .selectFrom('all_deliveries as deliveries')
         .select('deliveries.id')
         .whereRef('deliveries.post_id', '=', 'posts.id')
         .where((of) =>
