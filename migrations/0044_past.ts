@@ -4,7 +4,7 @@ import { type Kysely, PostgresAdapter, sql } from 'kysely';
 type AnyDatabase = Kysely<any>;
 
 const COLUMNS = `id, post_id, list_id, case_id, audience, address, contact_id, certificate_id, message_id, state, priority, due_at, attempts,
-    tried_at, lease, lease_until, reason, response, created_at, settled_at, told_at, bounced_at`;
+    tried_at, lease, lease_until, reason, response, created_at, settled_at, told_at, bounced_at, late_told_at`;
 
 /**
  * Copies that have ended leave the table that the queue works in, after some time: `past_deliveries`, with the same columns. `all_deliveries`
@@ -51,6 +51,7 @@ async function createPast(db: AnyDatabase, postgres: boolean): Promise<void> {
     .addColumn('settled_at', instant, (c) => c.notNull())
     .addColumn('told_at', instant)
     .addColumn('bounced_at', instant)
+    .addColumn('late_told_at', instant)
     .execute();
   await db.schema
     .createIndex('past_deliveries_post')

@@ -142,6 +142,11 @@ export const ConfigFile = Type.Object(
         batch: count('copies leased at a time', 50),
         lease: seconds('how long a lease holds (of a release 15 at most); it is renewed while its copies are worked on', 60),
         giveUp: seconds('how long a copy is tried before it fails', 432000),
+        late: seconds('after which the team is told that a copy still waits to go out', 14400),
+        lateRelease: seconds(
+          'the same of what belongs to a release, but for copies for the public, of which the team is told anyhow',
+          600,
+        ),
       },
       optional,
     ),

@@ -11,6 +11,7 @@ import { type Clock, createAlarm, DAY, HOUR, type Instant, MINUTE, SECOND } from
 import { begunFolder, type Config, ConfigError, readClientSecret, readDkim } from './config.ts';
 import { PRIORITY } from './delivery/copies.ts';
 import { mustHaveRoom, type Room, roomWatch } from './delivery/room.ts';
+import { tellLate, type Waits } from './delivery/tell.ts';
 import { deliveryLoop, type Lane } from './delivery/work.ts';
 import { type Duty, dutyLoop } from './duties.ts';
 import { createWatch, openClock, watchLoop } from './embargo/clock-watch.ts';
@@ -204,7 +205,7 @@ async function build(
     dutyLoop([{ name: 'incidents', run: () => tellIncidents(seams) }], incidentAlarm, queued, log, stopping.signal),
     dutyLoop([{ name: 'recognition', run: () => learn(watched) }], createAlarm(clock), queued, log, stopping.signal),
     dutyLoop(
-      [...deadlinesOf(seams, log), { name: 'room', run: roomWatch(seams, room, log) }],
+      [...deadlinesOf(seams, log, config.delivery), { name: 'room', run: roomWatch(seams, room, log) }],
       deadlineAlarm,
       queued,
       log,
@@ -355,7 +356,7 @@ function dutiesOf(seams: Seams, { project, audit, retention }: Config, refusals:
 }
 
 /** What is due to the minute. */
-function deadlinesOf(seams: Seams, log: Log): Duty[] {
+function deadlinesOf(seams: Seams, log: Log, waits: Waits): Duty[] {
   return [
     { name: 'revocations', run: () => catchUp(seams) },
     { name: 'contacts whose mail fails', run: () => watchFailing(seams) },
@@ -365,6 +366,7 @@ function deadlinesOf(seams: Seams, log: Log): Duty[] {
     { name: 'turns', run: () => askWhoseTurn(seams) },
     { name: 'deadlines', run: () => remind(seams, log) },
     { name: 'longest embargo', run: () => endLongest(seams, log) },
+    { name: 'late copies', run: async () => (await tellLate(seams, waits, log)) > 0 },
   ];
 }
 

@@ -50,7 +50,7 @@ describe('what is left out', () => {
     const config = checkConfig(smallest, '/srv/curfew');
     expect(config.smtp).toMatchObject({ protocol: 'smtp', tls: null, limits: { size: 26214400, idle: 60, minimumRate: 512 } });
     expect(config.relay).toMatchObject({ tls: 'starttls', user: null, passwordFile: null });
-    expect(config.delivery).toEqual({ batch: 50, lease: 60, giveUp: 432000 });
+    expect(config.delivery).toEqual({ batch: 50, lease: 60, giveUp: 432000, late: 14400, lateRelease: 600 });
     expect(config).toMatchObject({ workers: 2, log: 'info' });
   });
 

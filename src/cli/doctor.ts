@@ -4,6 +4,7 @@ import { Resolver } from 'node:dns/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../clock.ts';
 import { type Config, ConfigError, loadConfig, readDkim, readPassphrase } from '../config.ts';
+import { lateSince } from '../delivery/tell.ts';
 import { lookAtCertificates, lookAtClock, lookAtDatabase, lookAtKeys, lookAtQueue } from '../doctor/data.ts';
 import { exchangersOf, lookAtDns, type SigningKey } from '../doctor/dns.ts';
 import { lookAtRelay, lookAtServer } from '../doctor/doors.ts';
@@ -120,7 +121,7 @@ async function lookAtData(config: Config, options: DoctorOptions, look: Look): P
     await look('certificates', () =>
       lookAtCertificates(data, pgp, now, (...at) => bar.show('Looking at certificates', ...at)).finally(bar.clear),
     );
-    await look('queue', () => lookAtQueue(data, now));
+    await look('queue', () => lookAtQueue(data, lateSince(config.delivery, now)));
     await look('clock', async () => lookAtClock(data, systemClock, await isSynchronised()));
   } finally {
     await pgp.close();

@@ -1,4 +1,4 @@
-import { type Clock, DAY, HOUR, type Instant, toIso } from '../clock.ts';
+import { type Clock, DAY, type Instant, toIso } from '../clock.ts';
 import { doubtOfNodes } from '../embargo/clock-trust.ts';
 import type { Keyring } from '../pgp/keyring.ts';
 import type { Pgp } from '../pgp/pool.ts';
@@ -6,6 +6,7 @@ import { usableKept } from '../roster/known.ts';
 import * as clocks from '../store/clock.ts';
 import * as contacts from '../store/contacts.ts';
 import { type Database, isDamage } from '../store/database.ts';
+import { countLate, type LateSince } from '../store/deliveries.ts';
 import { damageOf } from '../store/integrity.ts';
 import * as lists from '../store/lists.ts';
 import { pendingMigrations } from '../store/migrate.ts';
@@ -116,11 +117,11 @@ function namesOf(people: readonly contacts.ListContact[]): string {
 }
 
 /** Copies that were to be gone by now. */
-export async function lookAtQueue(db: Database, now: Instant): Promise<Seen[]> {
+export async function lookAtQueue(db: Database, since: LateSince): Promise<Seen[]> {
   const open = await openCopies(db);
   const sum = (some: typeof open) => some.reduce((total, { copies }) => total + Number(copies), 0);
   const held = open.filter(({ state }) => state === 'held');
-  const late = open.filter(({ state, oldest }) => state !== 'held' && oldest < now - HOUR);
+  const late = await countLate(db, since);
   const seen = [
     ...(held.length > 0
       ? [
@@ -130,10 +131,10 @@ export async function lookAtQueue(db: Database, now: Instant): Promise<Seen[]> {
           ),
         ]
       : []),
-    ...(late.length > 0
+    ...(late > 0
       ? [
           warning(
-            `copies wait since ${toIso(Math.min(...late.map(({ oldest }) => oldest)))}`,
+            `${late} ${late === 1 ? 'copy waits' : 'copies wait'} for longer than that should take`,
             'curfew queue list; look at the relay',
           ),
         ]

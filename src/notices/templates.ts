@@ -519,6 +519,16 @@ export function stuckCopies(copies: readonly StuckCopy[]): Notice {
   ]);
 }
 
+/** To the team: copies that still wait to go out, for longer than that should take. */
+export function lateCopies(copies: readonly StuckCopy[]): Notice {
+  return notice(`${copies.length} ${copies.length === 1 ? 'copy waits' : 'copies wait'} for long`, [
+    'These copies have not gone out yet. They are tried again, and you are told if they fail: look at the relay, and at its',
+    'answer. `curfew queue show COPY` has every attempt. Of these copies this is said once.',
+    '',
+    ...copies.flatMap(linesOf),
+  ]);
+}
+
 function linesOf({ address, state, reason, response, about }: StuckCopy): string[] {
   return [
     `${state}: ${address}`,

@@ -365,6 +365,56 @@ export async function untold(db: Db, most: number): Promise<Delivery[]> {
   );
 }
 
+/** From when on a copy waits too long: one that has waited since then or before, of ordinary mail and of a release. */
+export interface LateSince {
+  ordinary: Instant;
+  /** Of this priority and later, all is ordinary. */
+  from: number;
+  release: Instant;
+}
+
+/**
+ * Copies that wait to go out since then, counted from when they were first tried or queued, oldest first: none for the public, of which
+ * the case tells (`cases/overdue`), and nothing that waits until a restored backup is confirmed.
+ */
+function waitingSince(db: Db, { ordinary, from, release }: LateSince) {
+  return db
+    .selectFrom('deliveries')
+    .where('state', 'in', WAITING)
+    .where('audience', '!=', 'public')
+    .where((eb) => eb.or([eb('reason', 'is', null), eb('reason', '!=', 'restored')]))
+    .where((eb) => {
+      const since = eb.fn.coalesce('tried_at', 'due_at');
+      return eb.or([
+        eb.and([eb('priority', '>=', from), eb(since, '<=', ordinary)]),
+        eb.and([eb('priority', '<', from), eb(since, '<=', release)]),
+      ]);
+    });
+}
+
+/** Those of which the team was not told. */
+export async function late(db: Db, since: LateSince, most: number): Promise<Delivery[]> {
+  return waitingSince(db, since).selectAll().where('late_told_at', 'is', null).orderBy('id').limit(most).execute();
+}
+
+export async function countLate(db: Db, since: LateSince): Promise<number> {
+  const { count } = await waitingSince(db, since)
+    .select(({ fn }) => fn.countAll().as('count'))
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+/** Gives of how many the team had not been told. */
+export async function markLateTold(db: Db, ids: string[], now: Instant): Promise<number> {
+  const result = await db
+    .updateTable('deliveries')
+    .set({ late_told_at: now })
+    .where('id', 'in', ids)
+    .where('late_told_at', 'is', null)
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
+
 /** Gives of how many nobody had been told. */
 export async function markTold(db: Db, ids: string[], now: Instant): Promise<number> {
   let told = 0;

@@ -36,6 +36,7 @@ import * as patience from '../../migrations/0037_patience.ts';
 import * as health from '../../migrations/0038_health.ts';
 import * as undelivered from '../../migrations/0039_undelivered.ts';
 import * as missed from '../../migrations/0041_missed.ts';
+import * as late from '../../migrations/0043_late.ts';
 import * as past from '../../migrations/0044_past.ts';
 import * as inOrder from '../../migrations/0046_in_order.ts';
 import type { Database } from './database.ts';
@@ -79,6 +80,7 @@ export const migrations: Record<string, Migration> = {
   '0038_health': health,
   '0039_undelivered': undelivered,
   '0041_missed': missed,
+  '0043_late': late,
   '0044_past': past,
   '0046_in_order': inOrder,
 };

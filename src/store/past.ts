@@ -33,6 +33,7 @@ export const COLUMNS = [
   'settled_at',
   'told_at',
   'bounced_at',
+  'late_told_at',
 ] as const satisfies readonly (keyof Delivery)[];
 
 /** Copies that one transaction moves. */

@@ -558,6 +558,8 @@ interface DeliveryTable {
   told_at: Instant | null;
   /** When a mail server that had it on the way gave it back. */
   bounced_at: Instant | null;
+  /** When the team was told that it waits for long. */
+  late_told_at: Instant | null;
 }
 
 /** How an attempt to send a copy ended: what the relay said of it, whatever came of the copy later. */

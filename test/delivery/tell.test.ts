@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { staff } from '../../src/cases/people.ts';
+import { HOUR, MINUTE } from '../../src/clock.ts';
 import { OUTSIDE } from '../../src/delivery/need-to-know.ts';
-import { tellTeam } from '../../src/delivery/tell.ts';
+import { lateSince, tellLate, tellTeam } from '../../src/delivery/tell.ts';
 import { createLog } from '../../src/log.ts';
 import { decodedBody, leaves, parseEntity } from '../../src/mail/message.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
@@ -10,7 +11,7 @@ import { encryptedMail } from '../support/compose.ts';
 import { eachEngine, type OpenedDatabase } from '../support/dialects.ts';
 import { as, type House, housing, LISTS, type Person } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
-import { type Outbox, outbox, silent } from './outbox.ts';
+import { OPTIONS, type Outbox, outbox, type Sent, silent } from './outbox.ts';
 
 eachEngine((engine) => {
   const build = housing();
@@ -57,6 +58,54 @@ eachEngine((engine) => {
     expect(text).toContain('reason: rejected');
     expect(text).toContain('answer: 550 5.1.1 nobody of that name');
     expect(text).not.toContain(CANARY);
+  });
+
+  test('of a copy that waits too long the team is told once, and of one of a release sooner', async () => {
+    const waits = { late: 4 * 3600, lateRelease: 600 };
+    const [alpha, beta] = house.members;
+    box = outbox(house, { ...OPTIONS, giveUp: 432_000 });
+    box.answers = ({ to }) =>
+      to.endsWith('@orbit.example')
+        ? { state: 'delivered', response: '250' }
+        : { state: 'deferred', reason: 'try-later', response: '451 4.2.0 later' };
+    const id = await failing();
+    await house.db.updateTable('deliveries').set({ priority: 3 }).where('address', '=', beta.address).execute();
+    const start = house.clock.now();
+    const sent: Sent[] = [];
+    const tellAt = async (after: number) => {
+      house.clock.moveTo(start + after);
+      const told = await tellLate(house, waits, silent);
+      sent.push(...(await box.drain()));
+      return told;
+    };
+    const late = () => deliveries.countLate(house.db, lateSince(waits, house.clock.now()));
+    expect([await tellAt(10 * MINUTE - 1), await late()]).toEqual([0, 0]);
+    expect([await tellAt(10 * MINUTE), await late()]).toEqual([1, 1]);
+    expect(await tellAt(4 * HOUR - 1)).toBe(0);
+    expect([await tellAt(4 * HOUR), await late()]).toEqual([1, 2]);
+    expect(await tellAt(5 * HOUR)).toBe(0);
+    const [lena] = house.team;
+    const mails = sent.filter(({ to }) => to === lena.address);
+    expect(mails).toHaveLength(2);
+    const texts = await Promise.all(mails.map(({ raw }) => textOf(raw, lena)));
+    expect(texts.filter((text) => text.includes(`deferred: ${alpha.address}`))).toHaveLength(1);
+    expect(texts.filter((text) => text.includes(`deferred: ${beta.address}`))).toHaveLength(1);
+    for (const text of texts) expect(text).toContain('answer: 451 4.2.0 later');
+    // Neither what is sent again by a person nor what waits for an admin's word has waited for long.
+    for (const copy of await deliveries.page(house.db, { limit: 9, postId: id }))
+      expect(await deliveries.retry(house.db, copy.id, house.clock.now())).toBe(true);
+    expect(await late()).toBe(0);
+    house.clock.moveTo(house.clock.now() + 5 * HOUR);
+    expect(await late()).toBe(2);
+    await house.db.updateTable('deliveries').set({ reason: 'restored' }).where('post_id', '=', id).execute();
+    expect(await late()).toBe(0);
+    // When it fails in the end, that is told as well.
+    box.answers = ({ to }) =>
+      to.endsWith('@orbit.example')
+        ? { state: 'delivered', response: '250' }
+        : { state: 'failed', reason: 'rejected', response: '550 5.1.1 nobody' };
+    await box.drain();
+    expect(await tellTeam(house, silent)).toBe(2);
   });
 
   test('a held copy is told, and told again when it is held again after a person tried', async () => {

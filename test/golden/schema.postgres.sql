@@ -578,7 +578,8 @@ create table deliveries (id text not null,
   created_at bigint not null,
   settled_at bigint,
   told_at bigint,
-  bounced_at bigint);
+  bounced_at bigint,
+  late_told_at bigint);
 
 alter table deliveries add constraint deliveries_audience CHECK ((((audience = 'contact'::text) AND (contact_id IS NOT NULL)) OR ((audience = 'reporter'::text) AND (certificate_id IS NOT NULL)) OR (audience = 'stranger'::text) OR ((audience = 'public'::text) AND (case_id IS NOT NULL))));
 
@@ -1031,7 +1032,8 @@ create table past_deliveries (id text not null,
   created_at bigint not null,
   settled_at bigint not null,
   told_at bigint,
-  bounced_at bigint);
+  bounced_at bigint,
+  late_told_at bigint);
 
 alter table past_deliveries add constraint past_deliveries_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 

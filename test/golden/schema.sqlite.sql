@@ -18,8 +18,8 @@ CREATE TRIGGER advisories_released_update before update on advisories when not e
         begin select raise(abort, 'an advisory is of a released case'); end;
 
 CREATE VIEW all_deliveries as select id, post_id, list_id, case_id, audience, address, contact_id, certificate_id, message_id, state, priority, due_at, attempts,
-    tried_at, lease, lease_until, reason, response, created_at, settled_at, told_at, bounced_at from deliveries union all select id, post_id, list_id, case_id, audience, address, contact_id, certificate_id, message_id, state, priority, due_at, attempts,
-    tried_at, lease, lease_until, reason, response, created_at, settled_at, told_at, bounced_at from past_deliveries;
+    tried_at, lease, lease_until, reason, response, created_at, settled_at, told_at, bounced_at, late_told_at from deliveries union all select id, post_id, list_id, case_id, audience, address, contact_id, certificate_id, message_id, state, priority, due_at, attempts,
+    tried_at, lease, lease_until, reason, response, created_at, settled_at, told_at, bounced_at, late_told_at from past_deliveries;
 
 CREATE TABLE "answers" ("member_id" text not null references "members" ("id"),
   "round" integer not null,
@@ -342,6 +342,7 @@ CREATE TABLE "deliveries" ("id" text primary key,
   "settled_at" integer,
   "told_at" integer,
   "bounced_at" integer,
+  "late_told_at" integer,
   constraint "deliveries_audience" check ((audience = 'contact' and contact_id is not null)
         or (audience = 'reporter' and certificate_id is not null)
         or audience = 'stranger'
@@ -651,7 +652,8 @@ CREATE TABLE "past_deliveries" ("id" text primary key,
   "created_at" integer not null,
   "settled_at" integer not null,
   "told_at" integer,
-  "bounced_at" integer) strict;
+  "bounced_at" integer,
+  "late_told_at" integer) strict;
 
 CREATE INDEX past_deliveries_address on past_deliveries (lower(address), created_at);
 
