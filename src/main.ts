@@ -47,7 +47,7 @@ import type { AdmissionRules } from './roster/apply.ts';
 import { CRITERIA } from './roster/criteria.ts';
 import { watchCertificates, watchReviews } from './roster/expiry.ts';
 import { watchFailing } from './roster/failing.ts';
-import { catchUp } from './roster/known.ts';
+import { catchingUp } from './roster/known.ts';
 import { watchListKeyEnds } from './roster/list-key-ends.ts';
 import { watchListKeys } from './roster/list-keys.ts';
 import { addList } from './roster/lists.ts';
@@ -358,7 +358,7 @@ function dutiesOf(seams: Seams, { project, audit, retention }: Config, refusals:
 /** What is due to the minute. */
 function deadlinesOf(seams: Seams, log: Log, waits: Waits): Duty[] {
   return [
-    { name: 'revocations', run: () => catchUp(seams) },
+    { name: 'revocations', run: catchingUp(seams, log) },
     { name: 'contacts whose mail fails', run: () => watchFailing(seams) },
     { name: 'what reached nobody', run: () => watchUndelivered(seams) },
     { name: 'approvals', run: () => retractOfFormer(seams) },

@@ -19,6 +19,7 @@ import type { Certificate, Contact, Member, NewMember } from '../store/schema.ts
 import { type Asking, ask, mustLast, prepareAsking } from './asking.ts';
 import { startedAnew } from './enter.ts';
 import { type RosterProblem, readEntries } from './entries.ts';
+import { copiesKnown } from './known.ts';
 import {
   type Addresses,
   asFound,
@@ -136,7 +137,7 @@ export async function importRoster(
   const known = new Map([...before.members.values()].map((member) => [member.organisation, asFound(member)]));
   const reading = {
     ...{ pgp, now, members: known, waiting: await certificates.waitingRenewals(db), acceptChanged },
-    revocationsOf: (fingerprint: string) => certificates.revocationsOf(db, fingerprint),
+    revocationsOf: (fingerprint: string) => copiesKnown(db, fingerprint),
     progress: (done: number, total: number) => progress('reading', done, total),
   };
   const asked = await withAskings(

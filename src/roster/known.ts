@@ -1,5 +1,6 @@
 import { record } from '../audit/record.ts';
 import type { Instant } from '../clock.ts';
+import type { Log } from '../log.ts';
 import type { CertificateFacts, Usable } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Pgp } from '../pgp/pool.ts';
@@ -7,6 +8,7 @@ import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
+import type { Certificate } from '../store/schema.ts';
 
 type Knowing = Pick<Seams, 'db' | 'pgp' | 'clock'>;
 type Laying = Pick<Seams, 'db'> & { pgp: Pick<Pgp, 'layRevocations'> };
@@ -16,12 +18,12 @@ type Laying = Pick<Seams, 'db'> & { pgp: Pick<Pgp, 'layRevocations'> };
  * without it, and whosever the certificate was before. Throws Refusal `unusable-certificate`, also where it is too large with what is known.
  */
 export async function readKnown({ db, pgp }: Omit<Knowing, 'clock'>, newer: string | Uint8Array): Promise<CertificateFacts> {
-  return pgp.readKnown(newer, await certificates.revocationsOf(db, primaryFingerprint(newer)));
+  return pgp.readKnown(newer, await copiesKnown(db, primaryFingerprint(newer)));
 }
 
 /**
  * Kept certificates, in their order, with what is known to be revoked of them, from whatever copy: until it is laid over all of them
- * (`catchUp`) some may lack it. Null: with that it is too large to be kept.
+ * (`catchingUp`) some may lack it. Null: with that it is too large to be kept.
  */
 export async function withRevoked({ db, pgp }: Laying, kept: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {
   const fingerprints = kept.map(fingerprintOrNone);
@@ -31,39 +33,65 @@ export async function withRevoked({ db, pgp }: Laying, kept: readonly Uint8Array
     kept.map(async (data, at) => {
       const fingerprint = fingerprints[at] ?? '';
       if (!behind.has(fingerprint)) return data;
-      return (await laid({ db, pgp }, { fingerprint, data }))?.data ?? null;
+      return (await laid({ db, pgp }, { fingerprint, data }))?.facts.data ?? null;
     }),
   );
 }
 
+/** What is known to be revoked of a certificate, as `pgp.readKnown` and `pgp.renewCertificate` take it. */
+export async function copiesKnown(db: Seams['db'], fingerprint: string): Promise<Uint8Array[]> {
+  return (await certificates.revocationsOf(db, fingerprint)).map(({ data }) => data);
+}
+
+/** One that is kept, and the words that it has then. Null: with that it is too large to be kept. */
 async function laid(
   { db, pgp }: Laying,
   { fingerprint, data }: { fingerprint: string; data: Uint8Array },
-): Promise<CertificateFacts | null> {
-  return pgp.layRevocations(data, await certificates.revocationsOf(db, fingerprint)).catch((error: unknown) => {
+): Promise<{ facts: CertificateFacts; words: string[] } | null> {
+  const known = await certificates.revocationsOf(db, fingerprint);
+  const copies = known.map((one) => one.data);
+  try {
+    return { facts: await pgp.layRevocations(data, copies), words: known.map(({ word }) => word) };
+  } catch (error) {
     if (error instanceof Refusal && error.reason === 'unusable-certificate') return null;
     throw error;
-  });
+  }
 }
 
 /** Of those that are looked at each time. */
 const MOST_AT_ONCE = 200;
 
 /**
- * Lays what became known to be revoked, by one copy of a certificate, over the others. What cannot be kept with it stays behind, and is
- * never encrypted to. Queues nothing: gives false.
+ * Lays what became known to be revoked, by one copy of a certificate, over the others: each time over the next ones, and from the beginning
+ * again. What cannot be kept with it stays behind, and is never encrypted to. Queues nothing: gives false.
  */
-export async function catchUp(seams: Pick<Seams, 'db' | 'pgp' | 'clock' | 'by'>): Promise<false> {
-  for (const certificate of await certificates.behind(seams.db, MOST_AT_ONCE)) {
-    const facts = await laid(seams, certificate);
-    if (facts === null) continue;
-    await seams.db.transaction().execute(async (trx) => {
-      await certificates.catchUp(trx, certificate, facts);
-      const { id, fingerprint } = certificate;
-      await record(trx, seams, { action: 'certificate.catch-up', subject: `certificate:${id}`, detail: { fingerprint } });
-    });
-  }
-  return false;
+export function catchingUp(seams: Pick<Seams, 'db' | 'pgp' | 'clock' | 'by'>, log: Pick<Log, 'warn'>): () => Promise<false> {
+  let after = '';
+  return async () => {
+    const next = await certificates.behind(seams.db, { limit: MOST_AT_ONCE, after });
+    after = next.length < MOST_AT_ONCE ? '' : (next.at(-1)?.id ?? '');
+    let left = 0;
+    for (const certificate of next) {
+      const done = await catchUp(seams, certificate).catch((error: unknown) => {
+        log.warn({ err: error, certificate: certificate.id }, 'a certificate could not be laid together with what it revokes');
+        return false;
+      });
+      if (!done) left += 1;
+    }
+    if (left > 0) log.warn({ certificates: left }, 'certificates lack what is known to be revoked of them');
+    return false;
+  };
+}
+
+async function catchUp(seams: Pick<Seams, 'db' | 'pgp' | 'clock' | 'by'>, certificate: Certificate): Promise<boolean> {
+  const known = await laid(seams, certificate);
+  if (known === null) return false;
+  await seams.db.transaction().execute(async (trx) => {
+    await certificates.catchUp(trx, certificate, known.facts, known.words);
+    const { id, fingerprint } = certificate;
+    await record(trx, seams, { action: 'certificate.catch-up', subject: `certificate:${id}`, detail: { fingerprint } });
+  });
+  return true;
 }
 
 /** As `pgp.usable` of one that is kept, with what is known to be revoked of it. */
@@ -91,5 +119,5 @@ export async function renewKnown(
   own: { fingerprint: string; data: Uint8Array },
   newer: string | Uint8Array,
 ): Promise<Renewal> {
-  return pgp.renewCertificate(own.data, newer, clock.now(), await certificates.revocationsOf(db, own.fingerprint));
+  return pgp.renewCertificate(own.data, newer, clock.now(), await copiesKnown(db, own.fingerprint));
 }

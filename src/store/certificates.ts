@@ -33,7 +33,8 @@ export async function insert(db: Db, certificate: Certificate, said: Said): Prom
   if (!numInsertedOrUpdatedRows)
     throw new Refusal('conflict', `The contact has the certificate ${certificate.fingerprint}, or another current one`);
   await insertKeys(db, certificate.id, said.keys);
-  await remember(db, certificate, said);
+  const { id, fingerprint } = certificate;
+  await remember(db, [{ id, fingerprint, revocations: said.revocations }]);
 }
 
 /** Many at once, as `insert` does. Throws Refusal('conflict') where it would for one of them. */
@@ -49,7 +50,10 @@ export async function insertAll(db: Db, certificates: readonly { certificate: Ce
   }
   for (const some of portions(certificates.flatMap(({ certificate, said }) => keyRows(certificate.id, said.keys))))
     await db.insertInto('certificate_keys').values(some).execute();
-  for (const { certificate, said } of certificates) await remember(db, certificate, said);
+  await remember(
+    db,
+    certificates.map(({ certificate: { id, fingerprint }, said: { revocations } }) => ({ id, fingerprint, revocations })),
+  );
 }
 
 /**
@@ -92,57 +96,64 @@ export async function renew(
   if (numUpdatedRows !== 1n) throw new Refusal('conflict', 'The certificate was renewed meanwhile: try again');
   await db.deleteFrom('certificate_keys').where('certificate_id', '=', id).execute();
   await insertKeys(db, id, said.keys);
-  await remember(db, { id, fingerprint }, said);
+  await remember(db, [{ id, fingerprint, revocations: said.revocations }]);
 }
 
-/**
- * For good, and found by the primary key alone: whatever becomes of the copy that it came with, and of whose that is. The other copies of the
- * certificate are behind then, and so is this one where more is known than it says.
- */
-async function remember(db: Db, { id, fingerprint }: Pick<Certificate, 'id' | 'fingerprint'>, said: Said): Promise<void> {
-  const words = said.revocations.map(({ word }) => word);
-  let learned = 0n;
-  for (const some of portions(said.revocations)) {
-    const rows = some.map(({ word, data }) => ({ fingerprint, word, data }));
-    const { numInsertedOrUpdatedRows } = await db
+/** For good, and found by the primary key alone: whatever becomes of the copy that it came with, and of whose that is. */
+async function remember(db: Db, said: readonly Saying[]): Promise<void> {
+  const rows = said.flatMap(({ fingerprint, revocations }) => revocations.map((one) => ({ fingerprint, ...one })));
+  for (const some of portions(rows))
+    await db
       .insertInto('revocations')
-      .values(rows)
+      .values(some.map(({ fingerprint, word, data }) => ({ fingerprint, word, data })))
       .onConflict((oc) => oc.doNothing())
-      .executeTakeFirst();
-    learned += numInsertedOrUpdatedRows ?? 0n;
-  }
-  const known = await db.selectFrom('revocations').select('word').where('fingerprint', '=', fingerprint).execute();
-  if (known.some(({ word }) => !words.includes(word))) await putBehind(db, [id]);
-  if (learned === 0n) return;
-  const others = await db
-    .selectFrom('certificates')
-    .select('id')
-    .where('fingerprint', '=', fingerprint)
-    .where('id', '!=', id)
-    .execute();
-  await putBehind(
+      .execute();
+  await setLaid(
     db,
-    others.map((other) => other.id),
+    said.flatMap(({ id, revocations }) => revocations.map(({ word }) => ({ certificate_id: id, word }))),
   );
 }
 
-async function putBehind(db: Db, ids: readonly string[]): Promise<void> {
-  for (const some of portions(ids))
+type Saying = Pick<Certificate, 'id' | 'fingerprint'> & Pick<Said, 'revocations'>;
+
+async function setLaid(db: Db, rows: readonly Schema['revocations_laid'][]): Promise<void> {
+  for (const some of portions(rows))
     await db
-      .insertInto('certificates_behind')
-      .values(some.map((certificate_id) => ({ certificate_id })))
+      .insertInto('revocations_laid')
+      .values(some)
       .onConflict((oc) => oc.doNothing())
       .execute();
 }
 
-/** Certificates that lack what is known to be revoked of them; `most` of them, the oldest first. */
-export async function behind(db: Db, most: number): Promise<Certificate[]> {
+/**
+ * A certificate is behind where a word is known of it that was not laid over it. That is asked, and written nowhere: whoever learns a word
+ * need not know of the copies that others write at the same time, nor they of it.
+ */
+function copiesBehind(db: Db) {
   return db
-    .selectFrom('certificates_behind')
-    .innerJoin('certificates', 'certificates.id', 'certificates_behind.certificate_id')
-    .selectAll('certificates')
-    .orderBy('certificates.id')
-    .limit(most)
+    .selectFrom('revocations')
+    .innerJoin('certificates', 'certificates.fingerprint', 'revocations.fingerprint')
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('revocations_laid')
+            .select('revocations_laid.word')
+            .whereRef('revocations_laid.certificate_id', '=', 'certificates.id')
+            .whereRef('revocations_laid.word', '=', 'revocations.word'),
+        ),
+      ),
+    );
+}
+
+/** Certificates that lack what is known to be revoked of them, in the order of their ids. */
+export async function behind(db: Db, { limit, after }: PageOf): Promise<Certificate[]> {
+  return db
+    .selectFrom('certificates')
+    .selectAll()
+    .where('id', 'in', copiesBehind(db).select('certificates.id'))
+    .where('id', '>', after ?? '')
+    .orderBy('id')
+    .limit(limit)
     .execute();
 }
 
@@ -150,11 +161,10 @@ export async function behind(db: Db, most: number): Promise<Certificate[]> {
 export async function behindAmong(db: Db, fingerprints: readonly string[]): Promise<Set<string>> {
   const found = new Set<string>();
   for (const some of portions([...new Set(fingerprints)])) {
-    const rows = await db
-      .selectFrom('certificates_behind')
-      .innerJoin('certificates', 'certificates.id', 'certificates_behind.certificate_id')
+    const rows = await copiesBehind(db)
       .select('certificates.fingerprint')
-      .where('certificates.fingerprint', 'in', some)
+      .distinct()
+      .where('revocations.fingerprint', 'in', some)
       .execute();
     for (const { fingerprint } of rows) found.add(fingerprint);
   }
@@ -162,18 +172,25 @@ export async function behindAmong(db: Db, fingerprints: readonly string[]): Prom
 }
 
 /**
- * Puts what a certificate says with all that is known to be revoked of it in its place; it is not behind then. Throws Refusal('conflict')
- * where it is not `was` any more.
+ * Puts what a certificate says with what is known to be revoked of it in its place. `laid`: the words of that, and no other: what became
+ * known meanwhile is still to be laid. Throws Refusal('conflict') where it is not `was` any more.
  */
-export async function catchUp(db: Db, was: Certificate, facts: Said & { data: Uint8Array }): Promise<void> {
+export async function catchUp(
+  db: Db,
+  was: Certificate,
+  facts: Said & { data: Uint8Array },
+  laid: readonly string[],
+): Promise<void> {
   await renew(db, was, facts);
-  await db.deleteFrom('certificates_behind').where('certificate_id', '=', was.id).execute();
+  await setLaid(
+    db,
+    laid.map((word) => ({ certificate_id: was.id, word })),
+  );
 }
 
-/** What is known to be revoked of a certificate: binary copies of it, of which the revocations count and nothing else. */
-export async function revocationsOf(db: Db, fingerprint: string): Promise<Uint8Array[]> {
-  const rows = await db.selectFrom('revocations').select('data').where('fingerprint', '=', fingerprint).orderBy('word').execute();
-  return rows.map(({ data }) => data);
+/** What is known to be revoked of a certificate: a word, and a binary copy of it of which the revocations count and nothing else. */
+export async function revocationsOf(db: Db, fingerprint: string): Promise<{ word: string; data: Uint8Array }[]> {
+  return db.selectFrom('revocations').select(['word', 'data']).where('fingerprint', '=', fingerprint).orderBy('word').execute();
 }
 
 /** A key and the contact whose certificate, in whatever state, holds it. */

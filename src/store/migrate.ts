@@ -38,6 +38,7 @@ import * as undelivered from '../../migrations/0039_undelivered.ts';
 import * as missed from '../../migrations/0041_missed.ts';
 import * as late from '../../migrations/0043_late.ts';
 import * as past from '../../migrations/0044_past.ts';
+import * as laid from '../../migrations/0045_laid.ts';
 import * as inOrder from '../../migrations/0046_in_order.ts';
 import type { Database } from './database.ts';
 
@@ -82,6 +83,7 @@ export const migrations: Record<string, Migration> = {
   '0041_missed': missed,
   '0043_late': late,
   '0044_past': past,
+  '0045_laid': laid,
   '0046_in_order': inOrder,
 };
 

@@ -52,7 +52,8 @@ export interface Schema {
   verdicts: VerdictTable;
   removals: RemovalTable;
   key_proofs: KeyProofTable;
-  certificates_behind: { certificate_id: string };
+  /** The words of `revocations` that a certificate says, or that were laid over it. */
+  revocations_laid: { certificate_id: string; word: string };
   certificate_renewals: { certificate_id: string; data: Uint8Array; holds: number; created_at: Instant };
   certificate_warnings: { certificate_id: string; ends_at: Instant; days: number; created_at: Instant };
   audit: AuditTable;

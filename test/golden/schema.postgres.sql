@@ -496,12 +496,6 @@ CREATE UNIQUE INDEX certificates_current ON public.certificates USING btree (con
 
 CREATE INDEX certificates_fingerprint ON public.certificates USING btree (fingerprint);
 
-create table certificates_behind (certificate_id text not null);
-
-alter table certificates_behind add constraint certificates_behind_certificate_id_fkey FOREIGN KEY (certificate_id) REFERENCES certificates(id);
-
-alter table certificates_behind add constraint certificates_behind_pkey PRIMARY KEY (certificate_id);
-
 create table clock (id integer not null,
   high_water bigint not null,
   suspect_since bigint,
@@ -1231,6 +1225,13 @@ create table revocations (fingerprint text not null,
   data bytea not null);
 
 alter table revocations add constraint revocations_pk PRIMARY KEY (fingerprint, word);
+
+create table revocations_laid (certificate_id text not null,
+  word text not null);
+
+alter table revocations_laid add constraint revocations_laid_certificate_id_fkey FOREIGN KEY (certificate_id) REFERENCES certificates(id);
+
+alter table revocations_laid add constraint revocations_laid_pk PRIMARY KEY (certificate_id, word);
 
 create table secrets (name text not null,
   value bytea not null);

@@ -284,8 +284,6 @@ CREATE UNIQUE INDEX "certificates_current" on "certificates" ("contact_id") wher
 
 CREATE INDEX "certificates_fingerprint" on "certificates" ("fingerprint");
 
-CREATE TABLE "certificates_behind" ("certificate_id" text not null primary key references "certificates" ("id")) strict;
-
 CREATE TABLE "clock" ("id" integer primary key check (id = 1),
   "high_water" integer not null,
   "suspect_since" integer,
@@ -788,6 +786,11 @@ CREATE TABLE "revocations" ("fingerprint" text not null,
   "word" text not null,
   "data" blob not null,
   constraint "revocations_pk" primary key ("fingerprint",
+  "word")) strict;
+
+CREATE TABLE "revocations_laid" ("certificate_id" text not null references "certificates" ("id"),
+  "word" text not null,
+  constraint "revocations_laid_pk" primary key ("certificate_id",
   "word")) strict;
 
 CREATE TABLE "secrets" ("name" text primary key,

@@ -2,16 +2,18 @@
  * A revocation that was known once, and a copy of the certificate that leaves it out (key servers, RFC 9580 §5.2.1): whoever brings the
  * copy, by whichever door, and whatever became of the one that said so, it stays revoked.
  */
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { up as upgrade } from '../../migrations/0031_revocations.ts';
 import { up as upgradeAgain } from '../../migrations/0034_behind.ts';
+import { up as upgradeLaid } from '../../migrations/0045_laid.ts';
 import { readersOf } from '../../src/audit/heads.ts';
 import { sendNotice } from '../../src/cases/notices.ts';
 import { DAY, MINUTE, SECOND } from '../../src/clock.ts';
 import { lookAtCertificates } from '../../src/doctor/data.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog, type Log } from '../../src/log.ts';
 import { armorCertificate } from '../../src/pgp/certificate.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
+import { Refusal } from '../../src/refusal.ts';
 import { remove } from '../../src/roster/admission.ts';
 import { type AdmissionRules, type Application, apply, applyUnseen } from '../../src/roster/apply.ts';
 import {
@@ -26,7 +28,7 @@ import { watchCertificates } from '../../src/roster/expiry.ts';
 import { exportRoster } from '../../src/roster/export.ts';
 import { horizonOf, watchHorizon } from '../../src/roster/horizon.ts';
 import { importRoster } from '../../src/roster/import.ts';
-import { catchUp, readKnown, renewKnown, usableKept } from '../../src/roster/known.ts';
+import { catchingUp, readKnown, renewKnown, usableKept } from '../../src/roster/known.ts';
 import { usableOf } from '../../src/roster/prove.ts';
 import { writeRenewal } from '../../src/roster/renewal.ts';
 import { keepStranger } from '../../src/roster/strangers.ts';
@@ -49,8 +51,10 @@ eachEngine((engine) => {
   let alpha: Person;
   let lena: string;
   let revoked: string;
+  let catchUp: () => Promise<false>;
   beforeEach(async () => {
     house = await build((await engine.open()).db);
+    catchUp = catchingUp(house, createLog('silent'));
     [alpha] = house.members;
     lena = house.team[0].contactId;
     revoked = await changed(alpha, house.clock.now(), { revoked: true });
@@ -264,9 +268,10 @@ eachEngine((engine) => {
       await mailed(gina.public);
     }
     expect(await known()).toBe(1);
-    for (const table of ['certificates_behind', 'revocations']) await house.db.schema.dropTable(table).execute();
+    for (const table of ['revocations_laid', 'revocations']) await house.db.schema.dropTable(table).execute();
     await upgrade(house.db);
     await upgradeAgain(house.db);
+    await upgradeLaid(house.db);
     const { data } = await readKnown(house, gina.public);
     expect(await house.pgp.usable(data, house.clock.now())).toEqual({ usable: false, reason: 'revoked' });
   });
@@ -334,14 +339,14 @@ eachEngine((engine) => {
       return pgp.usable((await pgp.readCertificate(own?.certificate ?? '')).data, clock.now());
     };
     expect(await exported()).toEqual({ usable: false, reason: 'revoked' });
-    expect(await certificates.behind(db, 9)).toHaveLength(1);
-    await catchUp(house);
-    expect(await certificates.behind(db, 9)).toEqual([]);
+    expect(await certificates.behind(db, { limit: 9 })).toHaveLength(1);
+    await catchUp();
+    expect(await certificates.behind(db, { limit: 9 })).toEqual([]);
     const own = await certificates.current(db, alpha.contactId);
     expect(await pgp.usable(own?.data ?? Buffer.alloc(0), clock.now())).toEqual({ usable: false, reason: 'revoked' });
     const logged = () => db.selectFrom('audit').select('line').where('action', '=', 'certificate.catch-up').execute();
     expect(await logged()).toHaveLength(1);
-    await catchUp(house);
+    await catchUp();
     expect([await logged(), await exported()]).toEqual([
       expect.objectContaining({ length: 1 }),
       { usable: false, reason: 'revoked' },
@@ -360,5 +365,104 @@ eachEngine((engine) => {
     const { revoked: said } = await renewKnown(house, row, key.toPublic().write());
     await db.transaction().execute((trx) => keepStranger(trx, house, { ...said, data: key.toPublic().write() }));
     expect(await usableKept(house, row.data, clock.now())).toEqual({ usable: false, reason: 'revoked' });
+  });
+
+  describe('what comes while others are at it', () => {
+    /** A certificate with a subkey of it revoked, and with the one that is encrypted to as well. */
+    async function twoWords(owner: { secret: string }) {
+      const at = new Date(house.clock.now());
+      const key = await (await openpgp.readPrivateKey({ armoredKey: owner.secret })).addSubkey({ date: at });
+      const revoke = async (n: number) => {
+        const subkey = await key.subkeys[n]?.revoke(key.keyPacket as openpgp.SecretKeyPacket, { flag: 2 }, at);
+        if (subkey) key.subkeys[n] = subkey;
+        return key.toPublic().write();
+      };
+      return { first: await revoke(key.subkeys.length - 1), both: await revoke(0) };
+    }
+    const mailed = async (certificate: Uint8Array) => {
+      const facts = await house.pgp.readCertificate(certificate);
+      await house.db.transaction().execute((trx) => keepStranger(trx, house, facts));
+    };
+    const standing = async (contactId: string) => {
+      const current = await certificates.current(house.db, contactId);
+      return usableKept(house, current?.data ?? Buffer.alloc(0), house.clock.now());
+    };
+
+    test('a word that comes while another one is laid is laid as well', async () => {
+      const { first, both } = await twoWords(alpha);
+      await mailed(first);
+      let came = false;
+      const layRevocations: House['pgp']['layRevocations'] = async (...all) => {
+        const facts = await house.pgp.layRevocations(...all);
+        if (!came) await mailed(both);
+        came = true;
+        return facts;
+      };
+      await catchingUp({ ...house, pgp: { ...house.pgp, layRevocations } }, createLog('silent'))();
+      expect(await standing(alpha.contactId)).toEqual({ usable: false, reason: 'revoked' });
+      await catchUp();
+      expect(await certificates.behind(house.db, { limit: 9 })).toEqual([]);
+      expect(await standing(alpha.contactId)).toEqual({ usable: false, reason: 'revoked' });
+    });
+
+    test('nor is one lost on a certificate that is written while the mail with the word is', async () => {
+      const gina = await generate('gina@gamma.example', 'gina', {});
+      const facts = await house.pgp.readCertificate((await twoWords(gina)).both);
+      let commit = () => {};
+      const written = new Promise<void>((resolve) => {
+        commit = resolve;
+      });
+      let mail = Promise.resolve();
+      await new Promise<void>((opened) => {
+        mail = house.db.transaction().execute(async (trx) => {
+          await keepStranger(trx, house, facts);
+          opened();
+          await written;
+        });
+      });
+      const entry = {
+        organisation: 'Gamma',
+        lists: [LISTS.distributors],
+        contacts: [{ address: gina.address, certificate: gina.public }],
+      };
+      const imported = importRoster(house, [entry], { activate: { reason: 'test' }, dryRun: false });
+      // On SQLite it waits for the other transaction.
+      await Promise.race([imported, new Promise((resolve) => setTimeout(resolve, 2 * SECOND))]);
+      commit();
+      await mail;
+      await imported;
+      const contact = await contacts.byAddress(house.db, gina.address);
+      if (!contact) return expect(engine.name).toBe('sqlite');
+      expect(await standing(contact.id)).toEqual({ usable: false, reason: 'revoked' });
+      await catchUp();
+      expect(await standing(contact.id)).toEqual({ usable: false, reason: 'revoked' });
+    });
+
+    test('one that cannot be laid keeps none that come after it from being laid, and is told of', async () => {
+      const rows = Array.from({ length: 201 }, (_, n) => ({ id: `0${String(n).padStart(4, '0')}`, fingerprint: `F${n}` }));
+      const each = { data: Buffer.from([1]), created_at: house.clock.now(), state: 'mail' as const, contact_id: null };
+      const words = rows.map(({ fingerprint }) => ({ fingerprint, word: 'word', data: each.data }));
+      const own = rows.map((row) => ({ ...row, ...each }));
+      await house.db.insertInto('certificates').values(own).execute();
+      await house.db.insertInto('revocations').values(words).execute();
+      await mailed(await binary(revoked));
+      const layRevocations: House['pgp']['layRevocations'] = async (data, copies) => {
+        if (data.length > 1) return house.pgp.layRevocations(data, copies);
+        throw new Refusal(told.length === 0 ? 'unusable-certificate' : 'busy', 'too large');
+      };
+      const told: object[] = [];
+      const warn = (line: object) => void told.push(line);
+      const round = catchingUp({ ...house, pgp: { ...house.pgp, layRevocations } }, { warn } as Log);
+      await round();
+      expect(told).toEqual([{ certificates: 200 }]);
+      await round();
+      expect(told.slice(1)).toEqual([expect.objectContaining({ certificate: '00200' }), { certificates: 1 }]);
+      const current = await certificates.current(house.db, alpha.contactId);
+      expect(await house.pgp.usable(current?.data ?? Buffer.alloc(0), house.clock.now())).toMatchObject({ reason: 'revoked' });
+      // And from the beginning again.
+      await round();
+      expect(told.at(-1)).toEqual({ certificates: 200 });
+      expect(await certificates.behind(house.db, { limit: 300 })).toHaveLength(201);
+    });
   });
 });
