@@ -51,16 +51,27 @@ export async function vouchedFacts(key: openpgp.PublicKey): Promise<CertificateF
 
 /** Parses a certificate from outside. Throws as `readCertificate` does. */
 export async function readKey(input: Uint8Array | string): Promise<openpgp.PublicKey> {
+  const { key, revoker } = await arrive(input);
+  if (revoker !== null)
+    throw refused(`It says that another key has revoked it, which it names as one that may: ${revoker}. ${ask}`);
+  return key;
+}
+
+/**
+ * The same, where another key may have revoked it: `revoker`, its fingerprint. Null also where its owner himself has. That the other one has
+ * is a mere claim; that the owner named it is not.
+ */
+export async function arrive(input: Uint8Array | string): Promise<{ key: openpgp.PublicKey; revoker: string | null }> {
   const data = certificateBytes(input);
   const key = await parseCertificate(data).catch(() => {
     throw refused(older);
   });
   // OpenPGP.js writes it anew: what is known of the key would not be found, nor its own signatures counted, by the octets as they came.
   if (primaryFingerprint(data) !== fingerprintOf(key)) throw refused(older);
-  const revoker = revokerOf(key);
-  if (revoker !== null)
-    throw refused(`It says that another key has revoked it, which it names as one that may: ${revoker}. ${ask}`);
-  return key;
+  const { revocationSignatures: said } = key;
+  if (said.length === 0) return { key, revoker: null };
+  await settle(key);
+  return { key, revoker: key.revocationSignatures.length === 0 ? revokerOf(key, said) : null };
 }
 
 /** What a certificate says, minimised on the way; nobody may vouch for any of its user ids. */

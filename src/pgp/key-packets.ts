@@ -58,26 +58,45 @@ export function isOversized(body: Uint8Array): boolean {
   return false;
 }
 
-/** Signature subpackets (RFC 9580 §5.2.3.12, §5.2.3.34, §5.2.3.35). */
+/** Signature subpackets (RFC 9580 §5.2.3.12, §5.2.3.23, §5.2.3.34, §5.2.3.35). */
+const REVOKER = 12;
 export const ISSUER_KEY_ID = 16;
 export const EMBEDDED_SIGNATURE = 32;
 export const ISSUER_FINGERPRINT = 33;
 
 /** Key ids, upper-case hexadecimal, of the keys that a signature of version 4 or 6 says it was made by. */
 export function issuersOf(body: Uint8Array): string[] {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
-  const octets = body[0] === 6 ? 4 : 2;
-  const ids: string[] = [];
-  // Version, type, two algorithms; then what is signed of it, and what is not.
-  for (let area = 0, at = 4; area < 2 && at + octets <= bytes.length; area++) {
-    const end = at + octets + bytes.readUIntBE(at, octets);
-    ids.push(...issuersIn(bytes.subarray(at + octets, end)));
-    at = end;
-  }
-  return ids;
+  return areasOf(body).flatMap((area) =>
+    [...subpacketsIn(area)].flatMap(({ type, value }) => {
+      if (type === ISSUER_KEY_ID) return [value];
+      // The fingerprint stands behind the version of its key.
+      return type === ISSUER_FINGERPRINT ? [keyIdOf(value.slice(2))] : [];
+    }),
+  );
 }
 
-function* issuersIn(area: Buffer): Generator<string> {
+/** Whom a signature of version 4 or 6 names, in what is signed of it, who may revoke its key: fingerprints, upper-case hexadecimal. */
+export function revokersIn(body: Uint8Array): string[] {
+  const [signed] = areasOf(body);
+  // Behind the class and the algorithm of the key.
+  return [...subpacketsIn(signed ?? Buffer.alloc(0))].flatMap(({ type, value }) => (type === REVOKER ? [value.slice(4)] : []));
+}
+
+/** What is signed of a signature, and what is not. */
+function areasOf(body: Uint8Array): Buffer[] {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  const octets = body[0] === 6 ? 4 : 2;
+  const areas: Buffer[] = [];
+  // Behind version, type and two algorithms.
+  for (let at = 4; areas.length < 2 && at + octets <= bytes.length; ) {
+    const end = at + octets + bytes.readUIntBE(at, octets);
+    areas.push(bytes.subarray(at + octets, end));
+    at = end;
+  }
+  return areas;
+}
+
+function* subpacketsIn(area: Buffer): Generator<{ type: number; value: string }> {
   for (let at = 0; at < area.length; ) {
     const [octets, length] = subpacketLength(area, at);
     const end = at + octets + length;
@@ -87,9 +106,7 @@ function* issuersIn(area: Buffer): Generator<string> {
       .subarray(at + octets + 1, end)
       .toString('hex')
       .toUpperCase();
-    if (type === ISSUER_KEY_ID) yield value;
-    // The fingerprint stands behind the version of its key.
-    if (type === ISSUER_FINGERPRINT) yield keyIdOf(value.slice(2));
+    yield { type, value };
     at = end;
   }
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { revokersIn } from './key-packets.ts';
 import { fingerprintOf } from './parse.ts';
 import { openpgp } from './settings.ts';
 
@@ -50,14 +51,18 @@ function alone(one: Signature, about: (openpgp.BasePacket | null)[]): Revocation
 }
 
 /**
- * Which other key has revoked a certificate that names it as one that may (RFC 9580 §5.2.3.23), as far as that is said: nobody is asked
- * whether it has. Upper-case hex; null for none.
+ * Which other key has revoked a certificate that names it as one that may (RFC 9580 §5.2.3.23), as far as that is said by these: nobody is
+ * asked whether it has. The certificate was settled: whom it names, its owner named. Upper-case hex; null for none.
  */
-export function revokerOf(certificate: openpgp.PublicKey): string | null {
+export function revokerOf(certificate: openpgp.PublicKey, revocations: readonly Signature[]): string | null {
   const { directSignatures } = certificate as openpgp.PublicKey & { directSignatures: Signature[] };
-  const named = directSignatures.flatMap(({ revocationKeyFingerprint: revoker }) => (revoker ? [hexOf(revoker)] : []));
-  const { revocationSignatures } = certificate;
-  return named.find((one) => revocationSignatures.some((revocation) => isMadeBy(revocation, one))) ?? null;
+  const named = [...directSignatures, ...certificate.users.flatMap((user) => user.selfCertifications)].flatMap(namedBy);
+  return named.find((one) => revocations.some((revocation) => isMadeBy(revocation, one))) ?? null;
+}
+
+/** Whom a signature names who may revoke its key: fingerprints. OpenPGP.js shows the last one alone. */
+export function namedBy({ revocationKeyClass, signatureData }: Signature): string[] {
+  return revocationKeyClass === null ? [] : revokersIn(signatureData ?? new Uint8Array());
 }
 
 function isMadeBy({ issuerFingerprint, issuerKeyID }: Signature, fingerprint: string): boolean {

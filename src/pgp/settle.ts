@@ -1,7 +1,7 @@
 import { EMBEDDED_SIGNATURE, ISSUER_FINGERPRINT, ISSUER_KEY_ID } from './key-packets.ts';
 import { fingerprintOf } from './parse.ts';
 import { lenient } from './recipient.ts';
-import { mostSaying, mostSayingOfUser, mustBeCopies, nameOf, type Signature } from './revocations.ts';
+import { mostSaying, mostSayingOfUser, mustBeCopies, namedBy, nameOf, type Signature } from './revocations.ts';
 import { openpgp } from './settings.ts';
 
 /*
@@ -85,8 +85,8 @@ function once<List extends string, Part extends Record<List, Signature[]>>(
  */
 async function words(by: KeyPacket, type: number, signatures: readonly Signature[], about: object) {
   const kept = new Set<Signature>();
-  for (const revoker of new Set(signatures.map(namedBy))) {
-    const alike = signatures.filter((one) => namedBy(one) === revoker);
+  for (const revoker of new Set(signatures.map(revokersOf))) {
+    const alike = signatures.filter((one) => revokersOf(one) === revoker);
     const found = await made(by, type, alike.toSorted(newestFirst), about, NEWEST_WORDS);
     await made(by, type, alike.toSorted(oldestFirst), about, NEWEST_WORDS + 1, found);
     for (const one of found.values()) kept.add(one);
@@ -94,9 +94,9 @@ async function words(by: KeyPacket, type: number, signatures: readonly Signature
   return signatures.filter((one) => kept.has(one));
 }
 
-/** Whom a direct-key signature names who may revoke the key (RFC 9580 §5.2.3.23); gpg makes one for each. Empty for nobody. */
-function namedBy({ revocationKeyClass, revocationKeyFingerprint }: Signature): string {
-  return revocationKeyClass === null ? '' : Buffer.from(revocationKeyFingerprint ?? []).toString('hex');
+/** Whom a signature names who may revoke the key; gpg makes one for each. Empty for nobody. */
+function revokersOf(one: Signature): string {
+  return namedBy(one).join(' ');
 }
 
 /** Adds to those that were found the first ones that `by` made, of those that sign the same one, until there are so many. */

@@ -119,6 +119,29 @@ async function directKey(key: openpgp.PrivateKey, day: number, { revoker }: { re
   return signature;
 }
 
+/** Any signature; with `revokers`, it names all of these in its one list, as sq does. */
+async function signedBy(
+  by: openpgp.PrivateKey,
+  signatureType: number,
+  about: object,
+  day: number,
+  revokers: readonly openpgp.PrivateKey[] = [],
+): Promise<openpgp.SignaturePacket> {
+  const signature = new openpgp.SignaturePacket();
+  const { publicKeyAlgorithm, hashAlgorithm } = by.users[0]?.selfCertifications[0] ?? {};
+  Object.assign(signature, { signatureType, publicKeyAlgorithm, hashAlgorithm, rawNotations: [] });
+  const subpackets = revokers.map((one) => Buffer.from(`170c8016${one.getFingerprint()}`, 'hex'));
+  const own = signature as unknown as { writeHashedSubPackets(): Uint8Array };
+  const write = own.writeHashedSubPackets.bind(own);
+  own.writeHashedSubPackets = () => {
+    const area = Buffer.concat([...subpackets, write().subarray(2)]);
+    return Buffer.concat([Buffer.of(area.length >> 8, area.length & 0xff), area]);
+  };
+  const sign = signature.sign.bind(signature) as unknown as (...given: unknown[]) => Promise<void>;
+  await sign(by.keyPacket, about, at(day), false, openpgp.config);
+  return signature;
+}
+
 function bare(certificate: openpgp.PublicKey, parts: object): openpgp.User {
   const [user] = certificate.users;
   if (!user) throw new Error('no user id');
@@ -440,6 +463,52 @@ describe('a newer copy of a certificate', () => {
     const revokers = read.directSignatures.map(({ revocationKeyFingerprint: revoker }) => Buffer.from(revoker ?? [])[0]);
     expect(revokers).toEqual([1, 2, 3, 4, 5, 6, 7, undefined, undefined, undefined, undefined]);
     expect((await renewCertificate(known, certificate.write(), NOW)).changed).toBe(false);
+  });
+
+  type Whole = openpgp.PublicKey & { directSignatures: openpgp.SignaturePacket[] };
+  const revocationBy = async (other: openpgp.PrivateKey, key: openpgp.PrivateKey) =>
+    signedBy(other, openpgp.enums.signature.keyRevocation, { key: key.keyPacket }, 20);
+  const named = async (by: openpgp.PrivateKey, key: openpgp.PrivateKey, revokers: readonly openpgp.PrivateKey[]) =>
+    signedBy(by, openpgp.enums.signature.key, { key: key.keyPacket }, 1, revokers);
+
+  test('to which somebody else added that his key may revoke it, and has, is taken as its owner made it', async () => {
+    const [key, eve] = [await made(), await made()];
+    const known = await kept(key);
+    const { publicKey: gone } = await openpgp.revokeKey({ key, date: at(20), format: 'object' });
+    for (const copy of [(await extended(key, 200, 40)).toPublic(), gone] as Whole[]) {
+      copy.directSignatures.push(await named(eve, key, [eve]));
+      copy.revocationSignatures.push(await revocationBy(eve, key));
+      const { facts, changed } = await renewCertificate(known, copy.write(), NOW);
+      expect(changed).toBe(true);
+      expect(await readCertificate(copy.write())).toMatchObject({ revocations: facts.revocations });
+      expect(facts.revocations).toHaveLength(copy === gone ? 1 : 0);
+    }
+  });
+
+  test('which its owner has revoked, and another one whom he named, is revoked', async () => {
+    const [key, other] = [await made(), await made()];
+    const known = await kept(key);
+    const { publicKey } = await openpgp.revokeKey({ key, date: at(20), format: 'object' });
+    const copy = publicKey as Whole;
+    copy.directSignatures.push(await named(key, key, [other]));
+    copy.revocationSignatures.unshift(await revocationBy(other, key));
+    expect((await renewCertificate(known, copy.write(), NOW)).whyNot).toBe('revoked');
+    expect(await usable((await readCertificate(copy.write())).data, NOW)).toEqual({ usable: false, reason: 'revoked' });
+  });
+
+  test.each([
+    ['first', 0],
+    ['last', 1],
+  ])('revoked by the one who is named %s of two in one signature is refused', async (_, who) => {
+    const [key, ...others] = [await made(), await made(), await made()];
+    const copy = key.toPublic() as Whole;
+    copy.directSignatures.push(await named(key, key, others));
+    const taken = await readCertificate(copy.write());
+    expect((await readCertificate(taken.data)).revocations).toEqual([]);
+    const other = others[who] ?? key;
+    copy.revocationSignatures.push(await revocationBy(other, key));
+    const REFUSED = { reason: 'unusable-certificate', message: expect.stringContaining(other.getFingerprint().toUpperCase()) };
+    await expect(readCertificate(copy.write())).rejects.toMatchObject(REFUSED);
   });
 
   test('in which a key that it names as one that may has revoked it is refused, and not taken as if that were not said', async () => {
