@@ -51,17 +51,16 @@ export async function vouchedFacts(key: openpgp.PublicKey): Promise<CertificateF
 
 /** Parses a certificate from outside. Throws as `readCertificate` does. */
 export async function readKey(input: Uint8Array | string): Promise<openpgp.PublicKey> {
-  const { key, revoker } = await arrive(input);
-  if (revoker !== null)
-    throw refused(`It says that another key has revoked it, which it names as one that may: ${revoker}. ${ask}`);
-  return key;
+  return arrive(input, ask);
 }
 
-/**
- * The same, where another key may have revoked it: `revoker`, its fingerprint. Null also where its owner himself has. That the other one has
- * is a mere claim; that the owner named it is not.
- */
-export async function arrive(input: Uint8Array | string): Promise<{ key: openpgp.PublicKey; revoker: string | null }> {
+/** The same, of a newer copy of one that is kept. */
+export async function readNewer(input: Uint8Array | string): Promise<openpgp.PublicKey> {
+  return arrive(input, stays);
+}
+
+/** That another key has revoked it is a mere claim; that its owner named that one is not. Where he has revoked it himself, that counts. */
+async function arrive(input: Uint8Array | string, whatThen: string): Promise<openpgp.PublicKey> {
   const data = certificateBytes(input);
   const key = await parseCertificate(data).catch(() => {
     throw refused(older);
@@ -69,9 +68,12 @@ export async function arrive(input: Uint8Array | string): Promise<{ key: openpgp
   // OpenPGP.js writes it anew: what is known of the key would not be found, nor its own signatures counted, by the octets as they came.
   if (primaryFingerprint(data) !== fingerprintOf(key)) throw refused(older);
   const { revocationSignatures: said } = key;
-  if (said.length === 0) return { key, revoker: null };
+  if (said.length === 0) return key;
   await settle(key);
-  return { key, revoker: key.revocationSignatures.length === 0 ? revokerOf(key, said) : null };
+  const revoker = key.revocationSignatures.length === 0 ? revokerOf(key, said) : null;
+  if (revoker !== null)
+    throw refused(`It says that another key has revoked it, which it names as one that may: ${revoker}. ${whatThen}`);
+  return key;
 }
 
 /** What a certificate says, minimised on the way; nobody may vouch for any of its user ids. */
@@ -105,6 +107,10 @@ export async function verifier({ data, keys }: CertificateFacts): Promise<openpg
 
 /** It would have to be asked for, and be known to be that key. */
 const ask = 'That is not looked into here, and nothing is encrypted to it: its owner has to say, or make another certificate';
+
+/** A word that nobody has looked into must end nobody's copies; but whoever brings it has to know that it has not. */
+const stays =
+  'That is not looked into here: the copy that is known stays as it was, and what is encrypted to it goes on being so, until its owner revokes it himself or a person ends that (curfew contact revoke ADDRESS FINGERPRINT)';
 
 const nobody =
   'No user ID of the certificate can be verified. It needs its owner’s address, signed by its own Ed25519, RSA or NIST key';

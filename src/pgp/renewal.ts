@@ -1,5 +1,5 @@
 import type { Instant } from '../clock.ts';
-import { type CertificateFacts, factsOf, readKey, vouchedFacts } from './certificate.ts';
+import { type CertificateFacts, factsOf, readKey, readNewer, vouchedFacts } from './certificate.ts';
 import { certificateBytes } from './certificate-bytes.ts';
 import { fingerprintOf, lastSigned, parseCertificate } from './parse.ts';
 import { expiredSubkeyAt, lenient, recipientAt, type WhyNot } from './recipient.ts';
@@ -67,7 +67,7 @@ export async function renewCertificate(
   const known = await parseCertificate(current);
   for (const copy of copies) addRevocations(known, await parseCertificate(copy));
   await settle(known);
-  const arrived = await readKey(newer);
+  const arrived = await readNewer(newer);
   // OpenPGP.js remembers of each signature that it holds: those that both have are calculated once.
   const [lessened, whole] = [shallow(known), shallow(known)];
   addRevocations(lessened, arrived);

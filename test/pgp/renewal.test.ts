@@ -523,6 +523,10 @@ describe('a newer copy of a certificate', () => {
     const refused = { reason: 'unusable-certificate', message: expect.stringContaining(other.getFingerprint().toUpperCase()) };
     await expect(readCertificate(certificate.write())).rejects.toMatchObject(refused);
     await expect(renewCertificate(known, certificate.write(), NOW)).rejects.toMatchObject(refused);
+    const nothing = { message: expect.stringContaining('nothing is encrypted to it') };
+    await expect(readCertificate(certificate.write())).rejects.toMatchObject(nothing);
+    const goesOn = { message: expect.stringMatching(/goes on being so, .* contact revoke/) };
+    await expect(renewCertificate(known, certificate.write(), NOW)).rejects.toMatchObject(goesOn);
     // Of a key that it does not name it is nobody's word.
     certificate.directSignatures = [];
     expect(await usable((await readCertificate(certificate.write())).data, NOW)).toMatchObject({ usable: true });
