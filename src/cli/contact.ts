@@ -122,12 +122,18 @@ async function certificates(...[contact, options]: Of): Promise<void> {
     item.createdAt.slice(0, 10),
     item.proved ? 'yes' : 'no',
     versionOf(item),
+    endsOf(item),
     waitsOf(item) ?? '-',
   ]);
-  print(options, items, columns([['FINGERPRINT', 'STATE', 'SINCE', 'PROVED', 'VERSION', 'WAITS'], ...rows]));
+  print(options, items, columns([['FINGERPRINT', 'STATE', 'SINCE', 'PROVED', 'VERSION', 'ENDS', 'WAITS'], ...rows]));
 }
 
 type Certificate = Static<typeof CertificateView>;
+
+/** A day, or why it cannot be encrypted to now. */
+function endsOf({ endsAt, whyNot }: Pick<Certificate, 'endsAt' | 'whyNot'>): string {
+  return whyNot ?? endsAt?.slice(0, 10) ?? 'never';
+}
 
 /** All of it: of fewer digits whoever sends an update could try until it is like another one. */
 function versionOf({ etag }: Certificate): string {
@@ -154,8 +160,10 @@ async function lookUp(contact: string, options: RemoteOptions & { from: string }
 }
 
 function tellGiven(options: RemoteOptions, given: Static<typeof GivenView>): void {
-  const { fingerprint, state, encryptionKey } = given;
+  const { fingerprint, state, encryptionKey, endsAt, whyNot } = given;
   const lines = [`${fingerprint} is ${state}`];
+  if (whyNot !== null) lines.push(`It cannot be encrypted to: ${whyNot}`);
+  else if (endsAt !== null) lines.push(`It ends on ${endsAt.slice(0, 10)}`);
   if (encryptionKey && encryptionKey.before !== encryptionKey.after)
     lines.push(
       `Encrypted to before: ${encryptionKey.before ?? '(none)'}`,

@@ -16,7 +16,7 @@ import {
 } from '../roster/contacts.ts';
 import { Address, Entry } from '../roster/entries.ts';
 import { checkMember } from '../roster/expiry.ts';
-import { renewKnown } from '../roster/known.ts';
+import { renewKnown, usableKept } from '../roster/known.ts';
 import { addFound } from '../roster/looked-up.ts';
 import { shownOf } from '../roster/shown.ts';
 import type { Seams } from '../seams.ts';
@@ -98,12 +98,15 @@ async function certificateView(
   if (state === 'mail') throw new Error(`the certificate ${id} belongs to no contact`);
   const { version, waiting: newer } = await shownOf(seams.db, certificate);
   const renewal = newer && (await renewKnown(seams, certificate, newer.data));
+  const usable = await usableKept(seams, data, seams.clock.now());
   return {
     id,
     fingerprint,
     state,
     certificate: armorCertificate(data),
     createdAt: toIso(created_at),
+    endsAt: usable.usable ? orNull(usable.until) : null,
+    whyNot: usable.usable ? null : usable.reason,
     proved: proved.has(id),
     waiting: renewal ? { ...renewal.encryptionKey, certificate: armorCertificate(newer.data) } : null,
     etag: etagOf(version),

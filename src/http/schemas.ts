@@ -652,6 +652,11 @@ export const CertificateView = Type.Object({
   state: Type.Enum(['current', 'proposed', 'retired']),
   certificate: Armored,
   createdAt: InstantUtc,
+  endsAt: OrNull({
+    ...InstantUtc,
+    description: 'when it or its encryption subkey expires; null: never, or it cannot be encrypted to now',
+  }),
+  whyNot: OrNull(Type.String({ description: 'why it cannot be encrypted to now, as `revoked` or `expired`; null: it can' })),
   proved: Type.Boolean({ description: 'its owner has sent back what was sealed to it' }),
   waiting: OrNull(
     Type.Object(

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as openpgp from 'openpgp';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DAY, SECOND } from '../../src/clock.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -122,6 +123,23 @@ test('what is approved is what was shown: with another version it is refused, an
     });
   expect((await curfew('contact', 'approve', ALPHA, alpha.fingerprint, '--seen', 'x')).code).toBe(2);
   expect(await done('contact', 'approve', ALPHA, alpha.fingerprint, '--seen', later)).toBe(`${alpha.fingerprint} is current\n`);
+});
+
+test('of a certificate is shown when it ends, or why it cannot be encrypted to', async () => {
+  const alpha = api.house.members[0];
+  const path = join(folder, 'ends.asc');
+  const now = api.house.clock.now();
+  const lifetime = (100 * DAY) / SECOND;
+  const ends = new Date(now - DAY + 100 * DAY).toISOString().slice(0, 10);
+  const gina = await generate(alpha.address, 'gina', { born: now - DAY, lifetime });
+  writeFileSync(path, gina.public);
+  expect(await done('contact', 'give', ALPHA, path)).toContain(`${gina.fingerprint} is proposed\nIt ends on ${ends}\n`);
+  writeFileSync(path, await changed(alpha, now, { revoked: true }));
+  expect(await done('contact', 'give', ALPHA, path)).toContain('It cannot be encrypted to: revoked\n');
+  const [head, ...rows] = (await done('contact', 'certificates', ALPHA)).split('\n').map((line) => line.split(/\s+/));
+  const at = head?.indexOf('ENDS') ?? -1;
+  const shown = new Map(rows.map((row) => [row[0], row[at]]));
+  expect([shown.get(alpha.fingerprint), shown.get(gina.fingerprint)]).toEqual(['revoked', ends]);
 });
 
 test('a list is made, and a member put on it and taken off it', async () => {
