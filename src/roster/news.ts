@@ -5,6 +5,7 @@ import * as certificates from '../store/certificates.ts';
 import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
 import type { Certificate, Contact } from '../store/schema.ts';
+import { usableKept } from './known.ts';
 import { prepareNotice, tellMember } from './tell.ts';
 
 /** What is told of contacts and their certificates: each is written before the move, and sent in its transaction. */
@@ -30,24 +31,44 @@ export async function tellOfContact(trx: Db, seams: Pick<Seams, 'clock'>, told: 
 
 export async function prepareCertificateNews(
   seams: Seams,
-  { address, member_id }: Contact,
+  { id, address, member_id }: Contact,
   { fingerprint }: Pick<Certificate, 'fingerprint'>,
   became: 'proposed' | 'refused' | 'retired',
-): Promise<Written> {
+): Promise<OwnerNews> {
   const organisation = await organisationOf(seams.db, member_id);
-  return prepareNotice(seams, seams.words.certificateChanged({ organisation, address, fingerprint, became }));
+  const told = await prepareNotice(seams, seams.words.certificateChanged({ organisation, address, fingerprint, became }));
+  const revoked = new Set<string>();
+  for (const one of await certificates.ofContact(seams.db, id)) if (await isRevoked(seams, one)) revoked.add(one.id);
+  return { told, revoked };
 }
 
-/** To its owner, sealed to the one that counts for him; where none does, to the one that was retired. */
+/** What is told to the owner of a certificate. */
+export interface OwnerNews {
+  told: Written;
+  /** Ids of those of his certificates that nothing can be sealed to any more. */
+  revoked: ReadonlySet<string>;
+}
+
+/** What would be sealed to it would wait for good, and is for whoever may have its secret key. */
+export async function isRevoked(seams: Seams, { data }: Pick<Certificate, 'data'>): Promise<boolean> {
+  const state = await usableKept(seams, data, seams.clock.now());
+  return !state.usable && state.reason === 'revoked';
+}
+
+/**
+ * To its owner, sealed to the one that counts for him; where none does, to the one that was retired. To nobody where that is revoked: no other
+ * one is known to be his.
+ */
 export async function tellOwner(
   trx: Db,
   seams: Seams,
-  told: Written,
+  { told, revoked }: OwnerNews,
   { id, address }: Contact,
   retired?: Certificate,
 ): Promise<void> {
   const certificate = (await certificates.current(trx, id)) ?? retired;
-  if (certificate) await send(trx, seams, told, [{ audience: 'reporter', address, certificateId: certificate.id }]);
+  if (!certificate || revoked.has(certificate.id)) return;
+  await send(trx, seams, told, [{ audience: 'reporter', address, certificateId: certificate.id }]);
 }
 
 async function organisationOf(db: Db, memberId: string): Promise<string> {

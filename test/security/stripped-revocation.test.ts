@@ -367,6 +367,21 @@ eachEngine((engine) => {
     expect(await usableKept(house, row.data, clock.now())).toEqual({ usable: false, reason: 'revoked' });
   });
 
+  test('nothing waits for good to be sealed to one, where its owner gets another certificate', async () => {
+    const gina = await generate(alpha.address, 'gina', {});
+    await addCertificate(house, alpha.contactId, revoked);
+    const { certificate } = await addCertificate(house, alpha.contactId, gina.public);
+    await proveCertificate(house, alpha.contactId, certificate.id);
+    await approveCertificate(house, alpha.contactId, certificate.id, lena);
+    await outbox(house).drain();
+    const sealed = await house.db.selectFrom('deliveries').select('state').where('address', '=', alpha.address).execute();
+    expect(sealed.filter(({ state }) => state === 'held')).toEqual([]);
+    expect((await certificates.current(house.db, alpha.contactId))?.id).toBe(certificate.id);
+    // Of the new one he hears again.
+    await retireCertificate(house, alpha.contactId, certificate.id, lena);
+    expect((await outbox(house).drain()).map(({ to }) => to)).toContain(alpha.address);
+  });
+
   describe('what comes while others are at it', () => {
     /** A certificate with a subkey of it revoked, and with the one that is encrypted to as well. */
     async function twoWords(owner: { secret: string }) {
