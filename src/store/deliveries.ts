@@ -175,7 +175,7 @@ export async function older(
         .where('deliveries.case_id', '=', caseId)
         .where('deliveries.contact_id', 'in', some)
         .where('deliveries.state', 'in', UNDER_WAY)
-        .where('deliveries.id', '<', before.id)
+        .where('deliveries.created_at', '<', before.created_at)
         .where('deliveries.post_id', '<>', before.post_id)
         .where('posts.kind', 'in', kinds)
         .execute()),

@@ -384,6 +384,8 @@ eachEngine((engine) => {
         ]);
         house.clock.moveTo(house.clock.now() + DAY);
         expect(await remindSilent(house)).toBe(true);
+        // Before the release: nobody is asked after it.
+        await outbox(house).drain();
         const { without } = await previewNotice(as(house, lena), id, 'second-notice', none);
         expect(without).toEqual([{ address: alpha.address, why: 'not-active' }]);
         house.clock.moveTo((await caseOf(house, id)).release_at ?? 0);
