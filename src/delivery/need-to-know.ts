@@ -118,24 +118,26 @@ export async function insidersNoting(
   return inside;
 }
 
-/** Why a copy is held that its contact may have again when he may know of its case, and is on its list. */
-const KEPT_FROM = [OUTSIDE, OFF_LIST];
+/** Why a copy is held that goes out when nothing keeps its contact from it any more, whichever of them it was. */
+const KEPT_FROM = [INACTIVE, OUTSIDE, OFF_LIST] as const;
 
-/** The same of whoever is back after he was suspended or retired, or has proved his key. */
-export const WHILE_AWAY = [...KEPT_FROM, INACTIVE];
+/** Whether a copy that is held for that goes out without anybody's doing. */
+export function isKeptFrom(reason: string): boolean {
+  return (KEPT_FROM as readonly string[]).includes(reason);
+}
 
 /**
- * Queues the copies that are held for one of these reasons and whose contacts may have them now. A dispatch that a later one has taken
- * the place of is not sent so late: its copy ends, and the team is told. Gives how many there are of either, for the log.
+ * Queues the copies whose contacts were kept from them, and are not any more. Whatever may change that asks here, as one thing may have
+ * ended before another. A dispatch that a later one has taken the place of is not sent so late: its copy ends, and the team is told.
+ * Gives how many there are of either, for the log.
  */
 export async function letInsidersHave(
   trx: Db,
   clock: Seams['clock'],
   of: { caseId: string } | { memberId: string } | { contactId: string },
-  reasons: readonly string[] = KEPT_FROM,
 ): Promise<{ released: number; superseded: number }> {
   const count = { released: 0, superseded: 0 };
-  for (const { copies, ...post } of byPost(await deliveries.heldFor(trx, reasons, of))) {
+  for (const { copies, ...post } of byPost(await deliveries.heldFor(trx, KEPT_FROM, of))) {
     const superseded = post.kind === 'dispatch' && (await posts.isSuperseded(trx, post));
     for (const { copyId, id } of copies) {
       if ((await keptFrom(trx, post, id)) !== null) continue;

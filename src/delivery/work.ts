@@ -25,7 +25,7 @@ import { bounceSender } from './bounce.ts';
 import { noteOf } from './contact.ts';
 import { PRIORITY } from './copies.ts';
 import { eventOf } from './health.ts';
-import { keptFrom, OFF_LIST, OUTSIDE } from './need-to-know.ts';
+import { isKeptFrom, keptFrom } from './need-to-know.ts';
 import { openPost } from './opening.ts';
 import { BEHIND, behindOlder, follow, isOvertaken } from './order.ts';
 import type { Outcome } from './outcome.ts';
@@ -258,7 +258,7 @@ async function settleCopy(
 /** Whether why a copy is to be held does not hold any more: whoever ended it has let go of what was held by then. */
 async function isPast(trx: Db, copy: Delivery, reason: string): Promise<boolean> {
   if (reason === 'stopped') return wasDecided(trx, copy);
-  if ((reason !== OUTSIDE && reason !== OFF_LIST) || copy.contact_id === null) return false;
+  if (!isKeptFrom(reason) || copy.contact_id === null) return false;
   // As who changes one of them holds it until he has looked for what is held.
   if (copy.case_id !== null) await cases.lock(trx, copy.case_id);
   const contact = await contacts.byId(trx, copy.contact_id);

@@ -1,6 +1,6 @@
 import { record } from '../audit/record.ts';
 import { DAY, type Instant, toIso } from '../clock.ts';
-import { letInsidersHave, WHILE_AWAY } from '../delivery/need-to-know.ts';
+import { letInsidersHave } from '../delivery/need-to-know.ts';
 import { readyToJudge, removalAsked } from '../notices/templates.ts';
 import type { Sealing } from '../notices/write.ts';
 import { Refusal } from '../refusal.ts';
@@ -179,7 +179,7 @@ export async function decide(
       );
     for (const id of ids) await members.addToList(trx, memberId, id);
     await groups.add(trx, groups.memberships(memberId, named));
-    if (to === 'active') await letInsidersHave(trx, clock, { memberId }, WHILE_AWAY);
+    const had = to === 'active' ? await letInsidersHave(trx, clock, { memberId }) : {};
     const review = step === 'activate' ? { review_at: now + REVIEW, review_told_at: null, removed_at: null } : {};
     await members.change(trx, memberId, review);
     await tellMember(trx, seams, told, memberId);
@@ -189,7 +189,12 @@ export async function decide(
     // Whoever asked for his removal was answered by that.
     if (step === 'reinstate') await admission.dropRemovals(trx, memberId);
     const asked = await askAll(trx, seams, askings);
-    await record(trx, seams, deed(`member.${step}`, seen, state, { reason, lists: ids, groups: [...named], ...ended }), ...asked);
+    await record(
+      trx,
+      seams,
+      deed(`member.${step}`, seen, state, { reason, lists: ids, groups: [...named], ...ended, ...had }),
+      ...asked,
+    );
     return mustBe(trx, memberId);
   });
 }

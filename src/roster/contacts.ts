@@ -1,7 +1,7 @@
 import type { Deed, Detail } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { newId } from '../clock.ts';
-import { letInsidersHave, WHILE_AWAY } from '../delivery/need-to-know.ts';
+import { letInsidersHave } from '../delivery/need-to-know.ts';
 import type { Sealing } from '../notices/write.ts';
 import { armorCertificate, type CertificateFacts } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
@@ -104,13 +104,15 @@ export async function setContactActive(
   return seams.db.transaction().execute(async (trx) => {
     if (active) await certificates.lockHolders(trx);
     const contact = await ownerOf(trx, contactId);
+    // Whoever holds a copy for this waits until it is done, and looks again.
+    await members.lock(trx, contact.member_id);
     await mustBeIn(trx, contact);
     const taken = active ? await retireTaken(trx, contact) : [];
     if (active) await mustNotJoinTeam(trx, seams, await members.listsOf(trx, contact.member_id));
     if (!(await contacts.setActive(trx, contactId, active)))
       throw new Refusal('conflict', `${contact.address} is ${active ? 'active' : 'retired'} already`);
     if (!active) await mustHaveReaders(trx, await members.listsOf(trx, contact.member_id), readers);
-    const had = active ? await letInsidersHave(trx, seams.clock, { contactId }, WHILE_AWAY) : {};
+    const had = active ? await letInsidersHave(trx, seams.clock, { contactId }) : {};
     await tellOfContact(trx, seams, told, contact);
     const detail = { member: contact.member_id, address: contact.address, reason, ...had };
     await record(trx, seams, ...taken, {

@@ -1,7 +1,7 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { type Clock, type Instant, newId } from '../clock.ts';
-import { letInsidersHave, WHILE_AWAY } from '../delivery/need-to-know.ts';
+import { letInsidersHave } from '../delivery/need-to-know.ts';
 import type { Written } from '../delivery/send.ts';
 import type { Notice } from '../notices/templates.ts';
 import type { Sealing } from '../notices/write.ts';
@@ -466,8 +466,7 @@ async function write(tx: Db, batch: readonly Rows[], { clock, now, reason, stand
     deeds.push(...(await askForProofs(tx, clock, step, fresh, askings)));
     for (const one of step.renewals) deeds.push(...(await writeNew(tx, one, now)));
     if (step.activate && step.member) await activate(tx, step, step.member, { reason, now });
-    if (step.member && step.activate) await letInsidersHave(tx, clock, { memberId: step.member.id }, WHILE_AWAY);
-    else if (step.member && step.groups.length + step.lists.length > 0)
+    if (step.member && (step.activate || step.groups.length + step.lists.length > 0))
       await letInsidersHave(tx, clock, { memberId: step.member.id });
     for (const { called } of mails ? newsOf([step], standing, reason) : []) {
       const told = mails?.get(called);

@@ -1,6 +1,6 @@
 import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
-import { letInsidersHave, WHILE_AWAY } from '../delivery/need-to-know.ts';
+import { letInsidersHave } from '../delivery/need-to-know.ts';
 import type { Written } from '../delivery/send.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
@@ -108,7 +108,7 @@ export async function takeProof(
     // One that waits is his only when a person has approved it.
     if ((await certificates.current(trx, contactId))?.id === certificateId) {
       await contacts.setProved(trx, [contactId], now);
-      await letInsidersHave(trx, clock, { contactId }, WHILE_AWAY);
+      await letInsidersHave(trx, clock, { contactId });
     }
     await record(
       trx,

@@ -377,6 +377,19 @@ eachEngine((engine) => {
       expect(await toBeta()).toEqual([]);
     });
 
+    test('who was suspended, and is kept from the case when he is back, when he may know of it', async () => {
+      await dispatch(house, id, LISTS.distributors);
+      await decide(house, PROJECT, beta, 'suspend', { reason: 'away' });
+      expect(await toBeta()).toEqual([]);
+      await limitToAlpha(house, id);
+      await decide(house, PROJECT, beta, 'reinstate', { reason: 'back' });
+      expect(await toBeta()).toEqual([]);
+      await limitCase(house, id, null);
+      expect(await toBeta()).toEqual(contains(DISPATCH, AGAIN));
+      const lines = await house.db.selectFrom('audit').select('line').where('action', '=', 'member.reinstate').execute();
+      expect(lines.map(({ line }) => JSON.parse(line).detail)).toEqual([expect.objectContaining({ released: 0 })]);
+    });
+
     test('whose certificate had expired, and is renewed', async () => {
       const [, { contactId }] = house.members;
       await dispatch(house, id, LISTS.distributors);
