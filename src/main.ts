@@ -362,7 +362,7 @@ function deadlinesOf(seams: Seams, log: Log, waits: Waits): Duty[] {
     { name: 'contacts whose mail fails', run: () => watchFailing(seams) },
     { name: 'what reached nobody', run: () => watchUndelivered(seams) },
     { name: 'approvals', run: () => retractOfFormer(seams) },
-    { name: 'let in', run: () => tellLetIn(seams) },
+    { name: 'let in', run: () => tellLetIn(seams, log) },
     { name: 'turns', run: () => askWhoseTurn(seams) },
     { name: 'deadlines', run: () => remind(seams, log) },
     { name: 'longest embargo', run: () => endLongest(seams, log) },

@@ -4,6 +4,7 @@ import { goesBy, membersTold, tellingMembers } from '../cases/told.ts';
 import type { Instant } from '../clock.ts';
 import { copiesFor, eachContact, PRIORITY } from '../delivery/copies.ts';
 import { INACTIVE, insidersOf, keptFrom } from '../delivery/need-to-know.ts';
+import type { Log } from '../log.ts';
 import { letIn, type Standing } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Seams } from '../seams.ts';
@@ -30,14 +31,35 @@ function standing(about: Case, now: Instant): Standing | null {
   return { withdrawn, out, releaseAt: withdrawn ? null : currentInstant(about, now) };
 }
 
-/** Tells whoever missed something of a case and may know of it now. True where copies were queued. */
-export async function tellLetIn(seams: Seams): Promise<boolean> {
+/** What could not be done for one case, or through one list, keeps nobody else waiting. */
+type Failed = (error: unknown, caseId: string) => void;
+
+/**
+ * Tells whoever missed something of a case and may know of it. True where copies were
+ * queued. What fails is logged.
+ */
+export async function tellLetIn(seams: Seams, log: Log): Promise<boolean> {
+  const failed: Failed = (error, caseId) =>
+    log.error(
+      { err: error, case: caseId },
+      'who may know of a case again could not be told how it stands, and is told when that can be',
+    );
   let queued = false;
-  for (const caseId of await missed.casesOf(seams.db)) if (await tellOf(seams, caseId)) queued = true;
+  for (const caseId of await missed.casesOf(seams.db)) if (await tellLetInOf(seams, caseId, failed)) queued = true;
   return queued;
 }
 
-async function tellOf(seams: Seams, caseId: string): Promise<boolean> {
+/** The same of one case. Never throws. */
+export async function tellLetInOf(seams: Seams, caseId: string, failed: Failed): Promise<boolean> {
+  try {
+    return await tellOf(seams, caseId, failed);
+  } catch (error) {
+    failed(error, caseId);
+    return false;
+  }
+}
+
+async function tellOf(seams: Seams, caseId: string, failed: Failed): Promise<boolean> {
   const { db, clock } = seams;
   const seen = await cases.byId(db, caseId);
   const stands = seen ? standing(seen, clock.now()) : null;
@@ -51,7 +73,12 @@ async function tellOf(seams: Seams, caseId: string): Promise<boolean> {
   const mails: { list: List; post: NewPost }[] = [];
   for (const listId of listIds) {
     const list = await lists.byId(db, listId);
-    if (list) mails.push({ list, post: await writeNotice(seams, list, { kind: 'notice', caseId }, words) });
+    if (!list) continue;
+    try {
+      mails.push({ list, post: await writeNotice(seams, list, { kind: 'notice', caseId }, words) });
+    } catch (error) {
+      failed(error, caseId);
+    }
   }
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);

@@ -11,7 +11,7 @@ import * as groups from '../store/groups.ts';
 import * as members from '../store/members.ts';
 import * as needToKnow from '../store/need-to-know.ts';
 import type { Case } from '../store/schema.ts';
-import { tellLetIn } from './let-in.ts';
+import { tellLetInOf } from './let-in.ts';
 import { anew } from './retract.ts';
 import { hasDistributors, judgedNow } from './rules.ts';
 import { disarmedBefore } from './set-aside.ts';
@@ -71,8 +71,8 @@ export async function limitCase(seams: Seams, caseId: string, to: Insiders | nul
     await record(trx, seams, deed, ...(disarmed ? [disarmed.deed] : []));
     return { case: disarmed?.case ?? limited, seenBy };
   });
-  // What could not be told now is told in a minute.
-  await tellLetIn(seams);
+  // What is done is done: what could not be told now is told in a minute, or logged then.
+  await tellLetInOf(seams, caseId, () => {});
   return limited;
 }
 

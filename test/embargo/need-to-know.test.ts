@@ -21,7 +21,7 @@ import * as certificates from '../../src/store/certificates.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as members from '../../src/store/members.ts';
 import * as needToKnow from '../../src/store/need-to-know.ts';
-import { outbox } from '../delivery/outbox.ts';
+import { outbox, silent } from '../delivery/outbox.ts';
 import { listCertificate } from '../post/arrive.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { as, type House, housing, LISTS } from '../support/house.ts';
@@ -212,7 +212,7 @@ eachEngine((engine) => {
       await move(instant);
       await limitCase(house, id, null);
       const first = await toBeta();
-      expect(await tellLetIn(house)).toBe(true);
+      expect(await tellLetIn(house, silent)).toBe(true);
       const second = await toBeta();
       expect([first, second]).toEqual([[expect.stringContaining('EMBARGOED until')], [again(instant)]]);
     });
@@ -224,10 +224,10 @@ eachEngine((engine) => {
       await limitCase(house, id, { groups: ['cloud'], members: [] });
       const instant = later();
       await move(instant);
-      expect([await tellLetIn(house), await toBeta()]).toEqual([false, []]);
+      expect([await tellLetIn(house, silent), await toBeta()]).toEqual([false, []]);
       await regroup(house, house.members[1], 'cloud');
-      expect([await tellLetIn(house), await toBeta()]).toEqual([true, [again(instant)]]);
-      expect([await tellLetIn(house), await toBeta()]).toEqual([false, []]);
+      expect([await tellLetIn(house, silent), await toBeta()]).toEqual([true, [again(instant)]]);
+      expect([await tellLetIn(house, silent), await toBeta()]).toEqual([false, []]);
     });
 
     test('is told as it stands: that it leaked, that no instant stands, or that it is withdrawn', async () => {
@@ -290,7 +290,7 @@ eachEngine((engine) => {
       for (const _ of ['what was held', 'how it stands']) {
         const mails = await outbox(house).drain();
         sent.push(...mails.filter(({ to, from }) => to === b.address && from?.startsWith('distributors')));
-        await tellLetIn(house);
+        await tellLetIn(house, silent);
       }
       const certificate = listCertificate(house, LISTS.distributors);
       const texts = await Promise.all(
@@ -318,7 +318,7 @@ eachEngine((engine) => {
       const later = await move();
       expect(await toBeta()).toEqual([]);
       await regroup(house, house.members[1], 'cloud');
-      await tellLetIn(house);
+      await tellLetIn(house, silent);
       expect(await toBeta()).toEqual(contains(later));
     });
 
@@ -331,7 +331,7 @@ eachEngine((engine) => {
       expect(await importRoster(house, entries, { activate: { reason: 'known' }, dryRun: false })).toMatchObject({
         written: true,
       });
-      await tellLetIn(house);
+      await tellLetIn(house, silent);
       expect(await toBeta()).toEqual(contains(later));
     });
 
@@ -440,7 +440,7 @@ eachEngine((engine) => {
           ? { state: 'deferred', reason: 'try-later', response: '451 later' }
           : { state: 'delivered', response: '250' };
       await box.drain();
-      expect(await tellLetIn(house)).toBe(false);
+      expect(await tellLetIn(house, silent)).toBe(false);
       house.clock.moveTo(house.clock.now() + HOUR);
       expect(await toBeta()).toEqual(contains(MOVED, AGAIN));
     });

@@ -107,7 +107,7 @@ async function round(game: Game, calm: boolean): Promise<boolean> {
   try {
     await game.watch.look();
     await retractOfFormer(seams);
-    await tellLetIn(seams);
+    await tellLetIn(seams, silent);
     await releaseLoop(seams, alarm, () => {}, silent, signal);
     await remind(seams, silent);
     await endLongest(seams, silent);
