@@ -249,7 +249,13 @@ export async function writeLetters(seams: Seams, { id }: Case, letters: readonly
 export async function sendLetters(trx: Db, seams: Seams, letters: readonly WrittenLetter[]): Promise<void> {
   for (const { to, waits, ...written } of letters)
     if (waits) await posts.insert(trx, forReporterLater(written.post));
+    else if (to.length === 0 && isDistributed(written.post.kind)) await posts.insert(trx, written.post);
     else await send(trx, seams, written, to);
+}
+
+/** It is there also where nobody may have it now: whoever may later is sent it then (embargo/let-in.ts). */
+function isDistributed(kind: PostKind): boolean {
+  return kind === 'prenotice';
 }
 
 async function planOf(seams: Seams, seen: Case, kind: NoticeKind, wish: NoticeWish): Promise<Plan> {
@@ -258,7 +264,7 @@ async function planOf(seams: Seams, seen: Case, kind: NoticeKind, wish: NoticeWi
   if (words === 'needed' && !has) throw new Refusal('invalid', `The notice "${kind}" needs words of yours: give a text`);
   if (words === 'none' && has) throw new Refusal('invalid', `The notice "${kind}" has no words of yours`);
   const made = await plan(seams, seen, { ...wish, text: has ? wish.text : null });
-  const letters = made.letters.filter(({ to, waits }) => to.length > 0 || waits);
+  const letters = made.letters.filter(({ to, waits, kind }) => to.length > 0 || waits || isDistributed(kind));
   if (letters.length === 0 && Object.keys(made.to).length === 0) {
     const why = made.without.map((one) => `${one.address}: ${one.why}`).join(', ');
     throw new Refusal('conflict', `Nobody is to be told that${why === '' ? '' : ` (${why})`}`);

@@ -157,7 +157,7 @@ async function revisionsOf(db: Db, { id, patch_set, distributed_set }: Case) {
 const SCHEDULE_FIRST = 'The instant of the release is not approved: two different people have to stand behind it';
 
 /** Who was to get it, and with which certificate. */
-function snapshot({ id, certificate }: ListContact): string {
+export function snapshot({ id, certificate }: ListContact): string {
   return `${id} ${certificate?.fingerprint ?? '-'}`;
 }
 

@@ -1,25 +1,33 @@
+import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import { currentInstant } from '../cases/clocks.ts';
+import { isPrenoticed } from '../cases/state.ts';
 import { goesBy, membersTold, tellingMembers } from '../cases/told.ts';
 import type { Instant } from '../clock.ts';
 import { copiesFor, eachContact, PRIORITY } from '../delivery/copies.ts';
 import { INACTIVE, insidersOf, keptFrom } from '../delivery/need-to-know.ts';
+import { isOvertaken } from '../delivery/order.ts';
 import type { Log } from '../log.ts';
 import { letIn, type Standing } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
+import type { ListContact } from '../store/contacts.ts';
+import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
+import * as lacking from '../store/lacking.ts';
 import * as lists from '../store/lists.ts';
 import * as missed from '../store/missed.ts';
 import * as posts from '../store/posts.ts';
 import type { Case, List, NewPost } from '../store/schema.ts';
+import { snapshot } from './dispatch.ts';
 
 /*
  * Who has a dispatch of a case goes by what he was told last. Where he may not know of it for a while, he is told nothing of what comes of it: that he was
  * kept from it is noted (store/missed.ts), and when he may know of it again, by whichever door, he is told what stands then: the instant, that none does, that it is out, or
- * that it is withdrawn.
+ * that it is withdrawn. What was distributed meanwhile he is sent before that: whoever may have the newest dispatch and the newest second notice of a case, and has
+ * no copy of it though he has an older dispatch, gets one (store/lacking.ts). That is looked at anew each time, and noted nowhere.
  */
 
 /** What stands of a case for whoever missed what came of it; null where everybody can read of it. */
@@ -35,7 +43,7 @@ function standing(about: Case, now: Instant): Standing | null {
 type Failed = (error: unknown, caseId: string) => void;
 
 /**
- * Tells whoever missed something of a case and may know of it. True where copies were
+ * Sends what they lack to those who may have it now, and tells whoever missed something of a case and may know of it. True where copies were
  * queued. What fails is logged.
  */
 export async function tellLetIn(seams: Seams, log: Log): Promise<boolean> {
@@ -44,19 +52,67 @@ export async function tellLetIn(seams: Seams, log: Log): Promise<boolean> {
       { err: error, case: caseId },
       'who may know of a case again could not be told how it stands, and is told when that can be',
     );
+  const dispatched = (await cases.underWay(seams.db)).filter(({ dispatched_at }) => dispatched_at !== null);
+  const ids = new Set([...dispatched.map(({ id }) => id), ...(await missed.casesOf(seams.db))]);
   let queued = false;
-  for (const caseId of await missed.casesOf(seams.db)) if (await tellLetInOf(seams, caseId, failed)) queued = true;
+  for (const caseId of ids) if (await tellLetInOf(seams, caseId, failed)) queued = true;
   return queued;
 }
 
 /** The same of one case. Never throws. */
 export async function tellLetInOf(seams: Seams, caseId: string, failed: Failed): Promise<boolean> {
-  try {
-    return await tellOf(seams, caseId, failed);
-  } catch (error) {
-    failed(error, caseId);
-    return false;
+  let queued = false;
+  for (const step of [sendLacking, tellOf])
+    try {
+      if (await step(seams, caseId, failed)) queued = true;
+    } catch (error) {
+      failed(error, caseId);
+    }
+  return queued;
+}
+
+/** A copy of what was distributed while they were kept from it, for each of those who may have it now. After it they are told what stands. */
+async function sendLacking(seams: Seams, caseId: string): Promise<boolean> {
+  const { db, clock } = seams;
+  if ((await lackingOf(db, caseId)).length === 0) return false;
+  return db.transaction().execute(async (trx) => {
+    // Nobody dispatches meanwhile.
+    await cases.lock(trx, caseId);
+    const found = await lackingOf(trx, caseId);
+    const deeds: Deed[] = [];
+    for (const { post, list, people } of found) {
+      await deliveries.insertMany(trx, copiesFor(clock, { id: post.id, case_id: caseId, list }, eachContact(people)));
+      const ids = people.map(({ id }) => id);
+      await missed.note(trx, caseId, ids);
+      const detail = { kind: post.kind, post: post.id, list: list.address, to: people.map(snapshot) };
+      deeds.push({ action: 'case.catch-up', subject: `case:${caseId}`, detail });
+    }
+    if (deeds.length === 0) return false;
+    await record(trx, seams, ...deeds);
+    return true;
+  });
+}
+
+interface Lack {
+  post: lacking.Distributed;
+  list: List;
+  people: ListContact[];
+}
+
+/** Of a case that is under embargo; where its text is another one by now, nobody gets the second notice of the old one. */
+async function lackingOf(db: Db, caseId: string): Promise<Lack[]> {
+  const about = await cases.byId(db, caseId);
+  const found: Lack[] = [];
+  for (const post of about ? await lacking.newest(db, caseId) : []) {
+    if (!about || isOvertaken(post, about) || (post.kind === 'prenotice' && !isPrenoticed(about))) continue;
+    const ids = await lacking.of(db, post);
+    const list = ids.size > 0 ? await lists.byId(db, post.list_id) : undefined;
+    if (!list) continue;
+    const there = (await contacts.activeOfList(db, list.id)).filter(({ id }) => ids.has(id));
+    const people = await insidersOf(db, caseId, there);
+    if (people.length > 0) found.push({ post, list, people });
   }
+  return found;
 }
 
 async function tellOf(seams: Seams, caseId: string, failed: Failed): Promise<boolean> {

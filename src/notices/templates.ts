@@ -489,7 +489,7 @@ const WHY: Readonly<Record<string, string>> = {
   'not-on-list': 'the contact is on that list no more, or has unsubscribed from it',
   'past-instant': 'it said that a fix would come, and the instant has passed: nothing is to be done',
   overtaken: 'what it says holds no more: its case was released or set aside meanwhile',
-  superseded: 'a later dispatch took its place: send that again, and who lacks it gets it',
+  superseded: 'a later dispatch took its place, and he is sent that one',
   'let-go': 'its organisation was removed or rejected',
   'cannot-open': 'what is kept cannot be opened: is the key of the list there?',
   'not-ready': 'the key of the list was not loaded for too long',

@@ -388,6 +388,8 @@ eachEngine((engine) => {
         await outbox(house).drain();
         const { without } = await previewNotice(as(house, lena), id, 'second-notice', none);
         expect(without).toEqual([{ address: alpha.address, why: 'not-active' }]);
+        // After the release nobody would be sent the reminder any more.
+        await outbox(house).drain();
         house.clock.moveTo((await caseOf(house, id)).release_at ?? 0);
         await release(house, id);
         await outbox(house).drain();

@@ -1,28 +1,40 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { sendNotice } from '../../src/cases/notices.ts';
 import { HOUR, MINUTE } from '../../src/clock.ts';
+import { approve } from '../../src/embargo/approve.ts';
+import { withdraw } from '../../src/embargo/aside.ts';
+import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { tellLetIn } from '../../src/embargo/let-in.ts';
 import { limitCase } from '../../src/embargo/need-to-know.ts';
-import { schedule } from '../../src/embargo/schedule.ts';
+import { addPatch, schedule, setText } from '../../src/embargo/schedule.ts';
+import { when } from '../../src/notices/templates.ts';
+import { decide } from '../../src/roster/admission.ts';
+import { setContactActive } from '../../src/roster/contacts.ts';
+import { changeMember } from '../../src/roster/members.ts';
 import * as lists from '../../src/store/lists.ts';
 import * as members from '../../src/store/members.ts';
 import { outbox, silent } from '../delivery/outbox.ts';
 import { listCertificate } from '../post/arrive.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, LISTS } from '../support/house.ts';
+import { as, type House, housing, LISTS } from '../support/house.ts';
 import { openCopy } from '../support/party.ts';
-import { arm, armed, caseOf } from './armed.ts';
+import { actor, arm, armed, caseOf, PATCH, PUBLIC } from './armed.ts';
 import { memberOf } from './limited.ts';
+
+const PROJECT = { project: 'orbit' };
+const NO_WORDS = { text: null, list: null };
 
 eachEngine((engine) => {
   const build = housing();
   let house: House;
   let id: string;
   let alpha: string;
+  let beta: string;
 
   beforeEach(async () => {
     house = await build((await engine.open()).db);
-    alpha = await memberOf(house, house.members[0]);
+    [alpha, beta] = [await memberOf(house, house.members[0]), await memberOf(house, house.members[1])];
     ({ id } = await armed(house, house.clock.now() + 20 * HOUR));
     await dispatch(house, id, LISTS.distributors);
     await outbox(house).drain();
@@ -30,6 +42,13 @@ eachEngine((engine) => {
   });
 
   const tick = () => house.clock.moveTo(house.clock.now() + MINUTE);
+  const secondNotice = () => sendNotice(as(house, house.team[0]), id, 'second-notice', NO_WORDS);
+  const revise = async (mark = 'v2') => {
+    await addPatch(house, id, { name: PATCH.name, bytes: Buffer.from(`--- a/x\n+++ b/x\n${mark}\n`), replace: true });
+    const hash = (await presentPatchSet(house.db, id)) ?? '';
+    await approve(house, id, hash, await actor(house, house.team[0]));
+    await dispatch(house, id, LISTS.distributors);
+  };
   /** What Beta reads of the case in some minutes, in its order. */
   const read = async () => {
     const [, b] = house.members;
@@ -45,6 +64,103 @@ eachEngine((engine) => {
   };
   const contains = (...texts: string[]) => texts.map((text) => expect.stringContaining(text));
   const AGAIN = 'You have it again';
+  const FINAL = PUBLIC.text.trim();
+  const encoded = (mark: string) => Buffer.from(`--- a/x\n+++ b/x\n${mark}\n`).toString('base64');
+  const his = () => house.members[1].contactId;
+
+  const doors: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
+    [
+      'was suspended',
+      () => decide(house, PROJECT, beta, 'suspend', { reason: 'away' }),
+      () => decide(house, PROJECT, beta, 'reinstate', { reason: 'back' }),
+    ],
+    ['was retired', () => setContactActive(house, his(), false, 'on leave'), () => setContactActive(house, his(), true, 'back')],
+    [
+      'was not on the list',
+      () => changeMember(house, beta, { lists: [] }),
+      () => changeMember(house, beta, { lists: [LISTS.distributors] }),
+    ],
+    [
+      'might not know of the case',
+      () => limitCase(house, id, { groups: [], members: [alpha] }),
+      () => limitCase(house, id, null),
+    ],
+  ];
+
+  describe.each(doors)('who %s', (_, away, back) => {
+    test('between two notices has the second one when he is back, once, and reads last how it stands', async () => {
+      await away();
+      await secondNotice();
+      expect(await read()).toEqual([]);
+      await back();
+      expect(await read()).toEqual(contains(`> ${FINAL}`, AGAIN));
+      expect(await read()).toEqual([]);
+    });
+
+    test('while other patches were dispatched has the newest when he is back', async () => {
+      await away();
+      await revise('v2');
+      tick();
+      await revise('v3');
+      expect(await read()).toEqual([]);
+      await back();
+      const texts = await read();
+      expect(texts).toEqual(contains(encoded('v3'), AGAIN));
+      expect(texts.join()).not.toContain(encoded('v2'));
+      const [last] = (await house.db.selectFrom('audit').select('line').where('action', '=', 'case.catch-up').execute()).map(
+        ({ line }) => JSON.parse(line).detail,
+      );
+      expect(last).toMatchObject({ kind: 'dispatch', list: LISTS.distributors, to: [expect.stringContaining(his())] });
+    });
+  });
+
+  test('the instant of a late dispatch is the older one: which counts is what he reads last', async () => {
+    await decide(house, PROJECT, beta, 'suspend', { reason: 'away' });
+    await revise('v2');
+    tick();
+    const later = house.clock.now() + 30 * HOUR;
+    await arm(house, await schedule(house, id, { releaseAt: later }));
+    await read();
+    await decide(house, PROJECT, beta, 'reinstate', { reason: 'back' });
+    const texts = await read();
+    expect(texts.join()).toContain(encoded('v2'));
+    expect(texts.at(-1)).toContain(`It will be released at ${when(later)}`);
+  });
+
+  test('nobody is sent a second notice of a text that is another one by now, nor anything of a case that is withdrawn', async () => {
+    await decide(house, PROJECT, beta, 'suspend', { reason: 'away' });
+    await revise('v2');
+    await secondNotice();
+    tick();
+    await setText(house, id, { subject: 'Frobnicator', text: 'Other words.\n' });
+    await decide(house, PROJECT, beta, 'reinstate', { reason: 'back' });
+    expect(await read()).toEqual(contains(encoded('v2'), AGAIN));
+    await decide(house, PROJECT, beta, 'suspend', { reason: 'away' });
+    await revise('v3');
+    tick();
+    await withdraw(house, id, 'It is none');
+    tick();
+    await decide(house, PROJECT, beta, 'reinstate', { reason: 'back' });
+    const texts = await read();
+    expect(texts).toEqual(contains('nothing of it will be released'));
+  });
+
+  test('a second notice that nobody could have is there for the first who is back', async () => {
+    for (const member of [alpha, beta]) await decide(house, PROJECT, member, 'suspend', { reason: 'away' });
+    const { mails } = await secondNotice();
+    expect(mails.map(({ to }) => to)).toEqual([[]]);
+    await decide(house, PROJECT, beta, 'reinstate', { reason: 'back' });
+    expect(await read()).toEqual(contains(`> ${FINAL}`, AGAIN));
+  });
+
+  test('two nodes that look at once make one copy', async () => {
+    await decide(house, PROJECT, beta, 'suspend', { reason: 'away' });
+    await revise('v2');
+    await read();
+    await decide(house, PROJECT, beta, 'reinstate', { reason: 'back' });
+    await Promise.all([tellLetIn(house, silent), tellLetIn(house, silent)]);
+    expect(await read()).toEqual(contains(encoded('v2'), AGAIN));
+  });
 
   describe('a list without its key', () => {
     const withoutKey = (address: string): House => {
