@@ -1,22 +1,31 @@
+import { join } from 'node:path';
 import { HOUR, SECOND, systemClock, toIso } from '../../src/clock.ts';
+import { type DatabaseConfig, openDatabase } from '../../src/store/database.ts';
 import { arm, counted, openCase } from '../stories/embargo.ts';
 import { chanceOf } from '../support/chance.ts';
+import { request } from '../support/doors.ts';
 import { type Instance, openInstance, TEAM } from '../support/instance.ts';
+import { startCurfew } from '../support/process.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
 import { faultOfLog } from './log-holds.ts';
 
 const PUBLIC = ['oss@public.example', 'press@press.example', 'reader@home.example'];
-/** From when it is armed to its instant. */
-const AHEAD = 1.2 * SECOND;
+/** From when it is armed to its instant; two processes on a busy machine take their time to arm it. */
+const AHEAD = { alone: 1.2 * SECOND, shared: 4 * SECOND };
 /** From half as much before the instant to that and a half after it somebody does something. */
 const SPREAD = 400;
 
-interface Stage {
+export interface Stage {
   house: Instance;
   sink: Sink;
   /** Of three people of the team. */
   tokens: readonly string[];
+  /** Of the REST door of each process that serves the project. */
+  ports: readonly number[];
+  /** What the log has of a case, in its order. */
+  actionsOf(caseId: string): Promise<string[]>;
+  close(): Promise<void>;
 }
 
 type Answer = Awaited<ReturnType<Instance['api']>>;
@@ -38,7 +47,7 @@ const NAMES = Object.keys(DEEDS);
 
 /**
  * F9. Around the instant of an armed case three people release, retract, extend, reword and approve it at the same time, over REST, of a
- * process on real sockets. Then it is released or it is not: the case, the log and the mails say the same.
+ * process on real sockets (or of two, test/embargo/aside.test.ts). Then it is released or it is not: the case, the log and the mails say the same.
  */
 export const allAtOnce: Experiment = {
   name: 'F9',
@@ -51,37 +60,56 @@ export const allAtOnce: Experiment = {
   ],
   absent: () => null,
   open: async () => {
-    const sink = await startSink();
-    const house = await openInstance({ relay: sink });
-    for (const address of PUBLIC) await house.publish(address, address.startsWith('oss') ? 'external' : 'subscriber');
-    const tokens = await Promise.all(TEAM.map((person) => house.token(person)));
-    return {
-      round: (seed) => round({ house, sink, tokens }, seed),
-      async close() {
-        await house.close();
-        await sink.close();
-      },
-    };
+    const stage = await openStage();
+    return { round: (seed) => round(stage, seed), close: stage.close };
   },
 };
 
-async function round({ house, sink, tokens }: Stage, seed: number): Promise<Outcome> {
+/** `shared`: a database of PostgreSQL, that a second process serves as well. */
+export async function openStage(shared?: DatabaseConfig): Promise<Stage> {
+  const sink = await startSink();
+  const house = await openInstance({ relay: sink, ...(shared ? { database: shared } : {}) });
+  const second = shared ? startCurfew(['serve', '--config', house.config], { env: { TMPDIR: house.temporary } }) : null;
+  const ports = [house.httpPort, ...(second ? [Number((await second.line(/^http \S+:(\d+)$/))[1])] : [])];
+  const db = openDatabase(shared ?? { sqlite: join(house.dir, 'data', 'curfew.db') });
+  for (const address of PUBLIC) await house.publish(address, address.startsWith('oss') ? 'external' : 'subscriber');
+  return {
+    house,
+    sink,
+    ports,
+    tokens: await Promise.all(TEAM.map((person) => house.token(person))),
+    async actionsOf(caseId) {
+      const of = db.selectFrom('audit').select('action').where('subject', '=', `case:${caseId}`);
+      return (await of.orderBy('seq').execute()).map(({ action }) => action);
+    },
+    async close() {
+      await db.destroy();
+      await second?.kill('SIGKILL');
+      await house.close();
+      await sink.close();
+    },
+  };
+}
+
+export async function round({ house, sink, tokens, ports, actionsOf }: Stage, seed: number): Promise<Outcome> {
   const outcome = nothingYet();
   const fault = (what: string) => outcome.faults.push(what);
   const chance = chanceOf(seed);
   const id = await openCase(house, {}, `r${seed}.${systemClock.now()}@research.example`);
-  const releaseAt = systemClock.now() + AHEAD;
+  const releaseAt = systemClock.now() + (ports.length > 1 ? AHEAD.shared : AHEAD.alone);
   await arm(house, id, { releaseAt });
   sink.mails.length = 0;
 
   const seen: Record<string, number> = {};
   const later = toIso(releaseAt + 30 * 24 * HOUR + seed);
-  const deeds = Array.from({ length: 4 + Math.floor(chance() * 8) }, async (_, at) => {
-    const name = NAMES[Math.floor(chance() * NAMES.length)] ?? 'release';
+  const deeds = Array.from({ length: NAMES.length + Math.floor(chance() * 7) }, async (_, at) => {
+    // Each of them once, and then any.
+    const name = NAMES[at < NAMES.length ? at : Math.floor(chance() * NAMES.length)] ?? 'release';
+    const port = ports[at % ports.length] ?? house.httpPort;
     const [token = ''] = [tokens[Math.floor(chance() * tokens.length)]];
     await systemClock.sleep(releaseAt + SPREAD * (2 * chance() - 0.5) - systemClock.now());
     const { status, body } = (await DEEDS[name]?.(
-      (method, path, what) => house.api(token, method, `/cases/${id}${path}`, what),
+      (method, path, what) => request(port, token, method, `/cases/${id}${path}`, what),
       later,
     )) ?? {
       status: 0,
@@ -96,9 +124,7 @@ async function round({ house, sink, tokens }: Stage, seed: number): Promise<Outc
   await house.settled();
 
   const { body } = await house.api(house.adminToken, 'GET', `/cases/${id}`);
-  const actions = house
-    .rows<{ action: string }>(`select action from audit where subject = ? order by seq`, `case:${id}`)
-    .map(({ action }) => action);
+  const actions = await actionsOf(id);
   const outside = sink.mails.filter(({ to }) => PUBLIC.includes(to.join()));
   outcome.early = outside.filter(({ at }) => at < releaseAt).length;
   if (outcome.early > 0) fault(`${outcome.early} public copies before the instant`);
