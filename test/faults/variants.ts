@@ -34,10 +34,10 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
   'marks-before-sending': [
     {
       file: 'src/delivery/work.js',
-      find: 'settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo })));',
+      find: 'settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo, behind })));',
       replace: `{
         await settle(copy, { state: 'delivered', response: 'sent' });
-        await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo });
+        await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo, behind });
       });`,
     },
   ],
