@@ -33,7 +33,7 @@ export async function openRig(setting: Omit<Setting, 'relay'> = {}): Promise<Rig
     first,
     fresh() {
       // The folder itself may be where something is mounted.
-      for (const name of readdirSync(data)) rmSync(join(data, name));
+      for (const name of readdirSync(data)) rmSync(join(data, name), { recursive: true });
       cpSync(first, data, { recursive: true });
     },
     async close() {
