@@ -12,7 +12,7 @@ export interface Duty {
 const OFTEN = HOUR;
 const RETRY = MINUTE;
 
-/** Runs each duty at the beginning and then `every` so often. One that fails keeps no other from running, and is tried again soon. */
+/** Runs each duty at the beginning and then `every` so often. One that fails keeps no other from running, and is tried again in a minute. */
 export async function dutyLoop(
   duties: readonly Duty[],
   alarm: Alarm,
@@ -31,6 +31,6 @@ export async function dutyLoop(
         log.error({ err: error, duty: name }, 'a duty could not be done, and is tried again in a minute');
       }
     }
-    await alarm.sleep(failed ? Math.min(RETRY, every) : every, signal);
+    await alarm.sleep(failed ? RETRY : every, signal);
   }
 }

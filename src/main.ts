@@ -59,6 +59,7 @@ import { type Begun, openBegun } from './store/begun.ts';
 import * as cases from './store/cases.ts';
 import { type Database, isStorageFault, namingFile, openDatabase } from './store/database.ts';
 import * as deliveries from './store/deliveries.ts';
+import { createEndNote, lostLine } from './store/end-note.ts';
 import * as idempotency from './store/idempotency.ts';
 import { damageOf } from './store/integrity.ts';
 import * as lists from './store/lists.ts';
@@ -132,6 +133,8 @@ async function build(
   await mustHoldProject(db, database);
   await migrate(db);
   await mustBeRestored(db);
+  const noteEnd = 'sqlite' in database ? createEndNote(db, database.sqlite) : null;
+  if (noteEnd) undo.push(noteEnd);
   if (await restorations.isOpen(db))
     log.error('a backup was restored: nothing is released until an admin confirms it: curfew restored show');
   const project = projectOf(config);
@@ -253,6 +256,11 @@ async function build(
   });
   undo.push(() => smtp.close(DRAIN));
   privileges.drop();
+  // What root makes nobody else could write: not before those rights are gone.
+  if (noteEnd) {
+    const noting = { name: 'end of the audit log', run: () => noteEnd().then(() => false) };
+    void dutyLoop([noting], createAlarm(clock), queued, log, stopping.signal, SECOND);
+  }
   return {
     seams,
     smtpPort: smtp.port,
@@ -384,6 +392,12 @@ async function mustBeSound(db: Database, config: Config['database']): Promise<vo
     throw new Refusal(
       'not-ready',
       `The database is damaged: ${config.sqlite} (${fault.split('\n', 1)[0]}). Keep a copy of it, with what is beside it, and restore the last backup`,
+    );
+  const lost = await lostLine(db, config.sqlite);
+  if (lost !== null)
+    throw new Refusal(
+      'not-ready',
+      `The database lacks what was in it: line ${lost} of its audit log, which ${config.sqlite}-end says it had. Its log (${config.sqlite}-wal) was cut or removed, or an older copy put in its place. Bring back what was there, or restore the last backup`,
     );
 }
 

@@ -104,7 +104,7 @@ async function lookAtData(config: Config, options: DoctorOptions, look: Look): P
       const opened = openToRead(config.database);
       db = opened;
       try {
-        return await lookAtDatabase(opened, 'sqlite' in config.database ? 'sqlite' : 'postgres');
+        return await lookAtDatabase(opened, config.database);
       } catch (error) {
         throw namingFile(error, config.database);
       }

@@ -5,8 +5,9 @@ import type { Pgp } from '../pgp/pool.ts';
 import { usableKept } from '../roster/known.ts';
 import * as clocks from '../store/clock.ts';
 import * as contacts from '../store/contacts.ts';
-import { type Database, isDamage } from '../store/database.ts';
+import { type Database, type DatabaseConfig, isDamage } from '../store/database.ts';
 import { countLate, type LateSince } from '../store/deliveries.ts';
+import { lostLine } from '../store/end-note.ts';
 import { damageOf } from '../store/integrity.ts';
 import * as lists from '../store/lists.ts';
 import { pendingMigrations } from '../store/migrate.ts';
@@ -15,11 +16,13 @@ import * as restorations from '../store/restorations.ts';
 import { failed, ok, type Seen, unknown, warning } from './finding.ts';
 
 const RESTORE = 'stop the server, keep a copy of the file, and restore the last backup';
+const BRING_BACK =
+  'bring back its log (-wal), which was cut or removed, or the database that was there; else restore the last backup';
 
 /** Whether the file is whole, and of this version of Curfew. */
-export async function lookAtDatabase(db: Database, engine: 'sqlite' | 'postgres'): Promise<Seen[]> {
+export async function lookAtDatabase(db: Database, config: DatabaseConfig): Promise<Seen[]> {
   try {
-    return await lookInto(db, engine);
+    return await lookInto(db, config);
   } catch (error) {
     if (!isDamage(error)) throw error;
     return [damaged(error.message)];
@@ -28,7 +31,7 @@ export async function lookAtDatabase(db: Database, engine: 'sqlite' | 'postgres'
 
 const damaged = (fault: string) => failed(`the database is damaged: ${fault}`, RESTORE);
 
-async function lookInto(db: Database, engine: 'sqlite' | 'postgres'): Promise<Seen[]> {
+async function lookInto(db: Database, config: DatabaseConfig): Promise<Seen[]> {
   const { missing, unknown: newer, had } = await pendingMigrations(db);
   if (had === 0) return [failed('it holds no database of Curfew', RESTORE)];
   if (newer.length > 0)
@@ -47,10 +50,13 @@ async function lookInto(db: Database, engine: 'sqlite' | 'postgres'): Promise<Se
             'make a backup: the next start brings it up to date',
           ),
         ];
-  const faults = engine === 'sqlite' ? await damageOf(db) : [];
+  const [fault] = 'sqlite' in config ? await damageOf(db) : [];
+  const lost = 'sqlite' in config ? await lostLine(db, config.sqlite) : null;
   if (missing.length === 0 && (await restorations.isOpen(db)))
     seen.push(warning('a backup was restored, and nothing is released until an admin confirms it', 'curfew restored show'));
-  return [...seen, ...(faults[0] !== undefined ? [damaged(faults[0])] : [ok('the database is whole')])];
+  if (fault !== undefined) return [...seen, damaged(fault)];
+  if (lost !== null) return [...seen, failed(`the database lacks line ${lost} of its audit log, which it had`, BRING_BACK)];
+  return [...seen, ok('the database is whole')];
 }
 
 const AHEAD = 30 * DAY;

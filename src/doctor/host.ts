@@ -23,7 +23,7 @@ function keptOf(config: Config, file: string): Kept[] {
     ...inFolder(keys).map((path) => ({ path, what: 'a list key', inside: true as const })),
     ...(typeof passphrase === 'object' && 'file' in passphrase ? [{ path: passphrase.file, what: 'the passphrase' }] : []),
     ...('sqlite' in database
-      ? ['', '-wal', '-shm']
+      ? ['', '-wal', '-shm', '-end']
           .map((end) => ({ path: `${database.sqlite}${end}`, what: 'the database', inside: true as const }))
           .filter(isThere)
       : [{ path: file, what: 'the configuration, with the password of the database' }]),

@@ -27,6 +27,11 @@ export async function end(db: Db): Promise<{ seq: number; hash: string }> {
   return await db.selectFrom('audit_end').select(['seq', 'hash']).executeTakeFirstOrThrow();
 }
 
+/** Of the line with that number. */
+export async function hashOf(db: Db, seq: number): Promise<string | undefined> {
+  return (await db.selectFrom('audit').select('hash').where('seq', '=', seq).executeTakeFirst())?.hash;
+}
+
 export interface AuditFilter {
   actor?: string;
   action?: string;

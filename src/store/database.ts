@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import {
@@ -13,6 +13,7 @@ import {
 } from 'kysely';
 import pg from 'pg';
 import { Refusal } from '../refusal.ts';
+import { forgetEnd } from './end-note.ts';
 import type { Schema } from './schema.ts';
 
 export type Database = Kysely<Schema>;
@@ -31,10 +32,11 @@ export function openDatabase(config: DatabaseConfig): Database {
   return openSqlite(config.sqlite, { fileMustExist: true });
 }
 
-/** The same, and makes a SQLite file and its folder where they are not there. */
+/** The same, and makes a SQLite file and its folder where they are not there; what was noted beside another one that was there is gone then. */
 export function makeDatabase(config: DatabaseConfig): Database {
   if ('postgres' in config) return openPostgres(config.postgres);
   mkdirSync(dirname(config.sqlite), { recursive: true, mode: 0o700 });
+  if (!existsSync(config.sqlite)) forgetEnd(config.sqlite);
   return openSqlite(config.sqlite, { fileMustExist: false });
 }
 

@@ -37,7 +37,7 @@ afterAll(async () => {
 });
 beforeEach(() => {
   writeFileSync(project.config, written);
-  for (const end of ['-wal', '-shm']) rmSync(database + end, { force: true });
+  for (const end of ['-wal', '-shm', '-end']) rmSync(database + end, { force: true });
   copyFileSync(`${database}.new`, database);
 });
 
@@ -155,6 +155,11 @@ test('a damaged database, one that is gone, one of a newer Curfew', async () => 
     .execute();
   await db.destroy();
   expect((await faults())[0]).toBe('failed database: the database was written by a newer Curfew (9999_later)');
+});
+
+test('a database that lacks what is noted beside it', async () => {
+  writeFileSync(`${database}-end`, `${JSON.stringify({ seq: 40, hash: 'a'.repeat(64) })}\n`, { mode: 0o600 });
+  expect((await faults())[0]).toBe('failed database: the database lacks line 40 of its audit log, which it had');
 });
 
 test('a PostgreSQL that is not there is told of once', async () => {

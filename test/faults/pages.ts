@@ -31,7 +31,10 @@ export const pages: Experiment = {
   title: 'pages of the database flipped, its log cut or removed',
   rounds: 200,
   short: 0,
-  controls: [{ variant: 'no-integrity-check', rounds: 15 }],
+  controls: [
+    { variant: 'no-integrity-check', rounds: 15 },
+    { variant: 'no-end-noted', rounds: 15 },
+  ],
   absent: () => null,
   open: async (folder) => {
     const rig = await openRig();
@@ -41,8 +44,9 @@ export const pages: Experiment = {
     for (const from of REPORTERS) await house.send(from, LISTS.security, await reportMail(house, { text: TEXT }, from));
     await house.settled();
     sink.atData = () => 'accept';
-    await house.kill();
     const [data, killed, stopped] = [join(house.dir, 'data'), join(folder, 'killed'), join(folder, 'stopped')];
+    while (!hasItsEnd(house, endNoted(data))) await pause(100);
+    await house.kill();
     cpSync(data, killed, { recursive: true });
     await house.start();
     await house.stop();
@@ -53,6 +57,24 @@ export const pages: Experiment = {
 
 const TEXT = 'It crashes on a long line.\n';
 
+interface End {
+  seq: number;
+  hash: string;
+}
+
+/** What a server has noted of the end of its audit log: it had that line. */
+function endNoted(data: string): End {
+  return JSON.parse(readFileSync(join(data, 'curfew.db-end'), 'utf8'));
+}
+
+function hasItsEnd({ rows }: Instance, { seq, hash }: End): boolean {
+  return rows('select seq from audit_end where seq = ? and hash = ?', seq, hash).length === 1;
+}
+
+function hasLine({ rows }: Instance, { seq, hash }: End): boolean {
+  return rows('select seq from audit where seq = ? and hash = ?', seq, hash).length === 1;
+}
+
 async function round(rig: Rig, from: { killed: string; stopped: string }, seed: number): Promise<Outcome> {
   const { house, sink } = rig;
   const chance = chanceOf(seed);
@@ -60,15 +82,16 @@ async function round(rig: Rig, from: { killed: string; stopped: string }, seed: 
   const [kind, damage] = kinds[seed % kinds.length] ?? [];
   if (!kind || !damage) throw new Error('there is no such damage');
   const data = join(house.dir, 'data');
-  for (const name of readdirSync(data)) rmSync(join(data, name));
+  for (const name of readdirSync(data)) rmSync(join(data, name), { recursive: true });
   cpSync(kind.includes('log') ? from.killed : from.stopped, data, { recursive: true });
+  const end = endNoted(data);
   damage(data, chance);
   sink.mails.length = 0;
-  const { verdict, faults } = await livesOn(rig);
+  const { verdict, faults } = await livesOn(rig, end);
   return { ...nothingYet(), faults: faults.map((fault) => `${kind}: ${fault}`), seen: { [`${kind}: ${verdict}`]: 1 } };
 }
 
-async function livesOn(rig: Rig): Promise<{ verdict: string; faults: string[] }> {
+async function livesOn(rig: Rig, end: End): Promise<{ verdict: string; faults: string[] }> {
   const { house, sink } = rig;
   const refusal = await house.start().then(
     () => null,
@@ -86,6 +109,9 @@ async function livesOn(rig: Rig): Promise<{ verdict: string; faults: string[] }>
       .slice(0, 1)
       .map((line) => `it runs on what SQLite calls damaged: ${line}`),
   );
+  // What a bit more or less in a page does to that line is found by whoever verifies the log.
+  if (attempt(() => (hasLine(house, end) ? [] : ['it has it no more'])).includes('it has it no more'))
+    faults.push('it runs, and the last line of its audit log is not there any more');
   attempt(() => house.makeDue());
   const wanted = REPORTERS.length * (TEAM.length + 1);
   for (let glances = 0; glances < 80 && sink.mails.length < wanted && (glances < 50 || isUnderWay(house)); glances++)

@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as audit from '../../src/store/audit.ts';
 import * as cases from '../../src/store/cases.ts';
 import { makeDatabase, openDatabase } from '../../src/store/database.ts';
 import * as lists from '../../src/store/lists.ts';
@@ -26,6 +28,12 @@ beforeAll(async () => {
   port = (taken.address() as AddressInfo).port;
 });
 afterAll(() => taken.close());
+
+/** The number of the last line of its audit log. */
+async function endOf(sqlite: string): Promise<number> {
+  const db = openDatabase({ sqlite });
+  return (await audit.end(db).finally(() => db.destroy())).seq;
+}
 
 /** Serves the project with other settings; what is never ready ends by itself. What it logged before is left out. */
 async function serve(change: object, env: Record<string, string> = {}): Promise<Ended> {
@@ -171,6 +179,32 @@ describe('one line and exit 1', () => {
     writeFileSync(path, octets);
     const damaged = one(/^curfew: The database is damaged: \S+\/unsound\.db .*restore the last backup\)?\n$/);
     expect(await serve({ database: { sqlite: path } })).toMatchObject(damaged);
+  });
+
+  test('where the log of a database was removed, until it is back: what it had is noted beside it', async () => {
+    const path = join(project.dir, 'cut.db');
+    copyFileSync(join(project.dir, 'data', 'curfew.db'), path);
+    const config = join(project.dir, 'cut.json');
+    writeFileSync(config, JSON.stringify({ ...written, database: { sqlite: path } }));
+    const serving = () => startCurfew(['serve', '--config', config]);
+    const before = await endOf(path);
+    const killed = serving();
+    await killed.line(/^ready$/);
+    const made = await runCurfew(['token', 'create', '--name', 'one', '--role', 'admin', '--config', config]);
+    expect(made.code).toBe(0);
+    while (!(existsSync(`${path}-end`) && JSON.parse(readFileSync(`${path}-end`, 'utf8')).seq > before)) await pause(50);
+    await killed.kill('SIGKILL');
+    renameSync(`${path}-wal`, `${path}-wal.aside`);
+    rmSync(`${path}-shm`);
+    const lacks = one(
+      /^curfew: The database lacks what was in it: line \d+ of its audit log, .*cut\.db-wal\) was cut or removed,/,
+    );
+    expect(await serve({ database: { sqlite: path } })).toMatchObject(lacks);
+    renameSync(`${path}-wal.aside`, `${path}-wal`);
+    const whole = serving();
+    await whole.line(/^ready$/);
+    expect(await whole.kill('SIGTERM')).toMatchObject({ code: 0 });
+    expect(JSON.parse(readFileSync(`${path}-end`, 'utf8')).seq).toBe(await endOf(path));
   });
 
   test('where the file is no database', async () => {
