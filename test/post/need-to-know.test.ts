@@ -74,7 +74,7 @@ const routes: Record<string, Route> = {
     reaches: true,
   },
   'a copy that a person sends now': {
-    before: hold('not-active'),
+    before: hold('withheld'),
     after: async (story, house) => {
       for (const { id, audience } of await story.copies()) if (audience === 'contact') await retryCopy(house, id);
     },
