@@ -27,6 +27,7 @@ import type { Case } from '../../src/store/schema.ts';
 import { outbox, type Sent, silent } from '../delivery/outbox.ts';
 import { openStage, round } from '../faults/all-at-once.ts';
 import { faultOfLog } from '../faults/log-holds.ts';
+import { openTwoOn } from '../faults/nodes.ts';
 import { listCertificate } from '../post/arrive.ts';
 import { sealedReport } from '../post/sealed-report.ts';
 import { eachEngine, type OpenedDatabase } from '../support/dialects.ts';
@@ -1096,7 +1097,8 @@ eachEngine((engine) => {
 
   if (engine.name === 'postgres') {
     test('released, retracted, extended, reworded and approved at once through two processes, a case has one outcome', async () => {
-      const stage = await openStage((await engine.open()).config);
+      const { config } = await engine.open();
+      const stage = await openStage((setting) => openTwoOn(config, setting));
       try {
         for (const seed of [1, 2]) {
           const { seen, ...outcome } = await round(stage, seed);
@@ -1104,7 +1106,7 @@ eachEngine((engine) => {
           const done = Object.keys(seen ?? {}).join();
           for (const deed of ['release', 'retract', 'extend', 'reword', 'approve']) expect(done).toContain(`${deed} `);
         }
-        expect(await faultOfLog(stage.house)).toBeNull();
+        expect(await faultOfLog(stage.all[0])).toBeNull();
       } finally {
         await stage.close();
       }

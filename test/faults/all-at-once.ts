@@ -1,14 +1,11 @@
-import { join } from 'node:path';
 import { HOUR, SECOND, systemClock, toIso } from '../../src/clock.ts';
-import { type DatabaseConfig, openDatabase } from '../../src/store/database.ts';
 import { arm, counted, openCase } from '../stories/embargo.ts';
 import { chanceOf } from '../support/chance.ts';
-import { request } from '../support/doors.ts';
-import { type Instance, openInstance, TEAM } from '../support/instance.ts';
-import { startCurfew } from '../support/process.ts';
+import { type Instance, TEAM } from '../support/instance.ts';
 import { type Sink, startSink } from '../support/sink.ts';
-import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
+import { type Experiment, nothingYet, type Outcome, type Setup } from './experiment.ts';
 import { faultOfLog } from './log-holds.ts';
+import { type Nodes, openOne, openTwo, withoutPostgres } from './nodes.ts';
 
 const PUBLIC = ['oss@public.example', 'press@press.example', 'reader@home.example'];
 /** From when it is armed to its instant; two processes on a busy machine take their time to arm it. */
@@ -16,15 +13,10 @@ const AHEAD = { alone: 1.2 * SECOND, shared: 4 * SECOND };
 /** From half as much before the instant to that and a half after it somebody does something. */
 const SPREAD = 400;
 
-export interface Stage {
-  house: Instance;
+export interface Stage extends Pick<Nodes, 'all'> {
   sink: Sink;
   /** Of three people of the team. */
   tokens: readonly string[];
-  /** Of the REST door of each process that serves the project. */
-  ports: readonly number[];
-  /** What the log has of a case, in its order. */
-  actionsOf(caseId: string): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -47,7 +39,7 @@ const NAMES = Object.keys(DEEDS);
 
 /**
  * F9. Around the instant of an armed case three people release, retract, extend, reword and approve it at the same time, over REST, of a
- * process on real sockets (or of two, test/embargo/aside.test.ts). Then it is released or it is not: the case, the log and the mails say the same.
+ * process on real sockets, or of two on one database. Then it is released or it is not: the case, the log and the mails say the same.
  */
 export const allAtOnce: Experiment = {
   name: 'F9',
@@ -59,44 +51,47 @@ export const allAtOnce: Experiment = {
     { variant: 'not-guarded', rounds: 40 },
   ],
   absent: () => null,
-  open: async () => {
-    const stage = await openStage();
-    return { round: (seed) => round(stage, seed), close: stage.close };
-  },
+  open: () => opened(openOne),
 };
 
-/** `shared`: a database of PostgreSQL, that a second process serves as well. */
-export async function openStage(shared?: DatabaseConfig): Promise<Stage> {
+export const allAtTwo: Experiment = {
+  name: 'F9-two',
+  title: 'the same, of two processes on one database',
+  rounds: 200,
+  short: 1,
+  controls: [{ variant: 'not-guarded', rounds: 20 }],
+  absent: withoutPostgres,
+  open: () => opened(openTwo),
+};
+
+async function opened(open: typeof openOne): Promise<Setup> {
+  const stage = await openStage(open);
+  return { round: (seed) => round(stage, seed), close: stage.close };
+}
+
+export async function openStage(open: typeof openOne): Promise<Stage> {
   const sink = await startSink();
-  const house = await openInstance({ relay: sink, ...(shared ? { database: shared } : {}) });
-  const second = shared ? startCurfew(['serve', '--config', house.config], { env: { TMPDIR: house.temporary } }) : null;
-  const ports = [house.httpPort, ...(second ? [Number((await second.line(/^http \S+:(\d+)$/))[1])] : [])];
-  const db = openDatabase(shared ?? { sqlite: join(house.dir, 'data', 'curfew.db') });
+  const { all, close } = await open({ relay: sink });
+  const [house] = all;
   for (const address of PUBLIC) await house.publish(address, address.startsWith('oss') ? 'external' : 'subscriber');
   return {
-    house,
+    all,
     sink,
-    ports,
     tokens: await Promise.all(TEAM.map((person) => house.token(person))),
-    async actionsOf(caseId) {
-      const of = db.selectFrom('audit').select('action').where('subject', '=', `case:${caseId}`);
-      return (await of.orderBy('seq').execute()).map(({ action }) => action);
-    },
     async close() {
-      await db.destroy();
-      await second?.kill('SIGKILL');
-      await house.close();
+      await close();
       await sink.close();
     },
   };
 }
 
-export async function round({ house, sink, tokens, ports, actionsOf }: Stage, seed: number): Promise<Outcome> {
+export async function round({ all, sink, tokens }: Stage, seed: number): Promise<Outcome> {
+  const [house] = all;
   const outcome = nothingYet();
   const fault = (what: string) => outcome.faults.push(what);
   const chance = chanceOf(seed);
   const id = await openCase(house, {}, `r${seed}.${systemClock.now()}@research.example`);
-  const releaseAt = systemClock.now() + (ports.length > 1 ? AHEAD.shared : AHEAD.alone);
+  const releaseAt = systemClock.now() + (all.length > 1 ? AHEAD.shared : AHEAD.alone);
   await arm(house, id, { releaseAt });
   sink.mails.length = 0;
 
@@ -105,11 +100,11 @@ export async function round({ house, sink, tokens, ports, actionsOf }: Stage, se
   const deeds = Array.from({ length: NAMES.length + Math.floor(chance() * 7) }, async (_, at) => {
     // Each of them once, and then any.
     const name = NAMES[at < NAMES.length ? at : Math.floor(chance() * NAMES.length)] ?? 'release';
-    const port = ports[at % ports.length] ?? house.httpPort;
     const [token = ''] = [tokens[Math.floor(chance() * tokens.length)]];
+    const node = all[at % all.length] ?? house;
     await systemClock.sleep(releaseAt + SPREAD * (2 * chance() - 0.5) - systemClock.now());
     const { status, body } = (await DEEDS[name]?.(
-      (method, path, what) => request(port, token, method, `/cases/${id}${path}`, what),
+      (method, path, what) => node.api(token, method, `/cases/${id}${path}`, what),
       later,
     )) ?? {
       status: 0,
@@ -124,7 +119,8 @@ export async function round({ house, sink, tokens, ports, actionsOf }: Stage, se
   await house.settled();
 
   const { body } = await house.api(house.adminToken, 'GET', `/cases/${id}`);
-  const actions = await actionsOf(id);
+  const logged = await house.api(house.adminToken, 'GET', `/audit?limit=200&subject=case:${id}`);
+  const actions = (logged.body['items'] as { action: string }[]).map(({ action }) => action).reverse();
   const outside = sink.mails.filter(({ to }) => PUBLIC.includes(to.join()));
   outcome.early = outside.filter(({ at }) => at < releaseAt).length;
   if (outcome.early > 0) fault(`${outcome.early} public copies before the instant`);

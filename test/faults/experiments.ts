@@ -1,4 +1,4 @@
-import { allAtOnce } from './all-at-once.ts';
+import { allAtOnce, allAtTwo } from './all-at-once.ts';
 import { canary } from './canary.ts';
 import type { Experiment } from './experiment.ts';
 import { fuzzed } from './fuzzed.ts';
@@ -13,6 +13,7 @@ import { relayDown } from './relay-down.ts';
 import { relayMatrix } from './relay-matrix.ts';
 import { restored } from './restored.ts';
 import { soak } from './soak.ts';
+import { stopped, twoSenders } from './sole-sender.ts';
 import { steps } from './steps.ts';
 import { storage } from './storage.ts';
 import { wrongDate } from './wrong-date.ts';
@@ -24,12 +25,15 @@ export const EXPERIMENTS: readonly Experiment[] = [
   power,
   steps,
   storage,
+  stopped,
+  twoSenders,
   pages,
   restored,
   relayMatrix,
   relayDown,
   wrongDate,
   allAtOnce,
+  allAtTwo,
   canary,
   others,
   fuzzed,

@@ -41,6 +41,22 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       });`,
     },
   ],
+  /** Whoever had a copy once sends it, however long he stood still. */
+  'no-lease': [
+    {
+      file: 'src/delivery/work.js',
+      find: 'const mayGo = () => !signal?.aborted && clock.now() < lease.until;',
+      replace: 'const mayGo = () => true;',
+    },
+  ],
+  /** A copy that another process has just taken is taken from it. */
+  'leased-twice': [
+    {
+      file: 'src/store/deliveries.js',
+      find: ".where('state', 'in', WAITING)\n        .returningAll()",
+      replace: '.returningAll()',
+    },
+  ],
   /** It starts on whatever is there. */
   'no-integrity-check': [
     { file: 'src/main.js', find: 'const [fault] = await damageOf(db);', replace: 'const fault = undefined;' },

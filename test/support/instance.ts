@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -70,6 +70,8 @@ export interface Instance {
   api(token: string, method: string, path: string, body?: object): Promise<{ status: number; body: Record<string, unknown> }>;
   /** Hands a mail to its SMTP door; the last reply, whether it took the mail or not. */
   send(from: string, to: string, raw: Buffer): Promise<string>;
+  /** A further node of the same database (PostgreSQL), from a folder of its own. It is not served yet, and is closed before this one. */
+  beside(): Instance;
   /** Ends it and removes everything. */
   close(): Promise<void>;
 }
@@ -194,6 +196,12 @@ function instanceOf(project: Project): Instance {
     },
     api: (token, method, path, body) => request(instance.httpPort, token, method, path, body),
     send: (from, to, raw) => send(instance.smtpPort, { from, to, raw }),
+    beside: () => {
+      const own = join(root, 'beside');
+      const folder = join(own, 'project');
+      cpSync(dir, folder, { recursive: true });
+      return instanceOf({ ...project, root: own, dir: folder, config: join(folder, 'config.json') });
+    },
     async close() {
       if (lives.length > 0) await kill('SIGKILL');
       rmSync(root, { recursive: true, force: true });

@@ -21,24 +21,31 @@ const NOBODY = 65_534;
 const runAs = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 
 /**
- * Global set-up of vitest: one real PostgreSQL for the whole run, in a temporary folder on a free port of loopback.
- * Where it cannot start, the tests that need it are skipped and say why; with CI=true that ends the run.
+ * Global set-up of vitest: one real PostgreSQL for the whole run. Where it cannot start, the tests that need it are skipped and say why; with
+ * CI=true that ends the run.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  try {
+    const { url, stop } = await startPostgres();
+    project.provide('postgres', { url });
+    return stop;
+  } catch (error) {
+    if (process.env['CI'] === 'true') throw error;
+    project.provide('postgres', { absent: error instanceof Error ? error.message : String(error) });
+    return async () => {};
+  }
+}
+
+/** A PostgreSQL in a temporary folder, on a free port of loopback. `stop` ends it and removes everything. */
+export async function startPostgres(): Promise<{ url: string; stop: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'curfew-postgres-'));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     const { url, stop } = await start(folder);
-    project.provide('postgres', { url });
-    return async () => {
-      await stop();
-      await remove();
-    };
+    return { url, stop: () => stop().then(remove) };
   } catch (error) {
     await remove();
-    if (process.env['CI'] === 'true') throw error;
-    project.provide('postgres', { absent: error instanceof Error ? error.message : String(error) });
-    return async () => {};
+    throw error;
   }
 }
 
