@@ -4,6 +4,7 @@ import type { Experiment } from './experiment.ts';
 import { fuzzed } from './fuzzed.ts';
 import { games } from './games.ts';
 import { killed } from './killed.ts';
+import { logShut } from './log-shut.ts';
 import { order } from './order.ts';
 import { others } from './others.ts';
 import { pages } from './pages.ts';
@@ -25,6 +26,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   power,
   steps,
   storage,
+  logShut,
   stopped,
   twoSenders,
   pages,

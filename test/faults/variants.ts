@@ -77,6 +77,14 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: "return 'Accepted';",
     },
   ],
+  /** What cannot be logged happens all the same. */
+  'unlogged-all-the-same': [
+    {
+      file: 'src/audit/record.js',
+      find: 'await audit.append(trx, rows, end);',
+      replace: 'await audit.append(trx, rows, end).catch(() => {});',
+    },
+  ],
   /** A relay that refuses a copy for good is asked again. */
   'deferred-on-5xx': [
     {
