@@ -124,8 +124,14 @@ function toldToPeople({ ok, violations, suggestion, unchecked }: Answer): string
   return [
     ...(ok ? ['The release may be then.'] : violations.map(lineOf)),
     ...unchecked,
-    ...(ok ? [] : [suggestion === undefined ? 'No instant breaks none of these rules.' : `Try ${toIso(suggestion)}`]),
+    ...(ok ? [] : instead(violations, suggestion)),
   ];
+}
+
+/** What was no instant was not held against any rule. */
+function instead(violations: Answer['violations'], suggestion: Instant | undefined): string[] {
+  if (suggestion !== undefined) return [`Try ${toIso(suggestion)}`];
+  return violations.some(({ code }) => code === 'NO_UTC_OFFSET') ? [] : ['No instant breaks none of these rules.'];
 }
 
 function lineOf(violation: Violation): string {

@@ -72,6 +72,8 @@ test.each(['9am PT', '2026-09-22T16:00:00', '2026-09-22T16:00:00-00:00', '2026-0
     const { code, stdout: out } = await check('--policy', 'xen', '--release', release, '--json');
     expect(code).toBe(1);
     expect(JSON.parse(out)).toMatchObject({ ok: false, violations: [{ code: 'NO_UTC_OFFSET' }] });
+    const shown = (await check('--policy', 'xen', '--release', release)).stdout.trim().split('\n');
+    expect(shown).toEqual([expect.stringMatching(/^NO_UTC_OFFSET: /)]);
   },
 );
 
