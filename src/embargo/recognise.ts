@@ -236,7 +236,8 @@ function tallyOf(watched: Watch) {
   }
 
   return {
-    see({ place, text, octets }: Reading): void {
+    see({ place, text: written, octets }: Reading): void {
+      const text = inPlainLetters(written);
       if (octets) for (const caseId of ownersOf(watched, octets)) report(caseId, 'file', place);
       for (const caseId of idsIn(text, watched.ids)) report(caseId, 'id', place);
       if (place === 'file name')
@@ -257,6 +258,14 @@ function tallyOf(watched: Watch) {
       return [...hits.values()].map((hit) => ({ ...hit, score: scored(hit) }));
     },
   };
+}
+
+/** Letters of full width, and those of mathematics, that are written with two units. */
+const OTHER_LETTERS = /[\uff10-\uff5a\ud835]/;
+
+/** What looks like the letters of ASCII, and is a compatibility form of them, is them. */
+function inPlainLetters(text: string): string {
+  return OTHER_LETTERS.test(text) ? text.normalize('NFKC') : text;
 }
 
 /** Whether so many different shingles have come close to each other with this one. */

@@ -135,3 +135,21 @@ function asUtf8(octets: string): string {
   const written = Buffer.from(octets, 'latin1');
   return isUtf8(written) ? written.toString() : octets;
 }
+
+/** Of a letter as a URL, or as JSON and programs have it. */
+const ESCAPED = /%[0-9a-f]{2}|\\u(?:[0-9a-f]{4}|\{[0-9a-f]{1,6}\})/gi;
+/** Fewer of them are what stands in any text. */
+const ESCAPES = 3;
+
+/** The text without the escapes of a URL (RFC 3986 §2.1), and of JSON (RFC 8259 §7); undefined where it has none to speak of. */
+export function unescapedIn(text: string): string | undefined {
+  let found = 0;
+  for (const _ of text.matchAll(ESCAPED)) if (++found === ESCAPES) break;
+  if (found < ESCAPES) return undefined;
+  return text
+    .replaceAll(/(?:%[0-9a-f]{2})+/gi, (octets) => asUtf8(Buffer.from(octets.replaceAll('%', ''), 'hex').toString('latin1')))
+    .replaceAll(/\\u(?:\{([0-9a-f]{1,6})\}|([0-9a-f]{4}))/gi, (as, long?: string, short?: string) => {
+      const code = Number.parseInt(long ?? short ?? '', 16);
+      return code <= 0x10ffff ? String.fromCodePoint(code) : as;
+    });
+}

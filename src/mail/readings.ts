@@ -13,7 +13,7 @@ import {
   saysAttachment,
 } from './message.ts';
 import { isPacked, type Room, take, unpacked } from './packed.ts';
-import { base64In, hexIn, unquotedIn, uuencodedIn } from './pasted.ts';
+import { base64In, hexIn, unescapedIn, unquotedIn, uuencodedIn } from './pasted.ts';
 import { beginsUtf8, hasUtf16Mark, looksLikeMime } from './text.ts';
 
 /** Where in a mail something stands: what carries the rest comes first. */
@@ -120,8 +120,7 @@ function* ofText(text: string, way: Way, mediaType = ''): Generator<Reading> {
   const place = way.place ?? 'text';
   yield { place, text };
   if (/html|xml|richtext|enriched/.test(mediaType) || looksLikeHtml(text)) yield { place, text: shownLines(text) };
-  const plain = unquotedIn(text);
-  if (plain !== undefined) yield { place, text: plain };
+  for (const plain of [unquotedIn(text), unescapedIn(text)]) if (plain !== undefined) yield { place, text: plain };
   for (const pasted of [base64In(text), uuencodedIn(text), hexIn(text)])
     for (const octets of pasted) {
       if (!isReadable(octets)) continue;

@@ -40,6 +40,8 @@ const id = (name: string, change: (id: string) => string): Transformation => ({
   mail: ({ ids: [id = ''] }) => mailOf({ content: plain(`Hello,\n\nis anything known about ${change(id)} yet?\n\nBob\n`) }),
 });
 
+const hexOf = (letter: string, digits: number) => letter.charCodeAt(0).toString(16).padStart(digits, '0');
+const inWide = (text: string) => text.replace(/[!-~]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) + 0xfee0));
 const everyLine = (text: string, change: (line: string, at: number) => string) => text.split('\n').map(change).join('\n');
 export const paragraphs = (text: string) => text.split(/\n\n+/);
 
@@ -198,6 +200,17 @@ export const TRANSFORMATIONS: readonly Transformation[] = [
   id('an id with zero-width spaces', (id) => id.replaceAll('-', '\u200b-\u200b').replace('9', '9\u200b')),
   id('an id that a quotation breaks', (id) => id.replace(/-(?=\d+$)/, '-\n> ')),
   id('an id in a list', (id) => `CVE-2026-98000, 98001 and ${id.replace(/.*-/, '')}`),
+  id('an id in full-width letters', (id) => inWide(id)),
+  id('an id in letters of mathematics', (id) =>
+    id.replace(/[A-Z]/g, (letter) => String.fromCodePoint(letter.charCodeAt(0) - 65 + 0x1d400)),
+  ),
+  text('letters of mathematics', (text) =>
+    text.replace(/[a-z]/g, (letter) => String.fromCodePoint(letter.charCodeAt(0) - 97 + 0x1d5ba)),
+  ),
+  text('encoded for a URL', (text) => `https://paste.example/?text=${encodeURIComponent(text)}`),
+  text('every letter encoded for a URL', (text) => text.replace(/[\s\S]/g, (letter) => `%${hexOf(letter, 2)}`)),
+  text('escaped as programs do it', (text) => JSON.stringify(text).replace(/[\s\S]/g, (letter) => `\\u${hexOf(letter, 4)}`)),
+  patch('a patch encoded for a URL', (diff) => encodeURIComponent(diff)),
   id('an id in the address of a page', (id) => `https://cve.example/?id=${id}&x=1`),
   {
     name: 'an id in a subject',
