@@ -196,6 +196,8 @@ export interface Seen {
   staff: Set<string>;
   /** Addresses of members; null for all. */
   insiders: Set<string> | null;
+  /** What stood in the patches that were dispatched last; null before the first dispatch. */
+  sent: string[] | null;
   /** As it stood when it was found to be released. */
   released: { at: Instant; instant: Instant | null; text: string | null; patches: string[]; people: number } | null;
   /** Since when it is overdue, and who handled it then. */
@@ -239,6 +241,7 @@ function seenOf(id: string, received: Instant, policy: string): Seen {
     asked: null,
     staff: new Set(),
     insiders: null,
+    sent: null,
     released: null,
     overdue: null,
   };
@@ -259,6 +262,19 @@ export interface Game {
   seen: Map<string, Seen>;
   /** Ids of those who are of the team. */
   team: Set<string>;
+  /** Addresses of members who are suspended, and of those who are retired. */
+  suspended: Set<string>;
+  retired: Set<string>;
+  /** Until when the relay puts off what is for an address. */
+  putsOff: Map<string, Instant>;
+  /** What it has put off, and not taken since, by Message-ID. */
+  putOff: Map<string, { to: string; at: Instant }>;
+  /** How often it did so. */
+  deferred: number;
+  /** Addresses of those who ever had to wait for something. */
+  waited: Set<string>;
+  /** Since when what a member was told last is not so, by case and address. */
+  wrongly: Map<string, Instant>;
   chance: () => number;
   texts: number;
   crashes: number;
@@ -291,6 +307,13 @@ export async function newGame(beginning: Beginning, seed: number): Promise<Game>
     taken: [],
     seen: new Map(ids.map((id) => [id, seenOf(id, wall.now(), policy)])),
     team: new Set(house.team.map(({ contactId }) => contactId)),
+    suspended: new Set(),
+    retired: new Set(),
+    putsOff: new Map(),
+    putOff: new Map(),
+    deferred: 0,
+    waited: new Set(),
+    wrongly: new Map(),
     chance: chanceOf(seed),
     texts: 0,
     crashes: 0,

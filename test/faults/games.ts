@@ -14,8 +14,14 @@ export const games: Experiment = {
     const beginning = await begin(folder);
     return {
       async round(seed) {
-        const { faults, released, minimal, crashes, done } = await play(beginning, seed);
-        const seen = { releases: released, 'ends of an embargo': minimal, crashes, ...Object.fromEntries(done) };
+        const { faults, released, minimal, crashes, deferred, done } = await play(beginning, seed);
+        const seen = {
+          releases: released,
+          'ends of an embargo': minimal,
+          crashes,
+          'put off': deferred,
+          ...Object.fromEntries(done),
+        };
         return {
           acknowledged: 0,
           lost: 0,

@@ -12,10 +12,12 @@ import { disarmed, type Game, rowOf, type Seen, standing, type Taken, truth } fr
  *  - what went to the public is the text of a released case as two people of the team approved it after its last change, at its instant or
  *    later; the note of a withdrawn one, approved by two; the word that a fix will come, drafted by one and approved by another, for the
  *    instant that stands; or the fixed words, where the longest embargo has ended;
- *  - nobody is told of a case who may not know of it, and nothing goes to who has left;
+ *  - nobody is told of a case who may not know of it, and nothing goes to who has left, is suspended or retired;
+ *  - no member is told that a case is under embargo that is released or withdrawn;
  * and after a round that nothing disturbed:
  *  - all of that has gone out which is due, each under one Message-ID;
- *  - members who have a dispatch were told of the instant that counts, before it comes;
+ *  - of what members who have a dispatch were told, the last is the instant that counts, before it comes, or that it is withdrawn; and they have
+ *    the newest patches that were dispatched;
  *  - whoever handles a case was told that it is overdue, and that it is armed no more;
  * and at the end that the log is whole, and says the same as the mails that were sent and the people who did something.
  */
@@ -234,24 +236,66 @@ function untoldProposed(game: Game, about: Seen): string[] {
 /** Instants of which a mail tells a member that the release will be then. */
 const TELLS = /(?:EMBARGOED until|is released at|will be released at) (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)/;
 
+const DISPATCHED = 'EMBARGOED until';
+const WITHDRAWN = /^\[\S+\] Withdrawn$/;
+
 function untoldMembers(game: Game, about: Seen): string[] {
-  const { id, counts, instant, released, closed, aside, insiders } = about;
-  if (!counts || instant === null || instant <= truth(game) || released || closed) return [];
-  if (aside === 'withdrawn' || aside === 'rejected') return [];
   return game.beginning.house.members.flatMap(({ address }) => {
-    const had = game.taken.filter(({ to, mail }) => to === address && mail.includes(id) && TELLS.test(mail));
-    if (!had.some(({ mail }) => mail.includes('EMBARGOED until')) || !(insiders?.has(address) ?? true)) return [];
-    const last = TELLS.exec(had.at(-1)?.mail ?? '')?.[1];
-    return last === written(instant) ? [] : [`${address} was told ${last}, and ${id} is released at ${written(instant)}`];
+    const had = game.taken.filter(({ to, mail }) => to === address && mail.includes(about.id));
+    const wrong = isReached(game, about, address) ? wrongIn(game, about, had) : null;
+    const key = `${about.id} ${address}`;
+    if (wrong === null) game.wrongly.delete(key);
+    if (wrong === null) return [];
+    const since = game.wrongly.get(key) ?? truth(game);
+    game.wrongly.set(key, since);
+    // What somebody had to wait for comes in its order, and not in one round.
+    return game.waited.has(address) && truth(game) < since + TELLING ? [] : [`${address} ${wrong}`];
   });
 }
 
-function privateFaults(game: Game, { to, subject }: Taken): string[] {
+/** Whether a member is to have what is told of a case, and nothing of that is still put off. */
+function isReached(game: Game, { insiders }: Seen, address: string): boolean {
+  if (!(insiders?.has(address) ?? true) || game.suspended.has(address) || game.retired.has(address)) return false;
+  if ((game.putsOff.get(address) ?? 0) > truth(game)) return false;
+  return ![...game.putOff.values()].some(({ to, at }) => to === address && truth(game) < at + DAY);
+}
+
+/** What is not so of what he has of it; null: all is. */
+function wrongIn(game: Game, about: Seen, had: readonly Taken[]): string | null {
+  const { id, counts, instant, released, closed, aside, sent } = about;
+  const dispatched = had.filter(({ mail }) => mail.includes(DISPATCHED)).at(-1);
+  if (!dispatched || released || closed || aside === 'rejected') return null;
+  const last = had.filter(({ mail, subject }) => TELLS.test(mail) || WITHDRAWN.test(subject)).at(-1);
+  if (aside === 'withdrawn')
+    return WITHDRAWN.test(last?.subject ?? '') ? null : `was not told last that ${id} is withdrawn, but "${last?.subject}"`;
+  const files = filesIn(viewOf(parseEntity(Buffer.from(dispatched.mail))).files).join();
+  const lacks = sent?.filter((mark) => !files.includes(mark)) ?? [];
+  if (lacks.length > 0) return `lacks ${lacks} of what was dispatched last of ${id}`;
+  if (!counts || instant === null || instant <= truth(game)) return null;
+  const told = TELLS.exec(last?.mail ?? '')?.[1];
+  return told === written(instant) ? null : `was told ${told}, and ${id} is released at ${written(instant)}`;
+}
+
+function privateFaults(game: Game, taken: Taken): string[] {
+  return [...strangerFaults(game, taken), ...overtakenFaults(game, taken)];
+}
+
+/** What a member is told no more, as it is out or there is nothing to come. */
+function overtakenFaults({ beginning, seen }: Game, { to, mail, subject, at }: Taken): string[] {
+  const about = [...seen.values()].find(({ id }) => subject.includes(id));
+  if (!about || !beginning.house.members.some(({ address }) => address === to) || !TELLS.test(mail)) return [];
+  if (about.released && at >= about.released.at) return [`${to} was told "${subject}" of ${about.id}, which is released`];
+  return about.aside === 'withdrawn' ? [`${to} was told "${subject}" of ${about.id}, which is withdrawn`] : [];
+}
+
+function strangerFaults(game: Game, { to, subject }: Taken): string[] {
   const { team, members } = game.beginning.house;
   const left = team.find(({ address, contactId }) => address === to && !game.team.has(contactId));
   // That he has left he is told himself.
   if (left && /^\[/.test(subject)) return [`${to} has left, and was told "${subject}"`];
   const about = [...game.seen.values()].find(({ id }) => subject.includes(id));
+  if (about && (game.suspended.has(to) || game.retired.has(to)))
+    return [`${to} is suspended or retired, and was told "${subject}"`];
   const isOut = members.some(({ address }) => address === to) && about?.insiders?.has(to) === false;
   return isOut && !about.released ? [`${to} may not know of ${about.id}, and was told "${subject}"`] : [];
 }
@@ -275,8 +319,8 @@ async function disagreeing({ db, taken, done, seen, beginning }: Game): Promise<
     const said = [state === 'delivered', sent.has(message_id), logged.has(`delivery:${id}`)];
     // The crash came between the relay's answer and the row, and he had left before the copy was to go again.
     if (state === 'held' && attempts > 1) return [];
-    // The same, and the instant that it foretells had come by then.
-    if (state === 'failed' && reason === 'past-instant' && attempts > 1) return [];
+    // The same, and the instant that it foretells had come by then, or what it says held no more.
+    if (state === 'failed' && ['past-instant', 'overtaken', 'superseded'].includes(reason ?? '') && attempts > 1) return [];
     return said.every((one) => one === said[0]) ? [] : [`${address}: settled, sent, logged: ${said}`];
   });
   const known = new Set(rows.map(({ message_id }) => message_id));

@@ -21,16 +21,19 @@ const ACTIONS = [
   'duplicate',
   'reopen',
 ];
+const OF_MEMBERS = ['member.suspend', 'member.reinstate', 'contact.retire', 'contact.reinstate'];
 
 test('in games of random people, crashes and clocks nothing is public early, nothing is missing, all are told, and the log agrees', async () => {
   const beginning = await begin(mkdtempSync(join(inject('folder'), 'games-')));
   const played: Played[] = [];
   for (let seed = 1; seed <= GAMES; seed++) played.push(await play(beginning, seed));
   expect(played.flatMap(({ faults }) => faults)).toEqual([]);
-  const sum = (of: 'released' | 'minimal' | 'crashes') => played.reduce((all, one) => all + one[of], 0);
+  const sum = (of: 'released' | 'minimal' | 'crashes' | 'deferred') => played.reduce((all, one) => all + one[of], 0);
   expect(sum('released')).toBeGreaterThan(GAMES / 5);
   expect(sum('minimal')).toBeGreaterThan(GAMES / 20);
   expect(sum('crashes')).toBeGreaterThan(GAMES);
-  const never = ACTIONS.filter((action) => !played.some(({ done }) => done.has(`case.${action}`)));
+  expect(sum('deferred')).toBeGreaterThan(GAMES / 5);
+  const actions = [...ACTIONS.map((action) => `case.${action}`), ...OF_MEMBERS];
+  const never = actions.filter((action) => !played.some(({ done }) => done.has(action)));
   expect(never).toEqual([]);
 }, 900_000);

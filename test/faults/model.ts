@@ -15,7 +15,8 @@ import { faultsAtEnd, faultsIn } from './holds.ts';
 import { MOVES, repair, restart } from './moves.ts';
 
 /*
- * Random people do random things to two cases at random instants; the process dies between two statements, the wall clock jumps. After
+ * Random people do random things to two cases at random instants; members are suspended, retired and back, the relay puts mail off, the process
+ * dies between two statements, the wall clock jumps. After
  * each step it is asked what must always hold (holds.ts).
  */
 
@@ -29,6 +30,8 @@ export interface Played {
   minimal: number;
   /** How often the process died. */
   crashes: number;
+  /** How often the relay put a mail off. */
+  deferred: number;
   /** How often each action was done. */
   done: ReadonlyMap<string, number>;
 }
@@ -62,10 +65,10 @@ export async function play(beginning: Beginning, seed: number, steps = 12): Prom
 
 const naming = (faults: readonly string[], where: string) => [...new Set(faults)].map((fault) => `${where}: ${fault}`);
 
-function result({ seen, taken, crashes, done }: Game, faults: string[]): Played {
+function result({ seen, taken, crashes, deferred, done }: Game, faults: string[]): Played {
   const released = [...seen.values()].filter((about) => about.released !== null).length;
   const minimal = new Set(taken.filter(({ mail }) => mail.includes('without an advisory; ask')).map(({ mail }) => mail)).size;
-  return { faults, released, minimal, crashes, done };
+  return { faults, released, minimal, crashes, deferred, done };
 }
 
 const WEIGHTED = MOVES.flatMap((move) => Array.from({ length: move[1] }, () => move));
@@ -131,10 +134,16 @@ function once(): { signal: AbortSignal; alarm: Alarm } {
 
 async function deliver(game: Game, seams: Seams): Promise<void> {
   await deliveries.reclaim(seams.db, seams.clock.now());
-  const options = { batch: 50, lease: 15, giveUp: 3600, connections: 1 };
+  const options = { batch: 50, lease: 15, giveUp: (60 * DAY) / 1000, connections: 1 };
   const send: Parameters<typeof deliverBatch>[1] = async ({ to, raw }) => {
     const sealed = Buffer.from(raw).toString();
     const messageId = /^Message-ID:\s*(\S+)/im.exec(sealed)?.[1] ?? '';
+    if ((game.putsOff.get(to) ?? 0) > truth(game)) {
+      game.putOff.set(messageId, { to, at: truth(game) });
+      game.deferred += 1;
+      return { state: 'deferred', reason: 'try-later', response: '451 4.2.1 later' };
+    }
+    game.putOff.delete(messageId);
     const mail = unsealed(sealed);
     const subject = /^Subject: (.*(?:\r?\n[ \t].*)*)/im.exec(mail)?.[1]?.replaceAll(/\r?\n[ \t]/g, ' ') ?? '';
     game.taken.push({ to, mail, subject, messageId, at: truth(game) });

@@ -17,6 +17,7 @@ import { release } from '../../src/embargo/release.ts';
 import { dropProposal, retract } from '../../src/embargo/retract.ts';
 import { addPatch, type Schedule, schedule, setText, withdrawPatch } from '../../src/embargo/schedule.ts';
 import { Refusal } from '../../src/refusal.ts';
+import { decide } from '../../src/roster/admission.ts';
 import { setContactActive } from '../../src/roster/contacts.ts';
 import type { Seams } from '../../src/seams.ts';
 import * as contacts from '../../src/store/contacts.ts';
@@ -239,6 +240,7 @@ const send: Move = async (turn) => {
   about.accepted ??= game.wall.now();
   const now = seams.clock.now();
   about.told ??= isDue(about, now) ? now : about.instant;
+  about.sent = [...about.patches.values()].sort();
   count(turn, 'case.dispatch');
 };
 
@@ -500,6 +502,7 @@ const limit: Move = async (turn) => {
   const member = alone && (await contacts.byId(seams.db, alone.contactId));
   await limitCase(seams, about.id, member ? { groups: [], members: [member.member_id] } : null);
   about.insiders = alone && new Set([alone.address]);
+  for (const { address } of game.beginning.house.members) game.waited.add(address);
   count(turn, 'case.limit');
 };
 
@@ -509,8 +512,55 @@ const leave: Move = async (turn) => {
   const was = game.team.has(contactId);
   if (was && game.team.size < 3 && game.chance() < 0.7) return;
   await setContactActive({ ...seams, role: 'admin' }, contactId, !was, 'Because.');
+  count(turn, was ? 'contact.retire' : 'contact.reinstate');
   if (was) game.team.delete(contactId);
   else game.team.add(contactId);
+};
+
+/** He is in the set no more, or is from now on. */
+function toggle({ game }: Turn, set: Set<string>, address: string): void {
+  if (!set.delete(address)) set.add(address);
+  game.waited.add(address);
+}
+
+const suspend: Move = async (turn) => {
+  const { game, seams } = turn;
+  const { contactId, address } = pick(game, game.beginning.house.members);
+  const memberId = (await contacts.byId(seams.db, contactId))?.member_id ?? '';
+  const step = game.suspended.has(address) ? 'reinstate' : 'suspend';
+  await decide({ ...seams, role: 'admin' }, { project: 'orbit' }, memberId, step, { reason: 'Because.' });
+  toggle(turn, game.suspended, address);
+  count(turn, `member.${step}`);
+};
+
+const retire: Move = async (turn) => {
+  const { game, seams } = turn;
+  const { contactId, address } = pick(game, game.beginning.house.members);
+  const was = !game.retired.has(address);
+  await setContactActive({ ...seams, role: 'admin' }, contactId, !was, 'Because.');
+  toggle(turn, game.retired, address);
+  count(turn, was ? 'contact.retire' : 'contact.reinstate');
+};
+
+/** All the way from a dispatch: somebody is away while there is something else to be told, and then, mostly, back. */
+const meanwhile: Move = async (turn) => {
+  const { game } = turn;
+  const away = pick(game, [suspend, retire, limit]);
+  const steps = [away, pick(game, [revise, revise, move]), ...(game.chance() < 0.8 ? [away] : [])];
+  for (const step of turn.about.noticedAt === null ? [distribute, ...steps] : steps) {
+    await step(turn);
+    // Of two mails of one millisecond neither is the later one.
+    game.wall.moveTo(game.wall.now() + 1);
+  }
+};
+
+/** The relay takes nothing for a member for a while, in which there is something to be told. */
+const putOff: Move = async (turn) => {
+  const { game } = turn;
+  const { address } = pick(game, game.beginning.house.members);
+  game.putsOff.set(address, truth(game) + Math.ceil(game.chance() * 6 * HOUR));
+  game.waited.add(address);
+  await pick(game, [distribute, revise, move])(turn);
 };
 
 const answer: Move = async (turn) => {
@@ -568,6 +618,10 @@ export const MOVES: readonly [string, number, Move][] = [
   ['staff', 2, staffIt],
   ['limit', 2, limit],
   ['team', 3, leave],
+  ['suspend', 3, suspend],
+  ['retire', 2, retire],
+  ['the relay puts off', 4, putOff],
+  ['something while away', 4, meanwhile],
   ['describe', 2, tell],
   ['patch', 1, patch],
   ['take a patch out', 1, unpatch],
