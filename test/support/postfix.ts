@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { installed } from './installed.ts';
 import { freePort } from './ports.ts';
 import { run } from './process.ts';
+import { ROOT } from './root.ts';
 
 /** Null, or why tests behind Postfix must be skipped. */
 export const postfixAbsent: string | null = !installed('postfix')
@@ -86,7 +87,7 @@ async function lives(pid: number): Promise<boolean> {
 
 /** What README.md says to write into main.cf, with the names and ports of here. */
 async function lines(domain: string, toCurfew: string): Promise<string> {
-  const readme = await readFile(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8');
+  const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
   const [, said] = /^```\n(# main\.cf[\s\S]*?)^```$/m.exec(readme) ?? [];
   const transport = 'lmtp:inet:127.0.0.1:2424';
   if (!said?.includes(transport)) throw new Error(`README.md has no lines for main.cf with ${transport}`);

@@ -1,0 +1,69 @@
+import { atLeast, atMost, between, interleaved, type Measurement, median, type Row, ratio, row } from './measure.ts';
+import type { Kind } from './members.ts';
+import { each, openPeers } from './peers.ts';
+import { enrol, openProject, type Project, sealed } from './project.ts';
+import { openClient } from './smtp.ts';
+
+/** Octets of text, to how many members, how often. 10 MB for 1000 is what memory.ts does. */
+const PLANS = [
+  { size: '10 KB', octets: 10_000, members: [1, 10, 100, 1000, 2000] },
+  { size: '1 MB', octets: 1_000_000, members: [1, 10, 100, 1000] },
+  { size: '10 MB', octets: 10_000_000, members: [1, 10] },
+] as const;
+const RUNS = 5;
+const MEMBERS = [1, 10, 100, 1000, 2000];
+const OTHERS: readonly Kind[] = ['rsa3072', 'rsa4096', 'v6'];
+
+/** From the last octet of DATA to the last 250 of the sink, each member his own copy: milliseconds a member. */
+export async function fanOut(): Promise<Row[]> {
+  const project = await openProject();
+  const peers = await openPeers();
+  try {
+    const lists = await enrol(project, 'x25519', MEMBERS);
+    const rows: Row[] = [];
+    for (const { size, octets, members } of PLANS) {
+      const file = await peers.file(octets);
+      const copies = octets > 1_000_000 ? 1 : 5;
+      const of = await interleaved(RUNS, {
+        ...Object.fromEntries(members.map((count) => [count, fansOut(project, lists.get(count) ?? '', count, octets)])),
+        ...Object.fromEntries(peers.all.map((peer) => [peer.name, () => each(copies, () => peer.seal(file))])),
+      });
+      const others = Object.fromEntries(peers.all.map(({ name }) => [name, of[name] ?? []]));
+      rows.push(...members.map((count) => targeted(size, count, { curfew: of[count] ?? [], ...others }, of)));
+    }
+    for (const kind of OTHERS) {
+      const list = (await enrol(project, kind, [100])).get(100) ?? '';
+      const of = await interleaved(RUNS, { curfew: fansOut(project, list, 100, 10_000) });
+      rows.push(row({ section: 'fan-out', what: `10 KB, N = 100, ${kind}`, unit: 'ms a member', of }));
+    }
+    return rows;
+  } finally {
+    await peers.close();
+    await project.close();
+  }
+}
+
+export function fansOut(project: Project, list: string, members: number, octets: number): Measurement {
+  return async () => {
+    const mail = await sealed(project, list, octets);
+    const client = await openClient(project.house.smtpPort);
+    await project.sink.forget();
+    const { sent } = await client.send(mail);
+    const { at } = await project.sink.have(members);
+    await client.close();
+    await project.house.settled();
+    return between(sent, at) / members;
+  };
+}
+
+function targeted(size: string, members: number, of: Row['of'], all: Record<string, number[]>): Row {
+  const figure = row({ section: 'fan-out', what: `${size}, N = ${members}`, unit: 'ms a member', of });
+  const own = median(of['curfew'] ?? []);
+  if (size === '10 KB' && members === 1000) {
+    figure.targets.push(atMost('ms a member', own, 0.8));
+    if (of['gpg']) figure.targets.push(atLeast('times one gpg a copy', ratio(figure, 'gpg'), 10));
+  }
+  if (size === '10 KB' && members === 2000) figure.targets.push(atMost('times N = 100', own / median(all[100] ?? []), 1.3));
+  if (size === '1 MB' && members === 1000) figure.targets.push(atMost('ms a member', own, 4));
+  return figure;
+}

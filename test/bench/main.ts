@@ -1,0 +1,43 @@
+/**
+ * `npm run bench [-- --section NAME]... [--out FILE] [--compare FILE]`: how long Curfew takes, beside its peers in the same run. Without
+ * arguments all sections, in less than ten minutes. A figure by itself says little on a machine that others use: the ratios do. All goes into
+ * FILE as JSON (bench.json); `--compare` prints the figures beside those of an earlier FILE.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { accept } from './accept.ts';
+import { fanOut } from './fan-out.ts';
+import type { Row } from './measure.ts';
+import { open } from './open.ts';
+import { versions } from './peers.ts';
+import { compared, linesOf, type Report, reportOf, titleOf } from './report.ts';
+
+const SECTIONS: Readonly<Record<string, () => Promise<Row[]>>> = { accept, open, 'fan-out': fanOut };
+
+const { values } = parseArgs({
+  options: {
+    section: { type: 'string', multiple: true, default: [] },
+    out: { type: 'string', default: 'bench.json' },
+    compare: { type: 'string' },
+  },
+});
+const unknown = values.section.filter((name) => !(name in SECTIONS));
+if (unknown.length > 0) {
+  console.error(`there is no section ${unknown.join(', ')}; there are ${Object.keys(SECTIONS).join(', ')}`);
+  process.exit(2);
+}
+const before: Report | null = values.compare === undefined ? null : JSON.parse(readFileSync(values.compare, 'utf8'));
+const wanted = values.section.length > 0 ? values.section : Object.keys(SECTIONS);
+
+const rows: Row[] = [];
+console.log(titleOf(reportOf(rows, await versions(), new Date())));
+for (const name of wanted) {
+  for (const figure of (await SECTIONS[name]?.()) ?? []) {
+    rows.push(figure);
+    console.log(linesOf(figure).join('\n'));
+  }
+}
+writeFileSync(values.out, `${JSON.stringify(reportOf(rows, await versions(), new Date()), null, 1)}\n`);
+if (before) console.log(`\nSince ${before.at}:\n${compared(before, rows).join('\n')}`);
+// Threads of OpenPGP are still there.
+process.exit(0);

@@ -1,0 +1,42 @@
+import { LISTS } from '../support/house.ts';
+import { between, interleaved, type Row, row } from './measure.ts';
+import { each, openPeers } from './peers.ts';
+import { openProject, sealed } from './project.ts';
+import { openClient } from './smtp.ts';
+
+const SIZES = { '10 KB': 10_000, '1 MB': 1_000_000 };
+const RUNS = 5;
+const MAILS = 10;
+
+/**
+ * A sealed and signed mail comes, one after the other on one connection: opened, verified, judged, sealed for keeping and on the disk when
+ * its 250 comes. The peers open and verify, and nothing else.
+ */
+export async function open(): Promise<Row[]> {
+  const project = await openProject();
+  const peers = await openPeers();
+  try {
+    const client = await openClient(project.house.smtpPort);
+    const rows: Row[] = [];
+    for (const [size, octets] of Object.entries(SIZES)) {
+      const file = await peers.file(octets);
+      const takes = async () => {
+        let spent = 0;
+        for (let mail = 0; mail < MAILS; mail++) {
+          const { sent, answered } = await client.send(await sealed(project, LISTS.security, octets));
+          spent += between(sent, answered);
+        }
+        await project.house.settled();
+        return spent / MAILS;
+      };
+      const opening = peers.all.map((peer) => [peer.name, () => each(MAILS, () => peer.open(file))] as const);
+      const of = await interleaved(RUNS, { curfew: takes, ...Object.fromEntries(opening) });
+      rows.push(row({ section: 'open', what: `${size}, last octet to 250`, unit: 'ms', of }));
+    }
+    await client.close();
+    return rows;
+  } finally {
+    await peers.close();
+    await project.close();
+  }
+}

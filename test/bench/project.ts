@@ -1,0 +1,61 @@
+import { encryptedMail } from '../support/compose.ts';
+import { LISTS } from '../support/house.ts';
+import { contactOf, type Instance, memberOf, openInstance, TEAM } from '../support/instance.ts';
+import { makeParty, type Party } from '../support/party.ts';
+import { type Kind, member } from './members.ts';
+import { type SinkProcess, startSinkProcess } from './sink.ts';
+
+/** The real server as a process of its own, and the relay behind it. */
+export interface Project {
+  house: Instance;
+  sink: SinkProcess;
+  /** On the intake list, and nobody else is: what comes there has one copy. */
+  lena: Party;
+  close(): Promise<void>;
+}
+
+export async function openProject(options: Readonly<Record<string, object>> = {}): Promise<Project> {
+  const sink = await startSinkProcess();
+  const lena = await makeParty(TEAM[0]);
+  const roster = [memberOf(LISTS.security, contactOf(lena))];
+  const house = await openInstance({ relay: sink, log: 'warn', roster, options });
+  return {
+    house,
+    sink,
+    lena,
+    async close() {
+      await house.close();
+      await sink.close();
+    },
+  };
+}
+
+/** A list for each of these counts of members of that kind; the smaller ones are on the larger lists as well. Gives their addresses. */
+export async function enrol({ house }: Project, kind: Kind, counts: readonly number[]): Promise<Map<number, string>> {
+  const addresses = new Map(counts.map((count) => [count, `${kind}-${count}@orbit.example`]));
+  for (const address of addresses.values()) {
+    const { status, body } = await house.api(house.adminToken, 'POST', '/lists', { address, role: 'private' });
+    if (status !== 201) throw new Error(`${address}: ${status} ${JSON.stringify(body)}`);
+  }
+  const entries = [];
+  for (let number = 0; number < Math.max(...counts); number++) {
+    const lists = [...addresses].filter(([count]) => number < count).map(([, address]) => address);
+    entries.push(await member(kind, number, lists));
+  }
+  await house.enrol(...entries);
+  return addresses;
+}
+
+const LINE = '+  if (length > sizeof(header) + left) return -EINVAL; /* what a patch is like */\n';
+
+/** A mail of about so many octets of text to that list, sealed to it and signed by lena; no two are the same. */
+export async function sealed(
+  { house, lena }: Project,
+  to: string,
+  octets: number,
+): Promise<{ from: string; to: string; raw: Buffer }> {
+  const text = `${process.hrtime.bigint()}\n${LINE.repeat(Math.ceil(octets / LINE.length))}`.slice(0, octets);
+  const letter = { from: lena, to, subject: 'A corrected patch', outerSubject: '...', text };
+  const raw = await encryptedMail(letter, { recipients: [await house.certificate(to)], signer: lena });
+  return { from: lena.address, to, raw };
+}
