@@ -1,4 +1,3 @@
-import { record } from '../audit/record.ts';
 import { type Alarm, HOUR, type Instant, MINUTE, newId, randomFraction, SECOND } from '../clock.ts';
 import { sha256 } from '../embargo/bundle.ts';
 import { doubtNow } from '../embargo/doubt.ts';
@@ -10,26 +9,23 @@ import { kinds } from '../post/kinds.ts';
 import { asRefusal, Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
-import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import type { Settlement } from '../store/deliveries.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
-import * as members from '../store/members.ts';
 import * as minimalNotices from '../store/minimal-notices.ts';
 import * as posts from '../store/posts.ts';
 import * as restorations from '../store/restorations.ts';
 import type { Delivery, PostKind } from '../store/schema.ts';
 import { nextAttempt } from './backoff.ts';
 import { bounceSender } from './bounce.ts';
-import { noteOf } from './contact.ts';
 import { PRIORITY } from './copies.ts';
-import { eventOf } from './health.ts';
-import { isKeptFrom, keptFrom } from './need-to-know.ts';
+import { keptFrom } from './need-to-know.ts';
 import { openPost } from './opening.ts';
-import { BEHIND, behindOlder, follow, isOvertaken } from './order.ts';
+import { BEHIND, behindOlder, isOvertaken } from './order.ts';
 import type { Outcome } from './outcome.ts';
 import { type Opened, type Prepared, prepare } from './prepare.ts';
+import { createSettling, interrupted, type Settle } from './settling.ts';
 import { barredBy, isOfTeam } from './standing.ts';
 import { tellTeam } from './tell.ts';
 
@@ -93,6 +89,7 @@ export interface Desk {
   /** The post in hand, opened and signed once for however many batches it takes. */
   opened: Opened | null;
   hands: Hands;
+  settle: Settle;
   began: Instant;
 }
 
@@ -124,7 +121,12 @@ const LONGEST_SLEEP = 2 * SECOND;
 
 /** Sends what is due until the signal comes; then finishes what is under way. */
 export async function deliveryLoop(seams: Seams, send: Send, options: WorkOptions, alarm: Alarm, log: Log, signal: AbortSignal) {
-  const desk: Desk = { opened: null, hands: createHands(options.connections), began: seams.clock.now() };
+  const desk: Desk = {
+    opened: null,
+    hands: createHands(options.connections),
+    settle: createSettling(seams),
+    began: seams.clock.now(),
+  };
   const stumbled = (error: unknown) => log.error({ err: error }, 'delivery stumbled and goes on');
   const underWay = new Set<Promise<void>>();
   while (!signal.aborted) {
@@ -160,7 +162,7 @@ export async function deliverBatch(
   log: Log,
   signal?: AbortSignal,
 ): Promise<number> {
-  const desk: Desk = { opened: null, hands: createHands(options.connections), began: 0 };
+  const desk: Desk = { opened: null, hands: createHands(options.connections), settle: createSettling(seams), began: 0 };
   const batch = await startBatch(seams, send, options, log, desk, signal);
   await batch?.settled;
   return batch?.copies ?? 0;
@@ -195,7 +197,7 @@ async function startBatch(
       'a channel goes before the one ahead of it, for which the relay is silent',
     );
   const settle = async (copy: Delivery, settlement: Settlement) => {
-    const settled = await settleCopy(seams, copy, lease.id, settlement);
+    const settled = await desk.settle({ copy, lease: lease.id, settlement });
     log.info({ ...facts(copy), state: settled?.state ?? settlement.state, settled: settled !== null }, 'copy settled');
     if (settled) options.settled?.(settled.state, copy.audience);
   };
@@ -209,7 +211,7 @@ async function startBatch(
     const ready = await makeReady(seams, desk, first.post_id, batch).catch((error: unknown) => asRefusal(error));
     if (ready instanceof Refusal) {
       log.error({ err: ready, detail: ready.detail, post: first.post_id }, 'a post could not be made ready');
-      for (const copy of batch) await settle(copy, afterFailure(ready, copy, options, clock.now()));
+      await Promise.all(batch.map((copy) => settle(copy, afterFailure(ready, copy, options, clock.now()))));
       await end();
       return { copies: batch.length, settled: Promise.resolve() };
     }
@@ -231,49 +233,6 @@ async function startBatch(
     await end();
     throw error;
   }
-}
-
-/** What ends a copy's way, or has it wait for a person, is logged with it. */
-async function settleCopy(
-  seams: Seams,
-  copy: Delivery,
-  lease: string,
-  settlement: Settlement,
-): Promise<deliveries.Settled | null> {
-  const { db, clock } = seams;
-  return db.transaction().execute(async (trx) => {
-    const now = clock.now();
-    const late = settlement.state === 'held' && (await isPast(trx, copy, settlement.reason));
-    const settled = await deliveries.settle(trx, copy.id, lease, late ? interrupted(now) : settlement, now);
-    if (settled?.state === 'delivered') await follow(trx, copy, now);
-    if (!settled || settled.state === 'deferred') return settled;
-    const { state, reason } = settled;
-    await noteOf(trx, copy, eventOf(copy, { state, reason, response: settlement.response }, now));
-    const detail = { post: copy.post_id, case: copy.case_id, contact: copy.contact_id, reason };
-    await record(trx, seams, { action: `delivery.${state}`, subject: `delivery:${copy.id}`, detail });
-    return settled;
-  });
-}
-
-/** Whether why a copy is to be held does not hold any more: whoever ended it has let go of what was held by then. */
-async function isPast(trx: Db, copy: Delivery, reason: string): Promise<boolean> {
-  if (reason === 'stopped') return wasDecided(trx, copy);
-  if (!isKeptFrom(reason) || copy.contact_id === null) return false;
-  // As who changes one of them holds it until he has looked for what is held.
-  if (copy.case_id !== null) await cases.lock(trx, copy.case_id);
-  const contact = await contacts.byId(trx, copy.contact_id);
-  if (contact) await members.lock(trx, contact.member_id);
-  const post = await posts.byId(trx, copy.post_id);
-  return post !== undefined && (await keptFrom(trx, post, copy.contact_id)) === null;
-}
-
-/** Who accepts a post lets go of what is stopped by then, and who refuses it ends that: nothing may be stopped after him. */
-async function wasDecided(trx: Db, copy: Delivery): Promise<boolean> {
-  return (await posts.lockState(trx, copy.post_id)) !== 'held';
-}
-
-function interrupted(now: Instant): Settlement {
-  return { state: 'deferred', reason: 'interrupted', response: null, until: now };
 }
 
 /** Renews the lease until told to end. A process that stood still for longer finds it ended, and sends nothing more. */

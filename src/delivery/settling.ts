@@ -1,0 +1,124 @@
+import { record } from '../audit/record.ts';
+import type { Instant } from '../clock.ts';
+import type { Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
+import * as contacts from '../store/contacts.ts';
+import type { Db } from '../store/database.ts';
+import * as deliveries from '../store/deliveries.ts';
+import * as members from '../store/members.ts';
+import * as posts from '../store/posts.ts';
+import type { Delivery } from '../store/schema.ts';
+import { noteOf } from './contact.ts';
+import { eventOf } from './health.ts';
+import { isKeptFrom, keptFrom } from './need-to-know.ts';
+import { follow } from './order.ts';
+
+/*
+ * A commit waits for the disk, and costs more than all that is in it. So copies that have ended while the one before was under way are
+ * settled in one transaction. Each of them is still in a hand until that is committed: no more are in the relay's hands than there are.
+ */
+
+/** How a copy under that lease has ended, or why it waits. */
+export interface Ended {
+  copy: Delivery;
+  lease: string;
+  settlement: deliveries.Settlement;
+}
+
+/** Resolves with what came of it when it is committed; null where the lease was lost. */
+export type Settle = (ended: Ended) => Promise<deliveries.Settled | null>;
+
+interface Waiting extends Ended {
+  resolve(settled: deliveries.Settled | null): void;
+  reject(error: unknown): void;
+}
+
+export function createSettling(seams: Seams): Settle {
+  let waiting: Waiting[] = [];
+  let isUnderWay = false;
+  const settleThem = async () => {
+    isUnderWay = true;
+    while (waiting.length > 0) {
+      // What the relay has answered by now comes along.
+      await new Promise<void>((resolve) => void setImmediate(resolve));
+      const some = waiting;
+      waiting = [];
+      await settleAll(seams, some);
+    }
+    isUnderWay = false;
+  };
+  return (ended) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ ...ended, resolve, reject });
+      if (!isUnderWay) void settleThem();
+    });
+}
+
+/** Never rejects. What is to be held locks its case, its member or its post, and does so alone: nobody has two of them. */
+async function settleAll(seams: Seams, some: readonly Waiting[]): Promise<void> {
+  const together = some.filter(({ settlement }) => settlement.state !== 'held');
+  const alone = some.filter(({ settlement }) => settlement.state === 'held');
+  if (together.length === 1) alone.push(...together);
+  else if (together.length > 1)
+    await settleTogether(seams, together).then(
+      (settled) => {
+        for (const [index, { resolve }] of together.entries()) resolve(settled[index] ?? null);
+      },
+      // What is wrong with one of them, or what somebody else had locked, is no matter of the others.
+      () => alone.push(...together),
+    );
+  for (const one of alone) await settleTogether(seams, [one]).then(([settled]) => one.resolve(settled ?? null), one.reject);
+}
+
+/** In one transaction. What ends a copy's way, or has it wait for a person, is logged with it. In the order of `some`. */
+async function settleTogether(seams: Seams, some: readonly Ended[]): Promise<(deliveries.Settled | null)[]> {
+  const { db, clock } = seams;
+  return db.transaction().execute(async (trx) => {
+    const now = clock.now();
+    const all: (Ended & { settled: deliveries.Settled | null })[] = [];
+    for (const { copy, lease, settlement } of some) {
+      const late = settlement.state === 'held' && (await isPast(trx, copy, settlement.reason));
+      const settled = await deliveries.settle(trx, copy.id, lease, late ? interrupted(now) : settlement, now);
+      if (settled?.state === 'delivered') await follow(trx, copy, now);
+      all.push({ copy, lease, settlement, settled });
+    }
+    const ended = all.flatMap(({ copy, settlement, settled }) =>
+      settled && settled.state !== 'deferred' ? { copy, settlement, settled } : [],
+    );
+    // In the order in which everybody takes them who takes several.
+    for (const { copy, settlement, settled } of ended.toSorted((a, b) => (a.copy.address < b.copy.address ? -1 : 1)))
+      await noteOf(trx, copy, eventOf(copy, { ...settled, response: settlement.response }, now));
+    await record(
+      trx,
+      seams,
+      ...ended.map(({ copy, settled: { state, reason } }) => ({
+        action: `delivery.${state}`,
+        subject: `delivery:${copy.id}`,
+        detail: { post: copy.post_id, case: copy.case_id, contact: copy.contact_id, reason },
+      })),
+    );
+    return all.map(({ settled }) => settled);
+  });
+}
+
+/** Whether why a copy is to be held does not hold any more: whoever ended it has let go of what was held by then. */
+async function isPast(trx: Db, copy: Delivery, reason: string): Promise<boolean> {
+  if (reason === 'stopped') return wasDecided(trx, copy);
+  if (!isKeptFrom(reason) || copy.contact_id === null) return false;
+  // As who changes one of them holds it until he has looked for what is held.
+  if (copy.case_id !== null) await cases.lock(trx, copy.case_id);
+  const contact = await contacts.byId(trx, copy.contact_id);
+  if (contact) await members.lock(trx, contact.member_id);
+  const post = await posts.byId(trx, copy.post_id);
+  return post !== undefined && (await keptFrom(trx, post, copy.contact_id)) === null;
+}
+
+/** Who accepts a post lets go of what is stopped by then, and who refuses it ends that: nothing may be stopped after him. */
+async function wasDecided(trx: Db, copy: Delivery): Promise<boolean> {
+  return (await posts.lockState(trx, copy.post_id)) !== 'held';
+}
+
+/** Nobody asked the relay to the end: tried again at once. */
+export function interrupted(now: Instant): deliveries.Settlement {
+  return { state: 'deferred', reason: 'interrupted', response: null, until: now };
+}
