@@ -233,7 +233,7 @@ async function answer(
   return reply.code(status).send({ ...view, encryptionKey });
 }
 
-function postCertificate(app: App, { seams, changed }: Api): void {
+function postCertificate(app: App, { seams, changed, admission: { project } }: Api): void {
   const schema = {
     tags,
     summary: 'Give a contact a certificate',
@@ -244,8 +244,10 @@ function postCertificate(app: App, { seams, changed }: Api): void {
     response: { 200: GivenView, 201: GivenView, 202: GivenView },
   };
   app.post('/contacts/:id/certificates', { schema }, async ({ params, body, caller }, reply) => {
-    const { id } = await knownContact(seams.db, params.id);
-    const given = await addCertificate(acting(seams, caller), id, body.certificate);
+    const { id, member_id } = await knownContact(seams.db, params.id);
+    const by = acting(seams, caller);
+    const given = await addCertificate(by, id, body.certificate);
+    await checkMember(by, project, member_id);
     changed.deliveries();
     return answer(seams, reply, given);
   });
@@ -272,7 +274,7 @@ function decideCertificate(
   });
 }
 
-function lookUpCertificate(app: App, { seams, changed, lookUp }: Api): void {
+function lookUpCertificate(app: App, { seams, changed, lookUp, admission: { project } }: Api): void {
   const schema = {
     tags,
     summary: 'Look the certificate of a contact up, in the Web Key Directory of his domain or on a key server',
@@ -285,8 +287,13 @@ function lookUpCertificate(app: App, { seams, changed, lookUp }: Api): void {
   app.post('/contacts/:id/certificates/look-up', { schema }, async ({ params, body, caller }, reply) => {
     const contact = await knownContact(seams.db, params.id);
     const found = await lookUp(contact.address, body.from);
-    // One of several may count although another one is refused.
-    const given = await addFound(acting(seams, caller), contact, found).finally(changed.deliveries);
-    return answer(seams, reply, given);
+    const by = acting(seams, caller);
+    try {
+      return await answer(seams, reply, await addFound(by, contact, found));
+    } finally {
+      // One of several may count although another one is refused.
+      await checkMember(by, project, contact.member_id);
+      changed.deliveries();
+    }
   });
 }

@@ -443,6 +443,9 @@ eachEngine((engine) => {
       const mail = await encryptedMail(letterOf(house, signer, { to: LISTS.distributors }), { recipients, signer });
       return arrive(house, mail, { to: LISTS.distributors, sender: signer.address });
     };
+    // He is held, and asked for another one, from that moment on.
+    const member = await memberOf(house, alpha);
+    expect((await api.ask(admin, `GET /api/v1/members/${member}`)).body).toMatchObject({ state: 'key_hold' });
     await expect(posted(alpha)).rejects.toMatchObject({ name: 'Refusal' });
     await posted(beta);
     await outbox(house).drain();
