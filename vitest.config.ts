@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/properties.ts'],
-    globalSetup: ['test/support/built.ts', 'test/support/folder.ts', 'test/support/postgres-server.ts'],
+    globalSetup: ['test/support/built.ts', 'test/support/folder.ts', 'test/support/shared-postgres.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Whole-system tests start real servers; two at a time is what two cores carry without starving timers.

@@ -4,37 +4,11 @@ import { chmod, chown, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } fr
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { TestProject } from 'vitest/node';
 import { freePort } from './ports.ts';
-
-/** The server that the run shares, or why there is none. */
-export type PostgresServer = { url: string } | { absent: string };
-
-declare module 'vitest' {
-  interface ProvidedContext {
-    postgres: PostgresServer;
-  }
-}
 
 /** The user `nobody` of every Linux: PostgreSQL refuses to run as root, and its user must have a name. */
 const NOBODY = 65_534;
 const runAs = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
-
-/**
- * Global set-up of vitest: one real PostgreSQL for the whole run. Where it cannot start, the tests that need it are skipped and say why; with
- * CI=true that ends the run.
- */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  try {
-    const { url, stop } = await startPostgres();
-    project.provide('postgres', { url });
-    return stop;
-  } catch (error) {
-    if (process.env['CI'] === 'true') throw error;
-    project.provide('postgres', { absent: error instanceof Error ? error.message : String(error) });
-    return async () => {};
-  }
-}
 
 /** A PostgreSQL in a temporary folder, on a free port of loopback. `stop` ends it and removes everything. */
 export async function startPostgres(): Promise<{ url: string; stop: () => Promise<void> }> {
