@@ -7,6 +7,7 @@ import {
   Kysely,
   PostgresDialect,
   SqliteAdapter,
+  type SqliteDatabase,
   SqliteDialect,
   SqliteDriver,
   type Transaction,
@@ -15,6 +16,7 @@ import pg from 'pg';
 import { Refusal } from '../refusal.ts';
 import { forgetEnd } from './end-note.ts';
 import type { Schema } from './schema.ts';
+import { keepingStatements } from './statements.ts';
 
 export type Database = Kysely<Schema>;
 /** What a store verb takes: the database, or the transaction that a move has open. */
@@ -78,7 +80,7 @@ function openSqlite(path: string, options: Pick<Sqlite.Options, 'fileMustExist'>
   database.pragma('journal_size_limit = 67108864');
   // The command line may write while the server runs.
   database.pragma('busy_timeout = 10000');
-  return new Kysely<Schema>({ dialect: new ImmediateDialect(database) });
+  return new Kysely<Schema>({ dialect: new ImmediateDialect(keepingStatements(database)) });
 }
 
 /**
@@ -86,9 +88,9 @@ function openSqlite(path: string, options: Pick<Sqlite.Options, 'fileMustExist'>
  * timeout or not, where another process wrote in between (SQLITE_BUSY_SNAPSHOT).
  */
 class ImmediateDialect extends SqliteDialect {
-  readonly #database: Sqlite.Database;
+  readonly #database: SqliteDatabase;
 
-  constructor(database: Sqlite.Database) {
+  constructor(database: SqliteDatabase) {
     super({ database });
     this.#database = database;
   }

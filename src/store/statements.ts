@@ -1,0 +1,35 @@
+import type Sqlite from 'better-sqlite3';
+import type { SqliteDatabase, SqliteStatement } from 'kysely';
+
+/** How many are kept; one with as many parameters as it has rows is another one for each number of them. */
+const MOST = 500;
+
+/**
+ * A database as Kysely takes it that keeps the statements that were prepared last: to prepare one costs more than most of them take
+ * to run, and Kysely has each prepared anew.
+ */
+export function keepingStatements(database: Sqlite.Database): SqliteDatabase {
+  const kept = new Map<string, SqliteStatement>();
+  return {
+    close: () => void database.close(),
+    prepare(sql) {
+      const statement = kept.get(sql) ?? prepared(database, sql);
+      // The one that was used last is the last to go.
+      kept.delete(sql);
+      kept.set(sql, statement);
+      for (const [oldest] of kept) if (kept.size > MOST) kept.delete(oldest);
+      return statement;
+    },
+  };
+}
+
+/** Whoever reads it row by row has one of his own: it cannot be run meanwhile. */
+function prepared(database: Sqlite.Database, sql: string): SqliteStatement {
+  const statement = database.prepare(sql);
+  return {
+    reader: statement.reader,
+    all: (parameters) => statement.all(parameters),
+    run: (parameters) => statement.run(parameters),
+    iterate: (parameters) => database.prepare(sql).iterate(parameters),
+  };
+}
