@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { type Instant, toIso } from '../clock.ts';
 import { type Facts, healthOf, ofNow, UNKNOWN } from '../delivery/health.ts';
-import { armorCertificate } from '../pgp/certificate.ts';
+import { armorCertificate, type Usable } from '../pgp/certificate.ts';
 import { Refusal } from '../refusal.ts';
 import {
   addCertificate,
@@ -16,7 +16,7 @@ import {
 } from '../roster/contacts.ts';
 import { Address, Entry } from '../roster/entries.ts';
 import { checkMember } from '../roster/expiry.ts';
-import { renewKnown, usableKept } from '../roster/known.ts';
+import { renewKnown, withRevoked } from '../roster/known.ts';
 import { addFound } from '../roster/looked-up.ts';
 import { shownOf } from '../roster/shown.ts';
 import type { Seams } from '../seams.ts';
@@ -98,17 +98,18 @@ async function certificateView(
   if (state === 'mail') throw new Error(`the certificate ${id} belongs to no contact`);
   const { version, waiting: newer } = await shownOf(seams.db, certificate);
   const renewal = newer && (await renewKnown(seams, certificate, newer.data));
-  const usable = await usableKept(seams, data, seams.clock.now());
+  const [known, next] = await withRevoked(seams, newer ? [data, newer.data] : [data]);
+  const usable: Usable = known ? await seams.pgp.usable(known, seams.clock.now()) : { usable: false, reason: 'unreadable' };
   return {
     id,
     fingerprint,
     state,
-    certificate: armorCertificate(data),
+    certificate: armorCertificate(known ?? data),
     createdAt: toIso(created_at),
     endsAt: usable.usable ? orNull(usable.until) : null,
     whyNot: usable.usable ? null : usable.reason,
     proved: proved.has(id),
-    waiting: renewal ? { ...renewal.encryptionKey, certificate: armorCertificate(newer.data) } : null,
+    waiting: renewal ? { ...renewal.encryptionKey, certificate: armorCertificate(next ?? newer.data) } : null,
     etag: etagOf(version),
   };
 }

@@ -3,7 +3,7 @@ import { certificateBytes, older, primaryFingerprint, refused } from './certific
 import { packetsOf } from './packets.ts';
 import { fingerprintOf, instantOf, newest, parseCertificate } from './parse.ts';
 import { isForEncryption, recipientAt, type WhyNot } from './recipient.ts';
-import { type Revocation, revocationsOf, revokerOf } from './revocations.ts';
+import { type Revocation, revocationsOf, revokerOf, revokersOf } from './revocations.ts';
 import { openpgp } from './settings.ts';
 import { settle } from './settle.ts';
 
@@ -51,16 +51,16 @@ export async function vouchedFacts(key: openpgp.PublicKey): Promise<CertificateF
 
 /** Parses a certificate from outside. Throws as `readCertificate` does. */
 export async function readKey(input: Uint8Array | string): Promise<openpgp.PublicKey> {
-  return arrive(input, ask);
+  return arrive(input, [], ask);
 }
 
-/** The same, of a newer copy of one that is kept. */
-export async function readNewer(input: Uint8Array | string): Promise<openpgp.PublicKey> {
-  return arrive(input, stays);
+/** The same, of a newer copy of one that is kept, and was settled: gpg leaves out of a copy whom the owner named, unless told. */
+export async function readNewer(kept: openpgp.PublicKey, input: Uint8Array | string): Promise<openpgp.PublicKey> {
+  return arrive(input, revokersOf(kept), stays);
 }
 
 /** That another key has revoked it is a mere claim; that its owner named that one is not. Where he has revoked it himself, that counts. */
-async function arrive(input: Uint8Array | string, whatThen: string): Promise<openpgp.PublicKey> {
+async function arrive(input: Uint8Array | string, named: readonly string[], whatThen: string): Promise<openpgp.PublicKey> {
   const data = certificateBytes(input);
   const key = await parseCertificate(data).catch(() => {
     throw refused(older);
@@ -70,7 +70,7 @@ async function arrive(input: Uint8Array | string, whatThen: string): Promise<ope
   const { revocationSignatures: said } = key;
   if (said.length === 0) return key;
   await settle(key);
-  const revoker = key.revocationSignatures.length === 0 ? revokerOf(key, said) : null;
+  const revoker = key.revocationSignatures.length === 0 ? revokerOf([...named, ...revokersOf(key)], said) : null;
   if (revoker !== null)
     throw refused(`It says that another key has revoked it, which it names as one that may: ${revoker}. ${whatThen}`);
   return key;

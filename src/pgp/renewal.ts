@@ -67,7 +67,7 @@ export async function renewCertificate(
   const known = await parseCertificate(current);
   for (const copy of copies) addRevocations(known, await parseCertificate(copy));
   await settle(known);
-  const arrived = await readNewer(newer);
+  const arrived = await readNewer(known, newer);
   // OpenPGP.js remembers of each signature that it holds: those that both have are calculated once.
   const [lessened, whole] = [shallow(known), shallow(known)];
   addRevocations(lessened, arrived);

@@ -50,13 +50,14 @@ function alone(one: Signature, about: (openpgp.BasePacket | null)[]): Revocation
   return { word: digest.update(one.signatureData ?? new Uint8Array()).digest('hex'), data: packets.write() };
 }
 
-/**
- * Which other key has revoked a certificate that names it as one that may (RFC 9580 §5.2.3.23), as far as that is said by these: nobody is
- * asked whether it has. The certificate was settled: whom it names, its owner named. Upper-case hex; null for none.
- */
-export function revokerOf(certificate: openpgp.PublicKey, revocations: readonly Signature[]): string | null {
+/** Whom a certificate that was settled names as those that may revoke it (RFC 9580 §5.2.3.23): its owner named them. Upper-case hex. */
+export function revokersOf(certificate: openpgp.PublicKey): string[] {
   const { directSignatures } = certificate as openpgp.PublicKey & { directSignatures: Signature[] };
-  const named = [...directSignatures, ...certificate.users.flatMap((user) => user.selfCertifications)].flatMap(namedBy);
+  return [...directSignatures, ...certificate.users.flatMap((user) => user.selfCertifications)].flatMap(namedBy);
+}
+
+/** Which of these has revoked it, as far as that is said: nobody is asked whether it has. Null for none. */
+export function revokerOf(named: readonly string[], revocations: readonly Signature[]): string | null {
   return named.find((one) => revocations.some((revocation) => isMadeBy(revocation, one))) ?? null;
 }
 

@@ -19,6 +19,7 @@ import { isNothingBut } from '../pgp/lone-data.ts';
 import type { OpenedMail } from '../pgp/open.ts';
 import type { SignatureVerdict } from '../pgp/verify.ts';
 import { Refusal, UNREADABLE } from '../refusal.ts';
+import { withRevoked } from '../roster/known.ts';
 import type { Seams } from '../seams.ts';
 import type { RosterCertificate } from '../store/certificates.ts';
 import * as certificates from '../store/certificates.ts';
@@ -53,7 +54,7 @@ export async function lookAt(seams: Seams, to: Destination, mail: Received): Pro
   const known = new Map<string, RosterCertificate>();
   let extended: ReadonlyMap<string, CertificateFacts> = new Map();
   const find = async (keyIds: string[]) => {
-    const found = await certificates.byKeyIds(db, keyIds);
+    const found = await asKnown(seams, await certificates.byKeyIds(db, keyIds));
     for (const certificate of found) known.set(certificate.fingerprint, certificate);
     return found;
   };
@@ -75,12 +76,22 @@ export async function lookAt(seams: Seams, to: Destination, mail: Received): Pro
     throw error;
   });
   // Whoever is to prove a certificate signs with it before it is anybody's.
-  const waiting = to.purpose === 'request' ? await certificates.proposedByKeyIds(db, uncheckedKeys(seen)) : [];
+  const proposed = to.purpose === 'request' ? await certificates.proposedByKeyIds(db, uncheckedKeys(seen)) : [];
+  const waiting = await asKnown(seams, proposed);
   const offered = waiting.map(({ data }) => data);
   if (to.purpose === 'request') extended = await extendedIn(seams, seen, find);
   const opened = offered.length > 0 || extended.size > 0 ? await pgp.open({ ...request, offered }, lookup) : seen;
   const roster = opened?.signer?.certificateKnown ? known.get(opened.signer.fingerprint) : undefined;
   return { opened, roster, renewing: roster !== undefined && extended.has(roster.fingerprint), marks: marksOf(raw, opened) };
+}
+
+/** With what is known to be revoked of them; without what is too large with that, which signs for nobody. */
+async function asKnown<Kept extends { data: Uint8Array }>(seams: Seams, kept: readonly Kept[]): Promise<Kept[]> {
+  const known = await withRevoked(
+    seams,
+    kept.map(({ data }) => data),
+  );
+  return kept.flatMap((one, at) => (known[at] ? [{ ...one, data: known[at] }] : []));
 }
 
 /** Key ids of signatures of which the certificate is not here. */

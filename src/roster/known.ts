@@ -23,16 +23,17 @@ export async function readKnown({ db, pgp }: Omit<Knowing, 'clock'>, newer: stri
 
 /**
  * Kept certificates, in their order, with what is known to be revoked of them, from whatever copy: until it is laid over all of them
- * (`catchingUp`) some may lack it. Null: with that it is too large to be kept.
+ * (`catchingUp`) some may lack it, and so does what was read before that was done. Null: with that it is too large to be kept.
  */
 export async function withRevoked({ db, pgp }: Laying, kept: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {
   const fingerprints = kept.map(fingerprintOrNone);
-  const behind = await certificates.behindAmong(db, fingerprints);
-  if (behind.size === 0) return [...kept];
+  const whole = await certificates.wholeCopies(db, fingerprints);
+  if (whole.size === 0) return [...kept];
   return Promise.all(
     kept.map(async (data, at) => {
       const fingerprint = fingerprints[at] ?? '';
-      if (!behind.has(fingerprint)) return data;
+      const copies = whole.get(fingerprint);
+      if (!copies || copies.some((copy) => Buffer.compare(copy, data) === 0)) return data;
       return (await laid({ db, pgp }, { fingerprint, data }))?.facts.data ?? null;
     }),
   );

@@ -37,37 +37,36 @@ export async function prepareCertificateNews(
 ): Promise<OwnerNews> {
   const organisation = await organisationOf(seams.db, member_id);
   const told = await prepareNotice(seams, seams.words.certificateChanged({ organisation, address, fingerprint, became }));
-  const revoked = new Set<string>();
-  for (const one of await certificates.ofContact(seams.db, id)) if (await isRevoked(seams, one)) revoked.add(one.id);
-  return { told, revoked };
+  const unusable = new Set<string>();
+  for (const one of await certificates.ofContact(seams.db, id)) if (!(await isUsable(seams, one))) unusable.add(one.id);
+  return { told, unusable };
 }
 
 /** What is told to the owner of a certificate. */
 export interface OwnerNews {
   told: Written;
   /** Ids of those of his certificates that nothing can be sealed to any more. */
-  revoked: ReadonlySet<string>;
+  unusable: ReadonlySet<string>;
 }
 
-/** What would be sealed to it would wait for good, and is for whoever may have its secret key. */
-export async function isRevoked(seams: Seams, { data }: Pick<Certificate, 'data'>): Promise<boolean> {
-  const state = await usableKept(seams, data, seams.clock.now());
-  return !state.usable && state.reason === 'revoked';
+/** What is sealed to one that cannot be used waits, and for good where another one takes its place. */
+export async function isUsable(seams: Seams, { data }: Pick<Certificate, 'data'>): Promise<boolean> {
+  return (await usableKept(seams, data, seams.clock.now())).usable;
 }
 
 /**
- * To its owner, sealed to the one that counts for him; where none does, to the one that was retired. To nobody where that is revoked: no other
- * one is known to be his.
+ * To its owner, sealed to the one that counts for him; where none does, to the one that was retired. To nobody where that is revoked or has
+ * expired: no other one is known to be his.
  */
 export async function tellOwner(
   trx: Db,
   seams: Seams,
-  { told, revoked }: OwnerNews,
+  { told, unusable }: OwnerNews,
   { id, address }: Contact,
   retired?: Certificate,
 ): Promise<void> {
   const certificate = (await certificates.current(trx, id)) ?? retired;
-  if (!certificate || revoked.has(certificate.id)) return;
+  if (!certificate || unusable.has(certificate.id)) return;
   await send(trx, seams, told, [{ audience: 'reporter', address, certificateId: certificate.id }]);
 }
 

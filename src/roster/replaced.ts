@@ -6,7 +6,7 @@ import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import type { Db } from '../store/database.ts';
 import type { Contact, List } from '../store/schema.ts';
-import { isRevoked } from './news.ts';
+import { isUsable } from './news.ts';
 import { teamList, tellTeam } from './tell.ts';
 
 /** A certificate that counts now in the place of another, or with another key to encrypt to. */
@@ -26,7 +26,7 @@ export interface Replacement {
 /** What is told of one. */
 export interface ReplacementNews {
   toTeam: Written;
-  /** To whoever has the old one, who may not be who has the new one; null where there is nobody else, or it is revoked. */
+  /** To whoever has the old one, who may not be who has the new one; null where there is nobody else, or nothing can be encrypted to it. */
   toFormer: { told: Written; addressee: Addressee } | null;
 }
 
@@ -43,7 +43,7 @@ export async function prepareReplacementNews(
   const toTeam = { list: intake, post: await writeNotice(seams, intake, { kind: 'alert', caseId: null }, words) };
   if (!former || through.role === 'public' || after === before) return { toTeam, toFormer: null };
   const known = await certificates.byId(seams.db, former.id);
-  if (known && (await isRevoked(seams, known))) return { toTeam, toFormer: null };
+  if (known && !(await isUsable(seams, known))) return { toTeam, toFormer: null };
   const post = await writeNotice(seams, through, { kind: byTeam ? 'membership' : 'answer', caseId: null }, words);
   const addressee = { audience: 'reporter', address: contact.address, certificateId: former.id } as const;
   return { toTeam, toFormer: { told: { list: through, post }, addressee } };

@@ -157,18 +157,22 @@ export async function behind(db: Db, { limit, after }: PageOf): Promise<Certific
     .execute();
 }
 
-/** Those of these fingerprints of which a copy is behind. */
-export async function behindAmong(db: Db, fingerprints: readonly string[]): Promise<Set<string>> {
-  const found = new Set<string>();
+/** Of those of these fingerprints of which anything is known to be revoked, the copies over which all of it was laid. */
+export async function wholeCopies(db: Db, fingerprints: readonly string[]): Promise<Map<string, Uint8Array[]>> {
+  const whole = new Map<string, Uint8Array[]>();
   for (const some of portions([...new Set(fingerprints)])) {
-    const rows = await copiesBehind(db)
-      .select('certificates.fingerprint')
-      .distinct()
-      .where('revocations.fingerprint', 'in', some)
+    const known = await db.selectFrom('revocations').select('fingerprint').distinct().where('fingerprint', 'in', some).execute();
+    for (const { fingerprint } of known) whole.set(fingerprint, []);
+    if (known.length === 0) continue;
+    const copies = await db
+      .selectFrom('certificates')
+      .select(['fingerprint', 'data'])
+      .where('fingerprint', 'in', [...whole.keys()])
+      .where('id', 'not in', copiesBehind(db).select('certificates.id'))
       .execute();
-    for (const { fingerprint } of rows) found.add(fingerprint);
+    for (const { fingerprint, data } of copies) whole.get(fingerprint)?.push(data);
   }
-  return found;
+  return whole;
 }
 
 /**

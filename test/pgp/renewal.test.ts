@@ -527,8 +527,9 @@ describe('a newer copy of a certificate', () => {
     await expect(readCertificate(certificate.write())).rejects.toMatchObject(nothing);
     const goesOn = { message: expect.stringMatching(/goes on being so, .* contact revoke/) };
     await expect(renewCertificate(known, certificate.write(), NOW)).rejects.toMatchObject(goesOn);
-    // Of a key that it does not name it is nobody's word.
+    // Of a key that it does not name it is nobody's word, unless the one that is kept names that.
     certificate.directSignatures = [];
+    await expect(renewCertificate(known, certificate.write(), NOW)).rejects.toMatchObject(refused);
     expect(await usable((await readCertificate(certificate.write())).data, NOW)).toMatchObject({ usable: true });
   });
 

@@ -10,6 +10,7 @@ import { readersOf } from '../../src/audit/heads.ts';
 import { sendNotice } from '../../src/cases/notices.ts';
 import { DAY, MINUTE, SECOND } from '../../src/clock.ts';
 import { lookAtCertificates } from '../../src/doctor/data.ts';
+import { dispatch } from '../../src/embargo/dispatch.ts';
 import { createLog, type Log } from '../../src/log.ts';
 import { armorCertificate } from '../../src/pgp/certificate.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
@@ -36,13 +37,18 @@ import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import * as members from '../../src/store/members.ts';
 import { outbox } from '../delivery/outbox.ts';
+import { armed } from '../embargo/armed.ts';
+import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
 import { sealedReport } from '../post/sealed-report.ts';
+import { encryptedMail } from '../support/compose.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { as, type House, housing, LISTS, type Person } from '../support/house.ts';
 import { binary, changed, generate, makeParty } from '../support/party.ts';
 import { proveCertificate } from '../support/prove.ts';
 
 const RULES: AdmissionRules = { project: 'orbit', criteria: CRITERIA, terms: null };
+/** When the keys of the tests were made. */
+const NEW_YEAR = Date.UTC(2025, 0, 1);
 const REVOKED = { reason: 'unusable-certificate', message: expect.stringContaining('revoked') };
 
 eachEngine((engine) => {
@@ -380,6 +386,67 @@ eachEngine((engine) => {
     // Of the new one he hears again.
     await retireCertificate(house, alpha.contactId, certificate.id, lena);
     expect((await outbox(house).drain()).map(({ to }) => to)).toContain(alpha.address);
+  });
+
+  test('nor where what he had has expired', async () => {
+    const { db, clock } = house;
+    const { certificate } = await addCertificate(
+      house,
+      alpha.contactId,
+      await changed(alpha, clock.now(), { lifetime: (clock.now() + DAY - NEW_YEAR) / SECOND }),
+    );
+    clock.moveTo(clock.now() + 2 * DAY);
+    expect(await usableKept(house, certificate.data, clock.now())).toEqual({ usable: false, reason: 'expired' });
+    const fresh = await generate(alpha.address, 'alpha', {});
+    const given = await addCertificate(house, alpha.contactId, fresh.public);
+    await proveCertificate(house, alpha.contactId, given.certificate.id);
+    await approveCertificate(house, alpha.contactId, given.certificate.id, lena);
+    await outbox(house).drain();
+    const sealed = await db.selectFrom('deliveries').select('state').where('address', '=', alpha.address).execute();
+    expect(sealed.filter(({ state }) => state === 'held')).toEqual([]);
+  });
+
+  test.each([true, false])('whoever signs with one that is known to be revoked is nobody, laid over it: %s', async (isLaid) => {
+    for (const one of [alpha, house.team[0]]) {
+      const facts = await house.pgp.readCertificate(await changed(one, house.clock.now(), { revoked: true }));
+      await house.db.transaction().execute((trx) => keepStranger(trx, house, facts));
+    }
+    if (isLaid) await catchUp();
+    const said = async (signer: Person, to: string, list: string, text: string) => {
+      const mail = await encryptedMail(letterOf(house, signer, { to, text }), {
+        recipients: [listCertificate(house, list)],
+        signer,
+      });
+      return arrive(house, mail, { to, sender: signer.address }).then(
+        () => 'taken',
+        (error: unknown) => (error instanceof Refusal ? error.reason : error),
+      );
+    };
+    expect(await said(alpha, LISTS.distributors, LISTS.distributors, 'Hello.\n')).toBe('members-only');
+    const request = LISTS.security.replace('@', '-request@');
+    expect(await said(house.team[0], request, LISTS.security, 'cases\n')).toBe('request-unsigned');
+  });
+
+  test('a copy that is composed while a word is laid over its certificate is not sealed to it', async () => {
+    const { id } = await armed(house);
+    await outbox(house).drain();
+    await dispatch(house, id, LISTS.distributors);
+    for (const one of house.members) {
+      const facts = await house.pgp.readCertificate(await changed(one, house.clock.now(), { revoked: true }));
+      await house.db.transaction().execute((trx) => keepStranger(trx, house, facts));
+    }
+    let signed = 0;
+    const sign: House['pgp']['sign'] = async (...all) => {
+      const answer = await house.pgp.sign(...all);
+      signed += 1;
+      if (signed === 1) await catchUp();
+      return answer;
+    };
+    const sent = await outbox({ ...house, pgp: { ...house.pgp, sign } }).drain();
+    const members: string[] = house.members.map(({ address }) => address);
+    expect(sent.filter(({ to }) => members.includes(to))).toEqual([]);
+    expect(signed).toBeGreaterThan(1);
+    expect(await certificates.behind(house.db, { limit: 9 })).toEqual([]);
   });
 
   describe('what comes while others are at it', () => {
