@@ -5,6 +5,7 @@ import { letInsidersHave } from '../delivery/need-to-know.ts';
 import type { Written } from '../delivery/send.ts';
 import type { Notice } from '../notices/templates.ts';
 import type { Sealing } from '../notices/write.ts';
+import type { CertificateFacts } from '../pgp/certificate.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local, Seams } from '../seams.ts';
@@ -19,7 +20,7 @@ import type { Certificate, Contact, Member, NewMember } from '../store/schema.ts
 import { type Asking, ask, mustLast, prepareAsking } from './asking.ts';
 import { startedAnew } from './enter.ts';
 import { type RosterProblem, readEntries } from './entries.ts';
-import { copiesKnown } from './known.ts';
+import { copiesKnown, hearRevocations } from './known.ts';
 import {
   type Addresses,
   asFound,
@@ -138,6 +139,9 @@ export async function importRoster(
   const reading = {
     ...{ pgp, now, members: known, waiting: await certificates.waitingRenewals(db), acceptChanged },
     revocationsOf: (fingerprint: string) => copiesKnown(db, fingerprint),
+    heard: async (facts: CertificateFacts) => {
+      if (!dryRun) await hearRevocations(local, facts);
+    },
     progress: (done: number, total: number) => progress('reading', done, total),
   };
   const asked = await withAskings(

@@ -39,6 +39,22 @@ export async function withRevoked({ db, pgp }: Laying, kept: readonly Uint8Array
   );
 }
 
+/**
+ * Remembers what a certificate that somebody brings says to be revoked, where a copy of it is kept: whoever brings it for another address, or one that
+ * is refused for being revoked, has said it all the same. The duty lays it over the copies.
+ */
+export async function hearRevocations(
+  seams: Pick<Seams, 'db' | 'clock' | 'by'>,
+  { fingerprint, revocations }: Pick<CertificateFacts, 'fingerprint' | 'revocations'>,
+): Promise<void> {
+  if (revocations.length === 0) return;
+  await seams.db.transaction().execute(async (trx) => {
+    const id = await certificates.hear(trx, { fingerprint, revocations });
+    if (id === null) return;
+    await record(trx, seams, { action: 'certificate.hear', subject: `certificate:${id}`, detail: { fingerprint } });
+  });
+}
+
 /** What is known to be revoked of a certificate, as `pgp.readKnown` and `pgp.renewCertificate` take it. */
 export async function copiesKnown(db: Seams['db'], fingerprint: string): Promise<Uint8Array[]> {
   return (await certificates.revocationsOf(db, fingerprint)).map(({ data }) => data);

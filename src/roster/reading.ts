@@ -1,4 +1,5 @@
 import type { Instant } from '../clock.ts';
+import type { CertificateFacts } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Pgp } from '../pgp/pool.ts';
 import { Refusal } from '../refusal.ts';
@@ -20,6 +21,8 @@ export interface Reading {
   waiting: ReadonlyMap<string, Waiting>;
   /** What is known to be revoked of a certificate, by its fingerprint. */
   revocationsOf: (fingerprint: string) => Promise<Uint8Array[]>;
+  /** Called with what was read of each that is not a copy of the one its contact has. */
+  heard: (facts: CertificateFacts) => Promise<void>;
   /** What swaps the key that is encrypted to counts at once. */
   acceptChanged: boolean;
   /** How many certificates are done, of how many. */
@@ -80,13 +83,14 @@ async function readOne(
   organisation: string,
   reading: Reading,
 ): Promise<Found> {
-  const { pgp, now, members, revocationsOf } = reading;
+  const { pgp, now, members, revocationsOf, heard } = reading;
   if (armored === undefined) return { problem: 'The certificate is missing' };
   const current = members.get(organisation)?.contacts.find((one) => one.address === address)?.certificate;
   try {
     const fingerprint = primaryFingerprint(armored);
     if (fingerprint === current?.fingerprint) return await renewed(current, armored, reading);
     const certificate = await pgp.readKnown(armored, await revocationsOf(fingerprint));
+    await heard(certificate);
     const state = await pgp.usable(certificate.data, now);
     return state.usable ? certificate : { problem: `The certificate ${certificate.fingerprint} cannot be used: ${state.reason}` };
   } catch (error) {

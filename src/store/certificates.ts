@@ -99,8 +99,37 @@ export async function renew(
   await remember(db, [{ id, fingerprint, revocations: said.revocations }]);
 }
 
+/**
+ * Remembers what is revoked of a certificate of which a copy is kept, whatever becomes of the one that says so. Gives the id of
+ * that copy where any of it was not known.
+ */
+export async function hear(
+  db: Db,
+  { fingerprint, revocations }: Pick<Saying, 'fingerprint' | 'revocations'>,
+): Promise<string | null> {
+  const kept = await db
+    .selectFrom('certificates')
+    .select('id')
+    .where('fingerprint', '=', fingerprint)
+    .limit(1)
+    .executeTakeFirst();
+  if (!kept) return null;
+  const known = new Set((await revocationsOf(db, fingerprint)).map(({ word }) => word));
+  const news = revocations.filter(({ word }) => !known.has(word));
+  await learn(db, [{ fingerprint, revocations: news }]);
+  return news.length > 0 ? kept.id : null;
+}
+
 /** For good, and found by the primary key alone: whatever becomes of the copy that it came with, and of whose that is. */
 async function remember(db: Db, said: readonly Saying[]): Promise<void> {
+  await learn(db, said);
+  await setLaid(
+    db,
+    said.flatMap(({ id, revocations }) => revocations.map(({ word }) => ({ certificate_id: id, word }))),
+  );
+}
+
+async function learn(db: Db, said: readonly Pick<Saying, 'fingerprint' | 'revocations'>[]): Promise<void> {
   const rows = said.flatMap(({ fingerprint, revocations }) => revocations.map((one) => ({ fingerprint, ...one })));
   for (const some of portions(rows))
     await db
@@ -108,10 +137,6 @@ async function remember(db: Db, said: readonly Saying[]): Promise<void> {
       .values(some.map(({ fingerprint, word, data }) => ({ fingerprint, word, data })))
       .onConflict((oc) => oc.doNothing())
       .execute();
-  await setLaid(
-    db,
-    said.flatMap(({ id, revocations }) => revocations.map(({ word }) => ({ certificate_id: id, word }))),
-  );
 }
 
 type Saying = Pick<Certificate, 'id' | 'fingerprint'> & Pick<Said, 'revocations'>;

@@ -388,6 +388,41 @@ eachEngine((engine) => {
     expect((await outbox(house).drain()).map(({ to }) => to)).toContain(alpha.address);
   });
 
+  test.each([
+    ['by an import for another address', true],
+    ['for another contact', true],
+    ['with another contact', true],
+    ['by an import that is but tried', false],
+  ])('whoever brings it %s is refused, and has said that it is revoked: %s', async (how, isHeard) => {
+    const [, beta] = house.members;
+    const address = 'alias@alpha.example';
+    const entries = [{ organisation: 'Alpha', lists: [LISTS.distributors], contacts: [{ address, certificate: revoked }] }];
+    const memberId = (await members.byOrganisation(house.db, 'Alpha'))?.id ?? '';
+    const refused =
+      how === 'for another contact'
+        ? await addCertificate(house, beta.contactId, revoked).catch(({ message }) => message)
+        : how === 'with another contact'
+          ? await addContact(house, house.identity, memberId, { address, name: null, certificate: revoked }).catch(
+              ({ message }) => message,
+            )
+          : JSON.stringify(await importRoster(house, entries, { activate: null, dryRun: !isHeard, leaveOut: true }));
+    expect(refused).toContain('cannot be used: revoked');
+    const row = await certificates.current(house.db, alpha.contactId);
+    const state = await usableKept(house, row?.data ?? Buffer.alloc(0), house.clock.now());
+    expect(state).toEqual(isHeard ? { usable: false, reason: 'revoked' } : expect.objectContaining({ usable: true }));
+    const logged = house.db.selectFrom('audit').select('subject').where('action', '=', 'certificate.hear');
+    expect(await logged.execute()).toEqual(isHeard ? [{ subject: `certificate:${row?.id}` }] : []);
+  });
+
+  test('of a certificate of which there is no copy nothing is remembered', async () => {
+    const gina = await generate('gina@gamma.example', 'gina', {});
+    const gone = await changed(gina, house.clock.now(), { revoked: true });
+    await expect(addCertificate(house, alpha.contactId, gone)).rejects.toMatchObject({
+      message: expect.stringContaining('revoked'),
+    });
+    expect(await certificates.revocationsOf(house.db, gina.fingerprint)).toEqual([]);
+  });
+
   test('nor where what he had has expired', async () => {
     const { db, clock } = house;
     const { certificate } = await addCertificate(
