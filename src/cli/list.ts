@@ -22,6 +22,7 @@ interface ChangeOptions extends RemoteOptions {
   subjectPrefix?: string;
   footerFile?: string;
   giveUp?: number | typeof NONE;
+  seal?: 'shared' | 'fresh';
 }
 
 export function register(program: Command): void {
@@ -61,6 +62,12 @@ export function register(program: Command): void {
       '--give-up <hours>',
       'for which a copy is tried before it fails; "none": as long as the server does',
       whole('hours', 3),
+    )
+    .addOption(
+      new Option('--seal <how>', 'a mail is encrypted once for all its members, or for each of them anew').choices([
+        'shared',
+        'fresh',
+      ]),
     )
     .action(change);
 }
@@ -118,6 +125,7 @@ function changeOf(options: ChangeOptions): Record<string, unknown> {
     fileTypes: orNull(options.fileTypes),
     subjectPrefix: orNull(options.subjectPrefix),
     giveUp: orNull(options.giveUp),
+    seal: options.seal,
     footer: footerFile === undefined || footerFile === NONE ? orNull(footerFile) : readText(footerFile),
   };
   return Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
@@ -151,6 +159,7 @@ function tell(options: RemoteOptions, item: Static<typeof ListView>): void {
     `File types:      ${item.fileTypes ?? '-'}`,
     `Subject prefix:  ${item.subjectPrefix ?? '-'}`,
     `Gives up after:  ${item.giveUp === null ? '-' : `${item.giveUp} hours`}`,
+    `Sealed:          ${item.seal === 'shared' ? 'once for all' : 'for each anew'}`,
     `Footer:          ${item.footer === null ? '-' : ''}`,
     ...(item.footer === null ? [] : item.footer.trimEnd().split('\n')),
   ];

@@ -53,6 +53,7 @@ export async function openPost(seams: Seams, postId: string): Promise<Opened> {
     digest,
     signed: new Map(),
     signedInClear: new Map(),
+    shared: new Map(),
   };
 }
 

@@ -12,6 +12,8 @@ import {
 } from '../mail/outgoing.ts';
 import { LINK_FILE } from '../notices/templates.ts';
 import type { ListKey } from '../pgp/keyring.ts';
+import type { Shared } from '../pgp/shared.ts';
+import type { Sealed } from '../pgp/worker.ts';
 import { kinds } from '../post/kinds.ts';
 import { Refusal } from '../refusal.ts';
 import { withRevoked } from '../roster/known.ts';
@@ -38,6 +40,8 @@ export interface Opened {
   /** What was signed of it already, by its trusted fields: for sealing, and in clear. */
   signed: Map<string, Promise<Uint8Array>>;
   signedInClear: Map<string, Promise<ClearMail>>;
+  /** What the copies for members share that was sealed of it already, by its trusted fields. */
+  shared: Map<string, Shared>;
 }
 
 interface ClearMail {
@@ -98,6 +102,7 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
           opened,
           fields,
           sealable.map(({ certificate }) => certificate),
+          list.seal,
         );
   for (const [index, { copy }] of sealable.entries()) prepared.set(copy.id, toMail(fields, copy, headers, answers[index]));
   return prepared;
@@ -108,7 +113,7 @@ async function sealForReporter(seams: Seams, opened: Opened, copy: Delivery): Pr
   if (!certificate) return { held: 'no-certificate' };
   const { list, post, composed, key } = opened;
   const fields = { ...listFields(list, post, composed.subject, opened.case), to: copy.address };
-  const [answer] = await seal(seams, opened, fields, [certificate.data]);
+  const [answer] = await seal(seams, opened, fields, [certificate.data], 'fresh');
   return toMail(fields, copy, [...personalHeaders(post.kind), autocrypt(voiceOf(list, post), key.certificate)], answer);
 }
 
@@ -130,33 +135,41 @@ async function sealWithLinks(
       filePart(LINK_FILE, 'application/octet-stream', linkFile(seams.project.site, token)),
     ]);
     const own = { ...opened, composed: { ...opened.composed, content }, signed: new Map() };
-    answers.push(...(await seal(seams, own, fields, [certificate])));
+    answers.push(...(await seal(seams, own, fields, [certificate], 'fresh')));
   }
   return answers;
 }
 
-/** Signed once, then encrypted to each certificate alone, as far as nothing that is known of it is against that, whatever row it is from. */
-async function seal(seams: Seams, { key, composed, signed }: Opened, fields: TrustedFields, to: Uint8Array[]) {
+/** Signed once, then sealed to each certificate alone, as far as nothing that is known of it is against that, whatever row it is from. */
+async function seal(
+  seams: Seams,
+  { key, composed, signed, shared }: Opened,
+  fields: TrustedFields,
+  to: Uint8Array[],
+  policy: List['seal'],
+) {
   if (to.length === 0) return [];
   const { pgp, clock } = seams;
   const now: Instant = clock.now();
   const known = await withRevoked(seams, to);
   const payload = () => protectedPayload(fields, composed.content, composed.fields);
-  const message = await once(signed, JSON.stringify(fields), () => pgp.sign(payload(), key.secret, now));
-  const answers = await pgp.seal(
-    message,
-    known.filter((certificate) => certificate !== null),
-    now,
-  );
+  const name = JSON.stringify(fields);
+  const message = await once(signed, name, () => pgp.sign(payload(), key.secret, now));
+  const certain = known.filter((certificate) => certificate !== null);
+  const answers =
+    policy === 'shared'
+      ? await pgp.sealShared(message, certain, now, sharedOf(shared, name))
+      : await pgp.seal(message, certain, now);
   return known.map((certificate) => (certificate === null ? { unusable: 'unreadable' as const } : answers.shift()));
 }
 
-function toMail(
-  fields: TrustedFields,
-  copy: Delivery,
-  headers: NewField[],
-  answer: { armored: string } | { unusable: string } | undefined,
-): Prepared {
+function sharedOf(all: Map<string, Shared>, name: string): Shared {
+  const shared = all.get(name) ?? { bodies: new Map(), lines: new Map() };
+  all.set(name, shared);
+  return shared;
+}
+
+function toMail(fields: TrustedFields, copy: Delivery, headers: NewField[], answer: Sealed | undefined): Prepared {
   if (!answer || !('armored' in answer)) return { held: answer?.unusable ?? 'no-certificate' };
   return { raw: sealedMail(fields, copy.message_id, headers, answer.armored) };
 }

@@ -50,6 +50,7 @@ function listView(list: List): Static<typeof ListView> {
     subjectPrefix: list.subject_prefix,
     footer,
     giveUp: list.give_up,
+    seal: list.seal,
   };
 }
 
@@ -116,6 +117,7 @@ function columnsOf(change: Static<typeof PolicyChange>): ListChange {
     subject_prefix: change.subjectPrefix,
     footer: change.footer,
     give_up: change.giveUp,
+    seal: change.seal,
   };
   return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined));
 }

@@ -487,6 +487,10 @@ export const policy = {
         'whole hours, 1 to 720, for which a copy is tried before it fails, but for what belongs to a release; null: as long as the server does',
     }),
   ),
+  seal: Type.Enum(['shared', 'fresh'], {
+    description:
+      '"shared": a mail is encrypted once, and each member’s copy has the session key for him alone before that; "fresh": each copy is encrypted anew, by a session key of its own',
+  }),
 };
 
 export const ListView = Type.Object({

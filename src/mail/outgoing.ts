@@ -241,8 +241,16 @@ function fieldEnd(bytes: Buffer): number {
   throw new Error('an entity has no end of its first field');
 }
 
-/** A sealed mail (RFC 3156 §4): the outside says nothing of the content. `extra` are list fields and the like. */
-export function sealedMail(fields: TrustedFields, messageId: string, extra: readonly NewField[], armored: string): Buffer {
+/**
+ * A sealed mail (RFC 3156 §4): the outside says nothing of the content. `extra` are list fields and the like. An armor of octets has lines that end
+ * in CRLF.
+ */
+export function sealedMail(
+  fields: TrustedFields,
+  messageId: string,
+  extra: readonly NewField[],
+  armored: string | Uint8Array,
+): Buffer {
   const control = entity(
     [
       ['Content-Type', 'application/pgp-encrypted'],
@@ -256,7 +264,7 @@ export function sealedMail(fields: TrustedFields, messageId: string, extra: read
       ['Content-Description', 'OpenPGP encrypted message'],
       ['Content-Disposition', 'inline; filename="encrypted.asc"'],
     ],
-    armored.replace(/\r?\n/g, CRLF),
+    typeof armored === 'string' ? armored.replace(/\r?\n/g, CRLF) : armored,
   );
   return multipart(
     'encrypted; protocol="application/pgp-encrypted"',

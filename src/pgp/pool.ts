@@ -6,6 +6,7 @@ import { type Reason, Refusal } from '../refusal.ts';
 import type { CertificateFacts, Usable } from './certificate.ts';
 import type { OpenedMail, OpenRequest } from './open.ts';
 import type { Renewal } from './renewal.ts';
+import { armorOf, type Shared } from './shared.ts';
 import type { Lookup } from './verify.ts';
 import type { Answer, Operation, Result, Sealed } from './worker.ts';
 
@@ -21,6 +22,8 @@ export interface Pgp {
   signApart(entity: Uint8Array, secret: Uint8Array, at: Instant): Promise<{ armored: string; micalg: string }>;
   /** One answer a certificate, in their order. One that takes too long is answered for by itself. */
   seal(signed: Uint8Array, certificates: Uint8Array[], at: Instant): Promise<Sealed[]>;
+  /** The same, where all share what is encrypted: what is made of it for the first copies stays in `shared` for those that follow. */
+  sealShared(signed: Uint8Array, certificates: Uint8Array[], at: Instant, shared: Shared): Promise<Sealed[]>;
   /** Reads, checks and minimises what may be a certificate. Throws `unusable-certificate`. */
   readCertificate(input: Uint8Array | string): Promise<CertificateFacts>;
   /** The same, with what is known to be revoked of it: what these copies revoke. */
@@ -78,6 +81,7 @@ export function createPgp(threads: number): Pgp {
     sign: (entity, secret, at) => keep('sign', { entity, secret, at }),
     signApart: (entity, secret, at) => keep('signApart', { entity, secret, at }),
     seal: (signed, certificates, at) => sealAll(run, signed, certificates, at),
+    sealShared: (signed, certificates, at, shared) => sealAllShared(run, signed, certificates, at, shared),
     readCertificate: (input) => read('readCertificate', { input }),
     readKnown: (input, copies) => read('readKnown', { input, copies }),
     // No stranger's mail keeps what is to be sent waiting for it.
@@ -181,6 +185,23 @@ async function sealAll(run: Run, signed: Uint8Array, certificates: Uint8Array[],
     answers.push(...(alone === LATE ? [{ unusable: 'cannot-encrypt' }] : alone));
   }
   return answers;
+}
+
+/** Where it takes too long, each by itself, with a body of its own. */
+async function sealAllShared(
+  run: Run,
+  signed: Uint8Array,
+  certificates: Uint8Array[],
+  at: Instant,
+  shared: Shared,
+): Promise<Sealed[]> {
+  const { bodies } = shared;
+  const task = { signed, certificates, at, bodies, lines: new Set(shared.lines.keys()) };
+  const answer = await run('sealShared', task, sealLimit(signed, certificates.length));
+  if (answer === LATE) return sealAll(run, signed, certificates, at);
+  for (const [cohort, body] of answer.made.bodies) bodies.set(cohort, body);
+  for (const [name, lines] of answer.made.lines) shared.lines.set(name, lines);
+  return answer.copies.map((copy) => ('unusable' in copy ? copy : { armored: armorOf(copy, shared) }));
 }
 
 function sealLimit(signed: Uint8Array, copies: number): number {

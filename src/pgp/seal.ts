@@ -6,6 +6,7 @@ import { packetsOf } from './packets.ts';
 import { fingerprintOf, lastSigned, parseCertificate, parseSecret, remembering } from './parse.ts';
 import { type Recipient, recipientAt, type WhyNot } from './recipient.ts';
 import { dateAt, openpgp } from './settings.ts';
+import { cohortOf, linesNameOf, linesOf, type Shared, type SharedBody, type SharedCopy } from './shared.ts';
 
 /** Keys that are parsed already, in each thread: a roster's certificates, and the few secret keys of the lists. */
 const certificateOf = remembering(parseCertificate, 1_000);
@@ -52,19 +53,83 @@ export async function signOnce(entity: Uint8Array, secret: Uint8Array, at: Insta
  * @throws Refusal `unusable-certificate` where the certificate may not be encrypted to at `at`.
  */
 export async function sealTo(signed: Uint8Array, certificate: Uint8Array, at: Instant): Promise<string> {
+  const to = await recipientOf(certificate, at);
+  return openpgp.encrypt({ ...(await takenApart(signed)), ...to, sessionKey: await sessionKeyFor([to.encryptionKeys], to.date) });
+}
+
+/** Why a certificate cannot be sealed to at this moment. */
+export type Unusable = { unusable: string };
+
+/** One certificate that cannot be encrypted to, however it was made so, holds its own copy and nobody else's. */
+export function unusableOf(error: unknown): Unusable {
+  return { unusable: error instanceof Refusal && error.detail !== undefined ? error.detail : 'cannot-encrypt' };
+}
+
+export interface SharedTask {
+  /** What `signOnce` made. */
+  signed: Uint8Array;
+  certificates: readonly Uint8Array[];
+  at: Instant;
+  /** What was made for others already. */
+  bodies: Shared['bodies'];
+  lines: ReadonlySet<string>;
+}
+
+/** Seals it to each of these certificates alone, as `sealTo`, but for the body that copies share. In their order, with what had to be made for them. */
+export async function sealShared({ signed, certificates, at, bodies, lines }: SharedTask): Promise<{
+  copies: (SharedCopy | Unusable)[];
+  made: Shared;
+}> {
+  const all = new Map([...bodies].map(([cohort, body]) => [cohort, Promise.resolve(body)]));
+  const bodyFor = (like: openpgp.SessionKey) => {
+    const body = all.get(cohortOf(like)) ?? sealBody(signed, like, at);
+    all.set(cohortOf(like), body);
+    return body;
+  };
+  const copies = await Promise.all(certificates.map((one) => sealKeyTo(one, at, bodyFor).catch(unusableOf)));
+  const made: Shared = { bodies: new Map(), lines: new Map() };
+  for (const copy of copies) {
+    if ('unusable' in copy) continue;
+    const body = await all.get(copy.cohort);
+    if (!body) throw new Error(`there is no body for ${copy.cohort}`);
+    if (!bodies.has(copy.cohort)) made.bodies.set(copy.cohort, body);
+    const name = linesNameOf(copy);
+    if (!lines.has(name) && !made.lines.has(name)) made.lines.set(name, linesOf(body, copy));
+  }
+  return { copies, made };
+}
+
+/** `bodyFor` makes the body, or has it, of a session key such as the certificate asks for. */
+async function sealKeyTo(
+  certificate: Uint8Array,
+  at: Instant,
+  bodyFor: (like: openpgp.SessionKey) => Promise<SharedBody>,
+): Promise<SharedCopy> {
+  const to = await recipientOf(certificate, at);
+  const like = await sessionKeyFor([to.encryptionKeys], to.date);
+  const { sessionKey } = await bodyFor(like);
+  return { cohort: cohortOf(like), before: await openpgp.encryptSessionKey({ ...sessionKey, ...to, format: 'binary' }) };
+}
+
+/** Encrypts it, for nobody yet. */
+async function sealBody(signed: Uint8Array, sessionKey: openpgp.SessionKey, at: Instant): Promise<SharedBody> {
+  const data = await openpgp.encrypt({ ...(await takenApart(signed)), sessionKey, date: dateAt(at), format: 'binary' });
+  return { sessionKey, data };
+}
+
+/** As OpenPGP.js takes it. Throws Refusal `unusable-certificate`. */
+async function recipientOf(certificate: Uint8Array, at: Instant) {
   const key = await certificateOf(certificate).catch(() => {
     throw unusable('unreadable');
   });
   const recipient = await recipientAt(key, at);
   if (typeof recipient === 'string') throw unusable(recipient);
-  return openpgp.encrypt({
-    ...(await takenApart(signed)),
+  return {
     encryptionKeys: key,
     encryptionKeyIDs: recipient.keyId,
-    sessionKey: await sessionKeyFor([key], dateAt(at)),
     config: { allowMissingKeyFlags: recipient.unflagged },
     date: dateAt(at),
-  });
+  };
 }
 
 /**

@@ -4,7 +4,7 @@ import { asRefusal, type Reason, Refusal } from '../refusal.ts';
 import { readCertificate, usable } from './certificate.ts';
 import { type OpenedMail, type OpenRequest, openMail } from './open.ts';
 import { layRevocations, readKnown, renewCertificate } from './renewal.ts';
-import { openKept, sealForKeeping, sealTo, signDetached, signOnce } from './seal.ts';
+import { openKept, sealForKeeping, sealShared, sealTo, signDetached, signOnce, type Unusable, unusableOf } from './seal.ts';
 
 /**
  * What runs in the worker threads, so that no mail of anybody's can stall SMTP and HTTP.
@@ -37,28 +37,22 @@ function reopen(task: { content: Uint8Array; secrets: Uint8Array[] }): Promise<U
   });
 }
 
-/** A copy sealed to one certificate, or why that certificate cannot be sealed to at this moment. */
-export type Sealed = { armored: string } | { unusable: string };
+/** A copy sealed to one certificate (an armor of octets has lines that end in CRLF), or why that certificate cannot be sealed to at this moment. */
+export type Sealed = { armored: string | Uint8Array } | Unusable;
 
 function seal(task: { signed: Uint8Array; certificates: Uint8Array[]; at: Instant }): Promise<Sealed[]> {
   return Promise.all(task.certificates.map((certificate) => sealOne(task.signed, certificate, task.at)));
 }
 
-/** One certificate that cannot be encrypted to, however it was made so, holds its own copy and nobody else's. */
-async function sealOne(signed: Uint8Array, certificate: Uint8Array, at: Instant): Promise<Sealed> {
-  const verdict = await usable(certificate, at);
-  if (!verdict.usable) return { unusable: verdict.reason };
-  try {
-    return { armored: await sealTo(signed, certificate, at) };
-  } catch {
-    return { unusable: 'cannot-encrypt' };
-  }
+function sealOne(signed: Uint8Array, certificate: Uint8Array, at: Instant): Promise<Sealed> {
+  return sealTo(signed, certificate, at).then((armored) => ({ armored }), unusableOf);
 }
 
 const operations = {
   open,
   reopen,
   seal,
+  sealShared,
   keep: (task: { plaintext: Uint8Array; certificate: Uint8Array; at: Instant }) =>
     sealForKeeping(task.plaintext, task.certificate, task.at),
   sign: (task: { entity: Uint8Array; secret: Uint8Array; at: Instant }) => signOnce(task.entity, task.secret, task.at),

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { createTransport } from 'nodemailer';
@@ -75,7 +76,7 @@ export function createRelay({
     if (!isCrlf(octets)) return { state: 'failed', reason: 'not-crlf', response: '' };
     // `size` and `use8BitMime` become SIZE= (RFC 1870) and BODY=8BITMIME (RFC 6152) where the relay offers them.
     const size = octets.length + (dkim ? DKIM_FIELD : 0);
-    const envelope = { from: sender, to: [recipient], size, use8BitMime: octets.some((octet) => octet > 0x7f) };
+    const envelope = { from: sender, to: [recipient], size, use8BitMime: !isAscii(octets) };
     try {
       const sent = await transport.sendMail({ envelope, raw: octets, signal: AbortSignal.timeout(patienceMs) });
       return outcomeOfReply(sent.response);
@@ -164,7 +165,9 @@ function isLoopback(host: string): boolean {
 /** nodemailer would turn a bare CR or LF into CRLF, and a signature over the mail would not verify any more. */
 function isCrlf(raw: Uint8Array): boolean {
   let before = 0;
-  for (const octet of raw) {
+  // By number: to go through it by `of` takes more than twice as long, for each member.
+  for (let at = 0; at < raw.length; at++) {
+    const octet = raw[at] ?? 0;
     if ((octet === 0x0a) !== (before === 0x0d)) return false;
     before = octet;
   }

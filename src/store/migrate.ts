@@ -40,6 +40,7 @@ import * as late from '../../migrations/0043_late.ts';
 import * as past from '../../migrations/0044_past.ts';
 import * as laid from '../../migrations/0045_laid.ts';
 import * as inOrder from '../../migrations/0046_in_order.ts';
+import * as seal from '../../migrations/0047_seal.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -85,6 +86,7 @@ export const migrations: Record<string, Migration> = {
   '0044_past': past,
   '0045_laid': laid,
   '0046_in_order': inOrder,
+  '0047_seal': seal,
 };
 
 /** Names of migrations that the database has not had, of those that it has had and this version does not know, and how many it has had. Writes nothing. */

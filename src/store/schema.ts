@@ -155,6 +155,8 @@ interface ListTable {
   footer: string | null;
   /** Hours after which a copy through it that keeps being deferred fails; null: as configured. */
   give_up: number | null;
+  /** Whether the copies of a mail share what is encrypted, each with a session key packet of its own, or have each its own. */
+  seal: Generated<'shared' | 'fresh'>;
   /** Of the key that it has from `next_at` on; null where that is not to change. */
   next_fingerprint: string | null;
   next_at: Instant | null;

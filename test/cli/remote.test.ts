@@ -49,7 +49,18 @@ test('what a list takes is shown and changed, one thing at a time', async () => 
   );
   writeFileSync(join(folder, 'footer.txt'), 'Tell nobody.\nNot even\u{202e} them.\n');
   const flags = ['--encrypted-only', 'yes', '--moderated', 'yes', '--unaddressed', 'accept', '--largest', '1000'];
-  const texts = ['--file-names', '*.patch', '--subject-prefix', 'distros', '--footer-file', 'footer.txt', '--give-up', '24'];
+  const texts = [
+    '--file-names',
+    '*.patch',
+    '--subject-prefix',
+    'distros',
+    '--footer-file',
+    'footer.txt',
+    '--give-up',
+    '24',
+    '--seal',
+    'fresh',
+  ];
   expect(await done(admin, 'list', 'change', LISTS.distributors, ...flags, ...texts)).toMatch(
     /^distributors@orbit\.example, private\nKey: .*\nEncrypted only: +yes\nSigned only: +no\n[\s\S]*Largest: +1000 octets\n[\s\S]*\nGives up after: +24 hours\n[\s\S]*\nTell nobody\.\nNot even\\u\{202e\} them\.\n$/,
   );
@@ -63,6 +74,7 @@ test('what a list takes is shown and changed, one thing at a time', async () => 
     subjectPrefix: 'distros',
     footer: null,
     giveUp: 24,
+    seal: 'fresh',
   });
   await done(admin, 'list', 'change', LISTS.distributors, '--give-up', 'none');
   expect(JSON.parse(await done(team, 'list', 'show', LISTS.distributors, '--json'))).toMatchObject({ giveUp: null });
@@ -81,6 +93,7 @@ test('a change that is refused, or that is none, is said', async () => {
   expect(await change(admin, '--moderated', 'maybe')).toMatchObject({ code: 2, stdout: '' });
   expect(await change(admin, '--largest', '0')).toMatchObject({ code: 2, stdout: '' });
   expect(await change(admin, '--give-up', '0')).toMatchObject({ code: 2, stdout: '' });
+  expect(await change(admin, '--seal', 'both')).toMatchObject({ code: 2, stdout: '' });
   expect(await change(admin, '--give-up', '721')).toMatchObject({ code: 1, stdout: '' });
   expect(await curfew(admin, 'list', 'show', 'x@orbit.example')).toMatchObject({
     code: 1,

@@ -17,6 +17,7 @@ import {
   parseEntity,
 } from '../../src/mail/message.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
+import { packetsOf } from '../../src/pgp/packets.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import { actor, arm, armed, KNOWN } from '../embargo/armed.ts';
 import { arrive, CANARY, letterOf, listCertificate } from '../post/arrive.ts';
@@ -43,6 +44,37 @@ eachEngine((engine) => {
   const to = (sent: readonly Sent[], { address }: Party) => sent.find((mail) => mail.to === address)?.raw ?? Buffer.alloc(0);
   const opened = async (raw: Buffer, by: Party, list: string = LISTS.distributors) =>
     parseEntity((await openCopy(raw, by, listCertificate(house, list), house.clock.now())).entity);
+
+  test.each([
+    ['shared', true],
+    ['fresh', false],
+  ] as const)('by the policy "%s" of a list its copies share what is encrypted: %s', async (seal, isShared) => {
+    await house.db.updateTable('lists').set({ seal }).where('address', '=', LISTS.distributors).execute();
+    await post();
+    const sent = await outbox(house).drain();
+    const bodies = house.members.map((member) => {
+      const armored =
+        /^-----BEGIN PGP MESSAGE-----[\s\S]*?-----END PGP MESSAGE-----/m.exec(to(sent, member).toString('latin1'))?.[0] ?? '';
+      const octets = Buffer.from(
+        armored
+          .split(/\r\n/)
+          .slice(2)
+          .filter((line) => !/^[-=]/.test(line))
+          .join(''),
+        'base64',
+      );
+      const [key, body, ...more] = [...packetsOf(octets)];
+      expect([key?.tag, body?.tag, more]).toEqual([1, 18, []]);
+      return octets.subarray(body?.start).toString('base64');
+    });
+    expect(bodies[0] === bodies[1]).toBe(isShared);
+    for (const member of house.members) {
+      const by = listCertificate(house, LISTS.distributors);
+      const { encryptedTo, signer } = await openCopy(to(sent, member), member, by, house.clock.now());
+      const [own, list] = [await readCertificate(member.public), await readCertificate(by)];
+      expect([encryptedTo, signer]).toEqual([[own.keys[1]?.keyId], list.fingerprint]);
+    }
+  });
 
   test('whatever address of a list writes, its Autocrypt field is of that one: clients take no other', async () => {
     const [alpha] = house.members;

@@ -69,10 +69,8 @@ const plain: Pgp = {
   reopen: async (content) => Buffer.from(content),
   sign: async (entity) => entity,
   signApart: async () => SIGNED,
-  seal: async (payload, certificates) => {
-    const armored = `${BEGIN}\n\n${Buffer.from(payload).toString('base64')}\n${END}\n`;
-    return certificates.map(() => ({ armored }));
-  },
+  seal: async (payload, certificates) => certificates.map(() => ({ armored: unencrypted(payload) })),
+  sealShared: async (payload, certificates) => certificates.map(() => ({ armored: unencrypted(payload) })),
   readCertificate: refuse,
   readKnown: refuse,
   layRevocations: refuse,
@@ -80,6 +78,10 @@ const plain: Pgp = {
   usable: async () => ({ usable: true }) as Awaited<ReturnType<Pgp['usable']>>,
   close: async () => {},
 };
+
+function unencrypted(payload: Uint8Array): string {
+  return `${BEGIN}\n\n${Buffer.from(payload).toString('base64')}\n${END}\n`;
+}
 
 /** A mail as its reader has it, header and body. */
 export function unsealed(raw: string): string {

@@ -816,7 +816,8 @@ create table lists (id text not null,
   next_at bigint,
   next_told integer not null default 0,
   expires_told bigint,
-  give_up integer);
+  give_up integer,
+  seal text not null default 'shared'::text);
 
 alter table lists add constraint lists_address_check CHECK ((address = lower(address)));
 
@@ -835,6 +836,8 @@ alter table lists add constraint lists_next_told_check CHECK ((next_told = ANY (
 alter table lists add constraint lists_pkey PRIMARY KEY (id);
 
 alter table lists add constraint lists_role_check CHECK ((role = ANY (ARRAY['intake'::text, 'private'::text, 'public'::text])));
+
+alter table lists add constraint lists_seal_check CHECK ((seal = ANY (ARRAY['shared'::text, 'fresh'::text])));
 
 alter table lists add constraint lists_signed_only_check CHECK ((signed_only = ANY (ARRAY[0, 1])));
 

@@ -535,7 +535,8 @@ CREATE TABLE "lists" ("id" text primary key,
   "next_at" integer,
   "next_told" integer default 0 not null check (next_told in (0, 1)),
   "expires_told" integer,
-  "give_up" integer) strict;
+  "give_up" integer,
+  "seal" text default 'shared' not null check (seal in ('shared', 'fresh'))) strict;
 
 CREATE TRIGGER lists_kept_update before update of id, address, role on lists when new.id is distinct from old.id
         or new.address is distinct from old.address

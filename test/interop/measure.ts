@@ -6,6 +6,7 @@ import { type OpenedMail, openMail } from '../../src/pgp/open.ts';
 import { sealTo, signOnce } from '../../src/pgp/seal.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { armoredMail, entity, type Letter, pgpMimeMail } from '../support/compose.ts';
+import { sealSharedTo } from '../support/seal-shared.ts';
 import type { Kind } from './kinds.ts';
 import type { Key, Peer } from './peers.ts';
 
@@ -67,8 +68,7 @@ export async function measure(peer: Peer, key: Key, kind: Kind, list: ListKey): 
     const modern = await did(() => peer.encryptAead(part, list, key));
     cells.set('AEAD', await then(modern, (armored) => open('pgp-mime', pgpMimeMail(letter, armored))));
   }
-  const copy = await sealed(part, key, list);
-  cells.set('copy', typeof copy === 'string' ? await reads(peer, copy, part, key, list) : copy);
+  cells.set('copy', await copied(peer, part, key, list));
   return cells;
 }
 
@@ -102,12 +102,21 @@ async function opened(raw: Buffer, form: OpenedMail['form'], key: Key, list: Lis
   }
 }
 
-/** A copy as delivery makes it. */
-async function sealed(part: Uint8Array, key: Key, list: ListKey): Promise<string | { refused: string }> {
+/** Copies as delivery makes them, by either seal policy of a list. */
+async function copied(peer: Peer, part: Buffer, key: Key, list: ListKey): Promise<Outcome> {
+  for (const seal of [sealTo, sealSharedTo]) {
+    const copy = await sealed(seal, part, key, list);
+    const outcome = typeof copy === 'string' ? await reads(peer, copy, part, key, list) : copy;
+    if (outcome !== 'ok') return outcome;
+  }
+  return 'ok';
+}
+
+async function sealed(seal: typeof sealTo, part: Uint8Array, key: Key, list: ListKey): Promise<string | { refused: string }> {
   const now = systemClock.now();
   try {
     const { data } = await readCertificate(key.certificate);
-    return await sealTo(await signOnce(part, list.secret, now), data, now);
+    return await seal(await signOnce(part, list.secret, now), data, now);
   } catch (error) {
     return { refused: messageOf(error) };
   }

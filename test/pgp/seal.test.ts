@@ -6,7 +6,9 @@ import { createListKey, type ListKey, openListKey } from '../../src/pgp/keyring.
 import { packetsOf } from '../../src/pgp/packets.ts';
 import { openKept, sealForKeeping, sealTo, signDetached, signOnce } from '../../src/pgp/seal.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
+import type { Shared } from '../../src/pgp/shared.ts';
 import { absent, type GnuPG, openGnuPG, openSequoia, type Sequoia } from '../support/gnupg.ts';
+import { sealSharedTo, sealSharedToAll } from '../support/seal-shared.ts';
 
 const now = Math.floor((systemClock.now() - 10 * DAY) / 1000) * 1000;
 const passphrase = 'x';
@@ -113,6 +115,68 @@ describe('a copy', () => {
   });
 });
 
+describe('copies that share what is encrypted', () => {
+  const v6 = async () => {
+    const of = { userIDs: { email: 'a@b.example' }, date: new Date(now), format: 'object' } as const;
+    const { privateKey } = await openpgp.generateKey({ ...of, config: { v6Keys: true, aeadProtect: true } });
+    return { publicKey: privateKey.toPublic().write(), secret: privateKey.write() };
+  };
+  const ofCopy = (copy: string) => {
+    const octets = bytesOf(copy);
+    const packets = [...packetsOf(octets)];
+    const body = packets.at(-1);
+    return { octets, tags: packets.map(({ tag }) => tag), body: Buffer.from(octets.subarray(body?.start)).toString('base64') };
+  };
+
+  test('open each with its own key and no other, and share it with those whose certificates ask for the same', async () => {
+    const [gcm, six] = [await thatAsksFor(openpgp.enums.aead.gcm), await v6()];
+    const keys = [
+      { publicKey: list.certificate, secret: list.secret },
+      { publicKey: other.certificate, secret: other.secret },
+      ...[gcm, six],
+    ];
+    const signed = await signOnce(entity, list.secret, now);
+    const certificates = keys.map(({ publicKey }) => publicKey);
+    const shared: Shared = { bodies: new Map(), lines: new Map() };
+    const copies = [
+      ...(await sealSharedToAll(signed, certificates.slice(0, 1), now, shared)),
+      ...(await sealSharedToAll(signed, certificates.slice(1), now, shared)),
+    ].map(ofCopy);
+    for (const [at, { octets, tags }] of copies.entries()) {
+      expect(tags).toEqual([1, 18]);
+      const [own, another] = [keys[at], keys[(at + 1) % keys.length]];
+      expect(Buffer.from(await openKept(octets, [own?.secret ?? octets]))).toEqual(entity);
+      await expect(openKept(octets, [another?.secret ?? octets])).rejects.toThrow('sealed to none of the keys');
+    }
+    expect(copies[0]?.body).toBe(copies[1]?.body);
+    // What is of another version is never by the same session key.
+    expect(copies[2]?.body).toBe(copies[3]?.body);
+    expect([...shared.bodies.keys()].sort()).toEqual(['aes256 -', 'aes256 gcm']);
+    const secrets = [...shared.bodies.values()].map(({ sessionKey }) => Buffer.from(sessionKey.data).toString('hex'));
+    expect(new Set(secrets).size).toBe(2);
+    // Of another mail, and of the same one when it is opened anew, nothing is the same.
+    const [again = ''] = await sealSharedToAll(signed, certificates, now);
+    expect(ofCopy(again).body).not.toBe(copies[0]?.body);
+  });
+
+  test('are armored as OpenPGP.js would do it, whatever their length', async () => {
+    const long = Buffer.alloc(10_000, 'In frame.c, the length is not checked.\r\n');
+    for (let length = 9_000; length < 9_100; length += 7) {
+      const signed = await signOnce(long.subarray(0, length), list.secret, now);
+      const copy = await sealSharedTo(signed, other.certificate, now);
+      const armored = openpgp.armor(openpgp.enums.armor.message, bytesOf(copy), undefined, undefined, undefined, true);
+      const checksum = /^=[^\s]{4}$/m;
+      expect(checksum.exec(copy)?.[0]).toBe(checksum.exec(armored)?.[0]);
+      expect(copy).toMatch(/^-----BEGIN PGP MESSAGE-----\r\n\r\n(?:[A-Za-z0-9+/=]{1,76}\r\n)+-----END PGP MESSAGE-----\r\n$/);
+    }
+  });
+
+  test('have no checksum where the standard forbids it', async () => {
+    const { publicKey } = await thatAsksFor(openpgp.enums.aead.gcm);
+    expect(await sealSharedTo(await signOnce(entity, list.secret, now), publicKey, now)).not.toMatch(/^=/m);
+  });
+});
+
 /** A v4 key whose self-signature lists AES-256 with this AEAD mode, and no other suite. */
 async function thatAsksFor(mode: number): Promise<{ publicKey: Uint8Array; secret: Uint8Array }> {
   const { privateKey } = await openpgp.generateKey({
@@ -167,6 +231,17 @@ describe.skipIf(absent.gpg)(`for GnuPG (${absent.gpg ?? 'here'})`, () => {
     expect(status).toContainEqual(expect.stringMatching(new RegExp(`^VALIDSIG ${list.fingerprint} `)));
     expect(status).toContain('GOODMDC');
     expect(status).toContainEqual(expect.stringMatching(/^PLAINTEXT 62 0 $/)); // Binary, no date, no name.
+  });
+
+  test('a copy that shares what is encrypted opens as well, whatever its length', async () => {
+    const at = systemClock.now();
+    for (const more of ['', '.', '..']) {
+      const text = Buffer.from(`${entity.toString()}${more}\r\n`);
+      const { out, status, code } = await gpg.decrypt(await sealSharedTo(await signOnce(text, list.secret, at), recipient, at));
+      expect(out).toEqual(text);
+      expect(status).toContainEqual(expect.stringMatching(new RegExp(`^VALIDSIG ${list.fingerprint} `)));
+      expect(code).toBe(0);
+    }
   });
 
   test('a copy for another does not open', async () => {

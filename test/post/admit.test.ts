@@ -37,6 +37,7 @@ const anyList = (role: ListRole, policy: Partial<List> = {}): List => ({
   subject_prefix: null,
   footer: null,
   give_up: null,
+  seal: 'shared',
   ...policy,
 });
 

@@ -1,0 +1,125 @@
+/** One message for many: it is encrypted and armored once, and each copy has a session key packet of its own before that. */
+import type { openpgp } from './settings.ts';
+
+/** What all copies share that are for certificates which ask for the same. */
+export interface SharedBody {
+  sessionKey: openpgp.SessionKey;
+  /** What is encrypted by it: one packet, binary. */
+  data: Uint8Array;
+}
+
+/** The rest of an armor, which all copies share for which it begins at the same octet of the body. */
+export interface SharedLines {
+  /** Base64, lines of 76 that end in CRLF. */
+  text: Uint8Array;
+  /** Of the octets as they stand after others: their checksum is that of the others times `power`, and `checksum`. */
+  power: number;
+  checksum: number;
+}
+
+/** What was made of a message for its copies so far: more is added as more of them are sealed. */
+export interface Shared {
+  /** By `cohortOf`. */
+  bodies: Map<string, SharedBody>;
+  /** By `linesNameOf`. */
+  lines: Map<string, SharedLines>;
+}
+
+/** A copy for one certificate: which body it shares, and the session key packet that goes before it. */
+export interface SharedCopy {
+  cohort: string;
+  before: Uint8Array;
+}
+
+/** Certificates of which this is the same can share a body. */
+export function cohortOf({ algorithm, aeadAlgorithm }: openpgp.SessionKey): string {
+  return `${algorithm} ${aeadAlgorithm ?? '-'}`;
+}
+
+/** Where the octets of the shared body begin that are no more in lines with what is before them: base64 is of three octets at a time. */
+function fromOf({ before }: SharedCopy): number {
+  return (3 - (before.length % 3)) % 3;
+}
+
+export function linesNameOf(copy: SharedCopy): string {
+  return `${copy.cohort} ${fromOf(copy)}`;
+}
+
+/** For all copies of that name. */
+export function linesOf({ data }: SharedBody, copy: SharedCopy): SharedLines {
+  const shared = data.subarray(fromOf(copy));
+  return { text: inLines(shared), power: powerOf(shared.length), checksum: checksumOf(shared, 0) };
+}
+
+/**
+ * The ASCII armor of a copy (RFC 9580 §6.2), in lines that end in CRLF. The checksum is for GnuPG 2.2, which fails without where the base64 is
+ * not padded; §6.1 forbids it for SEIPDv2.
+ */
+export function armorOf(copy: SharedCopy, { bodies, lines }: Shared): Buffer {
+  const [body, shared] = [bodies.get(copy.cohort), lines.get(linesNameOf(copy))];
+  if (!body || !shared) throw new Error(`nothing is there to share of ${linesNameOf(copy)}`);
+  const own = Buffer.concat([copy.before, body.data.subarray(0, fromOf(copy))]);
+  const sum = times(checksumOf(own, INITIAL), shared.power) ^ shared.checksum;
+  const checksum = Buffer.from([sum >> 16, (sum >> 8) & 0xff, sum & 0xff]).toString('base64');
+  const end = body.sessionKey.aeadAlgorithm ? '' : `=${checksum}\r\n`;
+  return Buffer.concat([
+    Buffer.from('-----BEGIN PGP MESSAGE-----\r\n\r\n'),
+    inLines(own),
+    shared.text,
+    Buffer.from(`${end}-----END PGP MESSAGE-----\r\n`),
+  ]);
+}
+
+const WIDTH = 76;
+
+function inLines(octets: Uint8Array): Buffer {
+  const base64 = Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('base64');
+  const lines = Buffer.allocUnsafe(base64.length + 2 * Math.ceil(base64.length / WIDTH));
+  for (let from = 0, to = 0; from < base64.length; from += WIDTH)
+    to += lines.write(`${base64.slice(from, from + WIDTH)}\r\n`, to, 'latin1');
+  return lines;
+}
+
+/*
+ * The checksum of an armor (CRC-24, RFC 9580 §6.1.1): the remainder of the octets, as a polynomial over GF(2), by the one of degree 24. So that of
+ * octets that follow others is the remainder of theirs, and of those of the others times x to the power of how many bits follow.
+ */
+const GENERATOR = 0x1864cfb;
+const INITIAL = 0xb704ce;
+
+function checksumOf(octets: Uint8Array, initial: number): number {
+  let checksum = initial;
+  for (const octet of octets) checksum = ((checksum << 8) & 0xffffff) ^ (REMAINDERS[(checksum >> 16) ^ octet] ?? 0);
+  return checksum;
+}
+
+/** Of each octet, with 24 bits behind it. */
+const REMAINDERS = Int32Array.from({ length: 256 }, (_, octet) => {
+  let remainder = octet << 16;
+  for (let bit = 0; bit < 8; bit++) remainder = twice(remainder);
+  return remainder;
+});
+
+function twice(polynomial: number): number {
+  const shifted = polynomial << 1;
+  return shifted & 0x1000000 ? shifted ^ GENERATOR : shifted;
+}
+
+function times(one: number, other: number): number {
+  let product = 0;
+  for (let bit = 23; bit >= 0; bit--) {
+    product = twice(product);
+    if ((other >> bit) & 1) product ^= one;
+  }
+  return product;
+}
+
+/** x to the power of the bits of so many octets. */
+function powerOf(octets: number): number {
+  let power = 1;
+  for (const bit of (octets * 8).toString(2)) {
+    power = times(power, power);
+    if (bit === '1') power = twice(power);
+  }
+  return power;
+}
