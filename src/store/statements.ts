@@ -1,8 +1,10 @@
 import type Sqlite from 'better-sqlite3';
 import type { SqliteDatabase, SqliteStatement } from 'kysely';
 
-/** How many are kept; one with as many parameters as it has rows is another one for each number of them. */
+/** How many are kept. */
 const MOST = 500;
+/** Characters. One of many rows is another one for each number of them, and is hardly used again. */
+const LONGEST = 4096;
 
 /**
  * A database as Kysely takes it that keeps the statements that were prepared last: to prepare one costs more than most of them take
@@ -13,11 +15,13 @@ export function keepingStatements(database: Sqlite.Database): SqliteDatabase {
   return {
     close: () => void database.close(),
     prepare(sql) {
+      if (sql.length > LONGEST) return database.prepare(sql);
       const statement = kept.get(sql) ?? prepared(database, sql);
       // The one that was used last is the last to go.
       kept.delete(sql);
       kept.set(sql, statement);
-      for (const [oldest] of kept) if (kept.size > MOST) kept.delete(oldest);
+      const [oldest] = kept.size > MOST ? kept.keys() : [];
+      if (oldest !== undefined) kept.delete(oldest);
       return statement;
     },
   };
