@@ -47,27 +47,26 @@ export function createSettling(seams: Seams): Settle {
     }
     isUnderWay = false;
   };
-  return (ended) =>
-    new Promise((resolve, reject) => {
+  return (ended) => {
+    // It locks its case, its member or its post, and keeps nobody waiting for those.
+    if (ended.settlement.state === 'held') return settleAlone(seams, ended);
+    return new Promise((resolve, reject) => {
       waiting.push({ ...ended, resolve, reject });
       if (!isUnderWay) void settleThem();
     });
+  };
 }
 
-/** Never rejects. What is to be held locks its case, its member or its post, and does so alone: nobody has two of them. */
+/** Never rejects. What is wrong with one of them, or what somebody else had locked, is no matter of the others. */
 async function settleAll(seams: Seams, some: readonly Waiting[]): Promise<void> {
-  const together = some.filter(({ settlement }) => settlement.state !== 'held');
-  const alone = some.filter(({ settlement }) => settlement.state === 'held');
-  if (together.length === 1) alone.push(...together);
-  else if (together.length > 1)
-    await settleTogether(seams, together).then(
-      (settled) => {
-        for (const [index, { resolve }] of together.entries()) resolve(settled[index] ?? null);
-      },
-      // What is wrong with one of them, or what somebody else had locked, is no matter of the others.
-      () => alone.push(...together),
-    );
-  for (const one of alone) await settleTogether(seams, [one]).then(([settled]) => one.resolve(settled ?? null), one.reject);
+  const settled = await settleTogether(seams, some).catch(() => null);
+  if (settled) for (const [index, { resolve }] of some.entries()) resolve(settled[index] ?? null);
+  else for (const one of some) await settleAlone(seams, one).then(one.resolve, one.reject);
+}
+
+async function settleAlone(seams: Seams, one: Ended): Promise<deliveries.Settled | null> {
+  const [settled] = await settleTogether(seams, [one]);
+  return settled ?? null;
 }
 
 /** In one transaction. What ends a copy's way, or has it wait for a person, is logged with it. In the order of `some`. */
