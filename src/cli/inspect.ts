@@ -34,7 +34,7 @@ export function register(program: Command): void {
     .action(inspect);
 }
 
-/** What `--json` prints (DESIGN section 6). */
+/** What `--json` prints. */
 export interface Seen {
   form: OpenedMail['form'] | 'undecryptable';
   encrypted: boolean;

@@ -122,8 +122,7 @@ async function importFile(file: string, options: ImportCommand): Promise<void> {
 
 async function importFrom(options: ImportCommand & SchleuderOptions): Promise<void> {
   const bar = progressBar(options);
-  const here = await withLocal(options, ({ db }) => certificates.allCurrent(db));
-  const known = here.map(({ fingerprint }) => fingerprint);
+  const known = await withLocal(options, ({ db }) => certificates.keptFingerprints(db));
   const told = (done: number, total: number) => bar.show('Exporting from GnuPG', done, total);
   const source = await readSource(options, known, told).finally(bar.clear);
   const report = await importing(options, (seams, how) => importSchleuder(seams, source, how));

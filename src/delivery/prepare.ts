@@ -151,10 +151,11 @@ async function seal(
   if (to.length === 0) return [];
   const { pgp, clock } = seams;
   const now: Instant = clock.now();
-  const known = await withRevoked(seams, to);
   const payload = () => protectedPayload(fields, composed.content, composed.fields);
   const name = JSON.stringify(fields);
   const message = await once(signed, name, () => pgp.sign(payload(), key.secret, now));
+  // The last thing before: what somebody revokes while it is signed counts.
+  const known = await withRevoked(seams, to);
   const certain = known.filter((certificate) => certificate !== null);
   const answers =
     policy === 'shared'

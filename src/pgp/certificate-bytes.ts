@@ -43,7 +43,7 @@ export function certificateBytes(input: Uint8Array | string): Uint8Array {
     if (KEYS.includes(packet.tag)) checkKey(bodyOf(data, packet));
   }
   const [primary, ...more] = packets.filter(({ tag }) => tag === PRIMARY);
-  if (!primary) throw refused(noCertificate);
+  if (!primary) throw refused(packets.every(({ tag }) => tag === SIGNATURE) ? loneSignature : noCertificate);
   if (more.length > 0) throw refused(several);
   if (packets.filter(({ tag }) => tag === USER_ID).length > MOST_USER_IDS)
     throw refused(`The certificate has more than ${MOST_USER_IDS} user IDs: ${MINIMAL}`);
@@ -90,6 +90,8 @@ function checkSelfSignatures(data: Uint8Array, packets: readonly Packet[], prima
 
 const secretKey =
   'That is a secret key: it must never be given away. Send the public part (`gpg --armor --export ADDRESS`), and replace this key';
+const loneSignature =
+  'There is a signature alone in it, as of a revocation certificate (`gpg --gen-revoke`). Import it into gpg, and send the public key then (`gpg --armor --export ADDRESS`)';
 const noCertificate = 'There is no OpenPGP certificate in it. Send the public key (`gpg --armor --export ADDRESS`)';
 export const older = 'The certificate cannot be read: it is damaged, or older than OpenPGP version 4';
 const several = 'There are several certificates in it. Send each one alone';

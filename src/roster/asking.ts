@@ -16,7 +16,7 @@ import { mustBeUsable } from './usable.ts';
 
 /** How long a nonce counts. */
 export const PROOF = 14 * DAY;
-/** What ends sooner is not worth proving (PROCESS section 4). */
+/** What ends sooner is not worth proving. */
 const LEAST_LIFE = 14 * DAY;
 
 /** A mail that asks for the proof of one certificate, and the nonce in it as it is kept. */

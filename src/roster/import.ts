@@ -121,14 +121,25 @@ interface ImportSeams extends Local {
 }
 
 /**
- * Takes over a roster (DESIGN section 6): all of it or nothing, or what is right of it where that is asked for. Everything that
- * is wrong with it is in the report, at once. The same data a second time changes nothing. Throws Refusal: conflict, or
- * stale of a certificate, where somebody else wrote the same at the same time.
+ * Takes over a roster: all of it or nothing, or what is right of it where that is asked for. Everything that
+ * is wrong with it is in the report, at once. The same data a second time changes nothing. What its certificates say to be revoked
+ * counts in any case, of those of which a copy is kept. Throws Refusal: conflict, or stale of a certificate, where somebody else wrote the same at
+ * the same time.
  */
-export async function importRoster(
+export async function importRoster(seams: ImportSeams, entries: unknown, options: ImportOptions): Promise<ImportReport> {
+  const heard: CertificateFacts[] = [];
+  try {
+    return await takeOver(seams, entries, options, (facts) => void heard.push(facts));
+  } finally {
+    if (!options.dryRun) await hearRevocations(seams, heard);
+  }
+}
+
+async function takeOver(
   { pgp, ...local }: ImportSeams,
   entries: unknown,
   { activate, dryRun, problems: given = [], leaveOut = false, acceptChanged = false, tell, progress = () => {} }: ImportOptions,
+  heard: (facts: CertificateFacts) => void,
 ): Promise<ImportReport> {
   const { db, clock } = local;
   if (activate?.reason.trim() === '') throw new Refusal('invalid', 'Activation needs a reason');
@@ -139,9 +150,7 @@ export async function importRoster(
   const reading = {
     ...{ pgp, now, members: known, waiting: await certificates.waitingRenewals(db), acceptChanged },
     revocationsOf: (fingerprint: string) => copiesKnown(db, fingerprint),
-    heard: async (facts: CertificateFacts) => {
-      if (!dryRun) await hearRevocations(local, facts);
-    },
+    heard,
     progress: (done: number, total: number) => progress('reading', done, total),
   };
   const asked = await withAskings(

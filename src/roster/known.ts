@@ -39,20 +39,26 @@ export async function withRevoked({ db, pgp }: Laying, kept: readonly Uint8Array
   );
 }
 
+type Said = Pick<CertificateFacts, 'fingerprint' | 'revocations'>;
+
+/** In one transaction: nobody else writes a certificate of a contact meanwhile, so as to miss what is heard, or not to be seen by this. */
+const HEARD_AT_ONCE = 200;
+
 /**
- * Remembers what a certificate that somebody brings says to be revoked, where a copy of it is kept: whoever brings it for another address, or one that
+ * Remembers what certificates that somebody brings say to be revoked, where a copy of them is kept: whoever brings it for another address, or one that
  * is refused for being revoked, has said it all the same. The duty lays it over the copies.
  */
-export async function hearRevocations(
-  seams: Pick<Seams, 'db' | 'clock' | 'by'>,
-  { fingerprint, revocations }: Pick<CertificateFacts, 'fingerprint' | 'revocations'>,
-): Promise<void> {
-  if (revocations.length === 0) return;
-  await seams.db.transaction().execute(async (trx) => {
-    const id = await certificates.hear(trx, { fingerprint, revocations });
-    if (id === null) return;
-    await record(trx, seams, { action: 'certificate.hear', subject: `certificate:${id}`, detail: { fingerprint } });
-  });
+export async function hearRevocations(seams: Pick<Seams, 'db' | 'clock' | 'by'>, brought: readonly Said[]): Promise<void> {
+  const saying = brought.filter(({ revocations }) => revocations.length > 0);
+  for (let from = 0; from < saying.length; from += HEARD_AT_ONCE)
+    await seams.db.transaction().execute(async (trx) => {
+      await certificates.lockHolders(trx);
+      for (const { fingerprint, revocations } of saying.slice(from, from + HEARD_AT_ONCE)) {
+        const id = await certificates.hear(trx, { fingerprint, revocations });
+        if (id === null) continue;
+        await record(trx, seams, { action: 'certificate.hear', subject: `certificate:${id}`, detail: { fingerprint } });
+      }
+    });
 }
 
 /** What is known to be revoked of a certificate, as `pgp.readKnown` and `pgp.renewCertificate` take it. */

@@ -1,10 +1,11 @@
+import type { CertificateFacts } from '../pgp/certificate.ts';
 import { eachCertificate, primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import type { Contact } from '../store/schema.ts';
 import { addCertificate, type GivenCertificate } from './contacts.ts';
-import { readKnown } from './known.ts';
+import { hearRevocations, readKnown } from './known.ts';
 
 /** Of those that nobody here has seen: each is read. */
 const MOST_FRESH = 20;
@@ -32,6 +33,7 @@ export async function addFound(
       if (one instanceof Refusal) known = one;
       else given = one;
     }
+  for (const { data, fingerprint } of named) if (states.get(fingerprint) === 'retired') await listened(seams, data);
   const fresh = new Map<string, Uint8Array>();
   for (const { data, fingerprint } of named.filter((one) => !states.has(one.fingerprint)).slice(0, MOST_FRESH))
     if (await couldBeOf(seams, address, data)) fresh.set(fingerprint, data);
@@ -63,12 +65,20 @@ function conflict(error: unknown): Refusal {
 }
 
 async function couldBeOf(seams: Seams, address: string, data: Uint8Array): Promise<boolean> {
+  const facts = await listened(seams, data);
+  if (!facts?.addresses.includes(address)) return false;
+  return (await seams.pgp.usable(facts.data, seams.clock.now())).usable;
+}
+
+/** What it says, which is taken down where it is revoked; null where it cannot be used in any way. */
+async function listened(seams: Seams, data: Uint8Array): Promise<CertificateFacts | null> {
   try {
     const facts = await readKnown(seams, data);
-    return facts.addresses.includes(address) && (await seams.pgp.usable(facts.data, seams.clock.now())).usable;
+    await hearRevocations(seams, [facts]);
+    return facts;
   } catch (error) {
     // `busy` says nothing about the certificate.
-    if (error instanceof Refusal && error.reason !== 'busy') return false;
+    if (error instanceof Refusal && error.reason !== 'busy') return null;
     throw error;
   }
 }

@@ -21,8 +21,8 @@ export interface Reading {
   waiting: ReadonlyMap<string, Waiting>;
   /** What is known to be revoked of a certificate, by its fingerprint. */
   revocationsOf: (fingerprint: string) => Promise<Uint8Array[]>;
-  /** Called with what was read of each that is not a copy of the one its contact has. */
-  heard: (facts: CertificateFacts) => Promise<void>;
+  /** Called with what was read of each. */
+  heard: (facts: CertificateFacts) => void;
   /** What swaps the key that is encrypted to counts at once. */
   acceptChanged: boolean;
   /** How many certificates are done, of how many. */
@@ -90,7 +90,7 @@ async function readOne(
     const fingerprint = primaryFingerprint(armored);
     if (fingerprint === current?.fingerprint) return await renewed(current, armored, reading);
     const certificate = await pgp.readKnown(armored, await revocationsOf(fingerprint));
-    await heard(certificate);
+    heard(certificate);
     const state = await pgp.usable(certificate.data, now);
     return state.usable ? certificate : { problem: `The certificate ${certificate.fingerprint} cannot be used: ${state.reason}` };
   } catch (error) {
@@ -103,11 +103,12 @@ async function readOne(
 async function renewed(
   certificate: Certificate,
   newer: string,
-  { pgp, now, waiting: all, acceptChanged, revocationsOf }: Reading,
+  { pgp, now, waiting: all, acceptChanged, revocationsOf, heard }: Reading,
 ): Promise<Omit<RenewedContact, 'address'>> {
   const { version, waiting: was } = shownWith(certificate, all.get(certificate.id));
   const copies = await revocationsOf(certificate.fingerprint);
   const renewal = await pgp.renewCertificate(certificate.data, newer, now, copies);
+  heard(renewal.revoked);
   if (acceptChanged || !waitsForPerson(certificate, renewal))
     return { certificate, renewal, isNew: renewal.changed, waiting: null, version };
   // What waits already is not exchanged for something else: the two wait together.

@@ -1,11 +1,13 @@
-import { armorCertificate } from '../pgp/certificate.ts';
+import { armorCertificate, type CertificateFacts } from '../pgp/certificate.ts';
 import type { LooseCertificate } from '../pgp/certificate-bytes.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local } from '../seams.ts';
+import { keptFingerprints } from '../store/certificates.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import type { RosterEntry, RosterProblem } from './entries.ts';
 import { type ImportOptions, type ImportReport, importRoster } from './import.ts';
+import { hearRevocations } from './known.ts';
 import { listsWithMembers } from './members.ts';
 import { asFound } from './plan.ts';
 import { abreast, type CertificateReader } from './reading.ts';
@@ -65,6 +67,7 @@ export async function importSchleuder(
   const turnedAway = new Set(refused.map(addressOf));
   const taken = new Set(copies.subscribers.map(addressOf).filter((address) => !turnedAway.has(address)));
   const kept = await renewThoseHere(seams, certificates, taken, options);
+  if (!options.dryRun) await hearRevocations(seams, await readOf(seams, certificates));
   const unnamed = copies.subscribers.flatMap((one) => {
     const named = listening.addresses.get(one.fingerprint);
     return named && !named.includes(one.address) ? [notNamed(one)] : [];
@@ -112,6 +115,19 @@ async function contactsWith(
     const copies = distinct(held.get(fingerprint) ?? []);
     return copies.length === 0 ? [] : [{ address, organisation, lists: [], fingerprint, copies }];
   });
+}
+
+/** Of whomever it is, and in whatever state: a candidate's, or that of one who was retired. */
+async function readOf({ db, pgp }: SchleuderSeams, loose: readonly LooseCertificate[]): Promise<CertificateFacts[]> {
+  const here = new Set(await keptFingerprints(db));
+  const copies = loose.filter(({ fingerprints: [primary] }) => primary !== undefined && here.has(primary));
+  const read = await abreast(copies, ({ data }) =>
+    pgp.readCertificate(data).catch((error: unknown) => {
+      if (error instanceof Refusal && error.reason !== 'busy') return null;
+      throw error;
+    }),
+  );
+  return read.filter((facts) => facts !== null);
 }
 
 function notNamed({ address, fingerprint }: Subscriber): Remark {

@@ -8,7 +8,7 @@ import { hearRevocations, readKnown } from './known.ts';
 /** Reads a certificate that can be encrypted to now. Throws Refusal `unusable-certificate`; what it revokes is known then, too. */
 export async function usableCertificate(seams: Seams, armored: string | Uint8Array): Promise<CertificateFacts> {
   const facts = await readKnown(seams, armored);
-  await hearRevocations(seams, facts);
+  await hearRevocations(seams, [facts]);
   await mustBeUsable(seams, facts);
   return facts;
 }

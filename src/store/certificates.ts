@@ -193,7 +193,13 @@ export async function wholeCopies(db: Db, fingerprints: readonly string[]): Prom
       .selectFrom('certificates')
       .select(['fingerprint', 'data'])
       .where('fingerprint', 'in', [...whole.keys()])
-      .where('id', 'not in', copiesBehind(db).select('certificates.id'))
+      .where(
+        'id',
+        'not in',
+        copiesBehind(db)
+          .select('certificates.id')
+          .where('revocations.fingerprint', 'in', [...whole.keys()]),
+      )
       .execute();
     for (const { fingerprint, data } of copies) whole.get(fingerprint)?.push(data);
   }
@@ -428,6 +434,12 @@ export async function page(db: Db, { limit, after, contactId }: PageOf & { conta
   let query = db.selectFrom('certificates').selectAll().where('contact_id', '=', contactId).orderBy('id').limit(limit);
   if (after !== undefined) query = query.where('id', '>', after);
   return await query.execute();
+}
+
+/** Of all that is kept, in whatever state. */
+export async function keptFingerprints(db: Db): Promise<string[]> {
+  const rows = await db.selectFrom('certificates').select('fingerprint').distinct().execute();
+  return rows.map(({ fingerprint }) => fingerprint);
 }
 
 export async function allCurrent(db: Db): Promise<Certificate[]> {

@@ -8,11 +8,12 @@ import { up as upgradeAgain } from '../../migrations/0034_behind.ts';
 import { up as upgradeLaid } from '../../migrations/0045_laid.ts';
 import { readersOf } from '../../src/audit/heads.ts';
 import { sendNotice } from '../../src/cases/notices.ts';
-import { DAY, MINUTE, SECOND } from '../../src/clock.ts';
+import { DAY, MINUTE, newId, SECOND } from '../../src/clock.ts';
 import { lookAtCertificates } from '../../src/doctor/data.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { createLog, type Log } from '../../src/log.ts';
 import { armorCertificate } from '../../src/pgp/certificate.ts';
+import { certificatesIn } from '../../src/pgp/certificate-bytes.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { remove } from '../../src/roster/admission.ts';
@@ -23,15 +24,18 @@ import {
   approveCertificate,
   replaceCertificate,
   retireCertificate,
+  setContactActive,
 } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { watchCertificates } from '../../src/roster/expiry.ts';
 import { exportRoster } from '../../src/roster/export.ts';
 import { horizonOf, watchHorizon } from '../../src/roster/horizon.ts';
 import { importRoster } from '../../src/roster/import.ts';
-import { catchingUp, readKnown, renewKnown, usableKept } from '../../src/roster/known.ts';
+import { catchingUp, hearRevocations, readKnown, renewKnown, usableKept } from '../../src/roster/known.ts';
+import { addFound } from '../../src/roster/looked-up.ts';
 import { usableOf } from '../../src/roster/prove.ts';
 import { writeRenewal } from '../../src/roster/renewal.ts';
+import { importSchleuder } from '../../src/roster/schleuder.ts';
 import { keepStranger } from '../../src/roster/strangers.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
@@ -388,30 +392,95 @@ eachEngine((engine) => {
     expect((await outbox(house).drain()).map(({ to }) => to)).toContain(alpha.address);
   });
 
-  test.each([
-    ['by an import for another address', true],
-    ['for another contact', true],
-    ['with another contact', true],
-    ['by an import that is but tried', false],
-  ])('whoever brings it %s is refused, and has said that it is revoked: %s', async (how, isHeard) => {
-    const [, beta] = house.members;
-    const address = 'alias@alpha.example';
-    const entries = [{ organisation: 'Alpha', lists: [LISTS.distributors], contacts: [{ address, certificate: revoked }] }];
-    const memberId = (await members.byOrganisation(house.db, 'Alpha'))?.id ?? '';
-    const refused =
-      how === 'for another contact'
-        ? await addCertificate(house, beta.contactId, revoked).catch(({ message }) => message)
-        : how === 'with another contact'
-          ? await addContact(house, house.identity, memberId, { address, name: null, certificate: revoked }).catch(
-              ({ message }) => message,
-            )
-          : JSON.stringify(await importRoster(house, entries, { activate: null, dryRun: !isHeard, leaveOut: true }));
-    expect(refused).toContain('cannot be used: revoked');
-    const row = await certificates.current(house.db, alpha.contactId);
-    const state = await usableKept(house, row?.data ?? Buffer.alloc(0), house.clock.now());
-    expect(state).toEqual(isHeard ? { usable: false, reason: 'revoked' } : expect.objectContaining({ usable: true }));
-    const logged = house.db.selectFrom('audit').select('subject').where('action', '=', 'certificate.hear');
-    expect(await logged.execute()).toEqual(isHeard ? [{ subject: `certificate:${row?.id}` }] : []);
+  describe('whoever brings it is refused, or left out, and has said all the same that it is revoked', () => {
+    const ALIAS = 'alias@alpha.example';
+    const entry = (...people: { address: string; certificate: string }[]) => ({
+      organisation: 'Alpha',
+      lists: [LISTS.distributors],
+      contacts: people,
+    });
+    const wrong = {
+      organisation: 'Gamma',
+      lists: [LISTS.distributors],
+      contacts: [{ address: 'x@gamma.example', certificate: '-' }],
+    };
+    const importing = (entries: unknown, leaveOut: boolean, dryRun = false) =>
+      importRoster(house, entries, { activate: null, dryRun, leaveOut });
+    const memberId = async () => (await members.byOrganisation(house.db, 'Alpha'))?.id ?? '';
+    const own = () => ({ address: alpha.address, certificate: revoked });
+    const other = async () => ({ address: ALIAS, certificate: (await generate(ALIAS, 'other', {})).public });
+
+    const ways: Record<string, () => Promise<unknown>> = {
+      'by an import for another address': () => importing([entry({ ...own(), address: ALIAS })], true),
+      'by an import of which another line is wrong': () => importing([entry(own()), wrong], false),
+      'by an import that leaves the entry out': async () => importing([entry(own(), await other())], true),
+      'for another contact': () => addCertificate(house, house.members[1].contactId, revoked),
+      'with another contact': async () =>
+        addContact(house, house.identity, await memberId(), { address: ALIAS, name: null, certificate: revoked }),
+      'by a look-up for another contact that finds two': async () => {
+        const { address, certificate } = await other();
+        const { contact } = await addContact(house, house.identity, await memberId(), { address, name: null, certificate });
+        return addFound(house, contact, Buffer.concat([await binary(revoked), await binary(certificate)]));
+      },
+      'by a look-up for whom it was retired that finds two': async () => {
+        const row = await certificates.current(house.db, alpha.contactId);
+        await retireCertificate(house, alpha.contactId, row?.id ?? '', lena);
+        const next = await generate(alpha.address, 'next', {});
+        return addFound(
+          house,
+          { ...alpha, id: alpha.contactId },
+          Buffer.concat([await binary(revoked), await binary(next.public)]),
+        );
+      },
+      'by the home of a list of Schleuder, for a contact who was retired': async () => {
+        const { address, certificate } = await other();
+        await addContact(house, house.identity, await memberId(), { address, name: null, certificate });
+        await setContactActive(as(house, house.team[0]), alpha.contactId, false, 'He has left.');
+        const source = { subscriptions: [], organisations: new Map(), certificates: certificatesIn(await binary(revoked)) };
+        return importSchleuder(house, source, { activate: null, dryRun: false });
+      },
+    };
+    const standing = async () => {
+      const [row] = await certificates.ofContact(house.db, alpha.contactId);
+      return usableKept(house, row?.data ?? Buffer.alloc(0), house.clock.now());
+    };
+    const heard = () => house.db.selectFrom('audit').select('subject').where('action', '=', 'certificate.hear').execute();
+
+    test.each(Object.keys(ways))('%s', async (how) => {
+      await ways[how]?.().catch((error: unknown) => expect(error).toBeInstanceOf(Refusal));
+      expect(await standing()).toEqual({ usable: false, reason: 'revoked' });
+      const [row] = await certificates.ofContact(house.db, alpha.contactId);
+      expect(await heard()).toEqual([{ subject: `certificate:${row?.id}` }]);
+    });
+
+    test('but not where an import is tried alone', async () => {
+      await importing([entry({ ...own(), address: ALIAS })], true, true);
+      expect([await standing(), await heard()]).toEqual([expect.objectContaining({ usable: true }), []]);
+    });
+
+    test('also while the first copy of it is being written', async () => {
+      const next = await generate(alpha.address, 'next', {});
+      const { data, fingerprint, ...facts } = await house.pgp.readCertificate(next.public);
+      const gone = await house.pgp.readCertificate(await changed(next, house.clock.now(), { revoked: true }));
+      const id = newId(house.clock);
+      const row = {
+        id,
+        contact_id: alpha.contactId,
+        fingerprint,
+        data,
+        state: 'proposed',
+        created_at: house.clock.now(),
+      } as const;
+      const hearing = await house.db.transaction().execute(async (trx) => {
+        await certificates.lockHolders(trx);
+        await certificates.insert(trx, row, facts);
+        const hears = hearRevocations(house, [gone]);
+        await Promise.race([hears, new Promise((resolve) => void setTimeout(resolve, 300))]);
+        return [hears];
+      });
+      await Promise.all(hearing);
+      expect(await usableKept(house, data, house.clock.now())).toEqual({ usable: false, reason: 'revoked' });
+    });
   });
 
   test('of a certificate of which there is no copy nothing is remembered', async () => {
