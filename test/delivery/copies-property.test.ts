@@ -190,24 +190,32 @@ eachEngine((engine) => {
     return outbox(house).drain();
   };
 
-  test('what was sealed opens to the same octets with each key, and with no other', async () => {
-    const at = house.clock.now();
-    const certificates = await Promise.all(
-      members.map(async ({ public: armoredKey }) => (await openpgp.readKey({ armoredKey })).write()),
-    );
-    await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ maxLength: 3000 }), fc.nat({ max: 4 }), async (bytes, other) => {
-        const sealed = await house.pgp.seal(await house.pgp.sign(bytes, listKey().secret, at), certificates, at);
-        for (const [index, answer] of sealed.entries()) {
-          const raw = Buffer.from('armored' in answer ? answer.armored : '');
-          const opened = await openCopy(raw, members[index] as Party, listCertificate(house, LISTS.distributors), at);
-          expect([opened.entity.equals(bytes), opened.signer]).toEqual([true, listKey().fingerprint]);
-          if (other !== index) await expect(openCopy(raw, members[other] as Party, undefined, at)).rejects.toThrow();
-        }
-      }),
-      { numRuns, examples: [[new Uint8Array(), 0]] },
-    );
-  });
+  test.each(['shared', 'fresh'])(
+    'what was sealed opens to the same octets with each key, and with no other: %s',
+    async (policy) => {
+      const at = house.clock.now();
+      const certificates = await Promise.all(
+        members.map(async ({ public: armoredKey }) => (await openpgp.readKey({ armoredKey })).write()),
+      );
+      await fc.assert(
+        fc.asyncProperty(fc.uint8Array({ maxLength: 3000 }), fc.nat({ max: 4 }), async (bytes, other) => {
+          const signed = await house.pgp.sign(bytes, listKey().secret, at);
+          const shared = { bodies: new Map(), lines: new Map() };
+          const sealed =
+            policy === 'shared'
+              ? await house.pgp.sealShared(signed, certificates, at, shared)
+              : await house.pgp.seal(signed, certificates, at);
+          for (const [index, answer] of sealed.entries()) {
+            const raw = Buffer.from('armored' in answer ? answer.armored : '');
+            const opened = await openCopy(raw, members[index] as Party, listCertificate(house, LISTS.distributors), at);
+            expect([opened.entity.equals(bytes), opened.signer]).toEqual([true, listKey().fingerprint]);
+            if (other !== index) await expect(openCopy(raw, members[other] as Party, undefined, at)).rejects.toThrow();
+          }
+        }),
+        { numRuns, examples: [[new Uint8Array(), 0]] },
+      );
+    },
+  );
 
   test('each copy of any mail opens with the key of its member to the same content, and with no other', async () => {
     const [lena] = house.team;

@@ -142,10 +142,10 @@ eachEngine((engine) => {
         ...house,
         pgp: {
           ...house.pgp,
-          seal: async (...args: Parameters<typeof house.pgp.seal>) => {
+          sealShared: async (...args: Parameters<typeof house.pgp.sealShared>) => {
             const { state } = await db.selectFrom('posts').select('state').where('id', '=', id).executeTakeFirstOrThrow();
             if (state === 'held') await acceptPost(house, id, lena.contactId);
-            return house.pgp.seal(...args);
+            return house.pgp.sealShared(...args);
           },
         },
       };
