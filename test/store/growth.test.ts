@@ -1,6 +1,8 @@
 import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MINUTE } from '../../src/clock.ts';
+import { keepStranger } from '../../src/roster/strangers.ts';
+import { openDatabase } from '../../src/store/database.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import * as past from '../../src/store/past.ts';
 import { outbox } from '../delivery/outbox.ts';
@@ -8,7 +10,7 @@ import { arrive, letterOf, listCertificate } from '../post/arrive.ts';
 import { clearMail, encryptedMail } from '../support/compose.ts';
 import { oneEngine } from '../support/dialects.ts';
 import { housing, LISTS } from '../support/house.ts';
-import { makeParty } from '../support/party.ts';
+import { changed, makeParty } from '../support/party.ts';
 
 /** They have a row for each mail, copy, case or change: after some years these are millions. */
 const GROWING = [
@@ -74,9 +76,15 @@ oneEngine((engine) => {
   const build = housing();
 
   test('what is done for a mail and its copies goes through no table that grows', async () => {
-    const { db, config } = await engine.open();
-    const house = await build(db);
-    const [alpha] = house.members;
+    const { db: first, config } = await engine.open();
+    const made = await build(first);
+    // One that has nothing prepared yet.
+    said.clear();
+    const db = openDatabase(config);
+    const house = { ...made, db };
+    const [alpha, beta] = house.members;
+    const revoked = await house.pgp.readCertificate(await changed(beta, house.clock.now(), { revoked: true }));
+    await db.transaction().execute((trx) => keepStranger(trx, house, revoked));
     const rita = await makeParty('rita@example.org');
     const box = outbox(house);
     box.answers = ({ to }) =>
@@ -84,7 +92,6 @@ oneEngine((engine) => {
         ? { state: 'deferred', reason: 'try-later', response: '451 later' }
         : { state: 'delivered', response: '250' };
     const recipients = [listCertificate(house, LISTS.security)];
-    said.clear();
     const report = await encryptedMail(letterOf(house, rita), { recipients, signer: rita });
     await arrive(house, report);
     await arrive(house, clearMail(letterOf(house, rita, { text: 'Another one' })));
@@ -98,6 +105,7 @@ oneEngine((engine) => {
     await deliveries.nextInstant(db, 4);
     await deliveries.reclaim(db, house.clock.now());
     await past.moveEnded(db, house.clock.now());
+    await db.destroy();
     expect(said.size).toBeGreaterThan(50);
     expect(goneThrough('sqlite' in config ? config.sqlite : '', said)).toEqual([]);
   });
