@@ -19,6 +19,7 @@ const GROWING = [
   'audit',
   'came_back',
   'cases',
+  'certificates',
   'deliveries',
   'delivery_attempts',
   'past_deliveries',
