@@ -191,17 +191,22 @@ export const EVIDENCE: readonly Row[] = [
 /** What a null sender and any word of failure weigh together, or a person's role address and two formulas and a copy. */
 const ENOUGH = 4;
 
-export function isDeliveryReport(facts: Facts): boolean {
-  const heaviest = new Map<Family, number>();
+function heaviestOf(wanted: Family, facts: Facts): number {
+  let heaviest = 0;
   for (const { family, weight, holds } of EVIDENCE)
-    if (Math.abs(weight) > Math.abs(heaviest.get(family) ?? 0) && holds(facts)) heaviest.set(family, weight);
-  const of = (...families: Family[]) => families.reduce((sum, family) => sum + (heaviest.get(family) ?? 0), 0);
-  const machine = Math.max(of('origin'), of('stamp'));
-  // Words alone are anybody's: without a sender or a stamp that is a machine's they count for nothing.
+    if (family === wanted && Math.abs(weight) > Math.abs(heaviest) && holds(facts)) heaviest = weight;
+  return heaviest;
+}
+
+export function isDeliveryReport(facts: Facts): boolean {
+  const of = (family: Family) => heaviestOf(family, facts);
+  const [origin, stamp] = [of('origin'), of('stamp')];
+  const machine = Math.max(origin, stamp);
+  // Words alone are anybody's: without a sender or a stamp that is a machine's they count for nothing, and are not looked at.
   if (machine === 0) return false;
   // What only an MTA has done is not undone by how its text is written.
   const person = machine >= 3 ? 0 : of('person');
-  const said = of('form', 'subject', 'opening', 'returned');
-  if (said === 0 && of('origin') < ENOUGH && of('stamp') < 3) return false;
-  return of('origin', 'stamp') + said + person >= ENOUGH;
+  const said = of('form') + of('subject') + of('opening') + of('returned');
+  if (said === 0 && origin < ENOUGH && stamp < 3) return false;
+  return origin + stamp + said + person >= ENOUGH;
 }
