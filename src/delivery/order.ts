@@ -1,11 +1,13 @@
-import { type Clock, type Instant, SECOND } from '../clock.ts';
+import { type Clock, type Instant, MINUTE, SECOND } from '../clock.ts';
+import * as attempts from '../store/attempts.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
+import * as missed from '../store/missed.ts';
 import type { Case, Delivery, Post, PostKind } from '../store/schema.ts';
 
 /*
- * What a contact reads last of a case is what he goes by. So what he is told of it goes out in the order in which it was written: an older word that is
+ * What a contact, or a reporter, reads last of a case is what he goes by. So what he is told of it goes out in the order in which it was written: an older word that is
  * still on its way to him goes first, however often it was put off. And what a later one has made untrue, as the case is released or
  * withdrawn, does not go out at all.
  */
@@ -32,7 +34,15 @@ export const BEHIND = 'behind-older';
 const PAUSE = SECOND;
 
 /**
- * Of these copies of one post those that wait for an older word of the case to the same contact, by his id, and until when each does. What was put off is tried
+ * How long for one that the relay puts off, and nothing else: of a mail that some scanner never lets through its reader would hear nothing more. After that
+ * the older one is tried once more, this one goes, and who reads the older one after it is told again how the case stands (`missed`).
+ */
+const LONGEST = 15 * MINUTE;
+/** An attempt that is longer ago says nothing of whether the relay takes the older one now. */
+const JUST_NOW = 10 * SECOND;
+
+/**
+ * Of these copies of one post those that wait for an older word of the case to the same address, by their ids, and until when each does. What was put off is tried
  * at once, as this one would have been: where the relay takes it, this one follows (`follow`), and where it does not, it would not have taken this one.
  * After the release nothing waits: what is older holds no more.
  */
@@ -46,27 +56,41 @@ export async function behindOlder(
   const [first] = copies;
   if (!first || case_id === null || !isTold(kind)) return until;
   if ((await cases.byId(db, case_id))?.state === 'released') return until;
-  const contactIds = copies.flatMap(({ contact_id }) => contact_id ?? []);
-  const older = await deliveries.older(db, { caseId: case_id, contactIds, kinds: TOLD, before: first });
+  const waiting = copies.filter(({ audience }) => audience !== 'public');
+  const addresses = waiting.map(({ address }) => address);
+  const older = await deliveries.older(db, { caseId: case_id, addresses, kinds: TOLD, before: first });
+  if (older.length === 0) return until;
   const now = clock.now();
+  const had = await attempts.lastOf(
+    db,
+    waiting.filter(({ reason }) => reason === BEHIND).map(({ id }) => id),
+  );
+  const passed: string[] = [];
+  for (const copy of waiting) {
+    const before = older.filter(({ address }) => address === copy.address);
+    if (before.length === 0) continue;
+    const since = had.get(copy.id);
+    // It was tried since this one had it tried.
+    const refused = since !== undefined && before.every((one) => wasPutOff(one, since, now));
+    if (refused && now - copy.created_at >= LONGEST) passed.push(...(copy.contact_id === null ? [] : [copy.contact_id]));
+    else until.set(copy.id, refused ? again(copy, now) : now + PAUSE);
+  }
   await deliveries.hastenThese(
     db,
-    older.map(({ id }) => id),
+    older.filter((one) => !wasPutOff(one, now - JUST_NOW, now)).map(({ id }) => id),
     now,
   );
-  for (const copy of copies) {
-    const before = older.filter(({ contact_id }) => contact_id === copy.contact_id);
-    if (copy.contact_id === null || before.length === 0) continue;
-    until.set(copy.contact_id, before.some(({ due_at }) => due_at > now) ? again(copy, now) : now + PAUSE);
-  }
+  await missed.note(db, case_id, passed);
   return until;
 }
 
-/** Has what waited for a copy that is out go now. */
-export async function follow(db: Db, { case_id, contact_id, attempts }: Delivery, now: Instant): Promise<void> {
-  // Mostly it went at once, and what came behind it looks again in a second.
-  if (case_id !== null && contact_id !== null && attempts > 1)
-    await deliveries.hastenBehind(db, case_id, contact_id, BEHIND, now);
+function wasPutOff({ state, due_at, triedAt }: deliveries.Older, since: Instant, now: Instant): boolean {
+  return state === 'deferred' && due_at > now && triedAt !== null && triedAt >= since && triedAt >= now - JUST_NOW;
+}
+
+/** Has what waited for a copy that is out, or will never be, go now. */
+export async function follow(db: Db, { case_id, address, audience }: Delivery, now: Instant): Promise<void> {
+  if (case_id !== null && audience !== 'public') await deliveries.hastenBehind(db, case_id, address, BEHIND, now);
 }
 
 function isTold(kind: PostKind): boolean {

@@ -134,7 +134,7 @@ async function sealWithLinks(
       opened.composed.content,
       filePart(LINK_FILE, 'application/octet-stream', linkFile(seams.project.site, token)),
     ]);
-    const own = { ...opened, composed: { ...opened.composed, content }, signed: new Map() };
+    const own = { ...opened, composed: { ...opened.composed, content }, signed: new Map(), shared: new Map() };
     answers.push(...(await seal(seams, own, fields, [certificate], 'fresh')));
   }
   return answers;

@@ -321,7 +321,7 @@ async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo,
   if (kept) return { state: 'held', reason: kept, response: null };
   const shut = (await overtaken(seams, opened, copy)) ?? (await gateAnswer(seams, opened, copy));
   if (shut) return shut;
-  const until = copy.contact_id === null ? undefined : behind.get(copy.contact_id);
+  const until = behind.get(copy.id);
   if (until !== undefined) return { state: 'deferred', reason: BEHIND, response: null, until, untried: true };
   const from = await envelopeSender(db, opened, copy);
   // The last question: whoever stood still since has lost his lease.
@@ -351,7 +351,7 @@ async function beforeConfirmation({ db, clock }: Seams, { contact_id }: Delivery
 
 /** Null: what it says of its case holds still. */
 async function overtaken({ db }: Seams, { post }: Opened, { case_id, audience }: Delivery): Promise<Settlement | null> {
-  if (audience !== 'contact' || case_id === null) return null;
+  if (audience === 'public' || case_id === null) return null;
   const about = await cases.byId(db, case_id);
   return about && isOvertaken(post, about) ? { state: 'failed', reason: 'overtaken', response: null } : null;
 }

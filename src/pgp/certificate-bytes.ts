@@ -43,7 +43,8 @@ export function certificateBytes(input: Uint8Array | string): Uint8Array {
     if (KEYS.includes(packet.tag)) checkKey(bodyOf(data, packet));
   }
   const [primary, ...more] = packets.filter(({ tag }) => tag === PRIMARY);
-  if (!primary) throw refused(packets.every(({ tag }) => tag === SIGNATURE) ? loneSignature : noCertificate);
+  if (!primary)
+    throw refused(packets.length > 0 && packets.every(({ tag }) => tag === SIGNATURE) ? loneSignature : noCertificate);
   if (more.length > 0) throw refused(several);
   if (packets.filter(({ tag }) => tag === USER_ID).length > MOST_USER_IDS)
     throw refused(`The certificate has more than ${MOST_USER_IDS} user IDs: ${MINIMAL}`);

@@ -180,7 +180,10 @@ async function timely<Value>(answer: Promise<Value | typeof LATE>, reason: Reaso
  */
 async function sealAll(run: Run, signed: Uint8Array, certificates: Uint8Array[], at: Instant): Promise<Sealed[]> {
   const together = await run('seal', { signed, certificates, at }, sealLimit(signed, certificates.length));
-  if (together !== LATE) return together;
+  return together === LATE ? eachAlone(run, signed, certificates, at) : together;
+}
+
+async function eachAlone(run: Run, signed: Uint8Array, certificates: Uint8Array[], at: Instant): Promise<Sealed[]> {
   const answers: Sealed[] = [];
   for (const certificate of certificates) {
     const alone = await run('seal', { signed, certificates: [certificate], at }, sealLimit(signed, 1));
@@ -200,7 +203,7 @@ async function sealAllShared(
   const { bodies } = shared;
   const task = { signed, certificates, at, bodies, lines: new Set(shared.lines.keys()) };
   const answer = await run('sealShared', task, sealLimit(signed, certificates.length));
-  if (answer === LATE) return sealAll(run, signed, certificates, at);
+  if (answer === LATE) return eachAlone(run, signed, certificates, at);
   for (const [cohort, body] of answer.made.bodies) bodies.set(cohort, body);
   for (const [name, lines] of answer.made.lines) shared.lines.set(name, lines);
   return answer.copies.map((copy) => ('unusable' in copy ? copy : { armored: armorOf(copy, shared) }));

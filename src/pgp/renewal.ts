@@ -74,7 +74,7 @@ export async function renewCertificate(
   const revoked = await factsOf(lessened);
   // By OpenPGP.js's own `update` a newer binding takes the place of an older one without a look at who made it.
   addWords(whole, arrived);
-  const facts = held(await factsOf(whole));
+  const facts = await orRevoked(current, revoked, async () => held(await factsOf(whole)));
   const together = await parseCertificate(facts.data);
   const [before, after] = [await lastRecipient(known, at), await recipientAt(together, at)];
   return {
@@ -86,6 +86,20 @@ export async function renewCertificate(
     formerUsable: before !== null && (await mayStillBe(together, before, at)),
     revoked,
   };
+}
+
+/** Where the two together are too large, what the newer one revokes counts all the same, and nothing else of it. Throws where that is nothing. */
+async function orRevoked(
+  current: Uint8Array,
+  revoked: CertificateFacts,
+  together: () => Promise<CertificateFacts>,
+): Promise<CertificateFacts> {
+  try {
+    return await together();
+  } catch (error) {
+    if (Buffer.compare(revoked.data, current) === 0) throw error;
+    return held(revoked);
+  }
 }
 
 /** With the same packets: their order in it is its own. */

@@ -17,7 +17,7 @@ import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
 import { ask, mustLast, prepareAsking } from './asking.ts';
-import { renewKnown } from './known.ts';
+import { listened, renewKnown } from './known.ts';
 import { mustBeGivenByAnother, mustHaveReaders, mustNotJoinTeam, usableReaders } from './members.ts';
 import { prepareCertificateNews, prepareContactNews, tellOfContact, tellOwner } from './news.ts';
 import { takenCertificate, unfitAddress, type WithKeys } from './plan.ts';
@@ -179,8 +179,23 @@ export async function addCertificate(seams: Seams, contactId: string, armored: s
  */
 export type OwnersNews = (after: string, encryptionKey: Renewal['encryptionKey'] | null) => Promise<ReplacementNews | null>;
 
-/** `byOwner`: null where somebody else gives it. */
+/** `byOwner`: null where somebody else gives it. What it revokes is known then, also where it is refused. */
 async function give(
+  seams: Seams,
+  contactId: string,
+  armored: string | Uint8Array,
+  byOwner: OwnersNews | null,
+): Promise<GivenCertificate> {
+  try {
+    return await giveWhole(seams, contactId, armored, byOwner);
+  } catch (error) {
+    // Why it was refused is what he has to read, whatever becomes of this.
+    await listened(seams, armored).catch(() => null);
+    throw error;
+  }
+}
+
+async function giveWhole(
   seams: Seams,
   contactId: string,
   armored: string | Uint8Array,

@@ -100,6 +100,18 @@ export function readEntries(value: unknown): { entries: PlacedEntry[]; problems:
   return { entries, problems };
 }
 
+/** What stands for certificates in entries that are malformed, as far as that can be told. */
+export function malformedCertificates(value: unknown): string[] {
+  const items: unknown[] = Array.isArray(value) ? value : [];
+  return items
+    .filter((item) => !Value.Check(Entry, item))
+    .flatMap((item) => {
+      const people = Value.Pointer.Get(item, '/contacts');
+      return Array.isArray(people) ? people.map((one: unknown) => Value.Pointer.Get(one, '/certificate')) : [];
+    })
+    .filter((certificate) => typeof certificate === 'string');
+}
+
 function placed(entry: RosterEntry, index: number): PlacedEntry {
   return {
     ...entry,

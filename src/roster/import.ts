@@ -19,8 +19,8 @@ import { portions } from '../store/rows.ts';
 import type { Certificate, Contact, Member, NewMember } from '../store/schema.ts';
 import { type Asking, ask, mustLast, prepareAsking } from './asking.ts';
 import { startedAnew } from './enter.ts';
-import { type RosterProblem, readEntries } from './entries.ts';
-import { copiesKnown, hearRevocations } from './known.ts';
+import { malformedCertificates, type RosterProblem, readEntries } from './entries.ts';
+import { copiesKnown, hearRevocations, listened } from './known.ts';
 import {
   type Addresses,
   asFound,
@@ -131,7 +131,10 @@ export async function importRoster(seams: ImportSeams, entries: unknown, options
   try {
     return await takeOver(seams, entries, options, (facts) => void heard.push(facts));
   } finally {
-    if (!options.dryRun) await hearRevocations(seams, heard);
+    if (!options.dryRun) {
+      await hearRevocations(seams, heard);
+      for (const certificate of malformedCertificates(entries)) await listened(seams, certificate);
+    }
   }
 }
 

@@ -11,13 +11,14 @@ import * as certificates from '../store/certificates.ts';
 import type { Certificate } from '../store/schema.ts';
 
 type Knowing = Pick<Seams, 'db' | 'pgp' | 'clock'>;
+type Reading = Pick<Seams, 'db'> & { pgp: Pick<Pgp, 'readKnown'> };
 type Laying = Pick<Seams, 'db'> & { pgp: Pick<Pgp, 'layRevocations'> };
 
 /**
  * As `pgp.readCertificate`, with what every copy that was ever kept revoked. What was known once holds for good: whoever brings a copy
  * without it, and whosever the certificate was before. Throws Refusal `unusable-certificate`, also where it is too large with what is known.
  */
-export async function readKnown({ db, pgp }: Omit<Knowing, 'clock'>, newer: string | Uint8Array): Promise<CertificateFacts> {
+export async function readKnown({ db, pgp }: Reading, newer: string | Uint8Array): Promise<CertificateFacts> {
   return pgp.readKnown(newer, await copiesKnown(db, primaryFingerprint(newer)));
 }
 
@@ -59,6 +60,22 @@ export async function hearRevocations(seams: Pick<Seams, 'db' | 'clock' | 'by'>,
         await record(trx, seams, { action: 'certificate.hear', subject: `certificate:${id}`, detail: { fingerprint } });
       }
     });
+}
+
+/** Reads what somebody brings, and takes down what it revokes; null where it is none that could be used in any way. */
+export async function listened(
+  seams: Reading & Pick<Seams, 'clock' | 'by'>,
+  brought: string | Uint8Array,
+): Promise<CertificateFacts | null> {
+  try {
+    const facts = await readKnown(seams, brought);
+    await hearRevocations(seams, [facts]);
+    return facts;
+  } catch (error) {
+    // `busy` says nothing about the certificate.
+    if (error instanceof Refusal && error.reason !== 'busy') return null;
+    throw error;
+  }
 }
 
 /** What is known to be revoked of a certificate, as `pgp.readKnown` and `pgp.renewCertificate` take it. */

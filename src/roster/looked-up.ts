@@ -1,11 +1,10 @@
-import type { CertificateFacts } from '../pgp/certificate.ts';
 import { eachCertificate, primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import type { Contact } from '../store/schema.ts';
 import { addCertificate, type GivenCertificate } from './contacts.ts';
-import { hearRevocations, readKnown } from './known.ts';
+import { listened } from './known.ts';
 
 /** Of those that nobody here has seen: each is read. */
 const MOST_FRESH = 20;
@@ -68,17 +67,4 @@ async function couldBeOf(seams: Seams, address: string, data: Uint8Array): Promi
   const facts = await listened(seams, data);
   if (!facts?.addresses.includes(address)) return false;
   return (await seams.pgp.usable(facts.data, seams.clock.now())).usable;
-}
-
-/** What it says, which is taken down where it is revoked; null where it cannot be used in any way. */
-async function listened(seams: Seams, data: Uint8Array): Promise<CertificateFacts | null> {
-  try {
-    const facts = await readKnown(seams, data);
-    await hearRevocations(seams, [facts]);
-    return facts;
-  } catch (error) {
-    // `busy` says nothing about the certificate.
-    if (error instanceof Refusal && error.reason !== 'busy') return null;
-    throw error;
-  }
 }

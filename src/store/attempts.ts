@@ -1,3 +1,4 @@
+import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
 import { portions } from './rows.ts';
 import type { DeliveryAttempt } from './schema.ts';
@@ -23,4 +24,18 @@ export async function note(db: Db, ended: readonly Attempt[]): Promise<void> {
 /** The last ones of a copy, oldest first. */
 export async function ofCopy(db: Db, deliveryId: string): Promise<Attempt[]> {
   return db.selectFrom('delivery_attempts').selectAll().where('delivery_id', '=', deliveryId).orderBy('number').execute();
+}
+
+/** When the last attempt of each of these copies ended; without those of which there was none. */
+export async function lastOf(db: Db, deliveryIds: readonly string[]): Promise<Map<string, Instant>> {
+  const last = new Map<string, Instant>();
+  for (const some of portions(deliveryIds))
+    for (const { delivery_id, at } of await db
+      .selectFrom('delivery_attempts')
+      .select(({ fn }) => ['delivery_id', fn.max('at').as('at')])
+      .where('delivery_id', 'in', some)
+      .groupBy('delivery_id')
+      .execute())
+      last.set(delivery_id, at);
+  return last;
 }

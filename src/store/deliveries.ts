@@ -155,32 +155,39 @@ export async function isBehind(db: Db, { case_id, priority }: Pick<Delivery, 'ca
   return before !== undefined;
 }
 
-/** What is under way of a case to these contacts, of posts of these kinds, and was made before that copy. */
+/** A copy that goes before another one; `triedAt`: when the last attempt ended, as far as there was one. */
+export type Older = Pick<Delivery, 'id' | 'address' | 'state' | 'due_at'> & { triedAt: Instant | null };
+
+/** What is under way of a case to these addresses, of posts of these kinds, and was made before that copy. */
 export async function older(
   db: Db,
   {
     caseId,
-    contactIds,
+    addresses,
     kinds,
     before,
-  }: { caseId: string; contactIds: readonly string[]; kinds: readonly PostKind[]; before: Delivery },
-): Promise<Pick<Delivery, 'id' | 'contact_id' | 'due_at'>[]> {
-  const found = [];
-  for (const some of portions([...new Set(contactIds)]))
+  }: { caseId: string; addresses: readonly string[]; kinds: readonly PostKind[]; before: Delivery },
+): Promise<Older[]> {
+  const found: Omit<Older, 'triedAt'>[] = [];
+  for (const some of portions([...new Set(addresses)]))
     found.push(
       ...(await db
         .selectFrom('deliveries')
         .innerJoin('posts', 'posts.id', 'deliveries.post_id')
-        .select(['deliveries.id', 'deliveries.contact_id', 'deliveries.due_at'])
+        .select(['deliveries.id', 'deliveries.address', 'deliveries.state', 'deliveries.due_at'])
         .where('deliveries.case_id', '=', caseId)
-        .where('deliveries.contact_id', 'in', some)
+        .where('deliveries.address', 'in', some)
         .where('deliveries.state', 'in', UNDER_WAY)
         .where('deliveries.created_at', '<', before.created_at)
         .where('deliveries.post_id', '<>', before.post_id)
         .where('posts.kind', 'in', kinds)
         .execute()),
     );
-  return found;
+  const tried = await attempts.lastOf(
+    db,
+    found.map(({ id }) => id),
+  );
+  return found.map((one) => ({ ...one, triedAt: tried.get(one.id) ?? null }));
 }
 
 /** Has what was put off of these tried now. */
@@ -195,13 +202,13 @@ export async function hastenThese(db: Db, ids: readonly string[], now: Instant):
       .execute();
 }
 
-/** Has what a contact has of a case, and was put off for that reason, tried now. */
-export async function hastenBehind(db: Db, caseId: string, contactId: string, reason: string, now: Instant): Promise<void> {
+/** Has what an address has of a case, and was put off for that reason, tried now. */
+export async function hastenBehind(db: Db, caseId: string, address: string, reason: string, now: Instant): Promise<void> {
   await db
     .updateTable('deliveries')
     .set({ due_at: now })
     .where('case_id', '=', caseId)
-    .where('contact_id', '=', contactId)
+    .where('address', '=', address)
     .where('state', '=', 'deferred')
     .where('reason', '=', reason)
     .execute();

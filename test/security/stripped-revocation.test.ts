@@ -414,6 +414,12 @@ eachEngine((engine) => {
       'by an import for another address': () => importing([entry({ ...own(), address: ALIAS })], true),
       'by an import of which another line is wrong': () => importing([entry(own()), wrong], false),
       'by an import that leaves the entry out': async () => importing([entry(own(), await other())], true),
+      'by an import of which the entry is malformed': () =>
+        importing([{ ...entry(own()), groups: ['Kernel!'] }, { ...entry(), contacts: 'none' }, null, 'x'], true),
+      'for a member who was removed': async () => {
+        await house.db.updateTable('members').set({ state: 'removed' }).where('organisation', '=', 'Alpha').execute();
+        return addCertificate(house, alpha.contactId, revoked);
+      },
       'for another contact': () => addCertificate(house, house.members[1].contactId, revoked),
       'with another contact': async () =>
         addContact(house, house.identity, await memberId(), { address: ALIAS, name: null, certificate: revoked }),
