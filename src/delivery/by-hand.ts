@@ -7,6 +7,7 @@ import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as posts from '../store/posts.ts';
 import type { Delivery, PostState } from '../store/schema.ts';
+import { follow } from './order.ts';
 import { barredBy } from './standing.ts';
 
 /** What a person does with one copy. `reason`: in his words, for the log alone. */
@@ -34,6 +35,7 @@ function takingOut(verb: 'hold' | 'drop', take: typeof deliveries.hold, only: st
       throw new Refusal('conflict', 'It is a copy of a release: what was released goes out to all, and nobody stops it');
     if (!(await take(trx, copy.id, local.clock.now())))
       throw new Refusal('conflict', `The copy is ${copy.state}: only what is ${only}`);
+    await follow(trx, copy, local.clock.now());
     return { action: `delivery.${verb}`, subject: `delivery:${copy.id}`, detail: { from: copy.state, reason } };
   };
 }

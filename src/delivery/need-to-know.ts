@@ -148,6 +148,11 @@ export async function letInsidersHave(
   return count;
 }
 
+/** The cases of which somebody is kept from a copy. */
+export async function casesKept(db: Db): Promise<string[]> {
+  return deliveries.casesHeld(db, KEPT_FROM);
+}
+
 type OfPost = Pick<Post, 'id' | 'kind' | 'list_id' | 'case_id' | 'bundle_hash'>;
 
 function byPost(held: readonly deliveries.HeldCopy[]): (OfPost & { copies: deliveries.HeldCopy[] })[] {

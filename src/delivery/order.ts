@@ -39,7 +39,7 @@ const PAUSE = SECOND;
  */
 const LONGEST = 15 * MINUTE;
 /** An attempt that is longer ago says nothing of whether the relay takes the older one now. */
-const JUST_NOW = 10 * SECOND;
+const JUST_NOW = 30 * SECOND;
 
 /**
  * Of these copies of one post those that wait for an older word of the case to the same address, by their ids, and until when each does. What was put off is tried
@@ -73,7 +73,7 @@ export async function behindOlder(
     // It was tried since this one had it tried.
     const refused = since !== undefined && before.every((one) => wasPutOff(one, since, now));
     if (refused && now - copy.created_at >= LONGEST) passed.push(...(copy.contact_id === null ? [] : [copy.contact_id]));
-    else until.set(copy.id, refused ? again(copy, now) : now + PAUSE);
+    else until.set(copy.id, refused ? Math.min(again(copy, now), copy.created_at + LONGEST) : now + PAUSE);
   }
   await deliveries.hastenThese(
     db,

@@ -1,4 +1,6 @@
+import { currentInstant } from '../cases/clocks.ts';
 import type { Instant } from '../clock.ts';
+import { entityText, leaves, parseOwn } from '../mail/message.ts';
 import {
   autocrypt,
   filePart,
@@ -9,8 +11,9 @@ import {
   signedMail,
   signedPayload,
   type TrustedFields,
+  textPart,
 } from '../mail/outgoing.ts';
-import { LINK_FILE } from '../notices/templates.ts';
+import { LINK_FILE, sinceWritten } from '../notices/templates.ts';
 import type { ListKey } from '../pgp/keyring.ts';
 import type { Shared } from '../pgp/shared.ts';
 import type { Sealed } from '../pgp/worker.ts';
@@ -19,6 +22,7 @@ import { Refusal } from '../refusal.ts';
 import { withRevoked } from '../roster/known.ts';
 import { receives } from '../roster/state.ts';
 import type { Seams } from '../seams.ts';
+import * as cases from '../store/cases.ts';
 import * as certificates from '../store/certificates.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
@@ -128,9 +132,11 @@ async function sealWithLinks(
   sealable: readonly { copy: Delivery; certificate: Uint8Array }[],
 ) {
   const answers: Awaited<ReturnType<typeof seal>> = [];
+  const said = await saidSince(seams, opened);
   for (const { copy, certificate } of sealable) {
     const token = await tokenFor(seams.db, 'acknowledgement', copy.id);
     const content = multipart('mixed', [
+      ...(said === null ? [] : [textPart(said)]),
       opened.composed.content,
       filePart(LINK_FILE, 'application/octet-stream', linkFile(seams.project.site, token)),
     ]);
@@ -138,6 +144,13 @@ async function sealWithLinks(
     answers.push(...(await seal(seams, own, fields, [certificate], 'fresh')));
   }
   return answers;
+}
+
+/** Who was kept from it, or waits for the relay, may read it when the instant that it names has passed and another one stands. */
+async function saidSince({ db, clock }: Seams, { post, composed }: Opened): Promise<string | null> {
+  const about = post.case_id === null ? undefined : await cases.byId(db, post.case_id);
+  const [text] = leaves(parseOwn(composed.content));
+  return about && text ? sinceWritten(entityText(text), currentInstant(about, clock.now())) : null;
 }
 
 /** Signed once, then sealed to each certificate alone, as far as nothing that is known of it is against that, whatever row it is from. */

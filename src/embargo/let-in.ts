@@ -5,7 +5,7 @@ import { isPrenoticed } from '../cases/state.ts';
 import { goesBy, membersTold, tellingMembers } from '../cases/told.ts';
 import type { Instant } from '../clock.ts';
 import { copiesFor, eachContact, PRIORITY } from '../delivery/copies.ts';
-import { INACTIVE, insidersOf, keptFrom } from '../delivery/need-to-know.ts';
+import { casesKept, INACTIVE, insidersOf, keptFrom, letInsidersHave } from '../delivery/need-to-know.ts';
 import { isOvertaken } from '../delivery/order.ts';
 import type { Log } from '../log.ts';
 import { letIn, type Standing } from '../notices/templates.ts';
@@ -53,7 +53,7 @@ export async function tellLetIn(seams: Seams, log: Log): Promise<boolean> {
       'who may know of a case again could not be told how it stands, and is told when that can be',
     );
   const dispatched = (await cases.underWay(seams.db)).filter(({ dispatched_at }) => dispatched_at !== null);
-  const ids = new Set([...dispatched.map(({ id }) => id), ...(await missed.casesOf(seams.db))]);
+  const ids = new Set([...dispatched.map(({ id }) => id), ...(await missed.casesOf(seams.db)), ...(await casesKept(seams.db))]);
   let queued = false;
   for (const caseId of ids) if (await tellLetInOf(seams, caseId, failed)) queued = true;
   return queued;
@@ -62,13 +62,24 @@ export async function tellLetIn(seams: Seams, log: Log): Promise<boolean> {
 /** The same of one case. Never throws. */
 export async function tellLetInOf(seams: Seams, caseId: string, failed: Failed): Promise<boolean> {
   let queued = false;
-  for (const step of [sendLacking, tellOf])
+  for (const step of [letGo, sendLacking, tellOf])
     try {
       if (await step(seams, caseId, failed)) queued = true;
     } catch (error) {
       failed(error, caseId);
     }
   return queued;
+}
+
+/** Two doors that were opened at once may each have found the other one shut: what was held for both goes now. */
+async function letGo(seams: Seams, caseId: string): Promise<boolean> {
+  return seams.db.transaction().execute(async (trx) => {
+    await cases.lock(trx, caseId);
+    const had = await letInsidersHave(trx, seams.clock, { caseId });
+    if (had.released + had.superseded === 0) return false;
+    await record(trx, seams, { action: 'case.let-go', subject: `case:${caseId}`, detail: had });
+    return true;
+  });
 }
 
 /** A copy of what was distributed while they were kept from it, for each of those who may have it now. After it they are told what stands. */

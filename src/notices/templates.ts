@@ -15,6 +15,20 @@ export function when(instant: Instant): string {
   return `${toIso(instant).slice(0, 19).replace('T', ' ')} UTC`;
 }
 
+const WHEN = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/g;
+
+/**
+ * What is to be said before a text that names an instant as people read it, and not the one that stands now; `releaseAt`: that, null for none. Null
+ * where it names no other.
+ */
+export function sinceWritten(text: string, releaseAt: Instant | null): string | null {
+  const named: readonly string[] = text.match(WHEN) ?? [];
+  if (named.length === 0 || (releaseAt !== null && named.includes(when(releaseAt)))) return null;
+  return releaseAt === null
+    ? 'No instant stands for the release any more since this was written, whatever it says below. The embargo stands until you are\ntold that it is lifted.\n'
+    : `It will be released at ${when(releaseAt)}, and not as it says below: another instant stands since this was\nwritten. The embargo stands until then.\n`;
+}
+
 /** To a reporter whose certificate is known: sealed, so it may speak of the case. */
 export function receipt(facts: {
   project: string;

@@ -193,6 +193,8 @@ async function subscribe({ seams, list, roster }: Asked): Promise<Outcome> {
   }
   if (!roster.lists.includes(list.id)) throw new Refusal('forbidden', 'Your organisation is not on this list');
   const changed = await subscription(seams, list, 'subscribe', async (trx) => {
+    // Whoever holds a copy for this waits until it is done, and looks again.
+    await members.lock(trx, roster.member.id);
     const back = await contacts.resubscribe(trx, contact.id, list.id);
     if (back) await letInsidersHave(trx, clock, { contactId: contact.id });
     return back;

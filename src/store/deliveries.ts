@@ -522,6 +522,19 @@ export async function heldFor(
   return rows.map(({ copyId, id, memberId, postId, ...post }) => ({ copyId, id, memberId, post: { id: postId, ...post } }));
 }
 
+/** The cases of which a copy is held for one of these reasons. */
+export async function casesHeld(db: Db, reasons: readonly string[]): Promise<string[]> {
+  const rows = await db
+    .selectFrom('deliveries')
+    .select('case_id')
+    .distinct()
+    .where('state', '=', 'held')
+    .where('reason', 'in', reasons)
+    .where('case_id', 'is not', null)
+    .execute();
+  return rows.flatMap(({ case_id }) => case_id ?? []);
+}
+
 /** Ends a held copy of a dispatch in whose place another one was sent; the team is to know. Gives how many that are. */
 export async function supersede(db: Db, id: string, now: Instant): Promise<number> {
   const result = await db

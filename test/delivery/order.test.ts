@@ -1,18 +1,24 @@
 import { beforeEach, expect, test } from 'vitest';
 import { describe as describeCase } from '../../src/cases/describe.ts';
+import { sendNotice } from '../../src/cases/notices.ts';
 import { HOUR, MINUTE, SECOND } from '../../src/clock.ts';
+import { dropCopy } from '../../src/delivery/by-hand.ts';
 import { isOvertaken } from '../../src/delivery/order.ts';
+import { approve } from '../../src/embargo/approve.ts';
 import { decideLeak, leak, withdraw } from '../../src/embargo/aside.ts';
+import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
+import { tellLetIn } from '../../src/embargo/let-in.ts';
 import { release } from '../../src/embargo/release.ts';
 import { addPatch, schedule } from '../../src/embargo/schedule.ts';
 import { when } from '../../src/notices/templates.ts';
-import { arm, armed, KNOWN, PATCH, PUBLIC } from '../embargo/armed.ts';
+import { actor, arm, armed, KNOWN, PATCH, PUBLIC } from '../embargo/armed.ts';
 import { listCertificate } from '../post/arrive.ts';
+import { sealedReport } from '../post/sealed-report.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type House, housing, LISTS } from '../support/house.ts';
-import { openCopy } from '../support/party.ts';
-import { OPTIONS, outbox } from './outbox.ts';
+import { as, type House, housing, LISTS } from '../support/house.ts';
+import { makeParty, openCopy, type Party } from '../support/party.ts';
+import { OPTIONS, outbox, silent } from './outbox.ts';
 
 const build = housing();
 
@@ -78,7 +84,8 @@ eachEngine((engine) => {
     await arm(house, await schedule(house, id, { releaseAt: Z }));
     const got = await toBeta(2 * HOUR, MINUTE / 2, { X, Y, Z });
     expect(got).toEqual([
-      expect.stringMatching(/EMBARGOED.* X$/),
+      // It says itself what stands by then.
+      expect.stringMatching(/EMBARGOED.* X Z$/),
       expect.stringMatching(/ X Y$/),
       expect.stringMatching(/ Y Z$/),
     ]);
@@ -141,5 +148,92 @@ eachEngine((engine) => {
       { case_id: id, reason: 'overtaken' },
       { case_id: other.id, reason: 'overtaken' },
     ]);
+  });
+
+  /** What the reporter gets in that time. */
+  async function toReporter(rita: Party, time: number, step: number, instants: Record<string, number>): Promise<string[]> {
+    const got: string[] = [];
+    for (const end = house.clock.now() + time; house.clock.now() < end; house.clock.moveTo(house.clock.now() + step))
+      for (const { to, raw } of await box.drain()) {
+        if (to !== rita.address) continue;
+        const by = listCertificate(house, LISTS.security);
+        const text = (await openCopy(raw, rita, by, house.clock.now())).entity.toString();
+        got.push(
+          Object.entries(instants)
+            .flatMap(([name, instant]) => (text.includes(when(instant)) ? [name] : []))
+            .join(' '),
+        );
+      }
+    return got;
+  }
+
+  test.each(['moved', 'withdrawn'])('a reporter, too, reads last what stands: %s', async (what) => {
+    const rita = await makeParty('rita@example.org');
+    const { id } = await armed(house, X, await sealedReport(house, rita));
+    await box.drain();
+    until = house.clock.now() + 25 * MINUTE;
+    box.answers = ({ to }) =>
+      to === rita.address && house.clock.now() < until
+        ? { state: 'deferred', reason: 'try-later', response: '451 later' }
+        : { state: 'delivered', response: '250 2.0.0 taken' };
+    await sendNotice(as(house, house.team[0]), id, 'status', { text: null, list: null });
+    const Y = X + 4 * HOUR;
+    expect(await toReporter(rita, 20 * MINUTE, MINUTE, { X, Y })).toEqual([]);
+    if (what === 'withdrawn') await withdraw(house, id, 'None of it is so.');
+    else await arm(house, await schedule(house, id, { releaseAt: Y }));
+    expect(await toReporter(rita, 2 * HOUR, MINUTE / 2, { X, Y })).toEqual(what === 'withdrawn' ? [''] : ['X', 'X Y']);
+  });
+
+  test('nobody waits for good for a mail that the relay never takes: he is told in a quarter of an hour, and again after it', async () => {
+    const { id } = await armed(house, X);
+    await box.drain();
+    await dispatch(house, id, LISTS.distributors);
+    await box.drain();
+    house.clock.moveTo(house.clock.now() + SECOND);
+    let scans = true;
+    box.answers = ({ to, raw }) =>
+      to === house.members[1].address && scans && raw.length > 20_000
+        ? { state: 'deferred', reason: 'try-later', response: '451 4.7.1 scanner timed out' }
+        : { state: 'delivered', response: '250 2.0.0 taken' };
+    await addPatch(house, id, {
+      name: PATCH.name,
+      bytes: Buffer.from(`--- a/x\n+++ b/x\n${'larger\n'.repeat(5000)}`),
+      replace: true,
+    });
+    const hash = (await presentPatchSet(house.db, id)) ?? '';
+    for (const one of house.team.slice(0, 2)) await approve(house, id, hash, await actor(house, one));
+    await dispatch(house, id, LISTS.distributors);
+    expect(await toBeta(MINUTE, SECOND)).toEqual([]);
+    const Y = X + 5 * HOUR;
+    await arm(house, await schedule(house, id, { releaseAt: Y }));
+    expect(await toBeta(14 * MINUTE, SECOND, { X, Y })).toEqual([]);
+    expect(await toBeta(20 * MINUTE, SECOND, { X, Y })).toEqual([expect.stringMatching(/another instant X Y$/)]);
+    // When it is let through after all it says itself what stands, and he is told once more.
+    scans = false;
+    await house.db.updateTable('deliveries').set({ due_at: 0 }).where('state', '=', 'deferred').execute();
+    expect(await toBeta(SECOND, SECOND, { X, Y })).toEqual([expect.stringMatching(/EMBARGOED.* X Y$/)]);
+    await tellLetIn(house, silent);
+    expect(await toBeta(SECOND, SECOND, { X, Y })).toEqual([expect.stringMatching(/ Y$/)]);
+  });
+
+  test('what waited for a copy that failed, or was dropped, goes at once', async () => {
+    const { id } = await armed(house, X);
+    await box.drain();
+    until = house.clock.now() + HOUR;
+    await dispatch(house, id, LISTS.distributors);
+    await box.drain();
+    house.clock.moveTo(house.clock.now() + SECOND);
+    await arm(house, await schedule(house, id, { releaseAt: X + HOUR }));
+    expect(await toBeta(5 * SECOND, SECOND)).toEqual([]);
+    until = 0;
+    const { id: copy } = await house.db
+      .selectFrom('deliveries')
+      .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+      .select('deliveries.id')
+      .where('posts.kind', '=', 'dispatch')
+      .where('deliveries.state', '=', 'deferred')
+      .executeTakeFirstOrThrow();
+    await dropCopy(as(house, house.team[0]), copy, 'It is too large for him.');
+    expect(await toBeta(SECOND, SECOND)).toHaveLength(1);
   });
 });
