@@ -203,4 +203,30 @@ eachEngine((engine) => {
       expect(await read()).toEqual(contains(AGAIN));
     });
   });
+
+  test('a dispatch of an instant that has passed says first which one stands', async () => {
+    const [, away, back] = doors[0] ?? [];
+    const about = await caseOf(house, id);
+    const X = about.release_at ?? 0;
+    await away?.();
+    await revise();
+    tick();
+    const Y = X + 20 * HOUR;
+    await arm(house, await schedule(house, id, { releaseAt: Y }));
+    await read();
+    house.clock.moveTo(X + HOUR);
+    await back?.();
+    const dispatched = (await read()).find((text) => text.includes(encoded('v2'))) ?? '';
+    const [first, second] = [dispatched.indexOf(when(Y)), dispatched.indexOf(`EMBARGOED until ${when(X)}`)];
+    expect([first > 0, second > first]).toEqual([true, true]);
+  });
+
+  test('what two doors that were opened at once have left held goes in the next minute', async () => {
+    await revise();
+    const held = { state: 'held', reason: 'not-active' } as const;
+    await house.db.updateTable('deliveries').set(held).where('state', '=', 'queued').where('contact_id', '=', his()).execute();
+    expect(await read()).toEqual(contains(encoded('v2'), AGAIN));
+    const logged = await house.db.selectFrom('audit').select('subject').where('action', '=', 'case.let-go').execute();
+    expect(logged).toEqual([{ subject: `case:${id}` }]);
+  });
 });
