@@ -152,7 +152,7 @@ export function ratingIn(details: Pick<Details, 'cvss' | 'override'>): Rating | 
   return details.override?.rating ?? scored(details)?.rating ?? null;
 }
 
-/** What lacks before distributors can be told (PROCESS §3), in the words of the fields. */
+/** What lacks before distributors can be told, in the words of the fields. */
 export function lacksForDispatch(details: Details): string[] {
   const wanted: [string, boolean][] = [
     ['title', details.title !== null],

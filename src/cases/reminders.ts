@@ -45,16 +45,16 @@ interface Time {
 
 type When = (about: Case, due: Deadlines) => Time | null;
 
-/** PROCESS §1, §3: a lead within a day; whoever is asked to take a case over says so as quickly; a leak is decided on within two hours. */
+/** A lead within a day; whoever is asked to take a case over says so as quickly; a leak is decided on within two hours. */
 const LEAD = DAY;
 const TAKE_OVER = DAY;
-/** PROCESS §1: a fix within a week. Whoever leads it says by then when it will be released. */
+/** A fix within a week. Whoever leads it says by then when it will be released. */
 const WEEK = 7 * DAY;
 export const LEAK_DECISION = 2 * HOUR;
 /** A text that is not approved so long before its release is reminded of a day before it, and said aloud then. */
 const APPROVE = 2 * HOUR;
 const APPROVE_AHEAD = 22 * HOUR;
-/** PROCESS §1: one to three days after the release. */
+/** One to three days after the release. */
 const RETROSPECTIVE = 3 * DAY;
 const RETROSPECTIVE_AHEAD = 2 * DAY;
 

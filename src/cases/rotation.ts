@@ -13,7 +13,7 @@ import { handlersOf } from './remind.ts';
 import { deedOf, moved } from './step.ts';
 
 /*
- * Whose turn it is to lead (PROCESS §1): of a case that nobody leads, he is asked who has led or was asked least lately. Whoever claims
+ * Whose turn it is to lead: of a case that nobody leads, he is asked who has led or was asked least lately. Whoever claims
  * it has it; where the one who is asked does nothing, the next one is, each once, and once more where it is opened again. What comes of it
  * is the reminders' matter then.
  */

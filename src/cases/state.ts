@@ -1,6 +1,6 @@
 import type { Aside, Case } from '../store/schema.ts';
 
-/** Where a case stands (PROCESS §3). */
+/** Where a case stands. */
 export const STAGES = [
   'received',
   'acknowledged',

@@ -25,7 +25,7 @@ import { proposalOf } from './proposal.ts';
 import { publicCopies } from './public-copies.ts';
 
 /*
- * What becomes of a case whose people have fallen silent (PROCESS §2). What two people approved is armed with that, and is published at
+ * What becomes of a case whose people have fallen silent. What two people approved is armed with that, and is published at
  * its instant whatever they do then. `publish_approved`: where the longest embargo ends without that, the public is told so, in
  * fixed words. `page_only`: it is not; everybody is paged, as in either case.
  */

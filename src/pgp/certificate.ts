@@ -59,20 +59,34 @@ export async function readNewer(kept: openpgp.PublicKey, input: Uint8Array | str
   return arrive(input, revokersOf(kept), stays);
 }
 
+/**
+ * What a certificate says that its owner revokes, whatever else is wrong with it: nobody need vouch for any user id of it, and what another key
+ * says of it is left off. Throws as `readCertificate` does where it is none.
+ */
+export async function hear(input: Uint8Array | string): Promise<Pick<CertificateFacts, 'fingerprint' | 'revocations'>> {
+  const { fingerprint, revocations } = await factsOf(await parsed(input));
+  return { fingerprint, revocations };
+}
+
 /** That another key has revoked it is a mere claim; that its owner named that one is not. Where he has revoked it himself, that counts. */
 async function arrive(input: Uint8Array | string, named: readonly string[], whatThen: string): Promise<openpgp.PublicKey> {
-  const data = certificateBytes(input);
-  const key = await parseCertificate(data).catch(() => {
-    throw refused(older);
-  });
-  // OpenPGP.js writes it anew: what is known of the key would not be found, nor its own signatures counted, by the octets as they came.
-  if (primaryFingerprint(data) !== fingerprintOf(key)) throw refused(older);
+  const key = await parsed(input);
   const { revocationSignatures: said } = key;
   if (said.length === 0) return key;
   await settle(key);
   const revoker = key.revocationSignatures.length === 0 ? revokerOf([...named, ...revokersOf(key)], said) : null;
   if (revoker !== null)
     throw refused(`It says that another key has revoked it, which it names as one that may: ${revoker}. ${whatThen}`);
+  return key;
+}
+
+async function parsed(input: Uint8Array | string): Promise<openpgp.PublicKey> {
+  const data = certificateBytes(input);
+  const key = await parseCertificate(data).catch(() => {
+    throw refused(older);
+  });
+  // OpenPGP.js writes it anew: what is known of the key would not be found, nor its own signatures counted, by the octets as they came.
+  if (primaryFingerprint(data) !== fingerprintOf(key)) throw refused(older);
   return key;
 }
 

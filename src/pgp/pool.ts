@@ -26,7 +26,9 @@ export interface Pgp {
   sealShared(signed: Uint8Array, certificates: Uint8Array[], at: Instant, shared: Shared): Promise<Sealed[]>;
   /** Reads, checks and minimises what may be a certificate. Throws `unusable-certificate`. */
   readCertificate(input: Uint8Array | string): Promise<CertificateFacts>;
-  /** The same, with what is known to be revoked of it: what these copies revoke. */
+  /** What its owner revokes by it, whatever else is wrong with it. Throws `unusable-certificate`. */
+  hear(input: Uint8Array | string): Promise<Pick<CertificateFacts, 'fingerprint' | 'revocations'>>;
+  /** As `readCertificate`, with what is known to be revoked of it: what these copies revoke. */
   readKnown(input: Uint8Array | string, copies: readonly Uint8Array[]): Promise<CertificateFacts>;
   /** One that is kept, with what these copies revoke; it is not judged. Throws `unusable-certificate` where it is too large then. */
   layRevocations(kept: Uint8Array, copies: readonly Uint8Array[]): Promise<CertificateFacts>;
@@ -83,6 +85,7 @@ export function createPgp(threads: number): Pgp {
     seal: (signed, certificates, at) => sealAll(run, signed, certificates, at),
     sealShared: (signed, certificates, at, shared) => sealAllShared(run, signed, certificates, at, shared),
     readCertificate: (input) => read('readCertificate', { input }),
+    hear: (input) => read('hear', { input }),
     readKnown: (input, copies) => read('readKnown', { input, copies }),
     // No stranger's mail keeps what is to be sent waiting for it.
     layRevocations: (kept, copies) => timely(run('layRevocations', { kept, copies }, CERTIFICATE), 'unusable-certificate'),

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Instant } from '../clock.ts';
 import { asRefusal, type Reason, Refusal } from '../refusal.ts';
-import { readCertificate, usable } from './certificate.ts';
+import { hear, readCertificate, usable } from './certificate.ts';
 import { type OpenedMail, type OpenRequest, openMail } from './open.ts';
 import { layRevocations, readKnown, renewCertificate } from './renewal.ts';
 import { openKept, sealForKeeping, sealShared, sealTo, signDetached, signOnce, type Unusable, unusableOf } from './seal.ts';
@@ -58,6 +58,7 @@ const operations = {
   sign: (task: { entity: Uint8Array; secret: Uint8Array; at: Instant }) => signOnce(task.entity, task.secret, task.at),
   signApart: (task: { entity: Uint8Array; secret: Uint8Array; at: Instant }) => signDetached(task.entity, task.secret, task.at),
   readCertificate: (task: { input: Uint8Array | string }) => readCertificate(task.input),
+  hear: (task: { input: Uint8Array | string }) => hear(task.input),
   readKnown: (task: { input: Uint8Array | string; copies: readonly Uint8Array[] }) => readKnown(task.input, task.copies),
   layRevocations: (task: { kept: Uint8Array; copies: readonly Uint8Array[] }) => layRevocations(task.kept, task.copies),
   renewCertificate: (task: {

@@ -15,7 +15,7 @@ import { Refusal } from '../refusal.ts';
 import { vouch } from '../roster/admission.ts';
 import { type GivenCertificate, type OwnersNews, replaceCertificate } from '../roster/contacts.ts';
 import { checkMember } from '../roster/expiry.ts';
-import { usableKept } from '../roster/known.ts';
+import { hearAll, usableKept } from '../roster/known.ts';
 import { takeProof } from '../roster/prove.ts';
 import { prepareReplacementNews } from '../roster/replaced.ts';
 import { next } from '../roster/state.ts';
@@ -240,11 +240,12 @@ async function showCertificate({ seams, roster }: Asked): Promise<Outcome> {
 }
 
 /**
- * What he signed with the one that he has names the new one, and holds it (PROCESS: a new key signed by the old one): a relay that
+ * What he signed with the one that he has names the new one, and holds it (a new key signed by the old one): a relay that
  * adds another can change neither. The team is told, and so is whoever has the old one.
  */
 async function updateCertificate(asked: Asked, fingerprint: string): Promise<Outcome> {
   const { seams, roster, enclosed } = asked;
+  await hearAll(seams, enclosed);
   const read = await Promise.all(enclosed.map((data) => seams.pgp.readCertificate(data).catch(() => null)));
   const facts = read.find((one) => one?.fingerprint === fingerprint);
   if (!facts) throw new Refusal('invalid', `No certificate ${fingerprint} that can be read is attached to what you signed`);

@@ -36,9 +36,10 @@ export async function reporterRenewal(
 
 /** From now on he is written to with it, in every case of his that has this certificate; what was held for the old copy goes. */
 export async function keepRenewal(trx: Db, { clock }: Seams, { certificate, renewal }: ReporterRenewal): Promise<void> {
-  await writeRenewal(trx, certificate, renewal, clock.now()).catch((error: unknown) => {
-    // Another mail of his was faster. His words are kept all the same.
+  await writeRenewal(trx, certificate, renewal, clock.now()).catch(async (error: unknown) => {
     if (!(error instanceof Refusal && error.reason === 'conflict')) throw error;
+    // Another mail of his was faster, or what was known was laid over it. His words are kept all the same, and what he revokes.
+    await certificates.hear(trx, renewal.revoked);
   });
 }
 

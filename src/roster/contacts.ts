@@ -17,7 +17,7 @@ import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
 import { ask, mustLast, prepareAsking } from './asking.ts';
-import { listened, renewKnown } from './known.ts';
+import { hearAll, renewKnown } from './known.ts';
 import { mustBeGivenByAnother, mustHaveReaders, mustNotJoinTeam, usableReaders } from './members.ts';
 import { prepareCertificateNews, prepareContactNews, tellOfContact, tellOwner } from './news.ts';
 import { takenCertificate, unfitAddress, type WithKeys } from './plan.ts';
@@ -190,7 +190,7 @@ async function give(
     return await giveWhole(seams, contactId, armored, byOwner);
   } catch (error) {
     // Why it was refused is what he has to read, whatever becomes of this.
-    await listened(seams, armored).catch(() => null);
+    await hearAll(seams, [armored]).catch(() => null);
     throw error;
   }
 }

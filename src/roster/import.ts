@@ -17,10 +17,11 @@ import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import { portions } from '../store/rows.ts';
 import type { Certificate, Contact, Member, NewMember } from '../store/schema.ts';
+import { abreast } from './abreast.ts';
 import { type Asking, ask, mustLast, prepareAsking } from './asking.ts';
 import { startedAnew } from './enter.ts';
 import { malformedCertificates, type RosterProblem, readEntries } from './entries.ts';
-import { copiesKnown, hearRevocations, listened } from './known.ts';
+import { copiesKnown, hearAll, hearRevocations } from './known.ts';
 import {
   type Addresses,
   asFound,
@@ -34,7 +35,7 @@ import {
   type Standing,
   type Step,
 } from './plan.ts';
-import { abreast, type CertificateReader, readCertificates } from './reading.ts';
+import { type CertificateReader, type Reading, readCertificates } from './reading.ts';
 import { renewalDeed, waitsForPerson, writeRenewal, writeWaiting } from './renewal.ts';
 import { mustBeAsShown } from './shown.ts';
 import { releaseKeys, releaseTo, standingOf } from './standing.ts';
@@ -128,12 +129,16 @@ interface ImportSeams extends Local {
  */
 export async function importRoster(seams: ImportSeams, entries: unknown, options: ImportOptions): Promise<ImportReport> {
   const heard: CertificateFacts[] = [];
+  const unread = malformedCertificates(entries);
   try {
-    return await takeOver(seams, entries, options, (facts) => void heard.push(facts));
+    return await takeOver(seams, entries, options, {
+      heard: (facts) => void heard.push(facts),
+      unread: (certificate) => void unread.push(certificate),
+    });
   } finally {
     if (!options.dryRun) {
       await hearRevocations(seams, heard);
-      for (const certificate of malformedCertificates(entries)) await listened(seams, certificate);
+      await hearAll(seams, unread);
     }
   }
 }
@@ -142,7 +147,7 @@ async function takeOver(
   { pgp, ...local }: ImportSeams,
   entries: unknown,
   { activate, dryRun, problems: given = [], leaveOut = false, acceptChanged = false, tell, progress = () => {} }: ImportOptions,
-  heard: (facts: CertificateFacts) => void,
+  listening: Pick<Reading, 'heard' | 'unread'>,
 ): Promise<ImportReport> {
   const { db, clock } = local;
   if (activate?.reason.trim() === '') throw new Refusal('invalid', 'Activation needs a reason');
@@ -153,7 +158,7 @@ async function takeOver(
   const reading = {
     ...{ pgp, now, members: known, waiting: await certificates.waitingRenewals(db), acceptChanged },
     revocationsOf: (fingerprint: string) => copiesKnown(db, fingerprint),
-    heard,
+    ...listening,
     progress: (done: number, total: number) => progress('reading', done, total),
   };
   const asked = await withAskings(

@@ -9,6 +9,7 @@ import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import type { Certificate } from '../store/schema.ts';
+import { abreast } from './abreast.ts';
 
 type Knowing = Pick<Seams, 'db' | 'pgp' | 'clock'>;
 type Reading = Pick<Seams, 'db'> & { pgp: Pick<Pgp, 'readKnown'> };
@@ -27,12 +28,11 @@ export async function readKnown({ db, pgp }: Reading, newer: string | Uint8Array
  * (`catchingUp`) some may lack it, and so does what was read before that was done. Null: with that it is too large to be kept.
  */
 export async function withRevoked({ db, pgp }: Laying, kept: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {
-  const fingerprints = kept.map(fingerprintOrNone);
-  const whole = await certificates.wholeCopies(db, fingerprints);
+  const named = kept.map((data) => ({ fingerprint: fingerprintOrNone(data), data }));
+  const whole = await certificates.wholeCopies(db, named);
   if (whole.size === 0) return [...kept];
   return Promise.all(
-    kept.map(async (data, at) => {
-      const fingerprint = fingerprints[at] ?? '';
+    named.map(async ({ fingerprint, data }) => {
       const copies = whole.get(fingerprint);
       if (!copies || copies.some((copy) => Buffer.compare(copy, data) === 0)) return data;
       return (await laid({ db, pgp }, { fingerprint, data }))?.facts.data ?? null;
@@ -40,42 +40,43 @@ export async function withRevoked({ db, pgp }: Laying, kept: readonly Uint8Array
   );
 }
 
-type Said = Pick<CertificateFacts, 'fingerprint' | 'revocations'>;
+type Hearing = Pick<Seams, 'db' | 'clock' | 'by'> & { pgp: Pick<Pgp, 'hear'> };
 
 /** In one transaction: nobody else writes a certificate of a contact meanwhile, so as to miss what is heard, or not to be seen by this. */
 const HEARD_AT_ONCE = 200;
 
 /**
- * Remembers what certificates that somebody brings say to be revoked, where a copy of them is kept: whoever brings it for another address, or one that
- * is refused for being revoked, has said it all the same. The duty lays it over the copies.
+ * Remembers what certificates that somebody brings say to be revoked, where a copy of them is kept, whatever becomes of the rest: whoever brings one for
+ * another address, or one that is refused, has said it all the same. The duty lays it over the copies.
  */
-export async function hearRevocations(seams: Pick<Seams, 'db' | 'clock' | 'by'>, brought: readonly Said[]): Promise<void> {
+export async function hearAll({ pgp, ...seams }: Hearing, brought: readonly (string | Uint8Array)[]): Promise<void> {
+  const said = await abreast([...new Set(brought)], (one) =>
+    pgp.hear(one).catch((error: unknown) => {
+      if (error instanceof Refusal && error.reason !== 'busy') return null;
+      throw error;
+    }),
+  );
+  await hearRevocations(
+    seams,
+    said.filter((one) => one !== null),
+  );
+}
+
+type Said = Pick<CertificateFacts, 'fingerprint' | 'revocations'>;
+
+export async function hearRevocations({ db, clock, by }: Omit<Hearing, 'pgp'>, brought: readonly Said[]): Promise<void> {
   const saying = brought.filter(({ revocations }) => revocations.length > 0);
   for (let from = 0; from < saying.length; from += HEARD_AT_ONCE)
-    await seams.db.transaction().execute(async (trx) => {
+    await db.transaction().execute(async (trx) => {
       await certificates.lockHolders(trx);
       for (const { fingerprint, revocations } of saying.slice(from, from + HEARD_AT_ONCE)) {
         const id = await certificates.hear(trx, { fingerprint, revocations });
         if (id === null) continue;
-        await record(trx, seams, { action: 'certificate.hear', subject: `certificate:${id}`, detail: { fingerprint } });
+        // By itself: what was asked for is not done by this, and is asked for again where it was not.
+        const deed = { action: 'certificate.hear', subject: `certificate:${id}`, detail: { fingerprint } };
+        await record(trx, { clock, by }, deed);
       }
     });
-}
-
-/** Reads what somebody brings, and takes down what it revokes; null where it is none that could be used in any way. */
-export async function listened(
-  seams: Reading & Pick<Seams, 'clock' | 'by'>,
-  brought: string | Uint8Array,
-): Promise<CertificateFacts | null> {
-  try {
-    const facts = await readKnown(seams, brought);
-    await hearRevocations(seams, [facts]);
-    return facts;
-  } catch (error) {
-    // `busy` says nothing about the certificate.
-    if (error instanceof Refusal && error.reason !== 'busy') return null;
-    throw error;
-  }
 }
 
 /** What is known to be revoked of a certificate, as `pgp.readKnown` and `pgp.renewCertificate` take it. */
@@ -142,6 +143,12 @@ export async function usableKept(
 ): Promise<Usable> {
   const [data] = await withRevoked({ db, pgp }, [kept]);
   return data ? pgp.usable(data, at) : { usable: false, reason: 'unreadable' };
+}
+
+/** The same certificate with what is known to be revoked of it; without octets where it is too large with that. */
+export async function asKnown<Kept extends { data: Uint8Array }>(seams: Laying, kept: Kept): Promise<Kept> {
+  const [data] = await withRevoked(seams, [kept.data]);
+  return { ...kept, data: data ?? new Uint8Array() };
 }
 
 /** Empty for what is no certificate any more: whoever seals to it says so. */

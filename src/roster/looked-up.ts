@@ -4,7 +4,7 @@ import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import type { Contact } from '../store/schema.ts';
 import { addCertificate, type GivenCertificate } from './contacts.ts';
-import { listened } from './known.ts';
+import { hearAll, readKnown } from './known.ts';
 
 /** Of those that nobody here has seen: each is read. */
 const MOST_FRESH = 20;
@@ -24,6 +24,11 @@ export async function addFound(
   if (all.length === 1) return addCertificate(seams, id, found);
   const states = new Map((await certificates.ofContact(seams.db, id)).map(({ fingerprint, state }) => [fingerprint, state]));
   const named = all.flatMap(readable);
+  // Also of what is passed over below, or comes behind one that is refused.
+  await hearAll(
+    seams,
+    named.map(({ data }) => data),
+  );
   let given: GivenCertificate | undefined;
   let known: Refusal | undefined;
   for (const { data, fingerprint } of named)
@@ -32,7 +37,6 @@ export async function addFound(
       if (one instanceof Refusal) known = one;
       else given = one;
     }
-  for (const { data, fingerprint } of named) if (states.get(fingerprint) === 'retired') await listened(seams, data);
   const fresh = new Map<string, Uint8Array>();
   for (const { data, fingerprint } of named.filter((one) => !states.has(one.fingerprint)).slice(0, MOST_FRESH))
     if (await couldBeOf(seams, address, data)) fresh.set(fingerprint, data);
@@ -64,7 +68,12 @@ function conflict(error: unknown): Refusal {
 }
 
 async function couldBeOf(seams: Seams, address: string, data: Uint8Array): Promise<boolean> {
-  const facts = await listened(seams, data);
-  if (!facts?.addresses.includes(address)) return false;
-  return (await seams.pgp.usable(facts.data, seams.clock.now())).usable;
+  try {
+    const facts = await readKnown(seams, data);
+    return facts.addresses.includes(address) && (await seams.pgp.usable(facts.data, seams.clock.now())).usable;
+  } catch (error) {
+    // `busy` says nothing about the certificate.
+    if (error instanceof Refusal && error.reason !== 'busy') return false;
+    throw error;
+  }
 }

@@ -11,7 +11,7 @@ import type { Db } from '../store/database.ts';
 import * as members from '../store/members.ts';
 import type { Certificate, Contact, Member } from '../store/schema.ts';
 import { ask, hashNonce, lasts, mustLast, PROOF, prepareAsking } from './asking.ts';
-import { usableKept } from './known.ts';
+import { asKnown, usableKept } from './known.ts';
 import { isOut, next, provesKeys } from './state.ts';
 import { deed } from './steps.ts';
 import { prepareNotice, tellMember } from './tell.ts';
@@ -33,7 +33,8 @@ export async function askForProof(seams: Seams, { project }: { project: string }
     const proved = await admission.provedCertificates(db, contact.id);
     const his = contact.active === 1 ? await certificates.ofContact(db, contact.id) : [];
     const owed = his.filter((one) => isToProve(member, contact, one) && !proved.has(one.id));
-    for (const certificate of owed) {
+    for (const row of owed) {
+      const certificate = await asKnown(seams, row);
       // One that waits is to take the place of one that does not last.
       const replaced = certificate.state === 'current' && his.some(({ state }) => state === 'proposed');
       if (replaced && !(await lasts(seams, certificate))) continue;
@@ -140,13 +141,14 @@ async function stepWhenProved(
 }
 
 /**
- * Ids of the certificates of his active contacts that can be used for long enough (PROCESS: not less than 14 days). Asked before a
+ * Ids of the certificates of his active contacts that can be used for long enough (not less than 14 days). Asked before a
  * transaction. With `orSay`, one that cannot is refused: `unusable-certificate`, or `conflict` where another one waits that he has proved.
  */
 async function lastingOf(seams: Seams, memberId: string, orSay?: 'or say which does not'): Promise<Set<string>> {
   const lasting = new Set<string>();
-  for (const { id, address, active, certificate } of (await members.withContacts(seams.db, memberId))?.contacts ?? []) {
-    if (active !== 1 || !certificate) continue;
+  for (const { id, address, active, certificate: row } of (await members.withContacts(seams.db, memberId))?.contacts ?? []) {
+    if (active !== 1 || !row) continue;
+    const certificate = await asKnown(seams, row);
     if (await lasts(seams, certificate)) lasting.add(certificate.id);
     else if (orSay) {
       const proved = await admission.provedCertificates(seams.db, id);

@@ -4,13 +4,14 @@ import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Pgp } from '../pgp/pool.ts';
 import { Refusal } from '../refusal.ts';
 import type { Certificate } from '../store/schema.ts';
+import { abreast } from './abreast.ts';
 import type { PlacedEntry, RosterProblem } from './entries.ts';
 import type { PreparedEntry, ReadCertificate, RenewedContact, Standing } from './plan.ts';
 import { waitingOf, waitsForPerson } from './renewal.ts';
 import { shownWith, type Waiting } from './shown.ts';
 
 /** What an import needs of OpenPGP. */
-export type CertificateReader = Pick<Pgp, 'readCertificate' | 'readKnown' | 'renewCertificate' | 'usable'>;
+export type CertificateReader = Pick<Pgp, 'readCertificate' | 'hear' | 'readKnown' | 'renewCertificate' | 'usable'>;
 
 export interface Reading {
   pgp: CertificateReader;
@@ -21,8 +22,9 @@ export interface Reading {
   waiting: ReadonlyMap<string, Waiting>;
   /** What is known to be revoked of a certificate, by its fingerprint. */
   revocationsOf: (fingerprint: string) => Promise<Uint8Array[]>;
-  /** Called with what was read of each. */
+  /** Called with what each says that was read, and with those that could not be. */
   heard: (facts: CertificateFacts) => void;
+  unread: (certificate: string) => void;
   /** What swaps the key that is encrypted to counts at once. */
   acceptChanged: boolean;
   /** How many certificates are done, of how many. */
@@ -61,20 +63,6 @@ function empty({ index, organisation, product, lists, groups = [] }: PlacedEntry
   return { index, organisation, product: product ?? null, lists, groups: [...new Set(groups)], ...read };
 }
 
-/** How many certificates are under way at once: every thread has its next one waiting, and none waits long. */
-const ABREAST = 32;
-
-/** The results in the order of the items. */
-export async function abreast<Item, Result>(items: readonly Item[], act: (item: Item) => Promise<Result>): Promise<Result[]> {
-  const results: Result[] = [];
-  const waiting = items.entries();
-  const hand = async () => {
-    for (const [at, item] of waiting) results[at] = await act(item);
-  };
-  await Promise.all(Array.from({ length: ABREAST }, hand));
-  return results;
-}
-
 type Found = ReadCertificate | Omit<RenewedContact, 'address'> | { problem: string };
 
 /** A certificate that is there already is never a problem: if it has come to be unusable, that is what has to be known. */
@@ -83,7 +71,7 @@ async function readOne(
   organisation: string,
   reading: Reading,
 ): Promise<Found> {
-  const { pgp, now, members, revocationsOf, heard } = reading;
+  const { pgp, now, members, revocationsOf, heard, unread } = reading;
   if (armored === undefined) return { problem: 'The certificate is missing' };
   const current = members.get(organisation)?.contacts.find((one) => one.address === address)?.certificate;
   try {
@@ -94,6 +82,7 @@ async function readOne(
     const state = await pgp.usable(certificate.data, now);
     return state.usable ? certificate : { problem: `The certificate ${certificate.fingerprint} cannot be used: ${state.reason}` };
   } catch (error) {
+    unread(armored);
     // `busy` says nothing about the certificate.
     if (error instanceof Refusal && error.reason !== 'busy') return { problem: error.message };
     throw error;

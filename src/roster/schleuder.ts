@@ -1,16 +1,17 @@
-import { armorCertificate, type CertificateFacts } from '../pgp/certificate.ts';
+import { armorCertificate } from '../pgp/certificate.ts';
 import type { LooseCertificate } from '../pgp/certificate-bytes.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local } from '../seams.ts';
 import { keptFingerprints } from '../store/certificates.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
+import { abreast } from './abreast.ts';
 import type { RosterEntry, RosterProblem } from './entries.ts';
 import { type ImportOptions, type ImportReport, importRoster } from './import.ts';
-import { hearRevocations } from './known.ts';
+import { hearAll } from './known.ts';
 import { listsWithMembers } from './members.ts';
 import { asFound } from './plan.ts';
-import { abreast, type CertificateReader } from './reading.ts';
+import type { CertificateReader } from './reading.ts';
 import { isCandidate } from './state.ts';
 import {
   byPrimary,
@@ -67,7 +68,7 @@ export async function importSchleuder(
   const turnedAway = new Set(refused.map(addressOf));
   const taken = new Set(copies.subscribers.map(addressOf).filter((address) => !turnedAway.has(address)));
   const kept = await renewThoseHere(seams, certificates, taken, options);
-  if (!options.dryRun) await hearRevocations(seams, await readOf(seams, certificates));
+  if (!options.dryRun) await hearLoose(seams, certificates);
   const unnamed = copies.subscribers.flatMap((one) => {
     const named = listening.addresses.get(one.fingerprint);
     return named && !named.includes(one.address) ? [notNamed(one)] : [];
@@ -118,16 +119,13 @@ async function contactsWith(
 }
 
 /** Of whomever it is, and in whatever state: a candidate's, or that of one who was retired. */
-async function readOf({ db, pgp }: SchleuderSeams, loose: readonly LooseCertificate[]): Promise<CertificateFacts[]> {
-  const here = new Set(await keptFingerprints(db));
+async function hearLoose(seams: SchleuderSeams, loose: readonly LooseCertificate[]): Promise<void> {
+  const here = new Set(await keptFingerprints(seams.db));
   const copies = loose.filter(({ fingerprints: [primary] }) => primary !== undefined && here.has(primary));
-  const read = await abreast(copies, ({ data }) =>
-    pgp.readCertificate(data).catch((error: unknown) => {
-      if (error instanceof Refusal && error.reason !== 'busy') return null;
-      throw error;
-    }),
+  await hearAll(
+    seams,
+    copies.map(({ data }) => data),
   );
-  return read.filter((facts) => facts !== null);
 }
 
 function notNamed({ address, fingerprint }: Subscriber): Remark {
@@ -234,6 +232,7 @@ function listenFor(pgp: CertificateReader): { pgp: CertificateReader; addresses:
     pgp: {
       usable: (...asked) => pgp.usable(...asked),
       readCertificate: async (input) => heard(await pgp.readCertificate(input)),
+      hear: (input) => pgp.hear(input),
       readKnown: async (...asked) => heard(await pgp.readKnown(...asked)),
       renewCertificate: async (...asked) => {
         const renewal = await pgp.renewCertificate(...asked);

@@ -3,12 +3,12 @@ import type { CertificateFacts } from '../pgp/certificate.ts';
 import type { Pgp } from '../pgp/pool.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
-import { hearRevocations, readKnown } from './known.ts';
+import { hearAll, readKnown } from './known.ts';
 
 /** Reads a certificate that can be encrypted to now. Throws Refusal `unusable-certificate`; what it revokes is known then, too. */
 export async function usableCertificate(seams: Seams, armored: string | Uint8Array): Promise<CertificateFacts> {
+  await hearAll(seams, [armored]);
   const facts = await readKnown(seams, armored);
-  await hearRevocations(seams, [facts]);
   await mustBeUsable(seams, facts);
   return facts;
 }

@@ -182,23 +182,36 @@ export async function behind(db: Db, { limit, after }: PageOf): Promise<Certific
     .execute();
 }
 
-/** Of those of these fingerprints of which anything is known to be revoked, the copies over which all of it was laid. */
-export async function wholeCopies(db: Db, fingerprints: readonly string[]): Promise<Map<string, Uint8Array[]>> {
+/** Of those of these copies of which anything is known to be revoked, by their fingerprints, the ones over which all of it was laid. */
+export async function wholeCopies(
+  db: Db,
+  kept: readonly { fingerprint: string; data: Uint8Array }[],
+): Promise<Map<string, Uint8Array[]>> {
   const whole = new Map<string, Uint8Array[]>();
-  for (const some of portions([...new Set(fingerprints)])) {
-    const known = await db.selectFrom('revocations').select('fingerprint').distinct().where('fingerprint', 'in', some).execute();
-    for (const { fingerprint } of known) whole.set(fingerprint, []);
+  for (const some of portions(kept)) {
+    const fingerprints = [...new Set(some.map(({ fingerprint }) => fingerprint))];
+    const known = await db
+      .selectFrom('revocations')
+      .select('fingerprint')
+      .distinct()
+      .where('fingerprint', 'in', fingerprints)
+      .execute();
     if (known.length === 0) continue;
+    const asked = new Set(known.map(({ fingerprint }) => fingerprint));
+    for (const fingerprint of asked) if (!whole.has(fingerprint)) whole.set(fingerprint, []);
+    const octets = some.filter(({ fingerprint }) => asked.has(fingerprint)).map(({ data }) => Buffer.from(data));
     const copies = await db
       .selectFrom('certificates')
       .select(['fingerprint', 'data'])
-      .where('fingerprint', 'in', [...whole.keys()])
+      .where('fingerprint', 'in', [...asked])
+      // Strangers may have sent any number of others.
+      .where('data', 'in', octets)
       .where(
         'id',
         'not in',
         copiesBehind(db)
           .select('certificates.id')
-          .where('revocations.fingerprint', 'in', [...whole.keys()]),
+          .where('revocations.fingerprint', 'in', [...asked]),
       )
       .execute();
     for (const { fingerprint, data } of copies) whole.get(fingerprint)?.push(data);

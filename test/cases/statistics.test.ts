@@ -3,7 +3,7 @@ import { type Released, statisticsOf } from '../../src/cases/statistics.ts';
 
 const at = (text: string) => Date.parse(`2026-${text}Z`);
 
-/** The acceptance story of PROCESS §5. */
+/** The acceptance story. */
 const story: Released = {
   id: 'ORBIT-2026-0001',
   receivedAt: at('09-07T09:12'),

@@ -72,6 +72,7 @@ const plain: Pgp = {
   seal: async (payload, certificates) => certificates.map(() => ({ armored: unencrypted(payload) })),
   sealShared: async (payload, certificates) => certificates.map(() => ({ armored: unencrypted(payload) })),
   readCertificate: refuse,
+  hear: refuse,
   readKnown: refuse,
   layRevocations: refuse,
   renewCertificate: refuse,

@@ -131,7 +131,7 @@ function faultOfAnnounced(about: Seen, { text, files, at }: Read): string | null
   return at >= announced.instant ? 'a fix is said to come at an instant that has passed' : null;
 }
 
-/** From which instant an embargo may last no longer, by each policy: PROCESS §2. */
+/** From which instant an embargo may last no longer, by each policy. */
 const LONGEST: Readonly<Record<string, (about: Seen) => Instant | null>> = {
   'k8s-2017': ({ received }) => received + 21 * DAY,
   k8s: ({ noticedAt }) => noticedAt && noticedAt + 28 * DAY,

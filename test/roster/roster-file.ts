@@ -1,5 +1,5 @@
 import { movingClock } from '../../src/clock.ts';
-import { readCertificate, usable } from '../../src/pgp/certificate.ts';
+import { hear, readCertificate, usable } from '../../src/pgp/certificate.ts';
 import type { Pgp } from '../../src/pgp/pool.ts';
 import { layRevocations, readKnown, renewCertificate } from '../../src/pgp/renewal.ts';
 import type { RosterEntry } from '../../src/roster/entries.ts';
@@ -13,6 +13,7 @@ export const clock = movingClock(NOW);
 /** Reads certificates on this thread. */
 export const pgp: CertificateReader & Pick<Pgp, 'layRevocations'> = {
   readCertificate,
+  hear,
   readKnown,
   layRevocations,
   renewCertificate,

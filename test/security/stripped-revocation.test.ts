@@ -421,6 +421,11 @@ eachEngine((engine) => {
         return addCertificate(house, alpha.contactId, revoked);
       },
       'for another contact': () => addCertificate(house, house.members[1].contactId, revoked),
+      'for another contact, by a copy without user IDs': async () => {
+        const bare = await openpgp.readKey({ armoredKey: revoked });
+        bare.users = [];
+        return addCertificate(house, house.members[1].contactId, bare.write());
+      },
       'with another contact': async () =>
         addContact(house, house.identity, await memberId(), { address: ALIAS, name: null, certificate: revoked }),
       'by a look-up for another contact that finds two': async () => {
