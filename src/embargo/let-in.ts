@@ -53,22 +53,28 @@ export async function tellLetIn(seams: Seams, log: Log): Promise<boolean> {
       'who may know of a case again could not be told how it stands, and is told when that can be',
     );
   const dispatched = (await cases.underWay(seams.db)).filter(({ dispatched_at }) => dispatched_at !== null);
-  const ids = new Set([...dispatched.map(({ id }) => id), ...(await missed.casesOf(seams.db)), ...(await casesKept(seams.db))]);
+  const ids = new Set([...dispatched.map(({ id }) => id), ...(await missed.casesOf(seams.db))]);
   let queued = false;
+  for (const caseId of await casesKept(seams.db)) if (await stepped(letGo, seams, caseId, failed)) queued = true;
   for (const caseId of ids) if (await tellLetInOf(seams, caseId, failed)) queued = true;
   return queued;
 }
 
 /** The same of one case. Never throws. */
 export async function tellLetInOf(seams: Seams, caseId: string, failed: Failed): Promise<boolean> {
-  let queued = false;
-  for (const step of [letGo, sendLacking, tellOf])
-    try {
-      if (await step(seams, caseId, failed)) queued = true;
-    } catch (error) {
-      failed(error, caseId);
-    }
-  return queued;
+  const lacking = await stepped(sendLacking, seams, caseId, failed);
+  return (await stepped(tellOf, seams, caseId, failed)) || lacking;
+}
+
+type Step = (seams: Seams, caseId: string, failed: Failed) => Promise<boolean>;
+
+async function stepped(step: Step, seams: Seams, caseId: string, failed: Failed): Promise<boolean> {
+  try {
+    return await step(seams, caseId, failed);
+  } catch (error) {
+    failed(error, caseId);
+    return false;
+  }
 }
 
 /** Two doors that were opened at once may each have found the other one shut: what was held for both goes now. */
