@@ -42,7 +42,7 @@ export async function withRevoked({ db, pgp }: Laying, kept: readonly Uint8Array
 
 type Hearing = Pick<Seams, 'db' | 'clock' | 'by'> & { pgp: Pick<Pgp, 'hear'> };
 
-/** In one transaction: nobody else writes a certificate of a contact meanwhile, so as to miss what is heard, or not to be seen by this. */
+/** In one transaction. */
 const HEARD_AT_ONCE = 200;
 
 /**
@@ -68,6 +68,7 @@ export async function hearRevocations({ db, clock, by }: Omit<Hearing, 'pgp'>, b
   const saying = brought.filter(({ revocations }) => revocations.length > 0);
   for (let from = 0; from < saying.length; from += HEARD_AT_ONCE)
     await db.transaction().execute(async (trx) => {
+      // Nobody writes a certificate of a contact meanwhile, so as to miss what is heard, or not to be seen by this.
       await certificates.lockHolders(trx);
       for (const { fingerprint, revocations } of saying.slice(from, from + HEARD_AT_ONCE)) {
         const id = await certificates.hear(trx, { fingerprint, revocations });
