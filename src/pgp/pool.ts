@@ -30,8 +30,11 @@ export interface Pgp {
   hear(input: Uint8Array | string): Promise<Pick<CertificateFacts, 'fingerprint' | 'revocations'>>;
   /** As `readCertificate`, with what is known to be revoked of it: what these copies revoke. */
   readKnown(input: Uint8Array | string, copies: readonly Uint8Array[]): Promise<CertificateFacts>;
-  /** One that is kept, with what these copies revoke; it is not judged. Throws `unusable-certificate` where it is too large then. */
-  layRevocations(kept: Uint8Array, copies: readonly Uint8Array[]): Promise<CertificateFacts>;
+  /**
+   * One that is kept, with what these copies revoke; it is not judged. `on`: whose threads it takes, `own` where something is sent with it.
+   * Throws `unusable-certificate` where it is too large then.
+   */
+  layRevocations(kept: Uint8Array, copies: readonly Uint8Array[], on: 'own' | 'strangers'): Promise<CertificateFacts>;
   /** Merges a newer copy of a certificate into the one that is known, with what these copies revoke. Throws `unusable-certificate`. */
   renewCertificate(
     current: Uint8Array,
@@ -87,8 +90,10 @@ export function createPgp(threads: number): Pgp {
     readCertificate: (input) => read('readCertificate', { input }),
     hear: (input) => read('hear', { input }),
     readKnown: (input, copies) => read('readKnown', { input, copies }),
-    // No stranger's mail keeps what is to be sent waiting for it.
-    layRevocations: (kept, copies) => timely(run('layRevocations', { kept, copies }, CERTIFICATE), 'unusable-certificate'),
+    layRevocations: (kept, copies, on) => {
+      const lay = on === 'own' ? run : look;
+      return timely(lay('layRevocations', { kept, copies }, CERTIFICATE), 'unusable-certificate');
+    },
     renewCertificate: (current, newer, at, copies) => read('renewCertificate', { current, newer, at, copies }),
     usable: async (certificate, at) => {
       const verdict = await look('usable', { certificate, at }, CERTIFICATE);

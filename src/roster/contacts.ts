@@ -189,8 +189,8 @@ async function give(
   try {
     return await giveWhole(seams, contactId, armored, byOwner);
   } catch (error) {
-    // Why it was refused is what he has to read, whatever becomes of this.
-    await hearAll(seams, [armored]).catch(() => null);
+    // Where this fails, it is to be tried again, and that is what he reads.
+    await hearAll(seams, [armored]);
     throw error;
   }
 }

@@ -124,7 +124,7 @@ interface ImportSeams extends Local {
 /**
  * Takes over a roster: all of it or nothing, or what is right of it where that is asked for. Everything that
  * is wrong with it is in the report, at once. The same data a second time changes nothing. What its certificates say to be revoked
- * counts in any case, of those of which a copy is kept. Throws Refusal: conflict, or stale of a certificate, where somebody else wrote the same at
+ * counts in any case. Throws Refusal: conflict, or stale of a certificate, where somebody else wrote the same at
  * the same time.
  */
 export async function importRoster(seams: ImportSeams, entries: unknown, options: ImportOptions): Promise<ImportReport> {

@@ -35,7 +35,7 @@ export async function withRevoked({ db, pgp }: Laying, kept: readonly Uint8Array
     named.map(async ({ fingerprint, data }) => {
       const copies = whole.get(fingerprint);
       if (!copies || copies.some((copy) => Buffer.compare(copy, data) === 0)) return data;
-      return (await laid({ db, pgp }, { fingerprint, data }))?.facts.data ?? null;
+      return (await laid({ db, pgp }, { fingerprint, data }, 'own'))?.facts.data ?? null;
     }),
   );
 }
@@ -46,8 +46,8 @@ type Hearing = Pick<Seams, 'db' | 'clock' | 'by'> & { pgp: Pick<Pgp, 'hear'> };
 const HEARD_AT_ONCE = 200;
 
 /**
- * Remembers what certificates that somebody brings say to be revoked, where a copy of them is kept, whatever becomes of the rest: whoever brings one for
- * another address, or one that is refused, has said it all the same. The duty lays it over the copies.
+ * Remembers what certificates that somebody brings say to be revoked, whatever becomes of the rest: whoever brings one for another address, or one that is
+ * refused, has said it all the same, also where no copy of it is kept yet. The duty lays it over those that are.
  */
 export async function hearAll({ pgp, ...seams }: Hearing, brought: readonly (string | Uint8Array)[]): Promise<void> {
   const said = await abreast([...new Set(brought)], (one) =>
@@ -68,14 +68,12 @@ export async function hearRevocations({ db, clock, by }: Omit<Hearing, 'pgp'>, b
   const saying = brought.filter(({ revocations }) => revocations.length > 0);
   for (let from = 0; from < saying.length; from += HEARD_AT_ONCE)
     await db.transaction().execute(async (trx) => {
-      // Nobody writes a certificate of a contact meanwhile, so as to miss what is heard, or not to be seen by this.
+      // Nobody else who hears or takes over writes the same words meanwhile, in another order.
       await certificates.lockHolders(trx);
       for (const { fingerprint, revocations } of saying.slice(from, from + HEARD_AT_ONCE)) {
-        const id = await certificates.hear(trx, { fingerprint, revocations });
-        if (id === null) continue;
+        if (!(await certificates.hear(trx, { fingerprint, revocations }))) continue;
         // By itself: what was asked for is not done by this, and is asked for again where it was not.
-        const deed = { action: 'certificate.hear', subject: `certificate:${id}`, detail: { fingerprint } };
-        await record(trx, { clock, by }, deed);
+        await record(trx, { clock, by }, { action: 'certificate.hear', subject: `fingerprint:${fingerprint}` });
       }
     });
 }
@@ -89,11 +87,12 @@ export async function copiesKnown(db: Seams['db'], fingerprint: string): Promise
 async function laid(
   { db, pgp }: Laying,
   { fingerprint, data }: { fingerprint: string; data: Uint8Array },
+  on: 'own' | 'strangers',
 ): Promise<{ facts: CertificateFacts; words: string[] } | null> {
   const known = await certificates.revocationsOf(db, fingerprint);
   const copies = known.map((one) => one.data);
   try {
-    return { facts: await pgp.layRevocations(data, copies), words: known.map(({ word }) => word) };
+    return { facts: await pgp.layRevocations(data, copies, on), words: known.map(({ word }) => word) };
   } catch (error) {
     if (error instanceof Refusal && error.reason === 'unusable-certificate') return null;
     throw error;
@@ -126,7 +125,8 @@ export function catchingUp(seams: Pick<Seams, 'db' | 'pgp' | 'clock' | 'by'>, lo
 }
 
 async function catchUp(seams: Pick<Seams, 'db' | 'pgp' | 'clock' | 'by'>, certificate: Certificate): Promise<boolean> {
-  const known = await laid(seams, certificate);
+  // Of what came with their mails strangers may make any number, each as costly as they can.
+  const known = await laid(seams, certificate, certificate.state === 'mail' ? 'strangers' : 'own');
   if (known === null) return false;
   await seams.db.transaction().execute(async (trx) => {
     await certificates.catchUp(trx, certificate, known.facts, known.words);

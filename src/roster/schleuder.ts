@@ -2,7 +2,6 @@ import { armorCertificate } from '../pgp/certificate.ts';
 import type { LooseCertificate } from '../pgp/certificate-bytes.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local } from '../seams.ts';
-import { keptFingerprints } from '../store/certificates.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import { abreast } from './abreast.ts';
@@ -68,7 +67,11 @@ export async function importSchleuder(
   const turnedAway = new Set(refused.map(addressOf));
   const taken = new Set(copies.subscribers.map(addressOf).filter((address) => !turnedAway.has(address)));
   const kept = await renewThoseHere(seams, certificates, taken, options);
-  if (!options.dryRun) await hearLoose(seams, certificates);
+  if (!options.dryRun)
+    await hearAll(
+      seams,
+      certificates.map(({ data }) => data),
+    );
   const unnamed = copies.subscribers.flatMap((one) => {
     const named = listening.addresses.get(one.fingerprint);
     return named && !named.includes(one.address) ? [notNamed(one)] : [];
@@ -116,16 +119,6 @@ async function contactsWith(
     const copies = distinct(held.get(fingerprint) ?? []);
     return copies.length === 0 ? [] : [{ address, organisation, lists: [], fingerprint, copies }];
   });
-}
-
-/** Of whomever it is, and in whatever state: a candidate's, or that of one who was retired. */
-async function hearLoose(seams: SchleuderSeams, loose: readonly LooseCertificate[]): Promise<void> {
-  const here = new Set(await keptFingerprints(seams.db));
-  const copies = loose.filter(({ fingerprints: [primary] }) => primary !== undefined && here.has(primary));
-  await hearAll(
-    seams,
-    copies.map(({ data }) => data),
-  );
 }
 
 function notNamed({ address, fingerprint }: Subscriber): Remark {

@@ -99,25 +99,11 @@ export async function renew(
   await remember(db, [{ id, fingerprint, revocations: said.revocations }]);
 }
 
-/**
- * Remembers what is revoked of a certificate of which a copy is kept, whatever becomes of the one that says so. Gives the id of
- * that copy where any of it was not known.
- */
-export async function hear(
-  db: Db,
-  { fingerprint, revocations }: Pick<Saying, 'fingerprint' | 'revocations'>,
-): Promise<string | null> {
-  const kept = await db
-    .selectFrom('certificates')
-    .select('id')
-    .where('fingerprint', '=', fingerprint)
-    .limit(1)
-    .executeTakeFirst();
-  if (!kept) return null;
-  const known = new Set((await revocationsOf(db, fingerprint)).map(({ word }) => word));
-  const news = revocations.filter(({ word }) => !known.has(word));
-  await learn(db, [{ fingerprint, revocations: news }]);
-  return news.length > 0 ? kept.id : null;
+/** Remembers what is revoked of a certificate, whatever becomes of the copy that says so. Whether any of it was not known. */
+export async function hear(db: Db, said: Pick<Saying, 'fingerprint' | 'revocations'>): Promise<boolean> {
+  const known = new Set((await revocationsOf(db, said.fingerprint)).map(({ word }) => word));
+  await learn(db, [said]);
+  return said.revocations.some(({ word }) => !known.has(word));
 }
 
 /** For good, and found by the primary key alone: whatever becomes of the copy that it came with, and of whose that is. */
@@ -131,12 +117,18 @@ async function remember(db: Db, said: readonly Saying[]): Promise<void> {
 
 async function learn(db: Db, said: readonly Pick<Saying, 'fingerprint' | 'revocations'>[]): Promise<void> {
   const rows = said.flatMap(({ fingerprint, revocations }) => revocations.map((one) => ({ fingerprint, ...one })));
+  // In one order: whoever writes the same words waits for this, and never this for him.
+  rows.sort((one, other) => (orderOf(one) < orderOf(other) ? -1 : 1));
   for (const some of portions(rows))
     await db
       .insertInto('revocations')
       .values(some.map(({ fingerprint, word, data }) => ({ fingerprint, word, data })))
       .onConflict((oc) => oc.doNothing())
       .execute();
+}
+
+function orderOf({ fingerprint, word }: { fingerprint: string; word: string }): string {
+  return `${fingerprint} ${word}`;
 }
 
 type Saying = Pick<Certificate, 'id' | 'fingerprint'> & Pick<Said, 'revocations'>;

@@ -141,6 +141,8 @@ eachEngine((engine) => {
     expect(actions.reverse()).toEqual([
       ...['member.add', 'member.put-on-list', 'contact.add', 'member.activate'],
       ...['member.add', 'member.put-on-list', 'contact.add', 'member.activate'],
+      // What `gone@` says of his own, whoever comes with it next.
+      'certificate.hear',
     ]);
   });
 

@@ -462,7 +462,7 @@ eachEngine((engine) => {
     test.each(Object.keys(ways))('%s', async (how) => {
       await ways[how]?.().catch((error: unknown) => expect(error).toBeInstanceOf(Refusal));
       expect(await standing()).toEqual({ usable: false, reason: 'revoked' });
-      expect(await heard()).toEqual([{ subject: `certificate:${(await kept())?.id}` }]);
+      expect(await heard()).toEqual([{ subject: `fingerprint:${(await kept())?.fingerprint}` }]);
     });
 
     test('but not where an import is tried alone', async () => {
@@ -495,13 +495,15 @@ eachEngine((engine) => {
     });
   });
 
-  test('of a certificate of which there is no copy nothing is remembered', async () => {
+  test('also of a certificate of which there is no copy yet: one without it, that comes later, is revoked', async () => {
     const gina = await generate('gina@gamma.example', 'gina', {});
     const gone = await changed(gina, house.clock.now(), { revoked: true });
     await expect(addCertificate(house, alpha.contactId, gone)).rejects.toMatchObject({
       message: expect.stringContaining('revoked'),
     });
-    expect(await certificates.revocationsOf(house.db, gina.fingerprint)).toEqual([]);
+    await expect(addCertificate(house, alpha.contactId, gina.public)).rejects.toMatchObject({
+      message: expect.stringContaining('revoked'),
+    });
   });
 
   test('nor where what he had has expired', async () => {
@@ -644,8 +646,8 @@ eachEngine((engine) => {
       await house.db.insertInto('certificates').values(own).execute();
       await house.db.insertInto('revocations').values(words).execute();
       await mailed(await binary(revoked));
-      const layRevocations: House['pgp']['layRevocations'] = async (data, copies) => {
-        if (data.length > 1) return house.pgp.layRevocations(data, copies);
+      const layRevocations: House['pgp']['layRevocations'] = async (data, copies, on) => {
+        if (data.length > 1) return house.pgp.layRevocations(data, copies, on);
         throw new Refusal(told.length === 0 ? 'unusable-certificate' : 'busy', 'too large');
       };
       const told: object[] = [];
