@@ -4,7 +4,7 @@ import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as missed from '../store/missed.ts';
-import type { Case, Delivery, Post, PostKind } from '../store/schema.ts';
+import type { Audience, Case, Delivery, Post, PostKind } from '../store/schema.ts';
 
 /*
  * What a contact, or a reporter, reads last of a case is what he goes by. So what he is told of it goes out in the order in which it was written: an older word that is
@@ -35,7 +35,8 @@ const PAUSE = SECOND;
 
 /**
  * How long for one that the relay puts off, and nothing else: of a mail that some scanner never lets through its reader would hear nothing more. After that
- * the older one is tried once more, this one goes, and who reads the older one after it is told again how the case stands (`missed`).
+ * the older one is tried once more, and this one goes. A contact who reads the older one after it is told again how the case stands (`missed`); to a
+ * reporter it does not go any more, and no older dispatch after a later one (`passedBy`).
  */
 const LONGEST = 15 * MINUTE;
 /** An attempt that is longer ago says nothing of whether the relay takes the older one now. */
@@ -86,6 +87,31 @@ export async function behindOlder(
 
 function wasPutOff({ state, due_at, triedAt }: deliveries.Older, since: Instant, now: Instant): boolean {
   return state === 'deferred' && due_at > now && triedAt !== null && triedAt >= since && triedAt >= now - JUST_NOW;
+}
+
+/**
+ * Of these copies of one post those that come too late, by their ids, and why: a later dispatch of the case is out to the same contact, whose patches are the
+ * newer ones; or any later word to the reporter, whom nobody tells again how the case stands.
+ */
+export async function passedBy(
+  db: Db,
+  { id, kind, case_id }: Pick<Post, 'id' | 'kind' | 'case_id'>,
+  copies: readonly Delivery[],
+): Promise<ReadonlyMap<string, 'superseded' | 'passed'>> {
+  if (case_id === null || !isTold(kind)) return new Map();
+  const out = (audience: Audience, kinds: readonly PostKind[]) => {
+    const addresses = copies.filter((copy) => copy.audience === audience).map(({ address }) => address);
+    return deliveries.newestOut(db, { caseId: case_id, addresses, kinds, but: { id } });
+  };
+  const superseding = kind === 'dispatch' ? await out('contact', ['dispatch']) : new Map<string, Instant>();
+  const passing = await out('reporter', TOLD);
+  const isLate = (copy: Delivery, newest: Instant | undefined) => newest !== undefined && newest > copy.created_at;
+  return new Map(
+    copies.flatMap((copy): [string, 'superseded' | 'passed'][] => {
+      if (copy.audience === 'contact' && isLate(copy, superseding.get(copy.address))) return [[copy.id, 'superseded']];
+      return copy.audience === 'reporter' && isLate(copy, passing.get(copy.address)) ? [[copy.id, 'passed']] : [];
+    }),
+  );
 }
 
 /** Has what waited for a copy that is out, or will never be, go now. */

@@ -22,7 +22,7 @@ import { bounceSender } from './bounce.ts';
 import { PRIORITY } from './copies.ts';
 import { keptFrom } from './need-to-know.ts';
 import { openPost } from './opening.ts';
-import { BEHIND, behindOlder, isOvertaken } from './order.ts';
+import { BEHIND, behindOlder, isOvertaken, passedBy } from './order.ts';
 import type { Outcome } from './outcome.ts';
 import { type Opened, type Prepared, prepare } from './prepare.ts';
 import { createSettling, interrupted, type Settle } from './settling.ts';
@@ -215,11 +215,12 @@ async function startBatch(
       await end();
       return { copies: batch.length, settled: Promise.resolve() };
     }
-    const behind = await behindOlder(seams, ready.opened.post, batch, again);
+    const { post } = ready.opened;
+    const [behind, passed] = [await behindOlder(seams, post, batch, again), await passedBy(seams.db, post, batch)];
     // Whoever lost his lease, or is to stop, leaves the copy to the next one.
     const mayGo = () => !signal?.aborted && clock.now() < lease.until;
     const underWay = await eachInHand(batch, ready.prepared, desk.hands, async (copy, mail) =>
-      settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo, behind })),
+      settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo, behind, passed })),
     );
     const settled = async () => {
       try {
@@ -307,9 +308,11 @@ interface Attempt {
   options: WorkOptions;
   mayGo: () => boolean;
   behind: Awaited<ReturnType<typeof behindOlder>>;
+  passed: Awaited<ReturnType<typeof passedBy>>;
 }
 
-async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo, behind }: Attempt): Promise<Settlement> {
+async function sendOne(seams: Seams, attempt: Attempt): Promise<Settlement> {
+  const { opened, copy, mail, send, options, mayGo, behind, passed } = attempt;
   const { db, clock } = seams;
   if ('held' in mail) return { state: 'held', reason: mail.held, response: null };
   const barred = await standing(seams, opened, copy);
@@ -321,6 +324,8 @@ async function sendOne(seams: Seams, { opened, copy, mail, send, options, mayGo,
   if (kept) return { state: 'held', reason: kept, response: null };
   const shut = (await overtaken(seams, opened, copy)) ?? (await gateAnswer(seams, opened, copy));
   if (shut) return shut;
+  const late = passed.get(copy.id);
+  if (late !== undefined) return { state: 'failed', reason: late, response: null };
   const until = behind.get(copy.id);
   if (until !== undefined) return { state: 'deferred', reason: BEHIND, response: null, until, untried: true };
   const from = await envelopeSender(db, opened, copy);

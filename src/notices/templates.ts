@@ -503,6 +503,8 @@ const WHY: Readonly<Record<string, string>> = {
   'not-on-list': 'the contact is on that list no more, or has unsubscribed from it',
   'past-instant': 'it said that a fix would come, and the instant has passed: nothing is to be done',
   overtaken: 'what it says holds no more: its case was released or set aside meanwhile',
+  passed:
+    'a later word of its case reached the reporter while the relay put this one off: write to him what of it he has to know',
   superseded: 'a later dispatch took its place, and he is sent that one',
   'let-go': 'its organisation was removed or rejected',
   'cannot-open': 'what is kept cannot be opened: is the key of the list there?',

@@ -190,6 +190,34 @@ export async function older(
   return found.map((one) => ({ ...one, triedAt: tried.get(one.id) ?? null }));
 }
 
+/** When what was made last of a case, of other posts of these kinds, was made, by the address that it is out to. */
+export async function newestOut(
+  db: Db,
+  {
+    caseId,
+    addresses,
+    kinds,
+    but,
+  }: { caseId: string; addresses: readonly string[]; kinds: readonly PostKind[]; but: Pick<Post, 'id'> },
+): Promise<Map<string, Instant>> {
+  const found = new Map<string, Instant>();
+  for (const some of portions([...new Set(addresses)])) {
+    const rows = await db
+      .selectFrom('all_deliveries as deliveries')
+      .innerJoin('posts', 'posts.id', 'deliveries.post_id')
+      .select(['deliveries.address', ({ fn }) => fn.max('deliveries.created_at').as('at')])
+      .where('deliveries.case_id', '=', caseId)
+      .where('deliveries.address', 'in', some)
+      .where('deliveries.state', '=', 'delivered')
+      .where('deliveries.post_id', '<>', but.id)
+      .where('posts.kind', 'in', kinds)
+      .groupBy('deliveries.address')
+      .execute();
+    for (const { address, at } of rows) found.set(address, Number(at));
+  }
+  return found;
+}
+
 /** Has what was put off of these tried now. */
 export async function hastenThese(db: Db, ids: readonly string[], now: Instant): Promise<void> {
   for (const some of portions(ids))

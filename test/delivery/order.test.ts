@@ -74,12 +74,13 @@ eachEngine((engine) => {
   test('an older word that was put off goes first, as soon as the relay takes it, and what waits for it soon after', async () => {
     const { id } = await armed(house, X);
     await box.drain();
-    until = house.clock.now() + 100 * MINUTE;
+    // Nothing waits for longer than a quarter of an hour.
+    until = house.clock.now() + 60 * MINUTE;
     await dispatch(house, id, LISTS.distributors);
     expect(await toBeta(50 * MINUTE, MINUTE)).toEqual([]);
     const Y = X + 5 * HOUR;
     await arm(house, await schedule(house, id, { releaseAt: Y }));
-    expect(await toBeta(40 * MINUTE, MINUTE)).toEqual([]);
+    expect(await toBeta(8 * MINUTE, MINUTE)).toEqual([]);
     const Z = X + 7 * HOUR;
     await arm(house, await schedule(house, id, { releaseAt: Z }));
     const got = await toBeta(2 * HOUR, MINUTE / 2, { X, Y, Z });
@@ -184,6 +185,27 @@ eachEngine((engine) => {
     expect(await toReporter(rita, 2 * HOUR, MINUTE / 2, { X, Y })).toEqual(what === 'withdrawn' ? [''] : ['X', 'X Y']);
   });
 
+  test('an older word that the relay never takes does not come to a reporter after the later one', async () => {
+    const rita = await makeParty('rita@example.org');
+    const { id } = await armed(house, X, await sealedReport(house, rita));
+    await box.drain();
+    let scans = true;
+    box.answers = ({ to, raw }) =>
+      to === rita.address && scans && raw.length > 20_000
+        ? { state: 'deferred', reason: 'try-later', response: '451 4.7.1 scanner timed out' }
+        : { state: 'delivered', response: '250 2.0.0 taken' };
+    await sendNotice(as(house, house.team[0]), id, 'status', { text: 'A long word.\n'.repeat(3000), list: null });
+    const Y = X + 4 * HOUR;
+    expect(await toReporter(rita, MINUTE, SECOND, { X, Y })).toEqual([]);
+    await arm(house, await schedule(house, id, { releaseAt: Y }));
+    expect(await toReporter(rita, 14 * MINUTE, SECOND, { X, Y })).toEqual([]);
+    expect(await toReporter(rita, 2 * MINUTE, SECOND, { X, Y })).toEqual(['X Y']);
+    scans = false;
+    expect(await toReporter(rita, 2 * HOUR, MINUTE, { X, Y })).toEqual([]);
+    const failed = house.db.selectFrom('deliveries').select(['address', 'reason']).where('state', '=', 'failed');
+    expect(await failed.execute()).toEqual([{ address: rita.address, reason: 'passed' }]);
+  });
+
   test('nobody waits for good for a mail that the relay never takes: he is told in a quarter of an hour, and again after it', async () => {
     const { id } = await armed(house, X);
     await box.drain();
@@ -214,6 +236,32 @@ eachEngine((engine) => {
     expect(await toBeta(SECOND, SECOND, { X, Y })).toEqual([expect.stringMatching(/EMBARGOED.* X Y$/)]);
     await tellLetIn(house, silent);
     expect(await toBeta(SECOND, SECOND, { X, Y })).toEqual([expect.stringMatching(/ Y$/)]);
+  });
+
+  test('older patches that the relay never took do not come after the newer ones', async () => {
+    const { id } = await armed(house, X);
+    await box.drain();
+    let scans = true;
+    box.answers = ({ to, raw }) =>
+      to === house.members[1].address && scans && raw.length > 20_000
+        ? { state: 'deferred', reason: 'try-later', response: '451 4.7.1 scanner timed out' }
+        : { state: 'delivered', response: '250 2.0.0 taken' };
+    const revise = async (words: string) => {
+      await addPatch(house, id, { name: PATCH.name, bytes: Buffer.from(`--- a/x\n+++ b/x\n${words}`), replace: true });
+      const hash = (await presentPatchSet(house.db, id)) ?? '';
+      for (const one of house.team.slice(0, 2)) await approve(house, id, hash, await actor(house, one));
+      await dispatch(house, id, LISTS.distributors);
+    };
+    await revise('larger\n'.repeat(5000));
+    expect(await toBeta(MINUTE, SECOND)).toEqual([]);
+    await revise('smaller\n');
+    expect(await toBeta(20 * MINUTE, SECOND)).toEqual([expect.stringContaining('Revision')]);
+    scans = false;
+    await tellLetIn(house, silent);
+    const after = await toBeta(2 * HOUR, MINUTE);
+    expect(after.filter((subject) => subject.includes('EMBARGOED'))).toEqual([]);
+    const failed = house.db.selectFrom('deliveries').select(['address', 'reason']).where('state', '=', 'failed');
+    expect(await failed.execute()).toEqual([{ address: house.members[1].address, reason: 'superseded' }]);
   });
 
   test('what waited for a copy that failed, or was dropped, goes at once', async () => {
