@@ -26,6 +26,8 @@ export interface Beginning {
   bytes: Buffer;
   house: House;
   ids: string[];
+  /** Addresses of who reported them, in that order. */
+  reporters: string[];
   approvers: Map<string, Approver>;
 }
 
@@ -36,7 +38,9 @@ export async function begin(folder: string): Promise<Beginning> {
   await migrate(template);
   const house = await housing()(template);
   await subscribe(house);
-  const ids = [await house.report(), await house.report({}, 'ron@example.org')];
+  const reporters = ['rita@example.org', 'ron@example.org'];
+  const ids: string[] = [];
+  for (const reporter of reporters) ids.push(await house.report({}, reporter));
   const approvers = new Map<string, Approver>();
   for (const person of house.team) approvers.set(person.contactId, await actor(house, person));
   await outbox(house).drain();
@@ -46,7 +50,7 @@ export async function begin(folder: string): Promise<Beginning> {
   file.pragma('journal_mode = DELETE');
   const bytes = file.serialize();
   file.close();
-  return { bytes, house, ids, approvers };
+  return { bytes, house, ids, reporters, approvers };
 }
 
 function inMemory(bytes: Buffer): Database {
@@ -268,10 +272,12 @@ export interface Game {
   /** Addresses of members who are suspended, and of those who are retired. */
   suspended: Set<string>;
   retired: Set<string>;
-  /** Until when the relay puts off what is for an address. */
+  /** Until when the relay puts off what is for an address, or the mail with a Message-ID. */
   putsOff: Map<string, Instant>;
-  /** What it has put off, and not taken since, by Message-ID. */
-  putOff: Map<string, { to: string; at: Instant }>;
+  /** Addresses of which it will put off the next mail alone, as a scanner may, and until when. */
+  putsOffNext: Map<string, Instant>;
+  /** What it has put off, and not taken since, by Message-ID. `alone`: it takes everything else to that address. */
+  putOff: Map<string, { to: string; at: Instant; alone: boolean }>;
   /** How often it did so. */
   deferred: number;
   /** Addresses of those who ever had to wait for something. */
@@ -313,6 +319,7 @@ export async function newGame(beginning: Beginning, seed: number): Promise<Game>
     suspended: new Set(),
     retired: new Set(),
     putsOff: new Map(),
+    putsOffNext: new Map(),
     putOff: new Map(),
     deferred: 0,
     waited: new Set(),

@@ -17,7 +17,7 @@ import { disarmed, type Game, rowOf, type Seen, standing, type Taken, truth } fr
  * and after a round that nothing disturbed:
  *  - all of that has gone out which is due, each under one Message-ID;
  *  - of what members who have a dispatch were told, the last is the instant that counts, before it comes, or that it is withdrawn; and they have
- *    the newest patches that were dispatched;
+ *    the newest patches that were dispatched; so it is with what the reporter was told last, where he was ever told an instant;
  *  - whoever handles a case was told that it is overdue, and that it is armed no more;
  * and at the end that the log is whole, and says the same as the mails that were sent and the people who did something.
  */
@@ -27,6 +27,8 @@ const PUBLIC = [READER, OUTSIDE];
 const AGREED = 5 * MINUTE;
 /** Within which people are told. */
 const TELLING = 2 * MINUTE;
+/** How long what is told waits behind a mail that the relay does not take. */
+const BEHIND_ONE = 15 * MINUTE;
 /** From the end of the longest embargo on, where two people have approved and the release fails. */
 const STUCK = 10 * MINUTE;
 
@@ -183,6 +185,7 @@ function untold(game: Game, about: Seen): string[] {
     ...untoldDisarmed(game, about),
     ...untoldProposed(game, about),
     ...untoldMembers(game, about),
+    ...untoldReporter(game, about),
   ];
 }
 
@@ -233,44 +236,79 @@ function untoldProposed(game: Game, about: Seen): string[] {
     .map((to) => `${to} was not told what is proposed in ${id}`);
 }
 
-/** Instants of which a mail tells a member that the release will be then. */
-const TELLS = /(?:EMBARGOED until|is released at|will be released at) (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)/;
+/** Instants of which a mail tells a member or a reporter that the release will be then. */
+const TELLS =
+  /(?:EMBARGOED until|is released at|will be released at|It will be public at: ) (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)/;
 
 const DISPATCHED = 'EMBARGOED until';
 const WITHDRAWN = /^\[\S+\] Withdrawn$/;
 
 function untoldMembers(game: Game, about: Seen): string[] {
-  return game.beginning.house.members.flatMap(({ address }) => {
-    const had = game.taken.filter(({ to, mail }) => to === address && mail.includes(about.id));
-    const wrong = isReached(game, about, address) ? wrongIn(game, about, had) : null;
-    const key = `${about.id} ${address}`;
-    if (wrong === null) game.wrongly.delete(key);
-    if (wrong === null) return [];
-    const since = game.wrongly.get(key) ?? truth(game);
-    game.wrongly.set(key, since);
-    // What somebody had to wait for comes in its order, and not in one round.
-    return game.waited.has(address) && truth(game) < since + TELLING ? [] : [`${address} ${wrong}`];
-  });
+  return game.beginning.house.members.flatMap(({ address }) =>
+    stillWrong(game, about, address, isReached(game, about, address) ? wrongIn(game, about, hadOf(game, about, address)) : null),
+  );
+}
+
+/** Where he never was told an instant, he waits for none. */
+function untoldReporter(game: Game, about: Seen): string[] {
+  const address = game.beginning.reporters[game.beginning.ids.indexOf(about.id)] ?? '';
+  const { released, closed, aside } = about;
+  const last = hadOf(game, about, address).filter(isTelling).at(-1);
+  const isNews = last !== undefined && !released && !closed && aside !== 'rejected';
+  return stillWrong(game, about, address, isNews && !isPutOff(game, address) ? wrongLast(game, about, last) : null);
+}
+
+function hadOf({ taken }: Game, { id }: Seen, address: string): Taken[] {
+  return taken.filter(({ to, mail }) => to === address && mail.includes(id));
+}
+
+/** `wrong`: in words, what he has wrong; null where nothing is. */
+function stillWrong(game: Game, { id }: Seen, address: string, wrong: string | null): string[] {
+  const key = `${id} ${address}`;
+  if (wrong === null) {
+    game.wrongly.delete(key);
+    return [];
+  }
+  const since = game.wrongly.get(key) ?? truth(game);
+  game.wrongly.set(key, since);
+  // What somebody had to wait for comes in its order, and not in one round; and behind a mail that is never taken after a quarter of an hour.
+  const alone = [...game.putOff.values()].some((one) => one.to === address && one.alone);
+  const most = alone ? BEHIND_ONE + TELLING : TELLING;
+  return game.waited.has(address) && truth(game) < since + most ? [] : [`${address} ${wrong}`];
 }
 
 /** Whether a member is to have what is told of a case, and nothing of that is still put off. */
 function isReached(game: Game, { insiders }: Seen, address: string): boolean {
   if (!(insiders?.has(address) ?? true) || game.suspended.has(address) || game.retired.has(address)) return false;
-  if ((game.putsOff.get(address) ?? 0) > truth(game)) return false;
-  return ![...game.putOff.values()].some(({ to, at }) => to === address && truth(game) < at + DAY);
+  return !isPutOff(game, address);
+}
+
+/** Whether the relay takes nothing to him, or what it did not take may still be on its way. */
+function isPutOff(game: Game, address: string): boolean {
+  if ((game.putsOff.get(address) ?? 0) > truth(game)) return true;
+  return [...game.putOff.values()].some(({ to, at, alone }) => to === address && !alone && truth(game) < at + DAY);
 }
 
 /** What is not so of what he has of it; null: all is. */
 function wrongIn(game: Game, about: Seen, had: readonly Taken[]): string | null {
-  const { id, counts, instant, released, closed, aside, sent } = about;
+  const { id, released, closed, aside, sent } = about;
   const dispatched = had.filter(({ mail }) => mail.includes(DISPATCHED)).at(-1);
   if (!dispatched || released || closed || aside === 'rejected') return null;
-  const last = had.filter(({ mail, subject }) => TELLS.test(mail) || WITHDRAWN.test(subject)).at(-1);
-  if (aside === 'withdrawn')
-    return WITHDRAWN.test(last?.subject ?? '') ? null : `was not told last that ${id} is withdrawn, but "${last?.subject}"`;
+  const last = had.filter(isTelling).at(-1);
+  if (aside === 'withdrawn') return wrongLast(game, about, last);
   const files = filesIn(viewOf(parseEntity(Buffer.from(dispatched.mail))).files).join();
   const lacks = sent?.filter((mark) => !files.includes(mark)) ?? [];
-  if (lacks.length > 0) return `lacks ${lacks} of what was dispatched last of ${id}`;
+  const comes = [...game.putOff.values()].some(({ to, alone }) => to === dispatched.to && alone);
+  if (lacks.length > 0 && !comes) return `lacks ${lacks} of what was dispatched last of ${id}`;
+  return wrongLast(game, about, last);
+}
+
+const isTelling = ({ mail, subject }: Taken) => TELLS.test(mail) || WITHDRAWN.test(subject);
+
+/** What is not so of what he was told last. */
+function wrongLast(game: Game, { id, aside, counts, instant }: Seen, last: Taken | undefined): string | null {
+  if (aside === 'withdrawn')
+    return WITHDRAWN.test(last?.subject ?? '') ? null : `was not told last that ${id} is withdrawn, but "${last?.subject}"`;
   if (!counts || instant === null || instant <= truth(game)) return null;
   const told = TELLS.exec(last?.mail ?? '')?.[1];
   return told === written(instant) ? null : `was told ${told}, and ${id} is released at ${written(instant)}`;
@@ -280,10 +318,11 @@ function privateFaults(game: Game, taken: Taken): string[] {
   return [...strangerFaults(game, taken), ...overtakenFaults(game, taken)];
 }
 
-/** What a member is told no more, as it is out or there is nothing to come. */
+/** What a member or a reporter is told no more, as it is out or there is nothing to come. */
 function overtakenFaults({ beginning, seen }: Game, { to, mail, subject, at }: Taken): string[] {
   const about = [...seen.values()].find(({ id }) => subject.includes(id));
-  if (!about || !beginning.house.members.some(({ address }) => address === to) || !TELLS.test(mail)) return [];
+  const people = [...beginning.house.members.map(({ address }) => address), ...beginning.reporters];
+  if (!about || !people.includes(to) || !TELLS.test(mail)) return [];
   if (about.released && at >= about.released.at) return [`${to} was told "${subject}" of ${about.id}, which is released`];
   return about.aside === 'withdrawn' ? [`${to} was told "${subject}" of ${about.id}, which is withdrawn`] : [];
 }
@@ -320,7 +359,8 @@ async function disagreeing({ db, taken, done, seen, beginning }: Game): Promise<
     // The crash came between the relay's answer and the row, and he had left before the copy was to go again.
     if (state === 'held' && attempts > 1) return [];
     // The same, and the instant that it foretells had come by then, or what it says held no more.
-    if (state === 'failed' && ['past-instant', 'overtaken', 'superseded'].includes(reason ?? '') && attempts > 1) return [];
+    if (state === 'failed' && ['past-instant', 'overtaken', 'passed', 'superseded'].includes(reason ?? '') && attempts > 1)
+      return [];
     return said.every((one) => one === said[0]) ? [] : [`${address}: settled, sent, logged: ${said}`];
   });
   const known = new Set(rows.map(({ message_id }) => message_id));

@@ -1,6 +1,7 @@
 import { remindSilent } from '../../src/cases/acknowledgements.ts';
 import { remind } from '../../src/cases/remind.ts';
-import { type Alarm, DAY, HOUR, MINUTE } from '../../src/clock.ts';
+import { type Alarm, DAY, HOUR, MINUTE, SECOND } from '../../src/clock.ts';
+import { BEHIND } from '../../src/delivery/order.ts';
 import { deliverBatch } from '../../src/delivery/work.ts';
 import { endLongest } from '../../src/embargo/dead-man.ts';
 import { tellLetIn } from '../../src/embargo/let-in.ts';
@@ -42,6 +43,7 @@ const LONG = 29 * DAY;
 /** `steps`: how many things are done. */
 export async function play(beginning: Beginning, seed: number, steps = 12): Promise<Played> {
   const game = await newGame(beginning, seed);
+
   try {
     for (let step = 0; step < steps; step++) {
       const what = await act(game);
@@ -101,21 +103,20 @@ async function faultsAfter(game: Game, calmly = false): Promise<string[]> {
   return [...game.faults, ...(await faultsIn(game, game.taken.slice(before), calm))];
 }
 
-/** What the loops do once. True: nothing disturbed it. */
+/** How often what waits for another mail is looked at again: one second each, as long as a mail waits for one that is just tried. */
+const AGAIN = 3;
+
+/** What the loops do until nothing is left to be done now. True: nothing disturbed it. */
 async function round(game: Game, calm: boolean): Promise<boolean> {
   const dies = !calm && game.chance() < 0.2;
   const db = dies ? game.db.withPlugin(dying(Math.floor(game.chance() * 60))) : game.db;
   const seams: Seams = { ...game.seams, db };
-  const { signal, alarm } = once();
   try {
-    await game.watch.look();
-    await retractOfFormer(seams);
-    await tellLetIn(seams, silent);
-    await releaseLoop(seams, alarm, () => {}, silent, signal);
-    await remind(seams, silent);
-    await endLongest(seams, silent);
-    await remindSilent(seams);
-    await deliver(game, seams);
+    await turn(game, seams);
+    for (let more = 0; more < AGAIN && (await isOneBehind(game)); more++) {
+      game.wall.moveTo(game.wall.now() + SECOND + 1);
+      await turn(game, seams);
+    }
   } catch (error) {
     if (!(error instanceof Crash)) throw error;
   }
@@ -124,6 +125,23 @@ async function round(game: Game, calm: boolean): Promise<boolean> {
     await restart(game);
   }
   return !dies;
+}
+
+async function isOneBehind({ db, clock }: Game): Promise<boolean> {
+  const behind = db.selectFrom('deliveries').select('id').where('state', '=', 'deferred').where('reason', '=', BEHIND);
+  return (await behind.where('due_at', '<=', clock.now() + SECOND).execute()).length > 0;
+}
+
+async function turn(game: Game, seams: Seams): Promise<void> {
+  const { signal, alarm } = once();
+  await game.watch.look();
+  await retractOfFormer(seams);
+  await tellLetIn(seams, silent);
+  await releaseLoop(seams, alarm, () => {}, silent, signal);
+  await remind(seams, silent);
+  await endLongest(seams, silent);
+  await remindSilent(seams);
+  await deliver(game, seams);
 }
 
 /** Ends a loop after its first turn. */
@@ -138,8 +156,11 @@ async function deliver(game: Game, seams: Seams): Promise<void> {
   const send: Parameters<typeof deliverBatch>[1] = async ({ to, raw }) => {
     const sealed = Buffer.from(raw).toString();
     const messageId = /^Message-ID:\s*(\S+)/im.exec(sealed)?.[1] ?? '';
-    if ((game.putsOff.get(to) ?? 0) > truth(game)) {
-      game.putOff.set(messageId, { to, at: truth(game) });
+    const next = game.putsOffNext.get(to);
+    if (next !== undefined && game.putsOffNext.delete(to)) game.putsOff.set(messageId, next);
+    const [all, alone] = [to, messageId].map((what) => (game.putsOff.get(what) ?? 0) > truth(game));
+    if (all || alone) {
+      game.putOff.set(messageId, { to, at: truth(game), alone: !all });
       game.deferred += 1;
       return { state: 'deferred', reason: 'try-later', response: '451 4.2.1 later' };
     }

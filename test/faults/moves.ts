@@ -563,6 +563,17 @@ const putOff: Move = async (turn) => {
   await pick(game, [distribute, revise, move])(turn);
 };
 
+/** A scanner does not let one mail to a member, or to a reporter, through for a while, and all others. */
+const putOffOne: Move = async (turn) => {
+  const { game } = turn;
+  const { house, reporters } = game.beginning;
+  const toReporter = game.chance() < 0.4;
+  const address = toReporter ? pick(game, reporters) : pick(game, house.members).address;
+  game.putsOffNext.set(address, truth(game) + Math.ceil(game.chance() * 12 * HOUR));
+  game.waited.add(address);
+  await pick(game, toReporter ? [notice('status'), move] : [distribute, revise, move])(turn);
+};
+
 const answer: Move = async (turn) => {
   const { game, seams, about } = turn;
   const { contactId, address } = pick(game, game.beginning.house.members);
@@ -621,6 +632,7 @@ export const MOVES: readonly [string, number, Move][] = [
   ['suspend', 3, suspend],
   ['retire', 2, retire],
   ['the relay puts off', 4, putOff],
+  ['the relay puts one off', 4, putOffOne],
   ['something while away', 4, meanwhile],
   ['describe', 2, tell],
   ['patch', 1, patch],
