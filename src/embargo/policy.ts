@@ -231,7 +231,7 @@ function holiday({ holidays }: Policy, { release }: Asked): ReturnType<Rule> {
 function badSlot({ slot: { time } }: Policy, { release }: Asked): ReturnType<Rule> {
   if (time === null || timeOfDay(release) === timeIn(time)) return undefined;
   const nearest = startOfDay(release) + timeIn(time);
-  return { code: 'BAD_SLOT', message: `${toIso(release).slice(11, 19)} UTC: only at ${time} UTC`, nearest };
+  return { code: 'BAD_SLOT', message: `${toIso(release).slice(11, -1).replace('.000', '')} UTC: only at ${time} UTC`, nearest };
 }
 
 /** `2026-09-25 (fri)`. */
