@@ -85,7 +85,7 @@ function isToProve({ state }: Member, { proved_at }: Contact, certificate: Certi
  * Takes a nonce that came back, signed with the certificate that it was sealed to: where that is the one that he has, he gets copies from
  * now on if his member does. When each active contact of a vetted member who has one has proved it, and anybody has, the
  * member is `key_proved`.
- * Throws Refusal('invalid') where it is none of his, or is too old.
+ * Throws Refusal: `invalid` where it is none of his, or is too old; `conflict` where his member is out.
  */
 export async function takeProof(
   seams: Seams,
@@ -102,6 +102,8 @@ export async function takeProof(
     const now = clock.now();
     // Before anything else of his: whoever decides on him holds him first, too.
     await members.lock(trx, member.id);
+    const { state } = (await members.byId(trx, member.id)) ?? member;
+    if (isOut(state)) throw new Refusal('conflict', `"${member.organisation}" is ${state}: he has to apply again first`);
     const proof = await admission.openProof(trx, hashNonce(nonce.toLowerCase()));
     const his = proof?.contact_id === contactId && proof.certificate_id === certificateId;
     if (!proof || !his || proof.created_at + PROOF < now || !(await admission.markProved(trx, proof.id, now)))

@@ -7,6 +7,7 @@ import { dispatch } from '../../src/embargo/dispatch.ts';
 import { release } from '../../src/embargo/release.ts';
 import { defaultWords } from '../../src/notices/words.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
+import { Refusal } from '../../src/refusal.ts';
 import { decide, judge, remove, reviewed, standingRemovals, vouch } from '../../src/roster/admission.ts';
 import { type AdmissionRules, apply } from '../../src/roster/apply.ts';
 import {
@@ -20,7 +21,7 @@ import { CRITERIA } from '../../src/roster/criteria.ts';
 import { addMember } from '../../src/roster/enter.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { askForProof, takeProof } from '../../src/roster/prove.ts';
-import { isOut, next, type Step, steps } from '../../src/roster/state.ts';
+import { isOut, next, provesKeys, type Step, steps } from '../../src/roster/state.ts';
 import * as admission from '../../src/store/admission.ts';
 import * as audit from '../../src/store/audit.ts';
 import * as certificates from '../../src/store/certificates.ts';
@@ -121,7 +122,8 @@ eachEngine((engine) => {
     reject: (id) => decide(house, RULES, id, 'reject', { reason: 'test' }),
     remove: async (id) => {
       await remove(house, RULES, id, lena, 'test');
-      await remove(house, RULES, id, dirk, 'test');
+      const { pending } = await remove(house, RULES, id, dirk, 'test');
+      if (pending) throw new Refusal('conflict', 'what the first one asked for was answered meanwhile');
     },
     'apply-again': async () => apply(house, RULES, await application()),
   };
@@ -152,6 +154,20 @@ eachEngine((engine) => {
       }
     },
   );
+
+  test('who is active is reviewed, and nobody in another state', async () => {
+    const { id } = await apply(house, RULES, await application());
+    for (const state of STATES) {
+      await put(id, state);
+      if (state === 'active') expect((await reviewed(house, id, lena)).review_at).toBeGreaterThan(house.clock.now());
+      else
+        await expect(reviewed(house, id, lena), state).rejects.toMatchObject({
+          reason: 'conflict',
+          message: expect.stringContaining(`is ${state}: only who is active is reviewed`),
+        });
+      expect(await stateOf(id)).toBe(state);
+    }
+  });
 
   /** What is done with the contacts of a member, and what is done before, so that nothing but his state stands against it. */
   const ofContacts: Readonly<Record<string, (of: { id: string; contactId: string }) => Promise<() => Promise<unknown>>>> = {
@@ -223,6 +239,36 @@ eachEngine((engine) => {
     const told = (await outbox(house).drain()).map(({ to }) => to);
     expect(told.sort()).toEqual([...house.team.map(({ address }) => address), 'security@gamma.example'].sort());
   });
+
+  test.each(STATES)('%s, and two at once: both are done one after the other, or one is refused', async (state) => {
+    const legal = Object.keys(actions).filter((step) => next(state, step as Step));
+    const pairs = legal.flatMap((first, index) => legal.slice(index).map((second) => [first, second] as const));
+    for (const [index, [first, second]] of pairs.entries()) {
+      const [organisation, address] = [`${state} ${index}`, `${state.replace('_', '-')}-${index}@gamma.example`];
+      const { id } = await apply(house, RULES, await application(organisation, address));
+      await prove(id);
+      await put(id, state);
+      const both = await Promise.allSettled([doing(first, id, organisation, address), doing(second, id, organisation, address)]);
+      const done = both.filter(({ status }) => status === 'fulfilled').length;
+      const refusals = both.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+      for (const refusal of refusals) expect(refusal, `${state} ${first} ${second}`).toMatchObject({ reason: 'conflict' });
+      const orders = [
+        [first, second],
+        [second, first],
+      ].map(([one, other]) => {
+        const between = next(state, one as Step);
+        const after = between && next(between, other as Step);
+        return { between, after };
+      });
+      const states = orders.map(({ between, after }) => (done === 2 ? after : between));
+      expect(done, `${state} ${first} ${second}`).toBeGreaterThan(0);
+      expect(states, `${state} ${first} ${second}, ${done} done`).toContain(await stateOf(id));
+    }
+  });
+
+  /** As `actions`, of an organisation that is called so. */
+  const doing = async (step: string, id: string, organisation: string, address: string) =>
+    step === 'apply-again' ? apply(house, RULES, await application(organisation, address)) : actions[step]?.(id);
 
   test('two at once: one of them is done, the other is refused', async () => {
     const { id } = await apply(house, RULES, await application());
@@ -578,12 +624,12 @@ eachEngine((engine) => {
   });
 
   describe('a key is proved by the words that were sealed to it', () => {
-    const asked = async () => {
-      const { id } = await apply(house, RULES, await application());
+    const asked = async (organisation = 'Gamma', address = 'security@gamma.example') => {
+      const { id } = await apply(house, RULES, await application(organisation, address));
       await put(id, 'vetted');
       await outbox(house).drain();
       expect(await askForProof(house, RULES, id)).toBe(1);
-      const gina = await makeParty('security@gamma.example');
+      const gina = await makeParty(address);
       const [mail] = await outbox(house).drain();
       const { entity } = await openCopy(mail?.raw ?? Buffer.alloc(0), gina, undefined, house.clock.now());
       const nonce = /^prove (\S+)/m.exec(entity.toString())?.[1] ?? '';
@@ -591,6 +637,32 @@ eachEngine((engine) => {
       const certificate = await certificates.current(house.db, contact?.id ?? '');
       return { id, nonce, contactId: contact?.id ?? '', certificateId: certificate?.id ?? '' };
     };
+
+    test('it is taken in each state but those of who is out, and is a step of who was vetted alone', async () => {
+      for (const state of STATES) {
+        await house.db.deleteFrom('key_proofs').execute();
+        const { id, ...proof } = await asked(`Gamma ${state}`, `${state.replace('_', '-')}@gamma.example`);
+        await put(id, state);
+        if (isOut(state)) await expect(takeProof(house, RULES, proof), state).rejects.toMatchObject({ reason: 'conflict' });
+        else await takeProof(house, RULES, proof);
+        expect(await stateOf(id), state).toBe(next(state, 'prove-key') ?? state);
+        expect((await contacts.byId(house.db, proof.contactId))?.proved_at === null, state).toBe(isOut(state));
+      }
+    });
+
+    test('it is asked for in each state of who was vetted, and refused with its reason in any other', async () => {
+      const { id } = await apply(house, RULES, await application());
+      for (const state of STATES) {
+        await put(id, state);
+        if (provesKeys(state)) expect(await askForProof(house, RULES, id), state).toBe(1);
+        else
+          await expect(askForProof(house, RULES, id), state).rejects.toMatchObject({
+            reason: 'conflict',
+            message: expect.stringMatching(`is ${state}: (only who was vetted proves a key|he has to apply again first)`),
+          });
+        expect(await stateOf(id)).toBe(state);
+      }
+    });
 
     test('once, by its owner, in time', async () => {
       const { id, ...proof } = await asked();
