@@ -20,6 +20,8 @@ export function register(program: Command): void {
     .option('--actor <actor>', 'who: "person:ID", "token:ID", "host:USER" or "system"')
     .option('--action <action>', 'what, as in "case.approve"')
     .option('--subject <subject>', 'to what, as in "case:ORBIT-2026-0001"')
+    .option('--from <instant>', 'since when, with its offset from UTC: 2026-09-22T16:00:00Z')
+    .option('--to <instant>', 'before when')
     .option('--limit <lines>', 'how many at most', lines, 50)
     .action(list);
   localCommand(command, 'export', 'print the whole log, a JSON object a line, for `audit verify`')
@@ -49,12 +51,15 @@ interface ListOptions extends RemoteOptions {
   actor?: string;
   action?: string;
   subject?: string;
+  from?: string;
+  to?: string;
   limit: number;
 }
 
 async function list(options: ListOptions): Promise<void> {
-  const { actor, action, subject, limit } = options;
-  const items = await everyPage(connect(options), '/audit', AuditView, { query: { actor, action, subject }, most: limit });
+  const { actor, action, subject, from, to, limit } = options;
+  const query = { actor, action, subject, from, to };
+  const items = await everyPage(connect(options), '/audit', AuditView, { query, most: limit });
   const rows = items.map((item) => [
     String(item.seq),
     item.at,

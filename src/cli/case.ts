@@ -1,5 +1,6 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Static } from 'typebox';
+import { STAGES } from '../cases/state.ts';
 import { BundleView, CaseSummary, CaseView, DeliveryView, Dispatched, Limited } from '../http/schemas.ts';
 import { Refusal } from '../refusal.ts';
 import { addAfter } from './case-after.ts';
@@ -27,6 +28,7 @@ export function register(program: Command): void {
   const add = (name: string, description: string) => remoteCommand(command, name, description);
   const id = ['<case>', 'its id, as in ORBIT-2026-0001'] as const;
   add('list', 'list the cases, newest first')
+    .addOption(new Option('--state <state>', 'those alone that stand so').choices(STAGES))
     .option('--overdue', 'those alone that all of the public ought to have')
     .action(list);
   add('show', 'show a case, without its content')
@@ -90,8 +92,8 @@ export function register(program: Command): void {
 
 const at = (id: string, rest = '') => `/cases/${encodeURIComponent(id)}${rest}`;
 
-async function list({ overdue, ...options }: RemoteOptions & { overdue?: true }): Promise<void> {
-  const query = overdue ? { overdue: 'true' } : {};
+async function list({ overdue, state, ...options }: RemoteOptions & { overdue?: true; state?: string }): Promise<void> {
+  const query = { state, overdue: overdue && 'true' };
   const items = await everyPage(connect(options), '/cases', CaseSummary, { query });
   const rows = items.map((item) => [
     item.id,

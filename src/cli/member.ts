@@ -203,8 +203,16 @@ async function activate(member: string, options: Places & { reason: string }): P
 async function decide(step: string, member: string, options: RemoteOptions & { reason: string }): Promise<void> {
   const client = connect(options);
   const said = await client.ask(`POST ${await at(client, member, `/${step}`)}`, MemberView, { reason: options.reason });
-  if (step !== 'remove' || said.state === 'removed') return tell(options, said);
-  print(options, said, [...linesOf(said), 'A second admin has to ask for the removal as well.'].map(printable));
+  const asked = step === 'remove' && said.state !== 'removed';
+  const seen = step === 'suspend' || step === 'remove' ? await seenBy(client, member) : [];
+  const second = asked ? ['A second admin has to ask for the removal as well.'] : [];
+  print(options, said, [...linesOf(said), ...second, ...seen].map(printable));
+}
+
+/** What whoever is shut out takes with him. */
+async function seenBy(client: Client, member: string): Promise<string[]> {
+  const cases = new Set((await exposedTo(client, member)).map(({ caseId }) => caseId));
+  return cases.size === 0 ? [] : [`Seen:      ${[...cases].join(' ')}, not public yet: curfew member exposure`];
 }
 
 async function reviewed(member: string, options: RemoteOptions): Promise<void> {
@@ -253,9 +261,13 @@ function placesAfter(
 
 async function exposure(member: string, options: RemoteOptions): Promise<void> {
   const client = connect(options);
-  const { items } = await client.ask(`GET ${await at(client, member, '/exposure')}`, Type.Object({ items: Type.Array(Exposed) }));
+  const items = await exposedTo(client, member);
   const rows = items.map((item) => [item.caseId, item.state, item.releaseAt ?? '-', item.address, item.delivery]);
   print(options, items, columns([['CASE', 'STATE', 'RELEASE', 'ADDRESS', 'COPY'], ...rows]).map(printable));
+}
+
+async function exposedTo(client: Client, member: string): Promise<Static<typeof Exposed>[]> {
+  return (await client.ask(`GET ${await at(client, member, '/exposure')}`, Type.Object({ items: Type.Array(Exposed) }))).items;
 }
 
 function linesOf(member: Static<typeof MemberView>): string[] {

@@ -60,7 +60,12 @@ export function admissionRoutes(app: App, api: Api): void {
   postVerdicts(app, api);
   postProveKey(app, api);
   postDecision(app, api, 'activate', 'Make a candidate who has proved his key active, for a recorded reason');
-  postDecision(app, api, 'suspend', 'Suspend an active member: he gets and posts nothing');
+  postDecision(
+    app,
+    api,
+    'suspend',
+    'Suspend an active member: he gets and posts nothing; what he has seen is at `/members/{id}/exposure`',
+  );
   postDecision(app, api, 'reinstate', 'Make a suspended member active again');
   postDecision(app, api, 'reject', 'Reject a candidate');
   postRemoval(app, api);

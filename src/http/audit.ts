@@ -4,6 +4,7 @@ import { Refusal } from '../refusal.ts';
 import * as audit from '../store/audit.ts';
 import * as lists from '../store/lists.ts';
 import type { Api, App } from './api.ts';
+import { InstantText, readInstant } from './instant.ts';
 import { PageOf, paging, readPage } from './page.ts';
 import { AuditView, Name, Sha256 } from './schemas.ts';
 
@@ -21,13 +22,19 @@ function listAudit(app: App, { seams: { db } }: Api): void {
       actor: Type.Optional({ ...Name, description: '"person:ID", "token:ID", "host:USER" or "system"' }),
       action: Type.Optional({ ...Name, description: 'as in "case.approve"' }),
       subject: Type.Optional({ ...Name, description: 'as in "case:ORBIT-2026-0001"' }),
+      from: Type.Optional(InstantText),
+      to: Type.Optional(InstantText),
     },
     { additionalProperties: false },
   );
   const schema = { tags, summary: 'List what was done, newest first', querystring, response: { 200: PageOf(AuditView) } };
   app.get('/audit', { schema }, async ({ query }) => {
     const { actor, action, subject } = query;
-    const filter = Object.fromEntries(Object.entries({ actor, action, subject }).filter(([, value]) => value !== undefined));
+    const from = query.from === undefined ? undefined : readInstant(query.from, 'from');
+    const to = query.to === undefined ? undefined : readInstant(query.to, 'to');
+    const filter = Object.fromEntries(
+      Object.entries({ actor, action, subject, from, to }).filter(([, value]) => value !== undefined),
+    );
     const { items, next } = await readPage(query, async ({ before, limit }) => {
       const rows = await audit.page(db, { ...filter, limit, ...(before === undefined ? {} : { before: seqOf(before) }) });
       return rows.map((row) => ({ ...row, id: String(row.seq) }));

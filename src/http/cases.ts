@@ -1,9 +1,12 @@
 import { Type } from 'typebox';
 import { overdueAmong } from '../cases/overdue.ts';
+import { STAGES, type Stage, stageOf } from '../cases/state.ts';
 import { caseKnownTo, handlersIn } from '../cases/step.ts';
 import { Refusal } from '../refusal.ts';
 import * as cases from '../store/cases.ts';
+import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
+import type { Case } from '../store/schema.ts';
 import type { Api, App } from './api.ts';
 import { acting } from './auth.ts';
 import { caseSummary, caseView } from './case-view.ts';
@@ -23,17 +26,34 @@ export function caseRoutes(app: App, api: Api): void {
 
 function listCases(app: App, { seams }: Api): void {
   const overdue = Type.Optional(Type.Enum(['true'], { description: '"true": those alone that all of the public ought to have' }));
-  const querystring = Type.Object({ ...paging, overdue }, { additionalProperties: false });
+  const state = Type.Optional(Type.Enum([...STAGES], { description: `those alone that stand so: one of ${STAGES.join(', ')}` }));
+  const querystring = Type.Object({ ...paging, state, overdue }, { additionalProperties: false });
   const schema = { tags, summary: 'List cases, newest first', querystring, response: { 200: PageOf(CaseSummary) } };
   app.get('/cases', { schema }, async ({ query, caller }) => {
     const handlers = handlersIn(acting(seams, caller));
     const ids = query.overdue === undefined ? {} : { ids: await overdueIds(seams) };
-    const { items, next } = await readPage(query, ({ limit, before }) =>
-      cases.page(seams.db, { limit, handlers, ...ids, ...(before === undefined ? {} : { before: numberOf(before) }) }),
-    );
+    const { items, next } = await readPage(query, ({ limit, before }) => {
+      const of = { limit, handlers, ...ids, ...(before === undefined ? {} : { before: numberOf(before) }) };
+      return query.state === undefined ? cases.page(seams.db, of) : inState(seams.db, query.state, of);
+    });
     const late = await overdueAmong(seams, items);
     return { items: items.map((about) => caseSummary(about, late.get(about.id) ?? null)), next };
   });
+}
+
+/** Of that many looked at in one go. */
+const LOOKED_AT = 200;
+
+/** How a case stands follows from many of its columns: it is asked of each, the newest first. */
+async function inState(db: Db, state: Stage, of: cases.Page): Promise<Case[]> {
+  const found: Case[] = [];
+  for (let { before } = of; ; ) {
+    const rows = await cases.page(db, { ...of, limit: LOOKED_AT, ...(before === undefined ? {} : { before }) });
+    found.push(...rows.filter((about) => stageOf(about) === state));
+    const last = rows.at(-1);
+    if (!last || rows.length < LOOKED_AT || found.length >= of.limit) return found.slice(0, of.limit);
+    before = { year: last.year, number: last.number };
+  }
 }
 
 async function overdueIds(seams: Api['seams']): Promise<string[]> {

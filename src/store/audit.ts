@@ -36,17 +36,22 @@ export interface AuditFilter {
   actor?: string;
   action?: string;
   subject?: string;
+  /** At that instant or later, and before that one. */
+  from?: Instant;
+  to?: Instant;
   /** Older than this one. */
   before?: number;
   limit: number;
 }
 
 /** Newest first. */
-export async function page(db: Db, { actor, action, subject, before, limit }: AuditFilter): Promise<AuditLine[]> {
+export async function page(db: Db, { actor, action, subject, from, to, before, limit }: AuditFilter): Promise<AuditLine[]> {
   let query = db.selectFrom('audit').selectAll();
   if (actor !== undefined) query = query.where('actor', '=', actor);
   if (action !== undefined) query = query.where('action', '=', action);
   if (subject !== undefined) query = query.where('subject', '=', subject);
+  if (from !== undefined) query = query.where('at', '>=', from);
+  if (to !== undefined) query = query.where('at', '<', to);
   if (before !== undefined) query = query.where('seq', '<', before);
   return await query.orderBy('seq', 'desc').limit(limit).execute();
 }

@@ -53,6 +53,9 @@ test('what comes after a release is done from the command line: retrospective, a
   expect(made.stdout).toContain('It [left out].\n');
   expect((await curfew(lena, 'case', 'close', id)).stdout).toMatch(/, closed, revision/);
 
+  const closed = JSON.parse((await curfew(lena, 'case', 'list', '--state', 'closed', '--json')).stdout);
+  expect(closed).toMatchObject([{ id, state: 'closed' }]);
+  expect(JSON.parse((await curfew(lena, 'case', 'list', '--state', 'received', '--json')).stdout)).toEqual([]);
   const overdue = JSON.parse((await curfew(lena, 'case', 'list', '--overdue', '--json')).stdout);
   expect(overdue).toMatchObject([{ id: late.id, overdue: true, overdueSince: new Date(release_at ?? 0).toISOString() }]);
   expect((await curfew(lena, 'case', 'show', late.id)).stdout).toMatch(/\nOVERDUE: +since /);

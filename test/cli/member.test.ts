@@ -5,14 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { beforeEach, expect, test } from 'vitest';
+import { dispatch } from '../../src/embargo/dispatch.ts';
 import { apply } from '../../src/roster/apply.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { changeMember } from '../../src/roster/members.ts';
 import { makeDatabase } from '../../src/store/database.ts';
 import * as members from '../../src/store/members.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { armed } from '../embargo/armed.ts';
 import { serving, type TestApi } from '../http/api.ts';
 import { command } from '../support/command.ts';
+import { LISTS } from '../support/house.ts';
 import { keyProved } from '../support/key-proved.ts';
 import { binary, makeParty } from '../support/party.ts';
 import { runCurfew } from '../support/process.ts';
@@ -83,7 +86,9 @@ test('a member is vetted, suspended and removed from the command line', async ()
   expect(await done(0, 'change', 'Gamma Linux', '--name', 'Gamma Systems')).toContain('Gamma Systems, active');
   expect(await done(0, 'change', 'Gamma Systems', '--name', 'Gamma Linux')).toContain('Gamma Linux, active');
   expect(await done(0, 'exposure', 'Gamma Linux')).toBe('CASE  STATE  RELEASE  ADDRESS  COPY\n');
-  await done(0, 'suspend', 'Gamma Linux', '--reason', 'leaked');
+  const { id } = await armed(api.house);
+  await dispatch(api.house, id, LISTS.distributors);
+  expect(await done(0, 'suspend', 'Gamma Linux', '--reason', 'leaked')).toContain(`\nSeen:      ${id}, not public yet: `);
   await done(0, 'reinstate', 'Gamma Linux', '--reason', 'did not');
   expect(await done(0, 'remove', 'Gamma Linux', '--reason', 'criterion users')).toContain('A second admin');
   expect(JSON.parse(await done(1, 'remove', 'Gamma Linux', '--reason', 'criterion users', '--json'))).toMatchObject({

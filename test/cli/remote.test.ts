@@ -246,6 +246,18 @@ test('the log is listed, newest first, by who did what to what', async () => {
   const ofTokens = JSON.parse(await done(auditor, 'audit', 'list', '--action', 'token.issue', '--actor', 'system', '--json'));
   expect(ofTokens.length).toBe(2);
   expect(JSON.parse(await done(auditor, 'audit', 'list', '--subject', 'list:none', '--json'))).toEqual([]);
+  api.house.clock.moveTo(api.house.clock.now() + 1);
+  await done(admin, 'list', 'change', LISTS.announce, '--subject-prefix', 'three');
+  const [last] = JSON.parse(await done(auditor, 'audit', 'list', '--limit', '1', '--json'));
+  const since = JSON.parse(await done(auditor, 'audit', 'list', '--from', last.at, '--json'));
+  expect(since.map(({ seq }: { seq: number }) => seq)).toContain(last.seq);
+  const until = JSON.parse(await done(auditor, 'audit', 'list', '--to', last.at, '--json'));
+  expect(until.length).toBeGreaterThan(0);
+  expect(until.every(({ at }: { at: string }) => at < last.at)).toBe(true);
+  expect(await curfew(auditor, 'audit', 'list', '--from', '2026-09-22 4pm')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('(no-utc-offset)'),
+  });
   expect(await curfew(auditor, 'audit', 'list', '--limit', '0')).toMatchObject({ code: 2, stdout: '' });
 });
 

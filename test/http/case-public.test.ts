@@ -113,6 +113,37 @@ eachEngine((engine) => {
     expect((await api.ask(token, `GET /api/v1/cases/${about.id}`)).body).toMatchObject({ overdue: false, overdueSince: null });
   });
 
+  test('cases are listed by how they stand, over as many pages as it takes', async () => {
+    const first = await api.house.report();
+    const leaked = await api.house.report();
+    const last = await api.house.report();
+    await api.ask(token, `POST /api/v1/cases/${leaked}/leak`, { body: { evidence: 'seen' } });
+    const listed = async (query: string) => (await api.ask(token, `GET /api/v1/cases?${query}`)).body;
+    const ids = ({ items }: { items: { id: string }[] }) => items.map(({ id }) => id);
+    expect(ids(await listed('state=leaked'))).toEqual([leaked]);
+    expect(ids(await listed('state=released'))).toEqual([]);
+    const page = await listed('state=received&limit=1');
+    expect(ids(page)).toEqual([last]);
+    const rest = await listed(`state=received&limit=1&cursor=${page.next}`);
+    expect([ids(rest), rest.next]).toEqual([[first], null]);
+    // More of them than are looked at in one go stand between.
+    const row = await api.house.db.selectFrom('cases').selectAll().where('id', '=', leaked).executeTakeFirstOrThrow();
+    const between = Array.from({ length: 401 }, (_, n) => ({
+      ...row,
+      id: `${leaked.slice(0, -4)}${n + 1000}`,
+      number: n + 1000,
+      thread_token: `thread${n}`,
+    }));
+    for (let from = 0; from < between.length; from += 100)
+      await api.house.db
+        .insertInto('cases')
+        .values(between.slice(from, from + 100))
+        .execute();
+    expect(ids(await listed('state=received'))).toEqual([last, first]);
+    expect((await listed('state=received&limit=1')).next).toBe(last);
+    expect((await api.ask(token, 'GET /api/v1/cases?state=lost')).status).toBe(422);
+  });
+
   test('a leak has two hours, its words in no answer and no log, and both loops are woken', async () => {
     const id = await api.house.report();
     const before = { ...api.rung };
