@@ -35,7 +35,6 @@ const STUCK = 10 * MINUTE;
 /** `fresh`: what was sent in the last round. `calm`: nothing disturbed it. */
 export async function faultsIn(game: Game, fresh: readonly Taken[], calm: boolean): Promise<string[]> {
   const faults: string[] = [];
-  for (const about of game.seen.values()) await lookAt(game, about, calm);
   for (const mail of fresh)
     faults.push(...(PUBLIC.includes(mail.to) ? await publicFaults(game, mail) : privateFaults(game, mail)));
   if (!calm) return faults;
@@ -47,7 +46,14 @@ export async function faultsIn(game: Game, fresh: readonly Taken[], calm: boolea
   return faults;
 }
 
-/** Notes that it is public now, and as what; and of a disturbed round that it may have taken back what one approved who has left. */
+/**
+ * Notes which are public now, and as what; and of a disturbed round that it may have taken back what one approved who has left. After each turn
+ * of a round, as a mail is no answer to what comes after it.
+ */
+export async function look(game: Game, calm: boolean): Promise<void> {
+  for (const about of game.seen.values()) await lookAt(game, about, calm);
+}
+
 async function lookAt(game: Game, about: Seen, calm: boolean): Promise<void> {
   const { id, text, instant, approvals, patches } = about;
   const people = standing(game, approvals).length;

@@ -12,7 +12,7 @@ import type { Seams } from '../../src/seams.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import { silent } from '../delivery/outbox.ts';
 import { type Beginning, Crash, dying, type Game, newGame, pick, truth, unsealed } from './game.ts';
-import { faultsAtEnd, faultsIn } from './holds.ts';
+import { faultsAtEnd, faultsIn, look } from './holds.ts';
 import { MOVES, repair, restart } from './moves.ts';
 
 /*
@@ -113,9 +113,11 @@ async function round(game: Game, calm: boolean): Promise<boolean> {
   const seams: Seams = { ...game.seams, db };
   try {
     await turn(game, seams);
+    await look(game, !dies);
     for (let more = 0; more < AGAIN && (await isOneBehind(game)); more++) {
       game.wall.moveTo(game.wall.now() + SECOND + 1);
       await turn(game, seams);
+      await look(game, !dies);
     }
   } catch (error) {
     if (!(error instanceof Crash)) throw error;
@@ -123,6 +125,7 @@ async function round(game: Game, calm: boolean): Promise<boolean> {
   if (dies) {
     game.crashes += 1;
     await restart(game);
+    await look(game, false);
   }
   return !dies;
 }
