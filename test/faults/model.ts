@@ -43,7 +43,6 @@ const LONG = 29 * DAY;
 /** `steps`: how many things are done. */
 export async function play(beginning: Beginning, seed: number, steps = 12): Promise<Played> {
   const game = await newGame(beginning, seed);
-
   try {
     for (let step = 0; step < steps; step++) {
       const what = await act(game);
