@@ -1,10 +1,12 @@
 import type { Deed, Detail } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
+import { endsTelling } from '../delivery/order.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local } from '../seams.ts';
 import * as caseTeams from '../store/case-teams.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
+import * as posts from '../store/posts.ts';
 import type { Case } from '../store/schema.ts';
 import { type Person, refusedTo, type Step, steps } from './state.ts';
 
@@ -90,8 +92,10 @@ export async function take(
   return local.db.transaction().execute(async (trx) => {
     for (const one of [...new Set([id, beside])].sort()) await cases.lock(trx, one);
     const seen = await caseFor(trx, local, id, step, expected);
+    // What is told with this step is not of before it.
+    const told = await posts.lastPlace(trx);
     const { to, action, detail = {}, after } = await change(trx, seen);
-    const changed = await moved(trx, local, seen, to);
+    const changed = await moved(trx, local, seen, endsTelling(to) ? { ...to, told_until: told } : to);
     await after?.(changed);
     await record(trx, local, deedOf(changed, action, detail));
     return changed;

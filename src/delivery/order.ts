@@ -19,12 +19,15 @@ const UNTIL_THEN: ReadonlySet<PostKind> = new Set<PostKind>(['dispatch', 'notice
 
 /** Whether what a post says holds no more: the case was released, withdrawn or rejected since it was written. */
 export function isOvertaken(
-  { kind, received_at: at }: Pick<Post, 'kind' | 'received_at'>,
-  about: Pick<Case, 'state' | 'released_at' | 'aside' | 'aside_at'>,
+  { kind, place }: Pick<Post, 'kind' | 'place'>,
+  about: Pick<Case, 'state' | 'aside' | 'told_until'>,
 ): boolean {
-  if (!UNTIL_THEN.has(kind)) return false;
-  if (about.state === 'released') return at < (about.released_at ?? 0);
-  return (about.aside === 'withdrawn' || about.aside === 'rejected') && at < (about.aside_at ?? 0);
+  return UNTIL_THEN.has(kind) && endsTelling(about) && place <= (about.told_until ?? 0);
+}
+
+/** Whether nothing holds any more of what was told of a case until then: that it is under embargo, and until when. */
+export function endsTelling({ state, aside }: { state?: unknown; aside?: unknown }): boolean {
+  return state === 'released' || aside === 'withdrawn' || aside === 'rejected';
 }
 
 /** Why a copy is put off that waits for an older one. */
@@ -49,17 +52,16 @@ const JUST_NOW = 30 * SECOND;
  */
 export async function behindOlder(
   { db, clock }: { db: Db; clock: Clock },
-  { kind, case_id }: Pick<Post, 'kind' | 'case_id'>,
+  { kind, case_id, place }: Pick<Post, 'kind' | 'case_id' | 'place'>,
   copies: readonly Delivery[],
   again: (copy: Delivery, now: Instant) => Instant,
 ): Promise<ReadonlyMap<string, Instant>> {
   const until = new Map<string, Instant>();
-  const [first] = copies;
-  if (!first || case_id === null || !isTold(kind)) return until;
+  if (case_id === null || !isTold(kind)) return until;
   if ((await cases.byId(db, case_id))?.state === 'released') return until;
   const waiting = copies.filter(({ audience }) => audience !== 'public');
   const addresses = waiting.map(({ address }) => address);
-  const older = await deliveries.older(db, { caseId: case_id, addresses, kinds: TOLD, before: first });
+  const older = await deliveries.older(db, { caseId: case_id, addresses, kinds: TOLD, before: { place } });
   if (older.length === 0) return until;
   const now = clock.now();
   const had = await attempts.lastOf(
@@ -95,28 +97,28 @@ function wasPutOff({ state, due_at, triedAt }: deliveries.Older, since: Instant,
  */
 export async function passedBy(
   db: Db,
-  { id, kind, case_id }: Pick<Post, 'id' | 'kind' | 'case_id'>,
+  { kind, case_id, place }: Pick<Post, 'kind' | 'case_id' | 'place'>,
   copies: readonly Delivery[],
 ): Promise<ReadonlyMap<string, 'superseded' | 'passed'>> {
   if (case_id === null || !isTold(kind)) return new Map();
   const out = (audience: Audience, kinds: readonly PostKind[]) => {
     const addresses = copies.filter((copy) => copy.audience === audience).map(({ address }) => address);
-    return deliveries.newestOut(db, { caseId: case_id, addresses, kinds, but: { id } });
+    return deliveries.newestOut(db, { caseId: case_id, addresses, kinds });
   };
-  const superseding = kind === 'dispatch' ? await out('contact', ['dispatch']) : new Map<string, Instant>();
+  const superseding = kind === 'dispatch' ? await out('contact', ['dispatch']) : new Map<string, number>();
   const passing = await out('reporter', TOLD);
-  const isLate = (copy: Delivery, newest: Instant | undefined) => newest !== undefined && newest > copy.created_at;
+  const isLate = (newest: number | undefined) => newest !== undefined && newest > place;
   return new Map(
     copies.flatMap((copy): [string, 'superseded' | 'passed'][] => {
-      if (copy.audience === 'contact' && isLate(copy, superseding.get(copy.address))) return [[copy.id, 'superseded']];
-      return copy.audience === 'reporter' && isLate(copy, passing.get(copy.address)) ? [[copy.id, 'passed']] : [];
+      if (copy.audience === 'contact' && isLate(superseding.get(copy.address))) return [[copy.id, 'superseded']];
+      return copy.audience === 'reporter' && isLate(passing.get(copy.address)) ? [[copy.id, 'passed']] : [];
     }),
   );
 }
 
 /** Has what waited for a copy that is out, or will never be, go now. */
-export async function follow(db: Db, { case_id, address, audience }: Delivery, now: Instant): Promise<void> {
-  if (case_id !== null && audience !== 'public') await deliveries.hastenBehind(db, case_id, address, BEHIND, now);
+export async function follow(db: Db, copy: Delivery, now: Instant): Promise<void> {
+  if (copy.case_id !== null && copy.audience !== 'public') await deliveries.hastenBehind(db, copy, BEHIND, now);
 }
 
 function isTold(kind: PostKind): boolean {

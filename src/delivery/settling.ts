@@ -78,9 +78,7 @@ async function settleTogether(seams: Seams, some: readonly Ended[]): Promise<(de
     for (const { copy, lease, settlement } of some) {
       const late = settlement.state === 'held' && (await isPast(trx, copy, settlement.reason));
       const settled = await deliveries.settle(trx, copy.id, lease, late ? interrupted(now) : settlement, now);
-      // Of the first attempt what came behind it knows nothing yet, and looks again in a second.
-      const isOver = settled?.state === 'delivered' || settled?.state === 'failed';
-      if (isOver && copy.attempts > 1) await follow(trx, copy, now);
+      if (settled?.state === 'delivered' || settled?.state === 'failed') await follow(trx, copy, now);
       all.push({ copy, lease, settlement, settled });
     }
     const ended = all.flatMap(({ copy, settlement, settled }) =>

@@ -10,6 +10,7 @@ import { caseFor } from '../cases/step.ts';
 import { goesBy, isSame, membersTold, reporterTold, tellingMembers } from '../cases/told.ts';
 import { type Instant, newId, toIso } from '../clock.ts';
 import { eachContact, PRIORITY } from '../delivery/copies.ts';
+import { endsTelling } from '../delivery/order.ts';
 import { send } from '../delivery/send.ts';
 import { caseAside, creditDoubtful, type Notice, REPORTER_UNTOLD, withdrawnNote } from '../notices/templates.ts';
 import { noticeEntity, writeNotice } from '../notices/write.ts';
@@ -78,9 +79,10 @@ async function setAside(seams: Seams, caseId: string, telling: Telling): Promise
   const outgoing = await telling.members(seen, next);
   return db.transaction().execute(async (trx) => {
     await cases.lock(trx, caseId);
+    const until = endsTelling(to) ? { told_until: await posts.lastPlace(trx) } : {};
     for (const post of [kept, ...files]) await posts.insert(trx, post);
     const waits = what === 'leak' || what === 'leak-release' || what === 'public-already';
-    const changed = await change(trx, clock.now(), seen, { ...to, evidence_post_id: kept.id }, { waits });
+    const changed = await change(trx, clock.now(), seen, { ...to, ...until, evidence_post_id: kept.id }, { waits });
     const people = await everybodyFor(trx, seams, seen);
     await send(trx, seams, forTeam, eachContact(people));
     for (const { copies } of outgoing) await deliveries.insertMany(trx, await copies(trx));

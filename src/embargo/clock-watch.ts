@@ -188,7 +188,7 @@ async function settle(seams: Seams, clock: WatchedClock, { suspicion, line, by }
     if (!(await clocks.clear(trx, suspicion, now))) return false;
     await clocks.saveLine(trx, clock.boot, line.offset, now);
     await tellTeam(trx, seams, told);
-    await deliveries.shift(trx, now - before);
+    await deliveries.shift(trx, now - before, now);
     await deliveries.hasten(trx, 'clock-suspect', now);
     const detail = { wall: toIso(wall), expected: toIso(before) };
     await record(trx, seams, { action: by === undefined ? 'clock.clear' : 'clock.confirm', subject: 'clock:wall', detail });

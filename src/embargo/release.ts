@@ -60,8 +60,9 @@ export async function release(seams: Seams, caseId: string): Promise<Case> {
     const { published, external, notices } = outgoing;
     const out = external ? [published, external] : [published];
     await cases.lock(trx, caseId);
+    const told = { told_until: await posts.lastPlace(trx) };
     for (const { post } of out) await posts.insert(trx, post);
-    if (!(await cases.change(trx, seen, to))) throw new Refusal('stale');
+    if (!(await cases.change(trx, seen, { ...to, ...told }))) throw new Refusal('stale');
     // An external address that came meanwhile has no post of its own yet: it is made anew.
     if (!external && (await hasExternal(trx, seen))) throw new Refusal('stale');
     if (outgoing.advisory) await advisories.insert(trx, documentOf(outgoing.advisory, now));
@@ -69,7 +70,7 @@ export async function release(seams: Seams, caseId: string): Promise<Case> {
     const { bundle_hash: bundle, channels } = seen;
     const detail = { bundle, channels, post: to.public_post_id, digest: to.public_digest, external: to.external_post_id };
     await record(trx, seams, { action: 'case.release', subject: `case:${caseId}`, detail });
-    return { ...seen, ...to };
+    return { ...seen, ...to, ...told };
   });
 }
 

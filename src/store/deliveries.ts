@@ -158,7 +158,7 @@ export async function isBehind(db: Db, { case_id, priority }: Pick<Delivery, 'ca
 /** A copy that goes before another one; `triedAt`: when the last attempt ended, as far as there was one. */
 export type Older = Pick<Delivery, 'id' | 'address' | 'state' | 'due_at'> & { triedAt: Instant | null };
 
-/** What is under way of a case to these addresses, of posts of these kinds, and was made before that copy. */
+/** What is under way of a case to these addresses, of posts of these kinds that were written before that one. */
 export async function older(
   db: Db,
   {
@@ -166,7 +166,7 @@ export async function older(
     addresses,
     kinds,
     before,
-  }: { caseId: string; addresses: readonly string[]; kinds: readonly PostKind[]; before: Delivery },
+  }: { caseId: string; addresses: readonly string[]; kinds: readonly PostKind[]; before: Pick<Post, 'place'> },
 ): Promise<Older[]> {
   const found: Omit<Older, 'triedAt'>[] = [];
   for (const some of portions([...new Set(addresses)]))
@@ -178,8 +178,7 @@ export async function older(
         .where('deliveries.case_id', '=', caseId)
         .where('deliveries.address', 'in', some)
         .where('deliveries.state', 'in', UNDER_WAY)
-        .where('deliveries.created_at', '<', before.created_at)
-        .where('deliveries.post_id', '<>', before.post_id)
+        .where('posts.place', '<', before.place)
         .where('posts.kind', 'in', kinds)
         .execute()),
     );
@@ -190,30 +189,24 @@ export async function older(
   return found.map((one) => ({ ...one, triedAt: tried.get(one.id) ?? null }));
 }
 
-/** When what was made last of a case, of other posts of these kinds, was made, by the address that it is out to. */
+/** The place of the last post of a case, of these kinds, that is out to an address; by address. */
 export async function newestOut(
   db: Db,
-  {
-    caseId,
-    addresses,
-    kinds,
-    but,
-  }: { caseId: string; addresses: readonly string[]; kinds: readonly PostKind[]; but: Pick<Post, 'id'> },
-): Promise<Map<string, Instant>> {
-  const found = new Map<string, Instant>();
+  { caseId, addresses, kinds }: { caseId: string; addresses: readonly string[]; kinds: readonly PostKind[] },
+): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
   for (const some of portions([...new Set(addresses)])) {
     const rows = await db
       .selectFrom('all_deliveries as deliveries')
       .innerJoin('posts', 'posts.id', 'deliveries.post_id')
-      .select(['deliveries.address', ({ fn }) => fn.max('deliveries.created_at').as('at')])
+      .select(['deliveries.address', ({ fn }) => fn.max('posts.place').as('place')])
       .where('deliveries.case_id', '=', caseId)
       .where('deliveries.address', 'in', some)
       .where('deliveries.state', '=', 'delivered')
-      .where('deliveries.post_id', '<>', but.id)
       .where('posts.kind', 'in', kinds)
       .groupBy('deliveries.address')
       .execute();
-    for (const { address, at } of rows) found.set(address, Number(at));
+    for (const { address, place } of rows) found.set(address, Number(place));
   }
   return found;
 }
@@ -230,12 +223,19 @@ export async function hastenThese(db: Db, ids: readonly string[], now: Instant):
       .execute();
 }
 
-/** Has what an address has of a case, and was put off for that reason, tried now. */
-export async function hastenBehind(db: Db, caseId: string, address: string, reason: string, now: Instant): Promise<void> {
+/** Has what the addressee of a copy has of the same case, and was put off for that reason, tried now. */
+export async function hastenBehind(
+  db: Db,
+  { case_id, contact_id, address }: Pick<Delivery, 'case_id' | 'contact_id' | 'address'>,
+  reason: string,
+  now: Instant,
+): Promise<void> {
   await db
     .updateTable('deliveries')
     .set({ due_at: now })
-    .where('case_id', '=', caseId)
+    .where('case_id', '=', case_id)
+    // By the index, and not through all copies of the case.
+    .where('contact_id', contact_id === null ? 'is' : '=', contact_id)
     .where('address', '=', address)
     .where('state', '=', 'deferred')
     .where('reason', '=', reason)
@@ -337,12 +337,19 @@ export async function nextInstant(db: Db, priority?: number): Promise<Instant | 
   return known.length > 0 ? Math.min(...known) : undefined;
 }
 
-/** The time is another by `by` milliseconds: whatever waits, or is under a lease, waits no longer and no shorter for it. */
-export async function shift(db: Db, by: number): Promise<void> {
+/** The time is another by `by` milliseconds, and it is `now`: whatever waits, or is under a lease, waits no longer and no shorter for it. */
+export async function shift(db: Db, by: number, now: Instant): Promise<void> {
   await db
     .updateTable('deliveries')
     .set((eb) => ({ due_at: eb('due_at', '+', by) }))
     .where('state', 'in', WAITING)
+    .execute();
+  // How long it waits behind others is counted from there.
+  await db
+    .updateTable('deliveries')
+    .set({ created_at: now })
+    .where('state', 'in', WAITING)
+    .where('created_at', '>', now)
     .execute();
   await db
     .updateTable('deliveries')

@@ -9,39 +9,43 @@ import type { Post, PostKind } from './schema.ts';
 
 const DISTRIBUTED: readonly PostKind[] = ['dispatch', 'prenotice'];
 
-export type Distributed = Pick<Post, 'id' | 'kind' | 'list_id' | 'case_id' | 'bundle_hash' | 'received_at'>;
+export type Distributed = Pick<Post, 'id' | 'kind' | 'list_id' | 'case_id' | 'bundle_hash' | 'place'>;
 
 /** The newest dispatch and the newest second notice of each list, in the order in which they were sent. */
 export async function newest(db: Db, caseId: string): Promise<Distributed[]> {
   const rows = await db
     .selectFrom('posts')
-    .select(['id', 'kind', 'list_id', 'case_id', 'bundle_hash', 'received_at'])
+    .select(['id', 'kind', 'list_id', 'case_id', 'bundle_hash', 'place'])
     .where('case_id', '=', caseId)
     .where('kind', 'in', DISTRIBUTED)
     .where('state', '=', 'accepted')
-    .orderBy('received_at')
-    .orderBy('id')
+    .orderBy('place')
     .execute();
   const last = new Map(rows.map((row) => [`${row.kind} ${row.list_id}`, row]));
-  return [...last.values()].sort((one, other) => one.received_at - other.received_at);
+  return [...last.values()].sort((one, other) => one.place - other.place);
 }
 
-/** Ids of the contacts who lack it. A copy that failed is no lack: the team knows of it, and sends it again. */
+/**
+ * Ids of the contacts who lack it: they have an older dispatch through its list, and neither it nor a later one through whichever list. A copy
+ * that failed is no lack: the team knows of it, and sends it again.
+ */
 export async function of(db: Db, post: Distributed): Promise<ReadonlySet<string>> {
   const rows = await db
     .selectFrom('all_deliveries as deliveries')
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
     .innerJoin('members', 'members.id', 'contacts.member_id')
-    .select(['contacts.id', 'posts.id as postId', 'posts.kind', 'posts.bundle_hash', 'deliveries.created_at'])
+    .select(['contacts.id', 'posts.id as postId', 'posts.kind', 'posts.bundle_hash', 'posts.place', 'deliveries.list_id'])
     .where('deliveries.case_id', '=', post.case_id)
-    .where('deliveries.list_id', '=', post.list_id)
     .where('posts.kind', 'in', DISTRIBUTED)
     .where(isTakenIn)
     .execute();
-  const isIt = (row: (typeof rows)[number]) =>
-    row.postId === post.id || (row.kind === post.kind && row.bundle_hash !== null && row.bundle_hash === post.bundle_hash);
-  const has = new Set(rows.filter(isIt).map(({ id }) => id));
-  const had = rows.filter(({ kind, created_at }) => kind === 'dispatch' && created_at <= post.received_at);
+  const isSame = ({ bundle_hash: hash }: (typeof rows)[number]) => hash !== null && hash === post.bundle_hash;
+  const isItOrLater = (row: (typeof rows)[number]) =>
+    row.postId === post.id || (row.kind === post.kind && (row.place > post.place || isSame(row)));
+  const has = new Set(rows.filter(isItOrLater).map(({ id }) => id));
+  const had = rows.filter(
+    ({ kind, list_id: list, place }) => kind === 'dispatch' && list === post.list_id && place <= post.place,
+  );
   return new Set(had.map(({ id }) => id).filter((id) => !has.has(id)));
 }

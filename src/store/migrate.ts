@@ -41,6 +41,7 @@ import * as past from '../../migrations/0044_past.ts';
 import * as laid from '../../migrations/0045_laid.ts';
 import * as inOrder from '../../migrations/0046_in_order.ts';
 import * as seal from '../../migrations/0047_seal.ts';
+import * as place from '../../migrations/0048_place.ts';
 import type { Database } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
@@ -87,6 +88,7 @@ export const migrations: Record<string, Migration> = {
   '0045_laid': laid,
   '0046_in_order': inOrder,
   '0047_seal': seal,
+  '0048_place': place,
 };
 
 /** Names of migrations that the database has not had, of those that it has had and this version does not know, and how many it has had. Writes nothing. */

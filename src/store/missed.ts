@@ -51,8 +51,8 @@ export async function casesOf(db: Db): Promise<string[]> {
 }
 
 /**
- * A contact who missed something of a case, once for each list that brought him a dispatch. `has`: one is out, and nothing that tells how the case stands
- * is on its way to him, or what he reads last would be what that says.
+ * A contact who missed something of a case, once for each list that brought him a dispatch. `has`: one is out, and no
+ * older word is on its way to him than one that he has: what he reads last would be what that says.
  */
 export interface Missing {
   id: string;
@@ -79,7 +79,21 @@ export async function ofCase(db: Db, caseId: string): Promise<Missing[]> {
           .whereRef('other.case_id', '=', 'missed.case_id')
           .whereRef('other.contact_id', '=', 'missed.contact_id')
           .where('other.state', 'in', ['queued', 'leased', 'deferred'])
-          .where('telling.kind', 'in', TELLING),
+          .where('telling.kind', 'in', TELLING)
+          // Else what he is to be told waits behind it, as any later word.
+          .where((eb) =>
+            eb.exists(
+              eb
+                .selectFrom('all_deliveries as out')
+                .innerJoin('posts as later', 'later.id', 'out.post_id')
+                .select('out.id')
+                .whereRef('out.case_id', '=', 'missed.case_id')
+                .whereRef('out.contact_id', '=', 'missed.contact_id')
+                .where('out.state', '=', 'delivered')
+                .where('later.kind', 'in', TELLING)
+                .whereRef('later.place', '>', 'telling.place'),
+            ),
+          ),
       ).as('coming'),
     )
     .where('missed.case_id', '=', caseId)

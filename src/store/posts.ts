@@ -1,9 +1,24 @@
+import { sql } from 'kysely';
 import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
 import type { NewPost, Post, PostKind, PostState } from './schema.ts';
 
+/** Behind all that are there. Two of two cases may come to have the same place. */
 export async function insert(db: Db, post: NewPost): Promise<void> {
-  await db.insertInto('posts').values(post).execute();
+  const place = sql<number>`(select coalesce(max(place), 0) + 1 from posts)`;
+  await db
+    .insertInto('posts')
+    .values({ ...post, place })
+    .execute();
+}
+
+/** The place of the last one; 0 where there is none. */
+export async function lastPlace(db: Db): Promise<number> {
+  const { place } = await db
+    .selectFrom('posts')
+    .select(({ fn }) => fn.max('place').as('place'))
+    .executeTakeFirstOrThrow();
+  return Number(place ?? 0);
 }
 
 export async function byId(db: Db, id: string): Promise<Post | undefined> {
@@ -113,6 +128,7 @@ const FACTS = [
   'signer_fingerprint',
   'encrypted',
   'received_at',
+  'place',
   'size',
   'bundle_hash',
   'patch_revision',
@@ -232,7 +248,7 @@ export async function waitingForReporter(db: Db, caseId: string): Promise<string
         ),
       ),
     )
-    .orderBy('id')
+    .orderBy('place')
     .execute();
   return rows.map(({ id }) => id);
 }
@@ -245,8 +261,7 @@ export async function dispatchedRevisions(db: Db, caseId: string): Promise<Map<s
     .where('case_id', '=', caseId)
     .where('kind', '=', 'dispatch')
     .where('state', '=', 'accepted')
-    .orderBy('received_at')
-    .orderBy('patch_revision')
+    .orderBy('place')
     .execute();
   return new Map(rows.map(({ list_id, patch_revision }) => [list_id, patch_revision]));
 }
@@ -263,8 +278,7 @@ export async function isSuperseded(
     .where('list_id', '=', list_id)
     .where('kind', '=', 'dispatch')
     .where('state', '=', 'accepted')
-    .orderBy('received_at', 'desc')
-    .orderBy('id', 'desc')
+    .orderBy('place', 'desc')
     .limit(1)
     .executeTakeFirst();
   return newest !== undefined && newest.bundle_hash !== bundle_hash;

@@ -325,6 +325,8 @@ interface CaseTable {
   /** Written by former versions alone: `reminders` has it now. */
   overdue_told_at: Instant | null;
   released_at: Instant | null;
+  /** The place of the last post that was written before it was released, withdrawn or rejected. */
+  told_until: number | null;
   updated_at: Instant;
   /** Steps of the process, null before they were taken; `scheduled_at` and `prenoticed_at` go back to null with what they were for. */
   acknowledged_at: Instant | null;
@@ -480,6 +482,8 @@ interface PostTable {
   signer_fingerprint: string | null;
   encrypted: number;
   received_at: Instant;
+  /** In the order in which all posts were written, whatever the clock said; see `posts.insert`. */
+  place: Generated<number>;
   /** Octets of the mail in clear. */
   size: number;
   /** Of a dispatch: the hash of the bundle that it carries, and the revision of its patch set. */

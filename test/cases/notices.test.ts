@@ -126,6 +126,25 @@ eachEngine((engine) => {
       expect(await reasonOf(linkDuplicate(as(house, lena), first, { of: second, text: null }))).toBe('conflict');
     });
 
+    test.each(['a duplicate', 'no vulnerability'])(
+      'who reported %s is told so, though time goes on while it is written',
+      async (what) => {
+        const house = await open();
+        const first = await house.report();
+        const ron = await makeParty('ron@example.org');
+        const second = await sealedReport(house, ron);
+        await outbox(house).drain();
+        const now = () => {
+          house.clock.moveTo(house.clock.now() + 1);
+          return house.clock.now();
+        };
+        const lena = as({ ...house, clock: { ...house.clock, now } }, house.team[0]);
+        if (what === 'a duplicate') await linkDuplicate(lena, second, { of: first, text: null });
+        else await sendNotice(lena, second, 'not-a-vulnerability', saying('It is meant to.'));
+        expect((await outbox(house).drain()).map(({ to }) => to)).toEqual(['ron@example.org']);
+      },
+    );
+
     test('of two cases that are linked to each other at once one goes on', async () => {
       const house = await open();
       const [lena, dirk] = house.team;

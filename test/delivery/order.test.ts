@@ -9,10 +9,15 @@ import { decideLeak, leak, withdraw } from '../../src/embargo/aside.ts';
 import { presentPatchSet } from '../../src/embargo/contents.ts';
 import { dispatch } from '../../src/embargo/dispatch.ts';
 import { tellLetIn } from '../../src/embargo/let-in.ts';
+import { limitCase } from '../../src/embargo/need-to-know.ts';
 import { release } from '../../src/embargo/release.ts';
 import { addPatch, schedule } from '../../src/embargo/schedule.ts';
 import { when } from '../../src/notices/templates.ts';
+import { destination } from '../../src/post/destination.ts';
+import { letReporterHave } from '../../src/post/reporter.ts';
+import { keepStranger } from '../../src/roster/strangers.ts';
 import { actor, arm, armed, KNOWN, PATCH, PUBLIC } from '../embargo/armed.ts';
+import { memberOf } from '../embargo/limited.ts';
 import { listCertificate } from '../post/arrive.ts';
 import { sealedReport } from '../post/sealed-report.ts';
 import { eachEngine } from '../support/dialects.ts';
@@ -23,19 +28,16 @@ import { OPTIONS, outbox, silent } from './outbox.ts';
 const build = housing();
 
 test('what says when a case will be public holds until it is, or is set aside', () => {
-  const about = { state: 'armed', released_at: null, aside: null, aside_at: null } as const;
+  const about = { state: 'armed', aside: null, told_until: 5 } as const;
   const kinds = ['dispatch', 'notice', 'prenotice', 'leaked', 'withdrawn', 'lifted', 'post', 'alert'] as const;
-  const overtaken = (at: number, what: object) =>
-    kinds.filter((kind) => isOvertaken({ kind, received_at: at }, { ...about, ...what }));
+  const overtaken = (place: number, what: object) => kinds.filter((kind) => isOvertaken({ kind, place }, { ...about, ...what }));
   const until = ['dispatch', 'notice', 'prenotice', 'leaked'];
   expect(overtaken(5, {})).toEqual([]);
-  expect(overtaken(5, { state: 'released', released_at: 6 })).toEqual(until);
-  expect(overtaken(6, { state: 'released', released_at: 6 })).toEqual([]);
-  for (const aside of ['withdrawn', 'rejected']) {
-    expect(overtaken(5, { aside, aside_at: 6 })).toEqual(until);
-    expect(overtaken(6, { aside, aside_at: 6 })).toEqual([]);
+  for (const what of [{ state: 'released' }, { aside: 'withdrawn' }, { aside: 'rejected' }]) {
+    expect(overtaken(5, what)).toEqual(until);
+    expect(overtaken(6, what)).toEqual([]);
   }
-  expect(overtaken(5, { aside: 'leaked', aside_at: 6 })).toEqual([]);
+  expect(overtaken(5, { aside: 'leaked' })).toEqual([]);
 });
 
 eachEngine((engine) => {
@@ -262,6 +264,79 @@ eachEngine((engine) => {
     expect(after.filter((subject) => subject.includes('EMBARGOED'))).toEqual([]);
     const failed = house.db.selectFrom('deliveries').select(['address', 'reason']).where('state', '=', 'failed');
     expect(await failed.execute()).toEqual([{ address: house.members[1].address, reason: 'superseded' }]);
+  });
+
+  test('who may know of a case again hears in a quarter of an hour how it stands, also where the relay never takes what he lacks', async () => {
+    const [alpha, beta] = house.members;
+    const { id } = await armed(house, X);
+    await dispatch(house, id, LISTS.distributors);
+    await box.drain();
+    await limitCase(house, id, { groups: [], members: [await memberOf(house, alpha)] });
+    await addPatch(house, id, {
+      name: PATCH.name,
+      bytes: Buffer.from(`--- a/x\n+++ b/x\n${'larger\n'.repeat(5000)}`),
+      replace: true,
+    });
+    const hash = (await presentPatchSet(house.db, id)) ?? '';
+    for (const one of house.team.slice(0, 2)) await approve(house, id, hash, await actor(house, one));
+    await dispatch(house, id, LISTS.distributors);
+    const Y = X + 5 * HOUR;
+    await arm(house, await schedule(house, id, { releaseAt: Y }));
+    await box.drain();
+    let scans = true;
+    box.answers = ({ to, raw }) =>
+      to === beta.address && scans && raw.length > 20_000
+        ? { state: 'deferred', reason: 'try-later', response: '451 4.7.1 scanner timed out' }
+        : { state: 'delivered', response: '250 2.0.0 taken' };
+    await limitCase(house, id, null);
+    const minutes = async (count: number) => {
+      const got: string[] = [];
+      for (let minute = 0; minute < count; minute++) {
+        await tellLetIn(house, silent);
+        got.push(...(await toBeta(MINUTE, 20 * SECOND, { X, Y })));
+      }
+      return got;
+    };
+    expect(await minutes(14)).toEqual([]);
+    expect(await minutes(3)).toEqual([expect.stringMatching(/You have it again Y$/)]);
+    scans = false;
+    await house.db.updateTable('deliveries').set({ due_at: 0 }).where('state', '=', 'deferred').execute();
+    expect(await minutes(5)).toEqual([expect.stringContaining('EMBARGOED'), expect.stringMatching(/You have it again Y$/)]);
+  });
+
+  test('newer patches go out also where the clock was ahead when the older ones did', async () => {
+    const { id } = await armed(house, X);
+    await box.drain();
+    house.clock.moveTo(house.clock.now() + 3 * HOUR);
+    await dispatch(house, id, LISTS.distributors);
+    expect(await toBeta(SECOND, SECOND)).toHaveLength(1);
+    house.clock.jumpTo(house.clock.now() - 2 * HOUR);
+    await addPatch(house, id, { name: PATCH.name, bytes: Buffer.from('--- a/x\n+++ b/x\nnewer\n'), replace: true });
+    const hash = (await presentPatchSet(house.db, id)) ?? '';
+    for (const one of house.team.slice(0, 2)) await approve(house, id, hash, await actor(house, one));
+    await dispatch(house, id, LISTS.distributors);
+    expect(await toBeta(SECOND, SECOND)).toEqual([expect.stringContaining('Revision 2')]);
+  });
+
+  test('what waited for the certificate of a reporter goes to him in the order in which it was written', async () => {
+    const id = await house.report({}, 'rita@example.org');
+    const rita = await makeParty('rita@example.org');
+    const instants: Record<string, number> = { 0: X };
+    await armed(house, X, id);
+    await sendNotice(as(house, house.team[0]), id, 'status', { text: null, list: null });
+    for (let n = 1; n < 6; n++) {
+      instants[n] = X + n * HOUR;
+      await arm(house, await schedule(house, id, { releaseAt: X + n * HOUR }));
+    }
+    await box.drain();
+    const certificate = await house.pgp.readCertificate(rita.public);
+    const { list } = await destination(house.db, house.identity.domain, LISTS.security);
+    await house.db.transaction().execute(async (trx) => {
+      const certificateId = await keepStranger(trx, house, certificate);
+      await letReporterHave(trx, house, { case_id: id, list }, { audience: 'reporter', address: rita.address, certificateId });
+    });
+    const read = await toReporter(rita, 3 * SECOND, SECOND, instants);
+    expect(read.map((named) => named.split(' ').at(-1))).toEqual(['0', '1', '2', '3', '4', '5']);
   });
 
   test('what waited for a copy that failed, or was dropped, goes at once', async () => {

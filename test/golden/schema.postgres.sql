@@ -212,7 +212,8 @@ create table cases (id text not null,
   set_aside text,
   forthcoming_release_at bigint,
   told_none_at bigint,
-  reporter_none_at bigint);
+  reporter_none_at bigint,
+  told_until bigint);
 
 alter table cases add constraint cases_aside_check CHECK ((aside = ANY (ARRAY['needs_info'::text, 'rejected'::text, 'leaked'::text, 'withdrawn'::text, 'public_already'::text])));
 
@@ -1109,7 +1110,8 @@ create table posts (id text not null,
   decided_at bigint,
   to_reporter integer,
   patch_revision integer,
-  purged_at bigint);
+  purged_at bigint,
+  place bigint not null default 0);
 
 alter table posts add constraint posts_case_id_fkey FOREIGN KEY (case_id) REFERENCES cases(id);
 
@@ -1132,6 +1134,8 @@ CREATE INDEX posts_case ON public.posts USING btree (case_id);
 CREATE INDEX posts_held ON public.posts USING btree (id) WHERE (state = 'held'::text);
 
 CREATE INDEX posts_message_id ON public.posts USING btree (list_id, message_id_digest);
+
+CREATE INDEX posts_place ON public.posts USING btree (place);
 
 CREATE INDEX posts_signature ON public.posts USING btree (list_id, signature_digest) WHERE (signature_digest IS NOT NULL);
 

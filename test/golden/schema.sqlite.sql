@@ -162,6 +162,7 @@ CREATE TABLE "cases" ("id" text primary key,
   "forthcoming_release_at" integer,
   "told_none_at" integer,
   "reporter_none_at" integer,
+  "told_until" integer,
   constraint "cases_number" unique ("year",
   "number"),
   constraint "cases_bundle" check (state = 'received' or (release_at is not null and draft_post_id is not null and bundle_hash is not null)),
@@ -709,7 +710,8 @@ CREATE TABLE "posts" ("id" text primary key,
   "decided_at" integer,
   "to_reporter" integer check (to_reporter in (0, 1)),
   "patch_revision" integer,
-  "purged_at" integer) strict;
+  "purged_at" integer,
+  "place" integer default 0 not null) strict;
 
 CREATE INDEX "posts_case" on "posts" ("case_id");
 
@@ -717,6 +719,8 @@ CREATE INDEX "posts_held" on "posts" ("id") where "state" = 'held';
 
 CREATE INDEX "posts_message_id" on "posts" ("list_id",
   "message_id_digest");
+
+CREATE INDEX posts_place on posts (place);
 
 CREATE INDEX "posts_signature" on "posts" ("list_id",
   "signature_digest") where "signature_digest" is not null;
