@@ -6,8 +6,8 @@ import { atLeast, between, interleaved, type Row, ratio, row } from './measure.t
 import { openProject } from './project.ts';
 import { openClient } from './smtp.ts';
 
-const RUNS = 5;
-const MAILS = 200;
+const FULL = { runs: 5, mails: 200 };
+const QUICK = { runs: 1, mails: 10 };
 const CONNECTIONS = 10;
 const OCTETS = 10_000;
 const FROM = 'rita@research.example';
@@ -16,7 +16,8 @@ const FROM = 'rita@research.example';
  * Mails in clear over ten connections, on the disk when their 250 comes, while copies of them go out. Of Curfew each is a report: it opens a
  * case, and is sealed for keeping. Postfix, where it is installed, writes them to its queue and hands them on.
  */
-export async function accept(): Promise<Row[]> {
+export async function accept(quick = false): Promise<Row[]> {
+  const { runs, mails } = quick ? QUICK : FULL;
   const project = await openProject();
   const { house, sink } = project;
   const postfix = postfixAbsent
@@ -24,11 +25,11 @@ export async function accept(): Promise<Row[]> {
     : await startPostfix({ domain: 'orbit.example', curfew: { protocol: 'smtp', port: house.smtpPort }, sink });
   try {
     const rate = (port: number, to: string) => async () => {
-      const took = await (installed('smtp-source') ? bySmtpSource(port, to) : byClients(port, to));
+      const took = await (installed('smtp-source') ? bySmtpSource(port, to, mails) : byClients(port, to, mails));
       await house.settled();
-      return (MAILS / took) * 1000;
+      return (mails / took) * 1000;
     };
-    const of = await interleaved(RUNS, {
+    const of = await interleaved(runs, {
       curfew: rate(house.smtpPort, LISTS.security),
       ...(postfix ? { postfix: rate(postfix.outPort, 'postmaster@elsewhere.example') } : {}),
     });
@@ -43,9 +44,9 @@ export async function accept(): Promise<Row[]> {
 }
 
 /** Milliseconds for all of them. */
-async function bySmtpSource(port: number, to: string): Promise<number> {
+async function bySmtpSource(port: number, to: string, mails: number): Promise<number> {
   const begun = process.hrtime.bigint();
-  const counts = ['-s', CONNECTIONS, '-m', MAILS, '-l', OCTETS].map(String);
+  const counts = ['-s', CONNECTIONS, '-m', mails, '-l', OCTETS].map(String);
   const { code, stderr } = await run('smtp-source', ['-d', ...counts, '-f', FROM, '-t', to, `127.0.0.1:${port}`], {
     env: { PATH: `${process.env['PATH']}:/usr/sbin` },
   });
@@ -53,14 +54,14 @@ async function bySmtpSource(port: number, to: string): Promise<number> {
   return between(begun, process.hrtime.bigint());
 }
 
-async function byClients(port: number, to: string): Promise<number> {
+async function byClients(port: number, to: string, mails: number): Promise<number> {
   const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => openClient(port)));
   const head = (id: string) => `From: ${FROM}\r\nTo: ${to}\r\nMessage-ID: <${id}@research.example>\r\n\r\n`;
   const body = `${'X'.repeat(78)}\r\n`.repeat(OCTETS / 80);
   const begun = process.hrtime.bigint();
   await Promise.all(
     clients.map(async (client) => {
-      for (let mail = 0; mail < MAILS / CONNECTIONS; mail++)
+      for (let mail = 0; mail < mails / CONNECTIONS; mail++)
         await client.send({ from: FROM, to, raw: Buffer.from(head(String(process.hrtime.bigint())) + body) });
     }),
   );

@@ -1,7 +1,8 @@
 /**
- * `npm run bench [-- --section NAME]... [--out FILE] [--compare FILE]`: how long Curfew takes, beside its peers in the same run. Without
- * arguments all sections, in less than ten minutes. A figure by itself says little on a machine that others use: the ratios do. All goes into
- * FILE as JSON (bench.json); `--compare` prints the figures beside those of an earlier FILE.
+ * `npm run bench [-- --section NAME]... [--quick] [--out FILE] [--compare FILE]`: how long Curfew takes, beside its peers in the same run.
+ * Without arguments all sections, in less than ten minutes. A figure by itself says little on a machine that others use: the ratios do. All
+ * goes into FILE as JSON (bench.json); `--compare` prints the figures beside those of an earlier FILE. `--quick`: each section once and in
+ * small, which shows that it runs, and not how fast.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -12,10 +13,15 @@ import { open } from './open.ts';
 import { versions } from './peers.ts';
 import { compared, linesOf, type Report, reportOf, titleOf } from './report.ts';
 
-const SECTIONS: Readonly<Record<string, () => Promise<Row[]>>> = { accept, open, 'fan-out': fanOut };
+const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
+  accept,
+  open,
+  'fan-out': fanOut,
+};
 
 const { values } = parseArgs({
   options: {
+    quick: { type: 'boolean', default: false },
     section: { type: 'string', multiple: true, default: [] },
     out: { type: 'string', default: 'bench.json' },
     compare: { type: 'string' },
@@ -32,7 +38,7 @@ const wanted = values.section.length > 0 ? values.section : Object.keys(SECTIONS
 const rows: Row[] = [];
 console.log(titleOf(reportOf(rows, await versions(), new Date())));
 for (const name of wanted) {
-  for (const figure of (await SECTIONS[name]?.()) ?? []) {
+  for (const figure of (await SECTIONS[name]?.(values.quick)) ?? []) {
     rows.push(figure);
     console.log(linesOf(figure).join('\n'));
   }
