@@ -12,11 +12,13 @@ import type { Row } from './measure.ts';
 import { open } from './open.ts';
 import { versions } from './peers.ts';
 import { compared, linesOf, type Report, reportOf, titleOf } from './report.ts';
+import { roster } from './roster.ts';
 
 const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   accept,
   open,
   'fan-out': fanOut,
+  roster,
 };
 
 const { values } = parseArgs({

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 
 /** One figure of Curfew beside those of its peers, each measured as often, in turn. */
@@ -30,6 +31,17 @@ export async function interleaved(
   const of: Record<string, number[]> = {};
   for (let run = 0; run < runs; run++)
     for (const [name, measure] of Object.entries(contenders)) of[name] = [...(of[name] ?? []), await measure()];
+  return of;
+}
+
+/** Measures several figures at once, so many times: each by its name, run by run. */
+export async function repeated<Name extends string>(
+  runs: number,
+  measure: () => Promise<Record<Name, number>>,
+): Promise<Record<Name, number[]>> {
+  const of = {} as Record<Name, number[]>;
+  for (let run = 0; run < runs; run++)
+    for (const [name, figure] of Object.entries(await measure()) as [Name, number][]) of[name] = [...(of[name] ?? []), figure];
   return of;
 }
 
@@ -71,4 +83,11 @@ export function atLeast(says: string, is: number, limit: number): Target {
 /** Milliseconds between two instants of the monotonic clock, which is one for all processes of the machine. */
 export function between(from: bigint, to: bigint): number {
   return Number(to - from) / 1e6;
+}
+
+/** Megabytes that a process has in memory, or had at most since it began (proc(5)); NaN where the system is not Linux. */
+export function memoryOf(pid: number, what: 'VmRSS' | 'VmHWM'): number {
+  if (process.platform !== 'linux') return Number.NaN;
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  return Number(new RegExp(`^${what}:\\s*(\\d+) kB`, 'm').exec(status)?.[1]) / 1024;
 }

@@ -4,6 +4,7 @@ import { contactOf, type Instance, memberOf, openInstance, TEAM } from '../suppo
 import { makeParty, type Party } from '../support/party.ts';
 import { type Kind, member } from './members.ts';
 import { type SinkProcess, startSinkProcess } from './sink.ts';
+import type { Mail } from './smtp.ts';
 
 /** The real server as a process of its own, and the relay behind it. */
 export interface Project {
@@ -33,10 +34,7 @@ export async function openProject(options: Readonly<Record<string, object>> = {}
 /** A list for each of these counts of members of that kind; the smaller ones are on the larger lists as well. Gives their addresses. */
 export async function enrol({ house }: Project, kind: Kind, counts: readonly number[]): Promise<Map<number, string>> {
   const addresses = new Map(counts.map((count) => [count, `${kind}-${count}@orbit.example`]));
-  for (const address of addresses.values()) {
-    const { status, body } = await house.api(house.adminToken, 'POST', '/lists', { address, role: 'private' });
-    if (status !== 201) throw new Error(`${address}: ${status} ${JSON.stringify(body)}`);
-  }
+  for (const address of addresses.values()) await create(house, '/lists', { address, role: 'private' });
   const entries = [];
   for (let number = 0; number < Math.max(...counts); number++) {
     const lists = [...addresses].filter(([count]) => number < count).map(([, address]) => address);
@@ -46,14 +44,17 @@ export async function enrol({ house }: Project, kind: Kind, counts: readonly num
   return addresses;
 }
 
+/** By an admin, over REST. */
+export async function create({ api, adminToken }: Instance, path: string, wish: object): Promise<Record<string, unknown>> {
+  const { status, body } = await api(adminToken, 'POST', path, wish);
+  if (status !== 201) throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
+  return body;
+}
+
 const LINE = '+  if (length > sizeof(header) + left) return -EINVAL; /* what a patch is like */\n';
 
 /** A mail of about so many octets of text to that list, sealed to it and signed by lena; no two are the same. */
-export async function sealed(
-  { house, lena }: Project,
-  to: string,
-  octets: number,
-): Promise<{ from: string; to: string; raw: Buffer }> {
+export async function sealed({ house, lena }: Project, to: string, octets: number): Promise<Mail> {
   const text = `${process.hrtime.bigint()}\n${LINE.repeat(Math.ceil(octets / LINE.length))}`.slice(0, octets);
   const letter = { from: lena, to, subject: 'A corrected patch', outerSubject: '...', text };
   const raw = await encryptedMail(letter, { recipients: [await house.certificate(to)], signer: lena });

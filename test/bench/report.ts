@@ -17,13 +17,14 @@ export function titleOf({ machine, versions }: Report): string {
   return [machine, ...Object.entries(versions).map(([name, version]) => `${name}: ${version}`)].join('\n');
 }
 
-/** Each figure is a median; beside a peer, how many times better Curfew is. */
+/** Each figure is a median; beside a peer, how many times better Curfew is, and a dash where there is none. */
 export function linesOf(figure: Row): string[] {
   const [own = [], ...others] = Object.values(figure.of);
   const peers = Object.keys(figure.of)
     .slice(1)
     .map((name, index) => `${name} ${shown(median(others[index] ?? []))} (${shown(ratio(figure, name))}x)`);
-  const told = [`${shown(median(own))} ${figure.unit} (${own.length} runs)`, ...peers, `load ${figure.load.toFixed(1)}`];
+  const beside = peers.length > 0 ? peers : ['-'];
+  const told = [`${shown(median(own))} ${figure.unit} (${own.length} runs)`, ...beside, `load ${figure.load.toFixed(1)}`];
   const targets = figure.targets.map(({ says, is, met }) => `    ${met ? 'met' : 'MISSED'}: ${says}: ${shown(is)}`);
   return [`${figure.section}: ${figure.what}: ${told.join(', ')}`, ...targets];
 }

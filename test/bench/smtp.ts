@@ -7,9 +7,15 @@ export interface Taken {
   answered: bigint;
 }
 
+export interface Mail {
+  from: string;
+  to: string;
+  raw: Buffer;
+}
+
 /** One connection, over which one mail goes after the other. */
 export interface Client {
-  send(mail: { from: string; to: string; raw: Buffer }): Promise<Taken>;
+  send(mail: Mail): Promise<Taken>;
   close(): Promise<void>;
 }
 
