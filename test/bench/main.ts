@@ -11,6 +11,7 @@ import { fanOut } from './fan-out.ts';
 import type { Row } from './measure.ts';
 import { open } from './open.ts';
 import { versions } from './peers.ts';
+import { release } from './release.ts';
 import { compared, linesOf, type Report, reportOf, titleOf } from './report.ts';
 import { roster } from './roster.ts';
 
@@ -19,6 +20,7 @@ const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   open,
   'fan-out': fanOut,
   roster,
+  release,
 };
 
 const { values } = parseArgs({

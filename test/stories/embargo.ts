@@ -48,9 +48,9 @@ export async function arm(house: Instance, id: string, wish: Release): Promise<v
   for (const token of [lena, dirk]) await must(house, token, 'POST', `/cases/${id}/approvals`, { hash });
 }
 
-export async function dispatch(house: Instance, id: string): Promise<void> {
+export async function dispatch(house: Instance, id: string, list: string = LISTS.distributors): Promise<void> {
   const token = await house.token(TEAM[0]);
-  await must(house, token, 'POST', `/cases/${id}/dispatch`, { list: LISTS.distributors });
+  await must(house, token, 'POST', `/cases/${id}/dispatch`, { list });
 }
 
 async function must(house: Instance, token: string, method: string, path: string, body: object) {
