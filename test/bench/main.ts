@@ -10,6 +10,7 @@ import { accept } from './accept.ts';
 import { fanOut } from './fan-out.ts';
 import type { Row } from './measure.ts';
 import { open } from './open.ts';
+import { others } from './others.ts';
 import { versions } from './peers.ts';
 import { release } from './release.ts';
 import { compared, linesOf, type Report, reportOf, titleOf } from './report.ts';
@@ -21,6 +22,7 @@ const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   'fan-out': fanOut,
   roster,
   release,
+  others,
 };
 
 const { values } = parseArgs({

@@ -4,7 +4,7 @@ import { contactOf, type Instance, memberOf, openInstance, TEAM } from '../suppo
 import { makeParty, type Party } from '../support/party.ts';
 import { type Kind, member } from './members.ts';
 import { type SinkProcess, startSinkProcess } from './sink.ts';
-import type { Mail } from './smtp.ts';
+import { type Mail, openClient } from './smtp.ts';
 
 /** The real server as a process of its own, and the relay behind it. */
 export interface Project {
@@ -59,4 +59,29 @@ export async function sealed({ house, lena }: Project, to: string, octets: numbe
   const letter = { from: lena, to, subject: 'A corrected patch', outerSubject: '...', text };
   const raw = await encryptedMail(letter, { recipients: [await house.certificate(to)], signer: lena });
   return { from: lena.address, to, raw };
+}
+
+export interface Large {
+  says: string;
+  octets: number;
+  members: number;
+}
+
+/** Fewer members than the 1000 that the targets are about: a run would take minutes. Of however many, few copies are in hand at a time. */
+export const LARGE: Large = { says: '10 MB to 40 members', octets: 10_000_000, members: 40 };
+/** Shows that a section runs. */
+export const TINY: Large = { says: '100 KB to 5 members', octets: 100_000, members: 5 };
+
+/** The list that such mails go to. */
+export async function large(project: Project, { members }: Large): Promise<string> {
+  return (await enrol(project, 'x25519', [members])).get(members) ?? '';
+}
+
+/** Hands it in, until all of them have it. */
+export async function goesOut({ house, sink }: Project, mail: Mail, { members }: Large): Promise<void> {
+  const client = await openClient(house.smtpPort);
+  await sink.forget();
+  await client.send(mail);
+  await client.close();
+  await sink.have(members, 'x25519.example');
 }

@@ -1,0 +1,72 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { LISTS } from '../support/house.ts';
+import type { Instance } from '../support/instance.ts';
+import { atMost, between, median, quantile, type Row, repeated, row } from './measure.ts';
+import { goesOut, LARGE, type Large, large, openProject, type Project, sealed, TINY } from './project.ts';
+import { openClient } from './smtp.ts';
+
+const RUNS = 5;
+/** Milliseconds between a 250 and the next mail: others write, and do not flood. */
+const EVERY = 50;
+const OCTETS = 10_000;
+
+/**
+ * While a large mail goes out to many: how long other mails take from the last octet to the 250, sealed and signed reports, one after the other on one
+ * connection; and for how long at most the event loop did nothing else, as /metrics tells it.
+ */
+export async function others(quick = false): Promise<Row[]> {
+  const [size, runs] = quick ? [TINY, 1] : [LARGE, RUNS];
+  const project = await openProject();
+  try {
+    const list = await large(project, size);
+    const { accepted, blocked } = await repeated(runs, () => meanwhile(project, list, size));
+    const during = `${size.says} goes out`;
+    return [
+      row({
+        section: 'others',
+        what: `10 KB accepted while ${during}`,
+        unit: 'ms, p99',
+        of: { curfew: accepted },
+        targets: [atMost('p99 in ms', median(accepted), 250)],
+      }),
+      row({
+        section: 'others',
+        what: `event loop while ${during}`,
+        unit: 'ms, longest',
+        of: { curfew: blocked },
+        targets: [atMost('ms blocked', median(blocked), 100)],
+      }),
+    ];
+  } finally {
+    await project.close();
+  }
+}
+
+async function meanwhile(project: Project, list: string, size: Large): Promise<{ accepted: number; blocked: number }> {
+  const { house } = project;
+  const mail = await sealed(project, list, size.octets);
+  const client = await openClient(house.smtpPort);
+  const took: number[] = [];
+  await longestBlock(house);
+  let isOut = false;
+  const going = goesOut(project, mail, size).finally(() => {
+    isOut = true;
+  });
+  do {
+    const { sent, answered } = await client.send(await sealed(project, LISTS.security, OCTETS));
+    took.push(between(sent, answered));
+    await pause(EVERY);
+  } while (!isOut);
+  await going;
+  const blocked = await longestBlock(house);
+  await client.close();
+  await house.settled();
+  return { accepted: quantile(took, 0.99), blocked };
+}
+
+/** Milliseconds, since it was asked last; the process looks every ten, which are in it. */
+async function longestBlock({ httpPort, adminToken }: Instance): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${httpPort}/metrics`, { headers: { authorization: `Bearer ${adminToken}` } });
+  const [, seconds] = /^nodejs_eventloop_lag_max_seconds (\S+)$/m.exec(await answer.text()) ?? [];
+  return Number(seconds) * 1000;
+}
