@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { accept } from './accept.ts';
 import { fanOut } from './fan-out.ts';
 import type { Row } from './measure.ts';
+import { memory } from './memory.ts';
 import { open } from './open.ts';
 import { others } from './others.ts';
 import { versions } from './peers.ts';
@@ -23,6 +24,7 @@ const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   roster,
   release,
   others,
+  memory,
 };
 
 const { values } = parseArgs({
