@@ -34,10 +34,10 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
   'marks-before-sending': [
     {
       file: 'src/delivery/work.js',
-      find: 'settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo, behind })));',
+      find: 'settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo, behind, passed })));',
       replace: `{
         await settle(copy, { state: 'delivered', response: 'sent' });
-        await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo, behind });
+        await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo, behind, passed });
       });`,
     },
   ],
@@ -141,8 +141,8 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
   'not-guarded': [
     {
       file: 'src/embargo/release.js',
-      find: 'if (!(await cases.change(trx, seen, to)))',
-      replace: 'if (!(await cases.change(trx, seen, to)) && false)',
+      find: 'if (!(await cases.change(trx, seen, { ...to, ...told })))',
+      replace: 'if (!(await cases.change(trx, seen, { ...to, ...told })) && false)',
     },
   ],
   /** What comes in is on standard error. */
