@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { sendNotice } from '../../src/cases/notices.ts';
-import { HOUR, MINUTE } from '../../src/clock.ts';
+import { HOUR, MINUTE, newId } from '../../src/clock.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { withdraw } from '../../src/embargo/aside.ts';
 import { presentPatchSet } from '../../src/embargo/contents.ts';
@@ -43,11 +43,11 @@ eachEngine((engine) => {
 
   const tick = () => house.clock.moveTo(house.clock.now() + MINUTE);
   const secondNotice = () => sendNotice(as(house, house.team[0]), id, 'second-notice', NO_WORDS);
-  const revise = async (mark = 'v2') => {
+  const revise = async (mark = 'v2', through: string = LISTS.distributors) => {
     await addPatch(house, id, { name: PATCH.name, bytes: Buffer.from(`--- a/x\n+++ b/x\n${mark}\n`), replace: true });
     const hash = (await presentPatchSet(house.db, id)) ?? '';
     await approve(house, id, hash, await actor(house, house.team[0]));
-    await dispatch(house, id, LISTS.distributors);
+    await dispatch(house, id, through);
   };
   /** What Beta reads of the case in some minutes, in its order. */
   const read = async () => {
@@ -67,6 +67,32 @@ eachEngine((engine) => {
   const FINAL = PUBLIC.text.trim();
   const encoded = (mark: string) => Buffer.from(`--- a/x\n+++ b/x\n${mark}\n`).toString('base64');
   const his = () => house.members[1].contactId;
+
+  test('who is back on a list does not get its older patches after the newer ones that he has through another', async () => {
+    const SMALL = 'small@orbit.example';
+    const list = house.db.selectFrom('lists').selectAll().where('address', '=', LISTS.distributors);
+    await house.db
+      .insertInto('lists')
+      .values({ ...(await list.executeTakeFirstOrThrow()), id: newId(house.clock), address: SMALL })
+      .execute();
+    await changeMember(house, beta, { lists: [LISTS.distributors, SMALL] });
+    await dispatch(house, id, SMALL);
+    await outbox(house).drain();
+    await changeMember(house, beta, { lists: [LISTS.distributors] });
+    await changeMember(house, alpha, { lists: [LISTS.distributors, SMALL] });
+    await revise('v2', SMALL);
+    await revise('v3');
+    expect(await read()).toEqual(contains(encoded('v3')));
+    await changeMember(house, beta, { lists: [LISTS.distributors, SMALL] });
+    tick();
+    expect((await read()).filter((text) => text.includes('EMBARGOED'))).toEqual([]);
+    const copies = house.db
+      .selectFrom('deliveries')
+      .select('state')
+      .where('case_id', '=', id)
+      .where('address', '=', house.members[1].address);
+    expect(new Set((await copies.execute()).map(({ state }) => state))).toEqual(new Set(['delivered']));
+  });
 
   const doors: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
     [
