@@ -156,6 +156,36 @@ const TOLD = [
   { id: 'untold', told_release_at: null, told_none_at: null, reporter_release_at: null, reporter_none_at: null },
 ];
 
+/** A database as the migration before the places of posts left it: one case that goes on, one that was withdrawn, one that leaked. */
+async function beforePlaces(db: Database): Promise<void> {
+  const older = Object.fromEntries(Object.entries(migrations).filter(([name]) => name < '0048'));
+  const { error } = await new Migrator({ db, provider: { getMigrations: async () => older } }).migrateToLatest();
+  if (error) throw error;
+  await sql`insert into lists (id, address, role, name, fingerprint, created_at)
+    values ('l', 'security@orbit.example', 'intake', 's', 'F', 1)`.execute(db);
+  for (const [number, [id, aside]] of Object.entries({ on: null, over: 'withdrawn', out: 'leaked' }).entries()) {
+    await sql`insert into cases (id, year, number, state, list_id, thread_token, received_at, revision, updated_at, aside, aside_at)
+      values (${id}, 2026, ${number + 1}, 'received', 'l', ${id}, 1, 1, 7, ${aside}, ${aside === null ? null : 20})`.execute(db);
+    for (const at of [30, 10, 20])
+      await sql`insert into posts (id, list_id, case_id, kind, digest, encrypted, received_at, size, content)
+        values (${`${id} ${at}`}, 'l', ${id}, 'notice', ${`${id} ${at}`}, 1, ${at + number}, 1, ${Buffer.alloc(1)})`.execute(db);
+  }
+}
+
+const places = async (db: Database) => ({
+  posts: (await db.selectFrom('posts').select('id').orderBy('place').execute()).map(({ id }) => id),
+  until: await db.selectFrom('cases').select(['id', 'told_until']).orderBy('number').execute(),
+});
+const PLACED = {
+  posts: ['on 10', 'over 10', 'out 10', 'on 20', 'over 20', 'out 20', 'on 30', 'over 30', 'out 30'],
+  until: [
+    { id: 'on', told_until: null },
+    // What was told with it is of later than that.
+    { id: 'over', told_until: 2 },
+    { id: 'out', told_until: null },
+  ],
+};
+
 const proofs = (db: Database) => db.selectFrom('contacts').select(['id', 'proved_at']).orderBy('id').execute();
 const PROVED = [
   { id: 'active', proved_at: 2 },
@@ -240,12 +270,20 @@ test('who was told of no instant that stands goes by none, and whoever was told 
   });
 });
 
+test('posts are in the order in which they came, and what was told before a case was over is so: sqlite', async () => {
+  await using({ sqlite: join(folder, 'places.db') }, async (db) => {
+    await beforePlaces(db);
+    await migrate(db);
+    expect(await places(db)).toEqual(PLACED);
+  });
+});
+
 const server = inject('postgres');
 
 describe.skipIf('absent' in server)('postgres', () => {
   const adminUrl = 'url' in server ? server.url : '';
   const name = () => `upgrade_${newToken(6)}`;
-  const names = [name(), name(), name(), name(), name()] as const;
+  const names = [name(), name(), name(), name(), name(), name()] as const;
   const query = async (statement: string) => {
     const client = new pg.Client({ connectionString: adminUrl });
     await client.connect();
@@ -296,6 +334,14 @@ describe.skipIf('absent' in server)('postgres', () => {
       await beforeNone(db);
       await migrate(db);
       expect(await told(db)).toEqual(TOLD);
+    });
+  });
+
+  test('posts are in the order in which they came, and what was told before a case was over is so', async () => {
+    await inNew(names[5], async (db) => {
+      await beforePlaces(db);
+      await migrate(db);
+      expect(await places(db)).toEqual(PLACED);
     });
   });
 });
