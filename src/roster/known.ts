@@ -1,3 +1,4 @@
+import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import type { Instant } from '../clock.ts';
 import type { Log } from '../log.ts';
@@ -70,11 +71,12 @@ export async function hearRevocations({ db, clock, by }: Omit<Hearing, 'pgp'>, b
     await db.transaction().execute(async (trx) => {
       // Nobody else who hears or takes over writes the same words meanwhile, in another order.
       await certificates.lockHolders(trx);
-      for (const { fingerprint, revocations } of saying.slice(from, from + HEARD_AT_ONCE)) {
-        if (!(await certificates.hear(trx, { fingerprint, revocations }))) continue;
-        // By itself: what was asked for is not done by this, and is asked for again where it was not.
-        await record(trx, { clock, by }, { action: 'certificate.hear', subject: `fingerprint:${fingerprint}` });
-      }
+      const deeds: Deed[] = [];
+      for (const said of saying.slice(from, from + HEARD_AT_ONCE))
+        if (await certificates.hear(trx, said))
+          deeds.push({ action: 'certificate.hear', subject: `fingerprint:${said.fingerprint}` });
+      // By themselves: what was asked for is not done by this, and is asked for again where it was not.
+      await record(trx, { clock, by }, ...deeds);
     });
 }
 
