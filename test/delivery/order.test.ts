@@ -57,6 +57,27 @@ eachEngine((engine) => {
         : { state: 'delivered', response: '250 2.0.0 taken' };
   });
 
+  /** From now on the relay puts off what is large and for that address, and takes all else, until what this gives is called. */
+  const scanning = (address: string) => {
+    let scans = true;
+    box.answers = ({ to, raw }) =>
+      to === address && scans && raw.length > 20_000
+        ? { state: 'deferred', reason: 'try-later', response: '451 4.7.1 scanner timed out' }
+        : { state: 'delivered', response: '250 2.0.0 taken' };
+    return () => {
+      scans = false;
+    };
+  };
+  const LARGE = 'larger\n'.repeat(5000);
+
+  /** Other patches, approved and dispatched. */
+  const revise = async (id: string, words: string) => {
+    await addPatch(house, id, { name: PATCH.name, bytes: Buffer.from(`--- a/x\n+++ b/x\n${words}`), replace: true });
+    const hash = (await presentPatchSet(house.db, id)) ?? '';
+    for (const one of house.team.slice(0, 2)) await approve(house, id, hash, await actor(house, one));
+    await dispatch(house, id, LISTS.distributors);
+  };
+
   /** What Beta gets in that time, a mail each: its subject, and the instants among these that it names. */
   async function toBeta(time: number, step: number, instants: Record<string, number> = {}): Promise<string[]> {
     const [, beta] = house.members;
@@ -191,18 +212,14 @@ eachEngine((engine) => {
     const rita = await makeParty('rita@example.org');
     const { id } = await armed(house, X, await sealedReport(house, rita));
     await box.drain();
-    let scans = true;
-    box.answers = ({ to, raw }) =>
-      to === rita.address && scans && raw.length > 20_000
-        ? { state: 'deferred', reason: 'try-later', response: '451 4.7.1 scanner timed out' }
-        : { state: 'delivered', response: '250 2.0.0 taken' };
+    const letThrough = scanning(rita.address);
     await sendNotice(as(house, house.team[0]), id, 'status', { text: 'A long word.\n'.repeat(3000), list: null });
     const Y = X + 4 * HOUR;
     expect(await toReporter(rita, MINUTE, SECOND, { X, Y })).toEqual([]);
     await arm(house, await schedule(house, id, { releaseAt: Y }));
     expect(await toReporter(rita, 14 * MINUTE, SECOND, { X, Y })).toEqual([]);
     expect(await toReporter(rita, 2 * MINUTE, SECOND, { X, Y })).toEqual(['X Y']);
-    scans = false;
+    letThrough();
     expect(await toReporter(rita, 2 * HOUR, MINUTE, { X, Y })).toEqual([]);
     const failed = house.db.selectFrom('deliveries').select(['address', 'reason']).where('state', '=', 'failed');
     expect(await failed.execute()).toEqual([{ address: rita.address, reason: 'passed' }]);
@@ -214,26 +231,15 @@ eachEngine((engine) => {
     await dispatch(house, id, LISTS.distributors);
     await box.drain();
     house.clock.moveTo(house.clock.now() + SECOND);
-    let scans = true;
-    box.answers = ({ to, raw }) =>
-      to === house.members[1].address && scans && raw.length > 20_000
-        ? { state: 'deferred', reason: 'try-later', response: '451 4.7.1 scanner timed out' }
-        : { state: 'delivered', response: '250 2.0.0 taken' };
-    await addPatch(house, id, {
-      name: PATCH.name,
-      bytes: Buffer.from(`--- a/x\n+++ b/x\n${'larger\n'.repeat(5000)}`),
-      replace: true,
-    });
-    const hash = (await presentPatchSet(house.db, id)) ?? '';
-    for (const one of house.team.slice(0, 2)) await approve(house, id, hash, await actor(house, one));
-    await dispatch(house, id, LISTS.distributors);
+    const letThrough = scanning(house.members[1].address);
+    await revise(id, LARGE);
     expect(await toBeta(MINUTE, SECOND)).toEqual([]);
     const Y = X + 5 * HOUR;
     await arm(house, await schedule(house, id, { releaseAt: Y }));
     expect(await toBeta(14 * MINUTE, SECOND, { X, Y })).toEqual([]);
     expect(await toBeta(20 * MINUTE, SECOND, { X, Y })).toEqual([expect.stringMatching(/another instant X Y$/)]);
     // When it is let through after all it says itself what stands, and he is told once more.
-    scans = false;
+    letThrough();
     await house.db.updateTable('deliveries').set({ due_at: 0 }).where('state', '=', 'deferred').execute();
     expect(await toBeta(SECOND, SECOND, { X, Y })).toEqual([expect.stringMatching(/EMBARGOED.* X Y$/)]);
     await tellLetIn(house, silent);
@@ -243,22 +249,12 @@ eachEngine((engine) => {
   test('older patches that the relay never took do not come after the newer ones', async () => {
     const { id } = await armed(house, X);
     await box.drain();
-    let scans = true;
-    box.answers = ({ to, raw }) =>
-      to === house.members[1].address && scans && raw.length > 20_000
-        ? { state: 'deferred', reason: 'try-later', response: '451 4.7.1 scanner timed out' }
-        : { state: 'delivered', response: '250 2.0.0 taken' };
-    const revise = async (words: string) => {
-      await addPatch(house, id, { name: PATCH.name, bytes: Buffer.from(`--- a/x\n+++ b/x\n${words}`), replace: true });
-      const hash = (await presentPatchSet(house.db, id)) ?? '';
-      for (const one of house.team.slice(0, 2)) await approve(house, id, hash, await actor(house, one));
-      await dispatch(house, id, LISTS.distributors);
-    };
-    await revise('larger\n'.repeat(5000));
+    const letThrough = scanning(house.members[1].address);
+    await revise(id, LARGE);
     expect(await toBeta(MINUTE, SECOND)).toEqual([]);
-    await revise('smaller\n');
+    await revise(id, 'smaller\n');
     expect(await toBeta(20 * MINUTE, SECOND)).toEqual([expect.stringContaining('Revision')]);
-    scans = false;
+    letThrough();
     await tellLetIn(house, silent);
     const after = await toBeta(2 * HOUR, MINUTE);
     expect(after.filter((subject) => subject.includes('EMBARGOED'))).toEqual([]);
@@ -272,22 +268,11 @@ eachEngine((engine) => {
     await dispatch(house, id, LISTS.distributors);
     await box.drain();
     await limitCase(house, id, { groups: [], members: [await memberOf(house, alpha)] });
-    await addPatch(house, id, {
-      name: PATCH.name,
-      bytes: Buffer.from(`--- a/x\n+++ b/x\n${'larger\n'.repeat(5000)}`),
-      replace: true,
-    });
-    const hash = (await presentPatchSet(house.db, id)) ?? '';
-    for (const one of house.team.slice(0, 2)) await approve(house, id, hash, await actor(house, one));
-    await dispatch(house, id, LISTS.distributors);
+    await revise(id, LARGE);
     const Y = X + 5 * HOUR;
     await arm(house, await schedule(house, id, { releaseAt: Y }));
     await box.drain();
-    let scans = true;
-    box.answers = ({ to, raw }) =>
-      to === beta.address && scans && raw.length > 20_000
-        ? { state: 'deferred', reason: 'try-later', response: '451 4.7.1 scanner timed out' }
-        : { state: 'delivered', response: '250 2.0.0 taken' };
+    const letThrough = scanning(beta.address);
     await limitCase(house, id, null);
     const minutes = async (count: number) => {
       const got: string[] = [];
@@ -299,7 +284,7 @@ eachEngine((engine) => {
     };
     expect(await minutes(14)).toEqual([]);
     expect(await minutes(3)).toEqual([expect.stringMatching(/You have it again Y$/)]);
-    scans = false;
+    letThrough();
     await house.db.updateTable('deliveries').set({ due_at: 0 }).where('state', '=', 'deferred').execute();
     expect(await minutes(5)).toEqual([expect.stringContaining('EMBARGOED'), expect.stringMatching(/You have it again Y$/)]);
   });
@@ -311,10 +296,7 @@ eachEngine((engine) => {
     await dispatch(house, id, LISTS.distributors);
     expect(await toBeta(SECOND, SECOND)).toHaveLength(1);
     house.clock.jumpTo(house.clock.now() - 2 * HOUR);
-    await addPatch(house, id, { name: PATCH.name, bytes: Buffer.from('--- a/x\n+++ b/x\nnewer\n'), replace: true });
-    const hash = (await presentPatchSet(house.db, id)) ?? '';
-    for (const one of house.team.slice(0, 2)) await approve(house, id, hash, await actor(house, one));
-    await dispatch(house, id, LISTS.distributors);
+    await revise(id, 'newer\n');
     expect(await toBeta(SECOND, SECOND)).toEqual([expect.stringContaining('Revision 2')]);
   });
 
