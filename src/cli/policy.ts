@@ -140,14 +140,14 @@ function lineOf(violation: Violation): string {
   return `${code}${policy === null ? '' : ` by ${policy}`}: ${message}${bound.join('')}`;
 }
 
-function summary({ clock, notice, embargo, fromReport, slot }: Policy): string[] {
+function summary({ clock, notice, noticeBy, embargo, longerWithReason, fromReport, slot }: Policy): string[] {
   const { time, weekdays, weekends } = slot;
   const days = weekdays?.join(' ') ?? (weekends ? '' : 'not sat, sun');
   const words = (span: Policy['notice']) => (span === null ? '-' : spanWords(span));
   return [
     clock,
-    words(notice),
-    words(embargo),
+    [notice && spanWords(notice), noticeBy && `within ${spanWords(noticeBy)} of the report`].filter(Boolean).join(', ') || '-',
+    `${words(embargo)}${longerWithReason ? ` (${spanWords(longerWithReason)} with a reason)` : ''}`,
     words(fromReport),
     [time && `${time} UTC`, days].filter(Boolean).join(' ') || 'any',
   ];

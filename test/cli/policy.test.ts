@@ -103,6 +103,8 @@ test("the project's own stand beside the presets, and what is shown can be writt
   await writeFile(other, JSON.stringify({ ...(config as object), embargo: { policies: { mine: JSON.parse(shown.stdout) } } }));
   const list = await command(['policy', 'list', '--config', other]);
   expect(list.stdout).toMatch(/^mine +notice +7 days +28 days +- +16:00 UTC mon tue wed thu$/m);
+  expect(list.stdout).toMatch(/^kernel +fix-ready +0 days +7 days \(14 days with a reason\) +-/m);
+  expect(list.stdout).toMatch(/^k8s-2017 +report +within 14 days of the report +21 days +-/m);
 });
 
 test('a policy that is none is named by its place in the configuration', async () => {
