@@ -8,7 +8,10 @@ export const games: Experiment = {
   title: 'random people, crashes and jumping clocks (F8, F9)',
   rounds: 10_000,
   short: 0,
-  controls: [],
+  controls: [
+    { variant: 'clock-believed', rounds: 20 },
+    { variant: 'marks-before-sending', rounds: 20 },
+  ],
   absent: () => null,
   open: async (folder) => {
     const beginning = await begin(folder);
