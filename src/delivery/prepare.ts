@@ -6,6 +6,7 @@ import {
   filePart,
   multipart,
   type NewField,
+  type Pieces,
   protectedPayload,
   sealedMail,
   signedMail,
@@ -62,7 +63,7 @@ function once<Value>(made: Map<string, Promise<Value>>, key: string, make: () =>
 }
 
 /** A copy's octets, or why it has to wait for a person. Never anything unsealed for a private recipient. */
-export type Prepared = { raw: Uint8Array } | { held: string };
+export type Prepared = { raw: Pieces } | { held: string };
 
 /** Makes the copies of one post, each for its recipient, with the certificates of this moment. In the order of `batch`. */
 export async function prepare(seams: Seams, opened: Opened, batch: readonly Delivery[]): Promise<Prepared[]> {
@@ -205,5 +206,5 @@ async function signInClear({ db, pgp, clock, keyring }: Seams, opened: Opened, c
     ...(toList ? listHeaders(list, post.kind) : personalHeaders(post.kind)),
     autocrypt(voiceOf(list, post), key.certificate),
   ];
-  return { raw: signedMail(fields, copy.message_id, headers, payload, signature) };
+  return { raw: [signedMail(fields, copy.message_id, headers, payload, signature)] };
 }

@@ -3,6 +3,7 @@ import { sha256 } from '../embargo/bundle.ts';
 import { doubtNow } from '../embargo/doubt.ts';
 import { forthcomingGate, type GateAnswer, gate, minimalGate } from '../embargo/gate.ts';
 import type { Log } from '../log.ts';
+import type { Pieces } from '../mail/outgoing.ts';
 import { minimal } from '../notices/templates.ts';
 import { noticeEntity } from '../notices/write.ts';
 import { kinds } from '../post/kinds.ts';
@@ -36,7 +37,7 @@ import { tellTeam } from './tell.ts';
 export type Lane = keyof typeof PRIORITY;
 
 /** Sends one mail; every failure is an outcome. */
-export type Send = (mail: { from: string | null; to: string; raw: Uint8Array }) => Promise<Outcome>;
+export type Send = (mail: { from: string | null; to: string; raw: Pieces }) => Promise<Outcome>;
 
 export interface WorkOptions {
   /** Copies leased at a time. */

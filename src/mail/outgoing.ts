@@ -4,6 +4,9 @@ import { type Instant, newToken } from '../clock.ts';
 import { entityText, isAttachment, leaves, parseOwn } from './message.ts';
 import { exchanged } from './pieces.ts';
 
+/** Octets, one piece after the other. Many mails may have a piece in common, so that it is in memory once. */
+export type Pieces = readonly Uint8Array[];
+
 /** A field to be written: a name, and a value that is already encoded (see `words`, `mailbox`). */
 export type NewField = readonly [name: string, value: string];
 
@@ -151,15 +154,25 @@ function short(name: string): string {
 
 /** A multipart of finished entities. The boundary is random, so that no content can contain it. */
 export function multipart(type: string, parts: readonly Uint8Array[], fields: readonly NewField[] = []): Buffer {
+  return Buffer.concat(
+    multipartPieces(
+      type,
+      parts.map((part) => [part]),
+      fields,
+    ),
+  );
+}
+
+/** The same of entities in pieces, none of which is copied. */
+function multipartPieces(type: string, parts: readonly Pieces[], fields: readonly NewField[]): Uint8Array[] {
   const boundary = `=_${newToken()}`;
   const delimiter = Buffer.from(`--${boundary}${CRLF}`);
-  const body = parts.flatMap((part) => [delimiter, part, Buffer.from(CRLF)]);
-
-  return Buffer.concat([
+  const body = parts.flatMap((part) => [delimiter, ...part, Buffer.from(CRLF)]);
+  return [
     entity([...fields, ['Content-Type', `multipart/${type}; boundary="${boundary}"`]], ''),
     ...body,
     Buffer.from(`--${boundary}--${CRLF}`),
-  ]);
+  ];
 }
 
 /** What the outside of a sealed mail says for a subject (RFC 9788 §3.2.1). */
@@ -242,15 +255,15 @@ function fieldEnd(bytes: Buffer): number {
 }
 
 /**
- * A sealed mail (RFC 3156 §4): the outside says nothing of the content. `extra` are list fields and the like. An armor of octets has lines that end
+ * A sealed mail (RFC 3156 §4): the outside says nothing of the content. `extra` are list fields and the like. An armor in pieces has lines that end
  * in CRLF.
  */
 export function sealedMail(
   fields: TrustedFields,
   messageId: string,
   extra: readonly NewField[],
-  armored: string | Uint8Array,
-): Buffer {
+  armored: string | Pieces,
+): Pieces {
   const control = entity(
     [
       ['Content-Type', 'application/pgp-encrypted'],
@@ -258,17 +271,18 @@ export function sealedMail(
     ],
     `Version: 1${CRLF}`,
   );
-  const data = entity(
+  const head = entity(
     [
       ['Content-Type', 'application/octet-stream; name="encrypted.asc"'],
       ['Content-Description', 'OpenPGP encrypted message'],
       ['Content-Disposition', 'inline; filename="encrypted.asc"'],
     ],
-    typeof armored === 'string' ? armored.replace(/\r?\n/g, CRLF) : armored,
+    '',
   );
-  return multipart(
+  const body = typeof armored === 'string' ? [Buffer.from(armored.replace(/\r?\n/g, CRLF))] : armored;
+  return multipartPieces(
     'encrypted; protocol="application/pgp-encrypted"',
-    [control, data],
+    [[control], [head, ...body]],
     [...trusted(fields), ['Subject', NEUTRAL_SUBJECT], ['Message-ID', messageId], ...extra, ['MIME-Version', '1.0']],
   );
 }

@@ -6,7 +6,7 @@ import { packetsOf } from './packets.ts';
 import { fingerprintOf, lastSigned, parseCertificate, parseSecret, remembering } from './parse.ts';
 import { type Recipient, recipientAt, type WhyNot } from './recipient.ts';
 import { dateAt, openpgp } from './settings.ts';
-import { cohortOf, linesNameOf, linesOf, type Shared, type SharedBody, type SharedCopy } from './shared.ts';
+import { cohortOf, inSharedMemory, linesNameOf, linesOf, type Shared, type SharedBody, type SharedCopy } from './shared.ts';
 
 /** Keys that are parsed already, in each thread: a roster's certificates, and the few secret keys of the lists. */
 const certificateOf = remembering(parseCertificate, 1_000);
@@ -41,10 +41,10 @@ export async function openKept(content: Uint8Array, secrets: readonly Uint8Array
   return data;
 }
 
-/** One-pass-signed message (RFC 9580 §10.3), not encrypted, binary: signed once, then sealed for each recipient. */
+/** One-pass-signed message (RFC 9580 §10.3), not encrypted, binary: signed once, then sealed for each recipient, by whichever thread. */
 export async function signOnce(entity: Uint8Array, secret: Uint8Array, at: Instant): Promise<Uint8Array> {
   const signingKeys = await signer(secret, at);
-  return openpgp.sign({ message: await literal(entity), signingKeys, date: dateAt(at), format: 'binary' });
+  return inSharedMemory(await openpgp.sign({ message: await literal(entity), signingKeys, date: dateAt(at), format: 'binary' }));
 }
 
 /**
@@ -114,7 +114,7 @@ async function sealKeyTo(
 /** Encrypts it, for nobody yet. */
 async function sealBody(signed: Uint8Array, sessionKey: openpgp.SessionKey, at: Instant): Promise<SharedBody> {
   const data = await openpgp.encrypt({ ...(await takenApart(signed)), sessionKey, date: dateAt(at), format: 'binary' });
-  return { sessionKey, data };
+  return { sessionKey, data: inSharedMemory(data) };
 }
 
 /** As OpenPGP.js takes it. Throws Refusal `unusable-certificate`. */
@@ -197,7 +197,9 @@ const ONE_PASS_SIGNED = '4,11,2';
  * The literal and its signature, for OpenPGP.js to put together again: given the signed message as it is, it encrypts
  * without the signature (6.3.2 reads packets up to the literal only, and leaves the rest in a stream that encrypt never asks).
  */
-async function takenApart(signed: Uint8Array) {
+async function takenApart(shared: Uint8Array) {
+  // No engine encrypts from memory that another thread could change meanwhile.
+  const signed = Uint8Array.from(shared);
   const packets = [...packetsOf(signed)];
   const [, body, signature] = packets;
   if (!body || !signature || packets.map(({ tag }) => tag).join() !== ONE_PASS_SIGNED)

@@ -1,4 +1,5 @@
 /** One message for many: it is encrypted and armored once, and each copy has a session key packet of its own before that. */
+import type { Pieces } from '../mail/outgoing.ts';
 import type { openpgp } from './settings.ts';
 
 /** What all copies share that are for certificates which ask for the same. */
@@ -31,6 +32,13 @@ export interface SharedCopy {
   before: Uint8Array;
 }
 
+/** The same octets where every thread has them: whoever posts them to another one does not copy them. */
+export function inSharedMemory(octets: Uint8Array): Uint8Array {
+  const shared = new Uint8Array(new SharedArrayBuffer(octets.length));
+  shared.set(octets);
+  return shared;
+}
+
 /** Certificates of which this is the same can share a body. */
 export function cohortOf({ algorithm, aeadAlgorithm }: openpgp.SessionKey): string {
   return `${algorithm} ${aeadAlgorithm ?? '-'}`;
@@ -48,26 +56,22 @@ export function linesNameOf(copy: SharedCopy): string {
 /** For all copies of that name. */
 export function linesOf({ data }: SharedBody, copy: SharedCopy): SharedLines {
   const shared = data.subarray(fromOf(copy));
-  return { text: inLines(shared), power: powerOf(shared.length), checksum: checksumOf(shared, 0) };
+  return { text: inSharedMemory(inLines(shared)), power: powerOf(shared.length), checksum: checksumOf(shared, 0) };
 }
 
 /**
- * The ASCII armor of a copy (RFC 9580 §6.2), in lines that end in CRLF. The checksum is for GnuPG 2.2, which fails without where the base64 is
+ * The ASCII armor of a copy (RFC 9580 §6.2), in lines that end in CRLF, with the shared lines as they are. The checksum is for GnuPG 2.2, which fails without where the base64 is
  * not padded; §6.1 forbids it for SEIPDv2.
  */
-export function armorOf(copy: SharedCopy, { bodies, lines }: Shared): Buffer {
+export function armorOf(copy: SharedCopy, { bodies, lines }: Shared): Pieces {
   const [body, shared] = [bodies.get(copy.cohort), lines.get(linesNameOf(copy))];
   if (!body || !shared) throw new Error(`nothing is there to share of ${linesNameOf(copy)}`);
   const own = Buffer.concat([copy.before, body.data.subarray(0, fromOf(copy))]);
   const sum = times(checksumOf(own, INITIAL), shared.power) ^ shared.checksum;
   const checksum = Buffer.from([sum >> 16, (sum >> 8) & 0xff, sum & 0xff]).toString('base64');
   const end = body.sessionKey.aeadAlgorithm ? '' : `=${checksum}\r\n`;
-  return Buffer.concat([
-    Buffer.from('-----BEGIN PGP MESSAGE-----\r\n\r\n'),
-    inLines(own),
-    shared.text,
-    Buffer.from(`${end}-----END PGP MESSAGE-----\r\n`),
-  ]);
+  const begin = Buffer.concat([Buffer.from('-----BEGIN PGP MESSAGE-----\r\n\r\n'), inLines(own)]);
+  return [begin, shared.text, Buffer.from(`${end}-----END PGP MESSAGE-----\r\n`)];
 }
 
 const WIDTH = 76;

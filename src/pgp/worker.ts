@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Instant } from '../clock.ts';
+import type { Pieces } from '../mail/outgoing.ts';
 import { asRefusal, type Reason, Refusal } from '../refusal.ts';
 import { hear, readCertificate, usable } from './certificate.ts';
 import { type OpenedMail, type OpenRequest, openMail } from './open.ts';
@@ -37,8 +38,8 @@ function reopen(task: { content: Uint8Array; secrets: Uint8Array[] }): Promise<U
   });
 }
 
-/** A copy sealed to one certificate (an armor of octets has lines that end in CRLF), or why that certificate cannot be sealed to at this moment. */
-export type Sealed = { armored: string | Uint8Array } | Unusable;
+/** A copy sealed to one certificate (an armor in pieces has lines that end in CRLF), or why that certificate cannot be sealed to at this moment. */
+export type Sealed = { armored: string | Pieces } | Unusable;
 
 function seal(task: { signed: Uint8Array; certificates: Uint8Array[]; at: Instant }): Promise<Sealed[]> {
   return Promise.all(task.certificates.map((certificate) => sealOne(task.signed, certificate, task.at)));

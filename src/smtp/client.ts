@@ -1,9 +1,11 @@
 import { isAscii } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
-import { createTransport } from 'nodemailer';
+import { Readable, promises as streams } from 'node:stream';
+import { createTransport, type SendMailOptions, type Transporter } from 'nodemailer';
 import { type Outcome, outcomeOfFailure, outcomeOfReply } from '../delivery/outcome.ts';
 import type { Log } from '../log.ts';
+import type { Pieces } from '../mail/outgoing.ts';
 import { envelopeAddress } from './address.ts';
 
 export interface RelayOptions {
@@ -24,10 +26,10 @@ export interface RelayOptions {
 
 export interface Relay {
   /**
-   * One copy to one address. `from`: null for `<>`. `raw`: the whole mail in CRLF lines, ending in one; it is sent octet for
+   * One copy to one address. `from`: null for `<>`. `raw`: the whole mail in CRLF lines, ending in one, in pieces; it is sent octet for
    * octet, and not at all where a bare CR or LF would have to be changed. Never rejects: every failure is an outcome.
    */
-  send(mail: { from: string | null; to: string; raw: Uint8Array }): Promise<Outcome>;
+  send(mail: { from: string | null; to: string; raw: Pieces }): Promise<Outcome>;
   /** Connects, with TLS and a name where they are asked for, and sends nothing: `delivered` where the relay would take a copy. Never rejects. */
   greet(): Promise<Outcome>;
   /** Copies under way get their outcome; those that wait for a connection are deferred. */
@@ -63,7 +65,10 @@ export function createRelay({
   if (relay.tls === 'none' && !isLoopback(relay.host))
     throw new Error(`relay ${relay.host}:${relay.port}: only a relay on loopback may go without TLS`);
   const connect = () =>
-    createTransport({ ...connectionOptions(relay, hostname), ...securityOptions(relay), ...signingOptions(dkim) });
+    createTransport({ ...connectionOptions(relay, hostname), ...securityOptions(relay), ...signingOptions(dkim) }).use(
+      'stream',
+      inPieces,
+    );
   let transport = connect();
   const patienceMs = relay.timeout * 1000 * PATIENCE;
   const watch = troubleLog(log, relay);
@@ -72,13 +77,12 @@ export function createRelay({
     const recipient = envelopeAddress(to);
     const sender = from === null ? '' : envelopeAddress(from);
     if (recipient === null || sender === null) return { state: 'failed', reason: 'bad-address', response: '' };
-    const octets = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength);
-    if (!isCrlf(octets)) return { state: 'failed', reason: 'not-crlf', response: '' };
+    if (!isCrlf(raw)) return { state: 'failed', reason: 'not-crlf', response: '' };
     // `size` and `use8BitMime` become SIZE= (RFC 1870) and BODY=8BITMIME (RFC 6152) where the relay offers them.
-    const size = octets.length + (dkim ? DKIM_FIELD : 0);
-    const envelope = { from: sender, to: [recipient], size, use8BitMime: !isAscii(octets) };
+    const size = raw.reduce((sum, piece) => sum + piece.length, dkim ? DKIM_FIELD : 0);
+    const envelope = { from: sender, to: [recipient], size, use8BitMime: !raw.every(isAscii) };
     try {
-      const sent = await transport.sendMail({ envelope, raw: octets, signal: AbortSignal.timeout(patienceMs) });
+      const sent = await transport.sendMail({ envelope, ...carrying(raw), signal: AbortSignal.timeout(patienceMs) });
       return outcomeOfReply(sent.response);
     } catch (thrown) {
       return outcomeOfFailure(thrown);
@@ -162,16 +166,66 @@ function isLoopback(host: string): boolean {
   return (isIPv4(host) && host.startsWith('127.')) || host === '::1' || host.toLowerCase() === 'localhost';
 }
 
+/** What nodemailer is to send, for `inPieces`: it would hold a `raw` of octets as one, and read a `raw` stream once, though it may send it twice. */
+function carrying(pieces: Pieces): SendMailOptions {
+  return { pieces } as SendMailOptions;
+}
+
+/** A plugin of nodemailer, for when it has composed a mail: in the place of what it composed, the pieces are sent, anew whenever it asks. */
+const inPieces: Parameters<Transporter['use']>[1] = ({ data, message }, done) => {
+  const { pieces } = data as { pieces?: Pieces };
+  if (message && pieces)
+    message.stream = (output, _, ended) => {
+      streams.pipeline(Readable.from(chunksOf(pieces), { objectMode: false }), output, { end: false }).then(() => ended(), ended);
+    };
+  done();
+};
+
+/** Octets that are handed over at a time: the event loop turns between them, and what the relay does not take yet is not read. */
+const CHUNK = 64 * 1024;
+
+function* chunksOf(pieces: Pieces): Generator<Uint8Array> {
+  let small: Uint8Array[] = [];
+  let held = 0;
+  for (const piece of pieces)
+    for (let from = 0; from < piece.length; from += CHUNK) {
+      const part = piece.subarray(from, from + CHUNK);
+      if (held + part.length > CHUNK) {
+        yield Buffer.concat(small);
+        small = [];
+        held = 0;
+      }
+      small.push(part);
+      held += part.length;
+    }
+  yield Buffer.concat(small);
+}
+
 /** nodemailer would turn a bare CR or LF into CRLF, and a signature over the mail would not verify any more. */
-function isCrlf(raw: Uint8Array): boolean {
+function isCrlf(raw: Pieces): boolean {
   let before = 0;
-  // By number: to go through it by `of` takes more than twice as long, for each member.
-  for (let at = 0; at < raw.length; at++) {
-    const octet = raw[at] ?? 0;
-    if ((octet === 0x0a) !== (before === 0x0d)) return false;
-    before = octet;
+  for (const piece of raw) {
+    if (piece.length === 0) continue;
+    if ((piece[0] === LF) !== (before === CR) || !isCrlfWithin(piece)) return false;
+    before = piece[piece.length - 1] ?? 0;
   }
-  return before === 0x0a;
+  return before === LF;
+}
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+/** What many mails have in common is looked through once. */
+const looked = new WeakMap<Uint8Array, boolean>();
+
+function isCrlfWithin(piece: Uint8Array): boolean {
+  const known = looked.get(piece);
+  if (known !== undefined) return known;
+  // By number: to go through it by `of` takes more than twice as long.
+  let at = 1;
+  while (at < piece.length && (piece[at] === LF) === (piece[at - 1] === CR)) at++;
+  looked.set(piece, at === piece.length);
+  return at === piece.length;
 }
 
 /** One line when the relay begins to make trouble or changes it, and one when it works again: not one a copy. */

@@ -206,7 +206,8 @@ eachEngine((engine) => {
               ? await house.pgp.sealShared(signed, certificates, at, shared)
               : await house.pgp.seal(signed, certificates, at);
           for (const [index, answer] of sealed.entries()) {
-            const raw = Buffer.from('armored' in answer ? answer.armored : '');
+            const armored = 'armored' in answer ? answer.armored : '';
+            const raw = typeof armored === 'string' ? Buffer.from(armored) : Buffer.concat(armored);
             const opened = await openCopy(raw, members[index] as Party, listCertificate(house, LISTS.distributors), at);
             expect([opened.entity.equals(bytes), opened.signer]).toEqual([true, listKey().fingerprint]);
             if (other !== index) await expect(openCopy(raw, members[other] as Party, undefined, at)).rejects.toThrow();

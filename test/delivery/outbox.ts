@@ -25,7 +25,7 @@ export function outbox(seams: Seams, options = OPTIONS): Outbox {
   const box: Outbox = {
     answers: () => ({ state: 'delivered', response: '250 2.0.0 taken' }),
     send: async ({ from, to, raw }) => {
-      const mail = { from, to, raw: Buffer.from(raw) };
+      const mail = { from, to, raw: Buffer.concat(raw) };
       const outcome = await box.answers(mail);
       if (outcome.state === 'delivered') sent.push(mail);
       return outcome;

@@ -156,7 +156,7 @@ async function deliver(game: Game, seams: Seams): Promise<void> {
   await deliveries.reclaim(seams.db, seams.clock.now());
   const options = { batch: 50, lease: 15, giveUp: (60 * DAY) / 1000, connections: 1 };
   const send: Parameters<typeof deliverBatch>[1] = async ({ to, raw }) => {
-    const sealed = Buffer.from(raw).toString();
+    const sealed = Buffer.concat(raw).toString();
     const messageId = /^Message-ID:\s*(\S+)/im.exec(sealed)?.[1] ?? '';
     const next = game.putsOffNext.get(to);
     if (next !== undefined && game.putsOffNext.delete(to)) game.putsOff.set(messageId, next);

@@ -131,7 +131,7 @@ async function turn({ game, seams, client, taken }: Week): Promise<void> {
   const options: WorkOptions = { batch: 50, lease: 60, giveUp: GIVE_UP / 1000, connections: 5 };
   const hand: Relay['send'] = async (mail) => {
     const outcome = await client.send(mail);
-    const sealed = Buffer.from(mail.raw).toString();
+    const sealed = Buffer.concat(mail.raw).toString();
     const id = /^Message-ID:\s*(\S+)/im.exec(sealed)?.[1] ?? '';
     if (outcome.state === 'delivered') taken.push({ id, to: mail.to, mail: unsealed(sealed), at: game.wall.now() });
     return outcome;

@@ -182,7 +182,9 @@ describe('header protection (RFC 9788)', () => {
     expect(payload.parameters).toMatchObject({ hp: 'cipher', 'protected-headers': 'v1' });
     expect(fieldText(payload, 'subject')).toBe('The real one');
     expect(fieldText(payload, 'reply-to')).toBe('security+C.t@orbit.example');
-    const mail = parseMessage(sealedMail({ ...fields, replyTo: 'security+C.t@orbit.example' }, '<1@x>', [], 'ARMOR\n'));
+    const mail = parseMessage(
+      Buffer.concat(sealedMail({ ...fields, replyTo: 'security+C.t@orbit.example' }, '<1@x>', [], 'ARMOR\n')),
+    );
     const outside = fieldsNamed(payload, 'hp-outer').map(({ value }) => value);
     expect(outside).toContain('Subject: [...]');
     for (const line of outside) {

@@ -51,13 +51,13 @@ async function scripted(
 
 async function outcomeOf(script: Partial<Record<Stage, Act>>, changes?: Partial<RelayOptions>): Promise<Outcome> {
   const { port } = await scripted(script);
-  return toRelay(port, changes).send({ from: FROM, to: TO, raw: MAIL });
+  return toRelay(port, changes).send({ from: FROM, to: TO, raw: [MAIL] });
 }
 
 describe('a copy that the relay takes', () => {
   it('is delivered, with the words of the relay', async () => {
     const relay = await scripted();
-    const outcome = await toRelay(relay.port).send({ from: FROM, to: TO, raw: MAIL });
+    const outcome = await toRelay(relay.port).send({ from: FROM, to: TO, raw: [MAIL] });
     expect(outcome).toEqual({ state: 'delivered', response: '250 2.0.0 queued as 4XyZ' });
     expect(relay.commands).toEqual([
       'EHLO mx.orbit.example',
@@ -70,7 +70,7 @@ describe('a copy that the relay takes', () => {
   it('goes from <> where there is no sender, and as 8BITMIME where it has such octets', async () => {
     const relay = await scripted();
     const raw = Buffer.from([...MAIL, 0xe9, 0x0d, 0x0a]);
-    expect(await toRelay(relay.port).send({ from: null, to: TO, raw })).toMatchObject({ state: 'delivered' });
+    expect(await toRelay(relay.port).send({ from: null, to: TO, raw: [raw] })).toMatchObject({ state: 'delivered' });
     expect(relay.commands).toContain(`MAIL FROM:<> BODY=8BITMIME SIZE=${raw.length}`);
   });
 
@@ -84,21 +84,21 @@ describe('a copy that the relay takes', () => {
       Buffer.from('.z'.repeat(70_000)),
       Buffer.from('\r\n\r\n.\r\n\r\n'),
     ]);
-    expect(await toRelay(relay.port).send({ from: FROM, to: TO, raw })).toMatchObject({ state: 'delivered' });
+    expect(await toRelay(relay.port).send({ from: FROM, to: TO, raw: [raw] })).toMatchObject({ state: 'delivered' });
     expect(relay.mails[0]?.replaceAll(/^\./gm, '') === raw.toString('latin1')).toBe(true);
   });
 
   it('goes without its neighbours where it is a part of a larger buffer', async () => {
     const relay = await scripted();
     const whole = Uint8Array.from(Buffer.from('secret\r\nx\r\nsecret\r\n'));
-    await toRelay(relay.port).send({ from: FROM, to: TO, raw: whole.subarray(8, 11) });
+    await toRelay(relay.port).send({ from: FROM, to: TO, raw: [whole.subarray(8, 11)] });
     expect(relay.mails).toEqual(['x\r\n']);
   });
 
   it('shares connections with others', async () => {
     const relay = await scripted();
     const sender = toRelay(relay.port);
-    const sent = Array.from({ length: 12 }, (_, i) => sender.send({ from: FROM, to: `c${i}@member.example`, raw: MAIL }));
+    const sent = Array.from({ length: 12 }, (_, i) => sender.send({ from: FROM, to: `c${i}@member.example`, raw: [MAIL] }));
     expect((await Promise.all(sent)).every(({ state }) => state === 'delivered')).toBe(true);
     expect(relay.connections).toBeLessThanOrEqual(2);
     expect(relay.commands.filter((line) => line.startsWith('RCPT'))).toHaveLength(12);
@@ -107,14 +107,14 @@ describe('a copy that the relay takes', () => {
   it('goes on a new connection where the relay closed the idle one', async () => {
     const relay = await scripted();
     const sender = toRelay(relay.port, { connections: 1 });
-    await sender.send({ from: FROM, to: TO, raw: MAIL });
+    await sender.send({ from: FROM, to: TO, raw: [MAIL] });
     relay.closeConnections();
     await new Promise((resolve) => setTimeout(resolve, 30));
-    expect(await sender.send({ from: FROM, to: TO, raw: MAIL })).toMatchObject({ state: 'delivered' });
+    expect(await sender.send({ from: FROM, to: TO, raw: [MAIL] })).toMatchObject({ state: 'delivered' });
     expect(relay.connections).toBe(2);
     await relay.close();
-    expect(await sender.send({ from: FROM, to: TO, raw: MAIL })).toMatchObject({ state: 'deferred' });
-    expect(await sender.send({ from: FROM, to: TO, raw: MAIL })).toMatchObject({
+    expect(await sender.send({ from: FROM, to: TO, raw: [MAIL] })).toMatchObject({ state: 'deferred' });
+    expect(await sender.send({ from: FROM, to: TO, raw: [MAIL] })).toMatchObject({
       state: 'deferred',
       reason: 'relay-unreachable',
     });
@@ -132,7 +132,7 @@ describe('a copy that cannot be put on the wire', () => {
     [''],
   ])('fails without a connection: to %j', async (to) => {
     const relay = await scripted();
-    expect(await toRelay(relay.port).send({ from: FROM, to, raw: MAIL })).toMatchObject({
+    expect(await toRelay(relay.port).send({ from: FROM, to, raw: [MAIL] })).toMatchObject({
       state: 'failed',
       reason: 'bad-address',
     });
@@ -141,7 +141,7 @@ describe('a copy that cannot be put on the wire', () => {
 
   it.each(['a\nb\r\n', 'a\rb\r\n', 'a\r\n\n', 'a', 'a\r', ''])('fails rather than change its line ends: %j', async (text) => {
     const relay = await scripted();
-    const outcome = await toRelay(relay.port).send({ from: FROM, to: TO, raw: Buffer.from(text) });
+    const outcome = await toRelay(relay.port).send({ from: FROM, to: TO, raw: [Buffer.from(text)] });
     expect(outcome).toMatchObject({ state: 'failed', reason: 'not-crlf' });
     expect(relay.connections).toBe(0);
   });
@@ -198,7 +198,7 @@ describe('the outcome when the relay says no', () => {
 
   it('sends a copy that was lost after the dot once, not again by itself', async () => {
     const relay = await scripted({ dot: 'drop' });
-    expect(await toRelay(relay.port).send({ from: FROM, to: TO, raw: MAIL })).toMatchObject({ state: 'deferred' });
+    expect(await toRelay(relay.port).send({ from: FROM, to: TO, raw: [MAIL] })).toMatchObject({ state: 'deferred' });
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(relay.mails).toHaveLength(1);
   });
@@ -206,7 +206,7 @@ describe('the outcome when the relay says no', () => {
   it('gives a relay up that trickles its reply', async () => {
     const relay = await scripted({ dot: 'trickle' });
     const started = performance.now();
-    expect(await toRelay(relay.port, { timeout: 0.2 }).send({ from: FROM, to: TO, raw: MAIL })).toMatchObject({
+    expect(await toRelay(relay.port, { timeout: 0.2 }).send({ from: FROM, to: TO, raw: [MAIL] })).toMatchObject({
       reason: 'timeout',
     });
     expect(performance.now() - started).toBeLessThan(2_000);
@@ -221,7 +221,7 @@ describe('the outcome when the relay says no', () => {
   it('logs the trouble once, not once a copy, and nothing of the mail', async () => {
     const { port } = await scripted({ greeting: '554 5.7.1 not you' });
     const relay = toRelay(port);
-    for (let i = 0; i < 3; i++) await relay.send({ from: FROM, to: TO, raw: MAIL });
+    for (let i = 0; i < 3; i++) await relay.send({ from: FROM, to: TO, raw: [MAIL] });
     expect(log).toHaveLength(1);
     expect(log[0]).toContain('relay-refuses-us');
     expect(log[0]).not.toMatch(/sealed|contact@/);
@@ -230,7 +230,7 @@ describe('the outcome when the relay says no', () => {
   it('comes back over a new connection after a refusal: the old one would go on refusing', async () => {
     const server = await scripted({ rcpt: '554 5.7.1 <contact@member.example>: Relay access denied' });
     const relay = toRelay(server.port);
-    for (let i = 0; i < 2; i++) await relay.send({ from: FROM, to: TO, raw: MAIL });
+    for (let i = 0; i < 2; i++) await relay.send({ from: FROM, to: TO, raw: [MAIL] });
     expect(server.connections).toBe(2);
   });
 
@@ -238,7 +238,7 @@ describe('the outcome when the relay says no', () => {
     const { port } = await scripted();
     const relay = toRelay(port);
     relay.close();
-    expect(await relay.send({ from: FROM, to: TO, raw: MAIL })).toMatchObject({ state: 'deferred', reason: 'connection-lost' });
+    expect(await relay.send({ from: FROM, to: TO, raw: [MAIL] })).toMatchObject({ state: 'deferred', reason: 'connection-lost' });
   });
 });
 
@@ -252,13 +252,13 @@ describe('TLS to the relay', () => {
   it('goes through where the relay shows a certificate of the known authority', async () => {
     const relay = await scripted({ ehlo: WITH_TLS }, certificate);
     const sender = toRelay(relay.port, { tls: 'starttls', authorityFile: certificate.certificate });
-    expect(await sender.send({ from: FROM, to: TO, raw: MAIL })).toMatchObject({ state: 'delivered' });
+    expect(await sender.send({ from: FROM, to: TO, raw: [MAIL] })).toMatchObject({ state: 'delivered' });
     expect(relay.commands.slice(0, 4).join()).toMatch(/^EHLO \S+,STARTTLS,EHLO \S+,MAIL/);
   });
 
   it('defers, and sends no mail, where the relay offers none', async () => {
     const relay = await scripted({ starttls: '502 5.5.1 what?' });
-    expect(await toRelay(relay.port, { tls: 'starttls' }).send({ from: FROM, to: TO, raw: MAIL })).toMatchObject({
+    expect(await toRelay(relay.port, { tls: 'starttls' }).send({ from: FROM, to: TO, raw: [MAIL] })).toMatchObject({
       state: 'deferred',
       reason: 'relay-tls',
     });
@@ -272,7 +272,7 @@ describe('TLS to the relay', () => {
     const shown = makeCertificate(name);
     const relay = await scripted({ ehlo: WITH_TLS }, shown);
     const sender = toRelay(relay.port, { tls: 'starttls', host, ...(known ? { authorityFile: shown.certificate } : {}) });
-    expect(await sender.send({ from: FROM, to: TO, raw: MAIL })).toMatchObject({ state: 'deferred', reason: 'relay-tls' });
+    expect(await sender.send({ from: FROM, to: TO, raw: [MAIL] })).toMatchObject({ state: 'deferred', reason: 'relay-tls' });
     expect(relay.mails).toEqual([]);
     expect(relay.commands.filter((line) => !/^(EHLO|STARTTLS)/.test(line))).toEqual([]);
   });
@@ -280,14 +280,14 @@ describe('TLS to the relay', () => {
   it('defers where NODE_TLS_REJECT_UNAUTHORIZED asks to look away', async () => {
     const relay = await scripted({ ehlo: WITH_TLS }, certificate);
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
-    const outcome = await toRelay(relay.port, { tls: 'starttls' }).send({ from: FROM, to: TO, raw: MAIL });
+    const outcome = await toRelay(relay.port, { tls: 'starttls' }).send({ from: FROM, to: TO, raw: [MAIL] });
     vi.unstubAllEnvs();
     expect(outcome).toMatchObject({ state: 'deferred', reason: 'relay-tls' });
   });
 
   it('defers where the relay speaks no TLS on an implicit port', async () => {
     const { port } = await scripted();
-    expect(await toRelay(port, { tls: 'implicit' }).send({ from: FROM, to: TO, raw: MAIL })).toMatchObject({
+    expect(await toRelay(port, { tls: 'implicit' }).send({ from: FROM, to: TO, raw: [MAIL] })).toMatchObject({
       state: 'deferred',
       reason: 'relay-tls',
     });
@@ -307,7 +307,7 @@ describe('TLS to the relay', () => {
 
   it('is not asked of a loopback relay without it, even if that offers a certificate nobody knows', async () => {
     const relay = await scripted({ ehlo: WITH_TLS }, certificate);
-    expect(await toRelay(relay.port, { host: 'localhost' }).send({ from: FROM, to: TO, raw: MAIL })).toMatchObject({
+    expect(await toRelay(relay.port, { host: 'localhost' }).send({ from: FROM, to: TO, raw: [MAIL] })).toMatchObject({
       state: 'delivered',
     });
     expect(relay.commands).not.toContain('STARTTLS');
@@ -323,7 +323,7 @@ describe('authentication', () => {
 
   it('uses the user and the first line of the password file', async () => {
     const relay = await scripted({ ehlo: WITH_AUTH });
-    expect(await toRelay(relay.port, { user: 'orbit', passwordFile }).send({ from: FROM, to: TO, raw: MAIL })).toMatchObject({
+    expect(await toRelay(relay.port, { user: 'orbit', passwordFile }).send({ from: FROM, to: TO, raw: [MAIL] })).toMatchObject({
       state: 'delivered',
     });
     expect(relay.commands[1]).toBe(`AUTH PLAIN ${Buffer.from('\0orbit\0correct horse').toString('base64')}`);
@@ -336,7 +336,7 @@ describe('authentication', () => {
     ['drops at', { ehlo: WITH_AUTH, auth: 'drop' }, 'connection-lost'],
   ] as const)('defers where the relay %s it', async (_what, script, reason) => {
     const relay = await scripted(script);
-    const outcome = await toRelay(relay.port, { user: 'orbit', passwordFile }).send({ from: FROM, to: TO, raw: MAIL });
+    const outcome = await toRelay(relay.port, { user: 'orbit', passwordFile }).send({ from: FROM, to: TO, raw: [MAIL] });
     expect(outcome).toMatchObject({ state: 'deferred', reason });
     expect(relay.mails).toEqual([]);
   });

@@ -45,7 +45,7 @@ describe.skipIf(isAbsent)(`what goes out is signed${isAbsent ? ' (absent: python
     const dkim = { domain: 'orbit.example', selector: 'curfew', key };
     const client = createRelay({ relay: options, hostname: 'mx.orbit.example', log: createLog('silent'), dkim });
     closing.push(client.close, relay.close);
-    const outcome = await client.send({ from: 'distributors-bounce+t@orbit.example', to: 'contact@member.example', raw });
+    const outcome = await client.send({ from: 'distributors-bounce+t@orbit.example', to: 'contact@member.example', raw: [raw] });
     expect(outcome).toMatchObject({ state: 'delivered' });
     const mail = Buffer.from(relay.mails[0]?.replaceAll(/^\.(?=\.)/gm, '') ?? '', 'latin1');
     return { mail, mailFrom: relay.commands.find((line) => line.startsWith('MAIL')) ?? '' };

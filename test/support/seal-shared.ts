@@ -20,7 +20,7 @@ export async function sealSharedToAll(
   for (const [name, lines] of made.lines) shared.lines.set(name, lines);
   return copies.map((copy) => {
     if ('unusable' in copy) throw new Error(copy.unusable);
-    return armorOf(copy, shared).toString('latin1');
+    return Buffer.concat(armorOf(copy, shared)).toString('latin1');
   });
 }
 

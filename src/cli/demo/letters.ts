@@ -33,7 +33,7 @@ export async function encryptedLetter(letter: Letter, certificate: Uint8Array, a
   const content = attachKey ? multipart('mixed', [textPart(text), key]) : textPart(text);
   const fields = fieldsOf(letter);
   const signed = await signOnce(protectedPayload(fields, content), from.key.secret, at);
-  return sealedMail(fields, messageId(from), [], await sealTo(signed, certificate, at));
+  return Buffer.concat(sealedMail(fields, messageId(from), [], await sealTo(signed, certificate, at)));
 }
 
 /** PGP/MIME, signed and in clear. */

@@ -64,7 +64,7 @@ export async function setStage(dir: string, begin: Instant, postgres: string | n
     running,
     sent: sink.sent,
     adminToken: token,
-    mail: (from, to, raw) => client.send({ from, to, raw }),
+    mail: (from, to, raw) => client.send({ from, to, raw: [raw] }),
     api: (bearer, method, path, body) => request(running.httpPort, bearer, method, path, body),
     page: (path) => page(running.httpPort, path),
     async moveTo(instant) {
