@@ -38,15 +38,25 @@ const PAUSE = SECOND;
 
 /**
  * How long for one that the relay puts off, and nothing else: of a mail that some scanner never lets through its reader would hear nothing more. After that
- * the older one is tried once more, and this one goes. A contact who reads the older one after it is told again how the case stands (`missed`); to a
- * reporter it does not go any more, and no older dispatch after a later one (`passedBy`).
+ * the older one is tried once more, and this one goes. A contact to whom it is out before the older one is told again how the case stands (`missed`); to a
+ * reporter the older one does not go any more, and no older dispatch after a later one (`passedBy`).
  */
 const LONGEST = 15 * MINUTE;
+/** Meanwhile it has the older one tried after this time, and then each time after twice as long. */
+const SOONEST = MINUTE;
 /** An attempt that is longer ago says nothing of whether the relay takes the older one now. */
 const JUST_NOW = 30 * SECOND;
 
+/** Copies with an older word before them, by their ids. */
+export interface Behind {
+  /** Those that wait for it, and until when. */
+  until: ReadonlyMap<string, Instant>;
+  /** Those that have waited for long enough and go before it, with the ids of what they go before. */
+  passing: ReadonlyMap<string, readonly string[]>;
+}
+
 /**
- * Of these copies of one post those that wait for an older word of the case to the same address, by their ids, and until when each does. What was put off is tried
+ * Which of these copies of one post have an older word of the case to the same address before them. What was put off of that is tried
  * at once, as this one would have been: where the relay takes it, this one follows (`follow`), and where it does not, it would not have taken this one.
  * After the release nothing waits: what is older holds no more.
  */
@@ -54,37 +64,41 @@ export async function behindOlder(
   { db, clock }: { db: Db; clock: Clock },
   { kind, case_id, place }: Pick<Post, 'kind' | 'case_id' | 'place'>,
   copies: readonly Delivery[],
-  again: (copy: Delivery, now: Instant) => Instant,
-): Promise<ReadonlyMap<string, Instant>> {
+): Promise<Behind> {
   const until = new Map<string, Instant>();
-  if (case_id === null || !isTold(kind)) return until;
-  if ((await cases.byId(db, case_id))?.state === 'released') return until;
+  const passing = new Map<string, readonly string[]>();
+  const behind = { until, passing };
+  if (case_id === null || !isTold(kind)) return behind;
+  if ((await cases.byId(db, case_id))?.state === 'released') return behind;
   const waiting = copies.filter(({ audience }) => audience !== 'public');
   const addresses = waiting.map(({ address }) => address);
   const older = await deliveries.older(db, { caseId: case_id, addresses, kinds: TOLD, before: { place } });
-  if (older.length === 0) return until;
+  if (older.length === 0) return behind;
   const now = clock.now();
   const had = await attempts.lastOf(
     db,
     waiting.filter(({ reason }) => reason === BEHIND).map(({ id }) => id),
   );
-  const passed: string[] = [];
   for (const copy of waiting) {
     const before = older.filter(({ address }) => address === copy.address);
     if (before.length === 0) continue;
     const since = had.get(copy.id);
     // It was tried since this one had it tried.
     const refused = since !== undefined && before.every((one) => wasPutOff(one, since, now));
-    if (refused && now - copy.created_at >= LONGEST) passed.push(...(copy.contact_id === null ? [] : [copy.contact_id]));
-    else until.set(copy.id, refused ? Math.min(again(copy, now), copy.created_at + LONGEST) : now + PAUSE);
+    const waited = now - copy.created_at;
+    if (refused && waited >= LONGEST)
+      passing.set(
+        copy.id,
+        before.map(({ id }) => id),
+      );
+    else until.set(copy.id, now + (refused ? Math.min(Math.max(waited, SOONEST), LONGEST - waited) : PAUSE));
   }
   await deliveries.hastenThese(
     db,
     older.filter((one) => !wasPutOff(one, now - JUST_NOW, now)).map(({ id }) => id),
     now,
   );
-  await missed.note(db, case_id, passed);
-  return until;
+  return behind;
 }
 
 function wasPutOff({ state, due_at, triedAt }: deliveries.Older, since: Instant, now: Instant): boolean {
@@ -116,9 +130,18 @@ export async function passedBy(
   );
 }
 
-/** Has what waited for a copy that is out, or will never be, go now. */
+/** Has what its addressee is told later of the case go now, as a copy is out, or will never be: whether it waited for that, or was put off as that was. */
 export async function follow(db: Db, copy: Delivery, now: Instant): Promise<void> {
-  if (copy.case_id !== null && copy.audience !== 'public') await deliveries.hastenBehind(db, copy, BEHIND, now);
+  if (copy.case_id !== null && copy.audience !== 'public') await deliveries.hastenLater(db, copy, TOLD, now);
+}
+
+/**
+ * A copy is out that went before older ones. Of them, what does not go any more ends at once; a contact may read the others last, and is to be told again how
+ * the case stands.
+ */
+export async function pass(db: Db, { case_id, contact_id }: Delivery, older: readonly string[], now: Instant): Promise<void> {
+  await deliveries.hastenThese(db, older, now);
+  if (case_id !== null && contact_id !== null) await missed.note(db, case_id, [contact_id]);
 }
 
 function isTold(kind: PostKind): boolean {

@@ -11,7 +11,7 @@ import type { Delivery } from '../store/schema.ts';
 import { noteOf } from './contact.ts';
 import { eventOf } from './health.ts';
 import { isKeptFrom, keptFrom } from './need-to-know.ts';
-import { follow } from './order.ts';
+import { follow, pass } from './order.ts';
 
 /*
  * A commit waits for the disk, and costs more than all that is in it. So copies that have ended while the one before was under way are
@@ -23,6 +23,8 @@ export interface Ended {
   copy: Delivery;
   lease: string;
   settlement: deliveries.Settlement;
+  /** Ids of the older ones that it goes before (order.ts). */
+  passing?: readonly string[] | undefined;
 }
 
 /** Resolves with what came of it when it is committed; null where the lease was lost. */
@@ -75,10 +77,11 @@ async function settleTogether(seams: Seams, some: readonly Ended[]): Promise<(de
   return db.transaction().execute(async (trx) => {
     const now = clock.now();
     const all: (Ended & { settled: deliveries.Settled | null })[] = [];
-    for (const { copy, lease, settlement } of some) {
+    for (const { copy, lease, settlement, passing } of some) {
       const late = settlement.state === 'held' && (await isPast(trx, copy, settlement.reason));
       const settled = await deliveries.settle(trx, copy.id, lease, late ? interrupted(now) : settlement, now);
       if (settled?.state === 'delivered' || settled?.state === 'failed') await follow(trx, copy, now);
+      if (settled?.state === 'delivered' && passing) await pass(trx, copy, passing, now);
       all.push({ copy, lease, settlement, settled });
     }
     const ended = all.flatMap(({ copy, settlement, settled }) =>

@@ -23,7 +23,7 @@ import { bounceSender } from './bounce.ts';
 import { PRIORITY } from './copies.ts';
 import { keptFrom } from './need-to-know.ts';
 import { openPost } from './opening.ts';
-import { BEHIND, behindOlder, isOvertaken, passedBy } from './order.ts';
+import { BEHIND, type Behind, behindOlder, isOvertaken, passedBy } from './order.ts';
 import type { Outcome } from './outcome.ts';
 import { type Opened, type Prepared, prepare } from './prepare.ts';
 import { createSettling, interrupted, type Settle } from './settling.ts';
@@ -197,8 +197,8 @@ async function startBatch(
       { case: first.case_id, post: first.post_id },
       'a channel goes before the one ahead of it, for which the relay is silent',
     );
-  const settle = async (copy: Delivery, settlement: Settlement) => {
-    const settled = await desk.settle({ copy, lease: lease.id, settlement });
+  const settle = async (copy: Delivery, settlement: Settlement, passing?: readonly string[]) => {
+    const settled = await desk.settle({ copy, lease: lease.id, settlement, passing });
     log.info({ ...facts(copy), state: settled?.state ?? settlement.state, settled: settled !== null }, 'copy settled');
     if (settled) options.settled?.(settled.state, copy.audience);
   };
@@ -217,12 +217,13 @@ async function startBatch(
       return { copies: batch.length, settled: Promise.resolve() };
     }
     const { post } = ready.opened;
-    const [behind, passed] = [await behindOlder(seams, post, batch, again), await passedBy(seams.db, post, batch)];
+    const [behind, passed] = [await behindOlder(seams, post, batch), await passedBy(seams.db, post, batch)];
     // Whoever lost his lease, or is to stop, leaves the copy to the next one.
     const mayGo = () => !signal?.aborted && clock.now() < lease.until;
-    const underWay = await eachInHand(batch, ready.prepared, desk.hands, async (copy, mail) =>
-      settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo, behind, passed })),
-    );
+    const underWay = await eachInHand(batch, ready.prepared, desk.hands, async (copy, mail) => {
+      const settlement = await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo, behind, passed });
+      await settle(copy, settlement, behind.passing.get(copy.id));
+    });
     const settled = async () => {
       try {
         await underWay.all;
@@ -308,7 +309,7 @@ interface Attempt {
   send: Send;
   options: WorkOptions;
   mayGo: () => boolean;
-  behind: Awaited<ReturnType<typeof behindOlder>>;
+  behind: Behind;
   passed: Awaited<ReturnType<typeof passedBy>>;
 }
 
@@ -327,7 +328,7 @@ async function sendOne(seams: Seams, attempt: Attempt): Promise<Settlement> {
   if (shut) return shut;
   const late = passed.get(copy.id);
   if (late !== undefined) return { state: 'failed', reason: late, response: null };
-  const until = behind.get(copy.id);
+  const until = behind.until.get(copy.id);
   if (until !== undefined) return { state: 'deferred', reason: BEHIND, response: null, until, untried: true };
   const from = await envelopeSender(db, opened, copy);
   // The last question: whoever stood still since has lost his lease.

@@ -223,11 +223,11 @@ export async function hastenThese(db: Db, ids: readonly string[], now: Instant):
       .execute();
 }
 
-/** Has what the addressee of a copy has of the same case, and was put off for that reason, tried now. */
-export async function hastenBehind(
+/** Has what was put off of the same case to the addressee of a copy, of these kinds and written after it, tried now. */
+export async function hastenLater(
   db: Db,
-  { case_id, contact_id, address }: Pick<Delivery, 'case_id' | 'contact_id' | 'address'>,
-  reason: string,
+  { post_id, case_id, contact_id, address }: Pick<Delivery, 'post_id' | 'case_id' | 'contact_id' | 'address'>,
+  kinds: readonly PostKind[],
   now: Instant,
 ): Promise<void> {
   await db
@@ -238,7 +238,16 @@ export async function hastenBehind(
     .where('contact_id', contact_id === null ? 'is' : '=', contact_id)
     .where('address', '=', address)
     .where('state', '=', 'deferred')
-    .where('reason', '=', reason)
+    .where('due_at', '>', now)
+    .where('post_id', 'in', (eb) =>
+      eb
+        .selectFrom('posts as later')
+        .innerJoin('posts as ended', (join) => join.on('ended.id', '=', post_id))
+        .select('later.id')
+        .where('later.case_id', '=', case_id)
+        .whereRef('later.place', '>', 'ended.place')
+        .where('later.kind', 'in', kinds),
+    )
     .execute();
 }
 
@@ -252,7 +261,7 @@ export type Settlement =
   | { state: 'delivered'; response: string }
   | { state: 'failed'; reason: string; response: string | null }
   | { state: 'held'; reason: string; response: string | null }
-  /** `untried`: nobody asked the relay, and how long it is tried has not begun. */
+  /** `untried`: nobody asked the relay. It is no attempt, and how long it is tried has not begun. */
   | { state: 'deferred'; reason: string; response: string | null; until: Instant; untried?: true };
 
 /** How it ended, or why it waits. */
@@ -264,6 +273,7 @@ export type Settled = Pick<Delivery, 'state' | 'reason'>;
  */
 export async function settle(db: Db, id: string, lease: string, settlement: Settlement, now: Instant): Promise<Settled | null> {
   const { state, response } = settlement;
+  const untried = state === 'deferred' && settlement.untried === true;
   const settled = await db
     .updateTable('deliveries')
     .set((eb) => {
@@ -279,7 +289,8 @@ export async function settle(db: Db, id: string, lease: string, settlement: Sett
         reason: state === 'delivered' ? unlessBounced.then(null).else('bounced').end() : settlement.reason,
         response:
           state === 'delivered' || state === 'deferred' ? unlessBounced.then(response).else(eb.ref('response')).end() : response,
-        ...(state === 'deferred' ? { due_at: settlement.until, ...(settlement.untried ? { tried_at: null } : {}) } : {}),
+        ...(state === 'deferred' ? { due_at: settlement.until } : {}),
+        ...(untried ? { attempts: eb('attempts', '-', 1), tried_at: null } : {}),
         settled_at: state === 'delivered' || state === 'failed' ? now : null,
         lease: null,
         lease_until: null,
@@ -292,7 +303,7 @@ export async function settle(db: Db, id: string, lease: string, settlement: Sett
     .executeTakeFirst();
   if (!settled) return null;
   const ended = { at: now, state, reason: state === 'delivered' ? null : settlement.reason, response };
-  await attempts.note(db, [{ delivery_id: id, number: settled.attempts, ...ended }]);
+  await attempts.note(db, [{ delivery_id: id, number: settled.attempts + (untried ? 1 : 0), ...ended }]);
   return { state: settled.state, reason: settled.reason };
 }
 

@@ -1,11 +1,14 @@
 import { isTakenIn } from './contacts.ts';
 import type { Db } from './database.ts';
-import type { Post, PostKind } from './schema.ts';
+import type { DeliveryState, Post, PostKind } from './schema.ts';
 
 /*
  * Who has a dispatch of a case, and no copy of what was distributed of it since through the list that brought it: he was suspended or retired then, was not
  * on the list, or might not know of the case.
  */
+
+/** Of another list only what is out, or on its way, is a copy that he has. */
+const HAD: ReadonlySet<DeliveryState> = new Set<DeliveryState>(['delivered', 'queued', 'leased', 'deferred']);
 
 const DISTRIBUTED: readonly PostKind[] = ['dispatch', 'prenotice'];
 
@@ -26,7 +29,7 @@ export async function newest(db: Db, caseId: string): Promise<Distributed[]> {
 }
 
 /**
- * Ids of the contacts who lack it: they have an older dispatch through its list, and neither it nor a later one through whichever list. A copy
+ * Ids of the contacts who lack it: they have an older dispatch through its list, and neither it nor a later one through whichever list. A copy of that list
  * that failed is no lack: the team knows of it, and sends it again.
  */
 export async function of(db: Db, post: Distributed): Promise<ReadonlySet<string>> {
@@ -35,14 +38,23 @@ export async function of(db: Db, post: Distributed): Promise<ReadonlySet<string>
     .innerJoin('posts', 'posts.id', 'deliveries.post_id')
     .innerJoin('contacts', 'contacts.id', 'deliveries.contact_id')
     .innerJoin('members', 'members.id', 'contacts.member_id')
-    .select(['contacts.id', 'posts.id as postId', 'posts.kind', 'posts.bundle_hash', 'posts.place', 'deliveries.list_id'])
+    .select([
+      'contacts.id',
+      'posts.id as postId',
+      'posts.kind',
+      'posts.bundle_hash',
+      'posts.place',
+      'deliveries.list_id',
+      'deliveries.state',
+    ])
     .where('deliveries.case_id', '=', post.case_id)
     .where('posts.kind', 'in', DISTRIBUTED)
     .where(isTakenIn)
     .execute();
   const isSame = ({ bundle_hash: hash }: (typeof rows)[number]) => hash !== null && hash === post.bundle_hash;
   const isItOrLater = (row: (typeof rows)[number]) =>
-    row.postId === post.id || (row.kind === post.kind && (row.place > post.place || isSame(row)));
+    row.postId === post.id ||
+    (row.kind === post.kind && (row.place > post.place || isSame(row)) && (row.list_id === post.list_id || HAD.has(row.state)));
   const has = new Set(rows.filter(isItOrLater).map(({ id }) => id));
   const had = rows.filter(
     ({ kind, list_id: list, place }) => kind === 'dispatch' && list === post.list_id && place <= post.place,

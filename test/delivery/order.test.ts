@@ -16,6 +16,7 @@ import { when } from '../../src/notices/templates.ts';
 import { destination } from '../../src/post/destination.ts';
 import { letReporterHave } from '../../src/post/reporter.ts';
 import { keepStranger } from '../../src/roster/strangers.ts';
+import { ofCopy as attemptsOf } from '../../src/store/attempts.ts';
 import { actor, arm, armed, KNOWN, PATCH, PUBLIC } from '../embargo/armed.ts';
 import { memberOf } from '../embargo/limited.ts';
 import { listCertificate } from '../post/arrive.ts';
@@ -206,6 +207,67 @@ eachEngine((engine) => {
     if (what === 'withdrawn') await withdraw(house, id, 'None of it is so.');
     else await arm(house, await schedule(house, id, { releaseAt: Y }));
     expect(await toReporter(rita, 2 * HOUR, MINUTE / 2, { X, Y })).toEqual(what === 'withdrawn' ? [''] : ['X', 'X Y']);
+  });
+
+  test('after the relay was away for an hour, a reporter and a contact read one word right after the other, and no word more', async () => {
+    const rita = await makeParty('rita@example.org');
+    const { id } = await armed(house, X, await sealedReport(house, rita));
+    await box.drain();
+    const [Y, Z] = [X + 4 * HOUR, X + 6 * HOUR];
+    await dispatch(house, id, LISTS.distributors);
+    await box.drain();
+    until = house.clock.now() + HOUR;
+    box.answers = () =>
+      house.clock.now() < until
+        ? { state: 'deferred', reason: 'relay-unreachable', response: '' }
+        : { state: 'delivered', response: '250 2.0.0 taken' };
+    await sendNotice(as(house, house.team[0]), id, 'status', { text: null, list: null });
+    for (const [releaseAt, at] of [
+      [Y, 0],
+      [Z, MINUTE],
+    ] as const) {
+      house.clock.moveTo(house.clock.now() + at);
+      await arm(house, await schedule(house, id, { releaseAt }));
+      await box.drain();
+    }
+    const read: { to: string; words: string; at: number }[] = [];
+    for (const end = house.clock.now() + 8 * HOUR; house.clock.now() < end; house.clock.moveTo(house.clock.now() + MINUTE / 2)) {
+      await tellLetIn(house, silent);
+      for (const { to, raw, from } of await box.drain()) {
+        const [who, list] = to === rita.address ? [rita, LISTS.security] : [house.members[1], LISTS.distributors];
+        if (to !== who.address || !from?.startsWith(list.split('@')[0] ?? '')) continue;
+        const text = (await openCopy(raw, who, listCertificate(house, list), house.clock.now())).entity.toString();
+        const words = Object.entries({ X, Y, Z }).flatMap(([name, instant]) => (text.includes(when(instant)) ? [name] : []));
+        read.push({ to, words: words.join(' '), at: house.clock.now() });
+      }
+    }
+    const byRita = read.filter(({ to }) => to === rita.address);
+    expect(byRita.map(({ words }) => words)).toEqual(['X', 'X Y', 'Y Z']);
+    const byBeta = read.filter(({ to }) => to !== rita.address);
+    expect(byBeta.map(({ words }) => words)).toEqual(['X Y', 'Y Z']);
+    for (const reader of [byRita, byBeta])
+      expect((reader.at(-1)?.at ?? Infinity) - (reader[0]?.at ?? 0)).toBeLessThanOrEqual(MINUTE);
+    const told = house.db.selectFrom('audit').select('subject').where('action', '=', 'case.let-in');
+    expect(await told.execute()).toEqual([]);
+  });
+
+  test('what waits for an older word is not tried: its own patience, and how soon it is tried again, begin when it goes', async () => {
+    const { id } = await armed(house, X);
+    await box.drain();
+    until = house.clock.now() + HOUR;
+    await dispatch(house, id, LISTS.distributors);
+    await box.drain();
+    house.clock.moveTo(house.clock.now() + MINUTE);
+    await arm(house, await schedule(house, id, { releaseAt: X + HOUR }));
+    expect(await toBeta(14 * MINUTE, MINUTE / 2)).toEqual([]);
+    const copy = house.db
+      .selectFrom('deliveries')
+      .selectAll()
+      .where('address', '=', house.members[1].address)
+      .where('reason', '=', 'behind-older');
+    const { attempts, tried_at, id: waiting } = await copy.executeTakeFirstOrThrow();
+    expect({ attempts, tried_at }).toEqual({ attempts: 0, tried_at: null });
+    expect((await attemptsOf(house.db, waiting)).map(({ number, reason }) => [number, reason])).toEqual([[1, 'behind-older']]);
   });
 
   test('an older word that the relay never takes does not come to a reporter after the later one', async () => {

@@ -50,12 +50,12 @@ eachEngine((engine) => {
     await dispatch(house, id, through);
   };
   /** What Beta reads of the case in some minutes, in its order. */
-  const read = async () => {
+  const read = async (through = 'distributors') => {
     const [, b] = house.members;
     const texts: string[] = [];
     for (let minute = 0; minute < 4; minute++) {
       await tellLetIn(house, silent);
-      const sent = (await outbox(house).drain()).filter(({ to, from }) => to === b.address && from?.startsWith('distributors'));
+      const sent = (await outbox(house).drain()).filter(({ to, from }) => to === b.address && from?.startsWith(through));
       const opened = sent.map(({ raw }) => openCopy(raw, b, listCertificate(house, LISTS.distributors), house.clock.now()));
       texts.push(...(await Promise.all(opened)).map(({ entity }) => entity.toString()));
       tick();
@@ -68,8 +68,9 @@ eachEngine((engine) => {
   const encoded = (mark: string) => Buffer.from(`--- a/x\n+++ b/x\n${mark}\n`).toString('base64');
   const his = () => house.members[1].contactId;
 
-  test('who is back on a list does not get its older patches after the newer ones that he has through another', async () => {
-    const SMALL = 'small@orbit.example';
+  const SMALL = 'small@orbit.example';
+  /** Beta is on a second list, and has the first patches through both. */
+  const throughBoth = async () => {
     const list = house.db.selectFrom('lists').selectAll().where('address', '=', LISTS.distributors);
     await house.db
       .insertInto('lists')
@@ -78,6 +79,10 @@ eachEngine((engine) => {
     await changeMember(house, beta, { lists: [LISTS.distributors, SMALL] });
     await dispatch(house, id, SMALL);
     await outbox(house).drain();
+  };
+
+  test('who is back on a list does not get its older patches after the newer ones that he has through another', async () => {
+    await throughBoth();
     await changeMember(house, beta, { lists: [LISTS.distributors] });
     await changeMember(house, alpha, { lists: [LISTS.distributors, SMALL] });
     await revise('v2', SMALL);
@@ -93,6 +98,28 @@ eachEngine((engine) => {
       .where('address', '=', house.members[1].address);
     expect(new Set((await copies.execute()).map(({ state }) => state))).toEqual(new Set(['delivered']));
   });
+
+  test.each(['put off', 'refused'])(
+    'who is back on a list has its patches where newer ones through another were %s',
+    async (how) => {
+      await throughBoth();
+      await changeMember(house, beta, { lists: [LISTS.distributors] });
+      await changeMember(house, alpha, { lists: [LISTS.distributors, SMALL] });
+      await revise('v2', SMALL);
+      await revise('v3');
+      const box = outbox(house);
+      box.answers = ({ to }) => {
+        if (to !== house.members[1].address) return { state: 'delivered', response: '250 2.0.0 taken' };
+        return how === 'refused'
+          ? { state: 'failed', reason: 'rejected', response: '550 no' }
+          : { state: 'deferred', reason: 'try-later', response: '451 later' };
+      };
+      await box.drain();
+      await changeMember(house, beta, { lists: [SMALL] });
+      tick();
+      expect(await read('small')).toEqual(contains(encoded('v2'), AGAIN));
+    },
+  );
 
   const doors: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
     [

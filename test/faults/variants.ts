@@ -34,11 +34,13 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
   'marks-before-sending': [
     {
       file: 'src/delivery/work.js',
-      find: 'settle(copy, await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo, behind, passed })));',
-      replace: `{
-        await settle(copy, { state: 'delivered', response: 'sent' });
-        await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo, behind, passed });
-      });`,
+      find: 'await settle(copy, settlement, behind.passing.get(copy.id));',
+      replace: '',
+    },
+    {
+      file: 'src/delivery/work.js',
+      find: 'const settlement = await sendOne(',
+      replace: "await settle(copy, { state: 'delivered', response: 'sent' }); await sendOne(",
     },
   ],
   /** Whoever had a copy once sends it, however long he stood still. */
