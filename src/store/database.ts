@@ -7,7 +7,6 @@ import {
   Kysely,
   PostgresDialect,
   SqliteAdapter,
-  type SqliteDatabase,
   SqliteDialect,
   SqliteDriver,
   type Transaction,
@@ -16,7 +15,7 @@ import pg from 'pg';
 import { Refusal } from '../refusal.ts';
 import { forgetEnd } from './end-note.ts';
 import type { Schema } from './schema.ts';
-import { keepingStatements } from './statements.ts';
+import { keepingStatements, type TransactingDatabase } from './statements.ts';
 
 export type Database = Kysely<Schema>;
 /** What a store verb takes: the database, or the transaction that a move has open. */
@@ -88,15 +87,15 @@ function openSqlite(path: string, options: Pick<Sqlite.Options, 'fileMustExist'>
  * timeout or not, where another process wrote in between (SQLITE_BUSY_SNAPSHOT).
  */
 class ImmediateDialect extends SqliteDialect {
-  readonly #database: SqliteDatabase;
+  readonly #database: TransactingDatabase;
 
-  constructor(database: SqliteDatabase) {
+  constructor(database: TransactingDatabase) {
     super({ database });
     this.#database = database;
   }
 
   override createDriver(): SqliteDriver {
-    return new ImmediateDriver({ database: this.#database });
+    return new ImmediateDriver(this.#database);
   }
 
   override createAdapter(): SqliteAdapter {
@@ -112,8 +111,20 @@ class TransactionalAdapter extends SqliteAdapter {
 }
 
 class ImmediateDriver extends SqliteDriver {
+  readonly #database: TransactingDatabase;
+
+  constructor(database: TransactingDatabase) {
+    super({ database });
+    this.#database = database;
+  }
+
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+
+  /** What cannot be written SQLite may roll back itself (its "lang_transaction"). A second time would fail, and hide why the first was. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#database.inTransaction()) await super.rollbackTransaction(connection);
   }
 }
 

@@ -6,14 +6,19 @@ const MOST = 500;
 /** Characters. One of many rows is another one for each number of them, and is hardly used again. */
 const LONGEST = 4096;
 
+export interface TransactingDatabase extends SqliteDatabase {
+  inTransaction(): boolean;
+}
+
 /**
  * A database as Kysely takes it that keeps the statements that were prepared last: to prepare one costs more than most of them take
  * to run, and Kysely has each prepared anew.
  */
-export function keepingStatements(database: Sqlite.Database): SqliteDatabase {
+export function keepingStatements(database: Sqlite.Database): TransactingDatabase {
   const kept = new Map<string, SqliteStatement>();
   return {
     close: () => void database.close(),
+    inTransaction: () => database.inTransaction,
     prepare(sql) {
       if (sql.length > LONGEST) return database.prepare(sql);
       const statement = kept.get(sql) ?? prepared(database, sql);

@@ -48,6 +48,18 @@ eachEngine((engine) => {
     expect(await db.selectFrom('lists').selectAll().execute()).toEqual([]);
   });
 
+  if (engine.name === 'sqlite')
+    test('a transaction that SQLite has rolled back itself says why, and the next one is as any', async () => {
+      const { db } = await engine.open();
+      await sql`create table once (n integer primary key)`.execute(db);
+      const insert = (trx: Database) => sql`insert or rollback into once values (1)`.execute(trx);
+      await db.transaction().execute(insert);
+      await expect(db.transaction().execute(insert)).rejects.toThrow('UNIQUE constraint failed: once.n');
+      await db.transaction().execute((trx) => sql`insert into once values (2)`.execute(trx));
+      const { rows } = await sql`select n from once`.execute(db);
+      expect(rows).toEqual([{ n: 1 }, { n: 2 }]);
+    });
+
   test('a second migration of a migrated database changes nothing', async () => {
     const { db } = await engine.open();
     await migrate(db);
