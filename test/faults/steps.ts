@@ -53,7 +53,7 @@ const POINTS: readonly Point[] = [
   {
     step: 'send',
     file: 'src/delivery/work.js',
-    at: 'const settled = await settleCopy(seams, copy, lease.id, settlement);',
+    at: 'const settled = await desk.settle({ copy, lease: lease.id, settlement, passing });',
     side: 'before',
     times: 4,
   },
