@@ -1,13 +1,22 @@
-import { cpSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { chanceOf } from '../support/chance.ts';
+import { LISTS } from '../support/house.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
 import { mounted, traced, unmountable, untraceable } from './machine.ts';
 import { integrity, missing, openRig, type Rig, reports, rounds } from './rig.ts';
-import { type Acknowledged, type Stream, stream } from './stream.ts';
+import { type Acknowledged, type Outgoing, type Stream, stream } from './stream.ts';
 
-/** Syncs of the thread that writes, while it takes a mail and sends its copies: it failed at each of them. */
-const SYNCS = 16;
+/**
+ * Syncs of the database while it takes a mail and sends its copies: 4 to 8 were counted, as the copies were settled together or one by one.
+ * Where a mail is over before its n-th, the next one has it.
+ */
+const SYNCS = 8;
+/** So many mails have the n-th sync for certain. */
+const MAILS = 4;
+/** What a mail is answered that cannot be stored. */
+const NOT_STORED = '452 4.3.1';
 
 /**
  * F4: the disk is full, and fsync fails. A third of the rounds fills the disk, a third has one fsync fail, the n-th for every n, and a
@@ -20,7 +29,7 @@ export const storage: Experiment = {
   short: 1,
   controls: [{ variant: 'storage-faults-ignored', rounds: 12 }],
   absent: () => unmountable() ?? untraceable(),
-  open: async () => {
+  open: async (folder) => {
     // What is left free on the disk by intent is nothing of what is tried here.
     const rig = await openRig({ options: { smtp: { limits: { reserve: 0 } } } });
     const data = join(rig.house.dir, 'data');
@@ -28,7 +37,7 @@ export const storage: Experiment = {
     cpSync(rig.first, data, { recursive: true });
     await rig.house.start();
     return {
-      round: rounds(rig, (seed, known) => round(rig, seed, known)),
+      round: rounds(rig, (seed, known) => round(rig, join(folder, 'calls'), seed, known)),
       async close() {
         await rig.house.kill();
         await unmount();
@@ -38,53 +47,64 @@ export const storage: Experiment = {
   },
 };
 
-async function round(rig: Rig, seed: number, known: Acknowledged[]): Promise<Outcome> {
+async function round(rig: Rig, calls: string, seed: number, known: Acknowledged[]): Promise<Outcome> {
   const { house, sink } = rig;
   sink.mails.length = 0;
   const [kind, turn] = [seed % 3, Math.floor(seed / 3)];
-  const during =
-    kind === 0 ? await full(rig, seed) : await failing(rig, seed, `when=${1 + (turn % SYNCS)}${kind === 2 ? '+' : ''}`);
+  const nth = 1 + (turn % SYNCS);
+  const during = kind === 0 ? [await full(rig, seed)] : await failing(rig, calls, seed, nth, kind === 2);
   const faults: string[] = [];
   // There is room again, and what it is written to works: so does Curfew, and nobody has to start it again.
   const after = oneMail(rig, seed);
   await after.ended;
   if (after.acknowledged.length === 0)
     faults.push(`afterwards a mail was not taken: ${[...after.refused.keys()].join(', ') || 'no answer'}`);
-  const forGood = [...during.refused.keys()].filter((code) => code.startsWith('5'));
-  if (forGood.length > 0) faults.push(`a mail was refused for good: ${forGood.join(', ')}`);
-  const acknowledged = [...during.acknowledged, ...after.acknowledged];
+  const refused = during.flatMap((one) => [...one.refused]);
+  const otherwise = refused.map(([code]) => code).filter((code) => code !== NOT_STORED);
+  if (otherwise.length > 0) faults.push(`a mail was refused with ${otherwise.join(', ')}`);
+  if (during.some((one) => one.acknowledged.length + one.refused.size === 0)) faults.push('a mail was not answered');
+  const acknowledged = [...during, after].flatMap((one) => one.acknowledged);
   known.push(...acknowledged);
   await house.kill();
   const lost = missing(house, known);
   faults.push(...lost, ...integrity(house));
   await house.start();
-  const deferred = [...during.refused.values()].reduce((sum, times) => sum + times, 0);
-  const [name] = [['disk full', 'one fsync failed', 'all fsyncs failed'][kind] ?? ''];
+  if (kind === 0 && refused.length === 0 && lost.length === 0) throw new Error('the disk was full, and every mail was stored');
+  const deferred = refused.reduce((sum, [, times]) => sum + times, 0);
+  const name = ['disk full', 'one fsync failed', 'all fsyncs failed'][kind] ?? '';
   const seen = { [`${name}: rounds`]: 1, [`${name}: refused for now`]: deferred };
   return { ...nothingYet(), acknowledged: acknowledged.length, lost: lost.length, faults, seen };
 }
 
-/** One mail, over a connection of its own. */
-function oneMail({ house }: Rig, seed: number): Stream {
+/** To the list alone: one that names others too is asked to send again for them, and that is no fault. */
+function mailsOf({ house }: Rig, seed: number): () => Promise<Outgoing> {
   const next = reports(house, chanceOf(seed));
-  const client: Stream = stream(house.smtpPort, () => {
+  return async () => ({ ...(await next()), to: [LISTS.security] });
+}
+
+/** One mail, over a connection of its own. */
+function oneMail(rig: Rig, seed: number): Stream {
+  const next = mailsOf(rig, seed);
+  const client: Stream = stream(rig.house.smtpPort, () => {
     client.stop();
     return next();
   });
   return client;
 }
 
+/** More mails than there is room for. */
+const MOST_FIT = 100;
+
 /** Fills the disk but for a little, and has mail come until a mail is refused. */
 async function full(rig: Rig, seed: number): Promise<Stream> {
   const { house } = rig;
-  const chance = chanceOf(seed);
   const data = join(house.dir, 'data');
   const filler = join(data, 'filler');
   const { bavail, bsize } = statfsSync(data);
-  writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - Math.floor(chance() * 300_000))));
-  const next = reports(house, chance);
+  writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - Math.floor(chanceOf(seed)() * 300_000))));
+  const next = mailsOf(rig, seed);
   const client: Stream = stream(house.smtpPort, () => {
-    if (client.refused.size > 0) client.stop();
+    if (client.refused.size > 0 || client.acknowledged.length > MOST_FIT) client.stop();
     return next();
   });
   await client.ended;
@@ -92,12 +112,28 @@ async function full(rig: Rig, seed: number): Promise<Stream> {
   return client;
 }
 
-/** `when`: of each thread's calls, as strace counts them. */
-async function failing(rig: Rig, seed: number, when: string): Promise<Stream> {
-  const calls = '/^f(data)?sync$';
-  const end = await traced(rig.house.pid, '-o', '/dev/null', '-e', `trace=${calls}`, '-e', `inject=${calls}:error=EIO:${when}`);
-  const client = oneMail(rig, seed);
-  await client.ended;
+/** The n-th sync of the database fails, be it of what takes a mail or of what sends its copies; or that one and all after it. */
+async function failing(rig: Rig, calls: string, seed: number, nth: number, andAll: boolean): Promise<Stream[]> {
+  const syncs = '/^f(data)?sync$';
+  const inject = `inject=${syncs}:error=EIO:when=${nth}${andAll ? '+' : ''}`;
+  const end = await traced(rig.house.pid, '-y', '-o', calls, '-e', `trace=${syncs}`, '-e', inject);
+  const clients: Stream[] = [];
+  while (clients.length < MAILS && !hasFailed(calls)) {
+    const client = oneMail(rig, seed + clients.length * 1_000_000);
+    clients.push(client);
+    await client.ended;
+    for (let glances = 0; glances < COPIES_TAKE && !hasFailed(calls); glances++) await pause(100);
+  }
+  if (andAll) await pause(500);
   await end();
-  return client;
+  if (!hasFailed(calls)) throw new Error(`no fsync of the database was made to fail, in ${MAILS} mails`);
+  return clients;
+}
+
+/** Tenths of a second in which the copies of a mail are out. */
+const COPIES_TAKE = 20;
+
+/** A sync of the database itself, not of the note of its end beside it. */
+function hasFailed(calls: string): boolean {
+  return /sync\(\d+<[^>]*curfew\.db(-wal)?>\).*\(INJECTED\)/.test(readFileSync(calls, 'utf8'));
 }
