@@ -10,10 +10,14 @@ const SECONDS = 60;
 /** F13. What `npm run fuzz` does (test/fuzz), a minute a round. */
 export const fuzzed: Experiment = {
   name: 'F13',
-  title: 'changed mails, a minute a round',
+  title: 'changed mails, sessions and requests, a minute a round',
   rounds: 10,
   short: 0,
-  controls: [{ variant: 'thrown', rounds: 1 }],
+  controls: [
+    { variant: 'thrown', rounds: 1 },
+    { variant: 'bare-line-ends-taken', rounds: 1 },
+    { variant: 'other-problems', rounds: 1 },
+  ],
   absent: () => null,
   open: async () => ({
     async round(seed) {

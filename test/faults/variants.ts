@@ -166,6 +166,22 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
   ],
   /** What the world did wrong is thrown as if it were a mistake of ours. */
   thrown: [{ file: 'src/pgp/message.js', find: "throw new Refusal('cannot-open', undefined,", replace: 'throw new TypeError(' }],
+  /** A mail is taken with whatever line ends it has. */
+  'bare-line-ends-taken': [
+    {
+      file: 'src/smtp/data.js',
+      find: 'if (octet === 0 || (octet === LF && before !== CR) || (before === CR && octet !== LF))',
+      replace: 'if (false)',
+    },
+  ],
+  /** What was wrong with a request is told in another form than that of all problems. */
+  'other-problems': [
+    {
+      file: 'src/http/problem.js',
+      find: 'return reply.code(http).type(PROBLEM).',
+      replace: "return reply.code(http).type('application/json').",
+    },
+  ],
   /** What ended the process is read again, however often. */
   uncounted: [{ file: 'src/store/begun.js', find: 'one.before < MOST', replace: 'one.before < Infinity' }],
   /** Now and then a copy is taken for sent that is not. */

@@ -9,8 +9,8 @@ import { makeParty, type Party } from '../support/party.ts';
 /** When every input comes in. */
 export const AT = Date.parse('2026-12-01T12:00:00Z');
 
-const below = (chance: Chance, most: number) => Math.floor(chance() * most);
-const oneOf = <Item>(chance: Chance, items: readonly Item[]): Item => items[below(chance, items.length)] as Item;
+export const below = (chance: Chance, most: number) => Math.floor(chance() * most);
+export const oneOf = <Item>(chance: Chance, items: readonly Item[]): Item => items[below(chance, items.length)] as Item;
 
 /** What inputs are made of, and the keys that open them. */
 export interface Seeds {
@@ -156,7 +156,7 @@ function inArmor(bytes: Buffer, chance: Chance): Buffer {
   );
 }
 
-function changed(bytes: Buffer, chance: Chance, seeds: readonly Buffer[]): Buffer {
+export function changed(bytes: Buffer, chance: Chance, seeds: readonly Buffer[]): Buffer {
   let mail = bytes;
   for (let left = 1 + below(chance, 6); left > 0 && mail.length > 0; left--) mail = oneOf(chance, changes)(mail, chance, seeds);
   return mail.subarray(0, 4 * LARGEST);
