@@ -57,7 +57,13 @@ const POINTS: readonly Point[] = [
     side: 'before',
     times: 4,
   },
-  { step: 'mark', file: 'src/delivery/work.js', at: "if (!settled || settled.state === 'deferred')", side: 'before', times: 4 },
+  {
+    step: 'mark',
+    file: 'src/delivery/settling.js',
+    at: 'all.push({ copy, lease, settlement, settled });',
+    side: 'behind',
+    times: 4,
+  },
   { step: 'mark', file: 'src/delivery/work.js', at: 'log.info({ ...facts(copy), state:', side: 'before', times: 4 },
   {
     step: 'release',
@@ -84,7 +90,7 @@ export const steps: Experiment = {
   name: 'F3',
   title: `killed in the middle of each step: ${STEPS.join(', ')}`,
   rounds: 50 * STEPS.length,
-  short: 0,
+  short: 1,
   controls: [
     { variant: 'answers-before-commit', rounds: 12 },
     { variant: 'marks-before-sending', rounds: 12 },
