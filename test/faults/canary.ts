@@ -10,7 +10,7 @@ export const canary: Experiment = {
   name: 'F11',
   title: 'a canary in every word that people write',
   rounds: 30,
-  short: 0,
+  short: 1,
   controls: [{ variant: 'mail-logged', rounds: 3 }],
   absent: () => null,
   open: async () => {

@@ -25,14 +25,14 @@ export interface Experiment {
   title: string;
   /** How many rounds are its full count. */
   rounds: number;
-  /** How many are played in `npm test`; 0 where a test of its own plays it. */
+  /** How many are played in `npm test`; 0 where a test of its own plays it, or where it takes too long (docs/faults.md). */
   short: number;
   /** Broken variants (variants.ts) in which it must find a fault, and within how many rounds. Those that are `quick` are tried in `npm test`. */
   controls: readonly { variant: string; rounds: number; quick?: boolean }[];
   /** Why it cannot be done on this machine, or null. */
   absent(): string | null;
-  /** `folder` is its own, and is removed when it is over. */
-  open(folder: string): Promise<Setup>;
+  /** `folder` is its own, and is removed when it is over. `short`: for `npm test`, with less of the same where a round is long. */
+  open(folder: string, short: boolean): Promise<Setup>;
 }
 
 /** An outcome in which nothing has happened yet. */

@@ -22,12 +22,14 @@ beforeAll(async () => {
   if (code !== 0) throw new Error(stdout);
 });
 
-for (const experiment of EXPERIMENTS)
-  describe.skipIf(experiment.absent() !== null)(`${experiment.name}, ${experiment.title}`, () => {
+for (const experiment of EXPERIMENTS) {
+  const absent = experiment.absent();
+  const why = absent === null ? '' : ` (absent: ${absent})`;
+  describe.skipIf(absent !== null)(`${experiment.name}, ${experiment.title}${why}`, () => {
     test.runIf(experiment.short > 0)(
       'finds no fault',
       async () => {
-        const { rounds, faults, broken } = await runExperiment(experiment, { rounds: experiment.short, seed: 1 });
+        const { rounds, faults, broken } = await runExperiment(experiment, { rounds: experiment.short, seed: 1, short: true });
         expect({ rounds, faults, broken }).toEqual({ rounds: experiment.short, faults: [], broken: [] });
       },
       PATIENCE,
@@ -42,6 +44,7 @@ for (const experiment of EXPERIMENTS)
       PATIENCE,
     );
   });
+}
 
 test('a variant is the program with its texts replaced, and none where a text is not there exactly once', () => {
   const file = 'src/clock.js';

@@ -14,7 +14,7 @@ export const others: Experiment = {
   name: 'F12',
   title: 'nobody else in any mail that goes out',
   rounds: 50,
-  short: 0,
+  short: 1,
   controls: [{ variant: 'all-recipients', rounds: 2 }],
   absent: () => null,
   open: async () => {

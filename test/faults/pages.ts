@@ -30,7 +30,7 @@ export const pages: Experiment = {
   name: 'F10',
   title: 'pages of the database flipped, its log cut or removed',
   rounds: 200,
-  short: 0,
+  short: 1,
   controls: [
     { variant: 'no-integrity-check', rounds: 15 },
     { variant: 'no-end-noted', rounds: 15 },

@@ -15,6 +15,8 @@ const DEADLY: Change = {
 };
 
 const GOOD = 100;
+/** Where a short round is played. */
+const FEW = 10;
 /** How many are handed in at a time. */
 const AT_ONCE = 4;
 /** It ends so many processes, and is put aside then. */
@@ -28,10 +30,10 @@ export const poison: Experiment = {
   name: 'F14',
   title: 'one poison mail among 100 good',
   rounds: 10,
-  short: 0,
+  short: 1,
   controls: [{ variant: 'uncounted', rounds: 1 }],
   absent: () => null,
-  open: async (folder) => {
+  open: async (folder, short) => {
     makeVariant(join(folder, 'deadly'), [DEADLY]);
     const program = join(folder, 'deadly', 'dist', 'src', 'cli', 'curfew.js');
     const sink = await startSink();
@@ -40,7 +42,7 @@ export const poison: Experiment = {
     const start = () => house.start({ program });
     await start();
     return {
-      round: (seed) => round({ house, sink, start }, seed),
+      round: (seed) => round({ house, sink, start, good: short ? FEW : GOOD }, seed),
       async close() {
         await house.close();
         await sink.close();
@@ -53,14 +55,16 @@ interface Stage {
   house: Instance;
   sink: Sink;
   start(): Promise<void>;
+  /** Mails beside the one. */
+  good: number;
 }
 
-async function round({ house, sink, start }: Stage, seed: number): Promise<Outcome> {
+async function round({ house, sink, start, good }: Stage, seed: number): Promise<Outcome> {
   const outcome = nothingYet();
   const fault = (what: string) => outcome.faults.push(what);
   sink.mails.length = 0;
   const before = rowsOf(house);
-  const queue = Array.from({ length: GOOD + 1 }, (_, at) => mailOf(seed, at, at === seed % (GOOD + 1)));
+  const queue = Array.from({ length: good + 1 }, (_, at) => mailOf(seed, at, at === seed % (good + 1)));
   let lives = 0;
   let starting: Promise<void> | null = null;
   const alive = async () => {
@@ -89,13 +93,13 @@ async function round({ house, sink, start }: Stage, seed: number): Promise<Outco
   const after = rowsOf(house);
   const reports = after.reports - before.reports;
   const aside = after.aside - before.aside;
-  outcome.lost = GOOD - reports;
-  if (reports !== GOOD) fault(`${reports} of ${GOOD} good mails opened a case`);
+  outcome.lost = good - reports;
+  if (reports !== good) fault(`${reports} of ${good} good mails opened a case`);
   if (aside !== 1) fault(`${aside} mails were put aside`);
   if (lives !== LIVES) fault(`the process was ended ${lives} times`);
   for (const person of TEAM) {
     const copies = sink.mails.filter(({ to }) => to.includes(person)).length;
-    if (copies < GOOD + 1) fault(`somebody of the team has ${copies} copies of ${GOOD + 1}`);
+    if (copies < good + 1) fault(`somebody of the team has ${copies} copies of ${good + 1}`);
   }
   return { ...outcome, seen: { starts: lives } };
 }

@@ -27,12 +27,17 @@ export interface Wish {
   seed: number;
   /** Ends with the first round in which there is a fault. */
   untilFault?: boolean;
+  /** Rounds for `npm test`. */
+  short?: boolean;
   /** Told about each round as it ends. */
   progress?: (row: Row) => void;
 }
 
 /** A failed setup is made anew for the next round, so that one accident is not that of all rounds to come. */
-export async function runExperiment(experiment: Experiment, { rounds, seed: first, untilFault, progress }: Wish): Promise<Row> {
+export async function runExperiment(
+  experiment: Experiment,
+  { rounds, seed: first, untilFault, short = false, progress }: Wish,
+): Promise<Row> {
   const { name, title } = experiment;
   const row: Row = { name, title, rounds: 0, ...nothingYet(), faults: [], broken: [], seen: {}, seconds: 0 };
   const begun = performance.now();
@@ -40,7 +45,7 @@ export async function runExperiment(experiment: Experiment, { rounds, seed: firs
   try {
     for (let seed = first; seed < first + rounds; seed++) {
       try {
-        used ??= await opened(experiment);
+        used ??= await opened(experiment, short);
         const { faults, seen, ...counts } = await used.setup.round(seed);
         for (const key of ['acknowledged', 'lost', 'early', 'duplicates'] as const) row[key] += counts[key];
         for (const what of faults) row.faults.push({ seed, what });
@@ -62,10 +67,10 @@ export async function runExperiment(experiment: Experiment, { rounds, seed: firs
   return row;
 }
 
-async function opened(experiment: Experiment): Promise<{ folder: string; setup: Setup }> {
+async function opened(experiment: Experiment, short: boolean): Promise<{ folder: string; setup: Setup }> {
   const folder = mkdtempSync(join(tmpdir(), `curfew-faults-${experiment.name}-`));
   try {
-    return { folder, setup: await experiment.open(folder) };
+    return { folder, setup: await experiment.open(folder, short) };
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
