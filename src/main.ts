@@ -54,7 +54,7 @@ import { addList } from './roster/lists.ts';
 import { forgetSignIns } from './roster/sign-in.ts';
 import type { Project, Seams } from './seams.ts';
 import { createRelay } from './smtp/client.ts';
-import { type Doors, startSmtp } from './smtp/server.ts';
+import { createSmtp, type Doors } from './smtp/server.ts';
 import { type Begun, openBegun } from './store/begun.ts';
 import * as cases from './store/cases.ts';
 import { type Database, isStorageFault, namingFile, openDatabase } from './store/database.ts';
@@ -191,6 +191,19 @@ async function build(
     queued();
     releasing.ring();
   };
+  // Before anything is sent, and as whom it runs: what could not be read again is not begun with.
+  const quiet = createSmtp({
+    smtp: config.smtp,
+    hostname: domain,
+    log,
+    clock,
+    doors: doors(seams, identity, { numbers, refusals, room }, queued),
+    refused: (reason) => {
+      numbers.judged('refused', reason);
+      refusals.count(reason);
+    },
+    turnedAway: () => refusals.count('too-many-connections'),
+  });
   const loops = Promise.all([
     ...lanes.map(({ lane, relay, alarm }) => {
       const settled: typeof numbers.settled = (...of) => {
@@ -241,18 +254,7 @@ async function build(
     await http.listen({ host, port }).catch((error: unknown) => {
       throw cannotListen('HTTP', { host, port }, error);
     });
-    return startSmtp({
-      smtp: config.smtp,
-      hostname: domain,
-      log,
-      clock,
-      doors: doors(seams, identity, { numbers, refusals, room }, queued),
-      refused: (reason) => {
-        numbers.judged('refused', reason);
-        refusals.count(reason);
-      },
-      turnedAway: () => refusals.count('too-many-connections'),
-    });
+    return quiet.listen();
   });
   undo.push(() => smtp.close(DRAIN));
   privileges.drop();

@@ -36,6 +36,12 @@ export interface SmtpOptions {
   };
 }
 
+/** Complete, and not listening yet. */
+export interface QuietSmtp {
+  /** Opens its door. Throws one clear line where it cannot. */
+  listen(): Promise<SmtpServer>;
+}
+
 export interface SmtpServer {
   port: number;
   /**
@@ -56,7 +62,8 @@ const LEAST_MEMORY = 64 * 2 ** 20;
 /** How long closed sockets may take to bring their last reply out. */
 const FLUSH_MS = 250;
 
-export async function startSmtp(options: {
+/** Reads certificate and key with the rights of now, as `reload` will with those of then. Throws one clear line where they cannot be used. */
+export function createSmtp(options: {
   smtp: SmtpOptions;
   hostname: string;
   log: Log;
@@ -68,7 +75,7 @@ export async function startSmtp(options: {
   turnedAway?: () => void;
   /** Real milliseconds of DATA before the minimum rate counts. */
   rateGraceMs?: number;
-}): Promise<SmtpServer> {
+}): QuietSmtp {
   const { smtp, hostname, log, clock, doors, refused = () => {}, turnedAway = () => {}, rateGraceMs = RATE_GRACE_MS } = options;
   const { limits, protocol } = smtp;
   const handlers = sessionHandlers({
@@ -91,13 +98,19 @@ export async function startSmtp(options: {
       turnedAway();
     },
   );
-  await listen(server, smtp);
-  server.on('error', (error: Error & { code?: string }) => log.info({ code: error.code ?? error.name }, 'a connection broke'));
-  const { port } = server.server.address() as AddressInfo;
   return {
-    port,
-    close: (graceMs) => close(server, handlers.running, graceMs),
-    reload: () => server.updateSecureContext(certificate(smtp.tls)),
+    async listen() {
+      await listen(server, smtp);
+      server.on('error', (error: Error & { code?: string }) =>
+        log.info({ code: error.code ?? error.name }, 'a connection broke'),
+      );
+      const { port } = server.server.address() as AddressInfo;
+      return {
+        port,
+        close: (graceMs) => close(server, handlers.running, graceMs),
+        reload: () => server.updateSecureContext(certificate(smtp.tls)),
+      };
+    },
   };
 }
 
@@ -136,7 +149,8 @@ function readPem(path: string, what: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new Error(`the TLS ${what} of SMTP cannot be read: ${path} (${codeOf(error)})`);
+    const whose = codeOf(error) === 'EACCES' ? '; let the user that the server runs as read it, and enter its folders' : '';
+    throw new Error(`the TLS ${what} of SMTP cannot be read: ${path} (${codeOf(error)})${whose}`);
   }
 }
 

@@ -3,7 +3,7 @@ import { type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { movingClock } from '../../src/clock.ts';
 import { createLog, type Log } from '../../src/log.ts';
 import { Refusal } from '../../src/refusal.ts';
-import { type Doors, type Envelope, type SmtpOptions, type SmtpServer, startSmtp } from '../../src/smtp/server.ts';
+import { createSmtp, type Doors, type Envelope, type SmtpOptions, type SmtpServer } from '../../src/smtp/server.ts';
 
 export const NOW = Date.UTC(2026, 8, 1, 12);
 export const LIST = 'security@orbit.example';
@@ -141,7 +141,7 @@ export async function rig({ limits, doors, rateGraceMs, ...smtp }: Changes = {})
   const refused: string[] = [];
   const lines: string[] = [];
   const log: Log = createLog('debug', { write: (line: string) => void lines.push(line) });
-  const server = await startSmtp({
+  const server = await createSmtp({
     smtp: { host: '127.0.0.1', port: 0, protocol: 'smtp', tls: null, ...smtp, limits: { ...LIMITS, ...limits } },
     hostname: 'mx.orbit.example',
     log,
@@ -160,6 +160,6 @@ export async function rig({ limits, doors, rateGraceMs, ...smtp }: Changes = {})
     },
     refused: (reason) => void refused.push(reason),
     ...(rateGraceMs === undefined ? {} : { rateGraceMs }),
-  });
+  }).listen();
   return { server, port: server.port, taken, refused, log: lines };
 }

@@ -1,6 +1,16 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -12,6 +22,8 @@ import * as lists from '../../src/store/lists.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import * as recipients from '../../src/store/recipients.ts';
 import { initProject, type TestProject, temporaryFolder } from '../cli/project-folder.ts';
+import { makeCertificate } from '../smtp/certificates.ts';
+import { dial } from '../smtp/wire.ts';
 import { type Ended, runCurfew, startCurfew } from '../support/process.ts';
 
 const folder = temporaryFolder();
@@ -292,6 +304,42 @@ describe.skipIf(process.getuid?.() !== 0)('started as root (skipped where the te
     expect([uid, gid, groups].flat()).not.toContain('0');
     expect((await fetch(`http://127.0.0.1:${low}/healthz`)).status).toBe(200);
     expect(spawnSync('find', [dir, '-user', 'root'], { encoding: 'utf8' }).stdout).toBe('');
+    expect((await running.kill('SIGTERM')).code).toBe(0);
+  });
+
+  test('it begins with no TLS key that it could not read again as that user, and takes the next one at SIGHUP', async () => {
+    const own = temporaryFolder();
+    const { dir, config } = await initProject(own, '--smtp-port', '0', '--http-port', '0');
+    const place = (name: string) => {
+      const made = makeCertificate(name);
+      for (const what of ['certificate', 'key'] as const) copyFileSync(made[what], join(dir, `${what}.pem`));
+    };
+    place('old.example');
+    const before = JSON.parse(readFileSync(config, 'utf8'));
+    const smtp = { ...before.smtp, tls: { certificate: 'certificate.pem', key: 'key.pem' } };
+    writeFileSync(config, JSON.stringify({ ...before, smtp, user: 'nobody:nogroup' }));
+    chmodSync(own, 0o755);
+    spawnSync('chown', ['-R', 'nobody:nogroup', dir]);
+    const key = join(dir, 'key.pem');
+    chownSync(key, 0, 0);
+    const refused = await runCurfew(['serve', '--config', config]);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain(`curfew: the TLS key of SMTP cannot be read: ${key} (EACCES); let the user that the server`);
+    spawnSync('chown', ['nobody:nogroup', key]);
+    const running = startCurfew(['serve', '--config', config]);
+    const [, at] = await running.line(/^smtp 127\.0\.0\.1:(\d+)$/);
+    await running.line(/^ready$/);
+    const shown = async () => {
+      const wire = await dial(Number(at));
+      await wire.reply();
+      await wire.ask('EHLO a.example');
+      await wire.ask('STARTTLS');
+      return (await wire.startTls()).getPeerCertificate().subject.CN;
+    };
+    expect(await shown()).toBe('old.example');
+    place('new.example');
+    process.kill(running.pid, 'SIGHUP');
+    await expect.poll(shown, { timeout: 10_000 }).toBe('new.example');
     expect((await running.kill('SIGTERM')).code).toBe(0);
   });
 

@@ -1,6 +1,6 @@
 import type { Clock, Instant } from '../../clock.ts';
 import type { Log } from '../../log.ts';
-import { startSmtp } from '../../smtp/server.ts';
+import { createSmtp } from '../../smtp/server.ts';
 
 /** A mail that Curfew sent, as the mail server of its recipient got it. */
 export interface Sent {
@@ -22,7 +22,7 @@ export async function startSink(clock: Clock, log: Log): Promise<{ port: number;
     data: 600,
     minimumRate: 0,
   };
-  const server = await startSmtp({
+  const server = await createSmtp({
     smtp: { host: '127.0.0.1', port: 0, protocol: 'smtp', tls: null, limits },
     hostname: 'mx.example',
     log,
@@ -34,6 +34,6 @@ export async function startSink(clock: Clock, log: Log): Promise<{ port: number;
         return 'kept';
       },
     },
-  });
+  }).listen();
   return { port: server.port, sent, close: () => server.close(1000) };
 }
