@@ -53,7 +53,7 @@ const knows: Record<string, readonly string[]> = {
   wording: ['notices/templates.ts', 'notices/words.ts'],
   'main.ts': [...DOOR, 'duties.ts', 'privileges.ts', 'lookup', 'oidc', 'wording', 'smtp', 'http'],
   doctor: ['clock.ts', 'config.ts', 'log.ts', 'rules', 'embargo', 'pgp', 'roster', 'smtp', 'store', 'doctor'],
-  cli: [...DOOR, 'json-fault.ts', 'smtp', 'http', 'wording', 'doctor', 'main.ts', 'cli'],
+  cli: [...DOOR, 'json-fault.ts', 'smtp', 'http', 'wording', 'doctor', 'privileges.ts', 'main.ts', 'cli'],
 };
 
 /** What decides and does nothing. */

@@ -9,10 +9,12 @@ import { lookAtCertificates, lookAtClock, lookAtDatabase, lookAtKeys, lookAtQueu
 import { exchangersOf, lookAtDns, type SigningKey } from '../doctor/dns.ts';
 import { lookAtRelay, lookAtServer } from '../doctor/doors.ts';
 import { type CheckName, type Finding, failed, ok, type Seen, type Standing, unknown } from '../doctor/finding.ts';
-import { lookAtDisk, lookAtPermissions, lookAtTls } from '../doctor/host.ts';
+import { lookAtDisk, lookAtTls } from '../doctor/host.ts';
+import { lookAtPermissions } from '../doctor/permissions.ts';
 import { createLog } from '../log.ts';
 import { loadKeyring } from '../pgp/keyring.ts';
 import { createPgp } from '../pgp/pool.ts';
+import { becomeUser } from '../privileges.ts';
 import { type Database, namingFile, openToRead } from '../store/database.ts';
 import { type LocalOptions, localCommand, print } from './local.ts';
 import { printable } from './printable.ts';
@@ -73,14 +75,33 @@ async function examine(options: DoctorOptions): Promise<Finding[]> {
   const dns = new Resolver({ timeout: 3000, tries: 2 });
   if (options.dns) dns.setServers([options.dns]);
   await look('config', () => [ok(`${options.config} can be used`)]);
-  await look('permissions', () => lookAtPermissions(config, options.config));
+  const typed = () => readPassphrase(config, askSecret);
+  // As `serve` does: with the rights that it was started with.
+  const kept = config.passphrase === 'prompt' ? null : typed();
+  kept?.catch(() => {});
+  await look('permissions', () => {
+    const other = runAsServer(config);
+    return other ? [other] : lookAtPermissions(config, options.config);
+  });
   await look('disk', () => lookAtDisk(config));
-  await lookAtData(config, options, look);
+  await lookAtData(config, options, look, () => kept ?? typed());
   await look('tls', async () => lookAtTls(config, await exchangersOf(config.domain, dns), systemClock.now()));
   await look('dns', () => lookAtDns(config.domain, dns, signingKey(config)));
   await look('relay', () => lookAtRelay(config, createLog('silent')));
   await look('server', () => lookAtServer(config));
   return findings;
+}
+
+/** From here on all is looked at as the server would look at it; gives what is to be said where it cannot. */
+function runAsServer({ user }: Config): Seen | null {
+  try {
+    becomeUser(user, createLog('silent')).drop();
+    return null;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const what = `what ${user} may read and write is not to be seen from here`;
+    return process.getuid?.() === 0 ? failed(error.message, 'mend user') : unknown(what, 'run this as root, or as that user');
+  }
 }
 
 /** What belongs to the key that signs what goes out; null where none does. */
@@ -94,7 +115,7 @@ function signingKey(config: Config): SigningKey | null {
 /** False where it has failed. */
 type Look = (check: CheckName, at: () => Promise<Seen[]> | Seen[]) => Promise<boolean>;
 
-async function lookAtData(config: Config, options: DoctorOptions, look: Look): Promise<void> {
+async function lookAtData(config: Config, options: DoctorOptions, look: Look, passphrase: () => Promise<string>): Promise<void> {
   let db: Database | undefined;
   const pgp = createPgp(config.workers);
   const bar = progressBar(options);
@@ -116,7 +137,7 @@ async function lookAtData(config: Config, options: DoctorOptions, look: Look): P
         return [
           unknown('the passphrase of the list keys is asked for, and nobody is there to type it', 'run this at a terminal'),
         ];
-      return lookAtKeys(data, await loadKeyring(config.keys, await readPassphrase(config, askSecret)), now);
+      return lookAtKeys(data, await loadKeyring(config.keys, await passphrase()), now);
     });
     await look('certificates', () =>
       lookAtCertificates(data, pgp, now, (...at) => bar.show('Looking at certificates', ...at)).finally(bar.clear),

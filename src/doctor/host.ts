@@ -1,61 +1,10 @@
 import { X509Certificate } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DAY, type Instant } from '../clock.ts';
 import { type Config, isLoopback } from '../config.ts';
 import { roomOf } from '../store/room.ts';
 import { failed, mib, ok, type Seen, unknown, warning } from './finding.ts';
-
-/** A file or folder of which others than its owner are to have nothing. */
-interface Kept {
-  path: string;
-  what: string;
-  /** Its folder keeps it: nobody comes at what lies where he may not enter. */
-  inside?: true;
-}
-
-/** What holds a secret, or what is under embargo. `file`: the configuration itself. */
-function keptOf(config: Config, file: string): Kept[] {
-  const { database, passphrase, smtp, relay, dkim, oidc, keys } = config;
-  const inFolder = (folder: string) => readdirSync(folder).map((name) => join(folder, name));
-  return [
-    { path: keys, what: 'the folder of the list keys' },
-    ...inFolder(keys).map((path) => ({ path, what: 'a list key', inside: true as const })),
-    ...(typeof passphrase === 'object' && 'file' in passphrase ? [{ path: passphrase.file, what: 'the passphrase' }] : []),
-    ...('sqlite' in database
-      ? ['', '-wal', '-shm', '-end']
-          .map((end) => ({ path: `${database.sqlite}${end}`, what: 'the database', inside: true as const }))
-          .filter(isThere)
-      : [{ path: file, what: 'the configuration, with the password of the database' }]),
-    ...(smtp.tls ? [{ path: smtp.tls.key, what: 'the TLS key' }] : []),
-    ...(relay.passwordFile ? [{ path: relay.passwordFile, what: 'the password of the relay' }] : []),
-    ...(dkim ? [{ path: dkim.key, what: 'the key for DKIM' }] : []),
-    ...(oidc.clientSecretFile ? [{ path: oidc.clientSecretFile, what: 'the secret of the OpenID client' }] : []),
-  ];
-}
-
-const isThere = ({ path }: Kept) => statSync(path, { throwIfNoEntry: false }) !== undefined;
-
-/** Whether others than their owner may read or write what is secret. `file`: the configuration. */
-export function lookAtPermissions(config: Config, file: string): Seen[] {
-  const open: Seen[] = [];
-  for (const { path, what, inside } of keptOf(config, file)) {
-    const found = statSync(path);
-    const { mode, uid } = found;
-    const isKept = inside === true && (statSync(dirname(path)).mode & 0o011) === 0;
-    if ((mode & 0o077) !== 0 && !isKept)
-      open.push(failed(`others may read or change ${what}: ${path}`, `chmod ${found.isDirectory() ? '700' : '600'} ${path}`));
-    const me = process.getuid?.() ?? uid;
-    if (uid !== me && me !== 0)
-      open.push(
-        warning(
-          `${what} belongs to another user than the one who looks (uid ${uid}): ${path}`,
-          `run this as the user of the server`,
-        ),
-      );
-  }
-  return open.length > 0 ? open : [ok('what is secret is its owner’s alone')];
-}
 
 /** What a night of mail may take. */
 const LITTLE = 2 * 2 ** 30;

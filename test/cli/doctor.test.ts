@@ -1,4 +1,16 @@
-import { chmodSync, copyFileSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -10,6 +22,7 @@ import { type NameServer, nameServer } from '../doctor/name-server.ts';
 import { makeCertificate } from '../smtp/certificates.ts';
 import { type ScriptedRelay, scriptedRelay } from '../smtp/scripted-relay.ts';
 import { binary, changed, makeParty } from '../support/party.ts';
+import { runCurfew } from '../support/process.ts';
 import { initProject, type TestProject, temporaryFolder } from './project-folder.ts';
 
 const folder = temporaryFolder();
@@ -119,6 +132,45 @@ test('what others may read is named with what mends it', async () => {
     for (const [path, mode] of Object.entries(files)) chmodSync(path, mode & 0o700);
   }
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  'what the user of the server may not read, write or enter is named (skipped where the tests are not root)',
+  async () => {
+    const own = temporaryFolder();
+    const { dir, config } = await initProject(own, '--relay', `127.0.0.1:${relay.port}`, '--http-port', '1');
+    chmodSync(own, 0o755);
+    const made = makeCertificate('mx.orbit.example');
+    const tls = { certificate: join(dir, 'certificate.pem'), key: join(dir, 'key.pem') };
+    for (const what of ['certificate', 'key'] as const) copyFileSync(made[what], tls[what]);
+    const before = JSON.parse(readFileSync(config, 'utf8'));
+    const user = 'nobody:nogroup';
+    writeFileSync(config, JSON.stringify({ ...before, user, smtp: { ...before.smtp, tls } }));
+    const seen = async () => {
+      const { stdout } = await runCurfew(['doctor', '--dns', names.address, '--json', '--config', config]);
+      const findings: Finding[] = JSON.parse(stdout);
+      return findings.filter(({ check }) => check === 'permissions').map(({ standing, what, todo }) => [standing, what, todo]);
+    };
+    expect(await seen()).toEqual([
+      ['failed', `${user} may not enter ${dir}, and needs what is there`, 'chown or chmod it so that the server may'],
+    ]);
+    const give = (...paths: string[]) => execFileSync('chown', ['-R', user, ...paths]);
+    give(dir);
+    for (const path of [tls.key, join(dir, 'data'), join(dir, 'data', 'curfew.db')]) chownSync(path, 0, 0);
+    chmodSync(join(dir, 'data'), 0o755);
+    // Whoever starts the server reads it.
+    chownSync(join(dir, 'passphrase'), 0, 0);
+    expect(await seen()).toEqual([
+      ['failed', `${user} may not write the folder of the database: ${dir}/data (EACCES)`, `chown ${user} ${dir}/data`],
+      ['failed', `${user} may not write the database: ${dir}/data/curfew.db (EACCES)`, `chown ${user} ${dir}/data/curfew.db`],
+      ['failed', `${user} may not read the TLS key: ${tls.key} (EACCES)`, `chown ${user} ${tls.key}`],
+    ]);
+    give(join(dir, 'data'), tls.key);
+    const { stdout } = await runCurfew(['doctor', '--dns', names.address, '--json', '--config', config]);
+    const wrong = (JSON.parse(stdout) as Finding[]).filter(({ check, standing }) => standing === 'failed' && check !== 'clock');
+    expect(wrong).toEqual([]);
+    expect(execFileSync('find', [dir, '-user', 'root'], { encoding: 'utf8' })).toBe(`${join(dir, 'passphrase')}\n`);
+  },
+);
 
 test('a damaged database, one that is gone, one of a newer Curfew', async () => {
   const file = openSync(database, 'r+');
