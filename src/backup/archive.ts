@@ -3,8 +3,8 @@ import { Value } from 'typebox/value';
 import { type Instant, toIso } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import type { Database } from '../store/database.ts';
-import { type Value as Column, type DumpedTable, dump } from '../store/dump.ts';
-import { LATEST, migrations } from '../store/migrate.ts';
+import { type Value as Column, type DumpedTable, openDump } from '../store/dump.ts';
+import { migrations } from '../store/migrate.ts';
 
 /*
  * A backup is text: a JSON value a line (docs/backup.md).
@@ -19,6 +19,8 @@ import { LATEST, migrations } from '../store/migrate.ts';
  */
 
 const VERSION = 1;
+/** Before it no database can say that it is being restored, and a server would start on half of one. */
+const FIRST_SCHEMA = '0029_restored';
 
 const Head = Type.Object({
   curfew: Type.Literal('backup'),
@@ -49,29 +51,42 @@ const End = Type.Object({ end: Type.Record(Type.String(), Type.Integer()) });
 /** A file beside the database, by its place in the folder of the project. */
 export type KeptFile = Static<typeof File>;
 
-/** The lines of a backup, each with its LF. `db`: opened to read, by nobody else. */
+/**
+ * The lines of a backup, each with its LF. `db`: opened to read, by nobody else. Throws Refusal `not-ready` before the first of them where the
+ * database is none that could be restored.
+ */
 export async function* writeArchive(
   db: Database,
   { takenAt, ...of }: { takenAt: Instant; program: string; project: string; domain: string },
   files: readonly KeptFile[],
 ): AsyncGenerator<string> {
-  const head: Head = { curfew: 'backup', version: VERSION, takenAt: toIso(takenAt), schema: LATEST, ...of };
-  yield lineOf(head);
-  for (const file of files) {
-    const fits: boolean = Value.Check(File, file);
-    if (!fits) throw new Refusal('invalid', `A file of that name cannot be in a backup: ${file.file}`);
-    yield lineOf(file);
-  }
-  const counts: Record<string, number> = {};
-  for await (const { name, columns, rows } of dump(db)) {
-    yield lineOf({ table: name, columns });
-    counts[name] = 0;
-    for await (const row of rows) {
-      yield lineOf(row.map(written));
-      counts[name]++;
+  const { schema, tables, end } = await openDump(db);
+  try {
+    if (schema < FIRST_SCHEMA)
+      throw new Refusal(
+        'not-ready',
+        `The database is of a Curfew that made no backups (${schema}): stop the server, copy the database as it lies there, and start this version, which brings it up to date`,
+      );
+    const head: Head = { curfew: 'backup', version: VERSION, takenAt: toIso(takenAt), schema, ...of };
+    yield lineOf(head);
+    for (const file of files) {
+      const fits: boolean = Value.Check(File, file);
+      if (!fits) throw new Refusal('invalid', `A file of that name cannot be in a backup: ${file.file}`);
+      yield lineOf(file);
     }
+    const counts: Record<string, number> = {};
+    for await (const { name, columns, rows } of tables()) {
+      yield lineOf({ table: name, columns });
+      counts[name] = 0;
+      for await (const row of rows) {
+        yield lineOf(row.map(written));
+        counts[name]++;
+      }
+    }
+    yield lineOf({ end: counts });
+  } finally {
+    await end();
   }
-  yield lineOf({ end: counts });
 }
 
 function lineOf(value: unknown): string {
@@ -126,7 +141,7 @@ type Reader = ReturnType<typeof numbered>;
 function headOf(line: Line | undefined): Head {
   if (!line || !Value.Check(Head, line.value)) throw new Refusal('invalid', 'It is no backup of Curfew');
   const { version, schema, program } = line.value;
-  if (version !== VERSION || !(schema in migrations))
+  if (version !== VERSION || !(schema in migrations) || schema < FIRST_SCHEMA)
     throw new Refusal('invalid', `Curfew ${program} made this backup, and this version cannot read it: restore it with that one`);
   return line.value;
 }

@@ -1,5 +1,6 @@
 import { SqliteAdapter, sql } from 'kysely';
 import type { Database, Db } from './database.ts';
+import { schemaOf } from './migrate.ts';
 
 /*
  * All that a database holds, as rows that either engine takes: what one of them wrote, the other one reads. Octets are a Uint8Array, all
@@ -15,21 +16,34 @@ export interface DumpedTable {
   rows: AsyncIterable<Value[]>;
 }
 
-/**
- * Reads all tables as they were at one moment; whoever writes meanwhile is not kept waiting. `db`: opened to read, by nobody else.
- * The rows of a table are read before the next table is asked for.
- */
-export async function* dump(db: Database): AsyncGenerator<DumpedTable> {
+/** What a database held at one moment; whoever writes meanwhile is not kept waiting. */
+export interface Dump {
+  /** The last migration that its tables have had. */
+  schema: string;
+  /** The rows of a table are read before the next table is asked for. */
+  tables(): AsyncGenerator<DumpedTable>;
+  /** To be called when it was read, or is not to be. */
+  end(): Promise<void>;
+}
+
+/** `db`: opened to read, by nobody else. Throws Refusal as `schemaOf` does. */
+export async function openDump(db: Database): Promise<Dump> {
   const trx = await db.startTransaction().setIsolationLevel('repeatable read').execute();
+  const end = async () => void (await trx.rollback().execute());
   try {
-    const tables = await trx.introspection.getTables();
-    const kept = tables.filter(({ isView }) => !isView);
-    for (const { name, columns } of kept.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-      const named = columns.map((column) => column.name);
-      yield { name, columns: named, rows: rowsOf(trx, name, named) };
-    }
-  } finally {
-    await trx.rollback().execute();
+    return { schema: await schemaOf(trx), tables: () => tablesOf(trx), end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function* tablesOf(db: Db): AsyncGenerator<DumpedTable> {
+  const tables = await db.introspection.getTables();
+  const kept = tables.filter(({ isView }) => !isView);
+  for (const { name, columns } of kept.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    const named = columns.map((column) => column.name);
+    yield { name, columns: named, rows: rowsOf(db, name, named) };
   }
 }
 

@@ -42,7 +42,8 @@ import * as laid from '../../migrations/0045_laid.ts';
 import * as inOrder from '../../migrations/0046_in_order.ts';
 import * as seal from '../../migrations/0047_seal.ts';
 import * as place from '../../migrations/0048_place.ts';
-import type { Database } from './database.ts';
+import { Refusal } from '../refusal.ts';
+import type { Database, Db } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
 export const migrations: Record<string, Migration> = {
@@ -92,7 +93,7 @@ export const migrations: Record<string, Migration> = {
 };
 
 /** Names of migrations that the database has not had, of those that it has had and this version does not know, and how many it has had. Writes nothing. */
-export async function pendingMigrations(db: Database): Promise<{ missing: string[]; unknown: string[]; had: number }> {
+export async function pendingMigrations(db: Db): Promise<{ missing: string[]; unknown: string[]; had: number }> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
   const { rows: had } = tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE)
     ? await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)} order by name`.execute(db)
@@ -103,6 +104,26 @@ export async function pendingMigrations(db: Database): Promise<{ missing: string
     unknown: [...names].filter((name) => !(name in migrations)),
     had: names.size,
   };
+}
+
+/**
+ * The last migration that the database has had, which says what its schema is. Throws Refusal `not-ready` where that cannot be said of it: it is none of Curfew's, or
+ * not of one that this version knows. Writes nothing.
+ */
+export async function schemaOf(db: Db): Promise<string> {
+  const { missing, unknown, had } = await pendingMigrations(db);
+  if (had === 0) throw new Refusal('not-ready', 'That is no database of Curfew: is it the right one?');
+  if (unknown.length > 0)
+    throw new Refusal(
+      'not-ready',
+      `The database was written by a newer Curfew (${unknown.join(', ')}), and this one would not understand it: do it with that one`,
+    );
+  const done = Object.keys(migrations).filter((name) => !missing.includes(name));
+  const last = done.sort().at(-1) ?? '';
+  const passedOver = missing.find((name) => name < last);
+  if (passedOver !== undefined)
+    throw new Refusal('not-ready', `The database had ${last} and never ${passedOver}: no Curfew has left it so`);
+  return last;
 }
 
 /** The last one, which says what the schema of today is. */

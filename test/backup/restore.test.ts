@@ -17,7 +17,7 @@ import * as audit from '../../src/store/audit.ts';
 import * as cases from '../../src/store/cases.ts';
 import { type Database, type DatabaseConfig, makeDatabase, openToRead } from '../../src/store/database.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
-import { dump, load, type Value } from '../../src/store/dump.ts';
+import { load, openDump, type Value } from '../../src/store/dump.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import * as restorations from '../../src/store/restorations.ts';
 import type { TokenRole } from '../../src/store/schema.ts';
@@ -37,7 +37,8 @@ const OF = { program: '0.1.0', project: 'Orbit', domain: 'orbit.example' };
 async function contentOf(config: DatabaseConfig): Promise<Map<string, object[]>> {
   const db = openToRead(config);
   const tables = new Map<string, object[]>();
-  for await (const { name, columns, rows } of dump(db)) {
+  const dump = await openDump(db);
+  for await (const { name, columns, rows } of dump.tables()) {
     const all: string[] = [];
     for await (const row of rows) {
       const named = columns.map((column, at) => [column, textOf(row[at] ?? null)] as const);
@@ -48,11 +49,24 @@ async function contentOf(config: DatabaseConfig): Promise<Map<string, object[]>>
       all.sort().map((row) => JSON.parse(row)),
     );
   }
+  await dump.end();
   await db.destroy();
   return tables;
 }
 
 const textOf = (value: Value) => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value);
+
+/** Three posts of a case of an older database, the last one written first. */
+const rowsOfBefore = [
+  sql`insert into lists (id, address, role, name, fingerprint, created_at)
+    values ('l', 'security@orbit.example', 'intake', 's', 'F', 1)`,
+  sql`insert into cases (id, year, number, state, list_id, thread_token, received_at, revision, updated_at, aside, aside_at)
+    values ('c', 2026, 1, 'received', 'l', 't', 1, 1, 7, 'withdrawn', 20)`,
+  ...[30, 20, 10].map(
+    (at) => sql`insert into posts (id, list_id, case_id, kind, digest, encrypted, received_at, size, content)
+      values (${`p${40 - at}`}, 'l', 'c', 'notice', ${`${at}`}, 1, ${at}, 1, ${Buffer.alloc(1)})`,
+  ),
+];
 
 /** Line by line, as they are read from a file. */
 async function* asGiven(lines: readonly string[]): AsyncGenerator<string> {
@@ -142,6 +156,56 @@ eachEngine((engine) => {
       expect(await contentOf(config)).toEqual(before);
       lines = await backup(config);
     }
+  });
+
+  test.each(['0029_restored', '0047_seal'])(
+    'of a database of before (%s) it comes back as what the migrations since make of that',
+    async (before) => {
+      const config = await engine.blank();
+      const db = makeDatabase(config);
+      await migrate(db, before);
+      for (const statement of rowsOfBefore) await statement.execute(db);
+      const lines = await backup(config);
+      expect(JSON.parse(lines[0] ?? '')).toMatchObject({ schema: before });
+      await migrate(db).finally(() => db.destroy());
+      const inPlace = await contentOf(config);
+      expect(inPlace.get('posts')).toMatchObject([{ place: 1 }, { place: 2 }, { place: 3 }]);
+      await inBlank(async (there, at) => {
+        await restoreInto(there, lines);
+        const restored = await contentOf(at);
+        // What a restoration writes itself.
+        for (const table of ['restorations', 'audit', 'audit_end', 'case_numbers'])
+          for (const tables of [inPlace, restored]) tables.delete(table);
+        expect(restored).toEqual(inPlace);
+        expect(await schemaText(there)).toBe(await schemaText(opened.db));
+      });
+    },
+  );
+
+  test('none is taken of a database of a newer Curfew, of another program, of nobody, and of one that could not be marked as restored', async () => {
+    const of = async (make: (db: Database) => Promise<unknown>) => {
+      const config = await engine.blank();
+      const db = makeDatabase(config);
+      await make(db).finally(() => db.destroy());
+      return await backup(config).then(
+        () => 'taken',
+        (error: Error & { reason?: string }) => `${error.reason}: ${error.message}`,
+      );
+    };
+    expect(await of(async () => {})).toMatch(/^not-ready: That is no database of Curfew/);
+    expect(await of((db) => sql`create table foo (bar text)`.execute(db))).toMatch(/^not-ready: That is no database of Curfew/);
+    const newer = async (db: Database) => {
+      await migrate(db);
+      await sql`insert into kysely_migration values ('9999_later', '2030')`.execute(db);
+    };
+    expect(await of(newer)).toMatch(/^not-ready: .*newer Curfew \(9999_later\).*: do it with that one$/);
+    const holed = async (db: Database) => {
+      await migrate(db);
+      await sql`delete from kysely_migration where name = '0047_seal'`.execute(db);
+    };
+    expect(await of(holed)).toMatch(/^not-ready: The database had .* and never 0047_seal/);
+    expect(await of((db) => migrate(db, '0028_began'))).toMatch(/^not-ready: .*\(0028_began\): stop the server, copy/);
+    expect(await of((db) => migrate(db))).toBe('taken');
   });
 
   test('what somebody writes while a backup is read is not in it, and does not wait', async () => {
