@@ -37,8 +37,10 @@ async function backup(options: BackupOptions, version: string): Promise<void> {
   const takenAt = systemClock.now();
   const db = openToRead(config.database);
   const { project, domain } = config;
+  const lines = writeArchive(db, { takenAt, program: version, project, domain }, files);
+  // Where writing failed it was not read to its end, and a database that is being read cannot be closed.
+  const close = () => lines.return(undefined).finally(() => db.destroy());
   try {
-    const lines = writeArchive(db, { takenAt, program: version, project, domain }, files);
     await written(options.out, async (out) => {
       const packed = Readable.from(lines).compose(createGzip({ level: 1 }));
       const sealed = await sealStream(
@@ -49,10 +51,11 @@ async function backup(options: BackupOptions, version: string): Promise<void> {
       await pipeline(Readable.fromWeb(sealed), out);
     });
   } catch (error) {
+    // What failed first is what is said.
+    await close().catch(() => {});
     throw namingFile(error, config.database);
-  } finally {
-    await db.destroy();
   }
+  await close();
   const to = certificates.map(({ fingerprint }) => fingerprint);
   print(options, { out: resolve(options.out), takenAt: toIso(takenAt), to, keys: options.withKeys === true }, [
     `Wrote ${options.out}, as of ${toIso(takenAt)}, encrypted to ${to.join(', ')}.`,
@@ -81,7 +84,10 @@ async function written(path: string, write: (out: NodeJS.WritableStream) => Prom
   if (existsSync(path)) throw new Refusal('conflict', `${path} is there already: a backup replaces no file`);
   await rm(begun, { force: true });
   try {
-    await write(createWriteStream(begun, { mode: 0o600, flags: 'wx', flush: true }));
+    const out = createWriteStream(begun, { mode: 0o600, flags: 'wx', flush: true });
+    // The system says what is wrong, and not with which file.
+    out.once('error', (error) => Object.assign(error, { path: begun }));
+    await write(out);
     await rename(begun, path);
     const folder = await open(dirname(resolve(path)));
     await folder.sync().finally(() => folder.close());

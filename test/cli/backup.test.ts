@@ -1,8 +1,11 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/store/database.ts';
+import * as posts from '../../src/store/posts.ts';
 import * as restorations from '../../src/store/restorations.ts';
 import { absent, run } from '../support/gnupg.ts';
 import { type Ended, runCurfew, startCurfew } from '../support/process.ts';
@@ -119,6 +122,31 @@ describe.skipIf(absent.gpg)(`a backup${absent.gpg ? ` (absent: ${absent.gpg})` :
       stderr: 'curfew: It is no backup of Curfew\n',
     });
     expect(await fed(packed, 'restore', '-', '--config', restored('cut'))).toMatchObject({ code: 0 });
+  });
+
+  test('onto a disk that is full says so, and leaves nothing', async ({ skip }) => {
+    const disk = join(folder, 'disk');
+    mkdirSync(disk);
+    const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', disk]);
+    skip(mount.status !== 0, 'nobody but root may mount a disk');
+    try {
+      const db = openDatabase({ sqlite: join(project.dir, 'data', 'curfew.db') });
+      const { id: list_id } = await db.selectFrom('lists').select('id').where('role', '=', 'intake').executeTakeFirstOrThrow();
+      const row = { list_id, kind: 'notice', encrypted: 1, received_at: 1, size: 1 } as const;
+      await db.transaction().execute(async (trx) => {
+        for (let at = 0; at < 600; at++) {
+          const id = `full ${at}`;
+          await posts.insert(trx, { ...row, id, digest: id, content: randomBytes(8000) });
+        }
+      });
+      await db.destroy();
+      const out = join(disk, 'full.pgp');
+      const line = `curfew: The disk is full: ${join(disk, '.full.pgp.part')}\n`;
+      expect(await backup(out)).toMatchObject({ code: 1, stdout: '', stderr: line });
+      expect(readdirSync(disk)).toEqual([]);
+    } finally {
+      spawnSync('umount', [disk]);
+    }
   });
 
   test('to a certificate that cannot be encrypted to is not begun', async () => {
