@@ -15,6 +15,12 @@ export function register(program: Command): void {
 
 /** Runs until SIGTERM or SIGINT; a second one ends it at once. SIGHUP reads the TLS certificate again. */
 async function serve(options: { config: string }): Promise<void> {
+  // From the first moment on: one that comes before the server runs waits, and would end it otherwise.
+  let isAsked = false;
+  let reload = () => {
+    isAsked = true;
+  };
+  process.on('SIGHUP', () => reload());
   // The other commands need none of the server, and start faster without it.
   const { start } = await import('../main.ts');
   const config = loadConfig(options.config);
@@ -25,13 +31,14 @@ async function serve(options: { config: string }): Promise<void> {
   if (mayDumpCore())
     log.warn('a crash may write memory, and with it keys, to the disk: start it with `ulimit -c 0`, or LimitCORE=0');
   const running = await start(config, passphrase, systemClock, log);
-  process.on('SIGHUP', () => {
+  reload = () => {
     try {
       running.reload();
     } catch (error) {
       log.error({ err: error }, 'the TLS certificate was not read again');
     }
-  });
+  };
+  if (isAsked) reload();
   const asked = new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);

@@ -11,6 +11,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -129,6 +130,22 @@ test('a server says whose key it lacks; it is not ready where somebody is on tha
     .finally(() => db.destroy());
   expect(await readiness()).toMatchObject(missing('holds no lists'));
   await server.kill('SIGTERM');
+});
+
+test('a SIGHUP that comes before it is ready does not end it', async () => {
+  const fifo = join(project.dir, 'fifo');
+  spawnSync('mkfifo', ['-m', '600', fifo]);
+  const config = join(project.dir, 'hangup.json');
+  writeFileSync(config, JSON.stringify({ ...written, passphrase: { file: fifo } }));
+  const running = startCurfew(['serve', '--config', config]);
+  // Opened when it reads there, and then it waits.
+  const passphrase = await open(fifo, 'w');
+  process.kill(running.pid, 'SIGHUP');
+  await pause(100);
+  await passphrase.writeFile(readFileSync(join(project.dir, 'passphrase')));
+  await passphrase.close();
+  await running.line(/^ready$/);
+  expect(await running.kill('SIGTERM')).toMatchObject({ code: 0 });
 });
 
 describe('one line and exit 1', () => {
