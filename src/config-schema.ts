@@ -33,7 +33,7 @@ const Limits = Type.Object(
       minimum: 0,
       default: 268435456,
       description:
-        'octets that are left free on the disk of the database: below that mail is refused with 452, and what is released or sent goes on',
+        'octets that are left free on the disk of the database: below that mail is refused with 452, patches and applications over REST with 507, and what is released or sent goes on',
     }),
     minimumRate: Type.Integer({
       minimum: 0,

@@ -241,6 +241,7 @@ async function build(
     log,
     ready,
     numbers,
+    room,
     admission: admissionRules(config),
     policies: seams.project.policies,
     signIn,

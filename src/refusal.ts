@@ -44,7 +44,7 @@ const table = {
   'came-often': no('52', '2.2', 409, 'Too much of this came to this address'),
   'too-slow': later('21', '4.2', 408, 'The mail came too slowly; try again'),
   busy: later('21', '3.2', 503, 'Too busy just now; try again'),
-  'storage-unavailable': later('52', '3.1', 507, 'The mail could not be stored; try again'),
+  'storage-unavailable': later('52', '3.1', 507, 'That could not be stored; try again'),
   'no-readers': later('50', '2.1', 503, 'Nobody can read this list at present; try again'),
   'internal-error': later('51', '3.0', 500, 'Something went wrong here; try again'),
 

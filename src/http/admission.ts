@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { knownAmong } from '../cases/step.ts';
 import { SECOND, toIso } from '../clock.ts';
+import { mustHaveRoom } from '../delivery/room.ts';
 import { decide, judge, remove, reviewed, standingRemovals, vouch } from '../roster/admission.ts';
 import { applyUnseen, roomIn } from '../roster/apply.ts';
 import { Address, Entry, GroupName, NOT_ON_A_LINE } from '../roster/entries.ts';
@@ -84,7 +85,7 @@ const MOST_APPLICATIONS = 10;
 const MANY = 'There were many applications within an hour; try again later';
 
 /** Nobody learns from the answer who is on the roster: what is wrong with the form itself is said, and nothing else. */
-function postApplication(app: App, { seams, changed, admission: rules }: Api): void {
+function postApplication(app: App, { seams, changed, room, admission: rules }: Api): void {
   const applications = limitRate(seams.clock, MOST_APPLICATIONS);
   const schema = {
     tags,
@@ -97,6 +98,7 @@ function postApplication(app: App, { seams, changed, admission: rules }: Api): v
   // Before its body is read, and before its Idempotency-Key is kept.
   const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
     mustWait(reply, applications.count(placeOf(request.ip)), MANY);
+    mustHaveRoom(room);
   };
   app.post('/applications', { schema, onRequest }, async (request, reply) => {
     mustWait(reply, Math.ceil((await roomIn(seams)) / SECOND), MANY);

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { Room } from '../delivery/room.ts';
 import type { WatchedClock } from '../embargo/clock-watch.ts';
 import type { NamedPolicy } from '../embargo/policy.ts';
 import type { Source } from '../lookup/certificate.ts';
@@ -23,6 +24,8 @@ export interface Api {
   /** That of the seams. */
   clock: WatchedClock;
   changed: Changed;
+  /** Asked before what is large, or comes from anybody, is read: the rest of it is for what cannot wait. */
+  room: Room;
   /** Gives what a source has as the certificate of an address. Throws Refusal: forbidden, not-found. */
   lookUp: (address: string, source: Source) => Promise<Uint8Array>;
   /** Makes a list with a key, for whoever acts. Throws Refusal: bad-address, conflict. */

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { caseKnownTo } from '../cases/step.ts';
+import { mustHaveRoom } from '../delivery/room.ts';
 import { approve } from '../embargo/approve.ts';
 import { channelsOf } from '../embargo/contents.ts';
 import { dispatch } from '../embargo/dispatch.ts';
@@ -119,7 +120,7 @@ const NewPatch = Type.Object(
   strict,
 );
 
-function postPatch(app: App, { seams, changed }: Api): void {
+function postPatch(app: App, { seams, changed, room }: Api): void {
   const schema = {
     tags,
     summary: 'Add a patch, byte for byte; voids what was approved before',
@@ -128,14 +129,19 @@ function postPatch(app: App, { seams, changed }: Api): void {
     body: NewPatch,
     response: { 201: PatchAdded },
   };
-  app.post('/cases/:id/patches', { schema, bodyLimit: PATCH_BODY }, async ({ params, headers, body, caller }, reply) => {
-    const { name, content, replace = false } = body;
-    const file = { name, bytes: fromBase64(content), replace };
-    const { case: about, patch } = await addPatch(acting(seams, caller), params.id, file, seenRevision(headers));
-    changed.releases();
-    reply.code(201);
-    return { patch: { ...patch, size: file.bytes.length }, case: await answer(reply, seams, about) };
-  });
+  const onRequest = async () => mustHaveRoom(room);
+  app.post(
+    '/cases/:id/patches',
+    { schema, bodyLimit: PATCH_BODY, onRequest },
+    async ({ params, headers, body, caller }, reply) => {
+      const { name, content, replace = false } = body;
+      const file = { name, bytes: fromBase64(content), replace };
+      const { case: about, patch } = await addPatch(acting(seams, caller), params.id, file, seenRevision(headers));
+      changed.releases();
+      reply.code(201);
+      return { patch: { ...patch, size: file.bytes.length }, case: await answer(reply, seams, about) };
+    },
+  );
 }
 
 /** Buffer.from drops what is no base 64, and half a patch is worse than none. */

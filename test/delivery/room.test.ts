@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { mustHaveRoom, roomWatch } from '../../src/delivery/room.ts';
 import * as audit from '../../src/store/audit.ts';
 import { initProject, temporaryFolder } from '../cli/project-folder.ts';
+import { serving } from '../http/api.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { send } from '../support/doors.ts';
 import { housing } from '../support/house.ts';
@@ -14,6 +15,7 @@ const MIB = 2 ** 20;
 
 eachEngine((engine) => {
   const build = housing();
+  const serve = serving();
 
   test('of a disk that is nearly full the team is told, once until there is room again', async () => {
     const house = await build((await engine.open()).db);
@@ -37,6 +39,23 @@ eachEngine((engine) => {
     expect(await audit.page(house.db, { action: 'storage.scarce', limit: 9 })).toHaveLength(2);
     free = null;
     expect(await told()).toEqual([]);
+  });
+
+  test('patches and applications are refused over REST on a disk that is nearly full, before they are read; what is decided is not', async () => {
+    const { ask, house, left } = await serve(await engine.open());
+    const about = `/api/v1/cases/${await house.report()}`;
+    const token = await house.token('team', house.team[0].address);
+    const patch = { name: 'fix.patch', content: Buffer.from('+ fix\n').toString('base64') };
+    left.free = 0;
+    const full = { status: 507, body: { code: 'storage-unavailable' } };
+    expect(await ask(token, `POST ${about}/patches`, { body: patch })).toMatchObject(full);
+    expect(await ask(null, 'POST /api/v1/applications', { raw: '{' })).toMatchObject(full);
+    // Whoever may not asks in vain as ever.
+    expect(await ask(null, `POST ${about}/patches`, { body: patch })).toMatchObject({ status: 401 });
+    expect(await ask(token, `POST ${about}/lead`, { body: {} })).toMatchObject({ status: 201 });
+    left.free = 1;
+    expect(await ask(token, `POST ${about}/patches`, { body: patch })).toMatchObject({ status: 201 });
+    expect(await ask(null, 'POST /api/v1/applications', { raw: '{' })).toMatchObject({ status: 400 });
   });
 });
 

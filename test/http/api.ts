@@ -43,6 +43,8 @@ export interface TestApi {
   numbers: Numbers;
   /** What /readyz will say is missing. */
   missing: string[];
+  /** Octets that its disk has free, of which one is kept; null: nobody knows. */
+  left: { free: number | null };
   /** Every line that was logged, at every level. */
   logged(): string;
 }
@@ -66,6 +68,7 @@ export function serving(): (database: TestDatabase, signIn?: HowToSignIn) => Pro
     const lines: string[] = [];
     const rung = { deliveries: 0, releases: 0 };
     const missing: string[] = [];
+    const left: TestApi['left'] = { free: null };
     const log = createLog('trace', { write: (line: string) => void lines.push(line) });
     const clock = await openClock(house.db, house.clock, DAY);
     const seams = { ...house, clock };
@@ -75,6 +78,7 @@ export function serving(): (database: TestDatabase, signIn?: HowToSignIn) => Pro
       clock,
       log,
       numbers,
+      room: { free: () => left.free, reserve: 1 },
       ready: async () => missing,
       // Whatever is looked up has a new certificate.
       lookUp: async (address) => Buffer.from((await generate(address, 'new', {})).public),
@@ -87,7 +91,7 @@ export function serving(): (database: TestDatabase, signIn?: HowToSignIn) => Pro
     running.push(app);
     await app.listen({ host: '127.0.0.1', port: 0 });
     const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
-    return { house, url, rung, numbers, missing, logged: () => lines.join(''), ask: (...asked) => ask(url, ...asked) };
+    return { house, url, rung, numbers, missing, left, logged: () => lines.join(''), ask: (...asked) => ask(url, ...asked) };
   };
 }
 

@@ -170,6 +170,7 @@ eachEngine((engine) => {
       log,
       ready: async () => [],
       numbers: createNumbers(house, log),
+      room: { free: () => null, reserve: 0 },
       changed,
       admission,
       signIn: null,
