@@ -68,10 +68,11 @@ export function register(program: Command): void {
       .argument('[copy]', 'its id; without one, all that the options name')
       .addOption(new Option('--state <state>', 'in this state alone').choices(from))
       .option('--dry-run', 'say which copies that would be, and do nothing');
-    if (verb !== 'retry') one.option('--reason <reason>', 'recorded');
-    one.action((copy: string | undefined, options: ManyOptions) =>
-      copy === undefined ? many(verb, options) : single(verb, copy, options),
-    );
+    one
+      .option('--reason <reason>', verb === 'retry' ? 'recorded; may be left out' : 'recorded')
+      .action((copy: string | undefined, options: ManyOptions) =>
+        copy === undefined ? many(verb, options) : single(verb, copy, options),
+      );
   }
 }
 
@@ -125,11 +126,10 @@ async function single(verb: Verb, id: string, options: ManyOptions): Promise<voi
   tell(options, await connect(options).ask(`POST ${at(id, `/${verb}`)}`, DeliveryView, bodyOf(verb, options)));
 }
 
-/** Undefined where the verb wants none. */
-function bodyOf(verb: Verb, { reason }: ManyOptions): { reason: string } | undefined {
-  if (verb === 'retry') return undefined;
-  if (reason === undefined) throw misused('Say why: --reason');
-  return { reason };
+function bodyOf(verb: Verb, { reason }: ManyOptions): { reason?: string } {
+  if (reason !== undefined) return { reason };
+  if (verb !== 'retry') throw misused('Say why: --reason');
+  return {};
 }
 
 function filterOf({ state, case: caseId, list: of, for: word }: Filter): string[] {

@@ -10,16 +10,20 @@ import type { Delivery, PostState } from '../store/schema.ts';
 import { follow } from './order.ts';
 import { barredBy } from './standing.ts';
 
-/** What a person does with one copy. `reason`: in his words, for the log alone. */
-type Hand = (trx: Db, local: Pick<Local, 'clock'>, copy: Delivery, reason: string) => Promise<Deed>;
+/** What a person does with one copy. `reason`: in his words, for the log alone; null where he gave none. */
+type Hand = (trx: Db, local: Pick<Local, 'clock'>, copy: Delivery, reason: string | null) => Promise<Deed>;
 
 const HANDS = {
   /** Sends it now. */
-  retry: async (trx, local, copy) => {
+  retry: async (trx, local, copy, reason) => {
     await mayGo(trx, copy, (await posts.lockState(trx, copy.post_id)) ?? 'refused');
     if (!(await deliveries.retry(trx, copy.id, local.clock.now())))
       throw new Refusal('conflict', `The copy is ${copy.state}: only what is held or deferred can be sent now`);
-    return { action: 'delivery.retry', subject: `delivery:${copy.id}`, detail: { from: copy.state } };
+    return {
+      action: 'delivery.retry',
+      subject: `delivery:${copy.id}`,
+      detail: { from: copy.state, ...(reason === null ? {} : { reason }) },
+    };
   },
   /** It waits until somebody sends or drops it. */
   hold: takingOut('hold', deliveries.hold, 'queued or deferred can be held'),
@@ -44,8 +48,8 @@ function takingOut(verb: 'hold' | 'drop', take: typeof deliveries.hold, only: st
  * Sends a copy that is held or deferred now. Throws Refusal: not-found; conflict where it is neither, where a person stopped it, or where
  * its post is not for whom it goes to.
  */
-export async function retryCopy(local: Local, id: string): Promise<void> {
-  await one(local, 'retry', id, '');
+export async function retryCopy(local: Local, id: string, reason: string | null = null): Promise<void> {
+  await one(local, 'retry', id, reason);
 }
 
 /**
@@ -61,7 +65,7 @@ export async function dropCopy(local: Local, id: string, reason: string): Promis
   await one(local, 'drop', id, reason);
 }
 
-async function one(local: Local, verb: Verb, id: string, reason: string): Promise<void> {
+async function one(local: Local, verb: Verb, id: string, reason: string | null): Promise<void> {
   await local.db.transaction().execute(async (trx) => {
     const deed = await HANDS[verb](trx, local, await copyKnownTo(trx, local, id), reason);
     await record(trx, local, deed);
@@ -75,7 +79,7 @@ export interface Moved {
 }
 
 /** The same with each of these copies, in one transaction: what is refused of one keeps no other from it. Each has its line in the log. */
-export async function moveCopies(local: Local, verb: Verb, ids: readonly string[], reason: string): Promise<Moved> {
+export async function moveCopies(local: Local, verb: Verb, ids: readonly string[], reason: string | null): Promise<Moved> {
   return local.db.transaction().execute(async (trx) => {
     const refused: Moved['refused'] = [];
     const refusing = (id: string) => (error: unknown) => {

@@ -11,7 +11,7 @@ import { acting } from './auth.ts';
 import { orNull } from './case-view.ts';
 import { knownList } from './lists.ts';
 import { PageOf, paging, readPage } from './page.ts';
-import { Audience, ById, DeliveryState, DeliveryView, MovedCopies, Name, Reason, WholeDeliveryView } from './schemas.ts';
+import { Audience, ById, DeliveryState, DeliveryView, MovedCopies, Name, OrNull, Reason, WholeDeliveryView } from './schemas.ts';
 
 const tags = ['deliveries'];
 
@@ -90,10 +90,11 @@ function showDelivery(app: App, { seams }: Api): void {
 }
 
 function retryDelivery(app: App, { seams, changed }: Api): void {
-  const schema = { tags, summary: 'Send a held or deferred copy now', params: ById, response: { 200: DeliveryView } };
-  app.post('/deliveries/:id/retry', { schema }, async ({ params, caller }) => {
+  const body = OrNull(Type.Object({ reason: Type.Optional(Reason) }, { additionalProperties: false }));
+  const schema = { tags, summary: 'Send a held or deferred copy now', params: ById, body, response: { 200: DeliveryView } };
+  app.post('/deliveries/:id/retry', { schema }, async ({ params, body, caller }) => {
     const local = acting(seams, caller);
-    await retryCopy(local, params.id);
+    await retryCopy(local, params.id, body?.reason ?? null);
     changed.deliveries();
     return deliveryView(await copyKnownTo(seams.db, local, params.id));
   });
@@ -112,10 +113,10 @@ function takeOut(app: App, { seams }: Api, verb: 'hold' | 'drop', move: typeof h
 const ids = Type.Array(Name, { minItems: 1, maxItems: 100, uniqueItems: true, description: 'ids of copies, 1 to 100' });
 
 function retryMany(app: App, { seams, changed }: Api): void {
-  const body = Type.Object({ ids }, { additionalProperties: false });
+  const body = Type.Object({ ids, reason: Type.Optional(Reason) }, { additionalProperties: false });
   const schema = { tags, summary: 'Send many held or deferred copies now', body, response: { 200: MovedCopies } };
-  app.post('/deliveries/retry', { schema }, async ({ body: { ids }, caller }) => {
-    const moved = await moveCopies(acting(seams, caller), 'retry', ids, '');
+  app.post('/deliveries/retry', { schema }, async ({ body: { ids, reason }, caller }) => {
+    const moved = await moveCopies(acting(seams, caller), 'retry', ids, reason ?? null);
     changed.deliveries();
     return moved;
   });

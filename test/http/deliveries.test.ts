@@ -113,6 +113,9 @@ eachEngine((engine) => {
     expect(await ask('hold')).toMatchObject({ status: 409, body: { detail: expect.stringContaining('The copy is held') } });
     expect(await ask('retry')).toMatchObject({ status: 200, body: { state: 'queued', reason: null } });
     await ask('hold');
+    const why = await api.ask(team, `POST /api/v1/deliveries/${id}/retry`, { body: { reason: 'it was the right one' } });
+    expect(why).toMatchObject({ status: 200, body: { state: 'queued' } });
+    await ask('hold');
     expect(await ask('drop')).toMatchObject({ status: 200, body: { state: 'failed', reason: 'dropped' } });
     for (const verb of ['hold', 'drop', 'retry']) expect(await ask(verb), verb).toMatchObject({ status: 409 });
     // Whoever did it knows it: no alarm is sent.
@@ -120,6 +123,8 @@ eachEngine((engine) => {
     const { items } = (await api.ask(auditor, `GET /api/v1/audit?subject=delivery:${id}`)).body;
     expect(items.map(({ action, detail }: { action: string; detail: object }) => [action, detail])).toEqual([
       ['delivery.drop', { from: 'held', reason: 'wrong list' }],
+      ['delivery.hold', { from: 'queued', reason: 'wrong list' }],
+      ['delivery.retry', { from: 'held', reason: 'it was the right one' }],
       ['delivery.hold', { from: 'queued', reason: 'wrong list' }],
       ['delivery.retry', { from: 'held' }],
       ['delivery.hold', { from: 'queued', reason: 'wrong list' }],
