@@ -1,5 +1,4 @@
 import { type Clock, type Instant, MINUTE, SECOND } from '../clock.ts';
-import * as attempts from '../store/attempts.ts';
 import * as cases from '../store/cases.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -75,34 +74,32 @@ export async function behindOlder(
   const older = await deliveries.older(db, { caseId: case_id, addresses, kinds: TOLD, before: { place } });
   if (older.length === 0) return behind;
   const now = clock.now();
-  const had = await attempts.lastOf(
-    db,
-    waiting.filter(({ reason }) => reason === BEHIND).map(({ id }) => id),
-  );
   for (const copy of waiting) {
     const before = older.filter(({ address }) => address === copy.address);
     if (before.length === 0) continue;
-    const since = had.get(copy.id);
-    // It was tried since this one had it tried.
-    const refused = since !== undefined && before.every((one) => wasPutOff(one, since, now));
+    // What waits itself waits for these as well. Whoever waits already has had them tried.
+    const asked = before.filter(({ reason }) => reason !== BEHIND);
+    const refused = copy.reason === BEHIND && asked.length > 0 && asked.every((one) => wasPutOff(one, now));
     const waited = now - copy.created_at;
-    if (refused && waited >= LONGEST)
+    if (refused && waited >= LONGEST && asked.length === before.length)
       passing.set(
         copy.id,
         before.map(({ id }) => id),
       );
-    else until.set(copy.id, now + (refused ? Math.min(Math.max(waited, SOONEST), LONGEST - waited) : PAUSE));
+    else until.set(copy.id, now + (refused && waited < LONGEST ? Math.min(Math.max(waited, SOONEST), LONGEST - waited) : PAUSE));
   }
+  const paused = new Set(waiting.filter(({ id }) => until.get(id) === now + PAUSE).map(({ address }) => address));
   await deliveries.hastenThese(
     db,
-    older.filter((one) => !wasPutOff(one, now - JUST_NOW, now)).map(({ id }) => id),
+    older.filter(({ address }) => paused.has(address)).map(({ id }) => id),
     now,
   );
   return behind;
 }
 
-function wasPutOff({ state, due_at, triedAt }: deliveries.Older, since: Instant, now: Instant): boolean {
-  return state === 'deferred' && due_at > now && triedAt !== null && triedAt >= since && triedAt >= now - JUST_NOW;
+/** Whether the relay has just been asked for it, and put it off. */
+function wasPutOff({ state, due_at, triedAt }: deliveries.Older, now: Instant): boolean {
+  return state === 'deferred' && due_at > now && triedAt !== null && triedAt >= now - JUST_NOW;
 }
 
 /**

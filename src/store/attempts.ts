@@ -9,21 +9,9 @@ export type Attempt = DeliveryAttempt;
 /** Of each copy so many are kept, the last ones: five days of patience are about forty, and a release's hundreds. */
 export const KEPT = 20;
 
-/** Notes attempts that have ended, in the transaction that ends them. What was none, as nobody asked the relay, stands until the next one of its number. */
+/** Notes attempts that have ended, in the transaction that ends them. */
 export async function note(db: Db, ended: readonly Attempt[]): Promise<void> {
-  for (const some of portions(ended))
-    await db
-      .insertInto('delivery_attempts')
-      .values(some)
-      .onConflict((oc) =>
-        oc.columns(['delivery_id', 'number']).doUpdateSet(({ ref }) => ({
-          at: ref('excluded.at'),
-          state: ref('excluded.state'),
-          reason: ref('excluded.reason'),
-          response: ref('excluded.response'),
-        })),
-      )
-      .execute();
+  for (const some of portions(ended)) await db.insertInto('delivery_attempts').values(some).execute();
   for (const { delivery_id, number } of ended)
     if (number > KEPT)
       await db

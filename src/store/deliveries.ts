@@ -156,7 +156,7 @@ export async function isBehind(db: Db, { case_id, priority }: Pick<Delivery, 'ca
 }
 
 /** A copy that goes before another one; `triedAt`: when the last attempt ended, as far as there was one. */
-export type Older = Pick<Delivery, 'id' | 'address' | 'state' | 'due_at'> & { triedAt: Instant | null };
+export type Older = Pick<Delivery, 'id' | 'address' | 'state' | 'reason' | 'due_at'> & { triedAt: Instant | null };
 
 /** What is under way of a case to these addresses, of posts of these kinds that were written before that one. */
 export async function older(
@@ -174,7 +174,7 @@ export async function older(
       ...(await db
         .selectFrom('deliveries')
         .innerJoin('posts', 'posts.id', 'deliveries.post_id')
-        .select(['deliveries.id', 'deliveries.address', 'deliveries.state', 'deliveries.due_at'])
+        .select(['deliveries.id', 'deliveries.address', 'deliveries.state', 'deliveries.reason', 'deliveries.due_at'])
         .where('deliveries.case_id', '=', caseId)
         .where('deliveries.address', 'in', some)
         .where('deliveries.state', 'in', UNDER_WAY)
@@ -261,7 +261,7 @@ export type Settlement =
   | { state: 'delivered'; response: string }
   | { state: 'failed'; reason: string; response: string | null }
   | { state: 'held'; reason: string; response: string | null }
-  /** `untried`: nobody asked the relay. It is no attempt, and how long it is tried has not begun. */
+  /** `untried`: nobody asked the relay. It is no attempt, and where it is the first, how long it is tried has not begun. */
   | { state: 'deferred'; reason: string; response: string | null; until: Instant; untried?: true };
 
 /** How it ended, or why it waits. */
@@ -290,7 +290,12 @@ export async function settle(db: Db, id: string, lease: string, settlement: Sett
         response:
           state === 'delivered' || state === 'deferred' ? unlessBounced.then(response).else(eb.ref('response')).end() : response,
         ...(state === 'deferred' ? { due_at: settlement.until } : {}),
-        ...(untried ? { attempts: eb('attempts', '-', 1), tried_at: null } : {}),
+        ...(untried
+          ? {
+              attempts: eb('attempts', '-', 1),
+              tried_at: eb.case().when('attempts', '>', 1).then(eb.ref('tried_at')).else(null).end(),
+            }
+          : {}),
         settled_at: state === 'delivered' || state === 'failed' ? now : null,
         lease: null,
         lease_until: null,
@@ -303,7 +308,7 @@ export async function settle(db: Db, id: string, lease: string, settlement: Sett
     .executeTakeFirst();
   if (!settled) return null;
   const ended = { at: now, state, reason: state === 'delivered' ? null : settlement.reason, response };
-  await attempts.note(db, [{ delivery_id: id, number: settled.attempts + (untried ? 1 : 0), ...ended }]);
+  if (!untried) await attempts.note(db, [{ delivery_id: id, number: settled.attempts, ...ended }]);
   return { state: settled.state, reason: settled.reason };
 }
 
