@@ -277,7 +277,7 @@ export interface Game {
   /** Addresses of which it will put off the next mail alone, as a scanner may, and until when. */
   putsOffNext: Map<string, Instant>;
   /** What it has put off, and not taken since, by Message-ID. `alone`: it takes everything else to that address. */
-  putOff: Map<string, { to: string; at: Instant; alone: boolean }>;
+  putOff: Map<string, Taken & { alone: boolean }>;
   /** How often it did so. */
   deferred: number;
   /** Addresses of those who ever had to wait for something. */

@@ -250,9 +250,12 @@ const DISPATCHED = 'EMBARGOED until';
 const WITHDRAWN = /^\[\S+\] Withdrawn$/;
 
 function untoldMembers(game: Game, about: Seen): string[] {
-  return game.beginning.house.members.flatMap(({ address }) =>
-    stillWrong(game, about, address, isReached(game, about, address) ? wrongIn(game, about, hadOf(game, about, address)) : null),
-  );
+  return game.beginning.house.members.flatMap(({ address }) => {
+    const had = hadOf(game, about, address);
+    const wrongWith = (more: readonly Taken[]) => wrongIn(game, about, [...had, ...more]);
+    const isWrong = isReached(game, about, address) && !isKeptBack(game, about, address, wrongWith);
+    return stillWrong(game, about, address, isWrong ? wrongWith([]) : null);
+  });
 }
 
 /** Where he never was told an instant, he waits for none. */
@@ -261,7 +264,16 @@ function untoldReporter(game: Game, about: Seen): string[] {
   const { released, closed, aside } = about;
   const last = hadOf(game, about, address).filter(isTelling).at(-1);
   const isNews = last !== undefined && !released && !closed && aside !== 'rejected';
-  return stillWrong(game, about, address, isNews && !isPutOff(game, address) ? wrongLast(game, about, last) : null);
+  const wrongWith = (more: readonly Taken[]) => wrongLast(game, about, more.at(-1) ?? last);
+  const isWrong = isNews && !isPutOff(game, address) && !isKeptBack(game, about, address, wrongWith);
+  return stillWrong(game, about, address, isWrong ? wrongWith([]) : null);
+}
+
+/** Whether the relay does not take the one mail by which he would have it right. */
+function isKeptBack(game: Game, { id }: Seen, address: string, wrongWith: (more: readonly Taken[]) => string | null): boolean {
+  return [...game.putOff.values()].some(
+    (one) => one.alone && one.to === address && one.mail.includes(id) && truth(game) < one.at + DAY && wrongWith([one]) === null,
+  );
 }
 
 function hadOf({ taken }: Game, { id }: Seen, address: string): Taken[] {

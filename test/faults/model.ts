@@ -161,15 +161,16 @@ async function deliver(game: Game, seams: Seams): Promise<void> {
     const next = game.putsOffNext.get(to);
     if (next !== undefined && game.putsOffNext.delete(to)) game.putsOff.set(messageId, next);
     const [all, alone] = [to, messageId].map((what) => (game.putsOff.get(what) ?? 0) > truth(game));
+    const mail = unsealed(sealed);
+    const subject = /^Subject: (.*(?:\r?\n[ \t].*)*)/im.exec(mail)?.[1]?.replaceAll(/\r?\n[ \t]/g, ' ') ?? '';
+    const one = { to, mail, subject, messageId, at: truth(game) };
     if (all || alone) {
-      game.putOff.set(messageId, { to, at: truth(game), alone: !all });
+      game.putOff.set(messageId, { ...one, alone: !all });
       game.deferred += 1;
       return { state: 'deferred', reason: 'try-later', response: '451 4.2.1 later' };
     }
     game.putOff.delete(messageId);
-    const mail = unsealed(sealed);
-    const subject = /^Subject: (.*(?:\r?\n[ \t].*)*)/im.exec(mail)?.[1]?.replaceAll(/\r?\n[ \t]/g, ' ') ?? '';
-    game.taken.push({ to, mail, subject, messageId, at: truth(game) });
+    game.taken.push(one);
     return { state: 'delivered', response: '250 2.0.0 taken' };
   };
   while ((await deliverBatch(seams, send, options, silent)) > 0);
