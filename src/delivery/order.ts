@@ -74,26 +74,28 @@ export async function behindOlder(
   const older = await deliveries.older(db, { caseId: case_id, addresses, kinds: TOLD, before: { place } });
   if (older.length === 0) return behind;
   const now = clock.now();
+  const hasten = new Set<string>();
   for (const copy of waiting) {
     const before = older.filter(({ address }) => address === copy.address);
     if (before.length === 0) continue;
-    // What waits itself waits for these as well. Whoever waits already has had them tried.
+    // What waits itself waits for these as well.
     const asked = before.filter(({ reason }) => reason !== BEHIND);
-    const refused = copy.reason === BEHIND && asked.length > 0 && asked.every((one) => wasPutOff(one, now));
+    // Whoever waits already has had them tried.
+    const hasAsked = copy.reason === BEHIND;
+    const refused = hasAsked && asked.length > 0 && asked.every((one) => wasPutOff(one, now));
     const waited = now - copy.created_at;
-    if (refused && waited >= LONGEST && asked.length === before.length)
+    if (refused && waited < LONGEST) until.set(copy.id, now + Math.min(Math.max(waited, SOONEST), LONGEST - waited));
+    else if (refused && asked.length === before.length)
       passing.set(
         copy.id,
         before.map(({ id }) => id),
       );
-    else until.set(copy.id, now + (refused && waited < LONGEST ? Math.min(Math.max(waited, SOONEST), LONGEST - waited) : PAUSE));
+    else {
+      until.set(copy.id, now + PAUSE);
+      for (const one of before) if (!hasAsked || !wasPutOff(one, now)) hasten.add(one.id);
+    }
   }
-  const paused = new Set(waiting.filter(({ id }) => until.get(id) === now + PAUSE).map(({ address }) => address));
-  await deliveries.hastenThese(
-    db,
-    older.filter(({ address }) => paused.has(address)).map(({ id }) => id),
-    now,
-  );
+  await deliveries.hastenThese(db, [...hasten], now);
   return behind;
 }
 

@@ -287,6 +287,32 @@ eachEngine((engine) => {
     expect(await failed.execute()).toEqual([{ address: rita.address, reason: 'passed' }]);
   });
 
+  test('several words wait for one that the relay never takes, and go in their order; it is tried a few times, and not each second', async () => {
+    const { id } = await armed(house, X);
+    await box.drain();
+    await dispatch(house, id, LISTS.distributors);
+    await box.drain();
+    house.clock.moveTo(house.clock.now() + SECOND);
+    scanning(house.members[1].address);
+    await revise(id, LARGE);
+    const instants = { X, Y: X + 2 * HOUR, Z: X + 4 * HOUR };
+    for (const releaseAt of [instants.Y, instants.Z]) {
+      await arm(house, await schedule(house, id, { releaseAt }));
+      expect(await toBeta(MINUTE, SECOND, instants)).toEqual([]);
+    }
+    expect(await toBeta(12 * MINUTE, SECOND, instants)).toEqual([]);
+    const got = await toBeta(4 * MINUTE, SECOND, instants);
+    expect(got).toEqual([expect.stringMatching(/ X Y$/), expect.stringMatching(/ Y Z$/)]);
+    const open = house.db
+      .selectFrom('deliveries')
+      .select('attempts')
+      .where('address', '=', house.members[1].address)
+      .where('state', '=', 'deferred');
+    const [{ attempts } = { attempts: 0 }, ...more] = await open.execute();
+    expect(more).toEqual([]);
+    expect(attempts).toBeLessThan(20);
+  });
+
   test('nobody waits for good for a mail that the relay never takes: he is told in a quarter of an hour, and again after it', async () => {
     const { id } = await armed(house, X);
     await box.drain();
