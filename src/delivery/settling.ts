@@ -14,9 +14,12 @@ import { isKeptFrom, keptFrom } from './need-to-know.ts';
 import { follow, pass } from './order.ts';
 
 /*
- * A commit waits for the disk, and costs more than all that is in it. So copies that have ended while the one before was under way are
- * settled in one transaction. Each of them is still in a hand until that is committed: no more are in the relay's hands than there are.
+ * A commit waits for the disk, and costs more than all that is in it. So copies that end at about the same time are settled in one transaction. Each
+ * of them is still in a hand until that is committed: no more are in the relay's hands than there are. So whoever has ended waits for the others in a hand, for a moment.
  */
+
+/** Milliseconds. While a relay takes its time for one copy, the others do not wait for that. */
+const MOMENT = 10;
 
 /** How a copy under that lease has ended, or why it waits. */
 export interface Ended {
@@ -35,14 +38,25 @@ interface Waiting extends Ended {
   reject(error: unknown): void;
 }
 
-export function createSettling(seams: Seams): Settle {
+/** `inHand`: how many copies are under way, those that wait to be settled among them. */
+export function createSettling(seams: Seams, inHand: () => number = () => 0): Settle {
   let waiting: Waiting[] = [];
   let isUnderWay = false;
+  let allAreThere = () => {};
+  const gathered = () =>
+    new Promise<void>((resolve) => {
+      if (waiting.length >= inHand()) return void setImmediate(resolve);
+      const late = setTimeout(resolve, MOMENT);
+      allAreThere = () => {
+        clearTimeout(late);
+        setImmediate(resolve);
+      };
+    });
   const settleThem = async () => {
     isUnderWay = true;
     while (waiting.length > 0) {
-      // What the relay has answered by now comes along.
-      await new Promise<void>((resolve) => void setImmediate(resolve));
+      await gathered();
+      allAreThere = () => {};
       const some = waiting;
       waiting = [];
       await settleAll(seams, some);
@@ -55,6 +69,7 @@ export function createSettling(seams: Seams): Settle {
     return new Promise((resolve, reject) => {
       waiting.push({ ...ended, resolve, reject });
       if (!isUnderWay) void settleThem();
+      else if (waiting.length >= inHand()) allAreThere();
     });
   };
 }

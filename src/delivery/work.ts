@@ -99,6 +99,8 @@ interface Hands {
   /** Resolves when one is free. */
   take(): Promise<void>;
   give(): void;
+  /** How many are taken. */
+  taken(): number;
 }
 
 function createHands(most: number): Hands {
@@ -114,7 +116,13 @@ function createHands(most: number): Hands {
       if (next) next();
       else free++;
     },
+    taken: () => most - free,
   };
+}
+
+function createDesk(seams: Seams, { connections }: WorkOptions, began: Instant): Desk {
+  const hands = createHands(connections);
+  return { opened: null, hands, settle: createSettling(seams, hands.taken), began };
 }
 
 /** How long the loop sleeps at most: another process may have queued something. */
@@ -122,12 +130,7 @@ const LONGEST_SLEEP = 2 * SECOND;
 
 /** Sends what is due until the signal comes; then finishes what is under way. */
 export async function deliveryLoop(seams: Seams, send: Send, options: WorkOptions, alarm: Alarm, log: Log, signal: AbortSignal) {
-  const desk: Desk = {
-    opened: null,
-    hands: createHands(options.connections),
-    settle: createSettling(seams),
-    began: seams.clock.now(),
-  };
+  const desk = createDesk(seams, options, seams.clock.now());
   const stumbled = (error: unknown) => log.error({ err: error }, 'delivery stumbled and goes on');
   const underWay = new Set<Promise<void>>();
   while (!signal.aborted) {
@@ -163,7 +166,7 @@ export async function deliverBatch(
   log: Log,
   signal?: AbortSignal,
 ): Promise<number> {
-  const desk: Desk = { opened: null, hands: createHands(options.connections), settle: createSettling(seams), began: 0 };
+  const desk = createDesk(seams, options, 0);
   const batch = await startBatch(seams, send, options, log, desk, signal);
   await batch?.settled;
   return batch?.copies ?? 0;

@@ -28,7 +28,7 @@ eachEngine((engine) => {
     if (!one || !other) throw new Error('there are not two copies');
     return [one, other] as const;
   };
-  const settling = () => {
+  const settling = (inHand?: number) => {
     let commits = 0;
     const db = new Proxy(house.db, {
       get(of, name) {
@@ -36,7 +36,7 @@ eachEngine((engine) => {
         return Reflect.get(of, name, of);
       },
     });
-    return { settle: createSettling({ ...house, db }), commits: () => commits };
+    return { settle: createSettling({ ...house, db }, inHand === undefined ? undefined : () => inHand), commits: () => commits };
   };
   const logged = async () =>
     (await house.db.selectFrom('audit').select('subject').where('action', '=', 'delivery.delivered').execute())
@@ -53,6 +53,19 @@ eachEngine((engine) => {
     ]);
     expect(commits()).toBe(1);
     expect(await logged()).toEqual(copies.map(({ id }) => `delivery:${id}`).sort());
+  });
+
+  test('whoever has ended waits for another one in a hand, and not for one that takes its time', async () => {
+    const [one, other] = await leased();
+    const { settle, commits } = settling(2);
+    const first = settle({ copy: one, lease: one.lease ?? '', settlement: TAKEN });
+    for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+    expect(commits()).toBe(0);
+    await Promise.all([first, settle({ copy: other, lease: other.lease ?? '', settlement: TAKEN })]);
+    expect(commits()).toBe(1);
+    const [again] = await leased();
+    expect(await settle({ copy: again, lease: again.lease ?? '', settlement: TAKEN })).toMatchObject({ state: 'delivered' });
+    expect(commits()).toBe(2);
   });
 
   test('one that cannot be written keeps none of the others from it', async () => {
