@@ -132,6 +132,7 @@ export async function openRequests(file: string): Promise<{
     log,
     numbers: createNumbers(seams, log),
     ready: async () => [],
+    room: { free: () => null, reserve: 1 },
     lookUp: async () => {
       throw new Refusal('not-found');
     },

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { movingClock } from '../../src/clock.ts';
 import { Refusal } from '../../src/refusal.ts';
-import { startSmtp } from '../../src/smtp/server.ts';
+import { createSmtp } from '../../src/smtp/server.ts';
 import { silent } from '../delivery/outbox.ts';
 import type { Chance } from '../support/chance.ts';
 import type { Executed } from './execute.ts';
@@ -61,7 +61,7 @@ const TAKEN =
 export async function openSessions(): Promise<{ play(session: Session): Promise<Executed>; close(): Promise<void> }> {
   const wrong: string[] = [];
   let taken = 0;
-  const server = await startSmtp({
+  const server = await createSmtp({
     smtp: {
       host: '127.0.0.1',
       port: 0,
@@ -87,7 +87,7 @@ export async function openSessions(): Promise<{ play(session: Session): Promise<
         return 'taken';
       },
     },
-  });
+  }).listen();
   return {
     async play(session) {
       [wrong.length, taken] = [0, 0];
