@@ -101,7 +101,7 @@ export async function behindOlder(
 
 /** Whether the relay has just been asked for it, and put it off. */
 function wasPutOff({ state, due_at, triedAt }: deliveries.Older, now: Instant): boolean {
-  return state === 'deferred' && due_at > now && triedAt !== null && triedAt >= now - JUST_NOW;
+  return state === 'deferred' && due_at > now && triedAt !== null && triedAt <= now && triedAt >= now - JUST_NOW;
 }
 
 /**
