@@ -3,7 +3,7 @@ import { describe as describeCase } from '../../src/cases/describe.ts';
 import { sendNotice } from '../../src/cases/notices.ts';
 import { HOUR, MINUTE, SECOND } from '../../src/clock.ts';
 import { dropCopy } from '../../src/delivery/by-hand.ts';
-import { isOvertaken } from '../../src/delivery/order.ts';
+import { behindOlder, isOvertaken } from '../../src/delivery/order.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { decideLeak, leak, withdraw } from '../../src/embargo/aside.ts';
 import { presentPatchSet } from '../../src/embargo/contents.ts';
@@ -17,6 +17,7 @@ import { destination } from '../../src/post/destination.ts';
 import { letReporterHave } from '../../src/post/reporter.ts';
 import { keepStranger } from '../../src/roster/strangers.ts';
 import { ofCopy as attemptsOf } from '../../src/store/attempts.ts';
+import { byId as postById } from '../../src/store/posts.ts';
 import { actor, arm, armed, KNOWN, PATCH, PUBLIC } from '../embargo/armed.ts';
 import { memberOf } from '../embargo/limited.ts';
 import { listCertificate } from '../post/arrive.ts';
@@ -311,6 +312,47 @@ eachEngine((engine) => {
     const [{ attempts } = { attempts: 0 }, ...more] = await open.execute();
     expect(more).toEqual([]);
     expect(attempts).toBeLessThan(20);
+  });
+
+  test('whoever waits behind one that waits does not have tried again what was put off just now, or that one would never see it', async () => {
+    const { id } = await armed(house, X);
+    await box.drain();
+    until = Number.POSITIVE_INFINITY;
+    await dispatch(house, id, LISTS.distributors);
+    for (const more of [HOUR, 2 * HOUR]) {
+      house.clock.moveTo(house.clock.now() + SECOND);
+      await arm(house, await schedule(house, id, { releaseAt: X + more }));
+      await box.drain();
+    }
+    house.clock.moveTo(house.clock.now() + HOUR);
+    const copies = () =>
+      house.db
+        .selectFrom('deliveries')
+        .selectAll()
+        .where('address', '=', house.members[1].address)
+        .where('state', '=', 'deferred')
+        .orderBy('id')
+        .execute();
+    const [first] = await copies();
+    await house.db
+      .updateTable('deliveries')
+      .set({ due_at: house.clock.now() + HOUR })
+      .where('id', '=', first?.id ?? '')
+      .execute();
+    await house.db
+      .updateTable('delivery_attempts')
+      .set({ at: house.clock.now() - SECOND })
+      .execute();
+    const looks = async (which: 1 | 2) => {
+      const copy = (await copies())[which];
+      const post = copy && (await postById(house.db, copy.post_id));
+      if (!post) throw new Error('there are not three copies');
+      const { until, passing } = await behindOlder(house, post, [copy]);
+      return passing.has(copy.id) ? 'goes' : (until.get(copy.id) ?? 0) - house.clock.now();
+    };
+    expect((await copies()).map(({ reason }) => reason)).toEqual(['try-later', 'behind-older', 'behind-older']);
+    expect(await looks(2)).toBe(SECOND);
+    expect(await looks(1)).toBe('goes');
   });
 
   test('nobody waits for good for a mail that the relay never takes: he is told in a quarter of an hour, and again after it', async () => {
