@@ -6,6 +6,7 @@ import type { Database, Db } from './database.ts';
 import * as missed from './missed.ts';
 import { portions } from './rows.ts';
 import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, Post, PostKind } from './schema.ts';
+import { UNDER_WAY, WAITING } from './under-way.ts';
 
 /*
  * The states of a delivery, and who changes them:
@@ -32,8 +33,6 @@ import type { Audience, Delivery, DeliveryState, MemberState, NewDelivery, Post,
 /** The states of a copy that is not settled. */
 export const OPEN = ['queued', 'leased', 'deferred', 'held'] as const satisfies readonly DeliveryState[];
 
-const WAITING = ['queued', 'deferred'] as const;
-const UNDER_WAY = [...WAITING, 'leased'] as const;
 /** Rows of one statement stay below the engines' limit of bound parameters. */
 const ROWS_A_STATEMENT = 500;
 

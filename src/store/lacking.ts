@@ -1,6 +1,7 @@
 import { isTakenIn } from './contacts.ts';
 import type { Db } from './database.ts';
 import type { DeliveryState, Post, PostKind } from './schema.ts';
+import { UNDER_WAY } from './under-way.ts';
 
 /*
  * Who has a dispatch of a case, and no copy of what was distributed of it since through the list that brought it: he was suspended or retired then, was not
@@ -8,7 +9,7 @@ import type { DeliveryState, Post, PostKind } from './schema.ts';
  */
 
 /** Of another list only what is out, or on its way, is a copy that he has. */
-const HAD: ReadonlySet<DeliveryState> = new Set<DeliveryState>(['delivered', 'queued', 'leased', 'deferred']);
+const HAD: ReadonlySet<DeliveryState> = new Set<DeliveryState>(['delivered', ...UNDER_WAY]);
 
 const DISTRIBUTED: readonly PostKind[] = ['dispatch', 'prenotice'];
 

@@ -1,6 +1,7 @@
 import type { Db } from './database.ts';
 import { portions } from './rows.ts';
 import type { PostKind } from './schema.ts';
+import { UNDER_WAY } from './under-way.ts';
 
 /*
  * Who has a dispatch of a case and was not told what came of it since, as he might not know of it then, or has it only now. When he may know of it, he is
@@ -78,7 +79,7 @@ export async function ofCase(db: Db, caseId: string): Promise<Missing[]> {
           .select('other.id')
           .whereRef('other.case_id', '=', 'missed.case_id')
           .whereRef('other.contact_id', '=', 'missed.contact_id')
-          .where('other.state', 'in', ['queued', 'leased', 'deferred'])
+          .where('other.state', 'in', UNDER_WAY)
           .where('telling.kind', 'in', TELLING)
           // Else what he is to be told waits behind it, as any later word.
           .where((eb) =>
