@@ -42,13 +42,16 @@ async function backup(options: BackupOptions, version: string): Promise<void> {
   const close = () => lines.return(undefined).finally(() => db.destroy());
   try {
     await written(options.out, async (out) => {
-      const packed = Readable.from(lines).compose(createGzip({ level: 1 }));
-      const sealed = await sealStream(
-        Readable.toWeb(packed) as ReadableStream<Uint8Array>,
-        certificates.map(({ data }) => data),
-        takenAt,
-      );
-      await pipeline(Readable.fromWeb(sealed), out);
+      const sealed = async function* (packed: AsyncIterable<Uint8Array>) {
+        const stream = Readable.toWeb(Readable.from(packed)) as ReadableStream<Uint8Array>;
+        yield* await sealStream(
+          stream,
+          certificates.map(({ data }) => data),
+          takenAt,
+        );
+      };
+      // All of it in one pipeline, which says what failed first: what it ends then fails as well.
+      await pipeline(lines, createGzip({ level: 1 }), sealed, out);
     });
   } catch (error) {
     // What failed first is what is said.
@@ -80,8 +83,10 @@ function keyFiles({ keys }: Config): KeptFile[] {
 
 /** The file is there when all of it is on the disk, and not before. Throws Refusal `conflict` where something of that name is there. */
 async function written(path: string, write: (out: NodeJS.WritableStream) => Promise<void>): Promise<void> {
-  const begun = join(dirname(resolve(path)), `.${basename(path)}.part`);
+  const folder = dirname(resolve(path));
+  const begun = join(folder, `.${basename(path)}.part`);
   if (existsSync(path)) throw new Refusal('conflict', `${path} is there already: a backup replaces no file`);
+  if (!existsSync(folder)) throw new Refusal('not-found', `There is no folder ${folder}: make it, or give another --out`);
   await rm(begun, { force: true });
   try {
     const out = createWriteStream(begun, { mode: 0o600, flags: 'wx', flush: true });
@@ -89,8 +94,8 @@ async function written(path: string, write: (out: NodeJS.WritableStream) => Prom
     out.once('error', (error) => Object.assign(error, { path: begun }));
     await write(out);
     await rename(begun, path);
-    const folder = await open(dirname(resolve(path)));
-    await folder.sync().finally(() => folder.close());
+    const renamed = await open(folder);
+    await renamed.sync().finally(() => renamed.close());
   } catch (error) {
     await rm(begun, { force: true });
     throw error;

@@ -34,7 +34,7 @@ const FAULTS: Record<string, (what: string) => string> = {
   ENOTDIR: (what) => `A part of the path is no folder${what}`,
   EEXIST: (what) => `A file is where a folder should be${what}`,
   EISDIR: (what) => `A folder is where a file should be${what}`,
-  ENOSPC: (what) => `The disk is full${what}`,
+  ENOSPC: (what) => `The disk is full${what} (make room on it, and try again)`,
   EROFS: (what) => `The file system is read-only${what}`,
   ECONNREFUSED: (what) => `Nobody answers${what}`,
   ENOTFOUND: (what) => `There is no such host${what}`,

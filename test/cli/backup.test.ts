@@ -124,7 +124,38 @@ describe.skipIf(absent.gpg)(`a backup${absent.gpg ? ` (absent: ${absent.gpg})` :
     expect(await fed(packed, 'restore', '-', '--config', restored('cut'))).toMatchObject({ code: 0 });
   });
 
-  test('onto a disk that is full says so, and leaves nothing', async ({ skip }) => {
+  test('into a folder that is not there, or onto a disk that is full, says so in one line and leaves nothing', async ({
+    skip,
+  }) => {
+    // As its own process: what ended unseen would end that.
+    const made = (out: string) => runCurfew(['backup', '--config', project.config, '--cert', certificate, '--out', out]);
+    const nowhere = join(folder, 'nowhere');
+    expect(await made(join(nowhere, 'a.pgp'))).toEqual({
+      code: 1,
+      signal: null,
+      stdout: '',
+      stderr: `curfew: There is no folder ${nowhere}: make it, or give another --out\n`,
+    });
+    expect(existsSync(nowhere)).toBe(false);
+    const file = join(project.config, 'a.pgp');
+    const noFolder = `curfew: A part of the path is no folder: ${join(project.config, '.a.pgp.part')}\n`;
+    expect(await made(file)).toEqual({ code: 1, signal: null, stdout: '', stderr: noFolder });
+
+    const disk = join(folder, 'small');
+    mkdirSync(disk);
+    const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', disk]);
+    skip(mount.status !== 0, 'nobody but root may mount a disk');
+    try {
+      writeFileSync(join(disk, 'other'), Buffer.alloc(64 * 1024));
+      const full = `curfew: The disk is full: ${join(disk, '.a.pgp.part')} (make room on it, and try again)\n`;
+      expect(await made(join(disk, 'a.pgp'))).toEqual({ code: 1, signal: null, stdout: '', stderr: full });
+      expect(readdirSync(disk)).toEqual(['other']);
+    } finally {
+      spawnSync('umount', [disk]);
+    }
+  });
+
+  test('of much, onto a disk that is full, says so and leaves nothing', async ({ skip }) => {
     const disk = join(folder, 'disk');
     mkdirSync(disk);
     const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', disk]);
@@ -141,7 +172,7 @@ describe.skipIf(absent.gpg)(`a backup${absent.gpg ? ` (absent: ${absent.gpg})` :
       });
       await db.destroy();
       const out = join(disk, 'full.pgp');
-      const line = `curfew: The disk is full: ${join(disk, '.full.pgp.part')}\n`;
+      const line = `curfew: The disk is full: ${join(disk, '.full.pgp.part')} (make room on it, and try again)\n`;
       expect(await backup(out)).toMatchObject({ code: 1, stdout: '', stderr: line });
       expect(readdirSync(disk)).toEqual([]);
     } finally {
