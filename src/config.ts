@@ -34,6 +34,9 @@ const SECRET: ReadonlySet<string> = new Set([
   'oidc.clientSecretFile',
 ]);
 
+/** Where the configuration is looked for, unless --config says another place. */
+export const CONFIG_HERE = './config.json';
+
 /** Reads and checks the file at `path`. Throws ConfigError with every problem. */
 export function loadConfig(path: string): Config {
   return checkConfig(parseJson(path), dirname(resolve(path)));
@@ -61,7 +64,10 @@ function parseJson(path: string): unknown {
   try {
     text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
   } catch (error) {
-    throw new ConfigError([{ path: '', message: `${path} cannot be read (${codeOf(error)})` }]);
+    const code = codeOf(error);
+    const todo = ': give --config PATH, or run this in the folder where `curfew init` wrote it';
+    const isElsewhere = path === CONFIG_HERE && code === 'ENOENT';
+    throw new ConfigError([{ path: '', message: `${path} cannot be read (${code})${isElsewhere ? todo : ''}` }]);
   }
   const fault = jsonFault(text);
   if (fault) {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { SECOND } from '../clock.ts';
-import { ConfigError, isLoopback, loadConfig } from '../config.ts';
+import { CONFIG_HERE, ConfigError, isLoopback, loadConfig } from '../config.ts';
 import { readNamed } from './file.ts';
 
 export interface RemoteOptions {
@@ -25,7 +25,7 @@ export function anyoneCommand(parent: Command, name: string, description: string
     .command(name)
     .description(description)
     .option('--url <url>', 'the server (default: CURFEW_URL, else the http host and port of the configuration)')
-    .option('--config <file>', 'the configuration', './config.json')
+    .option('--config <file>', 'the configuration', CONFIG_HERE)
     .option('--json', 'print JSON');
 }
 

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Actor } from '../audit/entry.ts';
 import { systemClock } from '../clock.ts';
-import { type Config, loadConfig } from '../config.ts';
+import { CONFIG_HERE, type Config, loadConfig } from '../config.ts';
 import type { Local as Seam } from '../seams.ts';
 import { type Database, namingFile, openDatabase } from '../store/database.ts';
 
@@ -21,7 +21,7 @@ export function localCommand(parent: Command, name: string, description: string)
   return parent
     .command(name)
     .description(description)
-    .option('--config <file>', 'the configuration', './config.json')
+    .option('--config <file>', 'the configuration', CONFIG_HERE)
     .option('--json', 'print JSON');
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type Instant, parseInstant, systemClock, toIso } from '../clock.ts';
-import { loadConfig } from '../config.ts';
+import { CONFIG_HERE, loadConfig } from '../config.ts';
 import { spanWords } from '../embargo/calendar.ts';
 import {
   type Answer,
@@ -57,11 +57,9 @@ export function register(program: Command): void {
     .action(check);
 }
 
-const HERE = './config.json';
-
 function ownOf({ config }: Options): OwnPolicies {
-  if (config === undefined && !existsSync(HERE)) return { policy: [], policies: {}, holidays: [] };
-  const { embargo } = loadConfig(config ?? HERE);
+  if (config === undefined && !existsSync(CONFIG_HERE)) return { policy: [], policies: {}, holidays: [] };
+  const { embargo } = loadConfig(config ?? CONFIG_HERE);
   return structuredClone(embargo) as OwnPolicies;
 }
 

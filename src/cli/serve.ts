@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
-import { loadConfig, readPassphrase } from '../config.ts';
+import { CONFIG_HERE, loadConfig, readPassphrase } from '../config.ts';
 import { createLog } from '../log.ts';
 import { askSecret } from './prompt.ts';
 
@@ -9,7 +9,7 @@ export function register(program: Command): void {
   program
     .command('serve')
     .description('run the server: SMTP, HTTP, deliveries and releases')
-    .option('--config <file>', 'the configuration', './config.json')
+    .option('--config <file>', 'the configuration', CONFIG_HERE)
     .action(serve);
 }
 

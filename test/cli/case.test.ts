@@ -233,7 +233,10 @@ test('what is missing or misused on the command line is exit 2', async () => {
     2,
     'curfew: http://curfew.example is not https: on the way to another machine the token could be read',
   ]);
-  expect(await line(['list'], { CURFEW_TOKEN: 'x' })).toEqual([2, 'curfew: ./config.json cannot be read (ENOENT)']);
+  expect(await line(['list'], { CURFEW_TOKEN: 'x' })).toEqual([
+    2,
+    'curfew: ./config.json cannot be read (ENOENT): give --config PATH, or run this in the folder where `curfew init` wrote it',
+  ]);
 });
 
 test('a token comes from a file that is its owner’s alone', async () => {

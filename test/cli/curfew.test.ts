@@ -90,10 +90,22 @@ describe('what is wrong around it is said in one line', () => {
     );
   });
 
-  test('no configuration: its path, exit 2', async () => {
-    expect(await runCurfew(['token', 'list'], { cwd: folder })).toMatchObject({
+  test.each([
+    [['token', 'list'], {}],
+    [['serve'], {}],
+    [['queue', 'list'], { CURFEW_TOKEN: 'x' }],
+  ])('no configuration in the folder where %j runs: what to do, exit 2', async (args, env: Record<string, string>) => {
+    const todo = 'give --config PATH, or run this in the folder where `curfew init` wrote it';
+    expect(await runCurfew(args, { cwd: folder, env })).toMatchObject({
       code: 2,
-      stderr: 'curfew: ./config.json cannot be read (ENOENT)\n',
+      stderr: `curfew: ./config.json cannot be read (ENOENT): ${todo}\n`,
+    });
+  });
+
+  test('no configuration where --config says: its path, exit 2', async () => {
+    expect(await runCurfew(['token', 'list', '--config', 'other/config.json'], { cwd: folder })).toMatchObject({
+      code: 2,
+      stderr: 'curfew: other/config.json cannot be read (ENOENT)\n',
     });
   });
 
