@@ -21,19 +21,20 @@ export function problemsOf(schema: TSchema, value: unknown, secret: ReadonlySet<
   if (Type.IsArray(schema) && Array.isArray(value))
     return value.flatMap((item: unknown, i) => problemsOf(schema.items, item, secret, `${path}[${i}]`));
   if (Type.IsRecord(schema) && isRecord(value)) return inRecord(schema.patternProperties, value, secret, path);
-  // A union is a leaf: its description names all forms, which says more than why each of them did not match.
+  const other = otherThanNull(schema);
+  if (other) return value === null ? [] : problemsOf(other, value, secret, path);
+  // Any other union is a leaf: its description names all forms, which says more than why each of them did not match.
   if (Value.Check(schema, value)) return [];
-  const allowed = descriptionOf(schema) ?? 'something else';
+  const allowed = 'description' in schema ? String(schema.description) : 'something else';
   const is = value === undefined ? 'is missing' : `is ${shown(value, secret.has(path))}`;
   return [{ path, message: `${is}; must be ${allowed}` }];
 }
 
-/** Of what may be null as well, that of what it is else. */
-function descriptionOf(schema: TSchema): string | undefined {
-  if ('description' in schema) return String(schema.description);
-  if (!Type.IsUnion(schema)) return undefined;
-  const [other, ...more] = schema.anyOf.filter((member) => !Type.IsNull(member));
-  return other && more.length === 0 ? descriptionOf(other) : undefined;
+/** What a schema that says nothing of its own is, where it is not null; undefined where it may not be null. */
+function otherThanNull(schema: TSchema): TSchema | undefined {
+  if ('description' in schema || !Type.IsUnion(schema)) return undefined;
+  const others = schema.anyOf.filter((member) => !Type.IsNull(member));
+  return others.length === 1 && others.length < schema.anyOf.length ? others[0] : undefined;
 }
 
 function inObject(
@@ -77,7 +78,8 @@ const LONGEST_QUOTE = 60;
 function shown(value: unknown, secret: boolean): string {
   if (Array.isArray(value)) return 'an array';
   if (isRecord(value)) return 'an object of another form';
-  if (typeof value === 'string' && (secret || value.length > LONGEST_QUOTE)) return 'a text';
+  if (typeof value === 'string' && secret) return 'a text';
+  if (typeof value === 'string' && value.length > LONGEST_QUOTE) return `a text of ${value.length} characters`;
   return JSON.stringify(value);
 }
 

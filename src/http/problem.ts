@@ -30,7 +30,7 @@ export const problemResponse = { description: 'Refused', content: { [PROBLEM]: {
 
 /** A request that its schema does not allow, with everything that is wrong with it. */
 export function invalidRequest(problems: Fault[]): Refusal & { problems: Fault[] } {
-  const text = problems.map(({ path, message }) => (path ? `${path} ${message}` : message)).join('; ');
+  const text = problems.map(({ path, message }) => `${path || 'the body'} ${message}`).join('; ');
   return Object.assign(new Refusal('invalid', text), { problems });
 }
 

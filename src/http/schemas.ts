@@ -19,7 +19,7 @@ export const OrNull = <Schema extends TSchema>(schema: Schema) => Type.Union([sc
 
 export const Reason = Type.String({
   pattern: `^[^${NOT_ON_A_LINE}]{1,500}$`,
-  description: 'why: one line of 1 to 500 characters',
+  description: 'one line of 1 to 500 characters that says why',
 });
 
 export const ListRole = Type.Enum(['intake', 'private', 'public']);

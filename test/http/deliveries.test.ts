@@ -170,6 +170,34 @@ eachEngine((engine) => {
       expect((await ask('retry', ids)).status).toBe(422);
   });
 
+  test('a reason that cannot be taken is refused with what was wrong and what it must be', async () => {
+    const api = await serve(await engine.open());
+    const team = await api.house.token('team');
+    const allowed = 'must be one line of 1 to 500 characters that says why';
+    const faults: [unknown, string][] = [
+      ['', `reason is ""; ${allowed}`],
+      ['a\nb', `reason is "a\\nb"; ${allowed}`],
+      [5, `reason is 5; ${allowed}`],
+      ['x'.repeat(501), `reason is a text of 501 characters; ${allowed}`],
+    ];
+    for (const verb of ['retry', 'hold', 'drop'])
+      for (const path of [`none/${verb}`, verb])
+        for (const [reason, detail] of faults) {
+          const body = { reason, ...(path === verb ? { ids: ['none'] } : {}) };
+          expect(await api.ask(team, `POST /api/v1/deliveries/${path}`, { body })).toMatchObject({
+            status: 422,
+            body: { detail },
+          });
+        }
+    const ask = async (verb: string, body?: unknown) =>
+      (await api.ask(team, `POST /api/v1/deliveries/none/${verb}`, { body })).body.detail;
+    expect(await ask('hold', {})).toBe(`reason is missing; ${allowed}`);
+    expect(await ask('drop')).toBe('the body is null; must be an object with reason');
+    expect(await ask('retry', { raeson: 'x' })).toBe('raeson is no option; did you mean "reason"?');
+    expect(await ask('retry', 'x')).toBe('the body is "x"; must be an object with reason');
+    expect(await ask('retry')).toBe('There is no delivery none');
+  });
+
   test('a copy that is going out is not held, and one that a person holds is leased by nobody', async () => {
     const api = await serve(await engine.open());
     const team = await api.house.token('team');
