@@ -29,8 +29,24 @@ export function describeApi(app: FastifyInstance): void {
       },
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
     },
+    transformObject: (described) => ('openapiObject' in described ? optionalBodies(described.openapiObject) : {}),
   });
   app.register(swaggerUi, { routePrefix: '/api/docs', staticCSP: CSP });
+}
+
+/** What the plugin writes of a POST. */
+interface Posting {
+  post?: { requestBody?: { required: boolean; content: Record<string, { schema: { anyOf?: { type?: string }[] } }> } };
+}
+
+/** The plugin says of every body that it is required. One that may be null may be left out: it is taken for null then. */
+function optionalBodies<Document extends { paths?: object }>(document: Document): Document {
+  for (const { post } of Object.values(document.paths ?? {}) as Posting[]) {
+    const body = post?.requestBody;
+    const forms = body?.content['application/json']?.schema.anyOf ?? [];
+    if (body && forms.some(({ type }) => type === 'null')) body.required = false;
+  }
+  return document;
 }
 
 export function documentRoute(app: App): void {

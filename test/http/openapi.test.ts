@@ -15,7 +15,11 @@ import type { paths } from './api.ts';
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 type JsonOf<Content> = Content extends { content: { 'application/json': infer Body } } ? Body : undefined;
 type Operation<Path extends keyof paths, Verb extends Method> = paths[Path] extends { [V in Verb]: infer Op } ? Op : never;
-type BodyOf<Op> = Op extends { requestBody: infer Content } ? JsonOf<Content> : undefined;
+type BodyOf<Op> = Op extends { requestBody: infer Content }
+  ? JsonOf<Content>
+  : Op extends { requestBody?: infer Content }
+    ? JsonOf<Content> | undefined
+    : undefined;
 type Answers<Op> = Op extends { responses: infer All } ? { [Status in keyof All]: JsonOf<All[Status]> } : never;
 type Good<All> = { [Status in keyof All]: Status extends 200 | 201 | 202 ? All[Status] : never }[keyof All];
 
@@ -33,6 +37,7 @@ export async function use(): Promise<string[]> {
   const cases = await ask('/api/v1/cases', 'get', undefined);
   const list = await ask('/api/v1/lists/{list}', 'patch', { moderated: true, footer: null });
   const state: 'ordinary' | NonNullable<typeof cases.items[0]>['state'] = cases.items[0]?.state ?? 'ordinary';
+  await ask('/api/v1/deliveries/{id}/retry', 'post', undefined);
   return [made.token, list.address, state, cases.next ?? ''];
 }
 
@@ -40,7 +45,11 @@ export async function use(): Promise<string[]> {
 export const root = () => ask('/api/v1/tokens', 'post', { name: 'ci', role: 'root' });
 // @ts-expect-error nothing is there
 export const nowhere = () => ask('/api/v1/nowhere', 'get', undefined);
+// @ts-expect-error it needs a reason
+export const hold = () => ask('/api/v1/deliveries/{id}/hold', 'post', undefined);
 `;
+
+type Operations = Record<string, { requestBody?: { required: boolean; content: Record<string, unknown> } }>;
 
 const OPTIONS = ['--strict', '--noEmit', '--target', 'es2023', '--module', 'nodenext', '--allowImportingTsExtensions'];
 
@@ -53,6 +62,26 @@ oneEngine((engine) => {
     const { valid, errors } = await validator.validate(await document());
     expect(errors, JSON.stringify(errors)).toBeUndefined();
     expect([valid, validator.version]).toEqual([true, '3.1']);
+  });
+
+  test('a body is required where the server refuses a request without one, and nowhere else', async () => {
+    const api = await serve(await engine.open());
+    const token = await api.house.token('admin');
+    const { paths } = (await api.ask(null, 'GET /api/openapi.json')).body;
+    const bodies = Object.entries<Operations>(paths).flatMap(([path, operations]) =>
+      Object.entries(operations).flatMap(([method, { requestBody }]) =>
+        requestBody?.content['application/json'] ? [{ path, method, required: requestBody.required }] : [],
+      ),
+    );
+    expect(bodies.length).toBeGreaterThan(40);
+    const optional = [];
+    for (const { path, method, required } of bodies) {
+      const { body } = await api.ask(token, `${method.toUpperCase()} ${path.replace(/\{\w+\}/, 'none')}`);
+      const isRefused = String(body.detail).startsWith('the body is null');
+      expect([method, path, required]).toEqual([method, path, isRefused]);
+      if (!required) optional.push(path);
+    }
+    expect(optional).toEqual(['/api/v1/deliveries/{id}/retry']);
   });
 
   test('a client that was generated from it compiles, and refuses what the server would', async () => {
