@@ -126,6 +126,20 @@ function lacking(config: Config): Seen[] {
   return [...seen.values()];
 }
 
+/** The server runs where it may only read the list keys; what makes or renews one does not. */
+function unwritableKeys({ keys, user }: Config): Seen[] {
+  const code = codeOf(keys, FILL);
+  // What it may not even read is told of as such.
+  if (code === null || !mayAccess(keys, LIST)) return [];
+  const todo = code === 'EACCES' ? `${user === null ? '' : `chown ${user} ${keys} && `}chmod 700 ${keys}` : 'have it writable';
+  return [
+    warning(
+      `${user ?? 'who looks'} may not write the folder of the list keys: ${keys} (${code})`,
+      `${todo}: list create, keys renew and keys rotate write a key there`,
+    ),
+  ];
+}
+
 /**
  * Whether others than their owner may read or write what is secret, and whether the server may do what it needs to. This process runs as the
  * user of the configuration where there is one. `file`: the configuration.
@@ -151,6 +165,6 @@ export function lookAtPermissions(config: Config, file: string): Seen[] {
       ),
     );
   }
-  const seen = isOthers ? open : [...open, ...lacking(config)];
+  const seen = isOthers ? open : [...open, ...lacking(config), ...unwritableKeys(config)];
   return seen.length > 0 ? seen : [ok('what is secret is its owner’s alone, and the server may do what it needs to')];
 }

@@ -165,6 +165,17 @@ test.skipIf(process.getuid?.() !== 0)(
       ['failed', `${user} may not read the TLS key: ${tls.key} (EACCES)`, `chown ${user} ${tls.key}`],
     ]);
     give(join(dir, 'data'), tls.key);
+    const keys = join(dir, 'keys');
+    chmodSync(keys, 0o500);
+    expect(await seen()).toEqual([
+      [
+        'warning',
+        `${user} may not write the folder of the list keys: ${keys} (EACCES)`,
+        `chown ${user} ${keys} && chmod 700 ${keys}: list create, keys renew and keys rotate write a key there`,
+      ],
+    ]);
+    chmodSync(keys, 0o700);
+    expect(await seen()).toEqual([['ok', expect.any(String), null]]);
     const { stdout } = await runCurfew(['doctor', '--dns', names.address, '--json', '--config', config]);
     const wrong = (JSON.parse(stdout) as Finding[]).filter(({ check, standing }) => standing === 'failed' && check !== 'clock');
     expect(wrong).toEqual([]);
