@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { run } from './program.ts';
 
 /** Of the package: this file runs as dist/src/cli/curfew.js. */
 function version(): string {
@@ -14,4 +13,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.
 // Whatever it makes is its owner's alone.
 process.umask(0o077);
 
+// Before all else is loaded, which takes a while: one that comes so soon would end the server, which reads its certificate later anyway.
+if (process.argv[2] === 'serve') process.on('SIGHUP', () => {});
+
+const { run } = await import('./program.ts');
 process.exitCode = await run(process.argv, version());

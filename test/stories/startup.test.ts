@@ -148,6 +148,19 @@ test('a SIGHUP that comes before it is ready does not end it', async () => {
   expect(await running.kill('SIGTERM')).toMatchObject({ code: 0 });
 });
 
+test('a SIGHUP that comes before its modules are loaded does not end it', async () => {
+  // It comes when the first of them is asked for.
+  const hook = `export async function resolve(name, context, next) {
+    if (name === './program.js') process.kill(process.pid, 'SIGHUP');
+    return next(name, context);
+  }`;
+  const inData = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`;
+  const before = `import { register } from 'node:module'; register(${JSON.stringify(inData(hook))});`;
+  const running = startCurfew(['serve', '--config', project.config], { env: { NODE_OPTIONS: `--import ${inData(before)}` } });
+  await running.line(/^ready$/);
+  expect(await running.kill('SIGTERM')).toMatchObject({ code: 0 });
+});
+
 describe('one line and exit 1', () => {
   const one = (line: string | RegExp) => ({ code: 1, stdout: '', stderr: expect.stringMatching(line) });
 
