@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { chanceOf } from '../support/chance.ts';
 import { LISTS } from '../support/house.ts';
+import { TEAM } from '../support/instance.ts';
+import { arrivals } from './arrivals.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
 import { mounted, traced, unmountable, untraceable } from './machine.ts';
 import { integrity, missing, openRig, type Rig, reports, rounds } from './rig.ts';
@@ -15,23 +17,28 @@ import { type Acknowledged, type Outgoing, type Stream, stream } from './stream.
 const SYNCS = 8;
 /** So many mails have the n-th sync for certain. */
 const MAILS = 4;
+/** Seconds, so that a round is short: what could not be settled goes out again when its lease ends, and that is a minute unless told. */
+const LEASE = 3;
 /** What a mail is answered that cannot be stored. */
 const NOT_STORED = '452 4.3.1';
 
 /**
  * F4: the disk is full, and fsync fails. A third of the rounds fills the disk, a third has one fsync fail, the n-th for every n, and a
- * third that one and all after it.
+ * third that one and all after it. What was acknowledged is there afterwards, and has gone to the team without a restart.
  */
 export const storage: Experiment = {
   name: 'F4',
   title: 'the disk is full; fsync fails, at the n-th call for every n',
   rounds: 3 * SYNCS * 4,
   short: 1,
-  controls: [{ variant: 'storage-faults-ignored', rounds: 12 }],
+  controls: [
+    { variant: 'storage-faults-ignored', rounds: 12 },
+    { variant: 'stops-at-fault', rounds: 24 },
+  ],
   absent: () => unmountable() ?? untraceable(),
   open: async (folder) => {
     // What is left free on the disk by intent is nothing of what is tried here.
-    const rig = await openRig({ options: { smtp: { limits: { reserve: 0 } } } });
+    const rig = await openRig({ options: { smtp: { limits: { reserve: 0 } }, delivery: { lease: LEASE } } });
     const data = join(rig.house.dir, 'data');
     const unmount = mounted(data, '-t', 'tmpfs', '-o', 'size=96m', 'none');
     cpSync(rig.first, data, { recursive: true });
@@ -65,6 +72,8 @@ async function round(rig: Rig, calls: string, seed: number, known: Acknowledged[
   if (during.some((one) => one.acknowledged.length + one.refused.size === 0)) faults.push('a mail was not answered');
   const acknowledged = [...during, after].flatMap((one) => one.acknowledged);
   known.push(...acknowledged);
+  const sent = await copiesOf(rig, acknowledged);
+  faults.push(...sent.faults);
   await house.kill();
   const lost = missing(house, known);
   faults.push(...lost, ...integrity(house));
@@ -73,7 +82,38 @@ async function round(rig: Rig, calls: string, seed: number, known: Acknowledged[
   const deferred = refused.reduce((sum, [, times]) => sum + times, 0);
   const name = ['disk full', 'one fsync failed', 'all fsyncs failed'][kind] ?? '';
   const seen = { [`${name}: rounds`]: 1, [`${name}: refused for now`]: deferred };
-  return { ...nothingYet(), acknowledged: acknowledged.length, lost: lost.length, faults, seen };
+  return {
+    ...nothingYet(),
+    acknowledged: acknowledged.length,
+    lost: lost.length + sent.lost,
+    duplicates: sent.duplicates,
+    faults,
+    seen,
+  };
+}
+
+/** What came of each mail at the relay, when whatever was put off has been tried again. */
+async function copiesOf(rig: Rig, acknowledged: readonly Acknowledged[]) {
+  const { house } = rig;
+  const deferred = () => house.rows("select 1 from deliveries where state = 'deferred'").length;
+  const of = { lost: 0, duplicates: 0, faults: [] as string[] };
+  for (let times = 0; times < 3; times++) {
+    const stuck = await house.settled().then(
+      () => null,
+      (error: Error) => error.message,
+    );
+    if (stuck !== null) return { ...of, lost: 1, faults: [`copies are not sent any more: ${stuck.slice(0, 200)}`] };
+    if (deferred() === 0) break;
+    house.makeDue();
+  }
+  for (const { digest } of acknowledged)
+    for (const { case_id } of house.rows<{ case_id: string }>('select case_id from posts where digest = ?', digest)) {
+      const { lost, duplicates, faults } = await arrivals(rig, case_id, TEAM);
+      of.lost += lost;
+      of.duplicates += duplicates;
+      of.faults.push(...faults);
+    }
+  return of;
 }
 
 /** To the list alone: one that names others too is asked to send again for them, and that is no fault. */

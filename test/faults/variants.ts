@@ -79,6 +79,14 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: "return 'Accepted';",
     },
   ],
+  /** What goes wrong once is the end of a loop that sends. */
+  'stops-at-fault': [
+    {
+      file: 'src/delivery/work.js',
+      find: "const stumbled = (error) => log.error({ err: error }, 'delivery stumbled and goes on');",
+      replace: 'const stumbled = () => { signal = AbortSignal.abort(); };',
+    },
+  ],
   /** What cannot be logged happens all the same. */
   'unlogged-all-the-same': [
     {
