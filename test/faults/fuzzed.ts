@@ -17,6 +17,7 @@ export const fuzzed: Experiment = {
     { variant: 'thrown', rounds: 1 },
     { variant: 'bare-line-ends-taken', rounds: 1 },
     { variant: 'other-problems', rounds: 1 },
+    { variant: 'hold-fails', rounds: 5 },
   ],
   absent: () => null,
   open: async () => ({
@@ -26,9 +27,10 @@ export const fuzzed: Experiment = {
       const { code, stdout, stderr } = await run(process.execPath, [main, '--seconds', String(SECONDS), '--seed', String(seed)]);
       const executions = Number(/^(\d+) executions in /m.exec(stdout)?.[1]);
       if (Number.isNaN(executions)) throw new Error(`it ended with ${code}: ${stderr}`);
+      const done = Number(/^(\d+) routes did what they are there for/m.exec(stdout)?.[1]);
       const failures = /^failures:\n([\s\S]*)/m.exec(stdout)?.[1] ?? '';
       const faults = failures.split('\n').filter((line) => line.trim() !== '');
-      return { ...nothingYet(), faults, seen: { executions } };
+      return { ...nothingYet(), faults, seen: { executions, 'routes that did what they are there for': done } };
     },
     close: async () => {},
   }),

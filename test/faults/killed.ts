@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { sha256 } from '../../src/embargo/bundle.ts';
 import { chanceOf } from '../support/chance.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
 import { integrity, missing, openRig, type Rig, reports, rounds } from './rig.ts';
@@ -38,18 +39,25 @@ async function round({ house, sink }: Rig, seed: number, known: Acknowledged[]):
   await Promise.all(streams.map(({ ended }) => ended));
   const acknowledged = streams.flatMap((one) => one.acknowledged);
   known.push(...acknowledged);
-  const lost = missing(house, known);
+  const unanswered = streams.flatMap((one) => one.unanswered ?? []);
+  const perhaps = unanswered.map(({ raw, to }) => ({ digest: sha256(raw), to }));
+  const lost = missing(house, known, perhaps);
   const faults = [...lost, ...integrity(house)];
   await house.start();
-  known.push(...(await again(house.smtpPort, streams)));
+  known.push(...(await again(house.smtpPort, unanswered)));
   faults.push(...missing(house, known));
-  const unanswered = streams.filter((one) => one.unanswered).length;
-  return { ...nothingYet(), acknowledged: acknowledged.length, lost: lost.length, faults, seen: { 'cut off': unanswered } };
+  return {
+    ...nothingYet(),
+    acknowledged: acknowledged.length,
+    lost: lost.length,
+    faults,
+    seen: { 'cut off': unanswered.length },
+  };
 }
 
 /** As servers do that got no answer. */
-async function again(port: number, streams: readonly Stream[]): Promise<Acknowledged[]> {
-  const mails = streams.flatMap(({ unanswered }) => unanswered ?? []);
+async function again(port: number, unanswered: readonly Outgoing[]): Promise<Acknowledged[]> {
+  const mails = [...unanswered];
   if (mails.length === 0) return [];
   const one: Stream = stream(port, async () => {
     const mail = mails.pop() as Outgoing;

@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util';
 import { controlsTable, lineOfControl, tryControls } from './controls.ts';
 import { named } from './experiments.ts';
-import { lineOf, tableOf } from './report.ts';
+import { lineOf, tableOf, troubleOf } from './report.ts';
 import { type Row, runExperiment } from './run.ts';
 
 const { values, positionals } = parseArgs({
@@ -38,6 +38,8 @@ async function experiments(): Promise<number> {
     const rounds = values.rounds === undefined ? experiment.rounds : Number(values.rounds);
     const every = Math.max(1, Math.ceil(rounds / 10));
     const progress = (row: Row) => {
+      // Whoever plays it for an hour need not wait for its end.
+      for (const one of troubleOf(row, seed + row.rounds - 1)) say(`${row.name}: ${one}`);
       if (row.rounds % every === 0 && row.rounds < rounds)
         say(`${row.name}: ${row.rounds} of ${rounds} rounds, ${row.faults.length} faults, ${row.seconds} s`);
     };

@@ -10,8 +10,16 @@ export function lineOf(row: Row): string {
       .map(([what, times]) => `${what} ${times}`)
       .join(', ');
   const also = Object.keys(seen).length > 0 ? `\n    seen: ${counted(seen)}` : '';
-  const told = [...faults.map((one) => ({ ...one, kind: 'fault' })), ...broken.map((one) => ({ ...one, kind: 'broken' }))];
-  return `${name}: ${counted(counts)}${also}${told.map(({ seed, what, kind }) => `\n    ${kind}, seed ${seed}: ${what}`).join('')}`;
+  const told = troubleOf(row).map((one) => `\n    ${one}`);
+  return `${name}: ${counted(counts)}${also}${told.join('')}`;
+}
+
+/** Of one round, or of all where none is named. */
+export function troubleOf({ faults, broken }: Row, round?: number): string[] {
+  const all = [...faults.map((one) => ({ ...one, kind: 'fault' })), ...broken.map((one) => ({ ...one, kind: 'broken' }))];
+  return all
+    .filter(({ seed }) => round === undefined || seed === round)
+    .map(({ seed, what, kind }) => `${kind}, seed ${seed}: ${what}`);
 }
 
 /** The machine and the date, for whoever reads the figures later. */

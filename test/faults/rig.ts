@@ -89,18 +89,30 @@ export function reports(house: Instance, chance: Chance): () => Promise<Outgoing
   };
 }
 
-/** What was acknowledged and has not a row of its own for each of its recipients, or has more. Each is a line. */
-export function missing(house: Instance, acknowledged: readonly Acknowledged[]): string[] {
-  const wanted = new Map<string, Set<string>>();
-  for (const { digest, to } of acknowledged)
-    wanted.set(digest, new Set([...(wanted.get(digest) ?? []), ...to.map((address) => address.toLowerCase())]));
+/**
+ * What was acknowledged and has not a row of its own for each of its recipients, or has more. Each is a line. `unanswered`: what may be there
+ * or not, as nobody was told.
+ */
+export function missing(
+  house: Instance,
+  acknowledged: readonly Acknowledged[],
+  unanswered: readonly Acknowledged[] = [],
+): string[] {
+  const wanted = new Map<string, { taken: Set<string>; most: Set<string> }>();
+  const add = ({ digest, to }: Acknowledged, key: 'taken' | 'most') => {
+    const one = wanted.get(digest) ?? { taken: new Set(), most: new Set() };
+    wanted.set(digest, one);
+    for (const address of to) one[key].add(address.toLowerCase());
+  };
+  for (const one of acknowledged) for (const key of ['taken', 'most'] as const) add(one, key);
+  for (const one of unanswered) add(one, 'most');
   const rows = house.rows<{ digest: string; times: number }>('select digest, count(*) as times from posts group by digest');
   const there = new Map(rows.map(({ digest, times }) => [digest, times]));
-  return [...wanted].flatMap(([digest, recipients]) => {
+  return [...wanted].flatMap(([digest, { taken, most }]) => {
     const times = there.get(digest) ?? 0;
-    return times === recipients.size
+    return taken.size <= times && times <= most.size
       ? []
-      : [`the mail ${digest.slice(0, 12)} was taken ${recipients.size} times and is there ${times} times`];
+      : [`the mail ${digest.slice(0, 12)} was taken ${taken.size} times and is there ${times} times`];
   });
 }
 

@@ -182,6 +182,14 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: 'if (false)',
     },
   ],
+  /** A move that is asked for by REST fails in another way than by refusing. */
+  'hold-fails': [
+    {
+      file: 'src/delivery/by-hand.js',
+      find: "hold: takingOut('hold', deliveries.hold, 'queued or deferred can be held'),",
+      replace: "hold: async () => { throw new TypeError('hold'); },",
+    },
+  ],
   /** What was wrong with a request is told in another form than that of all problems. */
   'other-problems': [
     {

@@ -14,7 +14,7 @@ import { Worker } from 'node:worker_threads';
 import { chanceOf } from '../support/chance.ts';
 import type { Executed } from './execute.ts';
 import { nextInput, type Seeds, seedsOf } from './inputs.ts';
-import { nextRequest, openRequests } from './request.ts';
+import { openRequests } from './request.ts';
 import { nextSession, openSessions } from './session.ts';
 
 const HANGS = 2_000;
@@ -70,7 +70,7 @@ const by = executor(seeds);
 const SESSIONS = 10;
 const servers = await Promise.all(Array.from({ length: SESSIONS }, openSessions));
 const folder = mkdtempSync(join(tmpdir(), 'curfew-fuzz-'));
-const requests = await openRequests(join(folder, 'curfew.db'));
+const requests = await openRequests(folder);
 const failures = new Map<string, number>();
 const verdicts = new Map<string, number>();
 const count = (counts: Map<string, number>, key: string) => counts.set(key, (counts.get(key) ?? 0) + 1);
@@ -94,7 +94,7 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const)
 
 const inOctets = (input: object) => Buffer.from(JSON.stringify(input));
 
-/** Of one in ten turns they are sessions, of two in ten a request, else a mail. */
+/** Of one in ten turns they are sessions, of three in ten a request, else a mail. */
 async function turn(): Promise<{ raw: Uint8Array; executed: Executed }[]> {
   const kind = chance();
   if (kind < 0.1)
@@ -106,8 +106,8 @@ async function turn(): Promise<{ raw: Uint8Array; executed: Executed }[]> {
         return { raw, executed: await patient(() => play(session)) };
       }),
     );
-  if (kind < 0.3) {
-    const request = nextRequest(requests.operations, chance);
+  if (kind < 0.4) {
+    const request = await requests.next(chance);
     const raw = inOctets(request);
     last = raw;
     return [{ raw, executed: await patient(() => requests.play(request)) }];
@@ -159,6 +159,7 @@ rmSync(folder, { recursive: true, force: true });
 const seconds = Math.round((performance.now() - began) / 1_000);
 process.stdout.write(`${executions} executions in ${seconds} s, seed ${seed}, grown by ${grown} MiB\n`);
 for (const [verdict, times] of [...verdicts].sort((a, b) => b[1] - a[1])) process.stdout.write(`  ${times} ${verdict}\n`);
+process.stdout.write(`${requests.done.size} routes did what they are there for\n`);
 process.stdout.write(failures.size === 0 ? 'no failures\n' : 'failures:\n');
 for (const [failure, times] of failures) process.stdout.write(`  ${times} ${failure}\n`);
 // The threads of OpenPGP behind the API are still there.

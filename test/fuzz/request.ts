@@ -1,19 +1,17 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { InjectOptions } from 'fastify';
-import { DAY, MINUTE, newToken } from '../../src/clock.ts';
-import { openClock } from '../../src/embargo/clock-watch.ts';
-import { allPolicies } from '../../src/embargo/presets.ts';
-import { createNumbers } from '../../src/http/numbers.ts';
+import { MINUTE } from '../../src/clock.ts';
 import { PROBLEM } from '../../src/http/problem.ts';
-import { createHttp } from '../../src/http/server.ts';
 import { createLog } from '../../src/log.ts';
 import { Refusal } from '../../src/refusal.ts';
-import { CRITERIA } from '../../src/roster/criteria.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
-import { makeDatabase } from '../../src/store/database.ts';
+import { type Database, makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { ORBIT } from '../embargo/orbit.ts';
+import { appOf } from '../http/app.ts';
+import { type Call, calls } from '../http/calls.ts';
 import type { Chance } from '../support/chance.ts';
-import { housing, LISTS } from '../support/house.ts';
+import { type House, housing, LISTS } from '../support/house.ts';
 import type { Executed } from './execute.ts';
 import { below, oneOf } from './inputs.ts';
 
@@ -31,16 +29,21 @@ interface Schema {
 
 interface Operation {
   method: string;
+  /** With its parameters in braces. */
   path: string;
   body: Schema | null;
 }
 
 export interface FuzzedRequest {
+  /** `POST /api/v1/cases/:id/leak`, as `calls` has it. */
+  row: string;
   method: string;
   url: string;
+  headers: Readonly<Record<string, string>>;
   /** Null: no content. */
   body: Buffer | null;
-  token: 'valid' | 'none' | 'wrong';
+  /** A token of its own where its call has one. */
+  token: 'valid' | 'none' | 'wrong' | { own: string };
 }
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -70,16 +73,16 @@ function madeOf(schema: Schema, chance: Chance, depth = 0): Json {
   return Object.fromEntries(kept.map(([key, of]) => [key, madeOf(of, chance, depth + 1)]));
 }
 
-/** One of its values is another, has another key, or lacks one. */
-function changedJson(value: Json, chance: Chance): Json {
-  if (typeof value !== 'object' || value === null || chance() < 0.3) return oneOf(chance, ODD);
+/** One of its values is another, of `odd`, has another key, or lacks one. */
+function changedJson(value: Json, odd: readonly Json[], chance: Chance): Json {
+  if (typeof value !== 'object' || value === null || chance() < 0.3) return oneOf(chance, odd);
   if (Array.isArray(value))
-    return value.length === 0 ? [oneOf(chance, ODD)] : value.map((one) => (chance() < 0.5 ? changedJson(one, chance) : one));
+    return value.length === 0 ? [oneOf(chance, odd)] : value.map((one) => (chance() < 0.5 ? changedJson(one, odd, chance) : one));
   const entries = Object.entries(value);
   const at = below(chance, entries.length + 1);
   const [key, old] = entries[at] ?? [oneOf(chance, KEYS), null];
   const rest = entries.filter(([name]) => name !== key);
-  return Object.fromEntries(chance() < 0.2 ? rest : [...rest, [key, changedJson(old, chance)]]);
+  return Object.fromEntries(chance() < 0.2 ? rest : [...rest, [key, changedJson(old, odd, chance)]]);
 }
 
 /** Its octets as well: cut off, or one of them another. */
@@ -91,95 +94,144 @@ function octetsOf(value: Json, chance: Chance): Buffer {
   return octets;
 }
 
-export function nextRequest(operations: readonly Operation[], chance: Chance): FuzzedRequest {
-  const { method, path, body } = oneOf(chance, operations);
-  const url = path.replaceAll(/\{\w+\}/g, () =>
-    encodeURIComponent(Buffer.from(oneOf(chance, STRINGS.slice(1)).slice(0, 200)).toString()),
-  );
-  const query =
-    chance() < 0.2 ? `?${oneOf(chance, ['limit', 'after', 'state', 'x'])}=${oneOf(chance, ['-1', '%00', 'x', '%'])}` : '';
-  const token = oneOf(chance, ['valid', 'valid', 'valid', 'none', 'wrong'] as const);
-  if (body === null) return { method, url: `${url}${query}`, body: null, token };
-  let value = madeOf(body, chance);
-  for (let left = below(chance, 3); left > 0; left--) value = changedJson(value, chance);
-  return { method, url: `${url}${query}`, body: octetsOf(value, chance), token };
+const VERSIONS = ['"1"', '"2"', '"0"', '"9007199254740993"', 'W/"1"', '*', 'x', ''];
+const IDEMPOTENCY_KEYS = ['k', '', 'x'.repeat(300)];
+const FILTERS = ['limit', 'after', 'cursor', 'state', 'subject', 'from', 'case', 'x'];
+
+function headersOf(chance: Chance): Record<string, string> {
+  return {
+    ...(chance() < 0.2 ? { 'if-match': oneOf(chance, VERSIONS) } : {}),
+    ...(chance() < 0.1 ? { 'idempotency-key': oneOf(chance, IDEMPOTENCY_KEYS) } : {}),
+  };
 }
+
+/** `call`: what its request is when it does what it is there for; null: made from the document alone. `known`: ids of what is there. */
+function requestOf(
+  { method, path, body }: Operation,
+  call: Call | null,
+  known: readonly string[],
+  chance: Chance,
+): FuzzedRequest {
+  const anything = () => oneOf(chance, known.length > 0 && chance() < 0.5 ? known : STRINGS.slice(1));
+  const parameter = (segment: string) => (chance() < 0.9 && call?.at?.[segment]) || anything();
+  const url = path.replaceAll(
+    /(\w+)\/\{\w+\}/g,
+    (_all, segment: string) => `${segment}/${encodeURIComponent(Buffer.from(parameter(segment).slice(0, 200)).toString())}`,
+  );
+  const query = chance() < 0.2 ? `?${oneOf(chance, FILTERS)}=${oneOf(chance, ['-1', '%00', 'x', '%', ...known.slice(-9)])}` : '';
+  const token = oneOf(chance, ['valid', 'valid', 'valid', 'none', 'wrong'] as const);
+  const own = call?.token !== undefined && token === 'valid' ? { own: call.token } : token;
+  const request = { row: rowOf({ method, path }), method, url: `${url}${query}`, headers: headersOf(chance), token: own };
+  const isOptional = call !== null && call.body === undefined;
+  if (body === null || (isOptional && chance() < 0.5)) return { ...request, body: null };
+  let value = (call?.body as Json | undefined) ?? madeOf(body, chance);
+  // Of what does what it is there for, every second one is left as it is.
+  for (let left = call && chance() < 0.5 ? 0 : below(chance, 3); left > 0; left--)
+    value = changedJson(value, [...ODD, ...known], chance);
+  return { ...request, body: call && chance() < 0.8 ? Buffer.from(JSON.stringify(value)) : octetsOf(value, chance) };
+}
+
+const rowOf = ({ method, path }: Pick<Operation, 'method' | 'path'>) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
 
 const PATIENCE = 2_000;
 const WRONG = `curfew_${'a'.repeat(43)}`;
+/** Then they ask another one: who was retired, or what was ended, is so for good. */
+const REQUESTS_A_HOUSE = 100;
 
-/** The API of a house with a token of an admin. What must hold: no 5xx but 503, a problem wherever it is refused, no secret in an answer or in the log. */
-export async function openRequests(file: string): Promise<{
+/** A house with a token of an admin, its API, and the ids of what was made there for a call. */
+interface Standing {
+  db: Database;
+  house: House;
+  app: Awaited<ReturnType<typeof appOf>>['app'];
+  token: string;
+  known: string[];
   operations: readonly Operation[];
-  play(request: FuzzedRequest): Promise<Executed>;
-  close(): Promise<void>;
-}> {
-  const db = makeDatabase({ sqlite: file });
+}
+
+async function standing(folder: string, name: string, write: (line: string) => void): Promise<Standing> {
+  const db = makeDatabase({ sqlite: join(folder, `${name}.db`) });
   await migrate(db);
   const house = await housing()(db);
   const [lena] = house.team;
   const { token } = await issueToken(house, { name: 'fuzz', role: 'admin', person: lena.address, days: null });
+  const keys = join(folder, `${name}.keys`);
+  mkdirSync(keys);
+  const { app } = await appOf(house, createLog('trace', { write }), { keys });
+  const operations = operationsOf(JSON.parse((await app.inject('/api/openapi.json')).body));
+  return { db, house, app, token, known: [], operations };
+}
+
+/**
+ * The API of a house, in whose log and answers is no secret: every second request is one that does what its route is there for, changed or not,
+ * in a house that has what it needs; the others are made from the OpenAPI document. What must hold: no 5xx but 503, a problem wherever it is refused.
+ */
+export async function openRequests(folder: string): Promise<{
+  next(chance: Chance): Promise<FuzzedRequest>;
+  play(request: FuzzedRequest): Promise<Executed>;
+  /** Of the routes that change something, those that did so. */
+  done: ReadonlySet<string>;
+  close(): Promise<void>;
+}> {
   let logged = '';
   const write = (line: string) => {
     logged += line;
   };
-  const log = createLog('trace', { write });
-  const clock = await openClock(db, house.clock, DAY);
-  const seams = { ...house, clock };
-  const app = createHttp({
-    seams,
-    clock,
-    log,
-    numbers: createNumbers(seams, log),
-    ready: async () => [],
-    room: { free: () => null, reserve: 1 },
-    lookUp: async () => {
-      throw new Refusal('not-found');
-    },
-    signIn: {
-      provider: {
-        begin: async () => ({ url: 'https://id.orbit.example/?state=s', secret: newToken(32) }),
-        finish: async () => ({ issuer: 'https://id.orbit.example', subject: 'lena', address: lena.address }),
-      },
-      rules: { hours: 8, admins: [lena.address] },
-    },
-    policies: allPolicies({ policies: { orbit: ORBIT }, holidays: [] }),
-    admission: { project: 'orbit', criteria: CRITERIA, terms: null },
-    addList: async () => {
-      throw new Refusal('conflict');
-    },
-    changed: { deliveries: () => {}, releases: () => {} },
-  });
-  const secrets = [token, WRONG, '-----BEGIN PGP PRIVATE KEY BLOCK-----'];
-  const tells = (text: string) => secrets.some((secret) => text.includes(secret));
+  let [made, houses] = [0, 0];
+  const open = () => standing(folder, `fuzzed-${++houses}`, write);
+  let at = await open();
+  const close = async () => {
+    await at.app.close();
+    await at.db.destroy();
+  };
+  const done = new Set<string>();
   return {
-    operations: operationsOf(JSON.parse((await app.inject('/api/openapi.json')).body)),
-    async play({ method, url, body, token: which }) {
+    done,
+    close,
+    async next(chance) {
+      if (++made % REQUESTS_A_HOUSE === 0) {
+        await close();
+        at = await open();
+      }
+      const { house, known, operations } = at;
+      const moves = operations.filter((one) => calls[rowOf(one)]);
+      const operation = oneOf(chance, chance() < 0.6 ? moves : operations);
+      // Where what it needs cannot be made any more in this house, it is a request like others.
+      const call = chance() < 0.8 ? ((await calls[rowOf(operation)]?.(house).catch(ifRefused)) ?? null) : null;
+      known.push(...Object.values(call?.at ?? {}));
+      return requestOf(operation, call, known, chance);
+    },
+    async play({ row, method, url, headers, body, token: which }) {
+      const { house, app, token } = at;
       // As many a minute as one may.
       house.clock.moveTo(house.clock.now() + MINUTE);
       logged = '';
-      const authorization = { valid: `Bearer ${token}`, none: null, wrong: `Bearer ${WRONG}` }[which];
-      const headers = {
-        ...(authorization === null ? {} : { authorization }),
+      const bearer = typeof which === 'object' ? which.own : { valid: token, none: null, wrong: WRONG }[which];
+      const all = {
+        ...headers,
+        ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }),
         ...(body === null ? {} : { 'content-type': 'application/json' }),
       };
-      const wish = { method, url, headers, ...(body === null ? {} : { payload: body }) } as InjectOptions;
+      const wish = { method, url, headers: all, ...(body === null ? {} : { payload: body }) } as InjectOptions;
       const began = performance.now();
       const answer = await app.inject(wish);
       const { statusCode: status } = answer;
-      const fault = (what: string) => ({ failure: `request: ${method} ${url.split('?')[0]?.slice(0, 80)}: ${what}` });
+      const secrets = [token, WRONG, '-----BEGIN PGP PRIVATE KEY BLOCK-----', ...(bearer ? [bearer] : [])];
+      const tells = (text: string) => secrets.some((secret) => text.includes(secret));
+      const fault = (what: string) => ({ failure: `request: ${row}: ${what}` });
       if (performance.now() - began > PATIENCE) return fault('hang');
       if (status >= 500 && status !== 503) return fault(`${status} ${logged.slice(0, 2_000)}`);
       if (status >= 400 && !String(answer.headers['content-type']).startsWith(PROBLEM)) return fault(`${status} is no problem`);
       if (tells(answer.body) || tells(JSON.stringify(answer.headers))) return fault('the answer tells a secret');
       if (tells(logged)) return fault('the log tells a secret');
+      if (status < 300 && calls[row]) done.add(row);
       return { verdict: `request ${status}` };
     },
-    async close() {
-      await app.close();
-      await db.destroy();
-    },
   };
+}
+
+function ifRefused(error: unknown): null {
+  if (error instanceof Refusal) return null;
+  throw error;
 }
 
 interface Document {

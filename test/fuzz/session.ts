@@ -24,7 +24,7 @@ const COMMANDS = [
 const WHOLE = ['EHLO client.example', 'MAIL FROM:<a@sender.example>', 'RCPT TO:<security@orbit.example>', 'DATA'];
 
 /** A line may have anything in it but its own end. */
-const asLine = (octets: Buffer) => Buffer.from(octets.toString('latin1').replaceAll('\r\n', '\r'), 'latin1');
+const asLine = (octets: Buffer) => Buffer.from(octets.toString('latin1').replaceAll(/\r+\n+/g, '\r'), 'latin1');
 
 /** Some lines of a session in which a mail is taken are others, or changed. */
 export function nextSession(chance: Chance, mails: readonly Buffer[]): Session {
@@ -115,7 +115,8 @@ async function talk(port: number, { lines, mail, atOnce }: Session): Promise<str
         const reply = await wire.reply();
         if (reply === null) return null;
         const text = line.toString('latin1');
-        if (/^[23]/.test(reply) && !TAKEN.test(text)) return `${reply.slice(0, 3)} for a line that the grammar forbids`;
+        if (/^[23]/.test(reply) && !TAKEN.test(text))
+          return `${reply.slice(0, 3)} for a line that the grammar forbids: ${JSON.stringify(text.slice(0, 80))}`;
         if (!reply.startsWith('354')) continue;
         wire.say(Buffer.concat([stuffed, end]));
         if ((await wire.reply()) === null) return null;

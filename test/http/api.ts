@@ -3,18 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
-import { DAY, newToken } from '../../src/clock.ts';
-import { openClock } from '../../src/embargo/clock-watch.ts';
-import { allPolicies } from '../../src/embargo/presets.ts';
-import { createNumbers, type Numbers } from '../../src/http/numbers.ts';
-import { createHttp, type HttpOptions } from '../../src/http/server.ts';
+import type { Numbers } from '../../src/http/numbers.ts';
 import { createLog } from '../../src/log.ts';
-import { CRITERIA } from '../../src/roster/criteria.ts';
-import { addList } from '../../src/roster/lists.ts';
-import { ORBIT } from '../embargo/orbit.ts';
 import type { TestDatabase } from '../support/dialects.ts';
 import { type House, housing } from '../support/house.ts';
-import { generate } from '../support/party.ts';
+import { appOf, type HowToSignIn } from './app.ts';
 
 export interface Answer {
   status: number;
@@ -63,29 +56,18 @@ export function serving(): (database: TestDatabase, signIn?: HowToSignIn) => Pro
     for (const app of running.splice(0)) await app.close();
     for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true });
   });
-  return async ({ db }, signIn = withoutProvider) => {
+  return async ({ db }, signIn) => {
     const house = await build(db);
     const lines: string[] = [];
     const rung = { deliveries: 0, releases: 0 };
     const missing: string[] = [];
     const left: TestApi['left'] = { free: null };
     const log = createLog('trace', { write: (line: string) => void lines.push(line) });
-    const clock = await openClock(house.db, house.clock, DAY);
-    const seams = { ...house, clock };
-    const numbers = createNumbers(seams, log);
-    const app = createHttp({
-      seams,
-      clock,
-      log,
-      numbers,
+    const { app, numbers } = await appOf(house, log, {
+      keys: folder(),
+      signIn,
       room: { free: () => left.free, reserve: 1 },
       ready: async () => missing,
-      // Whatever is looked up has a new certificate.
-      lookUp: async (address) => Buffer.from((await generate(address, 'new', {})).public),
-      signIn: signIn(house),
-      policies: allPolicies({ policies: { orbit: ORBIT }, holidays: [] }),
-      admission: { project: 'orbit', criteria: CRITERIA, terms: null },
-      addList: (acting, wanted) => addList({ ...acting, keys: folder(), passphrase: 'orbit', domain: 'orbit.example' }, wanted),
       changed: { deliveries: () => void rung.deliveries++, releases: () => void rung.releases++ },
     });
     running.push(app);
@@ -94,20 +76,6 @@ export function serving(): (database: TestDatabase, signIn?: HowToSignIn) => Pro
     return { house, url, rung, numbers, missing, left, logged: () => lines.join(''), ask: (...asked) => ask(url, ...asked) };
   };
 }
-
-/** How people sign in at a house. */
-export type HowToSignIn = (house: House) => HttpOptions['signIn'];
-
-export const ISSUER = 'https://id.orbit.example';
-
-/** Whoever signs in is the first of the team, for all tests that are not of that. */
-const withoutProvider: HowToSignIn = ({ team: [lena] }) => ({
-  provider: {
-    begin: async () => ({ url: `${ISSUER}/?state=s`, secret: newToken(32) }),
-    finish: async () => ({ issuer: ISSUER, subject: 'lena', address: lena.address }),
-  },
-  rules: { hours: 8, admins: [lena.address] },
-});
 
 async function ask(url: string, token: string | null, request: string, { body, raw, headers }: Asking = {}): Promise<Answer> {
   const [method = '', path = ''] = request.split(' ', 2);

@@ -28,7 +28,7 @@ import { as, type House, LISTS } from '../support/house.ts';
 import { keyProved } from '../support/key-proved.ts';
 import { generate } from '../support/party.ts';
 import { proveCertificate } from '../support/prove.ts';
-import { ISSUER } from './api.ts';
+import { ISSUER } from './app.ts';
 
 /** How a route is called so that it does what it is there for. */
 export interface Call {
@@ -221,7 +221,7 @@ export const calls: Readonly<Record<string, (house: House) => Promise<Call>>> = 
   },
 
   'POST /api/v1/restoration/confirm': async ({ db, clock }) => {
-    await restorations.insert(db, { id: 'restored', taken_at: clock.now() - 1, restored_at: clock.now() });
+    await restorations.insert(db, { id: fresh(), taken_at: clock.now() - 1, restored_at: clock.now() });
     return { body: { restoredAt: toIso(clock.now()) } };
   },
 

@@ -5,7 +5,8 @@ import { createProvider } from '../../src/oidc/provider.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import { scheduled } from '../embargo/armed.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { type HowToSignIn, serving } from './api.ts';
+import { serving } from './api.ts';
+import type { HowToSignIn } from './app.ts';
 import { REDIRECT, signingIn } from './signing-in.ts';
 
 eachEngine((engine) => {
