@@ -53,9 +53,9 @@ const PATIENCE = 2_000;
 const ADDRESS = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/;
 /** RFC 5321 §4.2: a reply, of one line or several. */
 const REPLY = /^(?:([245]\d\d|354)-[ -~]*\r\n)*([245]\d\d|354)(?: [ -~]*)?\r\n/;
-/** RFC 5321 §4.1.1: what a line that is not refused looks like; spaces beside the path are tolerated. */
+/** RFC 5321 §4.1.1: what a line that is not refused looks like; more spaces than one are tolerated. */
 const TAKEN =
-  /^\s*(EHLO \S+|HELO \S+|MAIL FROM: *<[^<>\s]*>( +(SIZE|BODY)=\w+)*|RCPT TO: *<[^<>\s]+>|DATA|RSET|NOOP( .*)?|VRFY .*|HELP( .*)?|QUIT)\s*$/i;
+  /^\s*(EHLO +\S+|HELO +\S+|MAIL FROM: *<[^<>\s]*>( +(SIZE|BODY)=\w+)*|RCPT TO: *<[^<>\s]+>|DATA|RSET|NOOP( .*)?|VRFY .*|HELP( .*)?|QUIT)\s*$/i;
 
 /** A server on a socket. What must hold: each line is answered or the connection is closed, and nothing is taken that RFC 5321 forbids. */
 export async function openSessions(): Promise<{ play(session: Session): Promise<Executed>; close(): Promise<void> }> {
