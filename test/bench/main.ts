@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { accept } from './accept.ts';
 import { fanOut } from './fan-out.ts';
+import { growth } from './growth.ts';
 import type { Row } from './measure.ts';
 import { memory } from './memory.ts';
 import { open } from './open.ts';
@@ -22,6 +23,7 @@ const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   open,
   'fan-out': fanOut,
   roster,
+  growth,
   release,
   others,
   memory,

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
 import * as openpgp from 'openpgp';
 import { type Clock, DAY, type Instant, MINUTE, newId, systemClock } from '../../src/clock.ts';
 import * as cases from '../../src/store/cases.ts';
@@ -18,6 +19,8 @@ export interface Years {
   /** Of the first member; every other one has one. */
   contacts: number;
   posts: number;
+  /** Of each post: the first is of the team, the others of all members in turn. */
+  copies: number;
   cases: number;
 }
 
@@ -35,6 +38,7 @@ export async function live(sqlite: string, years: Years): Promise<string> {
     return await db.transaction().execute(async (trx) => {
       const first = await people(trx, years);
       await mails(trx, years);
+      await furtherCopies(trx, years.copies - 1);
       return first;
     });
   } finally {
@@ -95,6 +99,32 @@ async function certificateOf(contactId: string, email: string, at: Instant) {
   const fingerprint = key.getFingerprint().toUpperCase();
   const row = { id: idAt(at), contact_id: contactId, fingerprint, data: key.write(), state: 'current' as const, created_at: at };
   return { certificate: row, said: { keys, revocations: [] } };
+}
+
+/** So many more of each copy, in SQL: a million are made in half a minute there, and in many minutes here. Then each has an attempt. */
+async function furtherCopies(db: Db, more: number): Promise<void> {
+  if (more === 0) return;
+  await sql`create temporary table turns as select row_number() over (order by id) - 1 as turn, id, address from contacts`.execute(
+    db,
+  );
+  for (const table of ['deliveries', 'past_deliveries'] as const) {
+    const { rows } = await sql<{ name: string }>`select name from pragma_table_info(${table})`.execute(db);
+    const others: Record<string, string> = {
+      // No other id has this letter in it.
+      id: `substr(one.id, 1, 10) || 'u' || number || substr(one.id, 12 + length(number))`,
+      message_id: `'<' || number || '.' || substr(one.message_id, 2)`,
+      contact_id: 'turns.id',
+      address: 'turns.address',
+    };
+    const columns = rows.map(({ name }) => name);
+    await sql`with recursive numbers (number) as (select 1 union all select number + 1 from numbers where number < ${more})
+      insert into ${sql.table(table)} (${sql.raw(columns.join())})
+      select ${sql.raw(columns.map((name) => others[name] ?? `one.${name}`).join())} from ${sql.table(table)} one cross join numbers
+      join turns on turns.turn = (one.rowid * ${more} + number) % (select count(*) from turns)`.execute(db);
+    await sql`insert into delivery_attempts (delivery_id, number, at, state, reason, response)
+      select id, 1, settled_at, state, reason, response from ${sql.table(table)}`.execute(db);
+  }
+  await sql`drop table turns`.execute(db);
 }
 
 /** Each post has a copy, and so many belong to a case; the last of them is of now, and one was every ten minutes. */
