@@ -1,20 +1,22 @@
+import { installed } from '../support/installed.ts';
 import { atLeast, atMost, between, interleaved, type Measurement, median, type Row, ratio, row } from './measure.ts';
 import type { Kind } from './members.ts';
 import { each, openPeers } from './peers.ts';
 import { enrol, openProject, type Project, sealed } from './project.ts';
+import { openSchleuder } from './schleuder.ts';
 import { openClient } from './smtp.ts';
 
-/** Octets of text, to how many members: as many as can be measured in minutes. */
+/** Octets of text, to how many members, and to how many of Schleuder's where it is asked: as many as can be measured in minutes. */
 const FULL = {
   runs: 5,
   sizes: [
-    { size: '10 KB', octets: 10_000, members: [1, 10, 100, 1000, 2000] },
-    { size: '1 MB', octets: 1_000_000, members: [1, 10, 100] },
-    { size: '10 MB', octets: 10_000_000, members: [1, 10] },
+    { size: '10 KB', octets: 10_000, members: [1, 10, 100, 1000, 2000], ofSchleuder: 50 },
+    { size: '1 MB', octets: 1_000_000, members: [1, 10, 100], ofSchleuder: 15 },
+    { size: '10 MB', octets: 10_000_000, members: [1, 10], ofSchleuder: 0 },
   ],
   ofOtherKinds: 100,
 };
-const QUICK = { runs: 1, sizes: [{ size: '10 KB', octets: 10_000, members: [1, 2] }], ofOtherKinds: 2 };
+const QUICK = { runs: 1, sizes: [{ size: '10 KB', octets: 10_000, members: [1, 2], ofSchleuder: 2 }], ofOtherKinds: 2 };
 const OTHERS: readonly Kind[] = ['rsa3072', 'rsa4096', 'v6'];
 
 /** From the last octet of DATA to the last 250 of the sink, each member his own copy: milliseconds a member. */
@@ -22,17 +24,23 @@ export async function fanOut(quick = false): Promise<Row[]> {
   const { runs, sizes, ofOtherKinds } = quick ? QUICK : FULL;
   const project = await openProject();
   const peers = await openPeers();
+  const counts = sizes.map(({ ofSchleuder }) => ofSchleuder).filter((count) => count > 0);
+  const schleuder = installed('schleuder') ? await openSchleuder(project, counts) : null;
   try {
     const lists = await enrol(project, 'x25519', [...new Set(sizes.flatMap(({ members }) => members))]);
     const rows: Row[] = [];
-    for (const { size, octets, members } of sizes) {
+    for (const { size, octets, members, ofSchleuder } of sizes) {
       const file = await peers.file(octets);
       const copies = octets > 1_000_000 ? 1 : 5;
+      const beside: Record<string, Measurement> = {
+        ...Object.fromEntries(peers.all.map((peer) => [peer.name, () => each(copies, () => peer.seal(file))])),
+        ...(schleuder && ofSchleuder > 0 ? { schleuder: () => schleuder.fansOut(ofSchleuder, octets) } : {}),
+      };
       const of = await interleaved(runs, {
         ...Object.fromEntries(members.map((count) => [count, fansOut(project, lists.get(count) ?? '', count, octets)])),
-        ...Object.fromEntries(peers.all.map((peer) => [peer.name, () => each(copies, () => peer.seal(file))])),
+        ...beside,
       });
-      const others = Object.fromEntries(peers.all.map(({ name }) => [name, of[name] ?? []]));
+      const others = Object.fromEntries(Object.keys(beside).map((name) => [name, of[name] ?? []]));
       rows.push(...members.map((count) => targeted(size, count, { curfew: of[count] ?? [], ...others }, of)));
     }
     for (const kind of OTHERS) {
@@ -42,6 +50,7 @@ export async function fanOut(quick = false): Promise<Row[]> {
     }
     return rows;
   } finally {
+    await schleuder?.close();
     await peers.close();
     await project.close();
   }
@@ -70,5 +79,7 @@ function targeted(size: string, members: number, of: Row['of'], all: Record<stri
   }
   if (size === '10 KB' && members === 2000) figure.targets.push(atMost('times N = 100', own / median(all[100] ?? []), 1.3));
   if (size === '1 MB' && members === 100) figure.targets.push(atMost('ms a member', own, 4));
+  const isLargest = (size === '10 KB' && members === 1000) || (size === '1 MB' && members === 100);
+  if (isLargest && of['schleuder']) figure.targets.push(atLeast('times Schleuder', ratio(figure, 'schleuder'), 100));
   return figure;
 }

@@ -55,9 +55,14 @@ const LINE = '+  if (length > sizeof(header) + left) return -EINVAL; /* what a p
 
 /** A mail of about so many octets of text to that list, sealed to it and signed by lena; no two are the same. */
 export async function sealed({ house, lena }: Project, to: string, octets: number): Promise<Mail> {
+  return written(lena, to, await house.certificate(to), octets);
+}
+
+/** As `sealed`, to any list of that certificate. */
+export async function written(lena: Party, to: string, certificate: string, octets: number): Promise<Mail> {
   const text = `${process.hrtime.bigint()}\n${LINE.repeat(Math.ceil(octets / LINE.length))}`.slice(0, octets);
   const letter = { from: lena, to, subject: 'A corrected patch', outerSubject: '...', text };
-  const raw = await encryptedMail(letter, { recipients: [await house.certificate(to)], signer: lena });
+  const raw = await encryptedMail(letter, { recipients: [certificate], signer: lena });
   return { from: lena.address, to, raw };
 }
 
