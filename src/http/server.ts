@@ -44,7 +44,7 @@ import { sessionRoutes } from './session.ts';
 import { statisticsRoute } from './statistics.ts';
 import { tokenRoutes } from './tokens.ts';
 import { refuseUnknown } from './unknown.ts';
-import { validatorCompiler } from './validate.ts';
+import { serializerCompiler, validatorCompiler } from './validate.ts';
 
 const resources: readonly Routes[] = [
   listRoutes,
@@ -103,6 +103,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   });
   app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(sendProblem);
   enforceTable(app);
   refuseUnknown(app);

@@ -41,7 +41,7 @@ async function experiments(): Promise<number> {
       // Whoever plays it for an hour need not wait for its end.
       for (const one of troubleOf(row, seed + row.rounds - 1)) say(`${row.name}: ${one}`);
       if (row.rounds % every === 0 && row.rounds < rounds)
-        say(`${row.name}: ${row.rounds} of ${rounds} rounds, ${row.faults.length} faults, ${row.seconds} s`);
+        say(`of ${rounds} rounds so far: ${lineOf({ ...row, faults: [], broken: [] })}`);
     };
     const row = await runExperiment(experiment, { rounds, seed, untilFault: values['until-fault'], progress });
     rows.push(row);
