@@ -204,7 +204,7 @@ async function build(
     },
     turnedAway: () => refusals.count('too-many-connections'),
   });
-  const loops = Promise.all([
+  const begin = () => [
     ...lanes.map(({ lane, relay, alarm }) => {
       const settled: typeof numbers.settled = (...of) => {
         numbers.settled(...of);
@@ -228,7 +228,8 @@ async function build(
       stopping.signal,
       MINUTE,
     ),
-  ]);
+  ];
+  let loops: Promise<unknown> = Promise.resolve();
   undo.push(async () => {
     stopping.abort();
     await Promise.race([loops, new Promise((resolve) => setTimeout(resolve, DRAIN).unref())]);
@@ -259,6 +260,8 @@ async function build(
   });
   undo.push(() => smtp.close(DRAIN));
   privileges.drop();
+  // What is due at a start has a whole roster looked through: whoever has mail, or a question, waits for none of that.
+  loops = Promise.all(begin());
   // What root makes nobody else could write: not before those rights are gone.
   if (noteEnd) {
     const noting = { name: 'end of the audit log', run: () => noteEnd().then(() => false) };
