@@ -95,6 +95,7 @@ const owners: Record<string, readonly string[]> = {
   'smtp-server/lib/smtp-connection.js': ['smtp'],
   'smtp-server/lib/smtp-stream.js': ['smtp'],
   nodemailer: ['smtp'],
+  'fast-json-stringify': ['http'],
   fastify: ['http'],
   '@fastify/swagger': ['http'],
   '@fastify/swagger-ui': ['http'],
