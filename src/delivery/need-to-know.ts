@@ -85,16 +85,31 @@ export async function onListOf<Person extends { id: string }>(
   return people.filter(({ id }) => reached.has(id));
 }
 
-/** Why a contact gets nothing of a post now, whatever his certificate is; null where he does. */
+/** Why a contact gets nothing of a post now, whatever his certificate is. */
+export type Kept = typeof INACTIVE | typeof OUTSIDE | typeof OFF_LIST;
+
+/** Those of them who get nothing of it, and why. */
+export async function keptFromAll(
+  db: Db,
+  post: Pick<Post, 'kind' | 'list_id' | 'case_id'>,
+  contactIds: readonly string[],
+): Promise<Map<string, Kept>> {
+  const people = await contacts.standingsOf(db, contactIds);
+  const active = people.filter((person) => person.active && receives(person.memberState));
+  const inside = await mayHave(db, post, active);
+  const onList = new Set((await onListOf(db, post, inside)).map(({ id }) => id));
+  const [isActive, isInside] = [active, inside].map((some) => new Set(some.map(({ id }) => id))) as [Set<string>, Set<string>];
+  const why = (id: string) => (!isActive.has(id) ? INACTIVE : !isInside.has(id) ? OUTSIDE : OFF_LIST);
+  return new Map(contactIds.filter((id) => !onList.has(id)).map((id) => [id, why(id)]));
+}
+
+/** Null where he gets it. */
 export async function keptFrom(
   db: Db,
   post: Pick<Post, 'kind' | 'list_id' | 'case_id'>,
   contactId: string,
-): Promise<typeof INACTIVE | typeof OUTSIDE | typeof OFF_LIST | null> {
-  const people = [...(await deliveries.sendingContacts(db, [contactId])).values()];
-  if (!people.some(({ active, memberState }) => active && receives(memberState))) return INACTIVE;
-  if ((await mayHave(db, post, people)).length === 0) return OUTSIDE;
-  return (await onListOf(db, post, people)).length === 0 ? OFF_LIST : null;
+): Promise<Kept | null> {
+  return (await keptFromAll(db, post, [contactId])).get(contactId) ?? null;
 }
 
 /** Whoever has a dispatch of a case and may not know of it now misses what is told of it: he is told when he may (embargo/let-in.ts). */

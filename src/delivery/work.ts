@@ -17,11 +17,12 @@ import * as lists from '../store/lists.ts';
 import * as minimalNotices from '../store/minimal-notices.ts';
 import * as posts from '../store/posts.ts';
 import * as restorations from '../store/restorations.ts';
-import type { Delivery, PostKind } from '../store/schema.ts';
+import type { Case, Delivery, PostKind, PostState } from '../store/schema.ts';
 import { nextAttempt } from './backoff.ts';
 import { bounceSender } from './bounce.ts';
 import { PRIORITY } from './copies.ts';
-import { keptFrom } from './need-to-know.ts';
+import { inOneTurn } from './in-one-turn.ts';
+import { type Kept, keptFromAll } from './need-to-know.ts';
 import { openPost } from './opening.ts';
 import { BEHIND, type Behind, behindOlder, isOvertaken, passedBy } from './order.ts';
 import type { Outcome } from './outcome.ts';
@@ -223,8 +224,10 @@ async function startBatch(
     const [behind, passed] = [await behindOlder(seams, post, batch), await passedBy(seams.db, post, batch)];
     // Whoever lost his lease, or is to stop, leaves the copy to the next one.
     const mayGo = () => !signal?.aborted && clock.now() < lease.until;
+    const { opened } = ready;
+    const asked = inOneTurn((copies: readonly Delivery[]) => whatStands(seams, opened, copies));
     const underWay = await eachInHand(batch, ready.prepared, desk.hands, async (copy, mail) => {
-      const settlement = await sendOne(seams, { opened: ready.opened, copy, mail, send, options, mayGo, behind, passed });
+      const settlement = await sendOne(seams, { opened, copy, mail, send, options, mayGo, behind, passed, asked });
       await settle(copy, settlement, behind.passing.get(copy.id));
     });
     const settled = async () => {
@@ -314,20 +317,42 @@ interface Attempt {
   mayGo: () => boolean;
   behind: Behind;
   passed: Awaited<ReturnType<typeof passedBy>>;
+  asked: (copy: Delivery) => Promise<Standing>;
+}
+
+/** What may have changed since a batch was made ready, which takes its time: a post was decided on, or somebody removed. */
+interface Standing {
+  state: PostState;
+  /** A backup was restored, and no admin has confirmed it yet. */
+  isUnconfirmed: boolean;
+  case: Case | undefined;
+  kept: ReadonlyMap<string, Kept>;
+}
+
+/** Asked before each copy goes, once for all that go at the same time. */
+async function whatStands({ db }: Seams, { post }: Opened, copies: readonly Delivery[]): Promise<Standing> {
+  const ids = copies.flatMap(({ contact_id }) => contact_id ?? []);
+  const caseId = copies[0]?.case_id ?? null;
+  return {
+    state: (await posts.stateOf(db, post.id)) ?? post.state,
+    isUnconfirmed: await restorations.isOpen(db),
+    case: caseId === null ? undefined : await cases.byId(db, caseId),
+    kept: ids.length === 0 ? new Map() : await keptFromAll(db, post, ids),
+  };
 }
 
 async function sendOne(seams: Seams, attempt: Attempt): Promise<Settlement> {
-  const { opened, copy, mail, send, options, mayGo, behind, passed } = attempt;
+  const { opened, copy, mail, send, options, mayGo, behind, passed, asked } = attempt;
   const { db, clock } = seams;
   if ('held' in mail) return { state: 'held', reason: mail.held, response: null };
-  const barred = await standing(seams, opened, copy);
+  const stands = await asked(copy);
+  const barred = await standing(seams, opened, copy, stands);
   if (barred) return barred;
-  const unconfirmed = await beforeConfirmation(seams, copy);
+  const unconfirmed = await beforeConfirmation(seams, copy, stands);
   if (unconfirmed) return unconfirmed;
-  // A batch takes its time, and he may have been removed or taken off the list since it was composed.
-  const kept = copy.contact_id === null ? null : await keptFrom(db, opened.post, copy.contact_id);
+  const kept = copy.contact_id === null ? undefined : stands.kept.get(copy.contact_id);
   if (kept) return { state: 'held', reason: kept, response: null };
-  const shut = (await overtaken(seams, opened, copy)) ?? (await gateAnswer(seams, opened, copy));
+  const shut = overtaken(opened, copy, stands) ?? (await gateAnswer(seams, opened, copy));
   if (shut) return shut;
   const late = passed.get(copy.id);
   if (late !== undefined) return { state: 'failed', reason: late, response: null };
@@ -344,8 +369,7 @@ async function sendOne(seams: Seams, attempt: Attempt): Promise<Settlement> {
  * Null: it may go, whatever a person decided since its post was opened. What was composed for the team, while the post was held, is
  * composed anew for others.
  */
-async function standing({ db, clock }: Seams, { post }: Opened, copy: Delivery): Promise<Settlement | null> {
-  const state = (await posts.stateOf(db, post.id)) ?? post.state;
+async function standing({ db, clock }: Seams, { post }: Opened, copy: Delivery, { state }: Standing): Promise<Settlement | null> {
   const barred = await barredBy(db, state, copy);
   if (barred === 'refused') return { state: 'failed', reason: barred, response: null };
   if (barred === 'stopped') return { state: 'held', reason: barred, response: null };
@@ -354,15 +378,18 @@ async function standing({ db, clock }: Seams, { post }: Opened, copy: Delivery):
 }
 
 /** After a restore the team alone is written to, until an admin confirms it: who was removed since the backup is on the roster again. */
-async function beforeConfirmation({ db, clock }: Seams, { contact_id }: Delivery): Promise<Settlement | null> {
-  if (!(await restorations.isOpen(db)) || (await isOfTeam(db, contact_id))) return null;
+async function beforeConfirmation(
+  { db, clock }: Seams,
+  { contact_id }: Delivery,
+  { isUnconfirmed }: Standing,
+): Promise<Settlement | null> {
+  if (!isUnconfirmed || (await isOfTeam(db, contact_id))) return null;
   return { state: 'deferred', reason: 'restored', response: null, until: clock.now() + AGAIN };
 }
 
 /** Null: what it says of its case holds still. */
-async function overtaken({ db }: Seams, { post }: Opened, { case_id, audience }: Delivery): Promise<Settlement | null> {
-  if (audience === 'public' || case_id === null) return null;
-  const about = await cases.byId(db, case_id);
+function overtaken({ post }: Opened, { audience }: Delivery, { case: about }: Standing): Settlement | null {
+  if (audience === 'public') return null;
   return about && isOvertaken(post, about) ? { state: 'failed', reason: 'overtaken', response: null } : null;
 }
 

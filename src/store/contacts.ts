@@ -4,7 +4,7 @@ import { Refusal } from '../refusal.ts';
 import { OUT, TAKEN_IN } from '../roster/state.ts';
 import type { Db } from './database.ts';
 import { type PageOf, portions } from './rows.ts';
-import type { Contact, ListRole, Schema } from './schema.ts';
+import type { Contact, ListRole, MemberState, Schema } from './schema.ts';
 
 /** Throws Refusal('conflict') where a contact with this address is there, of whichever member. */
 export async function insert(db: Db, contact: Contact): Promise<void> {
@@ -121,6 +121,29 @@ export async function reachedBy(db: Db, ids: readonly string[], listId: string |
     for (const { id } of rows) reached.add(id);
   }
   return reached;
+}
+
+/** Somebody of the roster, as far as it decides whether he gets anything at all. */
+export interface ContactStanding {
+  id: string;
+  memberId: string;
+  memberState: MemberState;
+  /** Not retired, and has proved his key. */
+  active: boolean;
+}
+
+export async function standingsOf(db: Db, ids: readonly string[]): Promise<ContactStanding[]> {
+  const found: ContactStanding[] = [];
+  for (const some of portions(ids)) {
+    const rows = await db
+      .selectFrom('contacts')
+      .innerJoin('members', 'members.id', 'contacts.member_id')
+      .select(['contacts.id', 'contacts.active', 'contacts.proved_at', 'members.id as memberId', 'members.state as memberState'])
+      .where('contacts.id', 'in', some)
+      .execute();
+    for (const { active, proved_at, ...person } of rows) found.push({ ...person, active: active === 1 && proved_at !== null });
+  }
+  return found;
 }
 
 /** Those who would be among `activeOfList` if they had proved their keys, by address. */
