@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../support/process.ts';
+import { start } from '../support/process.ts';
 import { ROOT } from '../support/root.ts';
 import { type Experiment, nothingYet } from './experiment.ts';
 
 /** Of one round. */
 const SECONDS = 60;
+/** Milliseconds. What is asked last may take its time, and no more. */
+const LONGEST = 4 * SECONDS * 1000;
 
 /** F13. What `npm run fuzz` does (test/fuzz), a minute a round. */
 export const fuzzed: Experiment = {
@@ -18,13 +20,18 @@ export const fuzzed: Experiment = {
     { variant: 'bare-line-ends-taken', rounds: 1 },
     { variant: 'other-problems', rounds: 1 },
     { variant: 'hold-fails', rounds: 5 },
+    { variant: 'timeline-fails', rounds: 5 },
   ],
   absent: () => null,
   open: async () => ({
     async round(seed) {
       const main = join(ROOT, 'dist', 'test', 'fuzz', 'main.js');
       if (!existsSync(main)) throw new Error(`${main} is missing: npm run faults makes it`);
-      const { code, stdout, stderr } = await run(process.execPath, [main, '--seconds', String(SECONDS), '--seed', String(seed)]);
+      const fuzz = start(process.execPath, [main, '--seconds', String(SECONDS), '--seed', String(seed)]);
+      const late = setTimeout(() => void fuzz.kill(), LONGEST);
+      const { code, signal, stdout, stderr } = await fuzz.ended;
+      clearTimeout(late);
+      if (signal !== null) return { ...nothingYet(), faults: [`it did not end: ${stdout.slice(-500)}`] };
       const executions = Number(/^(\d+) executions in /m.exec(stdout)?.[1]);
       if (Number.isNaN(executions)) throw new Error(`it ended with ${code}: ${stderr}`);
       const done = Number(/^(\d+) routes did what they are there for/m.exec(stdout)?.[1]);

@@ -1,6 +1,7 @@
 import { cpSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { type Instant, MINUTE, systemClock } from '../../src/clock.ts';
 import { chanceOf } from '../support/chance.ts';
 import { LISTS } from '../support/house.ts';
 import { TEAM } from '../support/instance.ts';
@@ -19,6 +20,12 @@ const SYNCS = 8;
 const MAILS = 4;
 /** Seconds, so that a round is short: what could not be settled goes out again when its lease ends, and that is a minute unless told. */
 const LEASE = 3;
+interface Waiting {
+  state: string;
+  reason: string | null;
+  due_at: Instant;
+}
+
 /** What a mail is answered that cannot be stored. */
 const NOT_STORED = '452 4.3.1';
 
@@ -92,19 +99,24 @@ async function round(rig: Rig, calls: string, seed: number, known: Acknowledged[
   };
 }
 
+/** A copy that could not be made ready, or settled, is tried again within this time at most. */
+const SOON = 5 * MINUTE;
+/** Seconds in which whatever is due is out. */
+const PATIENCE = 20;
+
 /** What came of each mail at the relay, when whatever was put off has been tried again. */
 async function copiesOf(rig: Rig, acknowledged: readonly Acknowledged[]) {
   const { house } = rig;
-  const deferred = () => house.rows("select 1 from deliveries where state = 'deferred'").length;
   const of = { lost: 0, duplicates: 0, faults: [] as string[] };
-  for (let times = 0; times < 3; times++) {
-    const stuck = await house.settled().then(
-      () => null,
-      (error: Error) => error.message,
-    );
-    if (stuck !== null) return { ...of, lost: 1, faults: [`copies are not sent any more: ${stuck.slice(0, 200)}`] };
-    if (deferred() === 0) break;
+  const open = () =>
+    house.rows<Waiting>("select state, reason, due_at from deliveries where state not in ('delivered', 'failed')");
+  for (let seconds = 0; open().length > 0; seconds++) {
+    const late = open().find(({ due_at }) => due_at > systemClock.now() + SOON);
+    if (late) of.faults.push(`a copy is ${late.state} (${late.reason}) for longer than ${SOON / MINUTE} minutes`);
+    if (seconds === PATIENCE) of.faults.push(`copies are not sent any more: ${JSON.stringify(open()).slice(0, 200)}`);
+    if (of.faults.length > 0) return { ...of, lost: 1 };
     house.makeDue();
+    await pause(1000);
   }
   for (const { digest } of acknowledged)
     for (const { case_id } of house.rows<{ case_id: string }>('select case_id from posts where digest = ?', digest)) {

@@ -190,6 +190,14 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: "hold: async () => { throw new TypeError('hold'); },",
     },
   ],
+  /** So does a read, where what it names is there. */
+  'timeline-fails': [
+    {
+      file: 'src/http/case-public.js',
+      find: 'return rows.map((row) => ({ ...row, id: String(row.seq) }));',
+      replace: "throw new TypeError('read');",
+    },
+  ],
   /** What was wrong with a request is told in another form than that of all problems. */
   'other-problems': [
     {

@@ -107,13 +107,18 @@ async function turn(): Promise<{ raw: Uint8Array; executed: Executed }[]> {
       }),
     );
   if (kind < 0.4) {
-    const request = await requests.next(chance);
+    const request = await requests.next(chance).catch(unmade);
     const raw = inOctets(request);
     last = raw;
-    return [{ raw, executed: await patient(() => requests.play(request)) }];
+    return [{ raw, executed: 'failure' in request ? request : await requests.play(request) }];
   }
   const raw = await nextInput(seeds, chance);
   return [{ raw, executed: await patient(() => by.execute(raw)) }];
+}
+
+/** What a request is about is made by the program as well. */
+function unmade(error: unknown): { failure: string } {
+  return { failure: `request: what it is about could not be made: ${error instanceof Error ? error.stack : error}` };
 }
 
 /** Another program may have had the machine: only who hangs twice hangs. */

@@ -2,7 +2,9 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { InjectOptions } from 'fastify';
 import { MINUTE } from '../../src/clock.ts';
+import { createLibrary } from '../../src/http/library.ts';
 import { PROBLEM } from '../../src/http/problem.ts';
+import { publicPaths } from '../../src/http/public.ts';
 import { createLog } from '../../src/log.ts';
 import { Refusal } from '../../src/refusal.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
@@ -32,6 +34,8 @@ interface Operation {
   /** With its parameters in braces. */
   path: string;
   body: Schema | null;
+  /** Of its content. */
+  type: string;
 }
 
 export interface FuzzedRequest {
@@ -42,6 +46,7 @@ export interface FuzzedRequest {
   headers: Readonly<Record<string, string>>;
   /** Null: no content. */
   body: Buffer | null;
+  type: string;
   /** A token of its own where its call has one. */
   token: 'valid' | 'none' | 'wrong' | { own: string };
 }
@@ -86,8 +91,7 @@ function changedJson(value: Json, odd: readonly Json[], chance: Chance): Json {
 }
 
 /** Its octets as well: cut off, or one of them another. */
-function octetsOf(value: Json, chance: Chance): Buffer {
-  const octets = Buffer.from(JSON.stringify(value));
+function spoilt(octets: Buffer, chance: Chance): Buffer {
   if (chance() < 0.8 || octets.length === 0) return octets;
   if (chance() < 0.5) return octets.subarray(0, below(chance, octets.length));
   octets[below(chance, octets.length)] = below(chance, 256);
@@ -105,35 +109,51 @@ function headersOf(chance: Chance): Record<string, string> {
   };
 }
 
+const JSON_TYPE = 'application/json';
+const FORM = 'application/x-www-form-urlencoded';
+
+/** Of each parameter of a path the segment before it, as `calls` names them; its own name where that is a parameter as well. */
+function keysOf(path: string): string[] {
+  const segments = path.split('/');
+  return segments.flatMap((segment, at) => (isParameter(segment) ? [keyAt(segments, at)] : []));
+}
+
+const isParameter = (segment = '') => /^\{\w+\}$/.test(segment);
+const keyAt = (segments: readonly string[], at: number) =>
+  (isParameter(segments[at - 1]) ? segments[at]?.slice(1, -1) : segments[at - 1]) ?? '';
+
 /** `call`: what its request is when it does what it is there for; null: made from the document alone. `known`: ids of what is there. */
-function requestOf(
-  { method, path, body }: Operation,
-  call: Call | null,
-  known: readonly string[],
-  chance: Chance,
-): FuzzedRequest {
+function requestOf(operation: Operation, call: Call | null, known: readonly string[], chance: Chance): FuzzedRequest {
+  const { method, path, body, type } = operation;
   const anything = () => oneOf(chance, known.length > 0 && chance() < 0.5 ? known : STRINGS.slice(1));
-  const parameter = (segment: string) => (chance() < 0.9 && call?.at?.[segment]) || anything();
-  const url = path.replaceAll(
-    /(\w+)\/\{\w+\}/g,
-    (_all, segment: string) => `${segment}/${encodeURIComponent(Buffer.from(parameter(segment).slice(0, 200)).toString())}`,
-  );
+  const parameter = (key: string) => (chance() < 0.9 && call?.at?.[key]) || anything();
+  const filled = (segment: string, at: number, segments: readonly string[]) =>
+    isParameter(segment) ? encodeURIComponent(Buffer.from(parameter(keyAt(segments, at)).slice(0, 200)).toString()) : segment;
+  const url = path.split('/').map(filled).join('/');
   const query = chance() < 0.2 ? `?${oneOf(chance, FILTERS)}=${oneOf(chance, ['-1', '%00', 'x', '%', ...known.slice(-9)])}` : '';
   const token = oneOf(chance, ['valid', 'valid', 'valid', 'none', 'wrong'] as const);
   const own = call?.token !== undefined && token === 'valid' ? { own: call.token } : token;
-  const request = { row: rowOf({ method, path }), method, url: `${url}${query}`, headers: headersOf(chance), token: own };
+  const request = { row: rowOf(operation), method, url: `${url}${query}`, headers: headersOf(chance), type, token: own };
   const isOptional = call !== null && call.body === undefined;
   if (body === null || (isOptional && chance() < 0.5)) return { ...request, body: null };
   let value = (call?.body as Json | undefined) ?? madeOf(body, chance);
   // Of what does what it is there for, every second one is left as it is.
   for (let left = call && chance() < 0.5 ? 0 : below(chance, 3); left > 0; left--)
     value = changedJson(value, [...ODD, ...known], chance);
-  return { ...request, body: call && chance() < 0.8 ? Buffer.from(JSON.stringify(value)) : octetsOf(value, chance) };
+  const octets = type === FORM ? formOf(value) : Buffer.from(JSON.stringify(value));
+  return { ...request, body: call && chance() < 0.8 ? octets : spoilt(octets, chance) };
+}
+
+/** As a browser sends what is in a form. */
+function formOf(value: Json): Buffer {
+  const fields: [string, unknown][] = typeof value === 'object' && value !== null ? Object.entries(value) : [['x', value]];
+  return Buffer.from(new URLSearchParams(fields.map(([name, of]): [string, string] => [name, String(of)])).toString());
 }
 
 const rowOf = ({ method, path }: Pick<Operation, 'method' | 'path'>) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
 
-const PATIENCE = 2_000;
+/** Milliseconds of the processor, which other programs take nothing of; and of the clock, for what waits and works not. */
+const PATIENCE = { working: 2_000, waiting: 20_000 };
 const WRONG = `curfew_${'a'.repeat(43)}`;
 /** Then they ask another one: who was retired, or what was ended, is so for good. */
 const REQUESTS_A_HOUSE = 100;
@@ -146,6 +166,8 @@ interface Standing {
   token: string;
   known: string[];
   operations: readonly Operation[];
+  /** Of what anybody may read, when it was asked for first. */
+  released: Promise<unknown> | null;
 }
 
 async function standing(folder: string, name: string, write: (line: string) => void): Promise<Standing> {
@@ -158,7 +180,35 @@ async function standing(folder: string, name: string, write: (line: string) => v
   mkdirSync(keys);
   const { app } = await appOf(house, createLog('trace', { write }), { keys });
   const operations = operationsOf(JSON.parse((await app.inject('/api/openapi.json')).body));
-  return { db, house, app, token, known: [], operations };
+  return { db, house, app, token, known: [], operations, released: null };
+}
+
+/** How an operation is asked for so that it does what it is there for; null where nobody knows. */
+async function callOf(at: Standing, { method, path }: Operation, chance: Chance): Promise<Call | null> {
+  const { house } = at;
+  const own = calls[rowOf({ method, path })];
+  if (own) return own(house);
+  const keys = keysOf(path);
+  if (keys.length === 0) return {};
+  if (publicPaths.some((one) => rowOf({ method: 'GET', path: one.path }) === rowOf({ method, path }))) {
+    at.released ??= calls['POST /api/v1/cases/:id/close']?.(house) ?? Promise.resolve();
+    await at.released;
+    const library = createLibrary(house);
+    const files = [...(await library.released()).keys(), ...(await library.standing()).keys()];
+    const shape = new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '([^/]+)')}$`);
+    const found = files.flatMap((file) => {
+      const [, ...values] = shape.exec(file) ?? [];
+      return values.length === keys.length ? [Object.fromEntries(values.map((value, index) => [keys[index] ?? '', value]))] : [];
+    });
+    return found.length > 0 ? { at: oneOf(chance, found) } : null;
+  }
+  // What some other one changes can be read as well.
+  const makers = Object.entries(calls).filter(([row]) => {
+    const named = keysOf(row.split(' ')[1]?.replaceAll(/:(\w+)/g, '{$1}') ?? '');
+    return keys.every((key) => named.includes(key));
+  });
+  const { at: where } = makers.length > 0 ? await oneOf(chance, makers)[1](house) : {};
+  return where ? { at: where } : null;
 }
 
 /**
@@ -168,7 +218,7 @@ async function standing(folder: string, name: string, write: (line: string) => v
 export async function openRequests(folder: string): Promise<{
   next(chance: Chance): Promise<FuzzedRequest>;
   play(request: FuzzedRequest): Promise<Executed>;
-  /** Of the routes that change something, those that did so. */
+  /** Routes that did what they are there for. */
   done: ReadonlySet<string>;
   close(): Promise<void>;
 }> {
@@ -192,15 +242,15 @@ export async function openRequests(folder: string): Promise<{
         await close();
         at = await open();
       }
-      const { house, known, operations } = at;
+      const { known, operations } = at;
       const moves = operations.filter((one) => calls[rowOf(one)]);
       const operation = oneOf(chance, chance() < 0.6 ? moves : operations);
       // Where what it needs cannot be made any more in this house, it is a request like others.
-      const call = chance() < 0.8 ? ((await calls[rowOf(operation)]?.(house).catch(ifRefused)) ?? null) : null;
+      const call = chance() < 0.8 ? await callOf(at, operation, chance).catch(ifRefused) : null;
       known.push(...Object.values(call?.at ?? {}));
       return requestOf(operation, call, known, chance);
     },
-    async play({ row, method, url, headers, body, token: which }) {
+    async play({ row, method, url, headers, body, type, token: which }) {
       const { house, app, token } = at;
       // As many a minute as one may.
       house.clock.moveTo(house.clock.now() + MINUTE);
@@ -209,21 +259,23 @@ export async function openRequests(folder: string): Promise<{
       const all = {
         ...headers,
         ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }),
-        ...(body === null ? {} : { 'content-type': 'application/json' }),
+        ...(body === null ? {} : { 'content-type': type }),
       };
       const wish = { method, url, headers: all, ...(body === null ? {} : { payload: body }) } as InjectOptions;
-      const began = performance.now();
+      const [began, cpu] = [performance.now(), process.cpuUsage()];
       const answer = await app.inject(wish);
+      const { user, system } = process.cpuUsage(cpu);
       const { statusCode: status } = answer;
       const secrets = [token, WRONG, '-----BEGIN PGP PRIVATE KEY BLOCK-----', ...(bearer ? [bearer] : [])];
       const tells = (text: string) => secrets.some((secret) => text.includes(secret));
       const fault = (what: string) => ({ failure: `request: ${row}: ${what}` });
-      if (performance.now() - began > PATIENCE) return fault('hang');
+      const isLong = (user + system) / 1000 > PATIENCE.working || performance.now() - began > PATIENCE.waiting;
+      if (isLong) return fault(`hang, ${status}`);
       if (status >= 500 && status !== 503) return fault(`${status} ${logged.slice(0, 2_000)}`);
       if (status >= 400 && !String(answer.headers['content-type']).startsWith(PROBLEM)) return fault(`${status} is no problem`);
       if (tells(answer.body) || tells(JSON.stringify(answer.headers))) return fault('the answer tells a secret');
       if (tells(logged)) return fault('the log tells a secret');
-      if (status < 300 && calls[row]) done.add(row);
+      if (status < 300) done.add(row);
       return { verdict: `request ${status}` };
     },
   };
@@ -244,8 +296,8 @@ function operationsOf({ paths, components }: Document): Operation[] {
     schema.$ref === undefined ? schema : (components?.schemas?.[schema.$ref.split('/').at(-1) ?? ''] ?? {});
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { requestBody }]) => {
-      const schema = requestBody?.content['application/json']?.schema;
-      return { method: method.toUpperCase(), path, body: schema ? resolved(schema) : null };
+      const [type, content] = Object.entries(requestBody?.content ?? {})[0] ?? [JSON_TYPE, null];
+      return { method: method.toUpperCase(), path, body: content ? resolved(content.schema) : null, type };
     }),
   );
 }
