@@ -1,4 +1,4 @@
-import { type TSchema, Type } from 'typebox';
+import { type TArray, type TArrayOptions, type TObjectOptions, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 
 export interface Problem {
@@ -14,12 +14,19 @@ export interface Problem {
  */
 export function problemsOf(schema: TSchema, value: unknown, secret: ReadonlySet<string> = new Set(), path = ''): Problem[] {
   if (Type.IsObject(schema)) {
-    if (value === undefined || isRecord(value)) return inObject(schema.properties, value ?? {}, secret, path);
+    if (value === undefined || isRecord(value)) {
+      const inside = inObject(schema.properties, value ?? {}, secret, path);
+      const { minProperties: least = 0 } = schema as typeof schema & TObjectOptions;
+      if (inside.length > 0 || Object.keys(value ?? {}).length >= least) return inside;
+      return [{ path, message: `is ${shown(value, false)}; must have some of ${Object.keys(schema.properties).join(', ')}` }];
+    }
     const members = Object.keys(schema.properties).join(', ');
     return [{ path, message: `is ${shown(value, secret.has(path))}; must be an object with ${members}` }];
   }
-  if (Type.IsArray(schema) && Array.isArray(value))
-    return value.flatMap((item: unknown, i) => problemsOf(schema.items, item, secret, `${path}[${i}]`));
+  if (Type.IsArray(schema) && Array.isArray(value)) {
+    const inside = value.flatMap((item: unknown, i) => problemsOf(schema.items, item, secret, `${path}[${i}]`));
+    return inside.length > 0 ? inside : miscounted(schema, value, path);
+  }
   if (Type.IsRecord(schema) && isRecord(value)) return inRecord(schema.patternProperties, value, secret, path);
   const other = otherThanNull(schema);
   if (other) return value === null ? [] : problemsOf(other, value, secret, path);
@@ -28,6 +35,18 @@ export function problemsOf(schema: TSchema, value: unknown, secret: ReadonlySet<
   const allowed = 'description' in schema ? String(schema.description) : 'something else';
   const is = value === undefined ? 'is missing' : `is ${shown(value, secret.has(path))}`;
   return [{ path, message: `${is}; must be ${allowed}` }];
+}
+
+/** Of an array whose entries are right, each by itself. */
+function miscounted(schema: TArray, value: readonly unknown[], path: string): Problem[] {
+  const { minItems: least = 0, maxItems: most = Number.MAX_SAFE_INTEGER, uniqueItems } = schema as TArray & TArrayOptions;
+  const isTwice = uniqueItems === true && new Set(value).size < value.length;
+  if (value.length >= least && value.length <= most && !isTwice) return [];
+  const allowed =
+    'description' in schema
+      ? String(schema.description)
+      : `${least} ${most === Number.MAX_SAFE_INTEGER ? 'or more' : `to ${most}`} entries`;
+  return [{ path, message: `is ${shown(value, false)}; must be ${allowed}` }];
 }
 
 /** What a schema that says nothing of its own is, where it is not null; undefined where it may not be null. */
@@ -76,8 +95,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 const LONGEST_QUOTE = 60;
 
 function shown(value: unknown, secret: boolean): string {
-  if (Array.isArray(value)) return 'an array';
-  if (isRecord(value)) return 'an object of another form';
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (isRecord(value)) return Object.keys(value).length === 0 ? 'an empty object' : 'an object of another form';
   if (typeof value === 'string' && secret) return 'a text';
   if (typeof value === 'string' && value.length > LONGEST_QUOTE) return `a text of ${value.length} characters`;
   return JSON.stringify(value);

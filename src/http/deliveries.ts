@@ -110,7 +110,12 @@ function takeOut(app: App, { seams }: Api, verb: 'hold' | 'drop', move: typeof h
   });
 }
 
-const ids = Type.Array(Name, { minItems: 1, maxItems: 100, uniqueItems: true, description: 'ids of copies, 1 to 100' });
+const ids = Type.Array(Name, {
+  minItems: 1,
+  maxItems: 100,
+  uniqueItems: true,
+  description: 'ids of 1 to 100 copies, none of them twice',
+});
 
 function retryMany(app: App, { seams, changed }: Api): void {
   const body = Type.Object({ ids, reason: Type.Optional(Reason) }, { additionalProperties: false });

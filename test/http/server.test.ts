@@ -8,7 +8,7 @@ import { createHttp } from '../../src/http/server.ts';
 import { createLog } from '../../src/log.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
 import { eachEngine } from '../support/dialects.ts';
-import { housing } from '../support/house.ts';
+import { housing, LISTS } from '../support/house.ts';
 import { serving } from './api.ts';
 
 const problem = (status: number, code: string) => ({
@@ -104,6 +104,26 @@ eachEngine((engine) => {
       status: 422,
       body: { detail: 'limit is "ten"; must be a whole number, 1 to 200' },
     });
+  });
+
+  test.each<[string, unknown, string]>([
+    [
+      'POST /api/v1/deliveries/hold',
+      { ids: [], reason: 'why' },
+      'ids is an array of 0; must be ids of 1 to 100 copies, none of them twice',
+    ],
+    [
+      'POST /api/v1/deliveries/hold',
+      { ids: ['a', 'a'], reason: 'why' },
+      'ids is an array of 2; must be ids of 1 to 100 copies, none of them twice',
+    ],
+    [`PATCH /api/v1/lists/${LISTS.announce}`, {}, 'the body is an empty object; must have some of '],
+    ['POST /api/v1/members/x/verdicts', { verdicts: [] }, 'verdicts is an array of 0; must be 1 to 50 entries'],
+  ])('%s %j is refused with how many there must be', async (request, body, detail) => {
+    const api = await start();
+    const answer = await api.ask(await api.house.token('admin'), request, { body });
+    expect(answer).toMatchObject(problem(422, 'invalid'));
+    expect(answer.body.detail.slice(0, detail.length)).toBe(detail);
   });
 
   test('a fault of the server is told without a word of it, and logged', async () => {
