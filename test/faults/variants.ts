@@ -168,7 +168,7 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
     {
       file: 'src/delivery/work.js',
       find: 'const going = attempt(copy, mail)',
-      replace: `if ('raw' in mail) mail.raw = Buffer.concat([Buffer.from('X-Also: ' + batch.map(({ address }) => address).join() + '\\r\\n'), mail.raw]);
+      replace: `if ('raw' in mail) mail.raw = [Buffer.from('X-Also: ' + batch.map(({ address }) => address).join() + '\\r\\n'), ...mail.raw];
         const going = attempt(copy, mail)`,
     },
   ],
