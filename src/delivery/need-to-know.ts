@@ -73,7 +73,7 @@ async function handlersOf(db: Db, { kind, case_id }: Pick<Post, 'kind' | 'case_i
 }
 
 /** Those of them who still get what is distributed through the list of a post; all where it is for each of them and for no list. */
-export async function onListOf<Person extends { id: string }>(
+async function onListOf<Person extends { id: string }>(
   db: Db,
   { kind, list_id: listId }: Pick<Post, 'kind' | 'list_id'>,
   people: readonly Person[],
@@ -97,8 +97,8 @@ export async function keptFromAll(
   const people = await contacts.standingsOf(db, contactIds);
   const active = people.filter((person) => person.active && receives(person.memberState));
   const inside = await mayHave(db, post, active);
-  const onList = new Set((await onListOf(db, post, inside)).map(({ id }) => id));
-  const [isActive, isInside] = [active, inside].map((some) => new Set(some.map(({ id }) => id))) as [Set<string>, Set<string>];
+  const idsOf = (some: readonly { id: string }[]) => new Set(some.map(({ id }) => id));
+  const [isActive, isInside, onList] = [idsOf(active), idsOf(inside), idsOf(await onListOf(db, post, inside))];
   const why = (id: string) => (!isActive.has(id) ? INACTIVE : !isInside.has(id) ? OUTSIDE : OFF_LIST);
   return new Map(contactIds.filter((id) => !onList.has(id)).map((id) => [id, why(id)]));
 }

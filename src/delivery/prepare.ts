@@ -21,7 +21,6 @@ import type { Sealed } from '../pgp/worker.ts';
 import { kinds } from '../post/kinds.ts';
 import { Refusal } from '../refusal.ts';
 import { withRevoked } from '../roster/known.ts';
-import { receives } from '../roster/state.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import * as certificates from '../store/certificates.ts';
@@ -31,7 +30,7 @@ import type { Case, Delivery, List, Post } from '../store/schema.ts';
 import { tokenFor } from './code.ts';
 import { type Composed, linkFile, listFields, listHeaders, personalHeaders, voiceOf } from './compose.ts';
 import { PRIORITY } from './copies.ts';
-import { INACTIVE, mayHave, OFF_LIST, OUTSIDE, onListOf } from './need-to-know.ts';
+import { INACTIVE, keptFromAll } from './need-to-know.ts';
 
 /** A post, opened and composed, with all that its copies share. */
 export interface Opened {
@@ -84,15 +83,13 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
   if (ids.length === 0) return prepared;
   const people = await deliveries.sendingContacts(seams.db, ids);
   // Whatever made the copy, and however long ago: who is on its list and may know of its case is asked at the moment of sending.
-  const inside = new Set(await mayHave(seams.db, opened.post, [...people.values()]));
-  const onList = new Set(await onListOf(seams.db, opened.post, [...people.values()]));
+  const kept = await keptFromAll(seams.db, opened.post, ids);
   const sealable: { copy: Delivery; certificate: Uint8Array }[] = [];
   for (const copy of copies) {
     const person = people.get(copy.contact_id ?? '');
-    if (!person?.active || !receives(person.memberState)) prepared.set(copy.id, { held: INACTIVE });
-    else if (!inside.has(person)) prepared.set(copy.id, { held: OUTSIDE });
-    else if (!onList.has(person)) prepared.set(copy.id, { held: OFF_LIST });
-    else if (person.certificate === null) prepared.set(copy.id, { held: 'no-certificate' });
+    const why = person ? kept.get(person.id) : INACTIVE;
+    if (why !== undefined) prepared.set(copy.id, { held: why });
+    else if (!person || person.certificate === null) prepared.set(copy.id, { held: 'no-certificate' });
     else if (person.waits) prepared.set(copy.id, { held: 'changed' });
     else sealable.push({ copy, certificate: person.certificate });
   }
