@@ -20,12 +20,6 @@ const SYNCS = 8;
 const MAILS = 4;
 /** Seconds, so that a round is short: what could not be settled goes out again when its lease ends, and that is a minute unless told. */
 const LEASE = 3;
-interface Waiting {
-  state: string;
-  reason: string | null;
-  due_at: Instant;
-}
-
 /** What a mail is answered that cannot be stored. */
 const NOT_STORED = '452 4.3.1';
 
@@ -103,6 +97,12 @@ async function round(rig: Rig, calls: string, seed: number, known: Acknowledged[
 const SOON = 5 * MINUTE;
 /** Seconds in which whatever is due is out. */
 const PATIENCE = 20;
+
+interface Waiting {
+  state: string;
+  reason: string | null;
+  due_at: Instant;
+}
 
 /** What came of each mail at the relay, when whatever was put off has been tried again. */
 async function copiesOf(rig: Rig, acknowledged: readonly Acknowledged[]) {
