@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { HOUR, SECOND, systemClock } from '../../src/clock.ts';
+import { HOUR, MINUTE, SECOND, systemClock } from '../../src/clock.ts';
 import { type Act, type ScriptedRelay, type Stage, scriptedRelay } from '../smtp/scripted-relay.ts';
 import { arm, dispatch } from '../stories/embargo.ts';
 import { type Chance, chanceOf } from '../support/chance.ts';
@@ -17,6 +17,8 @@ const PATIENCE = 2;
 const FAILURES: readonly Act[] = ['451 4.3.0 not now', '421 4.3.2 going down', 'drop', 'garbage', 'hang'];
 const STAGES: readonly Stage[] = ['greeting', 'mail', 'rcpt', 'data', 'dot'];
 const SHARE = 0.07;
+/** Within it all that waits must be sent once the relay behaves again. */
+const CATCHES_UP = 5 * MINUTE;
 /** Of those at RCPT or the dot: it refuses the copy for good. */
 const REFUSES = 0.1;
 
@@ -221,11 +223,15 @@ async function account(books: Books): Promise<Outcome> {
     if (wrong !== null) fault(wrong);
   }
   const open = () => house.rows(`select id from deliveries where state in ('queued', 'leased', 'deferred') limit 1`).length > 0;
-  for (let turns = 0; open() && turns < 20; turns++) {
+  // What never goes is found below, as each copy that is not where it must be.
+  for (let turns = 0, goes = true; goes && open() && turns < 20; turns++) {
     await house.stop();
     house.makeDue();
     await house.start();
-    await house.settled();
+    goes = await house.settled(CATCHES_UP).then(
+      () => true,
+      () => false,
+    );
   }
   balance(books);
 

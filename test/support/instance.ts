@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import { SYSTEM } from '../../src/audit/entry.ts';
-import { newId, systemClock } from '../../src/clock.ts';
+import { newId, SECOND, systemClock } from '../../src/clock.ts';
 import type { RosterEntry } from '../../src/roster/entries.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
 import { type DatabaseConfig, openDatabase } from '../../src/store/database.ts';
@@ -59,8 +59,8 @@ export interface Instance {
   makeDue(): void;
   /** While it is stopped: as if the date of the machine had been set by `ms` since it ran. */
   setDate(ms: number): void;
-  /** Resolves when no copy is queued or under way. */
-  settled(): Promise<void>;
+  /** Resolves when no copy is queued or under way. Throws where one still is after `ms` (15 seconds). */
+  settled(ms?: number): Promise<void>;
   certificate(list: string): Promise<string>;
   enrol(...entries: RosterEntry[]): Promise<void>;
   /** A bearer token of the role `team`; the same for the same person. */
@@ -170,7 +170,7 @@ function instanceOf(project: Project): Instance {
     rows: (statement, ...parameters) => withSqlite(database, (db) => db.prepare(statement).all(...parameters)) as never,
     makeDue: () => withSqlite(database, (db) => db.exec(`update deliveries set due_at = 0 where state = 'deferred'`), false),
     setDate: (ms) => withSqlite(database, (db) => db.exec(`update clock_lines set line = line - ${ms}`), false),
-    settled: () => settled(instance),
+    settled: (ms) => settled(instance, ms),
     certificate: remembered((list) => must(instance, 'keys', 'export', list)),
     enrol: async (...entries) => {
       writeFileSync(join(root, 'roster.json'), JSON.stringify(entries));
@@ -226,11 +226,12 @@ async function must({ curfew }: Instance, ...args: string[]): Promise<string> {
   return stdout;
 }
 
-async function settled(instance: Instance): Promise<void> {
-  for (let glances = 0; ; glances++) {
+async function settled(instance: Instance, ms = 15 * SECOND): Promise<void> {
+  const until = systemClock.now() + ms;
+  for (;;) {
     const open = await Promise.all(['queued', 'leased'].map((state) => copies(instance, state)));
     if (open.flat().length === 0) return;
-    if (glances > 150) throw new Error(`not settled: ${JSON.stringify(open)}`);
+    if (systemClock.now() > until) throw new Error(`not settled: ${JSON.stringify(open)}`);
     await pause(100);
   }
 }
