@@ -1,4 +1,4 @@
-import type { Aside, Case } from '../store/schema.ts';
+import type { Aside, Case, CaseHints, CaseState } from '../store/schema.ts';
 
 /** Where a case stands. */
 export const STAGES = [
@@ -23,30 +23,58 @@ export const STAGES = [
 ] as const;
 export type Stage = (typeof STAGES)[number];
 
+/** Columns that have a value in a case that has come so far, or `state` has this one. */
+interface Mark {
+  stage: Stage;
+  column: keyof Case;
+  state?: CaseState;
+  /** What must hold besides. */
+  and?: (about: Case) => boolean;
+}
+
 /** What a case has gone through, the last step first. */
-const MILESTONES: readonly [Stage, (about: Case) => boolean][] = [
-  ['closed', ({ closed_at }) => closed_at !== null],
-  ['retrospective', ({ retrospective_at }) => retrospective_at !== null],
-  ['released', ({ state }) => state === 'released'],
-  ['armed', ({ state }) => state === 'armed'],
-  ['prenoticed', isPrenoticed],
-  ['distributed', ({ noticed_at }) => noticed_at !== null],
-  ['scheduled', ({ scheduled_at }) => scheduled_at !== null],
-  ['fix_ready', ({ patch_set }) => patch_set !== null],
-  ['in_fix', ({ in_fix_at }) => in_fix_at !== null],
-  ['led', ({ led_at }) => led_at !== null],
-  ['accepted', ({ accepted_at }) => accepted_at !== null],
-  ['acknowledged', ({ acknowledged_at }) => acknowledged_at !== null],
+const MILESTONES: readonly Mark[] = [
+  { stage: 'closed', column: 'closed_at' },
+  { stage: 'retrospective', column: 'retrospective_at' },
+  { stage: 'released', column: 'state', state: 'released' },
+  { stage: 'armed', column: 'state', state: 'armed' },
+  { stage: 'prenoticed', column: 'prenoticed_at', and: isPrenoticed },
+  { stage: 'distributed', column: 'noticed_at' },
+  { stage: 'scheduled', column: 'scheduled_at' },
+  { stage: 'fix_ready', column: 'patch_set' },
+  { stage: 'in_fix', column: 'in_fix_at' },
+  { stage: 'led', column: 'led_at' },
+  { stage: 'accepted', column: 'accepted_at' },
+  { stage: 'acknowledged', column: 'acknowledged_at' },
 ];
 
 /** Those that say more than how far it is, until it is out. */
-const URGENT: ReadonlySet<Aside> = new Set<Aside>(['leaked', 'public_already', 'withdrawn', 'rejected', 'needs_info']);
+const URGENT: ReadonlySet<Stage> = new Set<Stage & Aside>(['leaked', 'public_already', 'withdrawn', 'rejected', 'needs_info']);
 
 /** The furthest that a case has come; what becomes of it aside hides that until it is released. */
 export function stageOf(about: Case): Stage {
-  const reached = MILESTONES.find(([, has]) => has(about))?.[0] ?? 'received';
+  const reached = MILESTONES.find((mark) => has(about, mark))?.stage ?? 'received';
   const out = about.state === 'released' || about.closed_at !== null;
-  return about.aside !== null && URGENT.has(about.aside) && !out ? about.aside : reached;
+  return isUrgent(about.aside) && !out ? about.aside : reached;
+}
+
+function has(about: Case, { column, state, and }: Mark): boolean {
+  const there = state === undefined ? about[column] !== null : about.state === state;
+  return there && (and?.(about) ?? true);
+}
+
+function isUrgent(aside: Stage | Aside | null): aside is Stage & Aside {
+  return aside !== null && (URGENT as ReadonlySet<Stage | Aside>).has(aside);
+}
+
+/** What the columns of every case that stands so have in common; not each case that has it stands so. */
+export function hintsOf(stage: Stage): CaseHints {
+  if (isUrgent(stage)) return { aside: stage, unset: ['closed_at'] };
+  const at = MILESTONES.findIndex((mark) => mark.stage === stage);
+  const [later, mark] = at < 0 ? [MILESTONES, undefined] : [MILESTONES.slice(0, at), MILESTONES[at]];
+  const unset = later.flatMap(({ column, state, and }) => (state === undefined && !and ? [column] : []));
+  if (!mark) return { unset };
+  return mark.state === undefined ? { unset, set: mark.column } : { unset, state: mark.state };
 }
 
 /** The second notice counts for the text that it carried. */

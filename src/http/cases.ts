@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { overdueAmong } from '../cases/overdue.ts';
-import { STAGES, type Stage, stageOf } from '../cases/state.ts';
+import { hintsOf, STAGES, type Stage, stageOf } from '../cases/state.ts';
 import { caseKnownTo, handlersIn } from '../cases/step.ts';
 import { Refusal } from '../refusal.ts';
 import * as cases from '../store/cases.ts';
@@ -41,17 +41,15 @@ function listCases(app: App, { seams }: Api): void {
   });
 }
 
-/** Of that many looked at in one go. */
-const LOOKED_AT = 200;
-
-/** How a case stands follows from many of its columns: it is asked of each, the newest first. */
+/** How a case stands follows from many of its columns: it is asked of each that the database finds, the newest first. */
 async function inState(db: Db, state: Stage, of: cases.Page): Promise<Case[]> {
   const found: Case[] = [];
+  const hints = hintsOf(state);
   for (let { before } = of; ; ) {
-    const rows = await cases.page(db, { ...of, limit: LOOKED_AT, ...(before === undefined ? {} : { before }) });
+    const rows = await cases.page(db, { ...of, hints, ...(before === undefined ? {} : { before }) });
     found.push(...rows.filter((about) => stageOf(about) === state));
     const last = rows.at(-1);
-    if (!last || rows.length < LOOKED_AT || found.length >= of.limit) return found.slice(0, of.limit);
+    if (!last || rows.length < of.limit || found.length >= of.limit) return found.slice(0, of.limit);
     before = { year: last.year, number: last.number };
   }
 }

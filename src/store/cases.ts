@@ -2,7 +2,7 @@ import { type Expression, type ExpressionBuilder, type Insertable, type SqlBool,
 import type { Instant } from '../clock.ts';
 import type { Db } from './database.ts';
 import { OPEN } from './deliveries.ts';
-import type { Case, CaseState, Patch, Schema } from './schema.ts';
+import type { Case, CaseHints, CaseState, Patch, Schema } from './schema.ts';
 
 /** The next number of that year, 1 first. Two at once get two numbers. */
 export async function nextNumber(db: Db, year: number): Promise<number> {
@@ -56,12 +56,21 @@ export interface Page {
   ids?: readonly string[];
   /** Those alone that this contact may handle; null: those that all of the team may. */
   handlers?: string | null | undefined;
+  /** Those alone that have all of these. */
+  hints?: CaseHints;
 }
 
 /** Newest first. */
 export async function page(db: Db, of: Page): Promise<Case[]> {
   let query = db.selectFrom('cases').selectAll().orderBy('year', 'desc').orderBy('number', 'desc').limit(of.limit);
-  const { before, handlers, ids } = of;
+  const { before, handlers, hints, ids } = of;
+  if (hints) {
+    const { aside, state, set, unset } = hints;
+    if (aside !== undefined) query = query.where('aside', '=', aside);
+    if (state !== undefined) query = query.where('state', '=', state);
+    if (set !== undefined) query = query.where(set, 'is not', null);
+    for (const column of unset) query = query.where(column, 'is', null);
+  }
   if (ids !== undefined) query = query.where('id', 'in', ids.length > 0 ? ids : ['']);
   if (handlers !== undefined)
     query = query.where((eb) => {

@@ -401,6 +401,16 @@ interface CaseTable {
   schedule_hash: string | null;
 }
 
+/** What columns of a case have in them. */
+export interface CaseHints {
+  aside?: Aside;
+  state?: CaseState;
+  /** A column that has a value. */
+  set?: keyof Case;
+  /** Columns that have none. */
+  unset: readonly (keyof Case)[];
+}
+
 /** What of a case under embargo is recognised: by an id, a whole file, its texts or its patches. */
 export type IncidentKind = 'id' | 'file' | 'text' | 'patch';
 

@@ -1,10 +1,20 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { hintsOf, STAGES, stageOf } from '../../src/cases/state.ts';
 import * as cases from '../../src/store/cases.ts';
 import type { Database } from '../../src/store/database.ts';
 import * as posts from '../../src/store/posts.ts';
-import type { CaseState } from '../../src/store/schema.ts';
+import type { Case, CaseState } from '../../src/store/schema.ts';
+import { type Chance, chanceOf } from '../support/chance.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { addContact, addList, addMember, NOW } from './roster-rows.ts';
+
+/** A post without what is its own. */
+const POST = { list_id: 'security', encrypted: 1, received_at: NOW, size: 1, content: Buffer.alloc(1) } as const;
+
+interface Approver {
+  person_id: string;
+  token_id: string;
+}
 
 eachEngine((engine) => {
   let db: Database;
@@ -20,6 +30,16 @@ eachEngine((engine) => {
     const row = { id, year: 2026, number, state, list_id: 'security', thread_token: `t${number}`, received_at: NOW, revision: 1 };
     await cases.insert(db, { ...row, ...bundle, updated_at: NOW });
     return id;
+  }
+  async function approver(address: string): Promise<Approver> {
+    await addMember(db, address, 'active', ['security']);
+    const person_id = await addContact(db, address, address);
+    const token = { id: address, name: address, role: 'team', hash: address, created_at: NOW } as const;
+    await db
+      .insertInto('tokens')
+      .values({ ...token, person_id, expires_at: null, revoked_at: null })
+      .execute();
+    return { person_id, token_id: address };
   }
   const found = async (id: string) => {
     const about = await cases.byId(db, id);
@@ -89,21 +109,8 @@ eachEngine((engine) => {
 
   test('a person approves a bundle once, and every bundle anew', async () => {
     const case_id = await add(1);
-    await addMember(db, 'Orbit', 'active', ['security']);
-    const person_id = await addContact(db, 'Orbit', 'lena@orbit.example');
-    const token = {
-      id: 't',
-      name: 't',
-      role: 'team',
-      hash: 'h',
-      person_id,
-      created_at: NOW,
-      expires_at: null,
-      revoked_at: null,
-    } as const;
-    await db.insertInto('tokens').values(token).execute();
-    const approve = (hash: string, approved_at: number) =>
-      cases.insertApproval(db, { case_id, hash, person_id, token_id: 't', approved_at });
+    const by = await approver('lena@orbit.example');
+    const approve = (hash: string, approved_at: number) => cases.insertApproval(db, { case_id, hash, ...by, approved_at });
     expect([await approve('one', 2), await approve('one', 3), await approve('two', 1)]).toEqual([true, false, true]);
     expect((await cases.approvals(db, case_id)).map(({ hash, approved_at }) => [hash, approved_at])).toEqual([
       ['two', 1],
@@ -118,6 +125,45 @@ eachEngine((engine) => {
       (await cases.page(db, { limit: 2, ...(before ? { before } : {}) })).map(({ id }) => id);
     expect(await page()).toEqual(['ORBIT-2027-1', 'ORBIT-2026-10']);
     expect(await page({ year: 2026, number: 10 })).toEqual(['ORBIT-2026-2', 'ORBIT-2026-1']);
+  });
+
+  /** Adds a case that stands somewhere: as far as it came in most of them, with gaps in some. */
+  async function addSomewhere(number: number, chance: Chance, approvers: readonly Approver[]): Promise<void> {
+    const some = <T>(values: readonly T[]) => values[Math.floor(chance() * values.length)] as T;
+    const state = some(['received', 'received', 'received', 'scheduled', 'armed', 'released'] as const);
+    const id = await add(number, state === 'released' ? 'armed' : state, NOW);
+    const seen = await found(id);
+    for (const by of approvers) await cases.insertApproval(db, { case_id: id, hash: 'bundle', ...by, approved_at: NOW });
+    const public_post_id = `public of ${id}`;
+    await posts.insert(db, { ...POST, id: public_post_id, digest: id, kind: 'public', case_id: id });
+    const steps = ['acknowledged_at', 'accepted_at', 'led_at', 'in_fix_at', 'scheduled_at', 'noticed_at'] as const;
+    const reached = steps.slice(0, Math.floor(chance() * (steps.length + 1))).filter(() => chance() < 0.8);
+    const late = (['prenoticed_at', 'retrospective_at', 'closed_at'] as const).filter(() => chance() < 0.1);
+    await cases.change(db, seen, {
+      ...Object.fromEntries([...reached, ...late].map((column) => [column, NOW])),
+      state,
+      public_post_id,
+      public_digest: id,
+      released_at: NOW,
+      patch_set: some(['a set', null, null, null]),
+      aside: some([null, null, null, null, 'leaked', 'public_already', 'withdrawn', 'rejected', 'needs_info'] as const),
+      prenoticed_draft_id: some(['draft', 'another', null]),
+      revision: 2,
+    });
+  }
+
+  test('what is asked of the columns leaves out no case that stands so', async () => {
+    for (const id of ['draft', 'another']) await posts.insert(db, { ...POST, id, digest: id, kind: 'draft' });
+    const approvers = [await approver('lena@orbit.example'), await approver('dirk@orbit.example')];
+    const chance = chanceOf(1);
+    const limit = 200;
+    for (let number = 1; number <= limit; number++) await addSomewhere(number, chance, approvers);
+    const all = await cases.page(db, { limit });
+    for (const stage of STAGES) {
+      const ids = (of: readonly Case[]) => of.filter((about) => stageOf(about) === stage).map(({ id }) => id);
+      expect(ids(all).length, stage).toBeGreaterThan(0);
+      expect(ids(await cases.page(db, { limit, hints: hintsOf(stage) })), stage).toEqual(ids(all));
+    }
   });
 
   test('a lock holds until the transaction ends, though posts of the case were written before', async () => {
