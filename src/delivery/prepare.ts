@@ -20,17 +20,15 @@ import type { Shared } from '../pgp/shared.ts';
 import type { Sealed } from '../pgp/worker.ts';
 import { kinds } from '../post/kinds.ts';
 import { Refusal } from '../refusal.ts';
-import { withRevoked } from '../roster/known.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
-import * as certificates from '../store/certificates.ts';
-import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
 import type { Case, Delivery, List, Post } from '../store/schema.ts';
 import { tokenFor } from './code.ts';
 import { type Composed, linkFile, listFields, listHeaders, personalHeaders, voiceOf } from './compose.ts';
 import { PRIORITY } from './copies.ts';
 import { INACTIVE, keptFromAll } from './need-to-know.ts';
+import { sealedTo } from './sealed-to.ts';
 
 /** A post, opened and composed, with all that its copies share. */
 export interface Opened {
@@ -61,8 +59,8 @@ function once<Value>(made: Map<string, Promise<Value>>, key: string, make: () =>
   return value;
 }
 
-/** A copy's octets, or why it has to wait for a person. Never anything unsealed for a private recipient. */
-export type Prepared = { raw: Pieces } | { held: string };
+/** A copy's octets, and the certificate that they are sealed to (null: in clear); or why it has to wait for a person. Never anything unsealed for a private recipient. */
+export type Prepared = { raw: Pieces; certificate: Uint8Array | null } | { held: string };
 
 /** Makes the copies of one post, each for its recipient, with the certificates of this moment. In the order of `batch`. */
 export async function prepare(seams: Seams, opened: Opened, batch: readonly Delivery[]): Promise<Prepared[]> {
@@ -77,21 +75,25 @@ export async function prepare(seams: Seams, opened: Opened, batch: readonly Deli
   );
 }
 
+interface Sealable {
+  copy: Delivery;
+  certificate: Uint8Array;
+}
+
 async function sealForContacts(seams: Seams, opened: Opened, copies: readonly Delivery[]): Promise<Map<string, Prepared>> {
   const prepared = new Map<string, Prepared>();
   const ids = copies.flatMap(({ contact_id }) => contact_id ?? []);
   if (ids.length === 0) return prepared;
-  const people = await deliveries.sendingContacts(seams.db, ids);
   // Whatever made the copy, and however long ago: who is on its list and may know of its case is asked at the moment of sending.
   const kept = await keptFromAll(seams.db, opened.post, ids);
-  const sealable: { copy: Delivery; certificate: Uint8Array }[] = [];
+  const to = await sealedTo(seams, copies);
+  const sealable: Sealable[] = [];
   for (const copy of copies) {
-    const person = people.get(copy.contact_id ?? '');
-    const why = person ? kept.get(person.id) : INACTIVE;
+    const why = copy.contact_id === null ? INACTIVE : kept.get(copy.contact_id);
+    const reached = to.get(copy.id);
     if (why !== undefined) prepared.set(copy.id, { held: why });
-    else if (!person || person.certificate === null) prepared.set(copy.id, { held: 'no-certificate' });
-    else if (person.waits) prepared.set(copy.id, { held: 'changed' });
-    else sealable.push({ copy, certificate: person.certificate });
+    else if (reached && 'certificate' in reached) sealable.push({ copy, certificate: reached.certificate });
+    else prepared.set(copy.id, { held: reached?.held ?? 'no-certificate' });
   }
   const { list, post, composed, key } = opened;
   const fields = listFields(list, post, composed.subject, opened.case);
@@ -106,29 +108,30 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
           sealable.map(({ certificate }) => certificate),
           list.seal,
         );
-  for (const [index, { copy }] of sealable.entries()) prepared.set(copy.id, toMail(fields, copy, headers, answers[index]));
+  for (const [index, one] of sealable.entries()) prepared.set(one.copy.id, toMail(fields, one, headers, answers[index]));
   return prepared;
 }
 
 async function sealForReporter(seams: Seams, opened: Opened, copy: Delivery): Promise<Prepared> {
-  const certificate = copy.certificate_id ? await certificates.byId(seams.db, copy.certificate_id) : undefined;
-  if (!certificate) return { held: 'no-certificate' };
+  const reached = (await sealedTo(seams, [copy])).get(copy.id);
+  if (!reached || 'held' in reached) return reached ?? { held: 'no-certificate' };
+  const { certificate } = reached;
   const { list, post, composed, key } = opened;
   const fields = { ...listFields(list, post, composed.subject, opened.case), to: copy.address };
-  const [answer] = await seal(seams, opened, fields, [certificate.data], 'fresh');
-  return toMail(fields, copy, [...personalHeaders(post.kind), autocrypt(voiceOf(list, post), key.certificate)], answer);
+  const [answer] = await seal(seams, opened, fields, [certificate], 'fresh');
+  return toMail(
+    fields,
+    { copy, certificate },
+    [...personalHeaders(post.kind), autocrypt(voiceOf(list, post), key.certificate)],
+    answer,
+  );
 }
 
 /**
  * A dispatch brings each contact a link of his own, by which he says once that he has it. It is a file of no type: a client quotes what is text,
  * mutt an attached one as well, and all other members would have it. One after the other: each is signed anew.
  */
-async function sealWithLinks(
-  seams: Seams,
-  opened: Opened,
-  fields: TrustedFields,
-  sealable: readonly { copy: Delivery; certificate: Uint8Array }[],
-) {
+async function sealWithLinks(seams: Seams, opened: Opened, fields: TrustedFields, sealable: readonly Sealable[]) {
   const answers: Awaited<ReturnType<typeof seal>> = [];
   const said = await saidSince(seams, opened);
   for (const { copy, certificate } of sealable) {
@@ -151,7 +154,7 @@ async function saidSince({ db, clock }: Seams, { post, composed }: Opened): Prom
   return about && text ? sinceWritten(entityText(text), currentInstant(about, clock.now())) : null;
 }
 
-/** Signed once, then sealed to each certificate alone, as far as nothing that is known of it is against that, whatever row it is from. */
+/** Signed once, then sealed to each certificate alone, as far as nothing that is known of it is against that. */
 async function seal(
   seams: Seams,
   { key, composed, signed, shared }: Opened,
@@ -165,14 +168,7 @@ async function seal(
   const payload = () => protectedPayload(fields, composed.content, composed.fields);
   const name = JSON.stringify(fields);
   const message = await once(signed, name, () => pgp.sign(payload(), key.secret, now));
-  // The last thing before: what somebody revokes while it is signed counts.
-  const known = await withRevoked(seams, to);
-  const certain = known.filter((certificate) => certificate !== null);
-  const answers =
-    policy === 'shared'
-      ? await pgp.sealShared(message, certain, now, sharedOf(shared, name))
-      : await pgp.seal(message, certain, now);
-  return known.map((certificate) => (certificate === null ? { unusable: 'unreadable' as const } : answers.shift()));
+  return policy === 'shared' ? pgp.sealShared(message, to, now, sharedOf(shared, name)) : pgp.seal(message, to, now);
 }
 
 function sharedOf(all: Map<string, Shared>, name: string): Shared {
@@ -181,9 +177,14 @@ function sharedOf(all: Map<string, Shared>, name: string): Shared {
   return shared;
 }
 
-function toMail(fields: TrustedFields, copy: Delivery, headers: NewField[], answer: Sealed | undefined): Prepared {
+function toMail(
+  fields: TrustedFields,
+  { copy, certificate }: Sealable,
+  headers: NewField[],
+  answer: Sealed | undefined,
+): Prepared {
   if (!answer || !('armored' in answer)) return { held: answer?.unusable ?? 'no-certificate' };
-  return { raw: sealedMail(fields, copy.message_id, headers, answer.armored) };
+  return { raw: sealedMail(fields, copy.message_id, headers, answer.armored), certificate };
 }
 
 async function signInClear({ db, pgp, clock, keyring }: Seams, opened: Opened, copy: Delivery): Promise<Prepared> {
@@ -203,5 +204,5 @@ async function signInClear({ db, pgp, clock, keyring }: Seams, opened: Opened, c
     ...(toList ? listHeaders(list, post.kind) : personalHeaders(post.kind)),
     autocrypt(voiceOf(list, post), key.certificate),
   ];
-  return { raw: [signedMail(fields, copy.message_id, headers, payload, signature)] };
+  return { raw: [signedMail(fields, copy.message_id, headers, payload, signature)], certificate: null };
 }

@@ -27,6 +27,7 @@ import { openPost } from './opening.ts';
 import { BEHIND, type Behind, behindOlder, isOvertaken, passedBy } from './order.ts';
 import type { Outcome } from './outcome.ts';
 import { type Opened, type Prepared, prepare } from './prepare.ts';
+import { isStill, type SealedTo, sealedTo } from './sealed-to.ts';
 import { createSettling, interrupted, type Settle } from './settling.ts';
 import { barredBy, isOfTeam } from './standing.ts';
 import { tellTeam } from './tell.ts';
@@ -320,17 +321,19 @@ interface Attempt {
   asked: (copy: Delivery) => Promise<Standing>;
 }
 
-/** What may have changed since a batch was made ready, which takes its time: a post was decided on, or somebody removed. */
+/** What may have changed since a batch was made ready, which takes its time: a post was decided on, somebody removed, a key revoked. */
 interface Standing {
   state: PostState;
   /** A backup was restored, and no admin has confirmed it yet. */
   isUnconfirmed: boolean;
   case: Case | undefined;
   kept: ReadonlyMap<string, Kept>;
+  sealedTo: ReadonlyMap<string, SealedTo>;
 }
 
 /** Asked before each copy goes, once for all that go at the same time. */
-async function whatStands({ db }: Seams, { post }: Opened, copies: readonly Delivery[]): Promise<Standing> {
+async function whatStands(seams: Seams, { post }: Opened, copies: readonly Delivery[]): Promise<Standing> {
+  const { db } = seams;
   const ids = copies.flatMap(({ contact_id }) => contact_id ?? []);
   const caseId = copies[0]?.case_id ?? null;
   return {
@@ -338,6 +341,7 @@ async function whatStands({ db }: Seams, { post }: Opened, copies: readonly Deli
     isUnconfirmed: await restorations.isOpen(db),
     case: caseId === null ? undefined : await cases.byId(db, caseId),
     kept: ids.length === 0 ? new Map() : await keptFromAll(db, post, ids),
+    sealedTo: await sealedTo(seams, copies),
   };
 }
 
@@ -352,6 +356,8 @@ async function sendOne(seams: Seams, attempt: Attempt): Promise<Settlement> {
   if (unconfirmed) return unconfirmed;
   const kept = copy.contact_id === null ? undefined : stands.kept.get(copy.contact_id);
   if (kept) return { state: 'held', reason: kept, response: null };
+  // His key was revoked, or is another one: sealed anew, or held.
+  if (mail.certificate && !isStill(stands.sealedTo.get(copy.id), mail.certificate)) return interrupted(clock.now());
   const shut = overtaken(opened, copy, stands) ?? (await gateAnswer(seams, opened, copy));
   if (shut) return shut;
   const late = passed.get(copy.id);

@@ -9,7 +9,9 @@ import { addPatch } from '../../src/embargo/schedule.ts';
 import { keyIdOf } from '../../src/pgp/key-packets.ts';
 import { acts } from '../../src/post/acts.ts';
 import { remove } from '../../src/roster/admission.ts';
+import { addCertificate } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
+import { hearAll } from '../../src/roster/known.ts';
 import { changeMember } from '../../src/roster/members.ts';
 import * as certificates from '../../src/store/certificates.ts';
 import * as contacts from '../../src/store/contacts.ts';
@@ -19,6 +21,7 @@ import { actor, armed, PATCH, reasonOf } from '../embargo/armed.ts';
 import { admittedAgain } from '../roster/admitted-again.ts';
 import { eachEngine } from '../support/dialects.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
+import { changed } from '../support/party.ts';
 import { OPTIONS, type Outbox, outbox } from './outbox.ts';
 
 const rules = { project: 'orbit', criteria: CRITERIA, terms: null };
@@ -191,6 +194,34 @@ eachEngine((engine) => {
     test('nor does who is taken off the list', async () => {
       const taken = () => changeMember(house, memberId, { lists: [] });
       expect(await meanwhile(taken)).toEqual([{ state: 'held', reason: 'not-on-list' }]);
+    });
+
+    test('nothing goes to a key that is revoked meanwhile', async () => {
+      const [alpha] = house.members;
+      const revoked = async () =>
+        addCertificate(house, alpha.contactId, await changed(alpha, house.clock.now(), { revoked: true }));
+      expect(await meanwhile(revoked)).toEqual([{ state: 'held', reason: 'revoked' }]);
+    });
+
+    test('nor to one that is known to be, by a copy of it that somebody else brought', async () => {
+      const [alpha] = house.members;
+      const heard = async () => hearAll(house, [await changed(alpha, house.clock.now(), { revoked: true })]);
+      expect(await meanwhile(heard)).toEqual([{ state: 'held', reason: 'revoked' }]);
+    });
+
+    test('and who has extended his by then has it sealed to that', async () => {
+      const [alpha] = house.members;
+      const extended = async () =>
+        addCertificate(house, alpha.contactId, await changed(alpha, house.clock.now(), { lifetime: 900 * 24 * 3600 }));
+      expect(await meanwhile(extended)).toEqual([{ state: 'delivered', reason: null }]);
+      const tried = house.db
+        .selectFrom('delivery_attempts')
+        .select(['state', 'reason'])
+        .where('delivery_id', '=', 'z'.repeat(26));
+      expect(await tried.orderBy('number').execute()).toEqual([
+        { state: 'deferred', reason: 'interrupted' },
+        { state: 'delivered', reason: null },
+      ]);
     });
 
     test('and who is put back on it has it then', async () => {
