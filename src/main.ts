@@ -61,7 +61,7 @@ import { type Database, isStorageFault, namingFile, openDatabase } from './store
 import * as deliveries from './store/deliveries.ts';
 import { createEndNote, lostLine } from './store/end-note.ts';
 import * as idempotency from './store/idempotency.ts';
-import { damageOf } from './store/integrity.ts';
+import { changesOf, damageOf, firstOf } from './store/integrity.ts';
 import * as lists from './store/lists.ts';
 import { lockDatabase } from './store/lock.ts';
 import { migrate, pendingMigrations } from './store/migrate.ts';
@@ -131,7 +131,8 @@ async function build(
   if ('sqlite' in database) undo.unshift(lockDatabase(database.sqlite));
   await mustBeSound(db, database);
   await mustHoldProject(db, database);
-  await migrate(db);
+  // Of an older one of PostgreSQL not all could be asked for before.
+  if ((await migrate(db)) > 0) await mustBeAsMade(db, database);
   await mustBeRestored(db);
   const noteEnd = 'sqlite' in database ? createEndNote(db, database.sqlite) : null;
   if (noteEnd) undo.push(noteEnd);
@@ -386,24 +387,47 @@ function deadlinesOf(seams: Seams, log: Log, waits: Waits): Duty[] {
 
 /** Nothing is sent from what may be anything, and nothing is done to what this version does not understand. */
 async function mustBeSound(db: Database, config: Config['database']): Promise<void> {
-  const { unknown } = await pendingMigrations(db);
+  const { unknown, had } = await pendingMigrations(db);
   if (unknown.length > 0)
     throw new Refusal(
       'not-ready',
       `The database was written by a newer Curfew (${unknown.join(', ')}), and this one would not understand it: start that one`,
     );
-  if (!('sqlite' in config)) return;
+  if ('sqlite' in config) await mustBeUndamaged(db, config.sqlite);
+  // A database of nobody is told of later.
+  if (had > 0) await mustBeAsMade(db, config);
+  if ('sqlite' in config) await mustHaveItsEnd(db, config.sqlite);
+}
+
+async function mustBeUndamaged(db: Database, path: string): Promise<void> {
   const [fault] = await damageOf(db);
   if (fault !== undefined)
     throw new Refusal(
       'not-ready',
-      `The database is damaged: ${config.sqlite} (${fault.split('\n', 1)[0]}). Keep a copy of it, with what is beside it, and restore the last backup`,
+      `The database is damaged: ${path} (${fault.split('\n', 1)[0]}). Keep a copy of it, with what is beside it, and restore the last backup`,
     );
-  const lost = await lostLine(db, config.sqlite);
+}
+
+/** Half of what keeps an embargo, and a log that is only appended to, is in the triggers and constraints of the database: without them it would run on as if nothing were. */
+async function mustBeAsMade(db: Database, config: Config['database']): Promise<void> {
+  const changes = await changesOf(db);
+  if (changes.length === 0) return;
+  const [which, copy] =
+    'sqlite' in config
+      ? [`The database ${config.sqlite}`, 'Keep a copy of it, with what is beside it']
+      : ['The PostgreSQL database', 'Keep a copy of it (pg_dump)'];
+  throw new Refusal(
+    'not-ready',
+    `${which} is not as Curfew makes it: ${firstOf(changes)}. ${copy}, and restore the last backup into a new one`,
+  );
+}
+
+async function mustHaveItsEnd(db: Database, path: string): Promise<void> {
+  const lost = await lostLine(db, path);
   if (lost !== null)
     throw new Refusal(
       'not-ready',
-      `The database lacks what was in it: line ${lost} of its audit log, which ${config.sqlite}-end says it had. Its log (${config.sqlite}-wal) was cut or removed, or an older copy put in its place. Bring back what was there, or restore the last backup`,
+      `The database lacks what was in it: line ${lost} of its audit log, which ${path}-end says it had. Its log (${path}-wal) was cut or removed, or an older copy put in its place. Bring back what was there, or restore the last backup`,
     );
 }
 

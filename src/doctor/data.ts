@@ -8,14 +8,14 @@ import * as contacts from '../store/contacts.ts';
 import { type Database, type DatabaseConfig, isDamage } from '../store/database.ts';
 import { countLate, type LateSince } from '../store/deliveries.ts';
 import { lostLine } from '../store/end-note.ts';
-import { damageOf } from '../store/integrity.ts';
+import { changesOf, damageOf, firstOf } from '../store/integrity.ts';
 import * as lists from '../store/lists.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { openCopies } from '../store/numbers.ts';
 import * as restorations from '../store/restorations.ts';
 import { failed, ok, type Seen, unknown, warning } from './finding.ts';
 
-const RESTORE = 'stop the server, keep a copy of the file, and restore the last backup';
+const RESTORE = 'stop the server, keep a copy of the database, and restore the last backup';
 const BRING_BACK =
   'bring back its log (-wal), which was cut or removed, or the database that was there; else restore the last backup';
 
@@ -51,10 +51,12 @@ async function lookInto(db: Database, config: DatabaseConfig): Promise<Seen[]> {
           ),
         ];
   const [fault] = 'sqlite' in config ? await damageOf(db) : [];
+  if (fault !== undefined) return [...seen, damaged(fault)];
+  const changes = await changesOf(db);
+  if (changes.length > 0) return [...seen, failed(`the database is not as Curfew makes it: ${firstOf(changes)}`, RESTORE)];
   const lost = 'sqlite' in config ? await lostLine(db, config.sqlite) : null;
   if (missing.length === 0 && (await restorations.isOpen(db)))
     seen.push(warning('a backup was restored, and nothing is released until an admin confirms it', 'curfew restored show'));
-  if (fault !== undefined) return [...seen, damaged(fault)];
   if (lost !== null) return [...seen, failed(`the database lacks line ${lost} of its audit log, which it had`, BRING_BACK)];
   return [...seen, ok('the database is whole')];
 }

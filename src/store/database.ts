@@ -50,6 +50,11 @@ export function openToRead(config: DatabaseConfig): Database {
   return new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
 }
 
+/** An empty one of SQLite that is nowhere, for whoever wants to see what migrations make. */
+export function openInMemory(): Database {
+  return openSqlite(':memory:', { fileMustExist: false });
+}
+
 /** Puts the path on what SQLite threw, at whatever depth: it says what is wrong and not with which file. */
 export function namingFile(error: unknown, config: DatabaseConfig): unknown {
   if ('sqlite' in config)

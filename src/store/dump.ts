@@ -1,5 +1,7 @@
 import { SqliteAdapter, sql } from 'kysely';
+import { Refusal } from '../refusal.ts';
 import type { Database, Db } from './database.ts';
+import { changesOf, firstOf } from './integrity.ts';
 import { schemaOf } from './migrate.ts';
 
 /*
@@ -26,16 +28,28 @@ export interface Dump {
   end(): Promise<void>;
 }
 
-/** `db`: opened to read, by nobody else. Throws Refusal as `schemaOf` does. */
+/** `db`: opened to read, by nobody else. Throws Refusal as `schemaOf` does, and `not-ready` where a table or a column is missing. */
 export async function openDump(db: Database): Promise<Dump> {
   const trx = await db.startTransaction().setIsolationLevel('repeatable read').execute();
   const end = async () => void (await trx.rollback().execute());
   try {
-    return { schema: await schemaOf(trx), tables: () => tablesOf(trx), end };
+    const schema = await schemaOf(trx);
+    await mustHoldAll(trx);
+    return { schema, tables: () => tablesOf(trx), end };
   } catch (error) {
     await end();
     throw error;
   }
+}
+
+/** Rows that are not there any more would be missed after the next restore; triggers and indexes a restore makes anew. */
+async function mustHoldAll(db: Db): Promise<void> {
+  const lost = (await changesOf(db)).filter(({ what }) => /^the (table|column) /.test(what));
+  if (lost.length > 0)
+    throw new Refusal(
+      'not-ready',
+      `The database is not as Curfew makes it: ${firstOf(lost)}. A backup of it would lack that: keep a copy of the database, and restore the last backup`,
+    );
 }
 
 async function* tablesOf(db: Db): AsyncGenerator<DumpedTable> {

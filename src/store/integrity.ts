@@ -1,5 +1,8 @@
-import { sql } from 'kysely';
-import type { Db } from './database.ts';
+import { SqliteAdapter, sql } from 'kysely';
+import { type Db, openInMemory } from './database.ts';
+import { LATEST, migrate, schemaOf } from './migrate.ts';
+import { DISABLED, type Part, partsOf } from './structure.ts';
+import { ON_POSTGRES } from './structure-postgres.ts';
 
 /** Told of at most: one is enough to stop. */
 const MOST = 5;
@@ -11,3 +14,62 @@ export async function damageOf(db: Db): Promise<string[]> {
   const { rows: strays } = await sql<{ table: string }>`pragma foreign_key_check`.execute(db);
   return [...told, ...new Set(strays.map(({ table }) => `a row of ${table} belongs to nothing`))].slice(0, MOST);
 }
+
+/**
+ * Where the schema is not what the migrations make that the database has had: `what` is missing, or another one, and `line` says so. Without its
+ * triggers a database holds nothing back. What somebody added is nothing that lacks. Throws Refusal as `schemaOf` does.
+ */
+export async function changesOf(db: Db): Promise<Change[]> {
+  const last = await schemaOf(db);
+  const wanted = await partsAfter(last, db.getExecutor().adapter instanceof SqliteAdapter);
+  const changes = changesBetween(wanted, await partsOf(db));
+  // Another node may have migrated it meanwhile.
+  return changes.length === 0 || (await schemaOf(db)) === last ? changes : changesOf(db);
+}
+
+export interface Change {
+  what: string;
+  line: string;
+}
+
+/** What the migrations to that one make. PostgreSQL makes no database beside the one that there is: of an older one its tables and columns are known by name. */
+async function partsAfter(last: string, onSqlite: boolean): Promise<readonly Wanted[]> {
+  if (!onSqlite && last === LATEST) return ON_POSTGRES;
+  const db = openInMemory();
+  try {
+    await migrate(db, last);
+    const parts = await partsOf(db);
+    return onSqlite
+      ? parts
+      : parts.filter(({ what }) => /^the (table|column) /.test(what)).map(({ table, what }) => ({ table, what, as: null }));
+  } finally {
+    await db.destroy();
+  }
+}
+
+/** A part; `as`: null where only that it is there is known. */
+type Wanted = Omit<Part, 'as'> & { as: string | null };
+
+function changesBetween(wanted: readonly Wanted[], found: readonly Part[]): Change[] {
+  const there = new Map(found.map(({ what, as }) => [what, as]));
+  const changes: Change[] = [];
+  for (const { table, what, as } of wanted) {
+    const now = there.get(what);
+    const itself = `the table ${table}`;
+    // Of a table that is missing nothing else has to be said.
+    if (now === undefined && (what === itself || there.has(itself) || what.startsWith('the view ')))
+      changes.push({ what, line: `${what} is missing` });
+    else if (now !== undefined && as !== null && now !== as)
+      changes.push({ what, line: `${what} is ${now === DISABLED ? 'disabled' : 'not as Curfew makes it'}` });
+  }
+  return changes;
+}
+
+/** The first of them, for one line. */
+export function firstOf(changes: readonly Change[]): string {
+  const named = changes.slice(0, MOST_NAMED).map(({ line }) => line);
+  const more = changes.length - named.length;
+  return `${named.join(', ')}${more > 0 ? `, and ${more} more` : ''}`;
+}
+
+const MOST_NAMED = 3;

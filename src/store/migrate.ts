@@ -130,13 +130,13 @@ export async function schemaOf(db: Db): Promise<string> {
 export const LATEST = Object.keys(migrations).sort().at(-1) ?? '';
 
 /**
- * Brings the schema up to date, or to where the migration of that name has left it, under the migrator's lock. Throws with the name of the
- * migration that failed.
+ * Brings the schema up to date, or to where the migration of that name has left it, under the migrator's lock. Gives how many migrations it
+ * made; throws with the name of the one that failed.
  */
-export async function migrate(db: Database, to = LATEST): Promise<void> {
+export async function migrate(db: Database, to = LATEST): Promise<number> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
   const { error, results } = await migrator.migrateTo(to);
-  if (!error) return;
+  if (!error) return results?.length ?? 0;
   const failed = results?.find((result) => result.status === 'Error')?.migrationName;
   throw new Error(`migration ${failed ?? ''} failed: ${error instanceof Error ? error.message : String(error)}`, {
     cause: error,

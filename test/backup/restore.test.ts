@@ -182,7 +182,7 @@ eachEngine((engine) => {
     },
   );
 
-  test('none is taken of a database of a newer Curfew, of another program, of nobody, and of one that could not be marked as restored', async () => {
+  test('none is taken of a database of a newer Curfew, of another program, of nobody, of one that lost what it held, and of one that could not be marked as restored', async () => {
     const of = async (make: (db: Database) => Promise<unknown>) => {
       const config = await engine.blank();
       const db = makeDatabase(config);
@@ -205,6 +205,15 @@ eachEngine((engine) => {
     };
     expect(await of(holed)).toMatch(/^not-ready: The database had .* and never 0047_seal/);
     expect(await of((db) => migrate(db, '0028_began'))).toMatch(/^not-ready: .*\(0028_began\): stop the server, copy/);
+    const without = (what: string) => async (db: Database) => {
+      await migrate(db);
+      await sql.raw(`drop ${what}`).execute(db);
+    };
+    expect(await of(without('table case_numbers'))).toMatch(
+      /^not-ready: .* the table case_numbers is missing\. A backup of it would/,
+    );
+    // A restore makes it anew.
+    expect(await of(without('index certificates_current'))).toBe('taken');
     expect(await of((db) => migrate(db))).toBe('taken');
   });
 

@@ -14,6 +14,7 @@ import {
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { DAY, systemClock } from '../../src/clock.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
@@ -218,6 +219,21 @@ test('a damaged database, one that is gone, one of a newer Curfew', async () => 
     .execute();
   await db.destroy();
   expect((await faults())[0]).toBe('failed database: the database was written by a newer Curfew (9999_later)');
+});
+
+test('a database that lost what guards it, or what it was to hold', async () => {
+  const db = openDatabase({ sqlite: database });
+  await sql`drop trigger audit_no_update`.execute(db);
+  await sql`alter table audit rename column line to lines`.execute(db).finally(() => db.destroy());
+  const { findings } = await doctor();
+  expect(findings.filter(({ check }) => check === 'database')).toEqual([
+    {
+      check: 'database',
+      standing: 'failed',
+      what: 'the database is not as Curfew makes it: the column audit.line is missing, the trigger audit_no_update is missing',
+      todo: 'stop the server, keep a copy of the database, and restore the last backup',
+    },
+  ]);
 });
 
 test('a database that lacks what is noted beside it', async () => {

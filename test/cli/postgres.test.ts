@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, describe, expect, inject, test } from 'vitest';
 import { newToken } from '../../src/clock.ts';
@@ -36,6 +37,35 @@ describe.skipIf('absent' in server)(
       expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready' }]);
       const listed = await project.curfew('keys', 'list', '--json');
       expect(JSON.parse(listed.stdout)).toHaveLength(3);
+      expect(await serve.kill('SIGTERM')).toMatchObject({ code: 0 });
+    });
+
+    test('is not served where the database lost what guards it, until it is back', async () => {
+      const config = join(folder, 'orbit', 'config.json');
+      const db = openDatabase({ postgres: url });
+      const { rows } = await sql<{ made: string }>`select pg_get_triggerdef(oid) as made from pg_trigger
+        where tgname = 'deliveries_public'`.execute(db);
+      try {
+        await sql`drop trigger deliveries_public on deliveries`.execute(db);
+        const { code, stderr } = await runCurfew(['serve', '--config', config]);
+        expect([code, stderr.replaceAll(/^\{.*\}\n/gm, '')]).toEqual([
+          1,
+          'curfew: The PostgreSQL database is not as Curfew makes it: the trigger deliveries_public of deliveries is missing. Keep a copy of it (pg_dump), and restore the last backup into a new one\n',
+        ]);
+        const looked = await runCurfew(['doctor', '--dns', '127.0.0.1:1', '--json', '--config', config]);
+        expect(JSON.parse(looked.stdout)).toContainEqual(
+          expect.objectContaining({
+            check: 'database',
+            standing: 'failed',
+            what: expect.stringContaining('the trigger deliveries_public of deliveries is missing'),
+          }),
+        );
+      } finally {
+        await sql.raw(rows[0]?.made ?? '').execute(db);
+        await db.destroy();
+      }
+      const serve = startCurfew(['serve', '--config', config]);
+      await serve.line(/^ready$/);
       expect(await serve.kill('SIGTERM')).toMatchObject({ code: 0 });
     });
 

@@ -64,9 +64,7 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
     { file: 'src/main.js', find: 'const [fault] = await damageOf(db);', replace: 'const fault = undefined;' },
   ],
   /** Nor does it look whether what it last had is still there. */
-  'no-end-noted': [
-    { file: 'src/main.js', find: 'const lost = await lostLine(db, config.sqlite);', replace: 'const lost = null;' },
-  ],
+  'no-end-noted': [{ file: 'src/main.js', find: 'const lost = await lostLine(db, path);', replace: 'const lost = null;' }],
   /** What waited in the backup goes out. */
   'restore-sends-again': [
     { file: 'src/backup/restore.js', find: "copies: await deliveries.holdOpen(trx, 'restored', now),", replace: 'copies: 0,' },

@@ -15,6 +15,7 @@ import { open } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as audit from '../../src/store/audit.ts';
 import * as cases from '../../src/store/cases.ts';
@@ -221,6 +222,29 @@ describe('one line and exit 1', () => {
     writeFileSync(path, octets);
     const damaged = one(/^curfew: The database is damaged: \S+\/unsound\.db .*restore the last backup\)?\n$/);
     expect(await serve({ database: { sqlite: path } })).toMatchObject(damaged);
+  });
+
+  test('where the database lost what guards it, or what it was to hold', async () => {
+    const path = join(project.dir, 'altered.db');
+    const altered = async (statement: string) => {
+      copyFileSync(join(project.dir, 'data', 'curfew.db'), path);
+      const db = openDatabase({ sqlite: path });
+      await sql
+        .raw(statement)
+        .execute(db)
+        .finally(() => db.destroy());
+      return serve({ database: { sqlite: path } });
+    };
+    const lacks = (what: string) =>
+      one(
+        `curfew: The database ${path} is not as Curfew makes it: ${what}. Keep a copy of it, with what is beside it, and restore the last backup into a new one\n`,
+      );
+    const trigger = 'the trigger deliveries_public_insert is missing';
+    expect(await altered('drop trigger deliveries_public_insert')).toMatchObject(lacks(trigger));
+    expect(await altered('drop table audit')).toMatchObject(lacks('the table audit is missing'));
+    expect(await altered('alter table lists rename to listen')).toMatchObject(
+      one(/^curfew: The database .* the table lists is missing, .*, .*, and \d+ more\. Keep a copy .*\n$/),
+    );
   });
 
   test('where the log of a database was removed, until it is back: what it had is noted beside it', async () => {
