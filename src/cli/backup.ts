@@ -1,13 +1,13 @@
-import { createWriteStream, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { createWriteStream, existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { link, open, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { createGzip } from 'node:zlib';
 import type { Command } from 'commander';
 import { type KeptFile, writeArchive } from '../backup/archive.ts';
-import { systemClock, toIso } from '../clock.ts';
+import { newToken, systemClock, toIso } from '../clock.ts';
 import { type Config, loadConfig } from '../config.ts';
 import { isListKeyFile } from '../pgp/keyring.ts';
 import { sealStream } from '../pgp/seal.ts';
@@ -81,23 +81,52 @@ function keyFiles({ keys }: Config): KeptFile[] {
     .map((name) => ({ file: `keys/${name}`, text: readFileSync(join(keys, name), 'utf8') }));
 }
 
-/** The file is there when all of it is on the disk, and not before. Throws Refusal `conflict` where something of that name is there. */
+/**
+ * The file is there when all of it is on the disk, and not before; until then it has a name that nobody else has, which stays where this process is
+ * killed. Throws Refusal `conflict` where something of that name is there by then, which stays as it is.
+ */
 async function written(path: string, write: (out: NodeJS.WritableStream) => Promise<void>): Promise<void> {
   const folder = dirname(resolve(path));
-  const begun = join(folder, `.${basename(path)}.part`);
-  if (existsSync(path)) throw new Refusal('conflict', `${path} is there already: a backup replaces no file`);
+  const begun = join(folder, `.curfew-backup-${newToken(10)}.part`);
+  if (lstatSync(path, { throwIfNoEntry: false })) throw thereAlready(path);
   if (!existsSync(folder)) throw new Refusal('not-found', `There is no folder ${folder}: make it, or give another --out`);
-  await rm(begun, { force: true });
   try {
     const out = createWriteStream(begun, { mode: 0o600, flags: 'wx', flush: true });
     // The system says what is wrong, and not with which file.
-    out.once('error', (error) => Object.assign(error, { path: begun }));
+    out.once('error', (error) => Object.assign(error, { path }));
     await write(out);
-    await rename(begun, path);
-    const renamed = await open(folder);
-    await renamed.sync().finally(() => renamed.close());
-  } catch (error) {
+    await name(begun, path);
+    const named = await open(folder);
+    await named.sync().finally(() => named.close());
+  } finally {
     await rm(begun, { force: true });
-    throw error;
   }
+}
+
+/** Gives it that name, where nothing has it: two backups at once may be given the same. */
+async function name(begun: string, path: string): Promise<void> {
+  try {
+    await link(begun, path);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') throw thereAlready(path);
+    if (!WITHOUT_LINKS.includes(code)) throw error;
+    await renameOntoOwn(begun, path);
+  }
+}
+
+/** What the system says where a file cannot have two names: FAT (EPERM), and what is mounted from elsewhere. */
+const WITHOUT_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+
+/** An empty file of this process keeps the name for that moment. */
+async function renameOntoOwn(begun: string, path: string): Promise<void> {
+  const own = await open(path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'EEXIST' ? thereAlready(path) : error;
+  });
+  await own.close();
+  await rename(begun, path);
+}
+
+function thereAlready(path: string): Refusal {
+  return new Refusal('conflict', `${path} is there already: a backup replaces no file`);
 }

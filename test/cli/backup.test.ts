@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { newToken } from '../../src/clock.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import * as posts from '../../src/store/posts.ts';
 import * as restorations from '../../src/store/restorations.ts';
@@ -48,6 +50,20 @@ describe.skipIf(absent.gpg)(`a backup${absent.gpg ? ` (absent: ${absent.gpg})` :
     certificate = join(folder, 'backup.asc');
     writeFileSync(certificate, await gpg(Buffer.alloc(0), '--armor', '--export', 'backup@orbit.example'));
   });
+
+  /** Of 8000 octets each. */
+  const addPosts = async (count: number) => {
+    const db = openDatabase({ sqlite: join(project.dir, 'data', 'curfew.db') });
+    const { id: list_id } = await db.selectFrom('lists').select('id').where('role', '=', 'intake').executeTakeFirstOrThrow();
+    const row = { list_id, kind: 'notice', encrypted: 1, received_at: 1, size: 1 } as const;
+    await db.transaction().execute(async (trx) => {
+      for (let at = 0; at < count; at++) {
+        const id = newToken();
+        await posts.insert(trx, { ...row, id, digest: id, content: randomBytes(8000) });
+      }
+    });
+    await db.destroy();
+  };
 
   const backup = (out: string, ...flags: string[]) => project.curfew('backup', '--cert', certificate, '--out', out, ...flags);
 
@@ -138,7 +154,7 @@ describe.skipIf(absent.gpg)(`a backup${absent.gpg ? ` (absent: ${absent.gpg})` :
     });
     expect(existsSync(nowhere)).toBe(false);
     const file = join(project.config, 'a.pgp');
-    const noFolder = `curfew: A part of the path is no folder: ${join(project.config, '.a.pgp.part')}\n`;
+    const noFolder = `curfew: A part of the path is no folder: ${file}\n`;
     expect(await made(file)).toEqual({ code: 1, signal: null, stdout: '', stderr: noFolder });
 
     const disk = join(folder, 'small');
@@ -147,7 +163,7 @@ describe.skipIf(absent.gpg)(`a backup${absent.gpg ? ` (absent: ${absent.gpg})` :
     skip(mount.status !== 0, 'nobody but root may mount a disk');
     try {
       writeFileSync(join(disk, 'other'), Buffer.alloc(64 * 1024));
-      const full = `curfew: The disk is full: ${join(disk, '.a.pgp.part')} (make room on it, and try again)\n`;
+      const full = `curfew: The disk is full: ${join(disk, 'a.pgp')} (make room on it, and try again)\n`;
       expect(await made(join(disk, 'a.pgp'))).toEqual({ code: 1, signal: null, stdout: '', stderr: full });
       expect(readdirSync(disk)).toEqual(['other']);
     } finally {
@@ -161,23 +177,69 @@ describe.skipIf(absent.gpg)(`a backup${absent.gpg ? ` (absent: ${absent.gpg})` :
     const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', disk]);
     skip(mount.status !== 0, 'nobody but root may mount a disk');
     try {
-      const db = openDatabase({ sqlite: join(project.dir, 'data', 'curfew.db') });
-      const { id: list_id } = await db.selectFrom('lists').select('id').where('role', '=', 'intake').executeTakeFirstOrThrow();
-      const row = { list_id, kind: 'notice', encrypted: 1, received_at: 1, size: 1 } as const;
-      await db.transaction().execute(async (trx) => {
-        for (let at = 0; at < 600; at++) {
-          const id = `full ${at}`;
-          await posts.insert(trx, { ...row, id, digest: id, content: randomBytes(8000) });
-        }
-      });
-      await db.destroy();
+      await addPosts(600);
       const out = join(disk, 'full.pgp');
-      const line = `curfew: The disk is full: ${join(disk, '.full.pgp.part')} (make room on it, and try again)\n`;
+      const line = `curfew: The disk is full: ${out} (make room on it, and try again)\n`;
       expect(await backup(out)).toMatchObject({ code: 1, stdout: '', stderr: line });
       expect(readdirSync(disk)).toEqual([]);
     } finally {
       spawnSync('umount', [disk]);
     }
+  });
+
+  describe('begun twice at once', () => {
+    /** A backup to `out` that stands still in the middle; what it has begun is in the folder. */
+    const stopped = async (out: string, env = {}) => {
+      const first = startCurfew(['backup', '--config', project.config, '--cert', certificate, '--out', out], { env });
+      const begun = () => readdirSync(dirname(out)).find((name) => name.endsWith('.part'));
+      while (begun() === undefined && !existsSync(out)) await pause(1);
+      process.kill(first.pid, 'SIGSTOP');
+      expect(readdirSync(dirname(out))).toEqual([expect.stringMatching(/^\.curfew-backup-\w+\.part$/)]);
+      return first;
+    };
+    const among = (name: string) => {
+      mkdirSync(join(folder, name));
+      return join(folder, name, 'a.pgp');
+    };
+    beforeAll(() => addPosts(1000));
+
+    test('whoever is done first has it, and the other one replaces nothing', async () => {
+      const out = among('twice');
+      const first = await stopped(out);
+      expect(await backup(out)).toMatchObject({ code: 0, stderr: '' });
+      const octets = readFileSync(out);
+      process.kill(first.pid, 'SIGCONT');
+      const stderr = `curfew: ${out} is there already: a backup replaces no file\n`;
+      expect(await first.ended).toMatchObject({ code: 1, stdout: '', stderr });
+      expect(readFileSync(out).equals(octets)).toBe(true);
+      expect(gunzipSync(await gpg(octets, '--decrypt')).toString()).toContain('{"end":');
+      expect(readdirSync(dirname(out))).toEqual(['a.pgp']);
+    });
+
+    test('what one leaves that was killed is in nobody’s way', async () => {
+      const out = among('killed');
+      const first = await stopped(out);
+      await first.kill();
+      expect(await backup(out)).toMatchObject({ code: 0, stderr: '' });
+      expect(readdirSync(dirname(out))).toEqual([expect.stringMatching(/^\.curfew-backup-\w+\.part$/), 'a.pgp']);
+    });
+
+    test('on a disk that knows no second name for a file neither', async () => {
+      // As FAT answers (link(2), EPERM).
+      const refusing = `import fs from 'node:fs/promises'; import { syncBuiltinESMExports } from 'node:module';
+        fs.link = async () => { throw Object.assign(new Error('EPERM: link'), { code: 'EPERM' }); }; syncBuiltinESMExports();`;
+      const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(refusing)}` };
+      const out = among('fat');
+      const first = await stopped(out, env);
+      const second = await runCurfew(['backup', '--config', project.config, '--cert', certificate, '--out', out], { env });
+      expect(second).toMatchObject({ code: 0, stderr: '' });
+      const octets = readFileSync(out);
+      process.kill(first.pid, 'SIGCONT');
+      expect(await first.ended).toMatchObject({ code: 1, stderr: expect.stringContaining('is there already') });
+      expect(readFileSync(out).equals(octets)).toBe(true);
+      expect(readdirSync(dirname(out))).toEqual(['a.pgp']);
+      expect(statSync(out).mode & 0o777).toBe(0o600);
+    });
   });
 
   test('to a certificate that cannot be encrypted to is not begun', async () => {
