@@ -34,6 +34,9 @@ const FAULTS: Record<string, (what: string) => string> = {
   ENOTDIR: (what) => `A part of the path is no folder${what}`,
   EEXIST: (what) => `A file is where a folder should be${what}`,
   EISDIR: (what) => `A folder is where a file should be${what}`,
+  ENAMETOOLONG: (what) => `The name is too long${what} (a file system takes 255 octets, or fewer: give a shorter one)`,
+  EFBIG: (what) =>
+    `The file may not become so large${what} (raise the limit of the process, ulimit -f, or take another file system)`,
   ENOSPC: (what) => `The disk is full${what} (make room on it, and try again)`,
   EROFS: (what) => `The file system is read-only${what}`,
   ECONNREFUSED: (what) => `Nobody answers${what}`,
@@ -42,6 +45,8 @@ const FAULTS: Record<string, (what: string) => string> = {
   SQLITE_READONLY: (what) => `The database cannot be written${what} (who owns the file and its folder?)`,
   SQLITE_BUSY: (what) => `The database is busy; try again${what}`,
   SQLITE_FULL: (what) => `The disk of the database is full${what}`,
+  SQLITE_IOERR: (what) =>
+    `The database cannot be read or written${what} (look at its disk, and at how large a file may become: ulimit -f)`,
   SQLITE_CORRUPT: (what) => `The database is damaged${what} (keep a copy of it, and restore the last backup)`,
   SQLITE_NOTADB: (what) =>
     `The file is no SQLite database${what} (if it was one, keep a copy of it, and restore the last backup)`,

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
@@ -15,10 +15,12 @@ import { initProject, type TestProject, temporaryFolder } from './project-folder
 
 const folder = temporaryFolder();
 
+const program = [process.execPath, join(import.meta.dirname, '..', '..', 'dist', 'src', 'cli', 'curfew.js')];
+
 /** Runs the command line with what a pipe gives it. */
 async function fed(input: Uint8Array, ...args: string[]): Promise<Pick<Ended, 'code' | 'stderr' | 'stdout'>> {
-  const bin = join(import.meta.dirname, '..', '..', 'dist', 'src', 'cli', 'curfew.js');
-  const { code, out, err } = await run(process.execPath, [bin, ...args], input);
+  const [node = '', ...curfew] = program;
+  const { code, out, err } = await run(node, [...curfew, ...args], input);
   return { code, stdout: out.toString(), stderr: err };
 }
 
@@ -169,6 +171,51 @@ describe.skipIf(absent.gpg)(`a backup${absent.gpg ? ` (absent: ${absent.gpg})` :
     } finally {
       spawnSync('umount', [disk]);
     }
+  });
+
+  test('to a name that is too long says so in one line, and the longest one is a name like any other', async () => {
+    const into = join(folder, 'long');
+    mkdirSync(into);
+    const long = join(into, 'a'.repeat(256));
+    const stderr = `curfew: The name is too long: ${long} (a file system takes 255 octets, or fewer: give a shorter one)\n`;
+    expect(await backup(long)).toMatchObject({ code: 1, stdout: '', stderr });
+    expect(readdirSync(into)).toEqual([]);
+    expect(await backup(long.slice(0, -1))).toMatchObject({ code: 0, stderr: '' });
+    expect(readdirSync(into)).toEqual(['a'.repeat(255)]);
+  });
+
+  test('where no file may become so large says which one, and what to do', async () => {
+    await addPosts(20);
+    const into = join(folder, 'limited');
+    mkdirSync(into);
+    const database = { sqlite: join(into, 'curfew.db') };
+    copyFileSync(join(project.dir, 'data', 'curfew.db'), database.sqlite);
+    const config = join(project.dir, 'limited.json');
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(project.config, 'utf8')), database }));
+    const out = join(into, 'a.pgp');
+    const limited = (kilobytes: number) =>
+      run('bash', [
+        '-c',
+        `ulimit -f ${kilobytes} && exec "$0" "$@"`,
+        ...program,
+        'backup',
+        '--config',
+        config,
+        '--cert',
+        certificate,
+        '--out',
+        out,
+      ]);
+    // Less than what SQLite has beside the database.
+    expect(await limited(20)).toMatchObject({
+      code: 1,
+      err: `curfew: The database cannot be read or written: ${database.sqlite} (look at its disk, and at how large a file may become: ulimit -f)\n`,
+    });
+    expect(await limited(64)).toMatchObject({
+      code: 1,
+      err: `curfew: The file may not become so large: ${out} (raise the limit of the process, ulimit -f, or take another file system)\n`,
+    });
+    expect(readdirSync(into).filter((name) => !name.startsWith('curfew.db'))).toEqual([]);
   });
 
   test('of much, onto a disk that is full, says so and leaves nothing', async ({ skip }) => {
