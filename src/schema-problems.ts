@@ -1,4 +1,4 @@
-import { type TArray, type TArrayOptions, type TObjectOptions, type TSchema, Type } from 'typebox';
+import { type TArray, type TArrayOptions, type TObject, type TObjectOptions, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 
 export interface Problem {
@@ -20,8 +20,7 @@ export function problemsOf(schema: TSchema, value: unknown, secret: ReadonlySet<
       if (inside.length > 0 || Object.keys(value ?? {}).length >= least) return inside;
       return [{ path, message: `is ${shown(value, false)}; must have some of ${Object.keys(schema.properties).join(', ')}` }];
     }
-    const members = Object.keys(schema.properties).join(', ');
-    return [{ path, message: `is ${shown(value, secret.has(path))}; must be an object with ${members}` }];
+    return [{ path, message: `is ${shown(value, secret.has(path))}; must be ${objectOf(schema)}` }];
   }
   if (Type.IsArray(schema) && Array.isArray(value)) {
     const inside = value.flatMap((item: unknown, i) => problemsOf(schema.items, item, secret, `${path}[${i}]`));
@@ -32,9 +31,31 @@ export function problemsOf(schema: TSchema, value: unknown, secret: ReadonlySet<
   if (other) return value === null ? [] : problemsOf(other, value, secret, path);
   // Any other union is a leaf: its description names all forms, which says more than why each of them did not match.
   if (Value.Check(schema, value)) return [];
-  const allowed = 'description' in schema ? String(schema.description) : 'something else';
   const is = value === undefined ? 'is missing' : `is ${shown(value, secret.has(path))}`;
-  return [{ path, message: `${is}; must be ${allowed}` }];
+  return [{ path, message: `${is}; must be ${allowedBy(schema)}` }];
+}
+
+/** What a schema allows: in its own words, or by what it is made of. */
+function allowedBy(schema: TSchema): string {
+  if ('description' in schema) return String(schema.description);
+  if (Type.IsObject(schema)) return objectOf(schema);
+  if (Type.IsArray(schema)) return `an array, each entry ${allowedBy(schema.items)}`;
+  if (Type.IsUnion(schema)) return oneOf(schema.anyOf.map(allowedBy));
+  if (Type.IsEnum(schema)) return oneOf(schema.enum.map((value) => JSON.stringify(value)));
+  if (Type.IsLiteral(schema)) return JSON.stringify(schema.const);
+  if (Type.IsNull(schema)) return 'null';
+  if (Type.IsBoolean(schema)) return 'true or false';
+  if (Type.IsInteger(schema)) return 'a whole number';
+  if (Type.IsString(schema)) return 'pattern' in schema ? `a text that matches ${schema.pattern}` : 'a text';
+  return Type.IsRecord(schema) ? 'an object' : 'something else';
+}
+
+function objectOf({ properties }: TObject): string {
+  return `an object with ${Object.keys(properties).join(', ')}`;
+}
+
+function oneOf(forms: readonly string[]): string {
+  return [forms.slice(0, -1).join(', '), ...forms.slice(-1)].filter((part) => part !== '').join(' or ');
 }
 
 /** Of an array whose entries are right, each by itself. */
