@@ -289,7 +289,7 @@ function facts({ id, case_id, audience, address }: Delivery) {
   return { delivery: id, case: case_id, to: audience === 'contact' || audience === 'public' ? address : audience };
 }
 
-/** Begins one after the other, each as soon as a hand is free. `all`: resolves when all have ended; rejects with the first that failed. */
+/** Begins one after the other, each as soon as a hand is free. `all`: when all have ended, rejects with the first that failed, if any. */
 async function eachInHand(
   batch: readonly Delivery[],
   prepared: readonly Prepared[],
@@ -306,7 +306,12 @@ async function eachInHand(
     going.catch(() => undefined);
     underWay.push(going);
   }
-  return { all: Promise.all(underWay).then(() => undefined) };
+  // Until the last one has ended the lease is renewed: what one fails at must not have another sent twice.
+  return {
+    all: Promise.allSettled(underWay)
+      .then(() => Promise.all(underWay))
+      .then(() => undefined),
+  };
 }
 
 interface Attempt {

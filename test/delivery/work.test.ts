@@ -247,6 +247,34 @@ eachEngine((engine) => {
     for (const copy of await copies(id)) expect(copy).toMatchObject({ state: 'delivered', attempts: 1, response: '250 at last' });
   });
 
+  test('nor does it lose it where another copy of its batch fails in our own hands', async () => {
+    const id = await post();
+    const [alpha, beta] = house.members;
+    const slow = outbox(house);
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const asked: string[] = [];
+    slow.answers = async ({ to }) => {
+      asked.push(to);
+      if (to === alpha.address) throw new Error('a fault of the program');
+      await answered;
+      return { state: 'delivered', response: '250 at last' };
+    };
+    const working = slow.drain().catch((error: unknown) => String(error));
+    await expect.poll(() => asked.length).toBe(2);
+    for (let third = 1; third <= 6; third++) {
+      house.clock.moveTo(house.clock.now() + (OPTIONS.lease * SECOND) / 3);
+      const ofBeta = async () => (await copies(id)).find(({ address }) => address === beta.address)?.lease_until;
+      await expect.poll(ofBeta).toBe(house.clock.now() + OPTIONS.lease * SECOND);
+      expect(await deliveries.reclaim(house.db, house.clock.now())).toBe(0);
+    }
+    answer();
+    expect(await working).toBe('Error: a fault of the program');
+    expect((await copies(id)).find(({ address }) => address === beta.address)).toMatchObject({ state: 'delivered', attempts: 1 });
+  });
+
   test('a lane takes its own copies alone: a release does not wait for ordinary mail that hangs', async () => {
     await subscribe(house);
     const about = await armed(house);
