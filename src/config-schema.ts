@@ -78,7 +78,7 @@ const Relay = Type.Object(
       default: null,
       description: 'the path of a PEM file with the authority that certified the relay, or null for those of the system',
     }),
-    connections: count('connections at a time for ordinary mail, and for each group that a release goes to', 5),
+    connections: count('connections at a time for ordinary mail, and for each group that a release goes to', 10),
     timeout: seconds('silence of the relay before a connection is given up', 60),
   },
   strict,
