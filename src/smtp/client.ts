@@ -79,7 +79,7 @@ export function createRelay({
     if (recipient === null || sender === null) return { state: 'failed', reason: 'bad-address', response: '' };
     if (!isCrlf(raw)) return { state: 'failed', reason: 'not-crlf', response: '' };
     // `size` and `use8BitMime` become SIZE= (RFC 1870) and BODY=8BITMIME (RFC 6152) where the relay offers them.
-    const size = raw.reduce((sum, piece) => sum + piece.length, dkim ? DKIM_FIELD : 0);
+    const size = octetsOf(raw) + (dkim ? DKIM_FIELD : 0);
     const envelope = { from: sender, to: [recipient], size, use8BitMime: !raw.every(isAscii) };
     try {
       const sent = await transport.sendMail({ envelope, ...carrying(raw), signal: AbortSignal.timeout(patienceMs) });
@@ -176,6 +176,11 @@ const inPieces: Parameters<Transporter['use']>[1] = ({ data, message }, done) =>
   const { pieces } = data as { pieces?: Pieces };
   if (message && pieces)
     message.stream = (output, _, ended) => {
+      // A pipeline for one chunk would cost as much as composing the mail did.
+      if (octetsOf(pieces) <= CHUNK) {
+        output.write(Buffer.concat(pieces));
+        return ended();
+      }
       streams.pipeline(Readable.from(chunksOf(pieces), { objectMode: false }), output, { end: false }).then(() => ended(), ended);
     };
   done();
@@ -183,6 +188,10 @@ const inPieces: Parameters<Transporter['use']>[1] = ({ data, message }, done) =>
 
 /** Octets that are handed over at a time: what the relay does not take yet is not read. */
 const CHUNK = 64 * 1024;
+
+function octetsOf(pieces: Pieces): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
+}
 
 async function* chunksOf(pieces: Pieces): AsyncGenerator<Uint8Array> {
   let small: Uint8Array[] = [];
