@@ -10,8 +10,8 @@ import { openClient } from './smtp.ts';
 const FULL = {
   runs: 5,
   sizes: [
-    { size: '10 KB', octets: 10_000, members: [1, 10, 100, 1000, 2000], ofSchleuder: 50 },
-    { size: '1 MB', octets: 1_000_000, members: [1, 10, 100], ofSchleuder: 15 },
+    { size: '10 KB', octets: 10_000, members: [1, 10, 100, 1000, 2000], ofSchleuder: 30 },
+    { size: '1 MB', octets: 1_000_000, members: [1, 10, 100], ofSchleuder: 8 },
     { size: '10 MB', octets: 10_000_000, members: [1, 10], ofSchleuder: 0 },
   ],
   ofOtherKinds: 100,

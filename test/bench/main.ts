@@ -10,7 +10,6 @@ import { accept } from './accept.ts';
 import { fanOut } from './fan-out.ts';
 import { growth } from './growth.ts';
 import type { Row } from './measure.ts';
-import { memory } from './memory.ts';
 import { open } from './open.ts';
 import { others } from './others.ts';
 import { versions } from './peers.ts';
@@ -26,7 +25,6 @@ const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   growth,
   release,
   others,
-  memory,
 };
 
 const { values } = parseArgs({
@@ -48,10 +46,12 @@ const wanted = values.section.length > 0 ? values.section : Object.keys(SECTIONS
 const rows: Row[] = [];
 console.log(titleOf(reportOf(rows, await versions(), new Date())));
 for (const name of wanted) {
+  const begun = performance.now();
   for (const figure of (await SECTIONS[name]?.(values.quick)) ?? []) {
     rows.push(figure);
     console.log(linesOf(figure).join('\n'));
   }
+  console.log(`${name} took ${Math.round((performance.now() - begun) / 1000)} s`);
 }
 writeFileSync(values.out, `${JSON.stringify(reportOf(rows, await versions(), new Date()), null, 1)}\n`);
 if (before) console.log(`\nSince ${before.at}:\n${compared(before, rows).join('\n')}`);
