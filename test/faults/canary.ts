@@ -1,4 +1,5 @@
 import { filesBelow, findings, type Trace } from '../stories/traces.ts';
+import { LISTS } from '../support/house.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
 import { openStage, outsideOf, randomRun, type Stage } from './random-run.ts';
 
@@ -30,7 +31,7 @@ async function round(stage: Stage, seed: number): Promise<Outcome> {
   });
   const traces: Trace[] = run.canaries.map((text, at) => ({ name: `canary ${at}`, text }));
   const found = findings(places, traces);
-  const sender = run.handed.find(({ kind }) => kind === 'clear' || kind === 'sealed')?.from;
+  const sender = run.handed.find(({ to }) => to === LISTS.security)?.from;
   const control = sender === undefined ? ['there was no report'] : findings(places, [{ name: 'a sender', text: sender }]);
   if (control.length === 0) throw new Error('the search does not find what is there');
   return {

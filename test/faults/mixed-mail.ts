@@ -1,8 +1,10 @@
+import { autocrypt } from '../../src/mail/outgoing.ts';
+import { reportMail } from '../stories/embargo.ts';
 import type { Chance } from '../support/chance.ts';
 import { clearMail, encryptedMail, type Letter } from '../support/compose.ts';
 import { LISTS } from '../support/house.ts';
 import { type Instance, MEMBERS } from '../support/instance.ts';
-import { makeParty } from '../support/party.ts';
+import { binary, makeParty } from '../support/party.ts';
 
 /** A mail as a client hands it in. */
 export interface Handed {
@@ -19,7 +21,9 @@ const REQUESTS = LISTS.distributors.replace('@', '-request@');
 
 /** How often of ten, and what it is. Each has a sender, a subject and words of its own. */
 const KINDS = {
-  sealed: [3, sealedReport],
+  sealed: [1, (house, words, number) => sealedReport(house, words, `sealed${number}@research.example`)],
+  attached: [1, withKeyAttached],
+  autocrypt: [1, withAutocrypt],
   clear: [2, (_house, words, number) => inClear(`clear${number}@street.example`, LISTS.security, words)],
   post: [2, (house, words, number) => ofMember(house, LISTS.distributors, words, number)],
   request: [
@@ -34,6 +38,9 @@ export type Kind = keyof typeof KINDS;
 /** What is never taken: who writes it is answered 5xx. */
 export const REFUSED: ReadonlySet<Kind> = new Set<Kind>(['spam', 'astray']);
 
+/** What brings its writer's certificate: whatever is written to him is sealed to it. */
+export const BRINGS_KEY: ReadonlySet<Kind> = new Set<Kind>(['attached', 'autocrypt']);
+
 const OFTEN = (Object.keys(KINDS) as Kind[]).flatMap((kind) => Array.from({ length: KINDS[kind][0] }, () => kind));
 
 /** One that chance chooses. `number`: of no other mail of this project. */
@@ -42,11 +49,22 @@ export async function mixedMail(house: Instance, chance: Chance, number: number,
   return { kind, ...(await KINDS[kind][1](house, words, number)) };
 }
 
-async function sealedReport(house: Instance, words: Words, number: number) {
-  const reporter = await makeParty(`sealed${number % 20}@research.example`);
-  const letter = { from: reporter, to: LISTS.security, outerSubject: '...', ...words };
+async function sealedReport(house: Instance, words: Words, from: string, headers: readonly string[] = []) {
+  const reporter = await makeParty(from);
+  const letter = { from: reporter, to: LISTS.security, outerSubject: '...', headers, ...words };
   const raw = await encryptedMail(letter, { recipients: [await house.certificate(LISTS.security)], signer: reporter });
-  return { from: reporter.address, to: LISTS.security, raw };
+  return { from, to: LISTS.security, raw };
+}
+
+async function withKeyAttached(house: Instance, words: Words, number: number) {
+  const from = `attached${number}@research.example`;
+  return { from, to: LISTS.security, raw: await reportMail(house, words, from) };
+}
+
+async function withAutocrypt(house: Instance, words: Words, number: number) {
+  const { address, public: certificate } = await makeParty(`autocrypt${number}@research.example`);
+  const field = autocrypt(address, await binary(certificate)).join(': ');
+  return sealedReport(house, words, address, [field.replaceAll(' ', '\r\n ')]);
 }
 
 async function ofMember(house: Instance, to: string, words: Words, number: number) {

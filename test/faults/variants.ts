@@ -170,6 +170,15 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
         const going = attempt(copy, mail)`,
     },
   ],
+  /** A reporter is told who else may get what he wrote. */
+  'reporter-told-members': [
+    {
+      file: 'src/notices/templates.js',
+      find: "'Whoever knows that address can write into the case: please keep it to yourself.',",
+      replace: `'Whoever knows that address can write into the case: please keep it to yourself.',
+        'It may go to alpha@alpha.example, beta@beta.example.',`,
+    },
+  ],
   /** What the world did wrong is thrown as if it were a mistake of ours. */
   thrown: [{ file: 'src/pgp/message.js', find: "throw new Refusal('cannot-open', undefined,", replace: 'throw new TypeError(' }],
   /** A mail is taken with whatever line ends it has. */
