@@ -12,6 +12,7 @@ import { type Database, makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { appOf } from '../http/app.ts';
 import { type Call, calls } from '../http/calls.ts';
+import { filledPath, keysOf, rowOf } from '../http/routes.ts';
 import type { Chance } from '../support/chance.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import type { Executed } from './execute.ts';
@@ -112,24 +113,12 @@ function headersOf(chance: Chance): Record<string, string> {
 const JSON_TYPE = 'application/json';
 const FORM = 'application/x-www-form-urlencoded';
 
-/** Of each parameter of a path the segment before it, as `calls` names them; its own name where that is a parameter as well. */
-function keysOf(path: string): string[] {
-  const segments = path.split('/');
-  return segments.flatMap((segment, at) => (isParameter(segment) ? [keyAt(segments, at)] : []));
-}
-
-const isParameter = (segment = '') => /^\{\w+\}$/.test(segment);
-const keyAt = (segments: readonly string[], at: number) =>
-  (isParameter(segments[at - 1]) ? segments[at]?.slice(1, -1) : segments[at - 1]) ?? '';
-
 /** `call`: what its request is when it does what it is there for; null: made from the document alone. `known`: ids of what is there. */
 function requestOf(operation: Operation, call: Call | null, known: readonly string[], chance: Chance): FuzzedRequest {
   const { method, path, body, type } = operation;
   const anything = () => oneOf(chance, known.length > 0 && chance() < 0.5 ? known : STRINGS.slice(1));
   const parameter = (key: string) => (chance() < 0.9 && call?.at?.[key]) || anything();
-  const filled = (segment: string, at: number, segments: readonly string[]) =>
-    isParameter(segment) ? encodeURIComponent(Buffer.from(parameter(keyAt(segments, at)).slice(0, 200)).toString()) : segment;
-  const url = path.split('/').map(filled).join('/');
+  const url = filledPath(path, (key) => encodeURIComponent(Buffer.from(parameter(key).slice(0, 200)).toString()));
   const query = chance() < 0.2 ? `?${oneOf(chance, FILTERS)}=${oneOf(chance, ['-1', '%00', 'x', '%', ...known.slice(-9)])}` : '';
   const token = oneOf(chance, ['valid', 'valid', 'valid', 'none', 'wrong'] as const);
   const own = call?.token !== undefined && token === 'valid' ? { own: call.token } : token;
@@ -149,8 +138,6 @@ function formOf(value: Json): Buffer {
   const fields: [string, unknown][] = typeof value === 'object' && value !== null ? Object.entries(value) : [['x', value]];
   return Buffer.from(new URLSearchParams(fields.map(([name, of]): [string, string] => [name, String(of)])).toString());
 }
-
-const rowOf = ({ method, path }: Pick<Operation, 'method' | 'path'>) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
 
 /** Milliseconds of the processor, which other programs take nothing of; and of the clock, for what waits and works not. */
 const PATIENCE = { working: 2_000, waiting: 20_000 };
