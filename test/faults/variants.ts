@@ -205,6 +205,14 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: "throw new TypeError('read');",
     },
   ],
+  /** So does one with a filter. */
+  'filter-fails': [
+    {
+      file: 'src/http/deliveries.js',
+      find: 'const { list, ...filter } = query;',
+      replace: "if (query.caseId !== undefined) throw new TypeError('filter'); const { list, ...filter } = query;",
+    },
+  ],
   /** What was wrong with a request is told in another form than that of all problems. */
   'other-problems': [
     {

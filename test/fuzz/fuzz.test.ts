@@ -10,6 +10,7 @@ import { nextSession, openSessions } from './session.ts';
 /** A short round; `npm run fuzz -- --seconds 600` is the long one. */
 const EXECUTIONS = 300;
 const REQUESTS = 150;
+const QUERIES = 600;
 
 describe('changed mails', () => {
   it(`are opened or refused, ${EXECUTIONS} of them, each in the same way twice and within two seconds`, async () => {
@@ -89,6 +90,23 @@ describe('requests', () => {
       }
       for (const status of [200, 201, 400, 401, 404, 422]) expect(verdicts).toContain(`request ${status}`);
       expect(requests.done.size).toBeGreaterThan(20);
+    } finally {
+      await requests.close();
+    }
+  });
+
+  it('that have a query are answered by every route that may have one', async () => {
+    const requests = await openRequests(folder('asked'));
+    try {
+      const [chance, asked] = [chanceOf(1), new Set<string>()];
+      for (let at = 0; at < QUERIES; at++) {
+        const request = requests.nextQuery(chance);
+        asked.add(request.row);
+        const executed = await requests.play(request);
+        if ('failure' in executed) expect.fail(`execution ${at}: ${executed.failure}\n${request.url}`);
+      }
+      expect([...requests.done].sort()).toEqual([...asked].sort());
+      expect(asked).toContain('GET /api/v1/policies/check');
     } finally {
       await requests.close();
     }

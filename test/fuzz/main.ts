@@ -14,7 +14,7 @@ import { Worker } from 'node:worker_threads';
 import { chanceOf } from '../support/chance.ts';
 import type { Executed } from './execute.ts';
 import { nextInput, type Seeds, seedsOf } from './inputs.ts';
-import { openRequests } from './request.ts';
+import { type FuzzedRequest, openRequests } from './request.ts';
 import { nextSession, openSessions } from './session.ts';
 
 const HANGS = 2_000;
@@ -94,7 +94,10 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const)
 
 const inOctets = (input: object) => Buffer.from(JSON.stringify(input));
 
-/** Of one in ten turns they are sessions, of three in ten a request, else a mail. */
+/** What only reads takes a moment: so many at a time, beside a request that may need a case to be made. */
+const QUERIES = 4;
+
+/** Of one in ten turns they are sessions, of three in ten requests, else a mail. */
 async function turn(): Promise<{ raw: Uint8Array; executed: Executed }[]> {
   const kind = chance();
   if (kind < 0.1)
@@ -108,12 +111,18 @@ async function turn(): Promise<{ raw: Uint8Array; executed: Executed }[]> {
     );
   if (kind < 0.4) {
     const request = await requests.next(chance).catch(unmade);
-    const raw = inOctets(request);
-    last = raw;
-    return [{ raw, executed: 'failure' in request ? request : await requests.play(request) }];
+    const played = [await asked(request)];
+    while (played.length <= QUERIES) played.push(await asked(requests.nextQuery(chance)));
+    return played;
   }
   const raw = await nextInput(seeds, chance);
   return [{ raw, executed: await patient(() => by.execute(raw)) }];
+}
+
+async function asked(request: FuzzedRequest | { failure: string }): Promise<{ raw: Uint8Array; executed: Executed }> {
+  const raw = inOctets(request);
+  last = raw;
+  return { raw, executed: 'failure' in request ? request : await requests.play(request) };
 }
 
 /** What a request is about is made by the program as well. */

@@ -12,7 +12,7 @@ import { type Database, makeDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { appOf } from '../http/app.ts';
 import { type Call, calls } from '../http/calls.ts';
-import { filledPath, keysOf, rowOf } from '../http/routes.ts';
+import { filledPath, keysOf, rowOf } from '../http/paths.ts';
 import type { Chance } from '../support/chance.ts';
 import { type House, housing, LISTS } from '../support/house.ts';
 import type { Executed } from './execute.ts';
@@ -28,12 +28,23 @@ interface Schema {
   items?: Schema;
   properties?: Record<string, Schema>;
   required?: string[];
+  pattern?: string;
+  maxLength?: number;
+}
+
+/** Of a query. */
+interface Parameter {
+  name: string;
+  required: boolean;
+  description?: string;
+  schema: Schema;
 }
 
 interface Operation {
   method: string;
   /** With its parameters in braces. */
   path: string;
+  query: readonly Parameter[];
   body: Schema | null;
   /** Of its content. */
   type: string;
@@ -49,8 +60,11 @@ export interface FuzzedRequest {
   body: Buffer | null;
   type: string;
   /** A token of its own where its call has one. */
-  token: 'valid' | 'none' | 'wrong' | { own: string };
+  token: Role | 'none' | 'wrong' | { own: string };
 }
+
+type Role = 'admin' | 'team' | 'auditor';
+const TOKENS = ['admin', 'admin', 'admin', 'admin', 'team', 'team', 'auditor', 'none', 'wrong', 'wrong'] as const;
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -59,6 +73,7 @@ const STRINGS = [
   '', 'x', 'a@b.example', LISTS.security, LISTS.announce, 'ORBIT-2026-0001', '2026-12-24T16:00:00Z', '2026-12-24T16:00:00', '9999-12-31T23:59:60+99:99',
   '\0', '\u202e', '\ud800', '../../etc/passwd', "'; drop table lists; --", '%00', '%', '__proto__', '{{x}}', 'x'.repeat(70_000), '0', '-1', 'CVE-2026-0001',
   '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxx\n-----END PGP PUBLIC KEY BLOCK-----\n', 'From: a@b.example\r\n', 'https://a.example/', 'admin', 'team', 'CWE-79',
+  'k8s', 'orbit', 'http://127.0.0.1:49152/',
 ];
 const ODD: readonly Json[] = [null, true, 0, -1, 0.5, 1e308, 2 ** 53, [], {}, [[[[[[]]]]]], ...STRINGS];
 const KEYS = ['__proto__', 'constructor', 'toString', '', 'id', 'state', 'x'.repeat(300)];
@@ -101,7 +116,43 @@ function spoilt(octets: Buffer, chance: Chance): Buffer {
 
 const VERSIONS = ['"1"', '"2"', '"0"', '"9007199254740993"', 'W/"1"', '*', 'x', ''];
 const IDEMPOTENCY_KEYS = ['k', '', 'x'.repeat(300)];
-const FILTERS = ['limit', 'after', 'cursor', 'state', 'subject', 'from', 'case', 'x'];
+const NAMES = ['limit', 'cursor', 'state', 'x', 'a%5B%5D', '%00', ''];
+
+/** What answers have said so far, by the name of the field. */
+type Told = ReadonlyMap<string, readonly string[]>;
+
+/** A value that the document allows: where it says no more than a form, one that is there under that name, or any that has the form. */
+function allowedFor({ name, schema, description = '' }: Parameter, told: Told, chance: Chance): string | null {
+  if (schema.type !== 'string' || schema.enum) return String(madeOf(schema, chance));
+  const { pattern = '', maxLength = Number.POSITIVE_INFINITY } = schema;
+  const fitting = (texts: readonly string[]) =>
+    texts.filter((text) => text.length <= maxLength && new RegExp(pattern, 'u').test(text));
+  const example = /as in (\S+)$/.exec(description)?.[1] ?? [];
+  const own = fitting([...(told.get(NAMED[name] ?? name) ?? [])].concat(example));
+  const from = own.length > 0 && chance() < 0.8 ? own : fitting(STRINGS);
+  return from.length > 0 ? oneOf(chance, from) : null;
+}
+
+/** Half of a pair of UTF-16 is none of URLs. */
+const quoted = (text: string) => encodeURIComponent(Buffer.from(text).toString());
+
+/** How answers name what a parameter is of, where that is another name. */
+const NAMED: Readonly<Record<string, string>> = { cursor: 'next', list: 'listId' };
+
+/** What is asked for: as the document has it, all that is required with some of what is not; or one of its values, or its names, is another. */
+function queryOf({ query }: Operation, told: Told, known: readonly string[], chance: Chance): string {
+  const asked = query.filter(({ required }) => required || chance() < 0.4);
+  const fields = asked.flatMap((one): [string, string][] => {
+    const value = allowedFor(one, told, chance);
+    return value === null ? [] : [[one.name, quoted(value)]];
+  });
+  if (chance() < 0.2) {
+    const value = oneOf(chance, ['-1', '%00', 'x', '%', '', '%F0%9F', ...known.slice(-9)]);
+    const names = query.length > 0 && chance() < 0.7 ? query.map(({ name }) => name) : NAMES;
+    fields.push([oneOf(chance, names), value]);
+  }
+  return fields.length === 0 ? '' : `?${fields.map(([name, value]) => `${name}=${value}`).join('&')}`;
+}
 
 function headersOf(chance: Chance): Record<string, string> {
   return {
@@ -114,15 +165,15 @@ const JSON_TYPE = 'application/json';
 const FORM = 'application/x-www-form-urlencoded';
 
 /** `call`: what its request is when it does what it is there for; null: made from the document alone. `known`: ids of what is there. */
-function requestOf(operation: Operation, call: Call | null, known: readonly string[], chance: Chance): FuzzedRequest {
+function requestOf(operation: Operation, call: Call | null, { known, told }: Standing, chance: Chance): FuzzedRequest {
   const { method, path, body, type } = operation;
   const anything = () => oneOf(chance, known.length > 0 && chance() < 0.5 ? known : STRINGS.slice(1));
   const parameter = (key: string) => (chance() < 0.9 && call?.at?.[key]) || anything();
-  const url = filledPath(path, (key) => encodeURIComponent(Buffer.from(parameter(key).slice(0, 200)).toString()));
-  const query = chance() < 0.2 ? `?${oneOf(chance, FILTERS)}=${oneOf(chance, ['-1', '%00', 'x', '%', ...known.slice(-9)])}` : '';
-  const token = oneOf(chance, ['valid', 'valid', 'valid', 'none', 'wrong'] as const);
-  const own = call?.token !== undefined && token === 'valid' ? { own: call.token } : token;
-  const request = { row: rowOf(operation), method, url: `${url}${query}`, headers: headersOf(chance), type, token: own };
+  const url = filledPath(path, (key) => quoted(parameter(key).slice(0, 200)));
+  const token = oneOf(chance, TOKENS);
+  const own = call?.token !== undefined && token === 'admin' ? { own: call.token } : token;
+  const asked = `${url}${queryOf(operation, told, known, chance)}`;
+  const request = { row: rowOf(operation), method, url: asked, headers: headersOf(chance), type, token: own };
   const isOptional = call !== null && call.body === undefined;
   if (body === null || (isOptional && chance() < 0.5)) return { ...request, body: null };
   let value = (call?.body as Json | undefined) ?? madeOf(body, chance);
@@ -145,13 +196,14 @@ const WRONG = `curfew_${'a'.repeat(43)}`;
 /** Then they ask another one: who was retired, or what was ended, is so for good. */
 const REQUESTS_A_HOUSE = 100;
 
-/** A house with a token of an admin, its API, and the ids of what was made there for a call. */
+/** A house with a token of each role, its API, the ids of what was made there for a call, and what its answers have told. */
 interface Standing {
   db: Database;
   house: House;
   app: Awaited<ReturnType<typeof appOf>>['app'];
-  token: string;
+  tokens: Readonly<Record<Role, string>>;
   known: string[];
+  told: Map<string, string[]>;
   operations: readonly Operation[];
   /** Of what anybody may read, when it was asked for first. */
   released: Promise<unknown> | null;
@@ -161,13 +213,19 @@ async function standing(folder: string, name: string, write: (line: string) => v
   const db = makeDatabase({ sqlite: join(folder, `${name}.db`) });
   await migrate(db);
   const house = await housing()(db);
-  const [lena] = house.team;
-  const { token } = await issueToken(house, { name: 'fuzz', role: 'admin', person: lena.address, days: null });
+  const [lena, dirk] = house.team;
+  const issue = async (role: Role, person: string | null) =>
+    (await issueToken(house, { name: role, role, person, days: null })).token;
+  const tokens = {
+    admin: await issue('admin', lena.address),
+    team: await issue('team', dirk.address),
+    auditor: await issue('auditor', null),
+  };
   const keys = join(folder, `${name}.keys`);
   mkdirSync(keys);
   const { app } = await appOf(house, createLog('trace', { write }), { keys });
   const operations = operationsOf(JSON.parse((await app.inject('/api/openapi.json')).body));
-  return { db, house, app, token, known: [], operations, released: null };
+  return { db, house, app, tokens, known: [], told: new Map(), operations, released: null };
 }
 
 /** How an operation is asked for so that it does what it is there for; null where nobody knows. */
@@ -204,6 +262,8 @@ async function callOf(at: Standing, { method, path }: Operation, chance: Chance)
  */
 export async function openRequests(folder: string): Promise<{
   next(chance: Chance): Promise<FuzzedRequest>;
+  /** One that changes nothing and may have a query. */
+  nextQuery(chance: Chance): FuzzedRequest;
   play(request: FuzzedRequest): Promise<Executed>;
   /** Routes that did what they are there for. */
   done: ReadonlySet<string>;
@@ -235,14 +295,20 @@ export async function openRequests(folder: string): Promise<{
       // Where what it needs cannot be made any more in this house, it is a request like others.
       const call = chance() < 0.8 ? await callOf(at, operation, chance).catch(ifRefused) : null;
       known.push(...Object.values(call?.at ?? {}));
-      return requestOf(operation, call, known, chance);
+      return requestOf(operation, call, at, chance);
+    },
+    nextQuery(chance) {
+      const asking = at.operations.filter(
+        ({ method, path, query }) => method === 'GET' && query.length > 0 && !path.includes('{'),
+      );
+      return requestOf(oneOf(chance, asking), null, at, chance);
     },
     async play({ row, method, url, headers, body, type, token: which }) {
-      const { house, app, token } = at;
+      const { house, app, tokens, told } = at;
       // As many a minute as one may.
       house.clock.moveTo(house.clock.now() + MINUTE);
       logged = '';
-      const bearer = typeof which === 'object' ? which.own : { valid: token, none: null, wrong: WRONG }[which];
+      const bearer = typeof which === 'object' ? which.own : { ...tokens, none: null, wrong: WRONG }[which];
       const all = {
         ...headers,
         ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }),
@@ -253,7 +319,7 @@ export async function openRequests(folder: string): Promise<{
       const answer = await app.inject(wish);
       const { user, system } = process.cpuUsage(cpu);
       const { statusCode: status } = answer;
-      const secrets = [token, WRONG, '-----BEGIN PGP PRIVATE KEY BLOCK-----', ...(bearer ? [bearer] : [])];
+      const secrets = [...Object.values(tokens), WRONG, '-----BEGIN PGP PRIVATE KEY BLOCK-----', ...(bearer ? [bearer] : [])];
       const tells = (text: string) => secrets.some((secret) => text.includes(secret));
       const fault = (what: string) => ({ failure: `request: ${row}: ${what}` });
       const isLong = (user + system) / 1000 > PATIENCE.working || performance.now() - began > PATIENCE.waiting;
@@ -263,9 +329,22 @@ export async function openRequests(folder: string): Promise<{
       if (tells(answer.body) || tells(JSON.stringify(answer.headers))) return fault('the answer tells a secret');
       if (tells(logged)) return fault('the log tells a secret');
       if (status < 300) done.add(row);
+      if (status === 200) noteTold(answer.body, told);
       return { verdict: `request ${status}` };
     },
   };
+}
+
+/** So many values of each name. */
+const TOLD = 20;
+
+/** Whatever texts an answer in JSON has. */
+function noteTold(body: string, told: Map<string, string[]>): void {
+  if (!body.startsWith('{')) return;
+  JSON.parse(body, (name, value: unknown) => {
+    if (typeof value === 'string') told.set(name, [...(told.get(name) ?? []), value].slice(-TOLD));
+    return value;
+  });
 }
 
 function ifRefused(error: unknown): null {
@@ -273,8 +352,13 @@ function ifRefused(error: unknown): null {
   throw error;
 }
 
+interface Described {
+  parameters?: (Omit<Parameter, 'required'> & { in: string; required?: boolean })[];
+  requestBody?: { content: Record<string, { schema: Schema }> };
+}
+
 interface Document {
-  paths: Record<string, Record<string, { requestBody?: { content: Record<string, { schema: Schema }> } }>>;
+  paths: Record<string, Record<string, Described>>;
   components?: { schemas?: Record<string, Schema> };
 }
 
@@ -282,9 +366,10 @@ function operationsOf({ paths, components }: Document): Operation[] {
   const resolved = (schema: Schema): Schema =>
     schema.$ref === undefined ? schema : (components?.schemas?.[schema.$ref.split('/').at(-1) ?? ''] ?? {});
   return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { requestBody }]) => {
+    Object.entries(methods).map(([method, { parameters = [], requestBody }]) => {
       const [type, content] = Object.entries(requestBody?.content ?? {})[0] ?? [JSON_TYPE, null];
-      return { method: method.toUpperCase(), path, body: content ? resolved(content.schema) : null, type };
+      const query = parameters.filter((one) => one.in === 'query').map((one) => ({ required: false, ...one }));
+      return { method: method.toUpperCase(), path, query, body: content ? resolved(content.schema) : null, type };
     }),
   );
 }
