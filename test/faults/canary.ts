@@ -4,15 +4,19 @@ import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
 import { openStage, outsideOf, randomRun, type Stage } from './random-run.ts';
 
 /**
- * F11. After random mail and a dispatch no word of any subject, text, file or file's name is anywhere outside of a ciphertext: on no disk, in
- * the log at its most talkative, in no metric, and outside of no mail. The same search must find an address.
+ * F11. After random mail, a case that the team describes and dispatches with a patch, and a leak that was none, no word of any subject, text, file,
+ * file's name or writer's name, and none of what the team wrote of the case, is anywhere outside of a ciphertext: on no disk, in the log at its
+ * most talkative, in no metric, and outside of no mail. The same search must find an address.
  */
 export const canary: Experiment = {
   name: 'F11',
-  title: 'a canary in every word that people write',
+  title: 'a canary in what people write in mails and of cases',
   rounds: 30,
   short: 1,
-  controls: [{ variant: 'mail-logged', rounds: 3 }],
+  controls: [
+    { variant: 'mail-logged', rounds: 3 },
+    { variant: 'patch-logged', rounds: 2 },
+  ],
   absent: () => null,
   open: async () => {
     const stage = await openStage('trace');

@@ -14,7 +14,8 @@ export interface Handed {
   raw: Buffer;
 }
 
-type Words = Pick<Letter, 'subject' | 'text' | 'attachments'>;
+/** `name`: of who writes it, beside his address. */
+type Words = Pick<Letter, 'subject' | 'text' | 'attachments'> & { name?: string };
 type Makes = (house: Instance, words: Words, number: number) => Promise<Omit<Handed, 'kind'>>;
 
 const REQUESTS = LISTS.distributors.replace('@', '-request@');
@@ -49,16 +50,18 @@ export async function mixedMail(house: Instance, chance: Chance, number: number,
   return { kind, ...(await KINDS[kind][1](house, words, number)) };
 }
 
+const by = ({ address, name }: Letter['from'], words: Words) => ({ ...words, from: { address, name: words.name ?? name } });
+
 async function sealedReport(house: Instance, words: Words, from: string, headers: readonly string[] = []) {
   const reporter = await makeParty(from);
-  const letter = { from: reporter, to: LISTS.security, outerSubject: '...', headers, ...words };
+  const letter = { to: LISTS.security, outerSubject: '...', headers, ...by(reporter, words) };
   const raw = await encryptedMail(letter, { recipients: [await house.certificate(LISTS.security)], signer: reporter });
   return { from, to: LISTS.security, raw };
 }
 
 async function withKeyAttached(house: Instance, words: Words, number: number) {
   const from = `attached${number}@research.example`;
-  return { from, to: LISTS.security, raw: await reportMail(house, words, from) };
+  return { from, to: LISTS.security, raw: await reportMail(house, by(await makeParty(from), words), from) };
 }
 
 async function withAutocrypt(house: Instance, words: Words, number: number) {
@@ -69,11 +72,11 @@ async function withAutocrypt(house: Instance, words: Words, number: number) {
 
 async function ofMember(house: Instance, to: string, words: Words, number: number) {
   const member = await makeParty(MEMBERS[number % MEMBERS.length] ?? MEMBERS[0]);
-  const letter = { from: member, to, outerSubject: '...', ...words };
+  const letter = { to, outerSubject: '...', ...by(member, words) };
   const raw = await encryptedMail(letter, { recipients: [await house.certificate(LISTS.distributors)], signer: member });
   return { from: member.address, to, raw };
 }
 
 async function inClear(from: string, to: string, words: Words) {
-  return { from, to, raw: clearMail({ from: { address: from, name: 'Somebody' }, to, ...words }) };
+  return { from, to, raw: clearMail({ to, ...by({ address: from, name: 'Somebody' }, words) }) };
 }

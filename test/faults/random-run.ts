@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { Details } from '../../src/cases/details.ts';
 import { HOUR, systemClock } from '../../src/clock.ts';
-import { arm, dispatch } from '../stories/embargo.ts';
+import { arm, dispatch, must } from '../stories/embargo.ts';
 import { chanceOf } from '../support/chance.ts';
 import { LISTS } from '../support/house.ts';
 import { contactOf, type Instance, MEMBERS, memberOf, openInstance, TEAM } from '../support/instance.ts';
@@ -32,7 +33,7 @@ export async function openStage(log: string): Promise<Stage> {
 }
 
 export interface Run {
-  /** Words that stand in no other mail, in whose subject, text and file they do. */
+  /** Words that stand nowhere else: in a mail its writer's name, its subject, text and file, of a case what the team writes. */
   canaries: string[];
   handed: Handed[];
   /** What the relay was given meanwhile. */
@@ -43,7 +44,7 @@ export interface Run {
 
 const MAILS = 10;
 
-/** Chance decides who writes what; then one of the cases is dispatched. */
+/** Chance decides who writes what; then one of the cases is described and dispatched. */
 export async function randomRun({ house, sink }: Stage, seed: number): Promise<Run> {
   const chance = chanceOf(seed);
   const run: Run = { canaries: [], handed: [], mails: [], acknowledged: 0, faults: [] };
@@ -55,7 +56,7 @@ export async function randomRun({ house, sink }: Stage, seed: number): Promise<R
   sink.mails.length = 0;
   for (let mail = 0; mail < MAILS; mail++) {
     const attachments = chance() < 0.3 ? [{ name: `${canary()}.txt`, data: Buffer.from(canary()) }] : [];
-    const words = { subject: canary(), text: `${canary()}\n`, attachments };
+    const words = { name: canary(), subject: canary(), text: `${canary()}\n`, attachments };
     const handed = await mixedMail(house, chance, seed * MAILS + mail, words);
     run.handed.push(handed);
     const reply = await house.send(handed.from, handed.to, handed.raw);
@@ -64,13 +65,30 @@ export async function randomRun({ house, sink }: Stage, seed: number): Promise<R
   }
   await house.settled();
   const [about] = house.rows<{ id: string }>('select id from cases where release_at is null order by id desc limit 1');
-  if (about) {
-    await arm(house, about.id, { releaseAt: systemClock.now() + 1000 * HOUR, text: `${canary()}\n`, subject: canary() });
-    await dispatch(house, about.id);
-  }
+  if (about) await distribute(house, about.id, canary);
   await house.settled();
   run.mails = [...sink.mails];
   return run;
+}
+
+/** The team says what it knows of a case, dispatches it with a patch, and finds out that it has not leaked. */
+async function distribute(house: Instance, id: string, canary: () => string): Promise<void> {
+  const known = {
+    title: canary(),
+    summary: canary(),
+    description: canary(),
+    mitigation: canary(),
+    permissions: { binaries: false, services: false, restriction: canary() },
+    override: { rating: 'high', reason: canary() },
+    reason: canary(),
+  } as const satisfies Partial<Details>;
+  const patch = { name: `${canary()}.patch`, bytes: Buffer.from(`${canary()}\n`) };
+  const releaseAt = systemClock.now() + 1000 * HOUR;
+  await arm(house, id, { releaseAt, text: `${canary()}\n`, subject: canary(), patch, known });
+  await dispatch(house, id);
+  const lena = await house.token(TEAM[0]);
+  await must(house, lena, 'POST', `/cases/${id}/leak`, { evidence: canary() });
+  await must(house, lena, 'POST', `/cases/${id}/leak/decision`, { decision: 'keep', reason: canary() });
 }
 
 /** What everybody on its way reads of a mail: all but the ciphertext. */

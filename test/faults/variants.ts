@@ -161,6 +161,14 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: 'const outside = parseMessage(mail.raw); process.stderr.write(mail.raw);',
     },
   ],
+  /** So is a patch that is uploaded. */
+  'patch-logged': [
+    {
+      file: 'src/embargo/schedule.js',
+      find: 'if (file.bytes.length === 0)',
+      replace: 'process.stderr.write(file.bytes); if (file.bytes.length === 0)',
+    },
+  ],
   /** Each copy says who else has one. */
   'all-recipients': [
     {

@@ -1,3 +1,4 @@
+import type { Details } from '../../src/cases/details.ts';
 import { type Instant, toIso } from '../../src/clock.ts';
 import { KNOWN } from '../embargo/armed.ts';
 import { encryptedMail, type Letter } from '../support/compose.ts';
@@ -33,6 +34,8 @@ export interface Release {
   subject?: string;
   text?: string;
   patch?: { name: string; bytes: Buffer };
+  /** Of what is known of the case, beside what distributors need. */
+  known?: Partial<Details>;
 }
 
 /** Through REST: a patch, instant and text, and two different people who approve them. */
@@ -41,7 +44,7 @@ export async function arm(house: Instance, id: string, wish: Release): Promise<v
   const patch = wish.patch ?? { name: 'fix.patch', bytes: Buffer.from('--- a\n+++ b\n') };
   const [lena, dirk] = await Promise.all([house.token(TEAM[0]), house.token(TEAM[1])]);
   const body = { name: patch.name, content: patch.bytes.toString('base64') };
-  await must(house, lena, 'PATCH', `/cases/${id}`, KNOWN);
+  await must(house, lena, 'PATCH', `/cases/${id}`, { ...KNOWN, ...wish.known });
   await must(house, lena, 'POST', `/cases/${id}/patches`, body);
   const answer = await must(house, lena, 'PUT', `/cases/${id}/schedule`, { releaseAt: toIso(releaseAt), subject, text });
   const hash = answer['bundleHash'];
@@ -53,7 +56,8 @@ export async function dispatch(house: Instance, id: string, list: string = LISTS
   await must(house, token, 'POST', `/cases/${id}/dispatch`, { list });
 }
 
-async function must(house: Instance, token: string, method: string, path: string, body: object) {
+/** Through REST, where it is done; what was answered. */
+export async function must(house: Instance, token: string, method: string, path: string, body: object) {
   const answer = await house.api(token, method, path, body);
   if (![200, 201, 202].includes(answer.status))
     throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
