@@ -1,7 +1,8 @@
-import { cpSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Instant, MINUTE, systemClock } from '../../src/clock.ts';
+import { type Instant, MINUTE, SECOND, systemClock } from '../../src/clock.ts';
+import { arm, openCase } from '../stories/embargo.ts';
 import { chanceOf } from '../support/chance.ts';
 import { LISTS } from '../support/house.ts';
 import { TEAM } from '../support/instance.ts';
@@ -18,14 +19,21 @@ import { type Acknowledged, type Outgoing, type Stream, stream } from './stream.
 const SYNCS = 8;
 /** So many mails have the n-th sync for certain. */
 const MAILS = 4;
-/** Seconds, so that a round is short: what could not be settled goes out again when its lease ends, and that is a minute unless told. */
-const LEASE = 3;
+/**
+ * Seconds, so that a round is short: what could not be settled goes out again when its lease ends, and that is a minute unless told. Longer
+ * than what it is stored on fails in a round: else it would go out a third time.
+ */
+const LEASE = 8;
+/** Who reads what is public. */
+const READER = 'reader@home.example';
+
 /** What a mail is answered that cannot be stored. */
 const NOT_STORED = '452 4.3.1';
 
 /**
  * F4: the disk is full, and fsync fails. A third of the rounds fills the disk, a third has one fsync fail, the n-th for every n, and a
- * third that one and all after it. What was acknowledged is there afterwards, and has gone to the team without a restart.
+ * third that one and all after it. What was acknowledged is there afterwards, and has gone to the team without a restart; and a case that was due
+ * meanwhile, or is soon after, is released.
  */
 export const storage: Experiment = {
   name: 'F4',
@@ -35,12 +43,18 @@ export const storage: Experiment = {
   controls: [
     { variant: 'storage-faults-ignored', rounds: 12 },
     { variant: 'stops-at-fault', rounds: 24 },
+    { variant: 'releases-end-at-fault', rounds: 6 },
   ],
   absent: () => unmountable() ?? untraceable(),
   open: async (folder) => {
     // What is left free on the disk by intent is nothing of what is tried here.
     const rig = await openRig({ options: { smtp: { limits: { reserve: 0 } }, delivery: { lease: LEASE } } });
     const data = join(rig.house.dir, 'data');
+    await rig.house.start();
+    await rig.house.publish(READER);
+    for (const person of TEAM) await rig.house.token(person);
+    await rig.house.stop();
+    cpSync(data, rig.first, { recursive: true });
     const unmount = mounted(data, '-t', 'tmpfs', '-o', 'size=96m', 'none');
     cpSync(rig.first, data, { recursive: true });
     await rig.house.start();
@@ -60,7 +74,9 @@ async function round(rig: Rig, calls: string, seed: number, known: Acknowledged[
   sink.mails.length = 0;
   const [kind, turn] = [seed % 3, Math.floor(seed / 3)];
   const nth = 1 + (turn % SYNCS);
-  const during = kind === 0 ? [await full(rig, seed)] : await failing(rig, calls, seed, nth, kind === 2);
+  const due = await comingRelease(rig, seed);
+  await due.near();
+  const during = kind === 0 ? [await full(rig, seed, due)] : await failing(rig, calls, seed, nth, kind === 2 ? due : null);
   const faults: string[] = [];
   // There is room again, and what it is written to works: so does Curfew, and nobody has to start it again.
   const after = oneMail(rig, seed);
@@ -73,8 +89,14 @@ async function round(rig: Rig, calls: string, seed: number, known: Acknowledged[
   if (during.some((one) => one.acknowledged.length + one.refused.size === 0)) faults.push('a mail was not answered');
   const acknowledged = [...during, after].flatMap((one) => one.acknowledged);
   known.push(...acknowledged);
+  const isReleased = await due.released();
+  if (!isReleased) faults.push('a case that was due is not released');
   const sent = await copiesOf(rig, acknowledged);
   faults.push(...sent.faults);
+  const published = isReleased ? await arrivals(rig, due.id, [READER]) : { lost: 1, duplicates: 0, faults: [] };
+  const early = sink.mails.filter(({ to, at }) => to.join() === READER && at < due.at).length;
+  if (early > 0) published.faults.push(`${early} copies for the public came before the instant`);
+  faults.push(...published.faults);
   await house.kill();
   const lost = missing(house, known);
   faults.push(...lost, ...integrity(house));
@@ -82,21 +104,69 @@ async function round(rig: Rig, calls: string, seed: number, known: Acknowledged[
   if (kind === 0 && refused.length === 0 && lost.length === 0) throw new Error('the disk was full, and every mail was stored');
   const deferred = refused.reduce((sum, [, times]) => sum + times, 0);
   const name = ['disk full', 'one fsync failed', 'all fsyncs failed'][kind] ?? '';
-  const seen = { [`${name}: rounds`]: 1, [`${name}: refused for now`]: deferred };
+  const seen = {
+    [`${name}: rounds`]: 1,
+    [`${name}: refused for now`]: deferred,
+    [`${name}: releases that failed meanwhile`]: due.hasFailed() ? 1 : 0,
+  };
   return {
     ...nothingYet(),
     acknowledged: acknowledged.length,
-    lost: lost.length + sent.lost,
-    duplicates: sent.duplicates,
+    lost: lost.length + sent.lost + published.lost,
+    early,
+    duplicates: sent.duplicates + published.duplicates,
     faults,
     seen,
+  };
+}
+
+interface Coming {
+  id: string;
+  at: Instant;
+  /** Resolves when its instant is near. */
+  near(): Promise<void>;
+  /** Whether it was tried and did not happen. */
+  hasFailed(): boolean;
+  /** Resolves when it has failed, or could have. */
+  tried(): Promise<void>;
+  /** Whether it is released, as soon as it is, or when it is late. */
+  released(): Promise<boolean>;
+}
+
+/** In that time a case is armed. */
+const AHEAD = 6 * SECOND;
+/** So long before its instant what it is stored on begins to fail. */
+const BEFORE = 1.5 * SECOND;
+/** A release is tried each second. */
+const TRIED = 2 * SECOND;
+
+/** A case that is armed. */
+async function comingRelease({ house }: Rig, seed: number): Promise<Coming> {
+  const id = await openCase(house, {}, `due${seed}@research.example`);
+  const [at, said] = [systemClock.now() + AHEAD, house.said().length];
+  await arm(house, id, { releaseAt: at });
+  const hasFailed = () => house.said().includes('a release that is due did not happen', said);
+  const isReleased = () => house.rows('select id from cases where id = ? and state = ?', id, 'released').length > 0;
+  return {
+    id,
+    at,
+    near: () => pause(Math.max(0, at - BEFORE - systemClock.now())),
+    hasFailed,
+    async tried() {
+      while (!hasFailed() && systemClock.now() < at + TRIED) await pause(100);
+    },
+    async released() {
+      const late = Math.max(at, systemClock.now()) + PATIENCE * SECOND;
+      while (!isReleased() && systemClock.now() < late) await pause(100);
+      return isReleased();
+    },
   };
 }
 
 /** A copy that could not be made ready, or settled, is tried again within this time at most. */
 const SOON = 5 * MINUTE;
 /** Seconds in which whatever is due is out. */
-const PATIENCE = 20;
+const PATIENCE = 30;
 
 interface Waiting {
   state: string;
@@ -147,8 +217,8 @@ function oneMail(rig: Rig, seed: number): Stream {
 /** More mails than there is room for. */
 const MOST_FIT = 100;
 
-/** Fills the disk but for a little, and has mail come until a mail is refused. */
-async function full(rig: Rig, seed: number): Promise<Stream> {
+/** Fills the disk but for a little, and has mail come until a mail is refused; then fills it whole until the release was tried. */
+async function full(rig: Rig, seed: number, due: Coming): Promise<Stream> {
   const { house } = rig;
   const data = join(house.dir, 'data');
   const filler = join(data, 'filler');
@@ -160,14 +230,17 @@ async function full(rig: Rig, seed: number): Promise<Stream> {
     return next();
   });
   await client.ended;
+  const left = statfsSync(data);
+  appendFileSync(filler, Buffer.alloc(left.bavail * left.bsize));
+  await due.tried();
   rmSync(filler);
   return client;
 }
 
-/** The n-th sync of the database fails, be it of what takes a mail or of what sends its copies; or that one and all after it. */
-async function failing(rig: Rig, calls: string, seed: number, nth: number, andAll: boolean): Promise<Stream[]> {
+/** The n-th sync of the database fails, be it of what takes a mail or of what sends its copies; or that one and all after it until `due` was tried. */
+async function failing(rig: Rig, calls: string, seed: number, nth: number, due: Coming | null): Promise<Stream[]> {
   const syncs = '/^f(data)?sync$';
-  const inject = `inject=${syncs}:error=EIO:when=${nth}${andAll ? '+' : ''}`;
+  const inject = `inject=${syncs}:error=EIO:when=${nth}${due ? '+' : ''}`;
   const end = await traced(rig.house.pid, '-y', '-o', calls, '-e', `trace=${syncs}`, '-e', inject);
   const clients: Stream[] = [];
   while (clients.length < MAILS && !hasFailed(calls)) {
@@ -176,7 +249,7 @@ async function failing(rig: Rig, calls: string, seed: number, nth: number, andAl
     await client.ended;
     for (let glances = 0; glances < COPIES_TAKE && !hasFailed(calls); glances++) await pause(100);
   }
-  if (andAll) await pause(500);
+  await due?.tried();
   await end();
   if (!hasFailed(calls)) throw new Error(`no fsync of the database was made to fail, in ${MAILS} mails`);
   return clients;

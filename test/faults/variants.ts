@@ -85,6 +85,19 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: 'const stumbled = () => { signal = AbortSignal.abort(); };',
     },
   ],
+  /** What goes wrong once is the end of the loop that releases. */
+  'releases-end-at-fault': [
+    {
+      file: 'src/embargo/loop.js',
+      find: "log.error({ case: due.id, reason, detail }, 'a release that is due did not happen');",
+      replace: "log.error({ case: due.id, reason, detail }, 'a release that is due did not happen'); throw error;",
+    },
+    {
+      file: 'src/embargo/loop.js',
+      find: "log.error({ err: error }, 'the release loop stumbled and goes on');",
+      replace: 'return;',
+    },
+  ],
   /** What cannot be logged happens all the same. */
   'unlogged-all-the-same': [
     {
