@@ -2,7 +2,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, wr
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../../src/clock.ts';
-import { reportMail } from '../stories/embargo.ts';
+import { messageIdOf, reportMail } from '../stories/embargo.ts';
 import { type Chance, chanceOf } from '../support/chance.ts';
 import { LISTS } from '../support/house.ts';
 import { type Instance, TEAM } from '../support/instance.ts';
@@ -41,9 +41,13 @@ export const pages: Experiment = {
     const { house, sink } = rig;
     await house.start();
     sink.atData = () => ({ code: 451, text: '4.3.0 later' });
-    for (const from of REPORTERS) await house.send(from, LISTS.security, await reportMail(house, { text: TEXT }, from));
+    for (const from of REPORTERS) await house.send(from, LISTS.security, await reportMail(house, { text: `${TEXT}\n` }, from));
     await house.settled();
     sink.atData = () => 'accept';
+    const copies = house.rows<{ address: string; message_id: string }>('select address, message_id from deliveries');
+    const reports = new Set(
+      copies.filter(({ address }) => TEAM.some((one) => one === address)).map(({ message_id }) => message_id),
+    );
     const [data, killed, stopped] = [join(house.dir, 'data'), join(folder, 'killed'), join(folder, 'stopped')];
     while (!hasItsEnd(house, endNoted(data))) await pause(100);
     await house.kill();
@@ -51,11 +55,19 @@ export const pages: Experiment = {
     await house.start();
     await house.stop();
     cpSync(data, stopped, { recursive: true });
-    return { round: (seed) => round(rig, { killed, stopped }, seed), close: rig.close };
+    return { round: (seed) => round(rig, { killed, stopped, reports }, seed), close: rig.close };
   },
 };
 
-const TEXT = 'It crashes on a long line.\n';
+const TEXT = 'It crashes on a long line.';
+
+/** What each round begins with: the folder of the data as it was when the process was killed, and when it was stopped. */
+interface Before {
+  killed: string;
+  stopped: string;
+  /** Message-IDs of the copies of the reports for the team. */
+  reports: ReadonlySet<string>;
+}
 
 interface End {
   seq: number;
@@ -75,7 +87,7 @@ function hasLine({ rows }: Instance, { seq, hash }: End): boolean {
   return rows('select seq from audit where seq = ? and hash = ?', seq, hash).length === 1;
 }
 
-async function round(rig: Rig, from: { killed: string; stopped: string }, seed: number): Promise<Outcome> {
+async function round(rig: Rig, from: Before, seed: number): Promise<Outcome> {
   const { house, sink } = rig;
   const chance = chanceOf(seed);
   const kinds = Object.entries(DAMAGES);
@@ -87,11 +99,11 @@ async function round(rig: Rig, from: { killed: string; stopped: string }, seed: 
   const end = endNoted(data);
   damage(data, chance);
   sink.mails.length = 0;
-  const { verdict, faults } = await livesOn(rig, end);
+  const { verdict, faults } = await livesOn(rig, end, from.reports);
   return { ...nothingYet(), faults: faults.map((fault) => `${kind}: ${fault}`), seen: { [`${kind}: ${verdict}`]: 1 } };
 }
 
-async function livesOn(rig: Rig, end: End): Promise<{ verdict: string; faults: string[] }> {
+async function livesOn(rig: Rig, end: End, reports: Before['reports']): Promise<{ verdict: string; faults: string[] }> {
   const { house, sink } = rig;
   const refusal = await house.start().then(
     () => null,
@@ -116,7 +128,7 @@ async function livesOn(rig: Rig, end: End): Promise<{ verdict: string; faults: s
   const wanted = REPORTERS.length * (TEAM.length + 1);
   for (let glances = 0; glances < 80 && sink.mails.length < wanted && (glances < 50 || isUnderWay(house)); glances++)
     await pause(100);
-  for (const mail of sink.mails) faults.push(...(await faultOf(rig, mail)));
+  for (const mail of sink.mails) faults.push(...(await faultOf(rig, mail, reports)));
   await house.kill();
   const arrived = sink.mails.filter(({ to }) => [...TEAM, ...REPORTERS].includes(to.join())).length;
   return {
@@ -145,13 +157,14 @@ function isUnderWay({ rows }: Instance): boolean {
   }
 }
 
-/** It is for somebody, opens with his key, and was sealed and signed whole. */
-async function faultOf({ house }: Rig, mail: SunkMail): Promise<string[]> {
+/** It is for somebody, opens with his key, was sealed and signed whole, and says what was reported where it is a copy of a report. */
+async function faultOf({ house }: Rig, mail: SunkMail, reports: Before['reports']): Promise<string[]> {
   const address = mail.to.join();
   if (![...TEAM, ...REPORTERS].includes(address)) return ['a mail went to an address that is nobody'];
   try {
-    const { signer } = await openCopy(mail.raw, await makeParty(address), await house.certificate(LISTS.security));
-    return signer === null ? ['a mail is signed by nobody'] : [];
+    const { entity, signer } = await openCopy(mail.raw, await makeParty(address), await house.certificate(LISTS.security));
+    if (signer === null) return ['a mail is signed by nobody'];
+    return reports.has(messageIdOf(mail)) && !entity.includes(TEXT) ? ['a copy of a report does not say what was reported'] : [];
   } catch {
     return ['a mail does not open with the key of its reader'];
   }
