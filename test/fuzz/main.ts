@@ -136,10 +136,9 @@ async function patient(execute: () => Promise<Executed>): Promise<Executed> {
   return 'failure' in executed && executed.failure.includes('hang') ? execute() : executed;
 }
 
-/** MiB since the first execution, of the process with its threads. */
-function grownBy(): number {
-  return Math.max(0, process.memoryUsage.rss() - base) >> 20;
-}
+/** Octets since the first execution, of the process with its threads. */
+const grownBy = () => Math.max(0, process.memoryUsage.rss() - base);
+const inMiB = (octets: number) => `${octets >> 20} MiB`;
 
 await by.execute(Buffer.from('From: a@x.example\r\n\r\nx'));
 let base = process.memoryUsage.rss();
@@ -152,15 +151,15 @@ while (performance.now() < end) {
   for (const { raw, executed } of played)
     if ('failure' in executed) keep(raw, executed.failure);
     else count(verdicts, executed.verdict.split(' ').slice(0, 2).join(' '));
-  const grown = process.memoryUsage.rss() - base;
+  const grown = grownBy();
   if (grown > LARGEST_GROWTH) {
-    keep(played.at(-1)?.raw ?? last, `memory: the process grew by ${grown >> 20} MiB`);
+    keep(played.at(-1)?.raw ?? last, `memory: the process grew by ${inMiB(grown)}`);
     base += grown;
   }
   if (performance.now() - said > 60_000) {
     said = performance.now();
     process.stdout.write(
-      `${Math.round((said - began) / 1_000)} s: ${executions} executions, ${failures.size} kinds of failure, grown by ${grownBy()} MiB\n`,
+      `${Math.round((said - began) / 1_000)} s: ${executions} executions, ${failures.size} kinds of failure, grown by ${inMiB(grownBy())}\n`,
     );
   }
 }
@@ -171,7 +170,7 @@ await Promise.all(servers.map(({ close }) => close()));
 await requests.close();
 rmSync(folder, { recursive: true, force: true });
 const seconds = Math.round((performance.now() - began) / 1_000);
-process.stdout.write(`${executions} executions in ${seconds} s, seed ${seed}, grown by ${grown} MiB\n`);
+process.stdout.write(`${executions} executions in ${seconds} s, seed ${seed}, grown by ${inMiB(grown)}\n`);
 for (const [verdict, times] of [...verdicts].sort((a, b) => b[1] - a[1])) process.stdout.write(`  ${times} ${verdict}\n`);
 process.stdout.write(`${requests.done.size} routes did what they are there for\n`);
 process.stdout.write(failures.size === 0 ? 'no failures\n' : 'failures:\n');
