@@ -6,8 +6,8 @@ import { type Sink, startSink } from '../support/sink.ts';
 import { type Experiment, nothingYet, type Outcome, type Setup } from './experiment.ts';
 import { faultOfLog } from './log-holds.ts';
 import { type Nodes, openOne, openTwo, withoutPostgres } from './nodes.ts';
+import { enrolReaders, PUBLIC } from './readers.ts';
 
-const PUBLIC = ['oss@public.example', 'press@press.example', 'reader@home.example'];
 /** From when it is armed to its instant; two processes on a busy machine take their time to arm it. */
 const AHEAD = { alone: 1.2 * SECOND, shared: 4 * SECOND };
 /** From half as much before the instant to that and a half after it somebody does something. */
@@ -73,7 +73,7 @@ export async function openStage(open: typeof openOne): Promise<Stage> {
   const sink = await startSink();
   const { all, close } = await open({ relay: sink });
   const [house] = all;
-  for (const address of PUBLIC) await house.publish(address, address.startsWith('oss') ? 'external' : 'subscriber');
+  await enrolReaders(house);
   return {
     all,
     sink,

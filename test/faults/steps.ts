@@ -9,6 +9,7 @@ import type { Instance } from '../support/instance.ts';
 import { TEAM } from '../support/instance.ts';
 import { arrivals } from './arrivals.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
+import { enrolReaders, PUBLIC } from './readers.ts';
 import { openRig, type Rig } from './rig.ts';
 import { type Change, makeVariant } from './variants.ts';
 
@@ -101,13 +102,11 @@ export const steps: Experiment = {
     const program = join(folder, 'dist', 'src', 'cli', 'curfew.js');
     const rig = await openRig();
     await rig.house.start();
-    for (const address of PUBLIC) await rig.house.publish(address, address.startsWith('oss') ? 'external' : 'subscriber');
+    await enrolReaders(rig.house);
     await rig.house.stop();
     return { round: (seed) => round(rig, program, seed), close: rig.close };
   },
 };
-
-const PUBLIC = ['reader@home.example', 'oss@public.example'];
 
 async function round(rig: Rig, program: string, seed: number): Promise<Outcome> {
   const { house, sink } = rig;

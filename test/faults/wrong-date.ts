@@ -6,11 +6,10 @@ import { chanceOf } from '../support/chance.ts';
 import { type Instance, openInstance, TEAM } from '../support/instance.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
+import { enrolReaders, PUBLIC } from './readers.ts';
 
 /** libfaketime of Debian and Ubuntu, for programs with threads. */
 const LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
-
-const PUBLIC = ['oss@public.example', 'press@press.example', 'reader@home.example'];
 
 /** By how much the date is set wrong. */
 const JUMPS = [SECOND, -SECOND, HOUR, -HOUR, 400 * DAY, -30 * DAY];
@@ -53,7 +52,7 @@ export const wrongDate: Experiment = {
     await house.stop();
     const start = () => house.start({ env });
     await start();
-    for (const address of PUBLIC) await house.publish(address, address.startsWith('oss') ? 'external' : 'subscriber');
+    await enrolReaders(house);
     const named = ['--name', 'clock', '--role', 'admin', '--person', TEAM[0], '--json'];
     const { token } = JSON.parse((await house.curfew('token', 'create', ...named)).stdout) as { token: string };
     return {
