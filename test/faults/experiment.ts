@@ -1,3 +1,5 @@
+import { MINUTE } from '../../src/clock.ts';
+
 /** What became of one round. */
 export interface Outcome {
   /** What Curfew had answered with 250, or had released: what must not be lost. */
@@ -34,6 +36,9 @@ export interface Experiment {
   /** `folder` is its own, and is removed when it is over. `short`: for `npm test`, with less of the same where a round is long. */
   open(folder: string, short: boolean): Promise<Setup>;
 }
+
+/** So long is waited for what comes by itself, as other work may be on the machine; what has not come by then does not come. */
+export const PATIENCE = 2 * MINUTE;
 
 /** An outcome in which nothing has happened yet. */
 export function nothingYet(): Outcome {

@@ -156,6 +156,10 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
     { file: 'src/embargo/clock-trust.js', find: 'if (apart > BOUND + line.slack)', replace: 'if (false)' },
     { file: 'src/embargo/clock-trust.js', find: 'if (apart < -BOUND)', replace: 'if (false)' },
   ],
+  /** It is as late as the later of the two clocks says. */
+  'later-of-clocks': [
+    { file: 'src/embargo/clock-trust.js', find: 'Math.min(reading.wall, ought)', replace: 'Math.max(reading.wall, ought)' },
+  ],
   /** Whatever may leave may leave now. */
   'no-gate': [{ file: 'src/embargo/gate.js', find: 'if (now < release_at)', replace: 'if (false)' }],
   /** Whoever comes second to release a case does it as well. */

@@ -1,11 +1,12 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DAY, HOUR, type Instant, SECOND, systemClock } from '../../src/clock.ts';
-import { arm, counted, dispatch, messageIdOf, openCase } from '../stories/embargo.ts';
+import { counted, dispatch, messageIdOf, openCase } from '../stories/embargo.ts';
 import { chanceOf } from '../support/chance.ts';
 import { type Instance, openInstance, TEAM } from '../support/instance.ts';
 import { type Sink, startSink } from '../support/sink.ts';
-import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
+import { type Experiment, nothingYet, type Outcome, PATIENCE } from './experiment.ts';
+import { armedBefore, becomes, inTime } from './in-time.ts';
 import { enrolReaders, PUBLIC } from './readers.ts';
 
 /** libfaketime of Debian and Ubuntu, for programs with threads. */
@@ -19,8 +20,10 @@ const CELLS = ['while it runs', 'while it is stopped', 'while it is dead'].flatM
   JUMPS.map((jump) => ({ when, jump })),
 );
 
-/** From when it is armed to its instant: time to set the date and to start again. */
+/** The instant is so far ahead at first: time to arm it, to set the date and to start again. */
 const AHEAD = 7 * SECOND;
+/** So long before the instant it is up, with that date. */
+const READY = 2 * SECOND;
 
 /**
  * F8, with a process whose date somebody sets (libfaketime; the monotonic clock is left alone) shortly before a release. By the true clock
@@ -33,6 +36,7 @@ export const wrongDate: Experiment = {
   short: 0,
   controls: [
     { variant: 'clock-believed', rounds: CELLS.length },
+    { variant: 'later-of-clocks', rounds: 2 },
     { variant: 'no-gate', rounds: 2 },
   ],
   absent: () => (existsSync(LIBRARY) ? null : `there is no ${LIBRARY}`),
@@ -78,35 +82,49 @@ interface Stage {
 
 const sleepUntil = (instant: Instant) => systemClock.sleep(instant - systemClock.now());
 
-async function round({ house, sink, start, setDate, token }: Stage, seed: number): Promise<Outcome> {
+const round = (stage: Stage, seed: number) => inTime(AHEAD, (ahead) => played(stage, seed, ahead));
+
+async function played(stage: Stage, seed: number, ahead: number): Promise<Outcome | null> {
+  const { house, sink, start, setDate, token } = stage;
   const { when, jump } = CELLS[(seed - 1) % CELLS.length] ?? { when: 'while it runs', jump: 0 };
   const outcome = nothingYet();
   const fault = (what: string) => outcome.faults.push(`${jump / SECOND} s ${when}: ${what}`);
-  const chance = chanceOf(seed);
   const id = await openCase(house, {}, `r${seed}@research.example`);
-  const releaseAt = systemClock.now() + AHEAD;
-  await arm(house, id, { releaseAt });
-  await dispatch(house, id);
-  await house.settled();
-  sink.mails.length = 0;
+  const releaseAt = systemClock.now() + ahead;
+  const isArmed = await armedBefore(house, id, releaseAt);
+  if (isArmed) await dispatch(house, id);
+  await house.settled(PATIENCE);
+  const isSet = isArmed && systemClock.now() < releaseAt - READY;
   const outside = () => sink.mails.filter(({ to }) => PUBLIC.includes(to.join()));
-  if (when === 'while it is stopped') await house.stop();
-  if (when === 'while it is dead') await house.kill();
-  setDate(jump);
-  if (when !== 'while it runs') await start();
+  if (isSet) {
+    sink.mails.length = 0;
+    if (when === 'while it is stopped') await house.stop();
+    if (when === 'while it is dead') await house.kill();
+    setDate(jump);
+    if (when !== 'while it runs') await start();
+  }
+  const isReady = isSet && systemClock.now() < releaseAt - READY;
+  // What is armed goes out all the same, and in no other round.
+  if (!isReady) {
+    await putRight(stage);
+    if (isArmed) await becomes(house, id, 'released');
+    await house.settled(PATIENCE);
+    return null;
+  }
+
   // The release may be due by what it says, and may be looked for at any moment.
-  await sleepUntil(releaseAt - SECOND * 2 * chance());
+  await sleepUntil(releaseAt - Math.min(2 * SECOND, Math.abs(jump)) * chanceOf(seed)());
   const asked = await house.api(token, 'POST', `/cases/${id}/release-now`);
+  if (asked.status === 200 && systemClock.now() < releaseAt) fault('it was released early by hand');
   // Where the gate lets it through, the lock of the database is hit.
   if (asked.status >= 500 && asked.body['code'] !== 'clock-suspect') fault(`to release it now was answered ${asked.status}`);
   const isDoubtful = Math.abs(jump) > AGREE;
   await sleepUntil(releaseAt + 1.5 * SECOND);
   if (isDoubtful && outside().length > 0) fault(`${outside().length} public copies while the clock is in doubt`);
-  setDate(0);
-  const { body } = await house.api(token, 'GET', '/clock');
-  if (body['trusted'] !== true) await house.api(token, 'POST', '/clock/confirm', { wall: body['wall'] });
-  for (let looks = 0; outside().length < PUBLIC.length && looks < 200; looks++) await systemClock.sleep(100);
-  await house.settled();
+  const isTrusted = await putRight(stage);
+  const until = systemClock.now() + PATIENCE;
+  while (outside().length < PUBLIC.length && systemClock.now() < until) await systemClock.sleep(100);
+  await house.settled(PATIENCE);
   outcome.acknowledged = PUBLIC.length;
   outcome.early = outside().filter(({ at }) => at < releaseAt).length;
   if (outcome.early > 0) {
@@ -118,5 +136,14 @@ async function round({ house, sink, start, setDate, token }: Stage, seed: number
   if (outcome.lost > 0) fault(`${outcome.lost} public copies did not come`);
   outcome.duplicates = outside().length - new Set(outside().map(messageIdOf)).size;
   if (outcome.duplicates > 0) fault(`${outcome.duplicates} public copies came twice`);
-  return { ...outcome, seen: { [body['trusted'] === true ? 'believed' : 'doubted']: 1 } };
+  return { ...outcome, seen: { [isTrusted ? 'believed' : 'doubted']: 1 } };
+}
+
+/** The date is that of the machine again, and confirmed where there was a doubt. Resolves with whether there was none. */
+async function putRight({ house, setDate, token }: Stage): Promise<boolean> {
+  setDate(0);
+  const { body } = await house.api(token, 'GET', '/clock');
+  if (body['trusted'] === true) return true;
+  await house.api(token, 'POST', '/clock/confirm', { wall: body['wall'] });
+  return false;
 }
