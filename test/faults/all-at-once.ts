@@ -1,15 +1,16 @@
 import { HOUR, SECOND, systemClock, toIso } from '../../src/clock.ts';
-import { arm, counted, openCase } from '../stories/embargo.ts';
+import { counted, openCase } from '../stories/embargo.ts';
 import { chanceOf } from '../support/chance.ts';
 import { type Instance, TEAM } from '../support/instance.ts';
 import { type Sink, startSink } from '../support/sink.ts';
-import { type Experiment, nothingYet, type Outcome, type Setup } from './experiment.ts';
+import { type Experiment, nothingYet, type Outcome, PATIENCE, type Setup } from './experiment.ts';
+import { armedBefore, becomes, inTime } from './in-time.ts';
 import { faultOfLog } from './log-holds.ts';
 import { type Nodes, openOne, openTwo, withoutPostgres } from './nodes.ts';
 import { enrolReaders, PUBLIC } from './readers.ts';
 
-/** From when it is armed to its instant; two processes on a busy machine take their time to arm it. */
-const AHEAD = { alone: 1.2 * SECOND, shared: 4 * SECOND };
+/** The instant is so far ahead at first: time to arm it. */
+const AHEAD = { alone: 2 * SECOND, shared: 4 * SECOND };
 /** From half as much before the instant to that and a half after it somebody does something. */
 const SPREAD = 400;
 
@@ -36,6 +37,8 @@ const DEEDS: Readonly<Record<string, (ask: Ask, when: string) => Promise<Answer>
   },
 };
 const NAMES = Object.keys(DEEDS);
+/** In every third round nobody takes anything back: then it is released, unless two people put it off. */
+const mayBeRetracted = (seed: number) => seed % 3 !== 0;
 
 /**
  * F9. Around the instant of an armed case three people release, retract, extend, reword and approve it at the same time, over REST, of a
@@ -49,6 +52,8 @@ export const allAtOnce: Experiment = {
   controls: [
     { variant: 'no-gate', rounds: 20 },
     { variant: 'not-guarded', rounds: 40 },
+    { variant: 'never-released', rounds: 4 },
+    { variant: 'reworded-after-release', rounds: 10 },
   ],
   absent: () => null,
   open: () => opened(openOne),
@@ -85,21 +90,32 @@ export async function openStage(open: typeof openOne): Promise<Stage> {
   };
 }
 
-export async function round({ all, sink, tokens }: Stage, seed: number): Promise<Outcome> {
+export function round(stage: Stage, seed: number): Promise<Outcome> {
+  return inTime(stage.all.length > 1 ? AHEAD.shared : AHEAD.alone, (ahead) => played(stage, seed, ahead));
+}
+
+async function played({ all, sink, tokens }: Stage, seed: number, ahead: number): Promise<Outcome | null> {
   const [house] = all;
   const outcome = nothingYet();
   const fault = (what: string) => outcome.faults.push(what);
   const chance = chanceOf(seed);
   const id = await openCase(house, {}, `r${seed}.${systemClock.now()}@research.example`);
-  const releaseAt = systemClock.now() + (all.length > 1 ? AHEAD.shared : AHEAD.alone);
-  await arm(house, id, { releaseAt });
+  const releaseAt = systemClock.now() + ahead;
+  const isArmed = await armedBefore(house, id, releaseAt);
+  if (!isArmed || systemClock.now() > releaseAt - SPREAD) {
+    // What is armed goes out all the same, and in no other round.
+    if (isArmed) await becomes(house, id, 'released');
+    await house.settled(PATIENCE);
+    return null;
+  }
   sink.mails.length = 0;
 
   const seen: Record<string, number> = {};
   const later = toIso(releaseAt + 30 * 24 * HOUR + seed);
-  const deeds = Array.from({ length: NAMES.length + Math.floor(chance() * 7) }, async (_, at) => {
+  const names = NAMES.filter((name) => name !== 'retract' || mayBeRetracted(seed));
+  const deeds = Array.from({ length: names.length + Math.floor(chance() * 7) }, async (_, at) => {
     // Each of them once, and then any.
-    const name = NAMES[at < NAMES.length ? at : Math.floor(chance() * NAMES.length)] ?? 'release';
+    const name = names[at < names.length ? at : Math.floor(chance() * names.length)] ?? 'release';
     const [token = ''] = [tokens[Math.floor(chance() * tokens.length)]];
     const node = all[at % all.length] ?? house;
     await systemClock.sleep(releaseAt + SPREAD * (2 * chance() - 0.5) - systemClock.now());
@@ -116,9 +132,9 @@ export async function round({ all, sink, tokens }: Stage, seed: number): Promise
   });
   await Promise.all(deeds);
   await systemClock.sleep(releaseAt + 1.5 * SPREAD + SECOND - systemClock.now());
-  await house.settled();
-
-  const { body } = await house.api(house.adminToken, 'GET', `/cases/${id}`);
+  const body = await ended(house, id);
+  if (isDue(body)) fault(`it is armed, and its instant was ${PATIENCE / SECOND} seconds ago`);
+  await house.settled(PATIENCE);
   const logged = await house.api(house.adminToken, 'GET', `/audit?limit=200&subject=case:${id}`);
   const actions = (logged.body['items'] as { action: string }[]).map(({ action }) => action).reverse();
   const outside = sink.mails.filter(({ to }) => PUBLIC.includes(to.join()));
@@ -134,7 +150,7 @@ export async function round({ all, sink, tokens }: Stage, seed: number): Promise
   if (isReleased) {
     outcome.acknowledged = PUBLIC.length;
     outcome.lost = PUBLIC.length - new Set(outside.flatMap(({ to }) => to)).size;
-    const after = actions.slice(actions.indexOf('case.release') + 1).filter((action) => CHANGES.has(action));
+    const after = actions.slice(actions.indexOf('case.release') + 1);
     if (after.length > 0) fault(`after its release the log has ${after.join()}`);
     if (String(body['releasedAt']) < String(body['releaseAt'])) fault('it was released before the instant that stands there');
   }
@@ -143,12 +159,16 @@ export async function round({ all, sink, tokens }: Stage, seed: number): Promise
   return { ...outcome, seen };
 }
 
-/** What can be done to a case that is not released alone. */
-const CHANGES: ReadonlySet<string> = new Set([
-  'case.retract',
-  'case.schedule',
-  'case.text',
-  'case.approve',
-  'case.propose',
-  'case.release',
-]);
+/** The case when nothing is to become of it any more by itself: what is due is released, however busy the machine is. */
+async function ended(house: Instance, id: string): Promise<Answer['body']> {
+  const until = systemClock.now() + PATIENCE;
+  for (;;) {
+    const { body } = await house.api(house.adminToken, 'GET', `/cases/${id}`);
+    if (!isDue(body) || systemClock.now() > until) return body;
+    await systemClock.sleep(100);
+  }
+}
+
+function isDue(about: Answer['body']): boolean {
+  return about['state'] === 'armed' && Date.parse(String(about['releaseAt'])) <= systemClock.now();
+}

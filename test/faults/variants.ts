@@ -170,6 +170,18 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: 'if (!(await cases.change(trx, seen, { ...to, ...told })) && false)',
     },
   ],
+  /** Whoever releases a case is told that somebody else was faster. */
+  'never-released': [
+    {
+      file: 'src/embargo/release.js',
+      find: "if (seen.state === 'released')",
+      replace: "if (seen.state === 'armed') throw new Refusal('stale'); if (seen.state === 'released')",
+    },
+  ],
+  /** What is public may be worded otherwise afterwards. */
+  'reworded-after-release': [
+    { file: 'src/cases/step.js', find: 'if (!when(found))', replace: "if (step !== 'describe' && !when(found))" },
+  ],
   /** What comes in is on standard error. */
   'mail-logged': [
     {
