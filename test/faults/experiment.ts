@@ -18,6 +18,8 @@ export interface Outcome {
 export interface Setup {
   /** Does to Curfew what the seed chooses. Rejects where the experiment itself fails: then it has shown nothing. */
   round(seed: number): Promise<Outcome>;
+  /** What is found only when all rounds are over. */
+  end?(): Promise<Outcome>;
   close(): Promise<void>;
 }
 

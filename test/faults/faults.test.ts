@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, inject, test } from 'vitest';
 import { run } from '../support/process.ts';
 import { ROOT } from '../support/root.ts';
 import { tryControls } from './controls.ts';
+import { type Experiment, nothingYet } from './experiment.ts';
 import { EXPERIMENTS } from './experiments.ts';
 import { runExperiment } from './run.ts';
 import { makeVariant, VARIANTS } from './variants.ts';
@@ -29,7 +30,12 @@ for (const experiment of EXPERIMENTS) {
     test.runIf(experiment.short > 0)(
       'finds no fault',
       async () => {
-        const { rounds, faults, broken } = await runExperiment(experiment, { rounds: experiment.short, seed: 1, short: true });
+        const { rounds, faults, broken } = await runExperiment(experiment, {
+          rounds: experiment.short,
+          seed: 1,
+          short: true,
+          longest: PATIENCE - 60_000,
+        });
         expect({ rounds, faults, broken }).toEqual({ rounds: experiment.short, faults: [], broken: [] });
       },
       PATIENCE,
@@ -45,6 +51,30 @@ for (const experiment of EXPERIMENTS) {
     );
   });
 }
+
+test('a round that does not end is given up, said with its seed, and the last of its experiment', async () => {
+  let closed = 0;
+  const endless: Experiment = {
+    ...(EXPERIMENTS[0] as Experiment),
+    open: async () => ({
+      round: (seed) => (seed < 8 ? Promise.resolve(nothingYet()) : new Promise(() => {})),
+      close: async () => void closed++,
+    }),
+  };
+  const { rounds, faults, broken } = await runExperiment(endless, { rounds: 5, seed: 7, longest: 50 });
+  expect({ rounds, faults, closed }).toEqual({ rounds: 2, faults: [], closed: 1 });
+  expect(broken).toEqual([{ seed: 8, what: expect.stringContaining('it does not end') }]);
+});
+
+test('what is found only at the end is counted, with the last seed', async () => {
+  const open = async () => ({
+    round: async () => nothingYet(),
+    end: async () => ({ ...nothingYet(), lost: 1, faults: ['lost'] }),
+    close: async () => {},
+  });
+  const { lost, faults } = await runExperiment({ ...(EXPERIMENTS[0] as Experiment), open }, { rounds: 3, seed: 7 });
+  expect({ lost, faults }).toEqual({ lost: 1, faults: [{ seed: 9, what: 'lost' }] });
+});
 
 test('a variant is the program with its texts replaced, and none where a text is not there exactly once', () => {
   const file = 'src/clock.js';
