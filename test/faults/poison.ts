@@ -1,9 +1,10 @@
 import { join } from 'node:path';
+import { systemClock } from '../../src/clock.ts';
 import { clearMail } from '../support/compose.ts';
 import { LISTS } from '../support/house.ts';
 import { type Instance, openInstance, TEAM } from '../support/instance.ts';
 import { type Sink, startSink } from '../support/sink.ts';
-import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
+import { type Experiment, nothingYet, type Outcome, PATIENCE } from './experiment.ts';
 import { type Change, makeVariant } from './variants.ts';
 
 /** A word at which the process ends, in the place of a fault that nobody knows yet. */
@@ -31,7 +32,10 @@ export const poison: Experiment = {
   title: 'one poison mail among 100 good',
   rounds: 10,
   short: 1,
-  controls: [{ variant: 'uncounted', rounds: 1 }],
+  controls: [
+    { variant: 'uncounted', rounds: 1 },
+    { variant: 'refused-for-good', rounds: 1 },
+  ],
   absent: () => null,
   open: async (folder, short) => {
     makeVariant(join(folder, 'deadly'), [DEADLY]);
@@ -66,30 +70,35 @@ async function round({ house, sink, start, good }: Stage, seed: number): Promise
   const before = rowsOf(house);
   const queue = Array.from({ length: good + 1 }, (_, at) => mailOf(seed, at, at === seed % (good + 1)));
   let lives = 0;
+  let lately = systemClock.now();
   let starting: Promise<void> | null = null;
   const alive = async () => {
-    if (lives > LIVES + 3) throw new TooManyLives();
+    if (lives > LIVES + 3) throw new NotTaken(`after ${lives} starts ${queue.length} mails are not taken`);
     lives += 1;
     await start();
     starting = null;
+    lately = systemClock.now();
   };
   const hands = Array.from({ length: AT_ONCE }, async () => {
     for (let mail = queue.shift(); mail; mail = queue.shift()) {
       const reply = await house.send(mail.from, LISTS.security, mail.raw).catch(() => null);
-      if (reply === null || !reply.startsWith('2')) {
+      if (reply?.startsWith('2')) {
+        outcome.acknowledged += 1;
+        lately = systemClock.now();
+      } else if (reply?.startsWith('5')) fault(`a mail was refused for good: ${reply}`);
+      else {
         queue.push(mail);
         if (reply === null) starting ??= house.kill().then(alive);
-        await starting;
-      } else outcome.acknowledged += 1;
+        else if (systemClock.now() - lately > PATIENCE)
+          throw new NotTaken(`${queue.length} mails are put off again and again: ${reply}`);
+        await (starting ?? systemClock.sleep(100));
+      }
     }
   });
   const ended = await Promise.all(hands).catch((error: unknown) => error);
-  if (ended instanceof TooManyLives) {
-    outcome.lost = queue.length;
-    return { ...outcome, faults: [`after ${lives} starts ${queue.length} mails are not taken`] };
-  }
+  if (ended instanceof NotTaken) return { ...outcome, lost: queue.length, faults: [...outcome.faults, ended.message] };
   if (ended instanceof Error) throw ended;
-  await house.settled();
+  await house.settled(PATIENCE);
   const after = rowsOf(house);
   const reports = after.reports - before.reports;
   const aside = after.aside - before.aside;
@@ -104,7 +113,8 @@ async function round({ house, sink, start, good }: Stage, seed: number): Promise
   return { ...outcome, seen: { starts: lives } };
 }
 
-class TooManyLives extends Error {}
+/** What is handed in again, however often. */
+class NotTaken extends Error {}
 
 function mailOf(seed: number, at: number, isPoison: boolean) {
   const from = { address: `s${seed}.${at}@research.example`, name: 'S' };

@@ -260,6 +260,14 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
   ],
   /** What ended the process is read again, however often. */
   uncounted: [{ file: 'src/store/begun.js', find: 'one.before < MOST', replace: 'one.before < Infinity' }],
+  /** What is read a second time is refused, and nobody can send it again. */
+  'refused-for-good': [
+    {
+      file: 'src/post/receive.js',
+      find: "const to = { list, purpose: 'owner', case: null, deliveryId: null };",
+      replace: "throw new Refusal('malformed-mail'); const to = { list, purpose: 'owner', case: null, deliveryId: null };",
+    },
+  ],
   /** Now and then a copy is taken for sent that is not. */
   'marked-unsent': [
     {
