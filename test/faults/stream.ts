@@ -26,8 +26,11 @@ export interface Stream {
   stop(): void;
 }
 
-/** An SMTP client that brings mail after mail over one connection, as RFC 5321 has it: what it is not told to be taken, was not. */
-export function stream(port: number, next: () => Promise<Outgoing>, heard: (reply: string) => void = () => {}): Stream {
+/**
+ * An SMTP client that brings mail after mail over one connection, as RFC 5321 has it: what it is not told to be taken, was not. `heard`: each
+ * mail has been answered, however it was.
+ */
+export function stream(port: number, next: () => Promise<Outgoing>, heard: () => void = () => {}): Stream {
   const socket = connect(port, '127.0.0.1').setEncoding('latin1');
   const acknowledged: Acknowledged[] = [];
   const refused = new Map<string, number>();
@@ -76,12 +79,16 @@ export function stream(port: number, next: () => Promise<Outgoing>, heard: (repl
       if (answer === null) return null;
       if (answer.startsWith('250')) taken.push(address);
     }
-    if (taken.length === 0) return (await ask('RSET\r\n')) === null ? null : [];
-    if ((await ask('DATA\r\n')) === null) return null;
+    const ready = taken.length === 0 ? '' : await ask('DATA\r\n');
+    if (ready === null) return null;
+    if (!ready.startsWith('354')) {
+      heard();
+      return (await ask('RSET\r\n')) === null ? null : [];
+    }
     const answer = await ask(Buffer.concat([stuffed(raw), Buffer.from('.\r\n')]));
     if (answer === null) return null;
     if (answer.startsWith('250')) acknowledged.push({ digest: sha256(raw), to: taken });
-    heard(answer);
+    heard();
     return taken;
   };
   const talk = async () => {
