@@ -2,10 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sha256 } from '../../src/embargo/bundle.ts';
 import { chanceOf } from '../support/chance.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
-import { integrity, missing, openRig, type Rig, reports, rounds } from './rig.ts';
-import { type Acknowledged, type Outgoing, type Stream, stream } from './stream.ts';
+import { integrity, missing, openRig, type Rig, rounds, sentAgain, streamIn } from './rig.ts';
+import type { Acknowledged } from './stream.ts';
 
-const CLIENTS = 4;
 /** A start is about as long as this: what opens mail is awake by then. */
 const LONGEST = 800;
 
@@ -15,7 +14,10 @@ export const killed: Experiment = {
   title: 'kill -9 at random while 4 clients stream mail in',
   rounds: 1000,
   short: 1,
-  controls: [{ variant: 'answers-before-commit', rounds: 20, quick: true }],
+  controls: [
+    { variant: 'answers-before-commit', rounds: 20, quick: true },
+    { variant: 'takes-nothing', rounds: 1 },
+  ],
   absent: () => null,
   open: async () => {
     const rig = await openRig();
@@ -27,13 +29,9 @@ export const killed: Experiment = {
 async function round({ house, sink }: Rig, seed: number, known: Acknowledged[]): Promise<Outcome> {
   const chance = chanceOf(seed);
   sink.mails.length = 0;
-  let heard = () => {};
-  const answered = new Promise<void>((resolve) => {
-    heard = resolve;
-  });
-  const streams = Array.from({ length: CLIENTS }, () => stream(house.smtpPort, reports(house, chance), heard));
+  const { streams, answered } = streamIn(house, chance);
   // Some die before they have taken anything.
-  await (chance() < 0.8 ? Promise.race([answered, ...streams.map(({ ended }) => ended)]) : pause(chance() * LONGEST));
+  await (chance() < 0.8 ? answered : pause(chance() * LONGEST));
   await pause(chance() * LONGEST);
   await house.kill();
   await Promise.all(streams.map(({ ended }) => ended));
@@ -44,8 +42,9 @@ async function round({ house, sink }: Rig, seed: number, known: Acknowledged[]):
   const lost = missing(house, known, perhaps);
   const faults = [...lost, ...integrity(house)];
   await house.start();
-  known.push(...(await again(house.smtpPort, unanswered)));
-  faults.push(...missing(house, known));
+  const again = await sentAgain(house, chance, unanswered);
+  known.push(...again.acknowledged);
+  faults.push(...again.faults, ...missing(house, known));
   return {
     ...nothingYet(),
     acknowledged: acknowledged.length,
@@ -53,17 +52,4 @@ async function round({ house, sink }: Rig, seed: number, known: Acknowledged[]):
     faults,
     seen: { 'cut off': unanswered.length },
   };
-}
-
-/** As servers do that got no answer. */
-async function again(port: number, unanswered: readonly Outgoing[]): Promise<Acknowledged[]> {
-  const mails = [...unanswered];
-  if (mails.length === 0) return [];
-  const one: Stream = stream(port, async () => {
-    const mail = mails.pop() as Outgoing;
-    if (mails.length === 0) one.stop();
-    return mail;
-  });
-  await one.ended;
-  return one.acknowledged;
 }

@@ -5,7 +5,7 @@ import { LISTS } from '../support/house.ts';
 import { unlogged } from '../support/unlogged.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
 import { missing, openRig, type Rig, reports } from './rig.ts';
-import { type Stream, stream } from './stream.ts';
+import { type Stream, streamOf } from './stream.ts';
 
 /** Mails of a round, while nothing can be logged. */
 const MAILS = 3;
@@ -41,7 +41,7 @@ async function round(rig: Rig, db: Database, seed: number): Promise<Outcome> {
   const before = tables(rig);
   let during: Stream | undefined;
   await unlogged(db, async () => {
-    during = mails(rig, seed, MAILS);
+    during = streamOf(house.smtpPort, MAILS, reports(house, chanceOf(seed)));
     await during.ended;
     const { status } = await asked();
     if (status < 500) faults.push(`what was asked for was answered with ${status}`);
@@ -54,7 +54,7 @@ async function round(rig: Rig, db: Database, seed: number): Promise<Outcome> {
   if (after !== before) faults.push(`what was ${before} is ${after}, and nothing is in the log`);
   if (sink.mails.length > 0) faults.push(`${sink.mails.length} mails went out`);
   // It can be written again: so does Curfew, and nobody has to start it again.
-  const again = mails(rig, seed + 1_000_000, 1);
+  const again = streamOf(house.smtpPort, 1, reports(house, chanceOf(seed + 1_000_000)));
   await again.ended;
   if (again.acknowledged.length === 0) faults.push('afterwards a mail was not taken');
   const { status } = await asked();
@@ -63,17 +63,6 @@ async function round(rig: Rig, db: Database, seed: number): Promise<Outcome> {
   await house.settled();
   const seen = { 'refused for now': refused.reduce((sum, [, times]) => sum + times, 0) };
   return { ...nothingYet(), acknowledged: again.acknowledged.length, lost: lost.length, faults: [...faults, ...lost], seen };
-}
-
-/** So many, over a connection of their own. */
-function mails({ house }: Rig, seed: number, many: number): Stream {
-  const next = reports(house, chanceOf(seed));
-  let left = many;
-  const client: Stream = stream(house.smtpPort, () => {
-    if (--left === 0) client.stop();
-    return next();
-  });
-  return client;
 }
 
 /** How many rows there are of what would have been made. */

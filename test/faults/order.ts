@@ -4,7 +4,7 @@ import { chanceOf } from '../support/chance.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
 import { traced, untraceable } from './machine.ts';
 import { openRig, type Rig, reports } from './rig.ts';
-import { stream } from './stream.ts';
+import { streamOf } from './stream.ts';
 
 /** F2: what is written of a mail is on the disk before it is answered. That it was killed shows nothing of that: the kernel keeps what it has. */
 export const order: Experiment = {
@@ -27,11 +27,7 @@ async function round({ house }: Rig, file: string, seed: number): Promise<Outcom
   const next = reports(house, chanceOf(seed));
   const calls = 'trace=read,recvfrom,write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync';
   const end = await traced(house.pid, '-yy', '-s', '40', '-e', calls, '-o', file);
-  let mails = 0;
-  const client = stream(house.smtpPort, async () => {
-    if (++mails === MAILS) client.stop();
-    return next();
-  });
+  const client = streamOf(house.smtpPort, MAILS, next);
   await client.ended;
   await end();
   const taken = answers(readFileSync(file, 'utf8'), house.smtpPort);

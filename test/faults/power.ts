@@ -6,11 +6,10 @@ import { chanceOf } from '../support/chance.ts';
 import { run } from '../support/process.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
 import { command, mounted, unmountable } from './machine.ts';
-import { openRig, type Rig, reports, rounds } from './rig.ts';
-import { type Acknowledged, stream } from './stream.ts';
+import { openRig, type Rig, rounds, sentAgain, streamIn } from './rig.ts';
+import type { Acknowledged } from './stream.ts';
 
 const MEGABYTES = 64;
-const CLIENTS = 4;
 const LONGEST = 1000;
 
 /**
@@ -65,12 +64,8 @@ interface Places {
 async function round({ house, sink }: Rig, at: Places, seed: number, known: Acknowledged[]): Promise<Outcome> {
   const chance = chanceOf(seed);
   sink.mails.length = 0;
-  let heard = () => {};
-  const answered = new Promise<void>((resolve) => {
-    heard = resolve;
-  });
-  const streams = Array.from({ length: CLIENTS }, () => stream(house.smtpPort, reports(house, chance), heard));
-  await Promise.race([answered, ...streams.map(({ ended }) => ended)]);
+  const { streams, answered } = streamIn(house, chance);
+  await answered;
   await pause(chance() * LONGEST);
   await house.kill();
   const tries = copied(at);
@@ -84,6 +79,13 @@ async function round({ house, sink }: Rig, at: Places, seed: number, known: Ackn
     ...lost.map(({ digest }) => `the mail ${digest.slice(0, 12)} had its 250, and is not on the disk`),
   ];
   await house.start();
+  const again = await sentAgain(
+    house,
+    chance,
+    streams.flatMap((one) => one.unanswered ?? []),
+  );
+  known.push(...again.acknowledged);
+  faults.push(...again.faults);
   return {
     ...nothingYet(),
     acknowledged: acknowledged.length,

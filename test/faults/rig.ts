@@ -1,5 +1,6 @@
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { sha256 } from '../../src/embargo/bundle.ts';
 import type { Chance } from '../support/chance.ts';
 import { clearMail, encryptedMail } from '../support/compose.ts';
 import { LISTS } from '../support/house.ts';
@@ -7,7 +8,7 @@ import { type Instance, openInstance, type Setting } from '../support/instance.t
 import { makeParty } from '../support/party.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import type { Outcome } from './experiment.ts';
-import type { Acknowledged, Outgoing } from './stream.ts';
+import { type Acknowledged, type Outgoing, type Stream, stream, streamOf } from './stream.ts';
 
 /** A project that is served as a process, and the relay behind it. */
 export interface Rig {
@@ -86,6 +87,39 @@ export function reports(house: Instance, chance: Chance): () => Promise<Outgoing
         ? await encryptedMail({ ...letter, outerSubject: '...' }, { recipients, signer: writer })
         : clearMail(letter);
     return { from, to, raw };
+  };
+}
+
+const CLIENTS = 4;
+
+/** Clients that stream reports in. `answered`: the first of their mails was, or all of them were cut off. */
+export function streamIn(house: Instance, chance: Chance): { streams: Stream[]; answered: Promise<unknown> } {
+  let heard = () => {};
+  const first = new Promise<void>((resolve) => {
+    heard = resolve;
+  });
+  const streams = Array.from({ length: CLIENTS }, () => stream(house.smtpPort, reports(house, chance), heard));
+  return { streams, answered: Promise.race([first, Promise.all(streams.map(({ ended }) => ended))]) };
+}
+
+/** What was cut off is sent again, as servers do, and one mail that nobody has sent yet: each is taken, or that is a fault. */
+export async function sentAgain(
+  house: Instance,
+  chance: Chance,
+  cutOff: readonly Outgoing[],
+): Promise<{ acknowledged: Acknowledged[]; faults: string[] }> {
+  const mails = [...cutOff, await reports(house, chance)()];
+  const left = mails.values();
+  const { acknowledged, refused, ended } = streamOf(house.smtpPort, mails.length, async () => left.next().value as Outgoing);
+  await ended;
+  const isTaken = ({ raw, to }: Outgoing) => {
+    const of = acknowledged.filter(({ digest }) => digest === sha256(raw)).flatMap((one) => one.to);
+    return to.every((address) => of.includes(address));
+  };
+  const why = [...refused.keys()].join(', ') || 'no answer';
+  return {
+    acknowledged,
+    faults: mails.filter((mail) => !isTaken(mail)).map(() => `after the restart a mail was not taken: ${why}`),
   };
 }
 

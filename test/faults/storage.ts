@@ -10,7 +10,7 @@ import { arrivals } from './arrivals.ts';
 import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
 import { mounted, traced, unmountable, untraceable } from './machine.ts';
 import { integrity, missing, openRig, type Rig, reports, rounds } from './rig.ts';
-import { type Acknowledged, type Outgoing, type Stream, stream } from './stream.ts';
+import { type Acknowledged, type Outgoing, type Stream, stream, streamOf } from './stream.ts';
 
 /**
  * Syncs of the database while it takes a mail and sends its copies: 4 to 8 were counted, as the copies were settled together or one by one.
@@ -79,7 +79,7 @@ async function round(rig: Rig, calls: string, seed: number, known: Acknowledged[
   const during = kind === 0 ? [await full(rig, seed, due)] : await failing(rig, calls, seed, nth, kind === 2 ? due : null);
   const faults: string[] = [];
   // There is room again, and what it is written to works: so does Curfew, and nobody has to start it again.
-  const after = oneMail(rig, seed);
+  const after = streamOf(house.smtpPort, 1, mailsOf(rig, seed));
   await after.ended;
   if (after.acknowledged.length === 0)
     faults.push(`afterwards a mail was not taken: ${[...after.refused.keys()].join(', ') || 'no answer'}`);
@@ -204,16 +204,6 @@ function mailsOf({ house }: Rig, seed: number): () => Promise<Outgoing> {
   return async () => ({ ...(await next()), to: [LISTS.security] });
 }
 
-/** One mail, over a connection of its own. */
-function oneMail(rig: Rig, seed: number): Stream {
-  const next = mailsOf(rig, seed);
-  const client: Stream = stream(rig.house.smtpPort, () => {
-    client.stop();
-    return next();
-  });
-  return client;
-}
-
 /** More mails than there is room for. */
 const MOST_FIT = 100;
 
@@ -244,7 +234,7 @@ async function failing(rig: Rig, calls: string, seed: number, nth: number, due: 
   const end = await traced(rig.house.pid, '-y', '-o', calls, '-e', `trace=${syncs}`, '-e', inject);
   const clients: Stream[] = [];
   while (clients.length < MAILS && !hasFailed(calls)) {
-    const client = oneMail(rig, seed + clients.length * 1_000_000);
+    const client = streamOf(rig.house.smtpPort, 1, mailsOf(rig, seed + clients.length * 1_000_000));
     clients.push(client);
     await client.ended;
     for (let glances = 0; glances < COPIES_TAKE && !hasFailed(calls); glances++) await pause(100);

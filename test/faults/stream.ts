@@ -121,6 +121,17 @@ export function stream(port: number, next: () => Promise<Outgoing>, heard: () =>
   return one;
 }
 
+/** Brings so many. */
+export function streamOf(port: number, many: number, next: () => Promise<Outgoing>): Stream {
+  let left = many;
+  const one: Stream = stream(port, () => {
+    left -= 1;
+    if (left === 0) one.stop();
+    return next();
+  });
+  return one;
+}
+
 /** RFC 5321 §4.5.2. */
 function stuffed(raw: Buffer): Buffer {
   return Buffer.from(raw.toString('latin1').replaceAll(/^\./gm, '..'), 'latin1');

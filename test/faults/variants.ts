@@ -22,6 +22,14 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: "void doors.receive(envelope, raw).catch(() => {}); return { text: replyText('2.0.0', 'Accepted') };",
     },
   ],
+  /** Whatever there is room for, it says that there is none. */
+  'takes-nothing': [
+    {
+      file: 'src/main.js',
+      find: 'const to = await anyDestination(seams.db, identity.domain, recipient);',
+      replace: "throw new Refusal('storage-unavailable');",
+    },
+  ],
   /** What is committed is on the disk when the kernel likes. */
   'no-fsync': [
     {
