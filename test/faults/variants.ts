@@ -77,6 +77,14 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
   'restore-sends-again': [
     { file: 'src/backup/restore.js', find: "copies: await deliveries.holdOpen(trx, 'restored', now),", replace: 'copies: 0,' },
   ],
+  /** Octets are written into a backup as if they were text. */
+  'octets-as-text': [
+    {
+      file: 'src/backup/archive.js',
+      find: "{ base64: Buffer.from(value).toString('base64') }",
+      replace: "{ base64: Buffer.from(Buffer.from(value).toString('utf8')).toString('base64') }",
+    },
+  ],
   /** What the engine could not write is taken all the same. */
   'storage-faults-ignored': [
     {
