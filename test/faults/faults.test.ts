@@ -1,12 +1,15 @@
 import { cpSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { scriptedRelay } from '../smtp/scripted-relay.ts';
+import { LISTS } from '../support/house.ts';
 import { run } from '../support/process.ts';
 import { ROOT } from '../support/root.ts';
 import { tryControls } from './controls.ts';
 import { type Experiment, nothingYet } from './experiment.ts';
 import { EXPERIMENTS } from './experiments.ts';
 import { runExperiment } from './run.ts';
+import { streamOf } from './stream.ts';
 import { makeVariant, VARIANTS } from './variants.ts';
 
 /** Where much else runs, a project takes its time to start. */
@@ -74,6 +77,18 @@ test('what is found only at the end is counted, with the last seed', async () =>
   });
   const { lost, faults } = await runExperiment({ ...(EXPERIMENTS[0] as Experiment), open }, { rounds: 3, seed: 7 });
   expect({ lost, faults }).toEqual({ lost: 1, faults: [{ seed: 9, what: 'lost' }] });
+});
+
+test('a client sends no mail where DATA is refused, and goes on with the next', async () => {
+  let refusals = 1;
+  const relay = await scriptedRelay((stage) => (stage === 'data' && refusals-- > 0 ? '451 4.3.0 not now' : undefined));
+  const raw = Buffer.from('Subject: a hole\r\n\r\nIt crashes.\r\n');
+  const client = streamOf(relay.port, 2, async () => ({ from: 'r@research.example', to: [LISTS.security], raw }));
+  await client.ended;
+  await relay.close();
+  const each = ['MAIL FROM:<r@research.example>', `RCPT TO:<${LISTS.security}>`, 'DATA'];
+  expect(relay.commands).toEqual(['EHLO client.example', ...each, 'RSET', ...each, 'QUIT']);
+  expect(client.acknowledged).toHaveLength(1);
 });
 
 test('a variant is the program with its texts replaced, and none where a text is not there exactly once', () => {
