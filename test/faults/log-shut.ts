@@ -3,7 +3,7 @@ import { type Database, openDatabase } from '../../src/store/database.ts';
 import { chanceOf } from '../support/chance.ts';
 import { LISTS } from '../support/house.ts';
 import { unlogged } from '../support/unlogged.ts';
-import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
+import { type Experiment, nothingYet, type Outcome, PATIENCE } from './experiment.ts';
 import { missing, openRig, type Rig, reports } from './rig.ts';
 import { type Stream, streamOf } from './stream.ts';
 
@@ -60,7 +60,7 @@ async function round(rig: Rig, db: Database, seed: number): Promise<Outcome> {
   const { status } = await asked();
   if (status !== 201) faults.push(`afterwards what was asked for was answered with ${status}`);
   const lost = missing(house, again.acknowledged);
-  await house.settled();
+  await house.settled(PATIENCE);
   const seen = { 'refused for now': refused.reduce((sum, [, times]) => sum + times, 0) };
   return { ...nothingYet(), acknowledged: again.acknowledged.length, lost: lost.length, faults: [...faults, ...lost], seen };
 }

@@ -8,7 +8,7 @@ import { LISTS } from '../support/house.ts';
 import { type Instance, TEAM } from '../support/instance.ts';
 import { makeParty, openCopy } from '../support/party.ts';
 import type { SunkMail } from '../support/sink.ts';
-import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
+import { type Experiment, nothingYet, type Outcome, PATIENCE } from './experiment.ts';
 import { integrity, openRig, type Rig } from './rig.ts';
 
 const REPORTERS = Array.from({ length: 6 }, (_, of) => `r${of}@research.example`);
@@ -42,7 +42,7 @@ export const pages: Experiment = {
     await house.start();
     sink.atData = () => ({ code: 451, text: '4.3.0 later' });
     for (const from of REPORTERS) await house.send(from, LISTS.security, await reportMail(house, { text: `${TEXT}\n` }, from));
-    await house.settled();
+    await house.settled(PATIENCE);
     sink.atData = () => 'accept';
     const copies = house.rows<{ address: string; message_id: string }>('select address, message_id from deliveries');
     const reports = new Set(

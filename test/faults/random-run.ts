@@ -7,6 +7,7 @@ import { LISTS } from '../support/house.ts';
 import { contactOf, type Instance, MEMBERS, memberOf, openInstance, TEAM } from '../support/instance.ts';
 import { makeParty } from '../support/party.ts';
 import { type Sink, type SunkMail, startSink } from '../support/sink.ts';
+import { PATIENCE } from './experiment.ts';
 import { type Handed, mixedMail, REFUSED } from './mixed-mail.ts';
 
 /** Organisations that are members, a contact of each. */
@@ -63,10 +64,10 @@ export async function randomRun({ house, sink }: Stage, seed: number): Promise<R
     if (reply.startsWith('250')) run.acknowledged += 1;
     if (reply.startsWith('250') === REFUSED.has(handed.kind)) run.faults.push(`a mail (${handed.kind}) was answered ${reply}`);
   }
-  await house.settled();
+  await house.settled(PATIENCE);
   const [about] = house.rows<{ id: string }>('select id from cases where release_at is null order by id desc limit 1');
   if (about) await distribute(house, about.id, canary);
-  await house.settled();
+  await house.settled(PATIENCE);
   run.mails = [...sink.mails];
   return run;
 }

@@ -8,7 +8,7 @@ import { LISTS } from '../support/house.ts';
 import type { Instance } from '../support/instance.ts';
 import { TEAM } from '../support/instance.ts';
 import { arrivals } from './arrivals.ts';
-import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
+import { type Experiment, nothingYet, type Outcome, PATIENCE } from './experiment.ts';
 import { enrolReaders, PUBLIC } from './readers.ts';
 import { openRig, type Rig } from './rig.ts';
 import { type Change, makeVariant } from './variants.ts';
@@ -128,8 +128,9 @@ async function round(rig: Rig, program: string, seed: number): Promise<Outcome> 
 }
 
 async function dead({ pid }: Instance): Promise<void> {
-  for (let glances = 0; isAlive(pid); glances++) {
-    if (glances > 1000) throw new Error('it did not come to where it was to die');
+  const until = systemClock.now() + PATIENCE;
+  while (isAlive(pid)) {
+    if (systemClock.now() > until) throw new Error('it did not come to where it was to die');
     await pause(20);
   }
 }
@@ -172,7 +173,8 @@ async function released(rig: Rig, seed: number): Promise<Outcome> {
   await dead(house);
   await house.start();
   const state = () => house.rows<{ state: string }>('select state from cases where id = ?', id)[0]?.state;
-  for (let glances = 0; state() !== 'released' && glances < 200; glances++) await pause(50);
+  const until = systemClock.now() + PATIENCE;
+  while (state() !== 'released' && systemClock.now() < until) await pause(50);
   const arrived = await arrivals(rig, id, PUBLIC);
   const early = sink.mails.filter(({ to, at }) => PUBLIC.includes(to.join()) && at < releaseAt).length;
   const faults = [...arrived.faults, ...(early > 0 ? [`${early} copies for the public came before the instant`] : [])];

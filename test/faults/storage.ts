@@ -7,7 +7,7 @@ import { chanceOf } from '../support/chance.ts';
 import { LISTS } from '../support/house.ts';
 import { TEAM } from '../support/instance.ts';
 import { arrivals } from './arrivals.ts';
-import { type Experiment, nothingYet, type Outcome } from './experiment.ts';
+import { type Experiment, nothingYet, type Outcome, PATIENCE } from './experiment.ts';
 import { mounted, traced, unmountable, untraceable } from './machine.ts';
 import { integrity, missing, openRig, type Rig, reports, rounds } from './rig.ts';
 import { type Acknowledged, type Outgoing, type Stream, stream, streamOf } from './stream.ts';
@@ -156,7 +156,7 @@ async function comingRelease({ house }: Rig, seed: number): Promise<Coming> {
       while (!hasFailed() && systemClock.now() < at + TRIED) await pause(100);
     },
     async released() {
-      const late = Math.max(at, systemClock.now()) + PATIENCE * SECOND;
+      const late = Math.max(at, systemClock.now()) + PATIENCE;
       while (!isReleased() && systemClock.now() < late) await pause(100);
       return isReleased();
     },
@@ -165,8 +165,6 @@ async function comingRelease({ house }: Rig, seed: number): Promise<Coming> {
 
 /** A copy that could not be made ready, or settled, is tried again within this time at most. */
 const SOON = 5 * MINUTE;
-/** Seconds in which whatever is due is out. */
-const PATIENCE = 30;
 
 interface Waiting {
   state: string;
@@ -180,10 +178,11 @@ async function copiesOf(rig: Rig, acknowledged: readonly Acknowledged[]) {
   const of = { lost: 0, duplicates: 0, faults: [] as string[] };
   const open = () =>
     house.rows<Waiting>("select state, reason, due_at from deliveries where state not in ('delivered', 'failed')");
-  for (let seconds = 0; open().length > 0; seconds++) {
+  const until = systemClock.now() + PATIENCE;
+  while (open().length > 0) {
     const late = open().find(({ due_at }) => due_at > systemClock.now() + SOON);
     if (late) of.faults.push(`a copy is ${late.state} (${late.reason}) for longer than ${SOON / MINUTE} minutes`);
-    if (seconds === PATIENCE) of.faults.push(`copies are not sent any more: ${JSON.stringify(open()).slice(0, 200)}`);
+    if (systemClock.now() > until) of.faults.push(`copies are not sent any more: ${JSON.stringify(open()).slice(0, 200)}`);
     if (of.faults.length > 0) return { ...of, lost: 1 };
     house.makeDue();
     await pause(1000);

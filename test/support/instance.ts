@@ -59,7 +59,7 @@ export interface Instance {
   makeDue(): void;
   /** While it is stopped: as if the date of the machine had been set by `ms` since it ran. */
   setDate(ms: number): void;
-  /** Resolves when no copy is queued or under way. Throws where one still is after `ms` (15 seconds). */
+  /** Resolves when no copy is queued or under way. Throws where one still is after `ms` (45 seconds: a test has a minute). */
   settled(ms?: number): Promise<void>;
   certificate(list: string): Promise<string>;
   enrol(...entries: RosterEntry[]): Promise<void>;
@@ -226,7 +226,7 @@ async function must({ curfew }: Instance, ...args: string[]): Promise<string> {
   return stdout;
 }
 
-async function settled(instance: Instance, ms = 15 * SECOND): Promise<void> {
+async function settled(instance: Instance, ms = 45 * SECOND): Promise<void> {
   const until = systemClock.now() + ms;
   for (;;) {
     const open = await Promise.all(['queued', 'leased'].map((state) => copies(instance, state)));
