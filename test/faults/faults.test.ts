@@ -9,6 +9,7 @@ import { tryControls } from './controls.ts';
 import { type Experiment, nothingYet } from './experiment.ts';
 import { EXPERIMENTS } from './experiments.ts';
 import { runExperiment } from './run.ts';
+import { growth } from './soak.ts';
 import { streamOf } from './stream.ts';
 import { makeVariant, VARIANTS } from './variants.ts';
 
@@ -89,6 +90,15 @@ test('a client sends no mail where DATA is refused, and goes on with the next', 
   const each = ['MAIL FROM:<r@research.example>', `RCPT TO:<${LISTS.security}>`, 'DATA'];
   expect(relay.commands).toEqual(['EHLO client.example', ...each, 'RSET', ...each, 'QUIT']);
   expect(client.acknowledged).toHaveLength(1);
+});
+
+test('memory that has grown by more than a quarter is a fault of the soak, and one odd life is none', () => {
+  const lives = (...rss: number[]) => rss.map((one) => ({ rss: one, heap: 100 }));
+  const flat = Array.from({ length: 12 }, () => 400);
+  expect(growth(lives(...flat))).toBeNull();
+  expect(growth(lives(...flat.slice(0, 9), 400, 900, 490))).toBeNull();
+  expect(growth(lives(...flat.slice(0, 9), 510, 900, 510))).toContain('400 MiB in the first quarter to 510 MiB');
+  expect(growth(lives(100, 900))).toBeNull();
 });
 
 test('a variant is the program with its texts replaced, and none where a text is not there exactly once', () => {

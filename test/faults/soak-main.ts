@@ -1,10 +1,10 @@
 /**
  * `npm run soak [-- --minutes 30] [--seed N]`: soak.ts, for so many minutes. Prints what was handed in, what is not accounted for, and the
- * memory at the ends of the lives in the first and the last quarter. Exit 1 where something is not accounted for.
+ * memory at the end of the middle one of the lives in the first and the last quarter. Exit 1 where something is not accounted for, or memory has grown.
  */
 import { parseArgs } from 'node:util';
 import { where } from './report.ts';
-import { openSoak } from './soak.ts';
+import { openSoak, quarters } from './soak.ts';
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '30' }, seed: { type: 'string', default: '1' } } });
 const [minutes, first] = [Number(values.minutes), Number(values.seed)];
@@ -36,11 +36,6 @@ try {
   await soak.close();
 }
 for (const fault of faults) console.log(`fault: ${fault}`);
-const quarter = Math.max(1, Math.floor(minutes / 4));
-const mean = (of: readonly number[]) => Math.round(of.reduce((sum, one) => sum + one, 0) / of.length);
-for (const [name, lives] of [
-  ['first', soak.memory.slice(0, quarter)],
-  ['last', soak.memory.slice(-quarter)],
-] as const)
-  console.log(`${name} quarter: RSS ${mean(lives.map(({ rss }) => rss))} MiB, heap ${mean(lives.map(({ heap }) => heap))} MiB`);
+for (const [name, { rss, heap }] of Object.entries(quarters(soak.memory)))
+  console.log(`${name} quarter: RSS ${rss} MiB, heap ${heap} MiB`);
 process.exit(faults.length === 0 ? 0 : 1);

@@ -21,6 +21,12 @@ const SHARE = 0.07;
 const CATCHES_UP = 5 * MINUTE;
 /** Of those at RCPT or the dot: it refuses the copy for good. */
 const REFUSES = 0.1;
+/** The relay has taken at most so many copies, and said so, when a process ends before it has noted that: four times its connections. */
+const IN_HAND = 20;
+/** Of fewer lives than this the memory tells nothing. */
+const LIVES_TO_TELL = 12;
+/** By how much of that of the first quarter the RSS of the last one may be greater. */
+const GROWTH = 0.25;
 
 interface Memory {
   rss: number;
@@ -36,24 +42,29 @@ export interface Soak extends Setup {
 
 /**
  * Mixed mail, dispatches, a relay that fails a third of the time in all ways, a restart each minute, by SIGTERM and SIGKILL in turn. Every mail
- * with a 250 is there, once; every copy is delivered, or has failed with a reason that the relay gave.
+ * with a 250 is there, once; every copy is delivered, or has failed with a reason that the relay gave; what comes again after a 250 was in hand
+ * at a restart; memory stays flat. That is asked every five lives, and when all are over.
  */
 export const soak: Experiment = {
   name: 'soak',
   title: 'mixed mail, a failing relay, a restart each minute',
   rounds: 30,
   short: 0,
-  controls: [{ variant: 'marked-unsent', rounds: 5 }],
+  controls: [
+    { variant: 'marked-unsent', rounds: 1 },
+    { variant: 'sent-twice', rounds: 1 },
+  ],
   absent: () => null,
   open: async () => {
     const open = await openSoak();
     return {
       close: open.close,
+      end: open.account,
       round: async (seed) => {
         const lived = await open.round(seed);
         if (seed % 5 !== 0) return lived;
-        const { faults, lost, duplicates } = await open.account();
-        return { ...lived, faults: [...lived.faults, ...faults], lost, duplicates };
+        const { faults, seen, ...found } = await open.account();
+        return { ...lived, ...found, acknowledged: lived.acknowledged, faults: [...lived.faults, ...faults] };
       },
     };
   },
@@ -65,6 +76,9 @@ interface Books {
   relay: ScriptedRelay;
   /** How often each Message-ID was taken by the relay, or may have been. */
   came: Map<string, number>;
+  /** How often the relay took it and said so. */
+  answered: Map<string, number>;
+  restarts: number;
   /** Ids of the posts that a 250 named. */
   taken: string[];
   /** Handed in, and not answered yet. */
@@ -83,8 +97,18 @@ export async function openSoak(life = LIFE): Promise<Soak> {
     return forGood ? '554 5.7.1 no' : FAILURES[Math.floor(chance() * FAILURES.length)];
   });
   const house = await openInstance({ relay, options: { relay: { timeout: PATIENCE } } });
-  const came = new Map<string, number>();
-  const books: Books = { house, relay, came, taken: [], pending: [], number: 0, duplicates: 0, memory: [] };
+  const books: Books = {
+    house,
+    relay,
+    came: new Map(),
+    answered: new Map(),
+    restarts: 0,
+    taken: [],
+    pending: [],
+    number: 0,
+    duplicates: 0,
+    memory: [],
+  };
   return {
     memory: books.memory,
     round: async (seed) => {
@@ -117,6 +141,7 @@ async function live(books: Books, seed: number, life: number): Promise<Outcome> 
   // In the middle of whatever they do.
   await (seed % 2 === 0 ? house.stop() : house.kill());
   await Promise.all([...clients, embargo]);
+  books.restarts += 1;
   house.makeDue();
   await house.start();
   balance(books);
@@ -196,11 +221,13 @@ async function memoryOf({ pid, httpPort, adminToken }: Instance): Promise<Memory
 }
 
 /** Takes down what came, and keeps nothing of it. */
-function balance({ relay, came }: Books): void {
-  for (const { raw, taken } of relay.came.splice(0)) {
-    if (!taken) continue;
+function balance({ relay, came, answered }: Books): void {
+  for (const mail of relay.came.splice(0)) {
+    if (!mail.taken) continue;
+    const { raw } = mail;
     const id = /^Message-ID: (\S+)/im.exec(raw)?.[1] ?? `none in: ${JSON.stringify(raw.slice(0, 400))}`;
     came.set(id, (came.get(id) ?? 0) + 1);
+    if (mail.answered) answered.set(id, (answered.get(id) ?? 0) + 1);
   }
   relay.mails.length = 0;
   relay.commands.length = 0;
@@ -214,18 +241,43 @@ interface Row {
   message_id: string;
 }
 
+/** What came more than once, and how often in all. */
+function again(times: ReadonlyMap<string, number>): number {
+  return [...times.values()].reduce((sum, many) => sum + many - 1, 0);
+}
+
+/** The middle one of the lives in the first and in the last quarter; an odd one among them says nothing. */
+export function quarters(memory: readonly Memory[]): { first: Memory; last: Memory } {
+  const quarter = Math.max(1, Math.floor(memory.length / 4));
+  const middle = (lives: readonly Memory[], of: keyof Memory) =>
+    lives.map((life) => life[of]).sort((one, other) => one - other)[Math.floor(lives.length / 2)] ?? 0;
+  const both = (lives: readonly Memory[]) => ({ rss: middle(lives, 'rss'), heap: middle(lives, 'heap') });
+  return { first: both(memory.slice(0, quarter)), last: both(memory.slice(-quarter)) };
+}
+
+/** Null: memory is flat, or nobody can tell yet. */
+export function growth(memory: readonly Memory[]): string | null {
+  const { first, last } = quarters(memory);
+  if (memory.length < LIVES_TO_TELL || last.rss <= first.rss * (1 + GROWTH)) return null;
+  return `memory has grown from ${first.rss} MiB in the first quarter to ${last.rss} MiB in the last`;
+}
+
 async function account(books: Books): Promise<Outcome> {
   const { house, taken, came } = books;
   const outcome = nothingYet();
   const fault = (what: string) => outcome.faults.push(what);
-  for (let mail = books.pending.shift(); mail; mail = books.pending.shift()) {
-    const wrong = await handIn(books, mail);
+  const until = systemClock.now() + CATCHES_UP;
+  while (books.pending.length > 0 && systemClock.now() < until) {
+    const wrong = await handIn(books, books.pending.shift() as Handed);
     if (wrong !== null) fault(wrong);
+    await systemClock.sleep(50);
   }
+  if (books.pending.length > 0) fault(`${books.pending.length} mails are put off for more than ${CATCHES_UP / MINUTE} minutes`);
   const open = () => house.rows(`select id from deliveries where state in ('queued', 'leased', 'deferred') limit 1`).length > 0;
   // What never goes is found below, as each copy that is not where it must be.
   for (let turns = 0, goes = true; goes && open() && turns < 20; turns++) {
     await house.stop();
+    books.restarts += 1;
     house.makeDue();
     await house.start();
     goes = await house.settled(CATCHES_UP).then(
@@ -255,7 +307,12 @@ async function account(books: Books): Promise<Outcome> {
   }
   const known = new Set(rows.map(({ message_id }) => message_id));
   for (const id of came.keys()) if (!known.has(id)) fault(`a mail of the relay is no copy that is known: ${id}`);
-  const twice = [...came.values()].reduce((sum, times) => sum + times - 1, 0);
+  const twice = again(came);
+  const unasked = again(books.answered);
+  if (unasked > IN_HAND * books.restarts)
+    fault(`${unasked} copies came again that the relay had said to have, after ${books.restarts} restarts`);
+  const grown = growth(books.memory);
+  if (grown !== null) fault(grown);
   outcome.duplicates = twice - books.duplicates;
   books.duplicates = twice;
   const failed = rows.filter(({ state }) => state === 'failed').length;

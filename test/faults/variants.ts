@@ -51,6 +51,15 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
       replace: "await settle(copy, { state: 'delivered', response: 'sent' }); await sendOne(",
     },
   ],
+  /** Each copy goes out, and goes out again. */
+  'sent-twice': [
+    {
+      file: 'src/delivery/work.js',
+      find: 'const outcome = await send({ from, to: copy.address, raw: mail.raw });',
+      replace:
+        'await send({ from, to: copy.address, raw: mail.raw }); const outcome = await send({ from, to: copy.address, raw: mail.raw });',
+    },
+  ],
   /** Whoever had a copy once sends it, however long he stood still. */
   'no-lease': [
     {

@@ -23,6 +23,8 @@ export interface Came extends Transaction {
   raw: string;
   /** Its reader may have it: it was not refused. */
   taken: boolean;
+  /** Whoever sent it was told so. */
+  answered: boolean;
 }
 
 export const LATE = 100;
@@ -105,10 +107,11 @@ export async function scriptedRelay(
           const raw = end.index === 0 ? part : `${part}\r\n`;
           relay.mails.push(raw);
           inData = false;
-          const came = { ...transaction, raw, taken: true };
+          const came = { ...transaction, raw, taken: true, answered: false };
           relay.came.push(came);
           const answered = act('dot');
           came.taken = answered !== 'refused';
+          came.answered = answered === 'goes on';
           if (answered === 'goes on') act('after');
         } else command(part);
       }
