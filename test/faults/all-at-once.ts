@@ -1,10 +1,10 @@
 import { HOUR, SECOND, systemClock, toIso } from '../../src/clock.ts';
-import { counted, openCase } from '../stories/embargo.ts';
+import { arm, counted, openCase } from '../stories/embargo.ts';
 import { chanceOf } from '../support/chance.ts';
 import { type Instance, TEAM } from '../support/instance.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { type Experiment, nothingYet, type Outcome, PATIENCE, type Setup } from './experiment.ts';
-import { armedBefore, becomes, inTime } from './in-time.ts';
+import { becomes, doneBefore, inTime } from './in-time.ts';
 import { faultOfLog } from './log-holds.ts';
 import { type Nodes, openOne, openTwo, withoutPostgres } from './nodes.ts';
 import { enrolReaders, PUBLIC } from './readers.ts';
@@ -101,7 +101,7 @@ async function played({ all, sink, tokens }: Stage, seed: number, ahead: number)
   const chance = chanceOf(seed);
   const id = await openCase(house, {}, `r${seed}.${systemClock.now()}@research.example`);
   const releaseAt = systemClock.now() + ahead;
-  const isArmed = await armedBefore(house, id, releaseAt);
+  const isArmed = await doneBefore(releaseAt, arm(house, id, { releaseAt }));
   if (!isArmed || systemClock.now() > releaseAt - SPREAD) {
     // What is armed goes out all the same, and in no other round.
     if (isArmed) await becomes(house, id, 'released');

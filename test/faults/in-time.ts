@@ -1,5 +1,4 @@
 import { type Instant, MINUTE, SECOND, systemClock } from '../../src/clock.ts';
-import { arm } from '../stories/embargo.ts';
 import type { Instance } from '../support/instance.ts';
 import { PATIENCE } from './experiment.ts';
 
@@ -17,13 +16,13 @@ export async function inTime<T>(first: number, play: (ahead: number) => Promise<
   throw new Error(`what was to be ready before its instant was not, with ${LONGEST / SECOND} seconds for it`);
 }
 
-/** False: the instant had passed before two people had approved it. */
-export async function armedBefore(house: Instance, id: string, releaseAt: Instant): Promise<boolean> {
+/** False: it was refused, as the instant had passed. */
+export async function doneBefore(instant: Instant, work: Promise<unknown>): Promise<boolean> {
   try {
-    await arm(house, id, { releaseAt });
+    await work;
     return true;
   } catch (error) {
-    if (systemClock.now() < releaseAt) throw error;
+    if (systemClock.now() < instant) throw error;
     return false;
   }
 }

@@ -1,12 +1,12 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DAY, HOUR, type Instant, SECOND, systemClock } from '../../src/clock.ts';
-import { counted, dispatch, messageIdOf, openCase } from '../stories/embargo.ts';
+import { arm, counted, dispatch, messageIdOf, openCase } from '../stories/embargo.ts';
 import { chanceOf } from '../support/chance.ts';
 import { type Instance, openInstance, TEAM } from '../support/instance.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { type Experiment, nothingYet, type Outcome, PATIENCE } from './experiment.ts';
-import { armedBefore, becomes, inTime } from './in-time.ts';
+import { becomes, doneBefore, inTime } from './in-time.ts';
 import { enrolReaders, PUBLIC } from './readers.ts';
 
 /** libfaketime of Debian and Ubuntu, for programs with threads. */
@@ -91,10 +91,10 @@ async function played(stage: Stage, seed: number, ahead: number): Promise<Outcom
   const fault = (what: string) => outcome.faults.push(`${jump / SECOND} s ${when}: ${what}`);
   const id = await openCase(house, {}, `r${seed}@research.example`);
   const releaseAt = systemClock.now() + ahead;
-  const isArmed = await armedBefore(house, id, releaseAt);
-  if (isArmed) await dispatch(house, id);
+  const isArmed = await doneBefore(releaseAt, arm(house, id, { releaseAt }));
+  const isDispatched = isArmed && (await doneBefore(releaseAt, dispatch(house, id)));
   await house.settled(PATIENCE);
-  const isSet = isArmed && systemClock.now() < releaseAt - READY;
+  const isSet = isDispatched && systemClock.now() < releaseAt - READY;
   const outside = () => sink.mails.filter(({ to }) => PUBLIC.includes(to.join()));
   if (isSet) {
     sink.mails.length = 0;
