@@ -24,9 +24,9 @@ const REFUSES = 0.1;
 /** The relay has taken at most so many copies, and said so, when a process ends before it has noted that: four times its connections. */
 const IN_HAND = 20;
 /** Of fewer lives than this the memory tells nothing. */
-const LIVES_TO_TELL = 12;
-/** By how much of that of the first quarter the RSS of the last one may be greater. */
-const GROWTH = 0.25;
+const LIVES_TO_TELL = 20;
+/** By how much of that of the first quarter the RSS of the last one may be greater: one life differs from the next by a sixth. */
+const GROWTH = 0.4;
 
 interface Memory {
   rss: number;
