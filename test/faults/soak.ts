@@ -22,7 +22,7 @@ const CATCHES_UP = 5 * MINUTE;
 /** Of those at RCPT or the dot: it refuses the copy for good. */
 const REFUSES = 0.1;
 /** The relay has taken at most so many copies, and said so, when a process ends before it has noted that: four times its connections. */
-const IN_HAND = 20;
+const IN_HAND = 40;
 /** Of fewer lives than this the memory tells nothing. */
 const LIVES_TO_TELL = 20;
 /** By how much of that of the first quarter the RSS of the last one may be greater: one life differs from the next by a sixth. */
