@@ -49,7 +49,13 @@ const MILESTONES: readonly Mark[] = [
 ];
 
 /** Those that say more than how far it is, until it is out. */
-const URGENT: ReadonlySet<Stage> = new Set<Stage & Aside>(['leaked', 'public_already', 'withdrawn', 'rejected', 'needs_info']);
+const URGENT: ReadonlySet<Stage & Aside> = new Set<Stage & Aside>([
+  'leaked',
+  'public_already',
+  'withdrawn',
+  'rejected',
+  'needs_info',
+]);
 
 /** The furthest that a case has come; what becomes of it aside hides that until it is released. */
 export function stageOf(about: Case): Stage {
@@ -64,7 +70,7 @@ function has(about: Case, { column, state, and }: Mark): boolean {
 }
 
 function isUrgent(aside: Stage | Aside | null): aside is Stage & Aside {
-  return aside !== null && (URGENT as ReadonlySet<Stage | Aside>).has(aside);
+  return aside !== null && (URGENT as ReadonlySet<string>).has(aside);
 }
 
 /** What the columns of every case that stands so have in common; not each case that has it stands so. */
@@ -73,8 +79,10 @@ export function hintsOf(stage: Stage): CaseHints {
   const at = MILESTONES.findIndex((mark) => mark.stage === stage);
   const [later, mark] = at < 0 ? [MILESTONES, undefined] : [MILESTONES.slice(0, at), MILESTONES[at]];
   const unset = later.flatMap(({ column, state, and }) => (state === undefined && !and ? [column] : []));
-  if (!mark) return { unset };
-  return mark.state === undefined ? { unset, set: mark.column } : { unset, state: mark.state };
+  // Until it is out, what becomes of it aside would hide that.
+  const out = later.some((other) => other.stage === 'released') ? { notAside: [...URGENT] } : {};
+  if (!mark) return { unset, ...out };
+  return { unset, ...out, ...(mark.state === undefined ? { set: mark.column } : { state: mark.state }) };
 }
 
 /** The second notice counts for the text that it carried. */

@@ -41,15 +41,18 @@ function listCases(app: App, { seams }: Api): void {
   });
 }
 
+/** Of that many found in one go at least: of some states most that is found stands otherwise. */
+const LOOKED_AT = 200;
+
 /** How a case stands follows from many of its columns: it is asked of each that the database finds, the newest first. */
 async function inState(db: Db, state: Stage, of: cases.Page): Promise<Case[]> {
   const found: Case[] = [];
-  const hints = hintsOf(state);
+  const some = { ...of, hints: hintsOf(state), limit: Math.max(of.limit, LOOKED_AT) };
   for (let { before } = of; ; ) {
-    const rows = await cases.page(db, { ...of, hints, ...(before === undefined ? {} : { before }) });
+    const rows = await cases.page(db, { ...some, ...(before === undefined ? {} : { before }) });
     found.push(...rows.filter((about) => stageOf(about) === state));
     const last = rows.at(-1);
-    if (!last || rows.length < of.limit || found.length >= of.limit) return found.slice(0, of.limit);
+    if (!last || rows.length < some.limit || found.length >= of.limit) return found.slice(0, of.limit);
     before = { year: last.year, number: last.number };
   }
 }

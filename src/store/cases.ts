@@ -65,8 +65,9 @@ export async function page(db: Db, of: Page): Promise<Case[]> {
   let query = db.selectFrom('cases').selectAll().orderBy('year', 'desc').orderBy('number', 'desc').limit(of.limit);
   const { before, handlers, hints, ids } = of;
   if (hints) {
-    const { aside, state, set, unset } = hints;
+    const { aside, notAside, state, set, unset } = hints;
     if (aside !== undefined) query = query.where('aside', '=', aside);
+    if (notAside !== undefined) query = query.where((eb) => eb.or([eb('aside', 'is', null), eb('aside', 'not in', notAside)]));
     if (state !== undefined) query = query.where('state', '=', state);
     if (set !== undefined) query = query.where(set, 'is not', null);
     for (const column of unset) query = query.where(column, 'is', null);

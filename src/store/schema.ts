@@ -404,6 +404,8 @@ interface CaseTable {
 /** What columns of a case have in them. */
 export interface CaseHints {
   aside?: Aside;
+  /** None of these. */
+  notAside?: readonly Aside[];
   state?: CaseState;
   /** A column that has a value. */
   set?: keyof Case;
