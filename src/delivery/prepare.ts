@@ -28,7 +28,7 @@ import { tokenFor } from './code.ts';
 import { type Composed, linkFile, listFields, listHeaders, personalHeaders, voiceOf } from './compose.ts';
 import { PRIORITY } from './copies.ts';
 import { INACTIVE, keptFromAll } from './need-to-know.ts';
-import { sealedTo } from './sealed-to.ts';
+import { type Kept, sealedTo } from './sealed-to.ts';
 
 /** A post, opened and composed, with all that its copies share. */
 export interface Opened {
@@ -59,8 +59,11 @@ function once<Value>(made: Map<string, Promise<Value>>, key: string, make: () =>
   return value;
 }
 
-/** A copy's octets, and the certificate that they are sealed to (null: in clear); or why it has to wait for a person. Never anything unsealed for a private recipient. */
-export type Prepared = { raw: Pieces; certificate: Uint8Array | null } | { held: string };
+/**
+ * A copy's octets, and the certificate that they are sealed to (null: in clear); or why it has to wait for a person, and what was kept for it where
+ * the certificate is why. Never anything unsealed for a private recipient.
+ */
+export type Prepared = { raw: Pieces; certificate: Uint8Array | null } | { held: string; kept?: Kept };
 
 /** Makes the copies of one post, each for its recipient, with the certificates of this moment. In the order of `batch`. */
 export async function prepare(seams: Seams, opened: Opened, batch: readonly Delivery[]): Promise<Prepared[]> {
@@ -78,6 +81,7 @@ export async function prepare(seams: Seams, opened: Opened, batch: readonly Deli
 interface Sealable {
   copy: Delivery;
   certificate: Uint8Array;
+  kept: Kept;
 }
 
 async function sealForContacts(seams: Seams, opened: Opened, copies: readonly Delivery[]): Promise<Map<string, Prepared>> {
@@ -92,8 +96,8 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
     const why = copy.contact_id === null ? INACTIVE : kept.get(copy.contact_id);
     const reached = to.get(copy.id);
     if (why !== undefined) prepared.set(copy.id, { held: why });
-    else if (reached && 'certificate' in reached) sealable.push({ copy, certificate: reached.certificate });
-    else prepared.set(copy.id, { held: reached?.held ?? 'no-certificate' });
+    else if (!reached || 'held' in reached) prepared.set(copy.id, reached ?? { held: 'no-certificate' });
+    else sealable.push({ copy, ...reached });
   }
   const { list, post, composed, key } = opened;
   const fields = listFields(list, post, composed.subject, opened.case);
@@ -115,13 +119,12 @@ async function sealForContacts(seams: Seams, opened: Opened, copies: readonly De
 async function sealForReporter(seams: Seams, opened: Opened, copy: Delivery): Promise<Prepared> {
   const reached = (await sealedTo(seams, [copy])).get(copy.id);
   if (!reached || 'held' in reached) return reached ?? { held: 'no-certificate' };
-  const { certificate } = reached;
   const { list, post, composed, key } = opened;
   const fields = { ...listFields(list, post, composed.subject, opened.case), to: copy.address };
-  const [answer] = await seal(seams, opened, fields, [certificate], 'fresh');
+  const [answer] = await seal(seams, opened, fields, [reached.certificate], 'fresh');
   return toMail(
     fields,
-    { copy, certificate },
+    { copy, ...reached },
     [...personalHeaders(post.kind), autocrypt(voiceOf(list, post), key.certificate)],
     answer,
   );
@@ -179,11 +182,11 @@ function sharedOf(all: Map<string, Shared>, name: string): Shared {
 
 function toMail(
   fields: TrustedFields,
-  { copy, certificate }: Sealable,
+  { copy, certificate, kept }: Sealable,
   headers: NewField[],
   answer: Sealed | undefined,
 ): Prepared {
-  if (!answer || !('armored' in answer)) return { held: answer?.unusable ?? 'no-certificate' };
+  if (!answer || !('armored' in answer)) return { held: answer?.unusable ?? 'no-certificate', kept };
   return { raw: sealedMail(fields, copy.message_id, headers, answer.armored), certificate };
 }
 

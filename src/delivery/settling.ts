@@ -2,6 +2,7 @@ import { record } from '../audit/record.ts';
 import type { Instant } from '../clock.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
+import * as certificates from '../store/certificates.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
@@ -12,6 +13,7 @@ import { noteOf } from './contact.ts';
 import { eventOf } from './health.ts';
 import { isKeptFrom, keptFrom } from './need-to-know.ts';
 import { follow, pass } from './order.ts';
+import { isAsKept, type Kept, keptFor } from './sealed-to.ts';
 
 /*
  * A commit waits for the disk, and costs more than all that is in it. So copies that end at about the same time are settled in one transaction. Each
@@ -28,6 +30,8 @@ export interface Ended {
   settlement: deliveries.Settlement;
   /** Ids of the older ones that it goes before (order.ts). */
   passing?: readonly string[] | undefined;
+  /** What was kept for it where that is why it is held. */
+  kept?: Kept | undefined;
 }
 
 /** Resolves with what came of it when it is committed; null where the lease was lost. */
@@ -92,8 +96,8 @@ async function settleTogether(seams: Seams, some: readonly Ended[]): Promise<(de
   return db.transaction().execute(async (trx) => {
     const now = clock.now();
     const all: (Ended & { settled: deliveries.Settled | null })[] = [];
-    for (const { copy, lease, settlement, passing } of some) {
-      const late = settlement.state === 'held' && (await isPast(trx, copy, settlement.reason));
+    for (const { copy, lease, settlement, passing, kept } of some) {
+      const late = settlement.state === 'held' && (await isPast(trx, copy, settlement.reason, kept));
       const settled = await deliveries.settle(trx, copy.id, lease, late ? interrupted(now) : settlement, now);
       if (settled?.state === 'delivered' || settled?.state === 'failed') await follow(trx, copy, now);
       if (settled?.state === 'delivered' && passing) await pass(trx, copy, passing, now);
@@ -119,8 +123,9 @@ async function settleTogether(seams: Seams, some: readonly Ended[]): Promise<(de
 }
 
 /** Whether why a copy is to be held does not hold any more: whoever ended it has let go of what was held by then. */
-async function isPast(trx: Db, copy: Delivery, reason: string): Promise<boolean> {
+async function isPast(trx: Db, copy: Delivery, reason: string, kept: Kept | undefined): Promise<boolean> {
   if (reason === 'stopped') return wasDecided(trx, copy);
+  if (kept) return wasRenewed(trx, copy, kept);
   if (!isKeptFrom(reason) || copy.contact_id === null) return false;
   // As who changes one of them holds it until he has looked for what is held.
   if (copy.case_id !== null) await cases.lock(trx, copy.case_id);
@@ -135,7 +140,14 @@ async function wasDecided(trx: Db, copy: Delivery): Promise<boolean> {
   return (await posts.lockState(trx, copy.post_id)) !== 'held';
 }
 
-/** Nobody asked the relay to the end: tried again at once. */
-export function interrupted(now: Instant): deliveries.Settlement {
-  return { state: 'deferred', reason: 'interrupted', response: null, until: now };
+/** Who renews or replaces a certificate lets go of what is held for it by then. */
+async function wasRenewed(trx: Db, copy: Delivery, kept: Kept): Promise<boolean> {
+  await certificates.lockHolders(trx);
+  if (copy.certificate_id !== null) await certificates.lock(trx, copy.certificate_id);
+  return !isAsKept((await keptFor(trx, [copy])).get(copy.id), kept);
+}
+
+/** Nobody asked the relay to the end: tried again at that instant. */
+export function interrupted(until: Instant): deliveries.Settlement {
+  return { state: 'deferred', reason: 'interrupted', response: null, until };
 }

@@ -28,7 +28,7 @@ import { BEHIND, type Behind, behindOlder, isOvertaken, passedBy } from './order
 import type { Outcome } from './outcome.ts';
 import { type Opened, type Prepared, prepare } from './prepare.ts';
 import { isStill, type SealedTo, sealedTo } from './sealed-to.ts';
-import { createSettling, interrupted, type Settle } from './settling.ts';
+import { createSettling, type Ended, interrupted, type Settle } from './settling.ts';
 import { barredBy, isOfTeam } from './standing.ts';
 import { tellTeam } from './tell.ts';
 
@@ -202,8 +202,8 @@ async function startBatch(
       { case: first.case_id, post: first.post_id },
       'a channel goes before the one ahead of it, for which the relay is silent',
     );
-  const settle = async (copy: Delivery, settlement: Settlement, passing?: readonly string[]) => {
-    const settled = await desk.settle({ copy, lease: lease.id, settlement, passing });
+  const settle = async (copy: Delivery, settlement: Settlement, more: Pick<Ended, 'passing' | 'kept'> = {}) => {
+    const settled = await desk.settle({ copy, lease: lease.id, settlement, ...more });
     log.info({ ...facts(copy), state: settled?.state ?? settlement.state, settled: settled !== null }, 'copy settled');
     if (settled) options.settled?.(settled.state, copy.audience);
   };
@@ -229,7 +229,7 @@ async function startBatch(
     const asked = inOneTurn((copies: readonly Delivery[]) => whatStands(seams, opened, copies));
     const underWay = await eachInHand(batch, ready.prepared, desk.hands, async (copy, mail) => {
       const settlement = await sendOne(seams, { opened, copy, mail, send, options, mayGo, behind, passed, asked });
-      await settle(copy, settlement, behind.passing.get(copy.id));
+      await settle(copy, settlement, { passing: behind.passing.get(copy.id), kept: 'held' in mail ? mail.kept : undefined });
     });
     const settled = async () => {
       try {
@@ -354,7 +354,8 @@ async function sendOne(seams: Seams, attempt: Attempt): Promise<Settlement> {
   const { opened, copy, mail, send, options, mayGo, behind, passed, asked } = attempt;
   const { db, clock } = seams;
   if ('held' in mail) return { state: 'held', reason: mail.held, response: null };
-  const stands = await asked(copy);
+  const stands = await asked(copy).catch(refused);
+  if (stands instanceof Refusal) return afterFailure(stands, copy, options, clock.now());
   const barred = await standing(seams, opened, copy, stands);
   if (barred) return barred;
   const unconfirmed = await beforeConfirmation(seams, copy, stands);
@@ -362,7 +363,7 @@ async function sendOne(seams: Seams, attempt: Attempt): Promise<Settlement> {
   const kept = copy.contact_id === null ? undefined : stands.kept.get(copy.contact_id);
   if (kept) return { state: 'held', reason: kept, response: null };
   // His key was revoked, or is another one: sealed anew, or held.
-  if (mail.certificate && !isStill(stands.sealedTo.get(copy.id), mail.certificate)) return interrupted(clock.now());
+  if (mail.certificate && !isStill(stands.sealedTo.get(copy.id), mail.certificate)) return interrupted(clock.now() + SOON);
   const shut = overtaken(opened, copy, stands) ?? (await gateAnswer(seams, opened, copy));
   if (shut) return shut;
   const late = passed.get(copy.id);
@@ -374,6 +375,12 @@ async function sendOne(seams: Seams, attempt: Attempt): Promise<Settlement> {
   if (!mayGo()) return interrupted(clock.now());
   const outcome = await send({ from, to: copy.address, raw: mail.raw });
   return settlementOf(outcome, copy, () => patienceFor(db, copy, options), clock.now());
+}
+
+/** What was refused; whatever else is thrown goes on. */
+function refused(thrown: unknown): Refusal {
+  if (thrown instanceof Refusal) return thrown;
+  throw thrown;
 }
 
 /**
@@ -397,6 +404,9 @@ async function beforeConfirmation(
   if (!isUnconfirmed || (await isOfTeam(db, contact_id))) return null;
   return { state: 'deferred', reason: 'restored', response: null, until: clock.now() + AGAIN };
 }
+
+/** What cannot be sealed in one way twice must not be sealed again and again. */
+const SOON = SECOND;
 
 /** Null: what it says of its case holds still. */
 function overtaken({ post }: Opened, { audience }: Delivery, { case: about }: Standing): Settlement | null {

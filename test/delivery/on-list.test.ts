@@ -1,5 +1,6 @@
+import * as openpgp from 'openpgp';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { DAY, HOUR } from '../../src/clock.ts';
+import { DAY, HOUR, SECOND } from '../../src/clock.ts';
 import { letInsidersHave } from '../../src/delivery/need-to-know.ts';
 import { approve } from '../../src/embargo/approve.ts';
 import { presentPatchSet } from '../../src/embargo/contents.ts';
@@ -8,6 +9,7 @@ import { limitCase } from '../../src/embargo/need-to-know.ts';
 import { addPatch } from '../../src/embargo/schedule.ts';
 import { keyIdOf } from '../../src/pgp/key-packets.ts';
 import { acts } from '../../src/post/acts.ts';
+import { Refusal } from '../../src/refusal.ts';
 import { remove } from '../../src/roster/admission.ts';
 import { addCertificate } from '../../src/roster/contacts.ts';
 import { CRITERIA } from '../../src/roster/criteria.ts';
@@ -181,6 +183,9 @@ eachEngine((engine) => {
         return { state: 'delivered', response: '250 ok' };
       };
       await box.drain();
+      // What is to be sealed anew waits for a second.
+      house.clock.moveTo(house.clock.now() + SECOND);
+      await box.drain();
       return copiesOf(alpha.contactId);
     };
 
@@ -209,6 +214,15 @@ eachEngine((engine) => {
       expect(await meanwhile(heard)).toEqual([{ state: 'held', reason: 'revoked' }]);
     });
 
+    test('and where that cannot be asked now, it is asked later', async () => {
+      const [alpha] = house.members;
+      const busy = async () => {
+        await hearAll(house, [await changed(alpha, house.clock.now(), { revoked: true })]);
+        house.pgp = { ...house.pgp, layRevocations: () => Promise.reject(new Refusal('busy')) };
+      };
+      expect(await meanwhile(busy)).toEqual([{ state: 'deferred', reason: 'busy' }]);
+    });
+
     test('and who has extended his by then has it sealed to that', async () => {
       const [alpha] = house.members;
       const extended = async () =>
@@ -222,6 +236,20 @@ eachEngine((engine) => {
         { state: 'deferred', reason: 'interrupted' },
         { state: 'delivered', reason: null },
       ]);
+    });
+
+    test('and who could not be sealed to, and can be by then, has it', async () => {
+      const [alpha] = house.members;
+      const born = (await openpgp.readKey({ armoredKey: alpha.public })).getCreationTime().getTime();
+      const lifetime = (house.clock.now() - born) / SECOND + 600;
+      const ending = await changed(alpha, house.clock.now(), { lifetime });
+      const expired = (await openpgp.readKey({ armoredKey: ending })).write();
+      house.clock.moveTo(house.clock.now() + HOUR);
+      const set = { data: Buffer.from(expired) };
+      await house.db.updateTable('certificates').set(set).where('contact_id', '=', alpha.contactId).execute();
+      const extended = async () =>
+        addCertificate(house, alpha.contactId, await changed(alpha, house.clock.now(), { lifetime: 900 * 24 * 3600 }));
+      expect(await meanwhile(extended)).toEqual([{ state: 'delivered', reason: null }]);
     });
 
     test('and who is put back on it has it then', async () => {
