@@ -4,11 +4,14 @@ import Sqlite from 'better-sqlite3';
 import {
   CompiledQuery,
   type DatabaseConnection,
+  type DatabaseIntrospector,
   Kysely,
   PostgresDialect,
   SqliteAdapter,
   SqliteDialect,
   SqliteDriver,
+  sql,
+  type TableMetadata,
   type Transaction,
 } from 'kysely';
 import pg from 'pg';
@@ -47,7 +50,7 @@ export function openToRead(config: DatabaseConfig): Database {
   mustBeFile(config.sqlite);
   const database = new Sqlite(config.sqlite, { fileMustExist: true, readonly: true });
   database.pragma('busy_timeout = 10000');
-  return new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
+  return new Kysely<Schema>({ dialect: new StoredDialect({ database }) });
 }
 
 /** An empty one of SQLite that is nowhere, for whoever wants to see what migrations make. */
@@ -87,11 +90,59 @@ function openSqlite(path: string, options: Pick<Sqlite.Options, 'fileMustExist'>
   return new Kysely<Schema>({ dialect: new ImmediateDialect(keepingStatements(database)) });
 }
 
+/** Of what somebody added to the file nothing is loaded in order to say which tables there are: a view may be broken, and a virtual table need what is not here. */
+class StoredDialect extends SqliteDialect {
+  override createIntrospector(db: Kysely<unknown>): DatabaseIntrospector {
+    const getTables: DatabaseIntrospector['getTables'] = (options) =>
+      storedTables(db, options?.withInternalKyselyTables === true);
+    return {
+      getSchemas: async () => [],
+      getTables,
+      getMetadata: async (options) => ({ tables: await getTables(options) }),
+    };
+  }
+}
+
+/** By name, with their columns: tables that have rows of their own in the file, and no view. */
+async function storedTables(db: Kysely<unknown>, withInternal: boolean): Promise<TableMetadata[]> {
+  const { rows } = await sql<StoredColumn>`select "table".name as "table", column.name, type, "notnull", dflt_value
+    from (select name from sqlite_master where type = 'table' and sql not like 'create virtual %' and name not like 'sqlite!_%' escape '!') as "table",
+      pragma_table_info("table".name) as column
+    where ${sql.lit(withInternal)} or "table".name not like 'kysely!_%' escape '!' order by "table".name, cid`.execute(db);
+  return [...new Set(rows.map(({ table }) => table))].map((name) => ({
+    name,
+    isView: false,
+    columns: rows.filter(({ table }) => table === name).map(columnOf),
+  }));
+}
+
+function columnOf({ name, type, notnull, dflt_value }: StoredColumn): TableMetadata['columns'][number] {
+  return { name, dataType: type, isNullable: notnull === 0, hasDefaultValue: dflt_value !== null, isAutoIncrementing: false };
+}
+
+interface StoredColumn {
+  table: string;
+  name: string;
+  type: string;
+  notnull: 0 | 1;
+  dflt_value: string | null;
+}
+
+/** Whether there is a table of that name where one would be found that names no schema. */
+export async function hasTable(db: Db, name: string): Promise<boolean> {
+  const there =
+    db.getExecutor().adapter instanceof SqliteAdapter
+      ? sql`select 1 from sqlite_master where type = 'table' and name = ${name}`
+      : sql`select 1 where to_regclass(quote_ident(${name})) is not null`;
+  const { rows } = await there.execute(db);
+  return rows.length > 0;
+}
+
 /**
  * Transactions take the write lock at their beginning. A deferred one that reads and then writes fails at once, busy
  * timeout or not, where another process wrote in between (SQLITE_BUSY_SNAPSHOT).
  */
-class ImmediateDialect extends SqliteDialect {
+class ImmediateDialect extends StoredDialect {
   readonly #database: TransactingDatabase;
 
   constructor(database: TransactingDatabase) {

@@ -1,5 +1,5 @@
 import { Refusal } from '../refusal.ts';
-import type { Database, Db } from './database.ts';
+import { type Database, type Db, hasTable } from './database.ts';
 import type { PageOf } from './rows.ts';
 import type { List, ListChange, NewList } from './schema.ts';
 
@@ -42,8 +42,7 @@ export async function lock(db: Db, id: string): Promise<void> {
 
 /** Whether there are any. False for a database without the table, too: it may be anybody's. */
 export async function some(db: Database): Promise<boolean> {
-  const tables = await db.introspection.getTables();
-  return tables.some(({ name }) => name === 'lists') && (await all(db)).length > 0;
+  return (await hasTable(db, 'lists')) && (await all(db)).length > 0;
 }
 
 /** Changes what a list takes and adds. False: there is no such list. */

@@ -43,7 +43,7 @@ import * as inOrder from '../../migrations/0046_in_order.ts';
 import * as seal from '../../migrations/0047_seal.ts';
 import * as place from '../../migrations/0048_place.ts';
 import { Refusal } from '../refusal.ts';
-import type { Database, Db } from './database.ts';
+import { type Database, type Db, hasTable } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
 export const migrations: Record<string, Migration> = {
@@ -94,8 +94,7 @@ export const migrations: Record<string, Migration> = {
 
 /** Names of migrations that the database has not had, of those that it has had and this version does not know, and how many it has had. Writes nothing. */
 export async function pendingMigrations(db: Db): Promise<{ missing: string[]; unknown: string[]; had: number }> {
-  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-  const { rows: had } = tables.some(({ name }) => name === DEFAULT_MIGRATION_TABLE)
+  const { rows: had } = (await hasTable(db, DEFAULT_MIGRATION_TABLE))
     ? await sql<{ name: string }>`select name from ${sql.table(DEFAULT_MIGRATION_TABLE)} order by name`.execute(db)
     : { rows: [] };
   const names = new Set(had.map(({ name }) => name));

@@ -1,8 +1,13 @@
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { sql } from 'kysely';
-import { expect, test } from 'vitest';
-import { type Database, type Db, makeDatabase } from '../../src/store/database.ts';
-import { changesOf, firstOf } from '../../src/store/integrity.ts';
-import { migrate, migrations } from '../../src/store/migrate.ts';
+import { expect, inject, test } from 'vitest';
+import { type Database, type Db, makeDatabase, openDatabase, openToRead } from '../../src/store/database.ts';
+import { openDump } from '../../src/store/dump.ts';
+import { changesOf, damageOf, firstOf } from '../../src/store/integrity.ts';
+import * as lists from '../../src/store/lists.ts';
+import { migrate, migrations, pendingMigrations } from '../../src/store/migrate.ts';
 import { type Engine, eachEngine } from '../support/dialects.ts';
 
 const linesOf = async (db: Db) => (await changesOf(db)).map(({ line }) => line);
@@ -193,6 +198,47 @@ eachEngine((engine) => {
     expect(await toldAfter(db, switched)).toEqual(['the trigger cases_final of cases is disabled']);
   });
 });
+
+test.each(['LATEST', '0044_past'])(
+  'nothing of an admin’s own that cannot be loaded is loaded, of a database after %s',
+  async (last) => {
+    const folder = mkdtempSync(join(inject('folder'), 'own-'));
+    const config = { sqlite: join(folder, 'curfew.db') };
+    const made = makeDatabase(config);
+    await migrate(made, last === 'LATEST' ? undefined : last).finally(() => made.destroy());
+    addBroken(config.sqlite);
+
+    const db = openDatabase(config);
+    try {
+      expect(await pendingMigrations(db)).toMatchObject({ unknown: [], had: expect.toSatisfy((had) => had > 0) });
+      expect(await damageOf(db)).toEqual([]);
+      expect(await linesOf(db)).toEqual([]);
+      await migrate(db);
+      expect(await linesOf(db)).toEqual([]);
+      expect(await lists.some(db)).toBe(false);
+    } finally {
+      await db.destroy();
+    }
+    const read = openToRead(config);
+    try {
+      const { tables, end } = await openDump(read);
+      const names: string[] = [];
+      for await (const { name, rows } of tables()) for await (const _ of rows) names.push(name);
+      await end();
+      expect(names).toContain('audit_end');
+    } finally {
+      await read.destroy();
+    }
+  },
+);
+
+/** A view of a table that is gone, and a virtual table of which nobody has the module. */
+function addBroken(path: string): void {
+  const own = new Sqlite(path).unsafeMode();
+  own.exec(`create table g (x); create view bad as select * from g; drop table g; create virtual table elsewhere using fts5 (x);
+    pragma writable_schema = on; update sqlite_master set sql = replace(sql, 'fts5', 'absent') where name = 'elsewhere'`);
+  own.close();
+}
 
 test('of many the first ones are named, and how many there are more', () => {
   const changes = ['a', 'b', 'c', 'd', 'e'].map((what) => ({ what, line: `${what} is missing` }));
