@@ -22,9 +22,15 @@ export async function damageOf(db: Db): Promise<string[]> {
 export async function changesOf(db: Db): Promise<Change[]> {
   const last = await schemaOf(db);
   const wanted = await partsAfter(last, db.getExecutor().adapter instanceof SqliteAdapter);
-  const changes = changesBetween(wanted, await partsOf(db));
-  // Another node may have migrated it meanwhile.
-  return changes.length === 0 || (await schemaOf(db)) === last ? changes : changesOf(db);
+  // Another node may migrate it meanwhile: PostgreSQL then says of one thing how it was, of another one how it is, or that it is gone.
+  const isOther = async () => (await schemaOf(db)) !== last;
+  try {
+    const changes = changesBetween(wanted, await partsOf(db));
+    if (changes.length === 0 || !(await isOther())) return changes;
+  } catch (error) {
+    if (!(await isOther().catch(() => false))) throw error;
+  }
+  return changesOf(db);
 }
 
 export interface Change {

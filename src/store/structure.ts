@@ -105,7 +105,7 @@ function checksOf(table: string, words: readonly string[]): Part[] {
 }
 
 async function ofPostgres(db: Db): Promise<Part[]> {
-  // What a name means that names no schema, as all of ours do.
+  // What a name means that names no schema, as all of ours do. What was dropped since the question began may have no text any more.
   const relation = sql`(select oid, relname, relkind from pg_class
     where relkind in ('r', 'p', 'v') and relname not like 'kysely%' and pg_table_is_visible(oid)
       and relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace))`;
@@ -125,7 +125,7 @@ async function ofPostgres(db: Db): Promise<Part[]> {
     where not tgisinternal order by relname collate "C", tgname collate "C"`);
   // Those of not null are of the column, and newer versions alone have them here as well.
   const constraints = await parts(sql`select relname as table, 'the constraint ' || conname || ' of ' || relname as what,
-      pg_get_constraintdef(pg_constraint.oid) as as
+      coalesce(pg_get_constraintdef(pg_constraint.oid), '') as as
     from pg_constraint join ${relation} as relation on conrelid = relation.oid
     where contype in ('p', 'u', 'f', 'c') order by relname collate "C", conname collate "C"`);
   const indexes = await parts(sql`select relation.relname as table, 'the index ' || index.relname as what,

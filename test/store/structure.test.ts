@@ -197,6 +197,31 @@ eachEngine((engine) => {
     const switched = ['alter table cases disable trigger cases_final', 'alter table audit enable always trigger audit_refuse'];
     expect(await toldAfter(db, switched)).toEqual(['the trigger cases_final of cases is disabled']);
   });
+
+  test.runIf(engine.name === 'postgres').each(['0012_proofs', '0030_came_back', '0043_late'])(
+    'another node may migrate from %s meanwhile',
+    async (from) => {
+      for (let round = 0; round < 2; round++) {
+        const config = await engine.blank();
+        const [node, other] = [makeDatabase(config), makeDatabase(config)];
+        try {
+          await migrate(node, from);
+          let done = false;
+          const migrating = migrate(node).finally(() => {
+            done = true;
+          });
+          while (!done) {
+            expect(await pendingMigrations(other)).toMatchObject({ unknown: [] });
+            expect(await linesOf(other)).toEqual([]);
+          }
+          await migrating;
+        } finally {
+          await node.destroy();
+          await other.destroy();
+        }
+      }
+    },
+  );
 });
 
 test.each(['LATEST', '0044_past'])(
