@@ -408,6 +408,8 @@ async function mustBeUndamaged(db: Database, path: string): Promise<void> {
     );
 }
 
+const UNDO = 'End that as it says there, and look at what was written meanwhile, which nothing guarded';
+
 /** Half of what keeps an embargo, and a log that is only appended to, is in the triggers and constraints of the database: without them it would run on as if nothing were. */
 async function mustBeAsMade(db: Database, config: Config['database']): Promise<void> {
   const changes = await changesOf(db);
@@ -416,10 +418,8 @@ async function mustBeAsMade(db: Database, config: Config['database']): Promise<v
     'sqlite' in config
       ? [`The database ${config.sqlite}`, 'Keep a copy of it, with what is beside it']
       : ['The PostgreSQL database', 'Keep a copy of it (pg_dump)'];
-  throw new Refusal(
-    'not-ready',
-    `${which} is not as Curfew makes it: ${firstOf(changes)}. ${copy}, and restore the last backup into a new one`,
-  );
+  const mend = changes.every(({ undo }) => undo) ? UNDO : `${copy}, and restore the last backup into a new one`;
+  throw new Refusal('not-ready', `${which} is not as Curfew makes it: ${firstOf(changes)}. ${mend}`);
 }
 
 async function mustHaveItsEnd(db: Database, path: string): Promise<void> {

@@ -16,6 +16,7 @@ import * as restorations from '../store/restorations.ts';
 import { failed, ok, type Seen, unknown, warning } from './finding.ts';
 
 const RESTORE = 'stop the server, keep a copy of the database, and restore the last backup';
+const UNDO = 'end that as it says there, and look at what was written meanwhile, which nothing guarded';
 const BRING_BACK =
   'bring back its log (-wal), which was cut or removed, or the database that was there; else restore the last backup';
 
@@ -53,7 +54,10 @@ async function lookInto(db: Database, config: DatabaseConfig): Promise<Seen[]> {
   const [fault] = 'sqlite' in config ? await damageOf(db) : [];
   if (fault !== undefined) return [...seen, damaged(fault)];
   const changes = await changesOf(db);
-  if (changes.length > 0) return [...seen, failed(`the database is not as Curfew makes it: ${firstOf(changes)}`, RESTORE)];
+  if (changes.length > 0) {
+    const mend = changes.every(({ undo }) => undo) ? UNDO : RESTORE;
+    return [...seen, failed(`the database is not as Curfew makes it: ${firstOf(changes)}`, mend)];
+  }
   const lost = 'sqlite' in config ? await lostLine(db, config.sqlite) : null;
   if (missing.length === 0 && (await restorations.isOpen(db)))
     seen.push(warning('a backup was restored, and nothing is released until an admin confirms it', 'curfew restored show'));

@@ -1,7 +1,7 @@
 import { SqliteAdapter, sql } from 'kysely';
 import { type Db, openInMemory } from './database.ts';
 import { LATEST, migrate, schemaOf } from './migrate.ts';
-import { DISABLED, type Part, partsOf } from './structure.ts';
+import { DISABLED, liftedOf, type Part, partsOf } from './structure.ts';
 import { ON_POSTGRES } from './structure-postgres.ts';
 
 /** Told of at most: one is enough to stop. */
@@ -16,8 +16,8 @@ export async function damageOf(db: Db): Promise<string[]> {
 }
 
 /**
- * Where the schema is not what the migrations make that the database has had: `what` is missing, or another one, and `line` says so. Without its
- * triggers a database holds nothing back. What somebody added is nothing that lacks. Throws Refusal as `schemaOf` does.
+ * Where the schema is not what the migrations make that the database has had: `what` is missing, or another one, and `line` says so; and what keeps
+ * its guards from doing anything. Without them a database holds nothing back. What somebody added is nothing that lacks. Throws Refusal as `schemaOf` does.
  */
 export async function changesOf(db: Db): Promise<Change[]> {
   const last = await schemaOf(db);
@@ -25,7 +25,7 @@ export async function changesOf(db: Db): Promise<Change[]> {
   // Another node may migrate it meanwhile: PostgreSQL then says of one thing how it was, of another one how it is, or that it is gone.
   const isOther = async () => (await schemaOf(db)) !== last;
   try {
-    const changes = changesBetween(wanted, await partsOf(db));
+    const changes = [...changesBetween(wanted, await partsOf(db)), ...(await liftedFrom(db, wanted))];
     if (changes.length === 0 || !(await isOther())) return changes;
   } catch (error) {
     if (!(await isOther().catch(() => false))) throw error;
@@ -36,6 +36,14 @@ export async function changesOf(db: Db): Promise<Change[]> {
 export interface Change {
   what: string;
   line: string;
+  /** The SQL that ends it, where nothing is lost. */
+  undo?: string;
+}
+
+async function liftedFrom(db: Db, wanted: readonly Wanted[]): Promise<Change[]> {
+  const ours = new Set<string | null>([null, ...wanted.map(({ table }) => table)]);
+  const lifted = (await liftedOf(db)).filter(({ table }) => ours.has(table));
+  return lifted.map(({ line, undo }) => ({ what: line, line: `${line} (${undo})`, undo }));
 }
 
 /** What the migrations to that one make. PostgreSQL makes no database beside the one that there is: of an older one its tables and columns are known by name. */

@@ -136,7 +136,8 @@ async function ofPostgres(db: Db): Promise<Part[]> {
     where not exists (select 1 from pg_constraint where conindid = indexrelid and contype in ('p', 'u'))
     order by relation.relname collate "C", index.relname collate "C"`);
   const views = await parts(sql`select relname as table, 'the view ' || relname as what,
-      (select string_agg(attname, ' ' order by attnum) from pg_attribute where attrelid = relation.oid and attnum > 0) as as
+      concat_ws(' ', (select string_agg(attname, ' ' order by attnum) from pg_attribute where attrelid = relation.oid and attnum > 0),
+        'as', pg_get_viewdef(relation.oid)) as as
     from ${relation} as relation where relkind = 'v' order by relname collate "C"`);
   const understood = (some: Part[]) => some.map((part) => ({ ...part, as: ofExpression(part.as) }));
   return [
@@ -145,8 +146,41 @@ async function ofPostgres(db: Db): Promise<Part[]> {
     ...triggers.map((part) => ({ ...part, as: plain(part.as) })),
     ...understood(constraints),
     ...understood(indexes),
-    ...views,
+    // Before version 16 it writes of which table each column is.
+    ...understood(views.map((part) => ({ ...part, as: part.as.replaceAll(/"?\w+"?\./g, '') }))),
   ];
+}
+
+/** What there is, beside its structure, that keeps the guards of a database from doing anything. */
+export interface Lifted {
+  /** Whose guards: a table; null for all of them. */
+  table: string | null;
+  /** What is so, for a person. */
+  line: string;
+  /** The SQL that ends it. */
+  undo: string;
+}
+
+/** On PostgreSQL, where a role, a table or a rule may do it, as this connection is; SQLite has none that is kept. */
+export async function liftedOf(db: Db): Promise<Lifted[]> {
+  if (db.getExecutor().adapter instanceof SqliteAdapter) return [];
+  const { rows } = await sql<Lifted>`
+    with relation as (select oid, relname, relpersistence, quote_ident(relname) as name from pg_class
+      where relkind in ('r', 'p') and pg_table_is_visible(oid))
+    select null as table, 'session_replication_role is replica, so that no trigger does anything' as line,
+        'alter role ' || quote_ident(session_user) || ' reset session_replication_role' as undo
+      where current_setting('session_replication_role') = 'replica'
+    union all select relname, 'the references of ' || relname || ' are disabled', 'alter table ' || name || ' enable trigger all' from relation
+      where exists (select 1 from pg_trigger where tgrelid = relation.oid and tgisinternal and tgenabled not in ('O', 'A'))
+    union all select relname, 'a crash empties ' || relname || ', which is unlogged', 'alter table ' || name || ' set logged' from relation
+      where relpersistence <> 'p'
+    union all select relname, 'row-level security hides rows of ' || relname, 'alter table ' || name || ' disable row level security' from relation
+      where row_security_active(relation.oid)
+    union all select relname, 'the rule ' || rulename || ' changes what is done to ' || relname,
+        'drop rule ' || quote_ident(rulename) || ' on ' || name from relation join pg_rewrite on ev_class = relation.oid
+      where ev_enabled <> 'D'
+    order by 1 nulls first, 2`.execute(db);
+  return rows;
 }
 
 /** How a trigger is that is there, and does nothing. */
@@ -154,7 +188,11 @@ export const DISABLED = 'disabled';
 
 /** What PostgreSQL writes of an expression that it keeps parsed; whether what is there already is so is no part of it. */
 function ofExpression(text: string): string {
-  const bare = text.replaceAll(/::\w+( varying)?(\[\])?/g, '').replace(/ NOT VALID$/, '');
+  // With quote_all_identifiers it has quotes everywhere.
+  const bare = text
+    .replaceAll(/"(\w+)"/g, '$1')
+    .replaceAll(/::\w+( varying)?(\[\])?/g, '')
+    .replace(/ NOT VALID$/, '');
   return wordsOf(bare)
     .filter((word) => word !== '(' && word !== ')')
     .join(' ');

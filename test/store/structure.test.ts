@@ -224,6 +224,70 @@ eachEngine((engine) => {
   );
 });
 
+eachEngine((engine) => {
+  const onPostgres = test.runIf(engine.name === 'postgres');
+
+  onPostgres.each<[string, string[], string]>([
+    [
+      'a setting of the connection',
+      ['set local session_replication_role = replica'],
+      'session_replication_role is replica, so that no trigger does anything (alter role curfew reset session_replication_role)',
+    ],
+    [
+      'references that are disabled',
+      ['alter table case_team disable trigger all'],
+      'the references of case_team are disabled (alter table case_team enable trigger all)',
+    ],
+    [
+      'a table that a crash empties',
+      ['alter table audit_end set unlogged'],
+      'a crash empties audit_end, which is unlogged (alter table audit_end set logged)',
+    ],
+    [
+      'a rule',
+      ['create rule "Gone" as on insert to audit do instead nothing'],
+      'the rule Gone changes what is done to audit (drop rule "Gone" on audit)',
+    ],
+    [
+      'row-level security',
+      [
+        'create role reading',
+        'grant select on all tables in schema public to reading',
+        'alter table audit enable row level security',
+        'set local role reading',
+      ],
+      'row-level security hides rows of audit (alter table audit disable row level security)',
+    ],
+  ])('it is told where guards are switched off by %s, and how that is ended', async (_, by, told) => {
+    const { db } = await engine.open();
+    expect(await toldAfter(db, by)).toEqual([told]);
+  });
+
+  onPostgres('what does nothing to Curfew is not told of', async () => {
+    const { db } = await engine.open();
+    const harmless = [
+      'create table notes (id integer); create rule none as on insert to notes do instead nothing',
+      'alter table notes set unlogged; alter table notes disable trigger all',
+      'alter table audit enable row level security',
+      'set local session_replication_role = local',
+      'set local quote_all_identifiers = on',
+    ];
+    expect(await toldAfter(db, harmless)).toEqual([]);
+  });
+
+  test('a view of the same columns that shows less is told of', async () => {
+    const { db } = await engine.open();
+    const by: Record<Engine['name'], string[]> = {
+      sqlite: ['drop view all_deliveries', 'create view all_deliveries as select * from deliveries where false'],
+      postgres: [
+        `do $$ begin execute format('create or replace view all_deliveries as select * from (%s) as every_one where false',
+          rtrim(pg_get_viewdef('all_deliveries'), ';')); end $$`,
+      ],
+    };
+    expect(await toldAfter(db, by[engine.name])).toEqual(['the view all_deliveries is not as Curfew makes it']);
+  });
+});
+
 test.each(['LATEST', '0044_past'])(
   'nothing of an admin’s own that cannot be loaded is loaded, of a database after %s',
   async (last) => {
