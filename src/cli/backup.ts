@@ -1,11 +1,11 @@
-import { createWriteStream, existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { createWriteStream, existsSync, lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { link, open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { createGzip } from 'node:zlib';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { type KeptFile, writeArchive } from '../backup/archive.ts';
 import { newToken, systemClock, toIso } from '../clock.ts';
 import { type Config, loadConfig } from '../config.ts';
@@ -25,9 +25,15 @@ interface BackupOptions extends LocalOptions {
 export function register(program: Command): void {
   localCommand(program, 'backup', 'write all that is kept to a file that only the holder of a key can open; the server may run')
     .requiredOption('--cert <file>', 'to whose certificate it is encrypted (repeat it for more)', collect)
-    .requiredOption('--out <file>', 'where to write it; no file may be there')
+    .requiredOption('--out <file>', 'where to write it; no file may be there', nameOfFile)
     .option('--with-keys', 'with the private keys of the lists, as they are kept: under their passphrase, which is not in it')
     .action((options: BackupOptions) => backup(options, program.version() ?? ''));
+}
+
+/** What ends in a slash, or is empty, could be given to a file only when all of it is written, and then not. */
+function nameOfFile(path: string): string {
+  if (/(^|\/)\.{0,2}$/.test(path)) throw new InvalidArgumentError('That names no file.');
+  return path;
 }
 
 async function backup(options: BackupOptions, version: string): Promise<void> {
@@ -60,12 +66,14 @@ async function backup(options: BackupOptions, version: string): Promise<void> {
   }
   await close();
   const to = certificates.map(({ fingerprint }) => fingerprint);
-  print(options, { out: resolve(options.out), takenAt: toIso(takenAt), to, keys: options.withKeys === true }, [
+  const left = partsIn(dirname(resolve(options.out)));
+  print(options, { out: resolve(options.out), takenAt: toIso(takenAt), to, keys: options.withKeys === true, left }, [
     `Wrote ${options.out}, as of ${toIso(takenAt)}, encrypted to ${to.join(', ')}.`,
     options.withKeys
       ? 'The private keys of the lists are in it; their passphrase is not: keep that elsewhere.'
       : 'The private keys of the lists are NOT in it: keep the folder of the keys, and their passphrase, elsewhere.',
     `To restore it: gpg --decrypt ${options.out} | curfew restore -`,
+    ...(left.length > 0 ? [`Begun, and no backup; remove it where no other backup runs: ${left.join(', ')}`] : []),
   ]);
 }
 
@@ -81,26 +89,53 @@ function keyFiles({ keys }: Config): KeptFile[] {
     .map((name) => ({ file: `keys/${name}`, text: readFileSync(join(keys, name), 'utf8') }));
 }
 
+/** What backups into that folder have begun that were killed, or run yet. */
+function partsIn(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => /^\.curfew-backup-\w+\.part$/.test(name))
+    .map((name) => join(folder, name));
+}
+
+/** What a terminal, a timer or a shutdown ends a program with. */
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Does `act`; where a signal ends the process meanwhile the file goes, and the process is ended by that signal all the same. */
+async function removingAtSignal(path: string, act: () => Promise<void>): Promise<void> {
+  const end = (signal: NodeJS.Signals) => {
+    rmSync(path, { force: true });
+    for (const each of ENDING) process.off(each, end);
+    process.kill(process.pid, signal);
+  };
+  for (const signal of ENDING) process.on(signal, end);
+  try {
+    await act();
+  } finally {
+    for (const signal of ENDING) process.off(signal, end);
+  }
+}
+
 /**
  * The file is there when all of it is on the disk, and not before; until then it has a name that nobody else has, which stays where this process is
- * killed. Throws Refusal `conflict` where something of that name is there by then, which stays as it is.
+ * killed by SIGKILL. Throws Refusal `conflict` where something of that name is there by then, which stays as it is.
  */
 async function written(path: string, write: (out: NodeJS.WritableStream) => Promise<void>): Promise<void> {
   const folder = dirname(resolve(path));
   const begun = join(folder, `.curfew-backup-${newToken(10)}.part`);
   if (lstatSync(path, { throwIfNoEntry: false })) throw thereAlready(path);
   if (!existsSync(folder)) throw new Refusal('not-found', `There is no folder ${folder}: make it, or give another --out`);
-  try {
-    const out = createWriteStream(begun, { mode: 0o600, flags: 'wx', flush: true });
-    // The system says what is wrong, and not with which file.
-    out.once('error', (error) => Object.assign(error, { path }));
-    await write(out);
-    await name(begun, path);
-    const named = await open(folder);
-    await named.sync().finally(() => named.close());
-  } finally {
-    await rm(begun, { force: true });
-  }
+  await removingAtSignal(begun, async () => {
+    try {
+      const out = createWriteStream(begun, { mode: 0o600, flags: 'wx', flush: true });
+      // The system says what is wrong, and not with which file.
+      out.once('error', (error) => Object.assign(error, { path }));
+      await write(out);
+      await name(begun, path);
+      const named = await open(folder);
+      await named.sync().finally(() => named.close());
+    } finally {
+      await rm(begun, { force: true });
+    }
+  });
 }
 
 /** Gives it that name, where nothing has it: two backups at once may be given the same. */
@@ -110,7 +145,8 @@ async function name(begun: string, path: string): Promise<void> {
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST') throw thereAlready(path);
-    if (!WITHOUT_LINKS.includes(code)) throw error;
+    // Nobody gave the name that it has until then.
+    if (!WITHOUT_LINKS.includes(code)) throw Object.assign(error as Error, { path });
     await renameOntoOwn(begun, path);
   }
 }

@@ -184,6 +184,13 @@ describe.skipIf(absent.gpg)(`a backup${absent.gpg ? ` (absent: ${absent.gpg})` :
     expect(readdirSync(into)).toEqual(['a'.repeat(255)]);
   });
 
+  test.each(['', 'new/', 'new/.', '..'])('to "%s", which names no file, is not begun', async (name) => {
+    const ended = await runCurfew(['backup', '--config', project.config, '--cert', certificate, '--out', name], { cwd: folder });
+    expect(ended).toMatchObject({ code: 2, stdout: '' });
+    expect(ended.stderr).toContain(`option '--out <file>' argument '${name}' is invalid. That names no file.`);
+    expect(readdirSync(folder).filter((each) => each.endsWith('.part'))).toEqual([]);
+  });
+
   test('where no file may become so large says which one, and what to do', async () => {
     await addPosts(20);
     const into = join(folder, 'limited');
@@ -267,8 +274,22 @@ describe.skipIf(absent.gpg)(`a backup${absent.gpg ? ` (absent: ${absent.gpg})` :
       const out = among('killed');
       const first = await stopped(out);
       await first.kill();
-      expect(await backup(out)).toMatchObject({ code: 0, stderr: '' });
-      expect(readdirSync(dirname(out))).toEqual([expect.stringMatching(/^\.curfew-backup-\w+\.part$/), 'a.pgp']);
+      const [left = ''] = readdirSync(dirname(out));
+      const second = await backup(out);
+      expect(second).toMatchObject({ code: 0, stderr: '' });
+      expect(second.stdout).toContain(`no backup; remove it where no other backup runs: ${join(dirname(out), left)}\n`);
+      expect(readdirSync(dirname(out))).toEqual([left, 'a.pgp']);
+      const third = await backup(join(dirname(out), 'b.pgp'), '--json');
+      expect(JSON.parse(third.stdout)).toMatchObject({ left: [join(dirname(out), left)] });
+    });
+
+    test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('one that %s ends leaves nothing, and is ended by it', async (signal) => {
+      const out = among(signal);
+      const first = await stopped(out);
+      process.kill(first.pid, signal);
+      process.kill(first.pid, 'SIGCONT');
+      expect(await first.ended).toEqual({ code: null, signal, stdout: '', stderr: '' });
+      expect(readdirSync(dirname(out))).toEqual([]);
     });
 
     test('on a disk that knows no second name for a file neither', async () => {
