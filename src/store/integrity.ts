@@ -36,7 +36,7 @@ export async function changesOf(db: Db): Promise<Change[]> {
 export interface Change {
   what: string;
   line: string;
-  /** The SQL that ends it, where nothing is lost. */
+  /** What ends it, where nothing is lost. */
   undo?: string;
 }
 

@@ -157,7 +157,7 @@ export interface Lifted {
   table: string | null;
   /** What is so, for a person. */
   line: string;
-  /** The SQL that ends it. */
+  /** The SQL that ends it, or where it was set. */
   undo: string;
 }
 
@@ -168,8 +168,12 @@ export async function liftedOf(db: Db): Promise<Lifted[]> {
     with relation as (select oid, relname, relpersistence, quote_ident(relname) as name from pg_class
       where relkind in ('r', 'p') and pg_table_is_visible(oid))
     select null as table, 'session_replication_role is replica, so that no trigger does anything' as line,
-        'alter role ' || quote_ident(session_user) || ' reset session_replication_role' as undo
-      where current_setting('session_replication_role') = 'replica'
+        case source
+          when 'user' then 'alter role ' || quote_ident(session_user) || ' reset '
+          when 'database' then 'alter database ' || quote_ident(current_database()) || ' reset '
+          when 'database user' then 'alter role ' || quote_ident(session_user) || ' in database ' || quote_ident(current_database()) || ' reset '
+          else 'which is of the ' || source || ': reset ' end || name as undo
+      from pg_settings where name = 'session_replication_role' and setting = 'replica'
     union all select relname, 'the references of ' || relname || ' are disabled', 'alter table ' || name || ' enable trigger all' from relation
       where exists (select 1 from pg_trigger where tgrelid = relation.oid and tgisinternal and tgenabled not in ('O', 'A'))
     union all select relname, 'a crash empties ' || relname || ', which is unlogged', 'alter table ' || name || ' set logged' from relation

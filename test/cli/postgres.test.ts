@@ -69,6 +69,31 @@ describe.skipIf('absent' in server)(
       expect(await serve.kill('SIGTERM')).toMatchObject({ code: 0 });
     });
 
+    test.each([
+      ['database', `alter database ${name}`],
+      ['role', `alter role curfew in database ${name}`],
+    ])('is not served where triggers are switched off for the %s, and says what ends that', async (_, alter) => {
+      const config = join(folder, 'orbit', 'config.json');
+      const line = `session_replication_role is replica, so that no trigger does anything (${alter} reset session_replication_role)`;
+      await query(`${alter} set session_replication_role = replica`);
+      try {
+        const { code, stderr } = await runCurfew(['serve', '--config', config]);
+        expect([code, stderr.replaceAll(/^\{.*\}\n/gm, '')]).toEqual([
+          1,
+          `curfew: The PostgreSQL database is not as Curfew makes it: ${line}. End that as it says there, and look at what was written meanwhile, which nothing guarded\n`,
+        ]);
+        const looked = await runCurfew(['doctor', '--dns', '127.0.0.1:1', '--json', '--config', config]);
+        expect(JSON.parse(looked.stdout)).toContainEqual({
+          check: 'database',
+          standing: 'failed',
+          what: `the database is not as Curfew makes it: ${line}`,
+          todo: 'end that as it says there, and look at what was written meanwhile, which nothing guarded',
+        });
+      } finally {
+        await query(`${alter} reset session_replication_role`);
+      }
+    });
+
     test('a key is not renewed, nor another one made, where that cannot be logged', async () => {
       const dir = join(folder, 'orbit');
       const config = join(dir, 'config.json');

@@ -231,7 +231,7 @@ eachEngine((engine) => {
     [
       'a setting of the connection',
       ['set local session_replication_role = replica'],
-      'session_replication_role is replica, so that no trigger does anything (alter role curfew reset session_replication_role)',
+      'session_replication_role is replica, so that no trigger does anything (which is of the session: reset session_replication_role)',
     ],
     [
       'references that are disabled',
