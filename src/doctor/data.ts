@@ -8,7 +8,7 @@ import * as contacts from '../store/contacts.ts';
 import { type Database, type DatabaseConfig, isDamage } from '../store/database.ts';
 import { countLate, type LateSince } from '../store/deliveries.ts';
 import { lostLine } from '../store/end-note.ts';
-import { changesOf, damageOf, firstOf } from '../store/integrity.ts';
+import { addedTriggers, changesOf, damageOf, firstOf } from '../store/integrity.ts';
 import * as lists from '../store/lists.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { openCopies } from '../store/numbers.ts';
@@ -58,6 +58,9 @@ async function lookInto(db: Database, config: DatabaseConfig): Promise<Seen[]> {
     const mend = changes.every(({ undo }) => undo) ? UNDO : RESTORE;
     return [...seen, failed(`the database is not as Curfew makes it: ${firstOf(changes)}`, mend)];
   }
+  const added = missing.length === 0 ? await addedTriggers(db) : [];
+  if (added.length > 0)
+    seen.push(warning(`Curfew has not made ${added.join(', ')}, and does not know what it does`, 'see who added it, and why'));
   const lost = 'sqlite' in config ? await lostLine(db, config.sqlite) : null;
   if (missing.length === 0 && (await restorations.isOpen(db)))
     seen.push(warning('a backup was restored, and nothing is released until an admin confirms it', 'curfew restored show'));

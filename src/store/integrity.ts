@@ -46,6 +46,15 @@ async function liftedFrom(db: Db, wanted: readonly Wanted[]): Promise<Change[]> 
   return lifted.map(({ line, undo }) => ({ what: line, line: `${line} (${undo})`, undo }));
 }
 
+/** Triggers on tables of ours that no migration made, which may do anything: the database has had all migrations. */
+export async function addedTriggers(db: Db): Promise<string[]> {
+  const made = await partsAfter(LATEST, db.getExecutor().adapter instanceof SqliteAdapter);
+  const ours = new Set(made.map(({ table }) => table));
+  const known = new Set(made.map(({ what }) => what));
+  const added = (await partsOf(db)).filter(({ table, what }) => ours.has(table) && !known.has(what));
+  return added.map(({ what }) => what).filter((what) => what.startsWith('the trigger '));
+}
+
 /** What the migrations to that one make. PostgreSQL makes no database beside the one that there is: of an older one its tables and columns are known by name. */
 async function partsAfter(last: string, onSqlite: boolean): Promise<readonly Wanted[]> {
   if (!onSqlite && last === LATEST) return ON_POSTGRES;

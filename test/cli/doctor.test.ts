@@ -236,6 +236,17 @@ test('a database that lost what guards it, or what it was to hold', async () => 
   ]);
 });
 
+test('a database with a trigger that somebody added', async () => {
+  const db = openDatabase({ sqlite: database });
+  await sql`create trigger own after insert on audit begin select 1; end`.execute(db).finally(() => db.destroy());
+  const { findings } = await doctor();
+  const seen = findings.filter(({ check }) => check === 'database');
+  expect(seen.map(({ standing, what }) => `${standing} ${what}`)).toEqual([
+    'warning Curfew has not made the trigger own, and does not know what it does',
+    'ok the database is whole',
+  ]);
+});
+
 test('a database that lacks what is noted beside it', async () => {
   writeFileSync(`${database}-end`, `${JSON.stringify({ seq: 40, hash: 'a'.repeat(64) })}\n`, { mode: 0o600 });
   expect((await faults())[0]).toBe('failed database: the database lacks line 40 of its audit log, which it had');

@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import { expect, inject, test } from 'vitest';
 import { type Database, type Db, makeDatabase, openDatabase, openToRead } from '../../src/store/database.ts';
 import { openDump } from '../../src/store/dump.ts';
-import { changesOf, damageOf, firstOf } from '../../src/store/integrity.ts';
+import { addedTriggers, changesOf, damageOf, firstOf } from '../../src/store/integrity.ts';
 import * as lists from '../../src/store/lists.ts';
 import { migrate, migrations, pendingMigrations } from '../../src/store/migrate.ts';
 import { type Engine, eachEngine } from '../support/dialects.ts';
@@ -172,6 +172,27 @@ eachEngine((engine) => {
       'alter table lists add column remark text',
     ];
     expect(await toldAfter(db, added)).toEqual([]);
+  });
+
+  test('a trigger that somebody added to a table of ours lacks nothing, and is named', async () => {
+    const { db } = await engine.open();
+    expect(await addedTriggers(db)).toEqual([]);
+    const added: Record<Engine['name'], string[]> = {
+      sqlite: ['own before insert on audit begin select 1; end', 'other before insert on notes begin select 1; end'],
+      postgres: ['own', 'other'].map(
+        (name) =>
+          `${name} before insert on ${name === 'own' ? 'audit' : 'notes'} for each row execute function suppress_redundant_updates_trigger()`,
+      ),
+    };
+    const trx = await db.startTransaction().execute();
+    try {
+      await sql`create table notes (id integer primary key)`.execute(trx);
+      for (const trigger of added[engine.name]) await sql.raw(`create trigger ${trigger}`).execute(trx);
+      expect(await addedTriggers(trx)).toEqual([engine.name === 'sqlite' ? 'the trigger own' : 'the trigger own of audit']);
+      expect(await linesOf(trx)).toEqual([]);
+    } finally {
+      await trx.rollback().execute();
+    }
   });
 
   test('another way to write the same is no other schema', async () => {
