@@ -54,7 +54,7 @@ const POINTS: readonly Point[] = [
   {
     step: 'send',
     file: 'src/delivery/work.js',
-    at: 'const settled = await desk.settle({ copy, lease: lease.id, settlement, passing });',
+    at: 'const settled = await desk.settle({ copy, lease: lease.id, settlement, ...more });',
     side: 'before',
     times: 4,
   },

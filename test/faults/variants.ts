@@ -42,7 +42,7 @@ export const VARIANTS: Readonly<Record<string, readonly Change[]>> = {
   'marks-before-sending': [
     {
       file: 'src/delivery/work.js',
-      find: 'await settle(copy, settlement, behind.passing.get(copy.id));',
+      find: "await settle(copy, settlement, { passing: behind.passing.get(copy.id), kept: 'held' in mail ? mail.kept : undefined });",
       replace: '',
     },
     {
