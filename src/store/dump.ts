@@ -1,8 +1,8 @@
-import { SqliteAdapter, sql } from 'kysely';
+import { SqliteAdapter, sql, type TableMetadata } from 'kysely';
 import { Refusal } from '../refusal.ts';
-import type { Database, Db } from './database.ts';
+import { type Database, type Db, openInMemory } from './database.ts';
 import { changesOf, firstOf } from './integrity.ts';
-import { schemaOf } from './migrate.ts';
+import { migrate, schemaOf } from './migrate.ts';
 
 /*
  * All that a database holds, as rows that either engine takes: what one of them wrote, the other one reads. Octets are a Uint8Array, all
@@ -35,7 +35,7 @@ export async function openDump(db: Database): Promise<Dump> {
   try {
     const schema = await schemaOf(trx);
     await mustHoldAll(trx);
-    return { schema, tables: () => tablesOf(trx), end };
+    return { schema, tables: () => tablesOf(trx, schema), end };
   } catch (error) {
     await end();
     throw error;
@@ -52,12 +52,22 @@ async function mustHoldAll(db: Db): Promise<void> {
     );
 }
 
-async function* tablesOf(db: Db): AsyncGenerator<DumpedTable> {
-  const tables = await db.introspection.getTables();
-  const kept = tables.filter(({ isView }) => !isView);
-  for (const { name, columns } of kept.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+/** Those that the migrations to that one make, with their columns: what somebody added could not be restored, as it would not be there. */
+async function* tablesOf(db: Db, schema: string): AsyncGenerator<DumpedTable> {
+  for (const { name, columns } of await tablesMade(schema)) {
     const named = columns.map((column) => column.name);
     yield { name, columns: named, rows: rowsOf(db, name, named) };
+  }
+}
+
+/** The same on either engine. */
+async function tablesMade(schema: string): Promise<TableMetadata[]> {
+  const fresh = openInMemory();
+  try {
+    await migrate(fresh, schema);
+    return await fresh.introspection.getTables();
+  } finally {
+    await fresh.destroy();
   }
 }
 

@@ -143,6 +143,30 @@ eachEngine((engine) => {
     });
   });
 
+  test('what somebody added to it is left out, and all else comes back', async () => {
+    await armed(house);
+    const before = await contentOf(opened.config);
+    const own = [
+      'create table notes2 (remark text)',
+      "insert into notes2 values ('mine')",
+      'alter table cases add column remark text',
+    ];
+    const elsewhere = ['create schema other', 'create table other.job (id text)', 'create table other.cases (id text)'];
+    const added = [...own, ...(engine.name === 'postgres' ? elsewhere : ['create virtual table words using fts5(text)'])];
+    const lines = await inBlank(async (db, config) => {
+      await migrate(db);
+      await loadAll(db, await backup());
+      for (const statement of added) await sql.raw(statement).execute(db);
+      return backup(config);
+    });
+    await inBlank(async (db, config) => {
+      await migrate(db);
+      await loadAll(db, lines);
+      expect(await contentOf(config)).toEqual(before);
+      expect(await schemaText(db)).toBe(await schemaText(opened.db));
+    });
+  });
+
   test.runIf(engine.name === 'postgres')('it goes from PostgreSQL to SQLite and back, and is the same', async () => {
     await armed(house);
     await post();
