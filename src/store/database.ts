@@ -53,6 +53,10 @@ export function openToRead(config: DatabaseConfig): Database {
   return new Kysely<Schema>({ dialect: new StoredDialect({ database }) });
 }
 
+export function isSqlite(db: Db): boolean {
+  return db.getExecutor().adapter instanceof SqliteAdapter;
+}
+
 /** An empty one of SQLite that is nowhere, for whoever wants to see what migrations make. */
 export function openInMemory(): Database {
   return openSqlite(':memory:', { fileMustExist: false });
@@ -130,10 +134,9 @@ interface StoredColumn {
 
 /** Whether there is a table of that name where one would be found that names no schema. */
 export async function hasTable(db: Db, name: string): Promise<boolean> {
-  const there =
-    db.getExecutor().adapter instanceof SqliteAdapter
-      ? sql`select 1 from sqlite_master where type = 'table' and name = ${name}`
-      : sql`select 1 where to_regclass(quote_ident(${name})) is not null`;
+  const there = isSqlite(db)
+    ? sql`select 1 from sqlite_master where type = 'table' and name = ${name}`
+    : sql`select 1 where to_regclass(quote_ident(${name})) is not null`;
   const { rows } = await there.execute(db);
   return rows.length > 0;
 }

@@ -1,8 +1,9 @@
-import { SqliteAdapter, sql, type TableMetadata } from 'kysely';
+import { sql } from 'kysely';
 import { Refusal } from '../refusal.ts';
-import { type Database, type Db, openInMemory } from './database.ts';
+import { type Database, type Db, isSqlite } from './database.ts';
 import { changesOf, firstOf } from './integrity.ts';
-import { migrate, schemaOf } from './migrate.ts';
+import { asMade, schemaOf } from './migrate.ts';
+import { holdsRows } from './structure.ts';
 
 /*
  * All that a database holds, as rows that either engine takes: what one of them wrote, the other one reads. Octets are a Uint8Array, all
@@ -44,7 +45,7 @@ export async function openDump(db: Database): Promise<Dump> {
 
 /** Rows that are not there any more would be missed after the next restore; triggers and indexes a restore makes anew. */
 async function mustHoldAll(db: Db): Promise<void> {
-  const lost = (await changesOf(db)).filter(({ what }) => /^the (table|column) /.test(what));
+  const lost = (await changesOf(db)).filter(holdsRows);
   if (lost.length > 0)
     throw new Refusal(
       'not-ready',
@@ -54,20 +55,9 @@ async function mustHoldAll(db: Db): Promise<void> {
 
 /** Those that the migrations to that one make, with their columns: what somebody added could not be restored, as it would not be there. */
 async function* tablesOf(db: Db, schema: string): AsyncGenerator<DumpedTable> {
-  for (const { name, columns } of await tablesMade(schema)) {
+  for (const { name, columns } of await asMade(schema, (made) => made.introspection.getTables())) {
     const named = columns.map((column) => column.name);
     yield { name, columns: named, rows: rowsOf(db, name, named) };
-  }
-}
-
-/** The same on either engine. */
-async function tablesMade(schema: string): Promise<TableMetadata[]> {
-  const fresh = openInMemory();
-  try {
-    await migrate(fresh, schema);
-    return await fresh.introspection.getTables();
-  } finally {
-    await fresh.destroy();
   }
 }
 
@@ -111,10 +101,6 @@ export async function load(
         values (${sql.join(row.map((value) => sql.val(value)))})`.execute(db);
   });
   for (const statement of again) await sql.raw(statement).execute(db);
-}
-
-function isSqlite(db: Db): boolean {
-  return db.getExecutor().adapter instanceof SqliteAdapter;
 }
 
 /** Gives what puts the guards up again. SQLite looks at what refers to what when the transaction ends. */

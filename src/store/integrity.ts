@@ -1,7 +1,7 @@
-import { SqliteAdapter, sql } from 'kysely';
-import { type Db, openInMemory } from './database.ts';
-import { LATEST, migrate, schemaOf } from './migrate.ts';
-import { DISABLED, liftedOf, type Part, partsOf } from './structure.ts';
+import { sql } from 'kysely';
+import { type Db, isSqlite } from './database.ts';
+import { asMade, LATEST, schemaOf } from './migrate.ts';
+import { DISABLED, holdsRows, liftedOf, type Part, partsOf } from './structure.ts';
 import { ON_POSTGRES } from './structure-postgres.ts';
 
 /** Told of at most: one is enough to stop. */
@@ -21,7 +21,7 @@ export async function damageOf(db: Db): Promise<string[]> {
  */
 export async function changesOf(db: Db): Promise<Change[]> {
   const last = await schemaOf(db);
-  const wanted = await partsAfter(last, db.getExecutor().adapter instanceof SqliteAdapter);
+  const wanted = await partsAfter(last, isSqlite(db));
   // Another node may migrate it meanwhile: PostgreSQL then says of one thing how it was, of another one how it is, or that it is gone.
   const isOther = async () => (await schemaOf(db)) !== last;
   try {
@@ -48,7 +48,7 @@ async function liftedFrom(db: Db, wanted: readonly Wanted[]): Promise<Change[]> 
 
 /** Triggers on tables of ours that no migration made, which may do anything: the database has had all migrations. */
 export async function addedTriggers(db: Db): Promise<string[]> {
-  const made = await partsAfter(LATEST, db.getExecutor().adapter instanceof SqliteAdapter);
+  const made = await partsAfter(LATEST, isSqlite(db));
   const ours = new Set(made.map(({ table }) => table));
   const known = new Set(made.map(({ what }) => what));
   const added = (await partsOf(db)).filter(({ table, what }) => ours.has(table) && !known.has(what));
@@ -58,16 +58,8 @@ export async function addedTriggers(db: Db): Promise<string[]> {
 /** What the migrations to that one make. PostgreSQL makes no database beside the one that there is: of an older one its tables and columns are known by name. */
 async function partsAfter(last: string, onSqlite: boolean): Promise<readonly Wanted[]> {
   if (!onSqlite && last === LATEST) return ON_POSTGRES;
-  const db = openInMemory();
-  try {
-    await migrate(db, last);
-    const parts = await partsOf(db);
-    return onSqlite
-      ? parts
-      : parts.filter(({ what }) => /^the (table|column) /.test(what)).map(({ table, what }) => ({ table, what, as: null }));
-  } finally {
-    await db.destroy();
-  }
+  const parts = await asMade(last, partsOf);
+  return onSqlite ? parts : parts.filter(holdsRows).map(({ table, what }) => ({ table, what, as: null }));
 }
 
 /** A part; `as`: null where only that it is there is known. */

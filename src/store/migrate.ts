@@ -43,7 +43,7 @@ import * as inOrder from '../../migrations/0046_in_order.ts';
 import * as seal from '../../migrations/0047_seal.ts';
 import * as place from '../../migrations/0048_place.ts';
 import { Refusal } from '../refusal.ts';
-import { type Database, type Db, hasTable } from './database.ts';
+import { type Database, type Db, hasTable, openInMemory } from './database.ts';
 
 /** In order; a name that has shipped never changes. */
 export const migrations: Record<string, Migration> = {
@@ -140,4 +140,15 @@ export async function migrate(db: Database, to = LATEST): Promise<number> {
   throw new Error(`migration ${failed ?? ''} failed: ${error instanceof Error ? error.message : String(error)}`, {
     cause: error,
   });
+}
+
+/** What is read of a database of SQLite that has had the migrations to that one, and nothing else: its tables and columns are those of PostgreSQL as well. */
+export async function asMade<T>(last: string, read: (db: Database) => Promise<T>): Promise<T> {
+  const db = openInMemory();
+  try {
+    await migrate(db, last);
+    return await read(db);
+  } finally {
+    await db.destroy();
+  }
 }

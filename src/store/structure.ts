@@ -1,5 +1,5 @@
-import { SqliteAdapter, sql } from 'kysely';
-import type { Db } from './database.ts';
+import { sql } from 'kysely';
+import { type Db, isSqlite } from './database.ts';
 
 /*
  * What a schema consists of, so that two can be compared that were not made at the same time, nor by the same version of the engine. ALTER
@@ -16,9 +16,14 @@ export interface Part {
   as: string;
 }
 
+/** A table or a column, without which rows are lost; all else a restore makes anew. */
+export function holdsRows({ what }: Pick<Part, 'what'>): boolean {
+  return /^the (table|column) /.test(what);
+}
+
 /** Tables, columns, triggers, constraints and indexes, in this order, and views; of `kysely*`, which the migrator keeps, none. */
 export async function partsOf(db: Db): Promise<Part[]> {
-  return db.getExecutor().adapter instanceof SqliteAdapter ? ofSqlite(db) : ofPostgres(db);
+  return isSqlite(db) ? ofSqlite(db) : ofPostgres(db);
 }
 
 /** The words and signs of a piece of SQL, but for what is no difference; a literal stays as it is. */
@@ -163,7 +168,7 @@ export interface Lifted {
 
 /** On PostgreSQL, where a role, a table or a rule may do it, as this connection is; SQLite has none that is kept. */
 export async function liftedOf(db: Db): Promise<Lifted[]> {
-  if (db.getExecutor().adapter instanceof SqliteAdapter) return [];
+  if (isSqlite(db)) return [];
   const { rows } = await sql<Lifted>`
     with relation as (select oid, relname, relpersistence, quote_ident(relname) as name from pg_class
       where relkind in ('r', 'p') and pg_table_is_visible(oid))
