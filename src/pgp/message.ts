@@ -3,7 +3,7 @@ import type { Instant } from '../clock.ts';
 import { blocksIn, dearmor } from '../mail/armor.ts';
 import { Refusal } from '../refusal.ts';
 import { bodyOf } from './packets.ts';
-import { parseSecret, remembering } from './parse.ts';
+import { secretOf } from './parse.ts';
 import { dateAt, openpgp } from './settings.ts';
 
 /** A mail to so many keys is not for this list; each hidden recipient costs a trial decryption. */
@@ -73,11 +73,9 @@ async function decrypt(
   { secrets, at }: { secrets: readonly Uint8Array[]; at: Instant },
 ): Promise<openpgp.Message<Uint8Array>> {
   if (message.getEncryptionKeyIDs().length > MOST_RECIPIENTS) throw new Error('too many recipients');
-  const decryptionKeys = await Promise.all(secrets.map(secretKey));
+  const decryptionKeys = await Promise.all(secrets.map(secretOf));
   return (await message.decrypt(decryptionKeys, undefined, undefined, dateAt(at))) as openpgp.Message<Uint8Array>;
 }
-
-const secretKey = remembering(parseSecret, 32);
 
 /** The first octet of a packet has its highest bit set, that of armor has not (RFC 9580 §4.2). */
 function isPacket([first = 0]: Uint8Array): boolean {

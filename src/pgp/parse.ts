@@ -27,23 +27,32 @@ export function parseSecret(data: Uint8Array): Promise<openpgp.PrivateKey> {
 }
 
 /**
- * Keeps what the last `most` different inputs of `parse` gave: a key costs 1 to 2 ms to parse and verify, and the same few
- * are used for every copy. What is parsed holds no judgement about a time; that is made anew at each use.
+ * Keeps what the last inputs of `parse` gave, of `most` octets together: a key costs 1 to 2 ms to parse and verify, and the same
+ * are used for every copy. In memory it takes some twenty times its octets. What is parsed holds no judgement about a time; that is made anew at each use.
  */
 export function remembering<Key>(parse: (data: Uint8Array) => Promise<Key>, most: number): (data: Uint8Array) => Promise<Key> {
-  const known = new Map<string, Key>();
+  const known = new Map<string, { key: Key; octets: number }>();
+  let octets = 0;
+  const forget = (digest: string) => {
+    octets -= known.get(digest)?.octets ?? 0;
+    known.delete(digest);
+  };
   return async (data) => {
     const digest = createHash('sha256').update(data).digest('base64');
-    const key = known.get(digest) ?? (await parse(data));
-    known.delete(digest);
-    known.set(digest, key);
+    const key = known.get(digest)?.key ?? (await parse(data));
+    forget(digest);
+    known.set(digest, { key, octets: data.length });
+    octets += data.length;
     for (const oldest of known.keys()) {
-      if (known.size <= most) break;
-      known.delete(oldest);
+      if (octets <= most) break;
+      forget(oldest);
     }
     return key;
   };
 }
+
+/** The few secret keys of the lists. */
+export const secretOf = remembering(parseSecret, 128 * 1024);
 
 /** Upper-case hexadecimal, as everywhere in Curfew. */
 export function fingerprintOf(key: openpgp.Key | openpgp.Subkey): string {

@@ -3,14 +3,13 @@ import type { ReadableStream } from 'node:stream/web';
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import { packetsOf } from './packets.ts';
-import { fingerprintOf, lastSigned, parseCertificate, parseSecret, remembering } from './parse.ts';
+import { fingerprintOf, lastSigned, parseCertificate, remembering, secretOf } from './parse.ts';
 import { type Recipient, recipientAt, type WhyNot } from './recipient.ts';
 import { dateAt, openpgp } from './settings.ts';
 import { cohortOf, inSharedMemory, linesNameOf, linesOf, type Shared, type SharedBody, type SharedCopy } from './shared.ts';
 
-/** Keys that are parsed already, in each thread: a roster's certificates, and the few secret keys of the lists. */
-const certificateOf = remembering(parseCertificate, 1_000);
-const secretOf = remembering(parseSecret, 20);
+/** A roster's certificates that are parsed already, in each thread: some thousands, where they are small. */
+const certificateOf = remembering(parseCertificate, 4 * 1024 * 1024);
 
 /** The literal's date field: none (RFC 9580 §5.9). When a post was made is nobody's business but the signature's. */
 const NO_DATE = new Date(0);
