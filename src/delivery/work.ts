@@ -84,8 +84,8 @@ function leaseSeconds({ lane, lease }: WorkOptions): number {
   return isOfRelease(lane) ? Math.min(lease, RELEASE_LEASE) : lease;
 }
 
-/** Octets of mail that one batch may hold in memory. */
-const BATCH_OCTETS = 32 * 1024 * 1024;
+/** Octets of mail that one batch may hold in memory; two are there at a time. */
+const BATCH_OCTETS = 16 * 1024 * 1024;
 
 /** What one batch after the other is worked on with. */
 export interface Desk {
@@ -135,25 +135,44 @@ export async function deliveryLoop(seams: Seams, send: Send, options: WorkOption
   const desk = createDesk(seams, options, seams.clock.now());
   const stumbled = (error: unknown) => log.error({ err: error }, 'delivery stumbled and goes on');
   const underWay = new Set<Promise<void>>();
+  const take = async () => {
+    await deliveries.reclaim(seams.db, seams.clock.now());
+    return takeBatch(seams, send, options, log, desk, signal);
+  };
+  const begin = async (taken: Taken) => {
+    const batch = await taken.begin();
+    const settled = batch.settled.catch(stumbled).finally(() => underWay.delete(settled));
+    underWay.add(settled);
+  };
+  let ahead: Promise<Taken | null> = Promise.resolve(null);
+  const next = () => {
+    const taken = ahead;
+    ahead = Promise.resolve(null);
+    return taken;
+  };
   while (!signal.aborted) {
     try {
-      await deliveries.reclaim(seams.db, seams.clock.now());
-      const batch = await startBatch(seams, send, options, log, desk, signal);
-      if (batch) {
-        const settled = batch.settled.catch(stumbled).finally(() => underWay.delete(settled));
-        underWay.add(settled);
+      const taken = (await next()) ?? (await take());
+      if (taken) {
+        // Another one is sealed while this one goes out. One copy alone is mostly all there is.
+        if (taken.copies > 1) ahead = take();
+        // It is heard when its turn comes.
+        ahead.catch(() => undefined);
+        await begin(taken);
         continue;
       }
       desk.opened = null;
       if (!isOfRelease(options.lane) && (await tellTeam(seams, log)) > 0) continue;
-      const next = await deliveries.nextInstant(seams.db, options.lane && PRIORITY[options.lane]);
-      const wait = next === undefined ? LONGEST_SLEEP : Math.min(LONGEST_SLEEP, next - seams.clock.now());
+      const due = await deliveries.nextInstant(seams.db, options.lane && PRIORITY[options.lane]);
+      const wait = due === undefined ? LONGEST_SLEEP : Math.min(LONGEST_SLEEP, due - seams.clock.now());
       await alarm.sleep(Math.max(wait, SHORTEST_SLEEP), signal);
     } catch (error) {
       stumbled(error);
       await alarm.sleep(LONGEST_SLEEP, signal);
     }
   }
+  // What is leased is given back.
+  await next().then((taken) => taken && begin(taken), stumbled);
   await Promise.all(underWay);
 }
 
@@ -169,26 +188,30 @@ export async function deliverBatch(
   signal?: AbortSignal,
 ): Promise<number> {
   const desk = createDesk(seams, options, 0);
-  const batch = await startBatch(seams, send, options, log, desk, signal);
-  await batch?.settled;
-  return batch?.copies ?? 0;
+  const taken = await takeBatch(seams, send, options, log, desk, signal);
+  await (await taken?.begin())?.settled;
+  return taken?.copies ?? 0;
 }
 
-interface Started {
+/** Copies of one post that are leased and sealed. */
+interface Taken {
   copies: number;
-  /** Resolves when each of them is settled; rejects where that failed. */
-  settled: Promise<void>;
+  /**
+   * To be called, so that their lease ends: sends them, and is done when the last one is under way. `settled` resolves when each of them is
+   * settled, and rejects where that failed.
+   */
+  begin(): Promise<{ settled: Promise<void> }>;
 }
 
-/** Leases copies of one post, and is done when the last one of them is under way; null where nothing is due. */
-async function startBatch(
+/** Leases copies of one post and seals them; null where nothing is due. */
+async function takeBatch(
   seams: Seams,
   send: Send,
   options: WorkOptions,
   log: Log,
   desk: Desk,
   signal?: AbortSignal,
-): Promise<Started | null> {
+): Promise<Taken | null> {
   const { db, clock } = seams;
   const seconds = leaseSeconds(options);
   const now = clock.now();
@@ -213,36 +236,35 @@ async function startBatch(
     done.abort();
     await renewing;
   };
-  try {
-    const ready = await makeReady(seams, desk, first.post_id, batch).catch((error: unknown) => asRefusal(error));
+  // Whatever fails, the lease is renewed no more.
+  const orEnd = async <Value>(work: () => Promise<Value>): Promise<Value> => {
+    try {
+      return await work();
+    } catch (error) {
+      await end();
+      throw error;
+    }
+  };
+  const ready = await orEnd(() => makeReady(seams, desk, first.post_id, batch).catch((error: unknown) => asRefusal(error)));
+  const begin = async () => {
     if (ready instanceof Refusal) {
       log.error({ err: ready, detail: ready.detail, post: first.post_id }, 'a post could not be made ready');
       await Promise.all(batch.map((copy) => settle(copy, afterFailure(ready, copy, options, clock.now()))));
       await end();
-      return { copies: batch.length, settled: Promise.resolve() };
+      return { settled: Promise.resolve() };
     }
-    const { post } = ready.opened;
-    const [behind, passed] = [await behindOlder(seams, post, batch), await passedBy(seams.db, post, batch)];
+    const { opened } = ready;
+    const [behind, passed] = [await behindOlder(seams, opened.post, batch), await passedBy(seams.db, opened.post, batch)];
     // Whoever lost his lease, or is to stop, leaves the copy to the next one.
     const mayGo = () => !signal?.aborted && clock.now() < lease.until;
-    const { opened } = ready;
     const asked = inOneTurn((copies: readonly Delivery[]) => whatStands(seams, opened, copies));
     const underWay = await eachInHand(batch, ready.prepared, desk.hands, async (copy, mail) => {
       const settlement = await sendOne(seams, { opened, copy, mail, send, options, mayGo, behind, passed, asked });
       await settle(copy, settlement, { passing: behind.passing.get(copy.id), kept: 'held' in mail ? mail.kept : undefined });
     });
-    const settled = async () => {
-      try {
-        await underWay.all;
-      } finally {
-        await end();
-      }
-    };
-    return { copies: batch.length, settled: settled() };
-  } catch (error) {
-    await end();
-    throw error;
-  }
+    return { settled: underWay.all.finally(end) };
+  };
+  return { copies: batch.length, begin: () => orEnd(begin) };
 }
 
 /** Renews the lease until told to end. A process that stood still for longer finds it ended, and sends nothing more. */
