@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /** An instant: whole milliseconds since 1970-01-01T00:00:00Z. The database, the API's internals and all rules use it. */
@@ -129,31 +129,51 @@ function isDay(year: number, month: number, day: number): boolean {
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
 function base32(bytes: Uint8Array): string {
-  let bits = 0n;
-  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
   let text = '';
-  for (let i = Math.ceil((bytes.length * 8) / 5); i > 0; i--) {
-    text = ALPHABET[Number(bits & 31n)] + text;
-    bits >>= 5n;
+  // Five bits a character, from the end; what the first one lacks is zero.
+  let bits = 0;
+  let held = 0;
+  for (const byte of bytes.toReversed()) {
+    bits |= byte << held;
+    held += 8;
+    for (; held >= 5; held -= 5) {
+      text = ALPHABET[bits & 31] + text;
+      bits >>= 5;
+    }
   }
-  return text;
+  return held > 0 ? ALPHABET[bits] + text : text;
+}
+
+/** Octets from the system that nobody had yet: to ask it takes longer than all else of an id. */
+const fresh = Buffer.alloc(4096);
+let had = fresh.length;
+
+function randomOctets(count: number): Buffer {
+  if (had + count > fresh.length) {
+    randomFillSync(fresh);
+    had = 0;
+  }
+  const octets = Buffer.from(fresh.subarray(had, had + count));
+  fresh.fill(0, had, had + count);
+  had += count;
+  return octets;
 }
 
 /** A row's id: 26 characters, sorted by the time of making (48 bits of milliseconds, 80 random bits). */
 export function newId(clock: Clock): string {
   const time = Buffer.alloc(6);
   time.writeUIntBE(clock.now(), 0, 6);
-  return base32(Buffer.concat([time, randomBytes(10)]));
+  return base32(Buffer.concat([time, randomOctets(10)]));
 }
 
 /** An unguessable token of `bytes` random bytes, in lower-case base 32. */
 export function newToken(bytes = 20): string {
-  return base32(randomBytes(bytes));
+  return base32(randomOctets(bytes));
 }
 
 /** A number from 0 (inclusive) to 1 (exclusive). */
 export function randomFraction(): number {
-  return randomBytes(6).readUIntBE(0, 6) / 2 ** 48;
+  return randomOctets(6).readUIntBE(0, 6) / 2 ** 48;
 }
 
 /** The same items in an order of chance. */

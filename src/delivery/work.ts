@@ -262,7 +262,14 @@ async function takeBatch(
       const settlement = await sendOne(seams, { opened, copy, mail, send, options, mayGo, behind, passed, asked });
       await settle(copy, settlement, { passing: behind.passing.get(copy.id), kept: 'held' in mail ? mail.kept : undefined });
     });
-    return { settled: underWay.all.finally(end) };
+    const settled = async () => {
+      try {
+        await underWay.all;
+      } finally {
+        await end();
+      }
+    };
+    return { settled: settled() };
   };
   return { copies: batch.length, begin: () => orEnd(begin) };
 }

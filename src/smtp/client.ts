@@ -166,9 +166,12 @@ function isLoopback(host: string): boolean {
   return (isIPv4(host) && host.startsWith('127.')) || host === '::1' || host.toLowerCase() === 'localhost';
 }
 
-/** What nodemailer is to send, for `inPieces`: it would hold a `raw` of octets as one, and read a `raw` stream once, though it may send it twice. */
+/**
+ * What nodemailer is to send, for `inPieces`: it would hold a `raw` of octets as one, and read a `raw` stream once, though it may send it twice.
+ * With a `raw` and an id it composes nothing that is thrown away.
+ */
 function carrying(pieces: Pieces): SendMailOptions {
-  return { pieces } as SendMailOptions;
+  return { pieces, raw: ' ', messageId: '<>' } as SendMailOptions;
 }
 
 /** A plugin of nodemailer, for when it has composed a mail: in the place of what it composed, the pieces are sent, anew whenever it asks. */
