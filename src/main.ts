@@ -57,6 +57,7 @@ import { createRelay } from './smtp/client.ts';
 import { createSmtp, type Doors } from './smtp/server.ts';
 import { type Begun, openBegun } from './store/begun.ts';
 import * as cases from './store/cases.ts';
+import { brokenOf } from './store/damage.ts';
 import { type Database, isStorageFault, namingFile, openDatabase } from './store/database.ts';
 import * as deliveries from './store/deliveries.ts';
 import { createEndNote, lostLine } from './store/end-note.ts';
@@ -88,9 +89,15 @@ const DRAIN = 4 * SECOND;
 
 /**
  * Builds the parts, starts them in order, and stops them in the opposite one. Rejects with an error whose message a
- * person can act on; then nothing is left running.
+ * person can act on; then nothing is left running. `broken`: of `brokenOf`, for whoever asked it before this module was loaded.
  */
-export async function start(config: Config, passphrase: string, clock: Clock, log: Log): Promise<Running> {
+export async function start(
+  config: Config,
+  passphrase: string,
+  clock: Clock,
+  log: Log,
+  broken = brokenOf(config.database),
+): Promise<Running> {
   const undo: (() => unknown)[] = [];
   /** One part that does not go down must not keep the others up. */
   const takeDown = async () => {
@@ -105,7 +112,7 @@ export async function start(config: Config, passphrase: string, clock: Clock, lo
     return stopped;
   };
   try {
-    return { ...(await build(config, passphrase, clock, log, undo)), stop };
+    return { ...(await build(config, passphrase, clock, log, broken, undo)), stop };
   } catch (error) {
     await stop();
     throw namingFile(error, config.database);
@@ -118,18 +125,22 @@ async function build(
   passphrase: string,
   wall: Clock,
   log: Log,
+  broken: Promise<string[]>,
   undo: (() => unknown)[],
 ): Promise<Omit<Running, 'stop'>> {
   const { database, domain } = config;
   const privileges = becomeUser(config.user, log);
   const identity: Identity = { ...admissionRules(config), domain };
   const words = readWords(config.notices);
-  const keyring = await loadKeyring(config.keys, passphrase);
   const db = openDatabase(database);
   undo.push(() => db.destroy());
   // The last to go: until the database is closed it is ours alone.
   if ('sqlite' in database) undo.unshift(lockDatabase(database.sqlite));
-  await mustBeSound(db, database);
+  // Both take their time, and neither needs the other.
+  const isSound = mustBeSound(db, database, broken);
+  isSound.catch(() => undefined);
+  const keyring = await loadKeyring(config.keys, passphrase);
+  await isSound;
   await mustHoldProject(db, database);
   // Of an older one of PostgreSQL not all could be asked for before.
   if ((await migrate(db)) > 0) await mustBeAsMade(db, database);
@@ -386,21 +397,21 @@ function deadlinesOf(seams: Seams, log: Log, waits: Waits): Duty[] {
 }
 
 /** Nothing is sent from what may be anything, and nothing is done to what this version does not understand. */
-async function mustBeSound(db: Database, config: Config['database']): Promise<void> {
+async function mustBeSound(db: Database, config: Config['database'], broken: Promise<string[]>): Promise<void> {
   const { unknown, had } = await pendingMigrations(db);
   if (unknown.length > 0)
     throw new Refusal(
       'not-ready',
       `The database was written by a newer Curfew (${unknown.join(', ')}), and this one would not understand it: start that one`,
     );
-  if ('sqlite' in config) await mustBeUndamaged(db, config.sqlite);
+  if ('sqlite' in config) await mustBeUndamaged(db, config.sqlite, broken);
   // A database of nobody is told of later.
   if (had > 0) await mustBeAsMade(db, config);
   if ('sqlite' in config) await mustHaveItsEnd(db, config.sqlite);
 }
 
-async function mustBeUndamaged(db: Database, path: string): Promise<void> {
-  const [fault] = await damageOf(db);
+async function mustBeUndamaged(db: Database, path: string, broken: Promise<string[]>): Promise<void> {
+  const [fault] = await damageOf(db, broken);
   if (fault !== undefined)
     throw new Refusal(
       'not-ready',

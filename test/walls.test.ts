@@ -111,7 +111,7 @@ const owners: Record<string, readonly string[]> = {
   'node:dns/promises': ['lookup', 'doctor', 'cli/doctor.ts'],
   'node:http': ['http', 'cli/login.ts'],
   'node:https': ['lookup'],
-  'node:module': ['pgp/pool.ts', 'embargo/recogniser.ts'],
+  'node:module': ['pgp/pool.ts', 'embargo/recogniser.ts', 'store/damage.ts'],
   'node:net': ['config.ts', 'lookup', 'smtp', 'http', 'main.ts', 'cli/login.ts'],
   'node:os': ['cli'],
   'node:path': ['config.ts', 'wording', 'pgp', 'roster', 'store', 'doctor', 'cli'],
@@ -123,7 +123,13 @@ const owners: Record<string, readonly string[]> = {
   'node:timers/promises': ['smtp', 'cli'],
   'node:tls': ['config.ts', 'smtp'],
   'node:url': ['smtp'],
-  'node:worker_threads': ['pgp', 'embargo/recogniser.ts', 'embargo/recogniser-worker.ts'],
+  'node:worker_threads': [
+    'pgp',
+    'embargo/recogniser.ts',
+    'embargo/recogniser-worker.ts',
+    'store/damage.ts',
+    'store/damage-worker.ts',
+  ],
   'node:zlib': ['mail', 'cli'],
 };
 

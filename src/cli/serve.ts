@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import { CONFIG_HERE, loadConfig, readPassphrase } from '../config.ts';
 import { createLog } from '../log.ts';
+import { brokenOf } from '../store/damage.ts';
 import { askSecret } from './prompt.ts';
 
 export function register(program: Command): void {
@@ -21,16 +22,17 @@ async function serve(options: { config: string }): Promise<void> {
     isAsked = true;
   };
   process.on('SIGHUP', () => reload());
+  const config = loadConfig(options.config);
+  const broken = brokenOf(config.database);
   // The other commands need none of the server, and start faster without it.
   const { start } = await import('../main.ts');
-  const config = loadConfig(options.config);
   const log = createLog(config.log);
   const passphrase = await readPassphrase(config, askSecret);
   // Nothing that is started from here has it.
   if (typeof config.passphrase === 'object' && 'env' in config.passphrase) delete process.env[config.passphrase.env];
   if (mayDumpCore())
     log.warn('a crash may write memory, and with it keys, to the disk: start it with `ulimit -c 0`, or LimitCORE=0');
-  const running = await start(config, passphrase, systemClock, log);
+  const running = await start(config, passphrase, systemClock, log, broken);
   reload = () => {
     try {
       running.reload();

@@ -205,11 +205,6 @@ function openPostgres(connectionString: string, more: pg.PoolConfig = {}): Datab
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
 }
 
-/** What is in the file is no database, or none any more. */
-export function isDamage(error: unknown): error is Error {
-  return error instanceof Sqlite.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
-}
-
 /** The engine could not write: disk full, failing device, lost connection. What was not committed is not there. */
 export function isStorageFault(error: unknown): boolean {
   if (error instanceof Sqlite.SqliteError) return /^SQLITE_(FULL|IOERR|BUSY|READONLY|CANTOPEN|NOMEM)/.test(error.code);

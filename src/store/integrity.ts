@@ -1,18 +1,25 @@
 import { sql } from 'kysely';
+import { isDamage } from './damage.ts';
 import { type Db, isSqlite } from './database.ts';
 import { asMade, LATEST, schemaOf } from './migrate.ts';
 import { DISABLED, holdsRows, liftedOf, type Part, partsOf } from './structure.ts';
 import { ON_POSTGRES } from './structure-postgres.ts';
 
-/** Told of at most: one is enough to stop. */
-const MOST = 5;
+/** What SQLite finds wrong with its own file, a line each: pages and indexes that do not agree (`broken`, of `brokenIn`), and rows that belong to nothing. */
+export async function damageOf(db: Db, broken: Promise<string[]>): Promise<string[]> {
+  // The two at the same time.
+  const strays = await straysIn(db);
+  return [...(await broken), ...strays];
+}
 
-/** What SQLite finds wrong with its own file, a line each: pages and indexes that do not agree, and rows that belong to nothing. */
-export async function damageOf(db: Db): Promise<string[]> {
-  const { rows } = await sql<{ integrity_check: string }>`pragma integrity_check(${sql.lit(MOST)})`.execute(db);
-  const told = rows.map(({ integrity_check: line }) => line).filter((line) => line !== 'ok');
-  const { rows: strays } = await sql<{ table: string }>`pragma foreign_key_check`.execute(db);
-  return [...told, ...new Set(strays.map(({ table }) => `a row of ${table} belongs to nothing`))].slice(0, MOST);
+async function straysIn(db: Db): Promise<string[]> {
+  try {
+    const { rows } = await sql<{ table: string }>`pragma foreign_key_check`.execute(db);
+    return [...new Set(rows.map(({ table }) => `a row of ${table} belongs to nothing`))];
+  } catch (error) {
+    if (isDamage(error)) return [error.message];
+    throw error;
+  }
 }
 
 /**
