@@ -132,11 +132,17 @@ export async function loadKeyring(dir: string, passphrase: string): Promise<Keyr
     throw new Error(`${dir} cannot be read (${error.code}): that is where the list keys are; curfew init makes them`);
   });
   const paths = names.filter(isListKeyFile).map((name) => join(dir, name));
-  const loaded = await Promise.allSettled(paths.map((path) => loadListKey(path, passphrase)));
-  const failures = loaded.flatMap((each) => (each.status === 'rejected' ? [messageOf(each.reason)] : []));
+  const keys: ListKey[] = [];
+  const failures: string[] = [];
+  // One after the other: each is hashed in memory, 65 MB of it for each of its secret parts (settings.ts).
+  for (const path of paths)
+    await loadListKey(path, passphrase).then(
+      (key) => keys.push(key),
+      (error: unknown) => failures.push(messageOf(error)),
+    );
   const [first, ...others] = failures;
   if (first !== undefined) throw new Error(others.length === 0 ? first : `${first} (${others.length} more keys cannot be used)`);
-  return keyringOf(loaded.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])));
+  return keyringOf(keys);
 }
 
 /** Whether a file of that name in the folder of the keys is one; what systems and editors put beside it is not. */
