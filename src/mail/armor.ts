@@ -91,11 +91,27 @@ const HEADER = /^[A-Za-z][A-Za-z0-9-]*: ?/;
  * @throws Refusal `cannot-open` where a line is none of an armor.
  */
 export function dearmor(block: string): Uint8Array {
+  const tidy = tidyData(block);
+  if (tidy !== null) return Buffer.from(tidy, 'base64');
   const lines = dataLines(block);
   const data = leftQuoted(lines) ? dataLines(unquoted(block)) : lines;
   if (data.length === 0 || !data.every((line) => DATA.test(line)))
     throw new Refusal('cannot-open', undefined, 'the armor is damaged');
   return Buffer.from(data.join(''), 'base64');
+}
+
+const TIDY_HEAD = /^-----BEGIN PGP MESSAGE-----\r?\n(?:[A-Za-z][A-Za-z0-9-]*: [^\r\n]*\r?\n){0,9}\r?\n(?=[A-Za-z0-9+/])/;
+const TIDY_TAIL = /={0,2}(?:\r?\n=[A-Za-z0-9+/]{4})?\r?\n-----END PGP MESSAGE-----$/;
+/** The longest that such a tail is. */
+const TAIL = 40;
+
+/** What stands between head and tail where all is as programs write it, as in nearly every armor: to go through a large one line by line takes its time. */
+function tidyData(block: string): string | null {
+  const head = TIDY_HEAD.exec(block)?.[0].length ?? block.length;
+  const tail = TIDY_TAIL.exec(block.slice(-TAIL))?.[0].length ?? 0;
+  if (tail === 0 || head + tail > block.length) return null;
+  const data = block.slice(head, -tail);
+  return /[^A-Za-z0-9+/\r\n]/.test(data) ? null : data;
 }
 
 /** Characters in a line, on an average that counts empty ones: nobody writes shorter ones. A message of a few lines may have any. */

@@ -3,7 +3,7 @@ import { record } from '../audit/record.ts';
 import type { Instant } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { CertificateFacts, Usable } from '../pgp/certificate.ts';
-import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
+import { fingerprintOfKept, primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Pgp } from '../pgp/pool.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
@@ -157,7 +157,7 @@ export async function asKnown<Kept extends { data: Uint8Array }>(seams: Laying, 
 /** Empty for what is no certificate any more: whoever seals to it says so. */
 function fingerprintOrNone(data: Uint8Array): string {
   try {
-    return primaryFingerprint(data);
+    return fingerprintOfKept(data) ?? '';
   } catch {
     return '';
   }
