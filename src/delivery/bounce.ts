@@ -1,7 +1,7 @@
 import { bounceAddress } from '../mail/address.ts';
 import type { DeliveryReport } from '../mail/report.ts';
 import type { Db } from '../store/database.ts';
-import { copyOfToken, tokenFor } from './code.ts';
+import { copyOfToken, tokensFor } from './code.ts';
 
 /*
  * A copy goes out with an envelope sender of its own, `list-bounce+TOKEN@`: the id of the delivery and a code that this
@@ -9,9 +9,10 @@ import { copyOfToken, tokenFor } from './code.ts';
  * copy that he has not seen. Those who have may: a bounce says that a copy did not arrive, and takes nothing from anybody.
  */
 
-/** The envelope sender of a copy. */
-export async function bounceSender(db: Db, list: string, deliveryId: string): Promise<string> {
-  return bounceAddress(list, await tokenFor(db, 'bounce', deliveryId));
+/** The envelope sender of a copy of that list, by its id. */
+export async function bounceSenders(db: Db): Promise<(list: string, deliveryId: string) => string> {
+  const tokenOf = await tokensFor(db, 'bounce');
+  return (list, deliveryId) => bounceAddress(list, tokenOf(deliveryId));
 }
 
 /** The id of the copy that a token was made for; null where we did not make it, or the copy is gone. */

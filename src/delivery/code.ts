@@ -22,8 +22,13 @@ export function lengthFor(purpose: Purpose): number {
 
 /** The id of a copy, and a code that this installation alone can make. */
 export async function tokenFor(db: Db, purpose: Purpose, deliveryId: string): Promise<string> {
+  return (await tokensFor(db, purpose))(deliveryId);
+}
+
+/** As `tokenFor`, for whoever has many copies. */
+export async function tokensFor(db: Db, purpose: Purpose): Promise<(deliveryId: string) => string> {
   const key = await secrets.obtain(db, purpose, randomBytes(32));
-  return deliveryId + createHmac('sha256', key).update(deliveryId).digest('hex').slice(0, DIGITS[purpose]);
+  return (id) => id + createHmac('sha256', key).update(id).digest('hex').slice(0, DIGITS[purpose]);
 }
 
 /** The copy that a token was made for; null where we did not make it, or the copy is gone. */

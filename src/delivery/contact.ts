@@ -1,13 +1,44 @@
+import type { Instant } from '../clock.ts';
 import * as contacts from '../store/contacts.ts';
 import type { Db } from '../store/database.ts';
 import * as health from '../store/health.ts';
 import type { Delivery } from '../store/schema.ts';
 import type { Event } from './health.ts';
 
-/** Notes what a copy says of the contact whose address it went to, whatever he had it for. Many have none: the public, strangers, reporters. */
-export async function noteOf(trx: Db, { audience, address }: Delivery, event: Event | null): Promise<void> {
-  if (event === null || audience === 'public') return;
-  if (event.what === 'delivered') return health.delivered(trx, address, event.at);
-  const contact = await contacts.byAddress(trx, address);
-  if (contact) await health.note(trx, contact.id, event);
+/** What a copy says of the contact whose address it went to, whatever he had it for. Many have none: the public, strangers, reporters. */
+export interface Said {
+  copy: Pick<Delivery, 'audience' | 'address'>;
+  event: Event | null;
+}
+
+/** Notes it. */
+export async function noteOf(trx: Db, copy: Said['copy'], event: Event | null): Promise<void> {
+  await noteAll(trx, [{ copy, event }]);
+}
+
+/** Notes what several say, in the order in which everybody takes contacts who takes several. */
+export async function noteAll(trx: Db, said: readonly Said[]): Promise<void> {
+  // Those that follow each other are one statement: nearly all copies are delivered.
+  let reached: string[] = [];
+  let at: Instant = 0;
+  const flush = async () => {
+    await health.delivered(trx, reached, at);
+    reached = [];
+  };
+  for (const { copy, event } of said.toSorted((one, other) => (one.copy.address < other.copy.address ? -1 : 1))) {
+    if (event === null || copy.audience === 'public') continue;
+    if (event.what === 'delivered' && (reached.length === 0 || event.at === at)) {
+      reached.push(copy.address);
+      at = event.at;
+      continue;
+    }
+    await flush();
+    if (event.what === 'delivered') {
+      await health.delivered(trx, [copy.address], event.at);
+      continue;
+    }
+    const contact = await contacts.byAddress(trx, copy.address);
+    if (contact) await health.note(trx, contact.id, event);
+  }
+  await flush();
 }

@@ -9,7 +9,7 @@ import * as deliveries from '../store/deliveries.ts';
 import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
 import type { Delivery } from '../store/schema.ts';
-import { noteOf } from './contact.ts';
+import { noteAll } from './contact.ts';
 import { eventOf } from './health.ts';
 import { isKeptFrom, keptFrom } from './need-to-know.ts';
 import { follow, pass } from './order.ts';
@@ -95,10 +95,15 @@ async function settleTogether(seams: Seams, some: readonly Ended[]): Promise<(de
   const { db, clock } = seams;
   return db.transaction().execute(async (trx) => {
     const now = clock.now();
-    const all: (Ended & { settled: deliveries.Settled | null })[] = [];
-    for (const { copy, lease, settlement, passing, kept } of some) {
+    const judged: deliveries.Settling[] = [];
+    for (const { copy, lease, settlement, kept } of some) {
       const late = settlement.state === 'held' && (await isPast(trx, copy, settlement.reason, kept));
-      const settled = await deliveries.settle(trx, copy.id, lease, late ? interrupted(now) : settlement, now);
+      judged.push({ id: copy.id, lease, settlement: late ? interrupted(now) : settlement });
+    }
+    const became = await deliveries.settle(trx, judged, now);
+    const all: (Ended & { settled: deliveries.Settled | null })[] = [];
+    for (const [index, { copy, lease, settlement, passing }] of some.entries()) {
+      const settled = became[index] ?? null;
       if (settled?.state === 'delivered' || settled?.state === 'failed') await follow(trx, copy, now);
       if (settled?.state === 'delivered' && passing) await pass(trx, copy, passing, now);
       all.push({ copy, lease, settlement, settled });
@@ -106,9 +111,13 @@ async function settleTogether(seams: Seams, some: readonly Ended[]): Promise<(de
     const ended = all.flatMap(({ copy, settlement, settled }) =>
       settled && settled.state !== 'deferred' ? { copy, settlement, settled } : [],
     );
-    // In the order in which everybody takes them who takes several.
-    for (const { copy, settlement, settled } of ended.toSorted((a, b) => (a.copy.address < b.copy.address ? -1 : 1)))
-      await noteOf(trx, copy, eventOf(copy, { ...settled, response: settlement.response }, now));
+    await noteAll(
+      trx,
+      ended.map(({ copy, settlement, settled }) => ({
+        copy,
+        event: eventOf(copy, { ...settled, response: settlement.response }, now),
+      })),
+    );
     await record(
       trx,
       seams,

@@ -19,7 +19,7 @@ import * as posts from '../store/posts.ts';
 import * as restorations from '../store/restorations.ts';
 import type { Case, Delivery, PostKind, PostState } from '../store/schema.ts';
 import { nextAttempt } from './backoff.ts';
-import { bounceSender } from './bounce.ts';
+import { bounceSenders } from './bounce.ts';
 import { PRIORITY } from './copies.ts';
 import { inOneTurn } from './in-one-turn.ts';
 import { type Kept, keptFromAll } from './need-to-know.ts';
@@ -257,9 +257,10 @@ async function takeBatch(
     const [behind, passed] = [await behindOlder(seams, opened.post, batch), await passedBy(seams.db, opened.post, batch)];
     // Whoever lost his lease, or is to stop, leaves the copy to the next one.
     const mayGo = () => !signal?.aborted && clock.now() < lease.until;
+    const senderOf = await bounceSenders(db);
     const asked = inOneTurn((copies: readonly Delivery[]) => whatStands(seams, opened, copies));
     const underWay = await eachInHand(batch, ready.prepared, desk.hands, async (copy, mail) => {
-      const settlement = await sendOne(seams, { opened, copy, mail, send, options, mayGo, behind, passed, asked });
+      const settlement = await sendOne(seams, { opened, copy, mail, send, options, mayGo, behind, passed, asked, senderOf });
       await settle(copy, settlement, { passing: behind.passing.get(copy.id), kept: 'held' in mail ? mail.kept : undefined });
     });
     const settled = async () => {
@@ -353,6 +354,7 @@ interface Attempt {
   behind: Behind;
   passed: Awaited<ReturnType<typeof passedBy>>;
   asked: (copy: Delivery) => Promise<Standing>;
+  senderOf: Awaited<ReturnType<typeof bounceSenders>>;
 }
 
 /** What may have changed since a batch was made ready, which takes its time: a post was decided on, somebody removed, a key revoked. */
@@ -399,7 +401,7 @@ async function sendOne(seams: Seams, attempt: Attempt): Promise<Settlement> {
   if (late !== undefined) return { state: 'failed', reason: late, response: null };
   const until = behind.until.get(copy.id);
   if (until !== undefined) return { state: 'deferred', reason: BEHIND, response: null, until, untried: true };
-  const from = await envelopeSender(db, opened, copy);
+  const from = await envelopeSender(db, attempt);
   // The last question: whoever stood still since has lost his lease.
   if (!mayGo()) return interrupted(clock.now());
   const outcome = await send({ from, to: copy.address, raw: mail.raw });
@@ -500,10 +502,13 @@ async function minimalAnswer(
 }
 
 /** Where a bounce of this copy finds it again; what is itself an answer or an alarm is never answered (RFC 3834 §3.3). */
-async function envelopeSender(db: Seams['db'], { post, list }: Opened, copy: Delivery): Promise<string | null> {
+async function envelopeSender(
+  db: Seams['db'],
+  { opened: { post, list }, copy, senderOf }: Pick<Attempt, 'opened' | 'copy' | 'senderOf'>,
+): Promise<string | null> {
   if (kinds[post.kind].silent) return null;
   const through = copy.list_id === list.id ? list : await lists.byId(db, copy.list_id);
-  return bounceSender(db, (through ?? list).address, copy.id);
+  return senderOf((through ?? list).address, copy.id);
 }
 
 /** How long a copy is tried: as its list says. What belongs to a release is the project's word to all, and no list ends it sooner. */

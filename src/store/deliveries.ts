@@ -266,14 +266,39 @@ export type Settlement =
 /** How it ended, or why it waits. */
 export type Settled = Pick<Delivery, 'state' | 'reason'>;
 
+/** How a copy is to be settled that is under that lease. */
+export interface Settling {
+  id: string;
+  lease: string;
+  settlement: Settlement;
+}
+
 /**
- * Settles a copy under its lease, notes the attempt, and gives what came of it: of one that was given back meanwhile, that. Null: the
- * lease was lost meanwhile, and whoever has it now decides.
+ * Settles copies under their leases, notes the attempts, and gives what came of each: of one that was given back meanwhile, that. Null: the
+ * lease was lost meanwhile, and whoever has it now decides. In their order.
  */
-export async function settle(db: Db, id: string, lease: string, settlement: Settlement, now: Instant): Promise<Settled | null> {
+export async function settle(db: Db, some: readonly Settling[], now: Instant): Promise<(Settled | null)[]> {
+  const all: (Settled | null)[] = [];
+  const noted: attempts.Attempt[] = [];
+  for (const { id, lease, settlement } of some) {
+    const settled = await settleOne(db, { id, lease, settlement }, now);
+    all.push(settled ? { state: settled.state, reason: settled.reason } : null);
+    const { state, response } = settlement;
+    const reason = state === 'delivered' ? null : settlement.reason;
+    if (settled && !isUntried(settlement))
+      noted.push({ delivery_id: id, number: settled.attempts, at: now, state, reason, response });
+  }
+  await attempts.note(db, noted);
+  return all;
+}
+
+function isUntried(settlement: Settlement): boolean {
+  return settlement.state === 'deferred' && settlement.untried === true;
+}
+
+function settleOne(db: Db, { id, lease, settlement }: Settling, now: Instant) {
   const { state, response } = settlement;
-  const untried = state === 'deferred' && settlement.untried === true;
-  const settled = await db
+  return db
     .updateTable('deliveries')
     .set((eb) => {
       const unlessBounced = eb.case().when('bounced_at', 'is', null);
@@ -289,7 +314,7 @@ export async function settle(db: Db, id: string, lease: string, settlement: Sett
         response:
           state === 'delivered' || state === 'deferred' ? unlessBounced.then(response).else(eb.ref('response')).end() : response,
         ...(state === 'deferred' ? { due_at: settlement.until } : {}),
-        ...(untried
+        ...(isUntried(settlement)
           ? {
               attempts: eb('attempts', '-', 1),
               tried_at: eb.case().when('attempts', '>', 1).then(eb.ref('tried_at')).else(null).end(),
@@ -305,10 +330,6 @@ export async function settle(db: Db, id: string, lease: string, settlement: Sett
     .where('lease', '=', lease)
     .returning(['state', 'reason', 'attempts'])
     .executeTakeFirst();
-  if (!settled) return null;
-  const ended = { at: now, state, reason: state === 'delivered' ? null : settlement.reason, response };
-  if (!untried) await attempts.note(db, [{ delivery_id: id, number: settled.attempts, ...ended }]);
-  return { state: settled.state, reason: settled.reason };
 }
 
 /** Takes back the leases that ended by `now`; `all`: for the one process that has just started on a database. Gives how many copies. */

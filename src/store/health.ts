@@ -6,8 +6,9 @@ import type { Db } from './database.ts';
 import { portions } from './rows.ts';
 import type { ContactHealth, Schema } from './schema.ts';
 
-/** A relay took a copy for that address; nothing where it is no contact's. It is what `noted` says, in one statement, as each copy costs it. */
-export async function delivered(trx: Db, address: string, at: Instant): Promise<void> {
+/** A relay took copies for these addresses; nothing where one is no contact's. It is what `noted` says, in one statement, as each copy costs it. */
+export async function delivered(trx: Db, addresses: readonly string[], at: Instant): Promise<void> {
+  if (addresses.length === 0) return;
   const now = sql<Instant>`cast(${at} as bigint)`;
   await trx
     .insertInto('contact_health')
@@ -16,7 +17,13 @@ export async function delivered(trx: Db, address: string, at: Instant): Promise<
       eb
         .selectFrom('contacts')
         .select(['id', now.as('delivered_at'), now.as('stands_at')])
-        .where('address', '=', address.toLowerCase()),
+        .where(
+          'address',
+          'in',
+          addresses.map((address) => address.toLowerCase()),
+        )
+        // Whoever takes several takes them in this order.
+        .orderBy('address'),
     )
     .onConflict((oc) =>
       oc.column('contact_id').doUpdateSet((eb) => ({

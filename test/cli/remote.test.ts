@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DAY, toIso } from '../../src/clock.ts';
-import { bounceSender } from '../../src/delivery/bounce.ts';
+import { bounceSenders } from '../../src/delivery/bounce.ts';
 import { noteLeak } from '../../src/embargo/incidents.ts';
 import * as attempts from '../../src/store/attempts.ts';
 import { makeDatabase } from '../../src/store/database.ts';
@@ -178,7 +178,7 @@ test('the copies of the queue are listed, shown, held, sent and dropped', async 
     new RegExp(`\nAttempt 1: +${toIso(NOW)}, deferred, try-later, 451 4\\.2\\.0 later\n$`),
   );
   const note = Buffer.from('From: lena@orbit.example\r\nAuto-Submitted: auto-replied\r\n\r\nI am away.\r\n');
-  const { id: post } = await arrive(api.house, note, { to: await bounceSender(db, LISTS.security, id) });
+  const { id: post } = await arrive(api.house, note, { to: (await bounceSenders(db))(LISTS.security, id) });
   expect(await done(auditor, 'queue', 'show', id)).toMatch(new RegExp(`\nCame back: +2026-\\S+, auto-reply, post ${post}\n$`));
   const ofNote = (await deliveries.page(db, { limit: 9, postId: post })).map((copy) => copy.id);
   expect(ofNote).toHaveLength(3);

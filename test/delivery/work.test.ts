@@ -148,12 +148,17 @@ eachEngine((engine) => {
       await post();
       const [copy] = await lease(house.clock.now() + MINUTE);
       const delivered = { state: 'delivered', response: '250' } as const;
-      expect(await deliveries.settle(house.db, copy?.id ?? '', 'another', delivered, house.clock.now())).toBeNull();
-      expect(await deliveries.settle(house.db, copy?.id ?? '', copy?.lease ?? '', delivered, house.clock.now())).toEqual({
-        state: 'delivered',
-        reason: null,
-      });
-      expect(await deliveries.settle(house.db, copy?.id ?? '', copy?.lease ?? '', REFUSED, house.clock.now())).toBeNull();
+      const settle = async (holder: string, settlement: deliveries.Settlement) => {
+        const [settled] = await deliveries.settle(
+          house.db,
+          [{ id: copy?.id ?? '', lease: holder, settlement }],
+          house.clock.now(),
+        );
+        return settled;
+      };
+      expect(await settle('another', delivered)).toBeNull();
+      expect(await settle(copy?.lease ?? '', delivered)).toEqual({ state: 'delivered', reason: null });
+      expect(await settle(copy?.lease ?? '', REFUSED)).toBeNull();
     });
 
     test('whose worker died is taken back when its lease ends, and goes out with the Message-ID it had', async () => {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { MINUTE } from '../../src/clock.ts';
-import { bounceSender } from '../../src/delivery/bounce.ts';
+import { bounceSenders } from '../../src/delivery/bounce.ts';
 import { deliverBatch } from '../../src/delivery/work.ts';
 import { importRoster } from '../../src/roster/import.ts';
 import { createRelay, type Relay } from '../../src/smtp/client.ts';
@@ -111,7 +111,8 @@ async function round({ house, tls }: { house: House; tls: Tls }, seed: number): 
   const chance = chanceOf(seed);
   const copies = await post(house, seed);
   const hit = copies.filter(() => chance() < 0.3).concat(copies[Math.floor(chance() * copies.length)] ?? []);
-  const senders = new Set(await Promise.all(hit.map(({ id }) => bounceSender(house.db, LISTS.distributors, id))));
+  const senderOf = await bounceSenders(house.db);
+  const senders = new Set(hit.map(({ id }) => senderOf(LISTS.distributors, id)));
   let misbehaves = true;
   const isHit = ({ connection, from }: { connection: number; from: string }) =>
     OF_CONNECTION.has(stage) ? connection <= senders.size : senders.has(from);

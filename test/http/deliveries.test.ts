@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { MINUTE, toIso } from '../../src/clock.ts';
-import { bounceSender } from '../../src/delivery/bounce.ts';
+import { bounceSenders } from '../../src/delivery/bounce.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
 import { outbox } from '../delivery/outbox.ts';
 import { arrive } from '../post/arrive.ts';
@@ -53,7 +53,7 @@ eachEngine((engine) => {
     const { id = '' } = copy ?? {};
     const shown = async () => (await api.ask(auditor, `GET /api/v1/deliveries/${id}`)).body.cameBack;
     expect(await shown()).toEqual([]);
-    const to = await bounceSender(db, LISTS.security, id);
+    const to = (await bounceSenders(db))(LISTS.security, id);
     const report = (lines: string) => Buffer.from(`From: a@b.example\r\n${lines}\r\n`);
     const delayed =
       'Content-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; a@b.example\r\nAction: delayed\r\nStatus: 4.4.1';
@@ -94,7 +94,7 @@ eachEngine((engine) => {
     const retry = () => api.ask(team, `POST /api/v1/deliveries/${id}/retry`);
     expect(await retry()).toMatchObject({ status: 409, body: { code: 'conflict', detail: expect.stringContaining('leased') } });
     const held = { state: 'held', reason: 'expired', response: null } as const;
-    await deliveries.settle(api.house.db, id, 'here', held, NOW);
+    await deliveries.settle(api.house.db, [{ id, lease: 'here', settlement: held }], NOW);
     expect(await retry()).toMatchObject({ status: 200, body: { state: 'queued', reason: null } });
     expect(api.rung.deliveries).toBe(1);
     expect(await retry()).toMatchObject({ status: 409 });

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { DAY, MINUTE } from '../../src/clock.ts';
+import { DAY, type Instant, MINUTE } from '../../src/clock.ts';
 import * as attempts from '../../src/store/attempts.ts';
 import { type Database, type DatabaseConfig, openDatabase } from '../../src/store/database.ts';
 import * as deliveries from '../../src/store/deliveries.ts';
@@ -49,6 +49,10 @@ eachEngine((engine) => {
     created_at: NOW,
     ...change,
   });
+  const settleOne = async (id: string, lease: string, settlement: deliveries.Settlement, now: Instant) => {
+    const [settled] = await deliveries.settle(db, [{ id, lease, settlement }], now);
+    return settled;
+  };
   const by = (id: string, until = NOW + MINUTE) => ({ id, until });
   /** On PostgreSQL, holds every copy until two others wait for them; what it gives lets both go on at one moment. */
   const starter = async () => {
@@ -142,7 +146,7 @@ eachEngine((engine) => {
   test('a copy is settled as what came of it', async () => {
     await deliveries.insertMany(db, [copy('a'), copy('b'), copy('c'), copy('d')]);
     await deliveries.lease(db, by('x'), NOW, { copies: 9 });
-    const settle = (id: string, settlement: deliveries.Settlement) => deliveries.settle(db, id, 'x', settlement, NOW + 5);
+    const settle = (id: string, settlement: deliveries.Settlement) => settleOne(id, 'x', settlement, NOW + 5);
     const free = { lease: null, lease_until: null };
     await settle('a', { state: 'delivered', response: '250' });
     await settle('b', { state: 'failed', reason: 'rejected', response: '550' });
@@ -165,15 +169,15 @@ eachEngine((engine) => {
     const tried = async (id: string) => (await attempts.ofCopy(db, id)).map(({ delivery_id: _, ...ended }) => ended);
     await deliveries.lease(db, by('x'), NOW, { copies: 9 });
     const later = { state: 'deferred', reason: 'try-later', response: '451 4.2.0 later', until: NOW } as const;
-    await deliveries.settle(db, 'a', 'x', later, NOW + 1);
-    expect(await deliveries.settle(db, 'b', 'another', later, NOW + 1)).toBeNull();
+    await settleOne('a', 'x', later, NOW + 1);
+    expect(await settleOne('b', 'another', later, NOW + 1)).toBeNull();
     expect(await tried('b')).toEqual([]);
     expect(await deliveries.reclaim(db, NOW + 2, 'all')).toBe(1);
     await deliveries.lease(db, by('y'), NOW + 3, { copies: 9 });
     // What the relay said stays beside what came of it.
     await deliveries.bounced(db, 'a', '5.1.1 nobody', NOW + 3);
     const taken = { state: 'delivered', response: '250 2.0.0 taken' } as const;
-    expect(await deliveries.settle(db, 'a', 'y', taken, NOW + 4)).toMatchObject({ state: 'failed', reason: 'bounced' });
+    expect(await settleOne('a', 'y', taken, NOW + 4)).toMatchObject({ state: 'failed', reason: 'bounced' });
     const { until: _, ...ended } = later;
     expect(await tried('a')).toEqual([
       { number: 1, at: NOW + 1, ...ended },
@@ -194,7 +198,7 @@ eachEngine((engine) => {
     for (let time = 1; time <= most; time++) {
       await deliveries.lease(db, by('x'), NOW, { copies: 1 });
       if (time % 2) await deliveries.reclaim(db, NOW, 'all');
-      else await deliveries.settle(db, 'a', 'x', { state: 'deferred', reason: 'timeout', response: '', until: NOW }, NOW);
+      else await settleOne('a', 'x', { state: 'deferred', reason: 'timeout', response: '', until: NOW }, NOW);
     }
     const numbers = (await attempts.ofCopy(db, 'a')).map(({ number }) => number);
     expect(numbers).toEqual([...Array(attempts.KEPT).keys()].map((index) => index + 4));
@@ -211,8 +215,7 @@ eachEngine((engine) => {
 
   test('a copy that is given back before its answer is here fails as it is settled, unless a person had sent it again', async () => {
     await deliveries.insertMany(db, [copy('a'), copy('b'), copy('c'), copy('d')]);
-    const settle = (id: string, lease: string, settlement: deliveries.Settlement) =>
-      deliveries.settle(db, id, lease, settlement, NOW + 5);
+    const settle = (id: string, lease: string, settlement: deliveries.Settlement) => settleOne(id, lease, settlement, NOW + 5);
     const delivered = { state: 'delivered', response: '250' } as const;
     const later = { state: 'deferred', reason: 'connection-lost', response: '', until: NOW } as const;
     const bounced = { state: 'failed', reason: 'bounced' } as const;
@@ -249,7 +252,7 @@ eachEngine((engine) => {
     expect(await deliveries.nextInstant(db)).toBe(NOW);
     await deliveries.lease(db, by('x', NOW + 3), NOW, { copies: 9 });
     expect(await deliveries.nextInstant(db)).toBe(NOW + 3);
-    await deliveries.settle(db, 'b', 'x', { state: 'delivered', response: '250' }, NOW);
+    await settleOne('b', 'x', { state: 'delivered', response: '250' }, NOW);
     expect(await deliveries.nextInstant(db)).toBe(NOW + 7);
     await deliveries.insertMany(db, [copy('d', { due_at: NOW + 9, priority: 0 })]);
     expect([await deliveries.nextInstant(db, 0), await deliveries.nextInstant(db)]).toEqual([NOW + 9, NOW + 7]);
