@@ -47,7 +47,7 @@ const POINTS: readonly Point[] = [
   {
     step: 'send',
     file: 'src/delivery/work.js',
-    at: 'const from = await envelopeSender(db, opened, copy);',
+    at: 'const from = await envelopeSender(db, attempt);',
     side: 'behind',
     times: 4,
   },
