@@ -63,7 +63,7 @@ function releases({ house, sink }: Project, list: string, { members, channels, l
     if (systemClock.now() >= releaseAt) throw new Error(`it took more than ${lead} ms until all members had the dispatch`);
     // The next one takes about as long, on a machine that others use as well.
     longest = Math.max(longest, systemClock.now() - begun);
-    lead = Math.min(first, 1.5 * longest + ROOM);
+    lead = Math.min(first, Math.ceil(1.5 * longest) + ROOM);
     const { at } = await sink.have(2 * channels, PUBLIC);
     const took = between(monotonic(releaseAt), at);
     await sink.have(members, 'x25519.example');
