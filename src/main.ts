@@ -57,12 +57,12 @@ import { createRelay } from './smtp/client.ts';
 import { createSmtp, type Doors } from './smtp/server.ts';
 import { type Begun, openBegun } from './store/begun.ts';
 import * as cases from './store/cases.ts';
-import { brokenOf } from './store/damage.ts';
+import { damageOf } from './store/damage.ts';
 import { type Database, isStorageFault, namingFile, openDatabase } from './store/database.ts';
 import * as deliveries from './store/deliveries.ts';
 import { createEndNote, lostLine } from './store/end-note.ts';
 import * as idempotency from './store/idempotency.ts';
-import { changesOf, damageOf, firstOf } from './store/integrity.ts';
+import { changesOf, firstOf } from './store/integrity.ts';
 import * as lists from './store/lists.ts';
 import { lockDatabase } from './store/lock.ts';
 import { migrate, pendingMigrations } from './store/migrate.ts';
@@ -89,14 +89,14 @@ const DRAIN = 4 * SECOND;
 
 /**
  * Builds the parts, starts them in order, and stops them in the opposite one. Rejects with an error whose message a
- * person can act on; then nothing is left running. `broken`: of `brokenOf`, for whoever asked it before this module was loaded.
+ * person can act on; then nothing is left running. `damage`: of `damageOf`, for whoever asked it before this module was loaded.
  */
 export async function start(
   config: Config,
   passphrase: string,
   clock: Clock,
   log: Log,
-  broken = brokenOf(config.database),
+  damage = damageOf(config.database),
 ): Promise<Running> {
   const undo: (() => unknown)[] = [];
   /** One part that does not go down must not keep the others up. */
@@ -112,7 +112,7 @@ export async function start(
     return stopped;
   };
   try {
-    return { ...(await build(config, passphrase, clock, log, broken, undo)), stop };
+    return { ...(await build(config, passphrase, clock, log, damage, undo)), stop };
   } catch (error) {
     await stop();
     throw namingFile(error, config.database);
@@ -125,7 +125,7 @@ async function build(
   passphrase: string,
   wall: Clock,
   log: Log,
-  broken: Promise<string[]>,
+  damage: Promise<string[]>,
   undo: (() => unknown)[],
 ): Promise<Omit<Running, 'stop'>> {
   const { database, domain } = config;
@@ -137,7 +137,7 @@ async function build(
   // The last to go: until the database is closed it is ours alone.
   if ('sqlite' in database) undo.unshift(lockDatabase(database.sqlite));
   // Both take their time, and neither needs the other.
-  const isSound = mustBeSound(db, database, broken);
+  const isSound = mustBeSound(db, database, damage);
   isSound.catch(() => undefined);
   const keyring = await loadKeyring(config.keys, passphrase);
   await isSound;
@@ -397,21 +397,24 @@ function deadlinesOf(seams: Seams, log: Log, waits: Waits): Duty[] {
 }
 
 /** Nothing is sent from what may be anything, and nothing is done to what this version does not understand. */
-async function mustBeSound(db: Database, config: Config['database'], broken: Promise<string[]>): Promise<void> {
+async function mustBeSound(db: Database, config: Config['database'], damage: Promise<string[]>): Promise<void> {
   const { unknown, had } = await pendingMigrations(db);
   if (unknown.length > 0)
     throw new Refusal(
       'not-ready',
       `The database was written by a newer Curfew (${unknown.join(', ')}), and this one would not understand it: start that one`,
     );
-  if ('sqlite' in config) await mustBeUndamaged(db, config.sqlite, broken);
   // A database of nobody is told of later.
-  if (had > 0) await mustBeAsMade(db, config);
+  const isAsMade = had > 0 ? mustBeAsMade(db, config) : Promise.resolve();
+  // What a damaged one says of itself is heard after that it is damaged.
+  isAsMade.catch(() => undefined);
+  if ('sqlite' in config) await mustBeUndamaged(config.sqlite, damage);
+  await isAsMade;
   if ('sqlite' in config) await mustHaveItsEnd(db, config.sqlite);
 }
 
-async function mustBeUndamaged(db: Database, path: string, broken: Promise<string[]>): Promise<void> {
-  const [fault] = await damageOf(db, broken);
+async function mustBeUndamaged(path: string, damage: Promise<string[]>): Promise<void> {
+  const [fault] = await damage;
   if (fault !== undefined)
     throw new Refusal(
       'not-ready',

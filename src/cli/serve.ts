@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import { CONFIG_HERE, loadConfig, readPassphrase } from '../config.ts';
 import { createLog } from '../log.ts';
-import { brokenOf } from '../store/damage.ts';
+import { damageOf } from '../store/damage.ts';
 import { askSecret } from './prompt.ts';
 
 export function register(program: Command): void {
@@ -23,7 +23,7 @@ async function serve(options: { config: string }): Promise<void> {
   };
   process.on('SIGHUP', () => reload());
   const config = loadConfig(options.config);
-  const broken = brokenOf(config.database);
+  const damage = damageOf(config.database);
   // The other commands need none of the server, and start faster without it.
   const { start } = await import('../main.ts');
   const log = createLog(config.log);
@@ -32,7 +32,7 @@ async function serve(options: { config: string }): Promise<void> {
   if (typeof config.passphrase === 'object' && 'env' in config.passphrase) delete process.env[config.passphrase.env];
   if (mayDumpCore())
     log.warn('a crash may write memory, and with it keys, to the disk: start it with `ulimit -c 0`, or LimitCORE=0');
-  const running = await start(config, passphrase, systemClock, log, broken);
+  const running = await start(config, passphrase, systemClock, log, damage);
   reload = () => {
     try {
       running.reload();

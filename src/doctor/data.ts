@@ -5,11 +5,11 @@ import type { Pgp } from '../pgp/pool.ts';
 import { usableKept } from '../roster/known.ts';
 import * as clocks from '../store/clock.ts';
 import * as contacts from '../store/contacts.ts';
-import { brokenIn, isDamage } from '../store/damage.ts';
+import { damageOf, isDamage } from '../store/damage.ts';
 import type { Database, DatabaseConfig } from '../store/database.ts';
 import { countLate, type LateSince } from '../store/deliveries.ts';
 import { lostLine } from '../store/end-note.ts';
-import { addedTriggers, changesOf, damageOf, firstOf } from '../store/integrity.ts';
+import { addedTriggers, changesOf, firstOf } from '../store/integrity.ts';
 import * as lists from '../store/lists.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { openCopies } from '../store/numbers.ts';
@@ -52,7 +52,7 @@ async function lookInto(db: Database, config: DatabaseConfig): Promise<Seen[]> {
             'make a backup: the next start brings it up to date',
           ),
         ];
-  const [fault] = 'sqlite' in config ? await damageOf(db, brokenIn(config.sqlite)) : [];
+  const [fault] = await damageOf(config);
   if (fault !== undefined) return [...seen, damaged(fault)];
   const changes = await changesOf(db);
   if (changes.length > 0) {

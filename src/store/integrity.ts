@@ -1,26 +1,7 @@
-import { sql } from 'kysely';
-import { isDamage } from './damage.ts';
 import { type Db, isSqlite } from './database.ts';
 import { asMade, LATEST, schemaOf } from './migrate.ts';
 import { DISABLED, holdsRows, liftedOf, type Part, partsOf } from './structure.ts';
 import { ON_POSTGRES } from './structure-postgres.ts';
-
-/** What SQLite finds wrong with its own file, a line each: pages and indexes that do not agree (`broken`, of `brokenIn`), and rows that belong to nothing. */
-export async function damageOf(db: Db, broken: Promise<string[]>): Promise<string[]> {
-  // The two at the same time.
-  const strays = await straysIn(db);
-  return [...(await broken), ...strays];
-}
-
-async function straysIn(db: Db): Promise<string[]> {
-  try {
-    const { rows } = await sql<{ table: string }>`pragma foreign_key_check`.execute(db);
-    return [...new Set(rows.map(({ table }) => `a row of ${table} belongs to nothing`))];
-  } catch (error) {
-    if (isDamage(error)) return [error.message];
-    throw error;
-  }
-}
 
 /**
  * Where the schema is not what the migrations make that the database has had: `what` is missing, or another one, and `line` says so; and what keeps
