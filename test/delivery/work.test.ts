@@ -716,6 +716,34 @@ eachEngine((engine) => {
     expect(lines.join('')).not.toContain('Hello');
   });
 
+  test('the loop seals the next copies while those before them are under way, and gives them back where it is to stop', async () => {
+    const [first, second] = [await post('One.\n'), await post('Two.\n')];
+    const stopping = new AbortController();
+    const tried: string[] = [];
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const send: Send = async ({ to }) => {
+      tried.push(to);
+      await answered;
+      return { state: 'delivered', response: '250' };
+    };
+    const options = { ...OPTIONS, batch: 2, connections: 2 };
+    const ended = deliveryLoop(house, send, options, createAlarm(house.clock), silent, stopping.signal);
+    const statesOf = async (id: string) => (await copies(id)).map(({ state }) => state);
+    await expect.poll(() => tried).toHaveLength(2);
+    await expect.poll(() => statesOf(second)).toEqual(['leased', 'leased']);
+    stopping.abort();
+    answer();
+    await ended;
+    expect([await statesOf(first), await statesOf(second)]).toEqual([
+      ['delivered', 'delivered'],
+      ['deferred', 'deferred'],
+    ]);
+    expect(tried).toHaveLength(2);
+  });
+
   test('a certificate is the one of the moment: a new one counts for copies that were queued before', async () => {
     const [alpha, beta] = house.members;
     const id = await post();

@@ -88,6 +88,27 @@ describe('a copy that the relay takes', () => {
     expect(relay.mails[0]?.replaceAll(/^\./gm, '') === raw.toString('latin1')).toBe(true);
   });
 
+  it('arrives octet for octet in whatever pieces, where no line begins with a dot', async () => {
+    const relay = await scripted();
+    const sender = toRelay(relay.port);
+    const lines = (length: number, count: number) => `${'a'.repeat(length)}\r\n`.repeat(count);
+    const texts = [
+      lines(76, 3000),
+      lines(0, 100_000),
+      lines(200_000, 3),
+      `${lines(65_533, 2)}${lines(65_534, 2)}${lines(65_535, 2)}x.\r\n.`.slice(0, -1),
+      `${lines(30, 9)}${'b.'.repeat(70_000)}\r\n${lines(1, 40_000)}`,
+    ];
+    for (const [at, text] of texts.entries()) {
+      const whole = Buffer.from(text, 'latin1');
+      // Cut anywhere: within a line, and within its end.
+      const cuts = [0, ...[1, 64 * 1024 - 1, 64 * 1024, 100_001].filter((cut) => cut < whole.length), whole.length];
+      const raw = cuts.slice(1).map((cut, part) => whole.subarray(cuts[part], cut));
+      expect(await sender.send({ from: FROM, to: TO, raw })).toMatchObject({ state: 'delivered' });
+      expect(relay.mails[at] === text, `text ${at}`).toBe(true);
+    }
+  });
+
   it('goes without its neighbours where it is a part of a larger buffer', async () => {
     const relay = await scripted();
     const whole = Uint8Array.from(Buffer.from('secret\r\nx\r\nsecret\r\n'));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { DAY } from '../../src/clock.ts';
-import { noteOf } from '../../src/delivery/contact.ts';
+import { noteAll, noteOf } from '../../src/delivery/contact.ts';
 import { type Event, noted, UNKNOWN } from '../../src/delivery/health.ts';
 import * as health from '../../src/store/health.ts';
 import { eachEngine } from '../support/dialects.ts';
@@ -33,5 +33,23 @@ eachEngine((engine) => {
       expect(await health.ofContacts(db, [contactId])).toEqual(new Map([[contactId, { contact_id: contactId, ...facts }]]));
     }
     expect(await db.selectFrom('contact_health').select('contact_id').execute()).toHaveLength(1);
+  });
+
+  test('of many copies as of each by itself', async () => {
+    const { db, members } = await build((await engine.open()).db);
+    const [alpha, beta] = members;
+    const said = (address: string, event: Event) => ({ copy: { audience: 'contact' as const, address }, event });
+    const hard = { what: 'hard', since: 3, at: 3, line: '5.1.1' } as const;
+    await noteAll(db, [
+      said(beta.address.toUpperCase(), { what: 'delivered', at: 3 }),
+      said('nobody@elsewhere.example', { what: 'delivered', at: 3 }),
+      said(alpha.address, { what: 'delivered', at: 3 }),
+      said(alpha.address, { what: 'delivered', at: 4 }),
+      said(beta.address, hard),
+    ]);
+    const fares = await health.ofContacts(db, [alpha.contactId, beta.contactId]);
+    const reached = noted(UNKNOWN, { what: 'delivered', at: 3 });
+    expect(fares.get(alpha.contactId)).toMatchObject(noted(reached, { what: 'delivered', at: 4 }));
+    expect(fares.get(beta.contactId)).toMatchObject(noted(reached, hard));
   });
 });
