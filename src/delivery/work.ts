@@ -172,7 +172,9 @@ export async function deliveryLoop(seams: Seams, send: Send, options: WorkOption
     }
   }
   // What is leased is given back.
-  await next().then((taken) => taken && begin(taken), stumbled);
+  await next()
+    .then((taken) => taken && begin(taken))
+    .catch(stumbled);
   await Promise.all(underWay);
 }
 
