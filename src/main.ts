@@ -96,7 +96,7 @@ export async function start(
   passphrase: string,
   clock: Clock,
   log: Log,
-  damage = damageOf(config.database),
+  damage: Promise<string[]> | null = null,
 ): Promise<Running> {
   const undo: (() => unknown)[] = [];
   /** One part that does not go down must not keep the others up. */
@@ -125,7 +125,7 @@ async function build(
   passphrase: string,
   wall: Clock,
   log: Log,
-  damage: Promise<string[]>,
+  damage: Promise<string[]> | null,
   undo: (() => unknown)[],
 ): Promise<Omit<Running, 'stop'>> {
   const { database, domain } = config;
@@ -137,7 +137,7 @@ async function build(
   // The last to go: until the database is closed it is ours alone.
   if ('sqlite' in database) undo.unshift(lockDatabase(database.sqlite));
   // Both take their time, and neither needs the other.
-  const isSound = mustBeSound(db, database, damage);
+  const isSound = mustBeSound(db, database, damage ?? damageOf(database));
   isSound.catch(() => undefined);
   const keyring = await loadKeyring(config.keys, passphrase);
   await isSound;

@@ -23,7 +23,8 @@ async function serve(options: { config: string }): Promise<void> {
   };
   process.on('SIGHUP', () => reload());
   const config = loadConfig(options.config);
-  const damage = damageOf(config.database);
+  // Whoever is to run as another user asks as that one: what SQLite makes beside the file would be root's.
+  const damage = config.user === null ? damageOf(config.database) : null;
   // The other commands need none of the server, and start faster without it.
   const { start } = await import('../main.ts');
   const log = createLog(config.log);
