@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../src/delivery/outcome.ts';
 import { createLog } from '../../src/log.ts';
+import { inSharedMemory } from '../../src/pgp/shared.ts';
 import { createRelay, type Relay, type RelayOptions } from '../../src/smtp/client.ts';
 import { makeCertificate } from './certificates.ts';
 import { type Act, type ScriptedRelay, type Stage, scriptedRelay } from './scripted-relay.ts';
@@ -103,7 +104,7 @@ describe('a copy that the relay takes', () => {
       const whole = Buffer.from(text, 'latin1');
       // Cut anywhere: within a line, and within its end.
       const cuts = [0, ...[1, 64 * 1024 - 1, 64 * 1024, 100_001].filter((cut) => cut < whole.length), whole.length];
-      const raw = cuts.slice(1).map((cut, part) => whole.subarray(cuts[part], cut));
+      const raw = cuts.slice(1).map((cut, part) => inSharedMemory(whole.subarray(cuts[part], cut)));
       expect(await sender.send({ from: FROM, to: TO, raw })).toMatchObject({ state: 'delivered' });
       expect(relay.mails[at] === text, `text ${at}`).toBe(true);
     }
@@ -275,6 +276,15 @@ describe('TLS to the relay', () => {
     const sender = toRelay(relay.port, { tls: 'starttls', authorityFile: certificate.certificate });
     expect(await sender.send({ from: FROM, to: TO, raw: [MAIL] })).toMatchObject({ state: 'delivered' });
     expect(relay.commands.slice(0, 4).join()).toMatch(/^EHLO \S+,STARTTLS,EHLO \S+,MAIL/);
+  });
+
+  it('takes a large mail whose lines are in memory that threads share', async () => {
+    const relay = await scripted({ ehlo: WITH_TLS }, certificate);
+    const sender = toRelay(relay.port, { tls: 'starttls', authorityFile: certificate.certificate });
+    const text = `${'a'.repeat(76)}\r\n`.repeat(20_000);
+    const raw = [MAIL, inSharedMemory(Buffer.from(text)), MAIL];
+    expect(await sender.send({ from: FROM, to: TO, raw })).toMatchObject({ state: 'delivered' });
+    expect(relay.mails[0] === `${MAIL}${text}${MAIL}`).toBe(true);
   });
 
   it('defers, and sends no mail, where the relay offers none', async () => {

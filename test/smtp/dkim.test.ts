@@ -3,6 +3,7 @@ import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
+import { inSharedMemory } from '../../src/pgp/shared.ts';
 import { createRelay } from '../../src/smtp/client.ts';
 import { temporaryFolder } from '../cli/project-folder.ts';
 import { installed } from '../support/installed.ts';
@@ -45,7 +46,11 @@ describe.skipIf(isAbsent)(`what goes out is signed${isAbsent ? ' (absent: python
     const dkim = { domain: 'orbit.example', selector: 'curfew', key };
     const client = createRelay({ relay: options, hostname: 'mx.orbit.example', log: createLog('silent'), dkim });
     closing.push(client.close, relay.close);
-    const outcome = await client.send({ from: 'distributors-bounce+t@orbit.example', to: 'contact@member.example', raw: [raw] });
+    const outcome = await client.send({
+      from: 'distributors-bounce+t@orbit.example',
+      to: 'contact@member.example',
+      raw: [inSharedMemory(raw)],
+    });
     expect(outcome).toMatchObject({ state: 'delivered' });
     const mail = Buffer.from(relay.mails[0]?.replaceAll(/^\.(?=\.)/gm, '') ?? '', 'latin1');
     return { mail, mailFrom: relay.commands.find((line) => line.startsWith('MAIL')) ?? '' };
