@@ -111,16 +111,26 @@ function tidyData(block: string): string | null {
   const tail = TIDY_TAIL.exec(block.slice(-TAIL))?.[0].length ?? 0;
   if (tail === 0 || head + tail > block.length) return null;
   const data = block.slice(head, -tail);
-  return /[^A-Za-z0-9+/\r\n]/.test(data) ? null : data;
+  return /[^A-Za-z0-9+/\r\n]/.test(data) || hasTooManyLines(data) ? null : data;
+}
+
+function hasTooManyLines(data: string): boolean {
+  let left = mostLinesOf(data);
+  for (let at = data.indexOf('\n'); at >= 0 && left > 0; at = data.indexOf('\n', at + 1)) left--;
+  return left <= 0;
 }
 
 /** Characters in a line, on an average that counts empty ones: nobody writes shorter ones. A message of a few lines may have any. */
 const SHORTEST_LINE = 8;
 const FEW_LINES = 1000;
 
+function mostLinesOf(text: string): number {
+  return FEW_LINES + text.length / SHORTEST_LINE;
+}
+
 /** What stands between the headers and the checksum, without blanks; none of what has too many lines to be an armor. */
 function dataLines(block: string): string[] {
-  const most = FEW_LINES + block.length / SHORTEST_LINE;
+  const most = mostLinesOf(block);
   const written = block.split('\n', most + 1);
   if (written.length > most) return [];
   const whole = written.slice(1, -1).map((line) => line.trim());
