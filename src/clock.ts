@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /** An instant: whole milliseconds since 1970-01-01T00:00:00Z. The database, the API's internals and all rules use it. */
@@ -144,7 +144,7 @@ function base32(bytes: Uint8Array): string {
   return held > 0 ? ALPHABET[bits] + text : text;
 }
 
-/** Octets from the system that nobody had yet: to ask it takes longer than all else of an id. */
+/** Octets from the system that nobody had yet, for what is no secret: to ask it takes longer than all else of an id. */
 const fresh = Buffer.alloc(4096);
 let had = fresh.length;
 
@@ -168,7 +168,7 @@ export function newId(clock: Clock): string {
 
 /** An unguessable token of `bytes` random bytes, in lower-case base 32. */
 export function newToken(bytes = 20): string {
-  return base32(randomOctets(bytes));
+  return base32(randomBytes(bytes));
 }
 
 /** A number from 0 (inclusive) to 1 (exclusive). */

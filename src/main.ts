@@ -57,7 +57,7 @@ import { createRelay } from './smtp/client.ts';
 import { createSmtp, type Doors } from './smtp/server.ts';
 import { type Begun, openBegun } from './store/begun.ts';
 import * as cases from './store/cases.ts';
-import { damageOf } from './store/damage.ts';
+import { lookThrough } from './store/damage.ts';
 import { type Database, isStorageFault, namingFile, openDatabase } from './store/database.ts';
 import * as deliveries from './store/deliveries.ts';
 import { createEndNote, lostLine } from './store/end-note.ts';
@@ -89,15 +89,9 @@ const DRAIN = 4 * SECOND;
 
 /**
  * Builds the parts, starts them in order, and stops them in the opposite one. Rejects with an error whose message a
- * person can act on; then nothing is left running. `damage`: of `damageOf`, for whoever asked it before this module was loaded.
+ * person can act on; then nothing is left running.
  */
-export async function start(
-  config: Config,
-  passphrase: string,
-  clock: Clock,
-  log: Log,
-  damage: Promise<string[]> | null = null,
-): Promise<Running> {
+export async function start(config: Config, passphrase: string, clock: Clock, log: Log): Promise<Running> {
   const undo: (() => unknown)[] = [];
   /** One part that does not go down must not keep the others up. */
   const takeDown = async () => {
@@ -112,7 +106,7 @@ export async function start(
     return stopped;
   };
   try {
-    return { ...(await build(config, passphrase, clock, log, damage, undo)), stop };
+    return { ...(await build(config, passphrase, clock, log, undo)), stop };
   } catch (error) {
     await stop();
     throw namingFile(error, config.database);
@@ -125,7 +119,6 @@ async function build(
   passphrase: string,
   wall: Clock,
   log: Log,
-  damage: Promise<string[]> | null,
   undo: (() => unknown)[],
 ): Promise<Omit<Running, 'stop'>> {
   const { database, domain } = config;
@@ -137,7 +130,9 @@ async function build(
   // The last to go: until the database is closed it is ours alone.
   if ('sqlite' in database) undo.unshift(lockDatabase(database.sqlite));
   // Both take their time, and neither needs the other.
-  const isSound = mustBeSound(db, database, damage ?? damageOf(database));
+  const looking = lookThrough(database);
+  undo.push(looking.end);
+  const isSound = mustBeSound(db, database, looking.damage);
   isSound.catch(() => undefined);
   const keyring = await loadKeyring(config.keys, passphrase);
   await isSound;

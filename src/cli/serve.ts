@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import { CONFIG_HERE, loadConfig, readPassphrase } from '../config.ts';
 import { createLog } from '../log.ts';
-import { damageOf } from '../store/damage.ts';
 import { askSecret } from './prompt.ts';
 
 export function register(program: Command): void {
@@ -23,8 +22,6 @@ async function serve(options: { config: string }): Promise<void> {
   };
   process.on('SIGHUP', () => reload());
   const config = loadConfig(options.config);
-  // Whoever is to run as another user asks as that one: what SQLite makes beside the file would be root's.
-  const damage = config.user === null ? damageOf(config.database) : null;
   // The other commands need none of the server, and start faster without it.
   const { start } = await import('../main.ts');
   const log = createLog(config.log);
@@ -33,7 +30,7 @@ async function serve(options: { config: string }): Promise<void> {
   if (typeof config.passphrase === 'object' && 'env' in config.passphrase) delete process.env[config.passphrase.env];
   if (mayDumpCore())
     log.warn('a crash may write memory, and with it keys, to the disk: start it with `ulimit -c 0`, or LimitCORE=0');
-  const running = await start(config, passphrase, systemClock, log, damage);
+  const running = await start(config, passphrase, systemClock, log);
   reload = () => {
     try {
       running.reload();

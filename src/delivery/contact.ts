@@ -11,6 +11,10 @@ export interface Said {
   event: Event | null;
 }
 
+function nameOf({ copy }: Said): string {
+  return copy.address.toLowerCase();
+}
+
 /** Notes it. */
 export async function noteOf(trx: Db, copy: Said['copy'], event: Event | null): Promise<void> {
   await noteAll(trx, [{ copy, event }]);
@@ -25,7 +29,7 @@ export async function noteAll(trx: Db, said: readonly Said[]): Promise<void> {
     await health.delivered(trx, reached, at);
     reached = [];
   };
-  for (const { copy, event } of said.toSorted((one, other) => (one.copy.address < other.copy.address ? -1 : 1))) {
+  for (const { copy, event } of said.toSorted((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1))) {
     if (event === null || copy.audience === 'public') continue;
     if (event.what === 'delivered' && (reached.length === 0 || event.at === at)) {
       reached.push(copy.address);

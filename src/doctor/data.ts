@@ -5,7 +5,7 @@ import type { Pgp } from '../pgp/pool.ts';
 import { usableKept } from '../roster/known.ts';
 import * as clocks from '../store/clock.ts';
 import * as contacts from '../store/contacts.ts';
-import { damageOf, isDamage } from '../store/damage.ts';
+import { isDamage, lookThrough } from '../store/damage.ts';
 import type { Database, DatabaseConfig } from '../store/database.ts';
 import { countLate, type LateSince } from '../store/deliveries.ts';
 import { lostLine } from '../store/end-note.ts';
@@ -52,7 +52,7 @@ async function lookInto(db: Database, config: DatabaseConfig): Promise<Seen[]> {
             'make a backup: the next start brings it up to date',
           ),
         ];
-  const [fault] = await damageOf(config);
+  const [fault] = await lookThrough(config).damage;
   if (fault !== undefined) return [...seen, damaged(fault)];
   const changes = await changesOf(db);
   if (changes.length > 0) {

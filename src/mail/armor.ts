@@ -101,8 +101,8 @@ export function dearmor(block: string): Uint8Array {
 }
 
 const TIDY_HEAD = /^-----BEGIN PGP MESSAGE-----\r?\n(?:[A-Za-z][A-Za-z0-9-]*: [^\r\n]*\r?\n){0,9}\r?\n(?=[A-Za-z0-9+/])/;
-const TIDY_TAIL = /={0,2}(?:\r?\n=[A-Za-z0-9+/]{4})?\r?\n-----END PGP MESSAGE-----$/;
-/** The longest that such a tail is. */
+const TIDY_TAIL = /(?<=[A-Za-z0-9+/])={0,2}(?:\r?\n=[A-Za-z0-9+/]{4})?\r?\n-----END PGP MESSAGE-----$/;
+/** The longest that such a tail is, with what is before it. */
 const TAIL = 40;
 
 /** What stands between head and tail where all is as programs write it, as in nearly every armor: to go through a large one line by line takes its time. */
@@ -111,7 +111,7 @@ function tidyData(block: string): string | null {
   const tail = TIDY_TAIL.exec(block.slice(-TAIL))?.[0].length ?? 0;
   if (tail === 0 || head + tail > block.length) return null;
   const data = block.slice(head, -tail);
-  return /[^A-Za-z0-9+/\r\n]/.test(data) || hasTooManyLines(data) ? null : data;
+  return /[^A-Za-z0-9+/\r\n]|\r(?!\n)/.test(data) || hasTooManyLines(data) ? null : data;
 }
 
 function hasTooManyLines(data: string): boolean {

@@ -61,7 +61,7 @@ export function primaryFingerprint(input: Uint8Array | string): string {
 
 /** The same of what is kept, which was looked through before; undefined where there is no key in it any more. */
 export function fingerprintOfKept(data: Uint8Array): string | undefined {
-  return keysIn(data, [PRIMARY])[0];
+  return keysIn(binary(data), [PRIMARY])[0];
 }
 
 /** Key ids of all that calls itself a key in what may be a certificate; none where it is none. Nothing of it is believed. */

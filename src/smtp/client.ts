@@ -179,18 +179,17 @@ const inPieces =
   (isSigned: boolean): Parameters<Transporter['use']>[1] =>
   ({ data, message }, done) => {
     const { pieces } = data as { pieces?: Pieces };
-    if (message && pieces) {
-      if (isSigned || pieces.some(mayBeginWithDot))
-        message.stream = (output, _, ended) => {
-          // A pipeline for one chunk would cost as much as composing the mail did.
-          if (octetsOf(pieces) <= CHUNK) {
-            output.write(Buffer.concat(pieces));
-            return ended();
-          }
-          streams.pipeline(Readable.from(chunksOf(pieces)), output, { end: false }).then(() => ended(), ended);
-        };
-      else message.createReadStream = () => straight(pieces);
-    }
+    if (!message || !pieces) return done(new Error('there is a mail to send and no pieces of it'));
+    if (isSigned || pieces.some(mayBeginWithDot))
+      message.stream = (output, _, ended) => {
+        // A pipeline for one chunk would cost as much as composing the mail did.
+        if (octetsOf(pieces) <= CHUNK) {
+          output.write(Buffer.concat(pieces));
+          return ended();
+        }
+        streams.pipeline(Readable.from(chunksOf(pieces)), output, { end: false }).then(() => ended(), ended);
+      };
+    else message.createReadStream = () => straight(pieces);
     done();
   };
 
@@ -230,7 +229,7 @@ function octetsOf(pieces: Pieces): number {
   return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }
 
-/** Each ends a line, but where a line is longer than that. */
+/** Each ends a line where it can. */
 async function* chunksOf(pieces: Pieces): AsyncGenerator<Uint8Array> {
   let held: Uint8Array[] = [];
   let octets = 0;
@@ -243,14 +242,14 @@ async function* chunksOf(pieces: Pieces): AsyncGenerator<Uint8Array> {
       held.push(part);
       octets += part.length;
       from += part.length;
-      if (from === piece.length) continue;
+      if (from === piece.length && octets < CHUNK) continue;
       yield joined(held);
       // A relay that takes all at once would have the whole mail gone through before anything else is done.
       await new Promise((resolve) => setImmediate(resolve));
       held = [];
       octets = 0;
     }
-  yield joined(held);
+  if (octets > 0) yield joined(held);
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

@@ -735,6 +735,8 @@ eachEngine((engine) => {
     await expect.poll(() => tried).toHaveLength(2);
     await expect.poll(() => statesOf(second)).toEqual(['leased', 'leased']);
     stopping.abort();
+    // Though the relay is silent.
+    await expect.poll(() => statesOf(second)).toEqual(['deferred', 'deferred']);
     answer();
     await ended;
     expect([await statesOf(first), await statesOf(second)]).toEqual([

@@ -26,3 +26,8 @@ test.each([
   const tidy = `${HEAD}\n\n${inLines(octets(500))}\n=aB+/\n${TAIL}`;
   expect(() => dearmor(broken(tidy))).toThrow(expect.objectContaining({ reason: 'cannot-open' }));
 });
+
+test('what is nearly tidy is read as the rest is: padding in a line of its own is none, and a lone CR is a blank', () => {
+  expect(() => dearmor(`${HEAD}\n\nQQ\n==\n${TAIL}`)).toThrow(expect.objectContaining({ reason: 'cannot-open' }));
+  expect(dearmor(`${HEAD}\n\nQU\rJD\nREVG\n${TAIL}`).toString()).toBe('ABCDEF');
+});

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { sql } from 'kysely';
 import { expect, inject, test } from 'vitest';
-import { damageOf } from '../../src/store/damage.ts';
+import { lookThrough } from '../../src/store/damage.ts';
 import { type Database, type Db, makeDatabase, openDatabase, openToRead } from '../../src/store/database.ts';
 import { openDump } from '../../src/store/dump.ts';
 import { addedTriggers, changesOf, firstOf } from '../../src/store/integrity.ts';
@@ -322,7 +322,7 @@ test.each(['LATEST', '0044_past'])(
     const db = openDatabase(config);
     try {
       expect(await pendingMigrations(db)).toMatchObject({ unknown: [], had: expect.toSatisfy((had) => had > 0) });
-      expect(await damageOf(config)).toEqual([]);
+      expect(await lookThrough(config).damage).toEqual([]);
       expect(await linesOf(db)).toEqual([]);
       await migrate(db);
       expect(await linesOf(db)).toEqual([]);
