@@ -31,16 +31,13 @@ export async function noteAll(trx: Db, said: readonly Said[]): Promise<void> {
   };
   for (const { copy, event } of said.toSorted((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1))) {
     if (event === null || copy.audience === 'public') continue;
-    if (event.what === 'delivered' && (reached.length === 0 || event.at === at)) {
+    if (event.what === 'delivered') {
+      if (event.at !== at) await flush();
       reached.push(copy.address);
       at = event.at;
       continue;
     }
     await flush();
-    if (event.what === 'delivered') {
-      await health.delivered(trx, [copy.address], event.at);
-      continue;
-    }
     const contact = await contacts.byAddress(trx, copy.address);
     if (contact) await health.note(trx, contact.id, event);
   }
