@@ -84,7 +84,7 @@ function leaseSeconds({ lane, lease }: WorkOptions): number {
   return isOfRelease(lane) ? Math.min(lease, RELEASE_LEASE) : lease;
 }
 
-/** Octets of mail that one batch may hold in memory; two are there at a time. */
+/** Octets of mail that one batch may hold in memory; two are there at a time, and what is left of a third. */
 const BATCH_OCTETS = 16 * 1024 * 1024;
 
 /** What one batch after the other is worked on with. */
@@ -98,32 +98,37 @@ export interface Desk {
 
 /** As many copies are under way at a time as there are hands, of whichever batches. */
 interface Hands {
-  /** Resolves when one is free. */
-  take(): Promise<void>;
+  /** Resolves when one is free. False: it is to stop, and whoever waited has none. */
+  take(): Promise<boolean>;
   give(): void;
   /** How many are taken. */
   taken(): number;
 }
 
-function createHands(most: number): Hands {
-  const waiting: (() => void)[] = [];
+function createHands(most: number, signal?: AbortSignal): Hands {
+  const waiting: ((hasOne: boolean) => void)[] = [];
   let free = most;
+  signal?.addEventListener('abort', () => {
+    for (const next of waiting.splice(0)) next(false);
+  });
   return {
     async take() {
-      if (free > 0) free--;
-      else await new Promise<void>((resolve) => void waiting.push(resolve));
+      if (signal?.aborted) return false;
+      if (free === 0) return new Promise<boolean>((resolve) => void waiting.push(resolve));
+      free--;
+      return true;
     },
     give() {
       const next = waiting.shift();
-      if (next) next();
+      if (next) next(true);
       else free++;
     },
     taken: () => most - free,
   };
 }
 
-function createDesk(seams: Seams, { connections }: WorkOptions, began: Instant): Desk {
-  const hands = createHands(connections);
+function createDesk(seams: Seams, { connections }: WorkOptions, began: Instant, signal?: AbortSignal): Desk {
+  const hands = createHands(connections, signal);
   return { opened: null, hands, settle: createSettling(seams, hands.taken), began };
 }
 
@@ -132,7 +137,7 @@ const LONGEST_SLEEP = 2 * SECOND;
 
 /** Sends what is due until the signal comes; then finishes what is under way. */
 export async function deliveryLoop(seams: Seams, send: Send, options: WorkOptions, alarm: Alarm, log: Log, signal: AbortSignal) {
-  const desk = createDesk(seams, options, seams.clock.now());
+  const desk = createDesk(seams, options, seams.clock.now(), signal);
   const stumbled = (error: unknown) => log.error({ err: error }, 'delivery stumbled and goes on');
   const underWay = new Set<Promise<void>>();
   const take = async () => {
@@ -189,7 +194,7 @@ export async function deliverBatch(
   log: Log,
   signal?: AbortSignal,
 ): Promise<number> {
-  const desk = createDesk(seams, options, 0);
+  const desk = createDesk(seams, options, 0, signal);
   const taken = await takeBatch(seams, send, options, log, desk, signal);
   await (await taken?.begin())?.settled;
   return taken?.copies ?? 0;
@@ -332,8 +337,10 @@ async function eachInHand(
   for (const [index, copy] of batch.entries()) {
     const mail = prepared[index];
     if (!mail) continue;
-    await hands.take();
-    const going = attempt(copy, mail).finally(hands.give);
+    const hasOne = await hands.take();
+    const going = attempt(copy, mail).finally(() => {
+      if (hasOne) hands.give();
+    });
     // It is heard below, when the last one has begun.
     going.catch(() => undefined);
     underWay.push(going);

@@ -741,6 +741,8 @@ eachEngine((engine) => {
     await expect.poll(() => tried, PATIENT).toHaveLength(2);
     await expect.poll(() => statesOf(second), PATIENT).toEqual(['leased', 'leased']);
     stopping.abort();
+    // Though the relay is silent.
+    await expect.poll(() => statesOf(second), PATIENT).toEqual(['deferred', 'deferred']);
     answer();
     await ended;
     expect([await statesOf(first), await statesOf(second)]).toEqual([
