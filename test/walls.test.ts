@@ -64,7 +64,7 @@ const RULE =
 const owners: Record<string, readonly string[]> = {
   'ae-cvss-calculator': ['cases'],
   openpgp: ['pgp/settings.ts'],
-  piscina: ['pgp/pool.ts'],
+  piscina: ['pgp/pool.ts', 'pgp/worker.ts'],
   mustache: ['wording'],
   'eckey-utils': ['pgp'],
   'encoding-japanese': ['mail'],
@@ -123,6 +123,8 @@ const owners: Record<string, readonly string[]> = {
   'node:timers/promises': ['smtp', 'cli'],
   'node:tls': ['config.ts', 'smtp'],
   'node:url': ['smtp'],
+  'node:v8': ['pgp/garbage.ts'],
+  'node:vm': ['pgp/garbage.ts'],
   'node:worker_threads': [
     'pgp',
     'embargo/recogniser.ts',

@@ -15,6 +15,7 @@ import {
   textPart,
 } from '../mail/outgoing.ts';
 import { LINK_FILE, sinceWritten } from '../notices/templates.ts';
+import { collectBuffers, LARGE } from '../pgp/garbage.ts';
 import type { ListKey } from '../pgp/keyring.ts';
 import type { Shared } from '../pgp/shared.ts';
 import type { Sealed } from '../pgp/worker.ts';
@@ -168,9 +169,13 @@ async function seal(
   if (to.length === 0) return [];
   const { pgp, clock } = seams;
   const now: Instant = clock.now();
-  const payload = () => protectedPayload(fields, composed.content, composed.fields);
   const name = JSON.stringify(fields);
-  const message = await once(signed, name, () => pgp.sign(payload(), key.secret, now));
+  const message = await once(signed, name, async () => {
+    const made = await pgp.sign(protectedPayload(fields, composed.content, composed.fields), key.secret, now);
+    // What it was opened and composed in goes before as much again is taken to seal it.
+    if (made.length > LARGE) collectBuffers();
+    return made;
+  });
   return policy === 'shared' ? pgp.sealShared(message, to, now, sharedOf(shared, name)) : pgp.seal(message, to, now);
 }
 

@@ -213,7 +213,7 @@ export function protectedPayload(fields: TrustedFields, content: Uint8Array, ins
     ...outside.map(([name, value]) => ['HP-Outer', `${name}: ${value}`] as const),
     ['HP-Outer', `Subject: ${NEUTRAL_SUBJECT}`],
   ]);
-  return Buffer.concat([Buffer.from(head), markProtected(withLegacyDisplay(content, fields.subject), 'cipher')]);
+  return Buffer.concat([Buffer.from(head), ...markProtected(withLegacyDisplay(content, fields.subject), 'cipher')]);
 }
 
 /**
@@ -234,17 +234,17 @@ function withLegacyDisplay(content: Uint8Array, subject: string): Uint8Array {
 /** The same for a mail that is signed only: nothing is hidden, everything is covered (RFC 9788 §5.1). */
 export function signedPayload(fields: TrustedFields, content: Uint8Array): Buffer {
   const head = headerLines([...trusted(fields), ['Subject', words(fields.subject)]]);
-  return Buffer.concat([Buffer.from(head), markProtected(content, 'clear')]);
+  return Buffer.concat([Buffer.from(head), ...markProtected(content, 'clear')]);
 }
 
-/** Adds the parameters to the Content-Type of an entity that this file wrote: it always begins with that field. */
-function markProtected(content: Uint8Array, mode: 'cipher' | 'clear'): Buffer {
-  const bytes = Buffer.from(content);
+/** The entity, which this file wrote and which always begins with its Content-Type, with parameters added to that: in pieces. */
+function markProtected(content: Uint8Array, mode: 'cipher' | 'clear'): Pieces {
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.length);
   const prefix = 'Content-Type: ';
   const end = fieldEnd(bytes);
   if (bytes.toString('latin1', 0, prefix.length) !== prefix) throw new Error('a payload must begin with its Content-Type');
   const folded = bytes.toString('latin1', 0, end);
-  return Buffer.concat([Buffer.from(`${folded};${CRLF} hp="${mode}"; protected-headers="v1"`, 'latin1'), bytes.subarray(end)]);
+  return [Buffer.from(`${folded};${CRLF} hp="${mode}"; protected-headers="v1"`, 'latin1'), bytes.subarray(end)];
 }
 
 /** Where the first header field ends, folded lines included; without its line end. */

@@ -2,6 +2,7 @@ import { chmod, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'n
 import { join } from 'node:path';
 import { DAY, type Instant, newToken, SECOND } from '../clock.ts';
 import { roleAddress } from '../mail/address.ts';
+import { collectBuffers, octetsInBuffers } from './garbage.ts';
 import { fingerprintOf, instantOf, lastSigned } from './parse.ts';
 import { dateAt, openpgp } from './settings.ts';
 
@@ -140,10 +141,14 @@ export async function loadKeyring(dir: string, passphrase: string): Promise<Keyr
       (key) => keys.push(key),
       (error: unknown) => failures.push(messageOf(error)),
     );
+  if (octetsInBuffers() > HASHED) collectBuffers();
   const [first, ...others] = failures;
   if (first !== undefined) throw new Error(others.length === 0 ? first : `${first} (${others.length} more keys cannot be used)`);
   return keyringOf(keys);
 }
+
+/** Octets: the buffer that a passphrase was hashed in is larger, where a key was made to be slow to open. */
+const HASHED = 32 * 1024 * 1024;
 
 /** Whether a file of that name in the folder of the keys is one; what systems and editors put beside it is not. */
 export function isListKeyFile(name: string): boolean {

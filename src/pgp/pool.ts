@@ -114,8 +114,8 @@ function threadPool(maxThreads: number): Piscina {
     maxQueue: 1000,
     // A thread that is ended while it `require`s a module with imports ends the process: node aborts. Without that, it is imported.
     execArgv: ['--no-experimental-require-module'],
-    // What grows beyond this ends its thread, and nothing else.
-    resourceLimits: { maxOldGenerationSizeMb: 512 },
+    // What grows beyond this ends its thread, and nothing else. What is young is small: the rest of a task is in buffers.
+    resourceLimits: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 4 },
   });
 }
 

@@ -2,6 +2,7 @@
 import type { ReadableStream } from 'node:stream/web';
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
+import { collectBuffers, LARGE } from './garbage.ts';
 import { packetsOf } from './packets.ts';
 import { fingerprintOf, lastSigned, parseCertificate, remembering, secretOf } from './parse.ts';
 import { type Recipient, recipientAt, type WhyNot } from './recipient.ts';
@@ -110,10 +111,16 @@ async function sealKeyTo(
   return { cohort: cohortOf(like), before: await openpgp.encryptSessionKey({ ...sessionKey, ...to, format: 'binary' }) };
 }
 
-/** Encrypts it, for nobody yet. */
 async function sealBody(signed: Uint8Array, sessionKey: openpgp.SessionKey, at: Instant): Promise<SharedBody> {
-  const data = await openpgp.encrypt({ ...(await takenApart(signed)), sessionKey, date: dateAt(at), format: 'binary' });
-  return { sessionKey, data: inSharedMemory(data) };
+  const data = await encryptBody(signed, sessionKey, at);
+  // Before its lines are made: OpenPGP.js goes through several times as much.
+  if (data.length > LARGE) collectBuffers();
+  return { sessionKey, data };
+}
+
+/** For nobody yet. */
+async function encryptBody(signed: Uint8Array, sessionKey: openpgp.SessionKey, at: Instant): Promise<Uint8Array> {
+  return inSharedMemory(await openpgp.encrypt({ ...(await takenApart(signed)), sessionKey, date: dateAt(at), format: 'binary' }));
 }
 
 /** As OpenPGP.js takes it. Throws Refusal `unusable-certificate`. */

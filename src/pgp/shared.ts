@@ -56,7 +56,7 @@ export function linesNameOf(copy: SharedCopy): string {
 /** For all copies of that name. */
 export function linesOf({ data }: SharedBody, copy: SharedCopy): SharedLines {
   const shared = data.subarray(fromOf(copy));
-  return { text: inSharedMemory(inLines(shared)), power: powerOf(shared.length), checksum: checksumOf(shared, 0) };
+  return { text: inLines(shared), power: powerOf(shared.length), checksum: checksumOf(shared, 0) };
 }
 
 /**
@@ -75,14 +75,33 @@ export function armorOf(copy: SharedCopy, { bodies, lines }: Shared): Pieces {
 }
 
 const WIDTH = 76;
+/** Octets in such a line. */
+const IN_LINE = (WIDTH / 4) * 3;
+/** Octets that are made base64 at a time. */
+const AT_A_TIME = 1024 * IN_LINE;
 
+/** Base64 in lines that end in CRLF, where every thread has them. */
 function inLines(octets: Uint8Array): Buffer {
-  const base64 = Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('base64');
-  const lines = Buffer.allocUnsafe(base64.length + 2 * Math.ceil(base64.length / WIDTH));
-  for (let from = 0, to = 0; from < base64.length; from += WIDTH)
-    to += lines.write(`${base64.slice(from, from + WIDTH)}\r\n`, to, 'latin1');
+  const given = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
+  const lines = Buffer.from(new SharedArrayBuffer(Math.ceil(octets.length / 3) * 4 + 2 * Math.ceil(octets.length / IN_LINE)));
+  let to = 0;
+  for (let at = 0; at < given.length; at += AT_A_TIME) {
+    const base64 = given.toString('base64', at, at + AT_A_TIME);
+    // At the end of their room, of which each line is moved to its place.
+    const end = to + base64.length + 2 * Math.ceil(base64.length / WIDTH);
+    for (let from = end - lines.write(base64, end - base64.length, 'latin1'); from < end; from += WIDTH) {
+      const length = Math.min(WIDTH, end - from);
+      lines.copyWithin(to, from, from + length);
+      to += length;
+      lines[to++] = CR;
+      lines[to++] = LF;
+    }
+  }
   return lines;
 }
+
+const CR = 13;
+const LF = 10;
 
 /*
  * The checksum of an armor (CRC-24, RFC 9580 §6.1.1): the remainder of the octets, as a polynomial over GF(2), by the one of degree 24. So that of

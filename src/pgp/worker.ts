@@ -1,8 +1,10 @@
 import type { MessagePort } from 'node:worker_threads';
+import { move, transferableSymbol, valueSymbol } from 'piscina';
 import type { Instant } from '../clock.ts';
 import type { Pieces } from '../mail/outgoing.ts';
 import { asRefusal, type Reason, Refusal } from '../refusal.ts';
 import { hear, readCertificate, usable } from './certificate.ts';
+import { collectBuffers, LARGE } from './garbage.ts';
 import { type OpenedMail, type OpenRequest, openMail } from './open.ts';
 import { layRevocations, readKnown, renewCertificate } from './renewal.ts';
 import { openKept, sealForKeeping, sealShared, sealTo, signDetached, signOnce, type Unusable, unusableOf } from './seal.ts';
@@ -71,8 +73,19 @@ const operations = {
   usable: (task: { certificate: Uint8Array; at: Instant }) => usable(task.certificate, task.at),
 };
 
-export default async function run({ operation, task, started }: Task): Promise<Answer> {
-  Atomics.store(started, 0, 1);
+export default async function run(given: Task): Promise<Answer | Moved> {
+  Atomics.store(given.started, 0, 1);
+  const takesMuch = largeBuffers(given.task).length > 0;
+  const answer = await answerTo(given);
+  const large = largeBuffers(answer);
+  if (takesMuch || large.length > 0) collectBuffers();
+  return large.length > 0 ? (move(new Moved(answer, large)) as Moved) : answer;
+}
+
+async function answerTo(given: Task): Promise<Answer> {
+  const { operation, task } = given;
+  // Whoever calls holds what was given until the answer is there.
+  Reflect.deleteProperty(given, 'task');
   try {
     const perform: (given: never) => Promise<unknown> = operations[operation];
     return { value: await perform(task as never) };
@@ -80,4 +93,22 @@ export default async function run({ operation, task, started }: Task): Promise<A
     const { reason, hint, detail } = asRefusal(error);
     return { refused: { reason, hint, detail } };
   }
+}
+
+/** An answer of which these buffers go to the other thread as they are, and are gone here. */
+class Moved {
+  readonly [valueSymbol]: Answer;
+  readonly [transferableSymbol]: ArrayBuffer[];
+
+  constructor(answer: Answer, buffers: ArrayBuffer[]) {
+    this[valueSymbol] = answer;
+    this[transferableSymbol] = buffers;
+  }
+}
+
+/** Those in plain objects and lists, without what is in shared memory. What a thread keeps for later tasks is smaller. */
+function largeBuffers(value: unknown): ArrayBuffer[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if (!ArrayBuffer.isView(value)) return [...new Set(Object.values(value).flatMap(largeBuffers))];
+  return value.buffer instanceof ArrayBuffer && value.buffer.byteLength > LARGE ? [value.buffer] : [];
 }

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { encryptedMail } from '../support/compose.ts';
 import { LISTS } from '../support/house.ts';
 import { contactOf, type Instance, memberOf, openInstance, TEAM } from '../support/instance.ts';
 import { makeParty, type Party } from '../support/party.ts';
+import { ROOT } from '../support/root.ts';
 import { type Kind, member } from './members.ts';
 import { type SinkProcess, startSinkProcess } from './sink.ts';
 import { type Mail, openClient } from './smtp.ts';
@@ -19,7 +22,7 @@ export async function openProject(options: Readonly<Record<string, object>> = {}
   const sink = await startSinkProcess();
   const lena = await makeParty(TEAM[0]);
   const roster = [memberOf(LISTS.security, contactOf(lena))];
-  const house = await openInstance({ relay: sink, log: 'warn', roster, options });
+  const house = await openInstance({ relay: sink, log: 'warn', roster, options, env: asDeployed() });
   return {
     house,
     sink,
@@ -29,6 +32,12 @@ export async function openProject(options: Readonly<Record<string, object>> = {}
       await sink.close();
     },
   };
+}
+
+/** The environment that the unit of systemd gives it. */
+function asDeployed(): Record<string, string> {
+  const unit = readFileSync(join(ROOT, 'docs', 'deploy', 'curfew.service'), 'utf8');
+  return Object.fromEntries([...unit.matchAll(/^Environment=(\w+)=(\S+)$/gm)].map(([, name = '', value = '']) => [name, value]));
 }
 
 /** A list for each of these counts of members of that kind; the smaller ones are on the larger lists as well. Gives their addresses. */

@@ -29,6 +29,8 @@ export interface Setting {
   roster?: readonly RosterEntry[];
   /** Beside what `init` wrote, by the section of config.json. */
   options?: Readonly<Record<string, object>>;
+  /** Of every `serve`, beside those of this process. */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** A project made by `curfew init` and served by `curfew serve`, a process of its own, as people would run it. */
@@ -105,7 +107,7 @@ interface Made {
 export async function openInstance(setting: Setting): Promise<Instance> {
   const root = mkdtempSync(join(tmpdir(), 'curfew-instance-'));
   try {
-    const instance = instanceOf(await makeProject(root, setting));
+    const instance = instanceOf(await makeProject(root, setting), setting.env);
     const roster = setting.roster ?? (await standardRoster());
     if (roster.length > 0) await instance.enrol(...roster);
     await instance.start();
@@ -140,7 +142,7 @@ async function makeProject(root: string, setting: Setting): Promise<Project> {
   return { root, dir, config, temporary, adminToken, fingerprints };
 }
 
-function instanceOf(project: Project): Instance {
+function instanceOf(project: Project, served: Setting['env'] = {}): Instance {
   const { root, dir, config, temporary } = project;
   const surroundings = { env: { TMPDIR: temporary } };
   const database = join(dir, 'data', 'curfew.db');
@@ -156,7 +158,7 @@ function instanceOf(project: Project): Instance {
     httpPort: 0,
     pid: 0,
     async start(as = {}) {
-      const life = startCurfew(['serve', '--config', config], { ...as, env: { ...surroundings.env, ...as.env } });
+      const life = startCurfew(['serve', '--config', config], { ...as, env: { ...surroundings.env, ...served, ...as.env } });
       lives.push(life);
       await life.line(/^ready$/);
       instance.pid = life.pid;
@@ -200,7 +202,7 @@ function instanceOf(project: Project): Instance {
       const own = join(root, 'beside');
       const folder = join(own, 'project');
       cpSync(dir, folder, { recursive: true });
-      return instanceOf({ ...project, root: own, dir: folder, config: join(folder, 'config.json') });
+      return instanceOf({ ...project, root: own, dir: folder, config: join(folder, 'config.json') }, served);
     },
     async close() {
       if (lives.length > 0) await kill('SIGKILL');
