@@ -1,8 +1,8 @@
 /**
- * `npm run bench [-- --section NAME]... [--quick] [--out FILE] [--compare FILE]`: how long Curfew takes, beside its peers in the same run.
+ * `npm run bench [-- --section NAME]... [--quick] [--out FILE] [--compare FILE] [--minutes N]`: how long Curfew takes, beside its peers in the same run.
  * Without arguments all sections, in less than ten minutes. A figure by itself says little on a machine that others use: the ratios do. All
  * goes into FILE as JSON (bench.json); `--compare` prints the figures beside those of an earlier FILE. `--quick`: each section once and in
- * small, which shows that it runs, and not how fast.
+ * small, which shows that it runs, and not how fast. `--section steady` takes N minutes (4): whether what it has in memory grows.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -16,6 +16,7 @@ import { versions } from './peers.ts';
 import { release } from './release.ts';
 import { compared, linesOf, type Report, reportOf, titleOf } from './report.ts';
 import { roster } from './roster.ts';
+import { steady } from './steady.ts';
 
 const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   accept,
@@ -26,6 +27,11 @@ const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
   release,
   others,
 };
+/** Measured where they are asked for alone. */
+const ASKED: typeof SECTIONS = {
+  steady: (quick) => steady(quick, Number(values.minutes)),
+};
+const all = { ...SECTIONS, ...ASKED };
 
 const { values } = parseArgs({
   options: {
@@ -33,11 +39,12 @@ const { values } = parseArgs({
     section: { type: 'string', multiple: true, default: [] },
     out: { type: 'string', default: 'bench.json' },
     compare: { type: 'string' },
+    minutes: { type: 'string', default: '4' },
   },
 });
-const unknown = values.section.filter((name) => !(name in SECTIONS));
+const unknown = values.section.filter((name) => !(name in all));
 if (unknown.length > 0) {
-  console.error(`there is no section ${unknown.join(', ')}; there are ${Object.keys(SECTIONS).join(', ')}`);
+  console.error(`there is no section ${unknown.join(', ')}; there are ${Object.keys(all).join(', ')}`);
   process.exit(2);
 }
 const before: Report | null = values.compare === undefined ? null : JSON.parse(readFileSync(values.compare, 'utf8'));
@@ -47,7 +54,7 @@ const rows: Row[] = [];
 console.log(titleOf(reportOf(rows, await versions(), new Date())));
 for (const name of wanted) {
   const begun = performance.now();
-  for (const figure of (await SECTIONS[name]?.(values.quick)) ?? []) {
+  for (const figure of (await all[name]?.(values.quick)) ?? []) {
     rows.push(figure);
     console.log(linesOf(figure).join('\n'));
   }

@@ -1,0 +1,82 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { MINUTE, SECOND } from '../../src/clock.ts';
+import { LISTS } from '../support/house.ts';
+import type { Instance } from '../support/instance.ts';
+import { atMost, median, memoryOf, type Row, row } from './measure.ts';
+import { create, enrol, openProject, type Project, sealed } from './project.ts';
+import { openClient } from './smtp.ts';
+
+const MEMBERS = 20;
+/** What comes in in a minute: mails to the intake list, and posts for all members, of which one is large. */
+const FULL = { ms: MINUTE, reports: 240, posts: 6, large: 1_000_000 };
+const QUICK = { ms: 2 * SECOND, reports: 4, posts: 2, large: 100_000 };
+type Plan = typeof FULL;
+const OCTETS = 10_000;
+
+/**
+ * One process under the same load minute after minute, of which every copy has to come: what it has in memory at the end of each, in the
+ * second quarter of the time and in the last one. In the first it learns what it keeps. It takes its minutes, and is measured where it is asked for.
+ */
+export async function steady(quick = false, minutes = 4): Promise<Row[]> {
+  const plan = quick ? QUICK : FULL;
+  const project = await openProject();
+  try {
+    const list = (await enrol(project, 'x25519', [MEMBERS])).get(MEMBERS) ?? '';
+    const token = String((await create(project.house, '/tokens', { name: 'steady', role: 'auditor' }))['token']);
+    const ends: Used[] = [];
+    for (let minute = 0; minute < minutes; minute++) {
+      await live(project, list, token, plan);
+      ends.push(await used(project.house));
+      console.log(`minute ${minute + 1}: RSS ${ends.at(-1)?.resident.toFixed(0)} MB, heap ${ends.at(-1)?.heap.toFixed(0)} MB`);
+    }
+    return (['resident', 'heap'] as const).map((what) => grown(what, ends));
+  } finally {
+    await project.close();
+  }
+}
+
+/** Megabytes. */
+interface Used {
+  resident: number;
+  heap: number;
+}
+
+const SAYS: Record<keyof Used, string> = { resident: 'VmRSS', heap: 'heap of the main thread' };
+
+function grown(what: keyof Used, ends: readonly Used[]): Row {
+  const quarter = Math.floor(ends.length / 4);
+  const [second, last] = [ends.slice(quarter, 2 * quarter), ends.slice(-quarter)].map((of) => of.map((end) => end[what]));
+  const of = { curfew: last ?? [], 'its second quarter': second ?? [] };
+  const figure = row({ section: 'steady', what: `${SAYS[what]} in the last quarter of ${ends.length} minutes`, unit: 'MB', of });
+  figure.targets.push(atMost('times that of the second quarter', median(last ?? []) / median(second ?? []), 1.1));
+  return figure;
+}
+
+async function live(project: Project, list: string, token: string, plan: Plan): Promise<void> {
+  const { house, sink, lena } = project;
+  const client = await openClient(house.smtpPort);
+  const begun = Date.now();
+  await sink.forget();
+  for (let sent = 0; sent < plan.reports; sent++) {
+    await client.send(await sealed(project, LISTS.security, OCTETS));
+    const everySo = Math.floor(plan.reports / plan.posts);
+    if (sent % everySo === 0) await client.send(await sealed(project, list, sent === 0 ? plan.large : OCTETS));
+    for (const path of ['/cases', '/deliveries?state=delivered', '/posts']) await page(house, token, path);
+    await pause(Math.max(0, begun + (plan.ms * sent) / plan.reports - Date.now()));
+  }
+  await client.close();
+  await sink.have(plan.posts * MEMBERS, 'x25519.example');
+  await sink.have(plan.reports, lena.address.split('@')[1]);
+  await house.settled();
+}
+
+async function page({ api }: Instance, token: string, path: string): Promise<void> {
+  const { status } = await api(token, 'GET', path);
+  if (status !== 200) throw new Error(`${path}: ${status}`);
+}
+
+async function used({ pid, httpPort, adminToken }: Instance): Promise<Used> {
+  const answer = await fetch(`http://127.0.0.1:${httpPort}/metrics`, { headers: { authorization: `Bearer ${adminToken}` } });
+  const [, octets] = /^nodejs_heap_size_used_bytes (\S+)$/m.exec(await answer.text()) ?? [];
+  return { resident: memoryOf(pid, 'VmRSS'), heap: Number(octets) / 1e6 };
+}
