@@ -26,6 +26,7 @@ import type { Watched } from './embargo/recognise.ts';
 import { createRecogniser } from './embargo/recogniser.ts';
 import { retractOfFormer } from './embargo/retract.ts';
 import { createWatched } from './embargo/watched.ts';
+import { type Ground, takeGround } from './ground.ts';
 import { createNumbers, type Numbers } from './http/numbers.ts';
 import { createHttp, type HttpOptions } from './http/server.ts';
 import { cannotListen } from './listening.ts';
@@ -41,7 +42,6 @@ import { receive } from './post/receive.ts';
 import type { Identity } from './post/received.ts';
 import { movePast, purgeContent } from './post/retention.ts';
 import { watchUndelivered } from './post/undelivered.ts';
-import { becomeUser } from './privileges.ts';
 import { Refusal } from './refusal.ts';
 import type { AdmissionRules } from './roster/apply.ts';
 import { CRITERIA } from './roster/criteria.ts';
@@ -57,14 +57,12 @@ import { createRelay } from './smtp/client.ts';
 import { createSmtp, type Doors } from './smtp/server.ts';
 import { type Begun, openBegun } from './store/begun.ts';
 import * as cases from './store/cases.ts';
-import { lookThrough } from './store/damage.ts';
-import { type Database, isStorageFault, namingFile, openDatabase } from './store/database.ts';
+import { type Database, isStorageFault, namingFile } from './store/database.ts';
 import * as deliveries from './store/deliveries.ts';
 import { createEndNote, lostLine } from './store/end-note.ts';
 import * as idempotency from './store/idempotency.ts';
 import { changesOf, firstOf } from './store/integrity.ts';
 import * as lists from './store/lists.ts';
-import { lockDatabase } from './store/lock.ts';
 import { migrate, pendingMigrations } from './store/migrate.ts';
 import * as restorations from './store/restorations.ts';
 import { roomOf } from './store/room.ts';
@@ -89,9 +87,9 @@ const DRAIN = 4 * SECOND;
 
 /**
  * Builds the parts, starts them in order, and stops them in the opposite one. Rejects with an error whose message a
- * person can act on; then nothing is left running.
+ * person can act on; then nothing is left running. `taken`: what it stands on, where whoever calls has it already.
  */
-export async function start(config: Config, passphrase: string, clock: Clock, log: Log): Promise<Running> {
+export async function start(config: Config, passphrase: string, clock: Clock, log: Log, taken?: Ground): Promise<Running> {
   const undo: (() => unknown)[] = [];
   /** One part that does not go down must not keep the others up. */
   const takeDown = async () => {
@@ -106,7 +104,9 @@ export async function start(config: Config, passphrase: string, clock: Clock, lo
     return stopped;
   };
   try {
-    return { ...(await build(config, passphrase, clock, log, undo)), stop };
+    const ground = taken ?? takeGround(config, log);
+    undo.push(...ground.undo);
+    return { ...(await build(config, passphrase, clock, log, ground, undo)), stop };
   } catch (error) {
     await stop();
     throw namingFile(error, config.database);
@@ -119,20 +119,14 @@ async function build(
   passphrase: string,
   wall: Clock,
   log: Log,
+  { privileges, db, damage }: Ground,
   undo: (() => unknown)[],
 ): Promise<Omit<Running, 'stop'>> {
   const { database, domain } = config;
-  const privileges = becomeUser(config.user, log);
   const identity: Identity = { ...admissionRules(config), domain };
   const words = readWords(config.notices);
-  const db = openDatabase(database);
-  undo.push(() => db.destroy());
-  // The last to go: until the database is closed it is ours alone.
-  if ('sqlite' in database) undo.unshift(lockDatabase(database.sqlite));
   // Both take their time, and neither needs the other.
-  const looking = lookThrough(database);
-  undo.push(looking.end);
-  const isSound = mustBeSound(db, database, looking.damage);
+  const isSound = mustBeSound(db, database, damage);
   isSound.catch(() => undefined);
   const keyring = await loadKeyring(config.keys, passphrase);
   await isSound;

@@ -51,9 +51,10 @@ const knows: Record<string, readonly string[]> = {
   lookup: [...LOW, 'mail', 'lookup'],
   oidc: [...LOW, 'oidc'],
   wording: ['notices/templates.ts', 'notices/words.ts'],
-  'main.ts': [...DOOR, 'duties.ts', 'privileges.ts', 'lookup', 'oidc', 'wording', 'smtp', 'http'],
+  'ground.ts': ['config.ts', 'log.ts', 'privileges.ts', 'store'],
+  'main.ts': [...DOOR, 'duties.ts', 'ground.ts', 'lookup', 'oidc', 'wording', 'smtp', 'http'],
   doctor: ['clock.ts', 'config.ts', 'log.ts', 'rules', 'embargo', 'pgp', 'roster', 'smtp', 'store', 'doctor'],
-  cli: [...DOOR, 'json-fault.ts', 'smtp', 'http', 'wording', 'doctor', 'privileges.ts', 'main.ts', 'cli'],
+  cli: [...DOOR, 'json-fault.ts', 'smtp', 'http', 'wording', 'doctor', 'ground.ts', 'privileges.ts', 'main.ts', 'cli'],
 };
 
 /** What decides and does nothing. */

@@ -22,15 +22,17 @@ async function serve(options: { config: string }): Promise<void> {
   };
   process.on('SIGHUP', () => reload());
   const config = loadConfig(options.config);
-  // The other commands need none of the server, and start faster without it.
-  const { start } = await import('../main.ts');
   const log = createLog(config.log);
   const passphrase = await readPassphrase(config, askSecret);
   // Nothing that is started from here has it.
   if (typeof config.passphrase === 'object' && 'env' in config.passphrase) delete process.env[config.passphrase.env];
   if (mayDumpCore())
     log.warn('a crash may write memory, and with it keys, to the disk: start it with `ulimit -c 0`, or LimitCORE=0');
-  const running = await start(config, passphrase, systemClock, log);
+  // The other commands need none of the server, and start faster without it.
+  const { takeGround } = await import('../ground.ts');
+  const ground = takeGround(config, log);
+  const { start } = await import('../main.ts');
+  const running = await start(config, passphrase, systemClock, log, ground);
   reload = () => {
     try {
       running.reload();
