@@ -4,8 +4,8 @@ import type { Log } from './log.ts';
 /** Something that is looked at from time to time, and done where it is time. */
 export interface Duty {
   name: string;
-  /** It may queue copies: then it gives true. */
-  run(): Promise<boolean>;
+  /** It may queue copies: then it gives true. What takes long ends at the signal, and is done at the next start. */
+  run(signal: AbortSignal): Promise<boolean>;
 }
 
 /** How often it is looked at what is counted in days. */
@@ -24,9 +24,12 @@ export async function dutyLoop(
   while (!signal.aborted) {
     let failed = false;
     for (const { name, run } of duties) {
+      if (signal.aborted) return;
       try {
-        if (await run()) queued();
+        if (await run(signal)) queued();
       } catch (error) {
+        // What it needs is taken down.
+        if (signal.aborted) return;
         failed = true;
         log.error({ err: error, duty: name }, 'a duty could not be done, and is tried again in a minute');
       }

@@ -356,7 +356,7 @@ const learn = (watched: Watched) => watched.refresh().then(() => false);
 function dutiesOf(seams: Seams, { project, audit, retention }: Config, refusals: Refusals): Duty[] {
   const head = { project, days: audit.headDays, to: audit.headTo };
   return [
-    { name: 'certificates', run: () => watchCertificates(seams, project) },
+    { name: 'certificates', run: (signal) => watchCertificates(seams, project, signal) },
     { name: 'acknowledgements', run: () => remindSilent(seams) },
     { name: 'reviews', run: () => watchReviews(seams) },
     { name: 'list keys', run: () => watchListKeys(seams) },

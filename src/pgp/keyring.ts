@@ -136,12 +136,13 @@ export async function loadKeyring(dir: string, passphrase: string): Promise<Keyr
   const keys: ListKey[] = [];
   const failures: string[] = [];
   // One after the other: each is hashed in memory, 65 MB of it for each of its secret parts (settings.ts).
-  for (const path of paths)
+  for (const path of paths) {
     await loadListKey(path, passphrase).then(
       (key) => keys.push(key),
       (error: unknown) => failures.push(messageOf(error)),
     );
-  if (octetsInBuffers() > HASHED) collectBuffers();
+    if (octetsInBuffers() > HASHED) collectBuffers();
+  }
   const [first, ...others] = failures;
   if (first !== undefined) throw new Error(others.length === 0 ? first : `${first} (${others.length} more keys cannot be used)`);
   return keyringOf(keys);

@@ -38,11 +38,12 @@ interface Ending {
  * Tells owners and the team of certificates that end soon, asks owners of those that have ended for new ones, holds members none of whose
  * certificates can be encrypted to any more and lets them go when one can. Gives whether mail was queued.
  */
-export async function watchCertificates(seams: Seams, project: string): Promise<boolean> {
+export async function watchCertificates(seams: Seams, project: string, signal?: AbortSignal): Promise<boolean> {
   const ending: Ending[] = [];
   const asked = await admission.askedFor(seams.db);
   let queued = false;
   for (const member of await members.all(seams.db)) {
+    if (signal?.aborted) return queued;
     const seen = await lookAt(seams, member);
     if (!seen) continue;
     ending.push(...seen.ending);
