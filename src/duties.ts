@@ -28,8 +28,7 @@ export async function dutyLoop(
       try {
         if (await run(signal)) queued();
       } catch (error) {
-        // What it needs is taken down.
-        if (signal.aborted) return;
+        if (signal.aborted) return void log.debug({ err: error, duty: name }, 'a duty was ended by the stop');
         failed = true;
         log.error({ err: error, duty: name }, 'a duty could not be done, and is tried again in a minute');
       }

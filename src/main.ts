@@ -26,7 +26,7 @@ import type { Watched } from './embargo/recognise.ts';
 import { createRecogniser } from './embargo/recogniser.ts';
 import { retractOfFormer } from './embargo/retract.ts';
 import { createWatched } from './embargo/watched.ts';
-import { type Ground, takeGround } from './ground.ts';
+import { type Ground, takeDown, takeGround } from './ground.ts';
 import { createNumbers, type Numbers } from './http/numbers.ts';
 import { createHttp, type HttpOptions } from './http/server.ts';
 import { cannotListen } from './listening.ts';
@@ -91,16 +91,9 @@ const DRAIN = 4 * SECOND;
  */
 export async function start(config: Config, passphrase: string, clock: Clock, log: Log, taken?: Ground): Promise<Running> {
   const undo: (() => unknown)[] = [];
-  /** One part that does not go down must not keep the others up. */
-  const takeDown = async () => {
-    for (let step = undo.pop(); step; step = undo.pop())
-      await Promise.resolve()
-        .then(step)
-        .catch((error: unknown) => log.error({ err: error }, 'a part could not be stopped'));
-  };
   let stopped: Promise<void> | undefined;
   const stop = () => {
-    stopped ??= takeDown();
+    stopped ??= takeDown(undo, log);
     return stopped;
   };
   try {

@@ -45,5 +45,5 @@ test('at a stop what is under way hears of it, what fails then is no fault, and 
     { name: 'next', run: async () => ran.push('next') > 0 },
   ]);
   expect(ran).toEqual(['long']);
-  expect(said).toBe('');
+  expect(said).not.toContain('could not be done');
 });

@@ -173,7 +173,7 @@ async function seal(
   const message = await once(signed, name, async () => {
     const made = await pgp.sign(protectedPayload(fields, composed.content, composed.fields), key.secret, now);
     // What it was opened and composed in goes before as much again is taken to seal it.
-    if (made.length > LARGE) collectBuffers();
+    if (made.length > LARGE && policy === 'shared') collectBuffers();
     return made;
   });
   return policy === 'shared' ? pgp.sealShared(message, to, now, sharedOf(shared, name)) : pgp.seal(message, to, now);

@@ -57,6 +57,12 @@ export function isSqlite(db: Db): boolean {
   return db.getExecutor().adapter instanceof SqliteAdapter;
 }
 
+/** Closes it, also where nothing was asked of it yet: of such a one Kysely closes nothing. */
+export async function closeDatabase(db: Database): Promise<void> {
+  if (isSqlite(db)) await db.connection().execute(async () => undefined);
+  await db.destroy();
+}
+
 /** An empty one of SQLite that is nowhere, for whoever wants to see what migrations make. */
 export function openInMemory(): Database {
   return openSqlite(':memory:', { fileMustExist: false });

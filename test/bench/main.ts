@@ -42,6 +42,10 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '4' },
   },
 });
+if (!(Number(values.minutes) >= 4)) {
+  console.error('--minutes: four or more, as they are looked at by the quarter');
+  process.exit(2);
+}
 const unknown = values.section.filter((name) => !(name in all));
 if (unknown.length > 0) {
   console.error(`there is no section ${unknown.join(', ')}; there are ${Object.keys(all).join(', ')}`);

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openMail } from '../../src/pgp/open.ts';
+import { createPgp, type Pgp } from '../../src/pgp/pool.ts';
+import { encryptedMail } from '../support/compose.ts';
+import { binary, makeParty, type Party } from '../support/party.ts';
+
+const NOW = Date.UTC(2026, 5, 1);
+const OCTETS = 6_000_000;
+const LINE = '+  if (length > sizeof(header) + left) return -EINVAL; /* what a patch is like */\r\n';
+const TEXT = LINE.repeat(OCTETS / LINE.length);
+
+let pgp: Pgp;
+let lena: Party;
+let list: Party;
+
+beforeAll(async () => {
+  // One thread: what it gave away in one task it is not to need in the next.
+  pgp = createPgp(1);
+  lena = await makeParty('lena@team.example');
+  list = await makeParty('security@orbit.example');
+});
+afterAll(() => pgp?.close());
+
+const head = 'From: lena@team.example\r\nTo: security@orbit.example\r\nSubject: large\r\nMIME-Version: 1.0\r\n';
+const file = `${Buffer.from(TEXT).toString('base64').replace(/.{76}/g, '$&\r\n')}\r\n`;
+const mixed = [
+  `${head}Content-Type: multipart/mixed; boundary=b\r\n`,
+  `--b\r\nContent-Type: text/plain\r\n\r\nsee there\r\n--b\r\nContent-Type: application/octet-stream; name=a.bin\r\nContent-Transfer-Encoding: base64\r\n\r\n${file}--b--\r\n`,
+].join('\r\n');
+
+const mails: Record<string, () => Promise<Buffer>> = {
+  'in clear': async () => Buffer.from(`${head}Content-Type: text/plain\r\n\r\n${TEXT}`),
+  'with an attachment': async () => Buffer.from(mixed),
+  'sealed and signed': () =>
+    encryptedMail(
+      { from: lena, to: list.address, subject: 'large', outerSubject: '...', text: TEXT },
+      { recipients: [list.public], signer: lena },
+    ),
+};
+
+test.each(Object.keys(mails))('a large mail %s is opened by a thread as it is without one, twice', async (name) => {
+  const raw = new Uint8Array((await mails[name]?.()) ?? []);
+  expect(raw.length).toBeGreaterThan(5_000_000);
+  const request = { raw, secrets: [await binary(list.secret)], at: NOW, withSignature: true };
+  const certificate = await binary(lena.public);
+  const lookup = async () => [certificate];
+  const wanted = await openMail(request, lookup);
+  for (let time = 0; time < 2; time++) {
+    const opened = await pgp.open(request, lookup);
+    expect(Buffer.from(opened.content).equals(wanted.content)).toBe(true);
+    expect({ ...opened, content: null, signedAs: null }).toEqual({ ...wanted, content: null, signedAs: null });
+    expect(Buffer.from(opened.signedAs?.entity ?? []).equals(Buffer.from(wanted.signedAs?.entity ?? []))).toBe(true);
+  }
+});
