@@ -7,9 +7,9 @@ import { create, enrol, openProject, type Project, sealed } from './project.ts';
 import { openClient } from './smtp.ts';
 
 const MEMBERS = 20;
-/** What comes in in a minute: mails to the intake list, and posts for all members, of which one is large. */
-const FULL = { ms: MINUTE, reports: 240, posts: 6, large: 1_000_000 };
-const QUICK = { ms: 2 * SECOND, reports: 4, posts: 2, large: 100_000 };
+/** What comes in in a minute: mails for one member, reports, of which each opens a case, and posts for all members, of which one is large. */
+const FULL = { ms: MINUTE, mails: 240, reports: 2, posts: 6, large: 1_000_000 };
+const QUICK = { ms: 2 * SECOND, mails: 4, reports: 1, posts: 2, large: 100_000 };
 type Plan = typeof FULL;
 const OCTETS = 10_000;
 
@@ -21,11 +21,12 @@ export async function steady(quick = false, minutes = 4): Promise<Row[]> {
   const plan = quick ? QUICK : FULL;
   const project = await openProject();
   try {
-    const list = (await enrol(project, 'x25519', [MEMBERS])).get(MEMBERS) ?? '';
+    const lists = await enrol(project, 'x25519', [1, MEMBERS]);
+    const to = { one: lists.get(1) ?? '', all: lists.get(MEMBERS) ?? '' };
     const token = String((await create(project.house, '/tokens', { name: 'steady', role: 'auditor' }))['token']);
     const ends: Used[] = [];
     for (let minute = 0; minute < minutes; minute++) {
-      await live(project, list, token, plan);
+      await live(project, to, token, plan);
       ends.push(await used(project.house));
       console.log(`minute ${minute + 1}: RSS ${ends.at(-1)?.resident.toFixed(0)} MB, heap ${ends.at(-1)?.heap.toFixed(0)} MB`);
     }
@@ -54,20 +55,21 @@ function grown(what: keyof Used, ends: readonly Used[]): Row {
   return figure;
 }
 
-async function live(project: Project, list: string, token: string, plan: Plan): Promise<void> {
+async function live(project: Project, to: { one: string; all: string }, token: string, plan: Plan): Promise<void> {
   const { house, sink, lena } = project;
   const client = await openClient(house.smtpPort);
   const begun = Date.now();
   await sink.forget();
-  for (let sent = 0; sent < plan.reports; sent++) {
-    await client.send(await sealed(project, LISTS.security, OCTETS));
-    const everySo = Math.floor(plan.reports / plan.posts);
-    if (sent % everySo === 0) await client.send(await sealed(project, list, sent === 0 ? plan.large : OCTETS));
+  const isTime = (sent: number, times: number) => sent % Math.floor(plan.mails / times) === 0;
+  for (let sent = 0; sent < plan.mails; sent++) {
+    await client.send(await sealed(project, to.one, OCTETS));
+    if (isTime(sent, plan.reports)) await client.send(await sealed(project, LISTS.security, OCTETS));
+    if (isTime(sent, plan.posts)) await client.send(await sealed(project, to.all, sent === 0 ? plan.large : OCTETS));
     for (const path of ['/cases', '/deliveries?state=delivered', '/posts']) await page(house, token, path);
-    await pause(Math.max(0, begun + (plan.ms * sent) / plan.reports - Date.now()));
+    await pause(Math.max(0, begun + (plan.ms * sent) / plan.mails - Date.now()));
   }
   await client.close();
-  await sink.have(plan.posts * MEMBERS, 'x25519.example');
+  await sink.have(plan.mails + plan.posts * MEMBERS, 'x25519.example');
   await sink.have(plan.reports, lena.address.split('@')[1]);
   await house.settled();
 }
