@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { LISTS } from '../support/house.ts';
 import type { Instance } from '../support/instance.ts';
+import { metric } from '../support/metric.ts';
 import { atMost, between, median, memoryOf, quantile, type Row, repeated, row } from './measure.ts';
 import { goesOut, LARGE, type Large, large, openProject, type Project, sealed, TINY } from './project.ts';
 import { openClient } from './smtp.ts';
@@ -78,8 +79,6 @@ async function meanwhile(project: Project, list: string, size: Large) {
 }
 
 /** Milliseconds, since it was asked last; the process looks every ten, which are in it. */
-async function longestBlock({ httpPort, adminToken }: Instance): Promise<number> {
-  const answer = await fetch(`http://127.0.0.1:${httpPort}/metrics`, { headers: { authorization: `Bearer ${adminToken}` } });
-  const [, seconds] = /^nodejs_eventloop_lag_max_seconds (\S+)$/m.exec(await answer.text()) ?? [];
-  return Number(seconds) * 1000;
+async function longestBlock(house: Instance): Promise<number> {
+  return (await metric(house, 'nodejs_eventloop_lag_max_seconds')) * 1000;
 }

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { MINUTE, SECOND } from '../../src/clock.ts';
 import { LISTS } from '../support/house.ts';
 import type { Instance } from '../support/instance.ts';
+import { metric } from '../support/metric.ts';
 import { atMost, median, memoryOf, type Row, row } from './measure.ts';
 import { create, enrol, openProject, type Project, sealed } from './project.ts';
 import { openClient } from './smtp.ts';
@@ -79,8 +80,6 @@ async function page({ api }: Instance, token: string, path: string): Promise<voi
   if (status !== 200) throw new Error(`${path}: ${status}`);
 }
 
-async function used({ pid, httpPort, adminToken }: Instance): Promise<Used> {
-  const answer = await fetch(`http://127.0.0.1:${httpPort}/metrics`, { headers: { authorization: `Bearer ${adminToken}` } });
-  const [, octets] = /^nodejs_heap_size_used_bytes (\S+)$/m.exec(await answer.text()) ?? [];
-  return { resident: memoryOf(pid, 'VmRSS'), heap: Number(octets) / 1e6 };
+async function used(house: Instance): Promise<Used> {
+  return { resident: memoryOf(house.pid, 'VmRSS'), heap: (await metric(house, 'nodejs_heap_size_used_bytes')) / 1e6 };
 }

@@ -4,6 +4,7 @@ import { type Act, type ScriptedRelay, type Stage, scriptedRelay } from '../smtp
 import { arm, dispatch } from '../stories/embargo.ts';
 import { type Chance, chanceOf } from '../support/chance.ts';
 import { type Instance, openInstance } from '../support/instance.ts';
+import { metric } from '../support/metric.ts';
 import { type Experiment, nothingYet, type Outcome, type Setup } from './experiment.ts';
 import { faultOfLog } from './log-holds.ts';
 import { type Handed, mixedMail, REFUSED } from './mixed-mail.ts';
@@ -213,10 +214,9 @@ async function somebodyDispatches({ house }: Books, chance: Chance, seen: Record
   }
 }
 
-async function memoryOf({ pid, httpPort, adminToken }: Instance): Promise<Memory> {
-  const rss = Number(/^VmRSS:\s*(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) / 1024;
-  const answer = await fetch(`http://127.0.0.1:${httpPort}/metrics`, { headers: { authorization: `Bearer ${adminToken}` } });
-  const heap = Number(/^nodejs_heap_size_used_bytes (\S+)/m.exec(await answer.text())?.[1]) / 2 ** 20;
+async function memoryOf(house: Instance): Promise<Memory> {
+  const rss = Number(/^VmRSS:\s*(\d+) kB/m.exec(readFileSync(`/proc/${house.pid}/status`, 'latin1'))?.[1]) / 1024;
+  const heap = (await metric(house, 'nodejs_heap_size_used_bytes')) / 2 ** 20;
   return { rss: Math.round(rss), heap: Math.round(heap) };
 }
 
