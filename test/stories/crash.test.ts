@@ -67,6 +67,7 @@ test('killed when the relay had copies and had not said so: they come again unde
   expect(await report('bob')).toMatch(/^250 /);
   await sink.waitFor(1);
   await house.kill();
+  await sink.idle();
   const before = new Map(sink.mails.splice(0).map((mail) => [mail.to.join(), messageIdOf(mail)]));
   gateway.open();
   await house.start();
@@ -125,6 +126,7 @@ test('stopped while the relay hangs: exit 0 within 10 seconds, and nothing is lo
   const begun = systemClock.now();
   expect(await house.stop()).toMatchObject({ code: 0, signal: null });
   expect(systemClock.now() - begun).toBeLessThan(10 * SECOND);
+  await sink.idle();
   const before = new Map(sink.mails.splice(0).map((mail) => [mail.to.join(), messageIdOf(mail)]));
   gateway.open();
   await house.start();

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { SMTPServer, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
 import { type Instant, systemClock } from '../../src/clock.ts';
 
@@ -28,6 +29,8 @@ export interface Sink {
   atData: (mail: SunkMail) => Answer;
   /** Resolves with all mails as soon as there are `count`. Rejects after `timeout` ms, saying what there was. */
   waitFor(count: number, timeout?: number): Promise<SunkMail[]>;
+  /** Resolves when nobody is connected: what a client sent before it went has been taken by then. */
+  idle(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -73,7 +76,10 @@ export async function startSink(options: SMTPServerOptions = {}): Promise<Sink> 
     const { remotePort } = socket;
     if (remotePort === undefined) return;
     sockets.set(remotePort, socket);
-    socket.once('close', () => sockets.delete(remotePort));
+    socket.once('close', () => {
+      sockets.delete(remotePort);
+      for (const look of waiting) look();
+    });
   });
 
   const sink: Sink = {
@@ -101,6 +107,17 @@ export async function startSink(options: SMTPServerOptions = {}): Promise<Sink> 
         waiting.add(look);
         look();
       }),
+    async idle() {
+      while (sockets.size > 0)
+        await new Promise<void>((resolve) => {
+          const look = () => {
+            waiting.delete(look);
+            resolve();
+          };
+          waiting.add(look);
+        });
+      await pause(50); // What was read last goes through the parser, and then is a mail.
+    },
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
   server.listen(0, sink.host);
