@@ -124,8 +124,8 @@ const owners: Record<string, readonly string[]> = {
   'node:timers/promises': ['smtp', 'cli'],
   'node:tls': ['config.ts', 'smtp'],
   'node:url': ['smtp'],
-  'node:v8': ['pgp/garbage.ts'],
-  'node:vm': ['pgp/garbage.ts'],
+  'node:v8': ['pgp/memory.ts'],
+  'node:vm': ['pgp/memory.ts'],
   'node:worker_threads': [
     'pgp',
     'embargo/recogniser.ts',

@@ -2,7 +2,7 @@ import { chmod, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'n
 import { join } from 'node:path';
 import { DAY, type Instant, newToken, SECOND } from '../clock.ts';
 import { roleAddress } from '../mail/address.ts';
-import { collectBuffers, octetsInBuffers } from './garbage.ts';
+import { collectBuffers, octetsInBuffers } from './memory.ts';
 import { fingerprintOf, instantOf, lastSigned } from './parse.ts';
 import { dateAt, openpgp } from './settings.ts';
 

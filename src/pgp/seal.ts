@@ -1,13 +1,13 @@
 /** Sealing and signing: pure functions over bytes, to be called in worker threads. */
-import type { ReadableStream } from 'node:stream/web';
+import { ReadableStream } from 'node:stream/web';
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
-import { collectBuffers, LARGE } from './garbage.ts';
+import { collectBuffers, inSharedMemory, LARGE } from './memory.ts';
 import { packetsOf } from './packets.ts';
 import { fingerprintOf, lastSigned, parseCertificate, remembering, secretOf } from './parse.ts';
 import { type Recipient, recipientAt, type WhyNot } from './recipient.ts';
 import { dateAt, openpgp } from './settings.ts';
-import { cohortOf, inSharedMemory, linesNameOf, linesOf, type Shared, type SharedBody, type SharedCopy } from './shared.ts';
+import { cohortOf, linesNameOf, linesOf, type Shared, type SharedBody, type SharedCopy } from './shared.ts';
 
 /** A roster's certificates that are parsed already, in each thread: some thousands, where they are small. */
 const certificateOf = remembering(parseCertificate, 4 * 1024 * 1024);
@@ -24,7 +24,9 @@ export async function sealForKeeping(plaintext: Uint8Array, certificate: Uint8Ar
   const key = await certificateOf(certificate);
   const valid = await key.getEncryptionKey(undefined, dateAt(at)).catch(() => null);
   const date = valid ? dateAt(at) : lastSigned(key);
-  return openpgp.encrypt({ message: await literal(plaintext), encryptionKeys: key, date, format: 'binary' });
+  const message = await literal(plaintext.length > LARGE ? inPieces(plaintext) : plaintext);
+  const sealed = await openpgp.encrypt({ message, encryptionKeys: key, date, format: 'binary' });
+  return sealed instanceof Uint8Array ? sealed : gathered(sealed, new Uint8Array(roomFor(plaintext)));
 }
 
 /**
@@ -38,7 +40,7 @@ export async function openKept(content: Uint8Array, secrets: readonly Uint8Array
   const key = keys.find((one) => ids.some((id) => one.getKeys(id).length > 0));
   if (!key) throw new Error('it is sealed to none of the keys of its list');
   const { data } = await openpgp.decrypt({ message, decryptionKeys: key, date: lastSigned(key), format: 'binary' });
-  return data;
+  return data.length > LARGE ? inSharedMemory(data) : data;
 }
 
 /** One-pass-signed message (RFC 9580 §10.3), not encrypted, binary: signed once, then sealed for each recipient, by whichever thread. */
@@ -54,7 +56,12 @@ export async function signOnce(entity: Uint8Array, secret: Uint8Array, at: Insta
  */
 export async function sealTo(signed: Uint8Array, certificate: Uint8Array, at: Instant): Promise<string> {
   const to = await recipientOf(certificate, at);
-  return openpgp.encrypt({ ...(await takenApart(signed)), ...to, sessionKey: await sessionKeyFor([to.encryptionKeys], to.date) });
+  const sessionKey = await sessionKeyFor([to.encryptionKeys], to.date);
+  const armored = await openpgp.encrypt({ ...(await takenApart(signed)), ...to, sessionKey });
+  if (typeof armored === 'string') return armored;
+  let text = '';
+  for await (const piece of armored) text += piece;
+  return text;
 }
 
 /** Why a certificate cannot be sealed to at this moment. */
@@ -120,7 +127,42 @@ async function sealBody(signed: Uint8Array, sessionKey: openpgp.SessionKey, at: 
 
 /** For nobody yet. */
 async function encryptBody(signed: Uint8Array, sessionKey: openpgp.SessionKey, at: Instant): Promise<Uint8Array> {
-  return inSharedMemory(await openpgp.encrypt({ ...(await takenApart(signed)), sessionKey, date: dateAt(at), format: 'binary' }));
+  const body = await openpgp.encrypt({ ...(await takenApart(signed)), sessionKey, date: dateAt(at), format: 'binary' });
+  if (body instanceof Uint8Array) return inSharedMemory(body);
+  return gathered(body, new Uint8Array(new SharedArrayBuffer(roomFor(signed))));
+}
+
+/*
+ * What is large is given to OpenPGP.js as a stream: it has several copies of what it is given in one, and takes longer for it. What comes out has
+ * partial lengths then (RFC 9580 §4.2.1.4), as what gpg encrypts.
+ */
+const PIECE = 256 * 1024;
+
+/** Each piece is a copy: no engine encrypts from memory that another thread could change meanwhile. */
+function inPieces(octets: Uint8Array): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream({
+    pull(controller) {
+      if (at >= octets.length) return controller.close();
+      controller.enqueue(Uint8Array.from(octets.subarray(at, at + PIECE)));
+      at += PIECE;
+    },
+  });
+}
+
+/** Octets for what is encrypted of it to one: lengths and tags take less than a hundredth. */
+function roomFor({ length }: Uint8Array): number {
+  return Math.ceil(length * 1.01) + 64 * 1024;
+}
+
+/** All of them, at the beginning of that room. Throws RangeError where they do not fit. */
+async function gathered(pieces: ReadableStream<Uint8Array>, room: Uint8Array): Promise<Uint8Array> {
+  let length = 0;
+  for await (const piece of pieces) {
+    room.set(piece, length);
+    length += piece.length;
+  }
+  return room.subarray(0, length);
 }
 
 /** As OpenPGP.js takes it. Throws Refusal `unusable-certificate`. */
@@ -184,7 +226,7 @@ export async function signDetached(
 }
 
 /** Binary (`b`), no file name, no date. */
-function literal(binary: Uint8Array) {
+function literal<Octets extends Uint8Array | ReadableStream<Uint8Array>>(binary: Octets) {
   return openpgp.createMessage({ binary, date: NO_DATE });
 }
 
@@ -203,16 +245,17 @@ const ONE_PASS_SIGNED = '4,11,2';
  * The literal and its signature, for OpenPGP.js to put together again: given the signed message as it is, it encrypts
  * without the signature (6.3.2 reads packets up to the literal only, and leaves the rest in a stream that encrypt never asks).
  */
-async function takenApart(shared: Uint8Array) {
-  // No engine encrypts from memory that another thread could change meanwhile.
-  const signed = Uint8Array.from(shared);
+async function takenApart(signed: Uint8Array) {
   const packets = [...packetsOf(signed)];
   const [, body, signature] = packets;
   if (!body || !signature || packets.map(({ tag }) => tag).join() !== ONE_PASS_SIGNED)
     throw new Error('what is to be sealed is not a message signed once');
+  const literalPacket = signed.subarray(body.start, body.end);
   return {
-    message: await openpgp.readMessage({ binaryMessage: signed.subarray(body.start, body.end) }),
-    signature: await openpgp.readSignature({ binarySignature: signed.subarray(signature.start, signature.end) }),
+    message: await openpgp.readMessage({
+      binaryMessage: literalPacket.length > LARGE ? inPieces(literalPacket) : Uint8Array.from(literalPacket),
+    }),
+    signature: await openpgp.readSignature({ binarySignature: Uint8Array.from(signed.subarray(signature.start, signature.end)) }),
   };
 }
 

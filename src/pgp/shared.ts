@@ -32,13 +32,6 @@ export interface SharedCopy {
   before: Uint8Array;
 }
 
-/** The same octets where every thread has them: whoever posts them to another one does not copy them. */
-export function inSharedMemory(octets: Uint8Array): Uint8Array {
-  const shared = new Uint8Array(new SharedArrayBuffer(octets.length));
-  shared.set(octets);
-  return shared;
-}
-
 /** Certificates of which this is the same can share a body. */
 export function cohortOf({ algorithm, aeadAlgorithm }: openpgp.SessionKey): string {
   return `${algorithm} ${aeadAlgorithm ?? '-'}`;

@@ -4,7 +4,7 @@ import type { Instant } from '../clock.ts';
 import type { Pieces } from '../mail/outgoing.ts';
 import { asRefusal, type Reason, Refusal } from '../refusal.ts';
 import { hear, readCertificate, usable } from './certificate.ts';
-import { collectBuffers, LARGE } from './garbage.ts';
+import { collectBuffers, LARGE } from './memory.ts';
 import { type OpenedMail, type OpenRequest, openMail } from './open.ts';
 import { layRevocations, readKnown, renewCertificate } from './renewal.ts';
 import { openKept, sealForKeeping, sealShared, sealTo, signDetached, signOnce, type Unusable, unusableOf } from './seal.ts';

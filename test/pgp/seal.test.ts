@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DAY, systemClock } from '../../src/clock.ts';
 import { readCertificate } from '../../src/pgp/certificate.ts';
 import { createListKey, type ListKey, openListKey } from '../../src/pgp/keyring.ts';
+import { LARGE } from '../../src/pgp/memory.ts';
 import { packetsOf } from '../../src/pgp/packets.ts';
 import { openKept, sealForKeeping, sealTo, signDetached, signOnce } from '../../src/pgp/seal.ts';
 import { openpgp } from '../../src/pgp/settings.ts';
@@ -13,6 +14,8 @@ import { sealSharedTo, sealSharedToAll } from '../support/seal-shared.ts';
 const now = Math.floor((systemClock.now() - 10 * DAY) / 1000) * 1000;
 const passphrase = 'x';
 const entity = Buffer.from('Content-Type: text/plain; charset=utf-8\r\n\r\nThe patch, naïve – and final.\r\n');
+/** What is given to OpenPGP.js piece by piece. */
+const large = Buffer.concat([entity, Buffer.alloc(LARGE + 1_000_001, '+  if (length > left) return -EINVAL;\r\n')]);
 let list: ListKey;
 let other: ListKey;
 
@@ -31,11 +34,33 @@ function bytesOf(armored: string): Uint8Array {
   return Buffer.from(lines.join(''), 'base64');
 }
 
+/** Octets up to the end of the first partial length of the last packet (RFC 9580 §4.2.1.4). */
+function partialEndIn(message: Uint8Array): number {
+  const start = 2 + (message[1] ?? 0);
+  const length = message[start + 1] ?? 0;
+  if ((message[0] ?? 0) !== 0xc1 || message[start] !== 0xd2 || length < 224 || length === 255)
+    throw new Error('no partial length');
+  return start + 2 + 2 ** (length & 0x1f);
+}
+
 describe('what is kept', () => {
   test('opens to the same bytes, whatever they are', async () => {
     const kept = fc.asyncProperty(fc.uint8Array({ maxLength: 3000 }), (bytes) => roundTrip(bytes));
     await fc.assert(kept, { numRuns: 50, examples: [[new Uint8Array()]] });
     expect(await roundTrip(Buffer.alloc(3_000_000, 'a patch\r\n'))).toBe(true);
+    expect(await roundTrip(large)).toBe(true);
+  });
+
+  test('is refused where it is large and was cut off or changed, and is not given in part', async () => {
+    const kept = await sealForKeeping(large, list.certificate, now);
+    // The last: where one of its partial lengths ends.
+    for (const end of [kept.length - 1, 2_000_000, 1000, partialEndIn(kept)])
+      await expect(openKept(kept.slice(0, end), [list.secret]), `cut off at ${end}`).rejects.toThrow();
+    for (const at of [300, 2_000_000, kept.length - 1]) {
+      const changed = Uint8Array.from(kept);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      await expect(openKept(changed, [list.secret]), `changed at ${at}`).rejects.toThrow();
+    }
   });
 
   test('is for the list alone: one session key packet, nothing else in the clear', async () => {
@@ -112,6 +137,9 @@ describe('a copy', () => {
     const sealed = [...packetsOf(copy)].at(-1);
     expect(copy[sealed?.body ?? 0]).toBe(version);
     expect(Buffer.from(await openKept(copy, [certificate.secret]))).toEqual(entity);
+    const signed = await signOnce(large, list.secret, now);
+    for (const one of [await sealTo(signed, certificate.publicKey, now), await sealSharedTo(signed, certificate.publicKey, now)])
+      expect(large.equals(await openKept(bytesOf(one), [certificate.secret]))).toBe(true);
   });
 });
 
@@ -244,6 +272,18 @@ describe.skipIf(absent.gpg)(`for GnuPG (${absent.gpg ?? 'here'})`, () => {
     }
   });
 
+  test('a large copy opens as well, which has partial lengths', async () => {
+    const at = systemClock.now();
+    const signed = await signOnce(large, list.secret, at);
+    for (const copy of [await sealTo(signed, recipient, at), await sealSharedTo(signed, recipient, at)]) {
+      const { out, status, code } = await gpg.decrypt(copy);
+      expect(out.equals(large)).toBe(true);
+      expect(status).toContainEqual(expect.stringMatching(new RegExp(`^VALIDSIG ${list.fingerprint} `)));
+      expect(status).toContain('GOODMDC');
+      expect(code).toBe(0);
+    }
+  });
+
   test('a copy for another does not open', async () => {
     const copy = await sealTo(await signOnce(entity, list.secret, now), other.certificate, now);
     const { out, status } = await gpg.decrypt(copy);
@@ -272,6 +312,13 @@ describe.skipIf(absent.sq)(`for Sequoia (${absent.sq ?? 'here'})`, () => {
     const copy = await sealTo(await signOnce(entity, list.secret, now), data, at);
     const opened = await sq.decrypt(copy, mine.secret, list.certificate);
     expect(opened).toMatchObject({ code: 0, out: entity });
+    const whole = await sq.decrypt(
+      await sealSharedTo(await signOnce(large, list.secret, now), data, at),
+      mine.secret,
+      list.certificate,
+    );
+    expect(whole.code).toBe(0);
+    expect(large.equals(whole.out)).toBe(true);
     expect((await sq.decrypt(copy, theirs.secret)).code).not.toBe(0);
   });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Outcome } from '../../src/delivery/outcome.ts';
 import { createLog } from '../../src/log.ts';
-import { inSharedMemory } from '../../src/pgp/shared.ts';
+import { inSharedMemory } from '../../src/pgp/memory.ts';
 import { createRelay, type Relay, type RelayOptions } from '../../src/smtp/client.ts';
 import { makeCertificate } from './certificates.ts';
 import { type Act, type ScriptedRelay, type Stage, scriptedRelay } from './scripted-relay.ts';

@@ -3,7 +3,7 @@ import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
-import { inSharedMemory } from '../../src/pgp/shared.ts';
+import { inSharedMemory } from '../../src/pgp/memory.ts';
 import { createRelay } from '../../src/smtp/client.ts';
 import { temporaryFolder } from '../cli/project-folder.ts';
 import { installed } from '../support/installed.ts';

@@ -12,6 +12,13 @@ export const collectBuffers = runInNewContext('gc') as () => void;
 /** Octets of what is worth it. */
 export const LARGE = 4 * 1024 * 1024;
 
+/** The same octets where every thread has them: whoever posts them to another one does not copy them. */
+export function inSharedMemory(octets: Uint8Array): Uint8Array {
+  const shared = new Uint8Array(new SharedArrayBuffer(octets.length));
+  shared.set(octets);
+  return shared;
+}
+
 /** Octets in the buffers of this thread, with those that nothing refers to any more. */
 export function octetsInBuffers(): number {
   return getHeapStatistics().external_memory;

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { collectBuffers, octetsInBuffers } from '../../src/pgp/garbage.ts';
+import { collectBuffers, octetsInBuffers } from '../../src/pgp/memory.ts';
 
 const OCTETS = 8 * 1024 * 1024;
 
