@@ -15,8 +15,8 @@ import {
   textPart,
 } from '../mail/outgoing.ts';
 import { LINK_FILE, sinceWritten } from '../notices/templates.ts';
-import { collectBuffers, LARGE } from '../pgp/garbage.ts';
 import type { ListKey } from '../pgp/keyring.ts';
+import { collectBuffers, LARGE } from '../pgp/memory.ts';
 import type { Shared } from '../pgp/shared.ts';
 import type { Sealed } from '../pgp/worker.ts';
 import { kinds } from '../post/kinds.ts';
@@ -171,9 +171,12 @@ async function seal(
   const now: Instant = clock.now();
   const name = JSON.stringify(fields);
   const message = await once(signed, name, async () => {
-    const made = await pgp.sign(protectedPayload(fields, composed.content, composed.fields), key.secret, now);
-    // What it was opened and composed in goes before as much again is taken to seal it.
-    if (made.length > LARGE && policy === 'shared') collectBuffers();
+    const payload = protectedPayload(fields, composed.content, composed.fields);
+    // What it was opened and composed in goes before as much again is taken to sign it, and what was signed before it is sealed.
+    const large = payload.length > LARGE && policy === 'shared';
+    if (large) collectBuffers();
+    const made = await pgp.sign(payload, key.secret, now);
+    if (large) collectBuffers();
     return made;
   });
   return policy === 'shared' ? pgp.sealShared(message, to, now, sharedOf(shared, name)) : pgp.seal(message, to, now);

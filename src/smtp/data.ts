@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { collectBuffers, LARGE } from '../pgp/memory.ts';
 import type { Reason } from '../refusal.ts';
 
 export interface DataLimits {
@@ -86,7 +87,12 @@ function keeper(size: number, memory: Memory): Keeper {
       held += chunk.length;
       memory.held += chunk.length;
     },
-    take: () => ({ raw: Buffer.concat(chunks, held), octets: held }),
+    take() {
+      const raw = together(chunks, held);
+      chunks = [];
+      if (held > LARGE) collectBuffers();
+      return { raw, octets: held };
+    },
     drop() {
       memory.held -= held;
       chunks = [];
@@ -94,6 +100,15 @@ function keeper(size: number, memory: Memory): Keeper {
     },
   };
   return kept;
+}
+
+/** What is large goes to threads, which need no copy of it. */
+function together(chunks: readonly Buffer[], octets: number): Uint8Array {
+  if (octets <= LARGE) return Buffer.concat(chunks, octets);
+  const raw = Buffer.from(new SharedArrayBuffer(octets));
+  let length = 0;
+  for (const chunk of chunks) length += chunk.copy(raw, length);
+  return raw;
 }
 
 /**

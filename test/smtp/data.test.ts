@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readData } from '../../src/smtp/data.ts';
 import { LIST, type Rig, rig, untilData, type Wire } from './wire.ts';
 
 let server: Rig;
@@ -157,6 +159,18 @@ describe('size', () => {
     await again(wire);
     expect(await wire.ask('after\r\n.')).toMatch(/^250 2\.0\.0/);
     expect(server.taken.at(-1)?.raw).toBe('after\r\n');
+  });
+
+  it('takes a large one octet for octet, and where every thread has it', async () => {
+    const lines = Array.from({ length: 80_000 }, (_, line) => `${line} ${'x'.repeat(50)}\r\n`);
+    const chunks = Array.from({ length: 80 }, (_, at) => Buffer.from(lines.slice(at * 1000, (at + 1) * 1000).join('')));
+    const memory = { held: 0, limit: 2 ** 30 };
+    const limits = { size: 2 ** 23, data: 10, minimumRate: 0, rateGraceMs: 1000 };
+    const data = await readData(Readable.from(chunks), limits, memory);
+    if (data.state !== 'complete') throw new Error(data.state);
+    expect(Buffer.concat(chunks).equals(data.raw)).toBe(true);
+    expect(data.raw.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(memory.held).toBe(data.raw.length);
   });
 
   it('hands nothing over when the client goes in the middle', async () => {
