@@ -9,7 +9,7 @@ setFlagsFromString('--expose-gc');
  */
 export const collectBuffers = runInNewContext('gc') as () => void;
 
-/** Octets of what is worth it. */
+/** Octets. What has more is collected after, given to OpenPGP.js piece by piece, and not copied from thread to thread. */
 export const LARGE = 4 * 1024 * 1024;
 
 /** The same octets where every thread has them: whoever posts them to another one does not copy them. */
@@ -17,6 +17,11 @@ export function inSharedMemory(octets: Uint8Array): Uint8Array {
   const shared = new Uint8Array(new SharedArrayBuffer(octets.length));
   shared.set(octets);
   return shared;
+}
+
+/** For what takes no shared memory, as webcrypto, and with it OpenPGP.js: the octets, or a copy where others have them as well. */
+export function inOwnMemory(octets: Uint8Array): Uint8Array {
+  return octets.buffer instanceof SharedArrayBuffer ? Uint8Array.from(octets) : octets;
 }
 
 /** Octets in the buffers of this thread, with those that nothing refers to any more. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Instant } from '../clock.ts';
 import { blocksIn, dearmor } from '../mail/armor.ts';
 import { Refusal } from '../refusal.ts';
+import { inOwnMemory } from './memory.ts';
 import { bodyOf } from './packets.ts';
 import { secretOf } from './parse.ts';
 import { dateAt, openpgp } from './settings.ts';
@@ -85,7 +86,7 @@ function isPacket([first = 0]: Uint8Array): boolean {
 function binaryOf(given: Uint8Array | string): Uint8Array {
   const isArmor = typeof given === 'string' || !isPacket(given);
   const text = () => (typeof given === 'string' ? given : Buffer.from(given).toString('latin1'));
-  return isArmor ? dearmored(text()) : given;
+  return isArmor ? dearmored(text()) : inOwnMemory(given);
 }
 
 function dearmored(text: string): Uint8Array {

@@ -15,7 +15,7 @@ import { openParts } from './parts.ts';
 import type { Lookup, SignatureVerdict, SignedEntity } from './verify.ts';
 
 export interface OpenRequest {
-  /** The mail as it came (RFC 5322). */
+  /** The mail as it came (RFC 5322); what is opened of it may refer to it. */
   raw: Uint8Array;
   /** Unlocked transferable secret keys that may open it, binary. */
   secrets: readonly Uint8Array[];

@@ -15,7 +15,10 @@ export interface Pgp {
   open(request: OpenRequest, lookup: Lookup): Promise<OpenedMail>;
   /** Encrypts to a list's key what is to be stored. */
   keep(plaintext: Uint8Array, certificate: Uint8Array, at: Instant): Promise<Uint8Array>;
-  /** The plaintext of what `keep` made, for a key of which the secret is among these. Throws `purged` where it was taken away. */
+  /**
+   * The plaintext of what `keep` made, for a key of which the secret is among these: to be read alone, as it may be in shared memory, which webcrypto does
+   * not take. Throws `purged` where it was taken away.
+   */
   reopen(content: Uint8Array, secrets: Uint8Array[]): Promise<Uint8Array>;
   /** A signed message, once for all who will get it. */
   sign(entity: Uint8Array, secret: Uint8Array, at: Instant): Promise<Uint8Array>;

@@ -140,10 +140,12 @@ const PIECE = 256 * 1024;
 
 /** Each piece is a copy: no engine encrypts from memory that another thread could change meanwhile. */
 function inPieces(octets: Uint8Array): ReadableStream<Uint8Array> {
+  const { length } = octets;
   let at = 0;
   return new ReadableStream({
     pull(controller) {
-      if (at >= octets.length) return controller.close();
+      if (octets.length !== length) throw new Error('what is to be encrypted was taken away');
+      if (at >= length) return controller.close();
       controller.enqueue(Uint8Array.from(octets.subarray(at, at + PIECE)));
       at += PIECE;
     },

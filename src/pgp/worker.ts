@@ -73,13 +73,20 @@ const operations = {
   usable: (task: { certificate: Uint8Array; at: Instant }) => usable(task.certificate, task.at),
 };
 
+/** Its last answer is in shared memory: until this thread collects it is there, though nobody else has it any more. */
+let hasGiven = false;
+
 export default async function run(given: Task): Promise<Answer | Moved> {
   Atomics.store(given.started, 0, 1);
-  const takesMuch = largeBuffers(given.task).length > 0;
+  if (hasGiven) collectBuffers();
+  // What is sealed for one copy after the other is the same; what has to be made of it once sees to that itself.
+  const takesMuch = given.operation !== 'sealShared' && largeIn(given.task).length > 0;
   const answer = await answerTo(given);
-  const large = largeBuffers(answer);
-  if (takesMuch || large.length > 0) collectBuffers();
-  return large.length > 0 ? (move(new Moved(answer, large)) as Moved) : answer;
+  const large = largeIn(answer);
+  const own = large.filter((buffer) => buffer instanceof ArrayBuffer);
+  if (takesMuch || own.length > 0) collectBuffers();
+  hasGiven = large.length > own.length;
+  return own.length > 0 ? (move(new Moved(answer, own)) as Moved) : answer;
 }
 
 async function answerTo(given: Task): Promise<Answer> {
@@ -106,9 +113,9 @@ class Moved {
   }
 }
 
-/** Those in plain objects and lists, without what is in shared memory. What a thread keeps for later tasks is smaller. */
-function largeBuffers(value: unknown): ArrayBuffer[] {
+/** The large buffers in plain objects and lists. What a thread keeps for later tasks is smaller. */
+function largeIn(value: unknown): ArrayBufferLike[] {
   if (typeof value !== 'object' || value === null) return [];
-  if (!ArrayBuffer.isView(value)) return [...new Set(Object.values(value).flatMap(largeBuffers))];
-  return value.buffer instanceof ArrayBuffer && value.buffer.byteLength > LARGE ? [value.buffer] : [];
+  if (!ArrayBuffer.isView(value)) return [...new Set(Object.values(value).flatMap(largeIn))];
+  return value.buffer.byteLength > LARGE ? [value.buffer] : [];
 }

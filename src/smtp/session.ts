@@ -32,7 +32,7 @@ export interface Doors {
    */
   recipient(address: string, alone: boolean): Promise<void>;
   /**
-   * `raw`: the mail in CRLF lines, dots unstuffed, at most `limits.size` octets.
+   * `raw`: the mail in CRLF lines, dots unstuffed, at most `limits.size` octets, to be read alone: a large one is in shared memory.
    * Resolves only after the mail is committed, with the text behind `250 2.0.0 `; throws a Refusal otherwise.
    */
   receive(envelope: Envelope, raw: Uint8Array): Promise<string>;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { blocksIn, dearmor } from '../../src/mail/armor.ts';
 import { inSharedMemory } from '../../src/pgp/memory.ts';
 import { openMail } from '../../src/pgp/open.ts';
 import { createPgp, type Pgp } from '../../src/pgp/pool.ts';
@@ -46,6 +47,17 @@ const mails: Record<string, () => Promise<Buffer>> = {
       { from: lena, to: list.address, subject: 'large', outerSubject: '...', text: TEXT },
       { recipients: [list.public], signer: lena },
     ),
+  'sealed without armor': async () => {
+    const armored = await encryptedMail(
+      { from: lena, to: list.address, subject: 'large', outerSubject: '...', text: TEXT },
+      { recipients: [list.public], signer: lena },
+    );
+    const [block] = blocksIn(armored.toString('latin1'));
+    const type = 'Content-Type: multipart/encrypted; protocol="application/pgp-encrypted"; boundary=b';
+    const version = '--b\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n';
+    const before = `${head}${type}\r\n\r\n${version}--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n`;
+    return Buffer.concat([Buffer.from(before), dearmor(block?.text ?? ''), Buffer.from('\r\n--b--\r\n')]);
+  },
 };
 
 test.each(Object.keys(mails))('a large mail %s is opened by a thread as without one, in either memory', async (name) => {
@@ -55,8 +67,8 @@ test.each(Object.keys(mails))('a large mail %s is opened by a thread as without 
   const certificate = await binary(lena.public);
   const lookup = async () => [certificate];
   const wanted = await openMail(request, lookup);
-  if (name.includes('signed')) expect(wanted.signer).not.toBeNull();
-  // As the SMTP server gives it, and as whoever else has it.
+  if (name.includes('signed') || name.includes('sealed')) expect(wanted.signer).not.toBeNull();
+  // As whoever else has it, and as the SMTP server gives it.
   for (const given of [raw, inSharedMemory(raw)]) {
     const opened = await pgp.open({ ...request, raw: given }, lookup);
     expect(Buffer.from(opened.content).equals(wanted.content)).toBe(true);
