@@ -39,6 +39,7 @@ const knows: Record<string, readonly string[]> = {
     'pgp/keyring.ts',
     'pgp/pool.ts',
     'store/begun.ts',
+    'store/commits.ts',
     'store/database.ts',
     'store/idempotency.ts',
     'store/schema.ts',

@@ -33,10 +33,12 @@ import { reachOf } from './to-reporter.ts';
  * it throws a Refusal, nothing was kept. All OpenPGP is done before the transaction, and before anything acts on it.
  */
 export async function receive(seams: Seams, identity: Identity, addressed: Destination, mail: Received): Promise<Accepted> {
-  return seams.begun.reading(
-    `mail-${sha256(mail.raw)}`,
-    () => take(seams, identity, addressed, mail),
-    () => setAside(seams, addressed, mail),
+  return seams.commits.among(() =>
+    seams.begun.reading(
+      `mail-${sha256(mail.raw)}`,
+      () => take(seams, identity, addressed, mail),
+      () => setAside(seams, addressed, mail),
+    ),
   );
 }
 

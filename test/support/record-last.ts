@@ -17,6 +17,8 @@ export function watched(db: Database, late: (statement: string) => void): Databa
 }
 
 const LOG = /"name":"audit(_end)?"/;
+/** Where several have one commit (store/commits.ts) it begins anew for each. */
+const NEXT = /"(savepoint|release|rollback to) accepted"/;
 
 /** Of one transaction. Reading takes no lock; a statement in plain SQL is taken for one that does. */
 function watch(late: (statement: string) => void): KyselyPlugin {
@@ -24,7 +26,8 @@ function watch(late: (statement: string) => void): KyselyPlugin {
   const look = (node: OperationNode) => {
     if (node.kind === 'SelectQueryNode' && !('endModifiers' in node && node.endModifiers !== undefined)) return;
     const statement = JSON.stringify(node, (key, value) => (key === 'values' || key === 'value' ? undefined : value));
-    if (LOG.test(statement)) held = true;
+    if (NEXT.test(statement)) held = false;
+    else if (LOG.test(statement)) held = true;
     else if (held) late(`${node.kind}: ${/"name":"(\w+)"/.exec(statement)?.[1] ?? statement}`);
   };
   return {

@@ -1,0 +1,101 @@
+import { sql } from 'kysely';
+import { type Database, type Db, isSqlite } from './database.ts';
+
+/**
+ * The transactions of mails that are accepted at the same time. A commit is on the disk when it returns, and takes as long as the disk takes, whatever is in it: in SQLite,
+ * where one waits for the other, those that are ready together have one. PostgreSQL, which has them side by side, does so itself.
+ */
+export interface Commits {
+  /** Runs what may come to a commit: while others are under way, those that are ready wait for them, for WAIT at most. */
+  among<Result>(take: () => Promise<Result>): Promise<Result>;
+  /** Runs it in a transaction. Resolves when that is committed; rejects where it threw, and then nothing of it is kept, or where the commit failed. */
+  commit<Result>(work: (trx: Db) => Promise<Result>): Promise<Result>;
+}
+
+/** Milliseconds. */
+const WAIT = 10;
+/** As many as have one commit: meanwhile nothing else has the database, nor the event loop. */
+const MOST = 8;
+
+interface Ready {
+  work(trx: Db): Promise<unknown>;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+export function commitsOf(db: Database): Commits {
+  return isSqlite(db) ? together(db) : oneByOne(db);
+}
+
+function oneByOne(db: Database): Commits {
+  return { among: (take) => take(), commit: (work) => db.transaction().execute(work) };
+}
+
+function together(db: Database): Commits {
+  let underWay = 0;
+  let ready: Ready[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const commitNow = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    const some = ready;
+    ready = [];
+    void commitAll(db, some);
+  };
+  /** As soon as nobody is left to wait for. */
+  const look = () => {
+    if (ready.length === 0) return;
+    if (ready.length >= Math.min(underWay, MOST)) commitNow();
+    else timer ??= setTimeout(commitNow, WAIT);
+  };
+  return {
+    async among(take) {
+      underWay++;
+      try {
+        return await take();
+      } finally {
+        underWay--;
+        look();
+      }
+    },
+    commit<Result>(work: (trx: Db) => Promise<Result>) {
+      return new Promise<Result>((resolve, reject) => {
+        ready.push({ work, resolve: resolve as Ready['resolve'], reject });
+        look();
+      });
+    },
+  };
+}
+
+/** In one transaction; each is told how it ended, once that is over. */
+async function commitAll(db: Database, some: readonly Ready[]): Promise<void> {
+  const [only, ...others] = some;
+  if (only && others.length === 0) return db.transaction().execute(only.work).then(only.resolve, only.reject);
+  const ends: (() => void)[] = [];
+  try {
+    await db.transaction().execute(async (trx) => {
+      for (const one of some) ends.push(await endOf(trx, one));
+    });
+  } catch (error) {
+    for (const one of some) one.reject(error);
+    return;
+  }
+  for (const end of ends) end();
+}
+
+/** What throws takes back what it did, and nothing of the others. Throws where the whole transaction is lost. */
+async function endOf(trx: Db, { work, resolve, reject }: Ready): Promise<() => void> {
+  await sql`savepoint accepted`.execute(trx);
+  try {
+    const value = await work(trx);
+    await sql`release accepted`.execute(trx);
+    return () => resolve(value);
+  } catch (error) {
+    // SQLite may have rolled back the transaction itself, as for a full disk: then there is nothing to go back to, and that was why.
+    await sql`rollback to accepted`.execute(trx).catch(() => {
+      throw error;
+    });
+    await sql`release accepted`.execute(trx);
+    return () => reject(error);
+  }
+}
