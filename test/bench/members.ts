@@ -13,7 +13,16 @@ export async function member(kind: Kind, number: number, lists: string[]): Promi
   return { organisation: `m${number}.${kind}`, lists, contacts: [{ address, certificate: await certificateOf(kind, address) }] };
 }
 
-async function certificateOf(kind: Kind, email: string): Promise<string> {
+/** To make them takes longer than much that is measured: in a run that asks for the same member again he has the same one. */
+const made = new Map<string, Promise<string>>();
+
+function certificateOf(kind: Kind, email: string): Promise<string> {
+  const certificate = made.get(email) ?? makeCertificate(kind, email);
+  made.set(email, certificate);
+  return certificate;
+}
+
+async function makeCertificate(kind: Kind, email: string): Promise<string> {
   const of = { userIDs: [{ email }], date: BORN, format: 'object' as const };
   if (kind === 'v6')
     return (await openpgp.generateKey({ ...of, type: 'curve25519', config: { v6Keys: true } })).publicKey.armor();
