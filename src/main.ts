@@ -57,7 +57,6 @@ import { createRelay } from './smtp/client.ts';
 import { createSmtp, type Doors } from './smtp/server.ts';
 import { type Begun, openBegun } from './store/begun.ts';
 import * as cases from './store/cases.ts';
-import { commitsOf } from './store/commits.ts';
 import { type Database, isStorageFault, namingFile } from './store/database.ts';
 import * as deliveries from './store/deliveries.ts';
 import { createEndNote, lostLine } from './store/end-note.ts';
@@ -152,18 +151,7 @@ async function build(
   const incidentAlarm = createAlarm(clock);
   const comparing = createRecogniser();
   undo.push(() => comparing.close());
-  const local: Seams = {
-    db,
-    clock,
-    keyring,
-    pgp,
-    compare: createComparison(comparing),
-    begun,
-    commits: commitsOf(db),
-    by: SYSTEM,
-    words,
-    project,
-  };
+  const local: Seams = { db, clock, keyring, pgp, compare: createComparison(comparing), begun, by: SYSTEM, words, project };
   const { missing } = await readersOf(local, config.audit.headTo);
   if (missing.length > 0) log.warn({ missing }, 'nobody gets the signed heads of the audit log there: audit.headTo');
   const recogniser = createRecogniser();

@@ -7,7 +7,6 @@ import type { Words } from './notices/words.ts';
 import type { Keyring } from './pgp/keyring.ts';
 import type { Pgp } from './pgp/pool.ts';
 import type { Begun } from './store/begun.ts';
-import type { Commits } from './store/commits.ts';
 import type { Database } from './store/database.ts';
 import type { Claim } from './store/idempotency.ts';
 import type { TokenRole } from './store/schema.ts';
@@ -35,8 +34,6 @@ export interface Seams extends Local {
   compare: Compare;
   /** What is read of others' mail is counted before. */
   begun: Begun;
-  /** Of mails that are accepted. */
-  commits: Commits;
   /** Knows what is under embargo; left out where nobody's mail comes in and nobody's words go out. */
   watched?: Watched;
 }

@@ -39,7 +39,6 @@ const knows: Record<string, readonly string[]> = {
     'pgp/keyring.ts',
     'pgp/pool.ts',
     'store/begun.ts',
-    'store/commits.ts',
     'store/database.ts',
     'store/idempotency.ts',
     'store/schema.ts',

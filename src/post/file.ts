@@ -7,8 +7,9 @@ import { type Addressee, copiesFor, eachContact, readers } from '../delivery/cop
 import { send } from '../delivery/send.ts';
 import { isThreadOf, type ListAddress, readListAddress } from '../mail/address.ts';
 import { Refusal } from '../refusal.ts';
-import type { Seams } from '../seams.ts';
+import type { Local, Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
+import { commitTogether } from '../store/commits.ts';
 import type { Db } from '../store/database.ts';
 import * as deliveries from '../store/deliveries.ts';
 import * as lists from '../store/lists.ts';
@@ -38,17 +39,17 @@ function isOneOfSeveral(to: Destination, kind: PostKind, addressedTo: readonly s
 
 /** Commits, unless the same mail was committed while this one was judged: two connections may bring it at once. */
 export function once(
-  seams: Seams,
+  local: Local,
   place: posts.Place,
   post: FiledPost,
   commit: (trx: Db) => Promise<Accepted>,
 ): Promise<Accepted> {
-  return seams.commits.commit(async (trx) => {
+  return commitTogether(local.db, async (trx) => {
     await lists.lock(trx, post.list_id);
     const earlier = await posts.like(trx, place, post);
     if (earlier && earlier.id !== post.id) return { id: earlier.id, caseId: null, held: null, repeated: true };
     const accepted = await commit(trx);
-    await record(trx, seams, taken(post, accepted));
+    await record(trx, local, taken(post, accepted));
     return accepted;
   });
 }

@@ -8,6 +8,7 @@ import { type Automatic, automatic, isLoop, listId } from '../mail/automatic.ts'
 import { fieldsNamed, parseMessage } from '../mail/message.ts';
 import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
+import { among } from '../store/commits.ts';
 import type { Db } from '../store/database.ts';
 import * as lists from '../store/lists.ts';
 import * as posts from '../store/posts.ts';
@@ -33,7 +34,7 @@ import { reachOf } from './to-reporter.ts';
  * it throws a Refusal, nothing was kept. All OpenPGP is done before the transaction, and before anything acts on it.
  */
 export async function receive(seams: Seams, identity: Identity, addressed: Destination, mail: Received): Promise<Accepted> {
-  return seams.commits.among(() =>
+  return among(seams.db, () =>
     seams.begun.reading(
       `mail-${sha256(mail.raw)}`,
       () => take(seams, identity, addressed, mail),

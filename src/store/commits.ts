@@ -1,16 +1,10 @@
 import { sql } from 'kysely';
 import { type Database, type Db, isSqlite } from './database.ts';
 
-/**
+/*
  * The transactions of mails that are accepted at the same time. A commit is on the disk when it returns, and takes as long as the disk takes, whatever is in it: in SQLite,
  * where one waits for the other, those that are ready together have one. PostgreSQL, which has them side by side, does so itself.
  */
-export interface Commits {
-  /** Runs what may come to a commit: while others are under way, those that are ready wait for them, for WAIT at most. */
-  among<Result>(take: () => Promise<Result>): Promise<Result>;
-  /** Runs it in a transaction. Resolves when that is committed; rejects where it threw, and then nothing of it is kept, or where the commit failed. */
-  commit<Result>(work: (trx: Db) => Promise<Result>): Promise<Result>;
-}
 
 /** Milliseconds. */
 const WAIT = 10;
@@ -23,48 +17,56 @@ interface Ready {
   reject(error: unknown): void;
 }
 
-export function commitsOf(db: Database): Commits {
-  return isSqlite(db) ? together(db) : oneByOne(db);
+/** What waits for a commit of one database. */
+interface Waiting {
+  /** What may come to a commit. */
+  underWay: number;
+  ready: Ready[];
+  timer: NodeJS.Timeout | undefined;
 }
 
-function oneByOne(db: Database): Commits {
-  return { among: (take) => take(), commit: (work) => db.transaction().execute(work) };
+const waitingOf = new WeakMap<Database, Waiting>();
+
+function waitingFor(db: Database): Waiting {
+  const waiting = waitingOf.get(db) ?? { underWay: 0, ready: [], timer: undefined };
+  waitingOf.set(db, waiting);
+  return waiting;
 }
 
-function together(db: Database): Commits {
-  let underWay = 0;
-  let ready: Ready[] = [];
-  let timer: NodeJS.Timeout | undefined;
-  const commitNow = () => {
-    clearTimeout(timer);
-    timer = undefined;
-    const some = ready;
-    ready = [];
-    void commitAll(db, some);
-  };
-  /** As soon as nobody is left to wait for. */
-  const look = () => {
-    if (ready.length === 0) return;
-    if (ready.length >= Math.min(underWay, MOST)) commitNow();
-    else timer ??= setTimeout(commitNow, WAIT);
-  };
-  return {
-    async among(take) {
-      underWay++;
-      try {
-        return await take();
-      } finally {
-        underWay--;
-        look();
-      }
-    },
-    commit<Result>(work: (trx: Db) => Promise<Result>) {
-      return new Promise<Result>((resolve, reject) => {
-        ready.push({ work, resolve: resolve as Ready['resolve'], reject });
-        look();
-      });
-    },
-  };
+/** Runs what may come to `commitTogether`: while others are under way, those that are ready wait for them, for WAIT at most. */
+export async function among<Result>(db: Database, take: () => Promise<Result>): Promise<Result> {
+  const waiting = waitingFor(db);
+  waiting.underWay++;
+  try {
+    return await take();
+  } finally {
+    waiting.underWay--;
+    look(db, waiting);
+  }
+}
+
+/** Runs it in a transaction. Resolves when that is committed; rejects where it threw, and then nothing of it is kept, or where the commit failed. */
+export function commitTogether<Result>(db: Database, work: (trx: Db) => Promise<Result>): Promise<Result> {
+  if (!isSqlite(db)) return db.transaction().execute(work);
+  const waiting = waitingFor(db);
+  return new Promise<Result>((resolve, reject) => {
+    waiting.ready.push({ work, resolve: resolve as Ready['resolve'], reject });
+    look(db, waiting);
+  });
+}
+
+/** Commits as soon as nobody is left to wait for. */
+function look(db: Database, waiting: Waiting): void {
+  const { ready, underWay } = waiting;
+  if (ready.length === 0) return;
+  if (ready.length >= Math.min(underWay, MOST)) commitReady(db, waiting);
+  else waiting.timer ??= setTimeout(() => commitReady(db, waiting), WAIT);
+}
+
+function commitReady(db: Database, waiting: Waiting): void {
+  clearTimeout(waiting.timer);
+  waiting.timer = undefined;
+  void commitAll(db, waiting.ready.splice(0));
 }
 
 /** In one transaction; each is told how it ended, once that is over. */

@@ -21,7 +21,6 @@ import { asRefusal } from '../../src/refusal.ts';
 import type { Seams } from '../../src/seams.ts';
 import { uncounted } from '../../src/store/begun.ts';
 import * as certificates from '../../src/store/certificates.ts';
-import { commitsOf } from '../../src/store/commits.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import { type Database, makeDatabase, openDatabase } from '../../src/store/database.ts';
 import * as lists from '../../src/store/lists.ts';
@@ -100,7 +99,6 @@ async function throughRoute(task: Task, pgp: Pgp, db: Database): Promise<Examine
     pgp,
     compare,
     begun: uncounted,
-    commits: commitsOf(db),
     by: SYSTEM,
     words: defaultWords,
     project: PROJECT,

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { type Commits, commitsOf } from '../../src/store/commits.ts';
-import type { Db } from '../../src/store/database.ts';
+import { among, commitTogether } from '../../src/store/commits.ts';
+import type { Database, Db } from '../../src/store/database.ts';
 import * as lists from '../../src/store/lists.ts';
-import { eachEngine, type TestDatabase } from '../support/dialects.ts';
+import { eachEngine } from '../support/dialects.ts';
 
 const NOW = Date.UTC(2026, 5, 1);
 
@@ -25,38 +25,38 @@ const add = (name: string) => async (trx: Db) => {
 };
 
 /** All are under way before the first is ready. */
-function beside<Result>(commits: Commits, works: readonly ((trx: Db) => Promise<Result>)[]) {
+function beside<Result>(db: Database, works: readonly ((trx: Db) => Promise<Result>)[]) {
   const take = async (work: (trx: Db) => Promise<Result>) => {
     await turn();
-    return commits.commit(work);
+    return commitTogether(db, work);
   };
-  return Promise.allSettled(works.map((work) => commits.among(() => take(work))));
+  return Promise.allSettled(works.map((work) => among(db, () => take(work))));
 }
 
 eachEngine((engine) => {
   /** The database, and how many transactions were begun. */
-  const opened = async (): Promise<TestDatabase & { commits: Commits; begun: () => number }> => {
-    const { db, config } = await engine.open();
+  const opened = async (): Promise<{ db: Database; begun: () => number }> => {
+    const { db } = await engine.open();
     const begin = db.transaction.bind(db);
     let begun = 0;
     db.transaction = () => {
       begun++;
       return begin();
     };
-    return { db, config, commits: commitsOf(db), begun: () => begun };
+    return { db, begun: () => begun };
   };
   const names = async (db: Db) => (await lists.all(db)).map(({ name }) => name).sort();
 
   test('what is ready together is committed, and each has its own answer', async () => {
-    const { db, commits, begun } = await opened();
-    const ends = await beside(commits, ['one', 'two', 'three'].map(add));
+    const { db, begun } = await opened();
+    const ends = await beside(db, ['one', 'two', 'three'].map(add));
     expect(ends.map((end) => end.status === 'fulfilled' && end.value)).toEqual(['one', 'two', 'three']);
     expect(await names(db)).toEqual(['one', 'three', 'two']);
     expect(begun()).toBe(engine.name === 'sqlite' ? 1 : 3);
   });
 
   test('what throws takes back what it did, and nothing of the others', async () => {
-    const { db, commits } = await opened();
+    const { db } = await opened();
     const half = async (trx: Db) => {
       await lists.insert(trx, list('half'));
       throw new Error('no');
@@ -66,35 +66,35 @@ eachEngine((engine) => {
       await lists.insert(trx, list('one'));
       return '';
     };
-    const ends = await beside(commits, [add('one'), half, twice, add('two')]);
+    const ends = await beside(db, [add('one'), half, twice, add('two')]);
     expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled']);
     expect(ends[1]).toMatchObject({ reason: { message: 'no' } });
     expect(await names(db)).toEqual(['one', 'two']);
   });
 
   test('one alone waits for nobody, and one that is ready not for long for those that are not', async () => {
-    const { commits } = await opened();
+    const { db } = await opened();
     let end = (_: string) => {};
     const ended = new Promise<string>((resolve) => {
       end = resolve;
     });
-    const slow = commits.among(() => ended);
-    expect(await commits.among(() => commits.commit(add('one')))).toBe('one');
+    const slow = among(db, () => ended);
+    expect(await among(db, () => commitTogether(db, add('one')))).toBe('one');
     end('ended');
     expect(await slow).toBe('ended');
   });
 
   test('one that is committed by itself is, whoever is under way', async () => {
-    const { db, commits } = await opened();
-    expect(await commits.commit(add('one'))).toBe('one');
-    await expect(commits.commit(async () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    const { db } = await opened();
+    expect(await commitTogether(db, add('one'))).toBe('one');
+    await expect(commitTogether(db, async () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(await names(db)).toEqual(['one']);
   });
 
   test('more than have one commit are committed as well', async () => {
-    const { db, commits, begun } = await opened();
+    const { db, begun } = await opened();
     const all = Array.from({ length: 20 }, (_, at) => `n${at}`);
-    const ends = await beside(commits, all.map(add));
+    const ends = await beside(db, all.map(add));
     expect(ends.every(({ status }) => status === 'fulfilled')).toBe(true);
     expect(await names(db)).toEqual([...all].sort());
     if (engine.name === 'sqlite') expect(begun()).toBe(3);
@@ -102,27 +102,27 @@ eachEngine((engine) => {
 
   describe.skipIf(engine.name !== 'sqlite')('where the whole transaction is lost', () => {
     test('nobody is told that his was kept, and all are told why', async () => {
-      const { db, commits } = await opened();
+      const { db } = await opened();
       // As SQLite does it itself where it cannot write.
       const lost = async (trx: Db) => {
         await sql`rollback`.execute(trx);
         throw new Error('disk full');
       };
-      const ends = await beside(commits, [add('one'), lost, add('two')]);
+      const ends = await beside(db, [add('one'), lost, add('two')]);
       for (const end of ends) expect(end).toMatchObject({ status: 'rejected', reason: { message: 'disk full' } });
       expect(await names(db)).toEqual([]);
-      expect(await commits.commit(add('one'))).toBe('one');
+      expect(await commitTogether(db, add('one'))).toBe('one');
     });
 
     test('by its commit, everybody is told', async () => {
-      const { db, commits } = await opened();
+      const { db } = await opened();
       // Looked at when it is committed, and not before.
       const dangling = async (trx: Db) => {
         await sql`pragma defer_foreign_keys = on`.execute(trx);
         await sql`insert into member_lists (member_id, list_id) values ('nobody', 'nothing')`.execute(trx);
         return '';
       };
-      const ends = await beside(commits, [add('one'), dangling, add('two')]);
+      const ends = await beside(db, [add('one'), dangling, add('two')]);
       expect(ends.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
       expect(await names(db)).toEqual([]);
     });

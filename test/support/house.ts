@@ -14,7 +14,6 @@ import { importRoster } from '../../src/roster/import.ts';
 import { issueToken } from '../../src/roster/tokens.ts';
 import type { Seams } from '../../src/seams.ts';
 import { uncounted } from '../../src/store/begun.ts';
-import { commitsOf } from '../../src/store/commits.ts';
 import * as contacts from '../../src/store/contacts.ts';
 import type { Database } from '../../src/store/database.ts';
 import * as lists from '../../src/store/lists.ts';
@@ -96,18 +95,7 @@ async function build(db: Database, pgp: Pgp): Promise<House> {
 async function furnished(db: Database, pgp: Pgp, isWritten: boolean): Promise<House> {
   const clock = movingClock(NOW);
   const keyring = keyringOf([]);
-  const seams: Seams = {
-    db,
-    clock,
-    keyring,
-    pgp,
-    compare,
-    begun: uncounted,
-    commits: commitsOf(db),
-    by: SYSTEM,
-    words: defaultWords,
-    project: PROJECT,
-  };
+  const seams: Seams = { db, clock, keyring, pgp, compare, begun: uncounted, by: SYSTEM, words: defaultWords, project: PROJECT };
   const roles = { security: 'intake', distributors: 'private', announce: 'public' } as const satisfies Record<string, ListRole>;
   for (const [id, role] of Object.entries(roles)) {
     const key = await listKey(`${id}@orbit.example`);
