@@ -62,8 +62,8 @@ eachEngine((engine) => {
       throw new Error('no');
     };
     const twice = async (trx: Db) => {
-      await lists.insert(trx, list('before'));
-      await lists.insert(trx, list('one'));
+      await lists.insert(trx, list('same'));
+      await lists.insert(trx, list('same'));
       return '';
     };
     const ends = await beside(db, [add('one'), half, twice, add('two')]);
