@@ -16,7 +16,7 @@ import {
 } from '../mail/outgoing.ts';
 import { LINK_FILE, sinceWritten } from '../notices/templates.ts';
 import type { ListKey } from '../pgp/keyring.ts';
-import { collectBuffers, LARGE } from '../pgp/memory.ts';
+import { collectInTurn, LARGE } from '../pgp/memory.ts';
 import type { Shared } from '../pgp/shared.ts';
 import type { Sealed } from '../pgp/worker.ts';
 import { kinds } from '../post/kinds.ts';
@@ -174,9 +174,9 @@ async function seal(
     const payload = protectedPayload(fields, composed.content, composed.fields);
     // What it was opened and composed in goes before as much again is taken to sign it, and what was signed before it is sealed.
     const large = payload.length > LARGE && policy === 'shared';
-    if (large) collectBuffers();
+    if (large) await collectInTurn();
     const made = await pgp.sign(payload, key.secret, now);
-    if (large) collectBuffers();
+    if (large) await collectInTurn();
     return made;
   });
   return policy === 'shared' ? pgp.sealShared(message, to, now, sharedOf(shared, name)) : pgp.seal(message, to, now);

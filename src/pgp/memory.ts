@@ -9,6 +9,16 @@ setFlagsFromString('--expose-gc');
  */
 export const collectBuffers = runInNewContext('gc') as () => void;
 
+/** The same in a turn of the event loop of its own: whoever waits for the loop waits for that alone, and not for what left them as well. */
+export function collectInTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(() => {
+      collectBuffers();
+      resolve();
+    });
+  });
+}
+
 /** Octets. What has more is collected after, given to OpenPGP.js piece by piece, and not copied from thread to thread. */
 export const LARGE = 4 * 1024 * 1024;
 

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { collectBuffers, LARGE } from '../pgp/memory.ts';
+import { collectInTurn, LARGE } from '../pgp/memory.ts';
 import type { Reason } from '../refusal.ts';
 
 export interface DataLimits {
@@ -90,7 +90,7 @@ function keeper(size: number, memory: Memory): Keeper {
     take() {
       const raw = together(chunks, held);
       chunks = [];
-      if (held > LARGE) collectBuffers();
+      if (held > LARGE) void collectInTurn();
       return { raw, octets: held };
     },
     drop() {

@@ -2,7 +2,7 @@
  * `npm run bench [-- --section NAME]... [--quick] [--out FILE] [--compare FILE] [--minutes N]`: how long Curfew takes, beside its peers in the same run.
  * Without arguments all sections, in less than ten minutes. A figure by itself says little on a machine that others use: the ratios do. All
  * goes into FILE as JSON (bench.json); `--compare` prints the figures beside those of an earlier FILE. `--quick`: each section once and in
- * small, which shows that it runs, and not how fast. `--section steady` takes N minutes (4): whether what it has in memory grows.
+ * small, which shows that it runs, and not how fast. `--section others-1000` takes minutes. `--section steady` takes N minutes (4): whether what it has in memory grows.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -13,6 +13,7 @@ import type { Row } from './measure.ts';
 import { open } from './open.ts';
 import { others } from './others.ts';
 import { versions } from './peers.ts';
+import { THOUSAND } from './project.ts';
 import { release } from './release.ts';
 import { compared, linesOf, type Report, reportOf, titleOf } from './report.ts';
 import { roster } from './roster.ts';
@@ -29,6 +30,7 @@ const SECTIONS: Readonly<Record<string, (quick: boolean) => Promise<Row[]>>> = {
 };
 /** Measured where they are asked for alone. */
 const ASKED: typeof SECTIONS = {
+  'others-1000': (quick) => others(quick, THOUSAND),
   steady: (quick) => steady(quick, Number(values.minutes)),
 };
 const all = { ...SECTIONS, ...ASKED };

@@ -17,8 +17,8 @@ const COLD = 10;
  * While a large mail goes out to many: how long other mails take from the last octet to the 250, sealed and signed reports, one after the other on one
  * connection; for how long at most the event loop did nothing else, as /metrics tells it; and the most that the process had in memory since its start.
  */
-export async function others(quick = false): Promise<Row[]> {
-  const [size, runs] = quick ? [TINY, 1] : [LARGE, RUNS];
+export async function others(quick = false, full = LARGE): Promise<Row[]> {
+  const [size, runs] = quick ? [TINY, 1] : [full, RUNS];
   const project = await openProject();
   try {
     const list = await large(project, size);
