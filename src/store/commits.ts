@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { Refusal } from '../refusal.ts';
 import { type Database, type Db, isSqlite } from './database.ts';
 
 /*
@@ -8,7 +9,7 @@ import { type Database, type Db, isSqlite } from './database.ts';
 
 /** Milliseconds. */
 const WAIT = 10;
-/** As many as have one commit: meanwhile nothing else has the database, nor the event loop. */
+/** As many as have one commit: what fails in it fails for all of them, and each waits for all. */
 const MOST = 8;
 
 interface Ready {
@@ -93,9 +94,11 @@ async function endOf(trx: Db, { work, resolve, reject }: Ready): Promise<() => v
     await sql`release accepted`.execute(trx);
     return () => resolve(value);
   } catch (error) {
-    // SQLite may have rolled back the transaction itself, as for a full disk: then there is nothing to go back to, and that was why.
-    await sql`rollback to accepted`.execute(trx).catch(() => {
-      throw error;
+    // SQLite may have rolled back the transaction itself, as for a full disk: then there is nothing to go back to, and that was why. What one of
+    // them is refused for is not said to the others.
+    await sql`rollback to accepted`.execute(trx).catch((lost: unknown) => {
+      reject(error);
+      throw error instanceof Refusal ? lost : error;
     });
     await sql`release accepted`.execute(trx);
     return () => reject(error);

@@ -21,18 +21,22 @@ export const order: Experiment = {
   },
 };
 
+/** At the same time: what is ready together has one commit. */
+const CLIENTS = 4;
+/** Of each. */
 const MAILS = 3;
 
 async function round({ house }: Rig, file: string, seed: number): Promise<Outcome> {
-  const next = reports(house, chanceOf(seed));
   const calls = 'trace=read,recvfrom,write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync';
   const end = await traced(house.pid, '-yy', '-s', '40', '-e', calls, '-o', file);
-  const client = streamOf(house.smtpPort, MAILS, next);
-  await client.ended;
+  const chance = chanceOf(seed);
+  const clients = Array.from({ length: CLIENTS }, () => streamOf(house.smtpPort, MAILS, reports(house, chance)));
+  await Promise.all(clients.map(({ ended }) => ended));
   await end();
   const taken = answers(readFileSync(file, 'utf8'), house.smtpPort);
-  if (client.acknowledged.length < MAILS || taken.length !== client.acknowledged.length)
-    throw new Error(`${client.acknowledged.length} mails were taken, and ${taken.length} answers seen`);
+  const acknowledged = clients.reduce((sum, one) => sum + one.acknowledged.length, 0);
+  if (acknowledged < CLIENTS * MAILS || taken.length !== acknowledged)
+    throw new Error(`${acknowledged} mails were taken, and ${taken.length} answers seen`);
   const faults = taken.flatMap(({ written, synced }) => {
     if (written === 0) return ['a mail was answered with 250, and nothing was written to the log of the database'];
     return synced ? [] : ['a mail was answered with 250 before what was written of it was on the disk'];
@@ -51,7 +55,9 @@ interface Answer {
 function answers(calls: string, port: number): Answer[] {
   const found: Answer[] = [];
   const unfinished = new Map<string, string>();
-  let since: Answer = { written: 0, synced: true };
+  /** By the port of the client. */
+  const since = new Map<string, Answer>();
+  const connection = new RegExp(`TCP:\\[127\\.0\\.0\\.1:${port}->127\\.0\\.0\\.1:(\\d+)\\]`);
   for (const line of calls.split('\n')) {
     const [, thread = '', call = ''] = /^(\d+)\s+(.*)$/.exec(line) ?? [];
     // What another thread interrupted counts when it is resumed.
@@ -60,11 +66,14 @@ function answers(calls: string, port: number): Answer[] {
       continue;
     }
     const whole = call.replace(/^<\.\.\. \w+ resumed>/, () => unfinished.get(thread) ?? '');
-    const ofClient = whole.includes(`TCP:[127.0.0.1:${port}->`);
-    if (ofClient && /^(read|recvfrom)\(/.test(whole) && / = [1-9]\d*$/.test(whole)) since = { written: 0, synced: true };
-    else if (/^pwrite64\(\d+<[^>]*curfew\.db-wal>/.test(whole)) since = { written: since.written + 1, synced: false };
-    else if (/^f(data)?sync\(\d+<[^>]*curfew\.db-wal>\)\s+= 0$/.test(whole)) since.synced = true;
-    else if (ofClient && /^(write|writev|sendto|sendmsg)\(.*250 2\.0\.0 Accepted/.test(whole)) found.push({ ...since });
+    const client = connection.exec(whole)?.[1];
+    if (client && /^(read|recvfrom)\(/.test(whole) && / = [1-9]\d*$/.test(whole)) since.set(client, { written: 0, synced: true });
+    else if (/^pwrite64\(\d+<[^>]*curfew\.db-wal>/.test(whole))
+      for (const [one, { written }] of since) since.set(one, { written: written + 1, synced: false });
+    else if (/^f(data)?sync\(\d+<[^>]*curfew\.db-wal>\)\s+= 0$/.test(whole))
+      for (const [one, { written }] of since) since.set(one, { written, synced: true });
+    else if (client && /^(write|writev|sendto|sendmsg)\(.*250 2\.0\.0 Accepted/.test(whole))
+      found.push(since.get(client) ?? { written: 0, synced: false });
   }
   return found;
 }

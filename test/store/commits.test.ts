@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { sql } from 'kysely';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Refusal } from '../../src/refusal.ts';
 import { among, commitTogether } from '../../src/store/commits.ts';
 import type { Database, Db } from '../../src/store/database.ts';
 import * as lists from '../../src/store/lists.ts';
@@ -72,14 +73,14 @@ eachEngine((engine) => {
     expect(await names(db)).toEqual(['one', 'two']);
   });
 
-  test('one alone waits for nobody, and one that is ready not for long for those that are not', async () => {
+  test('one that is ready does not wait for long for those that are not, and neither does the next one', async () => {
     const { db } = await opened();
     let end = (_: string) => {};
     const ended = new Promise<string>((resolve) => {
       end = resolve;
     });
     const slow = among(db, () => ended);
-    expect(await among(db, () => commitTogether(db, add('one')))).toBe('one');
+    for (const name of ['one', 'two']) expect(await among(db, () => commitTogether(db, add(name)))).toBe(name);
     end('ended');
     expect(await slow).toBe('ended');
   });
@@ -100,6 +101,45 @@ eachEngine((engine) => {
     if (engine.name === 'sqlite') expect(begun()).toBe(3);
   });
 
+  describe.skipIf(engine.name !== 'sqlite')('where no time passes', () => {
+    beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+    afterEach(() => void vi.useRealTimers());
+
+    test('one alone waits for nobody, also after others', async () => {
+      const { db } = await opened();
+      await beside(db, [add('one'), add('two')]);
+      await expect(among(db, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+      expect(await among(db, () => commitTogether(db, add('three')))).toBe('three');
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+    test('who is ready waits no more when the other one turns out to have nothing to commit', async () => {
+      const { db } = await opened();
+      let refuse = () => {};
+      const refused = new Promise<never>((_, reject) => {
+        refuse = () => reject(new Error('no'));
+      });
+      const other = among(db, () => refused);
+      const ready = among(db, () => commitTogether(db, add('one')));
+      expect(vi.getTimerCount()).toBe(1);
+      refuse();
+      await expect(other).rejects.toThrow('no');
+      expect(await ready).toBe('one');
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+    test('they are committed in the order in which they were ready', async () => {
+      const { db } = await opened();
+      const order: string[] = [];
+      const noted = (name: string) => async (trx: Db) => {
+        order.push(name);
+        return add(name)(trx);
+      };
+      await beside(db, ['one', 'two', 'three'].map(noted));
+      expect(order).toEqual(['one', 'two', 'three']);
+    });
+  });
+
   describe.skipIf(engine.name !== 'sqlite')('where the whole transaction is lost', () => {
     test('nobody is told that his was kept, and all are told why', async () => {
       const { db } = await opened();
@@ -112,6 +152,21 @@ eachEngine((engine) => {
       for (const end of ends) expect(end).toMatchObject({ status: 'rejected', reason: { message: 'disk full' } });
       expect(await names(db)).toEqual([]);
       expect(await commitTogether(db, add('one'))).toBe('one');
+    });
+
+    test('what one is refused for is not said to the others', async () => {
+      const { db } = await opened();
+      const refused = async (trx: Db) => {
+        await sql`rollback`.execute(trx);
+        throw new Refusal('too-large');
+      };
+      const [one, other, two] = await beside(db, [add('one'), refused, add('two')]);
+      expect(other).toMatchObject({ status: 'rejected', reason: { reason: 'too-large' } });
+      for (const end of [one, two]) {
+        expect(end?.status).toBe('rejected');
+        expect(end).not.toMatchObject({ reason: { name: 'Refusal' } });
+      }
+      expect(await names(db)).toEqual([]);
     });
 
     test('by its commit, everybody is told', async () => {
