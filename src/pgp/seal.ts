@@ -2,7 +2,7 @@
 import { ReadableStream } from 'node:stream/web';
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
-import { collectBuffers, inSharedMemory, LARGE } from './memory.ts';
+import { collectBuffers, inOwnMemory, inSharedMemory, LARGE } from './memory.ts';
 import { packetsOf } from './packets.ts';
 import { fingerprintOf, lastSigned, parseCertificate, remembering, secretOf } from './parse.ts';
 import { type Recipient, recipientAt, type WhyNot } from './recipient.ts';
@@ -255,9 +255,9 @@ async function takenApart(signed: Uint8Array) {
   const literalPacket = signed.subarray(body.start, body.end);
   return {
     message: await openpgp.readMessage({
-      binaryMessage: literalPacket.length > LARGE ? inPieces(literalPacket) : Uint8Array.from(literalPacket),
+      binaryMessage: literalPacket.length > LARGE ? inPieces(literalPacket) : inOwnMemory(literalPacket),
     }),
-    signature: await openpgp.readSignature({ binarySignature: Uint8Array.from(signed.subarray(signature.start, signature.end)) }),
+    signature: await openpgp.readSignature({ binarySignature: inOwnMemory(signed.subarray(signature.start, signature.end)) }),
   };
 }
 
