@@ -4,6 +4,7 @@ import type { Instant } from '../clock.ts';
 import type { Pieces } from '../mail/outgoing.ts';
 import { asRefusal, type Reason, Refusal } from '../refusal.ts';
 import { hear, readCertificate, usable } from './certificate.ts';
+import { fewAtATime } from './few.ts';
 import { collectBuffers, LARGE } from './memory.ts';
 import { type OpenedMail, type OpenRequest, openMail } from './open.ts';
 import { layRevocations, readKnown, renewCertificate } from './renewal.ts';
@@ -44,7 +45,7 @@ function reopen(task: { content: Uint8Array; secrets: Uint8Array[] }): Promise<U
 export type Sealed = { armored: string | Pieces } | Unusable;
 
 function seal(task: { signed: Uint8Array; certificates: Uint8Array[]; at: Instant }): Promise<Sealed[]> {
-  return Promise.all(task.certificates.map((certificate) => sealOne(task.signed, certificate, task.at)));
+  return fewAtATime(task.certificates, (certificate) => sealOne(task.signed, certificate, task.at));
 }
 
 function sealOne(signed: Uint8Array, certificate: Uint8Array, at: Instant): Promise<Sealed> {
