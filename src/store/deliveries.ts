@@ -278,10 +278,12 @@ export interface Settling {
  * lease was lost meanwhile, and whoever has it now decides. In their order.
  */
 export async function settle(db: Db, some: readonly Settling[], now: Instant): Promise<(Settled | null)[]> {
+  const delivered = await settleDelivered(db, some, now);
   const all: (Settled | null)[] = [];
   const noted: attempts.Attempt[] = [];
-  for (const { id, lease, settlement } of some) {
-    const settled = await settleOne(db, { id, lease, settlement }, now);
+  for (const one of some) {
+    const { id, settlement } = one;
+    const settled = settlement.state === 'delivered' ? delivered.get(underLease(one)) : await settleOne(db, one, settlement, now);
     all.push(settled ? { state: settled.state, reason: settled.reason } : null);
     const { state, response } = settlement;
     const reason = state === 'delivered' ? null : settlement.reason;
@@ -292,39 +294,83 @@ export async function settle(db: Db, some: readonly Settling[], now: Instant): P
   return all;
 }
 
+/** One copy may be there twice: under a lease that was lost, and under the one that it has now. */
+function underLease({ id, lease }: Pick<Settling, 'id' | 'lease'>): string {
+  return `${id} ${lease}`;
+}
+
+/** Those that the relay took, which are nearly all where there are many, in a statement for each lease. */
+async function settleDelivered(db: Db, some: readonly Settling[], now: Instant) {
+  const settled = new Map<string, Pick<Delivery, 'state' | 'reason' | 'attempts'>>();
+  const taken = some.flatMap(({ id, lease, settlement }) =>
+    settlement.state === 'delivered' ? [{ id, lease, response: settlement.response }] : [],
+  );
+  for (const lease of new Set(taken.map((one) => one.lease))) {
+    const under = taken.filter((one) => one.lease === lease);
+    const responses = under.map(({ id, response }) => sql`when ${id} then ${response}`);
+    const rows = await db
+      .updateTable('deliveries')
+      .set((eb) => {
+        const unlessBounced = eb.case().when('bounced_at', 'is', null);
+        return {
+          state: unlessBounced
+            .then('delivered' as const)
+            .else('failed' as const)
+            .end(),
+          reason: unlessBounced.then(null).else('bounced').end(),
+          response: unlessBounced
+            .then(sql<string>`case id ${sql.join(responses, sql` `)} end`)
+            .else(eb.ref('response'))
+            .end(),
+          settled_at: now,
+          lease: null,
+          lease_until: null,
+        };
+      })
+      .where(
+        'id',
+        'in',
+        under.map(({ id }) => id),
+      )
+      .where('state', '=', 'leased')
+      .where('lease', '=', lease)
+      .returning(['id', 'state', 'reason', 'attempts'])
+      .execute();
+    for (const row of rows) settled.set(underLease({ id: row.id, lease }), row);
+  }
+  return settled;
+}
+
 function isUntried(settlement: Settlement): boolean {
   return settlement.state === 'deferred' && settlement.untried === true;
 }
 
-function settleOne(db: Db, { id, lease, settlement }: Settling, now: Instant) {
-  const { state, response } = settlement;
+/** Of what is put off, what a bounce said meanwhile stays. */
+function settleOne(
+  db: Db,
+  { id, lease }: Pick<Settling, 'id' | 'lease'>,
+  settlement: Exclude<Settlement, { state: 'delivered' }>,
+  now: Instant,
+) {
+  const { state, reason, response } = settlement;
   return db
     .updateTable('deliveries')
-    .set((eb) => {
-      const unlessBounced = eb.case().when('bounced_at', 'is', null);
-      return {
-        state:
-          state === 'delivered'
-            ? unlessBounced
-                .then(state)
-                .else('failed' as const)
-                .end()
-            : state,
-        reason: state === 'delivered' ? unlessBounced.then(null).else('bounced').end() : settlement.reason,
-        response:
-          state === 'delivered' || state === 'deferred' ? unlessBounced.then(response).else(eb.ref('response')).end() : response,
-        ...(state === 'deferred' ? { due_at: settlement.until } : {}),
-        ...(isUntried(settlement)
-          ? {
-              attempts: eb('attempts', '-', 1),
-              tried_at: eb.case().when('attempts', '>', 1).then(eb.ref('tried_at')).else(null).end(),
-            }
-          : {}),
-        settled_at: state === 'delivered' || state === 'failed' ? now : null,
-        lease: null,
-        lease_until: null,
-      };
-    })
+    .set((eb) => ({
+      state,
+      reason,
+      response:
+        state === 'deferred' ? eb.case().when('bounced_at', 'is', null).then(response).else(eb.ref('response')).end() : response,
+      ...(state === 'deferred' ? { due_at: settlement.until } : {}),
+      ...(isUntried(settlement)
+        ? {
+            attempts: eb('attempts', '-', 1),
+            tried_at: eb.case().when('attempts', '>', 1).then(eb.ref('tried_at')).else(null).end(),
+          }
+        : {}),
+      settled_at: state === 'failed' ? now : null,
+      lease: null,
+      lease_until: null,
+    }))
     .where('id', '=', id)
     .where('state', '=', 'leased')
     .where('lease', '=', lease)

@@ -164,6 +164,33 @@ eachEngine((engine) => {
     expect(await deliveries.byId(db, 'c')).toMatchObject({ state: 'queued', due_at: NOW + 7, told_at: null, reason: null });
   });
 
+  test('copies that end together each have what came of them, under their own lease, with their own answer', async () => {
+    await deliveries.insertMany(db, [copy('a'), copy('b'), copy('c'), copy('d'), copy('e')]);
+    await deliveries.lease(db, by('x'), NOW, { copies: 5 });
+    const lost = db.updateTable('deliveries').set({ lease: 'y' }).where('id', 'in', ['d', 'e']);
+    await lost.execute();
+    await deliveries.bounced(db, 'b', '5.1.1 nobody', NOW + 1);
+    const taken = (id: string, lease: string) =>
+      ({ id, lease, settlement: { state: 'delivered', response: `250 ${id} ${lease}` } }) as const;
+    const later = { state: 'deferred', reason: 'try-later', response: '451', until: NOW + 9 } as const;
+    // One was sent under two leases, of which it has the second.
+    const some = [taken('d', 'x'), taken('a', 'x'), { id: 'c', lease: 'x', settlement: later }, taken('b', 'x'), taken('d', 'y')];
+    expect(await deliveries.settle(db, some, NOW + 2)).toEqual([
+      null,
+      { state: 'delivered', reason: null },
+      { state: 'deferred', reason: 'try-later' },
+      { state: 'failed', reason: 'bounced' },
+      { state: 'delivered', reason: null },
+    ]);
+    expect((await deliveries.byId(db, 'a'))?.response).toBe('250 a x');
+    expect((await deliveries.byId(db, 'b'))?.response).toBe('5.1.1 nobody');
+    expect((await deliveries.byId(db, 'd'))?.response).toBe('250 d y');
+    expect(await deliveries.byId(db, 'e')).toMatchObject({ state: 'leased', lease: 'y' });
+    const attempted = async (id: string) => (await attempts.ofCopy(db, id)).map(({ number, response }) => [number, response]);
+    expect(await attempted('d')).toEqual([[1, '250 d y']]);
+    expect(await attempted('b')).toEqual([[1, '250 b x']]);
+  });
+
   test('each attempt is noted as it ended, with the words of the relay, and of those that were lost that they were', async () => {
     await deliveries.insertMany(db, [copy('a'), copy('b')]);
     const tried = async (id: string) => (await attempts.ofCopy(db, id)).map(({ delivery_id: _, ...ended }) => ended);
