@@ -9,6 +9,7 @@ import { remind } from './cases/remind.ts';
 import { askWhoseTurn } from './cases/rotation.ts';
 import { type Clock, createAlarm, DAY, HOUR, type Instant, MINUTE, SECOND } from './clock.ts';
 import { begunFolder, type Config, ConfigError, readClientSecret, readDkim } from './config.ts';
+import { createAtHand } from './delivery/at-hand.ts';
 import { PRIORITY } from './delivery/copies.ts';
 import { mustHaveRoom, type Room, roomWatch } from './delivery/room.ts';
 import { tellLate, type Waits } from './delivery/tell.ts';
@@ -163,7 +164,7 @@ async function build(
   const watched = createWatched(local, recogniser, log, { noted, signal: stopping.signal });
   // What is wrong with it is said before anything is sent.
   const signIn = signInOf(config, clock);
-  const seams: Seams = { ...local, watched };
+  const seams: Seams = { ...local, watched, atHand: createAtHand() };
   const room: Room = { free: () => roomOf(database), reserve: config.smtp.limits.reserve };
   const numbers = createNumbers(seams, log, room.free);
   const refusals = createRefusals(seams, domain);

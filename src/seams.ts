@@ -1,6 +1,7 @@
 import type { Site } from './advisories/advisory.ts';
 import type { Actor } from './audit/entry.ts';
 import type { Clock } from './clock.ts';
+import type { AtHand } from './delivery/at-hand.ts';
 import type { NamedPolicy } from './embargo/policy.ts';
 import type { Compare, Watched } from './embargo/recognise.ts';
 import type { Words } from './notices/words.ts';
@@ -36,6 +37,8 @@ export interface Seams extends Local {
   begun: Begun;
   /** Knows what is under embargo; left out where nobody's mail comes in and nobody's words go out. */
   watched?: Watched;
+  /** Left out where all is opened from what was kept. */
+  atHand?: AtHand;
 }
 
 /** Who this installation speaks for, and what it binds itself to. */

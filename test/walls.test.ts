@@ -33,6 +33,7 @@ const knows: Record<string, readonly string[]> = {
     'advisories/advisory.ts',
     'audit/entry.ts',
     'clock.ts',
+    'delivery/at-hand.ts',
     'embargo/policy.ts',
     'embargo/recognise.ts',
     'notices/words.ts',

@@ -37,12 +37,15 @@ export async function openPost(seams: Seams, postId: string): Promise<Opened> {
   // Another node may have it, and this one when it is started again.
   if (!key) throw new Refusal('not-ready', undefined, `there is no key for ${list.address}`);
   const secrets = [key, ...others].map(({ secret }) => secret);
-  const kept = await pgp.reopen(post.content, secrets);
+  const mail = seams.atHand?.take(post.id);
+  // What was taken away is not sent, wherever it still is: to reopen it throws.
+  const atHand = post.content.length > 0 ? mail : undefined;
+  const kept = atHand?.raw ?? (await pgp.reopen(post.content, secrets));
   const about = post.case_id ? ((await cases.byId(db, post.case_id)) ?? null) : null;
   const digest = sha256(kept);
   if (digest !== post.digest) throw new Refusal('cannot-open', undefined, `the post ${post.id} is not what was kept`);
   const composed = kinds[post.kind].fromMail
-    ? await composeFromMail(seams, { post, list, about }, kept, secrets)
+    ? await composeFromMail(seams, { post, list, about }, kept, secrets, atHand?.opened)
     : composeNotice(fixedWords(post.kind, list, key, about) ?? kept);
   return {
     post,
@@ -81,7 +84,13 @@ function circleOf({ post, list, about }: Kept, signer: Origin['contact']): Origi
   return post.to_reporter === 0 ? 'team' : 'reporter';
 }
 
-async function composeFromMail({ db, pgp }: Seams, about: Kept, raw: Uint8Array, secrets: Uint8Array[]): Promise<Composed> {
+async function composeFromMail(
+  { db, pgp }: Seams,
+  about: Kept,
+  raw: Uint8Array,
+  secrets: Uint8Array[],
+  opened: OpenedMail | undefined,
+): Promise<Composed> {
   const { post } = about;
   const held = post.state === 'held' ? { postId: post.id, reason: post.hold_reason ?? 'moderated' } : null;
   const contact = await contactOf(db, post);
@@ -98,9 +107,9 @@ async function composeFromMail({ db, pgp }: Seams, about: Kept, raw: Uint8Array,
   if (post.hold_reason === POISON) return composeUnopened(raw, origin);
   try {
     const lookup = async (keyIds: string[]) => (await certificates.byKeyIds(db, keyIds)).map(({ data }) => data);
-    const opened = await pgp.open({ raw, secrets, at: post.received_at, withSignature: true }, lookup);
-    const beside = await publicBeside(db, await lists.all(db), parseEntity(headerOf(raw)), opened);
-    return composeMail({ ...opened, ...asItWas(post, opened) }, { ...origin, beside }, newToken(MARK));
+    const shown = opened ?? (await pgp.open({ raw, secrets, at: post.received_at, withSignature: true }, lookup));
+    const beside = await publicBeside(db, await lists.all(db), parseEntity(headerOf(raw)), shown);
+    return composeMail({ ...shown, ...asItWas(post, shown) }, { ...origin, beside }, newToken(MARK));
   } catch (error) {
     if (post.kind === 'owner' && error instanceof Refusal && isUnreadable(error.reason)) return composeUnopened(raw, origin);
     throw error;

@@ -65,8 +65,9 @@ export async function lookAt(seams: Seams, to: Destination, mail: Received): Pro
   };
   const { raw, receivedAt } = mail;
   const secrets = keyring.family(to.list.fingerprint).map(({ secret }) => secret);
-  // Of a request the content alone is read.
-  const request = { raw, secrets, at: receivedAt, contentAlone: to.purpose === 'request' };
+  // Of a request the content alone is read; all else may go on to others, with its signature (delivery/at-hand.ts).
+  const isRequest = to.purpose === 'request';
+  const request = { raw, secrets, at: receivedAt, contentAlone: isRequest, withSignature: !isRequest };
   const seen = await pgp.open(request, lookup).catch((error: unknown) => {
     if (isForPeople(to) && error instanceof Refusal && UNREADABLE.has(error.reason)) return null;
     // It may be for the key that the list is to have, which another node has announced.
