@@ -12,10 +12,12 @@ export const collectBuffers = runInNewContext('gc') as () => void;
 /** The same in a turn of the event loop of its own: whoever waits for the loop waits for that alone, and not for what left them as well. */
 export function collectInTurn(): Promise<void> {
   return new Promise((resolve) => {
-    setImmediate(() => {
+    const collect = () => {
       collectBuffers();
       resolve();
-    });
+    };
+    // The first one is still in the turn of whoever calls it, where that was woken by a socket or a thread.
+    setImmediate(() => setImmediate(collect));
   });
 }
 
