@@ -4,6 +4,8 @@ import type { OpenedMail } from '../pgp/open.ts';
 /** A mail that has just come in, and what opening it showed. */
 export interface JustOpened {
   raw: Uint8Array;
+  /** SHA-256 of that, hex. */
+  digest: string;
   opened: OpenedMail;
 }
 
@@ -30,18 +32,18 @@ export function createAtHand(): AtHand {
   const take = (postId: string) => {
     const mail = mails.get(postId);
     if (!mail) return undefined;
-    const { raw, opened, timer } = mail;
+    const { timer, ...rest } = mail;
     clearTimeout(timer);
     mails.delete(postId);
-    octets -= raw.length;
-    return { raw, opened };
+    octets -= rest.raw.length;
+    return rest;
   };
   return {
-    put(postId, { raw, opened }) {
-      if (mails.has(postId) || octets + raw.length > ROOM) return;
+    put(postId, mail) {
+      if (mails.has(postId) || octets + mail.raw.length > ROOM) return;
       const timer = setTimeout(() => take(postId), MOMENT).unref();
-      mails.set(postId, { raw, opened, timer });
-      octets += raw.length;
+      mails.set(postId, { ...mail, timer });
+      octets += mail.raw.length;
     },
     take,
   };

@@ -19,7 +19,7 @@ import * as contacts from '../store/contacts.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
 import * as posts from '../store/posts.ts';
-import type { Case, List, Post, PostKind } from '../store/schema.ts';
+import type { Case, List, PostKind } from '../store/schema.ts';
 import { publicBeside } from './beside.ts';
 import { type Composed, composeMail, composeNotice, composeUnopened, dressed } from './compose.ts';
 import type { Opened } from './prepare.ts';
@@ -30,7 +30,7 @@ import type { Origin } from './provenance.ts';
  */
 export async function openPost(seams: Seams, postId: string): Promise<Opened> {
   const { db, keyring, pgp } = seams;
-  const post = await posts.byId(db, postId);
+  const post = await posts.factsById(db, postId);
   const list = post && (await lists.byId(db, post.list_id));
   if (!post || !list) throw new Error(`the post ${postId} or its list is gone`);
   const [key, ...others] = keyring.family(list.fingerprint);
@@ -39,10 +39,10 @@ export async function openPost(seams: Seams, postId: string): Promise<Opened> {
   const secrets = [key, ...others].map(({ secret }) => secret);
   const mail = seams.atHand?.take(post.id);
   // What was taken away is not sent, wherever it still is: to reopen it throws.
-  const atHand = post.content.length > 0 ? mail : undefined;
-  const kept = atHand?.raw ?? (await pgp.reopen(post.content, secrets));
+  const atHand = post.purged_at === null ? mail : undefined;
+  const kept = atHand?.raw ?? (await pgp.reopen(await posts.contentOf(db, post.id), secrets));
   const about = post.case_id ? ((await cases.byId(db, post.case_id)) ?? null) : null;
-  const digest = sha256(kept);
+  const digest = atHand?.digest ?? sha256(kept);
   if (digest !== post.digest) throw new Refusal('cannot-open', undefined, `the post ${post.id} is not what was kept`);
   const composed = kinds[post.kind].fromMail
     ? await composeFromMail(seams, { post, list, about }, kept, secrets, atHand?.opened)
@@ -71,7 +71,7 @@ function fixedWords(kind: PostKind, list: List, key: ListKey, about: Case | null
 }
 
 interface Kept {
-  post: Post;
+  post: posts.PostFacts;
   list: List;
   about: Case | null;
 }
@@ -128,7 +128,7 @@ function isUnreadable(reason: Reason): boolean {
 const MARK = 3;
 
 /** Who signed was decided when it came in and stands in the post, whatever became of the roster since; of what was not opened then, nobody. */
-function asItWas(post: Post, opened: OpenedMail): Pick<OpenedMail, 'signer' | 'signatures'> {
+function asItWas(post: posts.PostFacts, opened: OpenedMail): Pick<OpenedMail, 'signer' | 'signatures'> {
   const kept = post.signatures === null ? null : (JSON.parse(post.signatures) as KeptVerdict[]);
   return {
     signatures: kept?.map((verdict) => ({ ...verdict, digest: '', madeAt: null, intendedFor: [] })) ?? opened.signatures,
@@ -146,7 +146,7 @@ function asItWas(post: Post, opened: OpenedMail): Pick<OpenedMail, 'signer' | 's
   };
 }
 
-async function contactOf(db: Seams['db'], post: Post): Promise<Origin['contact']> {
+async function contactOf(db: Seams['db'], post: posts.PostFacts): Promise<Origin['contact']> {
   const contact = post.signer_contact_id ? await contacts.byId(db, post.signer_contact_id) : undefined;
   const member = contact && (await members.byId(db, contact.member_id));
   return contact && member ? { address: contact.address, organisation: member.organisation } : null;

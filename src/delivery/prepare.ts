@@ -24,7 +24,8 @@ import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as cases from '../store/cases.ts';
 import * as lists from '../store/lists.ts';
-import type { Case, Delivery, List, Post } from '../store/schema.ts';
+import type { PostFacts } from '../store/posts.ts';
+import type { Case, Delivery, List } from '../store/schema.ts';
 import { tokenFor } from './code.ts';
 import { type Composed, linkFile, listFields, listHeaders, personalHeaders, voiceOf } from './compose.ts';
 import { PRIORITY } from './copies.ts';
@@ -33,7 +34,7 @@ import { type Kept, sealedTo } from './sealed-to.ts';
 
 /** A post, opened and composed, with all that its copies share. */
 export interface Opened {
-  post: Post;
+  post: PostFacts;
   list: List;
   case: Case | null;
   key: ListKey;

@@ -98,7 +98,7 @@ async function take(seams: Seams, identity: Identity, addressed: Destination, ma
   if (kind === 'request') return runRequest(acting, identity, to, post, look, acknowledging);
   const held = await prepareHeldAnswer(seams, to.list, post, look);
   // No request is here any more: that is opened otherwise.
-  if (look.opened) seams.atHand?.put(post.id, { raw: mail.raw, opened: look.opened });
+  if (look.opened) seams.atHand?.put(post.id, { raw: mail.raw, digest: post.digest, opened: look.opened });
   const file = (commit: (trx: Db) => Promise<Accepted>) =>
     once(acting, place, post, async (trx) => {
       if (held) await sendHeldAnswer(trx, acting, to.list, held);

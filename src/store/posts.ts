@@ -146,6 +146,12 @@ export async function factsById(db: Db, id: string): Promise<PostFacts | undefin
   return db.selectFrom('posts').select(FACTS).where('id', '=', id).executeTakeFirst();
 }
 
+/** What was kept of it; empty where that was taken away. */
+export async function contentOf(db: Db, id: string): Promise<Uint8Array> {
+  const { content } = await db.selectFrom('posts').select('content').where('id', '=', id).executeTakeFirstOrThrow();
+  return content;
+}
+
 /** Everything about posts but their content, newest first. `before` is the id of the last one on the page before. */
 export async function page(
   db: Db,

@@ -105,7 +105,7 @@ eachEngine((engine) => {
     const { now } = serving();
     const gone = await post(now);
     await unguarded(house.db, (trx) =>
-      trx.updateTable('posts').set({ content: new Uint8Array() }).where('id', '=', gone).execute(),
+      trx.updateTable('posts').set({ content: new Uint8Array(), purged_at: house.clock.now() }).where('id', '=', gone).execute(),
     );
     expect(await reasonOf(openPost(now, gone))).toBe('purged');
     const other = await post(now);
@@ -128,7 +128,7 @@ eachEngine((engine) => {
 });
 
 /** As large as that, and no mail otherwise. */
-const mail = (octets: number) => ({ raw: new Uint8Array(octets), opened: {} }) as JustOpened;
+const mail = (octets: number) => ({ raw: new Uint8Array(octets), digest: '', opened: {} }) as JustOpened;
 const MIB = 1024 * 1024;
 
 test('who asks first has it; what nobody asks for is gone after a moment', () => {

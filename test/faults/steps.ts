@@ -32,7 +32,7 @@ const POINTS: readonly Point[] = [
   {
     step: 'open',
     file: 'src/delivery/opening.js',
-    at: 'const kept = atHand?.raw ?? (await pgp.reopen(post.content, secrets));',
+    at: 'const kept = atHand?.raw ?? (await pgp.reopen(await posts.contentOf(db, post.id), secrets));',
     side: 'behind',
     times: 2,
   },
