@@ -128,9 +128,11 @@ function isUnreadable(reason: Reason): boolean {
 const MARK = 3;
 
 /** Who signed was decided when it came in and stands in the post, whatever became of the roster since; of what was not opened then, nobody. */
-function asItWas(post: posts.PostFacts, opened: OpenedMail): Pick<OpenedMail, 'signer' | 'signatures'> {
+function asItWas(post: posts.PostFacts, opened: OpenedMail): Pick<OpenedMail, 'signer' | 'signatures' | 'signedAs'> {
   const kept = post.signatures === null ? null : (JSON.parse(post.signatures) as KeptVerdict[]);
   return {
+    // What did not hold then is not handed on as if it did, whatever is known of its certificate by now.
+    signedAs: kept?.some(({ valid }) => valid) === false ? null : opened.signedAs,
     signatures: kept?.map((verdict) => ({ ...verdict, digest: '', madeAt: null, intendedFor: [] })) ?? opened.signatures,
     signer: post.signer_fingerprint
       ? {

@@ -97,13 +97,21 @@ async function take(seams: Seams, identity: Identity, addressed: Destination, ma
   if (newcomer) return runNewcomer(acting, identity, to, post, look, newcomer);
   if (kind === 'request') return runRequest(acting, identity, to, post, look, acknowledging);
   const held = await prepareHeldAnswer(seams, to.list, post, look);
-  // No request is here any more: that is opened otherwise.
-  if (look.opened) seams.atHand?.put(post.id, { raw: mail.raw, digest: post.digest, opened: look.opened });
-  const file = (commit: (trx: Db) => Promise<Accepted>) =>
-    once(acting, place, post, async (trx) => {
-      if (held) await sendHeldAnswer(trx, acting, to.list, held);
-      return commit(trx);
-    });
+  const file = async (commit: (trx: Db) => Promise<Accepted>) => {
+    // No request is here any more: that is opened otherwise.
+    if (look.opened) seams.atHand?.put(post.id, { raw: mail.raw, digest: post.digest, opened: look.opened });
+    let filed = '';
+    try {
+      const accepted = await once(acting, place, post, async (trx) => {
+        if (held) await sendHeldAnswer(trx, acting, to.list, held);
+        return commit(trx);
+      });
+      filed = accepted.id;
+      return accepted;
+    } finally {
+      if (filed !== post.id) seams.atHand?.take(post.id);
+    }
+  };
   if (kind === 'post') {
     const isHis = origin === null && verdict.verdict === 'accept';
     const reach = await reachOf(seams, { addressed, to, everyList }, look, isHis);

@@ -113,22 +113,45 @@ eachEngine((engine) => {
     expect(await reasonOf(openPost(now, other))).toBe('cannot-open');
   });
 
-  test('what was refused is not at hand, and what came twice is once', async () => {
+  test('what was refused, or came twice, is not at hand', async () => {
     const { now } = serving();
-    const put = vi.fn(now.atHand?.put);
-    const watched = { ...now, atHand: { put, take: () => undefined } };
+    const atHand = createAtHand();
+    const put = vi.fn(atHand.put);
+    const watched = { ...now, atHand: { ...atHand, put } };
     const id = await post(watched);
+    expect(put.mock.calls.map(([of]) => of)).toEqual([id]);
+    expect(atHand.take(id)).toBeDefined();
     const [raw, list, sender] = (await mails())['in clear'];
     await expect(arrive(watched, raw, { to: LISTS.distributors, sender })).rejects.toThrow();
-    expect(put.mock.calls.map(([of]) => of)).toEqual([id]);
-    await arrive(watched, raw, { to: list, sender });
-    await arrive(watched, raw, { to: list, sender });
-    expect(put).toHaveBeenCalledTimes(2);
+    expect(put).toHaveBeenCalledTimes(1);
+    // All of these were judged before any of them was kept.
+    await Promise.all([raw, raw, raw].map((one) => arrive(watched, one, { to: list, sender })));
+    const reports = put.mock.calls.slice(1).map(([of]) => of);
+    expect(reports.length).toBeGreaterThan(1);
+    expect(reports.filter((of) => atHand.take(of) !== undefined)).toHaveLength(1);
+  });
+
+  test('what did not hold when it came is not handed on as signed, though its certificate is known by now', async () => {
+    const { now, later } = serving();
+    const id = await post(now);
+    const isHandedOn = async (seams: House) =>
+      Buffer.from((await openPost(seams, id)).composed.content)
+        .toString()
+        .includes('multipart/signed');
+    expect(await isHandedOn(later)).toBe(true);
+    const kept = JSON.stringify([
+      { keyId: 'A', fingerprint: 'B', valid: false, reason: 'revoked', certificateKnown: true, coversWholeContent: true },
+    ]);
+    await unguarded(house.db, (trx) => trx.updateTable('posts').set({ signatures: kept }).where('id', '=', id).execute());
+    expect([await isHandedOn(now), await isHandedOn(later)]).toEqual([false, false]);
   });
 });
 
-/** As large as that, and no mail otherwise. */
-const mail = (octets: number) => ({ raw: new Uint8Array(octets), digest: '', opened: {} }) as JustOpened;
+/** That takes so many octets, and is no mail otherwise. */
+const mail = (octets: number, content = 0) => {
+  const opened = { content: new Uint8Array(content), signedAs: null, aside: [], offered: [], offeredInside: [], enclosed: [] };
+  return { raw: new Uint8Array(octets), digest: '', opened } as unknown as JustOpened;
+};
 const MIB = 1024 * 1024;
 
 test('who asks first has it; what nobody asks for is gone after a moment', () => {
@@ -140,6 +163,7 @@ test('who asks first has it; what nobody asks for is gone after a moment', () =>
     atHand.put('two', mail(1));
     expect(atHand.take('one')).toEqual(one);
     expect(atHand.take('one')).toBeUndefined();
+    expect(vi.getTimerCount()).toBe(1);
     vi.advanceTimersByTime(11 * SECOND);
     expect(atHand.take('two')).toBeUndefined();
     expect(vi.getTimerCount()).toBe(0);
@@ -150,11 +174,14 @@ test('who asks first has it; what nobody asks for is gone after a moment', () =>
 
 test('there is room for some at a time, and again when those are gone', () => {
   const atHand = createAtHand();
-  for (const name of ['a', 'b', 'c']) atHand.put(name, mail(7 * MIB));
+  for (const name of ['a', 'b', 'c']) atHand.put(name, mail(10 * MIB, 10 * MIB));
   expect(atHand.take('c')).toBeUndefined();
   expect(atHand.take('a')).toBeDefined();
-  atHand.put('c', mail(7 * MIB));
+  atHand.put('c', mail(20 * MIB));
   expect(atHand.take('c')).toBeDefined();
-  atHand.put('large', mail(17 * MIB));
+  atHand.put('large', mail(49 * MIB));
   expect(atHand.take('large')).toBeUndefined();
+  // As what was compressed is when it was opened.
+  atHand.put('grown', mail(1, 49 * MIB));
+  expect(atHand.take('grown')).toBeUndefined();
 });
