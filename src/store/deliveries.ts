@@ -275,7 +275,7 @@ export interface Settling {
 
 /**
  * Settles copies under their leases, notes the attempts, and gives what came of each: of one that was given back meanwhile, that. Null: the
- * lease was lost meanwhile, and whoever has it now decides. In their order.
+ * lease was lost meanwhile, and whoever has it now decides. What it gives is in their order.
  */
 export async function settle(db: Db, some: readonly Settling[], now: Instant): Promise<(Settled | null)[]> {
   const delivered = await settleDelivered(db, some, now);
@@ -284,6 +284,7 @@ export async function settle(db: Db, some: readonly Settling[], now: Instant): P
   for (const one of some) {
     const { id, settlement } = one;
     const settled = settlement.state === 'delivered' ? delivered.get(underLease(one)) : await settleOne(db, one, settlement, now);
+    delivered.delete(underLease(one));
     all.push(settled ? { state: settled.state, reason: settled.reason } : null);
     const { state, response } = settlement;
     const reason = state === 'delivered' ? null : settlement.reason;
@@ -305,8 +306,11 @@ async function settleDelivered(db: Db, some: readonly Settling[], now: Instant) 
   const taken = some.flatMap(({ id, lease, settlement }) =>
     settlement.state === 'delivered' ? [{ id, lease, response: settlement.response }] : [],
   );
-  for (const lease of new Set(taken.map((one) => one.lease))) {
-    const under = taken.filter((one) => one.lease === lease);
+  const leases = [...new Set(taken.map((one) => one.lease))];
+  const parts = leases.flatMap((lease) =>
+    [...portions(taken.filter((one) => one.lease === lease))].map((under) => ({ lease, under })),
+  );
+  for (const { lease, under } of parts) {
     const responses = under.map(({ id, response }) => sql`when ${id} then ${response}`);
     const rows = await db
       .updateTable('deliveries')
@@ -820,7 +824,13 @@ export interface DeliveryFilter {
 
 /** Newest first. */
 export async function page(db: Db, filter: DeliveryFilter): Promise<Delivery[]> {
-  let query = db.selectFrom('all_deliveries as deliveries').selectAll().orderBy('id', 'desc').limit(filter.limit);
+  // What is open is not in the past, and its index does not reach there.
+  const isOpen = OPEN.some((state) => state === filter.state);
+  let query = db
+    .selectFrom(isOpen ? 'deliveries' : 'all_deliveries as deliveries')
+    .selectAll()
+    .orderBy('id', 'desc')
+    .limit(filter.limit);
   if (filter.before !== undefined) query = query.where('id', '<', filter.before);
   if (filter.caseId !== undefined) query = query.where('case_id', '=', filter.caseId);
   if (filter.postId !== undefined) query = query.where('post_id', '=', filter.postId);
