@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Instant } from '../clock.ts';
 import { isTakenIn } from './contacts.ts';
 import type { Db } from './database.ts';
+import { portions } from './rows.ts';
 import type { Acknowledged, DeliveryState } from './schema.ts';
 
 /** Notes what a contact says of these dispatches. That he has them changes nothing of what he has said before; what he says more does. */
@@ -93,14 +94,33 @@ export async function ofCase(db: Db, caseId: string): Promise<Receipt[]> {
 /** The name under which it is kept that a contact was reminded of a copy. */
 const remindedOf = (deliveryId: string) => `acknowledgement ${deliveryId}`;
 
-/** Of a case that is under way: the last copy of a contact, who was not let go, that he has and says nothing of, since that instant, and was not reminded of. */
-export async function silentSince(db: Db, since: Instant): Promise<(Receipt & { caseId: string })[]> {
-  return receipts(db)
-    .innerJoin('cases', 'cases.id', 'deliveries.case_id')
-    .select('cases.id as caseId')
+/** Of the cases that are under way. */
+async function dispatchesUnderWay(db: Db): Promise<string[]> {
+  const rows = await db
+    .selectFrom('posts')
+    .innerJoin('cases', 'cases.id', 'posts.case_id')
+    .select('posts.id')
+    // As the index of those has it.
+    .where(sql<boolean>`posts.kind = 'dispatch'`)
     .where('cases.state', '<>', 'released')
     .where('cases.closed_at', 'is', null)
     .where((eb) => eb.or([eb('cases.aside', 'is', null), eb('cases.aside', 'not in', ['withdrawn', 'rejected'])]))
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/** Of a case that is under way: the last copy of a contact, who was not let go, that he has and says nothing of, since that instant, and was not reminded of. */
+export async function silentSince(db: Db, since: Instant): Promise<(Receipt & { caseId: string })[]> {
+  const silent: (Receipt & { caseId: string })[] = [];
+  for (const some of portions(await dispatchesUnderWay(db))) silent.push(...(await silentOf(db, some, since)));
+  return silent;
+}
+
+function silentOf(db: Db, dispatches: readonly string[], since: Instant) {
+  return receipts(db)
+    .innerJoin('cases', 'cases.id', 'deliveries.case_id')
+    .select('cases.id as caseId')
+    .where('deliveries.post_id', 'in', dispatches)
     .where(isTakenIn)
     .where('deliveries.state', '=', 'delivered')
     .where('deliveries.settled_at', '<=', since)

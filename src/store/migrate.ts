@@ -42,6 +42,7 @@ import * as laid from '../../migrations/0045_laid.ts';
 import * as inOrder from '../../migrations/0046_in_order.ts';
 import * as seal from '../../migrations/0047_seal.ts';
 import * as place from '../../migrations/0048_place.ts';
+import * as foundByTime from '../../migrations/0049_found_by_time.ts';
 import { Refusal } from '../refusal.ts';
 import { type Database, type Db, hasTable, openInMemory } from './database.ts';
 
@@ -90,6 +91,7 @@ export const migrations: Record<string, Migration> = {
   '0046_in_order': inOrder,
   '0047_seal': seal,
   '0048_place': place,
+  '0049_found_by_time': foundByTime,
 };
 
 /** Names of migrations that the database has not had, of those that it has had and this version does not know, and how many it has had. Writes nothing. */

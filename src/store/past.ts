@@ -40,7 +40,7 @@ export const COLUMNS = [
 export const PORTION = 200;
 
 /** As the index of those has it. */
-const hasEnded = sql<boolean>`deliveries.state in ('delivered', 'failed')`;
+export const hasEnded = sql<boolean>`deliveries.state in ('delivered', 'failed')`;
 
 /**
  * Moves copies that ended before `before` to where the past is, of posts of which no copy is open: those who count the copies of a post never

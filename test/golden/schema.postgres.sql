@@ -1055,6 +1055,8 @@ CREATE INDEX past_deliveries_address ON public.past_deliveries USING btree (lowe
 
 CREATE INDEX past_deliveries_case ON public.past_deliveries USING btree (case_id);
 
+CREATE INDEX past_deliveries_ended ON public.past_deliveries USING btree (settled_at) WHERE (state = ANY (ARRAY['delivered'::text, 'failed'::text]));
+
 CREATE INDEX past_deliveries_post ON public.past_deliveries USING btree (post_id, state, priority, id);
 
 CREATE INDEX past_deliveries_untold ON public.past_deliveries USING btree (id) WHERE ((told_at IS NULL) AND (state = ANY (ARRAY['held'::text, 'failed'::text])));
@@ -1130,6 +1132,8 @@ alter table posts add constraint posts_state_check CHECK ((state = ANY (ARRAY['a
 alter table posts add constraint posts_to_reporter_check CHECK ((to_reporter = ANY (ARRAY[0, 1])));
 
 CREATE INDEX posts_case ON public.posts USING btree (case_id);
+
+CREATE INDEX posts_dispatched ON public.posts USING btree (case_id) WHERE (kind = 'dispatch'::text);
 
 CREATE INDEX posts_held ON public.posts USING btree (id) WHERE (state = 'held'::text);
 

@@ -659,6 +659,8 @@ CREATE INDEX past_deliveries_address on past_deliveries (lower(address), created
 
 CREATE INDEX "past_deliveries_case" on "past_deliveries" ("case_id");
 
+CREATE INDEX past_deliveries_ended on past_deliveries (settled_at) where state in ('delivered', 'failed');
+
 CREATE INDEX "past_deliveries_post" on "past_deliveries" ("post_id",
   "state",
   "priority",
@@ -714,6 +716,8 @@ CREATE TABLE "posts" ("id" text primary key,
   "place" integer default 0 not null) strict;
 
 CREATE INDEX "posts_case" on "posts" ("case_id");
+
+CREATE INDEX posts_dispatched on posts (case_id) where kind = 'dispatch';
 
 CREATE INDEX "posts_held" on "posts" ("id") where "state" = 'held';
 
