@@ -175,12 +175,29 @@ class TransactionalAdapter extends SqliteAdapter {
   }
 }
 
+/** Milliseconds. Statements that follow one another for longer let all else have a turn of the event loop in between, where no transaction is open. */
+const TURN = 20;
+
+/** SQLite answers at once: what asks it for one thing after the other, as what goes through all cases does, would go on to its end before anything else is done. */
 class ImmediateDriver extends SqliteDriver {
   readonly #database: TransactingDatabase;
+  /** When the first statement of this turn was asked for. */
+  #turnBegan: number | null = null;
 
   constructor(database: TransactingDatabase) {
     super({ database });
     this.#database = database;
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const now = performance.now();
+    if (this.#turnBegan === null) {
+      this.#turnBegan = now;
+      setImmediate(() => {
+        this.#turnBegan = null;
+      }).unref();
+    } else if (now - this.#turnBegan > TURN) await new Promise((resolve) => setImmediate(resolve));
+    return super.acquireConnection();
   }
 
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
