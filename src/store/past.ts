@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import type { Instant } from '../clock.ts';
 import type { Database, Db } from './database.ts';
 import { OPEN } from './deliveries.ts';
@@ -39,9 +38,6 @@ export const COLUMNS = [
 /** Copies that one transaction moves. */
 export const PORTION = 200;
 
-/** As the index of those has it. */
-export const hasEnded = sql<boolean>`deliveries.state in ('delivered', 'failed')`;
-
 /**
  * Moves copies that ended before `before` to where the past is, of posts of which no copy is open: those who count the copies of a post never
  * find a part of them. One that failed stays until the team was told. Gives how many; fewer than `PORTION` are all there were.
@@ -56,8 +52,8 @@ export async function moveEnded(db: Database, before: Instant): Promise<number> 
         eb
           .selectFrom('deliveries')
           .select('deliveries.id')
-          .where(hasEnded)
           .where('deliveries.settled_at', '<', before)
+          .where('deliveries.state', 'not in', OPEN)
           .where((of) => of.or([of('deliveries.state', '=', 'delivered'), of('deliveries.told_at', 'is not', null)]))
           .where(({ not, exists, selectFrom }) =>
             not(
@@ -72,7 +68,7 @@ export async function moveEnded(db: Database, before: Instant): Promise<number> 
           .orderBy('deliveries.settled_at')
           .limit(PORTION),
       )
-      .where(hasEnded)
+      .where('state', 'not in', OPEN)
       .returning('id')
       .execute();
     const ids = moved.map(({ id }) => id);

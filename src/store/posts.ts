@@ -67,20 +67,22 @@ async function elsewhere(db: Db, { listId, kind }: Place, { signature_digest }: 
     .executeTakeFirst();
 }
 
+/** One mark after the other, each by its index: by either of them SQLite goes through all posts of the list. */
 async function likeAt(db: Db, { listId, kind, caseId }: Place, marks: Marks): Promise<{ id: string } | undefined> {
-  return db
-    .selectFrom('posts')
-    .select('id')
-    .where('list_id', '=', listId)
-    .where('kind', '=', kind)
-    .$if(kind !== 'report', (query) => query.where('case_id', caseId === null ? 'is' : '=', caseId))
-    .where((eb) =>
-      eb.or([
-        ...(marks.signature_digest ? [eb('signature_digest', '=', marks.signature_digest)] : []),
-        ...(marks.message_id_digest ? [eb('message_id_digest', '=', marks.message_id_digest)] : []),
-      ]),
-    )
-    .executeTakeFirst();
+  for (const mark of ['signature_digest', 'message_id_digest'] as const) {
+    const value = marks[mark];
+    if (!value) continue;
+    const found = await db
+      .selectFrom('posts')
+      .select('id')
+      .where('list_id', '=', listId)
+      .where('kind', '=', kind)
+      .$if(kind !== 'report', (query) => query.where('case_id', caseId === null ? 'is' : '=', caseId))
+      .where(mark, '=', value)
+      .executeTakeFirst();
+    if (found) return found;
+  }
+  return undefined;
 }
 
 /** Posts of one signer that were held on one list, by why and by how they came. */

@@ -602,9 +602,9 @@ CREATE INDEX deliveries_case ON public.deliveries USING btree (case_id, contact_
 
 CREATE INDEX deliveries_due ON public.deliveries USING btree (state, priority, due_at, id);
 
-CREATE INDEX deliveries_ended ON public.deliveries USING btree (settled_at) WHERE (state = ANY (ARRAY['delivered'::text, 'failed'::text]));
-
 CREATE INDEX deliveries_post ON public.deliveries USING btree (post_id, state, priority, id);
+
+CREATE INDEX deliveries_settled ON public.deliveries USING btree (settled_at) WHERE (settled_at IS NOT NULL);
 
 CREATE INDEX deliveries_untold ON public.deliveries USING btree (id) WHERE ((told_at IS NULL) AND (state = ANY (ARRAY['held'::text, 'failed'::text])));
 
@@ -1055,9 +1055,9 @@ CREATE INDEX past_deliveries_address ON public.past_deliveries USING btree (lowe
 
 CREATE INDEX past_deliveries_case ON public.past_deliveries USING btree (case_id);
 
-CREATE INDEX past_deliveries_ended ON public.past_deliveries USING btree (settled_at) WHERE (state = ANY (ARRAY['delivered'::text, 'failed'::text]));
-
 CREATE INDEX past_deliveries_post ON public.past_deliveries USING btree (post_id, state, priority, id);
+
+CREATE INDEX past_deliveries_settled ON public.past_deliveries USING btree (settled_at);
 
 CREATE INDEX past_deliveries_untold ON public.past_deliveries USING btree (id) WHERE ((told_at IS NULL) AND (state = ANY (ARRAY['held'::text, 'failed'::text])));
 
@@ -1136,6 +1136,8 @@ CREATE INDEX posts_case ON public.posts USING btree (case_id);
 CREATE INDEX posts_dispatched ON public.posts USING btree (case_id) WHERE (kind = 'dispatch'::text);
 
 CREATE INDEX posts_held ON public.posts USING btree (id) WHERE (state = 'held'::text);
+
+CREATE INDEX posts_held_of ON public.posts USING btree (list_id, signer_contact_id, received_at) WHERE (hold_reason IS NOT NULL);
 
 CREATE INDEX posts_message_id ON public.posts USING btree (list_id, message_id_digest);
 

@@ -356,12 +356,12 @@ CREATE INDEX "deliveries_due" on "deliveries" ("state",
   "due_at",
   "id");
 
-CREATE INDEX deliveries_ended on deliveries (settled_at) where state in ('delivered', 'failed');
-
 CREATE INDEX "deliveries_post" on "deliveries" ("post_id",
   "state",
   "priority",
   "id");
+
+CREATE INDEX deliveries_settled on deliveries (settled_at) where settled_at is not null;
 
 CREATE INDEX deliveries_untold on deliveries (id) where told_at is null and state in ('held', 'failed');
 
@@ -659,12 +659,12 @@ CREATE INDEX past_deliveries_address on past_deliveries (lower(address), created
 
 CREATE INDEX "past_deliveries_case" on "past_deliveries" ("case_id");
 
-CREATE INDEX past_deliveries_ended on past_deliveries (settled_at) where state in ('delivered', 'failed');
-
 CREATE INDEX "past_deliveries_post" on "past_deliveries" ("post_id",
   "state",
   "priority",
   "id");
+
+CREATE INDEX past_deliveries_settled on past_deliveries (settled_at);
 
 CREATE INDEX past_deliveries_untold on past_deliveries (id)
     where told_at is null and state in ('held', 'failed');
@@ -720,6 +720,8 @@ CREATE INDEX "posts_case" on "posts" ("case_id");
 CREATE INDEX posts_dispatched on posts (case_id) where kind = 'dispatch';
 
 CREATE INDEX "posts_held" on "posts" ("id") where "state" = 'held';
+
+CREATE INDEX posts_held_of on posts (list_id, signer_contact_id, received_at) where hold_reason is not null;
 
 CREATE INDEX "posts_message_id" on "posts" ("list_id",
   "message_id_digest");
