@@ -6,6 +6,7 @@ import type { Instance } from '../support/instance.ts';
 import { accepts } from './accept.ts';
 import { fansOut } from './fan-out.ts';
 import { atMost, between, interleaved, type Measurement, median, type Row, ratio, row } from './measure.ts';
+import { opens } from './open.ts';
 import { enrol, openProject, type Project } from './project.ts';
 import { live } from './years.ts';
 
@@ -13,10 +14,18 @@ const FULL = {
   runs: 5,
   members: 100,
   mails: 100,
+  sealed: 10,
   leases: 20,
   years: { members: 200, contacts: 1, posts: 100_000, copies: 10, cases: 5000 },
 };
-const QUICK = { runs: 1, members: 2, mails: 10, leases: 2, years: { members: 5, contacts: 1, posts: 120, copies: 3, cases: 5 } };
+const QUICK = {
+  runs: 1,
+  members: 2,
+  mails: 10,
+  sealed: 1,
+  leases: 2,
+  years: { members: 5, contacts: 1, posts: 120, copies: 3, cases: 5 },
+};
 type Plan = typeof FULL;
 /** So many times as long as without years may anything take. */
 const SLOWER = 1.2;
@@ -40,6 +49,7 @@ export async function growth(quick = false): Promise<Row[]> {
         'more',
       ),
       await beside('10 KB, 10 connections, durable', 'mails/s', ({ house }) => accepts(house, plan.mails), 'more'),
+      await beside('10 KB, sealed and signed, last octet to 250', 'ms', (project) => opens(project, 10_000, plan.sealed)),
       await beside(`10 KB, N = ${plan.members}`, 'ms a member', (project, list) => fansOut(project, list, plan.members, 10_000)),
     ];
     // What the servers lease themselves is not measured.

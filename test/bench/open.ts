@@ -1,7 +1,7 @@
 import { LISTS } from '../support/house.ts';
-import { between, interleaved, type Row, row } from './measure.ts';
+import { between, interleaved, type Measurement, type Row, row } from './measure.ts';
 import { each, openPeers } from './peers.ts';
-import { openProject, sealed } from './project.ts';
+import { openProject, type Project, sealed } from './project.ts';
 import { openClient } from './smtp.ts';
 
 const SIZES = { '10 KB': 10_000, '1 MB': 1_000_000 };
@@ -17,27 +17,31 @@ export async function open(quick = false): Promise<Row[]> {
   const project = await openProject();
   const peers = await openPeers();
   try {
-    const client = await openClient(project.house.smtpPort);
     const rows: Row[] = [];
     for (const [size, octets] of Object.entries(SIZES)) {
       const file = await peers.file(octets);
-      const takes = async () => {
-        let spent = 0;
-        for (let mail = 0; mail < mails; mail++) {
-          const { sent, answered } = await client.send(await sealed(project, LISTS.security, octets));
-          spent += between(sent, answered);
-        }
-        await project.house.settled();
-        return spent / mails;
-      };
       const opening = peers.all.map((peer) => [peer.name, () => each(mails, () => peer.open(file))] as const);
-      const of = await interleaved(runs, { curfew: takes, ...Object.fromEntries(opening) });
+      const of = await interleaved(runs, { curfew: opens(project, octets, mails), ...Object.fromEntries(opening) });
       rows.push(row({ section: 'open', what: `${size}, last octet to 250`, unit: 'ms', of }));
     }
-    await client.close();
     return rows;
   } finally {
     await peers.close();
     await project.close();
   }
+}
+
+/** From the last octet of one mail to its 250, in the mean of so many. */
+export function opens(project: Project, octets: number, mails: number): Measurement {
+  return async () => {
+    const client = await openClient(project.house.smtpPort);
+    let spent = 0;
+    for (let mail = 0; mail < mails; mail++) {
+      const { sent, answered } = await client.send(await sealed(project, LISTS.security, octets));
+      spent += between(sent, answered);
+    }
+    await client.close();
+    await project.house.settled();
+    return spent / mails;
+  };
 }

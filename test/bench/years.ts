@@ -178,7 +178,7 @@ function postOf(number: number, at: Instant, list_id: string, case_id: string): 
     case_id,
     kind: 'report',
     digest: digest(`mail ${number}`),
-    signature_digest: null,
+    signature_digest: digest(`signature ${number}`),
     message_id_digest: digest(`message ${number}`),
     sender: 'rita@research.example',
     signer_contact_id: null,
