@@ -15,6 +15,7 @@ import {
   type Transaction,
 } from 'kysely';
 import pg from 'pg';
+import { systemClock } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
 import { forgetEnd } from './end-note.ts';
 import type { Schema } from './schema.ts';
@@ -190,7 +191,7 @@ class ImmediateDriver extends SqliteDriver {
   }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
-    const now = performance.now();
+    const now = systemClock.monotonic();
     if (this.#turnBegan === null) {
       this.#turnBegan = now;
       setImmediate(() => {
