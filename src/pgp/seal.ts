@@ -2,7 +2,7 @@
 import { ReadableStream } from 'node:stream/web';
 import type { Instant } from '../clock.ts';
 import { Refusal } from '../refusal.ts';
-import { fewAtATime } from './few.ts';
+import { abreast, IN_A_THREAD } from './abreast.ts';
 import { collectBuffers, inOwnMemory, inSharedMemory, LARGE } from './memory.ts';
 import { packetsOf } from './packets.ts';
 import { fingerprintOf, lastSigned, parseCertificate, remembering, secretOf } from './parse.ts';
@@ -94,7 +94,7 @@ export async function sealShared({ signed, certificates, at, bodies, lines }: Sh
     all.set(cohortOf(like), body);
     return body;
   };
-  const copies = await fewAtATime(certificates, (one) => sealKeyTo(one, at, bodyFor).catch(unusableOf));
+  const copies = await abreast(certificates, IN_A_THREAD, (one) => sealKeyTo(one, at, bodyFor).catch(unusableOf));
   const made: Shared = { bodies: new Map(), lines: new Map() };
   for (const copy of copies) {
     if ('unusable' in copy) continue;

@@ -3,8 +3,8 @@ import { move, transferableSymbol, valueSymbol } from 'piscina';
 import type { Instant } from '../clock.ts';
 import type { Pieces } from '../mail/outgoing.ts';
 import { asRefusal, type Reason, Refusal } from '../refusal.ts';
+import { abreast, IN_A_THREAD } from './abreast.ts';
 import { hear, readCertificate, usable } from './certificate.ts';
-import { fewAtATime } from './few.ts';
 import { collectBuffers, LARGE } from './memory.ts';
 import { type OpenedMail, type OpenRequest, openMail } from './open.ts';
 import { layRevocations, readKnown, renewCertificate } from './renewal.ts';
@@ -45,7 +45,7 @@ function reopen(task: { content: Uint8Array; secrets: Uint8Array[] }): Promise<U
 export type Sealed = { armored: string | Pieces } | Unusable;
 
 function seal(task: { signed: Uint8Array; certificates: Uint8Array[]; at: Instant }): Promise<Sealed[]> {
-  return fewAtATime(task.certificates, (certificate) => sealOne(task.signed, certificate, task.at));
+  return abreast(task.certificates, IN_A_THREAD, (certificate) => sealOne(task.signed, certificate, task.at));
 }
 
 function sealOne(signed: Uint8Array, certificate: Uint8Array, at: Instant): Promise<Sealed> {

@@ -5,6 +5,7 @@ import { letInsidersHave } from '../delivery/need-to-know.ts';
 import type { Written } from '../delivery/send.ts';
 import type { Notice } from '../notices/templates.ts';
 import type { Sealing } from '../notices/write.ts';
+import { abreast, FOR_ALL_THREADS } from '../pgp/abreast.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
 import type { Renewal } from '../pgp/renewal.ts';
 import { Refusal } from '../refusal.ts';
@@ -17,7 +18,6 @@ import * as members from '../store/members.ts';
 import * as recipients from '../store/recipients.ts';
 import { portions } from '../store/rows.ts';
 import type { Certificate, Contact, Member, NewMember } from '../store/schema.ts';
-import { abreast } from './abreast.ts';
 import { type Asking, ask, mustLast, prepareAsking } from './asking.ts';
 import { startedAnew } from './enter.ts';
 import { malformedCertificates, type RosterProblem, readEntries } from './entries.ts';
@@ -293,7 +293,7 @@ async function writeMails(
   progress: Progress,
 ): Promise<ReadonlyMap<string, Written>> {
   const mails = new Map<string, Written>();
-  await abreast(news, async ({ called, notice }) => {
+  await abreast(news, FOR_ALL_THREADS, async ({ called, notice }) => {
     mails.set(called, await prepareNotice({ ...local, ...sealing }, notice(words, project)));
     progress('telling', mails.size, news.length);
   });

@@ -2,6 +2,7 @@ import type { Deed } from '../audit/entry.ts';
 import { record } from '../audit/record.ts';
 import type { Instant } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { abreast, FOR_ALL_THREADS } from '../pgp/abreast.ts';
 import type { CertificateFacts, Usable } from '../pgp/certificate.ts';
 import { fingerprintOfKept, primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Pgp } from '../pgp/pool.ts';
@@ -10,7 +11,6 @@ import { Refusal } from '../refusal.ts';
 import type { Seams } from '../seams.ts';
 import * as certificates from '../store/certificates.ts';
 import type { Certificate } from '../store/schema.ts';
-import { abreast } from './abreast.ts';
 
 type Knowing = Pick<Seams, 'db' | 'pgp' | 'clock'>;
 type Reading = Pick<Seams, 'db'> & { pgp: Pick<Pgp, 'readKnown'> };
@@ -51,7 +51,7 @@ const HEARD_AT_ONCE = 200;
  * refused, has said it all the same, also where no copy of it is kept yet. The duty lays it over those that are.
  */
 export async function hearAll({ pgp, ...seams }: Hearing, brought: readonly (string | Uint8Array)[]): Promise<void> {
-  const said = await abreast([...new Set(brought)], (one) =>
+  const said = await abreast([...new Set(brought)], FOR_ALL_THREADS, (one) =>
     pgp.hear(one).catch((error: unknown) => {
       if (error instanceof Refusal && error.reason !== 'busy') return null;
       throw error;

@@ -1,10 +1,10 @@
 import type { Instant } from '../clock.ts';
+import { abreast, FOR_ALL_THREADS } from '../pgp/abreast.ts';
 import type { CertificateFacts } from '../pgp/certificate.ts';
 import { primaryFingerprint } from '../pgp/certificate-bytes.ts';
 import type { Pgp } from '../pgp/pool.ts';
 import { Refusal } from '../refusal.ts';
 import type { Certificate } from '../store/schema.ts';
-import { abreast } from './abreast.ts';
 import type { PlacedEntry, RosterProblem } from './entries.ts';
 import type { PreparedEntry, ReadCertificate, RenewedContact, Standing } from './plan.ts';
 import { waitingOf, waitsForPerson } from './renewal.ts';
@@ -39,7 +39,7 @@ export async function readCertificates(
   const total = entries.reduce((sum, entry) => sum + entry.contacts.length, 0);
   let done = 0;
   const contacts = entries.flatMap((entry) => entry.contacts.map((contact) => ({ entry, contact })));
-  const found = await abreast(contacts, async ({ entry, contact }) => {
+  const found = await abreast(contacts, FOR_ALL_THREADS, async ({ entry, contact }) => {
     const one = await readOne(contact, entry.organisation, reading);
     reading.progress(++done, total);
     return one;

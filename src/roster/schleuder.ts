@@ -1,10 +1,10 @@
+import { abreast, FOR_ALL_THREADS } from '../pgp/abreast.ts';
 import { armorCertificate } from '../pgp/certificate.ts';
 import type { LooseCertificate } from '../pgp/certificate-bytes.ts';
 import { Refusal } from '../refusal.ts';
 import type { Local } from '../seams.ts';
 import * as lists from '../store/lists.ts';
 import * as members from '../store/members.ts';
-import { abreast } from './abreast.ts';
 import type { RosterEntry, RosterProblem } from './entries.ts';
 import { type ImportOptions, type ImportReport, importRoster } from './import.ts';
 import { hearAll } from './known.ts';
@@ -172,7 +172,7 @@ async function withOneCopy(
   seams: SchleuderSeams,
   subscribers: readonly Subscriber[],
 ): Promise<{ subscribers: Subscriber[]; leftOut: Remark[] }> {
-  const found = await abreast(subscribers, (one) => oneCopy(seams, one));
+  const found = await abreast(subscribers, FOR_ALL_THREADS, (one) => oneCopy(seams, one));
   return {
     subscribers: found.flatMap((one) => ('remark' in one ? [] : [one])),
     leftOut: found.flatMap((one) => ('remark' in one ? [one] : [])),
