@@ -37,9 +37,8 @@ export async function openPost(seams: Seams, postId: string): Promise<Opened> {
   // Another node may have it, and this one when it is started again.
   if (!key) throw new Refusal('not-ready', undefined, `there is no key for ${list.address}`);
   const secrets = [key, ...others].map(({ secret }) => secret);
-  const mail = seams.atHand?.take(post.id);
   // What was taken away is not sent, wherever it still is: to reopen it throws.
-  const atHand = post.purged_at === null ? mail : undefined;
+  const atHand = post.purged_at === null ? seams.atHand?.take(post.id) : undefined;
   const kept = atHand?.raw ?? (await pgp.reopen(await posts.contentOf(db, post.id), secrets));
   const about = post.case_id ? ((await cases.byId(db, post.case_id)) ?? null) : null;
   const digest = atHand?.digest ?? sha256(kept);
