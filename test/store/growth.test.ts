@@ -101,13 +101,17 @@ function goneThrough(path: string, statements: Iterable<string>): string[] {
 oneEngine((engine) => {
   const build = housing();
 
-  test('what is done for a mail and its copies goes through no table that grows', async () => {
+  /** A house in a database that has nothing prepared yet. */
+  const opened = async () => {
     const { db: first, config } = await engine.open();
     const made = await build(first);
-    // One that has nothing prepared yet.
     said.clear();
     const db = openDatabase(config);
-    const house = { ...made, db };
+    return { db, house: { ...made, db }, path: 'sqlite' in config ? config.sqlite : '' };
+  };
+
+  test('what is done for a mail and its copies goes through no table that grows', async () => {
+    const { db, house, path } = await opened();
     const [alpha, beta] = house.members;
     const revoked = await house.pgp.readCertificate(await changed(beta, house.clock.now(), { revoked: true }));
     await db.transaction().execute((trx) => keepStranger(trx, house, revoked));
@@ -136,15 +140,11 @@ oneEngine((engine) => {
     await past.moveEnded(db, house.clock.now());
     await db.destroy();
     expect(said.size).toBeGreaterThan(50);
-    expect(goneThrough('sqlite' in config ? config.sqlite : '', said)).toEqual([]);
+    expect(goneThrough(path, said)).toEqual([]);
   });
 
   test('what is looked for from time to time, or listed while a release is due, goes through no copies and no posts', async () => {
-    const { db: first, config } = await engine.open();
-    const made = await build(first);
-    said.clear();
-    const db = openDatabase(config);
-    const house = { ...made, db };
+    const { db, house, path } = await opened();
     const { id } = await armed(house, house.clock.now() + 7 * DAY);
     await dispatch(house, id, LISTS.distributors);
     await outbox(house).drain();
@@ -172,6 +172,6 @@ oneEngine((engine) => {
     await db.destroy();
     expect(said.size).toBeGreaterThan(30);
     const large = /^(audit|deliveries|delivery_attempts|past_deliveries|posts): /;
-    expect(goneThrough('sqlite' in config ? config.sqlite : '', said).filter((found) => large.test(found))).toEqual([]);
+    expect(goneThrough(path, said).filter((found) => large.test(found))).toEqual([]);
   });
 });
