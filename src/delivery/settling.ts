@@ -140,7 +140,7 @@ async function isPast(trx: Db, copy: Delivery, reason: string, kept: Kept | unde
   if (copy.case_id !== null) await cases.lock(trx, copy.case_id);
   const contact = await contacts.byId(trx, copy.contact_id);
   if (contact) await members.lock(trx, contact.member_id);
-  const post = await posts.byId(trx, copy.post_id);
+  const post = await posts.factsById(trx, copy.post_id);
   return post !== undefined && (await keptFrom(trx, post, copy.contact_id)) === null;
 }
 

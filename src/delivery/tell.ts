@@ -132,7 +132,7 @@ async function alert(
 }
 
 async function describe(db: Db, copy: Delivery): Promise<StuckCopy | null> {
-  const post = await posts.byId(db, copy.post_id);
+  const post = await posts.factsById(db, copy.post_id);
   const list = await lists.byId(db, copy.list_id);
   if (!post || post.kind === 'alert') return null;
   return {
